@@ -22,11 +22,11 @@ _DIGITS = 4
 _TILINGS, _MORE_TILINGS, _BINS = 4, 8, 4
 _MOST_FINE = 4
 """Make more tilings of at most so many numbers that vary."""
-_MAX_DECLARED_PAIRS = 6
+_MAX_DECLARED_PAIRS = 10
 """Limit the pairs of numbers; with more, only the usual ranges are cut in pairs, and the others
 number by number. A few numbers that went far, as of a body that tumbles, would leave pairs coarse.
 """
-MOST_JOINT = 9
+MOST_JOINT = 12
 """Make tiles of pairs of numbers only if at most this many vary."""
 _BEYOND = 1.0
 """Go so many widths of what was seen beyond it, on both sides, for the range of a number that has

@@ -16,8 +16,9 @@ _KEEPS = (0.0, 0.9)
 """Try these memories: the step before, for velocities; some 10 steps, for evidence."""
 _HIDDEN = 0.4
 """Suspect something hidden from this share of a change on that nothing now foretells."""
-_TOLD = 0.05
-"""Ask a memory to foretell at least this share of it."""
+_TOLD = 0.005
+"""Ask a memory to foretell at least this share of a change, in either half of the rows. Noise alone
+makes one foretell less than nothing where it wasn't fitted."""
 _LEAST_ROWS = 500
 _BLOCK = 25
 """Foretell blocks of so many rows, every second one, from the others."""
@@ -46,12 +47,13 @@ def memories_for(play: FirstPlay, rows: Numbers, most: int) -> tuple[float, ...]
     change = change[:, change.max(axis=0) > change.min(axis=0)]
     seen = np.concatenate([rows[now], _of_actions(play)], axis=1)
     left = _left_over(seen, change)
+    is_hidden = left.mean(axis=0) > _HIDDEN
     best: tuple[float, ...] = ()
     told = _TOLD
     for keep in _KEEPS:
         more = extended(rows, lengths, (keep,))[now, rows.shape[1] :]
-        gain = left - _left_over(seen, change, more)
-        most_told = float(np.max(gain[left > _HIDDEN], initial=0.0))
+        gain = (left - _left_over(seen, change, more)).min(axis=0)
+        most_told = float(np.max(gain[is_hidden], initial=0.0))
         if most_told > told:
             best, told = (keep,), most_told
     return best
@@ -67,7 +69,7 @@ def _of_actions(play: FirstPlay) -> Numbers:
 
 
 def _left_over(seen: Numbers, change: Numbers, more: Numbers | None = None) -> Numbers:
-    """Return the share of each change that isn't foretold, ``(d,)`` in [0, 1].
+    """Return the share of each change that isn't foretold in each half, ``(2, d)`` in [0, 1].
 
     more: numbers that are fitted too, without their products.
     """
@@ -82,7 +84,8 @@ def _left_over(seen: Numbers, change: Numbers, more: Numbers | None = None) -> N
         solved = np.linalg.solve(a + _RIDGE * np.eye(len(a)), b)
         foretold[~fits] = x[~fits] @ solved
     foretold = np.clip(foretold, change.min(axis=0), change.max(axis=0))
-    share = ((change - foretold) ** 2).mean(axis=0) / change.var(axis=0)
+    squares_left = (change - foretold) ** 2 / change.var(axis=0)
+    share = np.array([squares_left[half].mean(axis=0) for half in (is_first, ~is_first)])
     return np.asarray(np.minimum(share, 1.0))
 
 

@@ -87,11 +87,13 @@ _SMALLEST = 0.025
 _RARE, _MORE_IF_RARE = 0.1, 2.0
 """Double the scale if the usual return is so small a part of the largest: values of what hardly
 ever comes begin near 0, and so do the steps of an actor, which in a table has many to make."""
-_UNSEEN = 5.0
-"""Take this scale if no reward was seen: those that come will be rarer still."""
+_UNSEEN, _UNSEEN_OF_TILES = 5.0, 0.2
+"""Take these scales if no reward was seen: those that come to a table will be rarer still, but a
+box, as of a pole that hangs, may pay in every step once it is where it pays."""
 _TINY = 1e-25
-_MOST_SHOWN = 500
-"""Limit the different observations of a first play that count as states without a number."""
+_MOST_SHOWN, _MOST_IMAGES = 500, 250
+"""Limit the different observations of a first play that count as states without a number: of images
+fewer, since random play sees hardly more than where a game begins."""
 
 _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
 """Set the observations to look at, the change of an activation that counts, and the least share of
@@ -117,7 +119,8 @@ def task_defaults(
     if isinstance(env.action_space, gym.spaces.Box):
         chosen |= _for_numbers(chosen, play, "policy" in named)
     if "reward_scale" not in named:
-        chosen["reward_scale"] = reward_scale(play(), gamma)
+        unseen = _UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Picked) else _UNSEEN
+        chosen["reward_scale"] = reward_scale(play(), gamma, unseen)
         if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     return {name: value for name, value in chosen.items() if name not in named}
@@ -251,10 +254,12 @@ def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
 
     Of large ones it kept too few to tell.
     """
-    if len(rows) < 2 * _MOST_SHOWN:
+    is_image = isinstance(space, gym.spaces.Box) and len(space.shape) > 1
+    most = _MOST_IMAGES if is_image else _MOST_SHOWN
+    if len(rows) < 2 * most:
         return None
     places = np.flatnonzero((rows != rows[0]).any(axis=0)).tolist()
-    if not places or len(np.unique(rows[:, places], axis=0)) > _MOST_SHOWN:
+    if not places or len(np.unique(rows[:, places], axis=0)) > most:
         return None
     parts = seen_parts(space)
     if any(seen_parts(part) for part in parts.values()):
@@ -281,12 +286,12 @@ def _warn_of_still_cells(space: gym.Space[Any], cells: Features | None, play: Fi
         warn_outside(message, EnvironmentWarning)
 
 
-def reward_scale(play: FirstPlay, gamma: float) -> float:
+def reward_scale(play: FirstPlay, gamma: float, unseen: float = _UNSEEN) -> float:
     """Return the factor that brings values near 1: 1, 2 or 5 times a power of ten.
 
     It is 1 over the largest return seen, discounted, from any step on; but at least 0.025 over the
     usual reward (the median of those that aren't 0), as random play may do far worse than one that
-    learns. It is twice that where rewards are rare, and 5 if none was seen.
+    learns. It is twice that where rewards are rare, and *unseen* if none was seen.
     """
     sizes = np.abs([r for rewards in play.rewards for r in rewards])
     sizes = np.sort(sizes[sizes > 0])
@@ -294,7 +299,7 @@ def reward_scale(play: FirstPlay, gamma: float) -> float:
     returns = np.abs(play.returns(gamma))
     largest = float(returns.max(initial=0.0))
     if len(returns) and largest == 0.0:
-        return _UNSEEN
+        return unseen
     if not (_TINY < usual < 1 / _TINY and _TINY < largest < 1 / _TINY):
         return 1.0  # one that no scale helps
     more = _MORE_IF_RARE if returns.mean() < _RARE * largest else 1.0

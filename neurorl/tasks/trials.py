@@ -14,7 +14,9 @@ class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
 
     env: says in *ends* of its info that a trial is over, as NeuroGym does in ``new_trial``.
     metric: of info, in the step that ends a trial, as NeuroGym's ``performance``: 1 if it was
-    right; None leaves rewards as they are. A trial ends as episodes do.
+    right; None leaves rewards as they are. A trial ends as episodes do. A reset with a seed also
+    calls the environment's own ``seed``, if it has one: NeuroGym draws by that alone, so without it
+    a trial wouldn't come again.
     """
 
     def __init__(
@@ -23,6 +25,14 @@ class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
         gym.utils.RecordConstructorArgs.__init__(self, metric=metric, ends=ends)
         super().__init__(env)
         self._metric, self._ends = metric, ends
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        sow = getattr(self.env.unwrapped, "seed", None)
+        if seed is not None and callable(sow):
+            sow(seed)
+        return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)

@@ -1,12 +1,15 @@
 """Keep what agents reach on the development suite in a file, and write its table into the docs.
 
     python scripts/experiments/any_task.py measure --tasks NAME... --learners PPO --seeds 0 1
+    python scripts/experiments/any_task.py measure --suite held-out --learners default Q PPO
     python scripts/experiments/any_task.py table
 
 `measure` adds a row for each seed to results/tables/any-task.csv, of other learners than the
 default to results/tables/baselines.csv; those that are there aren't run again, and tasks whose
-package is missing are named and left out. `table` writes, for each task, what the default agent and
-each other learner reached, and into README.md the best of them; what isn't in the files is empty.
+package is missing are named and left out. Rows of held-out tasks (`held_out_tasks`) go to
+results/tables/held-out.csv, of all learners. `table` writes, for each task, what the default agent
+and each other learner reached, and into README.md the best of them; what isn't in the files is
+empty.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import argparse
 import csv
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -27,15 +30,18 @@ if __name__ == "__main__":
 
 from experiments import baselines, development_suite
 from experiments.development_tasks import TASKS, Task
+from experiments.held_out_tasks import HELD_OUT
 from experiments.markup import put_between, table_head, table_row
 from experiments.rl_zoo import FIGURES
 
 __all__ = [
     "BASELINES",
     "FILE",
+    "HELD_OUT_FILE",
     "PAGE",
     "README",
     "Result",
+    "held_out",
     "lines",
     "main",
     "read",
@@ -46,6 +52,7 @@ __all__ = [
 ROOT = Path(__file__).parents[2]
 FILE, PAGE = ROOT / "results" / "tables" / "any-task.csv", ROOT / "docs" / "your-own-task.md"
 BASELINES = FILE.with_name("baselines.csv")
+HELD_OUT_FILE = FILE.with_name("held-out.csv")
 README = ROOT / "README.md"
 _IN_README = (
     *("FrozenLake-v1, slippery", "FrozenLake-v1, slippery, 8 x 8", "Taxi-v4", "CliffWalking"),
@@ -53,7 +60,15 @@ _IN_README = (
     *("Pendulum-v1", "MountainCarContinuous-v0", "PerceptualDecisionMaking-v0"),
 )
 DEFAULT = "default"
+_AS_GOOD = "as good or better"
 LEARNERS = (DEFAULT, *baselines.LEARNERS)
+
+
+_SUITES = {
+    "development": (TASKS, FILE, BASELINES),
+    "held-out": (HELD_OUT, HELD_OUT_FILE, HELD_OUT_FILE),
+}
+"""Map the name of each suite to its tasks, and to the files of the default and of others."""
 
 
 @dataclass(frozen=True, order=True)
@@ -125,6 +140,33 @@ def lines(results: Sequence[Result]) -> list[str]:
     return table
 
 
+def held_out(results: Sequence[Result]) -> list[str]:
+    """Return the table of held-out tasks, and in how many the default is as good as the best."""
+    learners = [name for name in LEARNERS if any(r.learner == name for r in results)]
+    table = table_head(("task", "steps", *learners, "default beside the best of others"))
+    verdicts = []
+    for task in HELD_OUT:
+        reached: dict[str, list[float]] = {name: [] for name in learners}
+        for r in results:
+            if (r.task, r.steps) == (task.name, task.steps):
+                reached[r.learner].append(r.mean_return)
+        if any(reached.values()):
+            verdicts.append(_beside_best(reached))
+            cells = (_cell(returns, False) for returns in reached.values())
+            table.append(table_row(task.name, f"{task.steps:,}", *cells, verdicts[-1]))
+    compared = sum(map(bool, verdicts))
+    return [*table, "", f"{_AS_GOOD}: {verdicts.count(_AS_GOOD)} of {compared} tasks."]
+
+
+def _beside_best(reached: Mapping[str, Sequence[float]]) -> str:
+    """Say how the default's mean compares with the best of the others', to two decimals."""
+    means = {name: round(float(np.mean(of)), 2) for name, of in reached.items() if of}
+    own = means.pop(DEFAULT, None)
+    if own is None or not means:
+        return ""
+    return _AS_GOOD if own >= max(means.values()) else "worse"
+
+
 def short(results: Sequence[Result]) -> list[str]:
     """Return the table of README.md: the default, the best other at equal steps, and published."""
     table = table_head(("task", "steps", "default: mean (worst), seeds", "best of others measured"))
@@ -154,15 +196,16 @@ def _cell(returns: Sequence[float], is_best: bool) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, or write the table."""
-    names = [task.name for task in TASKS]
+    names = [task.name for tasks, _, _ in _SUITES.values() for task in tasks]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("what", choices=("measure", "table"))
+    parser.add_argument("--suite", choices=_SUITES, default="development")
     parser.add_argument("--tasks", nargs="+", choices=names, metavar="NAME", default=names)
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[DEFAULT])
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(20)))
-    parser.add_argument("--file", type=Path, help="instead of both files")
+    parser.add_argument("--file", type=Path, help="instead of the suite's")
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--readme", type=Path, default=README)
     options = parser.parse_args(arguments)
@@ -171,11 +214,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = [r for file in files for r in read(file)]
         put_between(options.page, "any-task", lines(results))
         put_between(options.readme, "any-task", short(results))
+        put_between(options.page, "held-out", held_out(read(HELD_OUT_FILE)))
         return 0
     warnings.simplefilter("ignore")
-    for task in (task for task in TASKS if task.name in options.tasks):
+    tasks, own, others = _SUITES[options.suite]
+    for task in (task for task in tasks if task.name in options.tasks):
         for learner in options.learners:
-            file = options.file or (FILE if learner == DEFAULT else BASELINES)
+            file = options.file or (own if learner == DEFAULT else others)
             try:
                 _add(task, learner, options.seeds, file)
             except (ImportError, gym.error.Error) as exc:

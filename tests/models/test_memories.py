@@ -72,6 +72,46 @@ def test_an_agent_gets_memories_only_where_something_is_hidden() -> None:
     assert "memories" not in make_config(shown).to_dict()
 
 
+class Evidence(gym.Env[Any, Any]):
+    """Show noise, in *n* numbers; the mean of all is a little above 0 or below in an episode."""
+
+    action_space = gym.spaces.Discrete(3)
+
+    def __init__(self, n: int, shift: float) -> None:
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (n,), np.float64)
+        self._shift, self._sign = shift, 0.0
+
+    def _shown(self) -> Any:
+        n = self.observation_space.shape[0]
+        return self._shift * self._sign + self.np_random.normal(0.0, 1.0, n)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._sign = float(self.np_random.choice((-1.0, 1.0)))
+        return self._shown(), {}
+
+    def step(self, action: int) -> Any:
+        return self._shown(), 0.0, False, False, {}
+
+
+@pytest.mark.parametrize(
+    ("n", "shift", "keeps"),
+    [
+        (1, 0.5, (0.9,)),
+        (2, 0.4, (0.9,)),
+        (6, 0.5, (0.9,)),
+        (7, 0.5, ()),
+        (2, 0.0, ()),
+        (6, 0.0, ()),
+    ],
+)
+def test_evidence_is_remembered_and_noise_is_not(
+    n: int, shift: float, keeps: tuple[float, ...]
+) -> None:
+    task = gym.wrappers.TimeLimit(Evidence(n, shift), 25)
+    assert make_config(task).memories == keeps
+
+
 def test_memories_are_in_files() -> None:
     config = make_config(Positions())
     again = AgentConfig.from_dict(config.to_dict())

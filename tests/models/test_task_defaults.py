@@ -29,6 +29,7 @@ from neurorl.models.features import (
     Tiles,
 )
 from neurorl.models.gaussian import Gaussian
+from neurorl.models.image_cells import ImageCells
 from neurorl.models.presets import make_config
 from neurorl.models.schedules import LinearFall, Slowing
 from neurorl.models.task_defaults import TABLES, reward_scale, task_defaults
@@ -418,3 +419,78 @@ def test_frozen_lake_is_learned() -> None:
     agent.learn(total_steps=60_000)
     assert np.mean([e.ret for e in agent.episodes[-200:]]) > 0.5
     agent.close()
+
+
+class Hanging(gym.Env[Any, Any]):
+    """Pay in each step at the end of a range that random steps don't reach."""
+
+    action_space = Discrete(2)
+
+    def __init__(self, low: float = -1.0) -> None:
+        self.observation_space = Box(low, 1.0, (2,), np.float64)
+        self._at = np.zeros(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._at[:] = 0.0
+        return self._at.copy(), {}
+
+    def step(self, action: int) -> Any:
+        self._at[0] = np.clip(self._at[0] + 1e-3 * (2 * action - 1), -1.0, 1.0)
+        self._at[1] = self.np_random.random()
+        return self._at.copy(), float(self._at[0] > 0.9), False, False, {}
+
+
+def test_a_box_that_was_not_seen_to_pay_may_pay_in_every_step() -> None:
+    task = gym.wrappers.TimeLimit(Hanging(), 200)
+    assert make_config(task).reward_scale == 0.2
+    shown = FirstPlay(0, [[0.0] * 50])
+    assert reward_scale(shown, 0.99, 0.2) == 0.2
+    assert reward_scale(FirstPlay(0, [[1.0] * 50]), 0.99, 0.2) == 0.02
+
+
+class Game(gym.Env[Any, Any]):
+    """Show one of *n* binary images of 4 x 4 pixels, at random."""
+
+    action_space = Discrete(2)
+
+    def __init__(self, n: int, shape: tuple[int, ...] = (4, 4)) -> None:
+        self.observation_space = Box(0, 1, shape, np.uint8)
+        self._images = np.random.default_rng(1).integers(0, 2, (n, *shape), np.uint8)
+
+    def _image(self) -> Any:
+        return self._images[self.np_random.integers(len(self._images))]
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        return self._image(), {}
+
+    def step(self, action: int) -> Any:
+        return self._image(), 1.0, bool(self.np_random.random() < 0.1), False, {}
+
+
+@pytest.mark.parametrize(
+    ("n", "shape", "kind"),
+    [(200, (4, 4), HashedStates), (400, (4, 4), ImageCells), (400, (16,), HashedStates)],
+)
+def test_a_game_of_many_images_has_cells_of_images(
+    n: int, shape: tuple[int, ...], kind: type
+) -> None:
+    """Random play sees how a game begins; a table would know nothing of what comes then."""
+    assert isinstance(make_config(Game(n, shape)).cells, kind)
+
+
+@pytest.mark.parametrize(("numbers", "joint"), [(5, 10), (6, 0), (12, 0)])
+def test_pairs_beyond_what_was_seen(numbers: int, joint: int) -> None:
+    """Up to 5 numbers have tiles of pairs over the declared range too, up to 12 over the usual."""
+    rows = np.random.default_rng(1).uniform(-0.5, 0.5, (1000, numbers))
+    space = Box(-1.0, 1.0, (numbers,), np.float64)
+    cells = box_cells(BoxRanges.of(space, rows))
+    assert isinstance(cells, Picked)
+    assert isinstance(cells.of, Concat)
+    tiles = [part for part in cells.of.parts if isinstance(part, Tiles)]
+    wide = [part for part in tiles if len(part.low) == 2 and (part.low == -1.0).all()]
+    assert len(wide) == joint
+    pairs = numbers * (numbers - 1) // 2
+    assert sum(len(part.low) == 2 for part in tiles) == pairs + joint
+    assert box_cells(BoxRanges.of(Box(-1.0, 1.0, (13,)), rows[:, :1].repeat(13, axis=1))) is None

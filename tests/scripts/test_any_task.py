@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gymnasium as gym
 import pytest
 
 from experiments import any_task
 from experiments.any_task import (
     BASELINES,
     FILE,
+    HELD_OUT_FILE,
     PAGE,
     README,
     Result,
+    held_out,
     lines,
     main,
     read,
     short,
     write,
 )
+from experiments.development_tasks import TASKS
+from experiments.held_out_tasks import HELD_OUT
 
 
 def test_rows_are_kept_and_shown(tmp_path: Path) -> None:
@@ -49,6 +54,42 @@ def test_the_pages_have_the_tables() -> None:
     results = [*read(FILE), *read(BASELINES)]
     assert "\n".join(lines(results)) in PAGE.read_text()
     assert "\n".join(short(results)) in README.read_text()
+    assert "\n".join(held_out(read(HELD_OUT_FILE))) in PAGE.read_text()
+
+
+def test_the_default_beside_the_best_of_others() -> None:
+    def rows(name: str, **reached: float) -> list[Result]:
+        steps = next(task.steps for task in HELD_OUT if task.name == name)
+        return [Result(name, who, steps, 100, 0, mean) for who, mean in reached.items()]
+
+    table = held_out(
+        [
+            *rows("maze", default=1.0, Q=0.5, SARSA=0.996),
+            *rows("windy gridworld", default=-20.0, Q=-15.0, SARSA=-30.0),
+            *rows("umbrella chain", default=1.0),
+        ]
+    )
+    assert [row.split(" | ")[-1] for row in table[2:5]] == ["worse |", "as good or better |", " |"]
+    assert table[-1] == "as good or better: 1 of 2 tasks."
+
+
+def test_held_out_tasks_are_no_development_tasks_and_can_be_played() -> None:
+    assert not {task.name for task in HELD_OUT} & {task.name for task in TASKS}
+    for task in HELD_OUT:
+        try:
+            env = task.make()
+        except (ImportError, gym.error.Error):
+            assert task.extra  # says what it needs
+            continue
+        env.action_space.seed(1)
+        seen, _ = env.reset(seed=1)
+        for _ in range(30):
+            assert env.observation_space.contains(seen), task.name
+            seen, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+            assert isinstance(float(reward), float)
+            if terminated or truncated:
+                seen, _ = env.reset()
+        env.close()
 
 
 def test_the_short_table_has_the_best_of_others() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 from neurorl.tasks.trials import Trials
@@ -32,3 +33,30 @@ def test_a_trial_is_an_episode(metric: str | None, paid: list[float]) -> None:
         steps = [env.step(1) for _ in range(3)]
         assert [step[1] for step in steps] == paid
         assert [step[2] for step in steps] == [False, False, True]
+
+
+class Noisy(Endless):
+    """Draw as NeuroGym does: not by the generator that a reset seeds."""
+
+    def __init__(self) -> None:
+        self.seed()
+
+    def seed(self, seed: int | None = None) -> None:
+        self.rng = np.random.RandomState(seed)
+
+    def step(self, action: int) -> Any:
+        _, *others = super().step(action)
+        return self.rng.standard_normal(), *others
+
+
+def test_a_seed_repeats_a_trial_of_neurogym() -> None:
+    env = Trials(Noisy())
+
+    def drawn(seed: int | None) -> list[float]:
+        env.reset(seed=seed)
+        return [env.step(1)[0] for _ in range(3)]
+
+    first = drawn(1)
+    assert drawn(None) != first  # goes on, as of Gymnasium
+    assert drawn(1) == first
+    assert drawn(2) != first
