@@ -291,9 +291,11 @@ def reward_scale(play: FirstPlay, gamma: float, unseen: float = _UNSEEN) -> floa
 
     It is 1 over the largest return seen, discounted, from any step on; but at least 0.025 over the
     usual reward (the median of those that aren't 0), as random play may do far worse than one that
-    learns. It is twice that where rewards are rare, and *unseen* if none was seen.
+    learns; not so if a return was seen that no number of usual rewards makes, a prize. It is twice that where rewards are rare, and *unseen* if none was seen. It is at most
+    *unseen* if there were only costs, and steps without one: what is worth them is still to come.
     """
-    sizes = np.abs([r for rewards in play.rewards for r in rewards])
+    rewards = np.array([r for episode in play.rewards for r in episode])
+    sizes = np.abs(rewards)
     sizes = np.sort(sizes[sizes > 0])
     usual = float(sizes[len(sizes) // 2]) if len(sizes) else 0.0
     returns = np.abs(play.returns(gamma))
@@ -303,7 +305,11 @@ def reward_scale(play: FirstPlay, gamma: float, unseen: float = _UNSEEN) -> floa
     if not (_TINY < usual < 1 / _TINY and _TINY < largest < 1 / _TINY):
         return 1.0  # one that no scale helps
     more = _MORE_IF_RARE if returns.mean() < _RARE * largest else 1.0
-    return _round(more * max(1.0 / largest, _SMALLEST / usual))
+    highest = float(play.returns(gamma).max(initial=0.0))
+    is_prize = highest * (1.0 - gamma) > usual
+    scale = _round(more * max(1.0 / largest, 0.0 if is_prize else _SMALLEST / usual))
+    is_only_costs = rewards.max() == 0.0
+    return min(scale, unseen) if is_only_costs else scale
 
 
 def scale_of_wrapped(env: gym.Env[Any, Any], env_id: str, usual: float) -> float:

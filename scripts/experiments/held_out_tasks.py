@@ -264,6 +264,7 @@ _MINIGRIDS = (
     ("SimpleCrossingS9N1", 100_000),
     ("FourRooms", 100_000),
 )
+_MINATARS = (("Breakout", 50), ("Freeway", 20), ("SpaceInvaders", 50), ("Asterix", 50))
 _NEUROGYMS = (
     *("GoNogo", "ContextDecisionMaking", "DelayMatchSample", "MultiSensoryIntegration"),
     *("DelayComparison", "PerceptualDecisionMakingDelayResponse"),
@@ -295,8 +296,8 @@ HELD_OUT = (
         for name, steps in _MINIGRIDS
     ),
     *(
-        Task(f"MinAtar {name}", _minatar(name), 200_000, "", "minatar", episodes=50)
-        for name in ("Breakout", "Freeway", "SpaceInvaders", "Asterix")
+        Task(f"MinAtar {name}", _minatar(name), 200_000, "", "minatar", episodes=episodes)
+        for name, episodes in _MINATARS
     ),
     *(Task(name, _trials(name), 100_000, "", "neurogym") for name in _NEUROGYMS),
 )

@@ -79,11 +79,10 @@ class Evidence(gym.Env[Any, Any]):
 
     def __init__(self, n: int, shift: float) -> None:
         self.observation_space = gym.spaces.Box(-np.inf, np.inf, (n,), np.float64)
-        self._shift, self._sign = shift, 0.0
+        self._n, self._shift, self._sign = n, shift, 0.0
 
     def _shown(self) -> Any:
-        n = self.observation_space.shape[0]
-        return self._shift * self._sign + self.np_random.normal(0.0, 1.0, n)
+        return self._shift * self._sign + self.np_random.normal(0.0, 1.0, self._n)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)

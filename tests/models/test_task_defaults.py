@@ -51,6 +51,11 @@ def test_reward_scale() -> None:
     assert scale([-1.0] * 200) == 0.02  # as in MountainCar, where learning gives far more
     assert scale([1.5, -0.5, 2.0] * 20 + [-100.0]) == 0.02  # as in LunarLander
     assert scale([-100.0, -1.0, -1.0]) == 0.02
+    assert scale([-1e-3, -1e-3] * 4) == 100.0  # each step costs
+    assert scale([0.0, -1e-3] * 4) == 5.0  # who does nothing pays nothing, so there is more
+    assert scale([0.0, -1e-3] * 4, [1e-3]) == 200.0
+    assert scale([0.0, -1e-3] * 4, [-1e-3] * 7 + [1.0]) == 1.0  # a prize, for which costs are paid
+    assert scale([-1.0] * 50 + [50.0]) == 0.02  # no more than what is usual adds up to
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e300, 1e-300])
