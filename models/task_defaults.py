@@ -291,8 +291,9 @@ def reward_scale(play: FirstPlay, gamma: float, unseen: float = _UNSEEN) -> floa
 
     It is 1 over the largest return seen, discounted, from any step on; but at least 0.025 over the
     usual reward (the median of those that aren't 0), as random play may do far worse than one that
-    learns; not so if a return was seen that no number of usual rewards makes, a prize. It is twice that where rewards are rare, and *unseen* if none was seen. It is at most
-    *unseen* if there were only costs, and steps without one: what is worth them is still to come.
+    learns; not so if a return was seen that no number of usual rewards makes, a prize. It is twice
+    that where rewards are rare, and *unseen* if none was seen. It is at most *unseen* if there were
+    only costs, and steps without one: what is worth them is still to come.
     """
     rewards = np.array([r for episode in play.rewards for r in episode])
     sizes = np.abs(rewards)
