@@ -37,7 +37,8 @@ from neurorl.models.fields import KINDS, option_names
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled
-from neurorl.models.task_defaults import scale_of_wrapped, task_defaults
+from neurorl.models.reward_scales import scale_of_wrapped
+from neurorl.models.task_defaults import task_defaults
 from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 

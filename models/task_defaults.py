@@ -27,11 +27,12 @@ from neurorl.models.hidden_state import memories_for
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.images import image_cells
 from neurorl.models.memories import extended
+from neurorl.models.reward_scales import LEAST_GAMMA, UNSEEN, UNSEEN_OF_TILES, reward_scale
 from neurorl.models.schedules import Slowing
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
 
-__all__ = ["TABLES", "reward_scale", "scale_of_wrapped", "table_cells", "task_defaults"]
+__all__ = ["TABLES", "table_cells", "task_defaults"]
 
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "lif": {
@@ -73,7 +74,7 @@ _LONG, _DRAWN, _MOST_REPEATS = 500, 125, 8
 """Draw some 125 actions in an episode that can have more than 500 steps, and take each of them
 several times, at most 8. Chosen on LunarLander-v3, seeds 103 to 109; Acrobot-v1, of 500 steps, is
 learned a little worse with 2."""
-_LEAST_GAMMA, _HORIZONS = 0.99, 2
+_HORIZONS = 2
 """Look so far ahead that an episode of the most steps has two horizons, or 100 steps."""
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
@@ -82,15 +83,6 @@ _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "
 
 _OF_FALLING = frozenset({"schedule", "rate_end", "rate_episodes"})
 
-_SMALLEST = 0.025
-"""Bound the scale from below, for rewards of 1 in every step."""
-_RARE, _MORE_IF_RARE = 0.1, 2.0
-"""Double the scale if the usual return is so small a part of the largest: values of what hardly
-ever comes begin near 0, and so do the steps of an actor, which in a table has many to make."""
-_UNSEEN, _UNSEEN_OF_TILES = 5.0, 0.2
-"""Take these scales if no reward was seen: those that come to a table will be rarer still, but a
-box, as of a pole that hangs, may pay in every step once it is where it pays."""
-_TINY = 1e-25
 _MOST_SHOWN, _MOST_IMAGES = 500, 250
 """Limit the different observations of a first play that count as states without a number: of images
 fewer, since random play sees hardly more than where a game begins."""
@@ -114,12 +106,12 @@ def task_defaults(
     gamma = _gamma(env, named)
     if isinstance(chosen.get("cells"), (Picked, ImageCells)):
         chosen |= _lambda(chosen, gamma) | _schedule(env, named) | _repeats(env, named)
-    if gamma != _LEAST_GAMMA:
+    if gamma != LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
         chosen |= _for_numbers(chosen, play, "policy" in named)
     if "reward_scale" not in named:
-        unseen = _UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Picked) else _UNSEEN
+        unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Picked) else UNSEEN
         chosen["reward_scale"] = reward_scale(play(), gamma, unseen)
         if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
@@ -140,7 +132,7 @@ def _gamma(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> float:
     gamma = named.get("gamma")
     if isinstance(gamma, (int, float)) and 0 <= gamma <= 1:
         return gamma
-    return max(_LEAST_GAMMA, round(1.0 - _HORIZONS / (most_steps(env) or 1), 3))
+    return max(LEAST_GAMMA, round(1.0 - _HORIZONS / (most_steps(env) or 1), 3))
 
 
 def _lambda(chosen: Mapping[str, Any], gamma: float) -> dict[str, Any]:
@@ -284,50 +276,3 @@ def _warn_of_still_cells(space: gym.Space[Any], cells: Features | None, play: Fi
         limit = f">= {_LEAST_VARYING:.0%} of {cells.size}"
         message = format_message("cells", what, got=varying, limit=limit, remedy=remedy)
         warn_outside(message, EnvironmentWarning)
-
-
-def reward_scale(play: FirstPlay, gamma: float, unseen: float = _UNSEEN) -> float:
-    """Return the factor that brings values near 1: 1, 2 or 5 times a power of ten.
-
-    It is 1 over the largest return seen, discounted, from any step on; but at least 0.025 over the
-    usual reward (the median of those that aren't 0), as random play may do far worse than one that
-    learns; not so if a return was seen that no number of usual rewards makes, a prize. It is twice
-    that where rewards are rare, and *unseen* if none was seen. It is at most *unseen* if there were
-    only costs, and steps without one: what is worth them is still to come.
-    """
-    rewards = np.array([r for episode in play.rewards for r in episode])
-    sizes = np.abs(rewards)
-    sizes = np.sort(sizes[sizes > 0])
-    usual = float(sizes[len(sizes) // 2]) if len(sizes) else 0.0
-    returns = np.abs(play.returns(gamma))
-    largest = float(returns.max(initial=0.0))
-    if len(returns) and largest == 0.0:
-        return unseen
-    if not (_TINY < usual < 1 / _TINY and _TINY < largest < 1 / _TINY):
-        return 1.0  # one that no scale helps
-    more = _MORE_IF_RARE if returns.mean() < _RARE * largest else 1.0
-    highest = float(play.returns(gamma).max(initial=0.0))
-    is_prize = highest * (1.0 - gamma) > usual
-    scale = _round(more * max(1.0 / largest, 0.0 if is_prize else _SMALLEST / usual))
-    is_only_costs = rewards.max() == 0.0
-    return min(scale, unseen) if is_only_costs else scale
-
-
-def scale_of_wrapped(env: gym.Env[Any, Any], env_id: str, usual: float) -> float:
-    """Return the scale for a task whose rewards a wrapper or an argument changes.
-
-    It is as much more as the task pays less. env_id: of the task. usual: the scale for it.
-    """
-    bare = gym.make(env_id)
-    try:
-        here, there = (reward_scale(first_play(e), _LEAST_GAMMA) for e in (env, bare))
-    finally:
-        bare.close()
-    return float(f"{usual * here / there:.3g}")
-
-
-def _round(number: float) -> float:
-    """Return the next of 1, 2 and 5 times powers of ten, by ratio."""
-    power = 10.0 ** np.floor(np.log10(number))
-    steps = [(m, abs(np.log(number / (m * power)))) for m in (1.0, 2.0, 5.0, 10.0)]
-    return float(f"{min(steps, key=lambda step: step[1])[0] * power:.1g}")

@@ -31,8 +31,9 @@ from neurorl.models.features import (
 from neurorl.models.gaussian import Gaussian
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.presets import make_config
+from neurorl.models.reward_scales import reward_scale
 from neurorl.models.schedules import LinearFall, Slowing
-from neurorl.models.task_defaults import TABLES, reward_scale, task_defaults
+from neurorl.models.task_defaults import TABLES, task_defaults
 from neurorl.tasks.first_play import FirstPlay
 
 FROZEN = "FrozenLake-v1"
