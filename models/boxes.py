@@ -19,14 +19,15 @@ __all__ = ["MOST_JOINT", "BoxRanges", "box_cells", "box_of_parts"]
 _QUANTILES = (0.005, 0.995)
 _USUAL = (0.05, 0.95)
 _DIGITS = 4
-_TILINGS, _MORE_TILINGS, _BINS = 4, 8, 4
-_MOST_FINE = 4
-"""Make more tilings of at most so many numbers that vary."""
+_TILINGS, _MORE_TILINGS, _BINS, _FEW_BINS = 4, 8, 4, 3
+_MOST_FINE, _MOST_BINS = 4, 9
+"""Make more tilings of at most so many numbers that vary, and fewer bins of more than so many: a
+core of Loihi has 4,096 axons, so an actor can have no more cells."""
 _MAX_DECLARED_PAIRS = 10
 """Limit the pairs of numbers; with more, only the usual ranges are cut in pairs, and the others
 number by number. A few numbers that went far, as of a body that tumbles, would leave pairs coarse.
 """
-MOST_JOINT = 12
+MOST_JOINT = 11
 """Make tiles of pairs of numbers only if at most this many vary."""
 _BEYOND = 1.0
 """Go so many widths of what was seen beyond it, on both sides, for the range of a number that has
@@ -140,6 +141,7 @@ def box_cells(
         usual = ranges.usual_low, ranges.usual_high
         covers = [(*usual, pairs), (*seen, apart), (*declared, apart)]
     most = _MORE_TILINGS if is_fine and len(places) <= _MOST_FINE else _TILINGS
+    bins_of_all = _BINS if len(places) <= _MOST_BINS else _FEW_BINS
     parts: list[Tiles] = []
     chosen: list[int] = []
     for low, high, groups in covers:
@@ -147,7 +149,7 @@ def box_cells(
             two = bool(ranges.two_valued[group].all())
             if two and low is not covers[0][0]:
                 continue  # as has been seen
-            tilings, bins = (1, 1) if two else (most, _BINS)
+            tilings, bins = (1, 1) if two else (most, bins_of_all)
             parts.append(Tiles(low[group], high[group], tilings, bins))
             chosen += group
     tiles = Concat(tuple(parts))
