@@ -248,7 +248,7 @@ def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
     """
     is_image = isinstance(space, gym.spaces.Box) and len(space.shape) > 1
     most = _MOST_IMAGES if is_image else _MOST_SHOWN
-    if len(rows) < 2 * most:
+    if len(rows) < 2 * _MOST_SHOWN:
         return None
     places = np.flatnonzero((rows != rows[0]).any(axis=0)).tolist()
     if not places or len(np.unique(rows[:, places], axis=0)) > most:

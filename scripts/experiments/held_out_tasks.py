@@ -26,56 +26,51 @@ Reset = tuple[Any, dict[str, Any]]
 Step = tuple[Any, float, bool, bool, dict[str, Any]]
 
 
-class WindyGrid(gym.Env[Any, Any]):
-    """Pay -1 for each step to the goal, while wind lifts what crosses some columns.
+class _Fields(gym.Env[Any, Any]):
+    """Number the fields of a grid, row by row; each episode begins in the same one."""
 
-    Source: Sutton & Barto (2018), example 6.5; 15 steps are the fewest.
-    """
-
-    wind = (0, 0, 0, 1, 1, 1, 2, 2, 1, 0)
-    rows, goal = 7, (3, 7)
+    rows: int
+    columns: int
+    start: tuple[int, int]
 
     def __init__(self) -> None:
-        self.observation_space = spaces.Discrete(self.rows * len(self.wind))
-        self.action_space = spaces.Discrete(len(_MOVES))
-        self._at = 3, 0
-
-    def _state(self) -> int:
-        return self._at[0] * len(self.wind) + self._at[1]
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Reset:
-        super().reset(seed=seed)
-        self._at = 3, 0
-        return self._state(), {}
-
-    def step(self, action: int) -> Step:
-        (row, column), (down, right) = self._at, _MOVES[int(action)]
-        row = int(np.clip(row + down - self.wind[column], 0, self.rows - 1))
-        self._at = row, int(np.clip(column + right, 0, len(self.wind) - 1))
-        return self._state(), -1.0, self._at == self.goal, False, {}
-
-
-class Maze(gym.Env[Any, Any]):
-    """Pay 1 at the goal of a maze of 6 x 9 fields.
-
-    Source: the Dyna maze of Sutton & Barto (2018), example 8.1, with other walls.
-    """
-
-    fields = ("       WG", "  W    W ", "S W    W ", "  W      ", "     W   ", "         ")
-
-    def __init__(self) -> None:
-        self.rows, self.columns = len(self.fields), len(self.fields[0])
         self.observation_space = spaces.Discrete(self.rows * self.columns)
         self.action_space = spaces.Discrete(len(_MOVES))
-        self._at = 2, 0
+        self._at = self.start
 
     def _state(self) -> int:
         return self._at[0] * self.columns + self._at[1]
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Reset:
         super().reset(seed=seed)
-        self._at = 2, 0
+        self._at = self.start
         return self._state(), {}
+
+
+class WindyGrid(_Fields):
+    """Pay -1 for each step to the goal, while wind lifts what crosses some columns.
+
+    Source: Sutton & Barto (2018), example 6.5; 15 steps are the fewest.
+    """
+
+    wind = (0, 0, 0, 1, 1, 1, 2, 2, 1, 0)
+    rows, columns, start, goal = 7, len(wind), (3, 0), (3, 7)
+
+    def step(self, action: int) -> Step:
+        (row, column), (down, right) = self._at, _MOVES[int(action)]
+        row = int(np.clip(row + down - self.wind[column], 0, self.rows - 1))
+        self._at = row, int(np.clip(column + right, 0, self.columns - 1))
+        return self._state(), -1.0, self._at == self.goal, False, {}
+
+
+class Maze(_Fields):
+    """Pay 1 at the goal of a maze of 6 x 9 fields.
+
+    Source: the Dyna maze of Sutton & Barto (2018), example 8.1, with other walls.
+    """
+
+    fields = ("       WG", "  W    W ", "S W    W ", "  W      ", "     W   ", "         ")
+    rows, columns, start = len(fields), len(fields[0]), (2, 0)
 
     def step(self, action: int) -> Step:
         (row, column), (down, right) = self._at, _MOVES[int(action)]
