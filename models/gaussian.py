@@ -13,7 +13,7 @@ import numpy.typing as npt
 from neurorl.errors import UnsupportedError
 from neurorl.models.choices import Choice
 from neurorl.models.policies import Policy
-from neurorl.network.serialization import FloatArray, number, positive
+from neurorl.network.serialization import FloatArray, flag, number, positive
 from neurorl.numerics.elementary import cospi, log
 
 __all__ = ["Gaussian", "normal"]
@@ -28,13 +28,17 @@ class Gaussian(Policy):
     sigma: width of the exploration at first, of a range from -1 to 1. sigma_end, decisions: it
     falls to this, evenly over so many of the agent's decisions. population: modules an actor for a
     number, with centres c from -1 to 1, evenly. hold: decisions in a row that explore the same way,
-    with one z; what noise of single steps cancels may need a push of several.
+    with one z; what noise of single steps cancels may need a push of several. natural: whether the
+    feedback shrinks with sigma.
 
     With n_m votes for centre c_m the mean is ``mu = sum_m n_m c_m / sum_m n_m`` (0 without votes)
     and the number ``a = mu + sigma z``, clipped to [-1, 1], z standard normal. A vote for c_m moves
     mu towards c_m, so the feedback of module m is the score ``d log p(a) / d n_m``, but for the
     factors sigma and ``sum n``: ``phi_m = z (c_m - mu)`` with ``z = (a - mu) / sigma`` before a is
-    clipped; t is its sign.
+    clipped; t is its sign. If *natural*, phi_m is multiplied by sigma over the sigma of the first
+    decision. A TD error tells less of a smaller exploration, and as much of all else; so the noise
+    of a step shrinks too. This is the score times sigma squared, the natural gradient (Kakade,
+    2001) of the mean.
     """
 
     name: ClassVar[str] = "gaussian"
@@ -47,6 +51,7 @@ class Gaussian(Policy):
     decisions: int = 100_000
     population: int = 2
     hold: int = 1
+    natural: bool = False
 
     def __post_init__(self) -> None:
         number("agent.policy, sigma", self.sigma, 0.0)
@@ -54,6 +59,7 @@ class Gaussian(Policy):
         positive("agent.policy, decisions", self.decisions)
         positive("agent.policy, population", self.population, 2, most=_MOST)
         positive("agent.policy, hold", self.hold, most=_LONGEST)
+        flag("agent.policy, natural", self.natural)
 
     def at_best(self) -> Policy:
         return replace(self, sigma=0.0, sigma_end=0.0)
@@ -62,6 +68,10 @@ class Gaussian(Policy):
         """Return sigma in a decision, counted from 0."""
         left = 1.0 - min(decision / self.decisions, 1.0)
         return self.sigma_end + left * (self.sigma - self.sigma_end)
+
+    def feedback(self, decision: int) -> float:
+        """Return the factor of the feedback in a decision, counted from 0: 1 at first."""
+        return self.width(decision) / self.sigma if self.natural and self.sigma > 0.0 else 1.0
 
     def distribution(self, votes: FloatArray) -> FloatArray:
         """Return the share of each module in the votes of its population."""
@@ -81,6 +91,7 @@ class Gaussian(Policy):
             raise UnsupportedError("policy 'gaussian'", "numbers have no mask", remedy=remedy)
         policy, phi = np.zeros(len(votes)), np.zeros(len(votes))
         values, first, sigma = np.zeros(len(groups)), 0, self.width(decision)
+        share = self.feedback(decision)
         for g, size in enumerate(groups):
             group = slice(first, first + size)
             n, centres = votes[group], (2.0 * np.arange(size) - (size - 1)) / (size - 1)
@@ -88,7 +99,7 @@ class Gaussian(Policy):
             mean = float(np.add.accumulate(n * centres)[-1] + 0.0) / total if total > 0.0 else 0.0
             z = normal(float(u[2 * g]), float(u[2 * g + 1]))
             values[g] = min(max(mean + sigma * z, -1.0), 1.0)
-            policy[group], phi[group] = self.distribution(n), z * (centres - mean)
+            policy[group], phi[group] = self.distribution(n), z * (centres - mean) * share
             first += size
         return Choice(policy, values, phi, np.sign(phi))
 

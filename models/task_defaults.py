@@ -65,6 +65,10 @@ rate of tiles an agent of Catch, of 10 x 10 pixels, settled on an action before 
 _NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
 """Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
 Pendulum-v1, seed 100."""
+_NATURAL, _NATURAL_FALL, _LEAST_NATURAL = 3.0, 1.25, 0.4
+"""Multiply that `alpha_output` by the first where feedback shrinks with the exploration, and by a
+power of 100 steps over the horizon, the second; down to the last. Noise of TD errors adds up over a
+horizon. Chosen on Pendulum-v1, Reacher-v5 and LunarLander-v3 by numbers, seeds 100 to 103."""
 _LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
 """Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
 ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
@@ -109,7 +113,7 @@ def task_defaults(
     if gamma != LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
-        chosen |= _for_numbers(chosen, play, "policy" in named)
+        chosen |= _for_numbers(chosen, play, gamma, "policy" in named)
     if "reward_scale" not in named:
         unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Picked) else UNSEEN
         chosen["reward_scale"] = reward_scale(play(), gamma, unseen)
@@ -159,14 +163,19 @@ def _repeats(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> dict[str, Any]
     return {"repeats": min(steps // _DRAWN, _MOST_REPEATS)}
 
 
-def _for_numbers(chosen: Mapping[str, Any], play: Any, is_named: bool) -> dict[str, Any]:
+def _for_numbers(
+    chosen: Mapping[str, Any], play: Any, gamma: float, is_named: bool
+) -> dict[str, Any]:
     """Return the fields for actions that are numbers, with a policy unless one is named."""
-    rates = {**_NUMBERS, "alpha_output": _share(chosen.get("cells"))}
+    share = _share(chosen.get("cells"))
     if is_named:
-        return rates
+        return {**_NUMBERS, "alpha_output": share}
+    near = min(1.0, max(0.0, 1.0 - gamma) / (1.0 - LEAST_GAMMA))
+    rate = max(_NATURAL * near**_NATURAL_FALL, _LEAST_NATURAL)
+    rates = {**_NUMBERS, "alpha_output": round(rate * share, 3)}
     length = play().steps / max(1, len(play().rewards))
     hold = int(np.clip(length / _HOLDS, 1, _LONGEST_HOLD))
-    return {**rates, "policy": Gaussian(hold=hold)}
+    return {**rates, "policy": Gaussian(hold=hold, natural=True)}
 
 
 def _share(cells: Features | None) -> float:

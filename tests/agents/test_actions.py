@@ -196,9 +196,26 @@ def test_exploration_is_held_alike_in_both_loops() -> None:
     assert other.episodes != played[0][0]
 
 
+@pytest.mark.parametrize(
+    "ways", [pytest.param(WAYS, id="quick"), pytest.param(COMPILED, marks=pytest.mark.slow)]
+)
+def test_natural_feedback_has_the_same_bits_everywhere(ways: list[Any]) -> None:
+    """It shrinks within the run, and makes other weights than the score as it is."""
+    policy = Gaussian(hold=2, decisions=20, natural=True)
+    known = {}
+    for backend, arithmetic, options in [("reference", "float", {}), *ways]:
+        agent = made("numbers", backend, arithmetic, policy=policy, **options)
+        agent.learn(6)
+        same(known.setdefault(arithmetic, agent), agent)
+    usual = made("numbers", policy=Gaussian(hold=2, decisions=20))
+    usual.learn(6)
+    weights = known["float"].weights
+    assert any((usual.weights[name] != weights[name]).any() for name in weights)
+
+
 def test_an_agent_of_numbers_is_saved_and_loaded(tmp_path: Path) -> None:
     """The file has the policy with its fields; the loaded agent goes on exactly."""
-    policy = Gaussian(sigma=0.45, population=3, hold=4)
+    policy = Gaussian(sigma=0.45, population=3, hold=4, natural=True)
     agent, whole = (
         SpikingActorCritic("Pendulum-v1", seed=2, policy=policy, **SMALL) for _ in range(2)
     )

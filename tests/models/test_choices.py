@@ -101,6 +101,18 @@ def test_feedback_is_the_score() -> None:
         assert abs(score * sigma * votes.sum() - choice.phi[m]) < 1e-6
 
 
+def test_natural_feedback_shrinks_with_the_exploration() -> None:
+    """Of the same votes and draws phi is multiplied by sigma over the first; actions stay."""
+    votes, u = np.array([1.0, 3.0]), np.array([0.2, 0.1])
+    usual = Gaussian(0.5, 0.1, decisions=8)
+    natural = Gaussian(0.5, 0.1, decisions=8, natural=True)
+    for decision, share in ((0, 1.0), (4, 0.3 / 0.5), (8, 0.1 / 0.5), (99, 0.1 / 0.5)):
+        one, other = (p.decide(votes, (2,), None, u, decision) for p in (usual, natural))
+        assert other.phi == pytest.approx(one.phi * share, rel=1e-14, abs=0)
+        assert (other.actions == one.actions).all()
+    assert np.isfinite(natural.at_best().decide(votes, (2,), None, u).phi).all()
+
+
 def test_exploration_falls_with_decisions() -> None:
     policy = Gaussian(0.5, 0.1, decisions=8)
     widths = [policy.width(t) for t in (0, 4, 8, 9, 10**9)]
@@ -109,7 +121,8 @@ def test_exploration_falls_with_decisions() -> None:
 
 
 def test_numbers_out_of_range() -> None:
-    for bad in ({"sigma": -0.1}, {"population": 1}, {"population": 2.5}, {"hold": 0}):
+    few = ({"population": 1}, {"population": 2.5}, {"hold": 0})
+    for bad in (*few, {"sigma": -0.1}, {"natural": 1}):
         with pytest.raises(DescriptionError, match=r"agent\.policy"):
             Gaussian(**bad)
     with pytest.raises(UnsupportedError, match="no mask"):

@@ -289,8 +289,18 @@ def test_numbers_are_explored_for_several_steps_of_long_episodes() -> None:
     assert [policy.hold for policy in policies] == [8]
     short = gym.wrappers.TimeLimit(gym.make("Pendulum-v1").unwrapped, 60)
     assert make_config(short).policy.hold == 2
+    assert all(policy.natural for policy in policies)
     named = make_config(gym.make("Pendulum-v1"), "lif", {"policy": Gaussian(0.3)})
     assert (named.policy, named.alpha_output) == (Gaussian(0.3), 1.0)
+
+
+def test_rates_of_numbers_fall_with_the_horizon() -> None:
+    """They are 3 for 100 steps, and at least 0.4: a horizon without an end still learns."""
+    rates = [
+        make_config(gym.make("Pendulum-v1"), "lif", {"gamma": gamma}).alpha_output
+        for gamma in (0.9, 0.99, 0.995, 0.998, 1.0)
+    ]
+    assert rates == [3.0, 3.0, pytest.approx(3 / 2**1.25, abs=5e-4), 0.401, 0.4]
 
 
 def test_a_wrong_gamma_is_refused_in_a_line() -> None:

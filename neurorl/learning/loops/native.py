@@ -198,6 +198,7 @@ class NativeLoop(Loop):
             "exploration": self.policy.exploration,
             **{name: getattr(self.policy, name, 0.0) for name in ("sigma", "sigma_end")},
             "sigma_decisions": getattr(self.policy, "decisions", 1),
+            "natural": getattr(self.policy, "natural", False),
             "n_groups": len(self.groups),
             "hold": self.policy.hold,
             "repeats": self.policy.repeats,

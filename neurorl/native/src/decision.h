@@ -183,6 +183,12 @@ inline double width(const Agent &agent, int64_t k)
     return agent.sigma_end + left * (agent.sigma - agent.sigma_end);
 }
 
+// Return the factor of the feedback in replica k's decision.
+inline double feedback(const Agent &agent, int64_t k)
+{
+    return agent.natural && agent.sigma > 0.0 ? width(agent, k) / agent.sigma : 1.0;
+}
+
 // Choose a number: models/gaussian.py in C.
 inline double choose_number(const Group &group)
 {
@@ -198,10 +204,11 @@ inline double choose_number(const Group &group)
     const double mean = total > 0.0 ? weighted / total : 0.0;
     const double u = group.draw(2 * group.number), v = group.draw(2 * group.number + 1);
     const double z = __builtin_sqrt(-2.0 * neurorl_log(u)) * cospi(2.0 * v);
+    const double share = feedback(group.agent, group.k);
     for (int64_t m = 0; m < size; m++) {
         const double centre = (2.0 * (double)m - last) / last;
         p[m] = total > 0.0 ? p[m] / total : 1.0 / (double)size;
-        phi[m] = z * (centre - mean);
+        phi[m] = z * (centre - mean) * share;
         t[m] = neurorl_sign(phi[m]);
     }
     const double number = mean + width(group.agent, group.k) * z;
