@@ -202,7 +202,7 @@ def test_exploration_is_held_alike_in_both_loops() -> None:
 def test_natural_feedback_has_the_same_bits_everywhere(ways: list[Any]) -> None:
     """It shrinks within the run, and makes other weights than the score as it is."""
     policy = Gaussian(hold=2, decisions=20, natural=True)
-    known = {}
+    known: dict[str, Any] = {}
     for backend, arithmetic, options in [("reference", "float", {}), *ways]:
         agent = made("numbers", backend, arithmetic, policy=policy, **options)
         agent.learn(6)
