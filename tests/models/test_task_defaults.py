@@ -265,7 +265,7 @@ def test_eligibilities_last_as_the_discount_looks_ahead() -> None:
     assert make_config(tasks[-1], "lif", {"lambda_actor": 0.3}).lambda_actor == 0.3
     assert make_config(tasks[1], "glm").lambda_actor == 0.94
     lake = make_config(gym.make(FROZEN, max_episode_steps=1000))
-    assert lake.lambda_actor == 0.5  # a cell for each state
+    assert lake.lambda_actor == 0.2  # a cell for each state
 
 
 def test_steps_of_tiles_become_small_after_many_decisions() -> None:
