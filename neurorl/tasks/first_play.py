@@ -73,6 +73,11 @@ class FirstPlay:
         rows = np.clip(rows[np.isfinite(rows).all(axis=1)], -_HUGE, _HUGE)
         return rows if len(rows) else None
 
+    @property
+    def pays_nothing(self) -> bool:
+        """Return whether every reward was 0."""
+        return not any(map(any, self.rewards))
+
     def returns(self, gamma: float) -> npt.NDArray[np.float64]:
         """Return the discounted return that came after each step."""
         values = []

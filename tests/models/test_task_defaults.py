@@ -465,6 +465,20 @@ def test_a_box_that_was_not_seen_to_pay_may_pay_in_every_step() -> None:
     assert reward_scale(FirstPlay(0, [[1.0] * 50]), 0.99, 0.2) == 0.02
 
 
+def test_actions_are_repeated_to_search_for_a_reward() -> None:
+    """Four times while none was seen, more in long episodes; not where one was, or if named."""
+
+    def repeats(task: gym.Env[Any, Any], **named: Any) -> int:
+        return make_config(task, "lif", named).policy.repeats
+
+    tasks = [gym.wrappers.TimeLimit(Hanging(), n) for n in (200, 1000)]
+    assert [repeats(task) for task in (Hanging(), *tasks)] == [4, 4, 8]
+    paid = gym.wrappers.TransformReward(tasks[0], lambda reward: reward - 1.0)
+    assert repeats(paid) == 1
+    assert repeats(tasks[0], repeats=2) == 2
+    assert repeats(tasks[0], policy="greedy") == 1
+
+
 class Game(gym.Env[Any, Any]):
     """Show one of *n* binary images of 4 x 4 pixels, at random."""
 
