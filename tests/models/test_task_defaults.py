@@ -473,7 +473,7 @@ def test_actions_are_repeated_to_search_for_a_reward() -> None:
 
     tasks = [gym.wrappers.TimeLimit(Hanging(), n) for n in (200, 1000)]
     assert [repeats(task) for task in (Hanging(), *tasks)] == [4, 4, 8]
-    paid = gym.wrappers.TransformReward(tasks[0], lambda reward: reward - 1.0)
+    paid = gym.wrappers.TransformReward(tasks[0], lambda reward: float(reward) - 1.0)
     assert repeats(paid) == 1
     assert repeats(tasks[0], repeats=2) == 2
     assert repeats(tasks[0], policy="greedy") == 1
