@@ -14,13 +14,11 @@ from neurorl.models.boxes import MOST_JOINT, BoxRanges, box_cells, box_of_parts
 from neurorl.models.config import AgentConfig
 from neurorl.models.defaults import default_cells, seen_parts
 from neurorl.models.features import (
-    Concat,
     Features,
     HashedStates,
     JointStates,
     OneHot,
     Picked,
-    Tiles,
 )
 from neurorl.models.gaussian import Gaussian
 from neurorl.models.hidden_state import memories_for
@@ -29,48 +27,12 @@ from neurorl.models.images import image_cells
 from neurorl.models.memories import extended
 from neurorl.models.reward_scales import LEAST_GAMMA, UNSEEN, UNSEEN_OF_TILES, reward_scale
 from neurorl.models.schedules import Slowing
+from neurorl.models.task_rates import rates_of, rates_of_numbers
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
 
-__all__ = ["TABLES", "table_cells", "task_defaults"]
+__all__ = ["table_cells", "task_defaults"]
 
-TABLES: Mapping[str, Mapping[str, Any]] = {
-    "lif": {
-        "alpha_output": 0.3,
-        "beta": 0.1,
-        "initial_output": 0.02,
-        "alpha_critic": 0.1,
-        "lambda_actor": 0.2,
-        "lambda_critic": 0.8,
-    },
-    "glm": {"alpha_output": 1.0, "beta": 0.5, "initial_output": 0.1, "window": 2},
-    "lif-spiking-critic": {"alpha_output": 0.15, "beta": 0.1, "initial_output": 0.02},
-}
-"""Map each model to its defaults for tasks where each state has cells of its own. The output learns
-a table, so there are no hidden units, and no bias: its one channel spikes in every step, which
-would drown the state. Short eligibilities, of the critic too, chosen on slippery lakes and cliffs
-and a windy grid, seeds 100 to 119."""
-
-_TILED: Mapping[str, Mapping[str, Any]] = {
-    **TABLES,
-    "lif": {**TABLES["lif"], "alpha_output": 0.6, "lambda_actor": 0.85, "lambda_critic": 0.9},
-}
-_MOST_GRIDS = 24
-"""Let rates fall as 1 over the number of sets of tilings, from so many on."""
-_IMAGES: Mapping[str, Mapping[str, Any]] = {
-    **TABLES,
-    "lif": {**_TILED["lif"], "lambda_actor": 0.9},
-}
-_OF_IMAGES = 0.33
-"""Lower rates by this for images, of whose cells many say the same thing at several scales: at the
-rate of tiles an agent of Catch, of 10 x 10 pixels, settled on an action before it had learned."""
-_NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
-"""Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
-Pendulum-v1, seed 100."""
-_NATURAL, _NATURAL_FALL, _LEAST_NATURAL = 3.0, 1.25, 0.4
-"""Multiply that `alpha_output` by the first where feedback shrinks with the exploration, and by a
-power of 100 steps over the horizon, the second; down to the last. Noise of TD errors adds up over a
-horizon. Chosen on Pendulum-v1, Reacher-v5 and LunarLander-v3 by numbers, seeds 100 to 103."""
 _LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
 """Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
 ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
@@ -88,7 +50,7 @@ _HORIZONS = 2
 """Look so far ahead that an episode of the most steps has two horizons, or 100 steps."""
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
-"""Leave `TABLES` out if a user names one of these: it doesn't fit another network."""
+"""Leave tables out if a user names one of these: it doesn't fit another network."""
 _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
 
 _OF_FALLING = frozenset({"schedule", "rate_end", "rate_episodes"})
@@ -178,24 +140,12 @@ def _for_numbers(
     chosen: Mapping[str, Any], play: Any, gamma: float, is_named: bool
 ) -> dict[str, Any]:
     """Return the fields for actions that are numbers, with a policy unless one is named."""
-    share = _share(chosen.get("cells"))
+    rates = rates_of_numbers(chosen.get("cells"), None if is_named else gamma)
     if is_named:
-        return {**_NUMBERS, "alpha_output": share}
-    near = min(1.0, max(0.0, 1.0 - gamma) / (1.0 - LEAST_GAMMA))
-    rate = max(_NATURAL * near**_NATURAL_FALL, _LEAST_NATURAL)
-    rates = {**_NUMBERS, "alpha_output": round(rate * share, 3)}
+        return rates
     length = play().steps / max(1, len(play().rewards))
     hold = int(np.clip(length / _HOLDS, 1, _LONGEST_HOLD))
     return {**rates, "policy": Gaussian(hold=hold, natural=True)}
-
-
-def _share(cells: Features | None) -> float:
-    """Return what rates are multiplied by, 1 for few tiles."""
-    if isinstance(cells, ImageCells):
-        return _OF_IMAGES
-    parts = cells.of.parts if isinstance(cells, Picked) and isinstance(cells.of, Concat) else ()
-    grids = sum(isinstance(part, Tiles) for part in parts)
-    return round(min(1.0, _MOST_GRIDS / grids), 2) if grids else 1.0
 
 
 def _table(
@@ -212,12 +162,16 @@ def _table(
         cells = table_cells(space, play, keeps, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked, ImageCells)):
         return {}
-    is_image = isinstance(cells, ImageCells)
-    is_tiled = is_image or isinstance(cells, Picked)
-    rates = dict((_IMAGES if is_image else _TILED if is_tiled else TABLES)[model])
-    rates["alpha_output"] = round(rates["alpha_output"] * _share(cells), 3)
+    is_tiled = isinstance(cells, (Picked, ImageCells))
     features = {} if is_tiled and spiking_critic else {"features": cells}
-    return {**rates, "hidden": 0, "bias": False, "cells": cells, **features, **memories}
+    return {
+        **rates_of(cells, model),
+        "hidden": 0,
+        "bias": False,
+        "cells": cells,
+        **features,
+        **memories,
+    }
 
 
 def _memories(space: gym.Space[Any], play: Any) -> dict[str, Any]:
