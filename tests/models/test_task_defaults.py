@@ -266,14 +266,14 @@ def test_eligibilities_last_as_the_discount_looks_ahead() -> None:
     assert make_config(tasks[-1], "lif", {"lambda_actor": 0.3}).lambda_actor == 0.3
     assert make_config(tasks[1], "glm").lambda_actor == 0.94
     lake = make_config(gym.make(FROZEN, max_episode_steps=1000))
-    assert (lake.lambda_actor, lake.lambda_critic) == (0.2, 0.8)  # a cell for each state
+    assert (lake.lambda_actor, lake.critic.lambda_) == (0.2, 0.8)  # a cell for each state
 
 
 def test_eligibilities_are_longer_where_states_have_no_number() -> None:
     """An observation that comes back may be of several states, so critics tell less of it."""
     flags = make_config(Game(200, (16,)))
     assert isinstance(flags.cells, HashedStates)
-    assert (flags.lambda_actor, flags.lambda_critic) == (0.5, 0.9)
+    assert (flags.lambda_actor, flags.critic.lambda_) == (0.5, 0.9)
 
 
 def test_steps_of_tiles_become_small_after_many_decisions() -> None:
