@@ -46,8 +46,9 @@ _SEARCHING = 4
 """Take each action at least so often where the first play saw no reward, and cells are tiles: what
 single steps do cancels out before a pole that hangs is up. Chosen on a swing-up and on MountainCar
 with a reward at its goal alone, seeds 100 to 102."""
-_HORIZONS = 2
-"""Look so far ahead that an episode of the most steps has two horizons, or 100 steps."""
+_HORIZONS, _LARGEST_GAMMA = 2, 0.999
+"""Look so far ahead that an episode of the most steps has two horizons: 100 steps at least, and 1,000
+at most."""
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Leave tables out if a user names one of these: it doesn't fit another network."""
@@ -105,7 +106,8 @@ def _gamma(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> float:
     gamma = named.get("gamma")
     if isinstance(gamma, (int, float)) and 0 <= gamma <= 1:
         return gamma
-    return max(LEAST_GAMMA, round(1.0 - _HORIZONS / (most_steps(env) or 1), 3))
+    gamma = round(1.0 - _HORIZONS / (most_steps(env) or 1), 3)
+    return min(max(LEAST_GAMMA, gamma), _LARGEST_GAMMA)
 
 
 def _lambda(chosen: Mapping[str, Any], gamma: float) -> dict[str, Any]:
