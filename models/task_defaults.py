@@ -47,8 +47,7 @@ _SEARCHING = 4
 single steps do cancels out before a pole that hangs is up. Chosen on a swing-up and on MountainCar
 with a reward at its goal alone, seeds 100 to 102."""
 _HORIZONS, _LARGEST_GAMMA = 2, 0.999
-"""Look so far ahead that an episode of the most steps has two horizons: 100 steps at least, and 1,000
-at most."""
+"""Look so far ahead that an episode of the most steps has two horizons: from 100 steps to 1,000."""
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Leave tables out if a user names one of these: it doesn't fit another network."""
