@@ -102,7 +102,7 @@ def test_feedback_is_the_score() -> None:
 
 
 def test_natural_feedback_shrinks_with_the_exploration() -> None:
-    """Of the same votes and draws phi is multiplied by sigma over the first; actions stay."""
+    """Compare by the same votes and draws: phi shrinks as sigma does, actions stay."""
     votes, u = np.array([1.0, 3.0]), np.array([0.2, 0.1])
     usual = Gaussian(0.5, 0.1, decisions=8)
     natural = Gaussian(0.5, 0.1, decisions=8, natural=True)

@@ -136,23 +136,27 @@ class NativeLayers:
         }
 
     def _fixed(self, p: Incoming, layer: Layer) -> c.Projection:
-        shape = self._plan.network.weight_shape(p.name)
-        return c.Projection(
-            pre=self._plan.network.index(p.pre),
-            n_pre=shape[-2],
-            n_post=shape[-1],
-            blocks=p.blocks,
-            delay=p.delay,
-            is_signed=p.signed,
-            target=input_number(layer.dynamics, p.target),
-            in_force=self.keep(self._memory.in_force[p.name]),
-        )
+        in_force = self.keep(self._memory.in_force[p.name])
+        return c.Projection(**self._ends(p, layer), in_force=in_force)
+
+    def _ends(self, p: Incoming, layer: Layer) -> dict[str, int]:
+        """Return what a structure says of any projection: from where, to where and how."""
+        network = self._plan.network
+        shape = network.weight_shape(p.name)
+        return {
+            "pre": network.index(p.pre),
+            "n_pre": shape[-2],
+            "n_post": shape[-1],
+            "blocks": p.blocks,
+            "delay": p.delay,
+            "is_signed": p.signed,
+            "target": input_number(layer.dynamics, p.target),
+        }
 
     def _projection(self, p: Plastic, layer: Layer) -> c.Projection:
         memory, network, arithmetic = self._memory, self._plan.network, self._arithmetic
         rounding = arithmetic.rounding(p.name)
         lent = self._weights.lent[p.name]
-        shape = network.weight_shape(p.name)
         is_fine = arithmetic.is_fine
         integers = lent is not None and lent.dtype == np.int32
         least, largest = levels(rounding, p.low, p.high)
@@ -166,13 +170,7 @@ class NativeLayers:
         rule = self._plan.rule
         needs_in_force = rule.needs_probability or rule.needs_paths or rule.needs_membrane
         return c.Projection(
-            pre=network.index(p.pre),
-            n_pre=shape[-2],
-            n_post=shape[-1],
-            blocks=p.blocks,
-            delay=p.delay,
-            is_signed=p.signed,
-            target=input_number(layer.dynamics, p.target),
+            **self._ends(p, layer),
             decay=p.trace_decay,
             low=p.low,
             high=p.high,
