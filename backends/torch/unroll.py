@@ -195,8 +195,8 @@ class Unroll:
         place = self._cells[post].place
         parts = [place(self._delayed(s), s.target) for s in into if s not in joined]
         if joined:
-            x = torch.cat([self._arrived(s) for s in joined], dim=-1)
-            arrived = transmit(x, torch.cat([matrices[s.name] for s in joined], dim=1))
+            x = _side_by_side([self._arrived(s) for s in joined], dim=-1)
+            arrived = transmit(x, _side_by_side([matrices[s.name] for s in joined], dim=1))
             parts.append(place(arrived, joined[0].target))
         if not parts:
             rest = self._before.cells[post].u
@@ -240,3 +240,8 @@ class Unroll:
         if flow:
             bias = bias + sum(flow[1:], flow[0])
         return self._cells[name].rounded_bias(bias)
+
+
+def _side_by_side(parts: Sequence[Tensor], dim: int) -> Tensor:
+    """Return tensors joined along *dim*; one alone isn't copied."""
+    return torch.cat(list(parts), dim=dim) if len(parts) > 1 else parts[0]

@@ -66,8 +66,7 @@ class Actors:
         """
         config = self._config
         spikes = encode(config, flat[rows], rollout.draws.cells[t].flatten(0, 1)[rows])
-        inputs = spikes.new_zeros(*spikes.shape[:-2], len(flat), spikes.shape[-1])
-        inputs[..., rows, :] = spikes
+        inputs = _of_all(spikes, rows, len(flat))
         inputs = inputs.view(*inputs.shape[:-2], *self._lead, -1)
         batch = inputs if config.encoder.flows else inputs.transpose(0, 1)
         rollout.inputs[..., t, :, :] = batch
@@ -103,3 +102,12 @@ class Actors:
         """Go on from `part`. Raises KeyError or RuntimeError."""
         if self.state is not None:
             self.state = with_replica(self.state, k, part)
+
+
+def _of_all(spikes: Tensor, rows: list[int], n: int) -> Tensor:
+    """Return the spikes ``(..., n, cells)`` of *n* rows, of which only *rows* have any."""
+    if len(rows) == n:
+        return spikes
+    inputs = spikes.new_zeros(*spikes.shape[:-2], n, spikes.shape[-1])
+    inputs[..., rows, :] = spikes
+    return inputs
