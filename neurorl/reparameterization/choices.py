@@ -47,6 +47,11 @@ class Choices(abc.ABC):
         """Return how many steps in a row explore the same way."""
         return 1
 
+    @property
+    def repeats(self) -> int:
+        """Return in which steps of an episode an action is chosen, to be taken until the next."""
+        return self.config.policy.repeats
+
     @abc.abstractmethod
     def of(self, votes: Tensor) -> Tensor:
         """Return what describes the choice: log policies or means, ``(..., n)``."""

@@ -43,8 +43,9 @@ class GradientConfig(Described):
     With 1, what a decision was left by those before it is a constant: enough to learn from past
     inputs that arrive late, and as quick as without a state, for all decisions are one batch.
 
-    Of the `AgentConfig`, the network, cells, features, window, encoder, beta, gamma, reward_scale
-    and exploration count; its rule and the rates of that don't.
+    Of the `AgentConfig`, the network, cells, features, window, encoder, policy, gamma and
+    reward_scale count; its rule and the rates of that don't. Where the policy repeats an action,
+    the loss is of the steps in which one was chosen; the critic learns in each.
     """
 
     environments: int = 4

@@ -100,13 +100,27 @@ class GradientLearner:
             gradient.lambda_advantage,
         )
         self.values.learn(x, values + advantage)
-        loss = self._choices.loss(
-            self._described(rollout, k),
-            rollout.actions[:, k].reshape(advantage.size, *self._choices.one.shape),
-            rollout.widths[:, k].repeat(gradient.environments),
-            torch.from_numpy(advantage.ravel()).to(self._device, self.module.dtype),
-            gradient.entropy,
+        if rollout.chosen[:, k].any():
+            self._follow(self._loss(rollout, k, advantage), rate)
+
+    def _loss(self, rollout: Rollout, k: int, advantage: FloatArray) -> Tensor:
+        """Return the loss of the actions that were chosen. advantage: ``(T, E)``."""
+        chosen = rollout.chosen[:, k].ravel()
+        described = self._described(rollout, k)
+        if not chosen.all():
+            described = described[torch.from_numpy(chosen).to(self._device)]
+        widths = rollout.widths[:, k].repeat(self._gradient.environments)
+        return self._choices.loss(
+            described,
+            rollout.actions[:, k].reshape(advantage.size, *self._choices.one.shape)[chosen],
+            widths[chosen],
+            torch.from_numpy(advantage.ravel()[chosen]).to(self._device, self.module.dtype),
+            self._gradient.entropy,
         )
+
+    def _follow(self, loss: Tensor, rate: float) -> None:
+        """Let the weights take a step down the gradient of a loss. rate: as in `learn`."""
+        gradient = self._gradient
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         for group in self._optimiser.param_groups:

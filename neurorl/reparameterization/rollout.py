@@ -108,7 +108,8 @@ class Rollout:
     inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
     actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
-    ``(T, R, E)``. widths: of exploration, ``(T, R)``. states: of the networks before each
+    ``(T, R, E)``. chosen: whether the action was, or is that of the step before, ``(T, R, E)``.
+    widths: of exploration, ``(T, R)``. states: of the networks before each
     step; none for one that begins every decision from silence.
     """
 
@@ -120,6 +121,7 @@ class Rollout:
     rewards: FloatArray
     terminated: npt.NDArray[np.bool_]
     over: npt.NDArray[np.bool_]
+    chosen: npt.NDArray[np.bool_]
     draws: Draws
     states: list[ModuleState] = field(default_factory=list)
 
@@ -150,6 +152,7 @@ class Rollout:
             rewards=np.zeros(lead),
             terminated=np.zeros(lead, dtype=np.bool_),
             over=np.zeros(lead, dtype=np.bool_),
+            chosen=np.ones(lead, dtype=np.bool_),
             draws=Draws(network, config, lead, choices.draws if choices else ()),
         )
 

@@ -141,13 +141,14 @@ class Stage:
         return max((len(running.actions) for running in self._running[k]), default=0)
 
     def step(self, rollout: Rollout, t: int, rows: list[int]) -> list[tuple[int, int]]:
-        """Take the actions of step *t* and note what comes of them.
+        """Take the actions of step *t*, or those before again, and note what comes of them.
 
         Returns the replica and the number of each environment whose episode is over; see `end`.
         Raises EnvError for a reward that isn't finite.
         """
         config = self._config
         rollout.x[t] = self._x.reshape(rollout.x[t].shape)
+        self._repeat(rollout, t, rows)
         ended = []
         actions = self._choices.taken(rollout.actions[t].reshape(-1, *self._choices.one.shape))
         for i, observation, raw, terminated, truncated, _ in self.envs.step(actions, rows):
@@ -168,6 +169,15 @@ class Stage:
         self._x[rows] = self._features(rows)
         rollout.next_x[t] = self._x.reshape(rollout.next_x[t].shape)
         return ended
+
+    def _repeat(self, rollout: Rollout, t: int, rows: list[int]) -> None:
+        """Replace actions of step *t* by those before where none is to be chosen."""
+        for i in rows if self._choices.repeats > 1 else ():
+            k, e = divmod(i, self._size)
+            before = self._running[k][e].actions
+            rollout.chosen[t, k, e] = is_chosen = len(before) % self._choices.repeats == 0
+            if not is_chosen:
+                rollout.actions[t, k, e] = before[-1]
 
     def end(self, k: int, e: int) -> Running:
         """Return the episode that is over, and begin the next one.

@@ -104,7 +104,7 @@ def measure(task: Task, learner: Learner, seeds: Sequence[int]) -> list[float] |
         act = learner(task, seed)
         if act is None:
             return None
-        returns.append(float(np.mean(_played(task.make(), act, task.episodes, seed))))
+        returns.append(float(np.mean(_played(task.to_play(), act, task.episodes, seed))))
     return returns
 
 

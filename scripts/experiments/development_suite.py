@@ -54,7 +54,8 @@ def measure(task: Task, choice: Choice, seeds: Sequence[int], share: float = 1.0
         env = task.make()
         agent = SpikingActorCritic(env, backend="brian2", seed=seed, **choice(env))
         agent.learn(total_steps=round(share * task.steps))
-        returns.append(float(evaluate(agent, task.episodes, seed=seed)["mean_return"]))
+        other = task.to_play() if task.discount < 1.0 else None
+        returns.append(float(evaluate(agent, task.episodes, seed=seed, env=other)["mean_return"]))
         agent.close()
     return returns
 

@@ -18,7 +18,7 @@ from gymnasium import spaces
 from neurorl.tasks.registration import register
 from neurorl.tasks.trials import Trials
 
-__all__ = ["TASKS", "Catch", "ContextBandit", "Falling", "Task", "WideCatch"]
+__all__ = ["TASKS", "Catch", "ContextBandit", "Discounted", "Falling", "Task", "WideCatch"]
 
 Env = gym.Env[Any, Any]
 
@@ -29,7 +29,7 @@ class Task:
 
     make: its environment. steps: of training. reference: a return to compare with, and where it is
     from. extra: the distribution that it needs, beside Gymnasium. is_long: minutes for each seed.
-    episodes: of greedy play.
+    episodes: of greedy play. discount: of what is paid in that play, for each step of an episode.
     """
 
     name: str
@@ -39,6 +39,28 @@ class Task:
     extra: str = ""
     is_long: bool = False
     episodes: int = 100
+    discount: float = 1.0
+
+    def to_play(self) -> Env:
+        """Return the environment in which what was learned is measured."""
+        return self.make() if self.discount == 1.0 else Discounted(self.make(), self.discount)
+
+
+class Discounted(gym.Wrapper[Any, Any, Any, Any]):
+    """Pay ``discount ** t`` of the reward of step t of an episode, counted from 0."""
+
+    def __init__(self, env: Env, discount: float) -> None:
+        super().__init__(env)
+        self._discount, self._paid = discount, 1.0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self._paid = 1.0
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = super().step(action)
+        paid, self._paid = self._paid * float(reward), self._paid * self._discount
+        return observation, paid, terminated, truncated, info
 
 
 class ContextBandit(gym.Env[Any, Any]):
@@ -209,7 +231,14 @@ TASKS = (
         "-13, optimum",
     ),
     Task("Blackjack-v1", _made("Blackjack-v1"), 100_000, "-0.045, optimum", episodes=20_000),
-    Task("gridworld", _nobodys("neurorl/GridWorld-v0"), 60_000, "10, the goal"),
+    Task(
+        "gridworld, discounted",
+        _nobodys("neurorl/GridWorld-v0"),
+        60_000,
+        "1.121, optimum; preset 1.093",
+        episodes=1000,
+        discount=0.9,
+    ),
     Task("bandit", _nobodys("neurorl/Bandit-v0"), 5_000, "0.9, optimum"),
     Task("CartPole", _nobodys("CartPole-v1"), 60_000, "500, optimum"),
     Task("MountainCar", _nobodys("MountainCar-v0"), 60_000, "-110, preset -105"),

@@ -95,7 +95,7 @@ LEARNING = (
     Run("bandit", _task("bandit"), 5_000),
     Run("context bandit", _task("context bandit"), 8_000),
     Run("Catch", _task("Catch"), 15_000),
-    Run("gridworld", _task("gridworld"), 30_000),
+    Run("gridworld", _task("gridworld, discounted"), 30_000),
     Run("CartPole", _task("CartPole"), 30_000),
     Run("MountainCar", _task("MountainCar"), 30_000),
     Run("numbers", Numbers, 3_000, seeds=tuple(range(100, 106))),

@@ -1,0 +1,114 @@
+"""Test actions that are chosen in every so many steps, and learned by gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
+
+from neurorl import ReparameterizedActorCritic  # noqa: E402
+from neurorl.reparameterization.learner import GradientLearner  # noqa: E402
+from neurorl.reparameterization.rollout import Rollout  # noqa: E402
+
+TAKEN = "neurorl-tests/Taken-v0"
+FEW = {"environments": 2, "steps": 8}
+
+
+class Taken(gym.Env[Any, Any]):
+    """Keep the actions of each episode, of 2 to 11 steps, in a list that copies share."""
+
+    episodes: list[list[int]] = []  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.observation_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float64)
+        self.action_space = gym.spaces.Discrete(4)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._left = int(self.np_random.integers(2, 12))
+        self._actions: list[int] = []
+        self.episodes.append(self._actions)
+        return np.zeros(1), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._actions.append(int(action))
+        self._left -= 1
+        return np.zeros(1), float(action == 1), self._left == 0, False, {}
+
+
+def agent(env: str, **options: Any) -> ReparameterizedActorCritic:
+    gradient = {**FEW, **options.pop("gradient", {})}
+    return ReparameterizedActorCritic(env, seed=5, actors=2, gradient=gradient, **options)
+
+
+@pytest.mark.parametrize("carries", [False, True])
+def test_an_action_is_taken_until_the_next_is_chosen(carries: bool) -> None:
+    """Count within each episode, over the ends of rollouts, whatever the others do."""
+    if TAKEN not in gym.registry:
+        gym.register(TAKEN, lambda **_: Taken())
+    learner = agent(TAKEN, repeats=5, carries=carries, window=4, beta=0.0)
+    Taken.episodes.clear()
+    learner.learn(60)
+    changed = False
+    for actions in Taken.episodes:
+        of_blocks = [set(actions[k : k + 5]) for k in range(0, len(actions), 5)]
+        assert all(len(block) == 1 for block in of_blocks)
+        changed |= len(set(actions)) > 1
+    assert changed
+
+
+def test_only_chosen_actions_have_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change what came of the steps that repeat an action: the critic alone may notice.
+
+    With ``lambda_advantage=0`` an advantage is of one step, so theirs move no weight.
+    """
+    seen: list[np.ndarray[Any, Any]] = []
+    learn = GradientLearner.learn
+
+    def changed(self: GradientLearner, rollout: Rollout, k: int, rate: float) -> None:
+        seen.append(rollout.chosen[:, k].copy())
+        rollout.rewards[~rollout.chosen] += 3.0
+        learn(self, rollout, k, rate)
+
+    def after(steps: int) -> dict[str, Any]:
+        learner = agent("CartPole-v1", repeats=4, gradient={"lambda_advantage": 0.0})
+        learner.learn(total_steps=steps)
+        return learner.state()
+
+    whole = after(16)
+    monkeypatch.setattr(GradientLearner, "learn", changed)
+    other = after(16)
+    assert np.array_equal(np.flatnonzero(seen[0][:, 0]), [0, 4])
+    for name in (name for name in whole if name.startswith("learner.weights")):
+        assert np.array_equal(whole[name], other[name]), name
+    assert not np.array_equal(whole["critic"], other["critic"])
+
+
+def test_a_rollout_without_a_choice_moves_no_weight() -> None:
+    """Repeat an action for longer than a rollout: only its critic learns in the second one."""
+    learner = agent("CartPole-v1", repeats=64, beta=0.0, gradient={"steps": 2})
+    learner.learn(total_steps=4)
+    one = learner.state()
+    learner.learn(total_steps=8)
+    other = learner.state()
+    for name in (name for name in one if name.startswith("learner.weights")):
+        assert np.array_equal(one[name], other[name]), name
+    assert not np.array_equal(one["critic"], other["critic"])
+
+
+def test_saved_between_choices_it_goes_on_the_same(tmp_path: Path) -> None:
+    stopped, whole = (agent("CartPole-v1", repeats=5) for _ in range(2))
+    stopped.learn(total_steps=48)
+    stopped.save(tmp_path / "agent.npz")
+    again = ReparameterizedActorCritic.load(tmp_path / "agent.npz")
+    for learner in (again, whole):
+        learner.learn(total_steps=400)
+    assert again.episodes == whole.episodes
+    one, other = again.state(), whole.state()
+    for name in one.keys() - {key for key in one if key.endswith("wall_s")}:
+        assert np.array_equal(one[name], other[name]), name
