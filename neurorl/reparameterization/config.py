@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from neurorl.errors import DescriptionError, UnsupportedError, unknown_name_error
 from neurorl.models.config import AgentConfig
@@ -15,9 +12,8 @@ from neurorl.models.modulators import TDError
 from neurorl.models.policies import AnnealedSoftmax, Softmax
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
 from neurorl.network.serialization import Described, number, positive
-from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
 
-__all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "make_gradient", "softmax_of"]
+__all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "softmax_of"]
 
 ESTIMATORS = ("concrete", "slope")
 
@@ -84,52 +80,6 @@ class GradientConfig(Described):
     def rate(self, episode: int) -> float:
         """Return the factor of the learning rate after this many episodes."""
         return 1.0 - (1.0 - self.rate_end) * min(1.0, episode / self.rate_episodes)
-
-
-# Memoryless units without filters: spikes of one step only, for which the slope has the least noise
-# and hardly any bias, and which bear larger steps.
-_MODELS: dict[str, dict[str, Any]] = {"glm": {"estimator": "slope", "learning_rate": 1e-2}}
-
-_TASKS: dict[tuple[str, str], dict[str, Any]] = {
-    # Where rewards are rare or always the same, Adam makes much of little: entropy keeps the policy
-    # from an early certainty.
-    (GRID_ID, "lif"): {"entropy": 1e-2},
-    ("MountainCar-v0", "lif"): {
-        "learning_rate": 1e-3,
-        "entropy": 1e-3,
-        "rate_end": 0.1,
-        "rate_episodes": 900,
-    },
-    (POSITION_ONLY_ID, "lif"): {
-        "environments": 8,
-        "alpha_critic": 0.125,
-        "entropy": 1e-3,
-        "horizon": 1,
-        "rate_end": 0.1,
-        "rate_episodes": 1400,
-    },
-    (GRID_ID, "glm"): {"entropy": 1e-2},
-    ("MountainCar-v0", "glm"): {"rate_end": 0.1, "rate_episodes": 900},
-}
-
-
-def make_gradient(
-    config: AgentConfig, env_id: str, overrides: Mapping[str, Any] | None = None
-) -> GradientConfig:
-    """Return the configuration for an agent on an environment: preset, then *overrides*.
-
-    overrides: fields by name, or a whole configuration as plain data. env_id: of a task with its
-    own spaces, see `neurorl.tasks.known.task_of`.
-    Raises UnknownNameError for another field.
-    """
-    if overrides and "type" in overrides:
-        return GradientConfig.from_dict(overrides)
-    known = {field.name for field in dataclasses.fields(GradientConfig)}
-    for key in overrides or {}:
-        if key not in known:
-            raise unknown_name_error("gradient option", key, known)
-    model, task = _MODELS.get(config.model, {}), _TASKS.get((env_id, config.model), {})
-    return GradientConfig(**{**model, **task, **(overrides or {})})
 
 
 def check_agent(config: AgentConfig) -> None:

@@ -41,7 +41,8 @@ from neurorl.network.restoring import take
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.choices import choices_for
-from neurorl.reparameterization.config import GradientConfig, check_agent, make_gradient
+from neurorl.reparameterization.config import GradientConfig, check_agent
+from neurorl.reparameterization.defaults import make_gradient
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage

@@ -1,0 +1,95 @@
+"""Choose how an agent learns by gradients: by its model, its cells and policy, and its task."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neurorl.errors import unknown_name_error
+from neurorl.models.config import AgentConfig
+from neurorl.models.features import Features, Picked
+from neurorl.models.image_cells import ImageCells
+from neurorl.models.images import MOST_ACTIVE
+from neurorl.reparameterization.config import GradientConfig
+from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
+
+__all__ = ["make_gradient"]
+
+_FEW_ACTIVE = 36
+"""Let the learning rate fall as 1 over the number of active cells, from so many on: Adam moves the
+weight of each by the rate, whatever the others do. Chosen on Acrobot-v1 and LunarLander-v3."""
+_CHOICES, _LONGEST = 4, 128
+"""Let a rollout be of four choices in each environment, where each is repeated: longer ones have too
+few updates. At most of so many steps, as all their inputs are kept."""
+
+# Memoryless units without filters: spikes of one step only, for which the slope has the least noise
+# and hardly any bias, and which bear larger steps.
+_MODELS: dict[str, dict[str, Any]] = {"glm": {"estimator": "slope", "learning_rate": 1e-2}}
+
+_TASKS: dict[tuple[str, str], dict[str, Any]] = {
+    # Where rewards are rare or always the same, Adam makes much of little: entropy keeps the policy
+    # from an early certainty.
+    (GRID_ID, "lif"): {"entropy": 1e-2},
+    ("MountainCar-v0", "lif"): {
+        "learning_rate": 1e-3,
+        "entropy": 1e-3,
+        "rate_end": 0.1,
+        "rate_episodes": 900,
+    },
+    (POSITION_ONLY_ID, "lif"): {
+        "environments": 8,
+        "alpha_critic": 0.125,
+        "entropy": 1e-3,
+        "horizon": 1,
+        "rate_end": 0.1,
+        "rate_episodes": 1400,
+    },
+    (GRID_ID, "glm"): {"entropy": 1e-2},
+    ("MountainCar-v0", "glm"): {"rate_end": 0.1, "rate_episodes": 900},
+}
+
+
+def make_gradient(
+    config: AgentConfig, env_id: str, overrides: Mapping[str, Any] | None = None
+) -> GradientConfig:
+    """Return the configuration for an agent on an environment.
+
+    It is that of the model, of the cells and the policy, the task's preset, then *overrides*.
+
+    overrides: fields by name, or a whole configuration as plain data. env_id: of a task with its
+    own spaces, see `neurorl.tasks.known.task_of`.
+    Raises UnknownNameError for another field.
+    """
+    if overrides and "type" in overrides:
+        return GradientConfig.from_dict(overrides)
+    known = {field.name for field in dataclasses.fields(GradientConfig)}
+    for key in overrides or {}:
+        if key not in known:
+            raise unknown_name_error("gradient option", key, known)
+    model, task = _MODELS.get(config.model, {}), _TASKS.get((env_id, config.model), {})
+    chosen = {**model, **_of_cells(config.cells, GradientConfig(**model)), **_of_policy(config)}
+    return GradientConfig(**{**chosen, **task, **(overrides or {})})
+
+
+def _of_cells(cells: Features, usual: GradientConfig) -> dict[str, Any]:
+    """Return the learning rate where the default chose cells that are active in great number."""
+    if isinstance(cells, ImageCells):
+        active = float(MOST_ACTIVE)
+    elif isinstance(cells, Picked):
+        active = float(cells.of_all(np.zeros((1, cells.n_inputs))).sum())
+    else:
+        return {}
+    if active <= _FEW_ACTIVE:
+        return {}
+    return {"learning_rate": round(usual.learning_rate * _FEW_ACTIVE / active, 5)}
+
+
+def _of_policy(config: AgentConfig) -> dict[str, Any]:
+    """Return rollouts of some choices if each is repeated for long, and advantages as long."""
+    steps = min(_CHOICES * config.policy.repeats, _LONGEST)
+    if steps <= GradientConfig().steps:
+        return {}
+    return {"steps": steps, "lambda_advantage": round(1.0 - 1.0 / steps, 2)}
