@@ -22,8 +22,8 @@ _FEW_ACTIVE = 36
 """Let the learning rate fall as 1 over the number of active cells, from so many on: Adam moves the
 weight of each by the rate, whatever the others do. Chosen on Acrobot-v1 and LunarLander-v3."""
 _CHOICES, _LONGEST = 4, 128
-"""Let a rollout be of four choices in each environment, where each is repeated: longer ones have too
-few updates. At most of so many steps, as all their inputs are kept."""
+"""Let a rollout be of four choices in each environment, where each is repeated: with longer ones,
+updates are too few. At most of so many steps, as all their inputs are kept."""
 
 # Memoryless units without filters: spikes of one step only, for which the slope has the least noise
 # and hardly any bias, and which bear larger steps.
