@@ -11,6 +11,7 @@ import numpy as np
 from neurorl.errors import unknown_name_error
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features, Picked
+from neurorl.models.gaussian import Gaussian
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.images import MOST_ACTIVE
 from neurorl.reparameterization.config import GradientConfig
@@ -18,9 +19,10 @@ from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
 
 __all__ = ["make_gradient"]
 
-_FEW_ACTIVE = 36
+_FEW_ACTIVE = 12
 """Let the learning rate fall as 1 over the number of active cells, from so many on: Adam moves the
-weight of each by the rate, whatever the others do. Chosen on Acrobot-v1 and LunarLander-v3."""
+weight of each by the rate, whatever the others do. Chosen on Acrobot-v1 and LunarLander-v3; of
+numbers Pendulum-v1, with 24 active cells, learned the same at half the rate."""
 _CHOICES, _LONGEST = 4, 128
 """Let a rollout be of four choices in each environment, where each is repeated: with longer ones,
 updates are too few. At most of so many steps, as all their inputs are kept."""
@@ -69,27 +71,31 @@ def make_gradient(
     for key in overrides or {}:
         if key not in known:
             raise unknown_name_error("gradient option", key, known)
-    model, task = _MODELS.get(config.model, {}), _TASKS.get((env_id, config.model), {})
-    chosen = {**model, **_of_cells(config.cells, GradientConfig(**model)), **_of_policy(config)}
-    return GradientConfig(**{**chosen, **task, **(overrides or {})})
+    task = _TASKS.get((env_id, config.model), {})
+    return GradientConfig(**{**_of_agent(config), **task, **(overrides or {})})
 
 
-def _of_cells(cells: Features, usual: GradientConfig) -> dict[str, Any]:
-    """Return the learning rate where the default chose cells that are active in great number."""
+def _of_agent(config: AgentConfig) -> dict[str, Any]:
+    """Return what follows from the model, the cells and how often actions are repeated.
+
+    With longer rollouts there are fewer updates, so these step as much further.
+    """
+    chosen = dict(_MODELS.get(config.model, {}))
+    usual = GradientConfig(**chosen)
+    steps = max(usual.steps, min(_CHOICES * config.policy.repeats, _LONGEST))
+    if steps > usual.steps:
+        chosen |= {"steps": steps, "lambda_advantage": round(1.0 - 1.0 / steps, 2)}
+    active = _active(config.cells)
+    if active > _FEW_ACTIVE and not isinstance(config.policy, Gaussian):
+        rate = usual.learning_rate * _FEW_ACTIVE / active * steps / usual.steps
+        chosen["learning_rate"] = round(rate, 5)
+    return chosen
+
+
+def _active(cells: Features) -> float:
+    """Return how many cells are active at once where the default chose them; 0 for others."""
     if isinstance(cells, ImageCells):
-        active = float(MOST_ACTIVE)
-    elif isinstance(cells, Picked):
-        active = float(cells.of_all(np.zeros((1, cells.n_inputs))).sum())
-    else:
-        return {}
-    if active <= _FEW_ACTIVE:
-        return {}
-    return {"learning_rate": round(usual.learning_rate * _FEW_ACTIVE / active, 5)}
-
-
-def _of_policy(config: AgentConfig) -> dict[str, Any]:
-    """Return rollouts of some choices if each is repeated for long, and advantages as long."""
-    steps = min(_CHOICES * config.policy.repeats, _LONGEST)
-    if steps <= GradientConfig().steps:
-        return {}
-    return {"steps": steps, "lambda_advantage": round(1.0 - 1.0 / steps, 2)}
+        return MOST_ACTIVE
+    if isinstance(cells, Picked):
+        return float(cells.of_all(np.zeros((1, cells.n_inputs))).sum())
+    return 0.0

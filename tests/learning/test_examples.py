@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-SEEDS = (100, 101, 102)
+SEEDS = range(100, 106)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -210,8 +210,9 @@ def test_what_xor_is_shown(example: ModuleType) -> None:
     indirect=["example"],
 )
 def test_effects_at_length(example: ModuleType, options: list[str]) -> None:
+    """Let an effect hold on two thirds of six seeds: of XOR's, with times, a tenth fails."""
     results = example.main(["--backend", "brian2", "--seeds", *map(str, SEEDS), *options])
-    assert sum(result.holds for result in results) >= 2
+    assert sum(result.holds for result in results) >= 4
 
 
 @pytest.mark.parametrize("example", ["spike_patterns"], indirect=True)

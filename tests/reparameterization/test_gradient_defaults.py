@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
@@ -32,11 +33,11 @@ def tiles(sets: int, n: int = 6) -> Picked:
 def test_rates_fall_with_the_cells_that_are_active() -> None:
     """Adam moves each weight by the rate, so the drive by as much as cells are active."""
     assert found().to_dict() == GradientConfig().to_dict()
-    assert found(cells=tiles(9)).learning_rate == 0.003
-    assert found(cells=tiles(18)).learning_rate == 0.0015
-    assert found(cells=tiles(36)).learning_rate == 0.00075
-    assert found("glm", cells=tiles(18)).learning_rate == 0.005
-    assert found(cells=tiles(18), options={"learning_rate": 0.01}).learning_rate == 0.01
+    assert found(cells=tiles(3)).learning_rate == 0.003
+    assert found(cells=tiles(6)).learning_rate == 0.0015
+    assert found(cells=tiles(12)).learning_rate == 0.00075
+    assert found("glm", cells=tiles(6)).learning_rate == 0.005
+    assert found(cells=tiles(6), options={"learning_rate": 0.01}).learning_rate == 0.01
     grid = make_config(make_env("FrozenLake-v1"), "lif", {"cells": OneHot(16)})
     assert make_gradient(grid, "FrozenLake-v1").learning_rate == 0.003
 
@@ -47,8 +48,15 @@ def test_rates_fall_with_the_cells_that_are_active() -> None:
 def test_a_rollout_has_four_choices_or_more(repeats: int, steps: int, lambda_: float) -> None:
     gradient = found(repeats=repeats)
     assert (gradient.steps, gradient.lambda_advantage) == (steps, lambda_)
+    assert found(repeats=repeats, cells=tiles(12)).learning_rate == 0.00075 * steps / 16
     named = found(repeats=repeats, options={"steps": 16, "lambda_advantage": 0.5})
     assert (named.steps, named.lambda_advantage) == (16, 0.5)
+
+
+def test_numbers_keep_the_rate() -> None:
+    pendulum = make_config(gym.make("Pendulum-v1"), "lif", {"reward_scale": 0.01})
+    assert pendulum.cells.of_all(np.zeros((1, pendulum.cells.n_inputs))).sum() == 24
+    assert make_gradient(pendulum, "Pendulum-v1").to_dict() == GradientConfig().to_dict()
 
 
 def test_a_preset_comes_before_what_follows_from_the_cells() -> None:
