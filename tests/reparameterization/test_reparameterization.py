@@ -56,6 +56,7 @@ KINDS = [
     pytest.param({}, id="float"),
     pytest.param({"arithmetic": "loihi"}, id="chip"),
     pytest.param({"carries": True, "window": 4}, id="carries"),
+    pytest.param({"repeats": 3}, id="repeats"),
     pytest.param(
         {
             "carries": True,
