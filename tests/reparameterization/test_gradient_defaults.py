@@ -8,8 +8,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
-
 from neurorl.models.features import Concat, OneHot, Picked, Tiles
 from neurorl.models.presets import make_config
 from neurorl.reparameterization import GradientConfig, make_gradient

@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
+from resumed import check_saved_goes_on
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
@@ -102,15 +103,7 @@ def test_saved_between_updates_it_goes_on_the_same(tmp_path: Path) -> None:
         ReparameterizedActorCritic("Pendulum-v1", seed=2, actors=2, gradient=FEW, policy=policy)
         for _ in range(2)
     )
-    agent.learn(total_steps=230)
-    agent.save(tmp_path / "agent.npz")
-    again = ReparameterizedActorCritic.load(tmp_path / "agent.npz")
-    for learner in (again, whole):
-        learner.learn(total_steps=700)
-    assert again.episodes == whole.episodes
-    one, other = again.state(), whole.state()
-    for name in one.keys() - {key for key in one if key.endswith("wall_s")}:
-        assert np.array_equal(one[name], other[name]), name
+    check_saved_goes_on(agent, whole, tmp_path / "agent.npz", 230, 700)
     local = SpikingActorCritic.load(tmp_path / "agent.npz")
     assert local.predict(np.array([1.0, 0.0, 0.0], np.float32)).shape == (1,)
 

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from resumed import same
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
@@ -45,11 +46,6 @@ def replicas(
 
 def played(agents: GradientReplicas, k: int) -> list[Any]:
     return [(e.episode, e.ret, e.length, e.env_steps, e.discounted) for e in agents.episodes[k]]
-
-
-def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    clock = {key for key in a if key.endswith("wall_s")}
-    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a.keys() - clock)
 
 
 KINDS = [

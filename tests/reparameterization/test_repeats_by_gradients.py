@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from resumed import check_saved_goes_on
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
@@ -103,12 +104,4 @@ def test_a_rollout_without_a_choice_moves_no_weight() -> None:
 
 def test_saved_between_choices_it_goes_on_the_same(tmp_path: Path) -> None:
     stopped, whole = (agent("CartPole-v1", repeats=5) for _ in range(2))
-    stopped.learn(total_steps=48)
-    stopped.save(tmp_path / "agent.npz")
-    again = ReparameterizedActorCritic.load(tmp_path / "agent.npz")
-    for learner in (again, whole):
-        learner.learn(total_steps=400)
-    assert again.episodes == whole.episodes
-    one, other = again.state(), whole.state()
-    for name in one.keys() - {key for key in one if key.endswith("wall_s")}:
-        assert np.array_equal(one[name], other[name]), name
+    check_saved_goes_on(stopped, whole, tmp_path / "agent.npz", 48, 400)
