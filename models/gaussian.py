@@ -87,8 +87,7 @@ class Gaussian(Policy):
         decision: int = 0,
     ) -> Choice:
         if allowed is not None:
-            remedy = "clip them in the environment"
-            raise UnsupportedError("policy 'gaussian'", "numbers have no mask", remedy=remedy)
+            raise no_mask()
         policy, phi = np.zeros(len(votes)), np.zeros(len(votes))
         values, first, sigma = np.zeros(len(groups)), 0, self.width(decision)
         share = self.feedback(decision)
@@ -102,6 +101,12 @@ class Gaussian(Policy):
             policy[group], phi[group] = self.distribution(n), z * (centres - mean) * share
             first += size
         return Choice(policy, values, phi, np.sign(phi))
+
+
+def no_mask() -> UnsupportedError:
+    """Return the error for a mask of actions that are numbers."""
+    remedy = "clip them in the environment"
+    return UnsupportedError("policy 'gaussian'", "numbers have no mask", remedy=remedy)
 
 
 def normal(u: float, v: float) -> float:

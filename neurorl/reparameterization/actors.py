@@ -80,8 +80,9 @@ class Actors:
         choices = self._choices
         rollout.widths[t] = [choices.width(step) for step in steps]
         u = rollout.draws.actions[t - t % choices.hold]
-        rollout.actions[t] = choices.choose(n, u, rollout.widths[t])
-        return rasters, choices.shares(n)
+        allowed = rollout.allowed_at(t)
+        rollout.actions[t] = choices.choose(n, u, rollout.widths[t], allowed)
+        return rasters, choices.shares(n, allowed)
 
     def silence(self, over: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> None:
         """Begin the next episode from silence where one is over, ``(R, E)``."""

@@ -194,7 +194,10 @@ class GradientLearner:
             inputs, drawn = rollout.rows(k, steps)
             noise = {name: words.to(self._device) for name, words in drawn.items()}
             rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
-            of_step = self._choices.of(self._votes(rasters["output"]))
+            allowed = rollout.allowed_of(k, steps)
+            if allowed is not None:
+                allowed = allowed.to(self._device)
+            of_step = self._choices.of(self._votes(rasters["output"]), allowed)
             described.append(of_step.view(-1, self._gradient.environments, of_step.shape[-1]))
             if t + 1 < horizon:
                 over = torch.from_numpy(rollout.over[steps, k].reshape(1, -1))

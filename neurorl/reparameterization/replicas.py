@@ -31,7 +31,6 @@ from neurorl.errors import (
     EnvironmentWarning,
     PopulationWarning,
     RunError,
-    UnsupportedError,
     format_message,
     warn_outside,
 )
@@ -46,7 +45,6 @@ from neurorl.reparameterization.defaults import make_gradient
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.tasks.actions import Numbers, OneOf
 from neurorl.tasks.groups import EnvGroup
 from neurorl.tasks.known import task_of
 
@@ -86,13 +84,10 @@ class GradientReplicas(AgentGroup):
         if envs.n != len(seeds) * gradient.environments:
             limit = f"{gradient.environments} for each of {len(seeds)} seeds"
             raise ArgumentError("replicas", "wrong number of environments", got=envs.n, limit=limit)
-        if not isinstance(envs.actions, (OneOf, Numbers)):
-            what, limit = "gradients learn one discrete choice, or numbers", "Discrete or Box"
-            raise UnsupportedError("replicas", what, limit=limit, remedy="approach 'local'")
         if envs.resets_itself:
             what, remedy = "resets by itself, and gradients say when", "a list of environments"
             raise ArgumentError("replicas, vector environment", what, remedy=remedy)
-        choices = choices_for(config, groups := modules(config, envs.actions, "replicas"))
+        choices = choices_for(config, modules(config, envs.actions, "replicas"))
         network, arithmetic = config.network(n_actions), arithmetic or "float"
         super().__init__(
             config,
@@ -124,7 +119,7 @@ class GradientReplicas(AgentGroup):
                 partial(self.weights, k),
                 envs.first_action,
                 gradient.learning_rate,
-                groups,
+                choices.groups,
             )
             for k, seed in enumerate(seeds)
         ]
@@ -135,6 +130,9 @@ class GradientReplicas(AgentGroup):
 
     def steps_taken(self, k: int) -> int:
         return self._stage.steps[k]
+
+    def is_masked(self, k: int) -> bool:
+        return self._stage.masks.heeded[k] or not self.steps_taken(k)
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, one update of every agent at a time; yield how many made it."""
@@ -263,6 +261,7 @@ class GradientReplicas(AgentGroup):
         for t in range(self.gradient.steps):
             if actors.state is not None:
                 rollout.states.append(actors.state)
+            rollout.allow(t, stage.masks.now())
             rasters, policies = actors.decide(rollout, t, stage.cells_flat, rows, stage.steps)
             for k, e in stage.step(rollout, t, rows):
                 spikes = {name: raster[k, :, e].numpy() > 0 for name, raster in rasters.items()}

@@ -109,8 +109,9 @@ class Rollout:
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
     actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
     ``(T, R, E)``. chosen: whether the action was, or is that of the step before, ``(T, R, E)``.
-    widths: of exploration, ``(T, R)``. states: of the networks before each
-    step; none for one that begins every decision from silence.
+    widths: of exploration, ``(T, R)``. allowed: masks of votes, ``(T, R, E, n_actions)``; None
+    while no replica is masked. states: of the networks before each step; none for one that begins
+    every decision from silence.
     """
 
     inputs: Tensor
@@ -123,6 +124,7 @@ class Rollout:
     over: npt.NDArray[np.bool_]
     chosen: npt.NDArray[np.bool_]
     draws: Draws
+    allowed: npt.NDArray[np.bool_] | None = None
     states: list[ModuleState] = field(default_factory=list)
 
     @classmethod
@@ -155,6 +157,29 @@ class Rollout:
             chosen=np.ones(lead, dtype=np.bool_),
             draws=Draws(network, config, lead, choices.draws if choices else ()),
         )
+
+    def allow(self, t: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+        """Note what is allowed in step *t* and, until the next call, after: ``(R, E, n_actions)``.
+
+        None allows all, as in all steps before the first mask.
+        """
+        if allowed is None and t == 0:
+            self.allowed = None
+        elif allowed is not None:
+            if self.allowed is None:
+                self.allowed = np.ones((len(self.rewards), *allowed.shape), dtype=np.bool_)
+            self.allowed[t:] = allowed
+
+    def allowed_at(self, t: int) -> Tensor | None:
+        """Return what is allowed in step *t*, ``(R, E, n_actions)``; None if all is."""
+        return None if self.allowed is None else torch.from_numpy(self.allowed[t])
+
+    def allowed_of(self, k: int, steps: slice) -> Tensor | None:
+        """Return what replica *k* is allowed in these steps, in the batch of `rows`."""
+        if self.allowed is None or self.allowed[:, k].all():
+            return None
+        allowed = self.allowed[steps, k]
+        return torch.from_numpy(allowed.reshape(-1, allowed.shape[-1]))
 
     def rows(self, k: int, steps: slice) -> tuple[Tensor, dict[str, Tensor]]:
         """Return inputs and noise of replica *k* in these steps, as one batch."""

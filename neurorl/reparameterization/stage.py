@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.agents.episodes import State, strip_prefix
 from neurorl.agents.running import SCORES, Running, not_repeatable, take_up
@@ -19,6 +20,7 @@ from neurorl.network.restoring import take, take_count
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices
+from neurorl.reparameterization.masks import Masks
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.running import running_from, running_state
 from neurorl.tasks.groups import EnvGroup
@@ -38,13 +40,14 @@ class _Mark:
     running: list[tuple[Running, int, list[float]]]
     cells: FloatArray
     features: FloatArray
+    allowed: npt.NDArray[np.bool_]
 
 
 class Stage:
     """Hold *size* environments for each of *seeds*, one replica's together; row i is the i-th.
 
     cells_flat: what the cells see in each, ``(n, n_inputs)``. steps: of each replica, in all of its
-    environments.
+    environments. masks: of their actions.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Stage:
         self._history = History(config.features, config.critic.changes, envs.n)
         self._memories = Memories(config.memories, envs.n) if config.memories else None
         self._x = np.zeros((envs.n, config.features.size))
+        self.masks = Masks(choices.groups, len(seeds), size)
 
     def rows(self, active: Sequence[int]) -> list[int]:
         """Return the rows of these replicas' environments."""
@@ -119,6 +123,7 @@ class Stage:
                 ],
                 self.cells_flat[self.rows([k])],
                 self._history.flat[self.rows([k])],
+                self.masks.of(k),
             )
             for k in active
         ]
@@ -134,6 +139,7 @@ class Stage:
                     setattr(running, name, score)
             self._running[k] = [running for running, _, _ in mark.running]
             self.cells_flat[rows], self._history.flat[rows] = mark.cells, mark.features
+            self.masks.put(k, mark.allowed)
             self._to_take_up.add(k)
 
     def longest(self, k: int) -> int:
@@ -151,7 +157,7 @@ class Stage:
         self._repeat(rollout, t, rows)
         ended = []
         actions = self._choices.taken(rollout.actions[t].reshape(-1, *self._choices.one.shape))
-        for i, observation, raw, terminated, truncated, _ in self.envs.step(actions, rows):
+        for i, observation, raw, terminated, truncated, info in self.envs.step(actions, rows):
             k, e = divmod(i, self._size)
             reward = float(raw)
             running = self._running[k][e]
@@ -164,6 +170,8 @@ class Stage:
             rollout.over[t, k, e] = terminated or truncated
             if terminated or truncated:
                 ended.append((k, e))
+            elif self.masks.heeded[k]:
+                self.masks.see(k, e, info, self._where(k, running))
         for k in {i // self._size for i in rows}:
             self.steps[k] += self._size
         self._x[rows] = self._features(rows)
@@ -171,11 +179,14 @@ class Stage:
         return ended
 
     def _repeat(self, rollout: Rollout, t: int, rows: list[int]) -> None:
-        """Replace actions of step *t* by those before where none is to be chosen."""
+        """Replace actions of step *t* by those before where they are repeated and allowed."""
         for i in rows if self._choices.repeats > 1 else ():
             k, e = divmod(i, self._size)
             before = self._running[k][e].actions
-            rollout.chosen[t, k, e] = is_chosen = len(before) % self._choices.repeats == 0
+            is_chosen = len(before) % self._choices.repeats == 0
+            if not is_chosen and self.masks.heeded[k]:
+                is_chosen = not self.masks.allow(k, e, before[-1])
+            rollout.chosen[t, k, e] = is_chosen
             if not is_chosen:
                 rollout.actions[t, k, e] = before[-1]
 
@@ -202,6 +213,7 @@ class Stage:
             "begun": np.array(self._begun[k]),
             "observations": self.cells_flat[rows],
             "changes": self._history.changes[rows],
+            **self.masks.state(k),
         }
 
     def _running_state(self, k: int) -> State:
@@ -222,6 +234,7 @@ class Stage:
         changes = np.zeros_like(self._history.changes[rows])
         if "changes" in state:  # older runs had none
             changes = take(state, "changes", changes.shape)
+        self.masks.restore(k, state)
         self.steps[k], self._begun[k], self._running[k] = steps, begun, episodes
         self.cells_flat[rows], self._history.changes[rows] = cells, changes
         self._to_take_up.add(k)
@@ -233,6 +246,8 @@ class Stage:
         i = k * self._size + e
         first = self.envs.reset(i, self._reset_seed(k, running.number))
         self._see(i, first, running, is_first=True)
+        info, is_new = self.envs.info(i), not self.steps[k]
+        self.masks.see(k, e, info, self._where(k, running), is_new)
         self._history.begin(i)
         return running
 
