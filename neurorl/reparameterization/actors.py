@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -25,7 +25,8 @@ __all__ = ["Actors"]
 class Actors:
     """Hold one network for each of *seeds*, for *size* environments each; they don't learn.
 
-    state: what they carry from decision to decision, None if nothing.
+    state: what they carry from decision to decision, None if nothing. rasters, policies: by
+    population ``(R, W, E, size)``, and ``(R, E, n_actions)``, of each replica's last decision.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class Actors:
         self._first_vote = 0 if config.carries else network.depth("output")
         self._silence = self._module.rest(size)
         self.state: ModuleState | None = self._silence if config.carries else None
+        self.rasters: dict[str, Tensor] = {}
+        self.policies: FloatArray = np.zeros((*self._lead, n_actions))
 
     def put(self, k: int, parameters: Mapping[str, Tensor]) -> None:
         """Let replica *k* play with these, of a module of one replica."""
@@ -57,12 +60,18 @@ class Actors:
 
     @torch.no_grad()
     def decide(
-        self, rollout: Rollout, t: int, flat: FloatArray, rows: list[int], steps: Sequence[int]
-    ) -> tuple[dict[str, Tensor], FloatArray]:
-        """Choose the actions of step *t*; rasters and policies ``(R, E, n_actions)``.
+        self,
+        rollout: Rollout,
+        t: int,
+        flat: FloatArray,
+        rows: list[int],
+        steps: Sequence[int],
+        due: Collection[int],
+    ) -> None:
+        """Choose the actions of step *t*.
 
         flat: what the cells see, of all rows. rows: of those that play; others see nothing. steps:
-        that each replica has taken.
+        that each replica has taken. due: the replicas that choose; others may be passed over.
         """
         config = self._config
         spikes = encode(config, flat[rows], rollout.draws.cells[t].flatten(0, 1)[rows])
@@ -82,7 +91,17 @@ class Actors:
         u = rollout.draws.actions[t - t % choices.hold]
         allowed = rollout.allowed_at(t)
         rollout.actions[t] = choices.choose(n, u, rollout.widths[t], allowed)
-        return rasters, choices.shares(n, allowed)
+        self._show(rasters, choices.shares(n, allowed), due)
+
+    def _show(self, rasters: dict[str, Tensor], policies: FloatArray, due: Collection[int]) -> None:
+        """Keep what the networks of these replicas did, whoever else plays beside them."""
+        if not self.rasters or len(due) == self._lead[0]:
+            self.rasters, self.policies = rasters, policies
+            return
+        for k in due:
+            self.policies[k] = policies[k]
+            for name, raster in rasters.items():
+                self.rasters[name][k] = raster[k]
 
     def silence(self, over: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> None:
         """Begin the next episode from silence where one is over, ``(R, E)``."""

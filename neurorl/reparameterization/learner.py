@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from neurorl.agents.episodes import strip_prefix
-from neurorl.backends.torch import SpikingModule, estimator
+from neurorl.backends.torch import ModuleState, SpikingModule, estimator
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
@@ -106,12 +107,9 @@ class GradientLearner:
     def _loss(self, rollout: Rollout, k: int, advantage: FloatArray) -> Tensor:
         """Return the loss of the actions that were chosen. advantage: ``(T, E)``."""
         chosen = rollout.chosen[:, k].ravel()
-        described = self._described(rollout, k)
-        if not chosen.all():
-            described = described[torch.from_numpy(chosen).to(self._device)]
         widths = rollout.widths[:, k].repeat(self._gradient.environments)
         return self._choices.loss(
-            described,
+            self._described(rollout, k),
             rollout.actions[:, k].reshape(advantage.size, *self._choices.one.shape)[chosen],
             widths[chosen],
             torch.from_numpy(advantage.ravel()[chosen]).to(self._device, self.module.dtype),
@@ -185,24 +183,49 @@ class GradientLearner:
         self.generator.set_state(torch.from_numpy(generator))
 
     def _described(self, rollout: Rollout, k: int) -> Tensor:
+        """Return log policies or means of all choices, ``(n_chosen, n)``.
+
+        Networks that carry something on run in all steps, others where an action was chosen.
+        """
+        chosen = rollout.chosen[:, k].ravel()
+        numbers = None if chosen.all() else torch.from_numpy(np.flatnonzero(chosen))
+        if numbers is None or self._config.carries:
+            described = self._described_in_all(rollout, k)
+            return described if numbers is None else described[numbers.to(self._device)]
+        batch = rollout.rows(k, slice(None), numbers)
+        allowed = rollout.allowed_of(k, slice(None), numbers)
+        return self._described_in(batch, self.module.rest(len(numbers)), allowed)[0]
+
+    def _described_in_all(self, rollout: Rollout, k: int) -> Tensor:
         """Return log policies or means of all steps and environments, ``(T * E, n)``."""
         horizon = self._horizon
         state = rollout.states_of(k, slice(0, None, horizon)) if rollout.states else self._silence
         described = []
         for t in range(horizon):
             steps = slice(t, None, horizon)
-            inputs, drawn = rollout.rows(k, steps)
-            noise = {name: words.to(self._device) for name, words in drawn.items()}
-            rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
             allowed = rollout.allowed_of(k, steps)
-            if allowed is not None:
-                allowed = allowed.to(self._device)
-            of_step = self._choices.of(self._votes(rasters["output"]), allowed)
+            of_step, state = self._described_in(rollout.rows(k, steps), state, allowed)
             described.append(of_step.view(-1, self._gradient.environments, of_step.shape[-1]))
             if t + 1 < horizon:
                 over = torch.from_numpy(rollout.over[steps, k].reshape(1, -1))
                 state = state.silenced(over.to(self._device))
         return torch.stack(described, dim=1).flatten(0, 2)
+
+    def _described_in(
+        self,
+        batch: tuple[Tensor, Mapping[str, Tensor]],
+        state: ModuleState,
+        allowed: Tensor | None,
+    ) -> tuple[Tensor, ModuleState]:
+        """Return log policies or means of a batch, ``(rows, n)``, and the state after it.
+
+        batch: as `Rollout.rows` returns it. state: before it. allowed: as `Rollout.allowed_of`.
+        """
+        inputs, drawn = batch
+        noise = {name: words.to(self._device) for name, words in drawn.items()}
+        rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
+        mask = None if allowed is None else allowed.to(self._device)
+        return self._choices.of(self._votes(rasters["output"]), mask), state
 
     def _votes(self, output: Tensor) -> Tensor:
         return votes(output[0], self._n_actions, self._first_vote)

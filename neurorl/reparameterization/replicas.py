@@ -261,11 +261,15 @@ class GradientReplicas(AgentGroup):
         for t in range(self.gradient.steps):
             if actors.state is not None:
                 rollout.states.append(actors.state)
-            rollout.allow(t, stage.masks.now())
-            rasters, policies = actors.decide(rollout, t, stage.cells_flat, rows, stage.steps)
+            due = stage.due(rollout, t, rows)
+            if t == 0 or self.config.carries:  # where it begins, a saved run has no rasters yet
+                due = set(active)
+            if due:
+                actors.decide(rollout, t, stage.cells_flat, rows, stage.steps, due)
             for k, e in stage.step(rollout, t, rows):
-                spikes = {name: raster[k, :, e].numpy() > 0 for name, raster in rasters.items()}
-                messages += self._end(k, e, spikes, policies[k, e])
+                spikes = {name: raster[k, :, e] for name, raster in actors.rasters.items()}
+                fired = {name: raster.numpy() > 0 for name, raster in spikes.items()}
+                messages += self._end(k, e, fired, actors.policies[k, e])
             actors.silence(rollout.over[t])
         actors.rest(before, active)
         return messages

@@ -95,10 +95,15 @@ class Inputs:
         }
 
     def batch(self, inputs: Tensor) -> Batch:
-        """Return a batch. inputs: ``(R, W, rows, size)`` of ``input``, of currents without W."""
-        whole = {"input": inputs.to(self._device, self._dtype), **self._rest}
+        """Return a batch. inputs: ``(R, W, rows, size)`` of ``input``, of currents without W.
+
+        Of as many rows as *lead* has, or fewer.
+        """
+        rows = inputs.shape[-2]
+        others = {name: x[..., :rows, :] for name, x in self._rest.items()}
+        whole = {"input": inputs.to(self._device, self._dtype), **others}
         spikes, currents = ({}, whole) if self._flows else (whole, {})
-        return Batch(self._steps, self._lead[1], spikes, currents)
+        return Batch(self._steps, rows, spikes, currents)
 
 
 @dataclass
@@ -174,17 +179,25 @@ class Rollout:
         """Return what is allowed in step *t*, ``(R, E, n_actions)``; None if all is."""
         return None if self.allowed is None else torch.from_numpy(self.allowed[t])
 
-    def allowed_of(self, k: int, steps: slice) -> Tensor | None:
+    def allowed_of(self, k: int, steps: slice, of: Tensor | None = None) -> Tensor | None:
         """Return what replica *k* is allowed in these steps, in the batch of `rows`."""
         if self.allowed is None or self.allowed[:, k].all():
             return None
-        allowed = self.allowed[steps, k]
-        return torch.from_numpy(allowed.reshape(-1, allowed.shape[-1]))
+        allowed = torch.from_numpy(self.allowed[steps, k]).flatten(0, 1)
+        return allowed if of is None else allowed[of]
 
-    def rows(self, k: int, steps: slice) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return inputs and noise of replica *k* in these steps, as one batch."""
+    def rows(
+        self, k: int, steps: slice, of: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return inputs and noise of replica *k* in these steps, as one batch.
+
+        of: numbers of the rows to take, step by step and in each by environment; None takes all.
+        """
+        inputs = self.inputs[k : k + 1, ..., steps, :, :].flatten(-3, -2)
         noise = {n: x[k : k + 1, :, steps].flatten(2, 3) for n, x in self.draws.noise.items()}
-        return self.inputs[k : k + 1, ..., steps, :, :].flatten(-3, -2), noise
+        if of is None:
+            return inputs, noise
+        return inputs[..., of, :], {n: x[..., of, :] for n, x in noise.items()}
 
     def states_of(self, k: int, steps: slice) -> ModuleState:
         """Return what the networks of replica *k* carried into these steps, in the same batch."""

@@ -147,7 +147,7 @@ class Stage:
         return max((len(running.actions) for running in self._running[k]), default=0)
 
     def step(self, rollout: Rollout, t: int, rows: list[int]) -> list[tuple[int, int]]:
-        """Take the actions of step *t*, or those before again, and note what comes of them.
+        """Take the actions of step *t*, after `due`, and note what comes of them.
 
         Returns the replica and the number of each environment whose episode is over; see `end`.
         Raises EnvError for a reward that isn't finite.
@@ -178,17 +178,31 @@ class Stage:
         rollout.next_x[t] = self._x.reshape(rollout.next_x[t].shape)
         return ended
 
+    def due(self, rollout: Rollout, t: int, rows: list[int]) -> set[int]:
+        """Note what is allowed in step *t*, and where an action is chosen and not repeated.
+
+        Returns the replicas that choose one in any of their environments.
+        """
+        rollout.allow(t, self.masks.now())
+        if self._choices.repeats == 1:
+            return {i // self._size for i in rows}
+        for i in rows:
+            k, e = divmod(i, self._size)
+            rollout.chosen[t, k, e] = self._is_chosen(k, e)
+        return {i // self._size for i in rows if rollout.chosen[t].flat[i]}
+
+    def _is_chosen(self, k: int, e: int) -> bool:
+        before = self._running[k][e].actions
+        if len(before) % self._choices.repeats == 0:
+            return True
+        return self.masks.heeded[k] and not self.masks.allow(k, e, before[-1])
+
     def _repeat(self, rollout: Rollout, t: int, rows: list[int]) -> None:
-        """Replace actions of step *t* by those before where they are repeated and allowed."""
+        """Replace actions of step *t* by those before where none was chosen."""
         for i in rows if self._choices.repeats > 1 else ():
             k, e = divmod(i, self._size)
-            before = self._running[k][e].actions
-            is_chosen = len(before) % self._choices.repeats == 0
-            if not is_chosen and self.masks.heeded[k]:
-                is_chosen = not self.masks.allow(k, e, before[-1])
-            rollout.chosen[t, k, e] = is_chosen
-            if not is_chosen:
-                rollout.actions[t, k, e] = before[-1]
+            if not rollout.chosen[t, k, e]:
+                rollout.actions[t, k, e] = self._running[k][e].actions[-1]
 
     def end(self, k: int, e: int) -> Running:
         """Return the episode that is over, and begin the next one.

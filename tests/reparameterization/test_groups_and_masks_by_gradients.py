@@ -205,11 +205,12 @@ def test_an_action_is_taken_until_it_is_forbidden() -> None:
     assert rollout.chosen.mean() < 1.0
 
 
+@pytest.mark.parametrize("repeats", [1, 3])
 def test_weights_learn_from_the_policy_of_what_was_allowed(
-    monkeypatch: pytest.MonkeyPatch,
+    repeats: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In each update the log policies are -inf where an action was forbidden, else finite."""
-    learner, seen = agent("masked"), []
+    learner, seen = agent("masked", repeats=repeats), []
     usual = OneOfSeveral.loss
 
     def loss(self: OneOfSeveral, described: Any, *others: Any) -> Any:
@@ -218,9 +219,10 @@ def test_weights_learn_from_the_policy_of_what_was_allowed(
 
     monkeypatch.setattr(OneOfSeveral, "loss", loss)
     learner.learn(total_steps=16)
-    allowed = learner._replicas._rollout.allowed
-    assert allowed is not None
-    assert np.array_equal(np.isfinite(seen[-1]), allowed[:, 0].reshape(-1, 4))
+    rollout = learner._replicas._rollout
+    assert rollout.allowed is not None
+    expected = rollout.allowed[:, 0].reshape(-1, 4)[rollout.chosen[:, 0].ravel()]
+    assert np.array_equal(np.isfinite(seen[-1]), expected)
 
 
 class Fails(Task):

@@ -13,6 +13,7 @@ from resumed import check_saved_goes_on
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic  # noqa: E402
+from neurorl.reparameterization.actors import Actors  # noqa: E402
 from neurorl.reparameterization.learner import GradientLearner  # noqa: E402
 from neurorl.reparameterization.rollout import Rollout  # noqa: E402
 
@@ -102,6 +103,40 @@ def test_a_rollout_without_a_choice_moves_no_weight() -> None:
     assert not all(map(np.array_equal, begun, one))
     assert all(map(np.array_equal, one, other))
     assert not np.array_equal(states[1]["critic"], states[2]["critic"])
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+def test_the_gradient_is_that_of_the_whole_rollout(arithmetic: str) -> None:
+    """Leaving out the steps that repeat an action changes no log policy but by rounding."""
+    learner = agent("CartPole-v1", repeats=3, arithmetic=arithmetic)
+    learner.learn(total_steps=160)
+    rollout, inner = learner._replicas._rollout, learner._replicas._learners[0]
+    chosen = rollout.chosen[:, 0].ravel()
+    assert 0 < chosen.sum() < chosen.size
+    described = inner._described(rollout, 0)
+    whole = inner._described_in_all(rollout, 0)[torch.from_numpy(chosen)]
+    assert torch.allclose(described, whole, atol=1e-6)
+    weights = inner._latent["hidden_output"]
+    ours, theirs = (torch.autograd.grad(x[:, 0].sum(), weights)[0] for x in (described, whole))
+    assert ours.any()
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_networks_rest_while_actions_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They decide in the first step of a rollout, and where an action is chosen."""
+    decided: list[int] = []
+    decide = Actors.decide
+
+    def counted(self: Actors, rollout: Rollout, t: int, *others: Any) -> None:
+        decided.append(t)
+        decide(self, rollout, t, *others)
+
+    monkeypatch.setattr(Actors, "decide", counted)
+    for carries, expected in ((False, [0, 3, 6, 0, 1, 4, 7]), (True, [*range(8), *range(8)])):
+        learner = agent("MountainCar-v0", repeats=3, carries=carries)  # no episode ends so soon
+        decided.clear()
+        learner.learn(total_steps=32)
+        assert decided == expected, carries
 
 
 def test_saved_between_choices_it_goes_on_the_same(tmp_path: Path) -> None:
