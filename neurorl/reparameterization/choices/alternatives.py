@@ -19,8 +19,16 @@ from neurorl.reparameterization.loss import log_policy, policy_loss
 __all__ = ["OneOfEach", "OneOfSeveral"]
 
 
+class _Alternatives(Choices):
+    """Describe a choice by its log policies."""
+
+    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
+        shares: FloatArray = self.of(votes, allowed).exp().double().numpy()
+        return shares
+
+
 @dataclass(frozen=True)
-class OneOfSeveral(Choices):
+class OneOfSeveral(_Alternatives):
     """Draw one of n alternatives by the softmax of their votes."""
 
     n: int
@@ -39,10 +47,6 @@ class OneOfSeveral(Choices):
 
     def of(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
         return log_policy(votes, *softmax_of(self.config), allowed)
-
-    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
-        shares: FloatArray = self.of(votes, allowed).exp().double().numpy()
-        return shares
 
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
@@ -70,7 +74,7 @@ class OneOfSeveral(Choices):
 
 
 @dataclass(frozen=True)
-class OneOfEach(Choices):
+class OneOfEach(_Alternatives):
     """Draw one alternative of each of several groups, independently of the others.
 
     The log-probability of a choice is the sum over groups, and so is the policy's entropy.
@@ -104,10 +108,6 @@ class OneOfEach(Choices):
     def of(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
         parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
         return torch.cat([group.of(n, mask) for group, n, mask in parts], dim=-1)
-
-    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
-        shares: FloatArray = self.of(votes, allowed).exp().double().numpy()
-        return shares
 
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
