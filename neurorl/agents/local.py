@@ -40,8 +40,8 @@ __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
 class SpikingActorCritic(LearningAgent):
     """Train an actor of spiking neurons by a local three-factor rule and a TD critic.
 
-    env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete or a Box
-    (docs/actions.md). model: ``'lif'`` or ``'glm'``.
+    env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete,
+    MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'brian2'``, ``'brian2:cython:loihi'``, ..., as
     `neurorl.backends.spec.BackendSpec` reads it, or one of these.
     arithmetic: ``'float'`` or ``'loihi'``;

@@ -13,7 +13,7 @@ from neurorl.agents.running import Running, empty_actions, not_repeatable, read_
 from neurorl.learning.finite import NotFiniteError, explained
 from neurorl.learning.loops.base import Loop
 from neurorl.models.config import AgentConfig
-from neurorl.network.restoring import take
+from neurorl.network.restoring import take, take_shown
 from neurorl.numerics.random import derive_several
 from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.groups import EnvGroup
@@ -76,8 +76,9 @@ class Unfinished:
 
     def allow(self, k: int, info: Mapping[str, Any]) -> None:
         """Let agent k, whose actions are masked, choose among those that are allowed now."""
-        allowed = allowed_actions(info, self.loop.groups, self.where(k))
-        self.loop.allow(k, allowed)
+        loop = self.loop
+        numbers = loop.policy.is_continuous
+        loop.allow(k, allowed_actions(info, loop.groups, self.where(k), numbers))
 
     def _allow_first(self, k: int) -> None:
         """Mask agent k's actions if its environment says which are allowed.
@@ -140,7 +141,7 @@ class Unfinished:
             loop.allow(k, take(arrays, "allowed", (loop.n_actions,), "bool"))
         loop.memory.of(k).restore_passing(arrays)
         for n, numbers in enumerate(loop.seen(k)):
-            numbers[...] = take(arrays, f"seen.{n}", numbers.shape)
+            numbers[...] = take_shown(arrays, f"seen.{n}", numbers.shape)
         loop.reward[k] = float(take(arrays, "reward", ()))
         loop.discount[k] = float(take(arrays, "discount", (), low=0.0, high=1.0))
         loop.go_on(k, running.actions)

@@ -129,4 +129,5 @@ class Player:
     def _allowed(self, action_mask: Any) -> npt.NDArray[np.bool_] | None:
         if action_mask is None:
             return None
-        return allowed_actions({MASK: action_mask}, self._loop.groups, "action_mask")
+        groups, numbers = self._loop.groups, self._loop.policy.is_continuous
+        return allowed_actions({MASK: action_mask}, groups, "action_mask", numbers)

@@ -15,12 +15,13 @@ import numpy.typing as npt
 from neurorl.errors import RunError
 from neurorl.network.serialization import LARGEST
 
-__all__ = ["MOST_STEPS", "take", "take_count", "take_counts"]
+__all__ = ["MOST_STEPS", "take", "take_count", "take_counts", "take_shown"]
 
 MOST_STEPS = 2**48
 """Limit the steps, decisions or episodes that a state counts: thousands of years, far from
 overflow."""
 
+_MOST_SHOWN = float(np.finfo(np.float64).max)
 _KINDS = {"float": "f", "whole": "iu", "bool": "b"}
 
 
@@ -55,6 +56,13 @@ def take(
         limit = f"{low:g} to {high:g}"
         raise RunError(name, "out of range, or not a number", limit=limit)
     return array
+
+
+def take_shown(
+    state: Mapping[str, npt.NDArray[Any]], name: str, shape: tuple[int | None, ...]
+) -> npt.NDArray[Any]:
+    """Return numbers that an environment has shown, which may be any finite ones; as `take`."""
+    return take(state, name, shape, low=-_MOST_SHOWN, high=_MOST_SHOWN)
 
 
 def take_count(state: Mapping[str, npt.NDArray[Any]], name: str, most: int = MOST_STEPS) -> int:

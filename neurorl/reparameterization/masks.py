@@ -20,13 +20,14 @@ BoolArray = npt.NDArray[np.bool_]
 class Masks:
     """Hold the actions allowed in E environments of each of R replicas, ``(R, E, n_actions)``.
 
-    groups: sizes of the groups of actions, of each of which one is chosen. heeded: which replicas
+    groups: sizes of the groups of actions, of each of which one is chosen. of_numbers: whether each
+    codes a number, which no mask is for. heeded: which replicas
     have masked actions; an agent that began without masks, as all did before there were any, goes
     on so.
     """
 
-    def __init__(self, groups: Sequence[int], replicas: int, size: int) -> None:
-        self._groups = groups
+    def __init__(self, groups: Sequence[int], of_numbers: bool, replicas: int, size: int) -> None:
+        self._groups, self._of_numbers = groups, of_numbers
         self._first = np.cumsum([0, *groups[:-1]])
         self.heeded = [False] * replicas
         self._allowed = np.ones((replicas, size, sum(groups)), dtype=np.bool_)
@@ -50,12 +51,13 @@ class Masks:
         """Note what environment *e* of replica *k* allows, if the replica heeds masks.
 
         where: named in errors. is_new: whether the replica heeds masks from now on if there is one.
-        Raises EnvError for a mask that is missing or allows nothing.
+        Raises EnvError for a mask that is missing or allows nothing, UnsupportedError for one of
+        numbers.
         """
         if is_new and MASK in info:
             self.heeded[k] = True
         if self.heeded[k]:
-            self._allowed[k, e] = allowed_actions(info, self._groups, where)
+            self._allowed[k, e] = allowed_actions(info, self._groups, where, self._of_numbers)
 
     def allow(self, k: int, e: int, action: Any) -> bool:
         """Return whether an action may be taken again, all of it if it has parts."""

@@ -16,7 +16,7 @@ from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explain
 from neurorl.models.config import AgentConfig
 from neurorl.models.history import History
 from neurorl.models.memories import Memories
-from neurorl.network.restoring import take, take_count
+from neurorl.network.restoring import take_count, take_shown
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices
@@ -68,7 +68,7 @@ class Stage:
         self._history = History(config.features, config.critic.changes, envs.n)
         self._memories = Memories(config.memories, envs.n) if config.memories else None
         self._x = np.zeros((envs.n, config.features.size))
-        self.masks = Masks(choices.groups, len(seeds), size)
+        self.masks = Masks(choices.groups, config.policy.is_continuous, len(seeds), size)
 
     def rows(self, active: Sequence[int]) -> list[int]:
         """Return the rows of these replicas' environments."""
@@ -244,10 +244,10 @@ class Stage:
             else []
         )
         rows = self.rows([k])
-        cells = take(state, "observations", self.cells_flat[rows].shape)
+        cells = take_shown(state, "observations", self.cells_flat[rows].shape)
         changes = np.zeros_like(self._history.changes[rows])
         if "changes" in state:  # older runs had none
-            changes = take(state, "changes", changes.shape)
+            changes = take_shown(state, "changes", changes.shape)
         self.masks.restore(k, state)
         self.steps[k], self._begun[k], self._running[k] = steps, begun, episodes
         self.cells_flat[rows], self._history.changes[rows] = cells, changes

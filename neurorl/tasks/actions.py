@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -143,7 +144,8 @@ class Numbers(Actions):
 def read_actions(env: Any, name: str = "") -> Actions:
     """Return the actions of an environment.
 
-    Raises UnsupportedError unless its space is Discrete, MultiDiscrete, or a Box with bounds.
+    Raises UnsupportedError unless its space is Discrete, MultiDiscrete, MultiBinary, or a Box with
+    bounds.
     """
     where = f"environment {name}".rstrip()
     vector = isinstance(env, gym.vector.VectorEnv)
@@ -158,11 +160,14 @@ def read_actions(env: Any, name: str = "") -> Actions:
         sizes = tuple(int(n) for n in space.nvec.ravel())
         first = np.asarray(space.start, dtype=np.int64).ravel()
         actions = Alternatives(space.dtype, sizes, first, space.shape)
+    elif isinstance(space, gym.spaces.MultiBinary):
+        n_bits = math.prod(space.shape)
+        actions = Alternatives(space.dtype, (2,) * n_bits, np.zeros(n_bits, np.int64), space.shape)
     elif isinstance(space, gym.spaces.Box):
         actions = _numbers(space, where)
     else:
         remedy = "take its actions apart with a Gymnasium ActionWrapper"
-        limit = "Discrete, MultiDiscrete or Box"
+        limit = "Discrete, MultiDiscrete, MultiBinary or Box"
         raise UnsupportedError(where, "has other actions", got=space, limit=limit, remedy=remedy)
     n = sum(actions.groups(1))
     if not 1 <= n <= _MOST_ACTIONS:
@@ -181,12 +186,17 @@ def _numbers(space: gym.spaces.Box, where: str) -> Numbers:
 
 
 def allowed_actions(
-    info: Mapping[str, Any], groups: Sequence[int], where: str
+    info: Mapping[str, Any], groups: Sequence[int], where: str, of_numbers: bool = False
 ) -> npt.NDArray[np.bool_]:
     """Return the mask of an info, ``(n_actions,)``; several groups may have a mask each.
 
-    Raises EnvError if there is none, or it leaves nothing to choose.
+    of_numbers: whether each group codes a number. Raises EnvError if there is no mask, or it leaves
+    nothing to choose; UnsupportedError for one of numbers.
     """
+    if of_numbers:
+        remedy = "clip them in the environment"
+        what, got = "numbers have no mask", f"info[{MASK!r}]"
+        raise UnsupportedError(where, what, got=got, remedy=remedy)
     mask = info.get(MASK)
     try:
         parts = mask if isinstance(mask, (tuple, list)) and len(groups) > 1 else (mask,)

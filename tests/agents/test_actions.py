@@ -202,12 +202,24 @@ def test_what_does_not_go_together() -> None:
     with pytest.raises(UnsupportedError, match=r"no bounds.*RescaleAction"):
         SpikingActorCritic(task, **SMALL)
     task.action_space = gym.spaces.Tuple([Discrete(2)])
-    with pytest.raises(UnsupportedError, match="Discrete, MultiDiscrete or Box"):
+    with pytest.raises(UnsupportedError, match="Discrete, MultiDiscrete, MultiBinary or Box"):
         SpikingActorCritic(task, **SMALL)
     forgets = Task("masked")
     forgets._told = dict  # type: ignore[method-assign]
     with pytest.raises(EnvError, match=r"seed 3, episode 0, step 1.*no mask"):
         SpikingActorCritic(forgets, seed=3, reward_scale=0.1, **SMALL).learn(1)
+
+
+@pytest.mark.parametrize("n", [2, 4])  # a mask of the numbers, and one of their modules
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_numbers_have_no_mask(loop: str, n: int) -> None:
+    mask = {"action_mask": np.ones(n)}
+    shows = Task("numbers")
+    shows._shown = lambda: (np.zeros(2, np.float32), mask)  # type: ignore[method-assign]
+    with pytest.raises(UnsupportedError, match=r"seed 3, episode 0, step 0.*numbers have no mask"):
+        SpikingActorCritic(shows, seed=3, reward_scale=0.1, loop=loop, **SMALL).learn(1)
+    with pytest.raises(UnsupportedError, match=r"action_mask.*numbers have no mask"):
+        made("numbers", loop=loop).predict(np.zeros(2, np.float32), np.ones(n))
 
 
 @pytest.mark.parametrize("env_id", ["Pendulum-v1", "MountainCarContinuous-v0", "Taxi"])

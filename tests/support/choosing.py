@@ -6,11 +6,11 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 __all__ = ["KINDS", "SEES", "Task"]
 
-KINDS = ["several", "matrix", "masked", "masks", "numbers"]
+KINDS = ["several", "matrix", "bits", "masked", "masks", "numbers"]
 SEES = Box(-1.0, 1.0, (2,), np.float32)
 
 
@@ -24,6 +24,7 @@ class Task(gym.Env[Any, Any]):
         self.action_space = {
             "several": MultiDiscrete([3, 1, 4], start=[1, 0, -2]),
             "matrix": MultiDiscrete(np.array([[2, 3], [2, 2]])),
+            "bits": MultiBinary((2, 1)),
             "masked": Discrete(4, start=2),
             "masks": MultiDiscrete([3, 2]),
             "numbers": Box(np.array([[0.0, -5.0]]), np.array([[2.0, 5.0]]), (1, 2), np.float64),
