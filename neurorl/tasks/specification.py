@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec, WrapperSpec
+from gymnasium.envs.registration import EnvSpec, WrapperSpec, load_env_creator
 
 from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
 from neurorl.tasks.arguments import NotDataError, encode
@@ -138,7 +138,8 @@ def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
     """Return the spec with which `gymnasium.make` makes *env* again, from the inside out.
 
     An `EnvSpec` knows one time limit, next to the environment; a second one, or one above other
-    wrappers, becomes a wrapper as any other. Raises NotDataError.
+    wrappers, becomes a wrapper as any other. What an entry point makes with `gymnasium.make` is its
+    own affair. Raises NotDataError.
     """
     inner, *layers = reversed(_layers(env))
     base = inner.spec
@@ -148,7 +149,8 @@ def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
     checker, order, limit = False, False, None
     wrappers: list[WrapperSpec] = []
     own = 0  # which of those that gymnasium.make adds by itself have been met, in their order
-    for layer in layers:
+    begin = _made_within(inner, layers)
+    for layer in layers[begin:]:
         kind = type(layer)
         if kind is gym.wrappers.PassiveEnvChecker and own < 1:
             own, checker = 1, True
@@ -159,6 +161,8 @@ def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
         else:
             own = 3 if own else 0  # below the checker are those of the entry point itself
             wrappers.append(_wrapper_spec(layer))
+    if begin and wrappers:  # gymnasium.make compares those of the entry point, if there are more
+        wrappers = [*_wrappers_within(layers[begin - 1]), *wrappers]
     return EnvSpec(
         base.id,
         entry_point=base.entry_point,
@@ -171,6 +175,31 @@ def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
         additional_wrappers=tuple(wrappers),
         vector_entry_point=base.vector_entry_point,
     )
+
+
+def _made_within(inner: gym.Env[Any, Any], layers: Sequence[gym.Env[Any, Any]]) -> int:
+    """Return how many layers are of an entry point that calls `gymnasium.make` itself.
+
+    inner, layers: the innermost environment, and all that wrap it, from the inside out.
+    """
+    checked = [i for i, of in enumerate(layers) if type(of) is gym.wrappers.PassiveEnvChecker]
+    if len(checked) < 2 or inner.spec is None:
+        return 0
+    made_by: object = inner.spec.entry_point
+    if isinstance(made_by, str):
+        made_by = load_env_creator(made_by)
+    return 0 if made_by is type(inner) else checked[-1]
+
+
+def _wrappers_within(env: gym.Env[Any, Any]) -> list[WrapperSpec]:
+    """Return the wrappers of what an entry point made. Raises NotDataError if they aren't data."""
+    specs = list(env.spec.additional_wrappers) if env.spec is not None else []
+    for spec in specs:
+        where = f"wrapper {spec.name} of the entry point"
+        if spec.kwargs is None:
+            raise NotDataError(f"{where} doesn't record its arguments")
+        _arguments(where, spec.kwargs)
+    return specs
 
 
 def _name(env: gym.Env[Any, Any]) -> str:

@@ -14,7 +14,7 @@ from resumed import check_saved_goes_on
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
-from neurorl.errors import UnsupportedError  # noqa: E402
+from neurorl.errors import RunError, UnsupportedError  # noqa: E402
 from neurorl.models.config import AgentConfig  # noqa: E402
 from neurorl.models.gaussian import Gaussian  # noqa: E402
 from neurorl.models.presets import make_config  # noqa: E402
@@ -106,6 +106,25 @@ def test_saved_between_updates_it_goes_on_the_same(tmp_path: Path) -> None:
     check_saved_goes_on(agent, whole, tmp_path / "agent.npz", 230, 700)
     local = SpikingActorCritic.load(tmp_path / "agent.npz")
     assert local.predict(np.array([1.0, 0.0, 0.0], np.float32)).shape == (1,)
+
+
+def make_far(**_: Any) -> gym.Env[Any, Any]:
+    """Show Pendulum's observations times 1e35, as no description may have them."""
+    env = gym.make("Pendulum-v1")
+    return gym.wrappers.TransformObservation(env, lambda x: x * 1e35, Box(-1e38, 1e38, (3,)))
+
+
+gym.register("neurorl-tests/Far-v0", make_far)
+
+
+def test_numbers_far_from_0_are_taken_up(tmp_path: Path) -> None:
+    agent, whole = (
+        ReparameterizedActorCritic("neurorl-tests/Far-v0", seed=2, actors=2, gradient=FEW)
+        for _ in range(2)
+    )
+    check_saved_goes_on(agent, whole, tmp_path / "agent.npz", 48, 96)
+    with pytest.raises(RunError, match="observations"):
+        agent.restore({**agent.state(), "observations": np.full((2, 3), np.inf)})
 
 
 def test_what_never_explores_is_refused() -> None:

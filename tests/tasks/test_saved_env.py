@@ -16,8 +16,10 @@ from gymnasium.wrappers import (
     ClipReward,
     FlattenObservation,
     NormalizeObservation,
+    PassiveEnvChecker,
     RescaleObservation,
     TimeLimit,
+    TransformObservation,
     TransformReward,
 )
 
@@ -76,6 +78,20 @@ def frozen_lake(**arguments: Any) -> gym.Env[Any, Any]:
     return gym.make("FrozenLake-v1", **arguments)
 
 
+def far_cart(**arguments: Any) -> gym.Env[Any, Any]:
+    """Make an environment of another one, with a wrapper that no file can hold."""
+    env = gym.make("CartPole-v1", **arguments)
+    return TransformObservation(env, lambda x: 2.0 * x, None)
+
+
+def half_lake(**arguments: Any) -> gym.Env[Any, Any]:
+    return Halved(frozen_lake(**arguments), 3.0)
+
+
+for entry_point in (far_cart, half_lake):
+    gym.register(f"neurorl-tests/{entry_point.__name__}-v0", entry_point, max_episode_steps=11)
+
+
 def layers(env: gym.Env[Any, Any]) -> list[str]:
     names = [type(env).__name__]
     while isinstance(env, gym.Wrapper):
@@ -112,6 +128,10 @@ MADE: dict[str, Callable[[], gym.Env[Any, Any]]] = {
     "arrays": lambda: RescaleObservation(
         gym.make("MountainCar-v0"), np.array([-1, -2], "float32"), np.array([1, 2], "float32")
     ),
+    "made within": lambda: gym.make("neurorl-tests/far_cart-v0"),
+    "a limit, made within": lambda: gym.make("neurorl-tests/far_cart-v0", max_episode_steps=5),
+    "wrapped, made within": lambda: Halved(gym.make("neurorl-tests/half_lake-v0", map_name="8x8")),
+    "checked twice": lambda: PassiveEnvChecker(gym.make("CartPole-v1")),
     "several": lambda: Halved(FlattenObservation(ClipReward(gym.make("CartPole-v1"), 0, 1)), 4.0),
 }
 
@@ -171,6 +191,7 @@ UNSAVED: dict[str, Callable[[], gym.Env[Any, Any]]] = {
     "made without gymnasium.make": BanditEnv,
     "'func'": lambda: TransformReward(frozen_lake(), lambda r: 2.0 * float(r)),
     "Quiet": lambda: Quiet(frozen_lake()),
+    "of the entry point": lambda: Halved(gym.make("neurorl-tests/far_cart-v0")),
 }
 
 
