@@ -125,7 +125,7 @@ class Actors:
 
 
 def _of_all(spikes: Tensor, rows: list[int], n: int) -> Tensor:
-    """Return the spikes ``(..., n, cells)`` of *n* rows, of which only *rows* have any."""
+    """Return the spikes of *n* rows, ``(..., n, cells)``: those of *rows*, and none elsewhere."""
     if len(rows) == n:
         return spikes
     inputs = spikes.new_zeros(*spikes.shape[:-2], n, spikes.shape[-1])

@@ -110,7 +110,7 @@ class GradientLearner:
         widths = rollout.widths[:, k].repeat(self._gradient.environments)
         return self._choices.loss(
             self._described(rollout, k),
-            rollout.actions[:, k].reshape(advantage.size, *self._choices.one.shape)[chosen],
+            rollout.actions[:, k].reshape(advantage.size, *self._choices.template.shape)[chosen],
             widths[chosen],
             torch.from_numpy(advantage.ravel()[chosen]).to(self._device, self.module.dtype),
             self._gradient.entropy,
@@ -225,7 +225,7 @@ class GradientLearner:
         noise = {name: words.to(self._device) for name, words in drawn.items()}
         rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
         mask = None if allowed is None else allowed.to(self._device)
-        return self._choices.of(self._votes(rasters["output"]), mask), state
+        return self._choices.describe(self._votes(rasters["output"]), mask), state
 
     def _votes(self, output: Tensor) -> Tensor:
         return votes(output[0], self._n_actions, self._first_vote)

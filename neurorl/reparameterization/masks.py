@@ -20,10 +20,9 @@ BoolArray = npt.NDArray[np.bool_]
 class Masks:
     """Hold the actions allowed in E environments of each of R replicas, ``(R, E, n_actions)``.
 
-    groups: sizes of the groups of actions, of each of which one is chosen. of_numbers: whether each
-    codes a number, which no mask is for. heeded: which replicas
-    have masked actions; an agent that began without masks, as all did before there were any, goes
-    on so.
+    groups: number of actions in each group, from which one is chosen. of_numbers: whether each
+    group codes a number; then a mask is refused. heeded: which replicas have masked actions; an
+    agent that began without masks, as all did before there were any, goes on so.
     """
 
     def __init__(self, groups: Sequence[int], of_numbers: bool, replicas: int, size: int) -> None:

@@ -144,7 +144,7 @@ class Rollout:
 
         lead: ``(T, R, E)``.
         """
-        one = np.array(0) if choices is None else choices.one
+        template = np.array(0) if choices is None else choices.template
         steps, replicas, environments = lead
         size = (steps, environments, config.cells.size)
         flows = config.encoder.flows
@@ -154,7 +154,7 @@ class Rollout:
             inputs=inputs,
             x=np.zeros(features),
             next_x=np.zeros(features),
-            actions=np.zeros((*lead, *one.shape), dtype=one.dtype),
+            actions=np.zeros((*lead, *template.shape), dtype=template.dtype),
             widths=np.zeros(lead[:2]),
             rewards=np.zeros(lead),
             terminated=np.zeros(lead, dtype=np.bool_),

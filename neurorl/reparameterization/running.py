@@ -16,29 +16,32 @@ __all__ = ["running_from", "running_state"]
 State = dict[str, npt.NDArray[Any]]
 
 
-def running_state(running: Sequence[Running], one: npt.NDArray[Any]) -> State:
-    """Return the episodes of one replica as arrays. one: such an action as is taken."""
-    actions = np.array([a for r in running for a in r.actions], dtype=one.dtype)
+def running_state(running: Sequence[Running], template: npt.NDArray[Any]) -> State:
+    """Return the episodes of one replica as arrays.
+
+    template: an action of zeros, with the shape and dtype of those that were taken.
+    """
+    actions = np.array([a for r in running for a in r.actions], dtype=template.dtype)
     return {
         "number": np.array([r.number for r in running], dtype=np.int64),
         "length": np.array([len(r.actions) for r in running], dtype=np.int64),
-        "actions": actions.reshape(-1, *one.shape),
+        "actions": actions.reshape(-1, *template.shape),
         **{name: np.array([getattr(r, name) for r in running]) for name in SCORES},
     }
 
 
 def running_from(
-    state: State, n: int, n_actions: int, begun: int, one: npt.NDArray[Any]
+    state: State, n: int, n_actions: int, begun: int, template: npt.NDArray[Any]
 ) -> list[Running]:
     """Return what `running_state` described, of *n* environments. Raises RunError.
 
     n_actions: how many there are. begun: number of episodes begun so far, the running ones last.
-    one: such an action as is taken.
+    template: as of `running_state`.
     """
     lengths = take_counts(state, "length", n)
     numbers = take(state, "number", (n,), "whole", 0, begun - 1)
-    shape = (int(lengths.sum()), *one.shape)
-    if one.dtype.kind == "f":
+    shape = (int(lengths.sum()), *template.shape)
+    if template.dtype.kind == "f":
         actions = take(state, "actions", shape, low=-1.0, high=1.0)
     else:
         actions = take(state, "actions", shape, "whole", 0, n_actions - 1)

@@ -156,7 +156,7 @@ class Stage:
         rollout.x[t] = self._x.reshape(rollout.x[t].shape)
         self._repeat(rollout, t, rows)
         ended = []
-        actions = self._choices.taken(rollout.actions[t].reshape(-1, *self._choices.one.shape))
+        actions = self._choices.taken(rollout.actions[t].reshape(-1, *self._choices.template.shape))
         for i, observation, raw, terminated, truncated, info in self.envs.step(actions, rows):
             k, e = divmod(i, self._size)
             reward = float(raw)
@@ -232,14 +232,14 @@ class Stage:
 
     def _running_state(self, k: int) -> State:
         running = self._running[k]
-        return running_state(running, self._choices.one) if running else {}
+        return running_state(running, self._choices.template) if running else {}
 
     def restore(self, k: int, state: State, n_actions: int) -> None:
         """Go on from `state` when `open` is called. Raises RunError."""
         steps, begun = take_count(state, "steps"), take_count(state, "begun")
         running = strip_prefix(state, "running.")
         episodes = (
-            running_from(running, self._size, n_actions, begun, self._choices.one)
+            running_from(running, self._size, n_actions, begun, self._choices.template)
             if running
             else []
         )

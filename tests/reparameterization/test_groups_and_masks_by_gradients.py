@@ -102,7 +102,7 @@ def test_sums_that_fall_short_of_one_end_at_an_allowed_action() -> None:
     choices, rng = choices_for(config(beta=0.7), (4,)), np.random.default_rng(1)
     masks = torch.tensor(masks_of((4,), 200, rng))
     votes = torch.tensor(rng.integers(0, 9, (200, 4)), dtype=torch.float32)
-    assert (choices.of(votes, masks).exp().double().sum(-1) < 1.0 - 2.0**-53).any()
+    assert (choices.describe(votes, masks).exp().double().sum(-1) < 1.0 - 2.0**-53).any()
     u = torch.full((200,), 1.0 - 2.0**-53, dtype=torch.float64)
     actions = choices.choose(votes, u, np.zeros(200), masks)
     assert masks.numpy()[np.arange(200), actions].all()
@@ -135,7 +135,7 @@ def test_the_gradient_is_that_of_the_log_probability_and_the_entropy(
     widths, advantage = np.zeros(30), torch.tensor(rng.normal(size=30))
     u = torch.tensor(rng.random((30, *choices.draws)))
     actions = choices.choose(votes.detach(), u, widths, masks)
-    loss = choices.loss(choices.of(votes, masks), actions, widths, advantage, 0.3)
+    loss = choices.loss(choices.describe(votes, masks), actions, widths, advantage, 0.3)
     theirs = _log_density_loss(
         choices, votes, masks, actions.reshape(30, -1), advantage, entropy=0.3
     )
@@ -148,7 +148,7 @@ def test_exploration_of_what_is_allowed_has_a_finite_gradient() -> None:
     choices = choices_for(config(beta=0.7, exploration=0.1), (4,))
     votes = torch.tensor([[3.0, 1.0, 2.0, 0.0]], dtype=torch.float64, requires_grad=True)
     mask, ones = torch.tensor([[True, False, True, False]]), torch.ones(1, dtype=torch.float64)
-    loss = choices.loss(choices.of(votes, mask), np.array([2]), np.zeros(1), ones, 0.1)
+    loss = choices.loss(choices.describe(votes, mask), np.array([2]), np.zeros(1), ones, 0.1)
     (gradient,) = torch.autograd.grad(loss, votes)
     assert torch.isfinite(gradient).all()
     assert not gradient[~mask].any()

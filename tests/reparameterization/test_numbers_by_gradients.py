@@ -75,7 +75,7 @@ def test_the_gradient_is_that_of_the_log_density() -> None:
         return -(advantage * normal.log_prob(torch.tensor(actions)).sum(-1)).mean()
 
     votes.requires_grad_(True)
-    loss = choices.loss(choices.of(votes), actions, widths, advantage, 0.3)
+    loss = choices.loss(choices.describe(votes), actions, widths, advantage, 0.3)
     (ours,) = torch.autograd.grad(loss, votes)
     (theirs,) = torch.autograd.grad(expected(), votes)
     assert torch.allclose(ours, theirs, atol=1e-12)

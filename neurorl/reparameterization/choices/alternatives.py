@@ -23,7 +23,7 @@ class _Alternatives(Choices):
     """Describe a choice by its log policies."""
 
     def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
-        shares: FloatArray = self.of(votes, allowed).exp().double().numpy()
+        shares: FloatArray = self.describe(votes, allowed).exp().double().numpy()
         return shares
 
 
@@ -38,20 +38,20 @@ class OneOfSeveral(_Alternatives):
         return (self.n,)
 
     @property
-    def one(self) -> npt.NDArray[Any]:
+    def template(self) -> npt.NDArray[Any]:
         return np.array(0, dtype=np.int64)
 
     @property
     def draws(self) -> tuple[int, ...]:
         return ()
 
-    def of(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
         return log_policy(votes, *softmax_of(self.config), allowed)
 
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
     ) -> npt.NDArray[Any]:
-        cumulated = self.of(votes, allowed).exp().double().cumsum(-1)
+        cumulated = self.describe(votes, allowed).exp().double().cumsum(-1)
         below = (cumulated < u[..., None]).sum(-1)
         if allowed is None:
             chosen: npt.NDArray[Any] = below.clamp(max=self.n - 1).numpy()
@@ -87,7 +87,7 @@ class OneOfEach(_Alternatives):
         return self.sizes
 
     @property
-    def one(self) -> npt.NDArray[Any]:
+    def template(self) -> npt.NDArray[Any]:
         return np.zeros(len(self.sizes), dtype=np.int64)
 
     @property
@@ -105,9 +105,9 @@ class OneOfEach(_Alternatives):
     def _split_mask(self, allowed: Tensor | None) -> Sequence[Tensor | None]:
         return [None] * len(self.sizes) if allowed is None else self._split(allowed)
 
-    def of(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
         parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
-        return torch.cat([group.of(n, mask) for group, n, mask in parts], dim=-1)
+        return torch.cat([group.describe(n, mask) for group, n, mask in parts], dim=-1)
 
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None

@@ -17,10 +17,10 @@ __all__ = ["Choices"]
 
 @dataclass(frozen=True)
 class Choices(abc.ABC):
-    """Turn votes into what a gradient is of, and that into actions.
+    """Turn votes into log policies or means, which a gradient passes through, and into actions.
 
-    one: such as is chosen, ``()`` or ``(groups,)``. draws: shape of the even random numbers in
-    [0, 1) that a choice takes. hold: steps of a rollout in a row that get the same ones.
+    config: of the agent. A choice takes even random numbers in [0, 1), in an array of shape
+    `draws`; `hold` steps of a rollout in a row get the same ones.
     """
 
     config: AgentConfig
@@ -28,17 +28,17 @@ class Choices(abc.ABC):
     @property
     @abc.abstractmethod
     def groups(self) -> tuple[int, ...]:
-        """Return the sizes of the groups of votes, of each of which one choice is made."""
+        """Return the number of votes in each group; one choice is made in each."""
 
     @property
     @abc.abstractmethod
-    def one(self) -> npt.NDArray[Any]:
-        """Return such an action as is chosen."""
+    def template(self) -> npt.NDArray[Any]:
+        """Return an action of zeros: its shape, ``()`` or ``(groups,)``, and its dtype."""
 
     @property
     @abc.abstractmethod
     def draws(self) -> tuple[int, ...]:
-        """Return the shape of the draws of one choice."""
+        """Return the shape of the random numbers that one choice takes."""
 
     @property
     def hold(self) -> int:
@@ -47,12 +47,12 @@ class Choices(abc.ABC):
 
     @property
     def repeats(self) -> int:
-        """Return in which steps of an episode an action is chosen, to be taken until the next."""
+        """Return how many steps of an episode in a row take the same action."""
         return self.config.policy.repeats
 
     @abc.abstractmethod
-    def of(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
-        """Return what describes the choice: log policies or means, ``(..., n)``.
+    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """Return log policies or means, ``(..., n)``.
 
         allowed: a mask of *votes*; None allows all. Raises UnsupportedError for one of numbers.
         """
@@ -65,13 +65,13 @@ class Choices(abc.ABC):
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
     ) -> npt.NDArray[Any]:
-        """Return the actions of votes ``(R, E, n_actions)``.
+        """Return the actions that votes ``(R, E, n_actions)`` lead to, by random numbers *u*.
 
-        widths: of exploration, ``(R,)``. allowed: as in `of`.
+        widths: of exploration, ``(R,)``. allowed: as in `describe`.
         """
 
     def taken(self, actions: npt.NDArray[Any]) -> list[Any]:
-        """Return what environments take, as a list, of actions ``(n, *one.shape)``."""
+        """Return actions ``(n, *template.shape)`` as a list of what environments take."""
         taken: list[Any] = actions.tolist()
         return taken
 
@@ -88,7 +88,7 @@ class Choices(abc.ABC):
         advantage: Tensor,
         entropy: float,
     ) -> Tensor:
-        """Return the loss of actions ``(N, *one.shape)``, a scalar.
+        """Return the loss of actions ``(N, *template.shape)``, a scalar.
 
-        described: what `of` returned, ``(N, n)``. widths, advantage: ``(N,)``.
+        described: what `describe` returned, ``(N, n)``. widths, advantage: ``(N,)``.
         """

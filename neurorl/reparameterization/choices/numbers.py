@@ -34,7 +34,7 @@ class Numbers(Choices):
         return (self.policy.population,) * self.n
 
     @property
-    def one(self) -> npt.NDArray[Any]:
+    def template(self) -> npt.NDArray[Any]:
         return np.zeros(self.n)
 
     @property
@@ -48,7 +48,7 @@ class Numbers(Choices):
     def _populations(self, votes: Tensor) -> Tensor:
         return votes.view(*votes.shape[:-1], self.n, self.policy.population)
 
-    def of(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
         if allowed is not None:
             raise no_mask()
         n = self._populations(votes)
@@ -70,7 +70,7 @@ class Numbers(Choices):
     ) -> npt.NDArray[Any]:
         z = torch.sqrt(-2.0 * torch.log1p(-u[..., 0])) * torch.cos(2.0 * math.pi * u[..., 1])
         sigma = torch.from_numpy(widths)[:, None, None]
-        chosen: npt.NDArray[Any] = (self.of(votes, allowed).double() + sigma * z).numpy()
+        chosen: npt.NDArray[Any] = (self.describe(votes, allowed).double() + sigma * z).numpy()
         return chosen
 
     def taken(self, actions: npt.NDArray[Any]) -> list[Any]:
