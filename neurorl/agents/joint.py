@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from typing import Any
+
+import gymnasium as gym
 
 from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.budget import Budget
@@ -17,12 +20,20 @@ from neurorl.agents.episodes import (
 )
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
+from neurorl.errors import ArgumentError
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.shared import share
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive
 
-__all__ = ["MAX_ENVIRONMENTS", "JointReplicas", "environments_in", "seeds_of"]
+__all__ = [
+    "MAX_ENVIRONMENTS",
+    "JointReplicas",
+    "alone",
+    "check_size",
+    "environments_in",
+    "seeds_of",
+]
 
 MAX_ENVIRONMENTS = 4096
 """Count the most environments that one agent makes, before memory is taken for them."""
@@ -129,5 +140,17 @@ def seeds_of(seed: int, n: int) -> tuple[int, ...]:
 
 
 def environments_in(state: State) -> int:
-    """Return from how many environments the agent of a state learns."""
-    return max(1, sum(key.startswith("env") and key.endswith(".decisions") for key in state))
+    """Return how many environments learn together in a state, 0 if one agent learns alone."""
+    return sum(key.startswith("env") and key.endswith(".decisions") for key in state)
+
+
+def check_size(vector: gym.vector.VectorEnv[Any, Any, Any], n: int) -> None:
+    """Raise ArgumentError unless a vector has *n* environments, 0 for an agent that has none."""
+    if vector.num_envs != n:
+        what, limit = "has another number of environments than its agent", n or "no vector"
+        raise ArgumentError("vector environment", what, got=vector.num_envs, limit=limit)
+
+
+def alone(state: State) -> State:
+    """Return the state of an agent with one environment, of one with a vector of one."""
+    return {key.removeprefix("env0."): value for key, value in state.items()}

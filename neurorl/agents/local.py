@@ -20,7 +20,14 @@ from neurorl.agents.arguments import (
 from neurorl.agents.base import LearningAgent, read_saved
 from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import modules
-from neurorl.agents.joint import MAX_ENVIRONMENTS, JointReplicas, environments_in, seeds_of
+from neurorl.agents.joint import (
+    MAX_ENVIRONMENTS,
+    JointReplicas,
+    alone,
+    check_size,
+    environments_in,
+    seeds_of,
+)
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.saved import played_on, read_agent
 from neurorl.backends.simulator import Simulator
@@ -84,6 +91,8 @@ class SpikingActorCritic(LearningAgent):
         check_names(arithmetic=arithmetic, noise=noise)
         n = check_count("environments", environments, most=MAX_ENVIRONMENTS)
         vector = env if isinstance(env, gym.vector.VectorEnv) else None
+        if vector is not None and n > 1:
+            check_size(vector, n)
         self.env, self.env_id = own_env(one_of(vector) if vector else env)
         self._backend_options = {**(backend_options or {}), **({"noise": noise} if noise else {})}
         config = config or make_config(self.env, model, overrides)
@@ -120,7 +129,7 @@ class SpikingActorCritic(LearningAgent):
         path: str | Path,
         backend: str | None = None,
         arithmetic: str | None = None,
-        env: str | gym.Env[Any, Any] | None = None,
+        env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | None = None,
         backend_options: Mapping[str, Any] | None = None,
         noise: str | None = None,
         learning: str | None = None,
@@ -131,7 +140,8 @@ class SpikingActorCritic(LearningAgent):
         backend, arithmetic, noise: None takes those it was trained on; with another backend and no
         arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
         env: None makes it as it was saved, with its arguments and wrappers; needed where that can't
-        be. trust_env: import what the file says the environment is from; else only what is
+        be. An agent that learned from several goes on with copies, or with a vector of as many.
+        trust_env: import what the file says the environment is from; else only what is
         registered or imported already is made. learning: None takes that of its configuration; with
         ``'host'``, one that learned on the chip goes on anywhere. One that was trained by gradients
         begins with its weights and critic: no episodes, and learning is by the rule.
@@ -139,17 +149,26 @@ class SpikingActorCritic(LearningAgent):
         environment can't be made.
         """
         check_names(backend=backend, arithmetic=arithmetic, noise=noise, learning=learning)
-        described, arrays, made, env_id = read_saved(path, env, trust_env)
+        if isinstance(env, gym.vector.VectorEnv):
+            described, arrays, one, env_id = read_saved(path, one_of(env), trust_env)
+            one.close()
+            check_size(env, environments_in(arrays))
+            played: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] = env
+            copies = 1
+        else:
+            described, arrays, played, env_id = read_saved(path, env, trust_env)
+            copies = max(1, environments_in(arrays))
+            arrays = alone(arrays) if copies == 1 else arrays
         chosen = played_on(described, backend, arithmetic, noise)
         config = described.config
         learner = config if learning is None else config.changed(learning=learning)
         agent = cls(
-            made,
+            played,
             **chosen,
             seed=described.seed,
             config=learner,
             backend_options=backend_options,
-            environments=environments_in(arrays),
+            environments=copies,
         )
         agent.env_id = env_id
         if described.algorithm is cls.algorithm:

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.budget import Budget
-from neurorl.agents.joint import JointReplicas, seeds_of
+from neurorl.agents.joint import JointReplicas, alone, seeds_of
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.runs.evaluation import evaluate
@@ -175,6 +175,42 @@ def test_gymnasiums_own_vector() -> None:
     assert 300 <= agent.env_steps <= 303
     assert len(agent.episodes) > 4
     assert evaluate(agent, 2)["episodes"] == 2
+
+
+class Own(gym.Wrapper[Any, Any, Any, Any]):
+    """Be an environment that only a vector can make again: it has no id."""
+
+    def __init__(self) -> None:
+        super().__init__(gym.make("CartPole-v1").unwrapped)
+        self.unwrapped.spec = None
+
+
+@pytest.mark.filterwarnings("ignore:.*isn't saved with the agent")
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("has_id", [True, False])
+def test_saved_with_a_vector(n: int, has_id: bool, tmp_path: Path) -> None:
+    """An agent goes on with a vector, or with copies if its environment has an id."""
+    one: Any = (lambda: gym.make("CartPole-v1")) if has_id else Own
+    vectors = [SyncVectorEnv([one] * n) for _ in range(3)]
+    whole, stopped = (SpikingActorCritic(vector, seed=3, **SMALL) for vector in vectors[:2])
+    stopped.learn(total_steps=90)
+    stopped.save(tmp_path / "agent")
+    again = SpikingActorCritic.load(tmp_path / "agent", env=None if has_id else vectors[2])
+    for agent in (whole, again):
+        agent.learn(total_steps=240)
+    assert again.episodes == whole.episodes
+    same(arrays(again), alone(arrays(whole)) if has_id and n == 1 else arrays(whole))
+
+
+def test_vectors_of_another_size(tmp_path: Path) -> None:
+    made(3).save(tmp_path / "three")
+    made(1).save(tmp_path / "one")
+    two = SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 2)
+    for name, limit in (("three", "3"), ("one", "no vector")):
+        with pytest.raises(ArgumentError, match=rf"vector environment.*got 2, limit {limit}"):
+            SpikingActorCritic.load(tmp_path / name, env=two)
+    with pytest.raises(ArgumentError, match=r"vector environment.*got 2, limit 3"):
+        SpikingActorCritic(two, environments=3, **SMALL)
 
 
 def test_batches_of_predictions() -> None:
