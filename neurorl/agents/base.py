@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.arguments import (
@@ -37,11 +36,13 @@ from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
-from neurorl.errors import UnsupportedError
+from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.tasks.actions import OneOf, read_actions
+from neurorl.tasks.batches import each_mask, each_observation
 from neurorl.tasks.loading import saved_env
+from neurorl.tasks.observations import UnfitError
 from neurorl.tasks.specification import describe_env, warn_unsaved
 
 __all__ = ["LearningAgent"]
@@ -204,14 +205,15 @@ class LearningAgent(abc.ABC):
         """Return what `predict` returns for each of several observations, in their order.
 
         observations: as a vector of such environments shows them, ``(n, ...)``; of Dict and Tuple
-        spaces each part is ``(n, ...)``. action_masks: ``(n, n_actions)``.
+        spaces each part is ``(n, ...)``. action_masks: ``(n, n_actions)``, or a tuple with an array
+        for each of several choices. Raises ArgumentError for what is no batch of these.
         """
-        space, first = self.env.observation_space, observations
-        while isinstance(first, (Mapping, tuple)):
-            first = next(iter(first.values() if isinstance(first, Mapping) else first))
-        n = len(first)
-        rows = list(iterate(batch_space(space, n), observations)) if n else []
-        masks = [None] * n if action_masks is None else action_masks
+        try:
+            rows = each_observation(self.env.observation_space, observations)
+        except UnfitError as exc:
+            remedy = "predict takes a single one"
+            raise ArgumentError(exc.say("observations", remedy)) from exc
+        masks = each_mask(action_masks, len(rows), len(self.actions.groups(2)))
         return np.array([self.predict(row, m) for row, m in zip(rows, masks, strict=True)])
 
     def player(

@@ -8,7 +8,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text, Tuple
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector.utils import concatenate, create_empty_array
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.budget import Budget
@@ -219,6 +221,46 @@ def test_batches_of_predictions() -> None:
     actions = agent.predict_batch(observations)
     assert actions.tolist() == [other.predict(one) for one in observations]
     assert agent.predict_batch(observations[:0]).tolist() == []
+    for bad in (3, None, np.float32(1.0)):
+        with pytest.raises(ArgumentError, match="no batch of observations"):
+            agent.predict_batch(bad)
+    with pytest.raises(ArgumentError, match="another shape"):
+        agent.predict_batch(observations[0])
+
+
+class Told(gym.Env[Any, Any]):
+    """Show a text, and a number of two parts; pay for two digits."""
+
+    observation_space = Dict({"a": Text(5), "b": Tuple([Discrete(3), Box(0.0, 1.0, (1,))])})
+    action_space = MultiDiscrete([2, 2])
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.observation_space.seed(seed)
+        return self.observation_space.sample(), {"action_mask": np.ones(4)}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return self.observation_space.sample(), float(action.sum()), True, False, {}
+
+
+@pytest.mark.filterwarnings("ignore:.*is seen without")
+def test_batches_of_parts_and_masks() -> None:
+    """Parts that aren't seen have a length of their own, and masks may come as a vector's do."""
+    agents = [SpikingActorCritic(Told(), seed=1, reward_scale=1.0, **SMALL) for _ in range(2)]
+    space = agents[0].env.observation_space
+    rows = [space.sample() for _ in range(2)]
+    empty: Any = create_empty_array(space, 2)
+    batch = concatenate(space, rows, empty)
+    forbids = np.array([[1, 0, 0, 1], [0, 1, 1, 0]])
+    for masks in (forbids, (forbids[:, :2], forbids[:, 2:])):
+        assert agents[0].predict_batch(batch, masks).tolist() == [[0, 1], [1, 0]]
+    one = agents[1].predict_batch(batch)
+    for agent in agents:  # each begins its draws anew
+        agent._predictor = None
+    assert one.tolist() == [agents[0].predict(row).tolist() for row in rows]
+    for few in (forbids[:1], 3, (forbids[:, :2], forbids[:1, 2:])):
+        with pytest.raises(ArgumentError, match=r"action_masks.*limit 2 masks"):
+            agents[0].predict_batch(batch, few)
 
 
 def test_seeds() -> None:
