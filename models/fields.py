@@ -62,7 +62,7 @@ NAMED = ("rules", "modulators")
 LATER = ("bias", "memories", *NAMED)
 """Name the fields that a file leaves out at the value which all agents had before they existed."""
 
-LATER_OPTIONS = ("repeats",)
+LATER_OPTIONS = ("repeats", "repeats_decisions")
 """Name the options of parts that a file leaves out at such a value, whatever the part."""
 
 

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-_MOST_REPEATS = 1000
+_MOST_REPEATS, _MOST_DECISIONS = 1000, 2**40
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,10 @@ class Policy(Part, abc.ABC):
     draws: ClassVar[int] = 1
     hold = 1
     repeats = 1
+
+    def repeats_at(self, decision: int) -> int:
+        """Return the repeats in force at one of the agent's decisions, counted from 0."""
+        return self.repeats
 
     @property
     def population(self) -> int:
@@ -111,7 +115,9 @@ class Softmax(Policy):
     beta: inverse temperature, per vote. exploration: share of all actions drawn evenly, in [0, 1].
     phi is of the whole, so its mean stays 0. repeats: an action is drawn in every so many steps of
     an episode and taken until then, or until a mask forbids it; so one that pays only when it goes
-    on for long is found sooner. An agent that doesn't explore decides in every step.
+    on for long is found sooner. repeats_decisions: they fall evenly to 1 over so many of the
+    agent's decisions; 0 keeps them, and so does learning by gradients. An agent that doesn't
+    explore decides in every step.
     """
 
     name: ClassVar[str] = "softmax"
@@ -120,11 +126,17 @@ class Softmax(Policy):
     beta: float = 0.3
     exploration: float = 0.0
     repeats: int = 1
+    repeats_decisions: int = 0
 
     def __post_init__(self) -> None:
         number("agent.beta", self.beta, 0.0)
         number("agent.exploration", self.exploration, 0.0, 1.0)
         positive("agent.repeats", self.repeats, most=_MOST_REPEATS)
+        positive("agent.repeats_decisions", self.repeats_decisions, 0, most=_MOST_DECISIONS)
+
+    def repeats_at(self, decision: int) -> int:
+        fall = self.repeats_decisions
+        return self.repeats - (self.repeats - 1) * min(decision, fall) // max(fall, 1)
 
     def distribution(self, votes: FloatArray) -> FloatArray:
         return softmax(votes, self.beta, self.exploration)
@@ -234,6 +246,7 @@ POLICIES: Registry[Policy] = Registry(
         "beta_end": "beta_end",
         "beta_decisions": "beta_decisions",
         "repeats": "repeats",
+        "repeats_decisions": "repeats_decisions",
     },
 )
 """Map the name of each policy to its class; ``POLICIES.register`` adds one."""

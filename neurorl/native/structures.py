@@ -99,7 +99,7 @@ class Agent(ctypes.Structure):
             int_1="n_replicas window n_actions n_output first_vote",
             int_2="rule encoder policy modulator carries normalises has_spiking_critic",
             int_3="writes write_every pairs_spikes gates_depression needs_paths drops_late",
-            int_4="n_groups has_masks hold repeats natural",
+            int_4="n_groups has_masks hold repeats repeats_decisions natural",
             number_2="peak beta beta_end beta_decisions exploration",
             number_2b="sigma sigma_end sigma_decisions",
             number_3="alpha_critic critic_decay modulator_limit",

@@ -250,6 +250,7 @@ CASES |= {
         "beta_decisions": 40,
     },
     "repeated actions": {"env": "CartPole-v1", "repeats": 3},
+    "repeated actions, ever less": {"env": "CartPole-v1", "repeats": 5, "repeats_decisions": 60},
     "repeated actions, emulator": {"env": "CartPole-v1", "backend": "loihi", "repeats": 2},
     "repeated actions, agreement": {"env": "CartPole-v1", "rule": "agreement", "repeats": 2},
     "repeated actions, spiking critic": {"env": "CartPole-v1", "repeats": 4, **CRITIC},

@@ -126,6 +126,35 @@ def test_actions_are_repeated_until_the_episode_ends(loop: str) -> None:
     assert any(episode[0] != episode[4] for episode in episodes)
 
 
+def test_repeats_that_fall() -> None:
+    """From 8 to 1 they have six values between, each for a seventh of the decisions."""
+    policy = Softmax(repeats=8, repeats_decisions=700)
+    expected = [8 - decision // 100 for decision in range(700)]
+    assert [policy.repeats_at(decision) for decision in range(700)] == expected
+    assert [policy.repeats_at(decision) for decision in (700, 10**12)] == [1, 1]
+    assert Softmax(repeats=8).repeats_at(10**12) == 8
+    assert Softmax(repeats=2, repeats_decisions=1).repeats_at(1) == 1
+    for bad in (-1, 2.5, 2**41):
+        with pytest.raises(DescriptionError, match=r"agent\.repeats_decisions"):
+            Softmax(repeats=8, repeats_decisions=bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_actions_are_repeated_less_and_less(loop: str) -> None:
+    """An action differs from the one before where its step divides by what is in force then."""
+    policy = {"repeats": 4, "repeats_decisions": 100}
+    episodes = _taken(loop, **policy)
+    changed, drawn = set(), Softmax(**policy)  # type: ignore[arg-type]
+    for n, actions in enumerate(episodes):
+        for step in range(1, len(actions)):
+            force = drawn.repeats_at(11 * n + step)
+            if actions[step] != actions[step - 1]:
+                assert step % force == 0, (n, step)
+                changed.add((force, step))
+    assert {force for force, _ in changed} == {4, 3, 2, 1}
+    assert {step for force, step in changed if force == 1} == set(range(1, 11))
+
+
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_an_action_that_a_mask_forbids_is_not_repeated(loop: str) -> None:
     for actions in _taken(loop, forbidden=(2, 5), repeats=4):
@@ -143,6 +172,7 @@ def test_repeated_actions_go_on_within_an_episode(
     loop: str, steps: int, model: str, tmp_path: Path
 ) -> None:
     options: dict[str, Any] = {"model": model, "seed": 3, "loop": loop, "repeats": 5}
+    options["repeats_decisions"] = 60
     whole, half = (SpikingActorCritic("CartPole-v1", **options) for _ in range(2))
     whole.learn(total_steps=90)
     half.learn(total_steps=steps)
@@ -150,7 +180,7 @@ def test_repeated_actions_go_on_within_an_episode(
     loaded = SpikingActorCritic.load(tmp_path / "half.npz")
     policy = loaded.config.policy
     assert isinstance(policy, Softmax)
-    assert policy.repeats == 5
+    assert (policy.repeats, policy.repeats_decisions) == (5, 60)
     loaded.learn(total_steps=90)
     assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
     for name, w in whole.weights.items():

@@ -477,7 +477,10 @@ def test_actions_are_repeated_to_search_for_a_reward() -> None:
     """Four times while none was seen, more in long episodes; not where one was, or if named."""
 
     def repeats(task: gym.Env[Any, Any], **named: Any) -> int:
-        return make_config(task, "lif", named).policy.repeats
+        policy = make_config(task, "lif", named).policy
+        falls = policy.repeats > 1 and "repeats" not in named
+        assert policy.repeats_at(10**6) == (1 if falls else policy.repeats)
+        return policy.repeats
 
     tasks = [gym.wrappers.TimeLimit(Hanging(), n) for n in (200, 1000)]
     assert [repeats(task) for task in (Hanging(), *tasks)] == [4, 4, 8]

@@ -185,6 +185,7 @@ class NativeLoop(Loop):
             "n_groups": len(self.groups),
             "hold": self.policy.hold,
             "repeats": self.policy.repeats,
+            "repeats_decisions": getattr(self.policy, "repeats_decisions", 0),
             "alpha_critic": critic.alpha,
             "critic_decay": config.gamma * critic.lambda_,
             "critic_unit": self.critic.unit if self.critic else 0.0,

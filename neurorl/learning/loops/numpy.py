@@ -161,6 +161,7 @@ class NumpyLoop(Loop):
 
     def _repeats(self, k: int) -> bool:
         """Return whether agent k takes its last actions again."""
-        if self.decided[k] % self.policy.repeats == 0:
+        decision = int(self.memory.decisions[k, 0])
+        if self.decided[k] % self.policy.repeats_at(decision) == 0:
             return False
         return not self.masked[k] or bool(self.allowed[k, self.actions[k] + self._first_of].all())

@@ -99,7 +99,7 @@ struct Agent {
     int64_t n_replicas, window, n_actions, n_output, first_vote;
     int64_t rule, encoder, policy, modulator, carries, normalises, has_spiking_critic;
     int64_t writes, write_every, pairs_spikes, gates_depression, needs_paths, drops_late;
-    int64_t n_groups, has_masks, hold, repeats, natural;
+    int64_t n_groups, has_masks, hold, repeats, repeats_decisions, natural;
     double peak, beta, beta_end, beta_decisions, exploration, sigma, sigma_end, sigma_decisions;
     double alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
     Text output_text, hidden_text;  // of the rule TEXT

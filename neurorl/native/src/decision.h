@@ -215,10 +215,18 @@ inline double choose_number(const Group &group)
     return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
 }
 
+// Return how often in a row replica k takes an action now: less often, the more it has decided.
+inline int64_t repeats_now(const Agent &agent, int64_t k)
+{
+    const int64_t fall = agent.repeats_decisions, decision = agent.decisions[k];
+    if (fall == 0) return agent.repeats;
+    return agent.repeats - (agent.repeats - 1) * (decision < fall ? decision : fall) / fall;
+}
+
 // Return whether replica k takes its last actions again.
 inline bool repeats(const Agent &agent, int64_t k)
 {
-    if (agent.repeats == 1 || agent.decided[k] % agent.repeats == 0) return false;
+    if (agent.repeats == 1 || agent.decided[k] % repeats_now(agent, k) == 0) return false;
     if (!agent.has_masks) return true;
     int64_t first = 0;
     for (int64_t g = 0; g < agent.n_groups; g++) {

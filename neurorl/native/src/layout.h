@@ -98,6 +98,7 @@ inline void describe_agent(std::string &text)
         NEURORL_AT(has_spiking_critic), NEURORL_AT(writes), NEURORL_AT(write_every),
         NEURORL_AT(pairs_spikes), NEURORL_AT(gates_depression), NEURORL_AT(needs_paths),
         NEURORL_AT(drops_late), NEURORL_AT(n_groups), NEURORL_AT(has_masks), NEURORL_AT(hold), NEURORL_AT(repeats),
+        NEURORL_AT(repeats_decisions),
         NEURORL_AT(natural),
         NEURORL_AT(peak), NEURORL_AT(beta), NEURORL_AT(beta_end), NEURORL_AT(beta_decisions), NEURORL_AT(exploration), NEURORL_AT(sigma), NEURORL_AT(sigma_end),
         NEURORL_AT(sigma_decisions), NEURORL_AT(alpha_critic),
