@@ -318,6 +318,28 @@ def test_an_environment_that_does_not_repeat_itself(shows: str, tmp_path: Path) 
     agent.close()
 
 
+class Far(Drifting):
+    """Show numbers as large as no description may have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.observation_space = gym.spaces.Tuple([gym.spaces.Box(-1e38, 1e38, (2,))])
+
+    def _seen(self) -> Any:
+        return (self.np_random.uniform(-1e38, 1e38, 2).astype(np.float32),)
+
+
+def test_numbers_far_from_0_are_taken_up() -> None:
+    stopped, again, whole = (
+        SpikingActorCritic(Far(), seed=5, reward_scale=1.0, **SMALL) for _ in range(3)
+    )
+    stopped.learn(total_steps=9)
+    again.restore(state(stopped))
+    for agent in (again, whole):
+        agent.learn(total_steps=20)
+    same(state(again), state(whole))
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_agents_side_by_side(together: bool) -> None:
     """Agents stop at different places, rest there, and go on alone or together."""

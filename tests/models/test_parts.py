@@ -248,6 +248,12 @@ def test_options_and_objects_mean_the_same(options: Any, kind: str, part: Any) -
         ({"beta_end": 0.9}, "policy", Softmax(0.15), "beta_end"),
         ({"repeats": 3}, "policy", Softmax(0.15, repeats=3), "repeats"),
         ({"policy": Softmax(0.15, repeats=3)}, "policy", Softmax(0.15, repeats=3), "repeats"),
+        (
+            {"repeats_decisions": 9},
+            "policy",
+            Softmax(0.15, repeats_decisions=9),
+            "repeats_decisions",
+        ),
         ({"schedule": "slowing", "rate_decisions": 9}, "schedule", Slowing(9), "rate_decisions"),
         ({"schedule": Slowing(7)}, "schedule", Slowing(7), "rate_decisions"),
         ({"critic": "optimistic"}, "critic", Optimistic(0.1), "initial_value"),
