@@ -142,9 +142,8 @@ def test_repeats_that_fall() -> None:
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_actions_are_repeated_less_and_less(loop: str) -> None:
     """An action differs from the one before where its step divides by what is in force then."""
-    policy = {"repeats": 4, "repeats_decisions": 100}
-    episodes = _taken(loop, **policy)
-    changed, drawn = set(), Softmax(**policy)  # type: ignore[arg-type]
+    episodes = _taken(loop, repeats=4, repeats_decisions=100)
+    changed, drawn = set(), Softmax(repeats=4, repeats_decisions=100)
     for n, actions in enumerate(episodes):
         for step in range(1, len(actions)):
             force = drawn.repeats_at(11 * n + step)
