@@ -57,7 +57,7 @@ _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Leave tables out if a user names one of these: it doesn't fit another network."""
 _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
 
-_OF_REPEATS = frozenset({"policy", "repeats", "repeats_decisions"})
+_OF_REPEATS = frozenset({"policy", "repeats"})
 _OF_FALLING = frozenset({"schedule", "rate_end", "rate_episodes"})
 
 _MOST_SHOWN, _MOST_IMAGES = 500, 250

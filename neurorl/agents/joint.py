@@ -145,12 +145,15 @@ def environments_in(state: State) -> int:
 
 
 def check_size(vector: gym.vector.VectorEnv[Any, Any, Any], n: int) -> None:
-    """Raise ArgumentError unless a vector has *n* environments, 0 for an agent that has none."""
+    """Raise ArgumentError unless a vector has *n* environments; 0 is an agent without a vector."""
     if vector.num_envs != n:
         what, limit = "has another number of environments than its agent", n or "no vector"
         raise ArgumentError("vector environment", what, got=vector.num_envs, limit=limit)
 
 
 def alone(state: State) -> State:
-    """Return the state of an agent with one environment, of one with a vector of one."""
+    """Return the state that goes on without a vector, of an agent whose vector had one part.
+
+    The state of an agent without a vector is returned as it is.
+    """
     return {key.removeprefix("env0."): value for key, value in state.items()}

@@ -487,6 +487,7 @@ def test_actions_are_repeated_to_search_for_a_reward() -> None:
     paid = gym.wrappers.TransformReward(tasks[0], lambda reward: float(reward) - 1.0)
     assert repeats(paid) == 1
     assert repeats(tasks[0], repeats=2) == 2
+    assert repeats(tasks[1], repeats_decisions=5) == 8
     assert repeats(tasks[0], policy="greedy") == 1
 
 
