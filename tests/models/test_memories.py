@@ -11,9 +11,11 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.config import AgentConfig
-from neurorl.models.features import GaussianCells
+from neurorl.models.features import GaussianCells, HashedStates, Picked
+from neurorl.models.hidden_state import memories_for
 from neurorl.models.memories import Memories, extended
 from neurorl.models.presets import make_config
+from neurorl.tasks.first_play import FirstPlay
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
 
@@ -69,6 +71,7 @@ def test_an_agent_gets_memories_only_where_something_is_hidden() -> None:
     assert make_config(Positions()).memories == (0.0,)
     shown = gym.make("Acrobot-v1")
     assert make_config(shown).memories == ()
+    assert make_config(gym.make("Pendulum-v1")).memories == ()
     assert "memories" not in make_config(shown).to_dict()
 
 
@@ -109,6 +112,81 @@ def test_evidence_is_remembered_and_noise_is_not(
 ) -> None:
     task = gym.wrappers.TimeLimit(Evidence(n, shift), 25)
     assert make_config(task).memories == keeps
+
+
+class Interval(gym.Env[Any, Any]):
+    """Show a flag twice, five or ten steps apart: what comes is told only by what was."""
+
+    action_space = gym.spaces.Discrete(2)
+    observation_space = gym.spaces.Box(0.0, 1.0, (2,))
+
+    def _shown(self) -> Any:
+        return np.array([self._step in (0, self._gap), self._step == 2 * self._gap], np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._step, self._gap = 0, int(self.np_random.choice((5, 10)))
+        return self._shown(), {}
+
+    def step(self, action: int) -> Any:
+        self._step += 1
+        return self._shown(), 0.0, self._step == 2 * self._gap + 1, False, {}
+
+
+class Slippery(gym.Env[Any, Any]):
+    """Show the place on a grid with walls, where a share of all steps goes anywhere, and a flag."""
+
+    action_space = gym.spaces.Discrete(4)
+    observation_space = gym.spaces.Box(0.0, 5.0, (3,))
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._walls = np.random.default_rng(3).random((6, 6)) < 0.2
+        self._walls[0, 0] = False
+
+    def _shown(self) -> Any:
+        return np.array([*self._place, self._flag], np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._place, self._flag = (0, 0), 0
+        return self._shown(), {}
+
+    def step(self, action: int) -> Any:
+        if self.np_random.random() < self._share:
+            action = int(self.np_random.integers(4))
+        move = ((0, 1), (0, -1), (1, 0), (-1, 0))[action]
+        there = tuple(np.clip(np.add(self._place, move), 0, 5).tolist())
+        if not self._walls[there]:
+            self._place = there
+        self._flag = max(self._flag, int(there == (0, 3)))
+        return self._shown(), 0.0, there == (5, 5), False, {}
+
+
+def test_observations_that_come_back_have_memories_where_these_tell_what_comes() -> None:
+    config = make_config(gym.wrappers.TimeLimit(Interval(), 30))
+    assert config.memories == (0.9,)
+    assert isinstance(config.cells, Picked)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
+def test_what_is_drawn_or_in_the_way_is_not_taken_for_hidden(share: float) -> None:
+    config = make_config(gym.wrappers.TimeLimit(Slippery(share), 100))
+    assert config.memories == ()
+    assert isinstance(config.cells, HashedStates)
+
+
+def test_of_two_memories_the_one_that_tells_more_in_all_is_taken() -> None:
+    draws = np.random.default_rng(0)
+    n, steps = 40, 50
+    signs = np.repeat(draws.choice((-0.6, 0.6), (n, 3, 1)), steps + 1, axis=2)
+    evidence = signs + draws.normal(size=(n, 3, steps + 1))  # a long memory tells more of these
+    moves = np.repeat(draws.normal(size=(n, 26)), 2, axis=1)[:, : steps + 1]  # and a short one here
+    place = np.cumsum(moves, axis=1) + 0.3 * draws.normal(size=moves.shape)
+    rows = np.concatenate([place[:, None], evidence], axis=1).transpose(0, 2, 1).reshape(-1, 4)
+    play = FirstPlay(n * steps, [[0.0] * steps] * n, [0] * (n * steps))
+    assert memories_for(play, rows, 11) == (0.0,)
+    assert memories_for(play, rows[:, 1:], 11) == (0.9,)
 
 
 def test_memories_are_in_files() -> None:
