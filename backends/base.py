@@ -192,7 +192,7 @@ class Backend(Closable):
     def learning_gain(self, population: str) -> float:
         """Return the largest change of a weight into *population* in one learning step.
 
-        That is the change for error -1 and x = 1.
+        It is reached at error -1 and x = 1.
         """
         self.check_open()
         self._check_learns()

@@ -62,7 +62,7 @@ class Simulator(abc.ABC):
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         """Advance; return the raster ``(n_steps, n_replicas * size)`` of each recorded population.
 
-        inputs: a raster for each source of spikes. What else is in it acts through biases.
+        inputs: a raster for each source of spikes. Its other entries act through biases.
         """
 
     @abc.abstractmethod
@@ -155,7 +155,8 @@ class Simulator(abc.ABC):
     def held(self, projection: str) -> npt.NDArray[Any] | None:
         """Return a projection's transmitted weights, if only the simulator knows them.
 
-        That is so if it learns by itself, or rounds further. None if what was written is in force.
+        It knows them if it learns by itself or rounds further. None if the written weights are in
+        force.
         """
         return self.memory(projection)
 

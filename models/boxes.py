@@ -24,17 +24,18 @@ _MOST_FINE, _MOST_BINS = 4, 9
 """Make more tilings of at most so many numbers that vary, and fewer bins of more than so many: a
 core of Loihi has 4,096 axons, so an actor can have no more cells."""
 _MAX_DECLARED_PAIRS = 10
-"""Limit the pairs of numbers; with more, only the usual ranges are cut in pairs, and the others
-number by number. A few numbers that went far, as of a body that tumbles, would leave pairs coarse.
+"""Limit the pairs whose tiles cover what was seen and declared. With more pairs, tiles of pairs
+cover the usual ranges only: a few observations far off, as of a body that tumbles, would make them
+coarse.
 """
 MOST_JOINT = 11
 """Make tiles of pairs of numbers only if at most this many vary."""
 _BEYOND = 1.0
-"""Go so many widths of what was seen beyond it, on both sides, for the range of a number that has
-none; so where it begins and in what unit it is makes no difference."""
+"""Extend what was seen by so many times its width on both sides, for a number without a declared
+range; so its offset and unit make no difference."""
 
 _HUGE = 1e37
-"""Take wider ranges for none: Gymnasium used to write the largest float32 for infinity."""
+"""Treat wider ranges as undeclared: Gymnasium used to write the largest float32 for infinity."""
 
 Numbers = npt.NDArray[np.float64]
 
@@ -43,9 +44,9 @@ Numbers = npt.NDArray[np.float64]
 class BoxRanges:
     """Hold the ranges of a Box's numbers, flattened.
 
-    low, high: as declared, or by what was seen if an end is infinite. seen_low, seen_high: from 0.5
-    to 99.5 % of what was seen. usual_low, usual_high: from 5 to 95 %. places: of numbers that vary.
-    two_valued: numbers that took two values only, ``(n,)``.
+    low, high: as declared, or wider than what was seen if an end is infinite. seen_low, seen_high:
+    from 0.5 to 99.5 % of what was seen. usual_low, usual_high: from 5 to 95 %. places: the indices
+    of numbers that vary. two_valued: which numbers took two values only, ``(n,)``.
     """
 
     low: Numbers
@@ -59,10 +60,10 @@ class BoxRanges:
 
     @classmethod
     def of(cls, space: gym.spaces.Box, rows: Numbers) -> BoxRanges:
-        """Return the ranges of a space; *rows*: the observations of the first play.
+        """Return the ranges of a space; *rows*: the observations of the first play, ``(n, d)``.
 
-        Of more numbers than the space has, as memories of these are, twice what was seen counts as
-        declared.
+        Columns beyond the numbers of the space are memories, which have no declared range: twice
+        the range that was seen takes its place.
         """
         low, high = (end.astype(np.float64).ravel() for end in (space.low, space.high))
         least, most = rows.min(axis=0), rows.max(axis=0)
@@ -92,14 +93,14 @@ class BoxRanges:
 
 
 def _short(numbers: Numbers) -> Numbers:
-    """Return numbers of a few digits, which files can show, and which last bits don't change."""
+    """Round to a few digits, so that files are short and last bits make no difference."""
     return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers.tolist()])
 
 
 def box_of_parts(space: gym.Space[Any]) -> gym.spaces.Box | None:
     """Return a Box of the numbers of all parts of a Tuple or Dict that are numbers, flattened.
 
-    None if a part has parts, or states that are too many to be told by tiles of a number.
+    None if a part has parts itself, or more states than tiles of one number can tell apart.
     """
     ends: list[tuple[Numbers, Numbers]] = []
     for part in seen_parts(space).values():
@@ -123,9 +124,9 @@ def box_cells(
 ) -> Features | None:
     """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
 
-    Of many pairs these are over what was usual, with tiles of single numbers over all ranges.
-    is_fine: whether few numbers have more tilings. keys: of the parts of a Tuple or Dict whose
-    numbers these are. Return None if no number varies, or too many do.
+    If there are many pairs, they cover the usual ranges only, and single numbers have tiles over
+    the wider ones. is_fine: whether a few numbers get more tilings. keys: of the parts of a Tuple
+    or Dict that the numbers come from. Returns None if no number varies, or too many do.
     """
     n, places = len(ranges.low), ranges.places
     if not places:

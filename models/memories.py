@@ -1,4 +1,4 @@
-"""Show an agent, beside each number of an observation, how far it is from what it was before."""
+"""Extend observations by how far each number is from its running mean."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Memories", "extended"]
 class Memories:
     """Keep running means of the observations of *n* environments, and extend observations by them.
 
-    Of ``o`` of d numbers `see` makes ``(o, o - m_1, ..., o - m_K)``, each ``m_k`` the mean of the
-    steps before in this episode, ``m <- keep m + (1 - keep) o``, at first o. With keep 0 that is
-    the change since the step before, as a position's is its velocity; with 0.9 the means are of
-    some 10 steps, as evidence is that comes bit by bit.
+    `see` turns an observation ``o`` of d numbers into ``(o, o - m_1, ..., o - m_K)``. Each ``m_k``
+    is a running mean of the steps before in this episode, ``m <- keep m + (1 - keep) o``, which
+    begins at the first o. With keep 0, ``o - m`` is the change since the step before, a velocity if
+    o is a position; with 0.9 the mean is over some 10 steps, for evidence that comes bit by bit.
     """
 
     def __init__(self, keeps: Sequence[float], n: int) -> None:
@@ -27,11 +27,11 @@ class Memories:
         self._means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
-        """Begin an episode of environment *i*: what it shows next is all that is known."""
+        """Begin an episode of environment *i*: forget what it has shown."""
         self._means[i] = None
 
     def see(self, i: int, observation: Any) -> FloatArray:
-        """Return what environment *i* shows now, with how it came about, and remember it."""
+        """Return the observation of environment *i* extended by its memories, and remember it."""
         now = np.asarray(observation, dtype=np.float64).ravel()
         mean = self._means[i]
         if mean is None or mean.shape[1] != len(now):
@@ -48,9 +48,10 @@ class Memories:
 def extended(
     rows: npt.NDArray[np.float64], lengths: Sequence[int], keeps: Sequence[float]
 ) -> npt.NDArray[np.float64]:
-    """Return *rows* of observations as an agent with such memories sees them.
+    """Return *rows* of observations extended as an agent with such memories sees them.
 
-    rows: of episodes one after the other, ``(n, d)``. lengths: of these episodes, in rows.
+    rows: observations of episodes one after the other, ``(n, d)``. lengths: the number of rows of
+    each episode.
     """
     memories, shown, k = Memories(keeps, 1), [], 0
     for length in lengths:

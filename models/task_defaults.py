@@ -54,27 +54,27 @@ _HORIZONS, _LARGEST_GAMMA = 2, 0.999
 """Look so far ahead that an episode of the most steps has two horizons: from 100 steps to 1,000."""
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
-"""Leave tables out if a user names one of these: it doesn't fit another network."""
+"""Choose no table if the user names one of these, as it wouldn't fit their network."""
 _OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
 
 _OF_REPEATS = frozenset({"policy", "repeats"})
 _OF_FALLING = frozenset({"schedule", "rate_end", "rate_episodes"})
 
 _MOST_SHOWN, _MOST_IMAGES = 500, 250
-"""Limit the different observations of a first play that count as states without a number: of images
-fewer, since random play sees hardly more than where a game begins."""
+"""Give each observation a cell if the first play showed at most so many different ones; fewer for
+images, since random play sees hardly more than where a game begins."""
 
 _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
-"""Set the observations to look at, the change of an activation that counts, and the least share of
-cells that must change as much."""
+"""Warn if fewer cells than the last share change by the second number in so many observations."""
 
 
 def task_defaults(
     env: gym.Env[Any, Any], model: str, named: Mapping[str, Any], *, spiking_critic: bool
 ) -> dict[str, Any]:
-    """Return the fields that follow from the task, but for those that are *named*.
+    """Return the fields that follow from the task, except those that are *named*.
 
-    spiking_critic: whether features are to be few cells. Plays only if something depends on it.
+    spiking_critic: whether the critic is of spiking neurons, whose features must be few cells.
+    There is a first play only if a field depends on it.
     """
     play = functools.cache(lambda: first_play(env))
     chosen: dict[str, Any] = {}
@@ -97,15 +97,16 @@ def task_defaults(
 
 
 def _is_other(named: Mapping[str, Any]) -> bool:
-    """Return whether the network is another than that of a table."""
+    """Return whether the user names another network than that of a table."""
     others = (name in named and named[name] != only for name, only in _OF_TABLES.items())
     return any(others) or any(name in named for name in _OTHER_NETWORK)
 
 
 def _gamma(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> float:
-    """Return the discount: what is *named*, or of half the most steps of an episode.
+    """Return the *named* discount, or one that looks ahead half the most steps of an episode.
 
-    Of a wrong one the configuration will say so. Without a limit it is 0.99.
+    It is 0.99 without a time limit. A named one that is out of range is left to the configuration,
+    which refuses it.
     """
     gamma = named.get("gamma")
     if isinstance(gamma, (int, float)) and 0 <= gamma <= 1:
@@ -122,16 +123,16 @@ def _lambda(chosen: Mapping[str, Any], gamma: float) -> dict[str, Any]:
 
 
 def _schedule(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """Return that rates fall after many decisions; numbers have another noise that falls."""
+    """Return that rates fall after many decisions, unless actions are numbers."""
     if isinstance(env.action_space, gym.spaces.Box) or _OF_FALLING.intersection(named):
         return {}
     return {"schedule": Slowing.name}
 
 
 def _repeats(env: gym.Env[Any, Any], named: Mapping[str, Any], searches: bool) -> dict[str, Any]:
-    """Return how often each action is taken: where an episode can have many, or an agent searches.
+    """Return how often each action is repeated, if episodes are long or the agent *searches*.
 
-    searches: whether no reward has been seen yet. Fewer times as it learns, unless the user says.
+    searches: whether the first play saw no reward. Repeats fall as the agent learns.
     """
     if isinstance(env.action_space, gym.spaces.Box) or not named.keys().isdisjoint(_OF_REPEATS):
         return {}
@@ -196,8 +197,8 @@ def table_cells(
 ) -> Features | None:
     """Return cells from which the output can learn a table; None if there are none.
 
-    play: returns the first play, which numbered states don't need. memories: of an agent that has
-    some; its cells are of more numbers. is_fine: as of `box_cells`.
+    play: returns the first play, which numbered states don't need. memories: the keeps of an
+    agent's memories, which add numbers to a Box. is_fine: see `box_cells`.
     """
     cells = default_cells(space)
     if isinstance(cells, (OneHot, JointStates)):
@@ -222,9 +223,9 @@ def table_cells(
 
 
 def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
-    """Return a table of observations, if the first play showed no more than a few.
+    """Return a table of observations, if the first play showed only a few different ones.
 
-    Of large ones it kept too few to tell.
+    None also if too few were kept to tell, as of large observations.
     """
     is_image = isinstance(space, gym.spaces.Box) and len(space.shape) > 1
     most = _MOST_IMAGES if is_image else _MOST_SHOWN

@@ -32,8 +32,8 @@ _HASHED: Mapping[str, Mapping[str, Any]] = {
     **TABLES,
     "lif": {**TABLES["lif"], "lambda_actor": 0.5, "lambda_critic": 0.9},
 }
-"""Let eligibilities last longer where states have no number: observations that come back may be of
-several states, as a view of a maze, of which a critic can't tell what comes next."""
+"""Let eligibilities last longer for observations that come back: one observation may belong to
+several states, such as a view in a maze, so the critic can't tell what comes next."""
 _TILED: Mapping[str, Mapping[str, Any]] = {
     **TABLES,
     "lif": {**_HASHED["lif"], "alpha_output": 0.6, "lambda_actor": 0.85},
@@ -45,19 +45,19 @@ _IMAGES: Mapping[str, Mapping[str, Any]] = {
     "lif": {**_TILED["lif"], "lambda_actor": 0.9},
 }
 _OF_IMAGES = 0.33
-"""Lower rates by this for images, of whose cells many say the same thing at several scales: at the
-rate of tiles an agent of Catch, of 10 x 10 pixels, settled on an action before it had learned."""
+"""Multiply rates by this for images, many of whose cells say the same at several scales. With the
+rate of tiles an agent of Catch (10 x 10 pixels) settled on an action before it had learned."""
 _NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
 """Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
 Pendulum-v1, seed 100."""
 _NATURAL, _NATURAL_FALL, _LEAST_NATURAL = 3.0, 1.25, 0.4
-"""Multiply that `alpha_output` by the first where feedback shrinks with the exploration, and by a
-power of 100 steps over the horizon, the second; down to the last. Noise of TD errors adds up over a
-horizon. Chosen on Pendulum-v1, Reacher-v5 and LunarLander-v3 by numbers, seeds 100 to 103."""
+"""Where feedback shrinks with the exploration, multiply that `alpha_output` by the first number and
+by (100 / horizon) to the power of the second, down to the last. The noise of TD errors adds up over
+a horizon. Chosen on Pendulum-v1, Reacher-v5 and LunarLander-v3 by numbers, seeds 100 to 103."""
 
 
 def rates_of(cells: Features, model: str) -> dict[str, Any]:
-    """Return the defaults of a model, of an agent with these cells."""
+    """Return the default rates of a model for an agent with these cells."""
     rates = dict(_of_kind(cells)[model])
     return {**rates, "alpha_output": round(rates["alpha_output"] * _share(cells), 3)}
 
@@ -73,7 +73,7 @@ def _of_kind(cells: Features) -> Mapping[str, Mapping[str, Any]]:
 def rates_of_numbers(cells: Features | None, gamma: float | None) -> dict[str, Any]:
     """Return the rates for actions that are numbers.
 
-    gamma: of an agent whose feedback shrinks with the exploration; None for another.
+    gamma: the discount, if feedback shrinks with the exploration; None if it doesn't.
     """
     if gamma is None:
         return {**_NUMBERS, "alpha_output": _share(cells)}

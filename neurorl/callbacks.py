@@ -230,7 +230,7 @@ class CsvFile(LogTo):
     """Write figures as rows ``steps,name,value`` of a file, each as it comes.
 
     The file is replaced; a call of `learn` that goes on with the same callback adds to its rows.
-    What a process that was killed has written stays there, in whole rows.
+    If the process is killed, all rows up to then are in the file, each of them whole.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -106,7 +106,7 @@ def find(name: str) -> Path:
 def located(path: str | os.PathLike[str]) -> Path:
     """Return *path*, or the run directory of the agent that it names by ``zoo:NAME``; see `find`.
 
-    What is there under that very name comes first.
+    A file or folder of that very name comes first.
     """
     text = os.fspath(path)
     if text.startswith(PREFIX) and not os.path.lexists(text):

@@ -162,7 +162,7 @@ class _Planner:
     def _wholes(self, population: Population) -> list[slice]:
         """Return the ranges of neurons that may share a core.
 
-        That is the whole population, or for a core that learns the neurons that share all blocks.
+        One range of the whole population; on a core that learns, the neurons that share all blocks.
         """
         size, ends = population.size, {0, population.size}
         if population.name in self._learned:

@@ -160,7 +160,7 @@ class Synapses(nn.Module):
     def transmitted(self, quanta: Tensor) -> Sent:
         """Return transmitted weights, in the shape that `transmit` takes and in membrane units.
 
-        That is twice the effective weights if the projection is signed, else the weights.
+        They are twice the effective weights if the projection is signed, else the weights.
         Few blocks become one matrix with 0 between blocks, as one product is quicker than one for
         each block; large blocks that lead to one neuron each are quicker as sums.
         """

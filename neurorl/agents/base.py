@@ -185,7 +185,7 @@ class LearningAgent(abc.ABC):
     def lend_env(self) -> gym.Env[Any, Any]:
         """Return the environment, for somebody else to play in.
 
-        Who was in an episode there goes on with it afterwards, by playing it again up to there.
+        An episode that training was in is played again up to the same step when training goes on.
         """
         self._replicas.leave(0)
         return self.env
@@ -193,8 +193,8 @@ class LearningAgent(abc.ABC):
     def predict(self, observation: Any, action_mask: Any = None) -> Any:
         """Return the action with the most votes; ties are drawn. Leaves training as it is.
 
-        Of several choices or numbers an array, as the environment takes it; numbers are those
-        coded, without exploration. action_mask: what is allowed, as the environment says in
+        The action has the form that the environment takes: an array for several choices or for
+        numbers, which are those coded, without exploration. action_mask: the allowed actions, as in
         ``info["action_mask"]``; None allows all.
         """
         if self._predictor is None:

@@ -62,7 +62,7 @@ class AgentDescription:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return what `neurorl.agents.checkpoint.read_checkpoint` has read; older files say less.
 
-        Raises DescriptionError. Of the environment nothing is checked yet, see
+        Raises DescriptionError. The environment is not checked here, but by
         `neurorl.tasks.loading.saved_env`.
         """
         said = {"env": None, "env_spec": None, "noise": "exact", **data}

@@ -46,7 +46,7 @@ class Plan:
     def cases(self) -> list[tuple[str, int, Candidate]]:
         """Return the cases in the order of a round; both floors come first, but for presets.
 
-        Of many numbers of replicas, those that take seconds for a step are measured at the first.
+        Candidates that take seconds for a step are measured at the first number of replicas only.
         """
         all_of_them = dict.fromkeys([*FLOORS, *self.candidates])
         cases = [

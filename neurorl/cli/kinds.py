@@ -34,9 +34,9 @@ def run(text: str) -> Path:
 
 
 def beside(run: Path, name: str) -> Path:
-    """Return where a file that is made of a run goes if nobody says: into it.
+    """Return the default path of a file that is made from a run: inside the run's folder.
 
-    Of a pretrained agent it goes to the current folder.
+    For a pretrained agent it is in the current folder.
     """
     from neurorl.zoo import is_within
 

@@ -1,7 +1,7 @@
 """Describe which neurons a projection connects: to all, to one, in blocks, by chance, or as listed.
 
-What is drawn depends on the connector's seed and on the projection's name, not on the seed of a
-simulation: replicas and repetitions of a network have the same synapses.
+Synapses drawn by chance depend on the connector's seed and on the projection's name, not on the
+seed of a simulation: replicas and repetitions of a network have the same synapses.
 """
 
 from __future__ import annotations

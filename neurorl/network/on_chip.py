@@ -10,11 +10,11 @@ __all__ = ["on_chip"]
 
 
 def on_chip(network: Network) -> Network:
-    """Return the network for chip arithmetic: with LIF and CubaLIF where equations are one.
+    """Return the network for chip arithmetic: equations that are a LIF or CubaLIF become one.
 
-    Those that aren't stay, to be refused by name. Weights keep their values and units; a membrane
-    of the chip is that of the equations, less the reset's value and by the share of the weights
-    that reaches it. *network* itself if it has no such neurons.
+    Other equations stay, and are refused by name later. Weights keep their values and units. The
+    chip's membrane is that of the equations minus the reset's value, times the share of the weights
+    that reaches it. Returns *network* itself if no neuron has equations.
     """
     nodes = tuple(_node(node, network.dt) for node in network.nodes)
     replaced = {n.name for n, old in zip(nodes, network.nodes, strict=True) if n is not old}

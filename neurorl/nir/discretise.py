@@ -58,7 +58,7 @@ def near_one(gain: FloatArray) -> FloatArray:
 def tau_of(keep: FloatArray, dt: float) -> FloatArray:
     """Return the time constants (s) of our neurons whose factor is *keep*, 0 to 1; ``(n,)``.
 
-    Of all that give the same bits of the factor, it is the one of fewest decimals.
+    If several give the same bits of the factor, the one with the fewest decimals is returned.
     """
     with np.errstate(divide="ignore"):
         tau = np.where(keep < 1.0, -dt / np.log(keep), dt * _FORGETS_NOTHING)

@@ -18,8 +18,9 @@ __all__ = ["as_held"]
 def as_held(network: Network, target: str) -> Network:
     """Return what a target plays of *network* in the description's own steps, without pulses.
 
-    That is *network* but where populations lead back to themselves within delays so short that a
-    current which acts a step late can't be made up for: there it has longer ones.
+    A current acts a step late there, which shorter delays make up for. Where populations lead back
+    to themselves with delays too short for that, the returned network has longer ones; else it is
+    *network*.
     """
     check_name("target of PyNN", target, TARGETS)
     can, lags = TARGETS[target], lags_of(network, TARGETS[target])

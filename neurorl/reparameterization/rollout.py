@@ -95,9 +95,10 @@ class Inputs:
         }
 
     def batch(self, inputs: Tensor) -> Batch:
-        """Return a batch. inputs: ``(R, W, rows, size)`` of ``input``, of currents without W.
+        """Return a batch.
 
-        Of as many rows as *lead* has, or fewer.
+        inputs: of ``input``, ``(R, W, rows, size)``, or ``(R, rows, size)`` for currents; as many
+        rows as *lead* has, or fewer.
         """
         rows = inputs.shape[-2]
         others = {name: x[..., :rows, :] for name, x in self._rest.items()}

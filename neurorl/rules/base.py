@@ -36,8 +36,8 @@ class Rule(Described):
     needs_probability: reads spike probabilities; neurons must have escape noise.
     needs_paths: reads the path weights in force of hidden neurons.
     needs_modules: every hidden neuron must belong to the module of one output neuron, as the text
-        of hidden layers names what is broadcast to modules. What a rule
-        of texts needs follows from the names in them, whatever these three are.
+        of hidden layers names what is broadcast to modules. A rule given as texts ignores these
+        three: what it needs follows from the names in the texts.
     pairs_spikes: is spike-timing dependent: every step counts, the eligibility decays in each, and
         a spike that arrives after the neuron's own depresses (`neurorl.learning.learner`). Learns
         in any population; outside of modules phi, t and b are 1. A function has no say then.

@@ -76,8 +76,8 @@ def find_rule(name: str) -> Rule:
 def saved(rule: str | Rule) -> str | Rule:
     """Return what a file holds of a rule: a user's texts, else the name by which it is found.
 
-    That is plain, or ``module:attribute``. Raises UnknownNameError; DescriptionError for a function
-    that is neither registered nor an attribute of a module.
+    The name is plain, or ``module:attribute``. Raises UnknownNameError, and DescriptionError for a
+    function that is neither registered nor an attribute of a module.
     """
     named = rule if isinstance(rule, Rule) else find_rule(rule)
     if named.is_text:

@@ -20,10 +20,10 @@ Observation = npt.NDArray[np.float32]
 
 
 class AuthorsCartPoleEnv(CartPoleEnv):
-    """Balance the pole of CartPole-v0, 200 steps at most; too fast a pole ends it too.
+    """Balance the pole of CartPole-v0 for 200 steps at most; too fast a pole also ends an episode.
 
-    That is at an angular velocity of pi per second. Its programs take the value of the last state
-    into account whatever ended the episode, so every end is one by truncation.
+    Too fast is an angular velocity of pi per second. The authors' programs bootstrap from the last
+    state whatever ended the episode, so every end is reported as a truncation.
     """
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:

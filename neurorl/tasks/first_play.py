@@ -1,4 +1,4 @@
-"""Play the first steps of a task at random, and hold what was seen: what defaults are chosen by.
+"""Play the first steps of a task at random, and keep what defaults are chosen by.
 
 They are played once, in a copy of the environment, before there is an agent: with the same draws
 for every seed, backend and arithmetic, so that what is chosen by them is a property of the task.
@@ -42,13 +42,12 @@ Place = tuple[Any, ...]
 
 @dataclass
 class FirstPlay:
-    """Hold what was seen.
+    """Hold what a first play showed.
 
-    steps: that were taken. rewards: of each episode, ``(length,)``, 0 for one that isn't finite;
-    the last may be cut off.
-    actions: of each step, as the environment took them.
-    seen: what each part of the observation that is of numbers was, by its place: the keys that lead
-    there, ``()`` for a space without parts. Of large ones, not every step is kept.
+    steps: the number of steps taken. rewards: of each episode, ``(length,)``, 0 for one that isn't
+    finite; the last episode may be cut off. actions: of each step, as the environment took them.
+    seen: the observations of each numeric part of the space, by its place, the keys that lead to
+    it; ``()`` for a space without parts. Not every step of large observations is kept.
     """
 
     steps: int = 0
@@ -62,9 +61,9 @@ class FirstPlay:
         return np.array([np.ravel(row) for row in rows], dtype=np.float64) if rows else None
 
     def all_numbers(self) -> Observations | None:
-        """Return the observations with all their parts one after the other, ``(n, d)``, or None.
+        """Return the observations with all their parts concatenated, ``(n, d)``; None without any.
 
-        Those that aren't finite are left out, as nothing is learned from them.
+        Observations that aren't finite are left out, as nothing is learned from them.
         """
         parts = [rows for rows in map(self.of, self.seen) if rows is not None]
         if not parts:
@@ -92,9 +91,9 @@ class FirstPlay:
 def first_play(env: gym.Env[Any, Any], steps: int = FIRST_STEPS) -> FirstPlay:
     """Take so many *steps* in another *env* like it, or in itself if there can be none.
 
-    Actions are drawn evenly; in every other episode one is often held, as that gets further. Where
-    an environment raises, or answers wrongly, its first play ends; an agent that meets the same in
-    learning says so.
+    Actions are drawn evenly; in every second episode they are often held, which gets further. The
+    play ends early if the environment raises or answers wrongly; when an agent learns in it, the
+    same is reported as an error.
     """
     play = FirstPlay()
     another, is_ours = _another(env)
@@ -146,7 +145,7 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
 
 
 def _of_numbers(space: gym.Space[Any], place: Place) -> Iterator[tuple[Place, int]]:
-    """Yield the places of parts that are of numbers, with their bytes as float64."""
+    """Yield the place of each numeric part, and its size in bytes as float64."""
     if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():
             yield from _of_numbers(part, (*place, key))

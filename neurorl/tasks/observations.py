@@ -38,11 +38,11 @@ class UnfitError(Exception):
 
 
 def observation_reader(space: gym.Space[Any]) -> Read:
-    """Return a function that checks observations and returns them as *space* has them.
+    """Return a function that checks observations and returns them in the form of *space*.
 
-    It raises UnfitError. Whether numbers are finite, or inside the bounds of a Box, isn't checked;
-    a space of another kind than Box, Discrete, MultiDiscrete, MultiBinary, Tuple and Dict isn't at
-    all.
+    It raises UnfitError. It doesn't check that numbers are finite or inside the bounds of a Box,
+    and it checks nothing of spaces other than Box, Discrete, MultiDiscrete, MultiBinary, Tuple and
+    Dict.
     """
     if isinstance(space, spaces.Discrete):
         return _discrete(int(space.start), int(space.start + space.n))

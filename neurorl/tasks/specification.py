@@ -138,8 +138,9 @@ def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
     """Return the spec with which `gymnasium.make` makes *env* again, from the inside out.
 
     An `EnvSpec` knows one time limit, next to the environment; a second one, or one above other
-    wrappers, becomes a wrapper as any other. What an entry point makes with `gymnasium.make` is its
-    own affair. Raises NotDataError.
+    wrappers, becomes a wrapper as any other. Environments that an entry point makes by calling
+    `gymnasium.make` itself are not described: calling the entry point makes them again. Raises
+    NotDataError.
     """
     inner, *layers = reversed(_layers(env))
     base = inner.spec

@@ -15,7 +15,7 @@ __all__ = ["membrane_scale", "unit", "voltages"]
 def voltages(trace: Replay, population: str) -> FloatArray:
     """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
 
-    Of neurons by equations it is their first variable.
+    The voltage of neurons with equations is their first variable.
     """
     (variable, *_) = [v for v in trace.history.calls[0].after[population] if v != "current"]
     rows = np.asarray(trace.after(population, variable), dtype=np.float64)

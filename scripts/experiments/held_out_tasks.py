@@ -262,8 +262,13 @@ _MINIGRIDS = (
 _MINATARS = (("Breakout", 50), ("Freeway", 20), ("SpaceInvaders", 50), ("Asterix", 50))
 _NEUROGYMS = (
     *("GoNogo", "ContextDecisionMaking", "DelayMatchSample", "MultiSensoryIntegration"),
-    *("DelayComparison", "PerceptualDecisionMakingDelayResponse"),
+    *("DelayComparison", "PerceptualDecisionMakingDelayResponse", "DawTwoStep"),
+    *("DelayMatchCategory", "DelayPairedAssociation", "DualDelayMatchSample"),
+    *("EconomicDecisionMaking", "HierarchicalReasoning", "IntervalDiscrimination", "MotorTiming"),
+    *("OneTwoThreeGo", "PostDecisionWager", "ProbabilisticReasoning", "PulseDecisionMaking"),
+    "ReadySetGo",
 )
+_WALKERS = ("Swimmer-v5", "Hopper-v5", "HalfCheetah-v5")
 _WINDY_LANDER = _made("LunarLander-v3", enable_wind=True)
 _SLIPPERY_CLIFF = _made("CliffWalking-v1", is_slippery=True)
 
@@ -284,6 +289,7 @@ HELD_OUT = (
     Task("InvertedPendulum-v5", _made("InvertedPendulum-v5"), 100_000, "1000, optimum", "mujoco"),
     Task("InvertedDoublePendulum-v5", _made("InvertedDoublePendulum-v5"), 100_000, "", "mujoco"),
     Task("Reacher-v5", _made("Reacher-v5"), 200_000, "", "mujoco"),
+    *(Task(name, _made(name), 100_000, "", "mujoco") for name in _WALKERS),
     Task("LunarLander, wind", _WINDY_LANDER, 300_000, "", "box2d"),
     Task("LunarLander, numbers", _made("LunarLander-v3", continuous=True), 300_000, "", "box2d"),
     *(

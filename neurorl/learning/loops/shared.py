@@ -2,9 +2,9 @@
 
 All decide with the same weights. When their environments have answered, the replicas learn one
 after the other, from the first on: each begins with the weights, the critic and the running means
-that the one before has left, so that its TD error is by a critic that has heard of those before it.
-Eligibilities, traces and draws are each replica's own. What the last one leaves is put in force for
-all. Of one replica nothing is changed.
+that the one before it has left, so its TD error comes from a critic that has learned from those
+before it. Eligibilities, traces and draws are each replica's own. The weights that the last one
+leaves are put in force for all. With one replica nothing changes.
 """
 
 from __future__ import annotations
