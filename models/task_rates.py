@@ -51,9 +51,10 @@ _NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
 """Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
 Pendulum-v1, seed 100."""
 _NATURAL, _NATURAL_FALL, _LEAST_NATURAL = 3.0, 1.25, 0.4
-"""Where feedback shrinks with the exploration, multiply that `alpha_output` by the first number and
-by (100 / horizon) to the power of the second, down to the last. The noise of TD errors adds up over
-a horizon. Chosen on Pendulum-v1, Reacher-v5 and LunarLander-v3 by numbers, seeds 100 to 103."""
+"""Multiply that `alpha_output` by the first number and by (100 / horizon) to the power of the
+second, down to the last, where feedback shrinks with the exploration: noise of TD errors adds up
+over a horizon. Chosen on Pendulum-v1, Reacher-v5 and LunarLander-v3 by numbers, seeds 100 to 103.
+"""
 
 
 def rates_of(cells: Features, model: str) -> dict[str, Any]:
