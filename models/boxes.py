@@ -34,6 +34,9 @@ _BEYOND = 1.0
 """Extend what was seen by so many times its width on both sides, for a number without a declared
 range; so its offset and unit make no difference."""
 
+_CLOSER = 0.25
+"""Look closer where rewards were better if that is less than this share of what was seen."""
+
 _HUGE = 1e37
 """Treat wider ranges as undeclared: Gymnasium used to write the largest float32 for infinity."""
 
@@ -46,7 +49,9 @@ class BoxRanges:
 
     low, high: as declared, or wider than what was seen if an end is infinite. seen_low, seen_high:
     from 0.5 to 99.5 % of what was seen. usual_low, usual_high: from 5 to 95 %. places: the indices
-    of numbers that vary. two_valued: which numbers took two values only, ``(n,)``.
+    of numbers that vary. two_valued: which numbers took two values only, ``(n,)``. paid_low,
+    paid_high: from 5 to 95 % of what was seen where rewards were in the better half, for numbers
+    without a declared range for which that is much narrower; else as seen.
     """
 
     low: Numbers
@@ -57,10 +62,17 @@ class BoxRanges:
     usual_high: Numbers
     places: tuple[int, ...]
     two_valued: npt.NDArray[np.bool_]
+    paid_low: Numbers
+    paid_high: Numbers
 
     @classmethod
-    def of(cls, space: gym.spaces.Box, rows: Numbers) -> BoxRanges:
-        """Return the ranges of a space; *rows*: the observations of the first play, ``(n, d)``.
+    def of(
+        cls, space: gym.spaces.Box, rows: Numbers, is_better: npt.NDArray[np.bool_] | None = None
+    ) -> BoxRanges:
+        """Return the ranges of a space.
+
+        rows: the observations of the first play, ``(n, d)``. is_better: the rows with the
+        better rewards, ``(n,)``; see `FirstPlay.is_better`.
 
         Columns beyond the numbers of the space are memories, which have no declared range: twice
         the range that was seen takes its place.
@@ -74,11 +86,17 @@ class BoxRanges:
         is_rare = usual_low == usual_high
         usual_low, usual_high = np.where(is_rare, (seen_low, seen_high), (usual_low, usual_high))
         width, d = seen_high - seen_low, len(low)
+        paid_low, paid_high = np.array([seen_low, seen_high])
         is_open = ~(np.isfinite(low) & np.isfinite(high)) | (high / 2.0 - low / 2.0 > _HUGE / 2.0)
         low = np.where(is_open, _short(seen_low - _BEYOND * width)[:d], low)
         high = np.where(is_open, _short(seen_high + _BEYOND * width)[:d], high)
         low = np.concatenate([low, _short((seen_low - width / 2.0)[d:])])
         high = np.concatenate([high, _short((seen_high + width / 2.0)[d:])])
+        if is_better is not None:
+            is_guessed = np.append(is_open, np.zeros(len(width) - d, dtype=bool))
+            paid = np.quantile(rows[is_better], _USUAL, axis=0)
+            is_guessed &= (paid[1] > paid[0]) & (paid[1] - paid[0] < _CLOSER * width)
+            paid_low, paid_high = np.where(is_guessed, paid, (seen_low, seen_high))
         is_between = (rows > least) & (rows < most)
         return cls(
             low,
@@ -89,6 +107,8 @@ class BoxRanges:
             _short(usual_high),
             tuple(np.flatnonzero(most > least).tolist()),
             ~is_between.any(axis=0),
+            _short(paid_low),
+            _short(paid_high),
         )
 
 
@@ -124,9 +144,10 @@ def box_cells(
 ) -> Features | None:
     """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
 
-    If there are many pairs, they cover the usual ranges only, and single numbers have tiles over
-    the wider ones. is_fine: whether a few numbers get more tilings. keys: of the parts of a Tuple
-    or Dict that the numbers come from. Returns None if no number varies, or too many do.
+    There are also tiles over the range where rewards were better, if that is much narrower. If
+    there are many pairs, they cover the usual ranges only, and single numbers have tiles over the
+    wider ones. is_fine: whether a few numbers get more tilings. keys: of the parts of a Tuple or
+    Dict that the numbers come from. Returns None if no number varies, or too many do.
     """
     n, places = len(ranges.low), ranges.places
     if not places:
@@ -141,6 +162,10 @@ def box_cells(
     if len(pairs) > _MAX_DECLARED_PAIRS:
         usual = ranges.usual_low, ranges.usual_high
         covers = [(*usual, pairs), (*seen, apart), (*declared, apart)]
+    else:
+        is_closer = ranges.paid_high - ranges.paid_low < ranges.seen_high - ranges.seen_low
+        closer = [pair for pair in pairs if is_closer[list(pair)].any()]
+        covers.append((ranges.paid_low, ranges.paid_high, closer))
     most = _MORE_TILINGS if is_fine and len(places) <= _MOST_FINE else _TILINGS
     bins_of_all = _BINS if len(places) <= _MOST_BINS else _FEW_BINS
     parts: list[Tiles] = []

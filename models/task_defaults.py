@@ -208,9 +208,10 @@ def table_cells(
     rows = play().all_numbers()
     if rows is None:
         return None
+    better = play().is_better(len(rows))
     if memories and isinstance(space, gym.spaces.Box):
         lengths = [len(rewards) + 1 for rewards in play().rewards]
-        return box_cells(BoxRanges.of(space, extended(rows, lengths, memories)), is_fine)
+        return box_cells(BoxRanges.of(space, extended(rows, lengths, memories), better), is_fine)
     hashed = _hashed(space, rows)
     if hashed is not None:
         return hashed
@@ -218,8 +219,8 @@ def table_cells(
         whole = box_of_parts(space)
         if whole is None or whole.shape != rows.shape[1:]:
             return None
-        return box_cells(BoxRanges.of(whole, rows), is_fine, tuple(seen_parts(space)))
-    return box_cells(BoxRanges.of(space, rows), is_fine) or image_cells(space, rows)
+        return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))
+    return box_cells(BoxRanges.of(space, rows, better), is_fine) or image_cells(space, rows)
 
 
 def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:

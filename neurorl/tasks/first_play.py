@@ -33,6 +33,9 @@ _LARGEST = 2**24
 """Limit the bytes of the observations that are kept, as float64."""
 _SEED = 2_025
 
+_BETTER, _VARIED = 0.5, 0.5
+"""Take this share of rewards for the better ones, if at least so large a share of all differ."""
+
 _HUGE = 1e29
 _OF_NUMBERS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
@@ -76,6 +79,18 @@ class FirstPlay:
     def pays_nothing(self) -> bool:
         """Return whether every reward was 0."""
         return not any(map(any, self.rewards))
+
+    def is_better(self, n: int) -> npt.NDArray[np.bool_] | None:
+        """Return which of *n* observations came with the better half of rewards, ``(n,)``.
+
+        None if rewards have few values, as where only a goal pays, or if not every observation was
+        kept.
+        """
+        rewards = np.array([r for episode in self.rewards for r in (np.nan, *episode)])
+        paid = rewards[~np.isnan(rewards)]  # a reset pays nothing
+        if len(rewards) != n or len(np.unique(paid)) < _VARIED * len(paid):
+            return None
+        return np.asarray(rewards >= np.quantile(paid, 1.0 - _BETTER))
 
     def returns(self, gamma: float) -> npt.NDArray[np.float64]:
         """Return the discounted return that came after each step."""

@@ -219,6 +219,67 @@ def tiles_of(rows: Any) -> list[Tiles]:
     return [part for part in cells.of.parts if isinstance(part, Tiles)]
 
 
+class Drifting(gym.Env[Any, Any]):
+    """Cost what a point is away from the middle, from which random pushes take it ever further."""
+
+    action_space = Discrete(3)
+
+    def __init__(self, end: float, is_flat: bool = False) -> None:
+        self.observation_space = Box(-end, end, (2,), np.float64)
+        self._is_flat = is_flat
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._state = self.np_random.uniform(-1.0, 1.0, 2)
+        return self._state.copy(), {}
+
+    def step(self, action: int) -> Any:
+        place, speed = self._state
+        self._state = np.array([place + 0.1 * speed, 1.02 * speed + 0.3 * (int(action) - 1)])
+        cost = float(abs(self._state).sum())
+        return self._state.copy(), -float(cost > 1.0) if self._is_flat else -cost, False, False, {}
+
+
+def _tiles(env: gym.Env[Any, Any]) -> list[Tiles]:
+    cells = make_config(gym.wrappers.TimeLimit(env, 100)).cells
+    assert isinstance(cells, Picked)
+    assert isinstance(cells.of, Concat)
+    return [part for part in cells.of.parts if isinstance(part, Tiles)]
+
+
+def test_tiles_look_closer_where_rewards_were_better() -> None:
+    seen, beyond, closer = _tiles(Drifting(np.inf))
+    assert (beyond.high - beyond.low > 2.9 * (seen.high - seen.low)).all()
+    assert (closer.high - closer.low < 0.25 * (seen.high - seen.low)).all()
+    assert (closer.low < 0.0).all()
+    assert (closer.high > 0.0).all()
+
+
+@pytest.mark.parametrize("env", [Drifting(1e3), Drifting(np.inf, is_flat=True)])
+def test_tiles_look_no_closer_than_declared_or_by_rewards_of_few_values(env: Any) -> None:
+    assert len(_tiles(env)) == 2
+
+
+def test_only_numbers_without_a_range_are_looked_at_closer() -> None:
+    space = Box(np.array([-np.inf, -9.0]), np.array([np.inf, 9.0]), dtype=np.float64)
+    rows = np.linspace(-8.0, 8.0, 801)[:, None].repeat(2, axis=1)
+    ranges = BoxRanges.of(space, rows, abs(rows[:, 0]) < 1.001)
+    assert ranges.paid_low.tolist() == [-0.9, ranges.seen_low[1]]
+    assert ranges.paid_high.tolist() == [0.9, ranges.seen_high[1]]
+    wide = BoxRanges.of(space, rows, abs(rows[:, 0]) < 4.0)
+    assert wide.paid_low.tolist() == wide.seen_low.tolist()
+
+
+def test_the_better_half_of_rewards() -> None:
+    play = FirstPlay(rewards=[[-3.0, -1.0], [-2.0, -4.0]])
+    better = play.is_better(6)
+    assert better is not None
+    assert better.tolist() == [False, False, True, False, True, False]  # resets pay nothing
+    assert play.is_better(5) is None  # not every observation was kept
+    assert FirstPlay(rewards=[[0.0] * 9 + [1.0]]).is_better(11) is None
+    assert FirstPlay().is_better(3) is None
+
+
 def test_many_pairs_are_cut_where_numbers_usually_are() -> None:
     rows = np.random.default_rng(0).normal(size=(4000, 6))
     rows[:, 5] = rows[:, 5] > 2.5  # a flag that is hardly ever up
