@@ -262,7 +262,7 @@ _MINIGRIDS = (
 _MINATARS = (("Breakout", 50), ("Freeway", 20), ("SpaceInvaders", 50), ("Asterix", 50))
 _NEUROGYMS = (
     *("GoNogo", "ContextDecisionMaking", "DelayMatchSample", "MultiSensoryIntegration"),
-    *("DelayComparison", "PerceptualDecisionMakingDelayResponse", "DawTwoStep"),
+    *("DelayComparison", "PerceptualDecisionMakingDelayResponse"),
     *("DelayMatchCategory", "DelayPairedAssociation", "DualDelayMatchSample"),
     *("EconomicDecisionMaking", "HierarchicalReasoning", "IntervalDiscrimination", "MotorTiming"),
     *("OneTwoThreeGo", "PostDecisionWager", "ProbabilisticReasoning", "PulseDecisionMaking"),
