@@ -88,7 +88,7 @@ class FirstPlay:
         """
         rewards = np.array([r for episode in self.rewards for r in (np.nan, *episode)])
         paid = rewards[~np.isnan(rewards)]  # a reset pays nothing
-        if len(rewards) != n or len(np.unique(paid)) < _VARIED * len(paid):
+        if len(rewards) != n or len(np.unique(paid)) < max(1.0, _VARIED * len(paid)):
             return None
         return np.asarray(rewards >= np.quantile(paid, 1.0 - _BETTER))
 

@@ -278,6 +278,7 @@ def test_the_better_half_of_rewards() -> None:
     assert play.is_better(5) is None  # not every observation was kept
     assert FirstPlay(rewards=[[0.0] * 9 + [1.0]]).is_better(11) is None
     assert FirstPlay().is_better(3) is None
+    assert FirstPlay(rewards=[[]]).is_better(1) is None  # the first step raised
 
 
 def test_many_pairs_are_cut_where_numbers_usually_are() -> None:
