@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
@@ -9,18 +12,59 @@ import numpy.typing as npt
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.pooled import pooled
 
-__all__ = ["MOST_ACTIVE", "active_cells", "image_cells"]
+__all__ = ["MOST_ACTIVE", "active_cells", "image_cells", "is_image"]
 
 MOST_ACTIVE = 64
 _MOST_CELLS = 2**16
 """Average blocks of pixels until at most so many cells are active, on average, and there are."""
 _MOST_KINDS, _LEVELS = 16, 4
 """Give each value of a channel a level, if there are at most 16; else cut its range in 4."""
+_MOST_NUMBERS = 128
+"""Take more numbers than this for an image, whatever they are, if they have two or three axes."""
 _LOOKS = 100
 _DIGITS = 4
 _LEAST_WIDTH = 1e-6
 
 Numbers = npt.NDArray[np.float64]
+
+
+def is_image(space: gym.spaces.Box, rows: Numbers, lengths: Sequence[int]) -> bool:
+    """Return whether observations of two or three axes are images, and no table of numbers.
+
+    rows: the observations of the first play, ``(n, d)``. lengths: the number of rows of each
+    episode. The pixels of a channel have one range. Numbers that aren't whole and have none, or of
+    which each row of an observation moves one row up in a step, as where the last observations are
+    stacked, are no pixels, unless they take few values or are very many.
+    """
+    shape = space.shape
+    if len(shape) not in (2, 3):
+        return False
+    if math.prod(shape) > _MOST_NUMBERS:
+        return True
+    if not (_is_even(space, -1) or (len(shape) == 3 and _is_even(space, 0))):
+        return False
+    if not np.issubdtype(space.dtype, np.floating) or len(np.unique(rows)) <= _MOST_KINDS:
+        return True
+    is_stack = len(shape) == 2 and _moves_on(rows.reshape(-1, *shape), lengths)
+    return not is_stack and bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
+
+
+def _is_even(space: gym.spaces.Box, channels: int) -> bool:
+    """Return whether all pixels of a channel have one range. channels: the axis of channels."""
+    for end in (space.low, space.high):
+        pixels = end[..., None] if end.ndim == 2 else np.moveaxis(end, channels, -1)
+        pixels = pixels.reshape(-1, pixels.shape[-1])
+        if not (pixels == pixels[0]).all():
+            return False
+    return True
+
+
+def _moves_on(images: Numbers, lengths: Sequence[int]) -> bool:
+    """Return whether all rows of an image but the first are those before the last, a step later."""
+    if len(images) != sum(lengths) or images.shape[1] < 2:
+        return False
+    before = np.setdiff1d(np.arange(len(images)), np.cumsum(lengths) - 1)
+    return len(before) > 0 and bool((images[before, 1:] == images[before + 1, :-1]).all())
 
 
 def image_cells(space: gym.spaces.Box, rows: Numbers) -> ImageCells | None:

@@ -23,7 +23,7 @@ from neurorl.models.features import (
 from neurorl.models.gaussian import Gaussian
 from neurorl.models.hidden_state import memories_for
 from neurorl.models.image_cells import ImageCells
-from neurorl.models.images import image_cells
+from neurorl.models.images import image_cells, is_image
 from neurorl.models.memories import extended
 from neurorl.models.reward_scales import LEAST_GAMMA, UNSEEN, UNSEEN_OF_TILES, reward_scale
 from neurorl.models.schedules import Slowing
@@ -209,8 +209,8 @@ def table_cells(
     if rows is None:
         return None
     better = play().is_better(len(rows))
+    lengths = [len(rewards) + 1 for rewards in play().rewards]
     if memories and isinstance(space, gym.spaces.Box):
-        lengths = [len(rewards) + 1 for rewards in play().rewards]
         return box_cells(BoxRanges.of(space, extended(rows, lengths, memories), better), is_fine)
     hashed = _hashed(space, rows)
     if hashed is not None:
@@ -220,7 +220,10 @@ def table_cells(
         if whole is None or whole.shape != rows.shape[1:]:
             return None
         return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))
-    return box_cells(BoxRanges.of(space, rows, better), is_fine) or image_cells(space, rows)
+    ranges = BoxRanges.of(space, rows, better)
+    if len(ranges.places) > MOST_JOINT and is_image(space, rows, lengths):
+        return image_cells(space, rows)
+    return box_cells(ranges, is_fine)
 
 
 def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:

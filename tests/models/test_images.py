@@ -18,7 +18,7 @@ from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning
 from neurorl.models.features import HashedStates
 from neurorl.models.image_cells import ImageCells
-from neurorl.models.images import MOST_ACTIVE, active_cells, image_cells
+from neurorl.models.images import MOST_ACTIVE, active_cells, image_cells, is_image
 from neurorl.models.presets import make_config
 
 
@@ -117,6 +117,61 @@ def test_what_is_no_image_has_none() -> None:
     assert image_cells(Box(-1.0, 1.0, (16,)), rows) is None
     assert image_cells(Box(-1.0, 1.0, (2, 2, 2, 2)), rows) is None
     assert image_cells(Box(-1.0, 1.0, (4, 4)), np.ones((50, 16))) is None
+
+
+def shown(*shape: int, whole: bool = False) -> Any:
+    """Return 50 observations of an episode, of numbers from 0 to 1 or of whole ones to 3."""
+    draws = np.random.default_rng(1)
+    return draws.integers(0, 4, (50, *shape)) * 1.0 if whole else draws.uniform(size=(50, *shape))
+
+
+def told(space: Box, rows: Any, lengths: tuple[int, ...] = (50,)) -> bool:
+    return is_image(space, rows.reshape(len(rows), -1), lengths)
+
+
+def test_pixels_have_one_range() -> None:
+    assert told(Box(0.0, 1.0, (4, 5)), shown(4, 5))
+    assert told(Box(0, 255, (4, 5, 3), np.uint8), shown(4, 5, 3))
+    assert told(Box(0, 3, (4, 5), np.int64), shown(4, 5, whole=True))
+    assert not told(Box(0.0, 1.0, (20,)), shown(20))
+    wide = np.ones((4, 5))
+    wide[:, 2] = 2.0
+    assert not told(Box(-wide, np.ones((4, 5)), dtype=np.float64), shown(4, 5))
+    assert not told(Box(np.zeros((4, 5)), wide, dtype=np.float64), shown(4, 5))
+
+
+def test_channels_may_have_ranges_of_their_own() -> None:
+    high = np.array([1.0, 5.0])
+    assert told(Box(0.0, np.broadcast_to(high, (4, 5, 2)), dtype=np.float64), shown(4, 5, 2))
+    first = np.broadcast_to(high[:, None, None], (2, 4, 5))
+    assert told(Box(0.0, first, dtype=np.float64), shown(2, 4, 5))
+    rows = np.broadcast_to(high[None, :, None], (4, 2, 5))
+    assert not told(Box(0.0, rows, dtype=np.float64), shown(4, 2, 5))
+
+
+def test_numbers_without_a_range_are_pixels_only_if_few_or_very_many() -> None:
+    assert not told(Box(-np.inf, np.inf, (4, 5)), shown(4, 5))
+    assert not told(Box(0.0, np.inf, (4, 5)), shown(4, 5))
+    assert not told(Box(-np.inf, 0.0, (4, 5)), shown(4, 5))
+    assert told(Box(-np.inf, np.inf, (4, 5)), shown(4, 5, whole=True))
+    assert told(Box(-np.inf, np.inf, (12, 12)), shown(12, 12))
+
+
+def test_rows_that_move_up_are_stacked_observations() -> None:
+    frames = np.random.default_rng(2).uniform(size=(53, 5))
+    stacked = np.stack([frames[k : k + 4] for k in range(50)])
+    space = Box(0.0, 1.0, (4, 5))
+    assert not told(space, stacked)
+    other = stacked.copy()
+    other[25:] = 1.0 - stacked[25:]  # of another episode
+    assert not told(space, other, (25, 25))
+    assert told(space, other)
+    assert told(space, stacked[:, ::-1])
+    assert told(space, stacked, (50, 3))  # where not all were kept
+    assert told(space, stacked[:2], (1, 1))  # no step
+    assert told(Box(0, 99, (4, 5), np.uint8), np.floor(100.0 * stacked))  # an image that scrolls
+    images = np.stack([shown(5, 2)[k : k + 4] for k in range(40)])
+    assert told(Box(0.0, 1.0, (4, 5, 2)), images, (40,))
 
 
 def test_the_default_chooses_them() -> None:

@@ -378,12 +378,64 @@ def test_a_wrong_gamma_is_refused_in_a_line() -> None:
         make_config(gym.make(FROZEN), "lif", {"gamma": "much"})
 
 
-def test_many_numbers_that_vary_have_cells_of_their_own() -> None:
-    space = Box(-1.0, 1.0, (30,))
-    ranges = BoxRanges.of(space, np.random.default_rng(1).normal(size=(100, 30)))
-    assert ranges.places == tuple(range(30))
-    assert box_cells(ranges) is None
-    assert box_cells(BoxRanges.of(space, np.zeros((100, 30)))) is None
+def grids_of(cells: Any) -> list[Tiles]:
+    assert isinstance(cells, Picked)
+    assert isinstance(cells.of, Concat)
+    return [part for part in cells.of.parts if isinstance(part, Tiles)]
+
+
+def ranges_of(*columns: Any, low: float = -1.0, high: float = 1.0) -> BoxRanges:
+    return BoxRanges.of(Box(low, high, (len(columns),)), np.stack(columns, axis=1))
+
+
+@pytest.mark.parametrize(
+    ("n", "ranges", "tilings", "bins"),
+    [(12, 3, 4, 7), (42, 3, 4, 7), (43, 2, 4, 3), (128, 2, 4, 3), (129, 1, 2, 3), (512, 1, 2, 3)],
+)
+def test_each_of_many_numbers_has_tiles_of_its_own(
+    n: int, ranges: int, tilings: int, bins: int
+) -> None:
+    numbers = np.random.default_rng(1).normal(size=(n, 100))
+    cells = box_cells(ranges_of(*numbers))
+    assert isinstance(cells, Picked)
+    assert cells.places == ranges * tuple(range(n))
+    assert {(tile.tilings, tile.bins) for tile in grids_of(cells)} == {(tilings, bins)}
+    assert cells.size <= 4096  # the axons of a core of Loihi
+    lows = [tile.low[0] for tile in grids_of(cells)[::n]]
+    seen, usual = np.quantile(numbers[0], [0.005, 0.05])
+    assert lows == pytest.approx([seen, usual, -1.0][:ranges], abs=1e-3)
+
+
+def test_a_constant_and_flags_among_many_numbers() -> None:
+    draws = np.random.default_rng(1)
+    numbers = draws.normal(size=(12, 100))
+    flags = draws.integers(0, 2, (2, 100)).astype(float)
+    cells = box_cells(ranges_of(np.ones(100), *numbers, *flags))
+    assert isinstance(cells, Picked)
+    assert sorted(set(cells.places)) == list(range(1, 15))
+    assert [cells.places.count(place) for place in (1, 13, 14)] == [3, 1, 1]
+    assert cells.size == 12 * 3 * 4 * 8 + 2 * 2
+
+
+def test_too_many_numbers_and_flags_have_no_tiles() -> None:
+    draws = np.random.default_rng(1)
+    assert box_cells(ranges_of(*draws.normal(size=(513, 100)))) is None
+    flags = draws.integers(0, 2, (7, 100)).astype(float)
+    numbers = draws.normal(size=(7, 100))
+    assert box_cells(ranges_of(*flags, *numbers[:6])) is None
+    assert box_cells(ranges_of(*flags, *numbers)) is not None
+    assert box_cells(ranges_of(*flags, *numbers, *np.zeros((7, 100)))) is not None
+    assert box_cells(ranges_of(*np.zeros((30, 100)))) is None
+
+
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_stacked_observations_are_numbers(is_flat: bool) -> None:
+    env: gym.Env[Any, Any] = gym.wrappers.FrameStackObservation(gym.make("Acrobot-v1"), 3)
+    if is_flat:
+        env = gym.wrappers.FlattenObservation(env)
+    config = make_config(env)
+    assert (config.hidden, config.features) == (0, config.cells)
+    assert {len(tile.low) for tile in grids_of(config.cells)} == {1}
 
 
 def test_observations_that_come_back_are_states() -> None:
@@ -601,4 +653,3 @@ def test_pairs_beyond_what_was_seen(numbers: int, joint: int) -> None:
     pairs = numbers * (numbers - 1) // 2
     assert sum(len(part.low) == 2 for part in tiles) == pairs + joint
     assert cells.size <= 4096
-    assert box_cells(BoxRanges.of(Box(-1.0, 1.0, (12,)), rows[:, :1].repeat(12, axis=1))) is None
