@@ -29,12 +29,15 @@ Numbers = npt.NDArray[np.float64]
 
 
 def is_image(space: gym.spaces.Box, rows: Numbers, lengths: Sequence[int]) -> bool:
-    """Return whether observations of two or three axes are images, and no table of numbers.
+    """Return whether observations of two or three axes are images, rather than several numbers.
+
+    They are if all pixels of a channel have the same declared range, and are whole numbers, take at
+    most 16 values, or have a finite range. Rows that aren't whole numbers and move up by one in
+    each step, as the last observations do where a wrapper stacks them, are no pixels. More than
+    128 numbers are always taken for an image.
 
     rows: the observations of the first play, ``(n, d)``. lengths: the number of rows of each
-    episode. The pixels of a channel have one range. Numbers that aren't whole and have none, or of
-    which each row of an observation moves one row up in a step, as where the last observations are
-    stacked, are no pixels, unless they take few values or are very many.
+    episode.
     """
     shape = space.shape
     if len(shape) not in (2, 3):

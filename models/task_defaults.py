@@ -27,6 +27,7 @@ from neurorl.models.images import image_cells, is_image
 from neurorl.models.memories import extended
 from neurorl.models.reward_scales import LEAST_GAMMA, UNSEEN, UNSEEN_OF_TILES, reward_scale
 from neurorl.models.schedules import Slowing
+from neurorl.models.stacks import changed, delays, left_out, seeing_changes, tell_more
 from neurorl.models.task_rates import rates_of, rates_of_numbers
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
@@ -223,7 +224,13 @@ def table_cells(
     ranges = BoxRanges.of(space, rows, better)
     if len(ranges.places) > MOST_JOINT and is_image(space, rows, lengths):
         return image_cells(space, rows)
-    return box_cells(ranges, is_fine)
+    delayed = delays(rows, lengths)
+    if not delayed:
+        return box_cells(ranges, is_fine)
+    if not tell_more(play(), rows, delayed):
+        return box_cells(BoxRanges.of(space, left_out(rows, delayed), better), is_fine)
+    tiles = box_cells(BoxRanges.of(*changed(space, rows, delayed), better), is_fine)
+    return seeing_changes(tiles, delayed) if isinstance(tiles, Picked) else None
 
 
 def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:

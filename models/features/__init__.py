@@ -12,7 +12,7 @@ from neurorl.models.features.concat import Concat
 from neurorl.models.features.fourier import Fourier
 from neurorl.models.features.gaussian import RBF, GaussianCells
 from neurorl.models.features.hashed import HashedStates
-from neurorl.models.features.picked import Centred, Picked, PickedParts
+from neurorl.models.features.picked import Centred, Picked, PickedChanges, PickedParts
 from neurorl.models.features.ranged import Ranged
 from neurorl.models.features.states import Combinations, JointStates, OneHot, PlaceCells
 from neurorl.models.features.tiles import BinnedCombinations, Tiles
@@ -31,6 +31,7 @@ __all__ = [
     "JointStates",
     "OneHot",
     "Picked",
+    "PickedChanges",
     "PickedParts",
     "PlaceCells",
     "Ranged",

@@ -1,4 +1,4 @@
-"""Take some numbers of an observation, and compute features of them; take their mean off."""
+"""Take some numbers of an observation, or their changes, and compute features of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neurorl.models.features.base import Features, FromNumbers
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import FloatArray, frozen_array, positive, several
 
-__all__ = ["Centred", "Picked", "PickedParts"]
+__all__ = ["Centred", "Picked", "PickedChanges", "PickedParts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,42 @@ class PickedParts(Picked):
 
     def flat(self, observation: Any) -> FloatArray:
         return super().flat(np.concatenate([np.ravel(observation[key]) for key in self.keys]))
+
+
+@dataclass(frozen=True, eq=False)
+class PickedChanges(Picked):
+    """Do as `Picked`, but take off some numbers what they were a step before.
+
+    before: for each of *places* the place of the number that shows this, as in an observation that
+    holds the last ones too; -1 where nothing is taken off.
+    """
+
+    before: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        before = tuple(
+            positive("PickedChanges.before", place, least=-1, most=self.n - 1)
+            for place in several("PickedChanges.before", self.before)
+        )
+        object.__setattr__(self, "before", before)
+        if len(before) != len(self.places):
+            got, limit = len(before), len(self.places)
+            what = "must be as many as the places"
+            raise DescriptionError("PickedChanges.before", what, got=got, limit=limit)
+
+    @functools.cached_property
+    def _taken_off(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Return which of the places are changes, and what is taken off these."""
+        before = np.array(self.before, dtype=np.int64)
+        return before >= 0, before[before >= 0]
+
+    def flat(self, observation: Any) -> FloatArray:
+        numbers = np.asarray(observation, dtype=np.float64).ravel()
+        picked = super().flat(numbers)
+        is_change, earlier = self._taken_off
+        picked[is_change] -= numbers[earlier]
+        return picked
 
 
 @dataclass(frozen=True, eq=False)

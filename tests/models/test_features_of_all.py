@@ -22,6 +22,7 @@ from neurorl.models.features import (
     JointStates,
     OneHot,
     Picked,
+    PickedChanges,
     PlaceCells,
     Tiles,
 )
@@ -50,6 +51,7 @@ OF_NUMBERS += [
     Centred(Fourier(LOW, HIGH, 2), np.linspace(-1, 1, 27)),
     Centred(OF_NUMBERS[-1], np.linspace(0, 1, OF_NUMBERS[-1].size)),
     Picked(Concat((Tiles(LOW[:2], HIGH[:2], 4, 3),) * 2), (0, 1, 1, 2), 3),
+    PickedChanges(Concat((Tiles(LOW[:2], HIGH[:2], 4, 3),) * 2), (0, 1, 1, 2), 3, (-1, 0, -1, 0)),
 ]
 OF_STATES = [OneHot(20, 1), PlaceCells(5, 4, 1), Combinations(20, 3, 6, 1)]
 
@@ -94,6 +96,21 @@ def test_numbers_are_picked() -> None:
         Picked(GaussianCells((0,), (1,)), (1, 2), 4)
     with pytest.raises(DescriptionError, match="places"):
         Picked(GaussianCells((0,), (1,)), (4,), 4)
+
+
+def test_changes_of_numbers_are_picked() -> None:
+    of = GaussianCells((0, 0, -1), (1, 1, 1), 3)
+    picked = PickedChanges(of, (2, 2, 0), 4, (-1, 1, 3))
+    shown = np.array([[0.5, 0.125], [0.25, 2.0]])
+    assert picked.flat(shown).tolist() == [0.25, 0.125, -1.5]
+    assert shown.tolist() == [[0.5, 0.125], [0.25, 2.0]]
+    assert np.array_equal(picked(shown), of.values(np.array([0.25, 0.125, -1.5])))
+    assert type(picked).from_dict(picked.to_dict()) == picked
+    with pytest.raises(ArgumentError, match="another size"):
+        picked(np.zeros(5))
+    for before in ((-1, 1), (-1, 1, 4), (-2, 1, 3)):
+        with pytest.raises(DescriptionError, match="before"):
+            PickedChanges(of, (2, 2, 0), 4, before)
 
 
 def test_combinations_of_numbers_have_a_cell_each() -> None:

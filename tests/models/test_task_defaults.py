@@ -433,9 +433,12 @@ def test_stacked_observations_are_numbers(is_flat: bool) -> None:
     env: gym.Env[Any, Any] = gym.wrappers.FrameStackObservation(gym.make("Acrobot-v1"), 3)
     if is_flat:
         env = gym.wrappers.FlattenObservation(env)
-    config = make_config(env)
-    assert (config.hidden, config.features) == (0, config.cells)
-    assert {len(tile.low) for tile in grids_of(config.cells)} == {1}
+    config, newest = make_config(env), make_config(gym.make("Acrobot-v1")).cells
+    assert isinstance(config.cells, Picked)
+    assert isinstance(newest, Picked)
+    assert (config.hidden, config.features, config.cells.n) == (0, config.cells, 18)
+    assert config.cells.of == newest.of  # the older two tell nothing more
+    assert config.cells.places == tuple(12 + place for place in newest.places)
 
 
 def test_observations_that_come_back_are_states() -> None:

@@ -69,7 +69,7 @@ class Map:
 
 def _leaves(features: Any) -> list[tuple[Any, Any]]:
     """Return the parts that C++ computes, each with what is taken off its values, or None."""
-    if type(features) in (Pooled, maps.Picked, maps.PickedParts):
+    if type(features) in (Pooled, maps.Picked, maps.PickedChanges, maps.PickedParts):
         return _leaves(features.of)  # `flat` has taken the means, or the numbers
     if type(features) is maps.HashedStates:
         return _leaves(features.tables)  # `flat` has taken the hash
