@@ -12,7 +12,8 @@ import numpy as np
 from neurorl.errors import EnvironmentWarning, format_message, warn_outside
 from neurorl.models.boxes import MOST_JOINT, BoxRanges, box_cells, box_of_parts
 from neurorl.models.config import AgentConfig
-from neurorl.models.defaults import default_cells, seen_parts
+from neurorl.models.critic_features import critic_features
+from neurorl.models.defaults import default_cells, default_features, seen_parts
 from neurorl.models.features import (
     Features,
     HashedStates,
@@ -89,6 +90,8 @@ def task_defaults(
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
         chosen |= _for_numbers(chosen, play, gamma, "policy" in named)
+    if not (spiking_critic or "features" in chosen or "features" in named):
+        chosen |= _of_flags(env.observation_space, play)
     if "reward_scale" not in named:
         unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Picked) else UNSEEN
         chosen["reward_scale"] = reward_scale(play(), gamma, unseen)
@@ -171,7 +174,9 @@ def _table(
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked, ImageCells)):
         return {}
     is_tiled = isinstance(cells, (Picked, ImageCells))
-    features = {} if is_tiled and spiking_critic else {"features": cells}
+    features: dict[str, Any] = {} if is_tiled and spiking_critic else {"features": cells}
+    if isinstance(cells, ImageCells) and features and "cells" not in named:
+        features["features"] = critic_features(cells, play().all_numbers())
     return {
         **rates_of(cells, model),
         "hidden": 0,
@@ -180,6 +185,15 @@ def _table(
         **features,
         **memories,
     }
+
+
+def _of_flags(space: gym.Space[Any], play: Any) -> dict[str, Any]:
+    """Return the features of a critic of many flags, as a field, if hardly any are set at times."""
+    if not isinstance(space, gym.spaces.MultiBinary) or play().all_numbers() is None:
+        return {}
+    usual = default_features(space)
+    features = critic_features(usual, play().all_numbers())
+    return {} if features is usual else {"features": features}
 
 
 def _memories(space: gym.Space[Any], play: Any) -> dict[str, Any]:

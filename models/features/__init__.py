@@ -14,6 +14,7 @@ from neurorl.models.features.gaussian import RBF, GaussianCells
 from neurorl.models.features.hashed import HashedStates
 from neurorl.models.features.picked import Centred, Picked, PickedChanges, PickedParts
 from neurorl.models.features.ranged import Ranged
+from neurorl.models.features.scaled import Scaled
 from neurorl.models.features.states import Combinations, JointStates, OneHot, PlaceCells
 from neurorl.models.features.tiles import BinnedCombinations, Tiles
 
@@ -35,5 +36,6 @@ __all__ = [
     "PickedParts",
     "PlaceCells",
     "Ranged",
+    "Scaled",
     "Tiles",
 ]
