@@ -40,13 +40,11 @@ def delays(rows: Numbers, lengths: Sequence[int]) -> dict[int, int]:
     if len(rows) != sum(lengths):
         return {}
     before = np.setdiff1d(np.arange(len(rows)), np.cumsum(lengths) - 1)
-    earlier, later = rows[before], rows[before + 1]
+    earlier, later = rows[before] + 0.0, rows[before + 1] + 0.0  # with one kind of 0
     moves = np.flatnonzero((earlier != later).any(axis=0)).tolist()
-    found: dict[int, int] = {}
-    for place in moves:
-        shown = [o for o in moves if np.array_equal(later[:, place], earlier[:, o])]
-        if shown:
-            found[place] = shown[-1]
+    shown = {earlier[:, place].tobytes(): place for place in moves}
+    again = {place: later[:, place].tobytes() for place in moves}
+    found = {place: shown[numbers] for place, numbers in again.items() if numbers in shown}
     apart = {o - place for place, o in found.items() if len(np.unique(rows[:, place])) > _OF_FLAGS}
     found = {place: other for place, other in found.items() if other - place in apart}
     return {place: other for place, other in found.items() if _ends(place, found)}

@@ -9,12 +9,12 @@ only `size` and a call.
 
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.features.concat import Concat
+from neurorl.models.features.derived import Centred, Derived, Scaled
 from neurorl.models.features.fourier import Fourier
 from neurorl.models.features.gaussian import RBF, GaussianCells
 from neurorl.models.features.hashed import HashedStates
-from neurorl.models.features.picked import Centred, Picked, PickedChanges, PickedParts
+from neurorl.models.features.picked import Picked, PickedChanges, PickedParts
 from neurorl.models.features.ranged import Ranged
-from neurorl.models.features.scaled import Scaled
 from neurorl.models.features.states import Combinations, JointStates, OneHot, PlaceCells
 from neurorl.models.features.tiles import BinnedCombinations, Tiles
 
@@ -24,6 +24,7 @@ __all__ = [
     "Centred",
     "Combinations",
     "Concat",
+    "Derived",
     "Features",
     "Fourier",
     "FromNumbers",

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.network.limits import MAX_FEATURES
-from neurorl.network.serialization import FloatArray, frozen_array, positive, several
+from neurorl.network.serialization import FloatArray, positive, several
 
-__all__ = ["Centred", "Picked", "PickedChanges", "PickedParts"]
+__all__ = ["Picked", "PickedChanges", "PickedParts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,38 +122,3 @@ class PickedChanges(Picked):
         is_change, earlier = self._taken_off
         picked[is_change] -= numbers[earlier]
         return picked
-
-
-@dataclass(frozen=True, eq=False)
-class Centred(FromNumbers):
-    """Take the *usual* values of features off them, ``(size,)``. Not cells.
-
-    The steps of a critic, which are divided by ``|x|**2``, then go to what varies.
-    """
-
-    of: Features
-    usual: Any
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "usual", frozen_array("usual", self.usual, (self.of.size,)))
-
-    @property
-    def are_cells(self) -> bool:
-        return False
-
-    @property
-    def size(self) -> int:
-        return self.of.size
-
-    @property
-    def n_inputs(self) -> int:
-        return self.of.n_inputs
-
-    def flat(self, observation: Any) -> FloatArray:
-        return self.of.flat(observation)
-
-    def values(self, flat: FloatArray) -> FloatArray:
-        return np.asarray(self.of.values(flat) - self.usual)
-
-    def of_all(self, flat: FloatArray) -> FloatArray:
-        return np.asarray(self.of.of_all(flat) - self.usual)

@@ -47,6 +47,12 @@ def test_of_two_that_show_the_same_the_last_is_taken() -> None:
     assert delays(rows[:, [0, 1, 1]], LENGTHS) == {0: 2}
 
 
+def test_zeros_of_either_sign_are_the_same() -> None:
+    rows = stacked(2, 1)
+    rows[4, 1], rows[5, 0] = 0.0, -0.0
+    assert delays(rows, LENGTHS) == {0: 1}
+
+
 def test_what_stays_the_same_and_what_differs_once_is_no_delay() -> None:
     rows = stacked(2, 1)
     constant = np.ones((len(rows), 1))
