@@ -33,7 +33,7 @@ from neurorl.learning.drives import add_arriving, add_flow, summed_arrivals
 from neurorl.learning.finite import are_no_factors, check_factors
 from neurorl.learning.levels import Levels, remember
 from neurorl.learning.memory import Memory
-from neurorl.learning.plan import Incoming, Layer, LearningPlan, factors_rule
+from neurorl.learning.plan import Incoming, Layer, LearningPlan
 from neurorl.learning.tags import Post, depressing, tags, traces
 from neurorl.learning.writes import Writer
 from neurorl.network.modules import chain_weights, hidden_layers, path_weights
@@ -213,7 +213,7 @@ class Learner:
 
     def _apply(self, layers: Sequence[Layer], decision: Decision, observed: _Observed) -> None:
         """Compute the post factors and gates of the layers that learn by one rule."""
-        rule = factors_rule(layers[0])
+        rule = layers[0].rule
         hidden = [layer for layer in layers if layer.name != "output"]
         whole = None if rule.is_text else rule(decision)
         of_hidden = rule.of_hidden(decision) if whole is None else whole.hidden
@@ -306,7 +306,7 @@ class Learner:
         modulator: float,
     ) -> Decision:
         """Return what a rule reads of the window, of the layers that learn by it."""
-        modules, rule = spikes["output"].shape[1], factors_rule(layers[0])
+        modules, rule = spikes["output"].shape[1], layers[0].rule
         paths: dict[str, FloatArray] = {}
         if rule.needs_paths:
             in_force = chain_weights(self._network, self._chain, self.memory.in_force)
@@ -345,7 +345,7 @@ class Learner:
         self, layer: Layer, spikes: Inputs, arrived: dict[str, list[FloatArray]], modulator: float
     ) -> dict[str, Any]:
         """Return what the rule names of a layer beyond spikes and broadcasts."""
-        rule, raster, named = factors_rule(layer), spikes[layer.name], dict[str, Any]()
+        rule, raster, named = layer.rule, spikes[layer.name], dict[str, Any]()
         if rule.names("M"):
             named["M"] = np.float64(modulator)
         if rule.names("slow"):

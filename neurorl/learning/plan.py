@@ -22,15 +22,12 @@ from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import TsodyksMarkram
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
-from neurorl.rules.reward_stdp import REWARD_STDP
-from neurorl.rules.td_stdp import TD_STDP
 
 __all__ = [
     "Incoming",
     "Layer",
     "LearningPlan",
     "Plastic",
-    "factors_rule",
     "incoming",
     "plastic_into",
 ]
@@ -269,11 +266,3 @@ def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
         "short_term": p.short_term,
         "groups": groups_by_delay(network, p.name),
     }
-
-
-def factors_rule(layer: Layer) -> Rule:
-    """Return what computes a layer's factors: a function has no say where spikes are paired."""
-    rule = layer.rule
-    if rule.pairs_spikes and not rule.is_text:
-        return TD_STDP if rule.gates_depression else REWARD_STDP
-    return rule

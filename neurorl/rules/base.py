@@ -17,6 +17,8 @@ from neurorl.rules.post_factor import NAMES, OF_MODULES, PostFactor
 __all__ = ["Array", "Decision", "Factors", "Hidden", "Raster", "Rule", "feedback"]
 
 _FOLLOWING = ("needs_probability", "needs_paths", "needs_modules")
+_OF_TEXTS = ("hidden", "signals", "pairs_spikes", "gates_depression", "drops_late", "slow_tau")
+_UNSET = (None, False, ())
 _LONGEST = 60
 _ONLY_IF_SET = (
     *("signals", "modulator", "eligibility_tau", "eligibility_keep", "post_tau", "depression"),
@@ -36,11 +38,11 @@ class Rule(Described):
     needs_probability: reads spike probabilities; neurons must have escape noise.
     needs_paths: reads the path weights in force of hidden neurons.
     needs_modules: every hidden neuron must belong to the module of one output neuron, as the text
-        of hidden layers names what is broadcast to modules. A rule given as texts ignores these
-        three: what it needs follows from the names in the texts.
+        of hidden layers names what is broadcast to modules. These three are for functions: what
+        texts need follows from their names.
     pairs_spikes: is spike-timing dependent: every step counts, the eligibility decays in each, and
         a spike that arrives after the neuron's own depresses (`neurorl.learning.learner`). Learns
-        in any population; outside of modules phi, t and b are 1. A function has no say then.
+        in any population; outside of modules phi, t and b are 1. A rule of texts only.
     gates_depression: what the text multiplies spikes with multiplies the depression too.
     needs_td_error: the modulator must be the TD error.
     is_centred: its post factors have the mean 0 while nothing is learned, so that an error of the
@@ -56,7 +58,8 @@ class Rule(Described):
         both: as the agent or `neurorl.Learning` has it.
     post_tau, depression: as theirs; None takes theirs. slow_tau: time constant (s) of ``slow``.
 
-    Raises DescriptionError, with the character of a text that is wrong.
+    Raises DescriptionError, with the character of a text that is wrong, and for a field that has no
+    effect beside the others.
     """
 
     name: str
@@ -83,20 +86,49 @@ class Rule(Described):
 
     def __post_init__(self) -> None:
         self._check_fields()
-        if self.post_factors is not None:
-            return
+        if self.is_text:
+            self._check_texts()
+        for name, why in self._without_effect():
+            where, got = f"rule {quoted(self.name)}, {name}", quoted(getattr(self, name))
+            raise DescriptionError(where, f"has no effect: {why}", got=got, remedy="leave it out")
+        if self.is_text:
+            for name, value in self._following().items():
+                object.__setattr__(self, name, value)
+
+    def _check_texts(self) -> None:
         if self.hidden is None:
             object.__setattr__(self, "hidden", self.output)
-        named = self.named
-        in_hidden = set(self.texts[1].expression.names)
-        of_modules = not self.pairs_spikes and not in_hidden.isdisjoint(OF_MODULES)
-        for name, value in zip(_FOLLOWING, ("p" in named, "V" in named, of_modules), strict=True):
-            object.__setattr__(self, name, value)
         self._check_pairs()
         if self.names("slow") and self.slow_tau is None:
             what, remedy = "'slow' has no time constant", "slow_tau=0.1, in seconds"
             text, name = next(self._texts_with("slow"))
             raise text.problem(name, what, remedy)
+
+    def _following(self) -> dict[str, bool]:
+        """Return what texts need, by their names."""
+        in_hidden = set(self.texts[1].expression.names)
+        of_modules = not self.pairs_spikes and not in_hidden.isdisjoint(OF_MODULES)
+        return dict(zip(_FOLLOWING, (self.names("p"), self.names("V"), of_modules), strict=True))
+
+    def _without_effect(self) -> Iterator[tuple[str, str]]:
+        """Yield the fields that are set though nothing reads them, and why."""
+        unread: dict[str, str] = {}
+        if not self.is_text:
+            unread = dict.fromkeys(_OF_TEXTS, "a function takes the place of texts")
+        elif not self.texts[1].character("b"):
+            unread["random_feedback"] = "no hidden layer's text names b"
+        if not self.pairs_spikes:
+            unread |= dict.fromkeys(("post_tau", "depression"), "spikes aren't paired")
+        if not self.names("slow"):
+            unread.setdefault("slow_tau", "no text names slow")
+        if not self.named.issuperset(self.signals):
+            unread.setdefault("signals", "a name that no text has")
+        for name, why in unread.items():
+            if not any(getattr(self, name) is unset for unset in _UNSET):
+                yield name, why
+        for name, follows in self._following().items() if self.is_text else ():
+            if getattr(self, name) not in (follows, name == "needs_modules"):
+                yield name, f"the texts say {follows} by their names"
 
     @property
     def is_text(self) -> bool:

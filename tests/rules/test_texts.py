@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.config import AgentConfig
-from neurorl.rules import RULES, Decision, Hidden, Rule, feedback, find_rule
+from neurorl.rules import RULES, Decision, Factors, Hidden, Rule, feedback, find_rule
 from neurorl.rules.post_factor import NAMES, PostFactor
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2, "window": 5}
@@ -225,6 +226,58 @@ def test_signals_have_names_of_their_own() -> None:
     refused("signals: must be letters", output="spike", signals=("a b",))
     refused("signals: must be a tuple", output="spike", signals="dopamine")
     assert not PostFactor("spike*dopamine", "rule", ("dopamine",)).is_gain
+
+
+def function(_: Decision) -> Factors:
+    raise AssertionError
+
+
+TEXT, CALLED = {"output": "spike*phi"}, {"post_factors": function}
+PAIRS = {**TEXT, "pairs_spikes": True}
+
+# By field: what it may be with, and what it would have no effect with.
+FIELDS: dict[str, tuple[Any, list[dict[str, Any]], list[dict[str, Any]]]] = {
+    "name": ("mine", [TEXT, CALLED], []),
+    "post_factors": (function, [{}], [PAIRS, TEXT]),
+    "needs_probability": (True, [CALLED, {"output": "spike*p"}], [TEXT]),
+    "needs_paths": (True, [CALLED, {"output": "spike*V"}], [TEXT]),
+    "needs_modules": (False, [CALLED, {"output": "spike"}, PAIRS], [TEXT]),
+    "pairs_spikes": (True, [TEXT], [CALLED]),
+    "gates_depression": (True, [PAIRS], [TEXT, CALLED]),
+    "needs_td_error": (True, [TEXT, CALLED], []),
+    "counts_returns": (True, [TEXT, CALLED], []),
+    "is_centred": (True, [TEXT, CALLED], []),
+    "drops_late": (True, [TEXT], [CALLED]),
+    "random_feedback": (True, [CALLED, {**TEXT, "hidden": "spike*b"}], [TEXT]),
+    "output": ("spike", [{}], [CALLED]),
+    "hidden": ("spike", [TEXT], [CALLED]),
+    "signals": (("told",), [{"output": "spike*told"}], [TEXT, CALLED]),
+    "modulator": ("told", [TEXT, CALLED], []),
+    "eligibility_tau": (0.1, [TEXT, CALLED], [{**TEXT, "eligibility_keep": 0.5}]),
+    "eligibility_keep": (0.0, [TEXT, CALLED], [{**TEXT, "eligibility_tau": 0.5}]),
+    "post_tau": (0.0, [PAIRS], [TEXT, CALLED]),
+    "depression": (0.0, [PAIRS], [TEXT, CALLED]),
+    "slow_tau": (0.1, [{"output": "spike*slow"}], [TEXT, PAIRS, CALLED]),
+}
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Rule)])
+def test_no_field_is_without_effect(field: str) -> None:
+    value, beside, without_effect = FIELDS[field]
+    for others in beside:
+        rule = Rule(**{"name": "mine", **others, field: value})
+        assert getattr(rule, field) == value
+        assert dataclasses.replace(rule) == rule
+    for others in without_effect:
+        refused("rule 'mine'", **{**others, field: value})
+
+
+def test_what_has_no_effect_is_said() -> None:
+    refused(
+        "pairs_spikes: has no effect: a function.*True.*leave it out", **CALLED, pairs_spikes=1 > 0
+    )
+    refused("post_tau: has no effect: spikes aren't paired .got 0.1", **TEXT, post_tau=0.1)
+    refused("signals: has no effect: a name that no text has", **TEXT, signals=("told",))
 
 
 def test_constants_of_a_rule_are_checked() -> None:

@@ -77,15 +77,15 @@ def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
         bounded = f"trace*{bounded}" if rng.random() < 0.3 else bounded
         return f"spike*{bounded}" if is_gain else bounded
 
-    decays = int(rng.integers(3))
+    decays, (output, hidden) = int(rng.integers(3)), (one(), one())
     rule = Rule(
         f"drawn {seed}",
-        output=one(),
-        hidden=one(),
+        output=output,
+        hidden=hidden,
         pairs_spikes=pairs,
         gates_depression=pairs and is_gain and bool(rng.random() < 0.5),
         drops_late=bool(rng.random() < 0.3),
-        slow_tau=0.03,
+        slow_tau=0.03 if "slow" in output + hidden else None,
         eligibility_tau=0.05 if decays == 1 else None,
         eligibility_keep=0.5 if decays == 2 else None,
     )
