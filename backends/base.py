@@ -21,7 +21,7 @@ from neurorl.backends.checks import (
 )
 from neurorl.backends.early import Later
 from neurorl.backends.finite import check_finite
-from neurorl.backends.lifetime import Closable
+from neurorl.backends.ownership import Ownable
 from neurorl.backends.prepare import prepare
 from neurorl.backends.recording import Recording, advance_recorded
 from neurorl.backends.simulator import Simulator, State
@@ -33,7 +33,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
 
-class Backend(Closable):
+class Backend(Ownable):
     """Run one network on one simulator; a context manager, and several may coexist.
 
     `neurorl.load` makes it. It does what is the same for every simulator: checks, replicas,
@@ -152,7 +152,7 @@ class Backend(Closable):
         With a sequence of seeds, ``n_replicas * size`` takes the place of size.
         Raises ArgumentError for a wrong name, shape or kind.
         """
-        self.check_open()
+        self.check_free("backend.step", "learning.window")
         check_steps("step", n_steps)
         checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
         self.flow(checked)
@@ -179,7 +179,7 @@ class Backend(Closable):
         Raises UnsupportedError if the weights are the caller's to change, ArgumentError for a wrong
         shape or a number that isn't finite.
         """
-        self.check_open()
+        self.check_free("backend.learn", "learning.window")
         self._check_learns()
         check_steps("learn", n_steps)
         whole = self.simulated.whole
@@ -200,7 +200,7 @@ class Backend(Closable):
 
     def window(self, n_steps: int) -> Window:
         """Return a window with rasters in a fixed place; `step` may be used beside it."""
-        self.check_open()
+        self.check_free("backend.window", "learning.window")
         check_steps("window", n_steps)
         whole, currents = self.simulated.whole, self.network.currents
         inputs = check_inputs({}, self._sources, n_steps, currents)
@@ -220,7 +220,7 @@ class Backend(Closable):
 
         replicas: which replicas; None for all.
         """
-        self.check_open()
+        self.check_free("backend.reset", "learning.reset")
         every = range(self.n_replicas)
         chosen = every if replicas is None else [check_replica(k, len(every)) for k in replicas]
         self.simulator.reset(chosen)
@@ -235,11 +235,8 @@ class Backend(Closable):
         self._weights.check(name)
         return self._weights.copy(name)
 
-    def set_weights(self, name: str, weights: npt.ArrayLike) -> FloatArray:
-        """Write a projection's weights; return those in force (read-only use). See `weights`.
-
-        Raises ArgumentError for a wrong shape, a number that is not finite, or one too large.
-        """
+    def write(self, name: str, weights: npt.ArrayLike) -> FloatArray:
+        """Do what `set_weights` does, without a word to the owner."""
         self.check_open()
         self.simulator.refuse("set_weights")
         self._weights.check(name)
@@ -253,7 +250,7 @@ class Backend(Closable):
         ``arithmetic.rounding(name).transmitted_unit`` (0 where a mask leaves no synapse); nothing
         is checked, and `weights` and `state` follow. Valid until the backend is closed.
         """
-        self.check_open()
+        self.check_free("backend.transmitted", "learning.set_weights")
         self._weights.check(name)
         return None if self._later else self._weights.memory(name)
 
@@ -266,7 +263,7 @@ class Backend(Closable):
         whenever `set_weights` writes others, this is to be called again. Valid until the backend is
         closed.
         """
-        self.check_open()
+        self.check_free("backend.levels", "learning.set_weights")
         self._weights.check(name)
         if self._later or name in self._weights.currents.weights:
             return None
@@ -293,6 +290,7 @@ class Backend(Closable):
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         """Go on from a state of this network, exactly; raise ArgumentError if it doesn't fit."""
+        self.check_free("backend.restore", "learning.restore")
         self.check_can("restore")
         arrays = check_state(state, self.state(replica))
         for p in self.network.projections:
@@ -303,6 +301,7 @@ class Backend(Closable):
 
     def begin_at(self, t: int, replica: int = 0) -> None:
         """Silence a replica as `reset` does, and let its next step be *t*, which keys its draws."""
+        self.check_free("backend.begin_at", "learning.reset")
         self.check_can("restore")
         k = check_replica(replica, self.n_replicas)
         self.simulator.reset([k])

@@ -41,9 +41,7 @@ class WindowCall(NamedTuple):
 class _Steps(Protocol):
     """Declare what a window needs of its backend."""
 
-    @property
-    def closed(self) -> bool: ...
-    def check_open(self) -> None: ...
+    def check_free(self, what: str, instead: str) -> None: ...
     def flow(self, inputs: dict[str, npt.NDArray[Any]]) -> None: ...
 
 
@@ -79,10 +77,10 @@ class Window:
     def run(self, fresh: bool) -> None:
         """Advance with *inputs*, and fill *rasters*; fresh: whether to reset all replicas first.
 
-        Raises BackendError if the backend has been closed.
+        Raises BackendError if the backend has been closed, ArgumentError if a `neurorl.Learning`
+        learns on it.
         """
-        if self._backend.closed:
-            self._backend.check_open()
+        self._backend.check_free("Window.run", "learning.window")
         if self._currents:
             self._backend.flow(self._currents)
         self._function(fresh, *self._arguments)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DivergenceError, EnvError, NeurorlError, format_message
+
+if TYPE_CHECKING:
+    from neurorl.learning.listed import PostFactors
 
 __all__ = [
     "LARGEST_FACTOR",
@@ -18,6 +21,8 @@ __all__ = [
     "bad_sum",
     "check_factors",
     "check_learned",
+    "check_steps_of_weights",
+    "check_windows",
     "explained",
     "first_not_finite",
 ]
@@ -89,6 +94,28 @@ def check_factors(rule: str, factors: Mapping[str, npt.NDArray[np.float64]], rep
             step, neuron = (int(i) for i in np.argwhere(odd)[0])
             place = f"rule {rule!r}, {name}, step {step}, neuron {neuron}"
             raise NotFiniteError(replica, None, place)
+
+
+def check_windows(posts: Sequence[tuple[str, str, PostFactors]], n_replicas: int) -> None:
+    """Raise DivergenceError for a post factor of a window that isn't finite, with its place.
+
+    posts: the rule's name, the population's and its factors, of replicas side by side.
+    """
+    if not any(are_no_factors(post.numbers).any() for _, _, post in posts):
+        return
+    for k in range(n_replicas):
+        for rule, population, post in posts:
+            try:
+                check_factors(rule, {population: post.of(k, n_replicas).factors}, k)
+            except NotFiniteError as problem:
+                raise explained(f"replica {k}", problem) from None
+
+
+def check_steps_of_weights(name: str, numbers: npt.NDArray[Any]) -> None:
+    """Raise DivergenceError unless a projection's new weights, or their steps, are finite."""
+    if not np.isfinite(numbers).all():
+        remedy = "lower rate or the modulator"
+        raise DivergenceError(f"weights of {name!r}", "are not finite", remedy=remedy)
 
 
 def check_learned(where: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +12,12 @@ from neurorl.backends.base import Backend, Raster, State
 from neurorl.backends.checks import Inputs, check_inputs, check_replica, check_steps
 from neurorl.errors import (
     ArgumentError,
-    DivergenceError,
     unknown_name_error,
 )
 from neurorl.learning import listed
 from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
 from neurorl.learning.constants import Constants
-from neurorl.learning.finite import (
-    NotFiniteError,
-    are_no_factors,
-    check_factors,
-    explained,
-)
+from neurorl.learning.finite import check_steps_of_weights, check_windows
 from neurorl.learning.levels import levels_of
 from neurorl.learning.listed import PostFactors
 from neurorl.learning.membranes import Membranes
@@ -73,8 +66,9 @@ class Learning:
     post_tau, depression: time constant of the neurons' own traces, and A, how much they depress;
         for rules that pair spikes. A rule's own constants take the place of these three.
 
-    Traces, eligibilities and spikes in flight carry on from window to window. Nobody else may step
-    the backend or write its plastic weights meanwhile.
+    Traces, eligibilities and spikes in flight carry on from window to window. Until `close`, or
+    until nobody holds it, this alone may step, reset or restore the backend, and no other may learn
+    there; weights that others write by `Backend.set_weights` are taken as by `set_weights` here.
 
     Raises UnsupportedError for a rule or backend that can't learn so, and DescriptionError for a
     number out of range or a network where nothing learns.
@@ -105,11 +99,14 @@ class Learning:
         self._targets = Target.all_of(backend.network, self.rules, constants)
         check_backend(backend, self._targets)
         self._membranes = Membranes(backend, rules_by_population(self._targets))
+        backend.own(self)
         self._synapses, self._n = Synapses.of(backend, self._targets), backend.n_replicas
         plastic = [p for target in self._targets for p in target.into]
+        self._plastic = {p.name: p for p in plastic}
         self._levels = levels_of(backend.arithmetic, plastic)
         self._take_levels()
-        self._lent = self._borrow(plastic)
+        with backend.owner_acts():
+            self._lent = self._borrow(plastic)
         self._modulators = list(dict.fromkeys(r.modulator for r in used.values()))
         self._broadcast = {
             name: target.rule
@@ -132,13 +129,15 @@ class Learning:
         size)``; by population if they differ. If a rule names ``phi`` or a signal that isn't
         given here, the window waits for the `reinforce` that gives it.
         """
+        self._check_open("window")
         self._check_none_waits("window")
         check_steps("Learning.window", n_steps)
         told = self._read("window", signals or {}, n_steps)
         whole, currents = self.backend.simulated.whole, self.backend.network.currents
         sizes = {source.name: source.size for source in whole.sources}
         checked = check_inputs(inputs, sizes, n_steps, currents)
-        rasters, read = self._membranes.step(checked, n_steps)
+        with self.backend.owner_acts():
+            rasters, read = self._membranes.step(checked, n_steps)
         nodes = {**checked, **rasters}
         kept = {p.pre for target in self._targets for p in target.into}
         kept.update(target.name for target in self._targets)
@@ -167,13 +166,14 @@ class Learning:
         Raises ArgumentError for a wrong shape, DivergenceError for what isn't finite; nothing is
         learned then.
         """
+        self._check_open("reinforce")
         eta = self.rate if rate is None else number("reinforce, rate", rate)
         thirds = read_modulators(modulator, self._modulators, self._n)
         self._hear(dict(signals or {}) | ({} if phi is None else {"phi": phi}))
         pairs = [(target, p) for target in self._targets for p in target.into]
         steps = {p.name: np.multiply(eta, thirds[target.rule.modulator]) for target, p in pairs}
         for name, step in steps.items() if self._levels else ():
-            _check_step(name, self._levels[name].factor(step))
+            check_steps_of_weights(name, self._levels[name].factor(step))
         learned: dict[str, FloatArray] = {}
         for target, p in pairs:
             w, e = self._synapses.weights[p.name], self._synapses.eligibility[p.name]
@@ -187,7 +187,7 @@ class Learning:
             else:
                 third = np.reshape(thirds[target.rule.modulator], shape)
                 new = apply_modulator(w, e, third, eta, p.low, p.high)
-                _check_step(p.name, new)
+                check_steps_of_weights(p.name, new)
             learned[p.name] = self.backend.arithmetic.masked(p.name, new)
         for name, rows in learned.items():
             self._write(name, rows)
@@ -199,18 +199,52 @@ class Learning:
         """
         return self._shown(name, self._synapses.weights)
 
+    def set_weights(
+        self, name: str, weights: npt.ArrayLike, replica: int | None = None
+    ) -> FloatArray:
+        """Go on from these weights, each clipped to low..high; return those in force.
+
+        Eligibilities, traces and spikes in flight stay. `Backend.set_weights` does the same.
+
+        weights: shaped as `weights` returns them. replica: the one whose they are, in the shape
+        that it would have alone; None for all.
+        Raises ArgumentError for a wrong shape or a number that isn't finite.
+        """
+        self._check_open("set_weights")
+        new, arithmetic = self._of(name, self._synapses.weights).copy(), self.backend.arithmetic
+        which = slice(None) if replica is None else check_replica(replica, self._n)
+        axes = self.backend.simulated.axes if replica is None else ()
+        new[which] = arithmetic.check(name, weights, axes).reshape(new[which].shape)
+        p = self._plastic[name]
+        levels = self._levels.get(name)
+        within = np.clip(new, p.low, p.high) if levels is None else levels.nearest(new)
+        self._write(name, arithmetic.masked(name, within))
+        return self.backend.weights(name)
+
+    def learns(self, name: str) -> bool:
+        """Return whether a projection learns here."""
+        return name in self._plastic
+
     def eligibility(self, name: str) -> FloatArray:
         """Return a copy of a projection's eligibilities, shaped as its weights."""
         return self._shown(name, self._synapses.eligibility)
 
     def reset(self) -> None:
         """Silence the network and forget all but the weights."""
-        self.backend.reset()
+        self._check_open("reset")
+        with self.backend.owner_acts():
+            self.backend.reset()
         self._waiting = None
         self._synapses.forget()
 
+    def close(self) -> None:
+        """Let go of the backend, which keeps its weights and may then be stepped by anyone."""
+        if self.backend.owner is self:
+            self.backend.disown()
+
     def state(self, replica: int = 0) -> State:
         """Return all that `restore` needs of a replica, the backend's state included, as arrays."""
+        self._check_open("state")
         self._check_none_waits("state")
         k = check_replica(replica, self._n)
         held = {f"{_BACKEND}{key}": np.asarray(a) for key, a in self.backend.state(k).items()}
@@ -221,14 +255,23 @@ class Learning:
 
         Raises RunError or ArgumentError if it doesn't fit; nothing has changed then.
         """
+        self._check_open("restore")
         self._check_none_waits("restore")
         k = check_replica(replica, self._n)
         arrays = {key: np.asarray(value) for key, value in state.items()}
         self._synapses.check(arrays, k)
         held = {key: a for key, a in arrays.items() if key.startswith(_BACKEND)}
-        self.backend.restore({key.removeprefix(_BACKEND): a for key, a in held.items()}, k)
+        with self.backend.owner_acts():
+            self.backend.restore({key.removeprefix(_BACKEND): a for key, a in held.items()}, k)
         self._synapses.restore(arrays, k)
         self._take_levels()
+
+    def _check_open(self, verb: str) -> None:
+        """Raise an error if the backend is closed, or this has let go of it."""
+        self.backend.check_open()
+        if self.backend.owner is not self:
+            what, remedy = "is closed", "a new Learning(backend)"
+            raise ArgumentError(f"Learning.{verb}", what, remedy=remedy)
 
     def _check_none_waits(self, verb: str) -> None:
         if self._waiting is not None:
@@ -278,7 +321,8 @@ class Learning:
     def _remember(self, window: _Window) -> None:
         """Let eligibilities take a window in, of all replicas or of none."""
         posts = [(t, *self._post_factors(t, window)) for t in self._targets]
-        self._check_finite([(t, post) for t, post, _ in posts])
+        factors = [(target.rule.name, target.name, post) for target, post, _ in posts]
+        check_windows(factors, self._n)
         for target, post, gate in posts:
             self._synapses.remember(target, window.nodes, post, gate)
         self._synapses.deliver(window.nodes)
@@ -297,24 +341,11 @@ class Learning:
             named["slow"] = self._synapses.slow(target, raster)
         return post_factors(target, raster, named)
 
-    def _check_finite(self, posts: Sequence[tuple[Target, PostFactors]]) -> None:
-        """Raise DivergenceError for a factor that isn't finite, with its place."""
-        if not any(are_no_factors(post.numbers).any() for _, post in posts):
-            return
-        for k in range(self._n):
-            for target, post in posts:
-                try:
-                    check_factors(target.rule.name, {target.name: post.of(k, self._n).factors}, k)
-                except NotFiniteError as problem:
-                    raise explained(f"replica {k}", problem) from None
-
     def _take_levels(self) -> None:
-        """Bring weights that aren't on their levels there, as those before learning may be."""
+        """Bring weights that aren't on their levels there, as others' may be, and into force."""
         for name, levels in self._levels.items():
-            weights = self._synapses.weights[name]
-            nearest = self.backend.arithmetic.masked(name, levels.nearest(weights))
-            if not np.array_equal(nearest, weights):
-                self._write(name, nearest)
+            nearest = levels.nearest(self._synapses.weights[name])
+            self._write(name, self.backend.arithmetic.masked(name, nearest))
 
     def _borrow(self, plastic: Sequence[Plastic]) -> frozenset[str]:
         """Let long lists learn where the backend has their weights; return which do."""
@@ -328,20 +359,18 @@ class Learning:
         return frozenset(lent)
 
     def _write(self, name: str, weights: FloatArray) -> None:
-        shape = self.backend.weights(name).shape
-        held = self.backend.set_weights(name, weights.reshape(shape))
+        shape = (*self.backend.simulated.axes, *self.backend.network.weight_shape(name))
+        held = self.backend.write(name, weights.reshape(shape))
         # On a fine grid the weights in force learn; else float weights do, and are copied rounded.
         learned = np.reshape(held, weights.shape) if self.backend.arithmetic.is_fine else weights
         self._synapses.weights[name][...] = learned
 
     def _shown(self, name: str, by_name: Mapping[str, FloatArray]) -> FloatArray:
+        self._check_open("weights")
+        held = self._of(name, by_name)
+        return held.reshape(*self.backend.simulated.axes, *held.shape[1:]).copy()
+
+    def _of(self, name: str, by_name: Mapping[str, FloatArray]) -> FloatArray:
         if name not in by_name:
             raise unknown_name_error("plastic projection", name, by_name)
-        return by_name[name].reshape(self.backend.weights(name).shape).copy()
-
-
-def _check_step(name: str, numbers: npt.NDArray[Any]) -> None:
-    """Raise DivergenceError unless a projection's new weights, or their steps, are finite."""
-    if not np.isfinite(numbers).all():
-        remedy = "lower rate or the modulator"
-        raise DivergenceError(f"weights of {name!r}", "are not finite", remedy=remedy)
+        return by_name[name]

@@ -134,6 +134,7 @@ def test_weights_that_learn_without_an_agent_are_recorded() -> None:
                 for modulator in (0.5, -0.2):
                     learning.window(inputs, 12)
                     learning.reinforce(modulator)
+                learning.close()
             recorded.step({}, 4)
         weights = recording["drive.weights"]
         assert np.array_equal(plain.weights("drive"), weights[-1])

@@ -135,6 +135,7 @@ def test_a_signal_is_said_with_the_window_or_after_it(backend: Backend) -> None:
         assert learning.eligibility("learns").item() == 0.75 * with_window
         learning.reinforce(1.0, signals=None if with_window else said)
         seen.append(learning.eligibility("learns").item())
+        learning.close()
     assert seen == [0.75, 0.75]
 
 
@@ -299,6 +300,7 @@ def test_the_eligibility_decays_as_the_rule_says(backend: Backend) -> None:
         learning.window(inputs, 2)
         learning.window({}, 10)
         seen[rule.name] = learning.eligibility("learns").item()
+        learning.close()
     assert seen == {"last": 0.0, "half": 0.5, "decays": pytest.approx(np.exp(-1.0), abs=1e-5)}
 
 
@@ -375,5 +377,6 @@ def test_rules_and_modulators_that_do_not_fit_are_refused() -> None:
             "modulator 'reward': wrong",
             lambda: learning.reinforce({"reward": [1.0, 2.0], "dopamine": 0}),
         )
+        learning.close()
         learning = Learning(backend, LAST)
         check("a rule names no modulator", lambda: learning.reinforce({"reward": 1.0}))

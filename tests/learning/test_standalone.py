@@ -306,6 +306,7 @@ def test_what_reinforce_and_window_refuse(backend: Backend) -> None:
     check_refused("modulator: wrong shape", lambda: plain.reinforce([1.0, 2.0]))
     check_refused("'no'", lambda: plain.weights("no"))
     check_refused("n_steps", lambda: plain.window({}, 0))
+    plain.close()
     gated = Learning(backend, "td-stdp")
     check_refused("no window waits", lambda: gated.reinforce(1.0, phi=1.0))
     gated.window({}, 2)
