@@ -1,9 +1,10 @@
-"""Let the eligibilities of listed synapses take a window in by compiled code, with NumPy's bits."""
+"""Let eligibilities take a window in by compiled code, with NumPy's bits: of lists, and dense."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Raster
 from neurorl.learning.levels import Levels
 from neurorl.learning.plan import Plastic
-from neurorl.learning.synapse_groups import SynapseGroup
+from neurorl.learning.synapse_groups import AllPairs, SynapseGroup
 from neurorl.native import toolchain
 from neurorl.native.listed import LONGEST, ListedWindow, library
 from neurorl.network.serialization import FloatArray
@@ -63,13 +64,12 @@ class Depression:
 
 def is_compiled(p: Plastic, n_steps: int) -> bool:
     """Return whether `remember` can and should do a projection's windows of *n_steps*."""
-    n_synapses = sum(len(group.pre) for group in p.groups)
-    fits = p.groups and not p.current and not p.signed and n_steps <= LONGEST
-    return n_synapses >= WORTH and bool(fits) and _has_compiler()
+    fits = not p.current and not p.signed and n_steps <= LONGEST
+    return math.prod(p.shape) >= WORTH and fits and _has_compiler()
 
 
 def remember(
-    group: SynapseGroup,
+    group: SynapseGroup | AllPairs,
     spikes: Raster,
     last: Raster,
     post: PostFactors,
@@ -90,10 +90,13 @@ def remember(
     n_post = post.raster.shape[1]
     spikes, post_spikes = _in_rows(spikes), _in_rows(post.raster)
     before = np.ascontiguousarray(last[len(last) - group.delay :])
-    factors = None if post.is_gain else np.ascontiguousarray(post.numbers.T)
+    is_dense = isinstance(group, AllPairs)
+    by_step = post.numbers if is_dense else post.numbers.T
+    factors = None if post.is_gain else np.ascontiguousarray(by_step)
     after = None if depression is None else depression.trace.copy()
     arrays: dict[str, npt.NDArray[Any] | None] = {
         "start": group.start,
+        "row": group.row,
         "numbers": None if isinstance(group.numbers, slice) else group.numbers,
         "post": group.post,
         "spikes": spikes,
@@ -117,6 +120,7 @@ def remember(
         post_stride=post_spikes.strides[0],
         pairs=depression is not None,
         is_single=eligibility.dtype == np.float32,
+        is_dense=is_dense,
         decay=decay,
         post_decay=0.0 if depression is None else depression.decay,
         depression=0.0 if depression is None else depression.strength,
@@ -130,10 +134,10 @@ def remember(
 def reinforce(weights: FloatArray, e: npt.NDArray[Any], levels: Levels, step: float) -> None:
     """Change weights on levels by eta M = *step* where they are, as `Levels.changed` does.
 
-    weights, e: ``(n,)``, float64 and float32.
+    weights, e: of one shape, float64 and float32, in C order.
     """
     library().neurorl_listed_reinforce(
-        len(weights),
+        weights.size,
         weights.ctypes.data,
         e.ctypes.data,
         float(levels.factor(step)),

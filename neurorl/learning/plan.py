@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from neurorl.learning.constants import Constants
-from neurorl.learning.synapse_groups import SynapseGroup, groups_by_delay
+from neurorl.learning.synapse_groups import AllPairs, SynapseGroup, groups_by_delay
 from neurorl.models.config import AgentConfig
 from neurorl.models.critics import SpikingCritic
 from neurorl.network.description import Dynamics, Network, Plasticity, Projection
@@ -39,7 +40,7 @@ class Incoming:
 
     current: from a source of currents: what arrives is its activation, in every step. target: the
     input that it adds to. short_term: what its spikes release, if not all the same. groups: the
-    synapses of a sparse one by their delay; none of a dense one.
+    synapses of a sparse one by their delay; none of a dense one. shape: of its weights.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Incoming:
     target: str
     short_term: TsodyksMarkram | None
     groups: tuple[SynapseGroup, ...]
+    shape: tuple[int, ...]
+
+    @cached_property
+    def visited(self) -> tuple[SynapseGroup | AllPairs, ...]:
+        """Return its synapses as compiled code visits them, a dense one's too."""
+        return self.groups or (AllPairs(self.delay, self.shape),)
 
     @property
     def delays(self) -> tuple[int, ...]:
@@ -265,4 +272,5 @@ def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
         "target": network.target(p),
         "short_term": p.short_term,
         "groups": groups_by_delay(network, p.name),
+        "shape": network.weight_shape(p.name),
     }

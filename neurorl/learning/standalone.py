@@ -180,6 +180,8 @@ class Learning:
             if p.name in self._lent:
                 for k, step in enumerate(steps[p.name]):
                     listed.reinforce(w[k], e[k], self._levels[p.name], float(step))
+                if self._lent[p.name] is not None:
+                    np.copyto(w, 0.0, where=self._lent[p.name])
                 continue
             shape = (-1,) + (1,) * (w.ndim - 1)
             if self._levels:
@@ -347,16 +349,20 @@ class Learning:
             nearest = levels.nearest(self._synapses.weights[name])
             self._write(name, self.backend.arithmetic.masked(name, nearest))
 
-    def _borrow(self, plastic: Sequence[Plastic]) -> frozenset[str]:
-        """Let long lists learn where the backend has their weights; return which do."""
-        lent = set()
+    def _borrow(self, plastic: Sequence[Plastic]) -> dict[str, npt.NDArray[np.bool_] | None]:
+        """Let large projections learn where the backend has their weights.
+
+        Returns by name where they have no synapse, None if they have all.
+        """
+        lent = dict[str, npt.NDArray[np.bool_] | None]()
         for p in plastic if self._levels else ():
             memory = self.backend.transmitted(p.name) if listed.is_compiled(p, 1) else None
             if memory is None or memory.dtype != np.float64:
                 continue
-            lent.add(p.name)
-            self._synapses.weights[p.name] = memory.reshape(self._n, -1)
-        return frozenset(lent)
+            mask = self.backend.network.projection(p.name).mask
+            lent[p.name] = None if mask is None else ~np.asarray(mask)
+            self._synapses.weights[p.name] = memory.reshape(self._n, *p.shape)
+        return lent
 
     def _write(self, name: str, weights: FloatArray) -> None:
         shape = (*self.backend.simulated.axes, *self.backend.network.weight_shape(name))

@@ -207,7 +207,7 @@ class Synapses:
                 own = self.post_trace[target.key][k]
                 depression = Depression(constants.post_decay, constants.depression, own, gates[k])
             of_delays = np.atleast_2d(self.trace[p.name][k])
-            for group, trace in zip(p.groups, of_delays, strict=True):
+            for group, trace in zip(p.visited, of_delays, strict=True):
                 one = listed.remember(
                     group,
                     rasters[k],

@@ -21,8 +21,8 @@ class ListedWindow(ctypes.Structure):
     """Hold a window and the synapses of one delay, as ``src/listed.cpp`` explains."""
 
     _fields_: ClassVar[Fields] = fields(
-        int_1="n_pre n_post steps delay pre_stride post_stride pairs is_single",
-        pointer_2="start numbers post spikes last post_spikes trace post_trace",
+        int_1="n_pre n_post steps delay pre_stride post_stride pairs is_single is_dense",
+        pointer_2="start row numbers post spikes last post_spikes trace post_trace",
         pointer_3="powers gain factors gate eligibility down",
         number_4="decay post_decay depression keep",
     )

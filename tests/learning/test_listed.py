@@ -1,4 +1,4 @@
-"""Compiled windows of listed synapses: NumPy's bits, whatever the rule, delays and replicas."""
+"""Compiled windows of lists and matrices: NumPy's bits, whatever rule, delays and replicas."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ import pytest
 from neurorl import Learning, Network, Plasticity, Population, Projection, Source, Uniform, load
 from neurorl.learning import listed
 from neurorl.learning.levels import Levels
-from neurorl.models import CubaLIF, FixedProbability
-from neurorl.native import listed as native
+from neurorl.models import CubaLIF, FixedProbability, Synapses
 from neurorl.native import toolchain
 from neurorl.rules import Rule
 
 DT = 1e-3
 OWN = Rule("own", output="trace*(spike - 0.1)*attention", signals=("attention",))
-RULES = ["spikes-only", "reward-stdp", "td-stdp", OWN]
+RULES = ["spikes-only", "reward-stdp", "td-stdp", "triplet-stdp", OWN]
+
+KINDS = [pytest.param(False, id="lists"), pytest.param(True, id="dense")]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="needs a C++ compiler")
 
 
-def network(seed: int) -> Network:
-    """Return a recurrent network whose lists have one delay or several."""
+def network(seed: int, dense: bool = False) -> Network:
+    """Return a recurrent network of lists, or of matrices, one masked and one of blocks."""
     rng = np.random.default_rng(seed)
-    sizes = {name: int(rng.integers(3, 140)) for name in ("in", "a", "b")}
+    sizes = {name: 3 * int(rng.integers(1, 47)) for name in ("in", "a", "b")}
+    mask = rng.random((sizes["a"], sizes["b"])) < 0.5
     cells = [Population(name, sizes[name], CubaLIF(3e-3, 10e-3, 0.4, noise=0.1)) for name in "ab"]
     lists = [
         Projection(
@@ -36,7 +38,9 @@ def network(seed: int) -> Network:
             pre,
             post,
             Uniform(-0.3, 0.9),
-            connect=FixedProbability(float(rng.uniform(0.05, 0.6))),
+            connect=None if dense else FixedProbability(float(rng.uniform(0.05, 0.6))),
+            mask=mask if dense and (pre, post) == ("a", "b") else None,
+            blocks=3 if dense and (pre, post) == ("b", "a") else 1,
             delay=DT * int(rng.integers(1, 30)),
             plasticity=Plasticity(float(rng.choice([0.0, 0.02])), -1.0, 1.0),
         )
@@ -46,11 +50,15 @@ def network(seed: int) -> Network:
 
 
 def learned(
-    seed: int, rule: str | Rule, arithmetic: str = "float", backend_name: str = "reference"
+    seed: int,
+    rule: str | Rule,
+    dense: bool,
+    arithmetic: str = "float",
+    backend_name: str = "reference",
 ) -> Arrays:
     """Return all that two replicas hold after windows of several lengths, and what is in force."""
     rng = np.random.default_rng(seed + 100)
-    described = network(seed)
+    described = network(seed, dense)
     n_inputs = 2 * described.node("in").size
     with load(backend_name, described, seed=[1, 2], arithmetic=arithmetic) as backend:
         learning = Learning(backend, rule, rate=0.05, eligibility_tau=0.1)
@@ -69,10 +77,11 @@ def learned(
     return {f"{k}.{key}": array for k, held in enumerate(states) for key, array in held.items()}
 
 
-def test_where_the_backend_has_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_numpy = learned(3, "reward-stdp")
+@pytest.mark.parametrize("dense", KINDS)
+def test_where_the_backend_has_the_weights(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_numpy = learned(3, "reward-stdp", dense)
     monkeypatch.setattr(listed, "WORTH", 0)
-    compiled = learned(3, "reward-stdp", backend_name="brian2")
+    compiled = learned(3, "reward-stdp", dense, backend_name="brian2")
     assert all(np.array_equal(compiled[key], array) for key, array in in_numpy.items())
 
 
@@ -87,33 +96,56 @@ def test_steps_of_weights() -> None:
         assert here.tobytes() == changed.tobytes()
 
 
-@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.parametrize("dense", KINDS)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: getattr(rule, "name", rule))
 @pytest.mark.parametrize("seed", range(3))
-def test_bits(seed: int, rule: str | Rule, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_numpy = learned(seed, rule)
+def test_bits(seed: int, rule: str | Rule, dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_numpy = learned(seed, rule, dense)
     monkeypatch.setattr(listed, "WORTH", 0)
-    compiled = learned(seed, rule)
+    compiled = learned(seed, rule, dense)
     assert compiled.keys() == in_numpy.keys()
     for key, array in in_numpy.items():
         assert np.array_equal(compiled[key], array), key
     assert any(array.any() for key, array in in_numpy.items() if "eligibility" in key)
 
 
-def test_chip_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_numpy = learned(5, "reward-stdp", "loihi")
+@pytest.mark.parametrize("dense", KINDS)
+def test_chip_arithmetic(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_numpy = learned(5, "reward-stdp", dense, "loihi")
     monkeypatch.setattr(listed, "WORTH", 0)
-    compiled = learned(5, "reward-stdp", "loihi")
+    compiled = learned(5, "reward-stdp", dense, "loihi")
     assert all(np.array_equal(compiled[key], array) for key, array in in_numpy.items())
 
 
-def test_compiled_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = []
+@pytest.mark.parametrize("dense", KINDS)
+def test_compiled_code_runs(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count windows and changes: 4 of each for 4 projections of 2 replicas, none in NumPy."""
+    done: list[str] = []
+    remember, reinforce = listed.remember, listed.reinforce
 
-    def library() -> Any:
-        done.append(1)
-        return native.library()
+    def counted(call: Any) -> Any:
+        return lambda *arguments: (done.append(call.__name__), call(*arguments))[1]
 
     monkeypatch.setattr(listed, "WORTH", 0)
-    monkeypatch.setattr(listed, "library", library)
-    learned(0, "reward-stdp")
-    assert done
+    monkeypatch.setattr(listed, "remember", counted(remember))
+    monkeypatch.setattr(listed, "reinforce", counted(reinforce))
+    learned(0, "reward-stdp", dense)
+    assert done.count("reinforce") == 4 * 4 * 2
+    assert done.count("remember") >= 4 * 4 * 2
+
+
+def test_a_dense_projection_is_the_list_of_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    plastic, held = Plasticity(0.02, -1.0, 1.0), []
+    monkeypatch.setattr(listed, "WORTH", 0)
+    for connect in (None, Synapses(np.arange(300) // 15, np.arange(300) % 15)):
+        up = Projection("up", "in", "a", Uniform(0, 0.6), connect=connect, plasticity=plastic)
+        nodes = Source("in", 20), Population("a", 15, CubaLIF(3e-3, 10e-3, 0.4))
+        with load("reference", Network(nodes, (up,), DT)) as backend:
+            learning = Learning(backend, rate=0.01)
+            for k in range(5):
+                learning.window({"in": np.random.default_rng(k).random((30, 20)) < 0.2}, 30)
+                learning.reinforce(0.5)
+            held.append(learning.state())
+    assert held[0].keys() == held[1].keys()
+    assert all(np.array_equal(held[0][key].ravel(), held[1][key].ravel()) for key in held[0])
+    assert np.unique(held[0]["weights.up"]).size > 50

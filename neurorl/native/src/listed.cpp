@@ -1,4 +1,4 @@
-// What a window adds to the eligibilities of a sparse projection's synapses, called by
+// What a window adds to the eligibilities of a projection's synapses, listed or dense, called by
 // neurorl/native/listed.py: the bits of neurorl.learning.synapses. Traces and factors are whole
 // multiples of 2**-20, and are held here times 2**20, so all sums are exact.
 #include <math.h>
@@ -13,12 +13,15 @@ namespace neurorl {
 
 // Synapses of one delay, in the order of their presynaptic neurons. Rasters have strides of columns.
 struct ListedWindow {
-    int64_t n_pre, n_post, steps, delay, pre_stride, post_stride, pairs, is_single;
-    const int64_t *start, *numbers;  // numbers: places in e; none if they are 0, 1, 2, ...
+    int64_t n_pre, n_post, steps, delay, pre_stride, post_stride, pairs, is_single,
+        is_dense;
+    const int64_t *start, *row;  // of each presynaptic neuron: its first synapse, its place in post
+    const int64_t *numbers;      // places in e; none if they are 0, 1, 2, ...
     const int32_t *post;
     const uint8_t *spikes, *last, *post_spikes;  // last: (delay, n_pre), of the steps before
     double *trace, *post_trace;
-    const double *powers, *gain, *factors, *gate;  // factors: (n_post, steps), where gain isn't
+    // factors, where gain isn't: (n_post, steps), if dense (steps, n_post)
+    const double *powers, *gain, *factors, *gate;
     void *eligibility;
     double *down;  // zeros, for each synapse
     double decay, post_decay, depression, keep;
@@ -68,15 +71,16 @@ struct PostSpikes {
 inline void prefetch_synapses(const ListedWindow &w, int64_t i)
 {
     const int64_t first = w.start[i], last = w.start[i + 1] - 1;
-    __builtin_prefetch(w.post + first), __builtin_prefetch(w.post + last);
+    __builtin_prefetch(w.post + w.row[i]), __builtin_prefetch(w.post + w.row[i] + last - first);
     __builtin_prefetch(w.down + first, 1), __builtin_prefetch(w.down + last, 1);
 }
 
 inline void depress_by(const ListedWindow &w, int64_t i, double scale, const double *y)
 {
-    for (int64_t s = w.start[i]; s < w.start[i + 1]; s++) {
-        double taken = __builtin_rint(scale * y[w.post[s]]);
-        if (w.gate) taken = __builtin_rint(w.gate[w.post[s]] * taken);
+    const int32_t *post = w.post + w.row[i];
+    for (int64_t s = w.start[i]; s < w.start[i + 1]; s++, post++) {
+        double taken = __builtin_rint(scale * y[*post]);
+        if (w.gate) taken = __builtin_rint(w.gate[*post] * taken);
         w.down[s] += taken;
     }
 }
@@ -134,23 +138,59 @@ uint64_t make_traces(const ListedWindow &w, int64_t first, double *__restrict x)
     return who;
 }
 
-inline double by_spikes(const PostSpikes &post, int64_t j, const double *x)
-{
-    const uint16_t first = post.first[j];
-    double sum = 0.0 + x[(first & ~MORE) * WIDTH];
-    if (first & MORE)
-        for (int32_t at = post.others[j]; at >= 0; at = post.links[at].next)
-            sum += x[post.links[at].step * WIDTH];
-    return sum;
-}
+// What postsynaptic neurons contribute to each synapse of the presynaptic neuron of `begin`, whose
+// traces are x. A gain for each spike:
+struct BySpikes {
+    const ListedWindow &w;
+    PostSpikes post;
+    const double *x;
 
-inline double by_steps(const ListedWindow &w, int64_t j, const double *x)
-{
-    const double *f = w.factors + j * w.steps;
-    double sum = 0.0;
-    for (int64_t t = 0; t < w.steps; t++) sum += x[t * WIDTH] * f[t];
-    return sum;
-}
+    explicit BySpikes(const ListedWindow &w) : w(w), post(w) {}
+    void begin(int64_t, int64_t, const double *traces) { x = traces; }
+    double operator()(int64_t j) const
+    {
+        const uint16_t first = post.first[j];
+        double sum = 0.0 + x[(first & ~MORE) * WIDTH];
+        if (first & MORE)
+            for (int32_t at = post.others[j]; at >= 0; at = post.links[at].next)
+                sum += x[post.links[at].step * WIDTH];
+        return sum * (w.gain[j] * GRID);
+    }
+};
+
+// A factor in each step, for the synapses of a list:
+struct BySteps {
+    const ListedWindow &w;
+    const double *x;
+
+    void begin(int64_t, int64_t, const double *traces) { x = traces; }
+    double operator()(int64_t j) const
+    {
+        const double *f = w.factors + j * w.steps;
+        double sum = 0.0;
+        for (int64_t t = 0; t < w.steps; t++) sum += x[t * WIDTH] * f[t];
+        return sum * GRID;
+    }
+};
+
+// The same for neighbours, all at once:
+struct ByRows {
+    const ListedWindow &w;
+    std::vector<double> sums;
+
+    explicit ByRows(const ListedWindow &w) : w(w), sums(w.n_post) {}
+    void begin(int64_t first, int64_t n, const double *x)
+    {
+        double *__restrict sum = sums.data() + first;
+        for (int64_t j = 0; j < n; j++) sum[j] = 0.0;
+        for (int64_t t = 0; t < w.steps; t++) {
+            const double now = x[t * WIDTH], *__restrict f = w.factors + t * w.n_post + first;
+            if (now == 0.0) continue;
+            for (int64_t j = 0; j < n; j++) sum[j] += now * f[j];
+        }
+    }
+    double operator()(int64_t j) const { return sums[j] * GRID; }
+};
 
 inline void remember(float &e, double keep, double tag)
 {
@@ -169,8 +209,12 @@ template <class Number, class Sum> void visit(const ListedWindow &w, Sum sum)
         const int64_t n = w.n_pre - first < WIDTH ? w.n_pre - first : WIDTH;
         for (int64_t k = 0; k < n; k++) {
             const bool has_down = w.pairs && (arrived >> k & 1);
-            for (int64_t s = w.start[first + k]; s < w.start[first + k + 1]; s++) {
-                double tag = sum(w.post[s], x.data() + k) * ROUNDED_OFF;
+            const int64_t begin = w.start[first + k], end = w.start[first + k + 1];
+            if (begin == end) continue;
+            const int32_t *post = w.post + w.row[first + k];
+            sum.begin(*post, end - begin, x.data() + k);
+            for (int64_t s = begin; s < end; s++, post++) {
+                double tag = sum(*post) * ROUNDED_OFF;
                 if (has_down) tag -= w.down[s] * (1.0 / GRID), w.down[s] = 0.0;
                 remember(e[w.numbers ? w.numbers[s] : s], w.keep, tag);
             }
@@ -180,14 +224,9 @@ template <class Number, class Sum> void visit(const ListedWindow &w, Sum sum)
 
 template <class Number> void visit_all(const ListedWindow &w)
 {
-    if (!w.gain) {
-        visit<Number>(w, [&](int64_t j, const double *x) { return by_steps(w, j, x) * GRID; });
-        return;
-    }
-    const PostSpikes post(w);
-    visit<Number>(w, [&](int64_t j, const double *x) {
-        return by_spikes(post, j, x) * (w.gain[j] * GRID);
-    });
+    if (w.gain) visit<Number>(w, BySpikes(w));
+    else if (w.is_dense) visit<Number>(w, ByRows(w));
+    else visit<Number>(w, BySteps{w, nullptr});
 }
 
 // A change of weights on whole levels, see neurorl.learning.levels.
@@ -212,8 +251,9 @@ void describe_listed_window(std::string &text)
     describe(text, "ListedWindow", sizeof(S), {
         NEURORL_AT(n_pre), NEURORL_AT(n_post), NEURORL_AT(steps), NEURORL_AT(delay),
         NEURORL_AT(pre_stride), NEURORL_AT(post_stride), NEURORL_AT(pairs), NEURORL_AT(is_single),
-        NEURORL_AT(start), NEURORL_AT(numbers), NEURORL_AT(post), NEURORL_AT(spikes),
-        NEURORL_AT(last), NEURORL_AT(post_spikes), NEURORL_AT(trace), NEURORL_AT(post_trace),
+        NEURORL_AT(is_dense),
+        NEURORL_AT(start), NEURORL_AT(row), NEURORL_AT(numbers), NEURORL_AT(post),
+        NEURORL_AT(spikes), NEURORL_AT(last), NEURORL_AT(post_spikes), NEURORL_AT(trace), NEURORL_AT(post_trace),
         NEURORL_AT(powers), NEURORL_AT(gain), NEURORL_AT(factors), NEURORL_AT(gate),
         NEURORL_AT(eligibility), NEURORL_AT(down), NEURORL_AT(decay), NEURORL_AT(post_decay),
         NEURORL_AT(depression), NEURORL_AT(keep)
