@@ -49,6 +49,7 @@ def neuron_text(
     to the variables that `arrival_of` names, and a noise function is called as in
     `neurorl.backends.brian2.noise`.
     """
+    plan = plan.hoisted()
     names = neuron_names(plan)
     later = {*plan.threshold.names, *(x for line in plan.reset for x in line.value.names)}
     kept = [x for x in dict.fromkeys(_set_by(plan)) if x in later and x not in plan.initial]
@@ -89,6 +90,7 @@ def neuron_text(
 
 def neuron_constants(plan: StepPlan) -> dict[str, npt.NDArray[np.float64 | np.int64]]:
     """Return what the group's variables are at the start, by their names in the text."""
+    plan = plan.hoisted()
     names = neuron_names(plan)
     values: dict[str, npt.NDArray[np.float64 | np.int64]] = {
         names[x]: value for x, value in (*plan.initial.items(), *plan.constants.items())

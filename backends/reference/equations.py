@@ -35,7 +35,7 @@ class EquationNeurons:
         biased: str | None = None,
         copies: int = 1,
     ) -> None:
-        self._plan, self._name, self._biased = plan, name, biased
+        self._plan, self._name, self._biased = plan.hoisted(), name, biased
         self.inputs = plan.inputs
         self._size = plan.size // copies
         self._noise = noise if plan.is_noisy else None

@@ -60,8 +60,8 @@ class EquationCells(Cells):
         noise = plan.constants.get("noise_width", zero)
         stand_in = Dynamics(zero, zero, zero, zero, noise, plan.refractory_steps)
         super().__init__(stand_in, torch.float64, surrogate_width, detach_reset, compiles=False)
-        self._plan, self._biased, self._dtype = plan, biased, dtype
-        for name, value in plan.constants.items():
+        self._plan, self._biased, self._dtype = plan.hoisted(), biased, dtype
+        for name, value in self._plan.constants.items():
             self._constant(f"constant_{name}", value, torch.float64)
         self._constant("start", np.concatenate(list(plan.initial.values())), torch.float64)
 

@@ -14,7 +14,7 @@ from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.expressions.evaluate import evaluate_arrays
 from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes_of
 from neurorl.expressions.parse import check_kind, parse
-from neurorl.expressions.printing import CPP, render
+from neurorl.expressions.printing import CPP, TEXT, render
 from neurorl.expressions.problem import Place
 
 __all__ = ["Expression"]
@@ -38,6 +38,13 @@ class Expression:
         if not isinstance(self.place, (Place, type(None))):
             raise DescriptionError("Expression.place", "is no Place")
         self.tree  # noqa: B018 - raises for a text that is wrong
+
+    @classmethod
+    def of(cls, tree: Node) -> Expression:
+        """Return the formula of a checked tree, which may be longer than a user's."""
+        made = object.__new__(cls)
+        made.__dict__.update(text=render(tree, TEXT), place=None, tree=tree)
+        return made
 
     @cached_property
     def tree(self) -> Node:

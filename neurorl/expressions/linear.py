@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from neurorl.expressions.nodes import Binary, Call, Name, Node, Number, Power, Unary, names_in
+from neurorl.expressions.nodes import (
+    Binary,
+    Name,
+    Node,
+    Number,
+    Power,
+    Unary,
+    names_in,
+    with_parts,
+)
 
 __all__ = ["Linear", "NotLinearError", "linear", "substituted"]
 
@@ -56,19 +65,9 @@ def linear(node: Node, variables: Collection[str]) -> Linear:
 
 def substituted(node: Node, values: Mapping[str, Node]) -> Node:
     """Return a tree with some names replaced by trees."""
-    match node:
-        case Name(name=name):
-            return values.get(name, node)
-        case Unary(op=op, operand=operand):
-            return Unary(op, substituted(operand, values), at=node.at)
-        case Binary(op=op, left=left, right=right):
-            sides = substituted(left, values), substituted(right, values)
-            return Binary(op, *sides, at=node.at)
-        case Power(base=base, exponent=exponent):
-            return Power(substituted(base, values), exponent, at=node.at)
-        case Call(function=function, arguments=arguments):
-            return Call(function, tuple(substituted(a, values) for a in arguments), at=node.at)
-    return node
+    if isinstance(node, Name):
+        return values.get(node.name, node)
+    return with_parts(node, lambda part: substituted(part, values))
 
 
 def _has(node: Node, variables: Collection[str]) -> bool:

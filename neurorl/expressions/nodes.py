@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "kind_of",
     "names_in",
     "nodes_of",
+    "with_parts",
 ]
 
 Kind = Literal["number", "boolean"]
@@ -122,3 +123,17 @@ def nodes_of(node: Node) -> Iterator[Node]:
 def names_in(node: Node) -> tuple[str, ...]:
     """Return the names that a tree uses, each once, in the order of their first use."""
     return tuple(dict.fromkeys(n.name for n in nodes_of(node) if isinstance(n, Name)))
+
+
+def with_parts(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return a node with each node right below it replaced by what *change* makes of it."""
+    match node:
+        case Unary(operand=operand):
+            return replace(node, operand=change(operand))
+        case Binary(left=left, right=right):
+            return replace(node, left=change(left), right=change(right))
+        case Power(base=base):
+            return replace(node, base=change(base))
+        case Call(arguments=arguments):
+            return replace(node, arguments=tuple(map(change, arguments)))
+    return node

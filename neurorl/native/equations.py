@@ -38,6 +38,7 @@ def equations_of(plan: StepPlan, where: str) -> tuple[Equations, tuple[FloatArra
     plan: of neurons with noise. where: names them in errors.
     Raises BackendError if they don't compile.
     """
+    plan = plan.hoisted()
     initial, constants = (
         np.array([np.broadcast_to(x, (plan.size,)) for x in values.values()], dtype=np.float64)
         for values in (plan.initial, plan.constants)

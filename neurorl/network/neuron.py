@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
+from neurorl.expressions.fold import Constants
 from neurorl.expressions.statements import Statement
 from neurorl.network.serialization import Described, FloatArray
 
@@ -78,6 +80,35 @@ class StepPlan:
     def size(self) -> int:
         """Return the number of neurons."""
         return len(self.refractory_steps)
+
+    def hoisted(self) -> StepPlan:
+        """Return a plan of the same bits in which no step computes what never changes.
+
+        What constants alone make is one more constant, constants that nothing uses are left out.
+        """
+        moving = {*self.initial, *self.inputs, *(line.variable for line in self.reset)}
+        times_set = Counter(line.variable for line in self.update)
+        made = Constants(self.constants, {*moving, *times_set, "logistic"})
+        update = []
+        for line in self.update:
+            x, tree = line.variable, line.value.tree
+            if x not in moving and times_set[x] == 1 and made.holds(tree):
+                made.values[x] = made.value(tree)
+            else:
+                update.append(Statement(x, made.folded(line.value)))
+        reset = tuple(Statement(line.variable, made.folded(line.value)) for line in self.reset)
+        threshold = made.folded(self.threshold)
+        margin = None if self.margin is None else Margin(*map(made.folded, self.margin))
+        formulas = [threshold, *(margin or ()), *(line.value for line in (*update, *reset))]
+        used = {"noise_width", IS_SILENT, *(name for one in formulas for name in one.names)}
+        return replace(
+            self,
+            constants={name: value for name, value in made.values.items() if name in used},
+            update=tuple(update),
+            threshold=threshold,
+            reset=reset,
+            margin=margin,
+        )
 
     def tiled(self, copies: int) -> StepPlan:
         """Return the plan of *copies* equal populations side by side."""

@@ -32,7 +32,7 @@ TAU, REFRACTORY, DELAY, DT = 20e-3, 2e-3, 2e-3, 1e-3
 EXCITES, INHIBITS = 0.02, -0.1
 DRIVE = (0.95, 1.25)  # of neurons, of their thresholds
 
-_PRINT_CLOCK = """{
+PRINT_CLOCK = """{
 struct timespec _now;
 clock_gettime(CLOCK_MONOTONIC, &_now);
 std::cout << double(std::clock()) / CLOCKS_PER_SEC << " "
@@ -113,7 +113,7 @@ def brian2_child(n: int, n_steps: int) -> Figures:
             objects.append(made)
         network = b2.Network(objects)
         for when in ("before", "after"):
-            b2.device.insert_code(f"{when}_network_run", _PRINT_CLOCK)
+            b2.device.insert_code(f"{when}_network_run", PRINT_CLOCK)
         network.run(n_steps * DT * b2.second)
         b2.device.build(directory=folder, run=False, with_output=False)
         built = _cpu()

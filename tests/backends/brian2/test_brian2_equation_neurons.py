@@ -105,4 +105,5 @@ def test_texts_are_readable() -> None:
         "new_1 = own_w_own + b",
         "own_w_own = new_1",
     ]
-    assert "own_ms_own : 1 (constant)" in text.model
+    assert "gL : 1 (constant)" in text.model
+    assert "ms" not in text.model  # it is only a part of C*ms, which is one constant

@@ -1,0 +1,77 @@
+"""Compute once what formulas make of constants alone, so that no step computes it again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from neurorl.expressions.evaluate import evaluate_arrays
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.nodes import (
+    Call,
+    Flag,
+    Name,
+    Node,
+    Number,
+    Unary,
+    kind_of,
+    names_in,
+    with_parts,
+)
+
+__all__ = ["Constants"]
+
+_PREFIX = "fixed_"
+
+
+class Constants:
+    """Hold constants by name, and add those that formulas make of them.
+
+    values: numbers, or arrays of one number for each neuron. taken: names that no added one has.
+
+    Every backend computes the operations and functions of formulas to the same bits, so what is
+    computed here in NumPy is what a step would compute.
+    """
+
+    def __init__(self, values: Mapping[str, npt.NDArray[Any]], taken: Collection[str]) -> None:
+        self.values = dict(values)
+        self._taken = {*values, *taken}
+        self._names: dict[Node, str] = {}
+
+    def holds(self, node: Node) -> bool:
+        """Return whether a formula has the same value in every step."""
+        return all(name in self.values for name in names_in(node))
+
+    def value(self, node: Node) -> npt.NDArray[Any]:
+        """Return the value of such a formula."""
+        return evaluate_arrays(node, names_in(node), self.values)
+
+    def folded(self, expression: Expression) -> Expression:
+        """Return a formula of the same bits in which constants stand for what only they make."""
+        tree = self._folded(expression.tree)
+        return expression if tree == expression.tree else Expression.of(tree)
+
+    def _folded(self, node: Node) -> Node:
+        if isinstance(node, Name | Number | Flag):
+            return node
+        if isinstance(node, Call) and node.function == "where" and self.holds(node.arguments[0]):
+            chosen = self.value(node.arguments[0])
+            if chosen.all() or not chosen.any():  # the same side for all neurons
+                return self._folded(node.arguments[1 if chosen.all() else 2])
+        if kind_of(node) == "number" and self.holds(node):
+            is_literal = isinstance(node, Unary) and isinstance(node.operand, Number)
+            return node if is_literal else self._constant(node)
+        return with_parts(node, self._folded)
+
+    def _constant(self, node: Node) -> Node:
+        """Return the name of a formula's value; equal formulas share one."""
+        if node not in self._names:
+            names = (f"{_PREFIX}{k}" for k in itertools.count(len(self._names)))
+            name = next(name for name in names if name not in self._taken)
+            self._names[node] = name
+            self._taken.add(name)
+            self.values[name] = self.value(node)
+        return Name(self._names[node], at=node.at)
