@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import gymnasium as gym
 import numpy as np
@@ -162,7 +162,11 @@ class CheckpointEvery(_Every):
     """Save the agent every so many *steps*, as ``FOLDER/PREFIX-STEPS.npz``.
 
     keep: how many of the newest are kept of those that this callback has written; None keeps all.
+    All other callbacks hear of the step before it does: so if the process is killed, an agent that
+    goes on from the newest file has an `EvaluateEvery` keep the same best one.
     """
+
+    saves: ClassVar[bool] = True
 
     def __init__(
         self, steps: int, folder: str | Path, *, prefix: str = "agent", keep: int | None = None

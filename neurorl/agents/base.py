@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -43,9 +44,9 @@ from neurorl.tasks.actions import OneOf, read_actions
 from neurorl.tasks.batches import each_mask, each_observation
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.observations import UnfitError
-from neurorl.tasks.specification import describe_env, warn_unsaved
+from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
-__all__ = ["LearningAgent"]
+__all__ = ["LearningAgent", "read_saved", "snapshots"]
 
 _PREDICT = 2  # purpose of derived seeds
 
@@ -63,6 +64,7 @@ class LearningAgent(abc.ABC):
     _backend_options: Mapping[str, Any]
     _learned_in: str  # the arithmetic
     _predictor: Player | None = None
+    _is_training = False
 
     def _begin(self, group: AgentGroup) -> None:
         """Take *group*, of this agent alone, and what follows from it."""
@@ -96,8 +98,8 @@ class LearningAgent(abc.ABC):
 
     @property
     def weights(self) -> dict[str, FloatArray]:
-        """Return what it has learned, by projection, in the description's units, unrounded."""
-        return self._replicas.weights(0)
+        """Return what it has learned now, by projection, in the description's units, unrounded."""
+        return snapshots(self._replicas.weights(0))
 
     @property
     def is_masked(self) -> bool:
@@ -144,6 +146,7 @@ class LearningAgent(abc.ABC):
         last update. Raises EnvError for a reward or an observation that isn't finite, and
         DivergenceError when what is learned isn't.
         """
+        self._refuse_in_training("learn")
         budget = check_budget("learn", total_episodes, total_steps)
         check_kind("record", record, Recorder)
         if record is not None and not self._replicas.is_recordable:
@@ -157,11 +160,11 @@ class LearningAgent(abc.ABC):
             listeners.tell("on_episode", episode)
 
         self._learned_in = self.arithmetic
-        self._replicas.recorder = record
+        self._replicas.recorder, self._is_training = record, True
         try:
             self._train(budget, after, listeners)
         finally:
-            self._replicas.recorder = None
+            self._replicas.recorder, self._is_training = None, False
             if self.env_steps != steps_before:
                 self._predictor = None
         return self.episodes[before:]
@@ -177,6 +180,7 @@ class LearningAgent(abc.ABC):
                     if listeners.hears_steps:
                         self._predictor = None
                         listeners.step()
+                        self._replicas.heed()
                     if interrupt.requested or listeners.wants_to_stop:
                         break
         finally:
@@ -189,6 +193,45 @@ class LearningAgent(abc.ABC):
         """
         self._replicas.leave(0)
         return self.env
+
+    @contextmanager
+    def env_to_play(self) -> Iterator[gym.Env[Any, Any]]:
+        """Yield an environment like its own, in which somebody else may play.
+
+        In a callback it is another one, as training goes on in its own; one that can't be made
+        again is lent as by `lent`.
+        """
+        try:
+            other = copy_env(self.env, is_quiet=True) if self._is_training else None
+        except Exception:  # of a user's code, which may raise anything
+            other = None
+        if other is None:
+            with self.lent():
+                yield self.env
+            return
+        try:
+            yield other
+        finally:
+            other.close()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let somebody else play in its environment, also in a callback.
+
+        The episode that training is in is played again afterwards, up to the same step. Raises
+        RunError for an environment that doesn't repeat itself.
+        """
+        self._replicas.leave(0)
+        yield
+        if self._is_training:
+            self._replicas.take_up(0)
+
+    def _refuse_in_training(self, method: str) -> None:
+        """Raise UnsupportedError in a callback, where *method* would change what trains."""
+        if self._is_training:
+            what = "can't be called while it trains"
+            remedy = "return False from the callback, and call it when learn has returned"
+            raise UnsupportedError(f"agent.{method}", what, remedy=remedy)
 
     def predict(self, observation: Any, action_mask: Any = None) -> Any:
         """Return the action with the most votes; ties are drawn. Leaves training as it is.
@@ -296,6 +339,7 @@ class LearningAgent(abc.ABC):
 
     def restore(self, state: State, moved: bool = False) -> None:
         """Go on from `state`; *moved* if it comes from another backend or arithmetic."""
+        self._refuse_in_training("restore")
         self._replicas.restore(0, state, moved)
         self._predictor = None
 
@@ -304,12 +348,22 @@ class LearningAgent(abc.ABC):
 
         Raises RunError if its network is another.
         """
+        self._refuse_in_training("adopt")
         self._replicas.adopt(0, state)
         self._predictor = None
 
     def close(self) -> None:
         """Free the backend and the environments."""
+        self._refuse_in_training("close")
         self._replicas.close()
+
+
+def snapshots(weights: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return copies of weights, to be read only: writing to them would change nothing."""
+    copies = {name: array.copy() for name, array in weights.items()}
+    for copy in copies.values():
+        copy.flags.writeable = False
+    return copies
 
 
 def read_saved(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -30,7 +30,7 @@ class Trained(Protocol):
 
     @property
     def weights(self) -> Mapping[str, FloatArray]:
-        """Return what it has learned, by projection."""
+        """Return copies of what it has learned, by projection."""
 
     @property
     def steps_taken(self) -> int:
@@ -48,11 +48,18 @@ class Callback:
 
     Each of the ``on_`` methods may return False, Python's or NumPy's, which ends training at the
     next moment from which it can go on: `learn` returns, and a later call plays what this one would
-    have played. Training is the same, bit for bit, with and without callbacks.
+    have played. Training is the same, bit for bit, with and without callbacks that only look: they
+    may call `neurorl.evaluate`, `predict`, `save` and players of the agent, but not what changes it
+    (``learn``, ``restore``, ``adopt``, ``close``), nor step its environment themselves.
+
+    saves: whether it keeps the agent in order to go on from there, as `CheckpointEvery` does. It
+    hears of each step after all others, so that whoever goes on has missed none of their calls.
 
     agent: the one that trains, from `on_start` on. budget: how far it is to train. listeners: all
     that hear of this training.
     """
+
+    saves: ClassVar[bool] = False
 
     agent: Trained
     budget: Budget
@@ -99,14 +106,14 @@ class _Function(Callback):
 
 
 class Listeners:
-    """Tell several callbacks, in their order.
+    """Tell several callbacks, in their order, but those that save last.
 
     wants_to_stop: whether one of them has returned False. hears_steps: whether any of them defines
     `on_step` or `on_update`, so that nothing is called in each step if none does.
     """
 
     def __init__(self, callbacks: Iterable[Callback], agent: Trained, budget: Budget) -> None:
-        self._all = tuple(callbacks)
+        self._all = sorted(callbacks, key=lambda callback: callback.saves)
         self.wants_to_stop = False
         self._updates = 0
         for callback in self._all:

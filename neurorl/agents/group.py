@@ -136,6 +136,12 @@ class AgentGroup(abc.ABC):
     def leave(self, k: int) -> None:
         """Let somebody else use agent k's environment; it goes back to its episode afterwards."""
 
+    def take_up(self, k: int) -> None:  # noqa: B027  (most have environments of their own)
+        """Bring agent k's environment back to its episode at once, should it have been left."""
+
+    def heed(self) -> None:  # noqa: B027
+        """Learn on from the weights that a callback has changed in an agent's memory, if any."""
+
     def is_masked(self, k: int) -> bool:
         """Return whether agent k heeds masks of actions, should its environment have some."""
         return False

@@ -118,6 +118,9 @@ class JointReplicas(AgentGroup):
     def leave(self, k: int) -> None:
         pass  # the environment that others use is none of those that it learns from
 
+    def heed(self) -> None:
+        self._group.heed()
+
     def weights(self, k: int) -> dict[str, FloatArray]:
         return self._group.weights(0)
 

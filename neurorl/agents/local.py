@@ -17,7 +17,7 @@ from neurorl.agents.arguments import (
     one_of,
     own_env,
 )
-from neurorl.agents.base import LearningAgent, read_saved
+from neurorl.agents.base import LearningAgent, read_saved, snapshots
 from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import modules
 from neurorl.agents.joint import (
@@ -114,14 +114,17 @@ class SpikingActorCritic(LearningAgent):
 
     @property
     def memory(self) -> Memory:
-        """Return what it has learned and remembers, as views: writing there changes the agent."""
+        """Return what it has learned and remembers, as views: writing there changes the agent.
+
+        In a callback, what is written to weights is learned on from the next step.
+        """
         self._replicas.loop.settle()
         return self._replicas.loop.memory.of(0)
 
     @property
     def weights(self) -> dict[str, FloatArray]:
-        """Return those of every projection, in the description's units, unrounded."""
-        return {**self.memory.in_force, **self.memory.weights}
+        """Return those of every projection now, in the description's units, unrounded."""
+        return snapshots({**self.memory.in_force, **self.memory.weights})
 
     @classmethod
     def load(

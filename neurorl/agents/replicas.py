@@ -235,6 +235,12 @@ class Replicas(AgentGroup):
     def leave(self, k: int) -> None:
         self._unfinished.leave(k)
 
+    def take_up(self, k: int) -> None:
+        self._unfinished.take_up([k])
+
+    def heed(self) -> None:
+        self.loop.heed()
+
     def is_masked(self, k: int) -> bool:
         return bool(self.loop.masked[k]) or not self.episodes[k]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +81,7 @@ def evaluate(
         replicas = min(check_count("evaluate, replicas", replicas, most=MAX_REPLICAS), episodes)
     check_callable("evaluate, callback", callback)
     seed = read_seed(seed, "evaluate.seed")
-    played, env_id = _to_play(agent, env)
-    with _copies(played, replicas or 1) as envs:
+    with _to_play(agent, env) as (played, env_id), _copies(played, replicas or 1) as envs:
         player = agent.player(
             derive(seed, _PLAY, agent.seed),
             backend,
@@ -127,18 +126,23 @@ def _copies(env: gym.Env[Any, Any], n: int) -> Iterator[list[gym.Env[Any, Any]]]
             copy.close()
 
 
+@contextmanager
 def _to_play(
     agent: LearningAgent, env: str | gym.Env[Any, Any] | None
-) -> tuple[gym.Env[Any, Any], str]:
-    """Return the environment to play and its id. Raises ArgumentError if it doesn't fit."""
-    if env is None:
-        return agent.lend_env(), agent.env_id
+) -> Iterator[tuple[gym.Env[Any, Any], str]]:
+    """Yield the environment to play and its id. Raises ArgumentError if it doesn't fit."""
+    if env is None or env is agent.env:
+        with agent.env_to_play() as own:
+            yield own, agent.env_id
+        return
     other, name = own_env(env)
     n, learned = read_actions(other).groups(1), agent.actions.groups(1)
     if n != learned or read_actions(other).is_continuous != agent.actions.is_continuous:
         what = "has another number of actions than the agent"
         raise ArgumentError(f"environment {name}", what, got=n, limit=learned)
-    return other, name
+    is_own = other.unwrapped is agent.env.unwrapped  # in other wrappers
+    with agent.lent() if is_own else nullcontext():
+        yield other, name
 
 
 def load_to_play(

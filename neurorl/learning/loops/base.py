@@ -233,8 +233,12 @@ class Loop(abc.ABC):
     def settle(self, k: int | None = None) -> None:  # noqa: B027  (only a chip has to be asked)
         """Bring the weights of `memory` up to date, at least those of agent k; None is all."""
 
-    def heed(self) -> None:  # noqa: B027  (others read the weights of memory themselves)
-        """Learn on from the weights of `memory` if a user has changed them since `settle`."""
+    @abc.abstractmethod
+    def heed(self) -> None:
+        """Put the weights of `memory` in force if a user has changed them since `settle`.
+
+        Raises ArgumentError for weights that aren't finite.
+        """
 
     def learned(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays in which weights learn, by projection, ``(N, *shape)``."""

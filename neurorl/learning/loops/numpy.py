@@ -59,6 +59,9 @@ class NumpyLoop(Loop):
         for name in self.memory.weights:
             self._write(name)
 
+    def heed(self) -> None:
+        self.write(0)
+
     def _learn_from_ends(self) -> None:
         expected = self.memory.expected[:, 0]
         for k in np.flatnonzero(self.active & (self.discount == 0) & ~np.isnan(expected)):

@@ -72,6 +72,9 @@ class OnChipLoop(NumpyLoop):
         if self._reads:
             self.settle()
 
+    def heed(self) -> None:
+        pass  # those of memory are copies of the chip's
+
     def settle(self, k: int | None = None) -> None:
         for name, learned in self.memory.weights.items():
             held: FloatArray = self.backend.weights(name)
