@@ -23,6 +23,7 @@ BACKENDS: dict[str, BackendInfo] = {
         "numpy",
         "pip install numpy",
         engines={"numpy": Engine()},
+        speed=1,
     ),
     "brian2": BackendInfo(
         "neurorl.backends.brian2:Brian2Simulator",
@@ -33,6 +34,7 @@ BACKENDS: dict[str, BackendInfo] = {
             "cython": Engine({"engine": "cython"}, needs_compiler=True, compiles=True),
             "numpy": Engine({"engine": "numpy"}),
         },
+        speed=2,
     ),
     "loihi": BackendInfo(
         "neurorl.backends.loihi:LoihiSimulator",

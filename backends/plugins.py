@@ -45,6 +45,8 @@ class BackendInfo:
     problem: why it can't be loaded, as known without importing it; None if it may work.
     arithmetics, engines: of the library's own backends, as in
         `neurorl.backends.lookup.Vocabulary`.
+    speed: its place among those that `neurorl.backends.quickest` chooses from, larger is quicker;
+        0 if it runs only when it is named.
     """
 
     target: str
@@ -53,6 +55,7 @@ class BackendInfo:
     problem: str | None = None
     arithmetics: tuple[str, ...] = ("float", "loihi")
     engines: Mapping[str, Engine] = field(default_factory=dict, hash=False)
+    speed: int = 0
 
 
 def installed_version(distribution: str) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from neurorl.backends.lookup import (
     BACKENDS,
@@ -17,13 +17,14 @@ from neurorl.backends.lookup import (
     import_shipped,
 )
 from neurorl.backends.plugins import BackendInfo, plugins
+from neurorl.backends.quickest import quickest
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import BackendUnavailableError, one_line
+from neurorl.network.description import Network
 
 if TYPE_CHECKING:
     from neurorl.backends.base import Backend
     from neurorl.backends.simulator import Simulator
-    from neurorl.network.description import Network
 
 __all__ = [
     "BACKENDS",
@@ -36,10 +37,25 @@ __all__ = [
 ]
 
 
+@overload
 def load(name: str | type[Simulator] | BackendSpec, network: Network, **options: Any) -> Backend:
+    pass
+
+
+@overload
+def load(name: Network, **options: Any) -> Backend:
+    pass
+
+
+def load(
+    name: str | type[Simulator] | BackendSpec | Network,
+    network: Network | None = None,
+    **options: Any,
+) -> Backend:
     """Compile *network* for a backend; options as in `neurorl.backends.base.Backend`.
 
     name: of a backend; or a text as of `BackendSpec`, one of these, or a class of your own.
+    ``load(network)`` takes the quickest backend here (`neurorl.backends.quickest`).
     Raises ArgumentError for an option that the backend hasn't, or that *name* contradicts.
 
     >>> from neurorl import Network, Source, load
@@ -47,7 +63,9 @@ def load(name: str | type[Simulator] | BackendSpec, network: Network, **options:
     ...     backend.t
     0
     """
-    return BackendSpec.parse(name).load(network, **options)
+    if isinstance(name, Network) and network is None:
+        return load(quickest(name, options.get("arithmetic")), name, **options)
+    return BackendSpec.parse(name).load(network, **options)  # type: ignore[arg-type]
 
 
 def variants(name: str) -> list[BackendSpec]:

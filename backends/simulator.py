@@ -113,6 +113,11 @@ class Simulator(abc.ABC):
         """Return why this class can't run *network*, one line for each unsupported part."""
         return cls.capabilities.problems(network, arithmetic)
 
+    @classmethod
+    def hindrance(cls) -> str | None:
+        """Return why it runs slower here than elsewhere, such as for want of a compiler."""
+        return None
+
     def refusals(self, network: Network, arithmetic: str) -> list[str]:
         """Return why this simulator, with its options, can't run *network*; see `problems`."""
         return self.problems(network, arithmetic)

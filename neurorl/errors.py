@@ -113,7 +113,7 @@ class PopulationWarning(UserWarning):
 
 
 class FallbackWarning(UserWarning):
-    """Warn that the emulator runs, as no chip answers."""
+    """Warn that something slower runs: the emulator for a chip, another backend or loop."""
 
 
 class EnvironmentWarning(UserWarning):

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from neurorl.backends.quickest import VARIABLE
 from neurorl.native import toolchain
 from neurorl.native.build import library
 
 # A busy machine is no fault of a test.
 settings.register_profile("no-clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no-clock")
+
+
+# Who names no backend means the reference: many small networks, of which none is worth compiling.
+os.environ[VARIABLE] = "reference"
+
+
+@pytest.fixture
+def quickest_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the quickest backend where none is named, as everywhere outside of these tests."""
+    monkeypatch.delenv(VARIABLE)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,8 +14,9 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.errors import BackendError, BackendUnavailableError, check_name, format_message
 from neurorl.native import toolchain
 from neurorl.native.background import Building
+from neurorl.native.build import failure
 
-__all__ = ["ENGINES", "EngineKind", "check_engine", "find_engine"]
+__all__ = ["ENGINES", "EngineKind", "check_engine", "find_engine", "hindrance"]
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,27 @@ def _best_engine(problem: str | None) -> EngineKind:
     compiled, *slower = _KINDS
     remedy = "install a C++ compiler"
     if problem is None:
-        if fingerprint.is_known():
+        problem, remedy = _unknown(), "try engine='compiled', or install one of these"
+        if problem is None:
             return compiled
-        problem = f"brian2 {fingerprint.version()}, not among {', '.join(fingerprint.KNOWN)}"
-        remedy = "try engine='compiled', or install one of these"
     chosen = next(kind for kind in slower if kind.problem() is None)
     message = format_message(
         "backend brian2", f"runs on the slower engine {chosen.name!r}", got=problem, remedy=remedy
     )
     warnings.warn(message, RuntimeWarning, stacklevel=2)
     return chosen
+
+
+def hindrance() -> str | None:
+    """Return why the fastest engine can't run here; None if it can."""
+    return failure() or _unknown()
+
+
+def _unknown() -> str | None:
+    """Return that the compiled engine wasn't made for the installed Brian2; None if it was."""
+    if fingerprint.is_known():
+        return None
+    return f"brian2 {fingerprint.version()}, not among {', '.join(fingerprint.KNOWN)}"
 
 
 def _cython_problem() -> str | None:

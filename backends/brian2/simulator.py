@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.backends.brian2 import fingerprint
 from neurorl.backends.brian2.engine import DEAD, Engine
-from neurorl.backends.brian2.engines import ENGINES, check_engine, find_engine
+from neurorl.backends.brian2.engines import ENGINES, check_engine, find_engine, hindrance
 from neurorl.backends.brian2.equation_neurons import neuron_names
 from neurorl.backends.brian2.plan import texts
 from neurorl.backends.brian2.short_term import MOST_DELAY, Names
@@ -70,6 +70,11 @@ class Brian2Simulator(Simulator):
     def __init__(self, engine: str | None = None) -> None:
         check_engine(engine)
         self.engine, self._is_asked_for = engine, engine is not None
+
+    @classmethod
+    def hindrance(cls) -> str | None:
+        """Return why the compiled engine can't run here."""
+        return hindrance()
 
     def begin(self, simulated: SimulatedNetwork) -> Building | None:
         """Begin to compile the library of the network, unless the engine was asked for by name."""

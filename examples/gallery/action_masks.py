@@ -37,7 +37,7 @@ class Doors(gym.Env[np.int64, np.int64]):
         return self.shut, float(PAY[action]), True, False, info
 
 
-agent = SpikingActorCritic(Doors(), seed=1, backend="reference")
+agent = SpikingActorCritic(Doors(), seed=1)
 agent.learn(total_episodes=1500)
 returns = np.array([episode.ret for episode in agent.episodes])
 figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")

@@ -35,7 +35,7 @@ class Reach(gym.Env[np.ndarray, np.ndarray]):
         return np.array([self.target], np.float32), 1 - error * error, True, False, {}
 
 
-agent = SpikingActorCritic(Reach(), seed=1, backend="reference")
+agent = SpikingActorCritic(Reach(), seed=1)
 targets = np.linspace(-1, 1, 41)
 figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 for episodes in (1, 4000):

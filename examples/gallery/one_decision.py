@@ -8,7 +8,7 @@ Play one decision in a window of steps, and see it travel: inputs, hidden units,
 from neurorl import Recorder, SpikingActorCritic, plot
 
 recorder = Recorder(["input.spikes", "hidden.spikes", "output.spikes"])
-agent = SpikingActorCritic("CartPole-v1", backend="reference", seed=1)
+agent = SpikingActorCritic("CartPole-v1", seed=1)
 agent.learn(total_episodes=1, record=recorder)
 
 # %%

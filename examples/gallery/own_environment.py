@@ -41,7 +41,7 @@ class Follow(gym.Env[np.ndarray, np.int64]):
         return self.light(), reward, self.left == 0, False, {}
 
 
-agent = SpikingActorCritic(Follow(), seed=1, backend="reference")
+agent = SpikingActorCritic(Follow(), seed=1)
 before = evaluate(agent, episodes=20, env=Follow())["mean_return"]
 agent.learn(total_episodes=150)
 after = evaluate(agent, episodes=20, env=Follow())["mean_return"]

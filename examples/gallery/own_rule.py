@@ -20,7 +20,7 @@ HOMEOSTATIC = Rule(
 figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 for rule in (HOMEOSTATIC, "spikes-only"):
     recorder = Recorder(["modulator"])
-    agent = SpikingActorCritic("neurorl/GridWorld-v0", rule=rule, seed=3, backend="reference")
+    agent = SpikingActorCritic("neurorl/GridWorld-v0", rule=rule, seed=3)
     agent.learn(total_episodes=100, record=recorder)
     name = rule if isinstance(rule, str) else rule.name
     print(name, evaluate(agent, episodes=50)["mean_discounted_return"])

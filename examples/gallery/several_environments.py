@@ -13,7 +13,7 @@ from neurorl import SpikingActorCritic
 
 figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 for n in (1, 8):
-    agent = SpikingActorCritic("CartPole-v1", backend="reference", seed=2, environments=n)
+    agent = SpikingActorCritic("CartPole-v1", seed=2, environments=n)
     agent.learn(total_steps=8000)
     returns = np.array([episode.ret for episode in agent.episodes])
     axes.plot(np.linspace(0, agent.env_steps, returns.size), returns, ".-", label=f"{n} at once")

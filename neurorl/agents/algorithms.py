@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from neurorl.backends.quickest import quickest
 from neurorl.errors import (
     ArgumentError,
     BackendUnavailableError,
@@ -72,7 +73,7 @@ class Algorithm:
 
     def plays_on(self, trained_on: str) -> str:
         """Return the backend on which an agent plays if nobody says, by that of its training."""
-        return trained_on if self.backend is None else "reference"
+        return trained_on if self.backend is None else quickest()
 
     def read_config(self, data: Mapping[str, Any] | None) -> Described | None:
         """Return its own options from plain data, or None if it has none.

@@ -272,8 +272,8 @@ class LearningAgent(abc.ABC):
     ) -> Player:
         """Return the network as it is now, to be played without learning.
 
-        backend: None takes that of training, or the reference for an agent whose algorithm trains
-        on one backend only. arithmetic: None takes that of training, on another backend that
+        backend: None takes that of training, or the quickest here for an agent whose algorithm
+        trains on one backend only. arithmetic: None takes that of training, on another backend that
         backend's own. explore: actions are drawn by the policy; else they have the most votes.
         noise: None takes that of training, or in float arithmetic ``'exact'``. fit: in chip
         arithmetic, integers are chosen for the weights as they are (`neurorl.arithmetic.fitting`)

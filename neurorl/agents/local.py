@@ -50,7 +50,8 @@ class SpikingActorCritic(LearningAgent):
     env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete,
     MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'brian2'``, ``'brian2:cython:loihi'``, ..., as
-    `neurorl.backends.spec.BackendSpec` reads it, or one of these.
+    `neurorl.backends.spec.BackendSpec` reads it, or one of these; None is the quickest here
+    (`neurorl.backends.quickest`), with the same bits: see ``backend_name``.
     arithmetic: ``'float'`` or ``'loihi'``;
     None is the backend's own. seed: decides everything. config: replaces model and overrides.
     backend_options: go to the backend's class. loop: ``'native'`` or ``'numpy'``, the same bits;
@@ -75,7 +76,7 @@ class SpikingActorCritic(LearningAgent):
         self,
         env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any],
         model: str = "lif",
-        backend: str | type[Simulator] | BackendSpec = "reference",
+        backend: str | type[Simulator] | BackendSpec | None = None,
         arithmetic: str | None = None,
         seed: int = 0,
         config: AgentConfig | None = None,

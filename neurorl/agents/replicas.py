@@ -26,6 +26,7 @@ from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.midway import Unfinished
 from neurorl.backends.checks import check_seeds
+from neurorl.backends.quickest import quickest
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Monitor
@@ -88,7 +89,7 @@ class Replicas(AgentGroup):
         n_actions: int,
         seeds: Sequence[int],
         *,
-        backend: str | type[Simulator] | BackendSpec,
+        backend: str | type[Simulator] | BackendSpec | None,
         arithmetic: str | None = None,
         loop: str | None = None,
         options: Mapping[str, Any] | None = None,
@@ -109,6 +110,8 @@ class Replicas(AgentGroup):
             what, limit = "n_actions are not those of the environments", sum(groups)
             raise ArgumentError("replicas", what, got=n_actions, limit=limit)
         network = config.network(n_actions)
+        if backend is None:
+            backend = quickest(network, arithmetic)
         spec = BackendSpec.of(backend, arithmetic, options=options)
         on_chip = config.learning.on_chip
         begin = {} if on_chip else weights_to_begin_with(network, spec.chosen_arithmetic, seeds)

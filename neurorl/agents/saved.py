@@ -93,7 +93,7 @@ def played_on(
 
     None takes those it was trained on; on another backend, that backend's own arithmetic; in float
     arithmetic the noise ``'exact'``. One that was trained on the only backend of its algorithm is
-    played on the reference if nobody says.
+    played on the quickest one here if nobody says.
     """
     trained_on = described.algorithm.plays_on(described.backend)
     name = backend or trained_on

@@ -17,14 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from neurorl.backends.quickest import quickest
     from neurorl.backends.remembered import remembered_backends
 
-    rows = remembered_backends()
+    rows, default = remembered_backends(), quickest()
     if arguments.json:
-        print(json.dumps({"rows": rows}))
+        print(json.dumps({"rows": rows, "default": default}))
         return 0
     columns = ("name", "available", "version", "target", "engines", "arithmetics", "remedy")
     print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+    print(f"{default} runs what names no backend")
     for row in rows:
         if row["unverified"]:
             print(f"{row['name']}: {row['unverified']}")

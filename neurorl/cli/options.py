@@ -26,7 +26,8 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         metavar="B",
-        help="reference (default), brian2, loihi, ..., or such as brian2:cython:loihi",
+        help="reference, brian2, loihi, ..., or such as brian2:cython:loihi (default: the quickest"
+        " here; neurorl backends names it)",
     )
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
     parser.add_argument(

@@ -191,10 +191,11 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
 
 def _default_out(arguments: argparse.Namespace, options: Options) -> Path:
     from neurorl.agents.algorithms import LOCAL, find_algorithm
+    from neurorl.backends.quickest import quickest
 
     name = arguments.env.replace("/", "-")
     algorithm = find_algorithm(options.get("approach"))
-    where = options.get("backend") or "reference" if algorithm is LOCAL else algorithm.name
+    where = options.get("backend") or quickest() if algorithm is LOCAL else algorithm.name
     file = [arguments.config.stem] if arguments.config is not None else []
     texts = [*arguments.env_arg, *arguments.wrap, *_texts(arguments), *file]
     own = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in texts]

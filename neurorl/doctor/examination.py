@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
+from neurorl.backends.quickest import quickest
 from neurorl.backends.registry import available_backends
 from neurorl.doctor.backends import backend
-from neurorl.doctor.rows import Row
+from neurorl.doctor.rows import Row, row
 from neurorl.doctor.tools import cache, compiler, learning_loop
 from neurorl.doctor.versions import versions
 
@@ -27,7 +29,14 @@ def examine(watch: Callable[[str], None] = lambda name: None) -> list[Row]:
     for listed in available_backends():
         watch(f"backend {listed['name']}")
         rows += backend(listed)
-    return rows
+    return [*rows, *default_backend()]
+
+
+def default_backend() -> list[Row]:
+    """Name the backend of who names none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the rows above say why it isn't another
+        return [row("default backend", quickest(), "the quickest here")]
 
 
 def verdict(rows: list[Row]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
-from pathlib import Path
 
 from platformdirs import user_cache_path
 
@@ -17,8 +15,6 @@ from neurorl.native.cache import CompileCache
 
 __all__ = ["cache", "compiler", "learning_loop"]
 
-SMALL = '#include <cmath>\nextern "C" double small(double x) { return std::exp(x); }\n'
-
 
 def compiler() -> list[Row]:
     """Try the C++ compiler on a small library."""
@@ -28,20 +24,11 @@ def compiler() -> list[Row]:
     if problem is not None:
         return [row("compiler", command, None, "missing", problem, remedy)]
     version = _run([*toolchain.compiler(), "--version"])[1].partition("\n")[0]
-    failed, said = _compile_something()
-    if failed:
-        why = f"can't compile: {one_line(said)}"
+    why = toolchain.trial()
+    if why is not None:
         remedy = "install the compiler's standard library (Debian: g++), or set CXX to another"
         return [row("compiler", command, version, "broken", why, remedy)]
     return [row("compiler", command, version)]
-
-
-def _compile_something() -> tuple[bool, str]:
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "small.cpp"
-        source.write_text(SMALL)
-        options = [*toolchain.LIBRARY_FLAGS, str(source), "-o", str(source.with_suffix(".so"))]
-        return _run([*toolchain.compiler(), *options])
 
 
 def _run(command: list[str]) -> tuple[bool, str]:

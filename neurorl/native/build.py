@@ -10,14 +10,22 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from neurorl.errors import BackendError
+from neurorl.errors import BackendError, one_line
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
 from neurorl.native.layout import check_structures
 from neurorl.native.structures import Terms
 from neurorl.numerics import elementary
 
-__all__ = ["KERNELS", "cache_folder", "compile_file", "compiled", "has_library", "library"]
+__all__ = [
+    "KERNELS",
+    "cache_folder",
+    "compile_file",
+    "compiled",
+    "failure",
+    "has_library",
+    "library",
+]
 
 KERNELS = SOURCES / "kernels.cpp"
 _LOOP = ("learning loop", "take loop='numpy'")  # for errors
@@ -66,6 +74,17 @@ def has_library(source: Path = KERNELS) -> bool:
     """Return whether there is nothing to compile. Raises BackendError for a bad cache."""
     is_loaded = source == KERNELS and library.cache_info().currsize > 0
     return is_loaded or CompileCache(cache_folder()).has(_key(source))
+
+
+def failure() -> str | None:
+    """Return why nothing can be compiled here; None if something was, or if it is tried now."""
+    problem = toolchain.problem()
+    if problem is not None:
+        return problem
+    try:
+        return None if has_library() else toolchain.trial()
+    except BackendError as exc:
+        return one_line(exc)
 
 
 def _key(source: Path | str) -> str:

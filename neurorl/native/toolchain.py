@@ -9,9 +9,10 @@ import platform
 import shlex
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-__all__ = ["EXACT_FLAGS", "LIBRARY_FLAGS", "compiler", "identity", "problem"]
+__all__ = ["EXACT_FLAGS", "LIBRARY_FLAGS", "compiler", "identity", "problem", "trial"]
 
 EXACT_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-fno-fast-math"]
 EXACT_FLAGS += ["-fno-trapping-math"]
@@ -19,6 +20,8 @@ EXACT_FLAGS += ["-fno-trapping-math"]
 multiply-adds, the last bits of a membrane depend on the compiler. Nobody traps floating-point
 exceptions here, and a compiler that knows it can vectorise floor and conditions, with the same
 results."""
+
+_SMALL = '#include <cmath>\nextern "C" double small(double x) { return std::exp(x); }\n'
 
 # Unique symbols would keep a library loaded for ever.
 _UNLOADABLE = ["-fno-gnu-unique"] if platform.system() == "Linux" else []
@@ -38,6 +41,27 @@ def problem() -> str | None:
     if identity() is None:
         return f"no C++ compiler {compiler()[0]!r}"
     return None
+
+
+def trial() -> str | None:
+    """Compile a small library; return what the compiler said if it couldn't, else None."""
+    return _trial(tuple(compiler()))
+
+
+@functools.cache
+def _trial(command: tuple[str, ...]) -> str | None:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "small.cpp"
+        source.write_text(_SMALL)
+        library = source.with_suffix(".so")
+        done = subprocess.run(
+            [*command, *LIBRARY_FLAGS, str(source), "-o", str(library)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        failed = done.returncode != 0 or not library.exists()
+    return f"can't compile: {' '.join((done.stdout or done.stderr).split())}" if failed else None
 
 
 def identity() -> str | None:

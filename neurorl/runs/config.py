@@ -11,6 +11,7 @@ from typing import Any, Self, TypedDict
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
 from neurorl.agents.arguments import check_kind
 from neurorl.agents.budget import Budget, check_budget
+from neurorl.backends.quickest import quickest
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, unknown_name_error
 from neurorl.models.config import AgentConfig
@@ -93,10 +94,11 @@ class RunConfig:
     def begin(cls, env: str, options: Options) -> Self:
         """Return that of a run that begins. Raises UnknownNameError or ArgumentError."""
         asked = _checked(options)
-        backend = find_algorithm(asked.get("approach")).backend or "reference"
+        backend = asked.get("backend") or find_algorithm(asked.get("approach")).backend
         if asked.get("episodes") is asked.get("steps") is None:
             asked["episodes"] = _EPISODES
-        return cls(env, **{"backend": backend, **asked})
+        asked["backend"] = backend or quickest(arithmetic=asked.get("arithmetic"))
+        return cls(env, **asked)
 
     @classmethod
     def from_file(cls, data: Any, place: Place) -> Self:

@@ -60,8 +60,8 @@ def train_seeds(
     (`neurorl.diagnostics.monitor.Monitor.warnings`); each is also given as a
     `PopulationWarning` when it is found.
 
-    None takes what a resumed run was started with, else backend reference in its own arithmetic,
-    noise exact, model lif, learning host, 400 episodes.
+    None takes what a resumed run was started with, else the quickest backend here in its own
+    arithmetic, noise exact, model lif, learning host, 400 episodes.
     steps: in place of *episodes*, environment steps in all, after which training stops within an
     episode (by gradients: after the update with the last of them). Means are None in the summary
     of a run in which no episode has ended.

@@ -267,7 +267,7 @@ def test_a_network_of_nengo() -> None:
     with pytest.raises(ArgumentError, match=r"not a network.*neurorl\.nengo\.from_nengo"):
         load("loihi", nengo.Network())
     with pytest.raises(ArgumentError, match="not a network"):
-        load("reference", None)  # type: ignore[arg-type]
+        load("reference", None)  # type: ignore[call-overload]
     for backend in (3, None, int, ["reference"]):
         with pytest.raises(ArgumentError, match="backend: is none"):
             load(backend, FEATURES["LIF"]())  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.usefixtures("quickest_backend")
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_work_when_pasted(example: str, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -24,6 +24,7 @@ from neurorl.errors import ArgumentError
 
 BAD = {
     "bench_brian2_step": ["--rounds", "0"],
+    "bench_first_example": ["--rounds", "0"],
     "bench_loop": ["--rounds", "0"],
     "bench_pes": ["--rounds", "-1"],
     "benchmark": ["--rounds", "0"],
