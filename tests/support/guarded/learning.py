@@ -64,7 +64,8 @@ def _rule(rng: np.random.Generator, seed: int, missing: set[str]) -> Rule | str:
         return str(rng.choice([n for n in RULES if _stands_alone(n, missing)]))
     names = sorted({"spike", "p", "v", "slow", "phi", "n", "W", "theta"} - missing)
     output, hidden = (f"clip({text(rng, names, 3)}, -2, 2)" for _ in range(2))
-    return Rule(f"drawn {seed}", output=output, hidden=hidden, slow_tau=0.03)
+    slow = 0.03 if "slow" in output + hidden else None
+    return Rule(f"drawn {seed}", output=output, hidden=hidden, slow_tau=slow)
 
 
 def _stands_alone(name: str, missing: set[str]) -> bool:
