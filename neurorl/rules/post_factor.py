@@ -13,7 +13,7 @@
 ``W``       number of these steps: those that input can have reached
 ``v``       the neuron's membrane after the step and its reset
 ``theta``   its threshold (LIF, CubaLIF, GLM)
-``slow``    trace of its own spikes before the step, with the rule's ``slow_tau``
+``slow``    trace of its own earlier spikes, decayed to the step by ``slow_tau``
 ``M``       the modulator of the decision (agents with a critic that isn't spiking)
 ``trace``   presynaptic trace, which multiplies the whole text if it isn't named
 ==========  ==========================================================================

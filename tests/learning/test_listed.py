@@ -124,7 +124,11 @@ def test_compiled_code_runs(dense: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     remember, reinforce = listed.remember, listed.reinforce
 
     def counted(call: Any) -> Any:
-        return lambda *arguments: (done.append(call.__name__), call(*arguments))[1]
+        def count(*arguments: Any) -> Any:
+            done.append(call.__name__)
+            return call(*arguments)
+
+        return count
 
     monkeypatch.setattr(listed, "WORTH", 0)
     monkeypatch.setattr(listed, "remember", counted(remember))
