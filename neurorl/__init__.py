@@ -14,6 +14,7 @@ from neurorl._version import __version__
 from neurorl.tasks.registration import register
 
 if TYPE_CHECKING:
+    from neurorl.agents.linear import LinearActorCritic as LinearActorCritic
     from neurorl.agents.local import SpikingActorCritic as SpikingActorCritic
     from neurorl.agents.recorder import Recorder as Recorder
     from neurorl.backends.recording import Recording as Recording
@@ -45,6 +46,7 @@ _HOME = {
     "EnvironmentWarning": "neurorl.errors",
     "FallbackWarning": "neurorl.errors",
     "Learning": "neurorl.learning.standalone",
+    "LinearActorCritic": "neurorl.agents.linear",
     "Network": "neurorl.network.description",
     "NeurorlError": "neurorl.errors",
     "Normal": "neurorl.network.description",

@@ -169,7 +169,9 @@ class Monitor:
     def state(self) -> State:
         """Return the arrays on which later looks depend."""
         return {
-            "spikes": np.array([list(s) for s in self._spikes], dtype=np.int64),
+            "spikes": np.array([list(s) for s in self._spikes], dtype=np.int64).reshape(
+                len(self._sites), len(self._policies)
+            ),
             "policies": np.array([list(p) for p in self._policies], dtype=np.float64),
             "start": np.array(self._start, dtype=np.float64),
             "since": self._since.copy(),

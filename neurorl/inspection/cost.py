@@ -191,7 +191,7 @@ class Tally:
             / decisions,
             "dense_synops_per_decision": dense_synops(network, self._steps, decisions) / decisions,
             "neuron_updates_per_decision": updates / decisions,
-            "activation_sparsity": 1.0 - fired / updates,
+            "activation_sparsity": 1.0 - fired / updates if updates else 1.0,
             "energy_per_decision_j": loihi_energy(synops / decisions, updates / decisions),
         }
 

@@ -81,10 +81,7 @@ class Loop(abc.ABC):
         self.critic, self.first_vote = self.plan.critic, self.plan.first_vote
         self._learns_late = learns and self.critic is not None
         self.n = backend.n_replicas
-        self.policy: Policy = config.policy.at_best() if greedy else config.policy
-        self.groups = (n_actions,) if isinstance(n_actions, int) else tuple(n_actions)
-        self.n_actions = sum(self.groups)
-        self._first_of = np.cumsum([0, *self.groups[:-1]])
+        self._hold_decisions(config.policy.at_best() if greedy else config.policy, n_actions)
         network = backend.network
         self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
         weights = {name: backend.weights(name) for name in self._shapes}
@@ -104,6 +101,18 @@ class Loop(abc.ABC):
         kind = eligibility_type(backend.arithmetic)
         self.memory = memory_for(self.plan, weights, backend.seeds, kind)
         self._parts = [self.memory.of(k) for k in range(self.n)]
+        self._take_levels()
+        self.window = backend.window(config.window)
+        for name, raster in self.window.inputs.items():
+            raster[:] = name == "bias"
+        self._hold_seen()
+
+    def _hold_decisions(self, policy: Policy, n_actions: int | Sequence[int]) -> None:
+        """Make the arrays of what agents decide and are told, by a policy of these actions."""
+        self.policy = policy
+        self.groups = (n_actions,) if isinstance(n_actions, int) else tuple(n_actions)
+        self.n_actions = sum(self.groups)
+        self._first_of = np.cumsum([0, *self.groups[:-1]])
         continuous = self.policy.is_continuous
         shape = (self.n, len(self.groups)) if continuous or len(self.groups) > 1 else (self.n,)
         self.actions: npt.NDArray[Any] = np.zeros(shape, float if continuous else np.int64)
@@ -114,10 +123,10 @@ class Loop(abc.ABC):
         self.reward, self.discount = np.zeros(self.n), np.zeros(self.n)
         self.rate = np.ones(self.n)
         self.active = np.ones(self.n, dtype=np.bool_)
-        self._take_levels()
-        self.window = backend.window(config.window)
-        for name, raster in self.window.inputs.items():
-            raster[:] = name == "bias"
+
+    def _hold_seen(self) -> None:
+        """Make the arrays of what agents see, by the cells and features of `config`."""
+        config = self.config
         self.cells, self.features = map(self._as_seen, (config.cells, config.features))
         self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
         self._memories = Memories(config.memories, self.n) if config.memories else None

@@ -148,21 +148,24 @@ class NumpyLoop(Loop):
     def _choose(self) -> None:
         for k in np.flatnonzero(self.active):
             output = self._of(k, self.window.rasters["output"])
-            n = votes(output, self.n_actions, self.first_vote)
-            decision = int(self.memory.decisions[k, 0])
-            u = self._draws[k](decision - decision % self.policy.hold)
-            allowed = self.allowed[k] if self.masked[k] else None
-            choice = self.policy.decide(n, self.groups, allowed, u, decision)
-            self.probabilities[k] = choice.policy
-            if self._repeats(k):
-                self.phi[k], self.t[k] = 0.0, 0.0
-            else:
-                self.phi[k], self.t[k] = choice.phi, choice.t
-                self.actions[k] = choice.actions if self.actions.ndim > 1 else choice.actions[0]
-            self.decided[k] += 1
-            self.memory.decisions[k, 0] += 1
+            self._choose_by(k, votes(output, self.n_actions, self.first_vote))
 
-    def _repeats(self, k: int) -> bool:
+    def _choose_by(self, k: np.intp | int, n: FloatArray) -> None:
+        """Let agent k choose by *n*, its votes."""
+        decision = int(self.memory.decisions[k, 0])
+        u = self._draws[k](decision - decision % self.policy.hold)
+        allowed = self.allowed[k] if self.masked[k] else None
+        choice = self.policy.decide(n, self.groups, allowed, u, decision)
+        self.probabilities[k] = choice.policy
+        if self._repeats(k):
+            self.phi[k], self.t[k] = 0.0, 0.0
+        else:
+            self.phi[k], self.t[k] = choice.phi, choice.t
+            self.actions[k] = choice.actions if self.actions.ndim > 1 else choice.actions[0]
+        self.decided[k] += 1
+        self.memory.decisions[k, 0] += 1
+
+    def _repeats(self, k: np.intp | int) -> bool:
         """Return whether agent k takes its last actions again."""
         decision = int(self.memory.decisions[k, 0])
         if self.decided[k] % self.policy.repeats_at(decision) == 0:

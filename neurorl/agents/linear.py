@@ -1,0 +1,229 @@
+"""Train a linear actor-critic without neurons, as a control: `LinearActorCritic`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import gymnasium as gym
+
+from neurorl.agents.algorithms import Algorithm
+from neurorl.agents.arguments import check_count, check_kind, own_env, path_of
+from neurorl.agents.base import LearningAgent
+from neurorl.agents.checkpoint import read_text
+from neurorl.agents.episodes import State
+from neurorl.agents.group import AgentGroup
+from neurorl.agents.midway import Unfinished
+from neurorl.agents.player import MAX_REPLICAS, Player
+from neurorl.agents.replicas import Replicas
+from neurorl.backends.base import Backend
+from neurorl.backends.registry import load as load_backend
+from neurorl.diagnostics.monitor import Monitor
+from neurorl.errors import ArgumentError, RunError, UnsupportedError, unknown_name_error
+from neurorl.learning.loops.linear import ACTOR, LinearLoop
+from neurorl.models.config import AgentConfig
+from neurorl.models.linear import LinearRates, linear_policy
+from neurorl.models.presets import make_config
+from neurorl.network.description import Network
+from neurorl.network.restoring import take
+from neurorl.numerics.random import read_seed
+from neurorl.reading import Place, check_fields, parse_json
+from neurorl.tasks.actions import read_actions
+from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.loading import saved_env
+from neurorl.tasks.observations import observation_reader
+
+__all__ = ["LinearActorCritic"]
+
+LINEAR = Algorithm("linear-actor-critic", maker="")
+"""Name the way of learning in files; the command line has none of it."""
+_TAKEN = (
+    *("cells", "features", "memories", "gamma", "reward_scale", "repeats", "repeats_decisions"),
+    *("exploration", "modulator_limit", "critic_changes", "schedule", "rate_end", "rate_episodes"),
+)
+_SAID = {"approach": str, "seed": int, "config": dict, "gradient": dict}
+
+
+class _Replicas(Replicas):
+    """Let agents without neurons learn, each in its own environment, as `Replicas` does."""
+
+    algorithm = LINEAR
+    is_recordable = False
+
+    def __init__(
+        self,
+        env: gym.Env[Any, Any],
+        config: AgentConfig,
+        rates: LinearRates,
+        seed: int,
+    ) -> None:
+        self.envs = SeparateEnvs([env])
+        self.gradient = rates
+        groups = self.envs.actions.groups(1)
+        self.backend = _no_neurons([seed])
+        AgentGroup.__init__(
+            self,
+            config,
+            self.backend.network,
+            (seed,),
+            n_actions=sum(groups),
+            backend_name=self.backend.name,
+            arithmetic_name=self.backend.arithmetic_name,
+            noise=self.backend.noise,
+        )
+        self.loop = LinearLoop(config, rates, self.backend, groups)
+        first = self.envs.first_action
+        watched = partial(self._watched, 0)
+        self._monitors = [Monitor(self.network, config, seed, 0, watched, first, groups=groups)]
+        self._resting = {}
+        self._unfinished = Unfinished(self.envs, self.loop, config, (seed,), self.episodes)
+
+    def _adopt(self, k: int, state: State) -> None:
+        raise UnsupportedError("agent without neurons", "begins with no other agent's weights")
+
+
+class _Player(Player):
+    """Play a linear actor-critic without learning."""
+
+    def __init__(self, agent: LinearActorCritic, backend: Backend, explore: bool) -> None:
+        self._read = observation_reader(agent.env.observation_space)
+        self.backend = backend
+        groups = agent.actions.groups(1)
+        self._loop = loop = LinearLoop(
+            agent.config, agent.rates, backend, groups, greedy=not explore, learns=False
+        )
+        loop.memory.weights[ACTOR][...] = agent.weights[ACTOR]
+
+
+class LinearActorCritic(LearningAgent):
+    """Learn as a spiking agent does, on the same cells, but without neurons: a control for it.
+
+    What an agent reaches beyond this one is what its spiking network is worth; the rest is done by
+    cells, traces and critic. The actor is a softmax of ``W x``, for a Box a normal distribution
+    around it; `neurorl.learning.loops.linear.LinearLoop` has the equations.
+
+    env: a Gymnasium id, or an environment. seed: decides everything. config: of the agent that this
+    is a control for; None takes what ``SpikingActorCritic(env, model)`` would choose. Of it, cells,
+    features, memories, gamma, reward_scale, schedule, modulator_limit and what the policy repeats
+    are taken. rates: step sizes and traces, one setting for all tasks. overrides: those fields of
+    `AgentConfig`, if there is no *config*.
+
+    >>> from neurorl import LinearActorCritic
+    >>> agent = LinearActorCritic("neurorl/GridWorld-v0", seed=1)
+    >>> len(agent.learn(2))
+    2
+    """
+
+    algorithm = LINEAR
+    _backend_options: Mapping[str, Any] = {}
+    _replicas: _Replicas
+
+    def __init__(
+        self,
+        env: str | gym.Env[Any, Any],
+        seed: int = 0,
+        *,
+        model: str = "lif",
+        config: AgentConfig | None = None,
+        rates: LinearRates | None = None,
+        **overrides: Any,
+    ) -> None:
+        seed = read_seed(seed)
+        check_kind("config", config, AgentConfig)
+        check_kind("rates", rates, LinearRates)
+        _check_overrides(overrides, config)
+        self.env, self.env_id = own_env(env)
+        config = config or make_config(self.env, model, overrides)
+        self.rates = rates or LinearRates()
+        _check_policy(config, self.env, self.env_id)
+        self._begin(_Replicas(self.env, config, self.rates, seed))
+
+    def player(
+        self,
+        seed: int,
+        backend: str | None = None,
+        arithmetic: str | None = None,
+        explore: bool = False,
+        noise: str | None = None,
+        fit: bool | None = None,
+        backend_options: Mapping[str, Any] | None = None,
+        replicas: int | None = None,
+    ) -> Player:
+        """Return the agent as it is now, to be played without learning; see `LearningAgent.player`.
+
+        Raises UnsupportedError for a backend, or what else is of neurons: there are none.
+        """
+        named = {"backend": backend, "arithmetic": arithmetic, "noise": noise, "fit": fit}
+        for name, value in {**named, "backend_options": backend_options or None}.items():
+            if value is not None:
+                what, remedy = f"has nothing that {name} is of: no neurons", f"leave {name} out"
+                raise UnsupportedError("LinearActorCritic", what, got=value, remedy=remedy)
+        check_kind("explore", explore, bool, optional=False)
+        n = 1 if replicas is None else check_count("replicas", replicas, most=MAX_REPLICAS)
+        return _Player(self, _no_neurons([read_seed(seed)] * n), explore)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        env: str | gym.Env[Any, Any] | None = None,
+        trust_env: bool = False,
+    ) -> Self:
+        """Return the agent of a file written by `save`, to go on to the same bits.
+
+        env, trust_env: as in `neurorl.SpikingActorCritic.load`. Raises RunError for a file that is
+        missing, damaged or of another agent, or whose environment can't be made.
+        """
+        where = f"agent {path}"
+        said, arrays = _read(path_of(path), Place(where))
+        config = AgentConfig.from_dict(said["config"])
+        rates = LinearRates.from_dict(said["gradient"])
+        if env is None:
+            made, name = saved_env(said, where, trust_env), said["env"]
+        else:
+            made, name = own_env(env)
+        n = sum(read_actions(made, where).groups(1))
+        take(arrays, f"learner.weights.{ACTOR}", (config.cells.size, n))  # before memory is taken
+        agent = cls(made, read_seed(said["seed"]), config=config, rates=rates)
+        agent.env_id = name
+        agent.restore(arrays)
+        return agent
+
+
+def _no_neurons(seeds: Sequence[int]) -> Backend:
+    """Return a backend of a network without neurons, for each of these seeds."""
+    return load_backend("reference", Network(()), seed=list(seeds))
+
+
+def _check_overrides(overrides: Mapping[str, Any], config: AgentConfig | None) -> None:
+    """Raise an error for a field that would have no effect."""
+    for name in overrides:
+        if config is not None:
+            remedy = f"config.changed({name}=...)"
+            raise ArgumentError("LinearActorCritic", f"takes {name} from config", remedy=remedy)
+        if name not in _TAKEN:
+            raise unknown_name_error("LinearActorCritic, which has no neurons: field", name, _TAKEN)
+
+
+def _check_policy(config: AgentConfig, env: gym.Env[Any, Any], name: str) -> None:
+    """Raise UnsupportedError for a policy that can't make the choices of the environment."""
+    is_continuous = linear_policy(config.policy).is_continuous
+    if is_continuous != read_actions(env, name).is_continuous:
+        kind = "discrete" if is_continuous else "numbers"
+        remedy = "the config of an agent of this environment"
+        what, got = f"its actions are {kind}", f"policy {config.policy.name!r}"
+        raise UnsupportedError(f"environment {name}".rstrip(), what, got=got, remedy=remedy)
+
+
+def _read(path: Path, place: Place) -> tuple[dict[str, Any], State]:
+    """Read the description and arrays of a file. Raises RunError."""
+    text, arrays = read_text(path)
+    said = parse_json(text, place)
+    if not isinstance(said, dict) or said.get("approach") != LINEAR.name:
+        got = said.get("approach") if isinstance(said, dict) else None
+        raise RunError(place.where, "is of another agent", got=got, limit=LINEAR.name)
+    check_fields(said, place, _SAID, {})
+    return {"env": None, **said}, arrays
