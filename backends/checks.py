@@ -116,7 +116,8 @@ def check_errors(
         if name not in sizes:
             raise unknown_name_error("population that learns", name, sizes)
         shape, where = (n_steps, sizes[name]), f"errors of {name!r}"
-        rows = np.asarray(values)
+        rows = np.asanyarray(values)
+        _refuse_masked(where, rows)
         if rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
             raise ArgumentError(where, "not an array of finite numbers")
         if rows.shape not in (shape, shape[1:]):
@@ -152,7 +153,8 @@ def check_inputs(
         if name in currents:
             rasters[name] = _check_activations(name, value, sources[name])
             continue
-        raster = np.asarray(value)
+        raster = np.asanyarray(value)
+        _refuse_masked(f"input {name!r}", raster)
         if raster.dtype != np.bool_:
             raise ArgumentError(
                 f"input {name!r}", "not a raster of booleans", got=str(raster.dtype)
@@ -174,7 +176,8 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
     """Return activations as float64; raise ArgumentError for a wrong kind, shape or range."""
     where = f"input {name!r}"
     refuse_units(where, value)
-    activations = np.asarray(value)
+    activations = np.asanyarray(value)
+    _refuse_masked(where, activations)
     if activations.dtype.kind != "f":
         problem = "a source of currents takes activations, floats"
         raise ArgumentError(where, problem, got=str(activations.dtype))
@@ -184,6 +187,13 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
     if len(outside):
         raise ArgumentError(where, "an activation out of range", got=outside[0], limit="0 to 1")
     return activations.astype(np.float64)
+
+
+def _refuse_masked(where: str, array: npt.NDArray[Any]) -> None:
+    """Raise ArgumentError for a masked array, as nobody would read its mask."""
+    if isinstance(array, np.ma.MaskedArray):
+        remedy = "its values alone, as filled() gives them"
+        raise ArgumentError(where, "a masked array", remedy=remedy)
 
 
 def check_state(

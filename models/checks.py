@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
-from neurorl.models.features import FromNumbers, Picked
+from neurorl.models.features import Features, FromNumbers, Picked
 from neurorl.models.fields import AgentFields
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
@@ -19,6 +19,7 @@ __all__ = [
     "check_description",
     "check_modules",
     "check_probability",
+    "check_remembered",
     "check_rules",
 ]
 
@@ -59,11 +60,25 @@ def _check_memories(config: AgentFields) -> None:
     if not keeps:
         return
     for name, features in (("cells", config.cells), ("features", config.features)):
-        n = features.n if isinstance(features, Picked) else features.n_inputs
+        n = _numbers_of(features)
         if n % (1 + len(keeps)) or not isinstance(features, (Picked, FromNumbers)):
             what = f"needs {name} of each number and of its change from each of its means"
             limit = f"a vector, of a multiple of {1 + len(keeps)} numbers"
             raise DescriptionError(where, what, got=f"{type(features).__name__}, {n}", limit=limit)
+
+
+def check_remembered(config: AgentFields, n: int) -> None:
+    """Raise DescriptionError unless cells are of observations of *n* numbers and their memories."""
+    got, limit = _numbers_of(config.cells), n * (1 + len(config.memories))
+    if got != limit:
+        what = "needs cells of an observation's numbers and of their memories"
+        remedy = "name cells= and features= of so many numbers"
+        raise DescriptionError("agent.memories", what, got=got, limit=limit, remedy=remedy)
+
+
+def _numbers_of(features: Features) -> int:
+    """Return how many numbers an observation of these features has."""
+    return features.n if isinstance(features, Picked) else features.n_inputs
 
 
 def _check_several(config: AgentFields) -> None:

@@ -67,6 +67,8 @@ class AgentConfig(AgentFields):
             number(f"agent.{name}", getattr(self, name), 0.0)
         for name in ("reward_scale", "initial_hidden", "initial_output", "weight_bound"):
             number(f"agent.{name}", getattr(self, name))
+        if self.solved_at is not None:
+            number("agent.solved_at", self.solved_at)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: shipped parts by name, with their fields as options of the agent."""

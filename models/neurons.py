@@ -13,7 +13,14 @@ from neurorl.expressions.expression import Expression
 from neurorl.network.description import Dynamics, Neuron
 from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.neuron import IS_SILENT, StepPlan
-from neurorl.network.serialization import LARGEST, FloatArray, frozen_array, number
+from neurorl.network.serialization import (
+    LARGEST,
+    FloatArray,
+    frozen_array,
+    number,
+    positive,
+    several,
+)
 
 __all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Silenced"]
 
@@ -153,10 +160,9 @@ class Silenced(Neuron):
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
             raise DescriptionError("Silenced.neuron", "not a neuron model", got=self.neuron)
-        silent = tuple(self.silent)
-        if not all(isinstance(i, (int, np.integer)) for i in silent):
-            raise DescriptionError("Silenced.silent", "not whole numbers", got=silent)
-        object.__setattr__(self, "silent", tuple(int(i) for i in silent))
+        silent = several("Silenced.silent", self.silent)
+        numbers = tuple(positive("Silenced.silent", i, least=0) for i in silent)
+        object.__setattr__(self, "silent", numbers)
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,7 @@ from neurorl.errors import (
 )
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
+from neurorl.models.checks import check_remembered
 from neurorl.models.config import AgentConfig
 from neurorl.models.defaults import (
     default_cells,
@@ -39,6 +41,7 @@ from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled
 from neurorl.models.reward_scales import scale_of_wrapped
 from neurorl.models.task_defaults import task_defaults
+from neurorl.plain import plain
 from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
@@ -225,7 +228,7 @@ def make_config(
     base, tasks = _MODELS[model]
     name = task_of(env)
     _warn_of_other_spaces(env, tasks)
-    overrides = dict(overrides or {})
+    overrides = {name: plain(f"agent.{name}", value) for name, value in (overrides or {}).items()}
     _check_options(overrides)
     preset: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
     fields = _without_fields_of(overrides, preset)
@@ -259,7 +262,10 @@ def make_config(
     if "window" not in overrides:
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))
-    return AgentConfig(**chosen)
+    config = AgentConfig(**chosen)
+    if config.memories and space.shape is not None:
+        check_remembered(config, math.prod(space.shape))
+    return config
 
 
 def _check_options(overrides: Iterable[str]) -> None:

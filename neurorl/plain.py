@@ -1,7 +1,8 @@
-"""Make arrays of plain data, as JSON holds it, and compare values with declared types."""
+"""Turn what a caller gives into plain numbers and arrays, and compare it with declared types."""
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -10,9 +11,9 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, quoted
+from neurorl.errors import DescriptionError, NeurorlError, quoted
 
-__all__ = ["DTYPES", "array_from", "declared_types", "fits", "kind_name"]
+__all__ = ["DTYPES", "array_from", "declared_types", "fits", "kind_name", "plain", "real_array"]
 
 DTYPES = frozenset(
     f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
@@ -24,8 +25,63 @@ _MADE_OF: dict[str, set[type]] = {
     "uint": {int},
     "float": {int, float},
 }
+_PYTHONS: Mapping[str, type] = {"b": bool, "i": int, "u": int, "f": float, "U": str}
+_MASKED = (np.ma.MaskedArray, type(np.ma.masked))
 _WHOLE = (int, np.integer)
 _REAL = (int, float, np.integer, np.floating)
+
+
+def plain(where: str, value: Any) -> Any:
+    """Return *value* with Python's own numbers in place of NumPy's, exactly; in tuples, too.
+
+    An array of one number without an axis is that number. Raises DescriptionError for what is
+    complex, masked, or a time.
+    """
+    if isinstance(value, np.generic) or type(value) in (np.ndarray, *_MASKED):
+        _check_real(where, value)
+        kind = _PYTHONS.get(value.dtype.kind) if value.ndim == 0 else None
+        return value if kind is None else kind(value)
+    if isinstance(value, complex):
+        raise DescriptionError(where, "complex, not a real number", got=quoted(value))
+    if type(value) is tuple:
+        parts = tuple(plain(where, part) for part in value)
+        is_same = all(one is other for one, other in zip(parts, value, strict=True))
+        return value if is_same else parts
+    return value
+
+
+def real_array(
+    where: str, value: npt.ArrayLike, error: type[NeurorlError] = DescriptionError
+) -> npt.NDArray[np.float64]:
+    """Return *value* as a new array of float64, which may have NaN. Raises *error* otherwise."""
+    try:
+        array = np.asanyarray(value)
+        _check_real(where, array, error)
+        is_text = array.dtype.kind in "SU" or (array.ndim == 0 and array.dtype.kind == "b")
+        if is_text or (array.dtype.kind == "O" and not all(map(_is_real, array.ravel().tolist()))):
+            raise TypeError
+        return np.array(array, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as exc:
+        if isinstance(exc, NeurorlError):
+            raise
+        raise error(where, "not an array of numbers", got=quoted(value)) from exc
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, _REAL) and not isinstance(value, bool)
+
+
+def _check_real(
+    where: str,
+    value: np.generic | npt.NDArray[Any],
+    error: type[NeurorlError] = DescriptionError,
+) -> None:
+    """Raise *error* for NumPy's values that would lose something as real numbers."""
+    if isinstance(value, _MASKED):
+        remedy = "its values alone, as filled() gives them"
+        raise error(where, "a masked array", got=quoted(value), remedy=remedy)
+    if value.dtype.kind in "cmMV":
+        raise error(where, "not real numbers", got=str(value.dtype), limit="bool, int or float")
 
 
 def array_from(data: Mapping[str, Any]) -> npt.NDArray[Any]:
@@ -61,6 +117,12 @@ def array_from(data: Mapping[str, Any]) -> npt.NDArray[Any]:
 
 def declared_types(cls: type) -> Mapping[str, Any]:
     """Return the declared type of each field; none if one of them can't be looked up."""
+    of: Any = cls
+    return _hints(of)
+
+
+@functools.cache
+def _hints(cls: Any) -> Mapping[str, Any]:
     try:
         return typing.get_type_hints(cls)
     except NameError:  # imported for type checkers only

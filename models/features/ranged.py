@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError
+from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features.base import NARROWEST, FromNumbers
 from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import FloatArray, frozen_array, number, positive
 from neurorl.network.units import refuse_units
+from neurorl.plain import real_array
 
 __all__ = ["Ranged", "scaled_to_one"]
 
@@ -46,11 +47,7 @@ class Ranged(FromNumbers):
     def _bound(self, name: str) -> FloatArray:
         where, value = f"{type(self).__name__}.{name}", getattr(self, name)
         refuse_units(where, value)
-        try:
-            return np.asarray(value, dtype=np.float64).ravel()
-        except (TypeError, ValueError) as exc:
-            got = repr(value)[:60]
-            raise DescriptionError(where, "not an array of numbers", got=got) from exc
+        return real_array(where, value).ravel()
 
     def _check_cells(self, *counts: str) -> None:
         """Raise DescriptionError for counts that are none, or too many features of them."""
@@ -65,6 +62,14 @@ class Ranged(FromNumbers):
     @property
     def n_inputs(self) -> int:
         return len(self.low)
+
+    def __call__(self, observation: Any) -> FloatArray:
+        numbers = self.flat(observation)
+        if len(numbers) != self.n_inputs:  # one would be taken for each dimension
+            what, got = "is of another size", len(numbers)
+            where = f"{type(self).__name__}, observation"
+            raise ArgumentError(where, what, got=got, limit=self.n_inputs)
+        return self.values(numbers)
 
     def unit(self, flat: FloatArray) -> FloatArray:
         """Scale an observation to [0, 1]; shape of *flat*, ``(..., d)``."""

@@ -109,8 +109,8 @@ class BinnedCombinations(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_cells("bins")
         codes = count_codes("BinnedCombinations", self.active, self.channels)
+        self._check_cells("bins")
         check_enough("BinnedCombinations.bins", self.bins, codes)
         check_limit("BinnedCombinations", "codes", self.bins * self.channels, MAX_TABLE)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from neurorl.errors import ArgumentError, quoted
+from neurorl.plain import plain
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import make_env
 
@@ -100,10 +100,11 @@ def check_callable(where: str, value: object) -> None:
 
 def check_count(where: str, value: object, least: int = 1, most: int | None = None) -> int:
     """Return *value* as an int of *least* to *most*; None is no limit. Raises ArgumentError."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    value = plain(where, value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
     too_many = whole and most is not None and value > most  # type: ignore[operator]
     if not whole or too_many or value < least:  # type: ignore[operator]
         what = "must be a whole number"
         limit = f">= {least}" if most is None else f"{least} to {most:,}"
-        raise ArgumentError(where, what, got=repr(value)[:40], limit=limit)
+        raise ArgumentError(where, what, got=quoted(value), limit=limit)
     return int(value)  # type: ignore[call-overload, no-any-return]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from neurorl.errors import ArgumentError, RunError
+from neurorl.errors import ArgumentError, RunError, quoted
+from neurorl.plain import plain
 
 __all__ = [
     "LONG_EPISODE",
@@ -63,8 +62,10 @@ def check_budget(where: str, episodes: Any, steps: Any, least: int = 0) -> Budge
         what = "takes a number of episodes or of environment steps"
         raise ArgumentError(where, what, got="both" if steps is not None else "neither")
     name, number = ("episodes", episodes) if steps is None else ("steps", steps)
-    if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-        raise ArgumentError(where, f"total_{name} is not a whole number", got=repr(number))
-    if number < least:
-        raise ArgumentError(where, f"{name} out of range", got=number, limit=f">= {least}")
+    number = plain(f"{where}, {name}", number)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ArgumentError(where, f"total_{name} is not a whole number", got=quoted(number))
+    if not least <= number <= 2**53:
+        got, limit = quoted(number), f"{least} to 2**53"
+        raise ArgumentError(where, f"{name} out of range", got=got, limit=limit)
     return Budget(int(number)) if steps is None else Budget(None, int(number))

@@ -37,6 +37,7 @@ from neurorl.network.short_term import RELEASE_GRID
 from neurorl.network.synapse_list import SynapseList, repeats
 from neurorl.network.units import refuse_units
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
+from neurorl.plain import real_array
 
 __all__ = [
     "ARITHMETICS",
@@ -156,12 +157,11 @@ class Arithmetic(abc.ABC):
         Raises ArgumentError for a wrong shape or numbers that are too large.
         """
         where = f"weights of {name!r}"
-        if type(weights) is not np.ndarray:
+        if type(weights) is np.ndarray and weights.dtype == np.float64:
+            array = weights
+        else:
             refuse_units(where, weights)
-        try:
-            array = np.asarray(weights, dtype=np.float64)
-        except (TypeError, ValueError) as exc:
-            raise ArgumentError(where, "not an array of numbers") from exc
+            array = real_array(where, weights, ArgumentError)
         shape = (*replicas, *self.network.weight_shape(name))
         if array.shape != shape:
             raise ArgumentError(where, "wrong shape", got=array.shape, limit=shape)

@@ -91,9 +91,9 @@ class Learning:
         used = {r.name: r for r in self.rules.values()} or {self.rule.name: self.rule}
         self._rule_names = list(used)
         if eligibility_tau is not None:
-            number("Learning.eligibility_tau", eligibility_tau, low=0.0)
-        number("Learning.post_tau", post_tau, low=0.0)
-        number("Learning.depression", depression)
+            eligibility_tau = number("Learning.eligibility_tau", eligibility_tau, low=0.0)
+        post_tau = number("Learning.post_tau", post_tau, low=0.0)
+        depression = number("Learning.depression", depression)
         taus, dt = (eligibility_tau, post_tau, depression), backend.network.dt
         constants = {name: Constants.of(r, dt, *taus) for name, r in used.items()}
         self._targets = Target.all_of(backend.network, self.rules, constants)

@@ -133,9 +133,11 @@ def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> npt.NDA
     """
     refuse_units(where, value)
     try:
-        array = np.array(value)
+        array = np.asanyarray(value)
     except ValueError as exc:
         raise DescriptionError(where, "not an array", got=exc) from exc
+    if isinstance(array, np.ma.MaskedArray):
+        raise DescriptionError(where, "a masked array", remedy="its values alone")
     if array.dtype.kind not in "biuf":
         raise DescriptionError(where, "not booleans", got=array.dtype)
     array = array.astype(bool)

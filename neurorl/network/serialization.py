@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import dataclasses
 import difflib
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, quoted
 from neurorl.expressions.expression import Expression
 from neurorl.network.units import refuse_units
-from neurorl.plain import array_from, declared_types, fits, kind_name
+from neurorl.plain import array_from, declared_types, fits, kind_name, plain, real_array
 
 __all__ = [
     "Described",
@@ -34,13 +35,40 @@ _MOST = 2**53  # as a float it is still exact
 LARGEST = 1e30
 """Limit the numbers of a description, so that their products and sums can't overflow."""
 
+_HUGE = 2.0 * LARGEST
 _INLINE = 64  # numbers of an array that stays among the rest
 _APART: ContextVar[dict[str, npt.NDArray[Any]] | None] = ContextVar("apart", default=None)
 
 FloatArray = npt.NDArray[np.float64]
 
 
-class Described:
+class _Bounded(abc.ABCMeta):
+    """Let every number of a description pass one boundary, whatever its class checks itself.
+
+    NumPy's scalars become Python's before the class sees them, so that an object computes and is
+    saved as with these. Afterwards the library's own fields are of their declared types and finite.
+    """
+
+    def __call__(cls, *values: Any, **named: Any) -> Any:
+        names = (*getattr(cls, "__dataclass_fields__", ()), *("value",) * len(values))
+        values = tuple(
+            plain(f"{cls.__name__}.{name}", v) for name, v in zip(names, values, strict=False)
+        )
+        named = {name: plain(f"{cls.__name__}.{name}", v) for name, v in named.items()}
+        made: Any = super().__call__(*values, **named)
+        for field in dataclasses.fields(made):
+            value = getattr(made, field.name)
+            if isinstance(value, (tuple, np.generic)):  # such as a tuple that was a list
+                value = plain(f"{cls.__name__}.{field.name}", value)
+                object.__setattr__(made, field.name, value)
+        if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
+            _check_types(
+                type(made), {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
+            )
+        return made
+
+
+class Described(metaclass=_Bounded):
     """Give description classes equality, `to_dict` and `from_dict`; they have no hash.
 
     Subclasses are ``@dataclass(frozen=True, eq=False)``; each registers under its `type_name`.
@@ -203,6 +231,9 @@ def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -
         if name in types and not fits(value, types[name]):
             where, limit = f"{cls.__name__}.{name}", kind_name(types[name])
             raise DescriptionError(where, "of another type", got=quoted(value), limit=limit)
+        if isinstance(value, (int, float)) and not -_HUGE < value < _HUGE:  # nor is NaN
+            where = f"{cls.__name__}.{name}"
+            raise DescriptionError(where, "out of range", got=quoted(value), limit=f"{_HUGE:g}")
 
 
 def frozen_array(
@@ -213,10 +244,7 @@ def frozen_array(
     may_be_empty: whether there may be no number. Raises DescriptionError.
     """
     refuse_units(where, value)
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as exc:
-        raise DescriptionError(where, "not an array of numbers", got=quoted(value)) from exc
+    array = real_array(where, value)
     if shape is not None and array.shape != shape:
         raise DescriptionError(where, "wrong shape", got=array.shape, limit=shape)
     if array.size == 0 and not may_be_empty:
@@ -232,7 +260,8 @@ def frozen_array(
 
 def number(where: str, value: object, low: float = -LARGEST, high: float = LARGEST) -> float:
     """Return *value* as a float. Raises DescriptionError unless it is a number in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    value = plain(where, value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         refuse_units(where, value)
         raise DescriptionError(where, "not a number", got=quoted(value))
     try:
@@ -249,7 +278,8 @@ def number(where: str, value: object, low: float = -LARGEST, high: float = LARGE
 
 def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> int:
     """Return *value* as an int. Raises DescriptionError unless it is one in [least, most]."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+    value = plain(where, value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
         refuse_units(where, value)
         got, limit = quoted(value), f">= {least}"
         raise DescriptionError(where, "must be a whole number", got=got, limit=limit)
@@ -260,9 +290,10 @@ def positive(where: str, value: object, least: int = 1, most: int = _MOST) -> in
 
 def flag(where: str, value: object) -> bool:
     """Return *value* as a bool. Raises DescriptionError unless it is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
+    value = plain(where, value)
+    if not isinstance(value, bool):
         raise DescriptionError(where, "must be True or False", got=quoted(value))
-    return bool(value)
+    return value
 
 
 def check_kind_or_none(where: str, value: object, kind: type) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
+from neurorl.plain import plain
 
 __all__ = [
     "LOGISTIC_BITS",
@@ -48,7 +49,8 @@ _CHUNK = 256
 
 def read_seed(seed: object, where: str = "seed") -> int:
     """Return *seed* as an int. Raises ArgumentError unless it is a whole number of 63 bits."""
-    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    seed = plain(where, seed)
+    whole = isinstance(seed, int) and not isinstance(seed, bool)
     if not whole or not 0 <= seed < 2**63:  # type: ignore[operator]
         remedy = "such as seed=0"
         raise ArgumentError(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from neurorl.agents.episodes import State, strip_prefix
 from neurorl.agents.running import SCORES, Running, not_repeatable, take_up
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
+from neurorl.models.checks import check_remembered
 from neurorl.models.config import AgentConfig
 from neurorl.models.history import History
 from neurorl.models.memories import Memories
@@ -273,6 +274,7 @@ class Stage:
         if self._memories is None:
             return observation
         if is_first:
+            check_remembered(self._config, np.size(observation))
             self._memories.begin(i)
         return self._memories.see(i, observation)
 

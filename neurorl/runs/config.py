@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypedDict
 
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
-from neurorl.agents.arguments import check_kind
+from neurorl.agents.arguments import check_kind, check_names
 from neurorl.agents.budget import Budget, check_budget
 from neurorl.backends.quickest import quickest
 from neurorl.backends.spec import BackendSpec
@@ -199,6 +199,7 @@ def _checked(options: Options) -> dict[str, Any]:
         if name not in Options.__annotations__:
             raise unknown_name_error("option of train", name, Options.__annotations__)
     asked: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    check_names(**{name: asked.get(name) for name in ("backend", "approach", *_TEXTS[:-1])})
     if "episodes" in asked or "steps" in asked:
         check_budget("train", asked.get("episodes"), asked.get("steps"), least=1)
     check_env_args(asked.get("env_args", {}))

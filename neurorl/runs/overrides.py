@@ -13,7 +13,7 @@ from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
 from neurorl.models.config import AgentConfig
 from neurorl.models.fields import NAMED, option_names, option_types
 from neurorl.models.presets import make_config
-from neurorl.network.serialization import Described
+from neurorl.network.serialization import Described, number
 from neurorl.plain import declared_types, fits, kind_name
 
 __all__ = ["check_same", "overridden", "preset_with", "typed"]
@@ -59,7 +59,7 @@ def typed(where: str, name: str, value: object, kind: Any = None) -> object:
             raise unknown_name_error(f"{where}, agent option", name, known)
         kind = option_types()[name]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return number(f"{where} {name}", value)
     if not fits(value, kind):
         raise ArgumentError(
             f"{where} {name}", "of another type", got=quoted(value), limit=kind_name(kind)

@@ -108,6 +108,8 @@ class Sweep:
         for name, values in choices.items():
             if not values:
                 raise ArgumentError(f"{where}, {name}", "has no values")
+            if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+                raise ArgumentError(f"{where}, {name}", "too large for a table", limit="2**63")
             if any(value in values[:k] for k, value in enumerate(values)):
                 raise ArgumentError(f"{where}, {name}", "has a value twice")
         seeds = tuple(read_seeds(str(settings.get("seeds", "0"))))

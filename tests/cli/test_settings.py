@@ -115,6 +115,8 @@ WRONG = [
     ("--set", "gradient.steps=4", "has no gradient options"),
     ("--set", 'neuron={"type":"LIFF"}', "did you mean"),
     ("--config", "nothing.toml", "can't be read"),
+    *(("--set", f"{name}={'9' * 400}", "out of range") for name in ("beta", "gamma", "solved_at")),
+    *(("--set", f"solved_at={text}", "out of range") for text in ("NaN", "1e999", "-1e999")),
 ]
 
 
@@ -254,6 +256,8 @@ def test_a_file_imports_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
         ("actor = 2", "did you mean 'actors'"),
         ("actors = 'two'", "of another type"),
         ("actors = 2001-01-01", "of another type"),
+        ("solved_at = inf", "out of range"),
+        ("beta = nan", "out of range"),
         ("[actors]\nn = 2", "unknown name"),
     ],
 )

@@ -35,7 +35,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a source of another size": (lambda: agent(network(7, 2)), "of a channel for each cell"),
     "another neuron in the chip's units": (lambda: InChipUnits(WRONG, 1.0), "LIF, CubaLIF, GLM"),
     "what is no neuron, silenced": (lambda: Silenced(WRONG, (1,)), "not a neuron model"),
-    "half a neuron silenced": (lambda: Silenced(LIF(), HALF), "not whole numbers"),
+    "half a neuron silenced": (lambda: Silenced(LIF(), HALF), "must be a whole number"),
     "ragged synapses": (lambda: Synapses([[0], [1, 2]], [0, 1]), "whole numbers"),
     "a range upside down": (lambda: RBF([1.0], [0.0]), "must not be below low"),
     "ranges of two sizes": (lambda: RBF([0.0, 0.0], [1.0]), "got 1, limit 2"),

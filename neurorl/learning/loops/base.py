@@ -29,6 +29,7 @@ from neurorl.learning.loops.checks import check_learning, check_probability
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.learning.writes import check_writes
+from neurorl.models.checks import check_remembered
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features, FromNumbers
 from neurorl.models.history import History
@@ -184,6 +185,8 @@ class Loop(abc.ABC):
     def see_first(self, k: int, observation: Any) -> None:
         """Take what agent k's environment shows at the beginning of an episode."""
         self.forget_seen(k)
+        if self._memories is not None:
+            check_remembered(self.config, np.size(observation))
         self.see(k, observation)
         self._history.begin(k)
 
