@@ -108,7 +108,14 @@ class AgentConfig(AgentFields):
         return option_types()
 
     def changed(self, **options: Any) -> Self:
-        """Return the same agent with other *options*, by the names that AgentConfig takes."""
+        """Return the same agent with other *options*, by the names that AgentConfig takes.
+
+        The name of a part that it has leaves that part's own fields as they are.
+        """
+        for kind in KINDS.keys() & options.keys():
+            choice, part = options[kind], getattr(self, kind)
+            if isinstance(choice, str) and KINDS[kind].find(choice) is type(part):
+                del options[kind]
         return dataclasses.replace(self, **options)
 
     def network(self, n_actions: int) -> Network:
