@@ -61,6 +61,7 @@ class AgentConfig(AgentFields):
             flag(f"agent.{name}", getattr(self, name))
         for name, most in _COUNTS.items():
             positive(f"agent.{name}", getattr(self, name), most=most)
+        positive("agent.first_play_steps", self.first_play_steps, least=0)
         for name in ("gamma", "lambda_actor"):
             number(f"agent.{name}", getattr(self, name), 0.0, 1.0)
         for name in _NOT_NEGATIVE:

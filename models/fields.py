@@ -33,6 +33,7 @@ __all__ = [
     "LATER",
     "LATER_OPTIONS",
     "NAMED",
+    "UNSET",
     "AgentFields",
     "option_names",
     "option_types",
@@ -59,7 +60,10 @@ FILE_ORDER = (
 NAMED = ("rules", "modulators")
 """List the fields that hold several choices, each by a name of its own."""
 
-LATER = ("bias", "memories", *NAMED)
+UNSET = ("model", "first_play_steps")
+"""Name the fields that follow from other choices, so that nobody sets them alone."""
+
+LATER = ("bias", "memories", "first_play_steps", *NAMED)
 """Name the fields that a file leaves out at the value which all agents had before they existed."""
 
 LATER_OPTIONS = ("repeats", "repeats_decisions")
@@ -102,6 +106,8 @@ class AgentFields(Described):
     their own fields. ``flat`` has the options of shipped parts by name, those too that the chosen
     ones don't have: a part that is later chosen by name takes them, and files have them all.
 
+    first_play_steps: how many random steps the task was played before there was this agent, to
+    choose what nobody named (`neurorl.tasks.first_play`).
     solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) of a solved task.
     """
 
@@ -148,6 +154,7 @@ class AgentFields(Described):
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: bool = False
+    first_play_steps: int = 0
 
     def __init__(
         self,

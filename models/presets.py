@@ -35,7 +35,7 @@ from neurorl.models.features import (
     PlaceCells,
     Tiles,
 )
-from neurorl.models.fields import KINDS, option_names
+from neurorl.models.fields import KINDS, UNSET, option_names
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled
@@ -243,7 +243,7 @@ def make_config(
         fields |= _without_fields_of(overrides, chosen)
     elif "reward_scale" not in overrides and pays_otherwise(env):
         usual = fields.get("reward_scale", AgentConfig.reward_scale)
-        fields["reward_scale"] = scale_of_wrapped(env, name, usual)
+        fields["reward_scale"], fields["first_play_steps"] = scale_of_wrapped(env, name, usual)
     if "cells" not in fields:
         fields["cells"] = default_cells(space)
         if model == "glm" and not isinstance(fields["cells"], OneHot):
@@ -269,7 +269,7 @@ def make_config(
 
 
 def _check_options(overrides: Iterable[str]) -> None:
-    known = sorted({*option_names()} - {"model"})
+    known = sorted({*option_names()} - {*UNSET})
     for key in overrides:
         if key not in known:
             raise unknown_name_error("agent option", key, known)

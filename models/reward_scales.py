@@ -53,18 +53,21 @@ def reward_scale(play: FirstPlay, gamma: float, unseen: float = UNSEEN) -> float
     return min(scale, unseen) if is_only_costs else scale
 
 
-def scale_of_wrapped(env: gym.Env[Any, Any], env_id: str, usual: float) -> float:
+def scale_of_wrapped(env: gym.Env[Any, Any], env_id: str, usual: float) -> tuple[float, int]:
     """Return the scale for a task whose rewards a wrapper or an argument changes.
+
+    The second number is how many steps were taken to find it, in both environments.
 
     If the task pays less by a factor, the scale is larger by it. env_id: of the bare task. usual:
     the scale for that one.
     """
     bare = gym.make(env_id)
     try:
-        here, there = (reward_scale(first_play(e), LEAST_GAMMA) for e in (env, bare))
+        plays = [first_play(e) for e in (env, bare)]
     finally:
         bare.close()
-    return float(f"{usual * here / there:.3g}")
+    here, there = (reward_scale(play, LEAST_GAMMA) for play in plays)
+    return float(f"{usual * here / there:.3g}"), sum(play.steps for play in plays)
 
 
 def _round(number: float) -> float:

@@ -97,6 +97,8 @@ def task_defaults(
         chosen["reward_scale"] = reward_scale(play(), gamma, unseen)
         if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
+    if play.cache_info().currsize:
+        chosen["first_play_steps"] = play().steps
     return {name: value for name, value in chosen.items() if name not in named}
 
 

@@ -108,12 +108,20 @@ class LearningAgent(abc.ABC):
 
     @property
     def env_steps(self) -> int:
-        """Return how many environment steps it has learned from, in all of its environments."""
-        return self._replicas.env_steps(0)
+        """Return how many environment steps were taken in all: `first_play_steps` and training."""
+        return self.first_play_steps + self._replicas.env_steps(0)
+
+    @property
+    def first_play_steps(self) -> int:
+        """Return how many random steps were taken to choose it, before training; 0 of presets."""
+        return self.config.first_play_steps
 
     @property
     def steps_taken(self) -> int:
-        """Return how many environment steps it has learned from, in episodes that go on too."""
+        """Return how many environment steps it has trained for, of which ``total_steps`` speaks.
+
+        In episodes that go on, too, and in all of its environments.
+        """
         return self._replicas.steps_taken(0)
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 
 from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
 from neurorl.models.config import AgentConfig
-from neurorl.models.fields import NAMED, option_names, option_types
+from neurorl.models.fields import NAMED, UNSET, option_names, option_types
 from neurorl.models.presets import make_config
 from neurorl.network.serialization import Described, number
 from neurorl.plain import declared_types, fits, kind_name
@@ -33,9 +33,10 @@ def overridden(config: AgentConfig, overrides: Mapping[str, Any]) -> AgentConfig
     Raises UnknownNameError for a field that there isn't, ArgumentError for one of another type.
     """
     whole, inner = _apart(overrides)
+    known = {*option_names()} - {*UNSET}
     for name in whole:
-        if name not in option_names():
-            raise unknown_name_error("agent option", name, option_names())
+        if name not in known:
+            raise unknown_name_error("agent option", name, known)
     return _with_inner(config.changed(**whole), inner)
 
 
@@ -54,7 +55,7 @@ def typed(where: str, name: str, value: object, kind: Any = None) -> object:
     Raises UnknownNameError for a name of no field, ArgumentError for a value of another type.
     """
     if kind is None:
-        known = sorted({*option_names()} - {"model"})
+        known = sorted({*option_names()} - {*UNSET})
         if name not in known:
             raise unknown_name_error(f"{where}, agent option", name, known)
         kind = option_types()[name]

@@ -31,6 +31,7 @@ class Summary(TypedDict):
     seed: int
     episodes: int
     env_steps: int
+    first_play_steps: int
     mean_return_last_100: float | None
     mean_discounted_return_last_100: float | None
     solved_at_episode: int | None
@@ -43,7 +44,7 @@ def summary(config: RunConfig, group: AgentGroup, k: int, run: RunDirectory) -> 
     """Return what the run of agent k came to."""
     played = group.episodes[k]
     last = played[-100:]
-    by_steps = config.budget.steps is not None
+    by_steps, first = config.budget.steps is not None, group.config.first_play_steps
     return {
         "env": config.env,
         "backend": config.backend,
@@ -53,7 +54,8 @@ def summary(config: RunConfig, group: AgentGroup, k: int, run: RunDirectory) -> 
         "approach": group.algorithm.name,
         "seed": group.seeds[k],
         "episodes": len(played),
-        "env_steps": group.steps_taken(k) if by_steps else group.env_steps(k),
+        "env_steps": first + (group.steps_taken(k) if by_steps else group.env_steps(k)),
+        "first_play_steps": first,
         "mean_return_last_100": _mean([e.ret for e in last]),
         "mean_discounted_return_last_100": _mean([e.discounted for e in last]),
         "solved_at_episode": solved_at(played, group.config),

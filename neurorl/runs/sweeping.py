@@ -35,7 +35,7 @@ Row = dict[str, Any]
 _LARGEST = 64 * 2**20
 _RETRIES = 3
 _FIGURES = (
-    *("seed", "episodes", "env_steps", "mean_return_last_100"),
+    *("seed", "episodes", "env_steps", "first_play_steps", "mean_return_last_100"),
     *("mean_discounted_return_last_100", "solved_at_episode", "digest"),
 )
 

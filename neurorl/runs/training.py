@@ -55,7 +55,8 @@ def train_seeds(
     """Train agents side by side, one for each (seed, run directory); return their summaries.
 
     Each run is, file by file, that of its seed trained alone. A summary has env, backend, model,
-    seed, episodes, env_steps, mean_return_last_100, solved_at_episode, run, arithmetic, noise,
+    seed, episodes, env_steps (first_play_steps of these), mean_return_last_100, solved_at_episode,
+    run, arithmetic, noise,
     mean_discounted_return_last_100, digest (`neurorl.agents.checkpoint.digest`) and warnings
     (`neurorl.diagnostics.monitor.Monitor.warnings`); each is also given as a
     `PopulationWarning` when it is found.

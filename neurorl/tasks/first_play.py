@@ -2,7 +2,8 @@
 
 They are played once, in a copy of the environment, before there is an agent: with the same draws
 for every seed, backend and arithmetic, so that what is chosen by them is a property of the task.
-Nothing is learned in them, and they don't count as environment steps.
+Nothing is learned in them. They count as environment steps (`AgentConfig.first_play_steps`), though
+not among those for which an agent is trained.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +35,8 @@ _HOLDS = 0.8
 _LARGEST = 2**24
 """Limit the bytes of the observations that are kept, as float64."""
 _SEED = 2_025
+_PATIENCE_S = 5.0
+"""Say on a terminal what is going on if it takes longer than this."""
 
 _BETTER, _VARIED = 0.5, 0.5
 """Take this share of rewards for the better ones, if at least so large a share of all differ."""
@@ -144,7 +149,11 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
                 rows.append(np.array(_at(observation, place)))
 
     over, action = True, actions.taken(actions.idle)
+    next_word = time.monotonic() + _PATIENCE_S
     while play.steps < steps:
+        if time.monotonic() > next_word:
+            next_word = math.inf
+            _say(f"{play.steps:,} of {steps:,} random steps of a first play are done")
         if over:
             episode = len(play.rewards)
             note(answers.reset(derive(_SEED, episode) & 0x7FFFFFFF), play.steps)
@@ -157,6 +166,12 @@ def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
         play.rewards[-1].append(reward if math.isfinite(reward) else 0.0)
         play.steps += 1
         over = terminated or truncated
+
+
+def _say(what: str) -> None:
+    """Print a line on a terminal that somebody looks at."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(f"neurorl: {what}", file=sys.stderr)
 
 
 def _of_numbers(space: gym.Space[Any], place: Place) -> Iterator[tuple[Place, int]]:

@@ -3,13 +3,15 @@
     python scripts/experiments/any_task.py measure --tasks NAME... --learners PPO --seeds 0 1
     python scripts/experiments/any_task.py measure --suite held-out --learners default Q PPO
     python scripts/experiments/any_task.py table
+    python scripts/experiments/any_task.py first-plays
 
 `measure` adds a row for each seed to results/tables/any-task.csv, of other learners than the
 default to results/tables/baselines.csv; those that are there aren't run again, and tasks whose
 package is missing are named and left out. Rows of held-out tasks (`held_out_tasks`) go to
 results/tables/held-out.csv, of all learners. `table` writes, for each task, what the default agent
 and each other learner reached, and into README.md the best of them; what isn't in the files is
-empty.
+empty. Steps are those of training, and of the first play by which the default was chosen:
+`first-plays` plays these again, trains nothing, and writes their steps into rows without.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import csv
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -46,6 +48,7 @@ __all__ = [
     "main",
     "read",
     "short",
+    "with_first_plays",
     "write",
 ]
 
@@ -73,7 +76,10 @@ _SUITES = {
 
 @dataclass(frozen=True, order=True)
 class Result:
-    """Hold what one seed of a learner reached: the mean return of so many greedy episodes."""
+    """Hold what one seed of a learner reached: the mean return of so many greedy episodes.
+
+    steps: of training. first_play_steps: those before, by which the agent was chosen.
+    """
 
     task: str
     learner: str
@@ -81,6 +87,7 @@ class Result:
     episodes: int
     seed: int
     mean_return: float
+    first_play_steps: int = 0
 
 
 def read(file: Path) -> list[Result]:
@@ -96,6 +103,7 @@ def read(file: Path) -> list[Result]:
                 int(row["episodes"]),
                 int(row["seed"]),
                 float(row["mean_return"]),
+                int(row.get("first_play_steps") or 0),
             )
             for row in csv.DictReader(stream)
         ]
@@ -112,13 +120,35 @@ def write(results: Sequence[Result], file: Path) -> None:
 
 def measure(task: Task, learner: str, seed: int) -> list[Result]:
     """Return the row of a seed; none for a task that the learner can't learn."""
+    first, returns = 0, None
     if learner == DEFAULT:
-        returns: list[float] | None = development_suite.measure(task, development_suite.now, [seed])
+        first = development_suite.first_play_steps(task)
+        returns = development_suite.measure(task, development_suite.now, [seed])
     else:
         returns = baselines.measure(task, baselines.LEARNERS[learner], [seed])
     return [
-        Result(task.name, learner, task.steps, task.episodes, seed, round(mean, 4))
+        Result(task.name, learner, task.steps, task.episodes, seed, round(mean, 4), first)
         for mean in returns or ()
+    ]
+
+
+def with_first_plays(results: Sequence[Result], tasks: Sequence[Task]) -> list[Result]:
+    """Return the rows of the default with the steps of the first plays of these *tasks*.
+
+    Tasks that can't be made here are named, and their rows left as they are.
+    """
+    learned = {r.task for r in results if r.learner == DEFAULT}
+    found: dict[str, int] = {}
+    for task in (task for task in tasks if task.name in learned):
+        try:
+            found[task.name] = development_suite.first_play_steps(task)
+        except (ImportError, gym.error.Error) as exc:
+            print(f"{task.name}: left out: {exc}", flush=True)
+    return [
+        replace(r, first_play_steps=found[r.task])
+        if r.learner == DEFAULT and r.task in found
+        else r
+        for r in results
     ]
 
 
@@ -136,7 +166,7 @@ def lines(results: Sequence[Result]) -> list[str]:
             best = max(means, key=lambda name: means[name], default=None)
             cells = (_cell(reached[name], name == best) for name in LEARNERS)
             figures = ", ".join(map(str, FIGURES.get(task.name, ())))
-            table.append(table_row(task.name, f"{task.steps:,}", *cells, figures, task.reference))
+            table.append(table_row(task.name, _steps(of_task), *cells, figures, task.reference))
     return table
 
 
@@ -147,13 +177,13 @@ def held_out(results: Sequence[Result]) -> list[str]:
     verdicts = []
     for task in HELD_OUT:
         reached: dict[str, list[float]] = {name: [] for name in learners}
-        for r in results:
-            if (r.task, r.steps) == (task.name, task.steps):
-                reached[r.learner].append(r.mean_return)
-        if any(reached.values()):
+        of_task = [r for r in results if (r.task, r.steps) == (task.name, task.steps)]
+        for r in of_task:
+            reached[r.learner].append(r.mean_return)
+        if of_task:
             verdicts.append(_beside_best(reached))
             cells = (_cell(returns, False) for returns in reached.values())
-            table.append(table_row(task.name, f"{task.steps:,}", *cells, verdicts[-1]))
+            table.append(table_row(task.name, _steps(of_task), *cells, verdicts[-1]))
     compared = sum(map(bool, verdicts))
     return [*table, "", f"{_AS_GOOD}: {verdicts.count(_AS_GOOD)} of {compared} tasks."]
 
@@ -172,9 +202,9 @@ def short(results: Sequence[Result]) -> list[str]:
     table = table_head(("task", "steps", "default: mean (worst), seeds", "best of others measured"))
     for task in (task for task in TASKS if task.name in _IN_README):
         reached: dict[str, list[float]] = {name: [] for name in LEARNERS}
-        for r in results:
-            if (r.task, r.steps) == (task.name, task.steps):
-                reached[r.learner].append(r.mean_return)
+        of_task = [r for r in results if (r.task, r.steps) == (task.name, task.steps)]
+        for r in of_task:
+            reached[r.learner].append(r.mean_return)
         own = reached.pop(DEFAULT)
         others = {name: float(np.mean(returns)) for name, returns in reached.items() if returns}
         best = max(others, key=lambda name: others[name], default="")
@@ -182,9 +212,15 @@ def short(results: Sequence[Result]) -> list[str]:
         figures += [f"published: {figure}" for figure in FIGURES.get(task.name, ())]
         if own:
             table.append(
-                table_row(task.name, f"{task.steps:,}", _cell(own, False), ", ".join(figures))
+                table_row(task.name, _steps(of_task), _cell(own, False), ", ".join(figures))
             )
     return table
+
+
+def _steps(of_task: Sequence[Result]) -> str:
+    """Show the steps of training, and those of the default's first play."""
+    first = max(r.first_play_steps for r in of_task)
+    return f"{of_task[0].steps:,}" + f" + {first:,}" * bool(first)
 
 
 def _cell(returns: Sequence[float], is_best: bool) -> str:
@@ -200,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=("measure", "table"))
+    parser.add_argument("what", choices=("measure", "table", "first-plays"))
     parser.add_argument("--suite", choices=_SUITES, default="development")
     parser.add_argument("--tasks", nargs="+", choices=names, metavar="NAME", default=names)
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[DEFAULT])
@@ -217,6 +253,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         put_between(options.page, "held-out", held_out(read(HELD_OUT_FILE)))
         return 0
     warnings.simplefilter("ignore")
+    if options.what == "first-plays":
+        for tasks, own, _ in _SUITES.values():
+            write(with_first_plays(read(own), tasks), own)
+        return 0
     tasks, own, others = _SUITES[options.suite]
     for task in (task for task in tasks if task.name in options.tasks):
         for learner in options.learners:

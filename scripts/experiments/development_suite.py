@@ -25,8 +25,9 @@ from experiments.development_tasks import TASKS, Task
 from experiments.markup import table_head, table_row
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.models.defaults import default_cells, default_features
+from neurorl.models.presets import make_config
 
-__all__ = ["before", "main", "measure", "now"]
+__all__ = ["before", "first_play_steps", "main", "measure", "now"]
 
 FIRST_SEED = 100
 _COLUMNS = ("task", "steps", "default before", "default now", "reference")
@@ -45,6 +46,15 @@ def before(env: gym.Env[Any, Any]) -> Overrides:
     space = env.observation_space
     cells, features = default_cells(space), default_features(space)
     return {"hidden": 8, "cells": cells, "features": features, "reward_scale": 0.02}
+
+
+def first_play_steps(task: Task) -> int:
+    """Return how many random steps are taken to choose the default of a task."""
+    env = task.make()
+    try:
+        return make_config(env).first_play_steps
+    finally:
+        env.close()
 
 
 def measure(task: Task, choice: Choice, seeds: Sequence[int], share: float = 1.0) -> list[float]:

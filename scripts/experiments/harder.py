@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,9 +18,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from experiments.development_suite import first_play_steps
 from experiments.development_tasks import TASKS, Task
 from experiments.run import Plan, evaluation_seed, read_json
-from experiments.tables import write_table
+from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.files import make_folder, write_json
 from neurorl.inspection.statistics import WINDOW, bootstrap_interval, interquartile_mean
@@ -31,6 +32,8 @@ __all__ = [
     "CurveRow",
     "HarderExperiment",
     "HarderRow",
+    "count_first_plays",
+    "counted",
     "curve",
     "missing",
     "reproduce",
@@ -103,7 +106,10 @@ HARDER = tuple(
 
 @dataclass(frozen=True)
 class HarderRow:
-    """Hold one seed. greedy: the mean return of so many greedy episodes after training."""
+    """Hold one seed. greedy: the mean return of so many greedy episodes after training.
+
+    first_play_steps: those of *env_steps* that were taken to choose the agent, before training.
+    """
 
     seed: int
     greedy: float
@@ -111,6 +117,7 @@ class HarderRow:
     episodes: int
     env_steps: int
     evaluation_episodes: int
+    first_play_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -153,7 +160,7 @@ def reproduce(
             show(f"{experiment.name}: left out: {lacks}")
             continue
         found = _of_seeds(experiment, plan)
-        rows = [HarderRow(**run["row"]) for run in found]
+        rows = counted(experiment.task, [HarderRow(**run["row"]) for run in found])
         folder = results / "harder"
         make_folder(folder / "curves")
         write_table(folder / f"{experiment.name}.csv", rows)
@@ -163,6 +170,28 @@ def reproduce(
         iqm = f"IQM {interquartile_mean(greedy):.2f} [{low:.2f}, {high:.2f}]"
         shown = f"mean {np.mean(greedy):.2f}, {min(greedy):.2f} to {max(greedy):.2f}"
         show(f"{experiment.name}: {iqm}, {shown}, {len(rows)} seeds")
+
+
+def counted(task: str, rows: Sequence[HarderRow]) -> list[HarderRow]:
+    """Return rows with the steps of the task's first play, which stored runs don't count."""
+    first = first_play_steps(HARDER_TASKS[task])
+    return [
+        replace(row, env_steps=row.env_steps + first, first_play_steps=first)
+        if not row.first_play_steps
+        else row
+        for row in rows
+    ]
+
+
+def count_first_plays(folder: Path, show: Callable[[str], None]) -> None:
+    """Count the first plays in the tables of *folder*, by playing these alone."""
+    for experiment in HARDER:
+        file = folder / f"{experiment.name}.csv"
+        lacks = missing(replace(experiment, approach="local"))  # nothing is trained
+        if file.exists() and lacks is None:
+            write_table(file, counted(experiment.task, read_table(file, HarderRow)))
+        elif lacks is not None:
+            show(f"{experiment.name}: left out: {lacks}")
 
 
 def _of_seeds(experiment: HarderExperiment, plan: Plan) -> list[dict[str, Any]]:
@@ -189,7 +218,8 @@ def _of_seed(experiment: HarderExperiment, plan: Plan, seed: int) -> dict[str, A
     returns = [float(episode.ret) for episode in played]
     greedy = float(evaluate(agent, evaluated, seed=evaluation_seed(seed))["mean_return"])
     last = float(np.mean(returns[-WINDOW:])) if returns else float("nan")
-    row = HarderRow(seed, greedy, last, len(returns), int(agent.env_steps), evaluated)
+    trained = agent.env_steps - agent.first_play_steps
+    row = HarderRow(seed, greedy, last, len(returns), trained, evaluated)
     agent.close()
     ends = np.cumsum([episode.length for episode in played]).tolist()
     run = {"wanted": wanted, "row": asdict(row), "ends": ends, "returns": returns}

@@ -39,9 +39,17 @@ def lines(results: Path) -> list[str]:
     for short, task in HARDER_TASKS.items():
         cells = [_cell(results / "harder" / f"{short}-{column}.csv") for column in _COLUMNS]
         figures = ", ".join(map(str, FIGURES.get(task.name, ())))
-        table.append(table_row(task.name, f"{task.steps:,}", *cells, figures))
+        table.append(table_row(task.name, _steps(results, short), *cells, figures))
     left = [e.name for e in HARDER if not (results / "harder" / f"{e.name}.csv").exists()]
     return [*table, "", f"Not run: {', '.join(left)}."] if left else table
+
+
+def _steps(results: Path, short: str) -> str:
+    """Show the steps of training, and those of the first play that chose the agent."""
+    files = [results / "harder" / f"{short}-{column}.csv" for column in _COLUMNS]
+    rows = [row for file in files if file.exists() for row in read_table(file, HarderRow)]
+    first = max((row.first_play_steps for row in rows), default=0)
+    return f"{HARDER_TASKS[short].steps:,}" + f" + {first:,}" * bool(first)
 
 
 def _cell(file: Path) -> str:

@@ -203,7 +203,7 @@ def read_table(path: Path, kind: type[Any]) -> list[Any]:
     try:
         with path.open(newline="") as file:
             return [
-                kind(**{name: make(line[name]) for name, make in fields})
+                kind(**{name: make(line[name]) for name, make in fields if name in line})
                 for line in csv.DictReader(file)
             ]
     except (OSError, KeyError, TypeError, ValueError) as exc:

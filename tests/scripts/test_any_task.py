@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -20,6 +21,7 @@ from experiments.any_task import (
     main,
     read,
     short,
+    with_first_plays,
     write,
 )
 from experiments.development_tasks import TASKS
@@ -124,3 +126,21 @@ def test_a_task_without_its_package_is_named(
     assert main(["measure", *chosen]) == 0
     assert "bandit, PPO: left out: no module named" in capsys.readouterr().out
     assert not file.exists()
+
+
+def test_first_plays_are_counted_without_training(capsys: pytest.CaptureFixture[str]) -> None:
+    lake = next(task for task in TASKS if task.name == "FrozenLake-v1, slippery")
+
+    def refuse() -> gym.Env[object, object]:
+        raise ImportError("no module named 'lake'")
+
+    other = replace(lake, name="elsewhere", make=refuse)
+    rows = [
+        Result(name, learner, lake.steps, 100, 0, 0.7)
+        for name in (lake.name, other.name)
+        for learner in ("Q", "default")
+    ]
+    counted = with_first_plays(rows, [lake, other])
+    assert [row.first_play_steps for row in counted] == [0, 2000, 0, 0]
+    assert "elsewhere: left out: no module named 'lake'" in capsys.readouterr().out
+    assert "| FrozenLake-v1, slippery | 100,000 + 2,000 |" in lines(counted)[2]
