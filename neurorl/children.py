@@ -1,12 +1,34 @@
-"""Start processes that import the same modules as this one, whatever folder they start in."""
+"""Start processes that import the same modules as this one, and that end with it.
+
+Whoever starts a process holds one end of a pipe. However it ends, killed or not, the system closes
+that end, which the process hears of.
+"""
 
 from __future__ import annotations
 
+import _thread
+import io
 import multiprocessing
 import os
+import signal
 import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from typing import NoReturn
 
-__all__ = ["GUARD", "child_environment", "end_if_importing_main", "module_command"]
+__all__ = [
+    "GUARD",
+    "begin_session",
+    "child_environment",
+    "end_if_importing_main",
+    "end_now",
+    "end_soon",
+    "end_with",
+    "module_command",
+]
+
+_CHECKPOINT_SECONDS = 1.0
 
 GUARD = 'in a script, call it under if __name__ == "__main__"'
 """Say what a script must do whose processes import it."""
@@ -34,3 +56,38 @@ def end_if_importing_main() -> None:
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # as spawn.py asks itself
         raise SystemExit(1)
+
+
+def begin_session() -> None:
+    """Let a terminal's Ctrl-C go to the process that started this one, which says when to stop."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+
+
+def end_with(connection: Connection) -> None:
+    """Let this process, and what it starts, end when the other end of a silent pipe is closed."""
+
+    def wait() -> None:
+        connection.poll(None)
+        sys.stderr = io.StringIO()  # as nobody is there to be told of an interrupt
+        end_soon()
+
+    begin_session()
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def end_soon() -> NoReturn:
+    """End this process from another of its threads: as by Ctrl-C, and soon after by SIGKILL.
+
+    So it has a moment for a checkpoint; without one, its runs go on from the last.
+    """
+    _thread.interrupt_main()
+    time.sleep(_CHECKPOINT_SECONDS)
+    end_now()
+
+
+def end_now() -> NoReturn:
+    """End this process, and if it has a session of its own, all that it has started."""
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)

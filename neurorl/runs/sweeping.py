@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 from neurorl.agents.arguments import check_count
-from neurorl.children import GUARD, end_if_importing_main
+from neurorl.children import GUARD, end_if_importing_main, end_with
 from neurorl.errors import NeurorlError, RunError, format_message
 from neurorl.files import as_json, make_folder, write_bytes
 from neurorl.reading import Place, read_json
@@ -178,7 +180,9 @@ def _through_processes(units: Mapping[str, Unit], jobs: int) -> Results:
     context = multiprocessing.get_context("spawn")
     has_begun = context.Event()
     for _ in range(1 + _RETRIES * len(units)):
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=has_begun.set) as pool:
+        theirs, ours = context.Pipe(duplex=False)
+        begin = (theirs, has_begun)
+        with ours, theirs, ProcessPoolExecutor(jobs, context, _begin_worker, begin) as pool:
             try:
                 for place, result in _through(pool, left.copy()):
                     del left[place]
@@ -188,9 +192,19 @@ def _through_processes(units: Mapping[str, Unit], jobs: int) -> Results:
                     continue
                 what, remedy = "its processes end before they begin", f"{GUARD}; or take jobs=1"
                 raise RunError("sweep, jobs", what, remedy=remedy) from None
+            except BaseException:  # as of Ctrl-C, which the processes don't hear of themselves
+                ours.close()
+                pool.shutdown(cancel_futures=True)
+                raise
         return
     remedy = "look for who kills them (memory?), and run it again"
     raise RunError("sweep", "its processes are killed", remedy=remedy)
+
+
+def _begin_worker(theirs: Connection, has_begun: Event) -> None:
+    """Let a new process of a pool end with the one that holds the other end of *theirs*."""
+    end_with(theirs)
+    has_begun.set()
 
 
 def write_table(out: Path, rows: Sequence[Row]) -> None:

@@ -6,7 +6,6 @@ import _thread
 import contextlib
 import enum
 import importlib
-import os
 import pickle
 import signal
 import threading
@@ -18,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from neurorl.agents.episodes import Episode
+from neurorl.children import begin_session, end_now, end_soon
 from neurorl.errors import (
     EnvironmentWarning,
     FallbackWarning,
@@ -48,15 +48,20 @@ class Kind(enum.Enum):
     FAILED = enum.auto()
 
 
+_ENDS = (Kind.DONE, Kind.STOPPED, Kind.FAILED)
 Message = tuple[Kind, Any]
 
 
 class _Line:
-    """Talk to the process that waits; stop as by Ctrl-C if it is gone, or asks for it."""
+    """Talk to the process that waits; stop as by Ctrl-C if it asks for it or is gone.
+
+    is_lost: whether it is gone, and hasn't heard how training ended.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._may_go, self._is_over = threading.Semaphore(0), False
+        self.is_lost, self._has_ended = False, False
         self._episodes: list[Episode] = []
         self._told = time.monotonic()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -64,6 +69,7 @@ class _Line:
     def say(self, kind: Kind, value: object = None) -> None:
         """Send the episodes that weren't sent yet, then this."""
         self._told = time.monotonic()
+        self._has_ended = kind in _ENDS
         with contextlib.suppress(OSError):
             if self._episodes:
                 self._connection.send((Kind.EPISODES, self._episodes))
@@ -88,6 +94,13 @@ class _Line:
         with contextlib.suppress(EOFError, OSError):
             while self._connection.recv() == GO:
                 self._may_go.release()
+            self._stop()
+            self._connection.recv()  # which waits until that process is gone
+        self.is_lost = not self._has_ended
+        self._stop()
+        end_soon()
+
+    def _stop(self) -> None:
         self._is_over = True
         self._may_go.release()
         _thread.interrupt_main()
@@ -95,11 +108,13 @@ class _Line:
 
 def work_alone(connection: Connection, work: Work, modules: Sequence[str]) -> None:
     """Train these runs to their end, from a new process; *modules* are imported first."""
-    if hasattr(os, "setsid"):
-        os.setsid()  # a terminal's Ctrl-C goes to the one who waits, who says when to stop
+    begin_session()
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    line = _Line(connection)
     with contextlib.suppress(KeyboardInterrupt):  # asked to stop when it had ended by itself
-        _work(_Line(connection), work, modules)
+        _work(line, work, modules)
+    if line.is_lost:
+        end_now()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
