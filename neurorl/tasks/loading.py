@@ -6,6 +6,7 @@ registered or imported; nothing is imported, or written to, only because a file 
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from neurorl.errors import RunError
 from neurorl.tasks.arguments import decode
+from neurorl.tasks.bounds import check_bounds, check_observation, enlarged
 from neurorl.tasks.environments import first_line, is_registered, make_env
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
 
@@ -57,7 +59,12 @@ def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> 
 
 def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> gym.Env[Any, Any]:
     try:
-        env = gym.make(_checked(spec, where, trust))
+        checked = _checked(spec, where, trust)
+        if not trust and (factor := enlarged(spec)) > 1:
+            bare = gym.make(dataclasses.replace(checked, additional_wrappers=()))
+            check_observation(bare, factor, where)
+            bare.close()
+        env = gym.make(checked)
     except RunError:
         raise
     except Exception as exc:  # of the environment's own code, which may raise anything
@@ -72,6 +79,8 @@ def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> gym.Env[Any, A
 
 def _checked(spec: Mapping[str, Any], where: str, trust: bool) -> EnvSpec:
     """Return the `EnvSpec` of a description. Raises RunError, or anything if it is malformed."""
+    if not trust:
+        check_bounds(spec, where)
     env_id, place = spec["id"], spec["entry_point"]
     if env_id in _IMPORTING and not trust:
         what = f"its environment {env_id} imports what the file names"

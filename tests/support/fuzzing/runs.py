@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar
 
+import gymnasium as gym
+import numpy as np
 from hypothesis import strategies as st
 
 from fuzzing.shortcut import nothing_long
@@ -15,6 +17,8 @@ from neurorl.models.config import AgentConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import read_cost
 from neurorl.runs.training import train
+from neurorl.tasks.loading import saved_env
+from neurorl.tasks.specification import describe_env
 
 __all__ = ["ENV", "TARGETS", "small_run"]
 
@@ -69,6 +73,26 @@ class Resumed(ConfigTree):
             train(ENV, self.run.path, resume=True)
 
 
+class Environments(Target):
+    """Make an environment from a changed description, with wrappers that could be huge."""
+
+    name = "env_spec"
+    weight = 4
+
+    def prepare(self) -> None:
+        lake = gym.make("FrozenLake-v1", desc=["SF", "FG"], is_slippery=False)
+        vector = gym.wrappers.RescaleObservation(
+            gym.make("MountainCar-v0"), np.float32(-1), np.float32(1)
+        )
+        stacked = gym.wrappers.FrameStackObservation(gym.wrappers.TimeLimit(vector, 9), 3)
+        trees = [describe_env(lake), describe_env(stacked)]
+        self.inputs = st.one_of([changed_tree(tree, paths_of(tree)) for tree in trees])
+
+    def attempt(self, value: Any) -> None:
+        env_id = value.get("id", "CartPole-v1") if isinstance(value, dict) else "CartPole-v1"
+        saved_env({"env": env_id, "env_spec": value}, "agent").close()
+
+
 class Episodes(Target):
     """Write ``episodes.csv``: bytes, and rows of anything."""
 
@@ -105,4 +129,11 @@ class Evaluation(Target):
         read_cost(self.folder)
 
 
-TARGETS: tuple[type[Target], ...] = (ConfigTree, ConfigBytes, Resumed, Episodes, Evaluation)
+TARGETS: tuple[type[Target], ...] = (
+    ConfigTree,
+    ConfigBytes,
+    Resumed,
+    Environments,
+    Episodes,
+    Evaluation,
+)
