@@ -25,6 +25,7 @@ from neurorl.models.fields import (
     option_types,
 )
 from neurorl.models.policies import POLICIES
+from neurorl.models.readers import check_read
 from neurorl.network.description import Network
 from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
 from neurorl.network.serialization import flag, number, positive
@@ -111,13 +112,16 @@ class AgentConfig(AgentFields):
     def changed(self, **options: Any) -> Self:
         """Return the same agent with other *options*, by the names that AgentConfig takes.
 
-        The name of a part that it has leaves that part's own fields as they are.
+        The name of a part that it has leaves that part's own fields as they are. Raises
+        DescriptionError for an option that nothing of the changed agent reads.
         """
         for kind in KINDS.keys() & options.keys():
             choice, part = options[kind], getattr(self, kind)
             if isinstance(choice, str) and KINDS[kind].find(choice) is type(part):
                 del options[kind]
-        return dataclasses.replace(self, **options)
+        changed = dataclasses.replace(self, **options)
+        check_read(changed, options)
+        return changed
 
     def network(self, n_actions: int) -> Network:
         """Return the network of an agent with this many actions. Raises DescriptionError."""

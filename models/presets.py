@@ -39,6 +39,7 @@ from neurorl.models.fields import KINDS, UNSET, option_names
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.parts import Part
 from neurorl.models.pooled import Pooled
+from neurorl.models.readers import check_read
 from neurorl.models.reward_scales import scale_of_wrapped
 from neurorl.models.task_defaults import task_defaults
 from neurorl.plain import plain
@@ -263,6 +264,7 @@ def make_config(
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))
     config = AgentConfig(**chosen)
+    check_read(config, overrides)
     if config.memories and space.shape is not None:
         check_remembered(config, math.prod(space.shape))
     return config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from neurorl.errors import (
     BackendUnavailableError,
     unknown_name_error,
 )
+from neurorl.models.fields import KINDS
 from neurorl.network.serialization import Described
 
 __all__ = [
@@ -49,6 +50,7 @@ class Algorithm:
     backend: the only one that it trains on; None for any. Agents play on any backend.
     needs: distributions that it needs, beside those of every run.
     only: training options for which it accepts a single value.
+    unread: options of agents that it doesn't read, though the agent might by another algorithm.
     stops_exactly: whether it stops after just so many environment steps, or after some more.
     keeps_floats: whether what it learns are floats, whatever arithmetic rounds them to.
     """
@@ -59,6 +61,7 @@ class Algorithm:
     backend: str | None = None
     needs: tuple[str, ...] = ()
     only: Mapping[str, Only] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
     stops_exactly: bool = True
     keeps_floats: bool = False
 
@@ -70,6 +73,16 @@ class Algorithm:
                 remedy = only.remedy and only.remedy.format(got=got)
                 where = f"approach {self.name!r}"
                 raise ArgumentError(where, only.why, got=got, remedy=remedy)
+
+    def check_read(self, named: Collection[str]) -> None:
+        """Raise ArgumentError for a *named* option of agents, flat or dotted, that it ignores."""
+        for name in named:
+            kind, _, part_field = name.partition(".")
+            options = KINDS[kind].options if part_field and kind in KINDS else {}
+            flat = next((option for option, f in options.items() if f == part_field), kind)
+            if self.unread.intersection((flat, kind)):
+                what, remedy = f"doesn't read {name}", "leave it out, or take approach 'local'"
+                raise ArgumentError(f"approach {self.name!r}", what, remedy=remedy)
 
     def plays_on(self, trained_on: str) -> str:
         """Return the backend on which an agent plays if nobody says, by that of its training."""
@@ -128,6 +141,15 @@ REPARAMETERIZATION = Algorithm(
             [], _IN_TORCH, "name them in neurorl evaluate", others=(["device"],)
         ),
     },
+    unread=frozenset(
+        (
+            *("rule", "rules", "modulator", "modulators", "modulator_limit", "trace_tau"),
+            *("alpha_output", "alpha_hidden", "alpha_critic", "lambda_actor", "lambda_critic"),
+            *("normalises", "eligibility_tau", "post_tau", "depression", "writes", "write_every"),
+            *("schedule", "rate_end", "rate_episodes", "rate_decisions", "pes_magnitude"),
+            *("beta_end", "beta_decisions", "repeats_decisions"),
+        )
+    ),
     stops_exactly=False,
     keeps_floats=True,
 )

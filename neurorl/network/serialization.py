@@ -50,21 +50,20 @@ class _Bounded(abc.ABCMeta):
     """
 
     def __call__(cls, *values: Any, **named: Any) -> Any:
-        names = (*getattr(cls, "__dataclass_fields__", ()), *("value",) * len(values))
+        fields = getattr(cls, "__dataclass_fields__", ())
+        names = (*fields, *("value",) * len(values))
         values = tuple(
-            plain(f"{cls.__name__}.{name}", v) for name, v in zip(names, values, strict=False)
+            plain(f"{cls.__name__}.{name}", value)
+            for name, value in zip(names, values, strict=False)
         )
-        named = {name: plain(f"{cls.__name__}.{name}", v) for name, v in named.items()}
+        named = {name: plain(f"{cls.__name__}.{name}", value) for name, value in named.items()}
         made: Any = super().__call__(*values, **named)
-        for field in dataclasses.fields(made):
-            value = getattr(made, field.name)
+        for name in fields:
+            value = getattr(made, name)
             if isinstance(value, (tuple, np.generic)):  # such as a tuple that was a list
-                value = plain(f"{cls.__name__}.{field.name}", value)
-                object.__setattr__(made, field.name, value)
+                object.__setattr__(made, name, plain(f"{cls.__name__}.{name}", value))
         if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
-            _check_types(
-                type(made), {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
-            )
+            _check_types(type(made), {name: getattr(made, name) for name in fields})
         return made
 
 

@@ -67,6 +67,7 @@ class ReparameterizedActorCritic(LearningAgent):
         check_name("arithmetic", arithmetic, ("float", "loihi"))
         if not isinstance(gradient, GradientConfig):
             check_options("gradient", gradient)
+        self.algorithm.check_read(overrides)
         self.env, self.env_id = own_env(env)
         config = config or make_config(self.env, model, overrides)
         own = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}

@@ -29,6 +29,7 @@ def make_agents(config: RunConfig, seeds: Sequence[int], env: gym.Env[Any, Any])
     env: the first one's environment; others have copies.
     """
     agent, gradient = _agent_config(env, config), config.gradient or config.own_options
+    config.algorithm.check_read(config.overrides)
     config.algorithm.check(
         learning=agent.learning.name,
         noise=config.noise,
