@@ -103,6 +103,11 @@ class Described(metaclass=_Bounded):
         return described
 
     @classmethod
+    def of_file(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the object of a file's fields; a class may leave out what older files had."""
+        return cls(**fields)
+
+    @classmethod
     def field_types(cls) -> Mapping[str, Any]:
         """Return the types that values in files must be of, by name."""
         return declared_types(cls)
@@ -194,7 +199,7 @@ def _construct(kind: Any, fields: Mapping[str, Any]) -> Described | Expression:
     if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
         _check_types(cls, fields)
     try:
-        return cls(**fields)
+        return cls(**fields) if issubclass(cls, Expression) else cls.of_file(fields)
     except TypeError as exc:
         raise DescriptionError(kind, "wrong or missing fields", got=exc) from exc
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.expressions.functions import FUNCTIONS
@@ -24,6 +24,15 @@ _ONLY_IF_SET = (
     *("signals", "modulator", "eligibility_tau", "eligibility_keep", "post_tau", "depression"),
     "slow_tau",
 )
+
+
+class _UnreadError(DescriptionError):
+    """Say that a field has no effect.
+
+    name: the field's.
+    """
+
+    name = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +99,27 @@ class Rule(Described):
             self._check_texts()
         for name, why in self._without_effect():
             where, got = f"rule {quoted(self.name)}, {name}", quoted(getattr(self, name))
-            raise DescriptionError(where, f"has no effect: {why}", got=got, remedy="leave it out")
+            problem = _UnreadError(where, f"has no effect: {why}", got=got, remedy="leave it out")
+            problem.name = name
+            raise problem
         if self.is_text:
             for name, value in self._following().items():
                 object.__setattr__(self, name, value)
+
+    @classmethod
+    def of_file(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the rule of a file's fields, but for those that nothing reads.
+
+        Files from before such fields were refused may have them; the rule learns as it did.
+        """
+        kept = dict(fields)
+        while True:
+            try:
+                return cls(**kept)
+            except _UnreadError as problem:
+                if problem.name not in kept:
+                    raise
+                del kept[problem.name]
 
     def _check_texts(self) -> None:
         if self.hidden is None:

@@ -390,3 +390,12 @@ def test_names_are_those_of_the_documentation() -> None:
     from neurorl.rules import post_factor
 
     assert all(f"``{name}``" in (post_factor.__doc__ or "") for name in NAMES)
+
+
+def test_a_file_may_have_fields_without_effect() -> None:
+    """Before they were refused, files took them; what such a rule learns was never changed."""
+    plain = Rule("mine", **TEXT)
+    data = {**plain.to_dict(), "slow_tau": 0.1, "post_tau": 0.2}
+    assert Rule.from_dict(data) == plain
+    with pytest.raises(DescriptionError, match="has no effect"):
+        Rule("mine", **TEXT, slow_tau=0.1)

@@ -96,6 +96,8 @@ def drawn(seed: int) -> tuple[Rule, dict[str, Any]]:
         **shapes[int(rng.integers(len(shapes)))],
         **(STDP if pairs else {}),
     }
+    if options.get("hidden") == 0:
+        options.pop("alpha_hidden", None)
     return rule, options
 
 

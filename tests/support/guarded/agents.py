@@ -78,7 +78,9 @@ def _options(rng: np.random.Generator) -> dict[str, Any]:
         ]
     if rule in ("reward-stdp", "mstdpet") and options.get("critic") != "spiking":
         options |= [{}, {"modulator": "reward"}][int(rng.integers(2))]
-    return options
+    unread = ["alpha_hidden"] * (options["hidden"] == 0) + ["lambda_actor"] * (rule in _OF_SPIKES)
+    unread += ["lambda_critic"] * (options.get("modulator") == "reward")
+    return {name: value for name, value in options.items() if name not in unread}
 
 
 def _policy(rng: np.random.Generator) -> dict[str, Any]:
