@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, unknown_name_error
+from neurorl.errors import DescriptionError
 from neurorl.expressions.evaluate import evaluate_arrays
+from neurorl.expressions.hints import hint
 from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes_of
 from neurorl.expressions.parse import check_kind, parse
 from neurorl.expressions.printing import CPP, TEXT, render
@@ -100,6 +101,8 @@ _UNITS = re.compile(
 )
 """Match units as Brian2 writes them."""
 
+_LISTED = 12  # names that an error lists
+
 
 def _remedy(name: str, names: Collection[str]) -> str:
     """Say what may have been meant by a name that isn't there."""
@@ -108,4 +111,6 @@ def _remedy(name: str, names: Collection[str]) -> str:
         return f"formulas have no units: {what}"
     if not names:
         return "no name can be used here"
-    return str(unknown_name_error("", name, names)).rpartition("; ")[2]
+    listed = sorted(names)
+    more = f", ... ({len(listed)} in all)" if len(listed) > _LISTED else ""
+    return hint(name, listed) or f"known: {', '.join(listed[:_LISTED])}{more}"

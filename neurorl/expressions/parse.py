@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import re
 
 from neurorl.expressions.functions import FUNCTIONS
+from neurorl.expressions.hints import INPUT, hint
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
@@ -159,7 +159,7 @@ class _Reader:
         exponent = node.right.value if isinstance(node.right, ast.Constant) else None
         if type(exponent) is not int or not 1 <= exponent <= MAX_EXPONENT:
             at, limit = self._begin + node.right.col_offset, f"a whole number, 1 to {MAX_EXPONENT}"
-            remedy = "write 1/x**2 for x**-2, sqrt(x), or exp(y*log(x))"
+            remedy = _POWERS.get(_literal(node.right), "write exp(y*log(x)) for x**y")
             raise self._problem(at, "the exponent isn't a small whole number", remedy, limit)
         return Power(base, exponent, at=base.at)
 
@@ -180,16 +180,32 @@ class _Reader:
             raise self._problem(at, "a value is called", "write a product as a*(b)")
         name = node.func.id
         if name not in FUNCTIONS:
-            near = difflib.get_close_matches(name, FUNCTIONS, n=1, cutoff=0.5)
+            is_timed = any(isinstance(a, ast.Name) and a.id == "t" for a in node.args)
             listed = f"known: {', '.join(sorted(FUNCTIONS))}; a product is written a*(b)"
-            remedy = f"did you mean {near[0]!r}?" if near else listed
-            raise self._problem(at, f"unknown function {name!r}", remedy)
+            remedy = INPUT if is_timed else listed
+            raise self._problem(at, f"unknown function {name!r}", hint(name, FUNCTIONS) or remedy)
         kinds = FUNCTIONS[name].arguments
         if node.keywords or len(node.args) != len(kinds):
             what = f"{name} takes {len(kinds)} argument{'s' * (len(kinds) > 1)}, by place"
             raise self._problem(at, f"{what}, not {len(node.args) + len(node.keywords)}")
         arguments = zip(node.args, kinds, strict=True)
         return Call(name, tuple(self._a(a, kind, depth) for a, kind in arguments), at=at)
+
+
+_POWERS = {-0.5: "write 1/sqrt(x)", 0: "write 1", 0.5: "write sqrt(x)", 1.5: "write x*sqrt(x)"}
+_POWERS |= {n: f"write x**{n}" for n in range(1, MAX_EXPONENT + 1)}
+_POWERS |= {-n: f"write 1/x**{n}" for n in range(1, MAX_EXPONENT + 1)}
+"""Say what to write for x to some other powers."""
+
+
+def _literal(node: ast.expr) -> float:
+    """Return a number that may have a minus before it; nan for what is none."""
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        sign, node = -1, node.operand
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return sign * node.value
+    return math.nan
 
 
 _SAID: dict[type[ast.expr], str] = {
