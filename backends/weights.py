@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.quantiser import MANTISSA_MAX
 from neurorl.arithmetic.rounding import initial_weights
+from neurorl.arithmetic.swallowed import warn_of_lost_weights
 from neurorl.backends.currents import Currents
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
 from neurorl.errors import unknown_name_error
+from neurorl.network.description import Projection
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["EffectiveWeights"]
@@ -55,10 +58,18 @@ class EffectiveWeights:
                 stacked = np.stack(drawn) if len(drawn) > 1 else drawn[0][None]
                 weights = self._arithmetic.check(p.name, stacked, stacked.shape[:1])
                 del drawn, stacked
+            self._warn_of_lost(p, weights)
             self._round(p.name, weights)
         self.currents = Currents(simulated.whole, self._arithmetic)
         for name in self.currents.weights:
             self.currents.write(name, simulated.weights[name])
+
+    def _warn_of_lost(self, projection: Projection, weights: FloatArray) -> None:
+        """Warn if initial weights become 0; on a chip, if all do."""
+        name, is_chip = projection.name, self._arithmetic.is_chip
+        kept, unit = self._arithmetic.masked(name, weights), self._arithmetic.rounding(name).unit
+        levels = MANTISSA_MAX / 2 if is_chip and projection.plasticity is not None else None
+        warn_of_lost_weights(name, kept, unit, levels=levels, every=is_chip)
 
     def check(self, projection: str) -> None:
         """Raise UnknownNameError if there is no such projection."""

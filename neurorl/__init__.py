@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from neurorl.backends.registry import load as load
     from neurorl.errors import EnvironmentWarning as EnvironmentWarning
     from neurorl.errors import FallbackWarning as FallbackWarning
+    from neurorl.errors import GridWarning as GridWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
     from neurorl.learning.standalone import Learning as Learning
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _HOME = {
     "EnvironmentWarning": "neurorl.errors",
     "FallbackWarning": "neurorl.errors",
+    "GridWarning": "neurorl.errors",
     "Learning": "neurorl.learning.standalone",
     "LinearActorCritic": "neurorl.agents.linear",
     "Network": "neurorl.network.description",

@@ -12,8 +12,9 @@
     └── RunError                (ValueError)           a run directory that cannot be used
 
 and its warnings (UserWarning): `PopulationWarning`, of a population that learning has lost,
-`FallbackWarning`, of something else that runs in place of what isn't there, and
-`EnvironmentWarning`, of an environment that can't be saved as it is, or is no known task.
+`FallbackWarning`, of something else that runs in place of what isn't there,
+`EnvironmentWarning`, of an environment that can't be saved as it is, or is no known task, and
+`GridWarning`, of weights that are nothing on their grid.
 
 Messages read *where: what, got, limit, remedy*; see `format_message`.
 """
@@ -36,6 +37,7 @@ __all__ = [
     "EnvError",
     "EnvironmentWarning",
     "FallbackWarning",
+    "GridWarning",
     "NeurorlError",
     "PopulationWarning",
     "RunError",
@@ -118,6 +120,10 @@ class FallbackWarning(UserWarning):
 
 class EnvironmentWarning(UserWarning):
     """Warn of an environment that a file can't hold, or that a preset isn't for."""
+
+
+class GridWarning(UserWarning):
+    """Warn of weights, or steps of learning, that the grid of weights rounds to nothing."""
 
 
 class DefinitionWarning(UserWarning):

@@ -35,14 +35,25 @@ from neurorl.arithmetic.rounding import (
     initial_weights,
     make_arithmetic,
 )
+from neurorl.arithmetic.swallowed import warn_of_lost_weights
 from neurorl.learning.plan import Plastic
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["FADED", "Levels", "eligibility_type", "levels_of", "remember", "weights_to_begin_with"]
+__all__ = [
+    "FADED",
+    "LEVELS",
+    "Levels",
+    "eligibility_type",
+    "levels_of",
+    "remember",
+    "weights_to_begin_with",
+]
 
 FADED = 2.0**-60
 _BITS = 28
+LEVELS = 2.0 ** (_BITS - 1)
+"""Count the units that are at least in a bound, where it makes the unit."""
 _LARGEST_STEP = 2.0**29
 
 Eligibility = npt.NDArray[Any]
@@ -74,6 +85,7 @@ def weights_to_begin_with(
         if p.plasticity is not None:
             drawn = np.stack([initial_weights(network, p.name, seed) for seed in seeds])
             levels = Levels.of(rounded.rounding(p.name).unit, p.plasticity.low, p.plasticity.high)
+            levels.warn_of_lost(p.name, drawn, rounded)
             weights = levels.nearest(rounded.round(p.name, drawn))
             begin[p.name] = weights if len(seeds) > 1 else weights[0]
     return begin
@@ -103,6 +115,11 @@ class Levels:
         """Return weights on the nearest levels within the bounds; any shape."""
         n = np.clip(np.rint(weights * (1.0 / self.unit)), self.least, self.largest)
         return np.asarray(n * self.unit)
+
+    def warn_of_lost(self, name: str, weights: FloatArray, arithmetic: Arithmetic) -> None:
+        """Warn if a projection's weights, in *arithmetic*, become 0 where learning begins."""
+        is_of_bounds = self.unit > arithmetic.rounding(name).unit
+        warn_of_lost_weights(name, weights, self.unit, levels=LEVELS if is_of_bounds else None)
 
     def factor(self, step: float | FloatArray) -> npt.NDArray[np.float32]:
         """Return eta M in units, as float32; infinite if it is too large for that."""

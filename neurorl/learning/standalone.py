@@ -346,8 +346,9 @@ class Learning:
     def _take_levels(self) -> None:
         """Bring weights that aren't on their levels there, as others' may be, and into force."""
         for name, levels in self._levels.items():
-            nearest = levels.nearest(self._synapses.weights[name])
-            self._write(name, self.backend.arithmetic.masked(name, nearest))
+            weights = self._synapses.weights[name]
+            levels.warn_of_lost(name, weights, self.backend.arithmetic)
+            self._write(name, self.backend.arithmetic.masked(name, levels.nearest(weights)))
 
     def _borrow(self, plastic: Sequence[Plastic]) -> dict[str, npt.NDArray[np.bool_] | None]:
         """Let large projections learn where the backend has their weights.

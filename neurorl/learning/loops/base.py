@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.swallowed import warn_of_lost_steps
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.learning.finite import NotFiniteError, first_not_finite
-from neurorl.learning.levels import Levels, eligibility_type, levels_of
+from neurorl.learning.levels import LEVELS, Levels, eligibility_type, levels_of
 from neurorl.learning.loops.checks import check_learning, check_probability
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
@@ -99,6 +100,10 @@ class Loop(abc.ABC):
         self._shadow = config.writes.has_shadow and not backend.arithmetic.is_fine
         plastic = [p for layer in self.plan.layers for p in layer.into]
         self._levels = levels_of(backend.arithmetic, plastic) if writes else dict[str, Levels]()
+        for layer in self.plan.layers:
+            for p in layer.into:
+                if p.name in self._levels:
+                    warn_of_lost_steps(p.name, layer.alpha, self._levels[p.name].unit, LEVELS)
         kind = eligibility_type(backend.arithmetic)
         self.memory = memory_for(self.plan, weights, backend.seeds, kind)
         self._parts = [self.memory.of(k) for k in range(self.n)]
