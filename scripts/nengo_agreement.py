@@ -133,6 +133,8 @@ def main() -> None:
         sums = np.sum(
             [compare(row, seed, options.backend) for seed in range(options.networks)], axis=0
         )
+        if not sums[1]:
+            raise SystemExit(f"{row}: no spike in {options.networks} networks: nothing is compared")
         names = ("cells", "spikes", "spikes_here", "differing")
         rows.append({"row": row, **dict(zip(names, sums.tolist(), strict=True))})
         print(f"{row:24} {options.networks} networks", *sums, flush=True)

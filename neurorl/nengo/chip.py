@@ -25,6 +25,10 @@ Integers = npt.NDArray[np.int64]
 Ends = tuple[str, str, int]  # names of sender and receiver, and which of the sender's axons
 
 UNIT = 2.0**13
+_PASS_ON = (
+    "let an ensemble of nengo.SpikingRectifiedLinear on the host (gain 1, bias 0) pass them on, as "
+    "to_nengo(..., neurons='nengo') does"
+)
 _FOREVER = 1e9  # seconds: a membrane that keeps all
 
 
@@ -86,10 +90,28 @@ def _inputs(network: Any, dt: float, n_steps: int) -> Rasters:
         for source in simulator.model.inputs:
             rasters[names[source]] = np.zeros((n_steps, source.n_neurons), dtype=bool)
             note_spikes(source, rasters[names[source]])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            simulator.run_steps(n_steps)
+        largest: dict[Any, float] = {}
+        for _ in range(n_steps):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                simulator.run_steps(1)
+            _note_values(simulator, largest)
+    for node, value in largest.items():
+        if value >= 0.5 / dt:
+            what = "a Node's spikes, of which nengo-loihi passes on only values from -1 to 1"
+            raise UnsupportedError(f"from_nengo, {node}", what, got=value, remedy=_PASS_ON)
     return rasters
+
+
+def _note_values(simulator: Any, largest: dict[Any, float]) -> None:
+    """Keep the largest value of each Node that neurons of the host decode for the chip."""
+    node_type = load_nengo().Node
+    hosts = [simulator.sims[name] for name in ("host_pre", "host") if name in simulator.sims]
+    nodes = {connection.pre_obj for connection in simulator.model.connection_decode_neurons}
+    for node in (node for node in nodes if isinstance(node, node_type)):
+        for host in (host for host in hosts if "out" in host.model.sig[node]):
+            value = float(np.abs(host.signals[host.model.sig[node]["out"]]).max())
+            largest[node] = max(largest.get(node, 0.0), value)
 
 
 def note_spikes(source: Any, raster: npt.NDArray[np.bool_]) -> None:
@@ -117,7 +139,8 @@ def describe_model(model: Any) -> Network:
     """
     name = name_parts(model)
     sources = [Source(name[source], source.n_neurons) for source in model.inputs]
-    populations = [_population(block, name[block], model.dt) for block in model.blocks]
+    values = _of_values(model)
+    populations = [_population(block, name[block], model.dt, values) for block in model.blocks]
     projections = [
         Projection(_joined(ends), ends[0], ends[1], table / UNIT)
         for ends, table in _tables(model, name).items()
@@ -127,19 +150,31 @@ def describe_model(model: Any) -> Network:
     return description
 
 
-def _population(block: Any, name: str, dt: float) -> Population:
+def _of_values(model: Any) -> set[Any]:
+    """Return the synapses of values that the host's neurons decode, in pairs of both signs."""
+    return {
+        axon.target
+        for receiver, source in model.spike_targets.items()
+        if type(receiver).__name__ == "ChipReceiveNode"  # that of neurons is a subclass
+        for axon in source.axons
+    }
+
+
+def _population(block: Any, name: str, dt: float, of_values: set[Any]) -> Population:
+    """Return a block as a population; *of_values*: see `_of_values`."""
     c, where = block.compartment, f"from_nengo, {block.label or name}"
     if any(synapse.learning for synapse in block.synapses):
         raise UnsupportedError(where, "learning by PES", remedy="see docs/pes.md for ours")
     if np.any(c.enable_noise):
         raise UnsupportedError(where, "the chip's own noise", remedy="leave the noise out")
     floor_is_ours = c.vmin == -VOLTAGE_MAX
-    inputs_are_positive = (c.bias >= 0).all() and all(
-        (w >= 0).all() for synapse in block.synapses for w in synapse.weights
-    )
-    if not floor_is_ours and not inputs_are_positive:
+    inhibit = {s for s in block.synapses if not all((w >= 0).all() for w in s.weights)}
+    if not floor_is_ours and ((c.bias < 0).any() or inhibit):
         what = "a lowest voltage that inhibition may reach"
         remedy = "call neurorl.nengo.lower_floors(network) first; decode with weights=True"
+        if inhibit <= of_values and (c.bias >= 0).all():
+            what = "a lowest voltage that values may reach, which arrive as spikes of both signs"
+            remedy = f"call neurorl.nengo.lower_floors(network) first; of spikes, {_PASS_ON}"
         raise UnsupportedError(where, what, got=int(c.vmin), limit=-VOLTAGE_MAX, remedy=remedy)
     neuron = CubaLIF(
         tau_syn=_tau(4095 - c.decay_u, dt),

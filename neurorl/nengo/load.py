@@ -77,13 +77,15 @@ class _Reader:
         self.by_equations = by_equations
         self.notes: list[str] = []
         self.names = _names(network)
+        self.relays = self._relays()
 
     def read(self) -> Imported:
         """Return what was read."""
         self._refuse_learning()
         with self.nengo.Simulator(self.network, dt=self.dt, progress_bar=False) as simulator:
             wires = [w for c in self.network.all_connections if (w := self._wire(c, simulator))]
-            cells = {e: self._cells(e, wires, simulator) for e in self.network.all_ensembles}
+            ensembles = [e for e in self.network.all_ensembles if e not in self.relays]
+            cells = {e: self._cells(e, wires, simulator) for e in ensembles}
         populations: list[Node] = []
         projections: list[Projection] = []
         gains: dict[Any, float] = {}
@@ -111,6 +113,30 @@ class _Reader:
             play=lambda n_steps: _play(self.network, self.names, nodes, self.dt, n_steps),
         )
 
+    def _relays(self) -> dict[Any, Any]:
+        """Return the ensembles that do nothing but pass on a Node's spikes, each with its Node.
+
+        `to_nengo` makes such, for nengo-loihi.
+        """
+        into: dict[Any, list[Any]] = {}
+        for connection in self.network.all_connections:
+            into.setdefault(connection.post_obj, []).append(connection)
+        relays = {}
+        for ensemble in self.network.all_ensembles:
+            heard = into.get(ensemble.neurons, [])
+            if (
+                type(ensemble.neuron_type) is self.nengo.SpikingRectifiedLinear
+                and [c.synapse for c in heard] == [None]
+                and ensemble not in into
+                and isinstance(heard[0].pre, self.nengo.Node)
+                and isinstance(heard[0].transform, self.nengo.transforms.NoTransform)
+                and not heard[0].function
+                and _are_numbers(ensemble.gain, 1.0)
+                and _are_numbers(ensemble.bias, 0.0)
+            ):
+                relays[ensemble] = heard[0].pre
+        return relays
+
     def _refuse_learning(self) -> None:
         for connection in self.network.all_connections:
             if connection.learning_rule is not None:
@@ -133,6 +159,8 @@ class _Reader:
         """Return a connection as weights of a spike; None for one to a Node, which is noted."""
         where = f"from_nengo, {connection}"
         pre, post = connection.pre_obj, connection.post_obj
+        if getattr(post, "ensemble", None) in self.relays:
+            return None  # what it says is what the Node does
         if isinstance(post, self.nengo.Node):
             self.notes.append(f"{connection}: what a Node hears isn't described")
             return None
@@ -149,7 +177,10 @@ class _Reader:
             remedy = "take nengo.Lowpass(tau), or nengo.Lowpass(0) for the next step"
             raise UnsupportedError(where, what, got=synapse, remedy=remedy)
         weights = self._matrix(connection, simulator, where)
-        if isinstance(pre, neurons):
+        relayed = self.relays.get(getattr(pre, "ensemble", None))
+        if relayed is not None:
+            weights, pre = weights / self.dt, relayed
+        elif isinstance(pre, neurons):
             weights = weights * (pre.ensemble.neuron_type.amplitude / self.dt)
             pre = pre.ensemble
         else:
@@ -180,6 +211,11 @@ class _Reader:
         np.add.at(whole, np.ix_(rows, columns), np.asarray(weights, dtype=np.float64))
         gain = simulator.data[connection.post_obj.ensemble].gain  # of what neurons get, too
         return np.ascontiguousarray((gain[:, None] * whole).T)
+
+
+def _are_numbers(values: Any, number: float) -> bool:
+    """Return whether nengo's gains or biases are given, and all this number."""
+    return isinstance(values, np.ndarray) and np.allclose(values, number, rtol=0, atol=_TOLERANCE)
 
 
 def _names(network: Any) -> dict[Any, str]:

@@ -22,6 +22,7 @@ __all__ = ["Exported", "to_nengo"]
 
 _CHIP = "nengo"
 _NO_FLOOR = -np.inf
+_WHOLE = 1.0 + 2.0**-40  # so that a step of 1/dt is a spike however dt is rounded
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ class _Builder:
         }
         with self.nengo.Network(seed=0) as network:
             nodes, ensembles = self._nodes(), self._ensembles(types)
+            senders = {name: ensemble.neurons for name, ensemble in ensembles.items()}
+            senders |= self._spiking(network, nodes)
             for name, form in forms.items():
                 bias = np.broadcast_to(form.bias / form.threshold, ensembles[name].n_neurons)
                 ensembles[name].bias = bias / -np.expm1(-dt / form.tau_mem)
@@ -146,13 +149,30 @@ class _Builder:
                 kept = np.exp(-dt / form.tau_syn) if form.tau_syn else 0.0
                 share = (1 - kept) * -np.expm1(-dt / form.tau_mem)
                 self.nengo.Connection(
-                    nodes[p.pre] if p.pre in nodes else ensembles[p.pre].neurons,
+                    senders[p.pre],
                     ensembles[p.post].neurons,
                     transform=(self._dense(p) / form.threshold).T * dt / share,
                     synapse=self.nengo.Lowpass(form.tau_syn),
                 )
             probes = {name: self.nengo.Probe(e.neurons) for name, e in ensembles.items()}
         return Exported(network, nodes, ensembles, probes)
+
+    def _spiking(self, network: Any, nodes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return neurons on the host that spike as Nodes do.
+
+        To neurons on the chip, nengo-loihi passes on the spikes of neurons, but of a Node what
+        neurons decode of its values, which a value of 1/dt for a step doesn't get through.
+        """
+        load_nengo_loihi().add_params(network)
+        senders = {}
+        for name, node in nodes.items():
+            size = self.description.node(name).size
+            relay = self._ensemble(f"{name}_spikes", size, self.nengo.SpikingRectifiedLinear())
+            relay.gain = np.full(size, _WHOLE)
+            network.config[relay].on_chip = False
+            self.nengo.Connection(node, relay.neurons, synapse=None)
+            senders[name] = relay.neurons
+        return senders
 
     def _form(self, name: str) -> CubaLIF:
         """Return a population as a CubaLIF of one time constant. Raises UnsupportedError."""
@@ -195,17 +215,20 @@ class _Builder:
 
     def _ensembles(self, types: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            name: self.nengo.Ensemble(
-                size := self.description.node(name).size,
-                dimensions=1,
-                neuron_type=kind,
-                gain=np.ones(size),
-                bias=np.zeros(size),
-                encoders=np.ones((size, 1)),
-                label=name,
-            )
+            name: self._ensemble(name, self.description.node(name).size, kind)
             for name, kind in types.items()
         }
+
+    def _ensemble(self, label: str, size: int, kind: Any) -> Any:
+        return self.nengo.Ensemble(
+            size,
+            dimensions=1,
+            neuron_type=kind,
+            gain=np.ones(size),
+            bias=np.zeros(size),
+            encoders=np.ones((size, 1)),
+            label=label,
+        )
 
     def _dense(self, p: Projection) -> FloatArray:
         """Return what each spike transmits, ``[pre, post]``, in the arithmetic's units."""
