@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,9 @@ from neurorl.errors import (
     ArgumentError,
     BackendUnavailableError,
     UnsupportedError,
+    format_message,
     unknown_name_error,
+    warn_outside,
 )
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Population
@@ -112,6 +114,19 @@ class SpikingModule(nn.Module):
         self._kept = {node.name: 1 for node in network.spiking.nodes}
         for p in network.spiking.projections:
             self._kept[p.pre] = max(self._kept[p.pre], network.delay_steps(p.name))
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """Return the weights that learn; warn if there are none, as an optimizer needs some."""
+        if not any(p.plasticity is not None for p in self.network.projections):
+            what, remedy = "no parameters", "let projections learn: plasticity=Plasticity()"
+            warn_outside(format_message("module", what, remedy=remedy), UserWarning)
+        return super().parameters(recurse)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Let weights learn, or none; a module that only runs needs no parameters for that."""
+        for _, parameter in self.named_parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
 
     def forward(
         self,

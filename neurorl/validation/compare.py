@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.spec import BackendSpec
+from neurorl.errors import PopulationWarning, format_message, warn_outside
 from neurorl.network.description import Network, Population
 from neurorl.network.serialization import FloatArray
 from neurorl.validation.distances import distances
@@ -20,7 +22,7 @@ from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["Pair", "Row", "compare"]
+__all__ = ["Pair", "Row", "compare", "warn_of_silence"]
 
 Row = dict[str, Any]
 
@@ -88,6 +90,13 @@ def compare(
     if len(a.decisions):
         rows.append(_decisions(pair, stimulus, a, b))
     return rows
+
+
+def warn_of_silence(*recorded: Mapping[str, npt.NDArray[np.bool_]]) -> None:
+    """Warn if no raster has a spike, as equal spikes are then no agreement."""
+    if not any(raster.any() for rasters in recorded for raster in rasters.values()):
+        what, remedy = "no neuron spiked, so equal spikes say nothing", "raise weights or biases"
+        warn_outside(format_message("validate", what, remedy=remedy), PopulationWarning)
 
 
 def _spikes(

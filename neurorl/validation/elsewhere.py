@@ -18,7 +18,7 @@ from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network, Population
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
-from neurorl.validation.compare import Row
+from neurorl.validation.compare import Row, warn_of_silence
 from neurorl.validation.elsewhere_causes import (
     NEAR,
     Change,
@@ -156,6 +156,7 @@ def validate_on(
     stimulus = make_stimulus(subject, steps, seed, "float")
     ours = record(subject, _REFERENCE, stimulus, seed)
     theirs = _play(there, subject, stimulus, seed)
+    warn_of_silence(ours.rasters, theirs)
     rows = _rows(subject, stimulus, ours, theirs, target, seed, limits or Limits())
     explanations = _explain(subject, stimulus, ours, theirs, target, seed, there.changes())
     rows = [_with_cause(row, explanations) for row in rows]

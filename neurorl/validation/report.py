@@ -14,7 +14,7 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.on_chip import on_chip
 from neurorl.numerics.random import read_seed
-from neurorl.validation.compare import Row, compare
+from neurorl.validation.compare import Row, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.learning import Training, train
 from neurorl.validation.page import page, write_page
@@ -96,6 +96,7 @@ def validate(
             advance(done, total)
 
     recordings = [record(subject, spec, stimulus, seed, stepped) for spec in specs]
+    warn_of_silence(*(recording.rasters for recording in recordings))
     traces = [replay(subject, recording, stimulus, 0, seed) for recording in recordings]
     rows, explanations = _compare_all(subject, stimulus, recordings, traces, seed, limits)
     trainings: list[Training] = []

@@ -53,6 +53,15 @@ def test_one_arithmetic_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(row["spikes_a"] for row in report["rows"] if row["quantity"] == "spikes") > 0
 
 
+def test_a_comparison_of_no_spikes_is_told() -> None:
+    silent = Network(
+        (Source("in", 2), Population("out", 2, LIF(threshold=9.0))),
+        (Projection("to", "in", "out", 1e-3),),
+    )
+    with pytest.warns(neurorl.PopulationWarning, match="validate: no neuron spiked, so equal"):
+        neurorl.validate(silent, "reference,brian2:numpy", steps=20)
+
+
 @needs_distances
 def test_float_and_chip_agree_within_a_tolerance(capsys: pytest.CaptureFixture[str]) -> None:
     status, report = command(capsys, "lif", "--backends", "reference:float,loihi", "--steps", "360")

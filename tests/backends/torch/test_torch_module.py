@@ -517,3 +517,16 @@ def test_memory_is_kept_where_there_is_a_setting() -> None:
         check=True,
     )
     assert done.stdout.strip() == str(platform.libc_ver()[0] == "glibc")
+
+
+def test_a_module_without_parameters_says_so() -> None:
+    """An optimizer finds none where no projection learns; inference needs none, and no word."""
+    nodes = (Source("in", 3), Population("out", 2, LIF()))
+    fixed = Network(nodes, (Projection("drive", "in", "out", 0.5),))
+    module = SpikingModule(fixed, seed=1).requires_grad_(False)
+    with torch.no_grad():
+        module(inputs(fixed, 5, 0, 1))
+    with pytest.warns(UserWarning, match=r"module: no parameters; let projections learn: plast"):
+        assert list(module.parameters()) == []
+    learns = dataclasses.replace(fixed.projections[0], plasticity=Plasticity())
+    assert len(list(SpikingModule(Network(nodes, (learns,)), seed=1).parameters())) == 1
