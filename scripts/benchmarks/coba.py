@@ -21,7 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scale import PRINT_CLOCK
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.scale import PRINT_CLOCK
 
 DT, WINDOW = 1e-4, 50
 IN_DEGREE = {"e": 64, "i": 16}
