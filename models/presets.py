@@ -16,6 +16,7 @@ from neurorl.errors import (
     unknown_name_error,
     warn_outside,
 )
+from neurorl.hints import HINTS
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.models.checks import check_remembered
@@ -274,7 +275,7 @@ def _check_options(overrides: Iterable[str]) -> None:
     known = sorted({*option_names()} - {*UNSET})
     for key in overrides:
         if key not in known:
-            raise unknown_name_error("agent option", key, known)
+            raise unknown_name_error("agent option", key, known, HINTS)
 
 
 def _without_fields_of(overrides: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import difflib
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 __all__ = [
     "ArgumentError",
@@ -180,12 +180,19 @@ def _short(value: object, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[:longest]}..."
 
 
-def unknown_name_error(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
-    """Return the error for a *name* that isn't *known*, with the nearest of the known ones."""
+def unknown_name_error(
+    kind: str, name: object, known: Iterable[str], hints: Mapping[str, str] | None = None
+) -> UnknownNameError:
+    """Return the error for a *name* that isn't *known*, with the nearest of the known ones.
+
+    hints: what to do instead, by names that aren't known but meant something elsewhere.
+    """
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     listed = ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
     remedy = f"did you mean {near[0]!r}?" if near else f"known: {listed}"
+    if hints and isinstance(name, str):
+        remedy = hints.get(name, remedy)
     return UnknownNameError(kind, "unknown name", got=quoted(name), remedy=remedy)
 
 

@@ -11,6 +11,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 from neurorl.errors import ArgumentError, quoted
+from neurorl.hints import refuse_policy
 from neurorl.plain import plain
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import make_env
@@ -33,6 +34,7 @@ def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
     Raises ArgumentError for what is neither an id nor a Gymnasium environment, and as `make_env`.
     """
     if isinstance(env, str):
+        refuse_policy(env)
         return make_env(env), env
     if isinstance(env, gym.vector.VectorEnv):
         what = "is a vector environment, and here one is played"

@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Never, Self
 
 import gymnasium as gym
 import numpy as np
@@ -21,7 +21,7 @@ from neurorl.agents.arguments import (
     own_env,
     path_of,
 )
-from neurorl.agents.budget import Budget, check_budget
+from neurorl.agents.budget import Budget, check_budget, warn_of_budget
 from neurorl.agents.callbacks import CallbackLike, Listeners, listening
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.episodes import Episode, State
@@ -38,6 +38,7 @@ from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
 from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.hints import refuse_words
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.tasks.actions import OneOf, read_actions
@@ -49,6 +50,7 @@ from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 __all__ = ["LearningAgent", "read_saved", "snapshots"]
 
 _PREDICT = 2  # purpose of derived seeds
+_OF_LEARN = ("total_episodes", "total_steps", "callback", "record")
 
 
 class LearningAgent(abc.ABC):
@@ -131,13 +133,18 @@ class LearningAgent(abc.ABC):
 
     def learn(
         self,
-        total_episodes: int | None = None,
+        episodes: int | None = None,
         callback: CallbackLike | None = None,
         *,
+        total_episodes: int | None = None,
         total_steps: int | None = None,
         record: Recorder | None = None,
+        **others: Never,
     ) -> list[Episode]:
         """Train until *total_episodes* have been played in all; return the new ones.
+
+        ``learn(100)`` is ``learn(total_episodes=100)``. What earlier calls played counts: warns if
+        nothing is left to train.
 
         total_steps: in place of these, environment steps in all, after which it stops wherever it
         is in an episode (by gradients: after the update with the last of them). callback: a
@@ -155,7 +162,12 @@ class LearningAgent(abc.ABC):
         DivergenceError when what is learned isn't.
         """
         self._refuse_in_training("learn")
+        refuse_words("learn", others, _OF_LEARN)
+        if episodes is not None and total_episodes is not None:
+            raise ArgumentError("learn", "takes a number of episodes once", got="two")
+        total_episodes = episodes if total_episodes is None else total_episodes
         budget = check_budget("learn", total_episodes, total_steps)
+        warn_of_budget(budget, len(self.episodes), self.steps_taken, is_bare=episodes is not None)
         check_kind("record", record, Recorder)
         if record is not None and not self._replicas.is_recordable:
             problem, remedy = "can't be recorded", "Recording(backend, ...) of a player's backend"
@@ -241,13 +253,14 @@ class LearningAgent(abc.ABC):
             remedy = "return False from the callback, and call it when learn has returned"
             raise UnsupportedError(f"agent.{method}", what, remedy=remedy)
 
-    def predict(self, observation: Any, action_mask: Any = None) -> Any:
+    def predict(self, observation: Any, action_mask: Any = None, **others: Never) -> Any:
         """Return the action with the most votes; ties are drawn. Leaves training as it is.
 
         The action has the form that the environment takes: an array for several choices or for
         numbers, which are those coded, without exploration. action_mask: the allowed actions, as in
         ``info["action_mask"]``; None allows all.
         """
+        refuse_words("predict", others, ("observation", "action_mask"))
         if self._predictor is None:
             self._predictor = self.player(derive(self.seed, _PREDICT, len(self.episodes)))
         return self.actions.taken(self._predictor.move(observation, action_mask).action)

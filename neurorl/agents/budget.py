@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neurorl.errors import ArgumentError, RunError, quoted
+from neurorl.errors import ArgumentError, RunError, format_message, quoted, warn_outside
 from neurorl.plain import plain
 
 __all__ = [
@@ -15,10 +15,14 @@ __all__ = [
     "Budget",
     "check_budget",
     "joint_budget",
+    "warn_of_budget",
 ]
 
 LONG_EPISODE = 100_000
 """Warn after this many steps of one episode that it may have no end."""
+
+MANY_EPISODES = 10_000
+"""Ask whether so large a bare number means steps, as it does in other libraries."""
 
 TIME_LIMIT = "give the task a time limit (gymnasium.wrappers.TimeLimit), or train by steps"
 
@@ -69,3 +73,20 @@ def check_budget(where: str, episodes: Any, steps: Any, least: int = 0) -> Budge
         got, limit = quoted(number), f"{least} to 2**53"
         raise ArgumentError(where, f"{name} out of range", got=got, limit=limit)
     return Budget(int(number)) if steps is None else Budget(None, int(number))
+
+
+def warn_of_budget(budget: Budget, episodes: int, steps: int, *, is_bare: bool) -> None:
+    """Warn of a budget that an agent has spent already, or that may mean something else.
+
+    episodes, steps: that it has played. is_bare: whether a number of episodes was given by place.
+    """
+    kind, asked, done, so_far = "steps", budget.steps, steps, "agent.steps_taken"
+    if asked is None:
+        kind, asked, done, so_far = "episodes", budget.episodes, episodes, "len(agent.episodes)"
+    if asked and budget.is_spent(episodes, steps):
+        what = f"trains nothing: the total counts earlier calls, and {done:,} {kind} are done"
+        got, remedy = f"total_{kind}={asked}", f"learn(total_{kind}={so_far} + {asked})"
+        warn_outside(format_message("learn", what, got=got, remedy=remedy), UserWarning)
+    elif is_bare and asked and asked >= MANY_EPISODES:
+        what, remedy = "means episodes", f"learn(total_steps={asked}) or total_episodes={asked}"
+        warn_outside(format_message(f"learn({asked})", what, remedy=remedy), UserWarning)

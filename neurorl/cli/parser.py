@@ -7,6 +7,8 @@ import difflib
 import re
 from typing import Any, NoReturn
 
+from neurorl.hints import HINTS
+
 __all__ = ["Parser"]
 
 _CHOICE = re.compile(r"argument \w+: invalid choice: '([^']*)'")
@@ -61,6 +63,9 @@ class Parser(argparse.ArgumentParser):
         elif message.startswith(_UNKNOWN):
             words = message.removeprefix(_UNKNOWN).split(" ")  # one may be empty
             got, known = words[0].partition("=")[0], [*self.flags]
+            hint = HINTS.get(got.lstrip("-").replace("-", "_"))
+            if hint:
+                return f" ({hint})"
         else:
             return ""
         names = {name.lstrip("-"): name for name in known}  # dashes make any two options alike

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Never
 
 import gymnasium as gym
 import numpy as np
@@ -17,6 +18,7 @@ from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS
 from neurorl.agents.saved import Setting, played_on, read_agent
 from neurorl.errors import ArgumentError
+from neurorl.hints import refuse_words
 from neurorl.inspection.cost import FIGURES, Figures, Tally
 from neurorl.numerics.random import derive, read_seed
 from neurorl.reading import Place, check_fields, read_json
@@ -24,9 +26,6 @@ from neurorl.runs.play import Play
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.specification import copy_env
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Evaluation", "evaluate", "load_to_play", "read_cost"]
 
@@ -61,6 +60,7 @@ def evaluate(
     env: str | gym.Env[Any, Any] | None = None,
     callback: Callable[[int, float], None] | None = None,
     replicas: int | None = None,
+    **others: Never,
 ) -> Evaluation:
     """Return the mean return over *episodes* with the weights as they are.
 
@@ -75,6 +75,7 @@ def evaluate(
     Raises EnvError for a reward or an observation that isn't finite, and for whatever else an
     environment can do wrong; RunError if it can't be copied.
     """
+    refuse_words("evaluate", others, tuple(inspect.signature(evaluate).parameters)[:-1])
     check_kind("evaluate, agent", agent, LearningAgent, optional=False)
     check_count("evaluate, episodes", episodes)
     if replicas is not None:

@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
+from neurorl.hints import HINTS
 from neurorl.models.config import AgentConfig
 from neurorl.models.fields import NAMED, UNSET, option_names, option_types
 from neurorl.models.presets import make_config
@@ -36,7 +37,7 @@ def overridden(config: AgentConfig, overrides: Mapping[str, Any]) -> AgentConfig
     known = {*option_names()} - {*UNSET}
     for name in whole:
         if name not in known:
-            raise unknown_name_error("agent option", name, known)
+            raise unknown_name_error("agent option", name, known, HINTS)
     return _with_inner(config.changed(**whole), inner)
 
 
@@ -57,7 +58,7 @@ def typed(where: str, name: str, value: object, kind: Any = None) -> object:
     if kind is None:
         known = sorted({*option_names()} - {*UNSET})
         if name not in known:
-            raise unknown_name_error(f"{where}, agent option", name, known)
+            raise unknown_name_error(f"{where}, agent option", name, known, HINTS)
         kind = option_types()[name]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return number(f"{where} {name}", value)

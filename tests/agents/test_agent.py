@@ -211,7 +211,7 @@ class RandomObservations(gym.Env[Any, Any]):
 def test_any_observation_works_by_default(space: str, model: str) -> None:
     agent = small(RandomObservations(SPACES[space]), model=model, seed=1)
     agent.learn(2)
-    assert agent.env_steps == 20
+    assert agent.steps_taken == 20
     untrained = small(RandomObservations(SPACES[space]), model=model, seed=1)
     drive = agent.memory.weights["input_hidden"]
     assert (drive != untrained.memory.weights["input_hidden"]).any()

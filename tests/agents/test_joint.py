@@ -130,7 +130,7 @@ def test_it_is_resumed_exactly(options: dict[str, Any], tmp_path: Path) -> None:
         assert isinstance(agent._replicas, JointReplicas)
     for one in (agent, whole):
         one.learn(total_steps=200)
-    assert agent.env_steps == whole.env_steps == 201  # after a step of all three
+    assert agent.steps_taken == whole.env_steps == 201  # after a step of all three
     same(arrays(agent), arrays(whole))
     assert evaluate(agent, 3)["mean_return"] == evaluate(whole, 3)["mean_return"]
 
@@ -142,7 +142,7 @@ def test_callbacks_and_budgets_of_episodes() -> None:
     assert told == [e.episode for e in new] == list(range(len(new)))
     assert 5 <= len(new) <= 7
     assert [e.env_steps for e in new] == sorted(e.env_steps for e in new)
-    assert sum(e.length for e in new) <= agent.env_steps
+    assert sum(e.length for e in new) <= agent.steps_taken
 
 
 def test_a_callback_that_raises_loses_no_episode() -> None:
@@ -174,7 +174,7 @@ def test_gymnasiums_own_vector() -> None:
     vector = gym.make_vec("CartPole-v1", 4, vectorization_mode="vector_entry_point")
     agent = SpikingActorCritic(vector, seed=3, **SMALL)
     agent.learn(total_steps=300)
-    assert 300 <= agent.env_steps <= 303
+    assert 300 <= agent.steps_taken <= 303
     assert len(agent.episodes) > 4
     assert evaluate(agent, 2)["episodes"] == 2
 

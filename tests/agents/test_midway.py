@@ -89,7 +89,7 @@ def test_budgets_of_steps(way: str, tmp_path: Path) -> None:
         loaded = type(loaded).load(tmp_path / "agent.npz")
         same(state(loaded), state(agent))
     if way != "gradients":
-        assert agent.env_steps == 70
+        assert agent.steps_taken == 70
     assert any(key.startswith("running.") for key in state(agent))
     more = len(agent.episodes) + 2
     for one in (agent, loaded):
@@ -144,7 +144,7 @@ def test_control_c(way: str) -> None:
     for steps in (3, 30, 31):
         with pytest.raises(KeyboardInterrupt):
             agent.learn(4)
-        assert agent.env_steps == steps
+        assert agent.steps_taken == steps
     agent.learn(4)
     same(state(agent), whole(way, total_episodes=4))
     agent.close()
@@ -202,7 +202,7 @@ def test_a_handler_that_passes_on_to_the_usual_one() -> None:
         agent = make("native", Interrupting({3: interrupt}))
         with pytest.raises(KeyboardInterrupt):
             agent.learn(2)
-        assert agent.env_steps == 3
+        assert agent.steps_taken == 3
         assert signal.getsignal(signal.SIGINT) is handler
         agent.close()
     finally:
@@ -389,7 +389,7 @@ def test_on_another_backend_the_episode_begins_again(tmp_path: Path) -> None:
     agent.close()
     moved = SpikingActorCritic.load(tmp_path / "agent.npz", backend="brian2")
     before = agent.episodes[-1].env_steps if played else 0
-    assert moved.env_steps == before
+    assert moved.steps_taken == before
     assert [e.episode for e in moved.learn(played + 1)] == [played]
     moved.close()
 
@@ -400,7 +400,7 @@ def test_an_episode_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = SpikingActorCritic(Drifting(), seed=5, **SMALL)
     with pytest.warns(EnvironmentWarning, match="episode 0, step 50: hasn't ended yet; give the"):
         agent.learn(total_steps=200)
-    assert agent.env_steps == 200
+    assert agent.steps_taken == 200
     assert not agent.episodes
     agent.learn(total_steps=300)  # said once
     agent.close()

@@ -67,7 +67,7 @@ def test_both_loops_record_the_same_and_the_modulator_is_the_learners(
     for name in NAMES:
         assert np.array_equal(one[name], other[name]), name
         assert np.array_equal(one.times(name), other.times(name))
-    n, window = agent.env_steps, agent.config.window
+    n, window = agent.steps_taken, agent.config.window
     assert one["hidden.spikes"].shape == (n * window, agent.network.node("hidden").size)
     assert np.array_equal(one["input_hidden.weights"][-1], agent.weights["input_hidden"])
     assert np.any(one["input_hidden.eligibility"][0])

@@ -25,6 +25,7 @@ PACKAGES = (neurorl, neurorl.backends, neurorl.models)
 # From the bottom up: a package or module may import those above it in this list, and itself.
 LAYERS = (
     "errors",
+    "hints",
     "_version",
     "_moved",
     "children",

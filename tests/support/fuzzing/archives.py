@@ -182,7 +182,7 @@ class Midway(SignedArrays):
         self.path.write_bytes(packed(self.described, value))
         _, arrays = read_checkpoint(self.path)
         self.agent.restore(arrays)
-        self.agent.learn(total_steps=self.agent.env_steps + 1)
+        self.agent.learn(total_steps=self.agent.steps_taken + 1)
 
 
 class ByGradients(Loaded):
