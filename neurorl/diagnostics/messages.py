@@ -11,7 +11,7 @@ from neurorl.errors import format_message
 from neurorl.models.config import AgentConfig
 from neurorl.network.description import Population
 
-__all__ = ["message"]
+__all__ = ["memory_hint", "message"]
 
 
 def message(
@@ -88,7 +88,15 @@ def _remedy(
         if rule.is_centred or learning_rate is not None:
             return f"lower {alpha}"
         return f"lower {alpha}, or take a centred rule such as 'spikes-only' (now {rule.name!r})"
-    return f"lower {alpha}" + (f" or {config.policy.remedy}" if config.policy.remedy else "")
+    remedy = f"lower {alpha}" + (f" or {config.policy.remedy}" if config.policy.remedy else "")
+    return remedy + memory_hint(config)
+
+
+def memory_hint(config: AgentConfig) -> str:
+    """Return what to try where an observation may not show all, for an agent without memory."""
+    if config.memories or config.carries or config.description is not None:
+        return ""
+    return "; or, if an observation hides what matters, memories=(0.9,) or stacked observations"
 
 
 def _now(population: Population, parameter: str) -> str:

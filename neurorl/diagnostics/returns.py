@@ -21,6 +21,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from neurorl.diagnostics.messages import memory_hint
 from neurorl.diagnostics.verdicts import WINDOW, Played, Standing, Verdicts, standing
 from neurorl.errors import format_message
 from neurorl.models.config import AgentConfig
@@ -94,7 +95,8 @@ def message_of_returns(config: AgentConfig, seed: int, verdict: Mapping[str, Any
     explore = f"raise exploration (now {explores:g})"
     remedy = {
         "unrewarded": f"{explore}, or let episodes be longer, or reward what leads there",
-        "flat": f"{explore}, or let episodes be longer, or lower beta or alpha_output",
+        "flat": f"{explore}, or let episodes be longer, or lower beta or alpha_output"
+        + memory_hint(config),
         "faint": f"raise reward_scale (now {scale:g})",
         "loud": f"lower reward_scale (now {scale:g})",
     }[str(kind)]
