@@ -199,7 +199,7 @@ def _construct(kind: Any, fields: Mapping[str, Any]) -> Described | Expression:
     if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
         _check_types(cls, fields)
     try:
-        return cls(**fields) if issubclass(cls, Expression) else cls.of_file(fields)
+        return cls.of_file(fields) if issubclass(cls, Described) else cls(**fields)
     except TypeError as exc:
         raise DescriptionError(kind, "wrong or missing fields", got=exc) from exc
 
