@@ -171,6 +171,7 @@ def best_of(folder: Path) -> EvaluateEvery:
     return EvaluateEvery(40, episodes=3, best=folder / "best.npz")
 
 
+@pytest.mark.filterwarnings("ignore:learn. trains nothing")  # gradients end after their update
 @pytest.mark.parametrize(("kind", "steps"), [("one", 400), ("several", 400), ("gradients", 340)])
 def test_a_new_callback_goes_on_from_the_best_that_is_kept(
     kind: str, steps: int, tmp_path: Path
