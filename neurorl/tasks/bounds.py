@@ -9,11 +9,11 @@ from typing import Any
 import gymnasium as gym
 
 from neurorl.errors import RunError
-from neurorl.network.limits import MAX_FEATURES
 
 __all__ = [
     "MAX_ARGUMENTS",
     "MAX_NUMBER",
+    "MAX_OBSERVATION",
     "MAX_WRAPPERS",
     "check_bounds",
     "check_observation",
@@ -26,6 +26,8 @@ MAX_ARGUMENTS = 2**18
 """Limit the numbers and letters in all arguments of an environment and its wrappers."""
 MAX_NUMBER = 2**20
 """Limit a whole number among the arguments, but for `_COUNTS`."""
+MAX_OBSERVATION = 2**22
+"""Limit the numbers of an observation that wrappers make, as many as an agent's features."""
 
 _COUNTS = ("seed", "max_episode_steps")  # no memory is taken for so many
 _SIZES = ("stack_size", "shape", "screen_size", "bins")  # by which observations grow
@@ -65,9 +67,9 @@ def check_observation(env: gym.Env[Any, Any], factor: int, where: str) -> None:
         size = int(gym.spaces.flatdim(env.observation_space))
     except (NotImplementedError, ValueError):  # of a space without a size, which no agent takes
         return
-    if size * factor > MAX_FEATURES:
+    if size * factor > MAX_OBSERVATION:
         what = "has wrappers that make too large an observation"
-        raise _too_much(where, what, f"up to {size * factor:.3g} numbers", MAX_FEATURES)
+        raise _too_much(where, what, f"up to {size * factor:.3g} numbers", MAX_OBSERVATION)
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
