@@ -5,12 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from math import isfinite
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
+from neurorl.models.answers import Check, finite_number, refused, whole_number
 from neurorl.models.features import Features
 from neurorl.models.history import check_changes
 from neurorl.models.parts import Part, Registry
@@ -31,6 +33,32 @@ __all__ = [
 ]
 
 
+class _Heard:
+    """Check the TD errors of what a user's critic computes them by."""
+
+    def __init__(self, where: str, critic: Any) -> None:
+        self._where, self._critic = f"{where}, modulator", critic
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._critic, name)
+
+    def modulator(self, reward: float, discount: float, x_next: FloatArray, rate: float) -> float:
+        """Return the TD error; one that isn't finite is lost with a reward that isn't."""
+        error = self._critic.modulator(reward, discount, x_next, rate)
+        return finite_number(self._where, error) if isfinite(reward) else error
+
+
+def _values(where: str, answer: Any, *_: Any) -> Any:
+    if not callable(getattr(answer, "modulator", None)):
+        limit = "an object with a method modulator, as LinearCritic"
+        raise refused(where, "answers no critic", answer, limit, "return one")
+    return answer if type(answer) is LinearCritic else _Heard(where, answer)
+
+
+def _number_of_values(where: str, answer: Any, *_: Any) -> int:
+    return whole_number(where, answer, 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Critic(Part, abc.ABC):
     """Learn the value of states from the agent's ``features``; derive critics from this class.
@@ -40,6 +68,7 @@ class Critic(Part, abc.ABC):
     population: the name of the population that says the value; None if the host computes it.
     """
 
+    answers: ClassVar[Mapping[str, Check]] = {"values": _values, "n_values": _number_of_values}
     population: ClassVar[str | None] = None
 
     alpha: float = 0.05

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.models.answers import Check, array, refused, whole_number
 from neurorl.models.parts import Part, Registry
 from neurorl.network.description import CURRENT_GRID
 from neurorl.network.serialization import FloatArray, number
@@ -25,6 +27,24 @@ __all__ = [
 ]
 
 
+def _draws(where: str, answer: Any, *_: Any) -> int:
+    return whole_number(where, answer, 0)
+
+
+def _input(
+    where: str, answer: Any, encoder: Encoder, activation: FloatArray, u: FloatArray, window: int
+) -> npt.NDArray[Any]:
+    """Return currents in [0, 1], or a raster of truth values, which may be the numbers 0 and 1."""
+    if encoder.flows:
+        return array(where, answer, activation.shape, 0.0, 1.0)
+    raster = array(where, answer, (window, *activation.shape), 0.0, 1.0)
+    spikes = raster.astype(np.bool_)
+    if not np.array_equal(spikes, raster):
+        got = raster[spikes != raster].flat[0]
+        raise refused(where, "answers a part of a spike", got, "True or False", "draw by u")
+    return spikes
+
+
 @dataclass(frozen=True, eq=False)
 class Encoder(Part, abc.ABC):
     """Turn the activations of cells into the input of a window; derive encoders from this class.
@@ -33,6 +53,7 @@ class Encoder(Part, abc.ABC):
     flows: it gives currents, the same in every step, in place of spikes.
     """
 
+    answers: ClassVar[Mapping[str, Check]] = {"encode": _input, "draws": _draws}
     flows: ClassVar[bool] = False
 
     peak: float = 1.0

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from math import isfinite
+from typing import Any, ClassVar
 
+from neurorl.models.answers import Check, finite_number
 from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import FloatArray, number
 
 __all__ = ["MODULATORS", "Modulator", "Reward", "TDError"]
+
+
+def _signal(where: str, answer: Any, _: Any, reward: float, *others: Any) -> Any:
+    """Return a modulator; one that isn't finite is its own fault unless what it is of isn't."""
+    error = others[0] if len(others) > 1 else 0.0
+    is_lost = not (isfinite(reward) and isfinite(error))
+    return answer if is_lost else finite_number(where, answer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +33,7 @@ class Modulator(Part, abc.ABC):
         critic, which hears of rewards what this modulator says (`heard`).
     """
 
+    answers: ClassVar[Mapping[str, Check]] = {"signal": _signal, "heard": _signal}
     is_td_error: ClassVar[bool] = False
     needs_critic: ClassVar[bool] = True
     needs_linear: ClassVar[bool] = False

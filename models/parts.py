@@ -13,14 +13,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
+from neurorl.models.answers import Answering
 from neurorl.network.naming import add_name, find_name
 from neurorl.network.serialization import Described, type_name
 
 __all__ = ["Part", "Registry"]
 
 
-class Part(Described):
+class Part(Answering, Described):
     """Describe a part of an agent; derive the bases of all kinds from this class.
+
+    What classes of users answer is checked (`neurorl.models.answers`).
 
     name: as users write a shipped one; of another class, how errors call it.
     kernel: the name of its compiled form in ``native/src``, None if it has none and runs in NumPy.

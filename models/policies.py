@@ -5,11 +5,12 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.models.answers import Check, array, refused, whole_number
 from neurorl.models.choices import Choice
 from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import FloatArray, number, positive
@@ -31,6 +32,39 @@ __all__ = [
 
 
 _MOST_REPEATS, _MOST_DECISIONS = 1000, 2**40
+_ROUNDING = 1e-6
+
+
+def _distribution(where: str, answer: Any, _: Any, votes: FloatArray) -> npt.NDArray[Any]:
+    probabilities = array(where, answer, votes.shape, 0.0, 1.0)
+    total = float(probabilities.sum())
+    if abs(total - 1.0) > _ROUNDING:
+        what = "answers probabilities of another sum"
+        raise refused(where, what, total, "1", "divide them by their sum")
+    return probabilities
+
+
+def _choice(
+    where: str,
+    answer: Any,
+    policy: Policy,
+    votes: FloatArray,
+    groups: Sequence[int],
+    *_: Any,
+    **__: Any,
+) -> Choice:
+    if not isinstance(answer, Choice):
+        limit = "neurorl.models.choices.Choice"
+        raise refused(where, "answers no choice", answer, limit, "return one")
+    for name in ("policy", "phi", "t"):
+        array(f"{where}, {name}", getattr(answer, name), votes.shape)
+    low, high = (-1.0, 1.0) if policy.is_continuous else (0, max(groups) - 1)
+    array(f"{where}, actions", answer.actions, (len(groups),), low, high)
+    return answer
+
+
+def _repeats(where: str, answer: Any, *_: Any) -> int:
+    return whole_number(where, answer, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +79,11 @@ class Policy(Part, abc.ABC):
     repeat it broadcast a phi and t of 0.
     """
 
+    answers: ClassVar[Mapping[str, Check]] = {
+        "distribution": _distribution,
+        "decide": _choice,
+        "repeats_at": _repeats,
+    }
     is_continuous: ClassVar[bool] = False
     draws: ClassVar[int] = 1
     hold = 1

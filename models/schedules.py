@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from neurorl.models.answers import Check, finite_number
 from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import number, positive
 
 __all__ = ["SCHEDULES", "LinearFall", "Schedule", "Slowing"]
 
 
+def _factor(where: str, answer: Any, *_: Any) -> float:
+    return finite_number(where, answer, 0.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Schedule(Part, abc.ABC):
     """Return a rate that multiplies all step sizes of an episode, the critic's too."""
+
+    answers: ClassVar[Mapping[str, Check]] = {"rate": _factor, "rate_after": _factor}
 
     @abc.abstractmethod
     def rate(self, episode: int) -> float:

@@ -18,13 +18,14 @@ schemes cost; ``native/src/writes.h`` is the same in C.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from neurorl.errors import UnsupportedError
+from neurorl.models.answers import Check, array, refused
 from neurorl.models.parts import Part, Registry
 from neurorl.network.serialization import FloatArray, positive
 
@@ -42,6 +43,18 @@ __all__ = [
 STEPS_OF_REGISTER = 64
 
 
+def _units(where: str, answer: Any, _: Any, change: FloatArray, *__: Any, **___: Any) -> Any:
+    if answer is None:
+        return None
+    units = array(where, answer, change.shape)
+    if not np.array_equal(units, np.rint(units)):
+        got = units[units != np.rint(units)].flat[0]
+        raise refused(
+            where, "answers a part of a unit", got, "whole numbers", "round it by rounded"
+        )
+    return units
+
+
 @dataclass(frozen=True, eq=False)
 class Writes(Part):
     """Write changes into weights that are whole numbers; derive schemes from this class.
@@ -50,6 +63,7 @@ class Writes(Part):
     accumulates: it keeps a number for each synapse until that is written.
     """
 
+    answers: ClassVar[Mapping[str, Check]] = {"units": _units}
     has_shadow: ClassVar[bool] = False
     accumulates: ClassVar[bool] = False
 

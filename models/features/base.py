@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
+from neurorl.models.answers import Answering, Check, array
 from neurorl.network.serialization import Described, FloatArray
 
 __all__ = ["NARROWEST", "Features", "FromNumbers"]
@@ -14,8 +17,38 @@ __all__ = ["NARROWEST", "Features", "FromNumbers"]
 NARROWEST = 1e-9
 
 
-class Features(Described, abc.ABC):
+def _values(where: str, answer: Any, features: Features, seen: Any) -> npt.NDArray[Any]:
+    return _numbers(where, answer, features.size, seen)
+
+
+def _flat(where: str, answer: Any, features: Features, seen: Any) -> npt.NDArray[Any]:
+    return _numbers(where, answer, features.n_inputs, seen)
+
+
+def _rows(where: str, answer: Any, features: Features, flat: FloatArray) -> npt.NDArray[Any]:
+    for row, seen in zip(answer, flat, strict=True):
+        _numbers(where, row, features.size, seen)
+    return np.asarray(answer)
+
+
+def _numbers(where: str, answer: Any, n: int, seen: Any) -> npt.NDArray[Any]:
+    """Return n numbers; they needn't be finite if what is *seen* isn't, which others report."""
+    given = seen if isinstance(seen, (np.ndarray, int, float)) else np.nan
+    if np.asarray(given).dtype.kind in "biuf" and np.isfinite(given).all():
+        return array(where, answer, (n,))
+    array(where, np.nan_to_num(np.asarray(answer, dtype=float)), (n,))
+    return np.asarray(answer)
+
+
+class Features(Answering, Described, abc.ABC):
     """Map observations to ``(size,)`` numbers."""
+
+    answers: ClassVar[Mapping[str, Check]] = {
+        "values": _values,
+        "flat": _flat,
+        "__call__": _values,
+        "of_all": _rows,
+    }
 
     @property
     def are_cells(self) -> bool:

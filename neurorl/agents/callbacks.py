@@ -11,7 +11,7 @@ import numpy as np
 
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, quoted
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["Callback", "CallbackLike", "Listeners", "Trained", "listening"]
@@ -131,20 +131,27 @@ class Listeners:
     def tell(self, name: str, *values: Any) -> None:
         """Call the method *name* of each."""
         for callback in self._all:
-            self._heed(getattr(callback, name)(*values))
+            self._heed(getattr(callback, name), *values)
 
     def step(self) -> None:
         """Count a step, and pass it and its update on."""
         steps = self._agent.steps_taken
         self._updates += 1
         for on_step in self._on_step:
-            self._heed(on_step(steps))
+            self._heed(on_step, steps)
         for on_update in self._on_update:
-            self._heed(on_update(self._updates))
+            self._heed(on_update, self._updates)
 
-    def _heed(self, answer: object) -> None:
-        if isinstance(answer, (bool, np.bool_)) and not answer:
-            self.wants_to_stop = True
+    def _heed(self, method: Callable[..., object], *values: Any) -> None:
+        """Call a method of a callback, and stop if it says so. Raises ArgumentError."""
+        answer = method(*values)
+        if answer is None:
+            return
+        if not isinstance(answer, (bool, np.bool_)):
+            where, limit = f"callback {method.__qualname__}", "True, False or None"
+            what, remedy = "returns neither", "return False to end training, else nothing"
+            raise ArgumentError(where, what, got=quoted(answer), limit=limit, remedy=remedy)
+        self.wants_to_stop |= not answer
 
 
 def listening(callback: CallbackLike | None) -> tuple[Callback, ...]:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, DivergenceError, EnvError, NeurorlError, format_message
+from neurorl.errors import (
+    ArgumentError,
+    DivergenceError,
+    EnvError,
+    NeurorlError,
+    format_message,
+    quoted,
+)
+from neurorl.rules.decision import Decision, Factors
 
 if TYPE_CHECKING:
     from neurorl.learning.listed import PostFactors
@@ -21,6 +29,7 @@ __all__ = [
     "bad_sum",
     "check_factors",
     "check_learned",
+    "check_shapes",
     "check_steps_of_weights",
     "check_windows",
     "explained",
@@ -94,6 +103,26 @@ def check_factors(rule: str, factors: Mapping[str, npt.NDArray[np.float64]], rep
             step, neuron = (int(i) for i in np.argwhere(odd)[0])
             place = f"rule {rule!r}, {name}, step {step}, neuron {neuron}"
             raise NotFiniteError(replica, None, place)
+
+
+def check_shapes(rule: str, factors: Any, decision: Decision) -> Factors:
+    """Return what a user's function of post factors answered.
+
+    Raises ArgumentError unless there are as many as neurons and steps, of each layer.
+    """
+    where, limit = f"rule {rule!r}, post_factors", "neurorl.rules.decision.Factors"
+    if not isinstance(factors, Factors):
+        raise ArgumentError(where, "answers no factors", got=quoted(factors), limit=limit)
+    layers: list[tuple[str, Any, Any]] = [("output", factors.output, decision.output)]
+    for n, hidden in enumerate(decision.hidden):
+        of_layer = factors.hidden[n] if n < len(factors.hidden) else None
+        layers.append((f"hidden[{n}]", of_layer, hidden.spikes))
+    for name, answer, spikes in layers:
+        values = np.asarray(answer)
+        if values.dtype.kind not in "biuf" or values.shape != spikes.shape:
+            what, got = f"answers another array for {name}", f"{values.dtype} {values.shape}"
+            raise ArgumentError(where, what, got=got, limit=f"numbers {spikes.shape}")
+    return factors
 
 
 def check_windows(posts: Sequence[tuple[str, str, PostFactors]], n_replicas: int) -> None:

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
 from neurorl.learning.drives import add_arriving, add_flow, summed_arrivals
-from neurorl.learning.finite import are_no_factors, check_factors
+from neurorl.learning.finite import are_no_factors, check_factors, check_shapes
 from neurorl.learning.levels import Levels, remember
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, LearningPlan
@@ -215,7 +215,7 @@ class Learner:
         """Compute the post factors and gates of the layers that learn by one rule."""
         rule = layers[0].rule
         hidden = [layer for layer in layers if layer.name != "output"]
-        whole = None if rule.is_text else rule(decision)
+        whole = None if rule.is_text else check_shapes(rule.name, rule(decision), decision)
         of_hidden = rule.of_hidden(decision) if whole is None else whole.hidden
         factors = dict(zip([layer.name for layer in hidden], of_hidden, strict=True))
         if len(hidden) < len(layers):

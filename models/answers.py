@@ -1,0 +1,103 @@
+"""Check what parts of users answer, wherever they are called from.
+
+A base class names its methods that users define, each with what may come of it. When a user derives
+a class, its own methods are replaced by ones that check; those of the library answer as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import ArgumentError, quoted
+
+__all__ = ["Answering", "Check", "array", "finite_number", "refused", "whole_number"]
+
+Check = Callable[..., Any]
+"""Return an answer as it goes on; called with where it is from, the answer, and the arguments."""
+
+_OURS = "neurorl."
+
+
+class Answering:
+    """Have the methods named in *answers* checked in classes of users.
+
+    answers: checks by the name of the method; those of a base class hold for all below it.
+    """
+
+    answers: ClassVar[Mapping[str, Check]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith(_OURS):
+            return
+        for name, check in cls.answers.items():
+            method = cls.__dict__.get(name)
+            if isinstance(method, FunctionType):
+                setattr(cls, name, _checked(method, f"{cls.__name__}.{name}", check))
+
+
+def refused(where: str, what: str, got: object, limit: str, remedy: str) -> ArgumentError:
+    """Return the error for an answer that can't go on."""
+    return ArgumentError(where, what, got=quoted(got), limit=limit, remedy=remedy)
+
+
+def finite_number(where: str, answer: Any, low: float = -math.inf) -> float:
+    """Return an answer that is one finite number, at least *low*."""
+    limit = "a finite number" + ("" if low == -math.inf else f", at least {low:g}")
+    if isinstance(answer, np.ndarray) and answer.ndim == 0:
+        answer = answer[()]
+    if isinstance(answer, (bool, np.bool_)) or not isinstance(answer, (int, float, np.number)):
+        raise refused(where, "answers no number", answer, limit, "return one")
+    if np.iscomplexobj(answer) or not math.isfinite(answer) or answer < low:
+        raise refused(where, "answers a number out of range", answer, limit, "repair it")
+    return float(answer)
+
+
+def whole_number(where: str, answer: Any, low: int) -> int:
+    """Return an answer that is a whole number, at least *low*."""
+    if isinstance(answer, bool) or not isinstance(answer, (int, np.integer)) or answer < low:
+        limit = f"a whole number, at least {low}"
+        raise refused(where, "answers no whole number", answer, limit, "return one")
+    return int(answer)
+
+
+def array(
+    where: str,
+    answer: Any,
+    shape: tuple[int, ...],
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> npt.NDArray[Any]:
+    """Return an answer that is an array of this shape, of finite numbers in [low, high]."""
+    values = answer if isinstance(answer, np.ndarray) else _as_array(answer)
+    if values.dtype.kind not in "biuf" or values.shape != shape:
+        got = f"{type(answer).__name__} of {values.dtype}, {values.shape}"
+        raise refused(where, "answers another array", got, f"numbers, {shape}", "return these")
+    inside = np.isfinite(values) & (values >= low) & (values <= high)
+    if not inside.all():
+        limit = "finite numbers" if (low, high) == (-math.inf, math.inf) else f"{low:g} to {high:g}"
+        got = values[~inside].flat[0]
+        raise refused(where, "answers a number out of range", got, limit, "repair it, or clip")
+    return values
+
+
+def _as_array(answer: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(answer)
+    except ValueError:  # of lists of different lengths
+        return np.asarray(None)
+
+
+def _checked(method: FunctionType, where: str, check: Check) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def answer(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return check(where, method(self, *args, **kwargs), self, *args, **kwargs)
+
+    return answer
