@@ -98,7 +98,7 @@ def test_a_checkpoint_of_many_frames_is_refused(tmp_path: Path) -> None:
 def test_what_is_within_the_limits_is_made_and_trust_lifts_them() -> None:
     env = gym.make("CartPole-v1")
     for _ in range(MAX_WRAPPERS + 1):
-        env = gym.wrappers.TimeLimit(env, 50)  # type: ignore[assignment]
+        env = gym.wrappers.TimeLimit(env, 50)
     described = {"env": "CartPole-v1", "env_spec": describe_env(env)}
     with pytest.raises(RunError, match="too many wrappers"):
         saved_env(described, "agent")

@@ -106,8 +106,8 @@ class OwnWrites(writes.Writes):
 
 @dataclass(frozen=True, eq=False)
 class OwnFeatures(FromNumbers):
-    size: ClassVar[int] = 8  # type: ignore[misc]
-    n_inputs: ClassVar[int] = N  # type: ignore[misc]
+    size: ClassVar[int] = 8
+    n_inputs: ClassVar[int] = N
 
     def values(self, flat: Any) -> Any:
         x = np.clip(flat, -1, 1)
@@ -116,7 +116,7 @@ class OwnFeatures(FromNumbers):
 
 @dataclass(frozen=True, eq=False)
 class OwnCells(Features):
-    size: ClassVar[int] = N  # type: ignore[misc]
+    size: ClassVar[int] = N
 
     def __call__(self, observation: Any) -> Any:
         return spoiled(np.clip(observation, 0.0, 1.0))
@@ -357,7 +357,7 @@ def test_what_a_callback_returns_is_true_false_or_nothing(method: str, answer: A
     trained.close()
 
 
-def classes(base: type) -> Iterator[type]:
+def classes(base: type[Answering]) -> Iterator[type[Answering]]:
     for cls in base.__subclasses__():
         yield cls
         yield from classes(cls)
@@ -365,7 +365,8 @@ def classes(base: type) -> Iterator[type]:
 
 def test_every_kind_of_part_says_what_its_methods_answer() -> None:
     """A base whose abstract methods have no check would let anything through."""
-    for base in (*(cls for cls in Part.__subclasses__()), Features):
+    bases: list[type[Answering]] = [*Part.__subclasses__(), Features]
+    for base in bases:
         for name in getattr(base, "__abstractmethods__", ()):
             if not isinstance(getattr(base, name), property):
                 assert name in base.answers, (base, name)
