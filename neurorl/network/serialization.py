@@ -199,7 +199,9 @@ def _construct(kind: Any, fields: Mapping[str, Any]) -> Described | Expression:
     if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
         _check_types(cls, fields)
     try:
-        return cls.of_file(fields) if issubclass(cls, Described) else cls(**fields)
+        if cls is Expression:
+            return Expression(**fields)
+        return cls.of_file(fields)  # type: ignore[union-attr]
     except TypeError as exc:
         raise DescriptionError(kind, "wrong or missing fields", got=exc) from exc
 
