@@ -45,4 +45,4 @@ def test_they_do_nothing(arithmetic: str, connect: Any, weights: Any, delay: Any
             assert spikes.any()
             assert learning.eligibility("some").any()
             assert learning.weights("none").shape == learning.eligibility("none").shape == (0,)
-            backend.restore(backend.state())
+            learning.restore(learning.state())
