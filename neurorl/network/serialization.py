@@ -6,9 +6,11 @@ import abc
 import contextlib
 import dataclasses
 import difflib
+import functools
+import inspect
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,7 @@ __all__ = [
     "type_name",
 ]
 
+_T = TypeVar("_T")
 _DEPTH = 32
 _MOST = 2**53  # as a float it is still exact
 LARGEST = 1e30
@@ -49,7 +52,13 @@ class _Bounded(abc.ABCMeta):
     saved as with these. Afterwards the library's own fields are of their declared types and finite.
     """
 
-    def __call__(cls, *values: Any, **named: Any) -> Any:
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """Show the fields to editors and help, as of any dataclass."""
+        made_by: Any = cls.__init__  # type: ignore[misc]
+        return inspect.signature(functools.partial(made_by, None))
+
+    def __call__(cls: type[_T], *values: Any, **named: Any) -> _T:
         fields = getattr(cls, "__dataclass_fields__", ())
         names = (*fields, *("value",) * len(values))
         values = tuple(
@@ -57,13 +66,13 @@ class _Bounded(abc.ABCMeta):
             for name, value in zip(names, values, strict=False)
         )
         named = {name: plain(f"{cls.__name__}.{name}", value) for name, value in named.items()}
-        made: Any = super().__call__(*values, **named)
+        made: _T = super().__call__(*values, **named)  # type: ignore[misc]
         for name in fields:
             value = getattr(made, name)
             if isinstance(value, (tuple, np.generic)):  # such as a tuple that was a list
                 object.__setattr__(made, name, plain(f"{cls.__name__}.{name}", value))
         if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
-            _check_types(type(made), {name: getattr(made, name) for name in fields})
+            _check_types(cls, {name: getattr(made, name) for name in fields})
         return made
 
 
@@ -230,7 +239,7 @@ def _class_of(kind: Any) -> type[Described]:
     raise UnknownNameError(where, what, got=repr(kind), remedy=remedy)
 
 
-def _check_types(cls: type[Described | Expression], fields: Mapping[str, Any]) -> None:
+def _check_types(cls: Any, fields: Mapping[str, Any]) -> None:
     """Raise DescriptionError for a field that isn't of its declared type."""
     types = declared_types(cls) if issubclass(cls, Expression) else cls.field_types()
     for name, value in fields.items():

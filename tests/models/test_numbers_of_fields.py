@@ -7,6 +7,7 @@ The fields are found by introspection, so a new class or field is tested as soon
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
@@ -232,3 +233,9 @@ def test_an_observation_of_another_length_is_refused() -> None:
 def test_memories_that_cells_have_no_place_for_are_refused(environment: str) -> None:
     with pytest.raises(NeurorlError, match=r"agent\.memories"):
         SpikingActorCritic(environment, backend="reference", memories=(0.5,))
+
+
+def test_editors_see_the_fields() -> None:
+    """The boundary stands before the class, and must not hide what it takes."""
+    assert [*inspect.signature(CubaLIF).parameters][:2] == ["tau_syn", "tau_mem"]
+    assert inspect.signature(CubaLIF).parameters["threshold"].default == CubaLIF().threshold
