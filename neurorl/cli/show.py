@@ -145,6 +145,7 @@ def _shown(arguments: argparse.Namespace) -> Shown:
     from neurorl.tasks.environments import make_env
     from neurorl.zoo import located
 
+    _check_flags(arguments)
     path, asked = located(arguments.what), chosen_backend(arguments)
     if arguments.what in MODELS:
         env = make_env(arguments.env)
@@ -159,6 +160,14 @@ def _shown(arguments: argparse.Namespace) -> Shown:
     if not path.exists():
         raise unknown_name_error("run directory or model", arguments.what, MODELS)
     return _of_run(path, asked, arguments.trust_env, arguments.learning)
+
+
+def _check_flags(arguments: argparse.Namespace) -> None:
+    """Raise ArgumentError for a flag that is of another kind than what is shown."""
+    from neurorl.validation.subject import DEFAULT_ENV, check_of_subject
+
+    named = {"env": arguments.env != DEFAULT_ENV, "dt": arguments.dt is not None}
+    check_of_subject(arguments.what, {**named, "trust_env": arguments.trust_env})
 
 
 def _with_learning(shown: Shown, network: Network, config: AgentConfig) -> Shown:

@@ -40,12 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from neurorl.errors import ArgumentError
     from neurorl.runs.search import Search
     from neurorl.runs.searching import run_search
     from neurorl.runs.sweep_file import read_sweep
     from neurorl.runs.sweeping import run_sweep
 
     look_here()
+    if arguments.scheduler is not None and arguments.jobs != 1:
+        raise ArgumentError("sweep", "takes --jobs or --scheduler, not both")
     sweep = read_sweep(arguments.file)
     out = arguments.out or Path("runs") / arguments.file.stem
     done, total = 0, sweep.trials if isinstance(sweep, Search) else len(sweep.units)

@@ -113,6 +113,9 @@ def run(arguments: argparse.Namespace) -> int:
     _import_parts(settings)
     options = _options(arguments, settings)
     out = arguments.out or _default_out(arguments, options)
+    if arguments.jobs != 1 and arguments.seeds is None:
+        what, remedy = "are processes that share several seeds", "--seeds 0..3, or leave it out"
+        raise ArgumentError("--jobs", what, got=arguments.jobs, remedy=remedy)
     runs: list[tuple[int | None, Path]] = [(arguments.seed, out)]
     if arguments.seeds is not None:
         if arguments.seed is not None:

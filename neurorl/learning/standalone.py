@@ -24,6 +24,7 @@ from neurorl.learning.membranes import Membranes
 from neurorl.learning.plan import Plastic
 from neurorl.learning.standalone_rules import (
     check_backend,
+    check_constants,
     found_rule,
     rules_by_population,
     rules_by_projection,
@@ -36,6 +37,7 @@ from neurorl.rules.three_factor import apply_modulator
 __all__ = ["Learning"]
 
 _BACKEND = "backend."
+_CONSTANTS, _USUAL = ("eligibility_tau", "post_tau", "depression"), (1.0, 0.02, 1.0)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Learning:
     rate: eta in ``w <- clip(w + eta M e)``.
     eligibility_tau: time constant in seconds of the eligibility; None keeps it until `reset`.
     post_tau, depression: time constant of the neurons' own traces, and A, how much they depress;
-        for rules that pair spikes. A rule's own constants take the place of these three.
+        for rules that pair spikes. A rule's own constants take the place of these three; one that
+        no rule would take is refused.
 
     Traces, eligibilities and spikes in flight carry on from window to window. Until `close`, or
     until nobody holds it, this alone may step, reset or restore the backend, and no other may learn
@@ -81,9 +84,9 @@ class Learning:
         *,
         rules: Mapping[str, str | Rule] | None = None,
         rate: float = 1.0,
-        eligibility_tau: float | None = 1.0,
-        post_tau: float = 0.02,
-        depression: float = 1.0,
+        eligibility_tau: float | None = _USUAL[0],
+        post_tau: float = _USUAL[1],
+        depression: float = _USUAL[2],
     ) -> None:
         self.rule = found_rule(rule)
         self.backend, self.rate = backend, number("Learning.rate", rate)
@@ -95,6 +98,9 @@ class Learning:
         post_tau = number("Learning.post_tau", post_tau, low=0.0)
         depression = number("Learning.depression", depression)
         taus, dt = (eligibility_tau, post_tau, depression), backend.network.dt
+        check_constants(
+            used.values(), dict(zip(_CONSTANTS, zip(taus, _USUAL, strict=True), strict=True))
+        )
         constants = {name: Constants.of(r, dt, *taus) for name, r in used.items()}
         self._targets = Target.all_of(backend.network, self.rules, constants)
         check_backend(backend, self._targets)

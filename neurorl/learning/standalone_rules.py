@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from neurorl.backends.base import Backend
 from neurorl.errors import (
@@ -16,7 +16,13 @@ from neurorl.learning.synapses import Target
 from neurorl.network.description import Network
 from neurorl.rules import Rule, find_rule
 
-__all__ = ["check_backend", "found_rule", "rules_by_population", "rules_by_projection"]
+__all__ = [
+    "check_backend",
+    "check_constants",
+    "found_rule",
+    "rules_by_population",
+    "rules_by_projection",
+]
 
 _OF_AGENTS = ("V", "y", "t", "M")
 
@@ -56,6 +62,29 @@ def rules_by_projection(
             what, remedy = "two rules of one name", "a name for each"
             raise DescriptionError("Learning.rules", what, got=one.name, remedy=remedy)
     return chosen
+
+
+def check_constants(rules: Collection[Rule], named: Mapping[str, tuple[object, object]]) -> None:
+    """Raise ArgumentError for a constant that no rule takes from `Learning`.
+
+    named: by its name, what was given, and what it is by default.
+    """
+    for name, (got, usual) in named.items():
+        takers = [rule for rule in rules if getattr(rule, name) is None]
+        if name == "eligibility_tau":
+            takers = [rule for rule in takers if rule.eligibility_keep is None]
+        else:
+            takers = [rule for rule in takers if rule.pairs_spikes]
+        if got != usual and not takers:
+            own = [repr(rule.name) for rule in rules if getattr(rule, name) is not None]
+            why = (
+                f"rule {' or '.join(own)} has its own"
+                if own
+                else "no rule takes it: none pairs spikes"
+            )
+            if name == "eligibility_tau" and not own:
+                why = "the rule keeps a share of each window"
+            raise ArgumentError(f"Learning.{name}", why, got=quoted(got), remedy="leave it out")
 
 
 def rules_by_population(targets: Sequence[Target]) -> dict[str, list[Rule]]:

@@ -95,7 +95,7 @@ def watch(frames: Sequence[Frame], out: str | Path, *, fps: int = 10) -> Path:
 
     Raises ArgumentError for an ending that is neither, UnsupportedError without ffmpeg.
     """
-    out = Path(out)
+    out, fps = Path(out), check_count("watch, fps", fps)
     if out.suffix.lower() not in KINDS:
         limit = " or ".join(KINDS)
         raise ArgumentError(f"film {out}", "is of an unknown kind", got=out.suffix, limit=limit)

@@ -37,6 +37,8 @@ class Validation(Result):
         """Write one self-contained HTML page, return *path*; raises ArgumentError if it can't."""
         return write_page(Path(path), page(self))
 
+_UPDATES = 100
+
 
 def validate(
     what: str | Path | Network | SpikingActorCritic,
@@ -46,7 +48,7 @@ def validate(
     steps: int = 1000,
     seed: int = 0,
     learn: bool = False,
-    updates: int = 100,
+    updates: int = _UPDATES,
     env: str = DEFAULT_ENV,
     overrides: dict[str, Any] | None = None,
     dt: float | None = None,
@@ -76,6 +78,8 @@ def validate(
     for name, value in (("steps", steps), ("updates", updates)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ArgumentError(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
+    if updates != _UPDATES and not learn:
+        raise ArgumentError("validate.updates", "are of learning", got=updates, remedy="learn too")
     subject = make_subject(what, env, overrides, dt, trust_env)
     specs = read_specs(backends, arithmetic, target)
     skipped: list[dict[str, str]] = []

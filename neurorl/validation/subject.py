@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import gymnasium as gym
 
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.errors import unknown_name_error
+from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import MODELS, make_config
 from neurorl.network.description import Network
@@ -20,7 +21,7 @@ from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.testing import FEATURES
 from neurorl.zoo import is_within, located, name_of
 
-__all__ = ["DEFAULT_ENV", "Subject", "make_subject"]
+__all__ = ["DEFAULT_ENV", "Subject", "check_of_subject", "make_subject"]
 
 DEFAULT_ENV = "CartPole-v1"
 
@@ -56,8 +57,11 @@ def make_subject(
     *what* may also name a feature of `neurorl.testing.FEATURES`, such as ``'currents'``.
     env: task of a model. overrides: fields of a model's `AgentConfig`. dt: seconds a step of a
     ``.nir`` file, see `neurorl.nir.from_nir`. trust_env: as in `SpikingActorCritic.load`.
-    Raises UnknownNameError for a name of nothing, RunError for a damaged run.
+    Raises UnknownNameError for a name of nothing, RunError for a damaged run, ArgumentError for an
+    argument that is of another kind of subject.
     """
+    named = {"env": env != DEFAULT_ENV, "overrides": bool(overrides), "dt": dt is not None}
+    check_of_subject(what, {**named, "trust_env": trust_env})
     if isinstance(what, Network):
         return Subject("a network", what)
     if isinstance(what, SpikingActorCritic):
@@ -75,6 +79,24 @@ def make_subject(
     agent, _ = load_to_play(path, trust_env=trust_env)
     name = name_of(path) if is_within(path) else path.name
     return _of_agent(f"run {name}", agent, name)
+
+
+def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
+    """Raise ArgumentError for an argument that is named, but of another kind of subject."""
+    is_given = isinstance(what, (Network, SpikingActorCritic))
+    is_file = not is_given and str(what) not in (*MODELS, *FEATURES)
+    is_nir = is_file and str(what).endswith(".nir")
+    read = {
+        "env": (not is_given and str(what) in MODELS, "the name of a model"),
+        "overrides": (not is_given and str(what) in MODELS, "the name of a model"),
+        "dt": (is_nir, "a .nir file"),
+        "trust_env": (is_file and not is_nir, "a run or a saved agent"),
+    }
+    for name, is_named in named.items():
+        is_read, kind = read[name]
+        if is_named and not is_read:
+            remedy = f"leave it out; it is for {kind}"
+            raise ArgumentError(name, "isn't read of what is given here", remedy=remedy)
 
 
 def _of_model(model: str, env_id: str, overrides: dict[str, Any]) -> Subject:
