@@ -9,9 +9,10 @@
 default to results/tables/baselines.csv; those that are there aren't run again, and tasks whose
 package is missing are named and left out. Rows of held-out tasks (`held_out_tasks`) go to
 results/tables/held-out.csv, of all learners. `table` writes, for each task, what the default agent
-and each other learner reached, and into README.md the best of them; what isn't in the files is
-empty. Steps are those of training, and of the first play by which the default was chosen:
-`first-plays` plays these again, trains nothing, and writes their steps into rows without.
+and each other learner reached, its control without neurons (`controls`) too, and into README.md the
+best of them; what isn't in the files is empty. Steps are those of training, and of the first play
+by which the default was chosen: `first-plays` plays these again, trains nothing, and writes their
+steps into rows without.
 """
 
 from __future__ import annotations
@@ -38,11 +39,15 @@ from experiments.rl_zoo import FIGURES
 
 __all__ = [
     "BASELINES",
+    "CONTROLS",
     "FILE",
     "HELD_OUT_FILE",
+    "IN_README",
+    "LINEAR",
     "PAGE",
     "README",
     "Result",
+    "cell",
     "held_out",
     "lines",
     "main",
@@ -54,17 +59,19 @@ __all__ = [
 
 ROOT = Path(__file__).parents[2]
 FILE, PAGE = ROOT / "results" / "tables" / "any-task.csv", ROOT / "docs" / "your-own-task.md"
-BASELINES = FILE.with_name("baselines.csv")
+BASELINES, CONTROLS = FILE.with_name("baselines.csv"), FILE.with_name("controls.csv")
 HELD_OUT_FILE = FILE.with_name("held-out.csv")
 README = ROOT / "README.md"
-_IN_README = (
+IN_README = (
     *("FrozenLake-v1, slippery", "FrozenLake-v1, slippery, 8 x 8", "Taxi-v4", "CliffWalking"),
     *("MiniGrid-Empty-5x5-v0", "CartPole", "MountainCar", "Acrobot-v1", "LunarLander-v3"),
     *("Pendulum-v1", "MountainCarContinuous-v0", "PerceptualDecisionMaking-v0"),
 )
-DEFAULT = "default"
+DEFAULT, LINEAR = "default", "linear"
 _AS_GOOD = "as good or better"
 LEARNERS = (DEFAULT, *baselines.LEARNERS)
+_COLUMNS = (DEFAULT, LINEAR, *baselines.LEARNERS)
+_TITLES = {LINEAR: "linear, no neurons"}
 
 
 _SUITES = {
@@ -133,11 +140,12 @@ def measure(task: Task, learner: str, seed: int) -> list[Result]:
 
 
 def with_first_plays(results: Sequence[Result], tasks: Sequence[Task]) -> list[Result]:
-    """Return the rows of the default with the steps of the first plays of these *tasks*.
+    """Return rows of the default and its control with the steps of their tasks' first plays.
 
     Tasks that can't be made here are named, and their rows left as they are.
     """
-    learned = {r.task for r in results if r.learner == DEFAULT}
+    chosen = (DEFAULT, LINEAR)
+    learned = {r.task for r in results if r.learner in chosen}
     found: dict[str, int] = {}
     for task in (task for task in tasks if task.name in learned):
         try:
@@ -145,9 +153,7 @@ def with_first_plays(results: Sequence[Result], tasks: Sequence[Task]) -> list[R
         except (ImportError, gym.error.Error) as exc:
             print(f"{task.name}: left out: {exc}", flush=True)
     return [
-        replace(r, first_play_steps=found[r.task])
-        if r.learner == DEFAULT and r.task in found
-        else r
+        replace(r, first_play_steps=found[r.task]) if r.learner in chosen and r.task in found else r
         for r in results
     ]
 
@@ -155,16 +161,17 @@ def with_first_plays(results: Sequence[Result], tasks: Sequence[Task]) -> list[R
 def lines(results: Sequence[Result]) -> list[str]:
     """Return the table: mean, worst and number of seeds of each learner; the best other in bold."""
     published = "[published](https://github.com/DLR-RM/rl-baselines3-zoo/blob/master/benchmark.md)"
-    table = table_head(("task", "steps", *LEARNERS, published, "optimum or best known"))
+    titles = [_TITLES.get(name, name) for name in _COLUMNS]
+    table = table_head(("task", "steps", *titles, published, "optimum or best known"))
     for task in TASKS:
         of_task = [r for r in results if (r.task, r.steps) == (task.name, task.steps)]
         if of_task:
             reached = {
-                name: [r.mean_return for r in of_task if r.learner == name] for name in LEARNERS
+                name: [r.mean_return for r in of_task if r.learner == name] for name in _COLUMNS
             }
             means = {name: np.mean(reached[name]) for name in baselines.LEARNERS if reached[name]}
             best = max(means, key=lambda name: means[name], default=None)
-            cells = (_cell(reached[name], name == best) for name in LEARNERS)
+            cells = (cell(reached[name], is_best=name == best) for name in _COLUMNS)
             figures = ", ".join(map(str, FIGURES.get(task.name, ())))
             table.append(table_row(task.name, _steps(of_task), *cells, figures, task.reference))
     return table
@@ -182,7 +189,7 @@ def held_out(results: Sequence[Result]) -> list[str]:
             reached[r.learner].append(r.mean_return)
         if of_task:
             verdicts.append(_beside_best(reached))
-            cells = (_cell(returns, False) for returns in reached.values())
+            cells = (cell(returns) for returns in reached.values())
             table.append(table_row(task.name, _steps(of_task), *cells, verdicts[-1]))
     compared = sum(map(bool, verdicts))
     return [*table, "", f"{_AS_GOOD}: {verdicts.count(_AS_GOOD)} of {compared} tasks."]
@@ -198,22 +205,22 @@ def _beside_best(reached: Mapping[str, Sequence[float]]) -> str:
 
 
 def short(results: Sequence[Result]) -> list[str]:
-    """Return the table of README.md: the default, the best other at equal steps, and published."""
-    table = table_head(("task", "steps", "default: mean (worst), seeds", "best of others measured"))
-    for task in (task for task in TASKS if task.name in _IN_README):
-        reached: dict[str, list[float]] = {name: [] for name in LEARNERS}
+    """Return README.md's: the default, its control, the best other at equal steps, published."""
+    own_title = "default: mean (worst), seeds"
+    table = table_head(("task", "steps", own_title, _TITLES[LINEAR], "best of others measured"))
+    for task in (task for task in TASKS if task.name in IN_README):
+        reached: dict[str, list[float]] = {name: [] for name in _COLUMNS}
         of_task = [r for r in results if (r.task, r.steps) == (task.name, task.steps)]
         for r in of_task:
             reached[r.learner].append(r.mean_return)
-        own = reached.pop(DEFAULT)
+        own, control = reached.pop(DEFAULT), reached.pop(LINEAR)
         others = {name: float(np.mean(returns)) for name, returns in reached.items() if returns}
         best = max(others, key=lambda name: others[name], default="")
         figures = [f"{best} {others[best]:.2f}"] if best else []
         figures += [f"published: {figure}" for figure in FIGURES.get(task.name, ())]
         if own:
-            table.append(
-                table_row(task.name, _steps(of_task), _cell(own, False), ", ".join(figures))
-            )
+            cells = cell(own), cell(control), ", ".join(figures)
+            table.append(table_row(task.name, _steps(of_task), *cells))
     return table
 
 
@@ -223,11 +230,13 @@ def _steps(of_task: Sequence[Result]) -> str:
     return f"{of_task[0].steps:,}" + f" + {first:,}" * bool(first)
 
 
-def _cell(returns: Sequence[float], is_best: bool) -> str:
+def cell(returns: Sequence[float], digits: int = 2, *, is_best: bool = False) -> str:
+    """Return ``mean (worst), seeds`` of what seeds reached; empty if there are none."""
     if not returns:
         return ""
-    mean = f"{np.mean(returns):.2f}"
-    return f"{f'**{mean}**' if is_best else mean} ({min(returns):.2f}), {len(returns)}"
+    mean = f"{np.mean(returns):.{digits}f}"
+    shown = f"**{mean}**" if is_best else mean
+    return f"{shown} ({min(returns):.{digits}f}), {len(returns)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -246,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--readme", type=Path, default=README)
     options = parser.parse_args(arguments)
     if options.what == "table":
-        files = [options.file] if options.file else [FILE, BASELINES]
+        files = [options.file] if options.file else [FILE, BASELINES, CONTROLS]
         results = [r for file in files for r in read(file)]
         put_between(options.page, "any-task", lines(results))
         put_between(options.readme, "any-task", short(results))

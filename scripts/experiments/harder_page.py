@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.any_task import CONTROLS, LINEAR, cell, read
 from experiments.harder import HARDER, HARDER_TASKS, CurveRow, HarderRow
 from experiments.markup import put_between, table_head, table_row
 from experiments.rl_zoo import FIGURES
@@ -35,9 +36,12 @@ def put_page(page: Path, results: Path) -> None:
 
 def lines(results: Path) -> list[str]:
     """Return the table of greedy returns, and what wasn't run."""
-    table = table_head(("task", "steps", *_COLUMNS.values(), "published"))
+    table = table_head(("task", "steps", *_COLUMNS.values(), "linear, no neurons", "published"))
+    controls = read(results / "tables" / CONTROLS.name)
     for short, task in HARDER_TASKS.items():
         cells = [_cell(results / "harder" / f"{short}-{column}.csv") for column in _COLUMNS]
+        linear = [r.mean_return for r in controls if (r.task, r.learner) == (task.name, LINEAR)]
+        cells.append(cell(linear))
         figures = ", ".join(map(str, FIGURES.get(task.name, ())))
         table.append(table_row(task.name, _steps(results, short), *cells, figures))
     left = [e.name for e in HARDER if not (results / "harder" / f"{e.name}.csv").exists()]

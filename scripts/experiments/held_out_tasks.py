@@ -227,7 +227,7 @@ def _made(env_id: str, module: str = "gymnasium", **arguments: Any) -> Callable[
     return make
 
 
-def _minatar(name: str) -> Callable[[], Env]:
+def minatar(name: str) -> Callable[[], Env]:
     def make() -> Env:
         if f"MinAtar/{name}-v1" not in gym.registry:
             importlib.import_module("minatar.gym").register_envs()
@@ -297,7 +297,7 @@ HELD_OUT = (
         for name, steps in _MINIGRIDS
     ),
     *(
-        Task(f"MinAtar {name}", _minatar(name), 200_000, "", "minatar", episodes=episodes)
+        Task(f"MinAtar {name}", minatar(name), 200_000, "", "minatar", episodes=episodes)
         for name, episodes in _MINATARS
     ),
     *(Task(name, _trials(name), 100_000, "", "neurogym") for name in _NEUROGYMS),

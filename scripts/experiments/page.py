@@ -11,6 +11,7 @@ from experiments.catalogue import ARITHMETIC, EXPERIMENTS, TASKS, Experiment, Ta
 from experiments.checks import CheckRow, read_checks
 from experiments.markup import span, table_head, table_row
 from experiments.matrix import learned, matrix
+from experiments.others import controls_section, others_section
 from experiments.tables import Row, Summary, read_rows, summary
 from experiments.tuning_page import tuning_section
 from neurorl.inspection.statistics import WINDOW, bootstrap_interval, interquartile_mean
@@ -18,6 +19,7 @@ from neurorl.inspection.statistics import WINDOW, bootstrap_interval, interquart
 __all__ = ["markdown"]
 
 Rows = dict[str, list[Row]]
+_LIF = [e for e in EXPERIMENTS if e.name.endswith("-lif")]
 
 _HEAD = """# Learning
 
@@ -54,10 +56,14 @@ def markdown(results: Path, command: str) -> str:
         if file.exists():
             rows[experiment.name] = read_rows(file)
     lines = [_HEAD.format(command=command, window=WINDOW)]
-    lines += [*_aggregate(rows), "", *matrix(rows), "", *tuning_section(results / "tuning"), ""]
+    lines += [*_aggregate(rows), "", *matrix(rows), ""]
+    presets = {e.task.env: [row.greedy for row in rows[e.name]] for e in _LIF if e.name in rows}
+    lines += [*controls_section(results, presets), ""]
+    lines += [*tuning_section(results / "tuning"), ""]
     checks = read_checks(results / "checks.csv")
     for task in TASKS:
         lines += [*_task(task, rows, checks), ""]
+    lines += others_section()
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import any_task
+from experiments import any_task, controls
 from experiments.catalogue import TASKS, Task
 from experiments.markup import put_between, read_data, table_head, table_row
 
@@ -55,6 +55,8 @@ def _headline(root: Path) -> list[str]:
         )
         what = f"{_TITLES[task.name]}: return in float; in chip integers"
         lines.append(table_row(what, f"{float_}; {chip}", learning))
+    what = "the three without neurons (a linear actor-critic on the same cells)"
+    lines.append(table_row(what, _without_neurons(root), learning))
     parity = read_data(root / "results" / "chip-parity.json")
     equal = min(parity["equal_windows"].values())
     measured = f"{equal:,} of {parity['windows']:,}, {parity['spikes']:,} spikes"
@@ -75,6 +77,14 @@ def _headline(root: Path) -> list[str]:
     what = "environment steps a second over the quicker of two C programs, small; large"
     lines.append(table_row(what, "; ".join(ratios[:2]), "[benchmarks](docs/benchmarks.md)"))
     return lines
+
+
+def _without_neurons(root: Path) -> str:
+    """Return ``mean (worst)`` of the control of each preset."""
+    results = any_task.read(root / "results" / "tables" / any_task.CONTROLS.name)
+    reached = [(task, controls.returns(results, task.env, any_task.LINEAR)) for task in TASKS]
+    cells = (any_task.cell(of, task.digits).rpartition(",")[0] for task, of in reached)
+    return "; ".join(cells)
 
 
 def _returns(file: Path, task: Task) -> str:
@@ -183,7 +193,8 @@ def _busy(data: Any) -> str:
 def _any_task(root: Path) -> list[str]:
     """Return README's table of tasks that nobody tuned."""
     tables = root / "results" / "tables"
-    files = (tables / file.name for file in (any_task.FILE, any_task.BASELINES))
+    names = (any_task.FILE.name, any_task.BASELINES.name, any_task.CONTROLS.name)
+    files = (tables / name for name in names)
     return any_task.short([result for file in files for result in any_task.read(file)])
 
 

@@ -11,6 +11,7 @@ import pytest
 from experiments import any_task
 from experiments.any_task import (
     BASELINES,
+    CONTROLS,
     FILE,
     HELD_OUT_FILE,
     PAGE,
@@ -34,7 +35,7 @@ def test_rows_are_kept_and_shown(tmp_path: Path) -> None:
     write(results, file)
     assert read(file) == sorted(results)
     assert lines(read(file))[2:] == [
-        "| bandit | 5,000 |  | **0.60** (0.50), 2 |  |  |  |  |  | 0.9, optimum |"
+        "| bandit | 5,000 |  |  | **0.60** (0.50), 2 |  |  |  |  |  | 0.9, optimum |"
     ]
     assert lines([Result("bandit", "Q", 4_000, 100, 1, 0.7)])[2:] == []
 
@@ -53,7 +54,7 @@ def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
 
 def test_the_pages_have_the_tables() -> None:
     """docs/your-own-task.md and README.md are what the command makes of the two files."""
-    results = [*read(FILE), *read(BASELINES)]
+    results = [*read(FILE), *read(BASELINES), *read(CONTROLS)]
     assert "\n".join(lines(results)) in PAGE.read_text()
     assert "\n".join(short(results)) in README.read_text()
     assert "\n".join(held_out(read(HELD_OUT_FILE))) in PAGE.read_text()
@@ -99,13 +100,14 @@ def test_the_short_table_has_the_best_of_others() -> None:
     def row(learner: str, seed: int, mean: float) -> Result:
         return Result("Acrobot-v1", learner, 100_000, 100, seed, mean)
 
-    rows = [row("default", 0, -80.0), row("default", 1, -81.0)]
+    rows = [row("default", 0, -80.0), row("default", 1, -81.0), row("linear", 0, -70.0)]
     rows += [row("DQN", 0, -90.0), row("PPO", 0, -85.0)]
     published = "published: DQN -76.6 (100k), published: PPO -73.5 (1M)"
     assert short(rows)[2:] == [
-        f"| Acrobot-v1 | 100,000 | -80.50 (-81.00), 2 | PPO -85.00, {published} |"
+        "| Acrobot-v1 | 100,000 | -80.50 (-81.00), 2 | -70.00 (-70.00), 1 "
+        f"| PPO -85.00, {published} |"
     ]
-    assert short(rows[2:])[2:] == []
+    assert short(rows[3:])[2:] == []
 
 
 def test_published_figures_stand_beside(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_page_is_made_of_what_is_there(tmp_path: Path) -> None:
     folder.mkdir()
     write_table(folder / "frozenlake-local.csv", rows)
     put_page(page, tmp_path)
-    assert "| 0.65 [0.50, 0.80]; 0.65 (0.50), 4 |  |  |  |" in page.read_text()
+    assert "| 0.65 [0.50, 0.80]; 0.65 (0.50), 4 |  |  |  |  |" in page.read_text()
     assert "frozenlake-local-chip, " in page.read_text()
     assert not page.with_suffix(".png").exists()
     (folder / "curves").mkdir()
