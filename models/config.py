@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from neurorl.errors import DescriptionError
+from neurorl.errors import DescriptionError, quoted
 from neurorl.models.actor import actor_network
 from neurorl.models.checks import (
     check_combination,
@@ -16,6 +16,7 @@ from neurorl.models.checks import (
     check_probability,
     check_rules,
 )
+from neurorl.models.features import Features
 from neurorl.models.fields import (
     FILE_ORDER,
     KINDS,
@@ -26,9 +27,10 @@ from neurorl.models.fields import (
 )
 from neurorl.models.policies import POLICIES
 from neurorl.models.readers import check_read
-from neurorl.network.description import Network
+from neurorl.network.description import Network, Neuron
 from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
 from neurorl.network.serialization import flag, number, positive
+from neurorl.plain import kind_name
 
 __all__ = ["AgentConfig"]
 
@@ -58,6 +60,10 @@ class AgentConfig(AgentFields):
             check_description(self, self.description)
 
     def _check_ranges(self) -> None:
+        for name, kind in {"cells": Features, "features": Features, "neuron": Neuron}.items():
+            if not isinstance(getattr(self, name), kind):
+                got, limit = quoted(getattr(self, name)), kind_name(kind)
+                raise DescriptionError(f"agent.{name}", "of another type", got=got, limit=limit)
         for name in _FLAGS:
             flag(f"agent.{name}", getattr(self, name))
         for name, most in _COUNTS.items():

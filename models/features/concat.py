@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.errors import DescriptionError, quoted
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.features.tiles import Tiles, TilesInARow
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
-from neurorl.network.serialization import FloatArray, positive
+from neurorl.network.serialization import FloatArray, positive, several
 
 __all__ = ["Concat"]
 
@@ -28,8 +29,11 @@ class Concat(FromNumbers):
     keys: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", tuple(self.parts))
-        object.__setattr__(self, "keys", tuple(self.keys))
+        parts = several("Concat.parts", self.parts)
+        if not all(isinstance(part, Features) for part in parts):
+            raise DescriptionError("Concat.parts", "not features", got=quoted(self.parts))
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "keys", several("Concat.keys", self.keys))
         positive("Concat.parts", len(self.parts), most=MAX_PARTS)
         check_limit("Concat", "features", self.size, MAX_FEATURES)
 

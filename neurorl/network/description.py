@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, unknown_name_error
+from neurorl.errors import DescriptionError, quoted, unknown_name_error
 from neurorl.network.drawn_delays import Normal, check_drawn, most_steps
 from neurorl.network.limits import (
     MAX_PARTS,
@@ -147,8 +147,14 @@ class Network(Described):
     dt: float = 1e-3
 
     def __post_init__(self) -> None:
-        for name in ("nodes", "projections"):
-            object.__setattr__(self, name, several(f"Network.{name}", getattr(self, name)))
+        for name, kinds in (("nodes", (Source, Population)), ("projections", (Projection,))):
+            parts = several(f"Network.{name}", getattr(self, name))
+            for part in parts:
+                if not isinstance(part, kinds):
+                    limit = " or ".join(kind.__name__ for kind in kinds)
+                    where, got = f"Network.{name}", quoted(part)
+                    raise DescriptionError(where, "of another type", got=got, limit=limit)
+            object.__setattr__(self, name, parts)
         sizes = {node.name: node.size for node in self.nodes}
         projections = (
             p.resolved(sizes[p.pre], sizes[p.post]) if {p.pre, p.post} <= {*sizes} else p

@@ -17,13 +17,13 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from fuzzing import archives, commands, descriptions, entries, graphs, runs
+from fuzzing import archives, callers, commands, descriptions, entries, graphs, runs
 from fuzzing.guard import Tally, limited_time, set_trap, tried
 from fuzzing.targets import Target
 
 __all__ = ["TARGETS", "fuzz", "main"]
 
-_MODULES = (runs, descriptions, archives, graphs, entries, commands)
+_MODULES = (runs, descriptions, callers, archives, graphs, entries, commands)
 TARGETS: dict[str, type[Target]] = {
     target.name: target for module in _MODULES for target in module.TARGETS
 }
