@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,8 @@ class EffectiveWeights:
         self._shapes = {name: (*simulated.axes, *shape) for name, shape in shapes.items()}
         self._whole_shapes = {name: whole.weight_shape(name) for name in shapes}
         self._signed_into = {p.name: p.post for p in network.projections if p.signed}
+        self._initial: dict[str, FloatArray] = {}  # on a chip
+        left = not self._arithmetic.is_chip
         for p in network.projections:
             if p.name in first:
                 weights = self._arithmetic.check(p.name, first[p.name], simulated.axes)
@@ -58,18 +60,34 @@ class EffectiveWeights:
                 stacked = np.stack(drawn) if len(drawn) > 1 else drawn[0][None]
                 weights = self._arithmetic.check(p.name, stacked, stacked.shape[:1])
                 del drawn, stacked
-            self._warn_of_lost(p, weights)
+            left |= self._warn_of_lost(p, weights)
             self._round(p.name, weights)
+        if not left:
+            self._warn_of_all(network.projections)
         self.currents = Currents(simulated.whole, self._arithmetic)
         for name in self.currents.weights:
             self.currents.write(name, simulated.weights[name])
 
-    def _warn_of_lost(self, projection: Projection, weights: FloatArray) -> None:
-        """Warn if initial weights become 0; on a chip, if all do."""
-        name, is_chip = projection.name, self._arithmetic.is_chip
-        kept, unit = self._arithmetic.masked(name, weights), self._arithmetic.rounding(name).unit
-        levels = MANTISSA_MAX / 2 if is_chip and projection.plasticity is not None else None
-        warn_of_lost_weights(name, kept, unit, levels=levels, every=is_chip)
+    def _warn_of_lost(self, projection: Projection, weights: FloatArray) -> bool:
+        """Warn of initial weights of note that become 0; return whether any is left on a chip.
+
+        A chip has few levels, and a bias that has hardly learned may well be below them: there, a
+        word is worth its place only if nothing of the whole network is left.
+        """
+        name, unit = projection.name, self._arithmetic.rounding(projection.name).unit
+        kept = self._arithmetic.masked(name, weights)
+        if self._arithmetic.is_chip:
+            self._initial[name] = kept
+            return bool(np.abs(kept).max(initial=0.0) > unit / 2)
+        warn_of_lost_weights(name, kept, unit, levels=None)
+        return True
+
+    def _warn_of_all(self, projections: Sequence[Projection]) -> None:
+        """Warn that a chip's levels leave nothing of the network."""
+        for p in projections:
+            levels = MANTISSA_MAX / 2 if p.plasticity is not None else None
+            unit = self._arithmetic.rounding(p.name).unit
+            warn_of_lost_weights(p.name, self._initial[p.name], unit, levels=levels, every=True)
 
     def check(self, projection: str) -> None:
         """Raise UnknownNameError if there is no such projection."""

@@ -37,6 +37,7 @@ class Validation(Result):
         """Write one self-contained HTML page, return *path*; raises ArgumentError if it can't."""
         return write_page(Path(path), page(self))
 
+
 _UPDATES = 100
 
 

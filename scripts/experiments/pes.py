@@ -13,6 +13,7 @@ from experiments.tables import Row, read_curve, read_rows, summary
 from experiments.tuning import read_tuning
 from neurorl.backends.spec import BackendSpec
 from neurorl.files import make_folder, write_bytes
+from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config, on_chip
 from neurorl.tasks.environments import make_env
 
@@ -64,11 +65,16 @@ _OTHERS = {
 }
 
 
+def _rates(config: AgentConfig) -> tuple[str, ...]:
+    """Return the names of the rates that an agent reads."""
+    return ("alpha_output", "alpha_hidden") if config.hidden else ("alpha_output",)
+
+
 def _other_rates(task: Task) -> dict[str, Overrides]:
     """Return half and twice the learning rates of the preset."""
     config = make_config(make_env(task.env), "lif", {"learning": "pes"})
     return {
-        name: {key: factor * getattr(config, key) for key in ("alpha_output", "alpha_hidden")}
+        name: {key: factor * getattr(config, key) for key in _rates(config)}
         for name, factor in (("half", 0.5), ("twice", 2.0))
     }
 

@@ -101,8 +101,8 @@ def test_saved_and_gone_on(tmp_path: Path) -> None:
         one.learn(3)
         one.save(tmp_path / "run")
         with closing(SpikingActorCritic.load(tmp_path / "run")) as other:
-            one.learn(2)
-            other.learn(2)
+            one.learn(5)
+            other.learn(5)
             assert other.weights.keys() == one.weights.keys()
             for name, weights in one.weights.items():
                 assert np.array_equal(other.weights[name], weights)

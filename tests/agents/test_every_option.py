@@ -153,6 +153,7 @@ SECOND: Options = {"carries": False, "rate_end": 0.9, "rate_episodes": 4, "repea
 
 NOT_CHANGED: Mapping[str, str] = {
     "model": "only names the preset that the agent began with",
+    "first_play_steps": "counts what was played before; nobody sets it",
     "solved_at": "is a mark in tables and plots, and stops nothing",
     "solved_discounted": "says what solved_at is measured in",
     "description": "is a whole network; tests/network has its fields",

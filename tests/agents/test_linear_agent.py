@@ -151,7 +151,7 @@ def test_a_saved_one_goes_on_to_the_same_bits(env: Any, tmp_path: Path) -> None:
     agent.learn(total_steps=700)
     agent.save(tmp_path / "whole.npz")
     again = LinearActorCritic.load(tmp_path / "half.npz", env=None if env == GRID else env)
-    assert again.env_steps == 333
+    assert again.steps_taken == 333
     again.learn(total_steps=700)
     again.save(tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()

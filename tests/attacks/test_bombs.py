@@ -121,6 +121,7 @@ def _numbers(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [where for key, part in parts for where in _numbers(part, (*path, key))]
 
 
+@pytest.mark.filterwarnings("ignore::neurorl.errors.GridWarning")
 @pytest.mark.parametrize("task", ["CartPole-v1", "Pendulum-v1"])
 def test_no_number_of_a_configuration_takes_memory(task: str, tmp_path: Path) -> None:
     """Every number of a file's configuration is made huge in turn; its arrays stay small."""

@@ -59,7 +59,7 @@ def test_neurons_of_nengo_are_refused_by_name(neuron: Any) -> None:
     name = type(neuron).__name__
     with pytest.raises(DescriptionError, match=f"'cells'.neuron: not a neuron model .got {name}"):
         Population("cells", 3, neuron)
-    with pytest.raises(DescriptionError, match=f"not a neuron model .got {name}"):
+    with pytest.raises(DescriptionError, match=f"of another type .got {name}"):
         SpikingActorCritic("CartPole-v1", neuron=neuron)
 
 

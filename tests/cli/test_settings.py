@@ -12,7 +12,7 @@ from neurorl.cli import main
 from neurorl.errors import DescriptionError
 from neurorl.models import CubaLIF
 from neurorl.models.config import AgentConfig
-from neurorl.models.fields import option_names
+from neurorl.models.fields import UNSET, option_names
 from neurorl.models.parts import Part
 from neurorl.models.presets import make_config
 from neurorl.runs.overrides import overridden
@@ -86,7 +86,7 @@ def test_every_field_can_be_set_to_what_it_is() -> None:
     config = make_config(make_env("CartPole-v1"))
     data = config.to_dict()
     for name in option_names():
-        if name == "model":
+        if name in UNSET:
             continue
         value = data.get(name, getattr(config, name, None))
         value = value.name if isinstance(value, Part) else value

@@ -386,6 +386,7 @@ CASES |= {
 
 for _writes in ("stochastic", "accumulate", "register"):
     _chip: dict[str, Any] = {"env": "CartPole-v1", "arithmetic": "loihi", "writes": _writes}
+    _every = {"write_every": 5} if _writes == "accumulate" else {}
     CASES |= {
         f"{_writes}, lif": _chip,
         f"{_writes}, glm": {**_chip, "env": GRID, "model": "glm", "episodes": 2},
@@ -395,9 +396,9 @@ for _writes in ("stochastic", "accumulate", "register"):
             "rule": "surrogate",
             "modulator_limit": None,
             "alpha_hidden": 50.0,
-            "write_every": 3,
+            **_every,
         },
-        f"{_writes}, spiking critic": {**_chip, **CRITIC, "write_every": 5},
+        f"{_writes}, spiking critic": {**_chip, **CRITIC, **_every},
         f"{_writes}, spiking critic, brian2": {**_chip, **CRITIC, "backend": "brian2"},
         f"{_writes}, currents": {**_chip, "encoder": "current"},
         f"{_writes}, brian2": {**_chip, "backend": "brian2"},
@@ -411,7 +412,7 @@ for _writes in ("stochastic", "accumulate", "register"):
             "env": "CartPole-v1",
             "arithmetic": "loihi",
             "backend": "brian2",
-            "config": stdp(own_network(masked=True), writes=_writes, write_every=5),
+            "config": stdp(own_network(masked=True), writes=_writes, **_every),
         },
     }
 

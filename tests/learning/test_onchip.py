@@ -110,8 +110,8 @@ def test_nengo_loihis_own_loops_play_the_same_episodes() -> None:
 @pytest.mark.parametrize("rule", ["surrogate", "coagent", "centred-feedback", "agreement"])
 def test_rules_that_need_the_weights_read_them(rule: str) -> None:
     with agent(rule=rule) as one:
-        for name, weights in one.memory.weights.items():
-            one.learn(1)
+        for k, (name, weights) in enumerate(one.memory.weights.items(), start=1):
+            one.learn(k)
             assert np.array_equal(one._replicas.loop.memory.in_force[name][0], weights), name
 
 

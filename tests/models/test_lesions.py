@@ -153,9 +153,7 @@ def test_a_dead_signed_unit_says_nothing_at_all() -> None:
 def test_learning_revives_nobody(backend: str, arithmetic: str) -> None:
     config = make_config(SpikingActorCritic("CartPole-v1").env, overrides={"actors": 1})
     network = lesioned(config.network(2), 0.5)
-    agent = SpikingActorCritic(
-        *("CartPole-v1", "lif", backend, arithmetic), actors=1, description=network
-    )
+    agent = SpikingActorCritic(*("CartPole-v1", "lif", backend, arithmetic), description=network)
     agent.learn(5)
     dead, weights = list(dead_of(network)), agent.memory.in_force
     assert not weights["input_hidden"][:, dead].any()

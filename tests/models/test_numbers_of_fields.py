@@ -90,7 +90,12 @@ EXAMPLES: Mapping[str, Callable[[], Described]] = {
     "Projection": lambda: Projection("p", "input", "output", delay=2e-3),
     "RBF": lambda: features.RBF(*BOX),
     "Rule": lambda: Rule(
-        "own", output="spike - p", slow_tau=0.1, eligibility_tau=0.2, post_tau=0.1
+        "own",
+        output="spike*phi - slow",
+        pairs_spikes=True,
+        slow_tau=0.1,
+        eligibility_tau=0.2,
+        post_tau=0.1,
     ),
     "Scaled": lambda: Scaled(TILES, 0.5),
     "Silenced": lambda: Silenced(LIF(), (0, 1)),

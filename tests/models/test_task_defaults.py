@@ -197,18 +197,21 @@ def test_a_preset_follows_the_unit_of_wrapped_rewards(factor: float) -> None:
     env = gym.wrappers.TransformReward(gym.make("CartPole-v1"), lambda r: factor * float(r))
     config = make_config(env)
     assert config.reward_scale == pytest.approx(0.02 / factor)
-    assert config == replace(usual, reward_scale=config.reward_scale)
+    assert config.first_play_steps > 0
+    assert config == replace(usual, reward_scale=config.reward_scale, first_play_steps=4000)
     assert make_config(env, "lif", {"reward_scale": 0.5}).reward_scale == 0.5
 
 
 def test_a_preset_follows_the_rewards_of_other_arguments() -> None:
     usual = make_config(gym.make("CartPole-v1"))
     rarely = make_config(gym.make("CartPole-v1", sutton_barto_reward=True))  # -1 at the end alone
-    assert rarely == replace(usual, reward_scale=1.0)
+    assert rarely == replace(usual, reward_scale=1.0, first_play_steps=4000)
     shown = make_config(gym.make("CartPole-v1", render_mode="rgb_array"))
     assert shown == usual
     car = make_config(gym.make("MountainCar-v0", goal_velocity=0.01))  # paid the same
-    assert car == make_config(gym.make("MountainCar-v0"))
+    assert car.first_play_steps > 0
+    usual = make_config(gym.make("MountainCar-v0"))
+    assert car == replace(usual, first_play_steps=car.first_play_steps)
 
 
 def tiles_of(rows: Any) -> list[Tiles]:
