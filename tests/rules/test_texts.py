@@ -394,8 +394,8 @@ def test_names_are_those_of_the_documentation() -> None:
 
 def test_a_file_may_have_fields_without_effect() -> None:
     """Before they were refused, files took them; what such a rule learns was never changed."""
-    plain = Rule("mine", **TEXT)
+    plain = Rule("mine", output="spike*phi")
     data = {**plain.to_dict(), "slow_tau": 0.1, "post_tau": 0.2}
     assert Rule.from_dict(data) == plain
     with pytest.raises(DescriptionError, match="has no effect"):
-        Rule("mine", **TEXT, slow_tau=0.1)
+        Rule("mine", output="spike*phi", slow_tau=0.1)
