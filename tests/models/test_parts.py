@@ -230,7 +230,9 @@ def test_a_file_says_what_to_import(tmp_path: Path) -> None:
     ],
 )
 def test_options_and_objects_mean_the_same(options: Any, kind: str, part: Any) -> None:
-    beside: dict[str, Any] = {"lambda_actor": 0.0} if kind == "learning" else {}  # which the chip needs
+    beside: dict[str, Any] = (
+        {"lambda_actor": 0.0} if kind == "learning" else {}
+    )  # which the chip needs
     config = dataclasses.replace(config_of(), **beside, **options)  # as files have them
     assert getattr(config, kind) == part
     assert type(getattr(config, kind)) is type(part)
@@ -269,7 +271,9 @@ def test_options_and_objects_mean_the_same(options: Any, kind: str, part: Any) -
 def test_options_that_came_later_are_in_files_where_they_say_something(
     options: Any, kind: str, part: Any, option: str
 ) -> None:
-    beside: dict[str, Any] = {"lambda_actor": 0.0} if kind == "learning" else {}  # which the chip needs
+    beside: dict[str, Any] = (
+        {"lambda_actor": 0.0} if kind == "learning" else {}
+    )  # which the chip needs
     config = dataclasses.replace(config_of(), **beside, **options)  # as files have them
     assert getattr(config, kind) == part
     data = json.loads(json.dumps(config.to_dict()))
