@@ -64,6 +64,7 @@ class EffectiveWeights:
             self._round(p.name, weights)
         if not left:
             self._warn_of_all(network.projections)
+        self._initial.clear()
         self.currents = Currents(simulated.whole, self._arithmetic)
         for name in self.currents.weights:
             self.currents.write(name, simulated.weights[name])

@@ -18,19 +18,17 @@ from neurorl.agents.arguments import (
     check_kind,
     check_names,
     check_options,
-    own_env,
     path_of,
 )
 from neurorl.agents.budget import Budget, check_budget, warn_of_budget
 from neurorl.agents.callbacks import CallbackLike, Listeners, listening
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.episodes import Episode, State
-from neurorl.agents.fits import check_fits, modules
+from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.recorder import Recorder
-from neurorl.agents.saved import AgentDescription, read_agent
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.fitting import fit_bounds
 from neurorl.arithmetic.rounding import find_arithmetic
@@ -43,11 +41,10 @@ from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.tasks.actions import OneOf, read_actions
 from neurorl.tasks.batches import each_mask, each_observation
-from neurorl.tasks.loading import saved_env
 from neurorl.tasks.observations import UnfitError
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
-__all__ = ["LearningAgent", "read_saved", "snapshots"]
+__all__ = ["LearningAgent", "snapshots"]
 
 _PREDICT = 2  # purpose of derived seeds
 _OF_LEARN = ("total_episodes", "total_steps", "callback", "record")
@@ -385,22 +382,3 @@ def snapshots(weights: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     for copy in copies.values():
         copy.flags.writeable = False
     return copies
-
-
-def read_saved(
-    path: str | Path, env: str | gym.Env[Any, Any] | None, trust_env: bool
-) -> tuple[AgentDescription, State, gym.Env[Any, Any], str]:
-    """Read a saved agent: its description and arrays, its environment, and that one's id.
-
-    env: in place of the saved one, None makes that. Raises RunError, or DescriptionError.
-    """
-    check_kind("trust_env", trust_env, bool, optional=False)
-    described, arrays = read_agent(path_of(path))
-    where, name = f"agent {path}", described.env
-    if env is None:
-        env = saved_env({"env": name, "env_spec": described.env_spec}, where, trust_env)
-    else:
-        env, name = own_env(env)
-    n_actions = sum(modules(described.config, read_actions(env, where), where))
-    check_fits(described.config, n_actions, arrays, where)
-    return described, arrays, env, name

@@ -17,7 +17,7 @@ from neurorl.agents.arguments import (
     one_of,
     own_env,
 )
-from neurorl.agents.base import LearningAgent, read_saved, snapshots
+from neurorl.agents.base import LearningAgent, snapshots
 from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import modules
 from neurorl.agents.joint import (
@@ -29,7 +29,7 @@ from neurorl.agents.joint import (
     seeds_of,
 )
 from neurorl.agents.replicas import Replicas
-from neurorl.agents.saved import played_on, read_agent
+from neurorl.agents.saved import played_on, read_agent, read_saved
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import Memory

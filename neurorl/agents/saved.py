@@ -7,17 +7,23 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, TypedDict
 
+import gymnasium as gym
+
 from neurorl.agents.algorithms import Algorithm, find_algorithm
+from neurorl.agents.arguments import check_kind, own_env, path_of
 from neurorl.agents.checkpoint import checkpoint_in, read_checkpoint
 from neurorl.agents.episodes import State
+from neurorl.agents.fits import check_fits, modules
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
 from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import Described
+from neurorl.tasks.actions import read_actions
+from neurorl.tasks.loading import saved_env
 from neurorl.zoo import located, name_of
 
-__all__ = ["AgentDescription", "Setting", "played_on", "read_agent"]
+__all__ = ["AgentDescription", "Setting", "played_on", "read_agent", "read_saved"]
 
 
 class Setting(TypedDict):
@@ -102,3 +108,22 @@ def played_on(
     arithmetic = arithmetic or own
     trained = described.noise if find_arithmetic(arithmetic).is_chip else "exact"
     return {"backend": name, "arithmetic": arithmetic, "noise": noise or trained}
+
+
+def read_saved(
+    path: str | Path, env: str | gym.Env[Any, Any] | None, trust_env: bool
+) -> tuple[AgentDescription, State, gym.Env[Any, Any], str]:
+    """Read a saved agent: its description and arrays, its environment, and that one's id.
+
+    env: in place of the saved one, None makes that. Raises RunError, or DescriptionError.
+    """
+    check_kind("trust_env", trust_env, bool, optional=False)
+    described, arrays = read_agent(path_of(path))
+    where, name = f"agent {path}", described.env
+    if env is None:
+        env = saved_env({"env": name, "env_spec": described.env_spec}, where, trust_env)
+    else:
+        env, name = own_env(env)
+    n_actions = sum(modules(described.config, read_actions(env, where), where))
+    check_fits(described.config, n_actions, arrays, where)
+    return described, arrays, env, name

@@ -44,7 +44,7 @@ def raster(seed: int, n_steps: int = 12, size: int = 8) -> dict[str, npt.NDArray
 
 def loaded(name: str, arithmetic: str, **options: Any) -> Backend:
     if name == "torch":
-        pytest.importorskip("torch")
+        pytest.importorskip("torch", reason="backend torch needs PyTorch, which isn't installed")
     return load(name, network(), arithmetic=arithmetic, **options)
 
 

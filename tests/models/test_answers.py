@@ -1,4 +1,4 @@
-"""What parts of users answer is refused if it can't be meant, on every loop and backend."""
+"""Refuse what parts of users answer if it can't be meant, on every loop and backend."""
 
 from __future__ import annotations
 
