@@ -71,8 +71,6 @@ def make_subject(
     if str(what) in FEATURES:
         return Subject(f"feature {what!r}", FEATURES[str(what)](), argument=repr(str(what)))
     path = located(what)
-    if not path.exists():
-        raise unknown_name_error("run directory or model", str(what), MODELS)
     if path.suffix == ".nir":
         step = "" if dt is None else f" --dt {dt!r}"
         return Subject(path.name, from_nir(path, dt), argument=f"{path.name}{step}")
@@ -82,9 +80,14 @@ def make_subject(
 
 
 def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
-    """Raise ArgumentError for an argument that is named, but of another kind of subject."""
+    """Raise ArgumentError for an argument that is named, but of another kind of subject.
+
+    Raises UnknownNameError for a name of nothing.
+    """
     is_given = isinstance(what, (Network, SpikingActorCritic))
     is_file = not is_given and str(what) not in (*MODELS, *FEATURES)
+    if is_file and not located(str(what)).exists():
+        raise unknown_name_error("run directory or model", str(what), MODELS)
     is_nir = is_file and str(what).endswith(".nir")
     read = {
         "env": (not is_given and str(what) in MODELS, "the name of a model"),

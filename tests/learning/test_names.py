@@ -295,7 +295,7 @@ def test_the_eligibility_decays_as_the_rule_says(backend: Backend) -> None:
     inputs = {"in": at([0], 2), "force": at([0], 2)}
     seen = {}
     for rule in (LAST, SLOW, Rule("half", output="spike", eligibility_keep=0.5)):
-        learning = Learning(backend, rule, eligibility_tau=None)
+        learning = Learning(backend, rule)
         learning.reset()
         learning.window(inputs, 2)
         learning.window({}, 10)
