@@ -25,6 +25,13 @@ BACKENDS: dict[str, BackendInfo] = {
         engines={"numpy": Engine()},
         speed=1,
     ),
+    "native": BackendInfo(
+        "neurorl.backends.native:NativeSimulator",
+        "numpy",
+        "install a C++ compiler",
+        engines={"cpp": Engine(needs_compiler=True)},
+        speed=3,
+    ),
     "brian2": BackendInfo(
         "neurorl.backends.brian2:Brian2Simulator",
         "brian2",

@@ -20,6 +20,7 @@ from neurorl.network.description import Network, Population
 from neurorl.network.replicate import replicate
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows
+from neurorl.program import Program, lower
 
 __all__ = ["SimulatedNetwork"]
 
@@ -75,6 +76,11 @@ class SimulatedNetwork:
         for p in self.network.projections:
             depths[p.pre] = max(depths[p.pre], self.network.delay_steps(p.name))
         return depths
+
+    @cached_property
+    def program(self) -> Program:
+        """Return all replicas as one lowered program."""
+        return lower(self.whole, self.whole_arithmetic, self.depths, self.seeds)
 
     @cached_property
     def coin_weights(self) -> dict[str, FloatArray]:

@@ -177,5 +177,6 @@ _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "sign": _sign,
     "sqrt": _sqrt,
     "tanh": _tanh,
+    "trunc": torch.trunc,
     "where": torch.where,
 }

@@ -75,6 +75,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "sign": Function(_ONE, sign),
     "sqrt": Function(_ONE, np.sqrt),
     "tanh": Function(_ONE, elementary.tanh),
+    "trunc": Function(_ONE, np.trunc),
     "where": Function(("boolean", "number", "number"), np.where),
 }
 """Map each name to its function. Users can't add any: each must be defined on every backend."""

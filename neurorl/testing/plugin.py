@@ -36,7 +36,7 @@ class Case(BackendSpec):
     @property
     def compiles(self) -> bool:
         """Return whether a network takes seconds to compile, so that tests should use few."""
-        return self.chosen_engine.needs_compiler
+        return self.chosen_engine.compiles
 
     def random_network(self, seed: int, currents: bool = False) -> Network:
         """Return a random network, with delays only if the backend supports them."""

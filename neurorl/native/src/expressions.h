@@ -33,6 +33,7 @@ static inline double neurorl_two_to(double k)
 
 static inline double neurorl_abs(double x) { return __builtin_fabs(x); }
 static inline double neurorl_floor(double x) { return __builtin_floor(x); }
+static inline double neurorl_trunc(double x) { return __builtin_trunc(x); }
 static inline double neurorl_sqrt(double x) { return __builtin_sqrt(x); }
 static inline double neurorl_min(double a, double b) { return (b < a) | (b != b) ? b : a; }
 static inline double neurorl_max(double a, double b) { return (b > a) | (b != b) ? b : a; }

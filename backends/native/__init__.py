@@ -1,0 +1,8 @@
+"""Run networks in C++ printed from their program: what a user gets who names no backend.
+
+Installs as ``neurorl.backends.native``.
+"""
+
+from neurorl.backends.native.simulator import NativeSimulator
+
+__all__ = ["NativeSimulator"]

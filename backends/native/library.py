@@ -1,0 +1,37 @@
+"""Compile printed networks, and load each once for a process."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from pathlib import Path
+
+from neurorl.native.build import compiled
+
+__all__ = ["advance_of"]
+
+_SOURCES = Path(__file__).parent / "src"
+_WHERE, _REMEDY = "backend native", "take backend='reference'"
+
+
+@functools.cache
+def advance_of(source: str) -> ctypes._CFuncPtr:
+    """Return the function that printed code defines; libraries stay loaded.
+
+    Raises BackendError if it doesn't compile.
+    """
+    kernels = _kernels()
+    header = (_SOURCES / "engine.h").read_text()
+    loaded = compiled(source.replace('#include "engine.h"', header, 1), _WHERE, _REMEDY)
+    for name in ("neurorl_list_spikes", "neurorl_draw_rows"):
+        address = ctypes.cast(getattr(kernels, name), ctypes.c_void_p).value
+        ctypes.c_void_p.in_dll(loaded, name).value = address
+    advance = loaded.neurorl_advance
+    advance.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
+    advance.restype = None
+    return advance  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _kernels() -> ctypes.CDLL:
+    return compiled(_SOURCES / "kernels.cpp", _WHERE, _REMEDY)

@@ -1,0 +1,103 @@
+"""Print a program as one C++ file, whose memory is a table of arrays that the caller holds.
+
+Sizes are constants of the code, values are in the arrays. So networks of one structure share a
+library, and a library has no memory of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from neurorl.backends.native.node_printer import NodePrinter
+from neurorl.backends.native.table import Table
+from neurorl.program import Program, ProjectionProgram
+
+__all__ = ["Printed", "printed"]
+
+_SIGNATURE = """#include "engine.h"
+using namespace neurorl;
+
+// Advances n_steps. fresh: whether to reset first. in: for each source, a raster of n_steps rows,
+// then the arrays. out: for each population, a raster to fill, or NULL.
+extern "C" void neurorl_advance(
+    int fresh, int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
+{"""
+
+
+class Printed(NamedTuple):
+    """Hold a program as C++, and the table of its arrays."""
+
+    source: str
+    table: Table
+
+
+def printed(program: Program) -> Printed:
+    """Return the code of a program."""
+    table = Table()
+    table.add("clock", "i8", 1)
+    table.add("logistic", "f8", 0)
+    table.add("seeds", "i8", program.n_replicas)
+    if program.n_replicas > 1:
+        table.add("ahead", "i8", program.n_replicas)
+    nodes = [NodePrinter(program, k, table) for k in range(len(program.nodes))]
+    arrivals = [
+        line
+        for k, projection in enumerate(program.projections)
+        for line in _arrival(program, k, projection, table)
+    ]
+    steps = [line for node in nodes for line in node.step()]
+    n_sources = sum(node.is_source for node in program.nodes)
+    lines = [
+        _SIGNATURE,
+        f"const uint8_t *const *const at = in + {n_sources};",
+        *table.declarations(),
+        "if (fresh) {",
+        *(line for node in nodes for line in node.fresh()),
+        "}",
+        *(line for node in nodes for line in node.shared()),
+        "for (int64_t s = 0; s < n_steps; s++) {",
+        "const int64_t t = clock[0];",
+        *arrivals,
+        *steps,
+        "clock[0] = t + 1;",
+        "}",
+        "}",
+        "",
+    ]
+    return Printed("\n".join(lines), table)
+
+
+def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> Iterator[str]:
+    """Yield the code that adds the weights of the spikes that arrive by projection *k*."""
+    pre, q = program.nodes[p.pre], f"q{p.post}_{p.target}"
+    w = table.add(f"w{k}", "f8", p.n_weights)
+    for number, delay in enumerate(p.delays):
+        ring = f"row{p.pre}"
+        if pre.depth > 1:
+            ring += f" + ring_row(t - {delay}, {pre.depth}) * {pre.size + 1}"
+        yield f"{{ const int32_t *const row = {ring}; const int n = row[{pre.size}];"
+        release = ""
+        if p.release is not None:
+            at = f"ring_row(t - {delay}, {pre.depth}) * {pre.size}"
+            yield f"const double *const release = released{p.pre}_{p.release} + {at};"
+            release = "release, "
+        if p.rows is not None:
+            table.add(f"start{k}", "i8", p.rows.start.size)
+            to = table.add(f"to{k}", "i4", p.n_weights)
+            start = f"start{k} + {number * (pre.size + 1)}"
+            function = "add_listed_released" if release else "add_listed"
+            yield f"{function}(row, n, {release}{w}, {start}, {to}, {q});"
+        elif release:
+            yield f"add_dense_released(row, n, {release}{w}, {q}, {p.block[0]}, {p.block[1]});"
+        else:
+            sizes = f"{q}, {p.block[0]}, {p.block[1]}"
+            if p.has_levels:
+                levels, unit = (
+                    table.add(f"levels{k}", "i4", p.n_weights),
+                    table.add(f"unit{k}", "f8", 1),
+                )
+                yield f"if ({unit}[0] != 0.0)"
+                yield f"add_dense(row, n, Levels{{{levels}, {unit}[0]}}, {sizes}); else"
+            yield f"add_dense(row, n, Weights{{{w}}}, {sizes});"
+        yield "}"

@@ -1,0 +1,154 @@
+// What the printed code of a network calls: sums of arriving weights, and draws.
+#ifndef NEURORL_ENGINE_H
+#define NEURORL_ENGINE_H
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "expressions.h"
+
+// Set once after loading, to functions of kernels.cpp, which needn't be compiled with each network.
+extern "C" {
+void (*neurorl_list_spikes)(const uint8_t *over, int32_t *row, int64_t n);
+void (*neurorl_draw_rows)(int64_t n, int64_t block, int64_t stream, int64_t seed, uint32_t *rows);
+}
+
+namespace neurorl {
+
+// "A row of spikes" of N neurons below: indices in ascending order in the first N places, and their
+// number in the last.
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+// Returns the row of a ring that holds the spikes of a step; the ring has the last *depth* steps.
+inline int64_t ring_row(int64_t step, int64_t depth) { return (step % depth + depth) % depth; }
+
+// Returns the words of a step for one replica of N neurons. Those of four steps come together, so
+// they are kept: *next* is one more than their block.
+inline const uint32_t *draws(
+    int64_t *next, uint32_t *words, int64_t step, int64_t stream, int64_t seed, int N)
+{
+    if (*next != (step >> 2) + 1) {
+        neurorl_draw_rows(N, step >> 2, stream, seed, words);
+        *next = (step >> 2) + 1;
+    }
+    return words + (step & 3) * N;
+}
+
+// Weights as numbers, and what sums of some of them are.
+struct Weights {
+    const double *w;
+    typedef double Sum;
+    double value(double sum) const { return sum; }
+};
+
+// Weights as whole levels, of at most 2**28: four have a sum of 32 bits.
+struct Levels {
+    const int32_t *w;
+    double unit;
+    typedef int32_t Sum;
+    double value(int32_t sum) const { return (double)sum * unit; }
+};
+
+// Adds w[s, k] to q[k] for ROWS spikes s and many columns, which it reads as streams, so that the
+// processor reads ahead. Sums of weights are exact, so their order is free.
+template <int ROWS, class W>
+ALWAYS_INLINE void add_rows(
+    const int32_t *spike, const W &weights, double *__restrict q, const int POST)
+{
+    typedef typename W::Sum Sum;
+    const Sum *row[ROWS];
+    for (int s = 0; s < ROWS; s++) row[s] = weights.w + (size_t)spike[s] * POST;
+    #pragma GCC ivdep
+    for (int k = 0; k < POST; k++) {
+        Sum sum = row[0][k];
+        for (int s = 1; s < ROWS; s++) sum += row[s][k];
+        q[k] += weights.value(sum);
+    }
+}
+
+// Adds the rows of a block's spikes to its POST sums. Few of these stay in registers meanwhile.
+template <class W>
+ALWAYS_INLINE void add_block(
+    const int32_t *spike, const int32_t *end, const W &weights, double *q, const int POST)
+{
+    double few[32];
+    double *sums = POST <= 32 ? few : q;
+    if (POST <= 32)
+        for (int k = 0; k < POST; k++) few[k] = q[k];
+    for (; spike + 4 <= end; spike += 4) add_rows<4>(spike, weights, sums, POST);
+    switch (end - spike) {
+    case 3: add_rows<3>(spike, weights, sums, POST); break;
+    case 2: add_rows<2>(spike, weights, sums, POST); break;
+    case 1: add_rows<1>(spike, weights, sums, POST); break;
+    }
+    if (POST <= 32)
+        for (int k = 0; k < POST; k++) q[k] = few[k];
+}
+
+// Adds all-to-all weights w[PRE * blocks, POST]: each block of PRE neurons projects to its own
+// block of POST neurons.
+template <class W>
+ALWAYS_INLINE void add_dense(
+    const int32_t *spikes, int count, const W &weights, double *q, const int PRE, const int POST)
+{
+    const int32_t *first = spikes, *const end = spikes + count;
+    while (first < end) {
+        const int block = *first / PRE;
+        const int32_t *last = first + 1;
+        while (last < end && *last < (block + 1) * PRE) last++;
+        add_block(first, last, weights, q + (size_t)block * POST, POST);
+        first = last;
+    }
+}
+
+// Asks for the memory of the synapses *first* to *last* less 1, before it is needed: rows of random
+// neurons are too short for a processor to read ahead.
+inline void fetch_row(const double *w, const int32_t *target, int64_t first, int64_t last)
+{
+    for (int64_t s = first; s < last; s += 8) __builtin_prefetch(w + s);
+    for (int64_t s = first; s < last; s += 16) __builtin_prefetch(target + s);
+}
+
+// Adds the weights of listed synapses: those of neuron s have the numbers start[s] to start[s + 1]
+// less 1, each with its target.
+inline void add_listed(
+    const int32_t *spikes, int count, const double *w, const int64_t *start,
+    const int32_t *target, double *q)
+{
+    const int near = 2, far = 8;  // spikes ahead
+    for (int k = 0; k < count; k++) {
+        if (k + far < count) __builtin_prefetch(start + spikes[k + far]);
+        if (k + near < count) {
+            const int64_t *next = start + spikes[k + near];
+            if (next[1] - next[0] <= 256) fetch_row(w, target, next[0], next[1]);
+        }
+        const int64_t last = start[spikes[k] + 1];
+        for (int64_t s = start[spikes[k]]; s < last; s++) q[target[s]] += w[s];
+    }
+}
+
+// Do as add_dense and add_listed, with weights times what each spike released.
+inline void add_dense_released(
+    const int32_t *spikes, int count, const double *release, const double *w, double *q, int PRE,
+    int POST)
+{
+    for (int k = 0; k < count; k++) {
+        const int32_t pre = spikes[k];
+        const double *row = w + (size_t)pre * POST;
+        double *to = q + (size_t)(pre / PRE) * POST;
+        for (int j = 0; j < POST; j++) to[j] += row[j] * release[pre];
+    }
+}
+
+inline void add_listed_released(
+    const int32_t *spikes, int count, const double *release, const double *w, const int64_t *start,
+    const int32_t *target, double *q)
+{
+    for (int k = 0; k < count; k++) {
+        const int32_t pre = spikes[k];
+        for (int64_t s = start[pre]; s < start[pre + 1]; s++) q[target[s]] += w[s] * release[pre];
+    }
+}
+
+}  // namespace neurorl
+#endif

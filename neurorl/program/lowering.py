@@ -1,0 +1,116 @@
+"""Lower a network to a program: names are resolved, and what never changes is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.statements import read_statements
+from neurorl.network.description import Network, Node, Population
+from neurorl.network.neuron import StepPlan
+from neurorl.network.serialization import FloatArray
+from neurorl.program.membranes import membrane_of, membrane_on_chip
+from neurorl.program.program import Draw, NodeProgram, Program
+from neurorl.program.projections import projection_program
+from neurorl.program.releases import release_of, with_release
+
+__all__ = ["lower"]
+
+
+def lower(
+    network: Network, arithmetic: Arithmetic, depths: Mapping[str, int], seeds: Sequence[int]
+) -> Program:
+    """Return the program of a network.
+
+    network: all replicas as one network. arithmetic: of the same, with its coins. depths: by node,
+    the steps for which its spikes are kept. seeds: of the replicas.
+    """
+    spiking = network.spiking
+    numbers = {node.name: k for k, node in enumerate(spiking.nodes)}
+    releases = {p.name: release_of(network, p) for p in spiking.projections if p.short_term}
+    nodes = [_node(network, arithmetic, node, depths[node.name]) for node in spiking.nodes]
+    for p in spiking.projections:
+        if p.short_term:
+            k = numbers[p.pre]
+            nodes[k] = with_release(nodes[k], releases[p.name])
+    projections = (
+        projection_program(network, arithmetic, p, numbers, releases.get(p.name))
+        for p in spiking.projections
+    )
+    return Program(tuple(seeds), tuple(nodes), tuple(p for p in projections if p.n_weights))
+
+
+def _node(network: Network, arithmetic: Arithmetic, node: Node, depth: int) -> NodeProgram:
+    if not isinstance(node, Population):
+        return NodeProgram(node.name, node.size, depth, is_source=True)
+    plan = node.plan(network.dt)
+    if plan is not None:
+        return _equations(network, node, plan.hoisted(), depth)
+    stream = network.index(node.name)
+    if isinstance(arithmetic, ChipArithmetic):
+        coins = _coins(network, arithmetic, node.name)
+        membrane = membrane_on_chip(arithmetic, node.name, stream, coins)
+    else:
+        membrane = membrane_of(node.neuron.dynamics(node.size, network.dt), stream)
+    return NodeProgram(
+        name=node.name,
+        size=node.size,
+        depth=depth,
+        is_source=False,
+        initial={name: np.zeros(node.size) for name in ("u", "v")},
+        constants=_shared(membrane.constants),
+        inputs=("q",),
+        update=read_statements(membrane.update, node.name),
+        threshold=Expression(membrane.threshold),
+        reset=read_statements(membrane.reset, node.name),
+        held=("v",),
+        names_bias=True,
+        refractory=_refractory(membrane.refractory),
+        draws=membrane.draws,
+    )
+
+
+def _equations(network: Network, node: Population, plan: StepPlan, depth: int) -> NodeProgram:
+    lines = (*plan.update, *plan.reset)
+    used = {*plan.threshold.names, *(name for line in lines for name in line.value.names)}
+    return NodeProgram(
+        name=node.name,
+        size=node.size,
+        depth=depth,
+        is_source=False,
+        initial=plan.initial,
+        constants=_shared({name: x for name, x in plan.constants.items() if name in used}),
+        inputs=plan.inputs,
+        update=plan.update,
+        threshold=plan.threshold,
+        reset=plan.reset,
+        held=plan.held,
+        biased=network.biased(node.name),
+        refractory=_refractory(plan.refractory_steps),
+        draws={"logistic": Draw(network.index(node.name), True)} if plan.is_noisy else {},
+    )
+
+
+def _coins(network: Network, arithmetic: Arithmetic, population: str) -> str | None:
+    """Return the projection that brings the coins of a population; None if it has none."""
+    described = {p.name for p in network.projections}
+    coins = (p for p in arithmetic.network.projections if p.name not in described)
+    return next((p.name for p in coins if p.post == population), None)
+
+
+def _shared(constants: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, FloatArray]:
+    """Return constants in float64; one number where all neurons have the same bits."""
+    shared = {}
+    for name, value in constants.items():
+        array = np.ascontiguousarray(value, dtype=np.float64)
+        bits = array.reshape(-1).view(np.int64)
+        shared[name] = array.reshape(-1)[0] if (bits == bits[0]).all() else array
+    return {name: np.asarray(value) for name, value in shared.items()}
+
+
+def _refractory(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    return steps if steps.any() else None

@@ -1,0 +1,149 @@
+"""Define a program: a network with all names resolved, as statements, lists and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.statements import Statement
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["Draw", "NodeProgram", "Program", "ProjectionProgram", "Release", "SynapseRows"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Describe a random number of each neuron and step, by `neurorl.numerics.random`.
+
+    stream: number of the stream. is_logistic: whether it is a standard logistic draw; else the
+    word itself, a whole number from 0 to 2**32 - 1.
+    """
+
+    stream: int
+    is_logistic: bool
+
+
+@dataclass(frozen=True)
+class Release:
+    """Hold the names of a projection's short-term plasticity among those of its presynaptic node.
+
+    projection: its name. delay: in steps. variable: what a spike of now would release. u, used:
+    state, as in `neurorl.network.short_term.TsodyksMarkram`. constants: numbers by name.
+    """
+
+    projection: str
+    delay: int
+    variable: str
+    u: str
+    used: str
+    constants: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class NodeProgram:
+    """Hold what a source or population does in one step, for all replicas side by side.
+
+    Order: inputs are added to, *update* in order; in dead steps the variables *held* keep their
+    old values; a spike where *threshold* holds and the neuron isn't dead; *reset* in order, where
+    there is a spike. A source has its spikes from outside, so no threshold.
+
+    size: neurons of all replicas. depth: steps for which spikes are kept, the longest delay.
+    initial: state variables, ``(size,)`` each. constants: numbers, or arrays ``(size,)``.
+    inputs: what projections add to; those that are no state variables begin at 0 in each step.
+    biased: the input to which the bias is added; None if statements name ``bias``, or none does.
+    names_bias: whether statements name ``bias``.
+    refractory: dead steps after a spike, ``(size,)``; None if there are none.
+    draws: random numbers by the names that statements have for them.
+    releases: by the variable that holds what a spike releases.
+    """
+
+    name: str
+    size: int
+    depth: int
+    is_source: bool
+    initial: Mapping[str, FloatArray] = field(default_factory=dict)
+    constants: Mapping[str, FloatArray] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    update: tuple[Statement, ...] = ()
+    threshold: Expression | None = None
+    reset: tuple[Statement, ...] = ()
+    held: tuple[str, ...] = ()
+    biased: str | None = None
+    names_bias: bool = False
+    refractory: Ints | None = None
+    draws: Mapping[str, Draw] = field(default_factory=dict)
+    releases: Mapping[str, Release] = field(default_factory=dict)
+
+    @property
+    def has_bias(self) -> bool:
+        """Return whether currents and silent weights act on it by a bias."""
+        return self.names_bias or self.biased is not None
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Return the variables of a step that *reset* needs, but that are no state."""
+        known = {*self.initial, *self.constants, "bias"}
+        used = [name for line in self.reset for name in (*line.value.names, line.variable)]
+        return tuple(dict.fromkeys(name for name in used if name not in known))
+
+
+@dataclass(frozen=True, eq=False)
+class SynapseRows:
+    """Hold the synapses of a sparse projection by delay, then by presynaptic neuron.
+
+    start: number of the first synapse, ``(delays, n_pre + 1)``. to: postsynaptic neuron of each
+    synapse. places: where the weight of each stands among those described; None: in this order.
+    """
+
+    start: npt.NDArray[np.integer]
+    to: npt.NDArray[np.integer]
+    places: npt.NDArray[np.integer] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectionProgram:
+    """Hold where the spikes of a node arrive, and when.
+
+    pre, post: numbers of nodes. target: the input to which weights are added. delays: in steps;
+    one, or those of *rows*. block: presynaptic and postsynaptic neurons of each of the equal blocks
+    of dense weights. rows: the synapses of a sparse projection, whose *block* isn't used.
+    n_weights: how many a simulator holds. has_levels: whether they may be held as whole multiples
+    of a unit, as `neurorl.backends.simulator.Simulator.levels` says.
+    release: the variable of *pre* by which the weights of each spike are multiplied; None for 1.
+    """
+
+    name: str
+    pre: int
+    post: int
+    target: str
+    delays: tuple[int, ...]
+    block: tuple[int, int]
+    n_weights: int
+    rows: SynapseRows | None = None
+    has_levels: bool = False
+    release: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Hold a network as every executor runs it.
+
+    seeds: of the replicas, copies of the network that stand side by side.
+    nodes: sources of spikes and populations, in the order of the description.
+    projections: those that have a synapse.
+    """
+
+    seeds: tuple[int, ...]
+    nodes: tuple[NodeProgram, ...]
+    projections: tuple[ProjectionProgram, ...]
+
+    @property
+    def n_replicas(self) -> int:
+        """Return how many copies of the network stand side by side."""
+        return len(self.seeds)
