@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,8 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.native.library import advance_of
 from neurorl.backends.native.printer import printed
+from neurorl.backends.programmed import ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import NativeRun, Raster, WindowCall
 from neurorl.native.build import failure
 from neurorl.network.limits import MAX_DELAY
@@ -29,7 +29,7 @@ _MOST = 2**28
 """Bound a level, see `Simulator.levels`: the code adds four in 32 bits."""
 
 
-class NativeSimulator(Simulator):
+class NativeSimulator(ProgramSimulator):
     """Run a network in C++ that is printed from its program, with the reference's bits.
 
     Compiles for some tenths of a second, once for each structure and size of network, then cached.
@@ -56,13 +56,10 @@ class NativeSimulator(Simulator):
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Print and compile the network, and write all biases and weights."""
-        self.simulated, self.program = simulated, simulated.program
+        self.take(simulated)
         self._source, table = printed(self.program)
         self._advance = advance_of(self._source)
-        self._numbers = {node.name: k for k, node in enumerate(self.program.nodes)}
         self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
-        self._sources = [node for node in self.program.nodes if node.is_source]
-        self._populations = [node for node in self.program.nodes if not node.is_source]
         self._arrays = table.allocated({"logistic": LOGISTIC_TABLE})
         self._arrays["seeds"][:] = simulated.seeds
         for k, node in enumerate(self.program.nodes):
@@ -84,8 +81,8 @@ class NativeSimulator(Simulator):
 
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall:
         """Return a call of C that reads and writes these arrays, without copies or allocations."""
-        into = [*(inputs[node.name] for node in self._sources), *self._arrays.values()]
-        out = [rasters.get(node.name) for node in self._populations]
+        into = [*(inputs[self._name(k)] for k in self.sources), *self._arrays.values()]
+        out = [rasters.get(self._name(k)) for k in self.populations]
         tables = _addresses(into), _addresses(out)
         places = [ctypes.addressof(table) for table in tables]
         function = ctypes.cast(self._advance, ctypes.c_void_p).value
@@ -96,14 +93,18 @@ class NativeSimulator(Simulator):
         return WindowCall(self._advance, arguments, NativeRun(function, *places), kept)
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        rows = {node.name: np.ascontiguousarray(inputs[node.name], bool) for node in self._sources}
+        sources = [self._name(k) for k in self.sources]
+        rows = {name: np.ascontiguousarray(inputs[name], bool) for name in sources}
         rasters = {
-            name: np.empty((n_steps, self.program.nodes[self._numbers[name]].size), bool)
+            name: np.empty((n_steps, self.program.nodes[self.numbers[name]].size), bool)
             for name in self.simulated.record
         }
         call = self.window(rows, rasters, n_steps)
         call.function(False, *call.arguments)
         return rasters
+
+    def _name(self, k: int) -> str:
+        return self.program.nodes[k].name
 
     def write_weights(self, projection: str) -> None:
         k = self._projections.get(projection)
@@ -135,7 +136,7 @@ class NativeSimulator(Simulator):
         return None if rows is None else rows.places
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
-        k = self._numbers[population]
+        k = self.numbers[population]
         if self.program.nodes[k].has_bias:
             self._arrays[f"bias{k}"][:] = bias
 
@@ -162,10 +163,6 @@ class NativeSimulator(Simulator):
             self._arrays[f"unit{k}"][0] = unit
         return levels
 
-    def variables(self, population: str) -> State:
-        k = self._numbers[population]
-        return {x: self._arrays[f"state{k}_{x}"] for x in self._variables(k)}
-
     def source(self) -> str:
         """Return the printed C++, in which numbers stand for names, after what they mean."""
         nodes = (f"{k} is {node.name}" for k, node in enumerate(self.program.nodes))
@@ -179,129 +176,56 @@ class NativeSimulator(Simulator):
         self._arrays = {}
 
     def time(self, replica: int) -> int:
-        return int(self._arrays["clock"][0]) + int(self._ahead(replica)[0])
+        return int(self._arrays["clock"][0]) + int(self._ahead[replica])
 
-    def _ahead(self, replica: int) -> Array:
-        """Return, as a view, the steps of a replica less those of the clock, which all share."""
-        if self.simulated.n_replicas == 1:
-            return np.zeros(1, np.int64)
-        ahead: Array = self._arrays["ahead"][replica : replica + 1]
+    @property
+    def _ahead(self) -> Array:
+        """Return the steps of each replica less those of the clock, which all share."""
+        ahead: Array = self._arrays["ahead"] if "ahead" in self._arrays else np.zeros(1, np.int64)
         return ahead
 
-    def reset(self, replicas: Sequence[int]) -> None:
-        for k, node in enumerate(self.program.nodes):
-            spikes = self._spikes(k)
-            for replica in replicas:
-                columns = self.simulated.columns(node.name, replica)
-                spikes[:, columns] = False
-                for x in node.initial:
-                    initial = self._arrays[f"initial{k}_{x}"][columns]
-                    self._arrays[f"state{k}_{x}"][columns] = initial
-                if node.refractory is not None:
-                    self._arrays[f"dead{k}"][columns] = 0
-            self._write_spikes(k, spikes)
-
-    def state(self, replica: int) -> State:
-        state: State = {}
-        for k, node in enumerate(self.program.nodes):
-            state[f"{node.name}.spikes"] = self._spikes(k)[
-                :, self.simulated.columns(node.name, replica)
-            ]
-        for k, node in enumerate(self.program.nodes):
-            columns = self.simulated.columns(node.name, replica)
-            for x, key in self._keys(k).items():
-                values = self._arrays[f"state{k}_{x}"][columns]
-                state[f"{node.name}.{key}"] = values.astype(self.simulated.dtype)
-            if not node.is_source:
-                dead = np.zeros(node.size) if node.refractory is None else self._arrays[f"dead{k}"]
-                state[f"{node.name}.refractory"] = dead[columns].astype(np.int64)
-        for held in self._releases():
-            columns = self.simulated.columns(held.node.name, replica)
-            spikes = state[f"{held.node.name}.spikes"][-held.release.delay :]
-            state[f"{held.release.projection}.u"] = held.u[columns].copy()
-            state[f"{held.release.projection}.used"] = held.used[columns].copy()
-            released = np.where(spikes, held.ring[held.rows][:, columns], 0.0)
-            state[f"{held.release.projection}.release"] = released
-        return state
-
-    def restore(self, state: State, replica: int) -> None:
-        spikes = [self._spikes(k) for k in range(len(self.program.nodes))]
-        released = [(held, held.ring[held.rows]) for held in self._releases()]
+    def put_time(self, t: int, replica: int) -> None:
         if self.simulated.n_replicas == 1:
-            self._arrays["clock"][0] = int(state["t"])
+            self._arrays["clock"][0] = t
         else:
-            self._ahead(replica)[0] = int(state["t"]) - self._arrays["clock"][0]
-        for k, node in enumerate(self.program.nodes):
-            columns = self.simulated.columns(node.name, replica)
-            spikes[k][:, columns] = state[f"{node.name}.spikes"]
-            self._write_spikes(k, spikes[k])
-            for x, key in self._keys(k).items():
-                self._arrays[f"state{k}_{x}"][columns] = state[f"{node.name}.{key}"]
-            if node.refractory is not None:
-                self._arrays[f"dead{k}"][columns] = state[f"{node.name}.refractory"]
-        for held, (_, ring) in zip(self._releases(), released, strict=True):
-            columns, name = self.simulated.columns(held.node.name, replica), held.release.projection
-            held.u[columns], held.used[columns] = state[f"{name}.u"], state[f"{name}.used"]
-            ring[:, columns] = state[f"{name}.release"]
-            held.ring[held.rows] = ring
+            self._ahead[replica] = t - int(self._arrays["clock"][0])
 
-    def _variables(self, k: int) -> list[str]:
-        """Return the state variables of a node's own model."""
-        node = self.program.nodes[k]
-        others = {x for release in node.releases.values() for x in (release.u, release.used)}
-        return [x for x in node.initial if x not in others]
+    def values(self, k: int, variable: str) -> Array:
+        return self._arrays[f"state{k}_{variable}"]
 
-    def _keys(self, k: int) -> dict[str, str]:
-        """Return the names in a state of a node's variables."""
-        names = self._variables(k)
-        if self.program.nodes[k].names_bias:  # a current and a membrane
-            return dict(zip(names, VARIABLES[:2], strict=True))
-        return {x: x for x in names}
+    def dead(self, k: int) -> Array:
+        return self._arrays[f"dead{k}"]
 
-    def _rows(self, k: int) -> tuple[Array, list[int]]:
-        """Return the rows of spikes of a node, and the places of the last steps', newest last."""
-        depth, t = self.program.nodes[k].depth, int(self._arrays["clock"][0])
-        rows = self._arrays[f"row{k}"].reshape(depth, -1)
-        return rows, [(t - age) % depth for age in range(depth, 0, -1)]
-
-    def _spikes(self, k: int) -> Raster:
-        """Return a node's last spikes, newest last."""
-        rows, places = self._rows(k)
-        raster = np.zeros((len(places), self.program.nodes[k].size), dtype=bool)
-        for to, place in zip(raster, places, strict=True):
+    def past(self, k: int) -> Raster:
+        rows = self._arrays[f"row{k}"].reshape(self.program.nodes[k].depth, -1)
+        raster = np.zeros((len(rows), self.program.nodes[k].size), dtype=bool)
+        for to, place in zip(raster, self._places_of_steps(k, len(rows)), strict=True):
             to[rows[place, : rows[place, -1]]] = True
         return raster
 
-    def _write_spikes(self, k: int, raster: Raster) -> None:
-        rows, places = self._rows(k)
-        for spikes, place in zip(raster, places, strict=True):
-            found = np.flatnonzero(spikes)
-            rows[place, : len(found)] = found
-            rows[place, -1] = len(found)
+    def put_past(self, rasters: Mapping[int, Raster]) -> None:
+        for k, raster in rasters.items():
+            rows = self._arrays[f"row{k}"].reshape(len(raster), -1)
+            for spikes, place in zip(raster, self._places_of_steps(k, len(rows)), strict=True):
+                found = np.flatnonzero(spikes)
+                rows[place, : len(found)] = found
+                rows[place, -1] = len(found)
 
-    def _releases(self) -> Iterator[_Released]:
-        """Yield what spikes on the way release."""
-        t = int(self._arrays["clock"][0])
-        for k, node in enumerate(self.program.nodes):
-            for x, release in node.releases.items():
-                ring = self._arrays[f"released{k}_{x}"].reshape(node.depth, -1)
-                rows = [(t - age) % node.depth for age in range(release.delay, 0, -1)]
-                u, used = (self._arrays[f"state{k}_{y}"] for y in (release.u, release.used))
-                yield _Released(node, release, u, used, ring, rows)
+    def released(self, k: int, release: Release) -> Array:
+        ring = self._arrays[f"released{k}_{release.variable}"]
+        places = self._places_of_steps(k, release.delay)
+        rows: Array = ring.reshape(self.program.nodes[k].depth, -1)[places]
+        return rows
 
+    def put_released(self, k: int, release: Release, values: Array) -> None:
+        ring = self._arrays[f"released{k}_{release.variable}"]
+        places = self._places_of_steps(k, release.delay)
+        ring.reshape(self.program.nodes[k].depth, -1)[places] = values
 
-class _Released(NamedTuple):
-    """Hold the state of a projection's short-term plasticity, as views.
-
-    ring: what was released, ``(depth, size)``. rows: of the last steps, newest last.
-    """
-
-    node: NodeProgram
-    release: Release
-    u: Array
-    used: Array
-    ring: Array
-    rows: list[int]
+    def _places_of_steps(self, k: int, n_steps: int) -> list[int]:
+        """Return the places of the last steps in a node's rings, newest last."""
+        depth, t = self.program.nodes[k].depth, int(self._arrays["clock"][0])
+        return [(t - age) % depth for age in range(n_steps, 0, -1)]
 
 
 def _addresses(arrays: Sequence[Array | None]) -> ctypes.Array[ctypes.c_void_p]:
