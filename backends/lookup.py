@@ -30,18 +30,16 @@ BACKENDS: dict[str, BackendInfo] = {
         "numpy",
         "install a C++ compiler",
         engines={"cpp": Engine(needs_compiler=True)},
-        speed=3,
+        speed=2,
     ),
     "brian2": BackendInfo(
         "neurorl.backends.brian2:Brian2Simulator",
         "brian2",
         "pip install brian2",
         engines={
-            "compiled": Engine({"engine": "compiled"}, needs_compiler=True, compiles=True),
-            "cython": Engine({"engine": "cython"}, needs_compiler=True, compiles=True),
             "numpy": Engine({"engine": "numpy"}),
+            "cython": Engine({"engine": "cython"}, needs_compiler=True, compiles=True),
         },
-        speed=2,
     ),
     "loihi": BackendInfo(
         "neurorl.backends.loihi:LoihiSimulator",

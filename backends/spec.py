@@ -15,6 +15,7 @@ from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.base import Backend
 from neurorl.backends.lookup import Vocabulary, backend_class
 from neurorl.backends.plugins import Engine
+from neurorl.backends.renamed import current_engine, current_words
 from neurorl.backends.simulator import Simulator
 from neurorl.errors import ArgumentError, check_name, unknown_name_error
 from neurorl.network.description import Network
@@ -48,6 +49,9 @@ class BackendSpec:
     cls: type[Simulator] | None = None
 
     def __post_init__(self) -> None:
+        own = current_engine(self.backend, self.engine, self.options)
+        for name, value in zip(("backend", "engine", "options"), own, strict=True):
+            object.__setattr__(self, name, value)
         for kind, name, known in (
             ("arithmetic", self.arithmetic, ARITHMETICS),
             ("noise", self.noise, NOISES),
@@ -71,6 +75,7 @@ class BackendSpec:
             limit = "a name, or a subclass of neurorl.backends.simulator.Simulator"
             raise ArgumentError("backend", "is none", got=got, limit=limit)
         name, *parts = choice.strip().split(":")
+        name, parts = current_words(name, parts)
         vocabulary, spec = Vocabulary(name), BackendSpec(name)
         options: dict[str, Any] = {}
         for part in parts:
@@ -182,6 +187,10 @@ class BackendSpec:
 
         Raises ArgumentError for an option that the backend hasn't, or that contradicts the spec.
         """
+        backend, engine, options = current_engine(self.backend, self.engine, options)
+        if backend != self.backend:
+            renamed = dataclasses.replace(self, backend=backend, engine=engine)
+            return renamed.load(network, **options)
         own = {"arithmetic": self.arithmetic, "noise": self.noise}
         said = {name: value for name, value in own.items() if value is not None}
         merged = self._merged(said | self.class_options, options)

@@ -1,33 +1,42 @@
-"""Define `Brian2Simulator`: a network generated as Brian2 equations and stepped in place."""
+"""Define `Brian2Simulator`: a program as Brian2 equations, stepped by Brian2's own code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import importlib.util
+import io
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import NOISE_MODES
-from neurorl.backends.brian2 import fingerprint
-from neurorl.backends.brian2.engine import DEAD, Engine
-from neurorl.backends.brian2.engines import ENGINES, check_engine, find_engine, hindrance
-from neurorl.backends.brian2.equation_neurons import neuron_names
-from neurorl.backends.brian2.plan import texts
-from neurorl.backends.brian2.short_term import MOST_DELAY, Names
+from neurorl.backends.brian2.equations import group_text, synapses_text
+from neurorl.backends.brian2.names import brian2_names, past_release
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
+from neurorl.backends.programmed import ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.backends.simulator import VARIABLES, Simulator, State
-from neurorl.backends.window import Raster, WindowCall
-from neurorl.native.background import Building
-from neurorl.network.description import Population
+from neurorl.backends.window import Raster
+from neurorl.errors import BackendError, NeurorlError, check_name
+from neurorl.program import Release
 
-__all__ = ["Brian2Simulator"]
+__all__ = ["ENGINES", "Brian2Simulator"]
 
 # Fails without Brian2, so that importing this module shows whether the backend is available. Brian2
 # itself is imported only where it is needed, as that takes a second.
-fingerprint.version()
+if importlib.util.find_spec("brian2") is None:
+    raise ImportError("Brian2 is not installed")
+
+Array = npt.NDArray[Any]
+
+ENGINES = ("numpy", "cython")
+"""Name Brian2's targets of code generation, the default one first."""
+
+_MOST_DELAY = 32
+"""Limit delays with short-term plasticity: each step of delay needs a variable of its own."""
 
 _FUNCTIONS = {
     "logistic": "a draw of neurorl.numerics.random, -10.4 to 10.4",
@@ -35,22 +44,19 @@ _FUNCTIONS = {
 }
 
 
-class Brian2Simulator(Simulator):
-    """Run a network on Brian2 by one of three engines, each equal to the reference in every bit.
+class Brian2Simulator(ProgramSimulator):
+    """Run a network on Brian2, by one of its targets of code generation, in the reference's bits.
 
-    engine: ``'compiled'`` (the whole network as one C++ library; compiles for seconds once for each
-        kind and size of network, then cached), ``'cython'`` (compiles for tens of seconds once for
-        each kind, not for each size; then cached) or ``'numpy'`` (starts at once). None takes the
-        first that works, and warns once if that isn't the first of all. As an attribute of a
-        backend, the one that runs.
+    engine: ``'numpy'`` (starts at once) or ``'cython'`` (compiles for tens of seconds once for each
+        kind of network, not for each size; then cached).
 
-    `source` shows the equations. `brian2_network`, not with the engine ``'compiled'``, is the real
-    `brian2.Network`: add monitors to it at any time, with
-    ``clock=backend.brian2_network["node_0"].clock`` if they have a clock of their own choice. To
-    step with `brian2.Network.run` instead, make a backend only for that, and run inside
-    `neurorl.backends.brian2.preferences.exact_preferences`.
+    `source` shows the equations. `brian2_network` is the real `brian2.Network`: add monitors to it
+    at any time, with ``clock=backend.brian2_network["node_0"].clock`` if they have a clock of their
+    own choice. To step with `brian2.Network.run` instead, make a backend only for that, and run
+    inside `neurorl.backends.brian2.preferences.exact_preferences`.
 
-    `build` raises BackendError if Brian2 can't generate or compile the network.
+    `build` raises BackendError if Brian2 can't generate or compile the network, or if another
+    Brian2 device is set.
     """
 
     name: ClassVar[str] = "brian2"
@@ -62,174 +68,205 @@ class Brian2Simulator(Simulator):
         equations=True,
         sparse=True,
         synapse_delays=True,
-        short_term=MOST_DELAY,
+        short_term=_MOST_DELAY,
     )
-    keeps_signs: ClassVar[tuple[str, ...]] = ("dead",)
     shown: ClassVar[tuple[str, ...]] = ("engine", "brian2_network")
 
-    def __init__(self, engine: str | None = None) -> None:
-        check_engine(engine)
-        self.engine, self._is_asked_for = engine, engine is not None
+    def __init__(self, engine: str = ENGINES[0]) -> None:
+        check_name("engine", engine, ENGINES)
+        self.engine = engine
 
-    @classmethod
-    def hindrance(cls) -> str | None:
-        """Return why the compiled engine can't run here."""
-        return hindrance()
+    def build(self, simulated: SimulatedNetwork) -> None:
+        """Generate the network's code, and write all biases and weights."""
+        self.take(simulated)
+        self._ahead = [0] * simulated.n_replicas  # steps of each replica, less those of the network
+        self._names = [brian2_names(node) for node in self.program.nodes]
+        self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
+        # The last spikes, newest last, of nodes with a delay of several steps. For other nodes one
+        # row is enough, and Brian2 itself holds it.
+        self._past: dict[int, Raster] = {
+            k: np.zeros((node.depth, node.size), dtype=bool)
+            for k, node in enumerate(self.program.nodes)
+            if node.depth > 1
+        }
+        self._check_engine()
+        with self._generating():
+            from neurorl.backends.brian2.objects import Objects
 
-    def begin(self, simulated: SimulatedNetwork) -> Building | None:
-        """Begin to compile the library of the network, unless the engine was asked for by name."""
-        return None if self._is_asked_for else find_engine(None).begin(simulated)
+            self._objects = Objects(self.program, simulated.network.dt)
+        self.put_in_force(simulated)
+
+    def _check_engine(self) -> None:
+        """Raise BackendError if another Brian2 device is set, or if Cython can't compile."""
+        from neurorl.backends.brian2.preferences import cython_problem
+        from neurorl.backends.brian2.vendor import all_devices, brian2
+
+        if brian2.get_device() is not all_devices["runtime"]:
+            remedy = "call brian2.set_device('runtime') first"
+            raise BackendError("backend brian2", "another Brian2 device is set", remedy=remedy)
+        problem = cython_problem() if self.engine == "cython" else None
+        if problem is not None:
+            remedy = "install Cython, setuptools and a C++ compiler, or take engine='numpy'"
+            raise BackendError("engine 'cython'", "can't compile", got=problem, remedy=remedy)
 
     @property
     def brian2_network(self) -> Any:
-        """Return the `brian2.Network` that is stepped; raise UnsupportedError on 'compiled'."""
-        return self.running.network
-
-    def build(self, simulated: SimulatedNetwork) -> None:
-        """Make the engine, and write all biases and weights."""
-        kind = find_engine(self.engine)
-        self.engine = kind.name
-        self.simulated = simulated
-        self._ahead = [0] * simulated.n_replicas  # steps of each replica, less those of the engine
-        self.running: Engine = kind.make(simulated)
-        self._keys = {p.name: _keys(p, simulated.network.dt) for p in simulated.network.populations}
-        self._short_term = {
-            p.name: (p.pre, Names.of(simulated.network, p))
-            for p in simulated.network.projections
-            if p.short_term is not None
-        }
-        self.put_in_force(simulated)
+        """Return the `brian2.Network` that is stepped."""
+        return self._objects.network
 
     def source(self) -> str:
         """Return the generated model as readable text, in Brian2's own terms."""
-        simulated = self.simulated
-        network, n_replicas = simulated.network, simulated.n_replicas
-        parts = [str(t) for t in texts(simulated.whole, simulated.whole_arithmetic, n_replicas)]
+        program, simulated = self.program, self.simulated
+        parts = [str(group_text(program, k)) for k in (*self.sources, *self.populations)]
+        parts += [str(synapses_text(program, k)) for k in range(len(program.projections))]
         head = [
-            f"# arithmetic {simulated.arithmetic_name!r}, dt = {network.dt:g} s",
+            f"# arithmetic {simulated.arithmetic_name!r}, dt = {simulated.network.dt:g} s",
             "# a step: groups, thresholds, synapses, resets",
-            *self.running.remarks,
         ]
-        if n_replicas > 1:
-            head.append(f"# {n_replicas} replicas: neuron i of replica k is k*size + i")
-        for name in sorted(network.currents):
+        if program.n_replicas > 1:
+            head.append(f"# {program.n_replicas} replicas: neuron i of replica k is k*size + i")
+        for name in sorted(simulated.network.currents):
             head.append(f"# currents of {name!r}: added to the bias of neurons, for a window")
         for function, meaning in _FUNCTIONS.items():
-            if any(f"{function}(" in text for text in parts):
+            if any(f" {function}(" in text for text in parts):
                 head.append(f"# {function}(i, step, stream, seed): {meaning}")
         return "\n\n".join(["\n".join(head), *parts]) + "\n"
 
     def close(self) -> None:
-        self.running.close()
-        del self.running
+        """Drop the Brian2 objects."""
+        del self._objects
 
     def write_weights(self, projection: str) -> None:
-        self.running.write(projection, self.simulated.transmitted(projection))
+        k = self._projections.get(projection)
+        if k is not None:  # it has synapses
+            places = self.program.projections[k].places()
+            values = self.simulated.transmitted(projection).ravel()
+            self._objects.weights[k][:] = values if places is None else values[places]
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
-        variables = self.running.variables[population]
-        if "bias" in variables:  # equations may have none
-            variables["bias"][:] = bias
-
-    def variables(self, population: str) -> State:
-        arrays, keys = self.running.variables[population], self._keys[population]
-        return {key: arrays[name] for key, name in keys.items() if name != DEAD}
-
-    def levels(self, projection: str, unit: float) -> npt.NDArray[np.int32] | None:
-        return self.running.levels(projection, unit)
-
-    def held(self, projection: str) -> npt.NDArray[np.float64] | None:
-        signed = self.simulated.network.projection(projection).signed
-        return None if signed else self.running.held(projection)
-
-    def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
-        signed = self.simulated.network.projection(projection).signed
-        return None if signed else self.running.memory(projection)
+        memory = self._objects.memory[self.numbers[population]]
+        if "bias" in memory:
+            memory["bias"][:] = bias
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        return self.running.step(inputs, n_steps)
-
-    def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall | None:
-        return self.running.window(inputs, rasters, n_steps)
-
-    def reset(self, replicas: Sequence[int]) -> None:
-        """Silence the engine, or only some replicas, whose spikes in flight are then removed."""
-        if len(set(replicas)) == self.simulated.n_replicas:
-            self.running.reset()
-            return
-        if self.running.reset_replicas(replicas, self.simulated.n_replicas):
-            return
-        rest = {name: self.running.spikes(name) for name in self.running.nodes}
-        for k in replicas:
-            for name in self.running.variables:
-                self.running.rest(name, self.simulated.columns(name, k))
-            for name, spikes in rest.items():
-                spikes[:, self.simulated.columns(name, k)] = False
-        self.running.put_in_flight(rest)
+        """Advance step by step, with inputs written before and spikes read after each."""
+        stepper, nodes, memory = self._objects.stepper, self.program.nodes, self._objects.memory
+        if stepper.is_stale():
+            with self._generating():
+                stepper.prepare()
+        read = {k for k in self.populations if nodes[k].name in self.simulated.record}
+        read |= {k for k in self._past if not nodes[k].is_source}
+        rasters = {k: np.zeros((n_steps, nodes[k].size), dtype=bool) for k in read}
+        feeds = [(memory[k]["inject"], inputs[nodes[k].name]) for k in self.sources]
+        taps = [(memory[k]["_spikespace"], raster) for k, raster in rasters.items()]
+        # In expressions nothing warns: 0 / 0 is nan.
+        with np.errstate(all="ignore"), _translated("failed in a step"):
+            for step in range(n_steps):
+                for inject, raster in feeds:
+                    inject[:] = raster[step]
+                stepper.advance()
+                for space, raster in taps:
+                    raster[step, space[: space[-1]]] = True
+            stepper.show_time()
+        for k, past in self._past.items():
+            recent = inputs[nodes[k].name] if nodes[k].is_source else rasters[k]
+            past[:] = np.concatenate([past, recent])[-len(past) :]
+        return {name: rasters[self.numbers[name]] for name in self.simulated.record}
 
     def time(self, replica: int) -> int:
-        return self.running.t + self._ahead[replica]
+        return self._objects.stepper.t + self._ahead[replica]
 
-    def state(self, replica: int) -> State:
-        simulated, engine = self.simulated, self.running
-        state: State = {
-            f"{name}.spikes": engine.spikes(name)[:, simulated.columns(name, replica)]
-            for name in engine.nodes
-        }
-        for name, keys in self._keys.items():
-            columns, variables = simulated.columns(name, replica), engine.variables[name]
-            none = np.zeros(simulated.network.node(name).size, dtype=np.int64)
-            for key, variable in keys.items():
-                dtype = np.int64 if variable == DEAD else simulated.dtype
-                values = variables[variable][columns] if variable in variables else none
-                state[f"{name}.{key}"] = values.astype(dtype)
-        for name, (pre, names) in self._short_term.items():
-            columns, variables = simulated.columns(pre, replica), engine.variables[pre]
-            spikes = state[f"{pre}.spikes"][-len(names.release) :]
-            released = np.stack([variables[age][columns] for age in names.release[::-1]])
-            state[f"{name}.u"] = variables[names.u][columns].copy()
-            state[f"{name}.used"] = variables[names.used][columns].copy()
-            state[f"{name}.release"] = np.where(spikes, released, 0.0)
-        return state
+    def put_time(self, t: int, replica: int) -> None:
+        """Set a replica's steps.
 
-    def restore(self, state: State, replica: int) -> None:
-        flight = {name: self.running.spikes(name) for name in self.running.nodes}
-        for name, spikes in flight.items():
-            spikes[:, self.simulated.columns(name, replica)] = state[f"{name}.spikes"]
-        self._set_time(int(state["t"]), replica)
-        for name, variables in self.running.variables.items():
-            for key, variable in self._keys.get(name, {}).items():
-                if variable in variables:
-                    columns = self.simulated.columns(name, replica)
-                    variables[variable][columns] = state[f"{name}.{key}"]
-        for name, (pre, names) in self._short_term.items():
-            columns, variables = self.simulated.columns(pre, replica), self.running.variables[pre]
-            variables[names.u][columns] = state[f"{name}.u"]
-            variables[names.used][columns] = state[f"{name}.used"]
-            for variable, row in zip(names.release, state[f"{name}.release"][::-1], strict=True):
-                variables[variable][columns] = row
-        self.running.put_in_flight(flight)
-
-    def _set_time(self, t: int, replica: int) -> None:
-        """Set a replica's step counter.
-
-        All replicas share the engine's steps, by which spikes are in flight; `_ahead` is the
-        difference.
+        All replicas share those of the network, by which spikes are in flight.
         """
+        stepper = self._objects.stepper
         if self.simulated.n_replicas == 1:
-            self.running.t = t
+            stepper.t = t
+            stepper.show_time()
             return
-        self._ahead[replica] = t - self.running.t
-        for name, variables in self.running.variables.items():
-            if "ahead" in variables:
-                columns = self.simulated.columns(name, replica)
-                variables["ahead"][columns] = self._ahead[replica]
+        self._ahead[replica] = t - stepper.t
+        for node, memory in zip(self.program.nodes, self._objects.memory, strict=True):
+            if "ahead" in memory:
+                memory["ahead"][self.simulated.columns(node.name, replica)] = self._ahead[replica]
+
+    def values(self, k: int, variable: str) -> Array:
+        return self._objects.memory[k][self._names[k][variable]]
+
+    def dead(self, k: int) -> Array:
+        return self._objects.memory[k]["dead"]
+
+    def past(self, k: int) -> Raster:
+        if k in self._past:
+            return self._past[k].copy()
+        row = np.zeros((1, self.program.nodes[k].size), dtype=bool)
+        space = self._objects.memory[k]["_spikespace"]
+        row[0, space[: space[-1]]] = True
+        return row
+
+    def put_past(self, rasters: Mapping[int, Raster]) -> None:
+        from neurorl.backends.brian2.stepper import refill_queue
+
+        for k, rows in rasters.items():
+            if k in self._past:
+                self._past[k][:] = rows
+            spiking = np.flatnonzero(rows[-1])
+            space = self._objects.memory[k]["_spikespace"]
+            space[: len(spiking)] = spiking
+            space[-1] = len(spiking)
+        for projection, synapses in zip(
+            self.program.projections, self._objects.synapses, strict=True
+        ):
+            delay = max(projection.delays) - 1
+            refill_queue(synapses, rasters[projection.pre][:-1], delay)
+
+    def released(self, k: int, release: Release) -> Array:
+        names = (past_release(release.variable, age) for age in range(release.delay, 0, -1))
+        return np.stack([self._objects.memory[k][name] for name in names])
+
+    def put_released(self, k: int, release: Release, values: Array) -> None:
+        for age, row in zip(range(release.delay, 0, -1), values, strict=True):
+            self._objects.memory[k][past_release(release.variable, age)][:] = row
+
+    @contextlib.contextmanager
+    def _generating(self) -> Iterator[None]:
+        """Let Brian2 generate and compile inside; add a failed compiler's output to the error."""
+        from neurorl.backends.brian2.preferences import exact_preferences
+
+        printed = io.StringIO()
+        with (
+            exact_preferences(self.engine),
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(printed),
+            _translated("can't build the network", printed),
+        ):
+            yield
+        sys.stderr.write(printed.getvalue())  # it worked, so these are warnings
 
 
-def _keys(population: Population, dt: float) -> dict[str, str]:
-    """Return a population's variables in Brian2 by their names in a state."""
-    plan = population.plan(dt)
-    if plan is None:
-        return dict(zip(VARIABLES, ("u", "v", DEAD), strict=True))
-    names = neuron_names(plan)
-    return {x: names[x] for x in plan.initial} | {"refractory": DEAD}
+@contextlib.contextmanager
+def _translated(problem: str, printed: io.StringIO | None = None) -> Iterator[None]:
+    """Turn whatever Brian2 raises into a BackendError with the innermost reason.
+
+    problem: the failure, for the message. printed: what a compiler has printed.
+    """
+    try:
+        yield
+    except NeurorlError:
+        raise
+    except Exception as exc:
+        output = printed.getvalue() if printed else ""
+        raise BackendError("backend brian2", problem, got=_reason(exc, output)) from exc
+
+
+def _reason(exc: BaseException, printed: str) -> str:
+    """Return the innermost cause in a line, after the first error that was printed.
+
+    An exception's message may be the compiler's whole command; an error keeps a part of it.
+    """
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    lines = str(exc).strip().splitlines() or [""]
+    errors = [line.strip() for line in printed.splitlines() if "error" in line.lower()]
+    return ": ".join([type(exc).__name__, *errors[:1], lines[0]])

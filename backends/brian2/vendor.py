@@ -26,20 +26,12 @@ with warnings.catch_warnings():
     import brian2
     from brian2.codegen.runtime.cython_rt import CythonCodeObject
     from brian2.core.base import BrianObject
-    from brian2.core.variables import Variables
-    from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
-    from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
     from brian2.devices.device import all_devices
-    from brian2.groups.group import CodeRunner
     from brian2.utils.logger import BrianLogger, catch_logs
 
 __all__ = [
     "BrianObject",
-    "CPPStandaloneCodeObject",
-    "CPPStandaloneDevice",
-    "CodeRunner",
     "CythonCodeObject",
-    "Variables",
     "all_devices",
     "brian2",
     "catch_logs",

@@ -112,7 +112,7 @@ class NativeSimulator(ProgramSimulator):
             return
         values = self.simulated.transmitted(projection).ravel()
         if not self._write_levels(k, values):
-            places = self._places(k)
+            places = self.program.projections[k].places()
             self._arrays[f"w{k}"][:] = values if places is None else values[places]
 
     def _write_levels(self, k: int, values: Array) -> bool:
@@ -131,10 +131,6 @@ class NativeSimulator(ProgramSimulator):
         """Return the unit of a projection's levels, 0 if they aren't in force."""
         return float(self._arrays[f"unit{k}"][0]) if self.program.projections[k].has_levels else 0.0
 
-    def _places(self, k: int) -> Array | None:
-        rows = self.program.projections[k].rows
-        return None if rows is None else rows.places
-
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
         k = self.numbers[population]
         if self.program.nodes[k].has_bias:
@@ -144,7 +140,8 @@ class NativeSimulator(ProgramSimulator):
         k = self._projections.get(projection)
         if k is None or self.simulated.network.projection(projection).signed:
             return None
-        return None if self._unit(k) or self._places(k) is not None else self._arrays[f"w{k}"]
+        is_direct = not self._unit(k) and self.program.projections[k].places() is None
+        return self._arrays[f"w{k}"] if is_direct else None
 
     def held(self, projection: str) -> npt.NDArray[np.float64] | None:
         k = self._projections.get(projection)

@@ -16,6 +16,7 @@ from neurorl.agents.episodes import State
 from neurorl.agents.fits import check_fits, modules
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
+from neurorl.backends.renamed import current_name
 from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import Described
@@ -102,8 +103,8 @@ def played_on(
     played on the quickest one here if nobody says.
     """
     trained_on = described.algorithm.plays_on(described.backend)
-    name = backend or trained_on
-    same = name == trained_on
+    name = backend or current_name(trained_on)
+    same = backend in (None, trained_on)
     own = described.arithmetic if same else backend_class(name).capabilities.arithmetics[0]
     arithmetic = arithmetic or own
     trained = described.noise if find_arithmetic(arithmetic).is_chip else "exact"

@@ -129,6 +129,21 @@ class ProjectionProgram:
     has_levels: bool = False
     release: str | None = None
 
+    def places(self) -> npt.NDArray[np.integer] | None:
+        """Return where each weight stands among those described; None: in this order."""
+        return None if self.rows is None else self.rows.places
+
+    def synapses(self) -> tuple[Ints, Ints, Ints]:
+        """Return the presynaptic neuron, postsynaptic neuron and delay of each weight's synapse."""
+        if self.rows is None:
+            n_pre, n_post = self.block
+            pre, post = np.divmod(np.arange(self.n_weights), n_post)
+            return pre, pre // n_pre * n_post + post, np.full(self.n_weights, self.delays[0])
+        counts = np.diff(self.rows.start, axis=1)
+        pre = np.tile(np.arange(counts.shape[1]), len(counts))
+        delays = np.repeat(self.delays, counts.sum(axis=1))
+        return np.repeat(pre, counts.ravel()), self.rows.to, delays
+
 
 @dataclass(frozen=True, eq=False)
 class Program:

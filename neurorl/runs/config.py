@@ -12,6 +12,7 @@ from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
 from neurorl.agents.arguments import check_kind, check_names
 from neurorl.agents.budget import Budget, check_budget
 from neurorl.backends.quickest import quickest
+from neurorl.backends.renamed import current_name
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, unknown_name_error
 from neurorl.models.config import AgentConfig
@@ -108,6 +109,7 @@ class RunConfig:
         """
         data = check_fields(data, place, _REQUIRED, _OPTIONAL)
         said = {name: data[name] for name in _KEPT if data.get(name) is not None}
+        said["backend"] = current_name(said["backend"])
         said["wrappers"] = check_wrappers(said.get("wrappers", ()))
         budgets = [said[name] for name in ("episodes", "steps") if name in said]
         if not budgets or min(budgets) < 1 or not 0 <= said["seed"] < 2**63:
@@ -145,6 +147,8 @@ class RunConfig:
         Raises RunError.
         """
         asked = {"env": env, "seed": seed, **_checked(options)}
+        if asked.get("backend"):
+            asked["backend"] = current_name(asked["backend"])
         budget = Budget(asked.pop("episodes", None), asked.pop("steps", None))
         for name in _KEPT:
             got, was = asked.get(name), getattr(self, name)
