@@ -19,7 +19,6 @@ from neurorl.backends.checks import (
     check_steps,
     learned_populations,
 )
-from neurorl.backends.early import Later
 from neurorl.backends.finite import check_finite
 from neurorl.backends.ownership import Ownable
 from neurorl.backends.prepare import prepare
@@ -52,8 +51,6 @@ class Backend(Ownable):
     noise: ``'exact'`` is the described escape noise; ``'chip'`` and ``'chip+coins'`` are what Loihi
         has in its place, see `neurorl.arithmetic.chip_noise`.
     weights: by projection, in place of the initial ones; shapes as in `set_weights`.
-    early: run as the reference does, with the same bits, while the simulator's code is compiled,
-        and go over in `ready`. Without it, a simulator that has to compile is waited for.
 
     ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
     Weights may be written between calls of `step`; they act on spikes that arrive from then on.
@@ -76,7 +73,6 @@ class Backend(Ownable):
         record: Sequence[str] | None = None,
         noise: str = "exact",
         weights: Mapping[str, npt.ArrayLike] | None = None,
-        early: bool = False,
     ) -> None:
         self.closed = False
         self.recordings: list[Recording] = []  # those in whose blocks this is
@@ -88,29 +84,12 @@ class Backend(Ownable):
         self.arithmetic_name, self.noise = self.simulated.arithmetic_name, noise
         self.record = self.simulated.record
         self._sources = {source.name: source.size for source in self.simulated.whole.sources}
-        self._later = Later.begin(simulator, self.simulated) if early else None
-        self.simulator = simulator if self._later is None else self._later.meanwhile
+        self.simulator = simulator
         self._weights = EffectiveWeights(self.simulated, self.simulator, weights or {})
         self._equations = {
             p.name: p.size for p in self.network.populations if p.plan(network.dt) is not None
         }
         self.simulator.build(self.simulated)
-
-    def ready(self, wait: bool = False) -> bool:
-        """Go over to the simulator's own code if it is compiled, and return whether it runs now.
-
-        All that `state` returns is taken along. Not while a `Recording` reads, and a window from
-        before copies from then on. wait: until it is compiled.
-        Raises BackendError if it can't be; the reference then stays in its place.
-        """
-        later = self._later
-        if later is None or (not wait and (self.recordings or not later.building.is_over())):
-            return later is None
-        self._later = None
-        self._weights.keep()
-        self.simulator = later.go_over(self.simulated)
-        self._weights.simulator = self.simulator
-        return True
 
     @property
     def learning(self) -> str:
@@ -252,7 +231,7 @@ class Backend(Ownable):
         """
         self.check_free("backend.transmitted", "learning.set_weights")
         self._weights.check(name)
-        return None if self._later else self._weights.memory(name)
+        return self._weights.memory(name)
 
     def levels(self, name: str, unit: float) -> npt.NDArray[np.int32] | None:
         """Return the memory in which the simulator keeps weights as multiples of *unit*, or None.
@@ -265,7 +244,7 @@ class Backend(Ownable):
         """
         self.check_free("backend.levels", "learning.set_weights")
         self._weights.check(name)
-        if self._later or name in self._weights.currents.weights:
+        if name in self._weights.currents.weights:
             return None
         return self.simulator.levels(name, unit)
 
@@ -312,7 +291,6 @@ class Backend(Ownable):
     def source(self) -> str:
         """Return the network as this simulator runs it, as text for a reader."""
         self.check_open()
-        self.ready(wait=True)
         return self.simulator.source() or self.simulated.text()
 
     def check_can(self, *verbs: str) -> None:
@@ -385,7 +363,7 @@ def _with_doors(simulator: type[Simulator]) -> type[Backend]:
     """
 
     def door(name: str) -> property:
-        return property(lambda b: b.ready(wait=True) and getattr(b.simulator, name))
+        return property(lambda backend: getattr(backend.simulator, name))
 
     doors: dict[str, object] = {name: door(name) for name in simulator.shown}
     return type("Backend", (Backend,), {"__module__": __name__, **doors})

@@ -14,7 +14,6 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster, WindowCall
 from neurorl.errors import UnsupportedError
-from neurorl.native.background import Building
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
@@ -42,9 +41,6 @@ class Simulator(abc.ABC):
     capabilities: ClassVar[Capabilities]
     unverified: ClassVar[str | None] = None  # which part of it nobody could try yet
     shown: ClassVar[tuple[str, ...]] = ()  # names of its own that users find on the backend
-    keeps_signs: ClassVar[tuple[str, ...]] = ()
-    """Say when a membrane is multiplied by 0, so that the 0 has its sign: in ``'dead'`` steps, at
-    the ``'reset'``. Nothing depends on that but the bits of a file."""
     learning: str = "host"  # the name of who changes the weights
     learns_by_itself: bool = False
     """Tell whether the simulator changes plastic weights itself: `learn` then replaces `step`."""
@@ -100,13 +96,6 @@ class Simulator(abc.ABC):
         """Go on from what `state` returned, at step ``state["t"]``; weights are in force."""
 
     # What a simulator may have.
-
-    def begin(self, simulated: SimulatedNetwork) -> Building | None:
-        """Begin, in a process of its own, to compile what `build` would wait for.
-
-        None if there is nothing to wait for, or nothing to be had without waiting.
-        """
-        return None
 
     @classmethod
     def problems(cls, network: Network, arithmetic: str) -> list[str]:

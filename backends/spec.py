@@ -49,9 +49,8 @@ class BackendSpec:
     cls: type[Simulator] | None = None
 
     def __post_init__(self) -> None:
-        own = current_engine(self.backend, self.engine, self.options)
-        for name, value in zip(("backend", "engine", "options"), own, strict=True):
-            object.__setattr__(self, name, value)
+        backend, engine, options = current_engine(self.backend, self.engine, self.options)
+        self.__dict__.update(backend=backend, engine=engine, options=options)
         for kind, name, known in (
             ("arithmetic", self.arithmetic, ARITHMETICS),
             ("noise", self.noise, NOISES),

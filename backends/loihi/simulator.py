@@ -17,7 +17,6 @@ from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import EMULATE, Engine
 from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
 from neurorl.backends.loihi.model import Compiled, compile_network
-from neurorl.backends.loihi.native import SOURCE
 from neurorl.backends.loihi.pes import mantissas_learned, pes_problems
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.report import source_text
@@ -35,7 +34,6 @@ from neurorl.errors import (
     format_message,
     warn_outside,
 )
-from neurorl.native.background import Building, begin_library
 from neurorl.network.description import Network
 from neurorl.network.on_chip import on_chip
 from neurorl.network.serialization import FloatArray, number
@@ -167,12 +165,6 @@ class LoihiSimulator(Simulator):
     def engine(self) -> str:
         """Name the way in which the emulator runs."""
         return "accelerated" if self.accelerate else "stock"
-
-    def begin(self, simulated: SimulatedNetwork) -> Building | None:
-        """Begin to compile the emulator's faster loops, if it has them and they don't learn."""
-        if self.target != EmulatorEngine.target or not self.accelerate or self.learns_by_itself:
-            return None
-        return begin_library(SOURCE)
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Compile an engine for each replica; without a chip, emulate it if allowed."""

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from neurorl.native.build import compiled
 
-__all__ = ["advance_of"]
+__all__ = ["library_of"]
 
 _SOURCES = Path(__file__).parent / "src"
 _WHERE, _REMEDY = "backend native", "take backend='reference'"
 
 
 @functools.cache
-def advance_of(source: str) -> ctypes._CFuncPtr:
-    """Return the function that printed code defines; libraries stay loaded.
+def library_of(source: str) -> ctypes.CDLL:
+    """Return the library of printed code, whose function is ``neurorl_advance``; it stays loaded.
 
     Raises BackendError if it doesn't compile.
     """
@@ -26,10 +26,10 @@ def advance_of(source: str) -> ctypes._CFuncPtr:
     for name in ("neurorl_list_spikes", "neurorl_draw_rows"):
         address = ctypes.cast(getattr(kernels, name), ctypes.c_void_p).value
         ctypes.c_void_p.in_dll(loaded, name).value = address
-    advance = loaded.neurorl_advance
-    advance.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
-    advance.restype = None
-    return advance  # type: ignore[no-any-return]
+    pointers = [ctypes.c_void_p, ctypes.c_void_p]
+    loaded.neurorl_advance.argtypes = [ctypes.c_int, ctypes.c_int64, *pointers]
+    loaded.neurorl_advance.restype = None
+    return loaded
 
 
 @functools.cache

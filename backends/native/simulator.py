@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
-from neurorl.backends.native.library import advance_of
+from neurorl.backends.native.library import library_of
 from neurorl.backends.native.printer import printed
 from neurorl.backends.programmed import ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
@@ -58,7 +58,7 @@ class NativeSimulator(ProgramSimulator):
         """Print and compile the network, and write all biases and weights."""
         self.take(simulated)
         self._source, table = printed(self.program)
-        self._advance = advance_of(self._source)
+        self._advance = library_of(self._source).neurorl_advance
         self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
         self._arrays = table.allocated({"logistic": LOGISTIC_TABLE})
         self._arrays["seeds"][:] = simulated.seeds

@@ -23,11 +23,8 @@ class Neurons(abc.ABC):
 
     size: number of neurons of all replicas.
     refractory_steps: dead steps after a spike, ``(size,)``.
-
-    keeps_signs: when a membrane that becomes 0 has its sign, see `Simulator.keeps_signs`.
     """
 
-    keeps_signs: tuple[str, ...] = ()
     u: npt.NDArray[Any]
     v: npt.NDArray[Any]
     bias: npt.NDArray[Any]
@@ -48,10 +45,7 @@ class Neurons(abc.ABC):
         self.u = self._current(q)
         self.v = self._membrane(steps)
         if self._has_refractory:
-            if "dead" in self.keeps_signs:
-                self.v *= self.dead == 0
-            else:
-                self.v[self.dead > 0] = 0
+            self.v[self.dead > 0] = 0
         return self._spike(self._noisy(steps) > self.threshold)
 
     @abc.abstractmethod
@@ -75,10 +69,7 @@ class Neurons(abc.ABC):
             over &= self.dead == 0
             np.maximum(self.dead - 1, 0, out=self.dead)
             self.dead[over] = self._refractory_steps[over]
-        if "reset" in self.keeps_signs:
-            self.v[over] *= 0
-        else:
-            self.v[over] = 0
+        self.v[over] = 0
         return over
 
 

@@ -18,12 +18,10 @@ from neurorl.backends.torch.equations import EquationCells
 from neurorl.backends.torch.estimators import Score
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.module import ENGINES, SpikingModule, check_engine
-from neurorl.backends.torch.native import SOURCE
 from neurorl.backends.torch.noise import SharedNoise
 from neurorl.backends.torch.state import Carried
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
-from neurorl.native.background import Building, begin_library
 from neurorl.network.limits import MAX_DELAY
 
 __all__ = ["TorchSimulator"]
@@ -49,7 +47,6 @@ class TorchSimulator(Simulator):
         synapse_delays=True,
         short_term=MAX_DELAY,
     )
-    keeps_signs: ClassVar[tuple[str, ...]] = ("dead", "reset")
     shown: ClassVar[tuple[str, ...]] = ("engine", "module", "device")
 
     def __init__(self, engine: str | None = None, device: str = "cpu") -> None:
@@ -59,18 +56,11 @@ class TorchSimulator(Simulator):
             remedy = "leave engine out, or device"
             raise UnsupportedError(f"engine {engine!r}", "is of the CPU", got=device, remedy=remedy)
         self.engine = check_engine(engine if is_cpu else ENGINES[-1])
-        self._may_begin = engine is None and self.engine == ENGINES[0]
 
     @property
     def device(self) -> str:
         """Return the name of the device that it runs on."""
         return str(self._device)
-
-    def begin(self, simulated: SimulatedNetwork) -> Building | None:
-        """Begin to compile the engine, unless it was asked for by name."""
-        if not self._may_begin:
-            return None
-        return begin_library(SOURCE)
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Make the module, without gradients, and the noise of all replicas."""

@@ -41,7 +41,7 @@ from neurorl.errors import (
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
 from neurorl.learning.levels import weights_to_begin_with
 from neurorl.learning.loops.checks import learning_options
-from neurorl.learning.loops.choose import make_loop, may_begin_early
+from neurorl.learning.loops.choose import make_loop
 from neurorl.models.config import AgentConfig
 from neurorl.network.serialization import FloatArray
 from neurorl.tasks.groups import EnvGroup
@@ -53,10 +53,6 @@ _OLDER = (
     "was begun by another definition of how float weights learn, and goes on by this version's: it "
     "will learn and draw otherwise than the older version would have"
 )
-
-
-_WAITING_STEPS = 64
-"""Look this often, in steps, whether a waiting loop has its successor, if no episode ends."""
 
 
 class _Calls(NamedTuple):
@@ -119,7 +115,6 @@ class Replicas(AgentGroup):
             network,
             seed=seeds if len(seeds) > 1 else seeds[0],
             **({"weights": begin} if begin else {}),
-            **({"early": True} if may_begin_early(config, network, loop) else {}),
             **learning_options(config, spec.cls or spec.backend),
         )
         super().__init__(
@@ -157,7 +152,6 @@ class Replicas(AgentGroup):
         """
         self._count(callback)  # those of a call that was cut short
         playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
-        self._follow()
         gamma, scale, step = self.config.gamma, self.config.reward_scale, self.envs.step
         decide, see, learn, reward_of, discount_of, shown = self._calls()
         running = self._unfinished.running
@@ -198,8 +192,6 @@ class Replicas(AgentGroup):
                 yield len(playing)
             if ended or left <= 0 or waiting:
                 playing, waiting, left = self._go_on(playing + waiting, budget, left)
-                if self.loop.waits and self._follow():
-                    decide, see, learn, reward_of, discount_of, shown = self._calls()
 
     def _calls(self) -> _Calls:
         """Return what each step takes of the loop."""
@@ -209,14 +201,6 @@ class Replicas(AgentGroup):
         shown = [tuple(row.data for row in loop.seen(k)) for k in range(len(self.seeds))]
         see, reward, discount = loop.seer(self.envs.shape), _view(loop.reward), _view(loop.discount)
         return _Calls(loop.decide, see, learn, reward, discount, shown)
-
-    def _follow(self) -> bool:
-        """Go on in another loop if there is one now; return whether there is."""
-        loop = self.loop.successor()
-        if loop is None:
-            return False
-        self.loop = self._unfinished.loop = loop
-        return True
 
     def state(self, k: int) -> State:
         columns = episode_columns(self.episodes[k])
@@ -298,8 +282,7 @@ class Replicas(AgentGroup):
 
     def _steps_left(self, playing: Sequence[int], budget: Budget) -> int:
         """Return after how many steps to look again."""
-        left = min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
-        return min(left, _WAITING_STEPS) if self.loop.waits else left
+        return min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
 
     def _go_on(
         self, chosen: Sequence[int], budget: Budget, left: int

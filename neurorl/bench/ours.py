@@ -113,8 +113,6 @@ def make(size: Size, replicas: int, spec: BackendSpec) -> Loop:
         range(replicas),
         backend=spec,
     )
-    for group in agents.groups if isinstance(agents, ReplicaGroups) else (agents,):
-        group.backend.ready(wait=True)
     engine = spec.engine or getattr(agents.backend, "engine", None)
     return ReplicasLoop(agents, engine or "numpy")
 

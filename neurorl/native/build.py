@@ -20,7 +20,6 @@ from neurorl.numerics import elementary
 __all__ = [
     "KERNELS",
     "cache_folder",
-    "compile_file",
     "compiled",
     "failure",
     "has_library",
@@ -63,11 +62,6 @@ def compiled(source: Path | str, where: str, remedy: str) -> ctypes.CDLL:
         return load_copy(code, cache.folder)
     except OSError as exc:
         raise BackendError(where, "its library can't be loaded", got=exc, remedy=remedy) from exc
-
-
-def compile_file(path: str) -> None:
-    """Compile the C++ file at *path*, as `compiled` does."""
-    compiled(Path(path), Path(path).name, "install a C++ compiler")
 
 
 def has_library(source: Path = KERNELS) -> bool:

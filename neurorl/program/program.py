@@ -15,6 +15,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["Draw", "NodeProgram", "Program", "ProjectionProgram", "Release", "SynapseRows"]
 
 Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,9 @@ class SynapseRows:
     synapse. places: where the weight of each stands among those described; None: in this order.
     """
 
-    start: npt.NDArray[np.integer]
-    to: npt.NDArray[np.integer]
-    places: npt.NDArray[np.integer] | None = None
+    start: Numbers
+    to: Numbers
+    places: Numbers | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +130,11 @@ class ProjectionProgram:
     has_levels: bool = False
     release: str | None = None
 
-    def places(self) -> npt.NDArray[np.integer] | None:
+    def places(self) -> Numbers | None:
         """Return where each weight stands among those described; None: in this order."""
         return None if self.rows is None else self.rows.places
 
-    def synapses(self) -> tuple[Ints, Ints, Ints]:
+    def synapses(self) -> tuple[Numbers, Numbers, Numbers]:
         """Return the presynaptic neuron, postsynaptic neuron and delay of each weight's synapse."""
         if self.rows is None:
             n_pre, n_post = self.block

@@ -30,7 +30,8 @@ def projection_program(
     """
     name, post = projection.name, network.node(projection.post)
     assert isinstance(post, Population)
-    shape, delays = network.weight_shape(name), (network.delay_steps(name),)
+    shape = network.weight_shape(name)
+    delays: tuple[int, ...] = (network.delay_steps(name),)
     rows, listed = _rows_of_mask(network, projection), network.synapses(name)
     if listed is not None:
         delays, rows = _rows_of_list(listed, network, name)

@@ -54,8 +54,6 @@ class Loop(abc.ABC):
     The caller sets, ``(N,)`` each: reward (scaled), discount (gamma, or 0 after a terminal state),
     rate (factor of all step sizes) and active (others are left as they are).
 
-    later: returns what `successor` does, given the loop, as long as it will have one.
-    passes_on: called with the successor, such as by who has changed its methods.
     memory: see `neurorl.learning.memory`.
     groups, n_actions: sizes of the groups of actions, and their sum.
     actions: chosen by `decide`, ``(N,)``; for several choices or numbers ``(N, groups)``.
@@ -65,8 +63,6 @@ class Loop(abc.ABC):
     masked: which agents may choose only actions in *allowed*, ``(N, n_actions)``.
     has_masks: whether any agent is masked.
     """
-
-    later: Callable[[Loop], Loop | None] | None = None
 
     def __init__(
         self,
@@ -78,7 +74,6 @@ class Loop(abc.ABC):
     ) -> None:
         self.backend = backend
         self.config = config
-        self.passes_on: list[Callable[[Loop], None]] = []
         self.plan = LearningPlan.of(backend.network, config)
         self.critic, self.first_vote = self.plan.critic, self.plan.first_vote
         self._learns_late = learns and self.critic is not None
@@ -141,32 +136,6 @@ class Loop(abc.ABC):
         self._alike = _flat_alike(self.cells, self.features)
         if self._alike:
             self._features_flat = self._cells_flat
-
-    @property
-    def waits(self) -> bool:
-        """Return whether it will have a `successor`."""
-        return self.later is not None
-
-    def successor(self) -> Loop | None:
-        """Return the loop that goes on from here, between two steps; None while it is this one."""
-        return None if self.later is None else self.later(self)
-
-    def go_on_from(self, other: Loop) -> None:
-        """Take all that another loop of the same agents holds, between two steps, in every bit."""
-        other.settle()
-        self.memory.copy(other.memory)
-        names = ("actions", "decided", "probabilities", "reward", "discount", "rate", "active")
-        for name in (*names, "_cells_flat", "_features_flat"):
-            getattr(self, name)[...] = getattr(other, name)
-        self.phi[...], self.t[...] = other.phi, other.t
-        for k in np.flatnonzero(other.masked).tolist():
-            self.allow(k, other.allowed[k])
-        if self._memories is not None and other._memories is not None:
-            self._memories.copy(other._memories)
-        for name, array in self.window.inputs.items():
-            array[...] = other.window.inputs[name]
-        for name, raster in self.window.rasters.items():
-            raster[...] = other.window.rasters[name]
 
     def see(self, k: int, observation: Any) -> None:
         """Take what agent k's environment shows."""

@@ -21,7 +21,6 @@ __all__ = [
     "learning_options",
     "not_compiled",
     "warned",
-    "warned_of_backend",
 ]
 
 
@@ -104,10 +103,3 @@ def warned(problem: str | None) -> bool:
         message = format_message("learning loop", what, got=problem, remedy=remedy)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     return problem is not None
-
-
-@functools.cache
-def warned_of_backend(problem: str) -> None:
-    """Warn once of a backend whose code doesn't compile, while the reference runs in its place."""
-    what = "the reference runs in its place, with the same bits, several times slower"
-    warnings.warn(format_message(problem, what), RuntimeWarning, stacklevel=2)

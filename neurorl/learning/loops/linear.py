@@ -62,7 +62,7 @@ class LinearLoop(NumpyLoop):
         learns: bool = True,
     ) -> None:
         self.config, self.rates, self.backend, self.n = config, rates, backend, backend.n_replicas
-        self.passes_on, self.critic, self._learns = [], None, learns
+        self.critic, self._learns = None, learns
         policy = linear_policy(config.policy)
         self._hold_decisions(policy.at_best() if greedy else policy, groups)
         self._hold_seen()

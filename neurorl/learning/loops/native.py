@@ -96,11 +96,6 @@ class NativeLoop(Loop):
         if self._weights.differ():
             self.write(0)
 
-    def go_on_from(self, other: Loop) -> None:
-        super().go_on_from(other)
-        self._weights.take()
-        self.heed()  # weights that a user has changed there are not in force yet
-
     def _forget(self, k: int) -> None:
         pass  # C does in `_begin`
 

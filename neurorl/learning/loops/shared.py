@@ -37,7 +37,6 @@ def share(loop: Loop, rate: Callable[[], float]) -> None:
 
 
 def _learn_in_turn(loop: Loop, rate: Callable[[], float]) -> None:
-    loop.passes_on.append(lambda successor: _learn_in_turn(successor, rate))
     loop.learn = _one_by_one(loop, loop.learn, rate)  # type: ignore[method-assign]
     loop._learn_late = _one_by_one(loop, loop._learn_late, rate)  # type: ignore[method-assign]
 
