@@ -47,9 +47,8 @@ BACKENDS: dict[str, BackendInfo] = {
         "pip install nengo nengo-loihi",
         arithmetics=("loihi",),
         engines={
-            "emulator": Engine(),
-            "accelerated": Engine({"accelerate": True}),
-            "stock": Engine({"accelerate": False}, is_slow=True),
+            "native": Engine({"engine": "native"}),
+            "stock": Engine({"engine": "stock"}, is_slow=True),
         },
     ),
     "torch": BackendInfo(

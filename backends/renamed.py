@@ -10,17 +10,18 @@ from neurorl.errors import FallbackWarning, format_message, warn_outside
 
 __all__ = ["current_engine", "current_name", "current_words"]
 
-_ENGINE = "compiled"
+_ENGINES = {("brian2", "compiled"): "native", ("loihi", "accelerated"): "loihi"}
+"""Map backend and engine of version 0.2 to the backend whose default engine goes on with them."""
 
 
 def current_name(backend: str) -> str:
     """Return the backend that goes on with what was saved on one of this name; says so once.
 
-    Until version 0.2, ``brian2`` was the engine in C++, which is ``native`` now, with equal bits.
+    Until version 0.2, ``brian2`` was an engine in C++, which is ``native`` now, with equal bits.
     """
     if backend != "brian2":
         return backend
-    _say("saved on brian2", "backend='brian2' runs Brian2's own code, much slower")
+    _say("saved on brian2", "native", "backend='brian2' runs Brian2's own code, much slower")
     return "native"
 
 
@@ -29,22 +30,27 @@ def current_engine(
 ) -> tuple[str, str | None, dict[str, Any]]:
     """Return what a choice of an earlier version means now: backend, engine and options."""
     rest = dict(options)
-    if backend != "brian2" or _ENGINE not in (engine, rest.get("engine")):
-        return backend, engine, rest
-    rest.pop("engine", None)
-    _say("brian2:compiled", "say backend='native'")
-    return "native", None, rest
+    if backend == "loihi" and "accelerate" in rest:
+        rest["engine"] = "accelerated" if rest.pop("accelerate") else "stock"
+    for named in (engine, rest.get("engine")):
+        now = _ENGINES.get((backend, named)) if isinstance(named, str) else None
+        if now is not None:
+            rest.pop("engine", None)
+            _say(f"{backend}:{named}", now, f"say backend={now!r}")
+            return now, None, rest
+    return backend, engine, rest
 
 
 def current_words(backend: str, words: list[str]) -> tuple[str, list[str]]:
     """Return the words of a choice as text, backend and rest, as they are now."""
-    if backend != "brian2" or _ENGINE not in words:
-        return backend, words
-    current_engine(backend, _ENGINE, {})
-    return "native", [word for word in words if word != _ENGINE]
+    for word in words:
+        if (backend, word) in _ENGINES:
+            rest = [other for other in words if other != word]
+            return current_engine(backend, word, {})[0], rest
+    return backend, words
 
 
 @functools.cache
-def _say(where: str, remedy: str) -> None:
-    message = format_message(where, "its engine in C++ is the backend native now", remedy=remedy)
-    warn_outside(message, FallbackWarning)
+def _say(where: str, now: str, remedy: str) -> None:
+    what = f"its engine in C++ is that of the backend {now} now"
+    warn_outside(format_message(where, what, remedy=remedy), FallbackWarning)

@@ -187,7 +187,7 @@ class BackendSpec:
         Raises ArgumentError for an option that the backend hasn't, or that contradicts the spec.
         """
         backend, engine, options = current_engine(self.backend, self.engine, options)
-        if backend != self.backend:
+        if (backend, engine) != (self.backend, self.engine):
             renamed = dataclasses.replace(self, backend=backend, engine=engine)
             return renamed.load(network, **options)
         own = {"arithmetic": self.arithmetic, "noise": self.noise}

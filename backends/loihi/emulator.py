@@ -1,6 +1,6 @@
-"""Run nengo-loihi's emulator with escape noise, exact restoring and faster arithmetic.
+"""Run nengo-loihi's emulator with escape noise and exact restoring.
 
-`emulator_names` lists every attribute of the emulator that this file and `accelerate` touch;
+`emulator_names` lists every attribute of the emulator that this file touches;
 ``tests/backends/loihi/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
 
 Time: the emulator drops whatever would arrive in its first step, so it starts as if it had made
@@ -12,8 +12,7 @@ number of that step, and arrives in the next. The label of a window's last row s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,26 +20,22 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
-from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
 from neurorl.backends.loihi.delays import InputHistory, Relayed
-from neurorl.backends.loihi.emulator_names import NEEDED, can_accelerate, missing
+from neurorl.backends.loihi.emulator_names import NEEDED, missing
 from neurorl.backends.loihi.engine import Engine
-from neurorl.backends.loihi.fast_pes import FastLearning
-from neurorl.backends.loihi.fast_window import FastWindow
 from neurorl.backends.loihi.learning_tables import LearningTable
 from neurorl.backends.loihi.model import Compiled, Places
 from neurorl.backends.loihi.noise import NEEDED_FOR_NOISE, OwnNoise
 from neurorl.backends.loihi.pes import NEEDED_FOR_PES, OnChipLearning
 from neurorl.backends.loihi.vendor import (
     EmulatorInterface,
-    SpikeInput,
     overflow_signed,
     version,
 )
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendUnavailableError
-from neurorl.native.draws import quick_words
+from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows
 
 __all__ = ["EmulatorEngine"]
@@ -57,7 +52,6 @@ class EmulatorEngine(Engine):
     noise: draws of each population, in the form that its kind of noise needs.
     coins: draws of each source of coins.
     record: populations whose rasters `run` returns.
-    accelerate: whether to replace nengo-loihi's loops by faster ones; equal in every bit.
     seed: seed of the emulator's stochastic rounding.
 
     Raises BackendUnavailableError if this version of nengo-loihi lacks an attribute that is needed.
@@ -74,36 +68,23 @@ class EmulatorEngine(Engine):
         coins: Mapping[str, CoinRows],
         record: tuple[str, ...],
         *,
-        accelerate: bool,
         seed: int = 0,
     ) -> None:
         self._compiled = compiled
         self._record = record
-        network, self._later = delays.network, delays.later
+        network, self._later, self._parts = delays.network, delays.later, delays.parts
         self._history = InputHistory(delays)
         self._populations = [p.name for p in network.populations if p.name in self._later]
         learning = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
         emulator = _checked_emulator(compiled, seed, bool(learning))
         compartment = emulator.compartment
         compartment._overflow = _wrap
-        self.accelerated = accelerate and can_accelerate(emulator)
-        if self.accelerated:
-            synapses, compartments = FastSynapses(emulator, compiled), FastCompartments(compartment)
-            if compartments.is_native:
-                for rows in (*noise.values(), *coins.values()):
-                    rows.words = quick_words
         self._emulator, self._compartment = emulator, compartment
         self._update = compartment.update
         compartment.update = self._noisy_update
         self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].escapes}
-        self._own_noise = OwnNoise(
-            compartment, noise, compiled.chip, compiled.slices, joins_bias=self.accelerated
-        )
+        self._own_noise = OwnNoise(compartment, noise, compiled.chip, compiled.slices)
         self._learning = OnChipLearning(emulator, learning) if learning else None
-        self._step: Callable[[dict[Any, Raster], int], None] | None = None
-        self._window: FastWindow | None = None
-        if self.accelerated and len(compartment.input) == 1:
-            self._use_fast_steps(learning, synapses, compartments)
         self._coins = coins
         self._toss()
         self._errors: Mapping[str, npt.NDArray[np.float64]] = {}
@@ -114,23 +95,6 @@ class EmulatorEngine(Engine):
         self._thresholds: npt.NDArray[np.int32] | None = None
         self._size = len(compartment.vth)
         self._spikes: Raster = np.empty((0, self._size), dtype=bool)
-
-    def _use_fast_steps(
-        self,
-        learning: Mapping[str, LearningTable],
-        synapses: FastSynapses,
-        compartments: FastCompartments,
-    ) -> None:
-        """Step, learn and, where noise allows it, run windows without the emulator's loops."""
-        emulator, fast, draws = self._emulator, None, self._own_noise.draws
-        if learning:
-            pre = {name: ends[0] for name, ends in self._compiled.ends.items()}
-            fast = FastLearning(emulator, learning, synapses, pre, draws_noise=not draws)
-            self._learning = fast
-        learn = None if fast is None else fast.step
-        self._step = partial(synapses.step, emulator, learn, self._noisy_update)
-        if compartments.is_native and not draws:
-            self._window = FastWindow(emulator, synapses, compartments, fast)
 
     def _noisy_update(self, rng: Any) -> None:
         """Update the compartments with this step's noise, and keep their spikes."""
@@ -177,7 +141,7 @@ class EmulatorEngine(Engine):
         finally:
             self._errors = {}
 
-    def _run_stock(self, start: int, count: int) -> None:
+    def _run_steps(self, start: int, count: int) -> None:
         """Make *count* steps from row *start* on with the emulator's own loop."""
         if self._learning is None:
             self._emulator.run_steps(count)
@@ -187,22 +151,6 @@ class EmulatorEngine(Engine):
             for k in range(start, start + count):
                 self._present(k)
                 self._emulator.step()
-
-    def _run_window(
-        self, window: FastWindow, rasters: dict[SpikeInput, Raster], start: int
-    ) -> None:
-        """Fill `_spikes` from row *start* of *rasters* on; one call per change of errors."""
-        done, thresholds = 0, self._thresholds
-        while done < len(self._spikes):
-            count = len(self._spikes) - done
-            if self._learning is not None:
-                until = FastLearning.until(self._emulator.t + 1)
-                # Errors act only in steps in which weights learn, so a call ends at the next one.
-                count = min(count, until) if self._errors else count
-                self._present(start + done + count - 1)
-            rows = None if thresholds is None else thresholds[done:]
-            window.run(rasters, start + done, self._spikes[done : done + count], rows)
-            done += count
 
     def _present(self, k: int) -> None:
         """Set the errors of the emulator's next step to the window's errors in step *k*."""
@@ -217,8 +165,7 @@ class EmulatorEngine(Engine):
             i: np.ascontiguousarray(inputs[name]) for name, i in self._compiled.inputs.items()
         }
         for spike_input, raster in rasters.items():
-            # Without the emulator's own step, only the last row is needed: in the next window.
-            for k in range(n_steps - 1 if self._step else 0, n_steps):
+            for k in range(n_steps):
                 spiking = raster[k].nonzero()[0]
                 if len(spiking):
                     spike_input.add_spikes(label + k, spiking)
@@ -229,14 +176,7 @@ class EmulatorEngine(Engine):
             self._row, self._thresholds = 0, self._noisy_thresholds()
             self._own_noise.prepare(self.steps, count)
             self._spikes = spikes[start : start + count]
-            if self._window is not None:
-                self._run_window(self._window, rasters, start)
-            elif self._step is None:
-                self._run_stock(start, count)
-            else:
-                for row in range(start, start + count):
-                    self._present(row)
-                    self._step(rasters, row)
+            self._run_steps(start, count)
             start += count
         self._spikes = np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
@@ -268,8 +208,11 @@ class EmulatorEngine(Engine):
         assert isinstance(table, LearningTable)
         return table.transmitted()
 
-    def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
-        self._compiled.tables[name].write(mantissa)
+    def write_weights(
+        self, projection: str, weights: FloatArray, mantissa: npt.NDArray[np.int32]
+    ) -> None:
+        for part, numbers in self._parts.get(projection, {projection: slice(None)}).items():
+            self._compiled.tables[part].write(mantissa[numbers])
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
         self._own_noise.bias[self._compiled.slices[population]] = bias
@@ -323,8 +266,6 @@ class EmulatorEngine(Engine):
         # The wrapped update refers to this object and back; without the cycle both go at once.
         self._compartment.update = None
         del (
-            self._step,
-            self._window,
             self._emulator,
             self._compartment,
             self._update,

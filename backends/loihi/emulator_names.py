@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from neurorl.backends.loihi.vendor import version
-
-__all__ = ["FAST", "NEEDED", "can_accelerate", "missing"]
+__all__ = ["NEEDED", "missing"]
 
 NEEDED = (
     "t",
@@ -24,22 +21,6 @@ NEEDED = (
 )
 """Name the attributes of an `EmulatorInterface` that running a network needs."""
 
-FAST = (
-    "inputs",
-    "synapses.inject_current",
-    "synapses.update_input",
-    "compartment.input",
-    "compartment.decay_u",
-    "compartment.decay_v",
-    "compartment.vmin",
-    "compartment.vmax",
-    "compartment.ref",
-    "compartment.spike_count",
-)
-"""Name further attributes, which only the accelerators use."""
-
-_warned: set[tuple[str, ...]] = set()  # missing names that have been warned of, once a process
-
 
 def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
     """Return the dotted *names* that *emulator* lacks."""
@@ -54,16 +35,3 @@ def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
         return True
 
     return tuple(name for name in names if not has(name))
-
-
-def can_accelerate(emulator: Any) -> bool:
-    """Return whether *emulator* has the attributes that acceleration needs; warn once if not."""
-    lacks = missing(emulator, FAST)
-    if lacks and lacks not in _warned:
-        _warned.add(lacks)
-        warnings.warn(
-            f"backend loihi: nengo-loihi {version()} has no {', '.join(lacks)};"
-            " running its own, slower loops",
-            stacklevel=2,
-        )
-    return not lacks

@@ -13,6 +13,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["EMULATE", "Engine"]
 
@@ -43,8 +44,10 @@ class Engine(abc.ABC):
         """Silence the network; weights and `steps` stay."""
 
     @abc.abstractmethod
-    def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
-        """Write a projection's mantissas, in the shape of its weights."""
+    def write_weights(
+        self, projection: str, weights: FloatArray, mantissa: npt.NDArray[np.int32]
+    ) -> None:
+        """Write a described projection's effective weights, and its mantissas; same shape."""
 
     def learn(
         self, inputs: Inputs, errors: Mapping[str, npt.NDArray[np.float64]], n_steps: int

@@ -25,6 +25,7 @@ from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
+from neurorl.network.serialization import FloatArray
 
 __all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]
 
@@ -156,7 +157,9 @@ class HardwareEngine(Engine):
         """Let the chip make *n_steps* without input."""
         self._interface.run_steps(n_steps)
 
-    def write_weights(self, name: str, mantissa: npt.NDArray[np.int32]) -> None:
+    def write_weights(
+        self, projection: str, weights: FloatArray, mantissa: npt.NDArray[np.int32]
+    ) -> None:
         self.refuse("set_weights")
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:

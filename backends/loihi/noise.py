@@ -31,8 +31,6 @@ class OwnNoise:
     draws: rows of draws by population; only `UniformRows` are used.
     chip: the integers of each population.
     slices: the indices of each population's compartments.
-    joins_bias: whether the emulator's update leaves noise out; the noise is then added to the
-        biases, which gives the same bits.
 
     bias: the array that biases are to be written to.
     """
@@ -43,20 +41,14 @@ class OwnNoise:
         draws: Mapping[str, DrawRows],
         chip: Mapping[str, ChipPopulation],
         slices: Mapping[str, Places],
-        *,
-        joins_bias: bool,
     ) -> None:
-        self._compartment = compartment
         self._draws = {
             name: rows
             for name, rows in draws.items()
             if isinstance(rows, UniformRows) and chip[name].noise_exponent
         }
         self._slices = slices
-        self._joins_bias = joins_bias and bool(self._draws)
         self.bias: npt.NDArray[np.int32] = compartment.bias
-        if self._joins_bias:
-            self.bias = compartment.bias.copy()
         self._rows = self._drawn(0, 1)
         self._row = 0
         if self._draws:
@@ -74,11 +66,7 @@ class OwnNoise:
 
     def take(self, row: int) -> None:
         """Use *row* of the prepared draws in the next step."""
-        if not self._draws:
-            return
         self._row = row
-        if self._joins_bias:
-            np.add(self.bias, self._compartment.noise.sample(None), out=self._compartment.bias)
 
     def _drawn(self, first_step: int, n_steps: int) -> npt.NDArray[np.int32]:
         """Return draws for *n_steps*, int32 ``(n_steps, compartments)``; 0 without noise."""

@@ -34,6 +34,7 @@ from neurorl.network.description import Network
 __all__ = [
     "ERROR_SCALE",
     "NEEDED_FOR_PES",
+    "WORDS",
     "OnChipLearning",
     "mantissas_learned",
     "pes_problems",
@@ -49,7 +50,7 @@ NEEDED_FOR_PES = (
 """Name the attributes of an `EmulatorInterface` that learning needs."""
 
 ERROR_SCALE = 127.0
-_WORDS = 624  # words in the state of a Mersenne Twister
+WORDS = 624  # words in the state of a Mersenne Twister
 
 
 def mantissas_learned(magnitude: float) -> float:
@@ -153,7 +154,7 @@ class OnChipLearning:
 
     def restore(self, state: State) -> None:
         """Restore what `state` returned."""
-        words, position = state["pes.draws"][:_WORDS], int(state["pes.draws"][_WORDS])
+        words, position = state["pes.draws"][:WORDS], int(state["pes.draws"][WORDS])
         self._set_generator(words.astype(np.uint32), position)
         for name, table in self._tables.items():
             last = 0

@@ -19,6 +19,7 @@ from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
 from neurorl.backends.loihi.model import Compiled, compile_network
 from neurorl.backends.loihi.pes import mantissas_learned, pes_problems
 from neurorl.backends.loihi.placement import CoreLimits, place
+from neurorl.backends.loihi.quick import QuickEngine, quick_simulator
 from neurorl.backends.loihi.report import source_text
 from neurorl.backends.loihi.silence import silence
 from neurorl.backends.loihi.vendor import has_nxsdk, version
@@ -41,11 +42,19 @@ from neurorl.numerics.random import derive
 
 __all__ = ["Learning", "LoihiSimulator", "Target"]
 
+ENGINES = ("native", "stock")
+"""Name the ways in which the emulated chip runs, the default one first."""
+
 Target = Literal["auto", "emulator", "loihi"]
 _WANTS_CHIP: dict[Target, bool | None] = {"auto": None, "emulator": False, "loihi": True}
 """Say whether it must be a chip; None takes one if there is one."""
 
 Learning = Literal["host", "pes"]
+
+_OF_A_STEP = (
+    *("step", "window", "reset", "restore", "state", "time"),
+    *("write_weights", "write_bias", "memory", "held", "levels"),
+)
 
 _ROUNDINGS = 0x504553  # purpose from which the seed of stochastic rounding is derived
 
@@ -58,7 +67,9 @@ class LoihiSimulator(Simulator):
 
     target: ``'emulator'``, ``'loihi'`` (a chip, through NxSDK) or ``'auto'``: a chip if NxSDK is
         installed and a board answers, else the emulator, with a FallbackWarning if NxSDK is there.
-    accelerate: whether to use faster loops in the emulator; equal in every bit.
+    engine: how the emulated chip runs. ``'native'``: by the program of the network on the chip's
+        integers (`neurorl.backends.loihi.quick`); nengo-loihi builds, places and checks the model.
+        ``'stock'``: by nengo-loihi's emulator, some hundred times slower, with the same bits.
     chips: number of chips, of 128 cores each.
     core: the resources of a core; None for Loihi's own limits.
     learning: ``'host'``: the caller learns and writes weights. ``'pes'``: plastic projections learn
@@ -83,7 +94,7 @@ class LoihiSimulator(Simulator):
         arithmetics=("loihi",),
         exact_arithmetics=("loihi",),
         core_weights=100_000,  # of 9 bits, and headers, in 2**20 bits
-        engines=("emulator",),
+        engines=ENGINES,
         noises=NOISE_MODES,
         learnings=("host", "pes"),
         sparse=True,
@@ -97,7 +108,6 @@ class LoihiSimulator(Simulator):
     shown: ClassVar[tuple[str, ...]] = (
         "target",
         "engine",
-        "accelerate",
         "chips",
         "core",
         "pes_magnitude",
@@ -107,7 +117,7 @@ class LoihiSimulator(Simulator):
     def __init__(
         self,
         target: Target = "auto",
-        accelerate: bool = True,
+        engine: str = ENGINES[0],
         chips: int = CHIPS,
         core: CoreLimits | None = None,
         learning: Learning = "host",
@@ -122,7 +132,8 @@ class LoihiSimulator(Simulator):
         if not isinstance(chips, int) or chips < 1:
             raise ArgumentError("chips", "not a number of chips", got=chips, limit=">= 1")
         self.chips, self.core = chips, core or CoreLimits()
-        self.accelerate = accelerate
+        check_name("engine", engine, ENGINES)
+        self._emulation = engine
         check_name("learning", learning, get_args(Learning))
         self.learning = learning
         self.pes_magnitude = number("pes_magnitude", pes_magnitude, low=0.0, high=127.0)
@@ -163,8 +174,8 @@ class LoihiSimulator(Simulator):
 
     @property
     def engine(self) -> str:
-        """Name the way in which the emulator runs."""
-        return "accelerated" if self.accelerate else "stock"
+        """Name what runs: an emulation, or the chip."""
+        return self._emulation if self.target == EmulatorEngine.target else self.target
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Compile an engine for each replica; without a chip, emulate it if allowed."""
@@ -187,6 +198,17 @@ class LoihiSimulator(Simulator):
             warn_outside(format_message("target auto", notice, got=exc.__cause__), FallbackWarning)
             self.target = EmulatorEngine.target
             self.engines = self._make_engines()
+        if self._is_quick and not self.learns_by_itself:
+            self._hand_over(quick_simulator(simulated))
+
+    @property
+    def _is_quick(self) -> bool:
+        return self.target == EmulatorEngine.target and self._emulation == ENGINES[0]
+
+    def _hand_over(self, quick: Simulator) -> None:
+        """Let a simulator of the same integers do all that a step needs."""
+        for name in _OF_A_STEP:
+            setattr(self, name, getattr(quick, name))
 
     def _check_learning(self, network: Network) -> None:
         """Raise UnsupportedError if *network*, with its relays, can't learn on the chip."""
@@ -205,6 +227,9 @@ class LoihiSimulator(Simulator):
         }
         engines: list[Engine] = []
         n = self.simulated.n_replicas
+        if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs
+            compile_network(self.arithmetic, self.weights_of(0), self.placement)
+            return engines
         self._tables = {
             name: np.zeros((n, *layout.shape), dtype=np.int32)
             for name, layout in self.placement.layouts.items()
@@ -224,14 +249,16 @@ class LoihiSimulator(Simulator):
     def _emulate(self, compiled: Compiled, replica: int) -> Engine:
         """Return an emulator of one replica."""
         simulated = self.simulated
+        seed = derive(simulated.seeds[replica], _ROUNDINGS)
+        if self._is_quick:
+            return QuickEngine(simulated, replica, compiled, seed)
         return EmulatorEngine(
             compiled,
             self.delays,
             {p.name: simulated.draws(p.name)[replica] for p in simulated.network.populations},
             simulated.coin_rows(replica),
             simulated.record,
-            accelerate=self.accelerate,
-            seed=derive(simulated.seeds[replica], _ROUNDINGS),
+            seed=seed,
         )
 
     def _connect(self, compiled: Compiled, replica: int) -> Engine:
@@ -304,9 +331,7 @@ class LoihiSimulator(Simulator):
         for k, engine in enumerate(self.engines):
             weights = self._weights_of(projection, k)
             mantissa = self._described.mantissa(projection, weights)
-            parts = self.delays.parts.get(projection, {projection: slice(None)})
-            for part, numbers in parts.items():
-                engine.write_weights(part, mantissa[numbers])
+            engine.write_weights(projection, weights, mantissa)
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
         for k, engine in enumerate(self.engines):
@@ -343,7 +368,8 @@ class LoihiSimulator(Simulator):
         self.engines[replica].restore(state)
 
     def refuse(self, verb: str) -> None:
-        self.engines[0].refuse(verb)
+        for engine in self.engines[:1]:
+            engine.refuse(verb)
 
     def chip_table(self) -> list[dict[str, Any]]:
         """Return the resources of the chip that each population takes, one row per population.
@@ -367,4 +393,5 @@ class LoihiSimulator(Simulator):
     def close(self) -> None:
         for engine in self.engines:
             engine.close()
-        del self.engines
+        for name in ("engines", *_OF_A_STEP):
+            self.__dict__.pop(name, None)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from neurorl.backends.loihi.vendor import Synapse, SynapseConfig
 from neurorl.network.description import Network, Projection
 
-__all__ = ["Layout", "Share", "WeightTable", "add_rows"]
+__all__ = ["Layout", "Share", "WeightTable"]
 
 WEIGHT_BITS = 7  # index into SynapseConfig.WEIGHT_BITS_MAP: 8 bits
 SYNAPSES_PER_ENTRY = 63  # the chip's field is one less than the number, 64
@@ -251,25 +251,3 @@ class WeightTable:
         # The lowest exponent halves the mantissa. Mantissas are even, so no bit is lost.
         shift = 6 + self._exponent
         return mantissa << shift if shift >= 0 else mantissa >> -shift
-
-
-def add_rows(
-    data: npt.NDArray[np.int32],
-    index: npt.NDArray[np.int32] | None,
-    rows: npt.NDArray[np.intp],
-    q: npt.NDArray[np.int32],
-) -> None:
-    """Add *rows* of a table to the inputs of its targets, in place.
-
-    data: transmitted weights, ``(rows, longest)``.
-    index: target of each entry, in the same shape; None if the targets are in order.
-    rows: the presynaptic neurons that spiked.
-    q: inputs of the postsynaptic neurons, int32; added to.
-    """
-    added = data.take(rows, axis=0)
-    if index is None:
-        q += np.add.reduce(added, axis=0, dtype=np.int32)
-    else:
-        targets = index.take(rows, axis=0).ravel()
-        # bincount sums in float64, exactly: |sum| < 2**53
-        q += np.bincount(targets, added.ravel(), len(q)).astype(np.int32)

@@ -1,0 +1,141 @@
+"""Run the chip's integers by the network's own program, in place of nengo-loihi's emulator.
+
+The emulator makes an object for every spike. Its results are those of the program, in every bit,
+so it stays the witness, as the engine ``'stock'``; nengo-loihi still builds, places and checks the
+model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.checks import Inputs
+from neurorl.backends.loihi.engine import Engine
+from neurorl.backends.loihi.learning_tables import LearningTable
+from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.quick_pes import QuickPes
+from neurorl.backends.native import NativeSimulator
+from neurorl.backends.reference import ReferenceSimulator
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Simulator, State
+from neurorl.backends.window import Raster
+from neurorl.native import toolchain
+from neurorl.network.serialization import FloatArray
+
+__all__ = ["QuickEngine", "quick_simulator"]
+
+
+def quick_simulator(simulated: SimulatedNetwork) -> Simulator:
+    """Return what runs a network's program: in C++, or in NumPy where there is no compiler."""
+    made = NativeSimulator() if toolchain.problem() is None else ReferenceSimulator()
+    made.build(simulated)
+    return made
+
+
+class QuickEngine(Engine):
+    """Run one replica while its weights learn on the chip, as the emulator has it.
+
+    simulated: all replicas, without relays. replica: the number of this one. compiled: the model
+    of nengo-loihi, with the tables that learn. seed: seed of the emulator's stochastic rounding.
+    """
+
+    target: ClassVar[str] = "emulator"
+
+    def __init__(
+        self, simulated: SimulatedNetwork, replica: int, compiled: Compiled, seed: int
+    ) -> None:
+        network = simulated.network
+        self._tables = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
+        self._ends = {p.name: (p.pre, network.delay_steps(p.name)) for p in network.projections}
+        read = {self._ends[name][0] for name in self._tables} & {
+            p.name for p in network.populations
+        }
+        self._record = simulated.record
+        self._simulated = replace(
+            simulated,
+            seeds=(simulated.seeds[replica],),
+            axes=(),
+            record=tuple(dict.fromkeys((*simulated.record, *read))),
+            weights={
+                name: weights.reshape(simulated.n_replicas, *network.weight_shape(name))[replica]
+                for name, weights in simulated.weights.items()
+            },
+        )
+        self._running = quick_simulator(self._simulated)
+        self._pes = QuickPes(compiled, self._tables, seed)
+
+    @property
+    def steps(self) -> int:
+        return self._running.time(0)
+
+    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        return self.learn(inputs, {}, n_steps)
+
+    def learn(
+        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
+    ) -> dict[str, Raster]:
+        sources = [source.name for source in self._simulated.network.spiking.sources]
+        parts: list[dict[str, Raster]] = []
+        done = 0
+        while done < n_steps:
+            t = self._pes.step_of(self.steps)
+            rows = slice(done, done + min(self._pes.until(t), n_steps - done))
+            before = self._running.state(0)
+            given = {name: inputs[name][rows] for name in sources}
+            spikes = self._running.step(given, rows.stop - done)
+            known = {
+                pre: np.concatenate([before[f"{pre}.spikes"], (given | spikes)[pre]])
+                for pre in {self._ends[name][0] for name in self._tables}
+            }
+            told = {name: values[rows] for name, values in errors.items()}
+            arrived = {name: self._arrived(name, known, before) for name in self._tables}
+            if self._pes.learn(t, arrived, told, rows.stop - done):
+                self._put_in_force()
+            parts.append(spikes)
+            done = rows.stop
+        return {name: np.concatenate([part[name] for part in parts]) for name in self._record}
+
+    def _arrived(self, name: str, known: Mapping[str, Raster], before: State) -> Raster:
+        """Return the spikes that arrive in each of the steps just made over a projection."""
+        pre, delay = self._ends[name]
+        return known[pre][len(before[f"{pre}.spikes"]) - delay :]
+
+    def _put_in_force(self) -> None:
+        """Let the program use the weights of the tables."""
+        for name, table in self._tables.items():
+            memory = self._running.memory(name)
+            assert memory is not None
+            memory[:] = table.transmitted().ravel()
+
+    def reset(self) -> None:
+        self._running.reset([0])
+        self._pes.reset()
+
+    def write_weights(
+        self, projection: str, weights: FloatArray, mantissa: npt.NDArray[np.int32]
+    ) -> None:
+        self._simulated.weights[projection] = weights
+        self._running.write_weights(projection)
+        if projection in self._tables:
+            self._tables[projection].write(mantissa)
+
+    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+        self._running.write_bias(population, bias)
+
+    def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
+        return self._tables[name].transmitted()
+
+    def state(self) -> State:
+        return self._running.state(0) | self._pes.state()
+
+    def restore(self, state: State) -> None:
+        self._running.restore(state, 0)
+        self._pes.restore(state)
+
+    def close(self) -> None:
+        self._running.close()
