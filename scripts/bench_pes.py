@@ -64,8 +64,8 @@ def measured(network: Network, rounds: int) -> tuple[float, float]:
     """Return milliseconds a decision, of our loops and of nengo-loihi's."""
     seconds: dict[bool, list[float]] = {True: [], False: []}
     with (
-        load("loihi", network, learning="pes", accelerate=True) as quick,
-        load("loihi", network, learning="pes", accelerate=False) as own,
+        load("loihi", network, learning="pes", engine="native") as quick,
+        load("loihi", network, learning="pes", engine="stock") as own,
     ):
         for _ in range(rounds):
             for is_quick, backend in ((True, quick), (False, own)):

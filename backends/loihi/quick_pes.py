@@ -144,7 +144,7 @@ class QuickPes:
     def restore(self, state: State) -> None:
         """Go on from what `state` returned."""
         words, position = state["pes.draws"][:WORDS], int(state["pes.draws"][WORDS])
-        self._rng.set_state(("MT19937", words.astype(np.uint32), position))
+        self._rng.set_state(("MT19937", words.astype(np.uint32), position, 0, 0.0))
         for name, axons in self._axons_of_tables().items():
             self._trace[axons] = state[f"{name}.trace"]
             self._came[axons] = state[f"{name}.trace_spikes"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.backends.reference.simulator import ReferenceSimulator
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import State
 from neurorl.errors import ArgumentError
 from neurorl.network.serialization import FloatArray
 from neurorl.rules.membrane import spike_probability_by_equations
@@ -33,15 +36,17 @@ class Replay:
             what, remedy = "must be recorded for p of", "leave record= out, or add them"
             raise ArgumentError("Learning, record", f"{what} {names}", got=missing, remedy=remedy)
         seeds = backend.seeds if backend.simulated.axes else backend.seed
-        self._simulator = ReferenceSimulator()
+        self._simulator = _GivenSpikes()
         self._again = Backend(self._simulator, network, seed=seeds, arithmetic="float")
         self._plans = {p.name: p.plan(network.dt) for p in backend.simulated.whole.populations}
+        self._states: list[State] = []
 
     def begin(self) -> None:
         """Take the state and the weights before a window."""
-        for k in range(self._backend.n_replicas):
-            start = {"t": np.array(0), **self._backend.simulator.state(k)}
-            self._simulator.restore(start, k)
+        replicas = range(self._backend.n_replicas)
+        self._states = [self._backend.simulator.state(k) for k in replicas]
+        for k, state in enumerate(self._states):
+            self._simulator.restore({"t": np.array(0), **state}, k)
         for p in self._into:
             self._again.set_weights(p.name, self._backend.weights(p.name))
 
@@ -49,31 +54,50 @@ class Replay:
         self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int
     ) -> dict[str, FloatArray]:
         """Return p in a window since `begin`, by population, ``(n_steps, n_replicas * size)``."""
-        spikes, whole = {**inputs, **rasters}, self._backend.simulated.whole.spiking
-        silent = {n.name: np.zeros((n_steps, n.size), bool) for n in whole.nodes}
-        known = {name: spikes.get(name, raster) for name, raster in silent.items()}
+        spikes, nodes = {**inputs, **rasters}, self._simulator.program.nodes
+        silent = {k: np.zeros((n_steps, node.size), bool) for k, node in enumerate(nodes)}
+        known = {k: spikes.get(nodes[k].name, raster) for k, raster in silent.items()}
         self._again.flow(inputs)
         rows: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in self._names}
         for t in range(n_steps):
+            arrived = self._simulator.arrived()
             for name, of_steps in rows.items():
-                of_steps.append(self._arrived(name))
-            self._simulator.send({name: raster[t] for name, raster in known.items()})
+                of_steps.append(self._biased(name, arrived[self._simulator.numbers[name]]))
+            self._simulator.give(arrived, {k: raster[t] for k, raster in known.items()})
         return {name: self._probability(name, rows[name], rasters[name]) for name in self._names}
 
-    def _arrived(self, name: str) -> dict[str, FloatArray]:
-        """Return what is added to each input of a population in the step that comes."""
-        equations, biased = self._simulator.equations[name], self._backend.network.biased(name)
-        arrived = self._simulator.arrived(name, len(equations.dead))
-        if biased is not None:
-            arrived[biased] += equations.bias
-        return arrived
+    def _biased(self, name: str, arrived: dict[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return what is added to each input of a population, with its bias."""
+        biased = self._backend.network.biased(name)
+        if biased is None:
+            return arrived
+        bias = self._simulator.nodes[self._simulator.numbers[name]].bias
+        return {**arrived, biased: arrived[biased] + bias}
 
     def _probability(
         self, name: str, rows: Sequence[dict[str, FloatArray]], raster: Raster
     ) -> FloatArray:
-        plan, equations = self._plans[name], self._simulator.equations[name]
+        plan = self._plans[name]
         assert plan is not None  # see `names`
         arrived = {x: np.stack([row[x] for row in rows]) for x in plan.inputs}
-        return spike_probability_by_equations(
-            plan, arrived, raster, equations.state, equations.dead
-        )
+        begun = {
+            x: np.concatenate([state[f"{name}.{x}"] for state in self._states])
+            for x in (*plan.initial, "refractory")
+        }
+        dead = begun.pop("refractory")
+        return spike_probability_by_equations(plan, arrived, raster, begun, dead)
+
+
+class _GivenSpikes(ReferenceSimulator):
+    """Sum what arrives from spikes that are given, of populations too."""
+
+    def take(self, simulated: SimulatedNetwork) -> None:
+        super().take(simulated)
+        nodes = tuple(node.as_source() for node in self.program.nodes)
+        self.program = replace(self.program, nodes=nodes)
+
+    def give(self, arrived: Sequence[dict[str, FloatArray]], spikes: Mapping[int, Raster]) -> None:
+        """Make a step in which these spikes are fired."""
+        for k, node in enumerate(self.nodes):
+            node.update(arrived[k], self.steps, spikes[k])
+        self.send(spikes)

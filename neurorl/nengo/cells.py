@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.reference.equations import EquationNeurons
-from neurorl.backends.reference.neurons import Neurons
+from neurorl.backends.reference.node import NumpyNode
 from neurorl.errors import UnsupportedError
 
 with warnings.catch_warnings():
@@ -38,22 +37,20 @@ class Cells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
     """Step the neurons of one population, as the reference does, bit for bit.
 
     neurons: as they are at the start. Their input is what synapses add, and no gain or bias.
+    names: what each of their variables is called in nengo.
     """
 
     spiking = True
     probeable = ("output", "voltage")
 
-    def __init__(self, neurons: Neurons | EquationNeurons) -> None:
+    def __init__(self, neurons: NumpyNode, names: Mapping[str, str]) -> None:
         super().__init__()
-        self._neurons = neurons
+        self._neurons, self._names = neurons, names
 
     def make_state(self, n_neurons: int, rng: Any = np.random, dtype: Any = None) -> dict[str, Any]:
         """Return the variables of all neurons, and the step; nengo keeps them as signals."""
         own = self._neurons
-        if isinstance(own, EquationNeurons):
-            variables = {name: value.astype(np.float64) for name, value in own.state.items()}
-        else:
-            variables = {"current": own.u.astype(float), "voltage": own.v.astype(float)}
+        variables = {name: own.state[x].copy() for x, name in self._names.items()}
         return {**variables, "dead": own.dead.astype(float), "t": np.zeros(1)}
 
     def gain_bias(self, max_rates: Any, intercepts: Any) -> Any:
@@ -73,16 +70,11 @@ class Cells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
         """Advance by a step; a spike is 1/dt high, as in nengo."""
         own, t = copy.copy(self._neurons), int(state["t"][0])
         own.dead = state["dead"].astype(np.int64)
-        if isinstance(own, EquationNeurons):
-            own.state = {name: state[name].copy() for name in own.state}
-            spikes = own.update({own.inputs[0]: J.copy()}, [t])
-            changed = own.state
-        else:
-            own.u, own.v = (state[k].astype(own.v.dtype) for k in ("current", "voltage"))
-            spikes = own.update(J.astype(own.u.dtype), [t])
-            changed = {"current": own.u, "voltage": own.v}
-        for name, value in changed.items():
-            state[name][...] = value
+        own.state = {x: state[name].copy() for x, name in self._names.items()}
+        with np.errstate(all="ignore"):
+            spikes = own.update({own.node.inputs[0]: J.copy()}, [t])
+        for x, name in self._names.items():
+            state[name][...] = own.state[x]
         state["dead"][...] = own.dead
         state["t"][...] = t + 1
         output[...] = spikes / dt

@@ -108,8 +108,9 @@ class _Builder:
         cells: Any = importlib.import_module("neurorl.nengo.cells")
         simulator = self.simulator
         types = {
-            p.name: cells.Cells(simulator.neurons.get(p.name) or simulator.equations[p.name])
+            p.name: cells.Cells(simulator.nodes[k], simulator.node_variables(k))
             for p in self.description.populations
+            for k in [simulator.numbers[p.name]]
         }
         with self.nengo.Network(seed=0) as network:
             nodes, ensembles = self._nodes(), self._ensembles(types)
@@ -193,7 +194,8 @@ class _Builder:
             if is_there:
                 raise UnsupportedError(where, problem, limit="LIF, CubaLIF", remedy=remedy)
         taus = [dt / -np.log(x[0]) if x[0] else 0.0 for x in (d.current_decay, d.membrane_decay)]
-        bias = np.asarray(self.simulator.neurons[name].bias, dtype=np.float64)
+        node = self.simulator.nodes[self.simulator.numbers[name]]
+        bias = np.asarray(node.bias, dtype=np.float64)
         rest = float(d.refractory_steps[0]) * dt
         tau_syn, tau_mem = taus
         return CubaLIF(tau_syn, tau_mem, threshold=d.threshold, bias=bias, refractory=rest)
@@ -233,7 +235,11 @@ class _Builder:
     def _dense(self, p: Projection) -> FloatArray:
         """Return what each spike transmits, ``[pre, post]``, in the arithmetic's units."""
         n_pre, n_post = (self.description.node(end).size for end in (p.pre, p.post))
-        held, whole = self.simulator.transmitted[p.name], np.zeros((n_pre, n_post))
+        whole = np.zeros((n_pre, n_post))
+        arrivals = self.simulator.arrivals.get(p.name)
+        if arrivals is None:  # it has no synapse
+            return whole
+        held = arrivals.weights
         synapses = self.description.synapses(p.name)
         if synapses is not None:
             np.add.at(whole, (synapses.pre, synapses.post), held)

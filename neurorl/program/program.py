@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,11 @@ class Release:
     used: str
     constants: Mapping[str, float]
 
+    @property
+    def raised(self) -> str:
+        """Return the variable of u after a spike."""
+        return f"{self.u}_raised"
+
 
 @dataclass(frozen=True, eq=False)
 class NodeProgram:
@@ -85,6 +90,23 @@ class NodeProgram:
     def has_bias(self) -> bool:
         """Return whether currents and silent weights act on it by a bias."""
         return self.names_bias or self.biased is not None
+
+    def as_source(self) -> NodeProgram:
+        """Return what the node releases alone, for spikes that are given from outside."""
+        own = {x for r in self.releases.values() for x in (r.u, r.used, r.raised, r.variable)}
+        return replace(
+            self,
+            is_source=True,
+            initial={x: value for x, value in self.initial.items() if x in own},
+            update=tuple(line for line in self.update if line.variable in own),
+            threshold=None,
+            reset=tuple(line for line in self.reset if line.variable in own),
+            held=(),
+            biased=None,
+            names_bias=False,
+            refractory=None,
+            draws={},
+        )
 
     @property
     def kept(self) -> tuple[str, ...]:

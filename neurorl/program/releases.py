@@ -27,7 +27,7 @@ def with_release(node: NodeProgram, release: Release) -> NodeProgram:
     Raises DescriptionError if a variable of its model has one of the names.
     """
     names = {"u": release.u, "used": release.used, "out": release.variable}
-    names["raised"] = f"{release.u}_raised"
+    names["raised"] = release.raised
     taken = {*node.initial, *node.constants, *(line.variable for line in node.update)}
     for name in taken.intersection([*names.values(), *release.constants]):
         what = "a variable has the name of one of short-term plasticity"

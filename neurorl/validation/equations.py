@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
-from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons, Neurons
 from neurorl.network.description import Dynamics, Population
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
+from neurorl.validation.neurons import ChipNeurons, FloatNeurons, Neurons
 
 __all__ = ["Watched", "blocks_of", "neurons_of", "numbers_of"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from random_expressions import NAMES, random_tree, same_bits, values
 from random_neurons import random_neuron
+from stepwise import EquationNeurons
 
-from neurorl.backends.reference.equations import EquationNeurons
 from neurorl.expressions import Expression
 from neurorl.expressions.fold import Constants
 from neurorl.expressions.nodes import Name, Number, Unary, kind_of, names_in, nodes_of

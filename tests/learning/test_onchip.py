@@ -100,7 +100,7 @@ def test_nengo_loihis_own_loops_play_the_same_episodes() -> None:
         env = gym.make(GRID, max_episode_steps=25)
         return closing(SpikingActorCritic(env, backend="loihi", seed=3, **SMALL, **options))
 
-    with short() as quick, short(backend_options={"accelerate": False}) as own:
+    with short() as quick, short(backend_options={"engine": "stock"}) as own:
         same = [(e.ret, e.length) for e in quick.learn(1)]
         assert same == [(e.ret, e.length) for e in own.learn(1)]
         for name, weights in quick.memory.weights.items():

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stepwise import EquationNeurons
 
 import neurorl
 from neurorl import SpikingActorCritic
-from neurorl.backends.reference.equations import EquationNeurons
-from neurorl.backends.reference.neurons import FloatNeurons
 from neurorl.backends.registry import backend_class, load
 from neurorl.errors import UnsupportedError
 from neurorl.models import (
@@ -36,6 +35,7 @@ from neurorl.network.description import (
     Uniform,
 )
 from neurorl.testing import same_state
+from neurorl.validation.neurons import FloatNeurons
 
 SIZE, STEPS, DT = 20, 400, 1e-3
 REDUCIBLE: dict[str, Equations] = {

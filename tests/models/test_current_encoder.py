@@ -26,7 +26,7 @@ WAYS: list[tuple[str, str, dict[str, Any]]] = [
     ("brian2", "loihi", {}),
     ("brian2", "loihi", {"engine": "numpy"}),
     ("loihi", "loihi", {}),
-    ("loihi", "loihi", {"accelerate": False}),
+    ("loihi", "loihi", {"engine": "stock"}),
     ("reference", "float", {}),
     ("brian2", "float", {}),
     ("brian2", "float", {"engine": "numpy"}),

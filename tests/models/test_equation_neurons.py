@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stepwise import EquationNeurons
 
-from neurorl.backends.reference.equations import EquationNeurons
-from neurorl.backends.reference.neurons import FloatNeurons
 from neurorl.errors import DescriptionError, DivergenceError, NeurorlError
 from neurorl.expressions import Expression
 from neurorl.expressions.linear import NotLinearError, linear
@@ -22,6 +21,7 @@ from neurorl.expressions.printing import TEXT, render
 from neurorl.models import CubaLIF
 from neurorl.models.equations import Equations
 from neurorl.models.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
+from neurorl.validation.neurons import FloatNeurons
 
 LEAK: dict[str, Any] = {
     "equations": "dv/dt = (E - v + q)/tau",

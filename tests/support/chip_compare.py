@@ -49,7 +49,7 @@ def others(case: ChipCase, engines: tuple[str, ...]) -> list[tuple[str, dict[str
     core = CoreLimits(**case.core)
     found: list[tuple[str, dict[str, Any]]] = [
         ("loihi", {"core": core}),
-        ("loihi", {"core": core, "accelerate": False}),
+        ("loihi", {"core": core, "engine": "stock"}),
     ]
     if case.noise == "exact":
         found += [("brian2", {"engine": engine}) for engine in engines]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX
-from neurorl.backends.reference.neurons import ChipNeurons
+from neurorl.validation.neurons import ChipNeurons
 
 __all__ = ["counting"]
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from stepwise import SteppedSimulator
 
 from neurorl.arithmetic.rounding import make_arithmetic
-from neurorl.backends.reference import ReferenceSimulator
-from neurorl.backends.reference.neurons import ChipNeurons, FloatNeurons
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES
+from neurorl.validation.neurons import ChipNeurons, FloatNeurons
 
 SLOW = CubaLIF(2e-3, 10e-3, 0.6, 0.05, 0.0, refractory=3e-3)
 
@@ -54,7 +54,7 @@ def spread(n: int, m: int, low: float, high: float) -> Any:
     return np.random.default_rng(7).uniform(low, high, (n, m))
 
 
-class Faulty(ReferenceSimulator):
+class Faulty(SteppedSimulator):
     """Name a reference otherwise."""
 
     name: ClassVar[str] = "faulty"
@@ -160,7 +160,7 @@ class EightBitWeights(Float32Weights):
     """Keep weights of 8 bits in float arithmetic."""
 
     def write_weights(self, projection: str) -> None:
-        ReferenceSimulator.write_weights(self, projection)
+        SteppedSimulator.write_weights(self, projection)
         w = self.transmitted[projection]
         step = np.abs(w).max() / 127
         w[:] = np.rint(w / step) * step
@@ -185,7 +185,7 @@ class SevenBitMantissas(Float32Weights):
     """Drop the last bits of the chip's mantissas."""
 
     def write_weights(self, projection: str) -> None:
-        ReferenceSimulator.write_weights(self, projection)
+        SteppedSimulator.write_weights(self, projection)
         chip = self.simulated.arithmetic.chip  # type: ignore[attr-defined]
         unit = 2 * 2.0 ** (6 + chip.projections[projection].exponent)
         w = self.transmitted[projection]

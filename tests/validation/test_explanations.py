@@ -6,9 +6,9 @@ from typing import Any
 
 import injected_faults as faults
 import pytest
+from stepwise import SteppedSimulator
 
 from neurorl import load
-from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.models import CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
@@ -74,7 +74,7 @@ def at(threshold: float) -> Network:
     )
 
 
-def membrane_of(cls: type[ReferenceSimulator], stimulus: Any) -> list[float]:
+def membrane_of(cls: type[SteppedSimulator], stimulus: Any) -> list[float]:
     """Return the numbers of each step before the first spike."""
     with load(cls, at(1.0)) as backend:
         found: list[float] = []
@@ -86,11 +86,11 @@ def membrane_of(cls: type[ReferenceSimulator], stimulus: Any) -> list[float]:
     raise AssertionError("no spike")
 
 
-def threshold_between(other: type[ReferenceSimulator]) -> Any:
+def threshold_between(other: type[SteppedSimulator]) -> Any:
     """Return a threshold that a membrane passes or just meets, by the order of a sum."""
     stimulus = make_stimulus(make_subject(at(1.0)), 240, 3, "float")
     highest = 0.0
-    specs = (membrane_of(cls, stimulus) for cls in (ReferenceSimulator, other))
+    specs = (membrane_of(cls, stimulus) for cls in (SteppedSimulator, other))
     for one, two in zip(*specs, strict=True):
         if one != two and min(one, two) > max(highest, 0.5):  # the same grid of weights as for 1.0
             return min(one, two)

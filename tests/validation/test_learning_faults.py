@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from stepwise import SteppedSimulator
 
-from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.spec import BackendSpec
 from neurorl.validation import Validation, taught, validate
 from neurorl.validation.learning import Moment
 
 
-class Faulty(ReferenceSimulator):
+class Faulty(SteppedSimulator):
     name: ClassVar[str] = "faulty"
 
     def memory(self, projection: str) -> Any:
@@ -81,7 +81,7 @@ class LosesWrites(SaysWhatItHolds):
         super().write_weights(projection)
 
 
-def trained(cls: type[ReferenceSimulator]) -> Validation:
+def trained(cls: type[SteppedSimulator]) -> Validation:
     specs = [BackendSpec("reference", "float"), BackendSpec("faulty", "float", cls=cls)]
     return validate("lif", specs, steps=24, learn=True, updates=40)
 
@@ -118,7 +118,7 @@ def test_weights_that_are_rounded_when_they_are_written() -> None:
     ("cls", "words"), [(TakesLate, "a write late"), (LosesWrites, "every second write is lost")]
 )
 def test_writes_that_come_late_or_not_are_told_from_rounding(
-    cls: type[ReferenceSimulator], words: str
+    cls: type[SteppedSimulator], words: str
 ) -> None:
     """What is held is near to what was written, as it would be if it were rounded."""
     found = trained(cls)

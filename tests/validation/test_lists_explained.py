@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from stepwise import SteppedSimulator
+from stepwise.listed import ListedArrivals
 
 import neurorl
 from neurorl import Network, Population, Projection, Source, TsodyksMarkram, Uniform
-from neurorl.backends.reference import ReferenceSimulator
-from neurorl.backends.reference.listed import ListedArrivals
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.spec import BackendSpec
 from neurorl.models import COBA_LIF, CubaLIF, FixedInDegree, FixedProbability, Synapses
@@ -72,7 +72,7 @@ def test_each_step_is_predicted_whatever_the_calls(backend: str, arithmetic: str
         assert evidence.plain.spikes.sum() > 10
 
 
-class Faulty(ReferenceSimulator):
+class Faulty(SteppedSimulator):
     """A reference under another name."""
 
     name: ClassVar[str] = "faulty"

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stepwise import EquationNeurons, SteppedSimulator
 
 import neurorl
-from neurorl.backends.reference import ReferenceSimulator
-from neurorl.backends.reference.equations import EquationNeurons
 from neurorl.backends.reference.noise import ReplicaNoise
 from neurorl.models import ADAPTIVE_LIF, COBA_LIF, Equations
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
@@ -30,7 +29,7 @@ NETWORK = Network(
 )
 
 
-class Faulty(ReferenceSimulator):
+class Faulty(SteppedSimulator):
     """Let population *where* have another plan, neurons, or input."""
 
     name = "faulty"

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from stepwise import SteppedSimulator
+from stepwise.short_term import ShortTerm
 
 import neurorl
 from neurorl import Network, Population, Projection, Source, TsodyksMarkram
-from neurorl.backends.reference import ReferenceSimulator
-from neurorl.backends.reference.short_term import ShortTerm
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.spec import BackendSpec
 from neurorl.models import COBA_LIF, CubaLIF
@@ -56,7 +56,7 @@ def test_each_step_is_predicted_whatever_the_calls(backend: str) -> None:
         assert evidence.plain.spikes.sum() > 20
 
 
-class Faulty(ReferenceSimulator):
+class Faulty(SteppedSimulator):
     """A reference under another name, whose short-term plasticity may be another."""
 
     name: ClassVar[str] = "faulty"

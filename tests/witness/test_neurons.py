@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conductances import DRIVES, NEURONS, Drive, nest_of, run_nest
+from stepwise import EquationNeurons
 
 from neurorl import Network, load
-from neurorl.backends.reference.equations import EquationNeurons
 from neurorl.models import IZHIKEVICH, Equations
 
 Array = npt.NDArray[Any]

@@ -21,7 +21,7 @@ Change = Callable[..., Any]
 
 
 def mixin(detail: str, **changes: Change) -> type:
-    """Return a class that changes methods of `neurorl.backends.reference.neurons.Neurons`.
+    """Return a class that changes methods of `neurorl.validation.neurons.Neurons`.
 
     detail: what is other than described, as a sentence. changes: by the method's name without the
     underscore; called with the neurons, the method as described, and the argument.

@@ -101,7 +101,7 @@ def play(case: Case) -> tuple[Arrays, Arrays]:
         return _learned(case, given)
     options: dict[str, Any] = {"arithmetic": "loihi", "seed": _SEED, "noise": case.noise}
     with (
-        load("loihi", case.network, **options, accelerate=False) as emulator,
+        load("loihi", case.network, **options, engine="stock") as emulator,
         load("reference", case.network, **options) as reference,
     ):
         expected, ours = _steps(emulator, given), _steps(reference, given)
@@ -156,7 +156,7 @@ def _learned(case: Case, given: Arrays) -> tuple[Arrays, Arrays]:
         seed=_SEED,
         learning="pes",
         pes_magnitude=_MAGNITUDE,
-        accelerate=False,
+        engine="stock",
     )
     with backend:
         simulator = backend.simulator

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from random_neurons import random_neuron
+from stepwise import EquationNeurons
 
 from neurorl.backends.brian2.equation_neurons import neuron_constants, neuron_text
 from neurorl.backends.brian2.equations import arrival_of
@@ -15,7 +16,6 @@ from neurorl.backends.brian2.expressions import expression_functions
 from neurorl.backends.brian2.noise import noise_functions
 from neurorl.backends.brian2.preferences import cython_problem, exact_preferences
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.backends.reference.equations import EquationNeurons
 from neurorl.models.equations import Equations
 from neurorl.models.published import ADEX
 from neurorl.numerics.random import logistic, words

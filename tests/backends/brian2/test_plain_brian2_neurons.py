@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pytest
+from stepwise import EquationNeurons
 
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.backends.reference.equations import EquationNeurons
 from neurorl.models.equations import Equations
 from neurorl.models.published import ADEX, COBA_LIF, IZHIKEVICH
 

@@ -24,11 +24,11 @@ SMALL = CoreLimits(compartments=3)
 
 
 @pytest.fixture(params=WAYS)
-def accelerate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Yield each way to run the emulator."""
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Yield each engine of the emulated chip, the quick one also without a compiler."""
     if request.param == "NumPy":
-        monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
-    return bool(request.param != "stock")
+        monkeypatch.setattr("neurorl.backends.loihi.quick.toolchain.problem", lambda: "no compiler")
+    return "stock" if request.param == "stock" else "native"
 
 
 def tight(network: Network, rng: np.random.Generator) -> CoreLimits:
@@ -41,11 +41,11 @@ def tight(network: Network, rng: np.random.Generator) -> CoreLimits:
 
 
 def compare(
-    network: Network, seed: Any, core: CoreLimits | None, accelerate: bool, **activity: Any
+    network: Network, seed: Any, core: CoreLimits | None, way: str, **activity: Any
 ) -> None:
     """Return spikes, states and weights of windows with writes, resets and a restore."""
     windows, probability = activity.get("windows", 8), activity.get("probability", 0.4)
-    options: dict[str, Any] = {"core": core, "accelerate": accelerate, "chips": 4}
+    options: dict[str, Any] = {"core": core, "engine": way, "chips": 4}
     rng = np.random.default_rng(3)
     with (
         load("reference", network, arithmetic="loihi", seed=seed) as reference,
@@ -117,10 +117,10 @@ def test_the_blocks_of_nengo_loihi_take_what_the_plan_says(seed: int) -> None:
 
 
 @pytest.mark.parametrize("feature", CHIP_FEATURES)
-def test_features_on_small_cores(feature: str, accelerate: bool) -> None:
+def test_features_on_small_cores(feature: str, way: str) -> None:
     network = FEATURES[feature]()
     core = SMALL if network.populations[0].size < 1000 else CoreLimits(compartments=200)
-    compare(network, 7, core, accelerate, windows=8 if core is SMALL else 2)
+    compare(network, 7, core, way, windows=8 if core is SMALL else 2)
 
 
 SPLIT = [
@@ -131,25 +131,25 @@ SPLIT = [
 
 
 @pytest.mark.parametrize("seed", SPLIT[:16])
-def test_random_networks_on_random_cores(seed: int, accelerate: bool) -> None:
+def test_random_networks_on_random_cores(seed: int, way: str) -> None:
     network = random_network(seed, True, seed % 3 == 0)
     core = tight(network, np.random.default_rng(seed))
-    compare(network, seed, core, accelerate, must_spike=False)
+    compare(network, seed, core, way, must_spike=False)
 
 
-def test_replicas_on_small_cores(accelerate: bool) -> None:
+def test_replicas_on_small_cores(way: str) -> None:
     for feature in ("modules (blocks)", "escape noise", "currents"):
-        compare(FEATURES[feature](), (4, 0, 9), SMALL, accelerate, windows=4)
+        compare(FEATURES[feature](), (4, 0, 9), SMALL, way, windows=4)
 
 
 @pytest.mark.parametrize("feature", ["weights written between windows", "modules (blocks)"])
-def test_lent_memory_reaches_every_core(feature: str, accelerate: bool) -> None:
+def test_lent_memory_reaches_every_core(feature: str, way: str) -> None:
     """Write as the learning loop does: whole multiples of a unit, flat, unsplit."""
     network = FEATURES[feature]()
     name = network.projections[-1].name
     with (
         load("reference", network, arithmetic="loihi", seed=1) as reference,
-        load("loihi", network, seed=1, core=SMALL, accelerate=accelerate) as backend,
+        load("loihi", network, seed=1, core=SMALL, engine=way) as backend,
     ):
         memory = backend.transmitted(name)
         assert memory is not None
@@ -179,14 +179,14 @@ def large(size: int = 1500, inputs: int = 40) -> Network:
     )
 
 
-def test_1500_neurons_on_loihis_own_cores(accelerate: bool) -> None:
+def test_1500_neurons_on_loihis_own_cores(way: str) -> None:
     network = large()
     with load("loihi", network) as backend:
         rows = {row["population"]: row for row in loihi_of(backend).chip_table()}
     assert [row["cores"] for row in rows.values()] == [2, 1, 2]
     assert rows["cells"]["compartments_percent"] == 100 * 750 / 1024
     assert rows["cells_after_1"]["axons_in"] == 1500
-    compare(network, 3, None, accelerate, windows=2, probability=0.1)
+    compare(network, 3, None, way, windows=2, probability=0.1)
 
 
 def test_200_inputs_to_1000_neurons_take_two_cores() -> None:

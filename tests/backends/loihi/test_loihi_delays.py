@@ -112,16 +112,16 @@ def test_input_history_by_hand() -> None:
     }
 
 
-@pytest.mark.parametrize("accelerate", [True, False])
+@pytest.mark.parametrize("engine", ["native", "stock"])
 @pytest.mark.parametrize("split", [1, 2, 3, 14])
 @pytest.mark.parametrize(("source_steps", "cell_steps"), [(1, 1), (4, 1), (1, 4), (3, 5)])
 def test_a_spike_arrives_after_the_delay(
-    source_steps: int, cell_steps: int, split: int, accelerate: bool
+    source_steps: int, cell_steps: int, split: int, engine: str
 ) -> None:
     spikes = np.zeros((14, 1), bool)
     spikes[[0, 2, 3]] = True
     seen: dict[str, list[Any]] = {"a": [], "b": []}
-    with load("loihi", line(source_steps, cell_steps), accelerate=accelerate) as backend:
+    with load("loihi", line(source_steps, cell_steps), engine=engine) as backend:
         for k in range(0, 14, split):
             part = spikes[k : k + split]
             for name, raster in backend.step({"input": part}, len(part)).items():
@@ -134,10 +134,10 @@ def test_a_spike_arrives_after_the_delay(
 @pytest.mark.parametrize("way", ["C++", "NumPy", "stock"])
 def test_loops_are_the_references(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way == "NumPy":
-        monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
+        monkeypatch.setattr("neurorl.backends.loihi.quick.toolchain.problem", lambda: "no compiler")
     network = loops()
     with (
-        load("loihi", network, seed=7, accelerate=way != "stock") as backend,
+        load("loihi", network, seed=7, engine="stock" if way == "stock" else "native") as backend,
         load("reference", network, seed=7, arithmetic="loihi") as reference,
     ):
         rng = np.random.default_rng(1)

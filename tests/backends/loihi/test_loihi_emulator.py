@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ import pytest
 from simulators import loihi_of
 
 from neurorl.backends.base import Backend
-from neurorl.backends.loihi import LoihiSimulator, emulator, emulator_names
-from neurorl.backends.loihi.accelerate import FastCompartments, FastSynapses
-from neurorl.backends.loihi.emulator_names import FAST, NEEDED, missing
+from neurorl.backends.loihi import LoihiSimulator, emulator
+from neurorl.backends.loihi.emulator_names import NEEDED, missing
 from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed
 from neurorl.backends.registry import load
 from neurorl.errors import BackendUnavailableError
@@ -95,15 +93,15 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_bit_is_the_references(name: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way == "NumPy":
-        monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
-    accelerate = way != "stock"
+        monkeypatch.setattr("neurorl.backends.loihi.quick.toolchain.problem", lambda: "no compiler")
+    engine_name = "stock" if way == "stock" else "native"
     network = NETWORKS[name]()
     rng = np.random.default_rng(1)
     with (
-        load("loihi", network, seed=7, accelerate=accelerate) as backend,
+        load("loihi", network, seed=7, engine=engine_name) as backend,
         load("reference", network, seed=7, arithmetic="loihi") as reference,
     ):
-        assert engine(backend).accelerated == accelerate
+        assert loihi_of(backend).engine == engine_name
         spikes = 0
         for window in range(30):
             n_steps = int(rng.integers(1, 14))
@@ -126,7 +124,7 @@ def test_every_bit_is_the_references(name: str, way: str, monkeypatch: pytest.Mo
 
 def test_the_overflowing_network_overflows() -> None:
     network = overflowing()
-    with load("loihi", network, accelerate=False) as backend:
+    with load("loihi", network, engine="stock") as backend:
         seen = []
         stock = engine(backend)._compartment._overflow
 
@@ -180,12 +178,11 @@ def test_states_have_the_references_shapes_and_kinds() -> None:
     }
 
 
-@pytest.mark.parametrize("accelerate", [True, False])
-def test_windows_leave_nothing_behind(accelerate: bool) -> None:
+def test_windows_leave_nothing_behind() -> None:
     network = FEATURES["several sources"]()
-    with load("loihi", network, accelerate=accelerate) as backend:
+    with load("loihi", network, engine="stock") as backend:
         inputs = rasters(network, 2, 0, 0.6)
-        for _ in range(2000):
+        for _ in range(300):
             backend.step(inputs, 2)
         for spike_input in engine(backend)._compiled.inputs.values():
             assert len(spike_input.spikes) <= 1
@@ -194,19 +191,16 @@ def test_windows_leave_nothing_behind(accelerate: bool) -> None:
 
 
 def test_nengo_loihi_has_what_is_used_of_it() -> None:
-    with load("loihi", tangle(), accelerate=False) as backend:
+    with load("loihi", tangle(), engine="stock") as backend:
         emu = engine(backend)._emulator
-        assert missing(emu, NEEDED + FAST) == ()
+        assert missing(emu, NEEDED) == ()
         assert missing(emu, ("compartment.no_such",)) == ("compartment.no_such",)
 
         def arguments(method: Any) -> list[str]:
             return list(inspect.signature(method).parameters)
 
-        state, synapses = type(emu.compartment), type(emu.synapses)
+        state = type(emu.compartment)
         assert arguments(state.update) == ["self", "rng"]
-        assert arguments(synapses.inject_current) == arguments(FastSynapses.inject_current)
-        assert arguments(synapses.update_input) == arguments(FastSynapses.update_input)
-        assert arguments(state.update) == arguments(FastCompartments.update)
         assert arguments(overflow_signed) == ["x", "bits", "out"]
         for name in ("current", "voltage", "ref_count", "vth", "bias", "ref", "spike_count"):
             assert getattr(emu.compartment, name).dtype == np.int32, name
@@ -217,7 +211,7 @@ def test_nengo_loihi_has_what_is_used_of_it() -> None:
 
 
 def test_the_order_within_a_step_is_what_the_hooks_rely_on() -> None:
-    with load("loihi", FEATURES["LIF"](), accelerate=False) as backend:
+    with load("loihi", FEATURES["LIF"](), engine="stock") as backend:
         emu = engine(backend)._emulator
         order: list[str] = []
 
@@ -241,7 +235,7 @@ def test_the_order_within_a_step_is_what_the_hooks_rely_on() -> None:
 
 
 def test_weights_are_shared_with_the_emulator() -> None:
-    with load("loihi", tangle()) as backend:
+    with load("loihi", tangle(), engine="stock") as backend:
         for table in engine(backend)._compiled.tables.values():
             assert table.data.dtype == np.int32
         for name, (_, post) in engine(backend)._compiled.ends.items():
@@ -252,33 +246,15 @@ def test_weights_are_shared_with_the_emulator() -> None:
             assert all(np.shares_memory(data, w) for synapse in own for w in synapse.weights)
 
 
-def test_without_an_attribute_it_falls_back_and_says_so_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    network = FEATURES["escape noise"]()
-    inputs = rasters(network, 20, 0)
-    with load("loihi", network) as backend:
-        expected = backend.step(inputs, 20)["middle"]
-    monkeypatch.setattr(emulator_names, "FAST", (*FAST, "compartment.renamed"))
-    monkeypatch.setattr(emulator_names, "_warned", set())
-    with pytest.warns(UserWarning, match=r"no compartment\.renamed"):
-        load("loihi", network)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        backend = load("loihi", network)
-    assert not engine(backend).accelerated
-    assert np.array_equal(backend.step(inputs, 20)["middle"], expected)
-
-
 def test_without_a_needed_attribute_it_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "NEEDED", (*NEEDED, "compartment.renamed"))
     with pytest.raises(BackendUnavailableError, match=r"no compartment\.renamed; pip install"):
-        load("loihi", FEATURES["LIF"]())
+        load("loihi", FEATURES["LIF"](), engine="stock")
 
 
 def test_the_emulators_first_step_receives_nothing() -> None:
     """The emulator's clock starts at 1 as nothing arrives at t=1; if that changes, this fails."""
-    with load("loihi", FEATURES["LIF"](), accelerate=False) as backend:
+    with load("loihi", FEATURES["LIF"](), engine="stock") as backend:
         model = engine(backend)._compiled.model
         with np.errstate(invalid="ignore"):
             fresh = EmulatorInterface(model, seed=0)

@@ -22,14 +22,12 @@ NEURON = CubaLIF(2e-3, 5e-3, 0.5, noise=0.3)
 SMALL = CoreLimits(compartments=12)
 
 
-@pytest.fixture(params=["native", "stepwise", "numpy"])
+@pytest.fixture(params=["native", "numpy"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Yield the quick loops in C++, those for noise drawn step by step, and for no compiler."""
-    if request.param == "stepwise":
-        monkeypatch.setattr("neurorl.backends.loihi.emulator.FastWindow", lambda *_: None)
+    """Yield the quick engine in C++, and as it is without a compiler."""
     if request.param == "numpy":
-        for module in ("accelerate", "fast_pes"):
-            monkeypatch.setattr(f"neurorl.backends.loihi.{module}.problem", lambda: "no compiler")
+        problem = "neurorl.backends.loihi.quick.toolchain.problem"
+        monkeypatch.setattr(problem, lambda: "no compiler")
     return str(request.param)
 
 
@@ -98,10 +96,9 @@ def test_quick_and_own_loops_are_equal(setup: str, way: str) -> None:
     network, options = CASES[setup]
     options = {"seed": 3, "learning": "pes", **options}
     with (
-        load("loihi", network(), accelerate=True, **options) as quick,
-        load("loihi", network(), accelerate=False, **options) as own,
+        load("loihi", network(), engine="native", **options) as quick,
+        load("loihi", network(), engine="stock", **options) as own,
     ):
-        assert loihi_of(quick).engines[0].accelerated  # type: ignore[attr-defined]
         before = {p.name: own.weights(p.name) for p in own.network.projections}
         found, expected = run(quick, 25, 1), run(own, 25, 1)
         for k, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
@@ -115,7 +112,7 @@ def test_quick_and_own_loops_are_equal(setup: str, way: str) -> None:
 def test_states_move_between_the_loops(way: str) -> None:
     with (
         load("loihi", modules(), learning="pes", seed=3) as quick,
-        load("loihi", modules(), learning="pes", seed=3, accelerate=False) as own,
+        load("loihi", modules(), learning="pes", seed=3, engine="stock") as own,
     ):
         run(own, 4, 1)
         quick.restore(own.state())

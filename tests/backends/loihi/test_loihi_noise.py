@@ -58,7 +58,7 @@ BOUND = {"chip": 0.0573 + 1 / 255, "chip+coins": 0.02}
 @pytest.mark.parametrize("mode", OWN)
 def test_the_probability_is_near_the_sigmoid(mode: str) -> None:
     levels = np.linspace(-4, 4, 801)
-    with load("loihi", units(levels), noise=mode, accelerate=False) as backend:
+    with load("loihi", units(levels), noise=mode, engine="stock") as backend:
         error = np.abs(probabilities(backend) - 1 / (1 + np.exp(-2 * levels))).max()
     assert error <= BOUND[mode]
     assert 0.9 * NOISES[mode].largest_error < error <= NOISES[mode].largest_error
@@ -128,7 +128,7 @@ CASES = [
 WAYS: dict[str, dict[str, Any]] = {
     "C++": {"name": "loihi"},
     "NumPy": {"name": "loihi"},
-    "stock": {"name": "loihi", "accelerate": False},
+    "stock": {"name": "loihi", "engine": "stock"},
     "brian2 numpy": {"name": "brian2", "engine": "numpy"},
     "brian2 compiled": {"name": "brian2", "engine": "compiled"},
     "brian2 cython": {"name": "brian2", "engine": "cython"},
@@ -152,7 +152,7 @@ def test_every_bit_is_the_references(
     mode: str, make: Any, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way == "NumPy":
-        monkeypatch.setattr("neurorl.backends.loihi.accelerate.problem", lambda: "no compiler")
+        monkeypatch.setattr("neurorl.backends.loihi.quick.toolchain.problem", lambda: "no compiler")
     network = make()
     rng = np.random.default_rng(1)
     options: dict[str, Any] = {"seed": 2**62 + 7, "arithmetic": "loihi", "noise": mode}
@@ -229,7 +229,7 @@ def test_a_replica_is_its_seed_alone(mode: str, way: str) -> None:
 
 
 def test_the_formula_is_nengo_loihis() -> None:
-    with load("loihi", units([0.0, 0.1]), noise="chip", accelerate=False) as backend:
+    with load("loihi", units([0.0, 0.1]), noise="chip", engine="stock") as backend:
         engine: Any = loihi_of(backend).engines[0]
         step = 2 ** (engine._compiled.chip["cells"].noise_exponent - 7)
         with np.errstate(invalid="ignore"):

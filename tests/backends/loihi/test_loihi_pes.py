@@ -138,7 +138,9 @@ def test_it_is_nengo_loihis_own_learning() -> None:
     n_steps, rng = 200, np.random.default_rng(0)
     inputs = rasters(network, n_steps, 1, 0.2)
     errors = rng.uniform(-1.2, 1.2, (n_steps, 4))
-    with load("loihi", network, learning="pes", pes_magnitude=30.0, seed=5) as backend:
+    with load(
+        "loihi", network, learning="pes", pes_magnitude=30.0, seed=5, engine="stock"
+    ) as backend:
         engine: Any = loihi_of(backend).engines[0]
         model, source, synapse, probe = nengo_model(backend)
         with np.errstate(invalid="ignore"):

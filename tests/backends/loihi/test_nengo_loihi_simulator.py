@@ -125,7 +125,7 @@ def test_given_its_integers_ours_has_every_spike(stock: tuple[Any, Any, Played],
     network = describe_model(simulator.model)
     check_integers(simulator.model, network)
     name, _, way = ours.partition(":")
-    options: dict[str, Any] = {"accelerate": False} if way == "stock" else {}
+    options: dict[str, Any] = {"engine": "stock"} if way == "stock" else {}
     with load(name, network, arithmetic="loihi", **options) as backend:
         for k in range(0, STEPS, 50):
             rasters = {node: raster[k : k + 50] for node, raster in played.inputs.items()}

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from stepwise import SteppedSimulator
 
-from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 
 __all__ = ["Wrapped", "of_neurons", "parameters"]
 
 
-class Wrapped(ReferenceSimulator):
+class Wrapped(SteppedSimulator):
     """Name a reference otherwise; weights come to it by `set_weights`."""
 
     name: ClassVar[str] = "wrapped"

@@ -1,0 +1,139 @@
+"""Run the statements of a node as one Python function on NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.expressions.functions import FUNCTIONS, power
+from neurorl.expressions.printing import Style, render
+from neurorl.expressions.statements import Statement
+from neurorl.network.serialization import FloatArray
+from neurorl.numerics.random import DrawRows, NoiseRows
+from neurorl.program import NodeProgram
+
+__all__ = ["NumpyNode", "python_source"]
+
+Bools = npt.NDArray[np.bool_]
+
+_PYTHON = Style(
+    number=lambda value: f"float64({value!r})",
+    flag=lambda flag: f"bool_({flag})",
+    call=lambda name, arguments: f"{name}_({', '.join(arguments)})",
+    power=lambda base, exponent: f"power({base}, {exponent})",
+    operators={"and": "&", "or": "|", "not": "~"},
+    brackets_all=True,
+)
+_SPACE: Mapping[str, Any] = {
+    **{f"{name}_": function.numpy for name, function in FUNCTIONS.items()},
+    "power": power,
+    "float64": np.float64,
+    "bool_": np.bool_,
+    "where": np.where,
+    "maximum": np.maximum,
+    "broadcast_to": np.broadcast_to,
+}
+
+
+class NumpyNode:
+    """Hold the state of a node of all replicas, and step it.
+
+    seeds: of the replicas.
+
+    state: by variable, ``(size,)``. dead: dead steps left. bias: added in every step, where the
+    node has one. released: by variable, what neurons would have released in the last steps,
+    newest last.
+    """
+
+    def __init__(self, node: NodeProgram, seeds: Sequence[int]) -> None:
+        self.node = node
+        self.state = {x: initial.copy() for x, initial in node.initial.items()}
+        self.dead = np.zeros(node.size, dtype=np.int64)
+        self.bias: npt.NDArray[Any] = np.zeros(node.size)
+        self.released = {x: np.zeros((node.depth, node.size)) for x in node.releases}
+        size = node.size // len(seeds)
+        self._draws = {
+            x: ReplicaNoise([_rows(draw.is_logistic)(seed, draw.stream, size) for seed in seeds])
+            for x, draw in node.draws.items()
+        }
+        constants = {f"constant_{x}": value[()] for x, value in node.constants.items()}
+        space = {**_SPACE, **constants, "refractory": node.refractory}
+        exec(python_source(node), space)
+        self._step = space["step"]
+
+    def update(
+        self, arrived: Mapping[str, FloatArray], steps: Sequence[int], given: Bools | None = None
+    ) -> Bools:
+        """Make one step; return which neurons spike.
+
+        arrived: what projections add, by input. steps: the number of the step in each replica, for
+        its draws. given: the spikes of a source.
+        """
+        draws = {x: draw(steps) for x, draw in self._draws.items()}
+        spikes, values = self._step(self.state, arrived, self.bias, self.dead, draws, given)
+        for x in self.state:
+            self.state[x] = values[x]
+        for x, ring in self.released.items():
+            ring[:-1] = ring[1:]
+            ring[-1] = values[x]
+        return np.asarray(spikes)
+
+
+def _rows(is_logistic: bool) -> type[DrawRows]:
+    return NoiseRows if is_logistic else _WordRows
+
+
+class _WordRows(DrawRows):
+    """Draw whole numbers from 0 to 2**32 - 1, as float64."""
+
+    def __init__(self, seed: int, stream: int, n: int) -> None:
+        super().__init__(seed, stream, n, lambda drawn: drawn.astype(np.float64))
+
+
+def python_source(node: NodeProgram) -> str:
+    """Return the function ``step`` of a node, which returns the spikes and its values by name.
+
+    Nothing of a user is in it but checked trees, whose names all begin with ``x_``.
+    """
+    lines = ["def step(state, arrived, bias, dead, draws, given):", *_lines(node)]
+    return "\n    ".join(lines)
+
+
+def _lines(node: NodeProgram) -> Iterator[str]:
+    set_here = {*node.initial, *node.inputs, *(line.variable for line in node.update)}
+    names = {x: f"constant_{x}" for x in node.constants}
+    names |= {x: f"x_{x}" for x in (*set_here, *node.draws)}
+    names |= {line.variable: f"x_{line.variable}" for line in node.reset}
+    names |= {"bias": "bias"} if node.names_bias else {}
+    yield from (f"x_{x} = state[{x!r}]" for x in node.initial)
+    yield from (f"x_{x} = draws[{x!r}]" for x in node.draws)
+    for x in node.inputs:
+        added = f"arrived[{x!r}]" + " + bias" * (x == node.biased)
+        yield f"x_{x} = x_{x} + ({added})" if x in node.initial else f"x_{x} = {added}"
+    yield from _assignments(node.update, names)
+    if node.refractory is not None:
+        yield "live = dead == 0"
+        yield from (f"x_{x} = where(live, x_{x}, state[{x!r}])" for x in node.held)
+    if node.threshold is None:
+        yield "spikes = given"
+    else:
+        yield f"spikes = broadcast_to({render(node.threshold.tree, _PYTHON, names)}, dead.shape)"
+    if node.refractory is not None:
+        yield "spikes = spikes & live"
+        yield "dead[:] = where(spikes, refractory, maximum(dead - 1, 0))"
+    yield from _assignments(node.reset, names, "where(spikes, {}, {})")
+    kept = [*node.initial, *node.releases]
+    values = (f"{x!r}: broadcast_to(x_{x}, dead.shape)" for x in kept)
+    yield f"return spikes, {{{', '.join(values)}}}"
+
+
+def _assignments(
+    statements: Sequence[Statement], names: Mapping[str, str], of: str = "{}"
+) -> Iterator[str]:
+    for line in statements:
+        name = names[line.variable]
+        yield f"{name} = {of.format(render(line.value.tree, _PYTHON, names), name)}"
