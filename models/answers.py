@@ -2,6 +2,8 @@
 
 A base class names its methods that users define, each with what may come of it. When a user derives
 a class, its own methods are replaced by ones that check; those of the library answer as they are.
+It also names its attributes that users define, which are checked when an agent takes the part:
+constants, fields and properties alike.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, quoted
 
-__all__ = ["Answering", "Check", "array", "finite_number", "refused", "whole_number"]
+__all__ = ["Answering", "Check", "array", "check_attributes", "finite_number", "refused", "whole_number"]
 
 Check = Callable[..., Any]
 """Return an answer as it goes on; called with where it is from, the answer, and the arguments."""
@@ -29,9 +31,11 @@ class Answering:
     """Have the methods named in *answers* checked in classes of users.
 
     answers: checks by the name of the method; those of a base class hold for all below it.
+    attributes: the same by the name of the attribute; called with where it is from and its value.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {}
+    attributes: ClassVar[Mapping[str, Check]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -41,6 +45,12 @@ class Answering:
             method = cls.__dict__.get(name)
             if isinstance(method, FunctionType):
                 setattr(cls, name, _checked(method, f"{cls.__name__}.{name}", check))
+
+
+def check_attributes(part: Answering) -> None:
+    """Raise DescriptionError for an attribute of a part that isn't what its base class says."""
+    for name, check in part.attributes.items():
+        check(f"{type(part).__name__}.{name}", getattr(part, name))
 
 
 def refused(where: str, what: str, got: object, limit: str, remedy: str) -> ArgumentError:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.models.actor import actor_network
+from neurorl.models.answers import check_attributes
 from neurorl.models.checks import (
     check_combination,
     check_description,
@@ -64,6 +65,10 @@ class AgentConfig(AgentFields):
             if not isinstance(getattr(self, name), kind):
                 got, limit = quoted(getattr(self, name)), kind_name(kind)
                 raise DescriptionError(f"agent.{name}", "of another type", got=got, limit=limit)
+        for part in (*self.parts.values(), *(self.modulators or {}).values()):
+            check_attributes(part)
+        for features in (self.cells, self.features):
+            check_attributes(features)
         for name in _FLAGS:
             flag(f"agent.{name}", getattr(self, name))
         for name, most in _COUNTS.items():

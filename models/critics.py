@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -17,8 +18,8 @@ from neurorl.models.features import Features
 from neurorl.models.history import check_changes
 from neurorl.models.parts import Part, Registry
 from neurorl.network.description import Network
-from neurorl.network.limits import MAX_TAPS
-from neurorl.network.serialization import FloatArray, number, positive
+from neurorl.network.limits import MAX_SIZE, MAX_TAPS
+from neurorl.network.serialization import FloatArray, check_kind_or_none, number, positive
 from neurorl.numerics.elementary import dot
 from neurorl.rules.three_factor import td_error
 
@@ -69,6 +70,14 @@ class Critic(Part, abc.ABC):
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"values": _values, "n_values": _number_of_values}
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "alpha": functools.partial(number, low=0.0),
+        "lambda_": functools.partial(number, low=0.0, high=1.0),
+        "initial_value": number,
+        "changes": functools.partial(positive, least=0, most=MAX_TAPS),
+        "neurons": functools.partial(positive, least=0, most=MAX_SIZE),
+        "population": functools.partial(check_kind_or_none, kind=str),
+    }
     population: ClassVar[str | None] = None
 
     alpha: float = 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from neurorl.models.answers import Check, array, refused, whole_number
 from neurorl.models.parts import Part, Registry
 from neurorl.network.description import CURRENT_GRID
-from neurorl.network.serialization import FloatArray, number
+from neurorl.network.serialization import FloatArray, flag, number
 
 __all__ = [
     "ENCODERS",
@@ -54,6 +55,10 @@ class Encoder(Part, abc.ABC):
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"encode": _input, "draws": _draws}
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "flows": flag,
+        "peak": functools.partial(number, low=0.0, high=1.0),
+    }
     flows: ClassVar[bool] = False
 
     peak: float = 1.0

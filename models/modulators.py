@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from neurorl.models.answers import Check, finite_number
 from neurorl.models.parts import Part, Registry
-from neurorl.network.serialization import FloatArray, number
+from neurorl.network.serialization import FloatArray, flag, number
 
 __all__ = ["MODULATORS", "Modulator", "Reward", "TDError"]
 
@@ -20,6 +20,11 @@ def _signal(where: str, answer: Any, _: Any, reward: float, *others: Any) -> Any
     error = others[0] if len(others) > 1 else 0.0
     is_lost = not (isfinite(reward) and isfinite(error))
     return answer if is_lost else finite_number(where, answer)
+
+
+def _limit(where: str, value: object) -> None:
+    if value is not None:
+        number(where, value, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,10 @@ class Modulator(Part, abc.ABC):
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"signal": _signal, "heard": _signal}
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "limit": _limit,
+        **dict.fromkeys(("is_td_error", "needs_critic", "needs_linear"), flag),
+    }
     is_td_error: ClassVar[bool] = False
     needs_critic: ClassVar[bool] = True
     needs_linear: ClassVar[bool] = False
@@ -41,8 +50,7 @@ class Modulator(Part, abc.ABC):
     limit: float | None = None
 
     def __post_init__(self) -> None:
-        if self.limit is not None:
-            number("agent.modulator_limit", self.limit, 0.0)
+        _limit("agent.modulator_limit", self.limit)
 
     def heard(self, reward: float, mean: FloatArray) -> float:
         """Return what a linear critic hears of a reward, scaled, beside the *mean* of `signal`."""

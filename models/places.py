@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from neurorl.models.answers import Check
 from neurorl.models.parts import Part, Registry
-from neurorl.network.serialization import number
+from neurorl.network.serialization import flag, number
 
 __all__ = ["PLACES", "Host", "OnChip", "Place"]
 
@@ -18,6 +20,7 @@ class Place(Part):
     on_chip: the chip changes its weights itself.
     """
 
+    attributes: ClassVar[Mapping[str, Check]] = {"on_chip": flag}
     on_chip: ClassVar[bool] = False
 
     def backend_options(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,7 +14,8 @@ import numpy.typing as npt
 from neurorl.models.answers import Check, array, refused, whole_number
 from neurorl.models.choices import Choice
 from neurorl.models.parts import Part, Registry
-from neurorl.network.serialization import FloatArray, number, positive
+from neurorl.network.limits import MAX_SIZE
+from neurorl.network.serialization import FloatArray, flag, number, positive
 from neurorl.numerics.elementary import exp
 
 __all__ = [
@@ -31,7 +33,7 @@ __all__ = [
 ]
 
 
-_MOST_REPEATS, _MOST_DECISIONS = 1000, 2**40
+_MOST_REPEATS, _MOST_DRAWS, _MOST_DECISIONS = 1000, 4096, 2**40
 _ROUNDING = 1e-6
 
 
@@ -83,6 +85,14 @@ class Policy(Part, abc.ABC):
         "distribution": _distribution,
         "decide": _choice,
         "repeats_at": _repeats,
+    }
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "is_continuous": flag,
+        "draws": functools.partial(positive, least=0, most=_MOST_DRAWS),
+        "hold": functools.partial(positive, most=_MOST_DECISIONS),
+        "repeats": functools.partial(positive, most=_MOST_REPEATS),
+        "population": functools.partial(positive, most=MAX_SIZE),
+        "exploration": functools.partial(number, low=0.0, high=1.0),
     }
     is_continuous: ClassVar[bool] = False
     draws: ClassVar[int] = 1

@@ -27,7 +27,7 @@ import numpy as np
 from neurorl.errors import UnsupportedError
 from neurorl.models.answers import Check, array, refused
 from neurorl.models.parts import Part, Registry
-from neurorl.network.serialization import FloatArray, positive
+from neurorl.network.serialization import FloatArray, flag, positive
 
 __all__ = [
     "STEPS_OF_REGISTER",
@@ -64,6 +64,11 @@ class Writes(Part):
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"units": _units}
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "has_shadow": flag,
+        "accumulates": flag,
+        "every": positive,
+    }
     has_shadow: ClassVar[bool] = False
     accumulates: ClassVar[bool] = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.models.answers import Answering, Check, array
-from neurorl.network.serialization import Described, FloatArray
+from neurorl.network.limits import MAX_FEATURES
+from neurorl.network.serialization import Described, FloatArray, flag, positive
 
 __all__ = ["NARROWEST", "Features", "FromNumbers"]
 
@@ -48,6 +50,11 @@ class Features(Answering, Described, abc.ABC):
         "flat": _flat,
         "__call__": _values,
         "of_all": _rows,
+    }
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "are_cells": flag,
+        "size": functools.partial(positive, most=MAX_FEATURES),
+        "n_inputs": functools.partial(positive, most=MAX_FEATURES),
     }
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -11,8 +12,8 @@ import pytest
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.callbacks import Callback
-from neurorl.errors import ArgumentError
-from neurorl.models import critics, encoders, modulators, policies, schedules, writes
+from neurorl.errors import ArgumentError, DescriptionError
+from neurorl.models import critics, encoders, modulators, places, policies, schedules, writes
 from neurorl.models.answers import Answering
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.parts import Part
@@ -370,6 +371,62 @@ def test_every_kind_of_part_says_what_its_methods_answer() -> None:
         for name in getattr(base, "__abstractmethods__", ()):
             if not isinstance(getattr(base, name), property):
                 assert name in base.answers, (base, name)
+
+
+WRONG_ATTRIBUTES: dict[str, tuple[str, list[object]]] = {
+    "size": ("features", [0, -1, 4.0, "4", None, True, 10**9]),
+    "n_inputs": ("features", [0, "4", 10**9]),
+    "are_cells": ("cells", [1, "no"]),
+    "peak": ("encoder", [-0.1, 1.5, "1", float("nan")]),
+    "flows": ("encoder", [0, "no", None]),
+    "is_continuous": ("policy", [0, "no"]),
+    "draws": ("policy", [-1, 0.5, "2", 10**9]),
+    "hold": ("policy", [0, -1, 2.5, "3", None, float("nan")]),
+    "repeats": ("policy", [0, 1.5, "2"]),
+    "population": ("policy", [0, "2", 10**9]),
+    "exploration": ("policy", [-0.1, 1.1, "0.1", None, float("nan")]),
+    "alpha": ("critic", [-1.0, "0.1", float("inf")]),
+    "lambda_": ("critic", [-0.1, 1.1, None]),
+    "initial_value": ("critic", ["1", None, float("nan"), float("inf"), 1j]),
+    "changes": ("critic", [-1, 0.5, "1"]),
+    "neurons": ("critic", [-2, 2.0, "2"]),
+    "has_shadow": ("writes", [1, "yes"]),
+    "accumulates": ("writes", [1, "yes"]),
+    "every": ("writes", [0, 1.5, "2"]),
+    "limit": ("modulator", [-1.0, "1", float("nan")]),
+    "is_td_error": ("modulator", [1]),
+    "needs_critic": ("modulator", [1]),
+    "needs_linear": ("modulator", [1]),
+    "on_chip": ("learning", [0]),
+}
+TEXTS = {"name", "kernel", "requires", "source_kind", "widening", "remedy", "answers", "attributes"}
+
+
+@pytest.mark.parametrize("name", WRONG_ATTRIBUTES)
+def test_an_attribute_that_cannot_be_meant_is_refused_and_named(name: str) -> None:
+    kind, values = WRONG_ATTRIBUTES[name]
+    options = {**SMALL, **(OWN[kind][1] if kind in OWN else {"learning": places.Host()})}
+    base = type(options[kind])
+    for value in values:
+        own = type("Own", (base,), {name: property(lambda _, value=value: value)})
+        part = own.__new__(own)
+        with pytest.raises(DescriptionError, match=rf"Own\.{name}: .*got") as raised:
+            SpikingActorCritic(TASK, **{**options, kind: part})
+        assert "\n" not in str(raised.value)
+
+
+def test_every_attribute_that_users_may_define_is_checked() -> None:
+    """A property or constant of a base class that nobody checks would let anything through."""
+    found: set[str] = set()
+    for base in [*Part.__subclasses__(), Features]:
+        constants = {
+            name
+            for name, value in inspect.getmembers(base)
+            if not (name.startswith("_") or callable(value))
+        }
+        assert {*base.attributes} == constants - TEXTS, base
+        found |= {*base.attributes}
+    assert found == {*WRONG_ATTRIBUTES}
 
 
 def test_the_library_s_own_parts_are_not_slowed_down() -> None:
