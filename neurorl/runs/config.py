@@ -19,6 +19,7 @@ from neurorl.models.config import AgentConfig
 from neurorl.reading import Place, check_fields
 from neurorl.runs.overrides import check_same, overridden
 from neurorl.tasks.arguments import check_env_args
+from neurorl.tasks.loading import check_arguments
 from neurorl.tasks.wrapping import check_wrappers
 
 __all__ = ["Options", "RunConfig", "check_alike"]
@@ -154,9 +155,16 @@ class RunConfig:
             got, was = asked.get(name), getattr(self, name)
             if got not in (None, was):
                 raise _another(where, name, got, was)
+        if any(getattr(self, name) and name not in asked for name in ("env_args", "wrappers")):
+            again = "name env_args= and wrappers= (--env-arg, --wrap) again if you know the run"
+            self.check_env(where, again)
         self._check_agent(where, asked)
         resumed = replace(self, **{name: asked[name] for name in _UNKEPT if name in asked})
         return resumed if budget == Budget() else resumed.trained_for(budget)
+
+    def check_env(self, where: str, remedy: str) -> None:
+        """Raise RunError for an environment that only the user may ask for, not a file."""
+        check_arguments(self.env, self.env_args, self.wrappers, where, remedy)
 
     def _check_agent(self, where: str, asked: Mapping[str, Any]) -> None:
         """Raise RunError if another agent is *asked* for than that of this run."""

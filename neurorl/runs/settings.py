@@ -133,6 +133,7 @@ def _of_run(run: RunConfig, env: str, place: Place) -> Options:
             limit=run.env,
             remedy="write the fields that you mean to a TOML file",
         )
+    run.check_env(place.where, "write the fields that you mean to a TOML file")
     options: Options = {
         "config": AgentConfig.from_dict(run.agent or {}),
         "backend": run.backend,

@@ -34,24 +34,24 @@ _SIZES = ("stack_size", "shape", "screen_size", "bins")  # by which observations
 _TRUST_IT = "trust_env=True (--trust-env) if you know the file"
 
 
-def check_bounds(spec: Mapping[str, Any], where: str) -> None:
+def check_bounds(spec: Mapping[str, Any], where: str, remedy: str = _TRUST_IT) -> None:
     """Raise RunError for a description, as in a file, that asks for more than the limits above.
 
     Raises KeyError or TypeError if it is malformed.
     """
     wrappers: Sequence[Mapping[str, Any]] = spec["additional_wrappers"]
     if len(wrappers) > MAX_WRAPPERS:
-        raise _too_much(where, "has too many wrappers", len(wrappers), MAX_WRAPPERS)
+        raise _too_much(where, "has too many wrappers", len(wrappers), MAX_WRAPPERS, remedy)
     total = 0
     for name, value in _leaves([spec["kwargs"], [w["kwargs"] for w in wrappers]]):
         total += len(value) if isinstance(value, str) else 1
         is_whole = isinstance(value, int) and name not in _COUNTS
         if is_whole and abs(value) > MAX_NUMBER:
             what = f"has too large an argument {name!r}"[:80]
-            raise _too_much(where, what, f"{value:.3g}", MAX_NUMBER)
+            raise _too_much(where, what, f"{value:.3g}", MAX_NUMBER, remedy)
     if total > MAX_ARGUMENTS:
         what = "has too many numbers and letters in its arguments"
-        raise _too_much(where, what, total, MAX_ARGUMENTS)
+        raise _too_much(where, what, total, MAX_ARGUMENTS, remedy)
 
 
 def enlarged(spec: Mapping[str, Any]) -> int:
@@ -61,7 +61,9 @@ def enlarged(spec: Mapping[str, Any]) -> int:
     return math.prod(max(1, abs(n)) for n in sizes)
 
 
-def check_observation(env: gym.Env[Any, Any], factor: int, where: str) -> None:
+def check_observation(
+    env: gym.Env[Any, Any], factor: int, where: str, remedy: str = _TRUST_IT
+) -> None:
     """Raise RunError if observations *factor* times those of *env* would be too large."""
     try:
         size = int(gym.spaces.flatdim(env.observation_space))
@@ -69,7 +71,8 @@ def check_observation(env: gym.Env[Any, Any], factor: int, where: str) -> None:
         return
     if size * factor > MAX_OBSERVATION:
         what = "has wrappers that make too large an observation"
-        raise _too_much(where, what, f"up to {size * factor:.3g} numbers", MAX_OBSERVATION)
+        got = f"up to {size * factor:.3g} numbers"
+        raise _too_much(where, what, got, MAX_OBSERVATION, remedy)
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -85,5 +88,5 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _too_much(where: str, what: str, got: object, limit: object) -> RunError:
-    return RunError(where, f"its environment: {what}", got=got, limit=limit, remedy=_TRUST_IT)
+def _too_much(where: str, what: str, got: object, limit: object, remedy: str) -> RunError:
+    return RunError(where, f"its environment: {what}", got=got, limit=limit, remedy=remedy)

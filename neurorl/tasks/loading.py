@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -20,8 +20,9 @@ from neurorl.tasks.arguments import decode
 from neurorl.tasks.bounds import check_bounds, check_observation, enlarged
 from neurorl.tasks.environments import first_line, is_registered, make_env
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
+from neurorl.tasks.wrapping import read_wrapper
 
-__all__ = ["saved_env"]
+__all__ = ["check_arguments", "saved_env"]
 
 _GIVE_IT = "pass env= (on the command line --env ENV_ID)"
 _TRUST_IT = "or trust_env=True (--trust-env) if you know the file"
@@ -57,6 +58,26 @@ def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> 
     return make_env(name) if spec is None else _rebuilt(spec, where, trust)
 
 
+def check_arguments(
+    env_id: str, arguments: Mapping[str, Any], wrappers: Sequence[str], where: str, remedy: str
+) -> None:
+    """Raise RunError for arguments and wrappers of a file that only the user may ask for.
+
+    They may not take much memory, nor import or write to what the file names. wrappers: texts of
+    `neurorl.tasks.wrapping`. where, remedy: of the error.
+    """
+    read = [read_wrapper(text) for text in wrappers]
+    spec = {"kwargs": arguments, "additional_wrappers": [{"kwargs": of} for _, of in read]}
+    check_bounds(spec, where, remedy)
+    _check_import(env_id.rpartition(":")[2], where, remedy)
+    for kind, _ in read:
+        _check_writes(kind, where, remedy)
+    if (factor := enlarged(spec)) > 1:
+        bare = make_env(env_id, arguments)
+        check_observation(bare, factor, where, remedy)
+        bare.close()
+
+
 def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> gym.Env[Any, Any]:
     try:
         checked = _checked(spec, where, trust)
@@ -81,10 +102,8 @@ def _checked(spec: Mapping[str, Any], where: str, trust: bool) -> EnvSpec:
     """Return the `EnvSpec` of a description. Raises RunError, or anything if it is malformed."""
     if not trust:
         check_bounds(spec, where)
+        _check_import(spec["id"], where, f"{_GIVE_IT}, {_TRUST_IT}")
     env_id, place = spec["id"], spec["entry_point"]
-    if env_id in _IMPORTING and not trust:
-        what = f"its environment {env_id} imports what the file names"
-        raise RunError(where, what, remedy=f"{_GIVE_IT}, {_TRUST_IT}")
     registered = gym.registry.get(env_id)
     if registered is not None and entry_point_name(registered.entry_point) != place:
         what = f"its environment {env_id} is another one here"
@@ -119,10 +138,21 @@ def _wrapper(described: Mapping[str, Any], where: str, trust: bool) -> WrapperSp
     cls = getattr(_import(module, where), name, None)
     if not (isinstance(cls, type) and issubclass(cls, gym.Wrapper)):
         raise RunError(where, "names a wrapper that is none", got=place, remedy=_GIVE_IT)
-    if issubclass(cls, gym.wrappers.RecordVideo) and not trust:
-        what = f"a wrapper of its environment, {name}, writes files where the file says"
-        raise RunError(where, what, remedy=f"{_GIVE_IT}, {_TRUST_IT}")
+    if not trust:
+        _check_writes(cls, where, f"{_GIVE_IT}, {_TRUST_IT}")
     return WrapperSpec(str(described["name"]), place, decode(described["kwargs"]))
+
+
+def _check_import(env_id: str, where: str, remedy: str) -> None:
+    if env_id in _IMPORTING:
+        what = f"its environment {env_id} imports what the file names"
+        raise RunError(where, what, remedy=remedy)
+
+
+def _check_writes(wrapper: type, where: str, remedy: str) -> None:
+    if issubclass(wrapper, gym.wrappers.RecordVideo):
+        what = f"a wrapper of its environment, {wrapper.__name__}, writes files where the file says"
+        raise RunError(where, what, remedy=remedy)
 
 
 def _import(module: str, where: str) -> Any:

@@ -19,7 +19,7 @@ from neurorl.tasks.actions import read_actions
 from neurorl.tasks.arguments import read_env_args
 from neurorl.tasks.environments import first_line
 
-__all__ = ["check_wrappers", "module_of", "wrapped"]
+__all__ = ["check_wrappers", "module_of", "read_wrapper", "wrapped"]
 
 _BETWEEN = re.compile(r",(?=[^\W\d]\w*=)")
 _GYMNASIUMS = "gymnasium.wrappers"
@@ -51,17 +51,24 @@ def wrapped(env: gym.Env[Any, Any], wrappers: Sequence[str]) -> gym.Env[Any, Any
     """
     name = env.spec.id if env.spec is not None else ""
     for text in check_wrappers(wrappers):
-        place, *arguments = _BETWEEN.split(text)
-        kind = _class_of(place)
+        kind, arguments = read_wrapper(text)
         try:
-            env = kind(env, **read_env_args(arguments))
+            env = kind(env, **arguments)
         except Exception as exc:  # of a user's code, which may raise anything
-            raise UnsupportedError(
-                f"wrapper {place}", "can't be made", got=first_line(exc)
-            ) from exc
+            where, what = f"wrapper {_BETWEEN.split(text)[0]}", "can't be made"
+            raise UnsupportedError(where, what, got=first_line(exc)) from exc
     if wrappers:
         read_actions(env, name)
     return env
+
+
+def read_wrapper(text: str) -> tuple[Any, dict[str, Any]]:
+    """Return the class and the arguments of a wrapper's text.
+
+    Raises ArgumentError for one that is none or isn't imported.
+    """
+    place, *arguments = _BETWEEN.split(text)
+    return _class_of(place), read_env_args(arguments)
 
 
 def _class_of(place: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,11 @@ from fuzzing.guard import limited_memory
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_checkpoint, write_checkpoint
+from neurorl.cli import main
 from neurorl.errors import NeurorlError, RunError
 from neurorl.reading import Place, parse_json
+from neurorl.runs.settings import read_config
+from neurorl.runs.training import train
 from neurorl.tasks.bounds import MAX_ARGUMENTS, MAX_NUMBER, MAX_WRAPPERS
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.specification import describe_env
@@ -93,6 +97,53 @@ def test_a_checkpoint_of_many_frames_is_refused(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "agent.npz", described, arrays)
     with limited_memory(), pytest.raises(RunError, match="too large an argument"):
         SpikingActorCritic.load(tmp_path / "agent.npz")
+
+
+FRAMES = "gymnasium.wrappers:FrameStackObservation,stack_size="
+ASKED: dict[str, tuple[dict[str, Any], str]] = {
+    "a large number": ({"env_args": {"sutton_barto_reward": 10**9}}, "too large an argument"),
+    "many keys": ({"env_args": {f"key{k}": k for k in range(10**5)}}, "too many numbers"),
+    "many frames": ({"wrappers": [f"{FRAMES}{10**9}"]}, "too large an argument 'stack_size'"),
+    "frames of frames": ({"wrappers": [f"{FRAMES}1000"] * 3}, "too large an observation"),
+    "many wrappers": ({"wrappers": [f"{FRAMES}1"] * 99}, "too many wrappers"),
+    "a video": (
+        {"wrappers": ["gymnasium.wrappers:RecordVideo,video_folder=stolen"]},
+        "writes files where the file says",
+    ),
+}
+"""Give what a stranger's run asks of its environment, and what is said of it."""
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_environment_of_a_strangers_run_is_bounded(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a run that goes on nor one that takes its configuration makes it."""
+    asked, message = ASKED[name]
+    monkeypatch.chdir(tmp_path)
+    train("CartPole-v1", Path("run"), steps=4, backend="reference")
+    config = json.loads(Path("run/config.json").read_text())
+    Path("run/config.json").write_text(json.dumps({**config, **asked}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RunError, match=f"run run: .*{message}.*--env-arg, --wrap"):
+            train("CartPole-v1", Path("run"), resume=True, steps=8)
+        with pytest.raises(RunError, match=f"--config run.*{message}.*TOML"):
+            read_config(Path("run/config.json"), "CartPole-v1")
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+    assert not Path("stolen").exists()
+
+
+def test_what_the_user_names_again_is_made(tmp_path: Path) -> None:
+    run, wrap = tmp_path / "run", ["--wrap", f"{FRAMES}1"]
+    for _ in range(MAX_WRAPPERS):
+        wrap += wrap[:2]
+    begin = ["train", "CartPole-v1", "--out", str(run), "--steps", "4", *wrap, "--json"]
+    assert main(begin) == 0
+    assert main(["train", "CartPole-v1", "--out", str(run), "--resume"]) == 2
+    assert main([*begin, "--resume"]) == 0
 
 
 def test_what_is_within_the_limits_is_made_and_trust_lifts_them() -> None:
