@@ -29,6 +29,7 @@ from neurorl.cli.status import exit_status
 from neurorl.errors import ArgumentError, NeurorlError, RunError
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.storage import load_network
 from neurorl.reading import JSON_DEPTH, Place, parse_json, read_bytes
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import read_cost
@@ -189,19 +190,74 @@ def test_odd_runs_are_drawn(changes: dict[str, Any], run: Path) -> None:
 # Checkpoints.
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    def archive(file: zipfile.ZipFile) -> None:
-        with file.open(zipfile.ZipInfo("w.npy"), "w") as member:
-            member.write(npy(np.zeros(3)))
-        info = zipfile.ZipInfo("bomb.npy")
-        info.compress_type = zipfile.ZIP_DEFLATED
-        with file.open(info, "w", force_zip64=True) as member:
-            for _ in range(600):
-                member.write(bytes(MIB))
+def header(shape: str, content: bytes = b"") -> bytes:
+    """Return an npy whose header says a shape, whatever follows it."""
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + content
 
-    path = signed(archive, tmp_path / "bomb.npz")
+
+def deflated(file: zipfile.ZipFile) -> None:
+    file.writestr("w.npy", npy(np.zeros(3)))
+    info = zipfile.ZipInfo("bomb.npy")
+    info.compress_type = zipfile.ZIP_DEFLATED
+    with file.open(info, "w", force_zip64=True) as member:
+        for _ in range(200):
+            member.write(bytes(MIB))
+
+
+def claimed(file: zipfile.ZipFile) -> None:
+    """Let the directory claim four gigabytes of a member of a few bytes."""
+    file.writestr("w.npy", npy(np.zeros(3)))
+    info = file.getinfo("w.npy")
+    info.file_size = info.compress_size = 2**32 - 2
+
+
+def overlapping(file: zipfile.ZipFile) -> None:
+    """Let a thousand members be the same megabyte."""
+    file.writestr("w0.npy", npy(np.zeros(MIB // 8)))
+    for k in range(1, 1000):
+        again = zipfile.ZipInfo(f"w{k}.npy")
+        whole = file.getinfo("w0.npy")
+        again.file_size = again.compress_size = whole.file_size
+        again.CRC, again.header_offset = whole.CRC, whole.header_offset
+        file.filelist.append(again)
+
+
+def many(file: zipfile.ZipFile) -> None:
+    for k in range(15_000):
+        file.writestr(f"array number {k} of this file.npy", npy(0.0))
+
+
+BOMBS: dict[str, Callable[[zipfile.ZipFile], None]] = {
+    "deflated": deflated,
+    "claimed": claimed,
+    "overlapping": overlapping,
+    "a header of exabytes": lambda file: file.writestr("w.npy", header(f"{2**57}, 8")),
+    "a header beyond 64 bits": lambda file: file.writestr(
+        "w.npy", header(", ".join(["9" * 18] * 8))
+    ),
+    "an endless axis": lambda file: file.writestr("w.npy", header("9" * 60_000 + ",")),
+    "nothing by exabytes": lambda file: file.writestr("w.npy", header(f"0, {2**57}")),
+    "many arrays": many,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_not_unpacked(name: str, tmp_path: Path) -> None:
+    """A small file that claims, or unpacks to, gigabytes is refused in one line."""
+    path = signed(BOMBS[name], tmp_path / "bomb.npz")
+    assert path.stat().st_size < 10 * MIB
+    for read, whose in ((read_checkpoint, "an agent's"), (load_network, "a network's")):
+        with limited_memory(64 * MIB), pytest.raises(RunError, match=f"is not {whose}") as raised:
+            read(path)
+        assert len(str(raised.value)) < 300 and "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_compressed_as_a_whole_is_no_bomb(tmp_path: Path) -> None:
+    path = tmp_path / f"bomb.npz{archives.COMPRESSED}"
+    path.write_bytes(archives.compressed(bytes(40 * MIB)))
     assert path.stat().st_size < MIB
-    with limited_memory(), pytest.raises(RunError, match="is not an agent's"):
+    with limited_memory(64 * MIB), pytest.raises(RunError, match="damaged, or too large"):
         read_checkpoint(path)
 
 
