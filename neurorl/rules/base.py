@@ -59,7 +59,7 @@ class Rule(Described):
     counts_returns: where spikes come back to a population, its factors count from step 0, as its
         early spikes bear on its later ones.
     random_feedback: b is drawn for each neuron, +-1 by the agent's seed, and stays.
-    drops_late: factors of steps in which a hidden spike comes too late for the output are 0.
+    drops_late: factors of steps in which a hidden spike comes too late for an agent's output are 0.
     signals: names of numbers that a caller broadcasts, which the texts then may use.
     modulator: name of the modulator that scales the eligibility, where there are several.
     eligibility_tau: time constant (s) with which the eligibility decays in every step;

@@ -1,4 +1,4 @@
-"""No field of a network and no keyword of `Learning` is without effect, or it is refused.
+"""No field of a network or a rule and no keyword of `Learning` is without effect, or it is refused.
 
 Fields and keywords are found by introspection, so a new one fails here until it has another value
 to be tried with, or a reason in `HAS_NO_EFFECT`.
@@ -40,6 +40,7 @@ from neurorl.models import (
     FixedProbability,
     Synapses,
 )
+from neurorl.rules import Rule
 
 Fields = dict[str, Any]
 
@@ -104,6 +105,12 @@ OTHERS: dict[type, Fields] = {
 """Give another value of each field."""
 HAS_NO_EFFECT: Mapping[str, str] = {
     "Synapses.multapses": "only allows pairs that occur twice; without them nothing changes",
+    "Rule.name": "only names it",
+    "Rule.needs_td_error": "what the modulator is, is the caller's to say",
+    "Rule.is_centred": "tells diagnostics of agents what to propose",
+    "Rule.counts_returns": "every step counts without an agent",
+    "Rule.random_feedback": "b is 1 without an agent, and a caller's phi has its own signs",
+    "Rule.drops_late": "spikes in flight carry on to the next window, so none comes too late",
 }
 """Give the reason why a field or keyword that is taken changes nothing."""
 
@@ -196,10 +203,10 @@ OF_LEARNING: Fields = {
 }
 
 
-def net() -> Network:
-    nodes = (Source(**USUAL[Source]), Population(**USUAL[Population]))
+def net(post: str = "cells") -> Network:
+    nodes = (Source(**USUAL[Source]), Population(**{**USUAL[Population], "name": post}))
     plastic = Plasticity(**USUAL[Plasticity])
-    return Network(nodes, (Projection(**USUAL[Projection], plasticity=plastic),))
+    return Network(nodes, (Projection(**{**USUAL[Projection], "post": post}, plasticity=plastic),))
 
 
 def test_every_keyword_of_learning_is_read() -> None:
@@ -212,6 +219,48 @@ def test_every_keyword_of_learning_is_read() -> None:
         if name == "rules":
             changed["window"] = {}
         check(f"Learning, {name}", usual, partial(learned, net(), **changed))
+
+
+OF_RULES: Fields = {
+    "name": "other",
+    "post_factors": lambda decision: decision,
+    **dict.fromkeys(("needs_probability", "needs_paths"), True),
+    "needs_modules": False,
+    **dict.fromkeys(("pairs_spikes", "gates_depression", "needs_td_error"), True),
+    **dict.fromkeys(("counts_returns", "is_centred", "drops_late", "random_feedback"), True),
+    "output": "3*spike",
+    "hidden": "3*spike",
+    "signals": ("told",),
+    "modulator": "told",
+    "eligibility_tau": 0.01,
+    "eligibility_keep": 0.5,
+    "post_tau": 0.5,
+    "depression": 3.0,
+    "slow_tau": 0.5,
+}
+BESIDE: Mapping[str, Fields] = {
+    **{name: {"pairs_spikes": True} for name in ("gates_depression", "post_tau", "depression")},
+    "needs_modules": {"hidden": "2*spike*phi"},
+    "modulator": {"modulator": "food"},
+    "random_feedback": {"hidden": "2*spike*b"},
+    "slow_tau": {"hidden": "spike*slow", "slow_tau": 0.02},
+}
+"""Give the fields that a field of a rule is beside, in place of none."""
+
+
+@pytest.mark.parametrize("name", OF_RULES)
+def test_every_field_of_a_rule_is_read(name: str) -> None:
+    assert {f.name for f in dataclasses.fields(Rule)} == {*OF_RULES}
+    whole = net("output" if name == "output" else "cells")
+    beside = {"name": "mine", "output": "spike", "hidden": "2*spike", **BESIDE.get(name, {})}
+    window: Fields = {} if "phi" in beside["hidden"] else {"phi": None}
+    window |= {"modulator": {"food": 0.7}} if name == "modulator" else {}
+
+    def changed(**fields: Any) -> str:
+        return learned(whole, rule=Rule(**{**beside, **fields}), window=window)
+
+    usual = changed()
+    check(f"Rule.{name}", usual, partial(changed, **{name: OF_RULES[name]}))
 
 
 @pytest.mark.parametrize("name", ["post_tau", "depression"])
