@@ -19,7 +19,15 @@ import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, quoted
 
-__all__ = ["Answering", "Check", "array", "check_attributes", "finite_number", "refused", "whole_number"]
+__all__ = [
+    "Answering",
+    "Check",
+    "array",
+    "check_attributes",
+    "finite_number",
+    "refused",
+    "whole_number",
+]
 
 Check = Callable[..., Any]
 """Return an answer as it goes on; called with where it is from, the answer, and the arguments."""
