@@ -49,6 +49,8 @@ class AgentConfig(AgentFields):
     `AgentFields` says what the fields mean, and each part what its own do. Parts are taken as
     objects (``policy=Softmax(beta=0.2)``), or by name with their fields as options of the agent
     (``policy="softmax", beta=0.2``), as files have them.
+
+    Raises DescriptionError for an option that is out of range, or that nothing of the agent reads.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -59,6 +61,14 @@ class AgentConfig(AgentFields):
             check_modules(self)
         else:
             check_description(self, self.description)
+        if "flat" not in options:  # copies, files and presets name all options, read or not
+            options.pop("neuron", None)  # which nobody can leave out
+            check_read(self, options)
+
+    @classmethod
+    def of_file(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the agent of a file's fields, which are all options, read or not."""
+        return cls(flat={}, **fields)
 
     def _check_ranges(self) -> None:
         for name, kind in {"cells": Features, "features": Features, "neuron": Neuron}.items():

@@ -264,7 +264,7 @@ def make_config(
     if "window" not in overrides:
         # For hidden layers or filters that the preset is without.
         chosen["window"] = max(chosen["window"], _least_window(chosen))
-    config = AgentConfig(**chosen)
+    config = AgentConfig(**chosen, flat={})  # a preset has options that nothing may read
     check_read(config, overrides)
     if config.memories and space.shape is not None:
         check_remembered(config, math.prod(space.shape))
