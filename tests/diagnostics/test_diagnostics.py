@@ -243,8 +243,8 @@ def test_a_monitor_warns_once_of_each_kind_and_names_the_population() -> None:
 @pytest.mark.parametrize(("policy", "stuck"), [("softmax", True), ("greedy", False)])
 def test_what_exploration_adds_does_not_hide_a_stuck_policy(policy: str, stuck: bool) -> None:
     net = network()
-    exploration = 0.1 if policy == "softmax" else 0.0  # a greedy policy has none
-    m = Monitor(net, config(net, exploration=exploration, policy=policy), 7, 0, fresh)
+    explores = {"exploration": 0.1} if policy == "softmax" else {}  # a greedy policy has none
+    m = Monitor(net, config(net, policy=policy, **explores), 7, 0, fresh)
     found = play(m, 0, 40, past(), p=0.9 * 0.999 + 0.05)
     assert any("output" in line and "stuck" in line for line in found) == stuck
 
