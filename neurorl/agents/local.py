@@ -49,7 +49,7 @@ class SpikingActorCritic(LearningAgent):
 
     env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete,
     MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
-    backend: ``'reference'``, ``'brian2'``, ``'brian2:cython:loihi'``, ..., as
+    backend: ``'reference'``, ``'native'``, ``'brian2:cython:loihi'``, ..., as
     `neurorl.backends.spec.BackendSpec` reads it, or one of these; None is the quickest here
     (`neurorl.backends.quickest`), with the same bits: see ``backend_name``.
     arithmetic: ``'float'`` or ``'loihi'``;
@@ -176,10 +176,9 @@ class SpikingActorCritic(LearningAgent):
         )
         agent.env_id = env_id
         if described.algorithm is cls.algorithm:
-            trained = (described.backend, described.arithmetic, config.learning)
-            agent.restore(
-                arrays, trained != (chosen["backend"], chosen["arithmetic"], learner.learning)
-            )
+            stays = backend in (None, described.backend)
+            trained = (described.arithmetic, config.learning)
+            agent.restore(arrays, not stays or trained != (chosen["arithmetic"], learner.learning))
         else:
             agent.adopt(arrays)
         agent._learned_in = described.arithmetic

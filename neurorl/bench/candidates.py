@@ -89,12 +89,12 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
 
 
 def everything() -> list[Candidate]:
-    """Return every backend on every engine, the compiled one in both arithmetics."""
+    """Return every backend on every engine, native in both arithmetics."""
     names = []
     for backend, info in BACKENDS.items():
         engines = [name for name, engine in info.engines.items() if engine.options]
         names += [f"{backend}:{engine}" for engine in engines] or [backend]
-    return backends([*names, "brian2:compiled:loihi"])
+    return backends([*names, "native:loihi"])
 
 
 def make_loop(candidate: Candidate, size: Size, replicas: int) -> Loop:

@@ -26,7 +26,7 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend",
         metavar="B",
-        help="reference, brian2, loihi, ..., or such as brian2:cython:loihi (default: the quickest"
+        help="reference, native, loihi, ..., or such as brian2:cython:loihi (default: the quickest"
         " here; neurorl backends names it)",
     )
     parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")

@@ -17,6 +17,7 @@ from neurorl.agents.fits import check_fits, modules
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription, read_agent
 from neurorl.backends.plugins import installed_version
+from neurorl.backends.renamed import current_name
 from neurorl.errors import (
     EnvironmentWarning,
     NeurorlError,
@@ -87,6 +88,8 @@ class Session:
                 run.create(self._as_begun(k))
             if old and run.checkpoint.exists():
                 described, arrays = read_agent(run.checkpoint)
+                backend = current_name(described.backend)
+                described = dataclasses.replace(described, backend=backend)
                 if described.env_spec is None:  # older ones noted the environment's id only
                     described = dataclasses.replace(described, env_spec=self.config.env_spec)
                 if described != self._describe(k):

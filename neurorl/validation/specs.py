@@ -37,7 +37,7 @@ def read_specs(
         specs = _on_target(specs, target)
     labels = [spec.label for spec in specs]
     if len(specs) < 2:
-        limit = "two or more, such as reference,brian2"
+        limit = "two or more, such as reference,native"
         raise ArgumentError("backends", "nothing to compare", got=",".join(labels), limit=limit)
     for label in labels:
         if labels.count(label) > 1:

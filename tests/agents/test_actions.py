@@ -31,8 +31,8 @@ WAYS: list[tuple[str, str, dict[str, Any]]] = [
     ("loihi", "loihi", {}),
 ]
 COMPILED: list[tuple[str, str, dict[str, Any]]] = [
-    ("brian2", "float", {}),
-    ("brian2", "loihi", {}),
+    ("native", "float", {}),
+    ("native", "loihi", {}),
 ]
 
 

@@ -26,8 +26,8 @@ SMALL: dict[str, Any] = {"actors": 2, "hidden": 2}
 BACKENDS = [
     ("reference", "float", {}),
     ("reference", "loihi", {}),
-    ("brian2", "float", {"engine": "compiled"}),
-    ("brian2", "loihi", {"engine": "compiled"}),
+    ("native", "float", {}),
+    ("native", "loihi", {}),
     ("brian2", "float", {"engine": "numpy"}),
     ("brian2", "loihi", {"engine": "numpy"}),
     ("loihi", "loihi", {}),
@@ -92,7 +92,9 @@ def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(
     whole.learn(3)
     first.learn(1)
     first.save(tmp_path / "agent.npz")
-    second = SpikingActorCritic.load(tmp_path / "agent.npz", backend_options=options)
+    second = SpikingActorCritic.load(
+        tmp_path / "agent.npz", backend=backend, backend_options=options
+    )
     assert second.arithmetic == arithmetic
     second.learn(3)
     assert played(second) == played(whole)

@@ -24,8 +24,8 @@ SEEDS = (4, 0, 2**62)
 BACKENDS = [
     ("reference", "float", {}),
     ("reference", "loihi", {}),
-    ("brian2", "float", {}),
-    ("brian2", "loihi", {}),
+    ("native", "float", {}),
+    ("native", "loihi", {}),
     ("brian2", "float", {"engine": "numpy"}),
     ("loihi", "loihi", {}),
 ]
@@ -133,7 +133,7 @@ def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 10_000)
     assert group_sizes(config, 2, 5) == [2, 2, 1]
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in SEEDS])
-    together = side_by_side(envs, config, 2, SEEDS, backend="brian2")
+    together = side_by_side(envs, config, 2, SEEDS, backend="native")
     assert isinstance(together, ReplicaGroups)
     seen: list[int] = []
     together.learn(2, lambda k, _: seen.append(k))
@@ -141,11 +141,11 @@ def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     saved = {k: v.copy() for k, v in together.state(2).items()}
     together.learn(3)
     for k, seed in enumerate(SEEDS):
-        same(together, k, alone(seed, "brian2"))
+        same(together, k, alone(seed, "native"))
         assert together.env_steps(k) == together.episodes[k][-1].env_steps
     together.restore(2, saved)
     together.learn(3)
-    same(together, 2, alone(SEEDS[2], "brian2"))
+    same(together, 2, alone(SEEDS[2], "native"))
 
 
 def test_of_several_groups_each_agent_is_asked_by_its_own_number(
@@ -214,10 +214,10 @@ def table(path: Path) -> list[str]:
 def test_runs_of_several_seeds(tmp_path: Path) -> None:
     options: dict[str, Any] = {"episodes": 4, "overrides": {"actors": 2, "hidden": 3}}
     runs: list[tuple[int | None, Path]] = [(s, tmp_path / f"seed{s}") for s in (3, 5)]
-    summaries = train_seeds("CartPole-v1", runs, backend="brian2", **options)
+    summaries = train_seeds("CartPole-v1", runs, backend="native", **options)
     for (seed, path), summary in zip(runs, summaries, strict=True):
         one = tmp_path / f"alone{seed}"
-        theirs = train("CartPole-v1", one, seed=seed, backend="brian2", **options)
+        theirs = train("CartPole-v1", one, seed=seed, backend="native", **options)
         assert {**summary, "run": 0} == {**theirs, "run": 0}
         assert table(path) == table(one)
 
@@ -226,7 +226,7 @@ def test_runs_of_several_seeds(tmp_path: Path) -> None:
 def test_every_engine_writes_the_same_episodes(tmp_path: Path, arithmetic: str) -> None:
     """Write the same episodes.csv, but for wall times, with reference and all engines."""
     ways: list[tuple[str, dict[str, Any]]] = [("reference", {})]
-    ways += [("brian2", {"engine": engine}) for engine in ("compiled", "cython", "numpy")]
+    ways += [("native", {}), ("brian2", {"engine": "numpy"})]
     ways += [("loihi", {}), ("loihi", {"engine": "stock"})] if arithmetic == "loihi" else []
     tables = []
     for number, (backend, options) in enumerate(ways):

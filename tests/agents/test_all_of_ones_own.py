@@ -44,13 +44,13 @@ def count(_):
     if played == kill_after:
         os.kill(os.getpid(), signal.SIGKILL)
 resume = (out / "config.json").exists()
-training.train("CartPole-v1", out, backend="brian2", seed=3, episodes=25, resume=resume,
+training.train("CartPole-v1", out, backend="native", seed=3, episodes=25, resume=resume,
                callback=count, overrides=None if resume else {"neuron": NEURON, "rule": RULE})
 """
 
 
 def agent(seed: int) -> SpikingActorCritic:
-    return SpikingActorCritic("CartPole-v1", backend="brian2", neuron=NEURON, rule=RULE, seed=seed)
+    return SpikingActorCritic("CartPole-v1", backend="native", neuron=NEURON, rule=RULE, seed=seed)
 
 
 def test_it_is_saved_and_goes_on_in_a_process_that_never_defined_it(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def agent(backend: str, **options: Any) -> SpikingActorCritic:
 @pytest.mark.parametrize("encoder", ["quiet", "current"])
 def test_backends_learn_the_same_weights(encoder: str) -> None:
     learned = {}
-    for backend in ("reference", "brian2", "torch"):
+    for backend in ("reference", "native", "torch"):
         with closing(agent(backend, encoder=encoder)) as one:
             before = {name: w.copy() for name, w in one.weights.items()}
             one.learn(4)
@@ -43,7 +43,7 @@ def test_backends_learn_the_same_weights(encoder: str) -> None:
 @pytest.mark.parametrize("encoder", ["quiet", "current"])
 def test_rules_of_probabilities_learn_the_same_everywhere(encoder: str) -> None:
     learned = []
-    for backend in ("reference", "brian2", "torch"):
+    for backend in ("reference", "native", "torch"):
         with closing(agent(backend, rule="coagent", encoder=encoder)) as one:
             before = {name: w.copy() for name, w in one.weights.items()}
             one.learn(2)
@@ -123,7 +123,7 @@ def test_what_is_refused() -> None:
         agent("reference", arithmetic="loihi")
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2", "torch"])
+@pytest.mark.parametrize("backend", ["reference", "native", "torch"])
 def test_neurons_that_diverge_are_named(backend: str) -> None:
     wild = Equations("v = 1e99*v*v + q + 2", "v > 1e308", initial={"v": 0.0})
     with (

@@ -17,7 +17,7 @@ EPISODES = 5
 BACKENDS = [
     ("reference", "float", {}),
     ("reference", "loihi", {}),
-    ("brian2", "float", {}),
+    ("native", "float", {}),
     ("brian2", "float", {"engine": "numpy"}),
     ("loihi", "loihi", {}),
     ("torch", "float", {}),

@@ -30,7 +30,7 @@ FAULTS = [
 WAYS: dict[str, dict[str, Any]] = {
     "native": {},
     "numpy": {"loop": "numpy"},
-    "brian2": {"backend": "brian2"},
+    "native backend": {"backend": "native"},
     "reward as modulator": {"modulator": "reward"},
     "spiking critic": {"model": "lif-spiking-critic"},
     "spiking critic, numpy": {"model": "lif-spiking-critic", "loop": "numpy"},

@@ -216,7 +216,7 @@ def test_what_has_no_effect_is_refused(options: dict[str, Any], told: str) -> No
 def test_it_has_no_backend_and_no_spikes() -> None:
     agent = LinearActorCritic(GRID)
     with pytest.raises(UnsupportedError, match="no neurons"):
-        evaluate(agent, 2, backend="brian2")
+        evaluate(agent, 2, backend="native")
     with pytest.raises(UnsupportedError, match="no neurons"):
         evaluate(agent, 2, noise="chip")
     with pytest.raises(UnsupportedError, match="weights"):

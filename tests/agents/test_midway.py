@@ -29,9 +29,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "native": {},
     "numpy": {"loop": "numpy"},
     "chip arithmetic": {"arithmetic": "loihi"},
-    "brian2": {"backend": "brian2"},
+    "native backend": {"backend": "native"},
     "loihi": {"backend": "loihi"},
-    "carries": {"backend": "brian2", "carries": True},
+    "carries": {"backend": "native", "carries": True},
     "carries, loihi": {"backend": "loihi", "carries": True},
     "accumulates": {"backend": "loihi", "writes": "accumulate", "write_every": 3},
     "register": {"arithmetic": "loihi", "writes": "register"},
@@ -349,7 +349,7 @@ def test_agents_side_by_side(together: bool) -> None:
     if together:
         envs = VectorEnvs(gym.vector.SyncVectorEnv(made, autoreset_mode=disabled))
     config = make_config(make_env("CartPole-v1"), "lif", {**SMALL, "carries": True})
-    agents = Replicas(envs, config, 2, (5, 6, 7), backend="brian2")
+    agents = Replicas(envs, config, 2, (5, 6, 7), backend="native")
     agents.learn(total_steps=20)
     first = {k: v.copy() for k, v in agents.state(1).items()}
     agents.learn(2)
@@ -357,7 +357,7 @@ def test_agents_side_by_side(together: bool) -> None:
     agents.learn(total_steps=33)  # of agent 1, and of others that have had fewer
     agents.learn(4)
     for k, seed in enumerate((5, 6, 7)):
-        alone = SpikingActorCritic("CartPole-v1", config=config, backend="brian2", seed=seed)
+        alone = SpikingActorCritic("CartPole-v1", config=config, backend="native", seed=seed)
         alone.learn(4)
         same(agents.state(k), alone.state())
         alone.close()
@@ -368,13 +368,13 @@ def test_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 10_000)
     config = make_config(make_env("CartPole-v1"), "lif", SMALL)
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in range(3)])
-    agents = side_by_side(envs, config, 2, (5, 6, 7), backend="brian2")
+    agents = side_by_side(envs, config, 2, (5, 6, 7), backend="native")
     assert isinstance(agents, ReplicaGroups)
     for steps in (11, 40):
         agents.learn(total_steps=steps)
         for k, seed in enumerate((5, 6, 7)):
             assert agents.env_steps(k) == steps
-            alone = SpikingActorCritic("CartPole-v1", config=config, backend="brian2", seed=seed)
+            alone = SpikingActorCritic("CartPole-v1", config=config, backend="native", seed=seed)
             alone.learn(total_steps=steps)
             same(agents.state(k), alone.state())
             alone.close()
@@ -387,7 +387,7 @@ def test_on_another_backend_the_episode_begins_again(tmp_path: Path) -> None:
     agent.save(tmp_path / "agent.npz")
     played = len(agent.episodes)
     agent.close()
-    moved = SpikingActorCritic.load(tmp_path / "agent.npz", backend="brian2")
+    moved = SpikingActorCritic.load(tmp_path / "agent.npz", backend="native")
     before = agent.episodes[-1].env_steps if played else 0
     assert moved.steps_taken == before
     assert [e.episode for e in moved.learn(played + 1)] == [played]

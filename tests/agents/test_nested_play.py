@@ -59,7 +59,7 @@ def gradients() -> LearningAgent:
 AGENTS: dict[str, Callable[[], LearningAgent]] = {
     "native": lambda: SpikingActorCritic("CartPole-v1", **SMALL),
     "numpy": lambda: SpikingActorCritic("CartPole-v1", loop="numpy", **SMALL),
-    "brian2": lambda: SpikingActorCritic("CartPole-v1", backend="brian2", **SMALL),
+    "native backend": lambda: SpikingActorCritic("CartPole-v1", backend="native", **SMALL),
     "box": lambda: SpikingActorCritic(gym.make("Pendulum-v1", max_episode_steps=15), **SMALL),
     "of no id": lambda: SpikingActorCritic(Walk(), **SMALL),
     "replicas": lambda: SpikingActorCritic("CartPole-v1", environments=2, **SMALL),

@@ -59,7 +59,7 @@ def test_what_was_trained_with_it_plays_with_it(tmp_path: Path) -> None:
     assert SpikingActorCritic.load(tmp_path / "agent.npz", arithmetic="float").noise == "exact"
     chosen = load_to_play(tmp_path / "agent.npz")[1]
     assert chosen == {**CHIP, "noise": "chip"}
-    assert load_to_play(tmp_path / "agent.npz", "brian2")[1]["noise"] == "exact"  # float there
+    assert load_to_play(tmp_path / "agent.npz", "native")[1]["noise"] == "exact"  # float there
     in_options = SpikingActorCritic(GRID, backend_options={"noise": "chip"}, **CHIP, **SMALL)
     assert in_options.noise == in_options.player(1).backend.noise == "chip"
 

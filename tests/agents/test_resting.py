@@ -28,9 +28,8 @@ GRADIENTS: dict[str, Any] = {
 WAYS: dict[str, dict[str, Any]] = {
     "reference": SMALL,
     "reference, carries": CARRIES,
-    "brian2": {"backend": "brian2", **SMALL},
-    "brian2, numpy": {"backend": "brian2", "backend_options": {"engine": "numpy"}, **SMALL},
-    "brian2, carries": {"backend": "brian2", **CARRIES},
+    "native": {"backend": "native", **SMALL},
+    "native, carries": {"backend": "native", **CARRIES},
     "loihi": {"backend": "loihi", **SMALL},
     "torch": {"backend": "torch", **SMALL},
     "pes": PES,
@@ -70,18 +69,17 @@ def test_one_is_done_and_another_is_not(
     for (seed, out), episodes in zip(runs, (4, 2, 4), strict=True):
         train("CartPole-v1", out, seed=seed, episodes=episodes, **options)
     done = saved(runs[0][1])
-    again = {k: v for k, v in options.items() if k == "backend_options"}
-    train_seeds("CartPole-v1", runs, episodes=4, resume=True, **again)
+    train_seeds("CartPole-v1", runs, episodes=4, resume=True)
     same(saved(runs[0][1]), done)
-    train_seeds("CartPole-v1", runs, episodes=4, resume=True, **again)  # nothing is left to do
+    train_seeds("CartPole-v1", runs, episodes=4, resume=True)  # nothing is left to do
     same(saved(runs[0][1]), done)
-    train_seeds("CartPole-v1", runs, episodes=6, resume=True, **again)
+    train_seeds("CartPole-v1", runs, episodes=6, resume=True)
     for seed, out in runs:
         train("CartPole-v1", tmp_path / f"whole{seed}", seed=seed, episodes=6, **options)
         same(saved(out), saved(tmp_path / f"whole{seed}"))
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2"])
+@pytest.mark.parametrize("backend", ["reference", "native"])
 @pytest.mark.parametrize("grouped", [False, True])
 def test_states_are_brought_back_in_any_order(
     backend: str, grouped: bool, monkeypatch: pytest.MonkeyPatch

@@ -32,7 +32,7 @@ def attacker() -> Iterator[Attacker]:
     as SIGKILL would. The child sets it itself: a process that watched from outside would come too
     late where episodes take a millisecond.
     """
-    with Attacker(["neurorl.backends.brian2", "neurorl.backends.loihi"]) as started:
+    with Attacker(["neurorl.backends.native", "neurorl.backends.loihi"]) as started:
         yield started
 
 
@@ -99,8 +99,8 @@ def same_files(out: Path, whole: Path) -> None:
 @pytest.mark.parametrize(
     ("backend", "writes"),
     [
-        *[(backend, None) for backend in ("reference", "brian2", "loihi")],
-        *[("reference", "accumulate"), ("brian2", "register"), ("loihi", "stochastic")],
+        *[(backend, None) for backend in ("reference", "native", "loihi")],
+        *[("reference", "accumulate"), ("native", "register"), ("loihi", "stochastic")],
         ("loihi", "pes"),
     ],
 )

@@ -25,8 +25,8 @@ SMALL: dict[str, Any] = {"actors": 2, "hidden": 3}
 WAYS: dict[str, dict[str, Any]] = {
     "reference": {},
     "chip arithmetic": {"arithmetic": "loihi"},
-    "brian2": {"backend": "brian2"},
-    "carries": {"backend": "brian2", "overrides": {**SMALL, "carries": True}},
+    "native": {"backend": "native"},
+    "carries": {"backend": "native", "overrides": {**SMALL, "carries": True}},
     "spiking critic": {"model": "lif-spiking-critic"},
     "pes": {"backend": "loihi", "learning": "pes"},
     "gradients": {
@@ -115,7 +115,7 @@ def test_a_prefix_and_its_extension(way: str, tmp_path: Path) -> None:
     assert digest(files[0]) == digest(tmp_path / "by_episodes" / "checkpoint.npz")
 
 
-@pytest.mark.parametrize("way", ["reference", "brian2", "gradients"])
+@pytest.mark.parametrize("way", ["reference", "native", "gradients"])
 def test_several_seeds(way: str, tmp_path: Path) -> None:
     """Each of several seeds goes on as if alone, though one had had more steps."""
     chosen = options(way)
@@ -130,7 +130,7 @@ def test_several_seeds(way: str, tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("way", ["reference", "brian2", "carries", "pes", "gradients"])
+@pytest.mark.parametrize("way", ["reference", "native", "carries", "pes", "gradients"])
 def test_a_task_without_an_end(
     way: str, endless: str, always: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,7 @@ def same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
 )
 def test_every_backend_writes_the_same(writes: str, model: str, env: str) -> None:
     found = []
-    for backend in ("reference", "brian2", "loihi"):
+    for backend in ("reference", "native", "loihi"):
         agent = SpikingActorCritic(
             env, model, backend, "loihi", seed=2, actors=3, hidden=4, writes=writes
         )
@@ -83,7 +83,7 @@ def test_every_backend_writes_the_same(writes: str, model: str, env: str) -> Non
 
 
 @pytest.mark.parametrize("writes", CHIP)
-@pytest.mark.parametrize("backend", ["reference", "brian2", "loihi"])
+@pytest.mark.parametrize("backend", ["reference", "native", "loihi"])
 def test_replicas_write_as_each_would_alone(writes: str, backend: str) -> None:
     """Decisions are counted for each agent, also where some play longer episodes than others."""
     options = {"actors": 2, "hidden": 3, "writes": writes}
@@ -111,12 +111,12 @@ def test_an_agent_goes_on_elsewhere(writes: str, tmp_path: Path) -> None:
     """It takes along all it has learned (not the steps that noise is counted by); and in float
     it only plays."""
     options: dict[str, Any] = {"actors": 2, "hidden": 3, "writes": writes}
-    agent = SpikingActorCritic("CartPole-v1", "lif", "brian2", "loihi", 3, **options)
+    agent = SpikingActorCritic("CartPole-v1", "lif", "native", "loihi", 3, **options)
     agent.learn(2)
     agent.save(tmp_path / "agent.npz")
     saved, later = kept(agent), []
     agent.learn(4)
-    for backend in ("brian2", "reference", "loihi"):
+    for backend in ("native", "reference", "loihi"):
         moved = SpikingActorCritic.load(tmp_path / "agent.npz", backend, "loihi")
         same(kept(moved), saved)
         moved.learn(4)

@@ -163,11 +163,11 @@ def test_backends_agree_on_the_fitted_network(model: str) -> None:
     agent = SpikingActorCritic(GRID, model, "reference", seed=3, **SMALL)
     agent.learn(2)
     rasters = {}
-    for backend in ("reference", "loihi", "brian2"):
+    for backend in ("reference", "loihi", "native"):
         player = agent.player(5, backend, "loihi")
         with player.backend:
             rasters[backend] = [player.move(k).rasters["output"].copy() for k in (7, 8, 9)]
-    assert all(np.array_equal(rasters["reference"], rasters[b]) for b in ("loihi", "brian2"))
+    assert all(np.array_equal(rasters["reference"], rasters[b]) for b in ("loihi", "native"))
     assert np.any(rasters["reference"])
 
 

@@ -31,10 +31,6 @@ class Case:
     new: dict[str, Any] = field(default_factory=lambda: {"overrides": SMALL})
 
 
-def brian2(engine: str) -> dict[str, Any]:
-    return {"backend": "brian2", "backend_options": {"engine": engine}}
-
-
 CASES = {
     "reference": Case(),
     "within episodes": Case(seeds=(3, 4), options={"within": True}),
@@ -44,12 +40,10 @@ CASES = {
         options={"arithmetic": "loihi"}, new={"overrides": {**SMALL, "writes": "accumulate"}}
     ),
     "seeds": Case(CARTPOLE, seeds=(3, 4, 5)),
-    "brian2 compiled": Case(options=brian2("compiled")),
-    "brian2 compiled, glm, seeds": Case(
-        seeds=(3, 4), options=brian2("compiled") | {"model": "glm"}
-    ),
-    "brian2 cython": Case(options=brian2("cython"), episodes=6),
-    "brian2 numpy": Case(options=brian2("numpy"), episodes=6),
+    "native": Case(options={"backend": "native"}),
+    "native, chip": Case(options={"backend": "native", "arithmetic": "loihi"}),
+    "native, glm, seeds": Case(seeds=(3, 4), options={"backend": "native", "model": "glm"}),
+    "native, within": Case(seeds=(3, 4), options={"backend": "native", "within": True}),
     "loihi": Case(options={"backend": "loihi"}),
     "loihi, within": Case(options={"backend": "loihi", "within": True}, episodes=3),
     "loihi, glm": Case(options={"backend": "loihi", "model": "glm"}),
@@ -71,7 +65,7 @@ def missing(name: str) -> str | None:
     """Return why a case can't be tried here, or None."""
     if name in ("torch", "gradients") and importlib.util.find_spec("torch") is None:
         return "torch is not installed"
-    if ("cython" in name or "compiled" in name) and toolchain.problem() is not None:
+    if "native" in name and toolchain.problem() is not None:
         return "no C++ compiler"
     return None
 

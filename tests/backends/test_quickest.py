@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,8 @@ import pytest
 
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic, load
 from neurorl.backends import quickest as module
-from neurorl.backends.brian2.short_term import MOST_DELAY
 from neurorl.backends.lookup import BACKENDS
+from neurorl.backends.native import NativeSimulator
 from neurorl.backends.quickest import VARIABLE, quickest
 from neurorl.cli import main
 from neurorl.errors import BackendUnavailableError, FallbackWarning, UnknownNameError
@@ -37,10 +34,10 @@ def forgetful() -> None:
     module._warn.cache_clear()
 
 
-def network(delay: float = 1e-3) -> Network:
+def network() -> Network:
     nodes = (Source("input", 2), Population("cells", 3, LIF(threshold=0.5)))
     kind = TsodyksMarkram(U=0.6, tau_rec=50e-3)
-    return Network(nodes, (Projection("all", "input", "cells", 0.3, delay=delay, short_term=kind),))
+    return Network(nodes, (Projection("all", "input", "cells", 0.3, short_term=kind),))
 
 
 def test_the_quickest_is_taken_and_shown(
@@ -72,13 +69,14 @@ def test_the_bits_are_those_of_the_reference() -> None:
         assert default.weights[name].tobytes() == weights.tobytes()
 
 
-def test_what_it_cannot_run_goes_to_the_next() -> None:
-    with load(network()) as backend:
-        assert backend.name == quickest()
-    slow = network(delay=1e-3 * (MOST_DELAY + 1))
+def test_what_it_cannot_run_goes_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    described = network()
+    with load(described) as backend:
+        assert backend.name == quickest() == "native"
+    monkeypatch.setattr(NativeSimulator, "problems", lambda *_: ["this network"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with load(slow) as backend, load("reference", slow) as reference:
+        with load(described) as backend, load("reference", described) as reference:
             assert backend.name == "reference"
             spikes = np.ones((50, 2), dtype=bool)
             got, expected = (b.step({"input": spikes}, 50)["cells"] for b in (backend, reference))
@@ -96,19 +94,19 @@ def test_without_a_compiler_it_is_the_next_and_says_so_once(
     monkeypatch.setenv("CXX", str(compiler))
     monkeypatch.setattr("neurorl.native.build.has_library", lambda: False)
     said = "no C\\+\\+ compiler" if kind == "missing" else "can't compile: error: no luck"
-    with pytest.warns(FallbackWarning, match=f"brian2 isn't taken, so all is slower .*{said}"):
+    with pytest.warns(FallbackWarning, match=f"native isn't taken, so all is slower .*{said}"):
         assert quickest() == "reference"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert quickest() == "reference"
 
 
-def test_without_brian2_it_is_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_does_not_import_it_is_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(name: str) -> object:
         raise BackendUnavailableError(f"backend {name}", "doesn't import")
 
     monkeypatch.setattr(module, "backend_class", broken)
-    with pytest.warns(FallbackWarning, match=r"backend brian2: doesn't import"):
+    with pytest.warns(FallbackWarning, match=r"backend native: doesn't import"):
         assert quickest() == "reference"
 
 
@@ -118,16 +116,3 @@ def test_a_variable_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "brain2")
     with pytest.raises(UnknownNameError, match="did you mean 'brian2'"):
         SpikingActorCritic(GRID, **SMALL)
-
-
-def test_a_library_that_is_there_needs_no_import_of_brian2() -> None:
-    code = (
-        "import sys; from neurorl import SpikingActorCritic\n"
-        f"agent = SpikingActorCritic({GRID!r}, actors=1, hidden=2, seed=2)\n"
-        "agent.backend.ready(wait=True); agent.learn(1); agent.predict(1)\n"
-        "assert agent.backend_name == 'brian2' and 'brian2' not in sys.modules\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=dict(os.environ), capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr

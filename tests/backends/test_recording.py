@@ -84,7 +84,7 @@ def test_replicas_stand_side_by_side() -> None:
 
 
 def test_windows_made_in_the_block_are_recorded_and_others_are_an_error() -> None:
-    with load("brian2:compiled", NETWORK) as b:
+    with load("native", NETWORK) as b:
         before = b.window(12)
         with Recording(b, ["last.spikes"]) as recording:
             window = b.window(12)

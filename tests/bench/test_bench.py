@@ -77,6 +77,7 @@ def test_names_are_those_of_the_backends() -> None:
     assert [x.label for x in found] == ["brian2:cython:loihi", "loihi:stock:loihi"]
     assert [x.label for x in c.backends(None, "float")] == [
         "reference:float",
+        "native:float",
         "brian2:float",
         "torch:float",
     ]
@@ -146,7 +147,7 @@ def test_a_preset_has_no_floor() -> None:
 BAD = [
     (["--size", "smal"], "did you mean 'small'"),
     (["--backends", "brain2"], "did you mean 'brian2'"),
-    (["--backends", "brian2:c"], "known: compiled, cython, float, loihi, numpy"),
+    (["--backends", "brian2:c"], "known: cython, float, loihi, numpy"),
     (["--backends", "reference:stock"], "part of reference"),
     (["--backends", "loihi", "--arithmetic", "float"], "another arithmetic"),
     (["--arithmetic", "chip"], "arithmetic: unknown name"),

@@ -80,7 +80,7 @@ def test_evaluate_prints_the_fixed_keys(trained: Path, capsys: pytest.CaptureFix
 
 def test_show_and_plot_and_backends(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for what in (str(trained), "lif", "glm"):
-        for backend in ("reference", "brian2", "loihi"):
+        for backend in ("reference", "native", "brian2", "loihi"):
             assert main(["show", what, "--backend", backend]) == 0
             assert "output" in capsys.readouterr().out
     assert main(["plot", str(trained)]) == 0
@@ -88,11 +88,11 @@ def test_show_and_plot_and_backends(trained: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert main(["backends", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [row["name"] for row in rows] == ["reference", "brian2", "loihi", "torch"]
+    assert [row["name"] for row in rows] == ["reference", "native", "brian2", "loihi", "torch"]
     for row in rows:
         assert {"name", "available", "version", "target", "engines", "remedy"} <= set(row)
     unverified = {row["name"]: row["unverified"] for row in rows}
-    assert unverified["reference"] is unverified["brian2"] is None
+    assert unverified["reference"] is unverified["native"] is None
     assert "has not run on a chip" in unverified["loihi"]
     assert main(["backends"]) == 0
     listed = capsys.readouterr().out
@@ -237,7 +237,7 @@ def test_another_runs_checkpoint_is_refused(trained: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(toolchain.identity() is None, reason="no C++ compiler")
-@pytest.mark.parametrize("backend", ["reference", "brian2"])
+@pytest.mark.parametrize("backend", ["reference", "native"])
 def test_a_cache_that_cannot_be_written_is_named(
     backend: str,
     tmp_path: Path,

@@ -302,7 +302,7 @@ def test_silent_and_saturated_runs(overrides: dict[str, Any], kind: str, arithme
     assert all((rate > 0.99) if kind == "saturated" else (rate == 0.0) for rate in rates)
 
 
-@pytest.mark.parametrize(("backend", "arithmetic"), [("reference", "loihi"), ("brian2", "float")])
+@pytest.mark.parametrize(("backend", "arithmetic"), [("reference", "loihi"), ("native", "float")])
 def test_rates_ten_times_too_high_end_in_one_action(backend: str, arithmetic: str) -> None:
     agent, found = warned(120, backend=backend, arithmetic=arithmetic, **TOO_FAST)
     assert ("output", "stuck") in found
@@ -328,7 +328,7 @@ def test_an_uncentred_rule_without_a_mean_drifts() -> None:
     ],
 )
 def test_presets_are_healthy(env: str, model: str, arithmetic: str) -> None:
-    agent, found = warned(40, env, model=model, arithmetic=arithmetic, backend="brian2")
+    agent, found = warned(40, env, model=model, arithmetic=arithmetic, backend="native")
     assert found == set()
     assert {row["verdict"] for row in agent.diagnostics["populations"]} == {"healthy"}
 

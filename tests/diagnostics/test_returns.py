@@ -98,7 +98,7 @@ def test_a_healthy_file_has_nothing_more() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 105))
 def test_small_weights_that_grow_are_no_drift(seed: int) -> None:
-    agent = SpikingActorCritic("FrozenLake-v1", backend="brian2", seed=seed)
+    agent = SpikingActorCritic("FrozenLake-v1", backend="native", seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("error", PopulationWarning)
         agent.learn(total_steps=60_000)

@@ -156,7 +156,7 @@ def test_backends_agree_in_every_figure(overrides: dict[str, Any]) -> None:
     agent.learn(2)
     found = [
         dict[str, Any](evaluate(agent, 2, seed=1, backend=backend, arithmetic="loihi"))
-        for backend in ("reference", "brian2", "loihi")
+        for backend in ("reference", "native", "loihi")
     ]
     for result in found:
         del result["backend"]

@@ -154,7 +154,7 @@ def test_a_setting_agrees_with_itself(trained: Path) -> None:
 
     agent, _ = load_to_play(trained)
     described, chip = {"arithmetic": "float"}, {"arithmetic": "loihi"}
-    same = compare(agent, 50, first=described, second={"backend": "brian2", **described})
+    same = compare(agent, 50, first=described, second={"backend": "native", **described})
     assert same["agreement"] == 1.0
     assert [(row["error_percent"], row["rms"]) for row in same["populations"]] == [(0.0, 0.0)] * 2
     others = compare(agent, 50, first=described, second=described, other_seed=1)

@@ -110,7 +110,7 @@ def test_the_rewarded_synapse_outgrows_the_others(
     example: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Let the two fire one after the other every second."""
-    options = ["--backend", "brian2", "--seconds", "90", "--every", "1"]
+    options = ["--backend", "native", "--seconds", "90", "--every", "1"]
     results = example.main(["--seeds", "0", "1", *options])
     for result in results:
         assert result.rewarded[0] == 0.0
@@ -122,7 +122,7 @@ def test_the_rewarded_synapse_outgrows_the_others(
 @pytest.mark.parametrize("example", ["distal_reward"], indirect=True)
 def test_distal_reward_with_izhikevichs_neurons(example: ModuleType) -> None:
     one, other = (
-        example.run(name, [0, 1], 3, "izhikevich", every=1)[1] for name in ("reference", "brian2")
+        example.run(name, [0, 1], 3, "izhikevich", every=1)[1] for name in ("reference", "native")
     )
     assert np.ptp(one.others[-1]) > 0
     assert one.rewards == other.rewards > 0
@@ -162,7 +162,7 @@ def test_which_pairs_earn_a_reward(example: ModuleType) -> None:
         assert [k for k, _ in np.argwhere(study.host["due"])] == [0, 1]
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2"])
+@pytest.mark.parametrize("backend", ["reference", "native"])
 @pytest.mark.parametrize("example", ["conditioning"], indirect=True)
 def test_a_response_is_acquired_and_extinguished(
     example: ModuleType, backend: str, capsys: pytest.CaptureFixture[str]
@@ -178,7 +178,7 @@ def test_a_response_is_acquired_and_extinguished(
 def test_xor_is_rewarded_and_learned(
     example: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (result,) = example.main(["--backend", "brian2", "--seeds", "103", "--epochs", "30"])
+    (result,) = example.main(["--backend", "native", "--seeds", "103", "--epochs", "30"])
     assert result.holds
     assert "1 of 1 seeds" in capsys.readouterr().out
 
@@ -211,13 +211,13 @@ def test_what_xor_is_shown(example: ModuleType) -> None:
 )
 def test_effects_at_length(example: ModuleType, options: list[str]) -> None:
     """Let an effect hold on two thirds of six seeds: of XOR's, with times, a tenth fails."""
-    results = example.main(["--backend", "brian2", "--seeds", *map(str, SEEDS), *options])
+    results = example.main(["--backend", "native", "--seeds", *map(str, SEEDS), *options])
     assert sum(result.holds for result in results) >= 4
 
 
 @pytest.mark.parametrize("example", ["spike_patterns"], indirect=True)
 def test_patterns_are_told_apart(example: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    (result,) = example.main(["--backend", "brian2", "--seeds", "100", "--trials", "250"])
+    (result,) = example.main(["--backend", "native", "--seeds", "100", "--trials", "250"])
     assert result.holds
     assert "1 of 1 seeds" in capsys.readouterr().out
 

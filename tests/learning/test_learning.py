@@ -1,7 +1,7 @@
 """Test that agents learn: small versions for every change, the full size under ``-m slow``.
 
 All seeds count. The full figures, with more seeds, come from scripts/learning.py. The small ones
-run on Brian2, whose compiled loop has the reference's bits and a tenth of its time.
+run on native, which has the reference's bits and a tenth of its time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import optimal_return
 
 GRID = "neurorl/GridWorld-v0"
-BACKENDS = ("reference", "brian2", "loihi")
+BACKENDS = ("reference", "native", "loihi")
 
 
 def grid_return(episodes: int, **options: Any) -> float:
@@ -28,7 +28,7 @@ def grid_return(episodes: int, **options: Any) -> float:
 
 @pytest.mark.parametrize(
     ("model", "backend", "episodes"),
-    [("lif", "brian2", 150), ("lif", "loihi", 150), ("glm", "brian2", 300)],
+    [("lif", "native", 150), ("lif", "loihi", 150), ("glm", "native", 300)],
 )
 def test_gridworld_is_learned(model: str, backend: str, episodes: int) -> None:
     assert grid_return(episodes, model=model, backend=backend, seed=1) > 0.85
@@ -36,13 +36,13 @@ def test_gridworld_is_learned(model: str, backend: str, episodes: int) -> None:
 
 def test_without_the_rule_nothing_is_learned() -> None:
     """An agent whose weights never change fails: so the measure above can fail."""
-    still = grid_return(5, backend="brian2", seed=1, alpha_output=0.0, alpha_hidden=0.0)
+    still = grid_return(5, backend="native", seed=1, alpha_output=0.0, alpha_hidden=0.0)
     assert still < 0.3
 
 
 @pytest.mark.parametrize("model", ["lif", "glm"])
 def test_cartpole_improves(model: str) -> None:
-    agent = SpikingActorCritic("CartPole-v1", backend="brian2", model=model, seed=1)
+    agent = SpikingActorCritic("CartPole-v1", backend="native", model=model, seed=1)
     returns = [e.ret for e in agent.learn(70)]
     assert np.mean(returns[:10]) < 60
     assert np.mean(returns[-10:]) > 200
@@ -69,7 +69,7 @@ def test_memory_pays_where_velocities_are_not_shown() -> None:
     last = {}
     for carries in (True, False):
         agent = SpikingActorCritic(
-            "neurorl/PositionOnlyCartPole-v0", backend="brian2", seed=100, carries=carries
+            "neurorl/PositionOnlyCartPole-v0", backend="native", seed=100, carries=carries
         )
         last[carries] = float(np.mean([e.ret for e in agent.learn(1000)][-100:]))
     assert last[True] > 200

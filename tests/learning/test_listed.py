@@ -81,7 +81,7 @@ def learned(
 def test_where_the_backend_has_the_weights(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     in_numpy = learned(3, "reward-stdp", dense)
     monkeypatch.setattr(listed, "WORTH", 0)
-    compiled = learned(3, "reward-stdp", dense, backend_name="brian2")
+    compiled = learned(3, "reward-stdp", dense, backend_name="native")
     assert all(np.array_equal(compiled[key], array) for key, array in in_numpy.items())
 
 

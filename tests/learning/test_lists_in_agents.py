@@ -136,7 +136,7 @@ def test_lists_learn_as_masks_do(seed: int, options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("backend", "options"),
-    [("brian2", {}), ("torch", {}), ("loihi", {**STDP, "arithmetic": "loihi"})],
+    [("native", {}), ("torch", {}), ("loihi", {**STDP, "arithmetic": "loihi"})],
 )
 def test_other_backends_learn_lists_too(backend: str, options: dict[str, Any]) -> None:
     if backend == "torch":

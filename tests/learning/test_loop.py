@@ -182,7 +182,7 @@ CASES: dict[str, dict[str, Any]] = {
         "rule": "surrogate",
         "arithmetic": "loihi",
     },
-    "currents, brian2": {"env": "CartPole-v1", "encoder": "current", "backend": "brian2"},
+    "currents, native": {"env": "CartPole-v1", "encoder": "current", "backend": "native"},
     "currents, emulator": {"env": "CartPole-v1", "encoder": "current", "backend": "loihi"},
     "currents that carry on": {
         "env": "CartPole-v1",
@@ -205,7 +205,7 @@ CASES: dict[str, dict[str, Any]] = {
         "model": "glm",
         "arithmetic": "loihi",
     },
-    "brian2": {"env": "CartPole-v1", "backend": "brian2"},
+    "native backend": {"env": "CartPole-v1", "backend": "native"},
     "brian2, numpy": {
         "env": "CartPole-v1",
         "backend": "brian2",
@@ -261,7 +261,7 @@ CASES |= {
         "policy": "epsilon-greedy",
         "modulator_limit": None,
     },
-    "spiking critic, brian2": {"env": "CartPole-v1", "backend": "brian2", **CRITIC},
+    "spiking critic, native": {"env": "CartPole-v1", "backend": "native", **CRITIC},
     "spiking critic in chip arithmetic": {"env": "CartPole-v1", "arithmetic": "loihi", **CRITIC},
     "spiking critic, emulator": {"env": "CartPole-v1", "backend": "loihi", **CRITIC},
     "spiking critic, Bernoulli": {"env": "CartPole-v1", "encoder": "bernoulli", **CRITIC},
@@ -399,19 +399,19 @@ for _writes in ("stochastic", "accumulate", "register"):
             **_every,
         },
         f"{_writes}, spiking critic": {**_chip, **CRITIC, **_every},
-        f"{_writes}, spiking critic, brian2": {**_chip, **CRITIC, "backend": "brian2"},
+        f"{_writes}, spiking critic, native": {**_chip, **CRITIC, "backend": "native"},
         f"{_writes}, currents": {**_chip, "encoder": "current"},
-        f"{_writes}, brian2": {**_chip, "backend": "brian2"},
+        f"{_writes}, native": {**_chip, "backend": "native"},
         f"{_writes}, emulator": {**_chip, "backend": "loihi"},
         f"{_writes}, masked, delayed": {
             "env": "CartPole-v1",
             "arithmetic": "loihi",
             "config": stdp(own_network(masked=True, delay=3e-3), writes=_writes),
         },
-        f"{_writes}, masked, brian2": {
+        f"{_writes}, masked, native": {
             "env": "CartPole-v1",
             "arithmetic": "loihi",
-            "backend": "brian2",
+            "backend": "native",
             "config": stdp(own_network(masked=True), writes=_writes, **_every),
         },
     }

@@ -177,8 +177,7 @@ def trained(name: str, arithmetic: str, rule: Rule) -> dict[str, Any]:
     """Return all that a few windows leave."""
     if name == "torch":
         pytest.importorskip("torch", reason="torch is not installed")
-    options = {"engine": "numpy"} if name == "brian2" else {}
-    with load(name, two_layers(), arithmetic=arithmetic, seed=4, **options) as backend:
+    with load(name, two_layers(), arithmetic=arithmetic, seed=4) as backend:
         learning = Learning(backend, rule, rate=0.05)
         for k in range(4):
             rng, n = np.random.default_rng(k), 3 + 4 * k
@@ -191,9 +190,9 @@ def trained(name: str, arithmetic: str, rule: Rule) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "arithmetic", "rule"),
     [
-        ("brian2", "float", ALL),
+        ("native", "float", ALL),
         ("torch", "float", ALL),
-        ("brian2", "loihi", CHIP),
+        ("native", "loihi", CHIP),
         ("torch", "loihi", CHIP),
         ("loihi", "loihi", CHIP),
     ],

@@ -56,7 +56,7 @@ def test_pendulum_gets_better(seed: int) -> None:
     """Random play gets -1,200 an episode, an agent that hasn't learned -1,250."""
     agent = SpikingActorCritic(
         "Pendulum-v1",
-        backend="brian2",
+        backend="native",
         seed=seed,
     )
     agent.learn(total_steps=100_000)

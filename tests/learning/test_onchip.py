@@ -147,15 +147,15 @@ def test_a_saved_agent_goes_on_and_plays_on_every_backend(tmp_path: Path) -> Non
     with pytest.raises(UnsupportedError, match=r"reference: can't learn 'pes'.*learning 'host'"):
         SpikingActorCritic.load(tmp_path / "agent.npz", backend="reference")
     played = []
-    for backend in ("reference", "brian2", "loihi"):
+    for backend in ("reference", "native", "loihi"):
         loaded, chosen = load_to_play(tmp_path / "agent.npz", backend)
         with closing(loaded):
             chosen["arithmetic"] = "loihi"
             played.append(evaluate(loaded, 2, seed=1, **chosen))
-    assert [p["backend"] for p in played] == ["reference", "brian2", "loihi"]
+    assert [p["backend"] for p in played] == ["reference", "native", "loihi"]
     assert len({p["mean_return"] for p in played}) == 1
     assert len({p["spikes_per_decision"] for p in played}) == 1
-    options: dict[str, Any] = {"backend": "brian2", "arithmetic": "loihi", "learning": "host"}
+    options: dict[str, Any] = {"backend": "native", "arithmetic": "loihi", "learning": "host"}
     with closing(SpikingActorCritic.load(tmp_path / "agent.npz", **options)) as moved:
         assert moved.config.learning == "host"
         assert len(moved.learn(3)) == 1
@@ -211,7 +211,7 @@ def test_a_run_of_before_there_was_a_choice_is_resumed(tmp_path: Path) -> None:
         ({"pes_magnitude": 200.0}, "pes_magnitude.*0 to 127"),
         ({"learning": "stdp"}, "learning.*'stdp'"),
         ({"model": "glm"}, "signed units.*model 'lif'"),
-        ({"backend": "brian2"}, "backend brian2: can't learn 'pes'"),
+        ({"backend": "native"}, "backend native: can't learn 'pes'"),
         ({"actors": 70}, "282 cores.*fewer actors"),
         ({"backend_options": {"target": "loihi"}}, "emulator"),
     ],

@@ -18,7 +18,7 @@ from neurorl.models import CubaLIF, FixedProbability
 from neurorl.rules import Rule
 
 LOW, HIGH = -0.5, 1.0
-PLACES = [("reference", "float"), ("brian2", "float"), ("loihi", "loihi"), ("torch", "float")]
+PLACES = [("reference", "float"), ("native", "float"), ("loihi", "loihi"), ("torch", "float")]
 
 
 def network() -> Network:
@@ -205,7 +205,7 @@ def test_a_refused_second_one_changes_nothing() -> None:
         assert np.array_equal(learning.weights("blocks"), in_force)
 
 
-@pytest.mark.parametrize("name", ["reference", "brian2"])
+@pytest.mark.parametrize("name", ["reference", "native"])
 def test_nothing_is_written_to_a_closed_backend(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listed, "WORTH", 0)
     backend = loaded(name, "float")

@@ -75,7 +75,7 @@ def test_each_projection_learns_by_its_own(rules: tuple[str | Rule, str | Rule])
 def test_rules_learn_the_same_on_every_backend() -> None:
     mixed = {"rule": "reward-stdp", "rules": {"hidden_output": SLOW}, **STDP}
     expected = learned(**mixed)
-    check_same(expected, learned(backend="brian2", **mixed))
+    check_same(expected, learned(backend="native", **mixed))
 
 
 FOOD = Rule("food", output="spike*phi", hidden="spike*phi*b", modulator="food")

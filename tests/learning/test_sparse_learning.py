@@ -169,8 +169,8 @@ def test_lists_learn_as_masks_do(seed: int, rule: str | Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: getattr(rule, "name", rule))
-def test_lists_learn_as_masks_do_on_brian2(rule: str | Rule) -> None:
-    check_as_masked("brian2", both(1), rule)
+def test_lists_learn_as_masks_do_in_native_code(rule: str | Rule) -> None:
+    check_as_masked("native", both(1), rule)
 
 
 @pytest.mark.parametrize(("name", "arithmetic"), [("torch", "float"), ("loihi", "loihi")])
@@ -181,7 +181,7 @@ def test_other_backends_learn_lists_too(name: str, arithmetic: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "signed"), [("reference", False), ("reference", True), ("brian2", True)]
+    ("name", "signed"), [("reference", False), ("reference", True), ("native", True)]
 )
 @pytest.mark.parametrize("rule", ["reward-stdp", OWN], ids=str)
 def test_a_delay_for_each_synapse(rule: str | Rule, signed: bool, name: str) -> None:
@@ -233,7 +233,7 @@ def test_synapses_between_the_same_two_neurons_learn_each() -> None:
 def test_a_state_goes_on_exactly_and_replicas_are_as_alone(network: Network) -> None:
     with (
         load("reference", network, seed=[4, 7]) as pair,
-        load("brian2", network, seed=7) as single,
+        load("native", network, seed=7) as single,
     ):
         two, alone = Learning(pair), Learning(single)
         drive(two, range(3))

@@ -176,10 +176,10 @@ def replay(learning: Learning, inputs: Any, rasters: Any, n_steps: int) -> None:
 
 
 BACKENDS = [
-    ("brian2", "float"),
+    ("native", "float"),
     ("torch", "float"),
     ("loihi", "loihi"),
-    ("brian2", "loihi"),
+    ("native", "loihi"),
     ("torch", "loihi"),
 ]
 
@@ -206,7 +206,7 @@ def test_every_backend_learns_the_same_bits(name: str, arithmetic: str, rule: st
 def test_a_state_goes_on_exactly(arithmetic: str) -> None:
     with (
         load("reference", rich(), arithmetic=arithmetic, seed=4) as one,
-        load("brian2", rich(), arithmetic=arithmetic, seed=4) as two,
+        load("native", rich(), arithmetic=arithmetic, seed=4) as two,
     ):
         first, second = Learning(one, GATED), Learning(two, GATED)
         drive(first, range(4), True)

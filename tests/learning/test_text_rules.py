@@ -168,8 +168,6 @@ def test_random_texts_agree(seed: int) -> None:
 
 
 QUICK = 3
-COMPILE_LONG = ("brian2, cython", "brian2, compiled")
-"""Name those that compile for a while before the first run."""
 
 
 @pytest.mark.parametrize(
@@ -181,8 +179,6 @@ def test_random_rules_learn_the_same_everywhere(seed: int) -> None:
     rule, options = everywhere(seed)
     expected = of_numpy(rule, options)
     for where, other in ELSEWHERE.items():
-        if seed < QUICK and where in COMPILE_LONG:
-            continue
         if where == "torch" and importlib.util.find_spec("torch") is None:
             continue
         got = learned(rule, "native", 1, **other, **options)

@@ -300,7 +300,7 @@ def test_what_cannot_be_meant_is_refused_and_named(kind: str) -> None:
     trained.close()
 
 
-@pytest.mark.parametrize("options", [{"backend": "brian2"}, {"arithmetic": "loihi"}])
+@pytest.mark.parametrize("options", [{"backend": "native"}, {"arithmetic": "loihi"}])
 @pytest.mark.parametrize("kind", ["encoder", "policy", "cells", "rule", "schedule"])
 def test_on_other_backends_and_in_other_arithmetic(kind: str, options: dict[str, Any]) -> None:
     trained = agent(kind, **options)

@@ -23,12 +23,12 @@ from neurorl.tasks.groups import env_group
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 3, "encoder": "current"}
 WAYS: list[tuple[str, str, dict[str, Any]]] = [
     ("reference", "loihi", {}),
-    ("brian2", "loihi", {}),
+    ("native", "loihi", {}),
     ("brian2", "loihi", {"engine": "numpy"}),
     ("loihi", "loihi", {}),
     ("loihi", "loihi", {"engine": "stock"}),
     ("reference", "float", {}),
-    ("brian2", "float", {}),
+    ("native", "float", {}),
     ("brian2", "float", {"engine": "numpy"}),
 ]
 
@@ -56,7 +56,7 @@ def test_the_same_episodes_on_every_backend() -> None:
     assert not np.array_equal(*weights)
 
 
-@pytest.mark.parametrize(("backend", "arithmetic"), [("brian2", "float"), ("loihi", "loihi")])
+@pytest.mark.parametrize(("backend", "arithmetic"), [("native", "float"), ("loihi", "loihi")])
 def test_agents_side_by_side_are_as_they_are_alone(backend: str, arithmetic: str) -> None:
     envs = [make_env("CartPole-v1") for _ in range(2)]
     config = make_config(envs[0], "lif", SMALL)

@@ -218,7 +218,7 @@ def test_another_shape_is_refused() -> None:
 @pytest.mark.parametrize(
     "places",
     [
-        (("reference", None, "numpy"), ("reference", None, None), ("brian2", None, None)),
+        (("reference", None, "numpy"), ("reference", None, None), ("native", None, None)),
         (("reference", "loihi", "numpy"), ("loihi", "loihi", None)),
     ],
     ids=["float", "chip"],
@@ -246,7 +246,7 @@ def test_they_are_in_the_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_catch_of_many_images_is_learned() -> None:
-    agent = SpikingActorCritic(WideCatch(), backend="brian2", seed=100)
+    agent = SpikingActorCritic(WideCatch(), backend="native", seed=100)
     agent.learn(total_steps=60_000)
     assert np.mean([e.ret for e in agent.episodes[-500:]]) > 0.4  # 0.51; by chance -0.8
     agent.close()

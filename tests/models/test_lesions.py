@@ -20,8 +20,8 @@ from neurorl.network.serialization import FloatArray
 
 NOISY = CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.2, 0.5)
 BACKENDS = [
-    *(("reference", "float"), ("reference", "loihi"), ("brian2", "float")),
-    *(("brian2", "loihi"), ("loihi", "loihi"), ("torch", "float")),
+    *(("reference", "float"), ("reference", "loihi"), ("native", "float")),
+    *(("native", "loihi"), ("loihi", "loihi"), ("torch", "float")),
 ]
 
 
@@ -111,7 +111,7 @@ def test_the_dead_are_silent_and_the_rest_is_as_without_them(backend: str, arith
     np.testing.assert_array_equal(rasters["hidden"][:, others], whole["hidden"][:, others])
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2", "torch"])
+@pytest.mark.parametrize("backend", ["reference", "native", "torch"])
 def test_dead_neurons_by_equations_never_spike(backend: str) -> None:
     """Without input, a noisy neuron spikes by itself; a dead one doesn't, and the rest is equal."""
     if backend == "torch":
@@ -149,7 +149,7 @@ def test_a_dead_signed_unit_says_nothing_at_all() -> None:
     assert (rasters["output"] != alive["output"]).any()
 
 
-@pytest.mark.parametrize(("backend", "arithmetic"), [("reference", "loihi"), ("brian2", "float")])
+@pytest.mark.parametrize(("backend", "arithmetic"), [("reference", "loihi"), ("native", "float")])
 def test_learning_revives_nobody(backend: str, arithmetic: str) -> None:
     config = make_config(SpikingActorCritic("CartPole-v1").env, overrides={"actors": 1})
     network = lesioned(config.network(2), 0.5)

@@ -541,7 +541,7 @@ def test_what_was_chosen_is_in_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "places",
     [
-        (("reference", None, "numpy"), ("reference", None, None), ("brian2", None, None)),
+        (("reference", None, "numpy"), ("reference", None, None), ("native", None, None)),
         (("reference", "loihi", "numpy"), ("loihi", "loihi", None)),
     ],
     ids=["float", "chip"],
@@ -559,7 +559,7 @@ def test_backends_play_the_same(places: Any, task: Any) -> None:
 
 @pytest.mark.slow
 def test_frozen_lake_is_learned() -> None:
-    agent = SpikingActorCritic(FROZEN, backend="brian2", seed=100)
+    agent = SpikingActorCritic(FROZEN, backend="native", seed=100)
     agent.learn(total_steps=60_000)
     assert np.mean([e.ret for e in agent.episodes[-200:]]) > 0.5
     agent.close()

@@ -11,7 +11,6 @@ import pytest
 
 from neurorl.native import toolchain
 
-pytest.importorskip("brian2")
 pytest.importorskip("nengo_loihi", reason="nengo-loihi is not installed")
 
 PROCESSORS = {  # with what each of them has, as Linux calls it
@@ -41,7 +40,7 @@ def digest(state):
     for name, array in sorted(state.items()):
         show(name, array)
 
-agent = SpikingActorCritic("CartPole-v1", backend="brian2", seed=3)
+agent = SpikingActorCritic("CartPole-v1", backend="native", seed=3)
 agent.learn(12)
 digest(agent.state())
 for size in ("small", "large"):
@@ -53,7 +52,6 @@ for size in ("small", "large"):
 warnings.simplefilter("ignore")
 for learning in ("host", "pes"):  # on the emulator, whose loops are a library of their own
     agent = SpikingActorCritic("CartPole-v1", backend="loihi", learning=learning, seed=3)
-    agent.backend.ready(wait=True)
     agent.learn(4)
     digest(agent.state())
 assert emulator.cache_info().currsize == 1

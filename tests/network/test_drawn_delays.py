@@ -140,6 +140,7 @@ def test_the_array_of_them_is_the_same_network(arithmetic: str) -> None:
 @pytest.mark.parametrize(
     ("place", "arithmetic", "module"),
     [
+        ("native", "float", "numpy"),
         ("brian2", "float", "brian2"),
         ("torch", "float", "torch"),
         ("torch", "loihi", "torch"),
@@ -149,7 +150,6 @@ def test_the_array_of_them_is_the_same_network(arithmetic: str) -> None:
 def test_every_backend_has_them(place: str, arithmetic: str, module: str) -> None:
     pytest.importorskip(module, reason=f"{module} is not installed")
     options: dict[str, Any] = {"arithmetic": arithmetic}
-    options |= {"engine": "numpy"} if place == "brian2" else {}
     assert compare(small(), 3, {place: options}, {"arithmetic": arithmetic}) > 50
     if arithmetic == "float":
         described = small()

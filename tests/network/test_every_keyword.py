@@ -295,9 +295,8 @@ def run(**keywords: Any) -> str:
 
 
 def test_every_keyword_of_load_is_read() -> None:
-    """`early` compiles meanwhile, with the same bits: tests/learning/test_early.py."""
     known = {*inspect.signature(Backend.__init__).parameters} - {"self", "simulator", "network"}
-    assert known == {*OF_LOAD, "early"}
+    assert known == {*OF_LOAD}
     usual = run()
     for name, keywords in OF_LOAD.items():
         base = run(arithmetic="loihi") if name == "noise" else usual

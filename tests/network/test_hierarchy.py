@@ -151,7 +151,7 @@ def same(ours: State, theirs: State) -> None:
 @pytest.mark.parametrize("model", ["lif", "glm"])
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
 def test_every_backend_learns_the_same(model: str, arithmetic: str) -> None:
-    backends = ["reference", "brian2", *(["loihi"] if arithmetic == "loihi" else [])]
+    backends = ["reference", "native", *(["loihi"] if arithmetic == "loihi" else [])]
     found = []
     for backend in backends:
         agent = deep(model, backend=backend, arithmetic=arithmetic, seed=3)
@@ -165,7 +165,7 @@ def test_every_backend_learns_the_same(model: str, arithmetic: str) -> None:
 
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
-@pytest.mark.parametrize("backend", ["reference", "brian2"])
+@pytest.mark.parametrize("backend", ["reference", "native"])
 def test_replicas_are_as_each_is_alone(backend: str, loop: str) -> None:
     seeds = (4, 0, 2**62)
     config = make_config(make_env("CartPole-v1"), "lif", DEEP)

@@ -140,10 +140,10 @@ def test_all_backends_run_it_with_the_same_spikes(tmp_path: Path) -> None:
     network = FEATURES["CUBA-LIF"]()
     to_nir(network, drawn(network), tmp_path / "a.nir")
     read = from_nir(tmp_path / "a.nir")
-    assert same(play(read, "reference", "float"), play(read, "brian2", "float"))
+    assert same(play(read, "reference", "float"), play(read, "native", "float"))
     chip = play(read, "reference", "loihi")
     assert chip["last"].any()
-    assert same(chip, play(read, "brian2", "loihi"))
+    assert same(chip, play(read, "native", "loihi"))
     assert same(chip, play(read, "loihi", "loihi"))
 
 

@@ -309,12 +309,12 @@ def test_saved_and_loaded_it_plays_the_same_everywhere(tmp_path: Path) -> None:
     assert again.episodes == agent.episodes
     assert [e.ret for e in agent.learn(6)] == [e.ret for e in again.learn(6)]
     assert same(agent.state(), again.state())
-    local = SpikingActorCritic.load(tmp_path / "agent.npz", backend="brian2")
+    local = SpikingActorCritic.load(tmp_path / "agent.npz", backend="native")
     assert not local.episodes
     loaded = ReparameterizedActorCritic.load(tmp_path / "agent.npz")
     for name, weights in loaded.weights.items():
         assert np.allclose(local.backend.weights(name), weights, atol=1e-9)
-    assert evaluate(local, 3) == {**evaluate(loaded, 3), "backend": "brian2"}
+    assert evaluate(local, 3) == {**evaluate(loaded, 3), "backend": "native"}
     local.learn(2)  # by its own rule
     assert any((local.backend.weights(k) != w).any() for k, w in loaded.weights.items())
 

@@ -112,7 +112,7 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert config["gradient"]["type"] == "GradientConfig"
     assert config["versions"]["torch"] == torch.__version__
     played = []
-    for backend in ("reference", "brian2", "loihi", "torch"):
+    for backend in ("reference", "native", "loihi", "torch"):
         for arithmetic in ("float", "loihi"):
             if (backend, arithmetic) in (("loihi", "float"), ("torch", "loihi")):
                 continue
@@ -142,7 +142,7 @@ def test_bad_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train = ["train", "CartPole-v1", *out]
     approach = ["--approach", "reparameterization"]
     assert "'reparameterization'" in error(capsys, [*train, "--approach", "reparametrization"])
-    assert "neurorl evaluate" in error(capsys, [*train, *approach, "--backend", "brian2"])
+    assert "neurorl evaluate" in error(capsys, [*train, *approach, "--backend", "native"])
     assert "approach 'local'" in error(capsys, [*train, *approach, "--learning", "pes"])
     model = ["--model", "lif-spiking-critic"]
     assert "critic='linear'" in error(capsys, [*train, *approach, *model])
@@ -170,7 +170,7 @@ def test_without_torch_it_says_what_to_install(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2", "loihi"])
+@pytest.mark.parametrize("backend", ["reference", "native", "loihi"])
 def test_the_local_rule_goes_on_from_a_run_of_gradients(backend: str, tmp_path: Path) -> None:
     first, second = tmp_path / "gradients", tmp_path / "local"
     training.train("CartPole-v1", first, seed=4, episodes=3, **APPROACH)
@@ -214,7 +214,7 @@ def test_several_runs_start_from_those_of_their_seeds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--backend", "brian2"], "then neurorl evaluate RUN --backend brian2"),
+        (["--backend", "native"], "then neurorl evaluate RUN --backend native"),
         (["--learning", "pes"], "learns in PyTorch (got pes)"),
         (["--noise", "chip", "--arithmetic", "loihi"], "learns with escape noise only"),
         (["--target", "emulator"], "learns in PyTorch (got ['target']); name them in neurorl eva"),

@@ -37,7 +37,7 @@ def config(run: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("options", [{}, {"backend": "brian2"}, {"model": "glm"}])
+@pytest.mark.parametrize("options", [{}, {"backend": "native"}, {"model": "glm"}])
 def test_equal_runs_have_equal_files(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

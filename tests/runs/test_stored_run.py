@@ -42,7 +42,7 @@ def test_its_config_is_written_as_it_was_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "was"),
     [
-        ("backend", "brian2", "reference"),
+        ("backend", "native", "reference"),
         ("arithmetic", "loihi", "float"),
         ("noise", "chip", "exact"),
         ("model", "glm", "lif"),

@@ -21,9 +21,7 @@ from neurorl.testing import rasters, same_state
 __all__ = ["agree", "run"]
 
 
-def run(
-    feature: str, examples: int, engines: tuple[str, ...] = ("numpy",), shrink: bool = True
-) -> Counter[str]:
+def run(feature: str, examples: int, shrink: bool = True) -> Counter[str]:
     """Count what happened in the examples of a feature, in which all backends agreed."""
     seen: Counter[str] = Counter()
 
@@ -37,14 +35,14 @@ def run(
     )
     @given(case=chip_cases(feature))
     def all_agree(case: ChipCase) -> None:
-        agree(case, seen, engines)
+        agree(case, seen)
         seen["examples"] += 1
 
     all_agree()
     return seen
 
 
-def others(case: ChipCase, engines: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
+def others(case: ChipCase) -> list[tuple[str, dict[str, Any]]]:
     """Map the backends that are compared with the reference to their options."""
     core = CoreLimits(**case.core)
     found: list[tuple[str, dict[str, Any]]] = [
@@ -52,11 +50,11 @@ def others(case: ChipCase, engines: tuple[str, ...]) -> list[tuple[str, dict[str
         ("loihi", {"core": core, "engine": "stock"}),
     ]
     if case.noise == "exact":
-        found += [("brian2", {"engine": engine}) for engine in engines]
+        found += [("native", {}), ("brian2", {})]
     return found
 
 
-def agree(case: ChipCase, seen: Counter[str], engines: tuple[str, ...] = ("numpy",)) -> None:
+def agree(case: ChipCase, seen: Counter[str]) -> None:
     """Assert that all backends give the same spikes, currents, voltages and weights."""
     cls = backend_class("loihi")
     limits = CoreLimits(**case.core)
@@ -68,7 +66,7 @@ def agree(case: ChipCase, seen: Counter[str], engines: tuple[str, ...] = ("numpy
             return stack.enter_context(load(name, case.network, **common, **options))
 
         reference = make("reference", {})
-        backends = [make(name, options) for name, options in others(case, engines)]
+        backends = [make(name, options) for name, options in others(case)]
         _play(case, reference, backends)
         facts = _facts(case, backends[0])
     seen.update(events)

@@ -28,22 +28,20 @@ from neurorl.network.description import (
     Uniform,
 )
 
-__all__ = ["joined", "random_equation_network"]
+__all__ = ["random_equation_network"]
 
 DT = 1e-3
 
 
-def random_equation_network(seed: int, prefix: str = "") -> Network:
-    """Return 2 sources, one of currents, and 1 to 3 populations, whose parts *prefix* begins.
+def random_equation_network(seed: int) -> Network:
+    """Return 2 sources, one of currents, and 1 to 3 populations.
 
     Projections are dense, masked, in blocks or lists, some with a delay for each synapse, some with
     short-term plasticity.
     """
     rng = np.random.default_rng(seed)
-    sources = [Source(f"{prefix}input", 4), Source(f"{prefix}level", 2, "current")]
-    populations = [
-        _population(rng, 10 * seed + k, f"{prefix}cells_{k}") for k in range(rng.integers(1, 4))
-    ]
+    sources = [Source("input", 4), Source("level", 2, "current")]
+    populations = [_population(rng, 10 * seed + k, f"cells_{k}") for k in range(rng.integers(1, 4))]
     nodes: list[Node] = [*sources, *populations]
     projections = []
     for post in populations:
@@ -70,12 +68,6 @@ def random_equation_network(seed: int, prefix: str = "") -> Network:
             if is_current:
                 projections[-1] = dataclasses.replace(projections[-1], delay=None)
     return Network(tuple(nodes), tuple(projections), DT)
-
-
-def joined(networks: list[Network]) -> Network:
-    """Return networks side by side as one, which compiles once."""
-    nodes = tuple(node for network in networks for node in network.nodes)
-    return Network(nodes, tuple(p for network in networks for p in network.projections), DT)
 
 
 def _synapses(rng: np.random.Generator, pre: Node, post: Node, is_plain: bool) -> dict[str, Any]:

@@ -119,8 +119,7 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
     "native loop": {"backend": "reference"},
     "torch": {"backend": "torch"},
     "brian2, numpy": {"backend": "brian2", "backend_options": {"engine": "numpy"}},
-    "brian2, cython": {"backend": "brian2", "backend_options": {"engine": "cython"}},
-    "brian2, compiled": {"backend": "brian2", "backend_options": {"engine": "compiled"}},
+    "native": {"backend": "native"},
     "native loop, chip arithmetic": {"backend": "reference", "arithmetic": "loihi"},
     "loihi": {"backend": "loihi", "arithmetic": "loihi"},
 }

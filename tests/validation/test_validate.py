@@ -218,7 +218,7 @@ def test_specs_of_names() -> None:
     ]
     assert not specs[0].must_equal(specs[1])
     assert specs[1].must_equal(specs[2])
-    assert {spec.backend for spec in read_specs(None)} >= {"reference", "brian2", "loihi"}
+    assert {spec.backend for spec in read_specs(None)} >= {"reference", "native", "brian2", "loihi"}
 
 
 def test_only_known_names_and_numbers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import subprocess
@@ -13,25 +14,16 @@ import numpy as np
 import pytest
 
 from neurorl import load
-from neurorl.backends.brian2 import Brian2Simulator, engines, equations, noise, plan, preferences
-from neurorl.backends.brian2.engines import ENGINES
+from neurorl.backends.brian2 import Brian2Simulator, noise, objects, preferences
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.stepper import array
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.errors import BackendError, UnknownNameError
 from neurorl.models import LIF, CubaLIF
+from neurorl.models.published import ADEX
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
+from neurorl.program import Program
 from neurorl.testing import FEATURES, rasters, same_state
-
-
-@pytest.fixture(params=ENGINES)
-def any_engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=["cython", "numpy"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def everything() -> Network:
@@ -56,14 +48,16 @@ def everything() -> Network:
     )
 
 
-@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
-def test_all_features_together_equal_the_reference(any_engine: str, arithmetic: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "arithmetic"), [("numpy", "float"), ("numpy", "loihi"), ("cython", "float")]
+)
+def test_all_features_together_equal_the_reference(engine: str, arithmetic: str) -> None:
     network = everything()
     rng = np.random.default_rng(0)
     options: dict[str, Any] = {"arithmetic": arithmetic, "seed": 2**62 + 12345}
     a, b = (
         load("reference", network, **options),
-        load("brian2", network, engine=any_engine, **options),
+        load("brian2", network, engine=engine, **options),
     )
     for k, n_steps in enumerate((1, 2, 9, 1, 1, 30)):
         inputs = rasters(network, n_steps, k, 0.5)
@@ -78,15 +72,15 @@ def test_all_features_together_equal_the_reference(any_engine: str, arithmetic: 
             state = {**a.state(), "t": np.array(2**35 + 3)}
             a.restore(state)
             b.close()
-            b = load("brian2", network, engine=any_engine, **options)
+            b = load("brian2", network, engine=engine, **options)
             b.restore(state)
     assert expected["cells"].any()
     assert expected["out"].any()
 
 
-def test_monitors_can_be_added_at_any_time(engine: str) -> None:
+def test_monitors_can_be_added_at_any_time() -> None:
     network = FEATURES["escape noise"]()
-    with load("brian2", network, engine=engine) as backend:
+    with load("brian2", network) as backend:
         simulator = backend.simulator
         assert isinstance(simulator, Brian2Simulator)
         backend.step(rasters(network, 5, 0), 5)
@@ -101,12 +95,12 @@ def test_monitors_can_be_added_at_any_time(engine: str) -> None:
         assert np.array_equal(np.array(voltage.v)[:, -1], backend.state()["middle.voltage"])
 
 
-def test_network_run_gives_the_same_as_stepping(engine: str) -> None:
+def test_network_run_gives_the_same_as_stepping() -> None:
     """The network is ordinary Brian2: it may also be run, and continued, in Brian2's own way."""
     network = FEATURES["delays of several steps"]()
     with (
-        load("brian2", network, engine=engine) as stepped,
-        load("brian2", network, engine=engine) as plain,
+        load("brian2", network) as stepped,
+        load("brian2", network) as plain,
     ):
         simulator = plain.simulator
         assert isinstance(simulator, Brian2Simulator)
@@ -114,7 +108,7 @@ def test_network_run_gives_the_same_as_stepping(engine: str) -> None:
             backend.set_weights("near", np.full((5, 8), 0.1))
         always = {"input": np.arange(5) * np.ones((23, 1)) > 2}
         stepped.step(always, 23)
-        with exact_preferences(engine):
+        with exact_preferences("numpy"):
             simulator.brian2_network["node_0"].inject = always["input"][0]
             for n_steps in (6, 1, 16):
                 simulator.brian2_network.run(n_steps * brian2.ms)
@@ -125,25 +119,25 @@ def test_network_run_gives_the_same_as_stepping(engine: str) -> None:
 
 
 def test_source_is_readable_and_complete() -> None:
-    with load("brian2", everything(), engine="numpy") as backend:
+    with load("brian2", everything()) as backend:
         assert isinstance(backend.simulator, Brian2Simulator)
         text = backend.source()
     for part in (
         "# population 'cells'",
         "node_1 = NeuronGroup(12, '''",
-        "v = membrane_decay*v + u + bias",
-        "threshold='live and v + noise > threshold'",
-        "reset='v = 0; dead = refractory_steps'",
+        "new_1 = kept_v * v + u + bias\n    v = new_1\n",
+        "threshold='live and (v + width * drawn_logistic > threshold)'",
+        "reset='''\n    v = 0.0\n    dead = refractory_steps\n''')",
         "when='groups'",
-        "# projection 'late', signed: w is twice the weight",
-        "projection_1 = Synapses(node_2, node_1, 'w : 1', on_pre='q_post += w', delay=4*dt)",
-        "projection_0.connect(i=..., j=...)  # 16 synapses",
+        "# projection 'late'",
+        "Synapses(node_2, node_1, 'w : 1', on_pre='arrived_q_post += w', delay=4*dt)",
+        "projection_0.connect(i=..., j=...)  # 24 synapses",
     ):
         assert part in text
 
 
 def test_what_a_population_does_not_need_is_not_in_its_code() -> None:
-    with load("brian2", FEATURES["LIF"](), engine="numpy") as backend:
+    with load("brian2", FEATURES["LIF"]()) as backend:
         assert isinstance(backend.simulator, Brian2Simulator)
         text = backend.source()
     assert "logistic" not in text
@@ -151,11 +145,25 @@ def test_what_a_population_does_not_need_is_not_in_its_code() -> None:
     assert "threshold='v > threshold'" in text
 
 
-def test_preferences_clock_and_hooks_of_the_user_stay(engine: str) -> None:
+def test_a_name_that_brian2_has_itself_is_another_there() -> None:
+    with load("brian2", Network((Population("cells", 2, ADEX),), (), 1e-4)) as backend:
+        text = backend.source()
+    for part in (
+        "own_w_own : 1\n",  # synapses have a w
+        "gL : 1 (constant, shared)",
+        "threshold='v > v_cut'",
+        "v = 1.0*v_reset\n    new_1 = own_w_own + b\n    own_w_own = new_1\n",
+        "v = 1.0*next_v\n    own_w_own = 1.0*next_w\n",
+    ):
+        assert part in text
+    assert " ms : " not in text  # it is only a part of C*ms, which is one constant
+
+
+def test_preferences_clock_and_hooks_of_the_user_stay() -> None:
     names = ("codegen.target", "codegen.cpp.extra_compile_args", "core.default_float_dtype")
     before = [brian2.prefs[name] for name in names]
     hook = sys.excepthook
-    with load("brian2", FEATURES["LIF"](), engine=engine) as backend:
+    with load("brian2", FEATURES["LIF"]()) as backend:
         backend.step({}, 5)
     assert [brian2.prefs[name] for name in names] == before
     assert sys.excepthook is hook
@@ -166,7 +174,7 @@ def test_a_users_float32_preference_changes_nothing() -> None:
     network = FEATURES["escape noise"]()
     brian2.prefs["core.default_float_dtype"] = np.float32
     try:
-        backend = load("brian2", network, engine="numpy")
+        backend = load("brian2", network)
     finally:
         brian2.prefs["core.default_float_dtype"] = np.float64
     reference = load("reference", network)
@@ -184,7 +192,7 @@ def test_importing_leaves_no_files_and_no_hooks(tmp_path: Path) -> None:
         "hook, show, key = sys.excepthook, warnings.showwarning, getsignal(SIGINT)\n"
         "from neurorl import load\n"
         "from neurorl.testing import FEATURES\n"
-        "load('brian2', FEATURES['LIF'](), engine='numpy').step({}, 3)\n"
+        "load('brian2', FEATURES['LIF']()).step({}, 3)\n"
         "assert sys.excepthook is hook and warnings.showwarning is show\n"
         "assert getsignal(SIGINT) is key\n"
         "assert glob.glob(os.environ['TMPDIR'] + '/brian*') == []\n"
@@ -209,30 +217,25 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "/nonexistent/cc")
     monkeypatch.setenv("CXX", "/nonexistent/c++")
     preferences.cython_problem.cache_clear()
-    engines._best_engine.cache_clear()
     try:
         with pytest.raises(BackendError, match=r"engine 'cython': can't compile .*engine='numpy'"):
             load("brian2", FEATURES["LIF"](), engine="cython")
-        with pytest.warns(RuntimeWarning, match="slower engine 'numpy'") as warned:
-            backends = [load("brian2", FEATURES["LIF"]()) for _ in range(2)]
-        assert len(warned) == 1
-        assert [getattr(b, "engine", None) for b in backends] == ["numpy", "numpy"]
+        with load("brian2", FEATURES["LIF"]()) as backend:
+            assert getattr(backend, "engine", None) == "numpy"
     finally:
         preferences.cython_problem.cache_clear()
-        engines._best_engine.cache_clear()
 
 
 def test_what_brian2_refuses_becomes_a_backend_error(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def wrong(network: Network, name: str) -> Any:
-        text = build_source(network, name)
-        return type(text)(**{**vars(text), "threshold": "injct"})
+    def wrong(program: Program, k: int) -> Any:
+        return dataclasses.replace(group_text(program, k), threshold="injct")
 
-    build_source = equations.source_text
-    monkeypatch.setattr(plan, "source_text", wrong)
+    group_text = objects.group_text
+    monkeypatch.setattr(objects, "group_text", wrong)
     with pytest.raises(BackendError, match=r"can't build the network .*injct"):
-        load("brian2", FEATURES["LIF"](), engine="numpy")
+        load("brian2", FEATURES["LIF"]())
     gc.collect()
     assert capfd.readouterr() == ("", "")
 
@@ -251,6 +254,6 @@ def test_another_device_is_refused() -> None:
     brian2.set_device("cpp_standalone", build_on_run=False)
     try:
         with pytest.raises(BackendError, match=r"set_device\('runtime'\)"):
-            load("brian2", FEATURES["LIF"](), engine="numpy")
+            load("brian2", FEATURES["LIF"]())
     finally:
         brian2.set_device("runtime")

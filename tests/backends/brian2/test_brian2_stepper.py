@@ -60,9 +60,8 @@ class Small:
         return [*spikes, np.array(self.trace.v), np.array(self.cells.count), np.array(self.seen)]
 
 
-@pytest.mark.parametrize("engine", ["cython", "numpy"])
-def test_stepping_equals_network_run(engine: str) -> None:
-    with exact_preferences(engine):
+def test_stepping_equals_network_run() -> None:
+    with exact_preferences("numpy"):
         run = Small()
         brian2.seed(7)
         for n_steps in WINDOWS:

@@ -71,12 +71,6 @@ def test_all_backends_agree_in_many_networks(feature: str) -> None:
     check_reached(feature, run(feature, MANY), MANY)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("feature", [f for f in FEATURES if "noise of the chip" not in f])
-def test_all_engines_of_brian2_agree(feature: str) -> None:
-    run(feature, 1, ("numpy", "cython", "compiled"))
-
-
 def test_every_feature_says_what_it_must_reach() -> None:
     assert set(NEEDED) == set(FEATURES)
     assert len(FEATURES) * FEW >= 50

@@ -129,21 +129,13 @@ WAYS: dict[str, dict[str, Any]] = {
     "C++": {"name": "loihi"},
     "NumPy": {"name": "loihi"},
     "stock": {"name": "loihi", "engine": "stock"},
-    "brian2 numpy": {"name": "brian2", "engine": "numpy"},
-    "brian2 compiled": {"name": "brian2", "engine": "compiled"},
-    "brian2 cython": {"name": "brian2", "engine": "cython"},
+    "native": {"name": "native"},
+    "brian2": {"name": "brian2"},
 }
-# Engines that compile take long for each network: one case, with all there is.
 EVERY = [
-    pytest.param(
-        *(mode, make, way),
-        id=f"{mode}, {what}, {way}",
-        marks=[pytest.mark.slow] if way == "brian2 cython" else [],
-    )
+    pytest.param(mode, make, way, id=f"{mode}, {what}, {way}")
     for mode, what, make in CASES
     for way in WAYS
-    if way not in ("brian2 compiled", "brian2 cython")
-    or (mode, what) == ("chip+coins", "some without noise")
 ]
 
 
@@ -186,7 +178,7 @@ def test_a_state_goes_on_and_moves_between_backends(mode: str) -> None:
     with (
         load("loihi", network, seed=2, noise=mode) as backend,
         load("reference", network, seed=2, arithmetic="loihi", noise=mode) as reference,
-        load("brian2", network, seed=2, arithmetic="loihi", noise=mode, engine="numpy") as brian2,
+        load("brian2", network, seed=2, arithmetic="loihi", noise=mode) as brian2,
     ):
         backend.step(inputs, 8)
         state = backend.state()
@@ -202,10 +194,7 @@ def test_a_state_goes_on_and_moves_between_backends(mode: str) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "way"),
-    [
-        *((mode, way) for mode in OWN for way in ("C++", "reference", "brian2 numpy")),
-        ("chip+coins", "brian2 compiled"),
-    ],
+    [(mode, way) for mode in OWN for way in ("C++", "reference", "native", "brian2")],
 )
 def test_a_replica_is_its_seed_alone(mode: str, way: str) -> None:
     network = layers(GLM(bias=0.1))
@@ -282,16 +271,14 @@ def test_the_spread_in_the_leaky_is_as_said() -> None:
 
 
 def test_the_equations_of_brian2_show_it() -> None:
-    options: dict[str, Any] = {"engine": "numpy", "arithmetic": "loihi", "noise": "chip+coins"}
+    options: dict[str, Any] = {"arithmetic": "loihi", "noise": "chip+coins"}
     with load("brian2", layers(GLM()), **options) as backend:
         text = backend.source()
     for part in (
-        "noise = draw(i, t_in_timesteps, stream, seed)",
-        "noise = noise_step*(floor(noise*255/4294967296) - 127)",
-        "toss = draw(i, t_in_timesteps, coin_stream, seed)",
-        "toss = toss % 8",
-        "q = q + coin_0*(floor(toss/1) - 2*floor(toss/2)) + coin_1*",
-        "q = u + bias + noise",
+        "drawn_draw = draw(i, t_in_timesteps, stream_draw, seed)",
+        "drawn_toss = draw(i, t_in_timesteps, stream_toss, seed)",
+        "q + coin_0 * (neurorl_floor(drawn_toss / 1.0) - 2.0 * neurorl_floor(drawn_toss / 2.0))",
+        "u + bias + noise_step * (neurorl_floor(drawn_draw * 255.0 / 4294967296.0) - 127.0)",
         "threshold='v > threshold'",
         "# draw(i, step, stream, seed): 32 bits of neurorl.numerics.random, 0 to 2**32 - 1",
     ):

@@ -31,7 +31,7 @@ with warnings.catch_warnings():
 from nengo_integers import Played, play
 
 STEPS = 400
-OURS = ["reference", "loihi", "loihi:stock", "brian2"]
+OURS = ["reference", "loihi", "loihi:stock", "native"]
 pytestmark = pytest.mark.filterwarnings(
     "ignore::RuntimeWarning",  # it fills integer arrays with nan, then overwrites them
     "ignore:Lost .* extra bits in weight rounding",

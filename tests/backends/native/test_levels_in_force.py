@@ -1,11 +1,9 @@
-"""The compiled engine holds weights that learn as whole levels, and none of its users sees it."""
+"""Native holds weights that learn as whole levels, and none of its users sees it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-
-pytest.importorskip("brian2", reason="Brian2 lends the weights that are tested here")
 
 from neurorl import Network, Plasticity, Population, Projection, Source, load
 from neurorl.models import LIF
@@ -29,7 +27,7 @@ def test_levels_are_in_force_until_others_are_written(size: int) -> None:
     rasters, seeds = rng.random((4, 30, 18)) < 0.5, (1, 2)
     numbers = rng.integers(-(2**26), 2**28, (2, 9, size))
     off = rng.uniform(0, 4, (2, 9, size))
-    with load("reference", network, seed=seeds) as a, load("brian2", network, seed=seeds) as b:
+    with load("reference", network, seed=seeds) as a, load("native", network, seed=seeds) as b:
         levels = b.levels("learns", UNIT)
         assert levels is not None
         assert b.transmitted("learns") is None
