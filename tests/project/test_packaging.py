@@ -40,6 +40,7 @@ LAYERS = (
     "network",
     "native",
     "arithmetic",
+    "program",
     "rules",
     "models",
     "diagnostics",
