@@ -8,7 +8,7 @@ response to the rewarded stimulus grows above all others; and dopamine moves fro
 stimulus, with a dip when the reward is left out, as Schultz, Dayan & Montague (1997, doi
 10.1126/science.275.5306.1593) describe it of dopamine neurons. Without rewards it all goes back.
 
-    python examples/conditioning.py [--backend brian2] [--seeds 0 1 2] [--figures FOLDER]
+    python examples/conditioning.py [--backend native] [--seeds 0 1 2] [--figures FOLDER]
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ of Loihi runs too; ``--neuron izhikevich`` has the paper's, slower. ``--every 4`
 fire one after the other every 4 s too, which takes minutes and shows less: something of a pair is
 then always eligible.
 
-    python examples/distal_reward.py [--backend brian2] [--seeds 0 1 2] [--figures FOLDER]
+    python examples/distal_reward.py [--backend native] [--seeds 0 1 2] [--figures FOLDER]
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ much as there were spikes, for the other pattern as much less than none. With re
 the neuron comes to fire for the one and to be silent for the other, though rates of inputs are the
 same (doi 10.1371/journal.pcbi.1000180, where a neuron learns to classify temporal patterns).
 
-    python examples/spike_patterns.py [--backend brian2] [--seeds 0 1 2] [--figures FOLDER]
+    python examples/spike_patterns.py [--backend native] [--seeds 0 1 2] [--figures FOLDER]
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class Study(abc.ABC):
 def parser(description: str, seeds: Sequence[int] = range(3)) -> argparse.ArgumentParser:
     """Return a parser with the options that every study has."""
     made = argparse.ArgumentParser(description=description)
-    made.add_argument("--backend", default="reference", help="as in brian2, brian2:numpy, loihi")
+    made.add_argument("--backend", default="reference", help="as in native, brian2:numpy, loihi")
     made.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
     made.add_argument("--figures", metavar="FOLDER", help="write the figure there, as a png")
     return made

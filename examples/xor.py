@@ -13,7 +13,7 @@ either value each input repeats a spike train, drawn once for each seed; rates a
 that only the spikes' times tell. The paper has two inputs of 50 spikes each for that, here are 60
 of ten. It changes weights in each step, here a window's rewards act at its end.
 
-    python examples/xor.py [--code time] [--backend brian2] [--seeds 0 1 2] [--figures FOLDER]
+    python examples/xor.py [--code time] [--backend native] [--seeds 0 1 2] [--figures FOLDER]
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 The script is README's, but for the part that loads the agent on another backend. Each run is a
 process of its own, in interleaved rounds, with a cache that has the compiled code; *first use* is a
-run with an empty cache, the compilers that it waits for included, but not those that go on after
-it. The row *after imports* leaves out what both spend on starting Python and importing.
+run with an empty cache, the compilers included. The row *after imports* leaves out what both spend
+on starting Python and importing.
 """
 
 from __future__ import annotations

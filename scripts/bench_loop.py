@@ -1,4 +1,4 @@
-"""Measure the parts of an environment step, for the CartPole preset on Brian2's compiled engine.
+"""Measure the parts of an environment step, for the CartPole preset on native.
 
     python scripts/bench_loop.py [--rounds 7] [--json] [--out FILE]
 
@@ -34,7 +34,7 @@ LEAN = ("see", "encode", "choose", "critic", "python")
 
 def measure(rounds: int, calls: int = 2000) -> dict[str, float]:
     """Return microseconds of each part and of the loop; ``lean``: `LEAN` over Gymnasium's step."""
-    agent = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11, loop="native")
+    agent = SpikingActorCritic("CartPole-v1", backend="native", seed=11, loop="native")
     agent.learn(60)  # episodes of some length, spikes as in training
     loop = agent._replicas.loop
     assert isinstance(loop, NativeLoop)
@@ -42,7 +42,7 @@ def measure(rounds: int, calls: int = 2000) -> dict[str, float]:
     observation = np.array([0.01, 0.2, 0.02, -0.3], dtype=np.float32)
     ways = _ways(loop, observation)
     times: dict[str, list[float]] = {name: [] for name in (*ways, "loop")}
-    training = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11, loop="native")
+    training = SpikingActorCritic("CartPole-v1", backend="native", seed=11, loop="native")
     training.learn(150)  # from here on episodes are long, and starting one costs little
     for number in range(1, rounds + 1):
         for name, way in ways.items():
@@ -86,7 +86,7 @@ def _ways(loop: NativeLoop, observation: np.ndarray) -> dict[str, Callable[[], o
 
 def _idle_loop(observation: np.ndarray) -> Callable[[], object]:
     """Return a step of a loop in which neither the environment nor the agent does anything."""
-    agents = SpikingActorCritic("CartPole-v1", backend="brian2", seed=11, loop="native")._replicas
+    agents = SpikingActorCritic("CartPole-v1", backend="native", seed=11, loop="native")._replicas
     assert isinstance(agents, Replicas)
     answer: Any = (0, observation, 1.0, False, False, {})
     agents.envs.step = lambda actions, active: [answer]  # type: ignore[method-assign]

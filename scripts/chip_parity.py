@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="lif")
     parser.add_argument("--env", default="CartPole-v1")
-    parser.add_argument("--backends", default="brian2,loihi")
+    parser.add_argument("--backends", default="native,loihi")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write it as JSON")
     options = parser.parse_args(arguments)

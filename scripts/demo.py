@@ -1,6 +1,6 @@
 """Let an agent learn the gridworld, then play on every backend: `make demo`.
 
-Trains on the reference backend, evaluates the same weights on reference, brian2 and loihi, prints
+Trains on the reference backend, evaluates the same weights on reference, native and loihi, prints
 the returns beside the optimum and leaves the learning curve as a picture.
 """
 
@@ -64,7 +64,6 @@ def main(arguments: list[str] | None = None) -> int:
         began = time.perf_counter()
         agent, chosen = load_to_play(run, row["name"])
         with progress(console) as bar:
-            # Brian2 compiles before the first episode, once for each kind of network.
             task = bar.add_task(f"playing on {row['name']}", total=options.evaluation_episodes)
             result = evaluate(
                 agent,

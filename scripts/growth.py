@@ -1,6 +1,6 @@
 """Measure how time and memory grow with network size, replicas and length, on each backend.
 
-    python scripts/growth.py [--backends reference,brian2:compiled,loihi] [--out docs] [--quick]
+    python scripts/growth.py [--backends reference,native,loihi] [--out docs] [--quick]
 
 Writes growth.json, growth.md and growth.png.
 """
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--backends",
-        default="reference,brian2:compiled,brian2:cython,brian2:numpy,loihi,loihi:stock",
+        default="reference,native,brian2:cython,brian2:numpy,loihi,loihi:stock",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default docs; of --quick runs/growth-quick"

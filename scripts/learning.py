@@ -1,6 +1,6 @@
 """Train and evaluate over backends and seeds, and print every seed's figures.
 
-    python scripts/learning.py neurorl/GridWorld-v0 --backends reference,brian2,loihi --seeds 0..4
+    python scripts/learning.py neurorl/GridWorld-v0 --backends reference,native,loihi --seeds 0..4
     python scripts/learning.py CartPole-v1 --episodes 160 --seeds 0..2
 
 Each run is ``neurorl train`` followed by ``neurorl evaluate`` with the run's own seed, in a process
@@ -26,7 +26,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("env")
-    parser.add_argument("--backends", default="reference,brian2,loihi")
+    parser.add_argument("--backends", default="reference,native,loihi")
     parser.add_argument("--arithmetic")
     parser.add_argument("--model", default="lif")
     parser.add_argument("--seeds", default="0..4", help="A..B or a list with commas")

@@ -113,7 +113,7 @@ def main() -> None:
     print(trained)
     size = options.neurons
     runs: list[tuple[str, dict[str, Any]]] = [
-        ("brian2", {}),
+        ("native", {}),
         ("nest", {}),
         ("nest", {"threads": 2}),
     ]

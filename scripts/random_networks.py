@@ -7,8 +7,8 @@ Networks have 1 to 4 variables a neuron, all functions, conductances, lists, del
 and short-term plasticity; each runs in windows with resets, restored states and written weights.
 Those whose equations are LIF or CubaLIF run in chip arithmetic, too. A rule learns an agent for an
 episode in each loop. Everything is compared with the reference, or with NumPy's loop, in every bit.
-The compiled engine runs ten networks side by side as one. Cython compiles some ten modules for a
-network, with -O0 half as long. Exit status 1 if anything differs.
+Cython compiles some ten modules for a network, with -O0 half as long. Exit status 1 if anything
+differs.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from compare_backends import compare
 from random_chip_networks import random_chip_network
-from random_equation_networks import joined, random_equation_network
+from random_equation_networks import random_equation_network
 from random_rules import ELSEWHERE, check_equal, everywhere, learned, of_numpy
 
-TOGETHER = 10
 FLOAT: dict[str, dict[str, Any]] = {
+    "native": {},
     "brian2:numpy": {"engine": "numpy"},
     "torch": {},
-    "brian2:compiled": {"engine": "compiled"},
     "brian2:cython": {"engine": "cython"},
 }
 CHIP: dict[str, dict[str, Any]] = {
-    "brian2:chip": {"engine": "numpy", "arithmetic": "loihi"},
+    "native:chip": {"arithmetic": "loihi"},
+    "brian2:chip": {"arithmetic": "loihi"},
     "torch:chip": {"arithmetic": "loihi"},
     "loihi": {"arithmetic": "loihi"},
 }
@@ -62,13 +62,13 @@ class Row:
     active: int = 0
     differing: list[str] = field(default_factory=list)
 
-    def add(self, numbers: range, run: Callable[[], int]) -> None:
-        """Run some cases at once."""
-        self.cases += len(numbers)
+    def add(self, number: int, run: Callable[[], int]) -> None:
+        """Run a case."""
+        self.cases += 1
         try:
-            self.active += len(numbers) * (run() > 0)
+            self.active += run() > 0
         except Exception as exc:
-            self.differing.append(f"{self.what} {numbers[0]} on {self.where}: {exc!r:.300}")
+            self.differing.append(f"{self.what} {number} on {self.where}: {exc!r:.300}")
 
 
 def networks(first: int, count: int, n_cython: int, only: str | None) -> Iterator[Row]:
@@ -77,20 +77,10 @@ def networks(first: int, count: int, n_cython: int, only: str | None) -> Iterato
         if only not in (None, where):
             continue
         row = Row("network", where)
-        size = TOGETHER if where == "brian2:compiled" else 1
-        last = first + (min(count, n_cython) if where == "brian2:cython" else count)
-        for start in range(first, last, size):
-            numbers = range(start, min(start + size, last))
-            row.add(numbers, partial(_network, numbers, {where: options}))
+        n = min(count, n_cython) if where == "brian2:cython" else count
+        for k in range(first, first + n):
+            row.add(k, partial(compare, random_equation_network(k), k, {where: options}))
         yield row
-
-
-def _network(numbers: range, place: dict[str, dict[str, Any]]) -> int:
-    """Compare some networks as one, or one."""
-    if len(numbers) == 1:
-        return compare(random_equation_network(numbers[0]), numbers[0], place)
-    drawn = [random_equation_network(k, f"n{k}_") for k in numbers]
-    return compare(joined(drawn), numbers[0] // len(numbers), place)
 
 
 def chip_networks(first: int, count: int) -> Iterator[Row]:
@@ -99,7 +89,7 @@ def chip_networks(first: int, count: int) -> Iterator[Row]:
         row = Row("network of a chip form", where)
         for k in range(first, first + count):
             network, chip = random_chip_network(k), {"arithmetic": "loihi"}
-            row.add(range(k, k + 1), partial(compare, network, k, {where: options}, chip))
+            row.add(k, partial(compare, network, k, {where: options}, chip))
         yield row
 
 
@@ -112,7 +102,7 @@ def rules(first: int, count: int) -> Iterator[Row]:
         for where, other in ELSEWHERE.items():
             same = expected[other.get("arithmetic", "float")]
             row = partial(_learned, rule, {**other, **options}, same)
-            rows[where].add(range(k, k + 1), row)
+            rows[where].add(k, row)
     yield from rows.values()
 
 

@@ -1,9 +1,9 @@
 """Train for a million steps at constant memory, file handles, temporary files and threads.
 
-    python scripts/soak.py [--backends brian2,loihi,torch] [--steps N] [--out DIR] [--docs DIR]
+    python scripts/soak.py [--backends native,loihi,torch] [--steps N] [--out DIR] [--docs DIR]
 
 Trains CartPole-v1 with checkpoints on each backend, and looks at the process after 10, 50 and
-100 % of the steps: 1,000,000 on brian2, 300,000 on loihi, 100,000 on torch, or --steps on each.
+100 % of the steps: 1,000,000 on native, 300,000 on loihi, 100,000 on torch, or --steps on each.
 Writes results/soak.csv and the table of docs/soak.md. Exit status 1 if something has grown from
 the first look to the last: memory by more than 4 MiB beyond the records of the episodes, which are
 kept on purpose, or anything else by one.

@@ -66,8 +66,8 @@ SUITE = (
     "tests/project/test_readme.py",
     "tests/witness/test_brian2_loihi.py",
 )
-# Compiling takes as long as all others; tests/project/test_quiet.py trains on the compiled engine.
-SHORT = ("-m", "not slow", "-k", "not cython and not compiled")
+# Compiling by Cython takes as long as all others.
+SHORT = ("-m", "not slow", "-k", "not cython")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from neurorl import SpikingActorCritic, evaluate
 
-agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="brian2", seed=2)
+agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="native", seed=2)
 agent.learn(total_episodes=150)
 agent.save("float.npz")
 results = {"float": evaluate(agent, episodes=100)["mean_discounted_return"]}

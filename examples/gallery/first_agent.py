@@ -11,7 +11,7 @@ import numpy as np
 from neurorl import Recorder, SpikingActorCritic, evaluate
 
 recorder = Recorder(["modulator"])
-agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="brian2", seed=1)
+agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="native", seed=1)
 agent.learn(total_episodes=100, record=recorder)
 print("mean discounted return:", evaluate(agent, episodes=50)["mean_discounted_return"])
 

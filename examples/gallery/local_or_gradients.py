@@ -10,7 +10,7 @@ import numpy as np
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
 
-local = SpikingActorCritic("neurorl/GridWorld-v0", backend="brian2", seed=1)
+local = SpikingActorCritic("neurorl/GridWorld-v0", backend="native", seed=1)
 local.learn(total_episodes=150)
 gradient = ReparameterizedActorCritic("neurorl/GridWorld-v0", seed=1)
 gradient.learn(150)

@@ -12,7 +12,7 @@ from neurorl import SpikingActorCritic
 
 curves = []
 for seed in range(10):
-    agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="brian2", seed=seed)
+    agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="native", seed=seed)
     agent.learn(total_episodes=150)
     returns = np.array([episode.ret for episode in agent.episodes])
     curves.append(np.convolve(returns, np.ones(20) / 20, mode="valid"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurorl import SpikingActorCritic, evaluate
 
-agent = SpikingActorCritic("FrozenLake-v1", seed=1, backend="brian2")
+agent = SpikingActorCritic("FrozenLake-v1", seed=1, backend="native")
 print(agent.config.cells, agent.config.reward_scale)
 agent.learn(total_steps=60_000)
 print("share of goals, slippery:", evaluate(agent, episodes=200)["mean_return"])

@@ -11,13 +11,13 @@ import numpy as np
 
 from neurorl import SpikingActorCritic
 
-whole = SpikingActorCritic("CartPole-v1", backend="brian2", seed=4)
+whole = SpikingActorCritic("CartPole-v1", backend="native", seed=4)
 whole.learn(total_episodes=60)
 
-half = SpikingActorCritic("CartPole-v1", backend="brian2", seed=4)
+half = SpikingActorCritic("CartPole-v1", backend="native", seed=4)
 half.learn(total_episodes=30)
 half.save("half.npz")
-again = SpikingActorCritic.load("half.npz", backend="brian2")
+again = SpikingActorCritic.load("half.npz", backend="native")
 again.learn(total_episodes=60)  # of which 30 are done
 
 for name, weights in whole.weights.items():

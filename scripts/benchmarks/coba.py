@@ -66,7 +66,7 @@ def neurorl_child(n: int, n_steps: int) -> Figures:
         for pre in parts
         for post in parts
     ]
-    with load("brian2", Network(tuple(populations), tuple(projections), DT)) as backend:
+    with load("native", Network(tuple(populations), tuple(projections), DT)) as backend:
         spikes, before = 0, time.process_time()
         for _ in range(n_steps // WINDOW):
             rasters = backend.step({}, WINDOW)
@@ -125,7 +125,7 @@ def brian2_child(n: int, n_steps: int) -> Figures:
 
 
 CANDIDATES: dict[str, Callable[[int, int], Figures]] = {
-    "neurorl brian2": neurorl_child,
+    "neurorl": neurorl_child,
     "Brian2 standalone": brian2_child,
 }
 

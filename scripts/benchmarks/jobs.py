@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--episodes", type=int, default=160)
-    parser.add_argument("--backend", default="brian2")
+    parser.add_argument("--backend", default="native")
     given = parser.parse_args()
     taken: dict[int, list[float]] = {1: [], given.jobs: []}
     with tempfile.TemporaryDirectory() as scratch:

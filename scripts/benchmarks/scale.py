@@ -68,7 +68,7 @@ def neurorl_child(n: int, n_steps: int) -> Figures:
         for pre in "ei"
         for post in "ei"
     )
-    with load("brian2", Network(nodes, projections, DT)) as backend:
+    with load("native", Network(nodes, projections, DT)) as backend:
         load_cpu = _cpu()
         rasters = backend.step({}, 50)
         before, began = time.process_time(), time.perf_counter()
@@ -173,7 +173,7 @@ def nest_child(n: int, n_steps: int, threads: int = 1) -> Figures:
 
 
 CANDIDATES: dict[str, Callable[[int, int], Figures]] = {
-    "neurorl brian2": neurorl_child,
+    "neurorl": neurorl_child,
     "Brian2 standalone": brian2_child,
     "NEST, 1 thread": nest_child,
     "NEST, 2 threads": partial(nest_child, threads=2),

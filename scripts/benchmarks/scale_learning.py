@@ -152,7 +152,7 @@ def measured(*arguments: object) -> Figures:
 def main() -> None:
     """Measure, and print a line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backend", default="brian2")
+    parser.add_argument("--backend", default="native")
     parser.add_argument("--neurons", type=int, default=100_000)
     parser.add_argument("--in-degree", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5)

@@ -23,7 +23,7 @@ from neurorl.errors import ArgumentError, BackendError, UnsupportedError, format
 
 __all__ = ["BOUND_MIB", "STEPS", "Look", "growth", "problems", "soak"]
 
-STEPS = {"brian2": 1_000_000, "loihi": 300_000, "torch": 100_000}
+STEPS = {"native": 1_000_000, "loihi": 300_000, "torch": 100_000}
 """Run this many environment steps on each backend."""
 
 SHARES = (0.1, 0.5, 1.0)

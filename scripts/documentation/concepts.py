@@ -52,13 +52,14 @@ def description() -> Drawing:
     d.text(380, 340, "Simulator.build, once", "t")
     names = (
         ("reference", "NumPy"),
-        ("brian2", "compiled C++"),
+        ("native", "printed C++"),
+        ("brian2", "its own code"),
         ("loihi", "chip emulator"),
         ("torch", "with gradients"),
         ("yours", "an entry point"),
     )
     for k, (name, what) in enumerate(names):
-        d.box(52 + 133 * k, 352, 124, 54, name, what, kind="gold")
+        d.box(50 + 111 * k, 352, 105, 54, name, what, kind="gold")
     d.arrow([(380, 416), (380, 446)])
     d.text(394, 436, "Backend", "l")
     d.box(

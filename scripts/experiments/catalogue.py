@@ -232,7 +232,7 @@ def _defaults(task: Task) -> tuple[Experiment, ...]:
             rule=_DEFAULT_RULES[model],
             task=task,
             model=model,
-            spec=BackendSpec("brian2", arithmetic),
+            spec=BackendSpec("native", arithmetic),
             episodes=episodes,
         )
         for variant, model, arithmetic, episodes in networks
@@ -248,7 +248,7 @@ def _other_rules(task: Task) -> tuple[Experiment, ...]:
             rule=grid.rule,
             task=task,
             model=grid.model,
-            spec=BackendSpec("brian2", grid.arithmetic),
+            spec=BackendSpec("native", grid.arithmetic),
             episodes=grid.reported_episodes,
             overrides={"rule": grid.rule, **grid.settings[grid.chosen]},
             evaluation_episodes=100,

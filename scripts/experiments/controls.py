@@ -71,7 +71,7 @@ Env = gym.Env[Any, Any]
 
 
 def _spiking(**options: Any) -> Callable[[Env, int], LearningAgent]:
-    return lambda env, seed: SpikingActorCritic(env, backend="brian2", seed=seed, **options)
+    return lambda env, seed: SpikingActorCritic(env, backend="native", seed=seed, **options)
 
 
 def _faster(env: Env, seed: int) -> LearningAgent:

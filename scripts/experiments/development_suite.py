@@ -62,7 +62,7 @@ def measure(task: Task, choice: Choice, seeds: Sequence[int], share: float = 1.0
     returns = []
     for seed in seeds:
         env = task.make()
-        agent = SpikingActorCritic(env, backend="brian2", seed=seed, **choice(env))
+        agent = SpikingActorCritic(env, backend="native", seed=seed, **choice(env))
         agent.learn(total_steps=round(share * task.steps))
         other = task.to_play() if task.discount < 1.0 else None
         returns.append(float(evaluate(agent, task.episodes, seed=seed, env=other)["mean_return"]))

@@ -108,7 +108,7 @@ def measure(run: Run, seed: int) -> tuple[float, float, list[str]]:
     """Return the mean return of the first and the last 50 episodes, and the kinds of warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        agent = SpikingActorCritic(run.make(), backend="brian2", seed=seed, **run.options)
+        agent = SpikingActorCritic(run.make(), backend="native", seed=seed, **run.options)
         agent.learn(total_steps=run.steps)
     returns = [episode.ret for episode in agent.episodes]
     kinds = sorted({str(finding["kind"]) for finding in agent.diagnostics["warnings"]})

@@ -58,7 +58,7 @@ def measure(task: Task, seed: int, decisions: int = 1000) -> Evenness | None:
     if not isinstance(env.action_space, gym.spaces.Discrete):
         return None
     n = int(env.action_space.n)
-    agent = SpikingActorCritic(task.make(), backend="brian2", seed=seed)
+    agent = SpikingActorCritic(task.make(), backend="native", seed=seed)
     player = agent.player(seed, explore=True)
     taken, expected, largest, over = np.zeros(n), np.zeros(n), 0.0, True
     for _ in range(decisions):

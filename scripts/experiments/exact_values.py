@@ -93,7 +93,7 @@ def measure(
     """Return what greedy play of an agent of each seed is worth; *fields*: other than default."""
     returns = []
     for seed in seeds:
-        agent = SpikingActorCritic(task.make(), backend="brian2", seed=seed, **fields)
+        agent = SpikingActorCritic(task.make(), backend="native", seed=seed, **fields)
         agent.learn(total_steps=task.steps)
         returns.append(chain.worth(greedy_policy(agent, chain)))
         agent.close()

@@ -156,7 +156,7 @@ def played(task: Task, plan: Plan, seed: int, path: Path, arithmetic: str) -> di
         stored: dict[str, Any] = json.loads(file.read_text())
         if {key: stored.get(key) for key in same} == same:
             return stored
-    agent, chosen = load_to_play(path, plan.backend or "brian2", arithmetic)
+    agent, chosen = load_to_play(path, plan.backend or "native", arithmetic)
     result = evaluate(agent, episodes, seed=same["seed"], **chosen)
     agent.close()
     write_json(file, {**result, **same})

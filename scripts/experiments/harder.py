@@ -230,7 +230,7 @@ def _of_seed(experiment: HarderExperiment, plan: Plan, seed: int) -> dict[str, A
 
 def _agent(experiment: HarderExperiment, task: Task, plan: Plan, seed: int) -> Any:
     make = _APPROACHES[experiment.approach].make
-    return make(task.make(), experiment.arithmetic, plan.backend or "brian2", seed)
+    return make(task.make(), experiment.arithmetic, plan.backend or "native", seed)
 
 
 def curve(runs: Sequence[Mapping[str, Any]]) -> list[CurveRow]:

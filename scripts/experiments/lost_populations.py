@@ -111,7 +111,7 @@ CASES = tuple(_cases())
 
 
 def measure(
-    case: Case, backend: str = "brian2", advance: Callable[[], None] = lambda: None
+    case: Case, backend: str = "native", advance: Callable[[], None] = lambda: None
 ) -> list[Seen]:
     """Return a row for each population of each seed of *case*. advance: called after a block."""
     rows: list[Seen] = []

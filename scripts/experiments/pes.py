@@ -32,8 +32,8 @@ def _experiments(task: Task) -> tuple[Experiment, ...]:
     host = {key: value for key, value in on_chip(task.env).items() if key != "pes_magnitude"}
     ways = {
         "lif-pes": ("loihi", {"learning": "pes"}),
-        "lif-pes-host": ("brian2", host),
-        "lif-chip": ("brian2", {}),
+        "lif-pes-host": ("native", host),
+        "lif-chip": ("native", {}),
     }
     experiments = []
     for variant, (backend, overrides) in ways.items():

@@ -32,7 +32,7 @@ _TITLES = {
     "cartpole": "CartPole-v1, most 500",
     "mountaincar": "MountainCar-v0",
 }
-_WAYS = ("compiled", "cython", "numpy", "reference", "naive")
+_WAYS = ("native", "reference", "cython", "numpy", "naive")
 _CASES = (("small", 1), ("large", 1), ("small", 16), ("large", 16))
 
 
@@ -60,7 +60,7 @@ def _headline(root: Path) -> list[str]:
     parity = read_data(root / "results" / "chip-parity.json")
     equal = min(parity["equal_windows"].values())
     measured = f"{equal:,} of {parity['windows']:,}, {parity['spikes']:,} spikes"
-    what = "windows equal in every bit on Brian2, Loihi's emulator and the reference"
+    what = "windows equal in every bit on native code, Loihi's emulator and the reference"
     lines.append(table_row(what, measured, "[agreement](docs/agreement.md)"))
     with (root / "results" / "deployment.csv").open(newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["experiment"] == "mountaincar-lif"]
@@ -74,7 +74,7 @@ def _headline(root: Path) -> list[str]:
     )
     lines.append(table_row(what, f"{before:.1f} to {described:.1f}; {own:.1f}", deployment))
     ratios = _floor_ratios(root, "brian2", "compiled", "float")
-    what = "environment steps a second over the quicker of two C programs, small; large"
+    what = "environment steps a second of 0.2 over the quicker of two C programs, small; large"
     lines.append(table_row(what, "; ".join(ratios[:2]), "[benchmarks](docs/benchmarks.md)"))
     return lines
 
@@ -142,9 +142,9 @@ def _benchmarks(root: Path) -> list[str]:
     titles = [f"{size}, {n} agent{'s' * (n > 1)}" for size, n in _CASES]
     return [
         *table_head(("", *titles)),
-        table_row("brian2 compiled / C", *_floor_ratios(root, "brian2", "compiled", "float")),
+        table_row("brian2 compiled (0.2) / C", *_floor_ratios(root, "brian2", "compiled", "float")),
         table_row(
-            "brian2 compiled, chip arithmetic / C",
+            "brian2 compiled (0.2), chip arithmetic / C",
             *_floor_ratios(root, "brian2", "compiled", "loihi"),
         ),
         table_row("loihi / C", *_floor_ratios(root, "loihi", "accelerated", "loihi")),
@@ -155,12 +155,12 @@ def _benchmarks(root: Path) -> list[str]:
 def _step_cost(root: Path) -> list[str]:
     data = read_data(root / "results" / "tables" / "brian2-step.json")
     result = data["result"]
-    head = (_busy(data), "compiled", "cython", "numpy", "reference", "`Network.run`")
-    ratios = [f"{result[way] / result['compiled']:.1f}" for way in _WAYS]
+    head = (_busy(data), "native", "reference", "cython", "numpy", "`Network.run`")
+    ratios = [f"{result[way] / result['native']:.1f}" for way in _WAYS]
     return [
         *table_head(head),
         table_row("us", *(f"{result[way]:,.0f}" for way in _WAYS)),
-        table_row("over compiled", *ratios),
+        table_row("over native", *ratios),
     ]
 
 

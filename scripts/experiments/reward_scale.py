@@ -27,7 +27,7 @@ class Scaled:
     greedy: float
 
 
-def measure(episodes: int = 500, backend: str = "brian2", played: int = 100) -> list[Scaled]:
+def measure(episodes: int = 500, backend: str = "native", played: int = 100) -> list[Scaled]:
     """Return a row for each scale and seed, of the default LIF network."""
     rows = []
     for scale in SCALES:

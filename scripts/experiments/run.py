@@ -55,7 +55,7 @@ class Plan:
 
     def backend_for(self, approach: str) -> str | None:
         """Return what to train on, or None if the approach has a backend of its own."""
-        return None if find_algorithm(approach).backend else self.backend or "brian2"
+        return None if find_algorithm(approach).backend else self.backend or "native"
 
 
 def evaluation_seed(seed: int) -> int:

@@ -30,7 +30,7 @@ DEEP = (
         rule="spikes-only",
         task=CARTPOLE,
         model="lif",
-        spec=BackendSpec("brian2", "float"),
+        spec=BackendSpec("native", "float"),
         episodes=400,
         overrides={"hidden": (8, 4), "alpha_hidden": 0.8},
     ),
@@ -123,7 +123,7 @@ def _measure_populations(results: Path, is_quick: bool) -> list[Path]:
     cases = CASES
     if is_quick:
         cases = tuple(Case(c.label, c.env, c.model, seeds=(100,), episodes=20) for c in CASES[:2])
-    backend = "reference" if is_quick else "brian2"
+    backend = "reference" if is_quick else "native"
     rows = [row for case in cases for row in measure_populations(case, backend)]
     return [write_table(results / "lost-populations.csv", rows)]
 

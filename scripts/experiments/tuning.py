@@ -57,7 +57,7 @@ def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
     """Return an experiment for each setting, its runs in ``OUT/grid/setting``."""
     (task,) = (task for task in (*TASKS, BANDIT) if task.name == grid.task)
     for setting, overrides in grid.settings.items():
-        on = "loihi" if _learns_on_chip(overrides) else "brian2"
+        on = "loihi" if _learns_on_chip(overrides) else "native"
         yield (
             setting,
             Experiment(

@@ -104,7 +104,7 @@ def run_matrix(
 def _trained(cell: Cell) -> SpikingActorCritic:
     """Return a trained agent of the cell, by the quickest backend; all give the same."""
     installed = {row["name"] for row in available_backends() if row["available"]}
-    backend = next(name for name in ("brian2", "reference") if name in installed)
+    backend = next(name for name in ("native", "reference") if name in installed)
     agent = SpikingActorCritic(cell.env, cell.model, backend, "float", cell.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PopulationWarning)

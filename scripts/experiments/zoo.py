@@ -35,7 +35,7 @@ LEARNED = 0.5
 """Leave out what normalised scores say has learned nothing, its best seed below this."""
 MORE_EPISODES = 100
 """Play at most so many where it didn't learn."""
-_COMPARED = {"float": "reference,brian2,torch", "loihi": "reference,brian2,loihi,torch"}
+_COMPARED = {"float": "reference,native,torch", "loihi": "reference,native,loihi,torch"}
 _DIGITS = 6
 
 

@@ -145,7 +145,7 @@ def _efficiency_line(source: Source, rows: Sequence[EfficiencyRow]) -> str:
 
 
 def _cost(comparison: Comparison) -> None:
-    backend = comparison.sources.plan.backend or "brian2"
+    backend = comparison.sources.plan.backend or "native"
     for task, model, sources in comparison.pairs():
         runs = {
             source.approach: [a.path for a in comparison.sources.train(source, comparison.begin)]

@@ -68,7 +68,7 @@ def times(
     runs: Mapping[str, Sequence[Path]],
     replicas: Sequence[int] = REPLICAS,
     rounds: int = ROUNDS,
-    backend: str = "brian2",
+    backend: str = "native",
     steps: int = STEPS,
 ) -> Iterator[CostRow]:
     """Return rows of all turns. runs: of each approach, as many as the most replicas."""

@@ -57,7 +57,7 @@ def measure(
         file = point.run / f"quality-{point.share}.json"
         if not file.exists():
             with one_thread():
-                agent = freeze(point, plan.backend or "brian2", amount)
+                agent = freeze(point, plan.backend or "native", amount)
                 sampler = sampler or Sampler(agent.network, amount.size)
                 write_json(file, [asdict(r) for r in _rows(source, point, agent, sampler, amount)])
         yield [QualityRow(**row) for row in json.loads(file.read_text())]

@@ -97,7 +97,7 @@ def _train(
         e.task.env,
         todo,
         approach="local" if isinstance(e, Experiment) else e.approach,
-        backend=(plan.backend or "brian2") if local else None,
+        backend=(plan.backend or "native") if local else None,
         arithmetic=e.arithmetic,
         model=e.model,
         episodes=episodes,
