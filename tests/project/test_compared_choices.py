@@ -29,7 +29,9 @@ CHOICES = {
 } - {"current", "exact", "float", "reward"}
 """Hold all choices but words that also mean something else, such as a kind of source."""
 OWN = {
+    "backends/brian2/simulator.py": {"cython"},  # has the engines of Brian2
     "backends/brian2/vendor.py": {"brian2"},  # a module of Python
+    "backends/renamed.py": {"brian2"},  # finds what names meant before
     "backends/torch/module.py": {"compiled"},  # has the engines of torch
     "models/presets.py": {"glm"},  # has the models
     "neurorl/learning/loops/choose.py": {"native", "numpy"},  # has the loops
