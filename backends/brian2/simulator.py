@@ -27,7 +27,8 @@ __all__ = ["ENGINES", "Brian2Simulator"]
 
 # Fails without Brian2, so that importing this module shows whether the backend is available. Brian2
 # itself is imported only where it is needed, as that takes a second.
-if importlib.util.find_spec("brian2") is None:
+_found = importlib.util.find_spec("brian2")
+if _found is None or not _found.submodule_search_locations:  # a file of that name isn't Brian2
     raise ImportError("Brian2 is not installed")
 
 Array = npt.NDArray[Any]

@@ -220,7 +220,7 @@ def test_a_file_of_fields_is_as_flags(tmp_path: Path) -> None:
 def test_another_runs_config_is_a_config(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = ["--model", "glm", "--set", "beta=0.2", "--backend", "brian2:loihi"]
+    flags = ["--model", "glm", "--set", "beta=0.2", "--backend", "native:loihi"]
     assert trained(tmp_path / "first", *flags) == 0
     config = ["--config", str(tmp_path / "first" / "config.json")]
     again = ["train", BANDIT, "--json", *config]
@@ -231,7 +231,7 @@ def test_another_runs_config_is_a_config(
     assert agent_of(tmp_path / "seed") == agent_of(tmp_path / "first").changed(beta=0.3)
     said = json.loads((tmp_path / "seed" / "config.json").read_text())
     assert [said[name] for name in ("backend", "arithmetic", "model", "episodes", "seed")] == [
-        *("brian2", "loihi", "glm", 3, 1)
+        *("native", "loihi", "glm", 3, 1)
     ]
     assert main([*again, "--backend", "reference", "--out", str(tmp_path / "moved")]) == 0
     said = json.loads((tmp_path / "moved" / "config.json").read_text())

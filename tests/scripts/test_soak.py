@@ -26,15 +26,15 @@ def test_a_short_training_grows_by_nothing(
 ) -> None:
     shutil.copy(ROOT / "docs" / "soak.md", tmp_path)
     before = (ROOT / "docs" / "soak.md").read_text()
-    arguments = ["--backends", "reference,brian2", "--steps", "6000", "--out", str(tmp_path)]
+    arguments = ["--backends", "reference,native", "--steps", "6000", "--out", str(tmp_path)]
     arguments += ["--docs", str(tmp_path)]
     assert load_script("soak").main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "brian2" in printed
+    assert "native" in printed
     assert "without records" in printed
     lines = (tmp_path / "soak.csv").read_text().splitlines()
     assert lines[0].startswith("backend,steps,episodes,rss_mib,records_mib,file_handles")
-    assert [line.split(",")[0] for line in lines[1:]] == ["reference"] * 3 + ["brian2"] * 3
+    assert [line.split(",")[0] for line in lines[1:]] == ["reference"] * 3 + ["native"] * 3
     assert int(lines[3].split(",")[1]) >= 6000
     assert (tmp_path / "soak.md").read_text().count("| reference |") == 3
     assert (ROOT / "docs" / "soak.md").read_text() == before

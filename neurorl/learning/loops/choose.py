@@ -33,7 +33,7 @@ def make_loop(
     texts, and parts of the library: functions and parts of users run in NumPy. An agent that learns
     on a chip has the loop in NumPy whatever *loop* is.
     Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's function
-    or part, and BackendError if it doesn't compile.
+    or part, and BackendError if it doesn't compile; BackendError for a cache that can't be used.
     """
     if loop is not None:
         check_name("loop", loop, LOOPS)
@@ -50,7 +50,7 @@ def make_loop(
     try:
         return NativeLoop(config, backend, n_actions, greedy, learns)
     except BackendError as exc:
-        if loop == "native":
+        if loop == "native" or toolchain.trial() is None:  # what fails isn't the compiler
             raise
         warned(one_line(exc))
         return NumpyLoop(config, backend, n_actions, greedy, learns)
