@@ -24,7 +24,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("backend", ["reference", "native", "brian2", "loihi"])
+@pytest.mark.parametrize("backend", ["reference", "native", "loihi"])
 def test_a_run_says_nothing_but_its_result(backend: str, tmp_path: Path) -> None:
     train = ("train", GRID, "--backend", backend, "--episodes", "1", "--out", "r", "--json")
     commands = (
