@@ -61,6 +61,7 @@ class NativeSimulator(ProgramSimulator):
         self._advance = library_of(self._source).neurorl_advance
         self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
         self._arrays = table.allocated({"logistic": LOGISTIC_TABLE})
+        self._addresses = _addresses([*self._arrays.values()])
         self._arrays["seeds"][:] = simulated.seeds
         for k, node in enumerate(self.program.nodes):
             self._fill_node(k, node)
@@ -81,15 +82,15 @@ class NativeSimulator(ProgramSimulator):
 
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall:
         """Return a call of C that reads and writes these arrays, without copies or allocations."""
-        into = [*(inputs[self._name(k)] for k in self.sources), *self._arrays.values()]
+        into = [inputs[self._name(k)] for k in self.sources]
         out = [rasters.get(self._name(k)) for k in self.populations]
-        tables = _addresses(into), _addresses(out)
+        tables = _pointers([*_addresses(into), *self._addresses]), _pointers(_addresses(out))
         places = [ctypes.addressof(table) for table in tables]
         function = ctypes.cast(self._advance, ctypes.c_void_p).value
         assert function is not None
         arguments = (ctypes.c_int64(n_steps), *map(ctypes.c_void_p, places))
         # Kept alive here for C, as the caller may replace what is in the window's dicts.
-        kept = (into, out, tables)
+        kept = (into, out, tables, self._arrays)
         return WindowCall(self._advance, arguments, NativeRun(function, *places), kept)
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
@@ -225,7 +226,11 @@ class NativeSimulator(ProgramSimulator):
         return [(t - age) % depth for age in range(n_steps, 0, -1)]
 
 
-def _addresses(arrays: Sequence[Array | None]) -> ctypes.Array[ctypes.c_void_p]:
-    """Return pointers for C, NULL for none or an empty array; keep both while C uses them."""
-    places = [None if x is None or not x.size else x.ctypes.data for x in arrays]
-    return (ctypes.c_void_p * len(places))(*places)
+def _addresses(arrays: Sequence[Array | None]) -> list[int | None]:
+    """Return where arrays begin, None for none or an empty one."""
+    return [None if x is None or not x.size else x.__array_interface__["data"][0] for x in arrays]
+
+
+def _pointers(addresses: Sequence[int | None]) -> ctypes.Array[ctypes.c_void_p]:
+    """Return a table for C, to be kept as long as C uses it."""
+    return (ctypes.c_void_p * len(addresses))(*addresses)

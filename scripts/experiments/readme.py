@@ -147,8 +147,13 @@ def _benchmarks(root: Path) -> list[str]:
             "brian2 compiled (0.2), chip arithmetic / C",
             *_floor_ratios(root, "brian2", "compiled", "loihi"),
         ),
-        table_row("loihi / C", *_floor_ratios(root, "loihi", "accelerated", "loihi")),
-        table_row("loihi / nengo-loihi's own loops", *(of_stock(case) for case in _CASES)),
+        table_row(
+            "loihi accelerated (0.2) / C", *_floor_ratios(root, "loihi", "accelerated", "loihi")
+        ),
+        table_row(
+            "loihi accelerated (0.2) / nengo-loihi's own loops",
+            *(of_stock(case) for case in _CASES),
+        ),
     ]
 
 

@@ -119,7 +119,7 @@ def test_load_takes_a_text_a_spec_or_a_class() -> None:
     with load(ReferenceSimulator, NETWORK, arithmetic="loihi", noise="chip") as made:
         assert (made.arithmetic_name, made.noise) == ("loihi", "chip")
     with load("loihi:stock", NETWORK) as made:
-        assert made.accelerate is False  # type: ignore[attr-defined]
+        assert made.engine == "stock"  # type: ignore[attr-defined]
     with load("loihi:loihi", NETWORK, arithmetic=None) as made:
         assert made.arithmetic_name == "loihi"
     with pytest.raises(ArgumentError, match="arithmetic is said twice"):
@@ -145,9 +145,7 @@ def test_the_table_of_the_librarys_own_is_what_their_classes_say(name: str) -> N
         pytest.skip(str(exc))
     info = BACKENDS[name]
     assert info.arithmetics == capabilities.arithmetics
-    assert tuple(e for e in info.engines if e not in ("accelerated", "stock")) == (
-        capabilities.engines
-    )
+    assert tuple(info.engines) == capabilities.engines
     for spec in variants(name):
         assert BackendSpec.parse(str(spec)) == spec
 

@@ -46,13 +46,13 @@ def test_an_error_in_the_neurons_is_found(
     changed = mutant(old, new).membrane_on_chip
     monkeypatch.setattr("neurorl.program.lowering.membrane_on_chip", changed)
     with pytest.raises(AssertionError):
-        run(feature, EXAMPLES, engines=(), shrink=False)
+        run(feature, EXAMPLES, is_quick=True)
 
 
 def test_a_change_that_means_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = mutant("change = u + bias", "change = 1*u + bias").membrane_on_chip
     monkeypatch.setattr("neurorl.program.lowering.membrane_on_chip", changed)
-    assert run("decays", EXAMPLES, engines=(), shrink=False)["examples"] >= EXAMPLES
+    assert run("decays", EXAMPLES, is_quick=True)["examples"] >= EXAMPLES
 
 
 def mutant(old: str, new: str) -> ModuleType:

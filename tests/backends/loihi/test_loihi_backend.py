@@ -183,8 +183,8 @@ def test_importing_and_running_it_warns_of_nothing() -> None:
         "import numpy as np\n"
         "from neurorl.testing import FEATURES\n"
         "from neurorl import load\n"
-        "for accelerate in (True, False):\n"
-        "    with load('loihi', FEATURES['escape noise'](), accelerate=accelerate) as backend:\n"
+        "for engine in ('native', 'stock'):\n"
+        "    with load('loihi', FEATURES['escape noise'](), engine=engine) as backend:\n"
         "        backend.step({'input': np.ones((20, 6), bool)}, 20)\n"
     )
     done = subprocess.run(
@@ -195,7 +195,7 @@ def test_importing_and_running_it_warns_of_nothing() -> None:
 
 
 def test_closing_frees_the_emulator() -> None:
-    backend = load("loihi", FEATURES["escape noise"]())
+    backend = load("loihi", FEATURES["escape noise"](), engine="stock")
     engine = weakref.ref(loihi_of(backend).engines[0])
     gc.disable()
     try:

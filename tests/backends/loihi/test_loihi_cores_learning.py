@@ -37,7 +37,7 @@ def learned(**options: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("kind", LEARN)
 def test_agents_learn_the_same_on_small_cores(kind: str, stock: bool) -> None:
     core = CoreLimits(compartments=8)
-    ways = [("reference", {}), ("loihi", {"core": core, "accelerate": not stock})]
+    ways = [("reference", {}), ("loihi", {"core": core, "engine": "stock" if stock else "native"})]
     (expected, theirs), (played, ours) = (
         learned(backend=name, arithmetic="loihi", backend_options=options, **LEARN[kind])
         for name, options in ways

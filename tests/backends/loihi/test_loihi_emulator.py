@@ -1,4 +1,4 @@
-"""Test the emulator's private attributes, and the accelerators that replace its loops."""
+"""Test the emulator's private attributes, and the program that stands in for it."""
 
 from __future__ import annotations
 
