@@ -319,7 +319,7 @@ class Learner:
         hidden = (
             Hidden(
                 spikes=spikes[layer.name],
-                first=0 if rule.pairs_spikes else layer.first,
+                first=layer.begin,
                 lag=layer.lag,
                 signs=self.memory.signs.get(layer.name, np.ones(0)),
                 p=p_of[layer.name],
@@ -335,7 +335,7 @@ class Learner:
             phi=told.phi,
             t=told.t,
             output=spikes["output"],
-            output_from=0 if rule.pairs_spikes or output is None else output.first,
+            output_from=0 if output is None else output.begin,
             hidden=tuple(hidden),
             output_p=p_of.get("output"),
             output_named=of_layers.get("output", {}),

@@ -83,7 +83,8 @@ class Layer:
     """Hold what is known of a population with plastic projections that learn by one rule.
 
     key: its name, and the rule's too if it isn't the first into the population.
-    first: the step from which its spikes count, see `_first`. lag: of a hidden layer, steps to the
+    first: the step from which its spikes count, see `_first`. begin: the step from which they have
+    post factors, 0 if the rule pairs spikes. lag: of a hidden layer, steps to the
     output; else 0. dynamics, fixed: of its neurons (a `StepPlan` of those by equations), and the
     projections into it that don't learn, if the rule needs membranes or spike probabilities.
     slow_decay: of the rule's `slow`. depression: A of rules that pair spikes.
@@ -93,6 +94,7 @@ class Layer:
     name: str
     rule: Rule
     first: int
+    begin: int
     lag: int
     alpha: float
     keep: float
@@ -187,11 +189,13 @@ def _layer(
     alphas = {"output": config.alpha_output, config.critic.population: config.critic.alpha}
     constants = _constants(network, config, rule)
     of_critic = config.gamma * config.critic.lambda_
+    first = _first(network, config, name, rule)
     return Layer(
         key=key,
         name=name,
         rule=rule,
-        first=_first(network, config, name, rule),
+        first=first,
+        begin=0 if rule.pairs_spikes and not is_critic else first,
         lag=lag(network, name) if name in hidden_layers(network) else 0,
         alpha=alphas.get(name, config.alpha_hidden),
         keep=of_critic if is_critic else constants.left(n_steps),

@@ -14,19 +14,13 @@ from neurorl.errors import BackendError, one_line
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
 from neurorl.native.layout import check_structures
+from neurorl.native.rule_text import printed
 from neurorl.native.structures import Terms
 from neurorl.numerics import elementary
+from neurorl.rules.registry import SHIPPED
 
-__all__ = [
-    "KERNELS",
-    "cache_folder",
-    "compiled",
-    "failure",
-    "has_library",
-    "library",
-]
+__all__ = ["cache_folder", "compile_file", "compiled", "failure", "has_library", "library"]
 
-KERNELS = SOURCES / "kernels.cpp"
 _LOOP = ("learning loop", "take loop='numpy'")  # for errors
 
 
@@ -37,8 +31,8 @@ def cache_folder() -> Path:
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """Return the library of ``src/``, see `compiled`."""
-    loaded = compiled(KERNELS, *_LOOP)
+    """Return the library of ``src/``, with the texts of all rules of ours, see `compiled`."""
+    loaded = compiled(_kernels(), *_LOOP)
     check_structures(loaded, structures.ALL, "learning loop")
     loaded.neurorl_set_terms(ctypes.byref(_terms()))
     loaded.neurorl_dot.restype = ctypes.c_double
@@ -64,10 +58,18 @@ def compiled(source: Path | str, where: str, remedy: str) -> ctypes.CDLL:
         raise BackendError(where, "its library can't be loaded", got=exc, remedy=remedy) from exc
 
 
-def has_library(source: Path = KERNELS) -> bool:
-    """Return whether there is nothing to compile. Raises BackendError for a bad cache."""
-    is_loaded = source == KERNELS and library.cache_info().currsize > 0
-    return is_loaded or CompileCache(cache_folder()).has(_key(source))
+def compile_file(path: str) -> None:
+    """Compile the C++ file at *path*, as `compiled` does."""
+    compiled(Path(path), Path(path).name, "install a C++ compiler")
+
+
+def has_library(source: Path | None = None) -> bool:
+    """Return whether there is nothing to compile, of a file or else of `library`.
+
+    Raises BackendError for a bad cache.
+    """
+    is_loaded = source is None and library.cache_info().currsize > 0
+    return is_loaded or CompileCache(cache_folder()).has(_key(source or _kernels()))
 
 
 def failure() -> str | None:
@@ -79,6 +81,12 @@ def failure() -> str | None:
         return None if has_library() else toolchain.trial()
     except BackendError as exc:
         return one_line(exc)
+
+
+@functools.cache
+def _kernels() -> str:
+    texts = printed(rule for rule in SHIPPED.values() if not rule.signals)
+    return f'#include "kernels.cpp"\n{texts}'
 
 
 def _key(source: Path | str) -> str:

@@ -14,7 +14,7 @@ from neurorl.errors import BackendError
 __all__ = ["Codes", "check_choice", "check_structures", "codes", "describe"]
 
 Codes = Mapping[str, int]
-"""Map each name of a choice to its number in C++, such as ``{"spikes-only": 0, ...}``."""
+"""Map each name of a choice to its number in C++, such as ``{"softmax": 0, ...}``."""
 
 
 def describe(structure: type[ctypes.Structure]) -> str:
@@ -67,7 +67,7 @@ def _differs(where: str, what: str, compiled: str, expected: str) -> BackendErro
 
 
 def codes(library: ctypes.CDLL, choice: str) -> Codes:
-    """Return the numbers of a choice, such as ``"rule"``, by the names that users write.
+    """Return the numbers of a choice, such as ``"policy"``, by the names that users write.
 
     Raises KeyError for a choice that C++ doesn't have.
     """

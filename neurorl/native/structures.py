@@ -18,7 +18,6 @@ __all__ = [
     "Part",
     "Projection",
     "Terms",
-    "Text",
     "fields",
     "pointer",
 ]
@@ -80,33 +79,26 @@ class Projection(ctypes.Structure):
 
 class Layer(ctypes.Structure):
     _fields_: ClassVar[Fields] = fields(
-        int_1="node role first lag n_projections n_fixed",
-        pointer_2="projections",
-        number_3="alpha keep post_decay slow_decay",
+        int_1="node role first lag n_projections n_fixed begin end pairs_spikes gates_depression",
+        pointer_2="text projections",
+        number_3="alpha keep post_decay slow_decay depression",
         pointer_4="powers norm post_trace slow_trace signs",
         pointer_5="current_decay membrane_decay threshold bias noise_width refractory_steps",
         pointer_6="equations",
     )
 
 
-class Text(ctypes.Structure):
-    _fields_: ClassVar[Fields] = fields(int_1="is_gain names", pointer_2="compute")
-
-
 class Agent(ctypes.Structure):
     _fields_: ClassVar[Fields] = [
         *fields(
             int_1="n_replicas window n_actions n_output first_vote",
-            int_2="rule encoder policy modulator carries normalises has_spiking_critic",
-            int_3="writes write_every pairs_spikes gates_depression needs_paths drops_late",
+            int_2="encoder policy modulator carries normalises has_spiking_critic",
+            int_3="writes write_every",
             int_4="n_groups has_masks hold repeats repeats_decisions natural",
             number_2="peak beta beta_end beta_decisions exploration",
             number_2b="sigma sigma_end sigma_decisions",
-            number_3="alpha_critic critic_decay modulator_limit",
-            number_4="depression norm_rate",
+            number_3="alpha_critic critic_decay modulator_limit norm_rate",
         ),
-        ("output_text", Text),
-        ("hidden_text", Text),
         ("cells", Features),
         ("features", Features),
         *fields(
@@ -122,7 +114,7 @@ class Agent(ctypes.Structure):
     ]
 
 
-ALL = (Terms, Part, Features, Node, Equations, Projection, Layer, Text, Agent)
+ALL = (Terms, Part, Features, Node, Equations, Projection, Layer, Agent)
 """List every structure; loading a library compares them with C++."""
 
 

@@ -23,9 +23,9 @@ from neurorl.rules.surrogate import SURROGATE
 from neurorl.rules.td_stdp import TD_STDP
 from neurorl.rules.triplet_stdp import TRIPLET_STDP
 
-__all__ = ["RULES", "find_rule", "is_shipped", "register_rule", "saved"]
+__all__ = ["RULES", "SHIPPED", "find_rule", "is_shipped", "register_rule", "saved"]
 
-_SHIPPED: dict[str, Rule] = {
+SHIPPED: dict[str, Rule] = {
     rule.name: rule
     for rule in (
         AGREEMENT,
@@ -46,7 +46,7 @@ _SHIPPED: dict[str, Rule] = {
     )
 }
 
-RULES: dict[str, Rule] = dict(_SHIPPED)
+RULES: dict[str, Rule] = dict(SHIPPED)
 """Map the name of each rule to it."""
 
 
@@ -98,5 +98,5 @@ def _name_of(rule: Rule) -> str:
 
 
 def is_shipped(rule: Rule) -> bool:
-    """Return whether *rule* is one of the library's, which the compiled loop has kernels of."""
-    return _SHIPPED.get(rule.name) is rule
+    """Return whether *rule* is one of the library's."""
+    return SHIPPED.get(rule.name) is rule

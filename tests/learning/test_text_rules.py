@@ -1,4 +1,4 @@
-"""Compare a user's rule of texts, compiled into the C loop, with NumPy's loop and our kernels."""
+"""Compare rules of texts, compiled into the C loop, with NumPy's loop."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from random_rules import (
 
 from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
 from neurorl.errors import DescriptionError, DivergenceError
+from neurorl.learning.loops import native_texts
 from neurorl.learning.loops.native import NativeLoop
 from neurorl.models import LIF
 from neurorl.models.config import AgentConfig
@@ -30,17 +31,12 @@ from neurorl.models.features import RBF, GaussianCells
 from neurorl.native import build, toolchain
 from neurorl.network.description import Source
 from neurorl.rules import Rule, find_rule
+from neurorl.rules.registry import SHIPPED
 from neurorl.runs.training import train
 
 pytestmark = pytest.mark.skipif(
     toolchain.problem() is not None, reason="no C++ compiler: there is only the loop in NumPy"
 )
-
-
-KERNELS = [
-    *("coagent", "agreement", "centred-feedback", "surrogate", "spikes-only"),
-    *("spikes-only-hebbian", "reward-stdp", "td-stdp", "random-feedback"),
-]
 
 
 def check_loops(rule: Rule, **options: Any) -> dict[str, Any]:
@@ -50,12 +46,15 @@ def check_loops(rule: Rule, **options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
-@pytest.mark.parametrize("name", KERNELS)
-def test_a_copy_of_a_text_learns_what_the_kernel_learns(name: str, arithmetic: str) -> None:
-    copy = replace(find_rule(name), name="copy")
-    options: dict[str, Any] = {**(STDP if "stdp" in name else {}), "arithmetic": arithmetic}
-    options["model"] = "glm" if copy.needs_probability else "lif"
-    check_equal(check_loops(copy, **options), learned(name, "native", **options))
+@pytest.mark.parametrize("name", [name for name, rule in SHIPPED.items() if not rule.signals])
+def test_a_rule_of_ours_is_in_the_library_of_the_loop(
+    name: str, arithmetic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native_texts, "compiled", None)  # nothing more is compiled
+    rule = replace(find_rule(name), name="copy", modulator=None)
+    options: dict[str, Any] = {**(STDP if rule.pairs_spikes else {}), "arithmetic": arithmetic}
+    options["model"] = "glm" if rule.needs_probability else "lif"
+    check_loops(rule, **options)
 
 
 WIDE: dict[str, Any] = {"actors": 4, "hidden": 0, "model": "lif"}
@@ -196,13 +195,11 @@ def test_a_factor_that_is_not_finite_is_named(loop: str, value: str) -> None:
 
 def test_a_rule_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A second process finds it; another text, or a constant of it, is another library."""
-    from neurorl.native import rule_text
-
     build.library()
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache")
     counts = []
     for output in ("spike*phi*0.75", "spike*phi*0.75", "spike*phi*0.875"):
-        rule_text._loaded.cache_clear()  # as a new process
+        native_texts._loaded.cache_clear()  # as a new process
         learned(Rule("mine", output=output), "native", episodes=1, hidden=0)
         counts.append(len(list((tmp_path / "cache").glob("*.so"))))
     assert counts == [1, 1, 2]
@@ -268,6 +265,27 @@ def test_a_rule_learns_in_neurons_by_equations_and_needs_noise_for_p() -> None:
     match = r"output, character 11 \(p in 'spike\*phi\*p'\), needs spike.*'hidden' has no noise"
     with pytest.raises(DescriptionError, match=match):
         configured(Rule("mine", output="spike*phi*p"))
+
+
+@pytest.mark.parametrize("size", [2, 11])
+def test_a_hidden_layer_that_modules_share_hears_no_broadcast(size: int) -> None:
+    plastic = Plasticity(trace_tau=5e-3)
+    nodes = (Source("input", 24), Population("hidden", size, LIF()), Population("output", 4, LIF()))
+    shared = Network(
+        nodes,
+        (
+            Projection("a", "input", "hidden", Uniform(0, 2), plasticity=plastic),
+            Projection("b", "hidden", "output", Uniform(0, 2), plasticity=plastic),
+        ),
+    )
+    rule = Rule("mine", output="2*spike*phi*t", pairs_spikes=True, gates_depression=True)
+    config = replace(configured(rule), description=shared, normalises=False)
+    native, numpy = (
+        known(SpikingActorCritic("CartPole-v1", config=config, seed=5, loop=loop), 3)
+        for loop in ("native", "numpy")
+    )
+    check_equal(native, numpy)
+    assert native["e a"].any()
 
 
 def test_a_run_goes_on_with_the_texts_of_its_file(tmp_path: Path) -> None:

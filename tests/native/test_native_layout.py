@@ -14,7 +14,6 @@ from neurorl.models.fields import KINDS
 from neurorl.native import structures, toolchain
 from neurorl.native.build import library
 from neurorl.native.layout import check_choice, check_structures, codes, describe
-from neurorl.rules import RULES
 
 pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 
@@ -81,22 +80,16 @@ def test_a_structure_that_drifted_is_named(
 
 
 def test_a_choice_whose_order_drifted_is_named() -> None:
-    rules = list(codes(library(), "rule"))
-    check_choice(library(), "rule", rules, "learning loop")
-    with pytest.raises(BackendError, match=r"choice rule: C\+\+ and Python order it differently"):
-        check_choice(library(), "rule", rules[::-1], "learning loop")
+    policies = list(codes(library(), "policy"))
+    check_choice(library(), "policy", policies, "learning loop")
+    with pytest.raises(BackendError, match=r"choice policy: C\+\+ and Python order it differently"):
+        check_choice(library(), "policy", policies[::-1], "learning loop")
 
 
 def test_a_structure_that_the_library_lacks_is_named() -> None:
     missing = type("Missing", (ctypes.Structure,), {"_fields_": [("n", ctypes.c_int64)]})
     with pytest.raises(BackendError, match="structure Missing"):
         check_structures(library(), [missing], "learning loop")
-
-
-COMPILED = (  # from their texts, as a user's rule is
-    *("random-feedback", "e-prop", "triplet-stdp", "mstdpet", "node-perturbation"),
-    *("authors-cartpole", "authors-mountaincar"),
-)
 
 
 def kernels(kind: str) -> list[str]:
@@ -107,7 +100,6 @@ def kernels(kind: str) -> list[str]:
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
-        ("rule", [*(name for name in RULES if name not in COMPILED), "text"]),
         ("encoder", kernels("encoder")),
         ("policy", kernels("policy")),
         ("modulator", [name for name in kernels("modulator") if name != "None"]),

@@ -21,10 +21,6 @@ from neurorl.models.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
-from neurorl.native.layout import codes
-from neurorl.native.rule_text import compiled_texts
-from neurorl.rules import Rule
-from neurorl.rules.registry import is_shipped
 
 __all__ = ["NativeLoop"]
 
@@ -140,7 +136,6 @@ class NativeLoop(Loop):
         nodes, layers = self._layers.nodes(), self._layers.layers()
         return c.Agent(
             **self._numbers(),
-            **self._rule_numbers(),
             **self._memory_places(),
             cells=self._cells.structure,
             features=self._features.structure,
@@ -186,22 +181,7 @@ class NativeLoop(Loop):
             "critic_unit": self.critic.unit if self.critic else 0.0,
             "critic_initial": critic.initial_value,
             "modulator_limit": limit,
-            "depression": self.plan.layers[0].depression if self.plan.layers else 0.0,
             "norm_rate": NORM_RATE,
-        }
-
-    def _rule_numbers(self) -> dict[str, Any]:
-        """Return what the rule says, and its compiled texts if it has no kernel of ours."""
-        rule = self.plan.rule
-        has_kernel = is_shipped(rule) and rule.name in codes(library(), "rule")
-        texts = {} if has_kernel else self._texts(rule)
-        return {
-            "rule": code("rule", "text" if texts else rule.name),
-            "pairs_spikes": rule.pairs_spikes,
-            "gates_depression": rule.gates_depression,
-            "needs_paths": rule.needs_paths,
-            "drops_late": rule.drops_late,
-            **texts,
         }
 
     def _memory_places(self) -> dict[str, Any]:
@@ -239,9 +219,3 @@ class NativeLoop(Loop):
             "run_inputs": native.inputs if native else None,
             "run_rasters": native.rasters if native else None,
         }
-
-    def _texts(self, rule: Rule) -> dict[str, c.Text]:
-        """Return the compiled texts of a user's rule, by the agent's fields."""
-        pairs = zip(("output_text", "hidden_text"), rule.texts, strict=True)
-        texts = {name: (text.expression, text.is_gain) for name, text in pairs}
-        return compiled_texts(f"rule {rule.name!r}", texts)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend
 from neurorl.backends.window import Window
 from neurorl.learning.levels import Levels, eligibility_type
+from neurorl.learning.loops.native_texts import text_addresses
 from neurorl.learning.loops.native_weights import NativeWeights
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
@@ -97,6 +98,8 @@ class NativeLayers:
         into = (c.Projection * (len(learning) + len(fixed)))(*learning, *fixed)
         self._kept.append(into)
         signs = self._memory.signs.get(layer.name)
+        rule, steps = layer.rule, self._config.window
+        text = None if layer.is_critic else text_addresses(rule)[layer.name != "output"]
         return c.Layer(
             node=self._plan.network.index(layer.name),
             role=code("role", _role(layer)),
@@ -104,11 +107,17 @@ class NativeLayers:
             lag=layer.lag,
             n_projections=len(learning),
             n_fixed=len(fixed),
+            begin=layer.begin,
+            end=steps - layer.lag if rule.drops_late else steps,
+            pairs_spikes=rule.pairs_spikes and not layer.is_critic,
+            gates_depression=rule.gates_depression,
+            text=text,
             projections=ctypes.addressof(into),
             alpha=layer.alpha,
             keep=layer.keep,
             post_decay=layer.post_decay,
             slow_decay=layer.slow_decay,
+            depression=layer.depression,
             slow_trace=self._address_of(self._memory.slow_trace.get(layer.name), np.float64),
             powers=self.keep(layer.powers),
             norm=self.keep(self._memory.norm[layer.name]),
@@ -167,7 +176,7 @@ class NativeLayers:
         eligibility = self.keep(memory.eligibility[p.name], eligibility_type(arithmetic))
         mask = network.projection(p.name).mask
         mask = None if mask is None else np.ascontiguousarray(mask)
-        rule = self._plan.rule
+        rule = layer.rule
         needs_in_force = rule.needs_probability or rule.needs_paths or rule.needs_membrane
         return c.Projection(
             **self._ends(p, layer),

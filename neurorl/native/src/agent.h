@@ -12,9 +12,6 @@ namespace neurorl {
 // Every choice is a list, from which its enumeration and the names in layout.h are made.
 #define NEURORL_KINDS(X) \
     X(GIVEN) X(ONE_HOT) X(TABLE) X(GAUSSIAN) X(TILES) X(FOURIER) X(JOINT) X(BINS)
-#define NEURORL_RULES(X) \
-    X(SPIKES_ONLY) X(SPIKES_ONLY_HEBBIAN) X(REWARD_STDP) X(TD_STDP) \
-    X(COAGENT) X(AGREEMENT) X(CENTRED_FEEDBACK) X(SURROGATE) X(TEXT)
 #define NEURORL_ENCODERS(X) X(QUIET) X(BERNOULLI) X(CURRENT)
 #define NEURORL_POLICIES(X) X(SOFTMAX) X(GREEDY) X(NORMAL)
 #define NEURORL_MODULATORS(X) X(TD_ERROR) X(REWARD)
@@ -22,18 +19,11 @@ namespace neurorl {
 #define NEURORL_ROLES(X) X(OUTPUT) X(HIDDEN) X(OTHER) X(CRITIC)
 
 enum Kind { NEURORL_KINDS(NEURORL_ENUMERATOR) };
-enum Rule { NEURORL_RULES(NEURORL_ENUMERATOR) };
 enum Encoder { NEURORL_ENCODERS(NEURORL_ENUMERATOR) };
 enum Policy { NEURORL_POLICIES(NEURORL_ENUMERATOR) };
 enum Modulator { NEURORL_MODULATORS(NEURORL_ENUMERATOR) };
 enum Writes { NEURORL_WRITES(NEURORL_ENUMERATOR) };
 enum Role { NEURORL_ROLES(NEURORL_ENUMERATOR) };
-
-// Return whether a rule of the library has post factors in steps without a spike too.
-inline bool is_dense(int64_t rule)
-{
-    return rule == COAGENT || rule == AGREEMENT || rule == CENTRED_FEEDBACK || rule == SURROGATE;
-}
 
 // A map of a part of an observation; models/features defines each kind.
 struct Part {
@@ -85,8 +75,11 @@ struct Projection {
 // A population with plastic projections: the output first, then the hidden layers from it down.
 struct Layer {
     int64_t node, role, first, lag, n_projections, n_fixed;
+    int64_t begin, end;  // steps whose spikes have post factors
+    int64_t pairs_spikes, gates_depression;
+    const Text *text;  // of its post factors; null for a critic
     const Projection *projections;  // those that learn, then n_fixed others on which p depends
-    double alpha, keep, post_decay, slow_decay;
+    double alpha, keep, post_decay, slow_decay, depression;
     const double *powers;  // decay of the eligibility from each step to the window's end
     double *norm, *post_trace, *slow_trace;  // slow_trace: null unless the rule names it
     const double *signs;  // sign of each hidden unit's path to its module's output, else null
@@ -97,12 +90,11 @@ struct Layer {
 
 struct Agent {
     int64_t n_replicas, window, n_actions, n_output, first_vote;
-    int64_t rule, encoder, policy, modulator, carries, normalises, has_spiking_critic;
-    int64_t writes, write_every, pairs_spikes, gates_depression, needs_paths, drops_late;
+    int64_t encoder, policy, modulator, carries, normalises, has_spiking_critic;
+    int64_t writes, write_every;
     int64_t n_groups, has_masks, hold, repeats, repeats_decisions, natural;
     double peak, beta, beta_end, beta_decisions, exploration, sigma, sigma_end, sigma_decisions;
-    double alpha_critic, critic_decay, modulator_limit, depression, norm_rate;
-    Text output_text, hidden_text;  // of the rule TEXT
+    double alpha_critic, critic_decay, modulator_limit, norm_rate;
     Features cells, features;
     const double *cells_input, *features_input;
     uint8_t *input, *critic_input;

@@ -1,5 +1,5 @@
 // Vectors that begin at a cache line: loads and stores of 64 bytes that straddle two lines cost twice
-// as much.
+// as much. What they grow by isn't set to 0.
 #ifndef NEURORL_BUFFERS_H
 #define NEURORL_BUFFERS_H
 #include <stdint.h>
@@ -15,6 +15,8 @@ struct OnLines {
     template <class U> OnLines(const OnLines<U> &) {}
     T *allocate(size_t n) { return (T *)::operator new(n * sizeof(T), std::align_val_t(64)); }
     void deallocate(T *p, size_t) { ::operator delete(p, std::align_val_t(64)); }
+    template <class U> void construct(U *p) { ::new ((void *)p) U; }
+    template <class U, class V> void construct(U *p, const V &value) { ::new ((void *)p) U(value); }
     template <class U> bool operator==(const OnLines<U> &) const { return true; }
     template <class U> bool operator!=(const OnLines<U> &) const { return false; }
 };

@@ -58,8 +58,10 @@ inline double spiking_value(const Window &window, const Layer &critic)
 inline void critic_gain(const Window &window, const Layer &critic, double *gain)
 {
     const int64_t n = window.agent.nodes[critic.node].size;
-    unsaturated(window, critic, gain);
-    for (int64_t i = 0; i < n; i++) gain[i] = on_grid(critic_sign(i, n) * gain[i]);
+    const double counted = (double)(window.agent.window - critic.begin);
+    count_spikes(window, critic, gain);
+    for (int64_t i = 0; i < n; i++)
+        gain[i] = on_grid(critic_sign(i, n) * (1.0 - gain[i] / counted));
 }
 
 }  // namespace neurorl

@@ -1,187 +1,9 @@
-// Post factors of the rules: neurorl/rules/ and neurorl/rules/membrane.py in C.
+// Post factors: what the texts of rules name, neurorl/rules/post_factor.py in C.
 #ifndef NEURORL_FACTORS_H
 #define NEURORL_FACTORS_H
-#include "buffers.h"
-#include "agent.h"
-#include "elementary.h"
-#include "spikes.h"
+#include "membranes.h"
 
 namespace neurorl {
-
-// One replica of an agent in one window, with access to the raster rows of its nodes.
-struct Window {
-    const Agent &agent;
-    int64_t k;
-    const Numbers *paths;  // path weights of each layer before this window changes them, or null
-    double modulator;  // of this window's decision, clipped
-    std::vector<NodeSpikes> *listed;  // of each node, made when first asked for
-
-    const uint8_t *row(int64_t node, int64_t t) const
-    {
-        const Node &n = agent.nodes[node];
-        if (t >= 0) return n.raster + (t * agent.n_replicas + k) * n.size;
-        return n.last + (k * n.depth + n.depth + t) * n.size;
-    }
-
-    const NodeSpikes &spikes(int64_t node) const
-    {
-        NodeSpikes &made = (*listed)[node];
-        const Node &n = agent.nodes[node];
-        if (!made.is_made)
-            made.make(
-                agent.carries ? n.depth : 0, agent.window, n.size,
-                [&](int64_t t) { return row(node, t); });
-        return made;
-    }
-};
-
-// Return the activations of a source of currents, or null.
-inline const double *current_of(const Window &window, const Projection &p)
-{
-    const Node &node = window.agent.nodes[p.pre];
-    return node.current ? node.current + window.k * node.size : nullptr;
-}
-
-// Write to x, for all presynaptic neurons, what arrives in step t over a projection: 0 or 1, +-1 if
-// it is signed, or in every step the activation of a current.
-inline void transmitted(const Window &window, const Projection &p, int64_t t, double *x)
-{
-    const int64_t n = p.n_pre * p.blocks;
-    if (const double *current = current_of(window, p)) {
-        memcpy(x, current, n * sizeof *x);
-        return;
-    }
-    if (t < p.delay && !window.agent.carries) {
-        for (int64_t i = 0; i < n; i++) x[i] = p.is_signed ? -1.0 : 0.0;
-        return;
-    }
-    const uint8_t *spikes = window.row(p.pre, t - p.delay);
-    const double high = p.is_signed ? 2.0 : 1.0, low = p.is_signed ? -1.0 : 0.0;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; i++) x[i] = high * (double)spikes[i] + low;
-}
-
-// Add q_j += sum_i x_i w_ij, in the order of i.
-inline void add_products(const Window &window, const Projection &p, const double *x, double *q)
-{
-    const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post;
-    const double *w = p.in_force + window.k * n_pre * n_post;
-    for (int64_t i = 0; i < n_pre; i++) {
-        if (x[i] == 0.0) continue;
-        double *to = q + i / p.n_pre * n_post;
-        for (int64_t j = 0; j < n_post; j++) to[j] += x[i] * w[i * n_post + j];
-    }
-}
-
-// Return the projections on which the membranes of a layer depend: those that learn, and others.
-inline int64_t n_into(const Layer &layer) { return layer.n_projections + layer.n_fixed; }
-
-// Return the number of presynaptic neurons of the widest of them.
-inline int64_t widest_into(const Layer &layer)
-{
-    int64_t widest = 0;
-    for (int64_t l = 0; l < n_into(layer); l++) {
-        const int64_t size = layer.projections[l].n_pre * layer.projections[l].blocks;
-        widest = size > widest ? size : widest;
-    }
-    return widest;
-}
-
-// Add what spikes do to neurons in step t: to each input, (input, neuron). x: room for all of a
-// projection's presynaptic neurons.
-inline void add_arriving(const Window &window, const Layer &layer, int64_t t, double *x, double *q)
-{
-    const int64_t n = window.agent.nodes[layer.node].size;
-    for (int64_t l = 0; l < n_into(layer); l++) {
-        const Projection &into = layer.projections[l];
-        if (current_of(window, into)) continue;
-        transmitted(window, into, t, x);
-        add_products(window, into, x, q + into.target * n);
-    }
-}
-
-// Add what flows into neurons in every step, (neuron). Return the input that it enters.
-inline int64_t add_currents(const Window &window, const Layer &layer, double *bias)
-{
-    int64_t biased = 0;
-    for (int64_t l = 0; l < n_into(layer); l++) {
-        const Projection &into = layer.projections[l];
-        const double *current = current_of(window, into);
-        if (!current) continue;
-        add_products(window, into, current, bias);
-        biased = into.target;
-    }
-    return biased;
-}
-
-// Compute p(t) = sigmoid((left - right)/noise_width) of neurons by equations, (window, n).
-inline void probability_by_equations(const Window &window, const Layer &layer, double *p)
-{
-    static thread_local Numbers buffer;
-    static thread_local std::vector<int64_t> dead;
-    static thread_local std::vector<uint8_t> is_open;
-    const Equations &own = *layer.equations;
-    const int64_t n = window.agent.nodes[layer.node].size;
-    const int64_t n_state = own.n_variables * n, n_arrived = own.n_inputs * n;
-    buffer.assign(n_state + n_arrived + n + widest_into(layer), 0.0);
-    dead.assign(n, 0);
-    is_open.resize(n);
-    double *state = buffer.data(), *arrived = state + n_state, *bias = arrived + n_arrived;
-    double *x = bias + n;
-    if (n_state) memcpy(state, own.initial, n_state * sizeof *state);
-    const int64_t biased = add_currents(window, layer, bias);
-    for (int64_t t = 0; t < window.agent.window; t++, p += n) {
-        for (int64_t i = 0; i < n_arrived; i++) arrived[i] = 0.0;
-        add_arriving(window, layer, t, x, arrived);
-        for (int64_t j = 0; j < n; j++) arrived[biased * n + j] += bias[j];
-        own.step(
-            n, own.constants, arrived, window.row(layer.node, t), layer.refractory_steps, state,
-            dead.data(), is_open.data(), p);
-        for (int64_t j = 0; j < n; j++) p[j] = is_open[j] ? 1.0 / (1.0 + exp(p[j])) : 0.0;
-    }
-}
-
-// Compute p(t) = sigmoid((v(t) - threshold) / noise_width), (window, n), given the spikes; and to
-// *after* the membranes after each step and its reset.
-template <bool HAS_P = true, bool HAS_V = false>
-inline void spike_probability(
-    const Window &window, const Layer &layer, double *p, double *after = nullptr)
-{
-    static thread_local Numbers buffer;
-    static thread_local std::vector<int64_t> dead;
-    if (layer.equations) {
-        if (HAS_P) probability_by_equations(window, layer, p);
-        return;
-    }
-    const Agent &agent = window.agent;
-    const int64_t n = agent.nodes[layer.node].size;
-    buffer.assign(4 * n + widest_into(layer), 0.0);
-    dead.assign(n, 0);
-    double *u = buffer.data(), *v = u + n, *q = v + n, *bias = q + n, *x = bias + n;
-    add_currents(window, layer, bias);
-    for (int64_t j = 0; j < n; j++) bias[j] = layer.bias[j] + bias[j];
-    for (int64_t t = 0; t < agent.window; t++) {
-        for (int64_t j = 0; j < n; j++) q[j] = 0.0;
-        add_arriving(window, layer, t, x, q);
-        const uint8_t *spikes = window.row(layer.node, t);
-        for (int64_t j = 0; j < n; j++) {
-            u[j] = layer.current_decay[j] * u[j] + q[j];
-            v[j] = dead[j] > 0 ? 0.0 : layer.membrane_decay[j] * v[j] + u[j] + bias[j];
-            if (HAS_P) {
-                const double below = layer.threshold[j] - v[j];
-                const double open = 1.0 / (1.0 + exp(below / layer.noise_width[j]));
-                p[t * n + j] = dead[j] > 0 ? 0.0 : open;
-            }
-            if (spikes[j]) {
-                v[j] = 0.0;
-                dead[j] = layer.refractory_steps[j];
-            } else {
-                dead[j] = dead[j] > 1 ? dead[j] - 1 : 0;
-            }
-            if (HAS_V) after[t * n + j] = v[j];
-        }
-    }
-}
 
 // Return phi of the module of output j, actors in the outer order.
 inline double feedback(const Agent &agent, int64_t k, int64_t j)
@@ -195,102 +17,123 @@ inline double taken(const Agent &agent, int64_t k, int64_t j)
     return agent.t[k * agent.n_actions + j % agent.n_actions];
 }
 
+// Return how many neurons of a layer belong to a module.
 inline int64_t per_module(const Agent &agent, const Layer &layer)
 {
-    return layer.role == HIDDEN ? agent.nodes[layer.node].size / agent.n_output : 1;
+    return layer.signs ? agent.nodes[layer.node].size / agent.n_output : 1;
 }
 
-// Compute 1 - n/W for each neuron, n its spikes in the W steps that count.
-inline void unsaturated(const Window &window, const Layer &layer, double *gain)
+// Write for all neurons the number of their spikes in the steps that count.
+inline void count_spikes(const Window &window, const Layer &layer, double *count)
 {
     const int64_t n = window.agent.nodes[layer.node].size;
-    for (int64_t j = 0; j < n; j++) gain[j] = 0.0;
-    for (int64_t t = layer.first; t < window.agent.window; t++) {
+    for (int64_t j = 0; j < n; j++) count[j] = 0.0;
+    for (int64_t t = layer.begin; t < window.agent.window; t++) {
         const uint8_t *spikes = window.row(layer.node, t);
-        for (int64_t j = 0; j < n; j++) gain[j] += spikes[j];
+        for (int64_t j = 0; j < n; j++) count[j] += spikes[j];
     }
-    const double counted = (double)(window.agent.window - layer.first);
-    for (int64_t j = 0; j < n; j++) gain[j] = 1.0 - gain[j] / counted;
 }
 
-// Compute spikes-only: the factor of neuron j is gain[j] in each of its spikes from layer.first on.
-inline void spikes_only(const Window &window, const Layer &layer, double *gain)
+// Write what is broadcast to the module of each neuron: phi, and +-1 for the action taken.
+inline void broadcasts(const Window &window, const Layer &layer, double *phi, double *taken)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size, size = per_module(agent, layer);
-    if (agent.rule == SPIKES_ONLY)
-        unsaturated(window, layer, gain);
-    else
-        for (int64_t j = 0; j < n; j++) gain[j] = 1.0;
+    const bool in_modules = layer.role == OUTPUT || layer.signs;
     for (int64_t first = 0; first < n; first += size) {
-        const double phi = feedback(agent, window.k, first / size);
-        for (int64_t j = first; j < first + size; j++) {
-            const double own = layer.role == HIDDEN ? phi * layer.signs[window.k * n + j] : phi;
-            gain[j] = on_grid(gain[j] * own);
+        const int64_t module = first / size;
+        const double told = in_modules ? feedback(agent, window.k, module) : 1.0;
+        const double sign = in_modules ? neurorl::taken(agent, window.k, module) : 1.0;
+        for (int64_t j = first; j < first + size; j++) phi[j] = told, taken[j] = sign;
+    }
+}
+
+// Write y (window, n): the output of each neuron's module when its spike has come so far.
+inline void answers(const Window &window, const Layer &layer, double *y)
+{
+    const Agent &agent = window.agent;
+    const int64_t n = agent.nodes[layer.node].size, size = per_module(agent, layer);
+    for (int64_t t = 0; t < agent.window; t++, y += n) {
+        const int64_t row = ((t + layer.lag) * agent.n_replicas + window.k) * agent.n_output;
+        for (int64_t first = 0; first < n; first += size) {
+            double answer = 0.0;
+            if (t + layer.lag < agent.window)
+                answer = 2.0 * (double)agent.output[row + first / size] - 1.0;
+            for (int64_t j = first; j < first + size; j++) y[j] = answer;
         }
     }
 }
 
-// Compute the gate of td-stdp: phi b for neurons of modules, b = 1 for the output; 1 for others.
-inline void stdp_gate(const Window &window, const Layer &layer, double *gate)
-{
-    const Agent &agent = window.agent;
-    const int64_t n = agent.nodes[layer.node].size, size = per_module(agent, layer);
-    const bool in_modules = layer.role == OUTPUT || (layer.role == HIDDEN && layer.signs);
-    for (int64_t j = 0; j < n; j++) {
-        const double sign = layer.role == HIDDEN && in_modules ? layer.signs[window.k * n + j] : 1.0;
-        gate[j] = in_modules ? on_grid(feedback(agent, window.k, j / size) * sign) : 1.0;
-    }
-}
-
-// Return the factor of agreement or centred-feedback, c being the broadcast. answers: the outputs
-// in the step in which the spike reaches them.
-inline double answered(
-    const Layer &layer, double c, double surprise, const uint8_t *answers, int64_t module)
-{
-    if (layer.role == OUTPUT) return 2.0 * c * __builtin_fabs(surprise);
-    if (!answers) return 0.0;
-    return 2.0 * (c * (2.0 * (double)answers[module] - 1.0)) * surprise;
-}
-
-inline double surrogate(const Window &window, const Layer &layer, double phi, double p, int64_t j)
-{
-    const Agent &agent = window.agent;
-    const double gate = layer.role == HIDDEN ? phi * window.paths[&layer - agent.layers][j] : phi;
-    return gate * (p * (1.0 - p));
-}
-
-// Compute factors f (window, n) of the rules that need p.
-inline void dense_factors(
-    const Window &window, const Layer &layer, const Layer &output, double *f)
+// Write for each step what is left of a neuron's own spikes before it, (window, n).
+inline void slow_traces(const Window &window, const Layer &layer, double *slow)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
-    const int64_t size = agent.rule == COAGENT ? 1 : per_module(agent, layer);
-    spike_probability(window, layer, f);
+    const double *y = layer.slow_trace + window.k * n;
     for (int64_t t = 0; t < agent.window; t++) {
-        const uint8_t *spikes = window.row(layer.node, t);
-        const bool late = t + layer.lag >= agent.window;  // too late to reach the output
-        const uint8_t *answers = late ? nullptr : window.row(output.node, t + layer.lag);
+        double *row = slow + t * n;
+        const uint8_t *spikes = t ? window.row(layer.node, t - 1) : nullptr;
         for (int64_t j = 0; j < n; j++) {
-            const int64_t module = j / size;
-            const double p = f[t * n + j], surprise = (double)spikes[j] - p;
-            double factor = 0.0;
-            if (t < layer.first)
-                factor = 0.0;
-            else if (agent.rule == COAGENT)
-                factor = late ? 0.0 : 2.0 * surprise;
-            else if (agent.rule == AGREEMENT) {
-                const double c = taken(agent, window.k, module);
-                factor = answered(layer, c, surprise, answers, module);
-            } else if (agent.rule == CENTRED_FEEDBACK) {
-                const double phi = feedback(agent, window.k, module);
-                factor = answered(layer, phi, surprise, answers, module);
-            } else
-                factor = surrogate(window, layer, feedback(agent, window.k, module), p, j);
-            f[t * n + j] = on_grid(factor);
+            const double before = t ? row[j - n] + (double)spikes[j] : y[j];
+            row[j] = on_grid(layer.slow_decay * before);
         }
     }
+}
+
+// Bring the slow traces to the window's end.
+inline void keep_slow(const Window &window, const Layer &layer)
+{
+    const int64_t n = window.agent.nodes[layer.node].size;
+    double *y = layer.slow_trace + window.k * n;
+    for (int64_t t = 0; t < window.agent.window; t++) {
+        const uint8_t *spikes = window.row(layer.node, t);
+        for (int64_t j = 0; j < n; j++) y[j] = on_grid(layer.slow_decay * y[j]) + (double)spikes[j];
+    }
+}
+
+// Compute post factors: (window, n), 0 in steps that don't count; or (n,) if they are a gain.
+inline void compute_text(const Window &window, const Layer &layer, double *f)
+{
+    static thread_local Numbers per_neuron, per_step;
+    const Agent &agent = window.agent;
+    const int64_t n = agent.nodes[layer.node].size, cells = n * agent.window;
+    const int64_t used = layer.text->used;
+    per_neuron.resize(4 * n);
+    per_step.resize(4 * cells);
+    double *phi = per_neuron.data(), *taken = phi + n, *count = taken + n, *ones = count + n;
+    double *p = per_step.data(), *y = p + cells, *v = y + cells, *slow = v + cells;
+    for (int64_t j = 0; j < n; j++) ones[j] = 1.0;
+    if (used & USED_told) broadcasts(window, layer, phi, taken);
+    if (used & USED_n) count_spikes(window, layer, count);
+    if (used & USED_slow) slow_traces(window, layer, slow);
+    if (used & USED_y) answers(window, layer, y);
+    if (used & (USED_p | USED_v))
+        membranes(window, layer, used & USED_p ? p : nullptr, used & USED_v ? v : nullptr);
+    const bool has_path = layer.signs && used & USED_V;
+    const double *path = has_path ? window.paths[&layer - agent.layers].data() : ones;
+    const double *sign = layer.signs ? layer.signs + window.k * n : ones;
+    const double counted = (double)(agent.window - layer.begin);
+    layer.text->compute(
+        {n, agent.window, agent.n_replicas * n, window.row(layer.node, 0), p, y, v, slow, phi, taken,
+         sign, path, count, layer.threshold, counted, window.modulator},
+        f);
+    for (int64_t t = 0; !layer.text->is_gain && t < agent.window; t++)
+        if (t < layer.begin || t >= layer.end) memset(f + t * n, 0, n * sizeof *f);
+}
+
+// Take a gain that isn't finite, or beyond the largest factor, for 0 where no spike counts. Return
+// false where one does.
+inline bool repair_gain(const Window &window, const Layer &layer, double *gain)
+{
+    const int64_t n = window.agent.nodes[layer.node].size;
+    if (are_factors(gain, n)) return true;
+    for (int64_t j = 0; j < n; j++) {
+        if (are_factors(gain + j, 1)) continue;
+        for (int64_t t = layer.begin; t < layer.end; t++)
+            if (window.row(layer.node, t)[j]) return false;
+        gain[j] = 0.0;
+    }
+    return true;
 }
 
 }  // namespace neurorl

@@ -82,13 +82,12 @@ static bool is_step(const Layer &layer, double factor)
 
 // is_late: delta belongs to the decision before, so weights change before this one is remembered.
 // Return false if the change isn't finite; the weights then stay as they were.
-static bool learn_layer(
-    const Window &window, const Layer &layer, const Layer *output, double delta, bool is_late)
+static bool learn_layer(const Window &window, const Layer &layer, double delta, bool is_late)
 {
     static thread_local Buffers buffers;
     static thread_local Post post;
     const Agent &agent = window.agent;
-    if (!find_factors(window, layer, output, post, buffers)) return false;
+    if (!find_factors(window, layer, post, buffers)) return false;
     int64_t all = 0, widest = 0;
     for (int64_t l = 0; l < layer.n_projections; l++) {
         const int64_t n = layer.projections[l].n_pre * layer.projections[l].blocks;
@@ -132,11 +131,21 @@ static const Projection &onward(const Agent &agent, int64_t l)
     return *p;
 }
 
+static bool names_paths(const Agent &agent)
+{
+    bool names = false;
+    for (int64_t l = 0; l < agent.n_layers; l++) {
+        const Text *text = agent.layers[l].text;
+        names |= text && text->used & USED_V;
+    }
+    return names;
+}
+
 // Compute the path weight of each hidden unit, as path_weights of neurorl/network/modules.py does.
 static const Numbers *path_weights(const Agent &agent, int64_t k)
 {
     static thread_local std::vector<Numbers> paths;
-    if (!agent.needs_paths) return nullptr;
+    if (!names_paths(agent)) return nullptr;
     paths.resize(agent.n_layers);
     paths[0].assign(agent.n_output, 1.0);
     for (int64_t l = 1; l < agent.n_layers && agent.layers[l].role == HIDDEN; l++) {
@@ -152,24 +161,23 @@ static const Numbers *path_weights(const Agent &agent, int64_t k)
     return paths.data();
 }
 
-static const Layer *layer_of(const Agent &agent, Role role)
+static const Layer &critic_of(const Agent &agent)
 {
-    for (int64_t l = 0; l < agent.n_layers; l++)
-        if (agent.layers[l].role == role) return &agent.layers[l];
-    return nullptr;
+    const Layer *layer = agent.layers;
+    while (layer->role != CRITIC) layer++;
+    return *layer;
 }
 
 // Return false if the change of weights isn't finite, as delta may be.
 static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_late)
 {
     if (!is_finite(delta)) return false;
-    const Layer *output = layer_of(agent, OUTPUT);
     static thread_local std::vector<NodeSpikes> listed;
     listed.resize(agent.n_nodes);
     for (NodeSpikes &spikes : listed) spikes.is_made = false;
     const Window window = {agent, k, path_weights(agent, k), clipped(agent, delta), &listed};
     for (int64_t l = 0; l < agent.n_layers; l++)
-        if (!learn_layer(window, agent.layers[l], output, delta, is_late)) return false;
+        if (!learn_layer(window, agent.layers[l], delta, is_late)) return false;
     if (agent.carries) keep_last(window);
     return true;
 }
@@ -177,7 +185,7 @@ static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_la
 // Learn, with a spiking critic, from what its window says of the decision before.
 static int64_t learn_late(const Agent &agent, int64_t k)
 {
-    const double value = spiking_value({agent, k, nullptr, 0.0, nullptr}, *layer_of(agent, CRITIC));
+    const double value = spiking_value({agent, k, nullptr, 0.0, nullptr}, critic_of(agent));
     double &expected = agent.expected[k], delta = 0.0;
     if (expected == expected) delta = agent.reward[k] + agent.discount[k] * value - expected;
     if (!learn_layers(agent, k, delta, true)) return diverged(k);

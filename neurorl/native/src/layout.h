@@ -71,20 +71,14 @@ inline void describe_layer(std::string &text)
     using S = Layer;
     describe(text, "Layer", sizeof(S), {
         NEURORL_AT(node), NEURORL_AT(role), NEURORL_AT(first), NEURORL_AT(lag),
-        NEURORL_AT(n_projections), NEURORL_AT(n_fixed), NEURORL_AT(projections),
-        NEURORL_AT(alpha), NEURORL_AT(keep), NEURORL_AT(post_decay), NEURORL_AT(slow_decay),
+        NEURORL_AT(n_projections), NEURORL_AT(n_fixed), NEURORL_AT(begin), NEURORL_AT(end),
+        NEURORL_AT(pairs_spikes), NEURORL_AT(gates_depression), NEURORL_AT(text),
+        NEURORL_AT(projections), NEURORL_AT(alpha), NEURORL_AT(keep), NEURORL_AT(post_decay),
+        NEURORL_AT(slow_decay), NEURORL_AT(depression),
         NEURORL_AT(powers), NEURORL_AT(norm), NEURORL_AT(post_trace), NEURORL_AT(slow_trace),
         NEURORL_AT(signs), NEURORL_AT(current_decay),
         NEURORL_AT(membrane_decay), NEURORL_AT(threshold), NEURORL_AT(bias),
         NEURORL_AT(noise_width), NEURORL_AT(refractory_steps), NEURORL_AT(equations)
-    });
-}
-
-inline void describe_rule_text(std::string &text)
-{
-    using S = Text;
-    describe(text, "Text", sizeof(S), {
-        NEURORL_AT(is_gain), NEURORL_AT(names), NEURORL_AT(compute)
     });
 }
 
@@ -93,17 +87,16 @@ inline void describe_agent(std::string &text)
     using S = Agent;
     describe(text, "Agent", sizeof(S), {
         NEURORL_AT(n_replicas), NEURORL_AT(window), NEURORL_AT(n_actions), NEURORL_AT(n_output),
-        NEURORL_AT(first_vote), NEURORL_AT(rule), NEURORL_AT(encoder), NEURORL_AT(policy),
+        NEURORL_AT(first_vote), NEURORL_AT(encoder), NEURORL_AT(policy),
         NEURORL_AT(modulator), NEURORL_AT(carries), NEURORL_AT(normalises),
         NEURORL_AT(has_spiking_critic), NEURORL_AT(writes), NEURORL_AT(write_every),
-        NEURORL_AT(pairs_spikes), NEURORL_AT(gates_depression), NEURORL_AT(needs_paths),
-        NEURORL_AT(drops_late), NEURORL_AT(n_groups), NEURORL_AT(has_masks), NEURORL_AT(hold), NEURORL_AT(repeats),
+        NEURORL_AT(n_groups), NEURORL_AT(has_masks), NEURORL_AT(hold), NEURORL_AT(repeats),
         NEURORL_AT(repeats_decisions),
         NEURORL_AT(natural),
         NEURORL_AT(peak), NEURORL_AT(beta), NEURORL_AT(beta_end), NEURORL_AT(beta_decisions), NEURORL_AT(exploration), NEURORL_AT(sigma), NEURORL_AT(sigma_end),
         NEURORL_AT(sigma_decisions), NEURORL_AT(alpha_critic),
-        NEURORL_AT(critic_decay), NEURORL_AT(modulator_limit), NEURORL_AT(depression),
-        NEURORL_AT(norm_rate), NEURORL_AT(output_text), NEURORL_AT(hidden_text), NEURORL_AT(cells), NEURORL_AT(features), NEURORL_AT(cells_input),
+        NEURORL_AT(critic_decay), NEURORL_AT(modulator_limit),
+        NEURORL_AT(norm_rate), NEURORL_AT(cells), NEURORL_AT(features), NEURORL_AT(cells_input),
         NEURORL_AT(features_input), NEURORL_AT(input), NEURORL_AT(critic_input),
         NEURORL_AT(current), NEURORL_AT(critic_current), NEURORL_AT(output), NEURORL_AT(groups),
         NEURORL_AT(allowed), NEURORL_AT(numbers), NEURORL_AT(phi), NEURORL_AT(t), NEURORL_AT(seeds),
@@ -127,11 +120,8 @@ inline std::string layout()
     describe_equations(text);
     describe_projection(text);
     describe_layer(text);
-    describe_rule_text(text);
     describe_agent(text);
     describe(text, "kind", {NEURORL_KINDS(NEURORL_NAME)});
-    describe(text, "rule", {NEURORL_RULES(NEURORL_NAME)});
-    describe(text, "rule_name", {NEURORL_RULE_NAMES(NEURORL_NAME)});
     describe(text, "encoder", {NEURORL_ENCODERS(NEURORL_NAME)});
     describe(text, "policy", {NEURORL_POLICIES(NEURORL_NAME)});
     describe(text, "modulator", {NEURORL_MODULATORS(NEURORL_NAME)});

@@ -1,30 +1,46 @@
-// What the texts of a rule can name (neurorl/rules/post_factor.py), as their compiled code reads it;
-// neurorl/native/rule_text.py writes that code.
+// What the texts of a rule can name (neurorl/rules/post_factor.py), and how neurorl/native/rule_text.py
+// prints one.
 #ifndef NEURORL_NAMES_H
 #define NEURORL_NAMES_H
 #include <stdint.h>
 
 namespace neurorl {
 
-#define NEURORL_RULE_NAMES(X) \
-    X(NAME_SPIKE) X(NAME_W) X(NAME_P) X(NAME_Y) X(NAME_PHI) X(NAME_T) X(NAME_B) X(NAME_V) \
-    X(NAME_N) X(NAME_MEMBRANE) X(NAME_THETA) X(NAME_SLOW) X(NAME_M)
-
 // Of one layer in a window; null is what its text doesn't name.
 struct Names {
-    int64_t n, steps, stride;
-    const uint8_t *spikes;  // row of step t at spikes + t * stride
-    const double *p, *y, *v, *slow;  // (steps, n)
-    const double *phi, *taken, *b, *V, *count, *theta;  // (n,)
+    int64_t size, steps, stride;
+    const uint8_t *spike;  // row of a step at spike + step * stride
+    const double *p, *y, *v, *slow;  // (steps, size)
+    const double *phi, *t, *b, *V, *n, *theta;  // (size,)
     double W, M;
 };
 
-// A compiled text: writes post factors on the grid, (steps, n), or (n,) if it is a gain.
+// A bit for each name whose numbers are computed for a text that has it, and only then.
+enum Used { USED_p = 1, USED_y = 2, USED_v = 4, USED_slow = 8, USED_told = 16, USED_n = 32, USED_V = 64 };
+
+// A compiled text: writes post factors on the grid, (steps, size), or (size,) if it is a gain.
 struct Text {
-    int64_t is_gain, names;  // names: a bit for each that it uses
-    void (*compute)(const Names *names, double *f);
+    int64_t is_gain, used;
+    void (*compute)(const Names &names, double *f);
 };
 
 }  // namespace neurorl
+
+#define NEURORL_TEXT(name, is_gain, used, value) \
+    static void name##_factors(const neurorl::Names &names, double *__restrict f) \
+    { \
+        const double *__restrict phi = names.phi, *__restrict t = names.t, *__restrict b = names.b; \
+        const double *__restrict V = names.V, *__restrict n = names.n; \
+        const double *__restrict theta = names.theta, W = names.W, M = names.M; \
+        const int64_t size = names.size; \
+        for (int64_t step = 0; step < (is_gain ? 1 : names.steps); step++, f += size) { \
+            const uint8_t *__restrict spike = names.spike + step * names.stride; \
+            const double *__restrict p = names.p + step * size, *__restrict y = names.y + step * size; \
+            const double *__restrict v = names.v + step * size; \
+            const double *__restrict slow = names.slow + step * size; \
+            for (int64_t j = 0; j < size; j++) f[j] = __builtin_rint((value) * 0x1p20) * 0x1p-20; \
+        } \
+    } \
+    extern "C" { neurorl::Text name = {is_gain, used, name##_factors}; }
 
 #endif

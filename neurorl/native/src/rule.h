@@ -9,7 +9,6 @@
 #include "spikes.h"
 #include "sums.h"
 #include "synapses.h"
-#include "text.h"
 #include "traces.h"
 #include "writes.h"
 
@@ -250,60 +249,41 @@ inline bool find_text_factors(
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
-    const Wording wording = Wording::of(agent, layer);
-    post.dense = !wording.text.is_gain;
+    post.dense = !layer.text->is_gain;
     Numbers &values = post.dense ? buffers.factors : buffers.gain;
     values.resize(post.dense ? n * agent.window : n);
-    compute_text(window, layer, wording, values.data());
+    compute_text(window, layer, values.data());
     if (post.dense) {
         if (!are_factors(values.data(), values.size())) return false;
         post.dense_factors = values.data();
         post.gain = nullptr;
     } else {
-        if (!repair_gain(window, layer, wording, values.data())) return false;
+        if (!repair_gain(window, layer, values.data())) return false;
         bool all_ones = true;
         for (int64_t j = 0; j < n; j++) all_ones &= values[j] == 1.0;
         post.gain = all_ones ? nullptr : values.data();
-        post.spikes = window.spikes(layer.node).delayed(0, wording.begin, wording.end);
+        post.spikes = window.spikes(layer.node).delayed(0, layer.begin, layer.end);
     }
     if (layer.slow_trace) keep_slow(window, layer);
-    if (agent.pairs_spikes)
-        find_depressing(window, layer, agent.gates_depression ? post.gain : nullptr, post, buffers);
+    if (layer.pairs_spikes)
+        find_depressing(window, layer, layer.gates_depression ? post.gain : nullptr, post, buffers);
     return true;
 }
 
-// Compute the post factors of a layer by the agent's rule; list the spikes where most are 0. Return
-// false if one of them isn't finite.
-inline bool find_factors(
-    const Window &window, const Layer &layer, const Layer *output, Post &post, Buffers &buffers)
+// Compute the post factors of a layer; list the spikes where most are 0. Return false if one of them
+// isn't finite.
+inline bool find_factors(const Window &window, const Layer &layer, Post &post, Buffers &buffers)
 {
-    const Agent &agent = window.agent;
-    const int64_t n = agent.nodes[layer.node].size;
-    const bool is_critic = layer.role == CRITIC;
-    const bool is_stdp = !is_critic && agent.pairs_spikes;
     post.powers = layer.powers;
     post.depresses = false;
     post.depressing = nullptr;
     post.depressing_units = nullptr;
-    if (!is_critic && agent.rule == TEXT) return find_text_factors(window, layer, post, buffers);
-    post.dense = !is_critic && is_dense(agent.rule);
-    if (post.dense) {
-        buffers.factors.resize(n * agent.window);
-        post.dense_factors = buffers.factors.data();
-        dense_factors(window, layer, *output, buffers.factors.data());
-        return are_factors(post.dense_factors, n * agent.window);
-    }
-    buffers.gain.resize(n);
-    post.gain = is_stdp && agent.rule == REWARD_STDP ? nullptr : buffers.gain.data();
-    if (is_critic)
-        critic_gain(window, layer, buffers.gain.data());
-    else if (agent.rule == TD_STDP)
-        stdp_gate(window, layer, buffers.gain.data());
-    else if (post.gain)
-        spikes_only(window, layer, buffers.gain.data());
-    const int64_t first = is_stdp ? 0 : layer.first;
-    post.spikes = window.spikes(layer.node).delayed(0, first, agent.window);
-    if (is_stdp) find_depressing(window, layer, post.gain, post, buffers);
+    if (layer.role != CRITIC) return find_text_factors(window, layer, post, buffers);
+    buffers.gain.resize(window.agent.nodes[layer.node].size);
+    critic_gain(window, layer, buffers.gain.data());
+    post.dense = false;
+    post.gain = buffers.gain.data();
+    post.spikes = window.spikes(layer.node).delayed(0, layer.first, window.agent.window);
     return true;
 }
 

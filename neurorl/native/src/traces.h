@@ -1,7 +1,7 @@
 // Traces of a window: neurorl/rules/three_factor.py in C.
 #ifndef NEURORL_TRACES_H
 #define NEURORL_TRACES_H
-#include "factors.h"
+#include "membranes.h"
 #include "spikes.h"
 
 namespace neurorl {
@@ -51,7 +51,7 @@ inline void post_trace(
     double *y = layer.post_trace + window.k * n;
     for (int64_t t = 0; t < agent.window; t++) {
         const uint8_t *spikes = window.row(layer.node, t);
-        const double scale = agent.depression * layer.powers[t];
+        const double scale = layer.depression * layer.powers[t];
         int32_t *whole = units + t * n;
         double *row = depressing + t * n;
         if (units && !depressing) {
