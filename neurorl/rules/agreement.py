@@ -1,6 +1,6 @@
 """Reinforce units that agree with the action taken, by the papers' rule.
 
-Compute ``f_out = sgn(t y) (y - tanh z)``, ``f_hid = sgn(t y') (s - tanh z)``.
+Compute ``f = sgn(t y') (s - tanh z)``, which is ``t |y - tanh z|`` for the output.
 
 t is +1 for modules of the action taken, else -1; y' = y(t+d) is the output of the unit's own
 module when its spike has come so far, d steps later. Not centred: it drifts while the mean of
@@ -14,4 +14,4 @@ from neurorl.rules.base import Rule
 
 __all__ = ["AGREEMENT"]
 
-AGREEMENT = Rule("agreement", output="2*t*abs(spike - p)", hidden="2*(t*y)*(spike - p)")
+AGREEMENT = Rule("agreement", output="2*(t*y)*(spike - p)")

@@ -1,7 +1,6 @@
 """Reinforce the modules of the action taken, and those of others if they were silent.
 
-Compute ``f_out = y - tanh z``, ``f_hid = s - tanh z`` in modules of the action taken; in others
-``f_out = -y (y - tanh z)``, ``f_hid = -y' (s - tanh z)``.
+Compute ``f = s - tanh z`` in modules of the action taken; in others ``f = -y' (s - tanh z)``.
 
 As `agreement`, but without its sign in modules of the action taken. y' is the output in the step in
 which the unit's spike has come so far. Eligibilities are those of one decision.
@@ -18,7 +17,6 @@ __all__ = ["AUTHORS_CARTPOLE"]
 
 AUTHORS_CARTPOLE = Rule(
     "authors-cartpole",
-    output="where(t > 0, 2*(spike - p), -2*abs(spike - p))",
-    hidden="where(t > 0, 2*(spike - p), -2*y*(spike - p))",
+    output="where(t > 0, 2*(spike - p), -2*y*(spike - p))",
     eligibility_keep=0.0,
 )

@@ -1,6 +1,6 @@
 """Centre the agreement rule by the feedback of the policy.
 
-Compute ``f_out = phi |y - tanh z|``, ``f_hid = phi y' (s - tanh z)``.
+Compute ``f = phi y' (s - tanh z)``, which is ``phi |y - tanh z|`` for the output.
 
 `agreement` with t replaced by phi, whose mean given the votes is 0.
 Source: the agreement rule of arXiv:1910.06489 (its code); ours is that phi centres it, as in
@@ -13,9 +13,4 @@ from neurorl.rules.base import Rule
 
 __all__ = ["CENTRED_FEEDBACK"]
 
-CENTRED_FEEDBACK = Rule(
-    "centred-feedback",
-    output="2*phi*abs(spike - p)",
-    hidden="2*(phi*y)*(spike - p)",
-    is_centred=True,
-)
+CENTRED_FEEDBACK = Rule("centred-feedback", output="2*(phi*y)*(spike - p)", is_centred=True)

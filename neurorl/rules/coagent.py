@@ -1,6 +1,6 @@
 """Follow the coagent policy gradient: each neuron learns by the score of its own spikes.
 
-Compute the score of each neuron: ``f_out = y - tanh z``, ``f_hid = s - tanh z``.
+Compute ``f = s - tanh z``.
 
 ``d log P(spike) / d drive = (spike - p) / noise_width``: 2 (spike - p) for the papers' units,
 that times a constant for others. Given the votes, the action's probability holds no weight, so

@@ -1,6 +1,6 @@
 """Learn by eligibility propagation from rewards, with the membrane's pseudo-derivative.
 
-Compute ``f_out = phi psi``, ``f_hid = phi b psi`` with ``psi = (0.3 / theta) max(0, 1 - |v -
+Compute ``f = phi b psi`` with ``psi = (0.3 / theta) max(0, 1 - |v -
 theta| / theta)``, v taken for theta in a step with a spike, which has reset it.
 
 The presynaptic trace times psi is the eligibility of a LIF neuron, phi b what the neuron hears of
@@ -17,8 +17,9 @@ from neurorl.rules.base import Rule
 
 __all__ = ["E_PROP"]
 
-_PSI = "0.3/theta*where(spike > 0, 1, max(0, 1 - abs(v - theta)/theta))"
-
 E_PROP = Rule(
-    "e-prop", output=f"phi*({_PSI})", hidden=f"phi*b*({_PSI})", needs_td_error=True, is_centred=True
+    "e-prop",
+    output="phi*b*(0.3/theta*where(spike > 0, 1, max(0, 1 - abs(v - theta)/theta)))",
+    needs_td_error=True,
+    is_centred=True,
 )

@@ -14,8 +14,7 @@ __all__ = ["RANDOM_FEEDBACK"]
 
 RANDOM_FEEDBACK = Rule(
     "random-feedback",
-    output="spike*(1 - n/W)*phi",
-    hidden="spike*(1 - n/W)*(phi*b)",
+    output="spike*(1 - n/W)*(phi*b)",
     is_centred=True,
     random_feedback=True,
 )

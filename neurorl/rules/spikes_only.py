@@ -1,6 +1,6 @@
 """Learn from spikes and broadcasts only, less where a neuron saturates.
 
-Compute ``f_out = phi (1 - n/W) s``, ``f_hid = phi b (1 - n/W) s``.
+Compute ``f = phi b (1 - n/W) s``.
 
 n (1 - n/W) estimates W p (1 - p), so a neuron that saturates stops learning. W counts the steps
 that input can have reached. Ours; grew out of the papers' agreement rule.
@@ -12,6 +12,4 @@ from neurorl.rules.base import Rule
 
 __all__ = ["SPIKES_ONLY"]
 
-SPIKES_ONLY = Rule(
-    "spikes-only", output="spike*(1 - n/W)*phi", hidden="spike*(1 - n/W)*(phi*b)", is_centred=True
-)
+SPIKES_ONLY = Rule("spikes-only", output="spike*(1 - n/W)*(phi*b)", is_centred=True)

@@ -1,6 +1,6 @@
 """Learn from spikes and broadcasts only.
 
-Compute ``f_out = phi s``, ``f_hid = phi b s``: `spikes_only` without saturation.
+Compute ``f = phi b s``: `spikes_only` without saturation.
 
 The plain product of presynaptic trace, postsynaptic spike and broadcast. Ours.
 """
@@ -11,4 +11,4 @@ from neurorl.rules.base import Rule
 
 __all__ = ["SPIKES_ONLY_HEBBIAN"]
 
-SPIKES_ONLY_HEBBIAN = Rule("spikes-only-hebbian", output="spike*phi", hidden="spike*(phi*b)")
+SPIKES_ONLY_HEBBIAN = Rule("spikes-only-hebbian", output="spike*(phi*b)")

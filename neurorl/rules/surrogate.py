@@ -1,6 +1,6 @@
 """Backpropagate through the deterministic slope of spikes.
 
-Compute ``f_out = phi R``, ``f_hid = phi V R``, with the slope ``R = p (1 - p)``.
+Compute ``f = phi V R`` with the slope ``R = p (1 - p)``.
 
 R is the slope of p in units of the noise, (1 - tanh^2 z) / 4 for the papers' units (so rates
 are 4 times those of `centred_feedback` for the same mean in the output layer), and V the path
@@ -17,4 +17,4 @@ from neurorl.rules.base import Rule
 
 __all__ = ["SURROGATE"]
 
-SURROGATE = Rule("surrogate", output="phi*(p*(1 - p))", hidden="phi*V*(p*(1 - p))")
+SURROGATE = Rule("surrogate", output="phi*V*(p*(1 - p))")

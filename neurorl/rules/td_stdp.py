@@ -1,6 +1,6 @@
 """Give spike-timing dependent plasticity feedback of the action.
 
-Compute ``f_out = phi s``, ``f_hid = phi b s``: `reward_stdp` with feedback of the action.
+Compute ``f = phi b s``: `reward_stdp` with feedback of the action.
 
 Source: feedback-modulated TD-STDP, Chung & Kozma 2020 (arXiv:2008.13044), by its public code
 (github.com/stephen-chung-mh/td_stdp): eligibilities of pre trace x post spike, without
@@ -17,8 +17,7 @@ __all__ = ["TD_STDP"]
 
 TD_STDP = Rule(
     "td-stdp",
-    output="spike*phi",
-    hidden="spike*(phi*b)",
+    output="spike*(phi*b)",
     pairs_spikes=True,
     gates_depression=True,
     needs_td_error=True,
