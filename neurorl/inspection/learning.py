@@ -47,14 +47,13 @@ def learning_report(network: Network, config: AgentConfig) -> LearningReport:
     """Return how the agent *config* learns in *network*."""
     rows: list[Learned] = []
     for layer in LearningPlan.of(network, config).layers:
-        is_hidden = layer.name != "output" and layer.rule.hidden is not None
         for projection in layer.into:
             rows.append(
                 {
                     "projection": projection.name,
                     "population": layer.name,
                     "rule": layer.rule.name,
-                    "factor": layer.rule.hidden if is_hidden else layer.rule.output,
+                    "factor": layer.rule.text_of(layer.name).text if layer.rule.is_text else None,
                     "trace_kept": projection.trace_decay,
                     "eligibility_kept": layer.keep,
                     "rate": layer.alpha,

@@ -213,21 +213,25 @@ class Learner:
 
     def _apply(self, layers: Sequence[Layer], decision: Decision, observed: _Observed) -> None:
         """Compute the post factors and gates of the layers that learn by one rule."""
-        rule = layers[0].rule
-        hidden = [layer for layer in layers if layer.name != "output"]
-        whole = None if rule.is_text else check_shapes(rule.name, rule(decision), decision)
-        of_hidden = rule.of_hidden(decision) if whole is None else whole.hidden
-        factors = dict(zip([layer.name for layer in hidden], of_hidden, strict=True))
+        rule, hidden = layers[0].rule, [layer for layer in layers if layer.name != "output"]
+        seen = {layer.name: h for layer, h in zip(hidden, decision.hidden, strict=True)}
         if len(hidden) < len(layers):
-            factors["output"] = rule.of_output(decision) if whole is None else whole.output
+            seen["output"] = decision.output_layer
+        if rule.is_text:
+            factors = {
+                name: rule.text_of(name).factors(decision, h, rule.drops_late)
+                for name, h in seen.items()
+            }
+        else:
+            whole = check_shapes(rule.name, rule(decision), decision)
+            factors = dict(zip([layer.name for layer in hidden], whole.hidden, strict=True))
+            factors |= {"output": whole.output} if "output" in seen else {}
         check_factors(rule.name, factors, self._replica)
-        parts: dict[str, Hidden | None] = {"output": None}
-        parts |= {layer.name: h for layer, h in zip(hidden, decision.hidden, strict=True)}
         for layer in layers:
             observed.factors[layer.key] = factors[layer.name]
             if rule.gates_depression:
-                text = rule.texts[layer.name != "output"]
-                gate = on_grid(text.gain(decision, parts[layer.name]))
+                text = rule.text_of(layer.name)
+                gate = on_grid(text.gain(decision, seen[layer.name]))
                 gate[are_no_factors(gate)] = 0.0  # without a spike, as factors are finite
                 observed.gates[layer.key] = gate
 

@@ -65,13 +65,12 @@ class Target:
             into = plastic_into(network, p.name)
             of_rules = {rules[one.name].name: rules[one.name] for one in into}
             for number, (name, rule) in enumerate(of_rules.items()):
-                output, hidden = rule.texts
                 targets.append(
                     cls(
                         name=p.name,
                         size=p.size,
                         rule=rule,
-                        text=output if p.name == "output" else hidden,
+                        text=rule.text_of(p.name),
                         constants=constants[name],
                         into=tuple(one for one in into if rules[one.name] is rule),
                         key=f"{p.name} by {name}" if number else p.name,
@@ -265,9 +264,9 @@ def post_factors(
     if "p" in named:
         decision = replace(decision, output_p=np.asarray(named["p"]))
     if not target.text.is_gain:
-        factors = on_grid(target.text.factors(decision, None))
+        factors = on_grid(target.text.factors(decision, decision.output_layer))
         return PostFactors(raster, factors, is_gain=False), None
-    gain = on_grid(target.text.gain(decision, None))
+    gain = on_grid(target.text.gain(decision, decision.output_layer))
     odd = are_no_factors(gain)
     gate = None
     if target.rule.gates_depression:

@@ -189,19 +189,16 @@ class Rule(Described):
         """Return the post factors of a decision."""
         if self.post_factors is not None:
             return self.post_factors(decision)
-        return Factors(self.of_output(decision), self.of_hidden(decision))
+        seen = decision.from_start() if self.pairs_spikes else decision
+        output, other = self.texts
+        return Factors(
+            output.factors(seen, seen.output_layer),
+            tuple(other.factors(seen, layer, self.drops_late) for layer in seen.hidden),
+        )
 
-    def of_output(self, decision: Decision) -> Array:
-        """Return the post factors of the output by its text, ``(W, n)``."""
-        return self.texts[0].factors(self._seen(decision), None)
-
-    def of_hidden(self, decision: Decision) -> tuple[Array, ...]:
-        """Return the post factors of a decision's other layers by their text, ``(W, n)`` each."""
-        seen = self._seen(decision)
-        return tuple(self.texts[1].factors(seen, h, self.drops_late) for h in seen.hidden)
-
-    def _seen(self, decision: Decision) -> Decision:
-        return decision.from_start() if self.pairs_spikes else decision
+    def text_of(self, population: str) -> PostFactor:
+        """Return the text of a population's post factors."""
+        return self.texts[population != "output"]
 
     def where(self, *names: str) -> str:
         """Return its name for errors, with the first character of these *names* in its texts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +27,11 @@ Raster = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Hidden:
-    """Hold a hidden layer of n neurons in a window of W steps.
+    """Hold a layer of n neurons in a window of W steps, of others than the output mostly.
 
     spikes: raster ``(W, n)``.
     first: the first step that input can have reached.
-    lag: steps until a spike of this layer reaches the output, at least 1.
+    lag: steps until a spike of this layer reaches the output; 0 if it is the output.
     signs: ``(n,)`` of +-1, the sign of each neuron's path to its output before learning.
     p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
     paths: path weights in force, ``(n,)``, None if the rule needs none.
@@ -73,6 +74,13 @@ class Decision:
     output_p: Array | None = None
     output_named: Mapping[str, Array | float] = field(default_factory=dict)
     t: Array | None = None
+
+    @cached_property
+    def output_layer(self) -> Hidden:
+        """Return the output as a layer: its path to itself takes no step and has the weight 1."""
+        p, ones = self.output_p, np.ones(self.output.shape[1])
+        named = self.output_named
+        return Hidden(self.output, self.output_from, 0, ones, p, paths=ones, named=named)
 
     def from_start(self) -> Decision:
         """Return the same window, with every step counted."""

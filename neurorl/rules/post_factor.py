@@ -90,26 +90,25 @@ class PostFactor:
         """Return the error for a *name* that can't be used here."""
         return Place(self.place, self.text).problem((self.character(name) or 1) - 1, what, remedy)
 
-    def gain(self, d: Decision, h: Hidden | None) -> Array:
-        """Return the factor of each neuron's spikes, ``(n,)``; h: its layer, None is the output."""
-        n = (d.output if h is None else h.spikes).shape[1]
-        names = {name: _value(name, d, h) for name in self.expression.names if name != "spike"}
-        return np.broadcast_to(self.expression.evaluate({**names, "spike": 1.0}), (n,))
+    def gain(self, d: Decision, layer: Hidden) -> Array:
+        """Return the factor of each spike of a layer's neurons, ``(n,)``."""
+        names = {name: _value(name, d, layer) for name in self.expression.names if name != "spike"}
+        value = self.expression.evaluate({**names, "spike": 1.0})
+        return np.broadcast_to(value, layer.spikes.shape[1:])
 
-    def factors(self, d: Decision, h: Hidden | None, drops_late: bool = False) -> Array:
-        """Return the factors ``(W, n)`` of a layer; None is the output.
+    def factors(self, d: Decision, layer: Hidden, drops_late: bool = False) -> Array:
+        """Return the factors ``(W, n)`` of a layer.
 
         drops_late: those of a hidden layer's last steps, too late for the output, are 0.
         """
-        spikes, first = (d.output, d.output_from) if h is None else (h.spikes, h.first)
         if self.is_gain:
-            f = np.where(spikes, self.gain(d, h), 0.0)
+            f = np.where(layer.spikes, self.gain(d, layer), 0.0)
         else:
-            names = {name: _value(name, d, h) for name in self.expression.names}
-            f = np.array(np.broadcast_to(self.expression.evaluate(names), spikes.shape))
-        f[:first] = 0.0
-        if drops_late and h is not None and h.lag:
-            f[-h.lag :] = 0.0
+            names = {name: _value(name, d, layer) for name in self.expression.names}
+            f = np.array(np.broadcast_to(self.expression.evaluate(names), layer.spikes.shape))
+        f[: layer.first] = 0.0
+        if drops_late and layer.lag:
+            f[-layer.lag :] = 0.0
         return f
 
 
@@ -128,9 +127,9 @@ def _multiplied(node: Node) -> Iterator[Node]:
             yield node
 
 
-def _value(name: str, d: Decision, h: Hidden | None) -> npt.NDArray[Any] | float:
+def _value(name: str, d: Decision, layer: Hidden) -> npt.NDArray[Any] | float:
     """Return what *name* stands for in a layer: a number, ``(n,)`` or ``(W, n)``."""
-    spikes, first = (d.output, d.output_from) if h is None else (h.spikes, h.first)
+    spikes, first = layer.spikes, layer.first
     match name:
         case "spike":
             return spikes
@@ -139,45 +138,40 @@ def _value(name: str, d: Decision, h: Hidden | None) -> npt.NDArray[Any] | float
         case "W":
             return len(spikes) - first
         case "p":
-            p = d.output_p if h is None else h.p
-            assert p is not None
-            return p
+            assert layer.p is not None
+            return layer.p
         case "y":
-            return _answers(d, h)
+            return _answers(d, layer)
         case "phi":
-            return _told(d.phi, d, h)
+            return _told(d.phi, d, layer)
         case "t":
             t = 2.0 * chosen(d.action, len(d.phi)) - 1.0 if d.t is None else d.t
-            return _told(t, d, h)
+            return _told(t, d, layer)
         case "trace":
             return 1.0  # the sum over steps multiplies with it
-    named = d.output_named if h is None else h.named
-    if name in named:
-        return named[name]
-    if h is None or not h.in_modules:
+    if name in layer.named:
+        return layer.named[name]
+    if not layer.in_modules:
         return 1.0
-    of_path = h.signs if name == "b" else h.paths
+    of_path = layer.signs if name == "b" else layer.paths
     assert of_path is not None
     return of_path
 
 
-def _told(per_action: Array, d: Decision, h: Hidden | None) -> Array | float:
+def _told(per_action: Array, d: Decision, layer: Hidden) -> Array | float:
     """Return what is broadcast to modules for each neuron of a layer; 1 outside of modules."""
-    if h is not None and not h.in_modules:
+    if not layer.in_modules:
         return 1.0
-    of_modules = per_module(per_action, d.output.shape[1])
-    return of_modules if h is None else _per_neuron(of_modules, h)
+    return _per_neuron(per_module(per_action, d.output.shape[1]), layer)
 
 
-def _answers(d: Decision, h: Hidden | None) -> Array:
-    if h is None:
-        return np.asarray(2.0 * d.output - 1.0, dtype=np.float64)
+def _answers(d: Decision, layer: Hidden) -> Array:
     answers = np.zeros(d.output.shape)
-    late = d.output[h.lag :]
+    late = d.output[layer.lag :]
     answers[: len(late)] = 2.0 * late - 1.0
-    return _per_neuron(answers, h)
+    return _per_neuron(answers, layer)
 
 
-def _per_neuron(of_modules: Array, h: Hidden) -> Array:
-    """Repeat a number for each module to one for each hidden neuron, along the last axis."""
-    return of_modules.repeat(h.spikes.shape[1] // of_modules.shape[-1], axis=-1)
+def _per_neuron(of_modules: Array, layer: Hidden) -> Array:
+    """Repeat a number for each module to one for each of a layer's neurons, along the last axis."""
+    return of_modules.repeat(layer.spikes.shape[1] // of_modules.shape[-1], axis=-1)

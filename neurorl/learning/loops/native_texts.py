@@ -1,4 +1,4 @@
-"""Find the compiled texts of a rule."""
+"""Find the compiled texts of rules."""
 
 from __future__ import annotations
 
