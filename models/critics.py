@@ -173,7 +173,7 @@ class Optimistic(Linear):
 class Spiking(Critic):
     """Judge states by the rate of a population ``critic`` that sees the features as spikes.
 
-    It learns by the same rule as the rest (`SpikingCritic`).
+    `neurorl.rules.value` teaches it.
     neurons: how many, even. scale: the value at which half of them spike in every step.
     """
 
@@ -286,12 +286,9 @@ class SpikingCritic:
     """Read the value from the rate of a population: ``V = scale sum_i b_i n_i / (N W)``.
 
     n_i counts the spikes of neuron i in the W steps from *first* on, b_i is +1 in the first half of
-    the N neurons and -1 in the second. The slope of V, estimated from spikes alone as in
-    `neurorl.rules.spikes_only`, is the post factor ``f_i = b_i (1 - n_i/W) s_i``.
+    the N neurons and -1 in the second. `neurorl.rules.value` teaches it.
 
-    size: N. first: the step that input can have reached. steps: of a window. Ours, with
-    the idea of Fremaux, Sprekeler & Gerstner 2013 (doi 10.1371/journal.pcbi.1003024) that the rate
-    of a population is the value.
+    size: N. first: the step that input can have reached. steps: of a window.
     """
 
     size: int
@@ -313,10 +310,3 @@ class SpikingCritic:
         """Return V from the population's raster ``(steps, N)``."""
         counts = raster[self.first :].sum(axis=0)
         return self.unit * float(counts @ self.signs)
-
-    def factors(self, raster: npt.NDArray[np.bool_]) -> FloatArray:
-        """Return f, shape ``(steps, N)``."""
-        counted = raster[self.first :]
-        f = np.zeros(raster.shape)
-        f[self.first :] = self.signs * (1.0 - counted.sum(axis=0) / len(counted)) * counted
-        return f

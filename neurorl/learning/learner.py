@@ -5,7 +5,7 @@ For one window of W steps, with presynaptic traces x and post factors f::
     e <- keep e + sum_t x(t) f(t)^T            keep = gamma lambda_actor, for each decision
     w <- clip(w + eta M e)
 
-for a spiking critic with gamma lambda_critic and M not clipped, and W and N its own (rounded as
+for a spiking critic with gamma lambda_critic and M not clipped, and f and N its own (rounded as
 `neurorl.learning.levels` says in float arithmetic, in which weights that learn are those in force),
 and for the STDP rules, whose eligibility decays in every step, with the
 neuron's own trace y, the spikes a that arrive, and g = 1, or what the rule gates depression with
@@ -79,10 +79,9 @@ class Learner:
         self._network, self._chain, self._in_modules = plan.network, plan.chain, plan.in_modules
         self._critic, self._layers = plan.critic, plan.layers
         self._hidden = hidden_layers(plan.network)
-        self._by_rule: dict[str, list[Layer]] = {}
+        self._by_rule: dict[int, list[Layer]] = {}
         for layer in plan.layers:
-            if not layer.is_critic:
-                self._by_rule.setdefault(layer.rule.name, []).append(layer)
+            self._by_rule.setdefault(id(layer.rule), []).append(layer)
         self._limits = {name: m.limit for name, m in (plan.config.modulators or {}).items()}
 
     def remember(
@@ -207,8 +206,6 @@ class Learner:
         for layers in self._by_rule.values():
             third = self._clipped(layers[0].rule, modulator, others)
             self._apply(layers, self._decision(layers, spikes, arrived, told, third), observed)
-        if self._critic is not None:
-            observed.factors["critic"] = self._critic.factors(spikes["critic"])
         return observed
 
     def _apply(self, layers: Sequence[Layer], decision: Decision, observed: _Observed) -> None:
@@ -262,7 +259,7 @@ class Learner:
         gate: FloatArray | None,
     ) -> None:
         m, taken = self.memory, None
-        if layer.rule.pairs_spikes and not layer.is_critic:
+        if layer.rule.pairs_spikes:
             before, pairs = m.post_trace[layer.key], layer.depression * layer.powers
             taken, before[...] = depressing(spikes, before, layer.post_decay, pairs, gate)
         post = Post(factors, taken, layer.powers)
@@ -352,6 +349,8 @@ class Learner:
         rule, raster, named = layer.rule, spikes[layer.name], dict[str, Any]()
         if rule.names("M"):
             named["M"] = np.float64(modulator)
+        if layer.is_critic and self._critic is not None:
+            named["b"] = self._critic.signs
         if rule.names("slow"):
             named["slow"] = self._slow(layer, raster) - raster
         dynamics = layer.dynamics

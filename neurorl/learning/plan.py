@@ -6,11 +6,9 @@ A description is searched by name; a loop that runs thousands of times a second 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from neurorl.learning.constants import Constants
 from neurorl.learning.synapse_groups import AllPairs, SynapseGroup, groups_by_delay
@@ -23,6 +21,7 @@ from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import TsodyksMarkram
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
+from neurorl.rules.value import VALUE
 
 __all__ = [
     "Incoming",
@@ -131,11 +130,6 @@ class LearningPlan:
     first_vote: int
 
     @property
-    def has_several_rules(self) -> bool:
-        """Return whether a projection learns by another rule than `rule`."""
-        return any(layer.rule is not self.rule for layer in self.layers)
-
-    @property
     def with_random_feedback(self) -> list[str]:
         """Return the populations with rules whose b is drawn."""
         return [layer.name for layer in self.layers if layer.rule.random_feedback]
@@ -149,11 +143,15 @@ class LearningPlan:
             {p.post for p in network.projections if p.plasticity is not None},
             key=lambda name: order.index(name) if name in order else len(order),
         )
-        rule, rules = config.learning_rule, config.rules_of(network)
+        rules = config.rules_of(network)
+        if config.critic.population is not None:
+            of_critic = replace(VALUE, eligibility_keep=config.gamma * config.critic.lambda_)
+            into = (p for p in network.projections if p.post == config.critic.population)
+            rules |= {p.name: of_critic for p in into if p.name in rules}
         return cls(
             network=network,
             config=config,
-            rule=rule,
+            rule=config.learning_rule,
             critic=config.critic.reader(network, config.window, config.carries),
             layers=tuple(
                 layer for name in names for layer in _layers(network, config, name, rules)
@@ -184,29 +182,27 @@ def _layer(
     rule: Rule,
     into: Sequence[Plastic],
 ) -> Layer:
-    is_critic, n_steps = name == config.critic.population, config.window
-    needs_v = (rule.needs_probability or rule.needs_membrane) and not is_critic
+    needs_v = rule.needs_probability or rule.needs_membrane
     alphas = {"output": config.alpha_output, config.critic.population: config.critic.alpha}
     constants = _constants(network, config, rule)
-    of_critic = config.gamma * config.critic.lambda_
     first = _first(network, config, name, rule)
     return Layer(
         key=key,
         name=name,
         rule=rule,
         first=first,
-        begin=0 if rule.pairs_spikes and not is_critic else first,
+        begin=0 if rule.pairs_spikes else first,
         lag=lag(network, name) if name in hidden_layers(network) else 0,
         alpha=alphas.get(name, config.alpha_hidden),
-        keep=of_critic if is_critic else constants.left(n_steps),
-        powers=np.ones(n_steps) if is_critic else constants.powers(n_steps),
+        keep=constants.left(config.window),
+        powers=constants.powers(config.window),
         post_decay=constants.post_decay,
         slow_decay=constants.slow_decay,
         depression=constants.depression,
         dynamics=_dynamics(network, name) if needs_v else None,
         into=tuple(into),
         fixed=tuple(incoming(network, name, into)) if needs_v else (),
-        is_critic=is_critic,
+        is_critic=name == config.critic.population,
     )
 
 

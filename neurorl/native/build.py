@@ -18,6 +18,7 @@ from neurorl.native.rule_text import printed
 from neurorl.native.structures import Terms
 from neurorl.numerics import elementary
 from neurorl.rules.registry import SHIPPED
+from neurorl.rules.value import VALUE
 
 __all__ = ["cache_folder", "compile_file", "compiled", "failure", "has_library", "library"]
 
@@ -85,7 +86,7 @@ def failure() -> str | None:
 
 @functools.cache
 def _kernels() -> str:
-    texts = printed(rule for rule in SHIPPED.values() if not rule.signals)
+    texts = printed(rule for rule in (*SHIPPED.values(), VALUE) if not rule.signals)
     return f'#include "kernels.cpp"\n{texts}'
 
 

@@ -97,9 +97,10 @@ class NativeLayers:
         fixed = [self._fixed(p, layer) for p in layer.fixed]
         into = (c.Projection * (len(learning) + len(fixed)))(*learning, *fixed)
         self._kept.append(into)
-        signs = self._memory.signs.get(layer.name)
-        rule, steps = layer.rule, self._config.window
-        text = None if layer.is_critic else text_addresses(rule)[layer.name != "output"]
+        rule, steps, signs = layer.rule, self._config.window, self._memory.signs.get(layer.name)
+        if layer.is_critic and self._plan.critic is not None:
+            n_replicas = len(self._memory.norm[layer.key])
+            signs = np.tile(self._plan.critic.signs, (n_replicas, 1))
         return c.Layer(
             node=self._plan.network.index(layer.name),
             role=code("role", _role(layer)),
@@ -109,9 +110,9 @@ class NativeLayers:
             n_fixed=len(fixed),
             begin=layer.begin,
             end=steps - layer.lag if rule.drops_late else steps,
-            pairs_spikes=rule.pairs_spikes and not layer.is_critic,
+            pairs_spikes=rule.pairs_spikes,
             gates_depression=rule.gates_depression,
-            text=text,
+            text=text_addresses(rule)[layer.name != "output"],
             projections=ctypes.addressof(into),
             alpha=layer.alpha,
             keep=layer.keep,

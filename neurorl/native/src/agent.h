@@ -77,12 +77,12 @@ struct Layer {
     int64_t node, role, first, lag, n_projections, n_fixed;
     int64_t begin, end;  // steps whose spikes have post factors
     int64_t pairs_spikes, gates_depression;
-    const Text *text;  // of its post factors; null for a critic
+    const Text *text;  // of its post factors
     const Projection *projections;  // those that learn, then n_fixed others on which p depends
     double alpha, keep, post_decay, slow_decay, depression;
     const double *powers;  // decay of the eligibility from each step to the window's end
     double *norm, *post_trace, *slow_trace;  // slow_trace: null unless the rule names it
-    const double *signs;  // sign of each hidden unit's path to its module's output, else null
+    const double *signs;  // b of hidden units of modules and of critics, else null
     const double *current_decay, *membrane_decay, *threshold, *bias, *noise_width;
     const int64_t *refractory_steps;
     const Equations *equations;  // in place of those before, else null

@@ -3,7 +3,7 @@
 #define NEURORL_CRITIC_H
 #include "agent.h"
 #include "elementary.h"
-#include "factors.h"
+#include "membranes.h"
 
 namespace neurorl {
 
@@ -38,8 +38,6 @@ inline double modulator(const Agent &agent, int64_t k, const double *next)
     return delta;
 }
 
-inline double critic_sign(int64_t i, int64_t n) { return i < n / 2 ? 1.0 : -1.0; }
-
 // Return the value V that a spiking critic reads out.
 inline double spiking_value(const Window &window, const Layer &critic)
 {
@@ -52,16 +50,6 @@ inline double spiking_value(const Window &window, const Layer &critic)
         for (int64_t i = n / 2; i < n; i++) total -= spikes[i];
     }
     return agent.critic_unit * (double)total;
-}
-
-// Compute the critic's post factors: gain[i] in each spike of neuron i.
-inline void critic_gain(const Window &window, const Layer &critic, double *gain)
-{
-    const int64_t n = window.agent.nodes[critic.node].size;
-    const double counted = (double)(window.agent.window - critic.begin);
-    count_spikes(window, critic, gain);
-    for (int64_t i = 0; i < n; i++)
-        gain[i] = on_grid(critic_sign(i, n) * (1.0 - gain[i] / counted));
 }
 
 }  // namespace neurorl

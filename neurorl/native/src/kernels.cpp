@@ -134,10 +134,7 @@ static const Projection &onward(const Agent &agent, int64_t l)
 static bool names_paths(const Agent &agent)
 {
     bool names = false;
-    for (int64_t l = 0; l < agent.n_layers; l++) {
-        const Text *text = agent.layers[l].text;
-        names |= text && text->used & USED_V;
-    }
+    for (int64_t l = 0; l < agent.n_layers; l++) names |= agent.layers[l].text->used & USED_V;
     return names;
 }
 

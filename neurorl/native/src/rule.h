@@ -243,12 +243,14 @@ inline void find_depressing(
         in_units ? buffers.depressing_units.data() : nullptr);
 }
 
-// Compute post factors by the rule's text. Return false if one of them isn't finite.
-inline bool find_text_factors(
-    const Window &window, const Layer &layer, Post &post, Buffers &buffers)
+// Compute the post factors of a layer; list the spikes where they are a gain. Return false if one of
+// them isn't finite.
+inline bool find_factors(const Window &window, const Layer &layer, Post &post, Buffers &buffers)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
+    post.powers = layer.powers;
+    post.depresses = false;
     post.dense = !layer.text->is_gain;
     Numbers &values = post.dense ? buffers.factors : buffers.gain;
     values.resize(post.dense ? n * agent.window : n);
@@ -267,23 +269,6 @@ inline bool find_text_factors(
     if (layer.slow_trace) keep_slow(window, layer);
     if (layer.pairs_spikes)
         find_depressing(window, layer, layer.gates_depression ? post.gain : nullptr, post, buffers);
-    return true;
-}
-
-// Compute the post factors of a layer; list the spikes where most are 0. Return false if one of them
-// isn't finite.
-inline bool find_factors(const Window &window, const Layer &layer, Post &post, Buffers &buffers)
-{
-    post.powers = layer.powers;
-    post.depresses = false;
-    post.depressing = nullptr;
-    post.depressing_units = nullptr;
-    if (layer.role != CRITIC) return find_text_factors(window, layer, post, buffers);
-    buffers.gain.resize(window.agent.nodes[layer.node].size);
-    critic_gain(window, layer, buffers.gain.data());
-    post.dense = false;
-    post.gain = buffers.gain.data();
-    post.spikes = window.spikes(layer.node).delayed(0, layer.first, window.agent.window);
     return true;
 }
 
