@@ -53,9 +53,31 @@ PROJECTIONS = ("input_hidden", "bias_hidden", "hidden_output", "bias_output")
 
 @pytest.mark.parametrize("rule", ["coagent", "surrogate", "random-feedback", SLOW], ids=str)
 def test_one_rule_for_every_projection_is_the_rule(rule: str | Rule) -> None:
-    """Compare the compiled loop with the same rule by another way, in NumPy."""
+    """Compare the compiled loop with the same rule by another way, there and in NumPy."""
     alone = learned(rule=rule)
-    check_same(alone, learned(rule="spikes-only", rules=dict.fromkeys(PROJECTIONS, rule)))
+    for loop in ("native", "numpy"):
+        rules = dict.fromkeys(PROJECTIONS, rule)
+        check_same(alone, learned(rule="spikes-only", rules=rules, loop=loop))
+
+
+OWN = [
+    {"hidden": "surrogate", "hidden_2": "coagent", "output": "td-stdp"},
+    {"hidden": "reward-stdp", "hidden_2": "surrogate", "output": "spikes-only"},
+    {"hidden": SLOW, "hidden_2": "random-feedback", "output": "e-prop"},
+]
+
+
+@pytest.mark.parametrize("by_population", OWN)
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+def test_populations_learn_by_their_own_rules_in_the_compiled_loop(
+    by_population: dict[str, str | Rule], arithmetic: str
+) -> None:
+    options: dict[str, Any] = {**STDP, "hidden": (3, 2), "arithmetic": arithmetic}
+    with closing(agent(**options)) as plain:
+        into = {p.name: p.post for p in plain.network.projections if p.plasticity is not None}
+    rules = {name: by_population[post] for name, post in into.items()}
+    native, numpy = (learned(rules=rules, loop=loop, **options) for loop in ("native", "numpy"))
+    check_same(native, numpy)
 
 
 @pytest.mark.parametrize("rules", [("spikes-only", "surrogate"), ("reward-stdp", SLOW)], ids=str)
@@ -166,7 +188,7 @@ def test_what_is_refused() -> None:
     message = refusal(DescriptionError, rules={"bias_hidden": "td-stdp"}, modulator="reward")
     assert "rule 'td-stdp' is modulated by the TD error" in message
     message = refusal(UnsupportedError, rules={"bias_output": SLOW}, loop="native")
-    assert "learning by several rules is not compiled" in message
+    assert "learning by several rules into one population ('output') is not compiled" in message
     message = refusal(UnknownNameError, rule=FOOD, modulators={"drink": "reward"})
     assert "modulator of a rule: unknown name (got 'drink')" in message
     message = refusal(UnknownNameError, rule=FOOD, modulators={"food": "none"})

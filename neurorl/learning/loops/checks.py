@@ -13,6 +13,7 @@ from neurorl.errors import FallbackWarning, UnsupportedError, format_message, wa
 from neurorl.models.config import AgentConfig
 from neurorl.models.fields import KINDS
 from neurorl.network.description import Network
+from neurorl.rules import Rule
 
 __all__ = [
     "check_learning",
@@ -60,20 +61,23 @@ def not_compiled(config: AgentConfig, network: Network) -> str | None:
     """Name the part of an agent that has no compiled form, such as a rule's function, or None."""
     from neurorl.learning.loops.native_features import is_compiled
 
-    rule = config.learning_rule
-    if any(own is not rule for own in config.rules_of(network).values()):
-        return "learning by several rules"
+    rules: dict[str, Rule] = {}
+    for name, rule in config.rules_of(network).items():
+        post = network.projection(name).post
+        if rules.setdefault(post, rule) is not rule:
+            return f"learning by several rules into one population ({post!r})"
     if config.modulators:
         return "learning by named modulators"
-    learning = {p.post for p in network.projections if p.plasticity is not None}
-    reads_drives = rule.needs_probability or rule.needs_membrane
     for p in network.projections:
-        if p.is_sparse and (p.plasticity is not None or (reads_drives and p.post in learning)):
+        own = rules.get(p.post)
+        reads_drives = own is not None and (own.needs_probability or own.needs_membrane)
+        if p.is_sparse and (p.plasticity is not None or reads_drives):
             return f"learning by a list of synapses ({p.name!r})"
-        if p.short_term is not None and reads_drives and p.post in learning:
+        if p.short_term is not None and reads_drives:
             return f"p or v behind short-term plasticity ({p.name!r})"
-    if not rule.is_text:
-        return config.where_rule()
+    for rule in rules.values():
+        if not rule.is_text:
+            return config.where_rule(rule=rule)
     for kind, part in config.parts.items():
         if KINDS[kind].compiled and part.kernel is None:
             return f"{kind} {part.name!r}"

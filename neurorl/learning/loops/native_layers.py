@@ -177,8 +177,8 @@ class NativeLayers:
         eligibility = self.keep(memory.eligibility[p.name], eligibility_type(arithmetic))
         mask = network.projection(p.name).mask
         mask = None if mask is None else np.ascontiguousarray(mask)
-        rule = layer.rule
-        needs_in_force = rule.needs_probability or rule.needs_paths or rule.needs_membrane
+        reads_v = layer.rule.needs_probability or layer.rule.needs_membrane
+        needs_in_force = reads_v or any(one.rule.needs_paths for one in self._plan.layers)
         return c.Projection(
             **self._ends(p, layer),
             decay=p.trace_decay,
