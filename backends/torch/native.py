@@ -26,12 +26,15 @@ from neurorl.backends.torch.structures import (
     Gradients,
     Strides,
 )
-from neurorl.native.build import compiled
-from neurorl.native.layout import check_choice, check_structures
+from neurorl.native import SOURCES
+from neurorl.native.build import Source, compiled
+from neurorl.native.layout import asserted
 
 __all__ = ["SOURCE", "Constants", "How", "Window", "WindowGradient", "library"]
 
-SOURCE = Path(__file__).parent / "src" / "cells.cpp"
+SOURCE = Source(
+    '#include "cells.cpp"\n' + asserted(ALL, SPIKES), (SOURCES, Path(__file__).parent / "src")
+)
 
 
 @dataclass(frozen=True)
@@ -233,8 +236,6 @@ def _describe(cells: Cells, constants: Constants, shape: torch.Size, bias: Tenso
 def library() -> ctypes.CDLL:
     """Return the compiled library; compiled on first use."""
     loaded = compiled(SOURCE, "backend torch", "take engine='eager'")
-    check_structures(loaded, ALL, "backend torch")
-    check_choice(loaded, "spikes", SPIKES, "backend torch")
     for function in (loaded.neurorl_cells_forward, loaded.neurorl_cells_backward):
         function.restype = None
     return loaded

@@ -1,4 +1,4 @@
-"""Declare the structures of ``src/cells.h`` for ctypes; compared when its library is loaded."""
+"""Declare the structures of ``src/cells.h`` for ctypes; compared when it is compiled."""
 
 from __future__ import annotations
 
@@ -77,4 +77,4 @@ class Gradients(ctypes.Structure):
 
 
 ALL = (Strides, Cells, Gradients)
-"""List every structure; loading a library compares them with C++."""
+"""List every structure; compiling compares them with C++."""

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import hashlib
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -13,16 +14,41 @@ from platformdirs import user_cache_path
 from neurorl.errors import BackendError, one_line
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
-from neurorl.native.layout import check_structures
+from neurorl.native.layout import asserted
 from neurorl.native.rule_text import printed
 from neurorl.native.structures import Terms
 from neurorl.numerics import elementary
 from neurorl.rules.registry import SHIPPED
 from neurorl.rules.value import VALUE
 
-__all__ = ["cache_folder", "compile_file", "compiled", "failure", "has_library", "library"]
+__all__ = [
+    "Source",
+    "cache_folder",
+    "compile_code",
+    "compiled",
+    "failure",
+    "has_library",
+    "library",
+]
 
 _LOOP = ("learning loop", "take loop='numpy'")  # for errors
+
+
+@dataclass(frozen=True)
+class Source:
+    """Hold C++ to compile: code, and the folders of what it includes; any file there counts."""
+
+    code: str
+    folders: tuple[Path, ...] = (SOURCES,)
+
+    def key(self) -> str:
+        """Return a name for its library, which differs by compiler and processor too."""
+        depends = [self.code, *toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
+        digest = hashlib.sha256("\0".join(depends).encode())
+        for path in sorted(path for folder in self.folders for path in folder.iterdir()):
+            if path.is_file():
+                digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()[:32]
 
 
 def cache_folder() -> Path:
@@ -34,7 +60,6 @@ def cache_folder() -> Path:
 def library() -> ctypes.CDLL:
     """Return the library of ``src/``, with the texts of all rules of ours, see `compiled`."""
     loaded = compiled(_kernels(), *_LOOP)
-    check_structures(loaded, structures.ALL, "learning loop")
     loaded.neurorl_set_terms(ctypes.byref(_terms()))
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
@@ -44,33 +69,32 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-def compiled(source: Path | str, where: str, remedy: str) -> ctypes.CDLL:
-    """Return the library of a C++ file, or of code, compiled now if it is missing or damaged.
+def compiled(source: Source, where: str, remedy: str) -> ctypes.CDLL:
+    """Return a library, compiled now if it is missing or damaged.
 
-    It may include the headers of ``src/``, and is compiled again when any file there or in its own
-    folder changes. where, remedy: for the error.
+    where, remedy: for the error.
     Raises BackendError if it doesn't compile, or if others can write to the cache.
     """
     cache = CompileCache(cache_folder())
-    code = cache.library(_key(source), lambda path: _build(source, path, where, remedy))
+    code = cache.library(source.key(), lambda path: _build(source, path, where, remedy))
     try:
         return load_copy(code, cache.folder)
     except OSError as exc:
         raise BackendError(where, "its library can't be loaded", got=exc, remedy=remedy) from exc
 
 
-def compile_file(path: str) -> None:
-    """Compile the C++ file at *path*, as `compiled` does."""
-    compiled(Path(path), Path(path).name, "install a C++ compiler")
+def compile_code(code: str, *folders: str) -> None:
+    """Compile a `Source`, as `compiled` does."""
+    compiled(Source(code, tuple(map(Path, folders))), "backend", "install a C++ compiler")
 
 
-def has_library(source: Path | None = None) -> bool:
-    """Return whether there is nothing to compile, of a file or else of `library`.
+def has_library(source: Source | None = None) -> bool:
+    """Return whether there is nothing to compile, of a source or else of `library`.
 
     Raises BackendError for a bad cache.
     """
     is_loaded = source is None and library.cache_info().currsize > 0
-    return is_loaded or CompileCache(cache_folder()).has(_key(source or _kernels()))
+    return is_loaded or CompileCache(cache_folder()).has((source or _kernels()).key())
 
 
 def failure() -> str | None:
@@ -85,30 +109,18 @@ def failure() -> str | None:
 
 
 @functools.cache
-def _kernels() -> str:
+def _kernels() -> Source:
     texts = printed(rule for rule in (*SHIPPED.values(), VALUE) if not rule.signals)
-    return f'#include "kernels.cpp"\n{texts}'
+    return Source("\n".join(['#include "kernels.cpp"', asserted(structures.ALL), texts]))
 
 
-def _key(source: Path | str) -> str:
-    named, beside = (
-        (source, ()) if isinstance(source, str) else (source.name, source.parent.iterdir())
-    )
-    depends = [named, *toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
-    digest = hashlib.sha256("\0".join(depends).encode())
-    for path in sorted({*beside, *SOURCES.iterdir()}):
-        if path.is_file():
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:32]
-
-
-def _build(source: Path | str, library: Path, where: str, remedy: str) -> None:
+def _build(source: Source, library: Path, where: str, remedy: str) -> None:
     """Compile *source* to *library*. Raises BackendError with the compiler's first error."""
-    if isinstance(source, str):
-        code, source = source, library.with_suffix(".cpp")
-        source.write_text(code)
-    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, "-iquote", str(SOURCES)]
-    command += [str(source), "-o", str(library)]
+    file = library.with_suffix(".cpp")
+    file.write_text(source.code)
+    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS]
+    command += [f"-iquote{folder}" for folder in source.folders]
+    command += [str(file), "-o", str(library)]
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

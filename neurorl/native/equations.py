@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neurorl.expressions.statements import Statement
-from neurorl.native.build import compiled
+from neurorl.native.build import Source, compiled
 from neurorl.native.structures import Equations, pointer
 from neurorl.network.neuron import IS_SILENT, Dynamics, StepPlan
 from neurorl.network.serialization import FloatArray
@@ -56,7 +56,7 @@ def equations_of(plan: StepPlan, where: str) -> tuple[Equations, tuple[FloatArra
 @functools.cache
 def _loaded(source: str, where: str) -> int:
     """Return the address; the library stays loaded as long as the process."""
-    loaded = compiled(source, where, "take loop='numpy'")
+    loaded = compiled(Source(source), where, "take loop='numpy'")
     _LIBRARIES.append(loaded)
     address = ctypes.cast(loaded.neurorl_step, ctypes.c_void_p).value
     assert address is not None

@@ -6,9 +6,8 @@ import ctypes
 import functools
 from typing import ClassVar
 
-from neurorl.native import SOURCES
-from neurorl.native.build import compiled
-from neurorl.native.layout import check_structures
+from neurorl.native.build import Source, compiled
+from neurorl.native.layout import asserted
 from neurorl.native.structures import Fields, fields
 
 __all__ = ["LONGEST", "ListedWindow", "library"]
@@ -31,8 +30,8 @@ class ListedWindow(ctypes.Structure):
 @functools.cache
 def library() -> ctypes.CDLL:
     """Return the compiled library. Raises BackendError if it doesn't compile."""
-    loaded = compiled(SOURCES / "listed.cpp", "learning of lists", "take a mask")
-    check_structures(loaded, (ListedWindow,), "learning of lists")
+    source = Source('#include "listed.cpp"\n' + asserted([ListedWindow]))
+    loaded = compiled(source, "learning of lists", "take a mask")
     loaded.neurorl_listed_window.restype = None
     loaded.neurorl_listed_window.argtypes = [ctypes.POINTER(ListedWindow)]
     pointer, number = ctypes.c_void_p, ctypes.c_double

@@ -115,7 +115,7 @@ class Agent(ctypes.Structure):
 
 
 ALL = (Terms, Part, Features, Node, Equations, Projection, Layer, Agent)
-"""List every structure; loading a library compares them with C++."""
+"""List every structure; compiling compares them with C++."""
 
 
 def pointer(array: npt.NDArray[Any] | None) -> int | None:

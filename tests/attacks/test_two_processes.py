@@ -64,7 +64,7 @@ def test_processes_that_compile_one_library_together(
     wrapper, log = tmp_path / "c++", tmp_path / "log"
     compiler = " ".join(toolchain.compiler())
     wrapper.write_text(
-        f'#!/bin/sh\ncase "$*" in *small.cpp*) echo built >> {log};; esac\nexec {compiler} "$@"\n'
+        f'#!/bin/sh\ncase "$*" in *library.cpp*) echo built >> {log};; esac\nexec {compiler} "$@"\n'
     )
     wrapper.chmod(0o755)
     for k in range(times):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable
+import subprocess
+from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from neurorl.errors import BackendError
 from neurorl.models.fields import KINDS
-from neurorl.native import structures, toolchain
+from neurorl.native import SOURCES, build, structures, toolchain
 from neurorl.native.build import library
-from neurorl.native.layout import check_choice, check_structures, codes, describe
+from neurorl.native.layout import asserted, codes
 
 pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 
@@ -30,35 +32,46 @@ def drifted(original: type[ctypes.Structure], change: str) -> type[ctypes.Struct
     return type(original.__name__, (ctypes.Structure,), {"_fields_": fields})
 
 
-def libraries() -> dict[str, tuple[ModuleType, Callable[[], ctypes.CDLL]]]:
-    """Map the loops and each backend with C++ to their structures, and what loads their library."""
-    found: dict[str, tuple[ModuleType, Callable[[], ctypes.CDLL]]] = {
-        "loops": (structures, library)
+def sources() -> dict[str, tuple[ModuleType, str, tuple[Path, ...]]]:
+    """Map the loops and each backend with C++ to structures, what declares them, and folders."""
+    found: dict[str, tuple[ModuleType, str, tuple[Path, ...]]] = {
+        "loops": (structures, '#include "critic.h"\nusing namespace neurorl;\n', (SOURCES,))
     }
     if find_spec("nengo_loihi") is not None:
         from neurorl.backends.loihi import native
 
-        found["loihi"] = (native, native.library)
+        found["loihi"] = (native, '#include "chip.cpp"\n', native.SOURCE.folders)
     if find_spec("torch") is not None:
         from neurorl.backends.torch import native as cells
         from neurorl.backends.torch import structures as of_torch
 
-        found["torch"] = (of_torch, cells.library)
+        found["torch"] = (of_torch, '#include "cells.h"\n', cells.SOURCE.folders)
     return found
 
 
-LIBRARIES = libraries()
+CXX = sources()
 EVERY = [
     pytest.param(structure, name, id=f"{name}-{structure.__name__}")
-    for name, (module, _) in LIBRARIES.items()
+    for name, (module, *_) in CXX.items()
     for structure in module.ALL
 ]
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
-def test_every_structure_is_as_in_the_library(name: str) -> None:
-    module, load = LIBRARIES[name]
-    check_structures(load(), module.ALL, name)
+def problem(name: str, checks: str) -> str:
+    """Return what the compiler says of *checks*, nothing if it takes them."""
+    _, declared, folders = CXX[name]
+    command = [*toolchain.compiler(), "-std=c++17", "-w", "-fsyntax-only", "-x", "c++", "-"]
+    command += [f"-iquote{folder}" for folder in folders]
+    done = subprocess.run(
+        command, input=declared + checks, capture_output=True, text=True, check=False
+    )
+    return done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize("name", CXX)
+def test_every_structure_is_as_in_c(name: str) -> None:
+    module = CXX[name][0]
+    assert problem(name, asserted(module.ALL)) == ""
     listed = {structure.__name__ for structure in module.ALL}
     assert listed == {
         name
@@ -69,27 +82,27 @@ def test_every_structure_is_as_in_the_library(name: str) -> None:
 
 @pytest.mark.parametrize("change", ["swapped", "longer", "narrower"])
 @pytest.mark.parametrize(("structure", "name"), EVERY)
-def test_a_structure_that_drifted_is_named(
+def test_a_structure_that_drifted_does_not_compile(
     structure: type[ctypes.Structure], name: str, change: str
 ) -> None:
-    other = drifted(structure, change)
-    if describe(other) == describe(structure):
-        pytest.fail("the change isn't one")
-    with pytest.raises(BackendError, match=rf"structure {structure.__name__}: C\+\+ and Python"):
-        check_structures(LIBRARIES[name][1](), [other], name)
+    checks = asserted([drifted(structure, change)])
+    assert checks != asserted([structure])
+    assert f"({structure.__name__}" in problem(name, checks)
 
 
-def test_a_choice_whose_order_drifted_is_named() -> None:
-    policies = list(codes(library(), "policy"))
-    check_choice(library(), "policy", policies, "learning loop")
-    with pytest.raises(BackendError, match=r"choice policy: C\+\+ and Python order it differently"):
-        check_choice(library(), "policy", policies[::-1], "learning loop")
+def test_a_choice_whose_order_drifted_does_not_compile() -> None:
+    assert problem("loops", asserted([], ["softmax", "greedy"])) == ""
+    assert "GREEDY: not 0" in problem("loops", asserted([], ["greedy", "softmax"]))
 
 
-def test_a_structure_that_the_library_lacks_is_named() -> None:
-    missing = type("Missing", (ctypes.Structure,), {"_fields_": [("n", ctypes.c_int64)]})
-    with pytest.raises(BackendError, match="structure Missing"):
-        check_structures(library(), [missing], "learning loop")
+def test_a_library_whose_structures_drifted_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache")
+    code = "struct Missing { double n; };\n"
+    missing = type("Missing", (ctypes.Structure,), {"_fields_": [("n", ctypes.c_int32)]})
+    with pytest.raises(BackendError, match=r"mine: its library doesn't compile.*sizeof\(Missing"):
+        build.compiled(build.Source(code + asserted([missing])), "mine", "give up")
 
 
 def kernels(kind: str) -> list[str]:

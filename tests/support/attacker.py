@@ -193,7 +193,9 @@ def _compile(options: dict[str, Any]) -> int:
     if "compiler" in options:
         os.environ["CXX"] = options["compiler"]
     build.cache_folder = lambda: Path(options["folder"])
-    library = build.compiled(Path(options["source"]), "small library", "give up")
+    path = Path(options["source"])
+    source = build.Source(f'#include "{path.name}"', (path.parent,))
+    library = build.compiled(source, "small library", "give up")
     return 0 if library.answer() == 42 else 1
 
 

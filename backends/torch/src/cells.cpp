@@ -306,10 +306,3 @@ extern "C" void neurorl_cells_backward(const Cells *c, const Gradients *g, int i
 {
     is_double ? backward<double>(*c, *g) : backward<float>(*c, *g);
 }
-
-// Return the layout of structures and kinds, which neurorl/native/layout.py compares with Python's.
-extern "C" const char *neurorl_layout()
-{
-    static const std::string text = layout();
-    return text.c_str();
-}

@@ -1,17 +1,14 @@
-// What cells.cpp works on; backends/torch/structures.py has the same, which is compared on loading.
+// What cells.cpp works on; backends/torch/structures.py has the same, which is compared when it is compiled.
 #ifndef NEURORL_CELLS_H
 #define NEURORL_CELLS_H
 #include <cstdint>
-
-#include "describe.h"
 
 namespace {
 
 // Kinds of spikes: given by the caller; 0 or 1 without a gradient; with the gradient of `Slope`;
 // with that of `Concrete`; the relaxed spikes of `Concrete`. The order is that of structures.py, and
 // kinds above HARD have a slope.
-#define NEURORL_SPIKES(X) X(FORCED) X(HARD) X(SLOPE) X(CONCRETE) X(RELAXED)
-enum Kind { NEURORL_SPIKES(NEURORL_ENUMERATOR) };
+enum Kind { FORCED, HARD, SLOPE, CONCRETE, RELAXED };
 
 // Strides of a window's tensor in elements; the last axis, of neurons, has a stride of 1.
 struct Strides {
@@ -57,53 +54,6 @@ struct Gradients {
 }
 
 namespace {
-
-inline void describe_strides(std::string &text)
-{
-    using S = Strides;
-    neurorl::describe(text, "Strides", sizeof(S), {
-        NEURORL_AT(replica), NEURORL_AT(step), NEURORL_AT(environment)
-    });
-}
-
-inline void describe_cells(std::string &text)
-{
-    using S = Cells;
-    neurorl::describe(text, "Cells", sizeof(S), {
-        NEURORL_AT(n_replicas), NEURORL_AT(first_step), NEURORL_AT(end_step), NEURORL_AT(batch),
-        NEURORL_AT(size), NEURORL_AT(bias_rows), NEURORL_AT(kind), NEURORL_AT(through_reset),
-        NEURORL_AT(is_chip), NEURORL_AT(longest), NEURORL_AT(temperature),
-        NEURORL_AT(current_half), NEURORL_AT(state_half), NEURORL_AT(voltage_max),
-        NEURORL_AT(current_decay), NEURORL_AT(membrane_decay), NEURORL_AT(threshold),
-        NEURORL_AT(noise_width), NEURORL_AT(width), NEURORL_AT(table), NEURORL_AT(dead),
-        NEURORL_AT(bias), NEURORL_AT(u), NEURORL_AT(v), NEURORL_AT(blocked), NEURORL_AT(words),
-        NEURORL_AT(noise), NEURORL_AT(q), NEURORL_AT(q_strides), NEURORL_AT(strides),
-        NEURORL_AT(spikes), NEURORL_AT(slope), NEURORL_AT(membrane), NEURORL_AT(alive),
-        NEURORL_AT(wish), NEURORL_AT(drive), NEURORL_AT(inside), NEURORL_AT(u_after),
-        NEURORL_AT(v_after), NEURORL_AT(blocked_after)
-    });
-}
-
-inline void describe_gradients(std::string &text)
-{
-    using S = Gradients;
-    neurorl::describe(text, "Gradients", sizeof(S), {
-        NEURORL_AT(spikes), NEURORL_AT(membrane), NEURORL_AT(spikes_strides),
-        NEURORL_AT(membrane_strides), NEURORL_AT(u_after), NEURORL_AT(v_after),
-        NEURORL_AT(blocked_after), NEURORL_AT(q), NEURORL_AT(bias), NEURORL_AT(u), NEURORL_AT(v),
-        NEURORL_AT(blocked)
-    });
-}
-
-inline std::string layout()
-{
-    std::string text;
-    describe_strides(text);
-    describe_cells(text);
-    describe_gradients(text);
-    neurorl::describe(text, "spikes", {NEURORL_SPIKES(NEURORL_NAME)});
-    return text;
-}
 
 }  // namespace
 

@@ -4,12 +4,11 @@
 #define NEURORL_AGENT_H
 #include <stdint.h>
 
-#include "describe.h"
 #include "names.h"
 
 namespace neurorl {
 
-// Every choice is a list, from which its enumeration and the names in layout.h are made.
+// Every choice is a list, from which its enumeration and its names are made, see neurorl_choices.
 #define NEURORL_KINDS(X) \
     X(GIVEN) X(ONE_HOT) X(TABLE) X(GAUSSIAN) X(TILES) X(FOURIER) X(JOINT) X(BINS)
 #define NEURORL_ENCODERS(X) X(QUIET) X(BERNOULLI) X(CURRENT)
@@ -18,6 +17,7 @@ namespace neurorl {
 #define NEURORL_WRITES(X) X(SHADOW) X(STOCHASTIC) X(ACCUMULATE) X(REGISTER)
 #define NEURORL_ROLES(X) X(OUTPUT) X(HIDDEN) X(OTHER) X(CRITIC)
 
+#define NEURORL_ENUMERATOR(name) name,
 enum Kind { NEURORL_KINDS(NEURORL_ENUMERATOR) };
 enum Encoder { NEURORL_ENCODERS(NEURORL_ENUMERATOR) };
 enum Policy { NEURORL_POLICIES(NEURORL_ENUMERATOR) };

@@ -3,7 +3,6 @@
 // that aren't finite; or diverged(k) if its change of weights isn't finite.
 #include "critic.h"
 #include "decision.h"
-#include "layout.h"
 #include "rule.h"
 
 namespace neurorl {
@@ -222,10 +221,14 @@ static int64_t learn(const Agent &agent, int64_t k)
 
 using namespace neurorl;
 
-extern "C" const char *neurorl_layout()
+#define NEURORL_NAME(name) " " #name
+
+// Return a line for each choice: its own name, and the names in the order of their numbers.
+extern "C" const char *neurorl_choices()
 {
-    static const std::string text = layout();
-    return text.c_str();
+    return "kind" NEURORL_KINDS(NEURORL_NAME) "\nencoder" NEURORL_ENCODERS(NEURORL_NAME)
+           "\npolicy" NEURORL_POLICIES(NEURORL_NAME) "\nmodulator" NEURORL_MODULATORS(NEURORL_NAME)
+           "\nwrites" NEURORL_WRITES(NEURORL_NAME) "\nrole" NEURORL_ROLES(NEURORL_NAME);
 }
 
 extern "C" void neurorl_set_terms(const Terms *given) { terms = *given; }

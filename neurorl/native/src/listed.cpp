@@ -7,8 +7,6 @@
 
 #include <vector>
 
-#include "describe.h"
-
 namespace neurorl {
 
 // Synapses of one delay, in the order of their presynaptic neurons. Rasters have strides of columns.
@@ -245,43 +243,22 @@ void reinforce(
     }
 }
 
-void describe_listed_window(std::string &text)
-{
-    using S = ListedWindow;
-    describe(text, "ListedWindow", sizeof(S), {
-        NEURORL_AT(n_pre), NEURORL_AT(n_post), NEURORL_AT(steps), NEURORL_AT(delay),
-        NEURORL_AT(pre_stride), NEURORL_AT(post_stride), NEURORL_AT(pairs), NEURORL_AT(is_single),
-        NEURORL_AT(is_dense),
-        NEURORL_AT(start), NEURORL_AT(row), NEURORL_AT(numbers), NEURORL_AT(post),
-        NEURORL_AT(spikes), NEURORL_AT(last), NEURORL_AT(post_spikes), NEURORL_AT(trace), NEURORL_AT(post_trace),
-        NEURORL_AT(powers), NEURORL_AT(gain), NEURORL_AT(factors), NEURORL_AT(gate),
-        NEURORL_AT(eligibility), NEURORL_AT(down), NEURORL_AT(decay), NEURORL_AT(post_decay),
-        NEURORL_AT(depression), NEURORL_AT(keep)
-    });
-}
-
 }  // namespace neurorl
 
+using namespace neurorl;
+
 extern "C" {
-
-const char *neurorl_layout(void)
+void neurorl_listed_window(const ListedWindow *window)
 {
-    static std::string text;
-    if (text.empty()) neurorl::describe_listed_window(text);
-    return text.c_str();
-}
-
-void neurorl_listed_window(const neurorl::ListedWindow *window)
-{
-    if (window->pairs) neurorl::depress(*window);
-    if (window->is_single) neurorl::visit_all<float>(*window);
-    else neurorl::visit_all<double>(*window);
+    if (window->pairs) depress(*window);
+    if (window->is_single) visit_all<float>(*window);
+    else visit_all<double>(*window);
 }
 
 void neurorl_listed_reinforce(
     int64_t n, double *weights, const float *e, float factor, double unit, double least,
     double largest)
 {
-    neurorl::reinforce(n, weights, e, factor, unit, least, largest);
+    reinforce(n, weights, e, factor, unit, least, largest);
 }
 }
