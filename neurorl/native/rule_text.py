@@ -16,10 +16,7 @@ _CPP: Mapping[str, str] = {name: f"{name}[j]" for name in NAMES} | {
     "M": "M",
     "trace": "1.0",
 }
-_USED: Mapping[str, str] = {name: f"USED_{name}" for name in ("p", "y", "v", "slow", "n", "V")} | {
-    "phi": "USED_told",
-    "t": "USED_told",
-}
+_USED = ("p", "y", "v", "slow", "phi", "t", "n", "V")
 
 
 def printed(rules: Iterable[Rule]) -> str:
@@ -35,8 +32,8 @@ def text_name(text: PostFactor) -> str:
 
 
 def _arguments(text: PostFactor) -> str:
-    used = sorted({_USED[name] for name in text.expression.names if name in _USED})
-    bits = " | ".join(f"neurorl::{name}" for name in used) or "0"
+    used = (name for name in _USED if name in text.expression.names)
+    bits = " | ".join(f"neurorl::USED_{name}" for name in used) or "0"
     # A gain is that of a step with a spike.
     value = text.expression.cpp({**_CPP, "spike": "1.0"} if text.is_gain else _CPP)
     return f"{int(text.is_gain)}, {bits}, ({value})"

@@ -5,18 +5,6 @@
 
 namespace neurorl {
 
-// Return phi of the module of output j, actors in the outer order.
-inline double feedback(const Agent &agent, int64_t k, int64_t j)
-{
-    return agent.phi[k * agent.n_actions + j % agent.n_actions];
-}
-
-// Return +-1 for the action taken and others, 0 for those that aren't allowed.
-inline double taken(const Agent &agent, int64_t k, int64_t j)
-{
-    return agent.t[k * agent.n_actions + j % agent.n_actions];
-}
-
 // Return how many neurons of a layer belong to a module.
 inline int64_t per_module(const Agent &agent, const Layer &layer)
 {
@@ -34,17 +22,18 @@ inline void count_spikes(const Window &window, const Layer &layer, double *count
     }
 }
 
-// Write what is broadcast to the module of each neuron: phi, and +-1 for the action taken.
-inline void broadcasts(const Window &window, const Layer &layer, double *phi, double *taken)
+// Write to x for each neuron what its module is told: *told* is (replica, n_actions), phi or t, and
+// modules have actors in the outer order. Outside of modules it is 1.
+inline void broadcast(const Window &window, const Layer &layer, const double *told, double *x)
 {
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size, size = per_module(agent, layer);
     const bool in_modules = layer.role == OUTPUT || layer.signs;
-    for (int64_t first = 0; first < n; first += size) {
-        const int64_t module = first / size;
-        const double told = in_modules ? feedback(agent, window.k, module) : 1.0;
-        const double sign = in_modules ? neurorl::taken(agent, window.k, module) : 1.0;
-        for (int64_t j = first; j < first + size; j++) phi[j] = told, taken[j] = sign;
+    told += window.k * agent.n_actions;
+    for (int64_t first = 0, action = 0; first < n; first += size) {
+        const double own = in_modules ? told[action] : 1.0;
+        for (int64_t j = first; j < first + size; j++) x[j] = own;
+        action = action + 1 < agent.n_actions ? action + 1 : 0;
     }
 }
 
@@ -100,10 +89,11 @@ inline void compute_text(const Window &window, const Layer &layer, double *f)
     const int64_t used = layer.text->used;
     per_neuron.resize(4 * n);
     per_step.resize(4 * cells);
-    double *phi = per_neuron.data(), *taken = phi + n, *count = taken + n, *ones = count + n;
+    double *phi = per_neuron.data(), *t = phi + n, *count = t + n, *ones = count + n;
     double *p = per_step.data(), *y = p + cells, *v = y + cells, *slow = v + cells;
     for (int64_t j = 0; j < n; j++) ones[j] = 1.0;
-    if (used & USED_told) broadcasts(window, layer, phi, taken);
+    if (used & USED_phi) broadcast(window, layer, agent.phi, phi);
+    if (used & USED_t) broadcast(window, layer, agent.t, t);
     if (used & USED_n) count_spikes(window, layer, count);
     if (used & USED_slow) slow_traces(window, layer, slow);
     if (used & USED_y) answers(window, layer, y);
@@ -114,11 +104,11 @@ inline void compute_text(const Window &window, const Layer &layer, double *f)
     const double *sign = layer.signs ? layer.signs + window.k * n : ones;
     const double counted = (double)(agent.window - layer.begin);
     layer.text->compute(
-        {n, agent.window, agent.n_replicas * n, window.row(layer.node, 0), p, y, v, slow, phi, taken,
-         sign, path, count, layer.threshold, counted, window.modulator},
+        {n, agent.window, agent.n_replicas * n, window.row(layer.node, 0), p, y, v, slow, phi, t, sign,
+         path, count, layer.threshold, counted, window.modulator},
         f);
-    for (int64_t t = 0; !layer.text->is_gain && t < agent.window; t++)
-        if (t < layer.begin || t >= layer.end) memset(f + t * n, 0, n * sizeof *f);
+    for (int64_t step = 0; !layer.text->is_gain && step < agent.window; step++)
+        if (step < layer.begin || step >= layer.end) memset(f + step * n, 0, n * sizeof *f);
 }
 
 // Take a gain that isn't finite, or beyond the largest factor, for 0 where no spike counts. Return

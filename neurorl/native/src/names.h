@@ -16,7 +16,10 @@ struct Names {
 };
 
 // A bit for each name whose numbers are computed for a text that has it, and only then.
-enum Used { USED_p = 1, USED_y = 2, USED_v = 4, USED_slow = 8, USED_told = 16, USED_n = 32, USED_V = 64 };
+enum Used {
+    USED_p = 1, USED_y = 2, USED_v = 4, USED_slow = 8,
+    USED_phi = 16, USED_t = 32, USED_n = 64, USED_V = 128
+};
 
 // A compiled text: writes post factors on the grid, (steps, size), or (size,) if it is a gain.
 struct Text {
