@@ -6,11 +6,12 @@ import ctypes
 import functools
 from pathlib import Path
 
-from neurorl.native.build import compiled
+from neurorl.native import SOURCES
+from neurorl.native.build import Source, compiled
 
 __all__ = ["library_of"]
 
-_SOURCES = Path(__file__).parent / "src"
+_FOLDERS = (SOURCES, Path(__file__).parent / "src")
 _WHERE, _REMEDY = "backend native", "take backend='reference'"
 
 
@@ -21,8 +22,7 @@ def library_of(source: str) -> ctypes.CDLL:
     Raises BackendError if it doesn't compile.
     """
     kernels = _kernels()
-    header = (_SOURCES / "engine.h").read_text()
-    loaded = compiled(source.replace('#include "engine.h"', header, 1), _WHERE, _REMEDY)
+    loaded = compiled(Source(source, _FOLDERS), _WHERE, _REMEDY)
     for name in ("neurorl_list_spikes", "neurorl_draw_rows"):
         address = ctypes.cast(getattr(kernels, name), ctypes.c_void_p).value
         ctypes.c_void_p.in_dll(loaded, name).value = address
@@ -34,4 +34,4 @@ def library_of(source: str) -> ctypes.CDLL:
 
 @functools.cache
 def _kernels() -> ctypes.CDLL:
-    return compiled(_SOURCES / "kernels.cpp", _WHERE, _REMEDY)
+    return compiled(Source('#include "kernels.cpp"', _FOLDERS), _WHERE, _REMEDY)

@@ -24,7 +24,6 @@ from neurorl.rules.value import VALUE
 __all__ = [
     "Source",
     "cache_folder",
-    "compile_code",
     "compiled",
     "failure",
     "has_library",
@@ -64,8 +63,7 @@ def library() -> ctypes.CDLL:
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
-    for name in ("choose", "draw_blocks"):
-        getattr(loaded, f"neurorl_{name}").restype = None
+    loaded.neurorl_choose.restype = None
     return loaded
 
 
@@ -81,11 +79,6 @@ def compiled(source: Source, where: str, remedy: str) -> ctypes.CDLL:
         return load_copy(code, cache.folder)
     except OSError as exc:
         raise BackendError(where, "its library can't be loaded", got=exc, remedy=remedy) from exc
-
-
-def compile_code(code: str, *folders: str) -> None:
-    """Compile a `Source`, as `compiled` does."""
-    compiled(Source(code, tuple(map(Path, folders))), "backend", "install a C++ compiler")
 
 
 def has_library(source: Source | None = None) -> bool:

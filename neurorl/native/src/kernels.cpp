@@ -309,11 +309,3 @@ extern "C" int64_t neurorl_learn_late(const Agent *agent)
     }
     return -1;
 }
-
-// out: rows of four steps for each block, n draws a row.
-extern "C" void neurorl_draw_blocks(
-    int64_t seed, int64_t stream, int64_t n, int64_t first_block, int64_t n_blocks, uint32_t *out)
-{
-    for (int64_t b = 0; b < n_blocks; b++)
-        neurorl_rows(0, n, first_block + b, stream, seed, out + 4 * b * n);
-}
