@@ -34,4 +34,4 @@ def library_of(source: str) -> ctypes.CDLL:
 
 @functools.cache
 def _kernels() -> ctypes.CDLL:
-    return compiled(Source('#include "kernels.cpp"', _FOLDERS), _WHERE, _REMEDY)
+    return compiled(Source('#include "engine.cpp"', _FOLDERS), _WHERE, _REMEDY)

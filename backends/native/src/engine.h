@@ -6,7 +6,7 @@
 #include <string.h>
 #include "expressions.h"
 
-// Set once after loading, to functions of kernels.cpp, which needn't be compiled with each network.
+// Set once after loading, to functions of engine.cpp, which needn't be compiled with each network.
 extern "C" {
 void (*neurorl_list_spikes)(const uint8_t *over, int32_t *row, int64_t n);
 void (*neurorl_draw_rows)(int64_t n, int64_t block, int64_t stream, int64_t seed, uint32_t *rows);
