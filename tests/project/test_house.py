@@ -1,0 +1,45 @@
+"""The house stays small: bounds that a change may lower, and none may raise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from load_script import load_script
+
+BOUNDS = {
+    "installed lines": 67_200,
+    "core lines": 35_800,
+    "program and executors": 1_850,
+    "rooms": 39,
+    "floors": 16,
+    "Any": 1_680,
+}
+HOMONYMS = 31
+LARGEST = {"backends": 11_950, "validation": 7_430, "models": 7_050, "learning": 4_760}
+"""Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
+OTHERS = 3_700
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Any]:
+    made: dict[str, Any] = load_script("house").measure()
+    return made
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_figure_is_within_its_bound(name: str, figures: dict[str, Any]) -> None:
+    assert figures[name] <= BOUNDS[name]
+
+
+def test_no_rooms_stand_in_a_circle(figures: dict[str, Any]) -> None:
+    assert figures["circles"] == []
+
+
+def test_a_class_has_a_name_of_its_own(figures: dict[str, Any]) -> None:
+    assert len(figures["homonyms"]) <= HOMONYMS, figures["homonyms"]
+
+
+def test_no_room_outgrows_the_others(figures: dict[str, Any]) -> None:
+    for room, lines in figures["lines of rooms"].items():
+        assert lines <= LARGEST.get(room, OTHERS), room
