@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from neurorl._moved import install
 from neurorl._version import __version__
 from neurorl.tasks.registration import register
 
@@ -88,4 +87,3 @@ def __dir__() -> list[str]:
 
 
 register()
-install()

@@ -194,6 +194,3 @@ def unknown_name_error(
     if hints and isinstance(name, str):
         remedy = hints.get(name, remedy)
     return UnknownNameError(kind, "unknown name", got=quoted(name), remedy=remedy)
-
-
-say, unknown = format_message, unknown_name_error  # their names in version 0.1.0

@@ -27,7 +27,6 @@ LAYERS = (
     "errors",
     "hints",
     "_version",
-    "_moved",
     "children",
     "files",
     "plain",
