@@ -33,7 +33,7 @@ class DifferentialTD(Modulator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("agent.modulator, mean_rate", self.mean_rate, 0.0, 1.0)
+        number("agent.modulator.mean_rate", self.mean_rate, 0.0, 1.0)
 
     def heard(self, reward: float, mean: FloatArray) -> float:
         return reward - float(mean[0])

@@ -6,6 +6,7 @@ from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.features import Features, FromNumbers, Picked
 from neurorl.models.fields import AgentFields
+from neurorl.models.places import OnChip
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
@@ -121,7 +122,7 @@ def _check_on_chip(config: AgentFields) -> None:
     has_own = rule.eligibility_tau is not None or bool(rule.eligibility_keep)
     for odd, what, remedy in (
         (config.rules is not None, "rules of projections", "one rule"),
-        (config.flat["pes_magnitude"] == 0, "pes_magnitude 0", "pes_magnitude 20"),
+        (config.learning == OnChip(0.0), "a magnitude of 0", "OnChip(magnitude=20)"),
         (config.learning_rule.pairs_spikes, config.where_rule(), "rule 'spikes-only'"),
         (critic.population is not None, f"critic {critic.name!r}", "critic 'linear'"),
         (config.carries, "carries", "carries=False"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.models.actor import actor_network
@@ -18,15 +18,9 @@ from neurorl.models.checks import (
     check_rules,
 )
 from neurorl.models.features import Features
-from neurorl.models.fields import (
-    FILE_ORDER,
-    KINDS,
-    LATER,
-    LATER_OPTIONS,
-    AgentFields,
-    option_types,
-)
-from neurorl.models.policies import POLICIES
+from neurorl.models.fields import KINDS, AgentFields
+from neurorl.models.older import current_agent
+from neurorl.models.options import AgentOptions, with_options
 from neurorl.models.readers import check_read
 from neurorl.network.description import Network, Neuron
 from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
@@ -35,6 +29,12 @@ from neurorl.plain import kind_name
 
 __all__ = ["AgentConfig"]
 
+_OBJECTS: Mapping[str, type] = {
+    "neuron": Neuron,
+    "cells": Features,
+    "features": Features,
+    **{kind: registry.base for kind, registry in KINDS.items()},
+}
 _FLAGS = ("signed", "normalises", "carries", "solved_discounted", "bias")
 _COUNTS = {"window": MAX_DELAY, "actors": MAX_SIZE}
 _NOT_NEGATIVE = (
@@ -42,39 +42,32 @@ _NOT_NEGATIVE = (
 )
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False)
 class AgentConfig(AgentFields):
     """Describe an agent: its network, its rule, its other parts and their rates.
 
-    `AgentFields` says what the fields mean, and each part what its own do. Parts are taken as
-    objects (``policy=Softmax(beta=0.2)``), or by name with their fields as options of the agent
-    (``policy="softmax", beta=0.2``), as files have them.
+    `AgentFields` says what the fields mean, and each part what its own do.
 
-    Raises DescriptionError for an option that is out of range, or that nothing of the agent reads.
+    Raises DescriptionError for an option that is out of range.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __post_init__(self) -> None:
+        self._check_kinds()
+        super().__post_init__()
         self._check_ranges()
         check_combination(self)
         if self.description is None:
             check_modules(self)
         else:
             check_description(self, self.description)
-        if "flat" not in options:  # copies, files and presets name all options, read or not
-            options.pop("neuron", None)  # which nobody can leave out
-            check_read(self, options)
 
-    @classmethod
-    def of_file(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the agent of a file's fields, which are all options, read or not."""
-        return cls(flat={}, **fields)
-
-    def _check_ranges(self) -> None:
-        for name, kind in {"cells": Features, "features": Features, "neuron": Neuron}.items():
+    def _check_kinds(self) -> None:
+        for name, kind in _OBJECTS.items():
             if not isinstance(getattr(self, name), kind):
                 got, limit = quoted(getattr(self, name)), kind_name(kind)
                 raise DescriptionError(f"agent.{name}", "of another type", got=got, limit=limit)
+
+    def _check_ranges(self) -> None:
         for part in (*self.parts.values(), *(self.modulators or {}).values()):
             check_attributes(part)
         for features in (self.cells, self.features):
@@ -93,54 +86,22 @@ class AgentConfig(AgentFields):
         if self.solved_at is not None:
             number("agent.solved_at", self.solved_at)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data: shipped parts by name, with their fields as options of the agent."""
-        data = super().to_dict()
-        data |= data.pop("flat")
-        for kind, registry in KINDS.items():
-            part = getattr(self, kind)
-            if registry.is_shipped(part):
-                data[kind] = part.name
-                if kind not in FILE_ORDER and part.name == registry.default:  # the only one once
-                    del data[kind]
-            for option in registry.unsaid(part, data):
-                if option not in FILE_ORDER:  # nor was there this option
-                    del data[option]
-            for option in LATER_OPTIONS:
-                if option in data and data[option] == registry.defaults.get(option):
-                    del data[option]
-        defaults = {f.name: f.default for f in dataclasses.fields(self)}
-        for name in LATER:
-            usual = defaults[name]
-            if data[name] == (list(usual) if isinstance(usual, tuple) else usual):
-                del data[name]
-        order = ("type", *FILE_ORDER, *data)
-        return {name: data[name] for name in dict.fromkeys(order) if name in data}
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the agent of `to_dict`. Raises DescriptionError for anything else."""
-        if isinstance(data, Mapping) and isinstance(data.get("policy"), str):
-            policy = POLICIES.get(data["policy"])
-            # Older files may have others, without effect.
-            data = {**data, **(policy.requires if policy else {})}
-        return super().from_dict(data)
+        """Return the agent of `to_dict`, also of older versions'.
 
-    @classmethod
-    def field_types(cls) -> Mapping[str, Any]:
-        return option_types()
-
-    def changed(self, **options: Any) -> Self:
-        """Return the same agent with other *options*, by the names that AgentConfig takes.
-
-        The name of a part that it has leaves that part's own fields as they are. Raises
-        DescriptionError for an option that nothing of the changed agent reads.
+        Raises DescriptionError for anything else.
         """
-        for kind in KINDS.keys() & options.keys():
-            choice, part = options[kind], getattr(self, kind)
-            if isinstance(choice, str) and KINDS[kind].find(choice) is type(part):
-                del options[kind]
-        changed = dataclasses.replace(self, **options)
+        return super().from_dict(current_agent(data) if isinstance(data, Mapping) else data)
+
+    def changed(self, **options: Unpack[AgentOptions]) -> Self:
+        """Return the same agent with other *options*, see `neurorl.models.options.with_options`.
+
+        Raises UnknownNameError for an option that there isn't, and DescriptionError for one that
+        nothing of the changed agent reads.
+        """
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        changed = type(self)(**with_options(fields, options))
         check_read(changed, options)
         return changed
 

@@ -84,8 +84,8 @@ class Critic(Part, abc.ABC):
     lambda_: float = 0.9
 
     def __post_init__(self) -> None:
-        number("agent.alpha_critic", self.alpha, 0.0)
-        number("agent.lambda_critic", self.lambda_, 0.0, 1.0)
+        number("agent.critic.alpha", self.alpha, 0.0)
+        number("agent.critic.lambda_", self.lambda_, 0.0, 1.0)
 
     @property
     def initial_value(self) -> float:
@@ -144,7 +144,7 @@ class Linear(Critic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("agent.critic_changes", self.changes, least=0, most=MAX_TAPS)
+        positive("agent.critic.changes", self.changes, least=0, most=MAX_TAPS)
 
     def check(self, features: Features, cells: Features, window: int) -> None:
         check_changes(features, cells, self.changes)
@@ -166,7 +166,7 @@ class Optimistic(Linear):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("agent.initial_value", self.initial_value)
+        number("agent.critic.initial_value", self.initial_value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,21 +180,20 @@ class Spiking(Critic):
     name: ClassVar[str] = "spiking"
     kernel: ClassVar[str | None] = "spiking"
     population: ClassVar[str | None] = "critic"
-    requires: ClassVar[Mapping[str, object]] = {"critic_changes": 0}
 
     neurons: int = 200
     scale: float = 6.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("agent.critic_scale", self.scale, 0.0)
-        if positive("agent.critic_neurons", self.neurons) % 2:
+        number("agent.critic.scale", self.scale, 0.0)
+        if positive("agent.critic.neurons", self.neurons) % 2:
             what = "must be even: half of them add to the value and half take from it"
-            raise DescriptionError("agent.critic_neurons", what, got=self.neurons)
+            raise DescriptionError("agent.critic.neurons", what, got=self.neurons)
 
     @property
     def widening(self) -> str:
-        return f"critic_scale (now {self.scale:g})"
+        return f"critic.scale (now {self.scale:g})"
 
     def check(self, features: Features, cells: Features, window: int) -> None:
         if window < 3:
@@ -233,14 +232,6 @@ CRITICS: Registry[Critic] = Registry(
     Linear,
     Spiking,
     Optimistic,
-    options={
-        "alpha_critic": "alpha",
-        "lambda_critic": "lambda_",
-        "critic_neurons": "neurons",
-        "critic_scale": "scale",
-        "critic_changes": "changes",
-        "initial_value": "initial_value",
-    },
 )
 """Map the name of each critic to its class; ``CRITICS.register`` adds one."""
 

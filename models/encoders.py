@@ -64,7 +64,7 @@ class Encoder(Part, abc.ABC):
     peak: float = 1.0
 
     def __post_init__(self) -> None:
-        number("agent.peak", self.peak, 0.0, 1.0)
+        number("agent.encoder.peak", self.peak, 0.0, 1.0)
 
     @property
     def source_kind(self) -> str:
@@ -136,7 +136,6 @@ ENCODERS: Registry[Encoder] = Registry(
     Quiet,
     Bernoulli,
     Current,
-    options={"peak": "peak"},
 )
 """Map the name of each encoder to its class; ``ENCODERS.register`` adds one."""
 

@@ -1,10 +1,10 @@
-"""Hold the fields of an agent's configuration, and turn options into them."""
+"""Hold the fields of an agent's configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.models.average_reward import DifferentialTD
@@ -20,57 +20,25 @@ from neurorl.models.schedules import SCHEDULES, Schedule
 from neurorl.models.writes import WRITES, Writes
 from neurorl.network.description import Network, Neuron
 from neurorl.network.serialization import Described
-from neurorl.plain import declared_types
 from neurorl.rules import Rule, find_rule
 from neurorl.rules.registry import saved
 
 POLICIES.register("gaussian", Gaussian)
 MODULATORS.register("differential-td", DifferentialTD)
 
-__all__ = [
-    "FILE_ORDER",
-    "KINDS",
-    "LATER",
-    "LATER_OPTIONS",
-    "NAMED",
-    "UNSET",
-    "AgentFields",
-    "option_names",
-    "option_types",
-]
+__all__ = ["KINDS", "NAMED", "AgentFields"]
 
 KINDS: Mapping[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (ENCODERS, POLICIES, CRITICS, WRITES, MODULATORS, SCHEDULES, PLACES)
 }
-"""Map each field that holds an object to the registry of its classes."""
-
-FILE_ORDER = (
-    *("model", "neuron", "rule", "cells", "features", "window", "actors", "hidden", "signed"),
-    *("trace_tau", "weight_bound", "learning", "pes_magnitude", "writes", "write_every"),
-    *("initial_hidden", "initial_output", "stimulus_lags", "history_lags", "history"),
-    *("input_recalls", "hidden_recalls", "beta", "alpha_output", "alpha_hidden", "alpha_critic"),
-    *("gamma", "lambda_actor", "lambda_critic", "reward_scale", "critic", "critic_neurons"),
-    *("critic_scale", "critic_changes", "modulator", "modulator_limit", "normalises"),
-    *("eligibility_tau", "post_tau", "depression", "carries", "description", "encoder", "peak"),
-    *("policy", "exploration", "rate_end", "rate_episodes", "solved_at", "solved_discounted"),
-)
-"""List the names in a file in their order; all others follow."""
+"""Map each field that holds a part to the registry of its classes."""
 
 NAMED = ("rules", "modulators")
 """List the fields that hold several choices, each by a name of its own."""
 
-UNSET = ("model", "first_play_steps")
-"""Name the fields that follow from other choices, so that nobody sets them alone."""
 
-LATER = ("bias", "memories", "first_play_steps", *NAMED)
-"""Name the fields that a file leaves out at the value which all agents had before they existed."""
-
-LATER_OPTIONS = ("repeats", "repeats_decisions")
-"""Name the options of parts that a file leaves out at such a value, whatever the part."""
-
-
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False)
 class AgentFields(Described):
     """Hold what an agent is made of.
 
@@ -103,8 +71,7 @@ class AgentFields(Described):
 
     Parts: ``encoder`` of the activations of ``cells``, ``policy``, ``critic`` on ``features``,
     ``writes``, ``modulator``, ``schedule`` and ``learning`` (the place) are objects, which explain
-    their own fields. ``flat`` has the options of shipped parts by name, those too that the chosen
-    ones don't have: a part that is later chosen by name takes them, and files have them all.
+    their own fields.
 
     first_play_steps: how many random steps the task was played before there was this agent, to
     choose what nobody named (`neurorl.tasks.first_play`).
@@ -117,14 +84,13 @@ class AgentFields(Described):
     cells: Features
     features: Features
     window: int
-    encoder: Encoder
-    policy: Policy
-    critic: Critic
-    writes: Writes
-    modulator: Modulator
-    schedule: Schedule
-    learning: Place
-    flat: Mapping[str, Any] = field(repr=False)
+    encoder: Encoder = field(default_factory=ENCODERS.default)
+    policy: Policy = field(default_factory=POLICIES.default)
+    critic: Critic = field(default_factory=CRITICS.default)
+    writes: Writes = field(default_factory=WRITES.default)
+    modulator: Modulator = field(default_factory=MODULATORS.default)
+    schedule: Schedule = field(default_factory=SCHEDULES.default)
+    learning: Place = field(default_factory=PLACES.default)
     actors: int = 10
     hidden: int | tuple[int, ...] = 8
     rules: Mapping[str, str | Rule] | None = None
@@ -156,30 +122,8 @@ class AgentFields(Described):
     solved_discounted: bool = False
     first_play_steps: int = 0
 
-    def __init__(
-        self,
-        model: str,
-        neuron: Neuron,
-        rule: str | Rule,
-        cells: Features,
-        features: Features,
-        window: int,
-        **options: object,
-    ) -> None:
-        """Take the options of parts by their own names, too, as in ``beta=0.2``.
-
-        Raises DescriptionError for what can't be, TypeError for an option that isn't known.
-        """
-        whole: dict[str, object] = {f.name: f.default for f in fields(self)}
-        whole |= {"model": model, "neuron": neuron, "cells": cells, "features": features}
-        whole |= {"rule": saved(rule), "window": window}
-        parts, others = _split(options)
-        for name in others:
-            if whole.get(name, MISSING) is MISSING:
-                what = f"{type(self).__name__} got an unexpected keyword argument {name!r}"
-                raise TypeError(what)
-        for name, value in {**whole, **others, **_parts(parts)}.items():
-            object.__setattr__(self, name, value)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rule", saved(self.rule))
         object.__setattr__(self, "rules", _named("rules", self.rules, saved))
         object.__setattr__(self, "modulators", _named("modulators", self.modulators, _modulator))
 
@@ -236,32 +180,6 @@ class AgentFields(Described):
         """Return the objects that the agent is made of, by the fields that hold them."""
         return {kind: getattr(self, kind) for kind in KINDS}
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Return an option of a part, as in ``config.beta``, for programs that read it so."""
-            flat = self.__dict__.get("flat", {})
-            if name in flat:
-                return flat[name]
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-
-def option_types() -> dict[str, Any]:
-    """Return the type of each option that a file or a caller may name."""
-    declared = declared_types(AgentFields)
-    types = {f.name: declared[f.name] for f in fields(AgentFields) if f.name != "flat"}
-    for kind, registry in KINDS.items():
-        types[kind] = str | registry.base
-        for option, cls in registry.types.items():
-            types[option] = declared_types(cls)[registry.options[option]]
-    return types
-
-
-def option_names() -> list[str]:
-    """Return the name of each option, those of parts too."""
-    options = (option for registry in KINDS.values() for option in registry.options)
-    return [*dict.fromkeys((*FILE_ORDER, *LATER, *KINDS, *options))]
-
 
 def _named(where: str, choices: object, made: Callable[[Any], object]) -> dict[str, object] | None:
     """Return choices by name, None if there are none. Raises DescriptionError."""
@@ -275,50 +193,4 @@ def _named(where: str, choices: object, made: Callable[[Any], object]) -> dict[s
 
 def _modulator(choice: object) -> Modulator:
     """Return a modulator that is named, or is one; one that is named doesn't clip."""
-    return MODULATORS.make(choice, {}, {})
-
-
-def _split(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
-    """Part options of parts from others."""
-    names = {"flat", *KINDS}.union(*(registry.options for registry in KINDS.values()))
-    parts = {name: value for name, value in options.items() if name in names}
-    return parts, {name: value for name, value in options.items() if name not in names}
-
-
-def _parts(options: Mapping[str, object]) -> dict[str, Any]:
-    """Make the parts that options choose, by field, and ``flat``."""
-    before: Any = options.get("flat", {})
-    if not isinstance(before, Mapping):
-        raise DescriptionError("agent.flat", "no options", got=repr(before)[:60])
-    made: dict[str, Any] = {}
-    flat: dict[str, object] = {}
-    for kind, registry in KINDS.items():
-        choice = options.get(kind, registry.default)
-        chosen = {name: options[name] for name in registry.options if name in options}
-        known = {name: before.get(name, value) for name, value in registry.defaults.items()}
-        part = made[kind] = registry.make(choice, chosen, known)
-        if registry.is_shipped(part):
-            flat |= _flat(registry, part, {**known, **chosen})
-    return {**made, "flat": flat}
-
-
-def _flat(registry: Registry[Any], part: Part, values: Mapping[str, object]) -> dict[str, object]:
-    """Return the options of a kind: a shipped part's own, and *values* of the others.
-
-    Raises DescriptionError for values that no part can have, or not beside this one.
-    """
-    names = {f.name for f in fields(part)}  # type: ignore[arg-type]
-    flat = {}
-    for option, value in values.items():
-        name, cls = registry.options[option], registry.types[option]
-        if name in names:
-            value = getattr(part, name)
-        else:
-            cls(**{name: value})
-            if part.requires.get(option, value) != value:
-                where, limit = f"agent.{option}", part.requires[option]
-                remedy = f"{option}={limit:g}, or {registry.kind} {cls.name!r}"
-                what = f"is for {registry.kind} {cls.name!r}"
-                raise DescriptionError(where, what, got=value, remedy=remedy)
-        flat[option] = value
-    return flat
+    return MODULATORS.make(choice, {})

@@ -54,12 +54,12 @@ class Gaussian(Policy):
     natural: bool = False
 
     def __post_init__(self) -> None:
-        number("agent.policy, sigma", self.sigma, 0.0)
-        number("agent.policy, sigma_end", self.sigma_end, 0.0)
-        positive("agent.policy, decisions", self.decisions)
-        positive("agent.policy, population", self.population, 2, most=_MOST)
-        positive("agent.policy, hold", self.hold, most=_LONGEST)
-        flag("agent.policy, natural", self.natural)
+        number("agent.policy.sigma", self.sigma, 0.0)
+        number("agent.policy.sigma_end", self.sigma_end, 0.0)
+        positive("agent.policy.decisions", self.decisions)
+        positive("agent.policy.population", self.population, 2, most=_MOST)
+        positive("agent.policy.hold", self.hold, most=_LONGEST)
+        flag("agent.policy.natural", self.natural)
 
     def at_best(self) -> Policy:
         return replace(self, sigma=0.0, sigma_end=0.0)

@@ -51,7 +51,7 @@ def check_changes(features: Features, cells: Features, changes: int) -> None:
     """Raise DescriptionError for features that can't be of an observation and its changes."""
     if not changes:
         return
-    where = "agent.critic_changes"
+    where = "agent.critic.changes"
     for name, of in (("features", features), ("cells", cells)):
         if type(of).flat is not FromNumbers.flat:
             what = f"needs {name} of a plain vector"

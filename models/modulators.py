@@ -50,7 +50,7 @@ class Modulator(Part, abc.ABC):
     limit: float | None = None
 
     def __post_init__(self) -> None:
-        _limit("agent.modulator_limit", self.limit)
+        _limit("agent.modulator.limit", self.limit)
 
     def heard(self, reward: float, mean: FloatArray) -> float:
         """Return what a linear critic hears of a reward, scaled, beside the *mean* of `signal`."""
@@ -97,6 +97,5 @@ MODULATORS: Registry[Modulator] = Registry(
     Modulator,  # type: ignore[type-abstract]
     TDError,
     Reward,
-    options={"modulator_limit": "limit"},
 )
 """Map the name of each modulator to its class; ``MODULATORS.register`` adds one."""

@@ -51,13 +51,11 @@ class OnChip(Place):
     magnitude: float = 20.0
 
     def __post_init__(self) -> None:
-        number("agent.pes_magnitude", self.magnitude, 0.0, 127.0)
+        number("agent.learning.magnitude", self.magnitude, 0.0, 127.0)
 
     def backend_options(self) -> dict[str, Any]:
         return {"learning": self.name, "pes_magnitude": self.magnitude}
 
 
-PLACES: Registry[Place] = Registry(
-    "learning", Place, Host, OnChip, options={"pes_magnitude": "magnitude"}, compiled=False
-)
+PLACES: Registry[Place] = Registry("learning", Place, Host, OnChip, compiled=False)
 """Map the name of each place of learning to its class."""

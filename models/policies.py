@@ -178,10 +178,10 @@ class Softmax(Policy):
     repeats_decisions: int = 0
 
     def __post_init__(self) -> None:
-        number("agent.beta", self.beta, 0.0)
-        number("agent.exploration", self.exploration, 0.0, 1.0)
-        positive("agent.repeats", self.repeats, most=_MOST_REPEATS)
-        positive("agent.repeats_decisions", self.repeats_decisions, 0, most=_MOST_DECISIONS)
+        number("agent.policy.beta", self.beta, 0.0)
+        number("agent.policy.exploration", self.exploration, 0.0, 1.0)
+        positive("agent.policy.repeats", self.repeats, most=_MOST_REPEATS)
+        positive("agent.policy.repeats_decisions", self.repeats_decisions, 0, most=_MOST_DECISIONS)
 
     def repeats_at(self, decision: int) -> int:
         fall = self.repeats_decisions
@@ -192,7 +192,7 @@ class Softmax(Policy):
 
     @property
     def remedy(self) -> str | None:
-        return f"beta (now {self.beta:g})"
+        return f"policy.beta (now {self.beta:g})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,8 +217,8 @@ class AnnealedSoftmax(Softmax):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("agent.beta_end", self.beta_end, 0.0)
-        positive("agent.beta_decisions", self.beta_decisions)
+        number("agent.policy.beta_end", self.beta_end, 0.0)
+        positive("agent.policy.beta_decisions", self.beta_decisions)
 
     def at(self, decision: int) -> Softmax:
         """Return the policy of a decision, counted from 0."""
@@ -241,7 +241,7 @@ class AnnealedSoftmax(Softmax):
 
     @property
     def remedy(self) -> str | None:
-        return f"beta_end (now {self.beta_end:g})"
+        return f"policy.beta_end (now {self.beta_end:g})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +250,6 @@ class Greedy(Policy):
 
     name: ClassVar[str] = "greedy"
     kernel: ClassVar[str | None] = "greedy"
-    requires: ClassVar[Mapping[str, object]] = {"exploration": 0.0}
 
     def distribution(self, votes: FloatArray) -> FloatArray:
         return greedy(votes)
@@ -266,12 +265,11 @@ class EpsilonGreedy(Policy):
 
     name: ClassVar[str] = "epsilon-greedy"
     kernel: ClassVar[str | None] = "greedy"  # which has a share of exploration
-    requires: ClassVar[Mapping[str, object]] = {"exploration": 0.0}
 
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
-        number("agent.epsilon", self.epsilon, 0.0, 1.0)
+        number("agent.policy.epsilon", self.epsilon, 0.0, 1.0)
 
     @property
     def exploration(self) -> float:
@@ -288,15 +286,6 @@ POLICIES: Registry[Policy] = Registry(
     Greedy,
     EpsilonGreedy,
     AnnealedSoftmax,
-    options={
-        "beta": "beta",
-        "exploration": "exploration",
-        "epsilon": "epsilon",
-        "beta_end": "beta_end",
-        "beta_decisions": "beta_decisions",
-        "repeats": "repeats",
-        "repeats_decisions": "repeats_decisions",
-    },
 )
 """Map the name of each policy to its class; ``POLICIES.register`` adds one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -13,10 +13,8 @@ from neurorl.errors import (
     EnvironmentWarning,
     check_name,
     format_message,
-    unknown_name_error,
     warn_outside,
 )
-from neurorl.hints import HINTS
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.models.checks import check_remembered
@@ -36,11 +34,11 @@ from neurorl.models.features import (
     PlaceCells,
     Tiles,
 )
-from neurorl.models.fields import KINDS, UNSET, option_names
+from neurorl.models.fields import KINDS
 from neurorl.models.image_cells import ImageCells
-from neurorl.models.parts import Part
+from neurorl.models.options import check_names, with_options
 from neurorl.models.pooled import Pooled
-from neurorl.models.readers import check_read
+from neurorl.models.readers import check_read, said_in
 from neurorl.models.reward_scales import scale_of_wrapped
 from neurorl.models.task_defaults import task_defaults
 from neurorl.plain import plain
@@ -67,45 +65,45 @@ _CAR_LOW = (-1.2, -0.07)
 _CAR_HIGH = (0.6, 0.07)
 
 _TASKS: dict[str, dict[str, Any]] = {
-    BANDIT_ID: {"reward_scale": 1.0, "alpha_critic": 0.1, "solved_at": 0.8},
+    BANDIT_ID: {"reward_scale": 1.0, "critic.alpha": 0.1, "solved_at": 0.8},
     GRID_ID: {
         "gamma": 0.9,
         "reward_scale": 1.0,
-        "alpha_critic": 0.1,
+        "critic.alpha": 0.1,
         "solved_at": 1.0,
         "solved_discounted": True,
     },
     "CartPole-v1": {"features": Fourier(_CART_LOW, _CART_HIGH, order=3)},
-    "MountainCar-v0": {"features": Tiles(_CAR_LOW, _CAR_HIGH, 8, 8), "alpha_critic": 0.1},
+    "MountainCar-v0": {"features": Tiles(_CAR_LOW, _CAR_HIGH, 8, 8), "critic.alpha": 0.1},
 }
 
 _LIF_BASE: dict[str, Any] = {
     "neuron": _LIF,
     "rule": "spikes-only",
-    "modulator_limit": 2.0,
+    "modulator.limit": 2.0,
     "window": 12,
     "trace_tau": 4.48e-3,
     "alpha_output": 0.12,
     "alpha_hidden": 0.6,
-    "beta": 0.25,
+    "policy.beta": 0.25,
 }
 _LIF_TASKS: dict[str, dict[str, Any]] = {
-    BANDIT_ID: {"hidden": 0, "beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
+    BANDIT_ID: {"hidden": 0, "policy.beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
     GRID_ID: {
         "cells": PlaceCells(10, 10, start=1),
-        "beta": 0.15,
+        "policy.beta": 0.15,
         "alpha_output": 0.1,
         "alpha_hidden": 1.0,
         "initial_output": 0.02,
-        "rate_end": 0.1,
-        "rate_episodes": 400,
+        "schedule.end": 0.1,
+        "schedule.episodes": 400,
     },
     "CartPole-v1": {
         "cells": GaussianCells(_CART_LOW, _CART_HIGH),
         # Initial votes differ by some 6, and 20 now and then. With twice this beta such an agent
         # is all but deterministic before it has learned anything, so phi is 0 and it never will.
-        "beta": 0.15,
-        "alpha_critic": 0.1,
+        "policy.beta": 0.15,
+        "critic.alpha": 0.1,
         "alpha_output": 0.36,
         "alpha_hidden": 2.4,
     },
@@ -116,15 +114,15 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
         "carries": True,
         "input_recalls": (2,),
         "features": Fourier((*_POSITION_LOW, *_STEP_LOW), (*_POSITION_HIGH, *_STEP_HIGH)),
-        "critic_changes": 1,
-        "beta": 0.15,
-        "alpha_critic": 0.1,
+        "critic.changes": 1,
+        "policy.beta": 0.15,
+        "critic.alpha": 0.1,
         "alpha_output": 0.36,
         "alpha_hidden": 2.4,
     },
     "MountainCar-v0": {
         "cells": Tiles(_CAR_LOW, _CAR_HIGH, 4, 6),
-        "beta": 0.3,
+        "policy.beta": 0.3,
         "alpha_output": 0.36,
         "alpha_hidden": 1.2,
     },
@@ -136,19 +134,19 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
 _CRITIC_BASE: dict[str, Any] = {
     **_LIF_BASE,
     "critic": "spiking",
-    "alpha_critic": 0.2,
-    "exploration": 0.02,
+    "critic.alpha": 0.2,
+    "policy.exploration": 0.02,
 }
 _CRITIC_TASKS: dict[str, dict[str, Any]] = {
     GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},
     "CartPole-v1": {
         **_LIF_TASKS["CartPole-v1"],
         "features": RBF(_CART_LOW, _CART_HIGH),
-        "alpha_critic": 0.2,
+        "critic.alpha": 0.2,
         "alpha_output": 0.18,
         "alpha_hidden": 1.2,
-        "rate_end": 0.05,
-        "rate_episodes": 220,
+        "schedule.end": 0.05,
+        "schedule.episodes": 220,
     },
     "MountainCar-v0": {**_LIF_TASKS["MountainCar-v0"]},
 }
@@ -156,13 +154,13 @@ _CRITIC_TASKS: dict[str, dict[str, Any]] = {
 _GLM_BASE: dict[str, Any] = {
     "neuron": GLM(),
     "rule": "centred-feedback",
-    "modulator_limit": 2.0,
+    "modulator.limit": 2.0,
     "window": 3,
     "signed": True,
     "initial_hidden": 0.1,
     "initial_output": 0.5,
     "weight_bound": 4.0,
-    "beta": 1.0,
+    "policy.beta": 1.0,
     "alpha_output": 0.3,
     "alpha_hidden": 1.0,
 }
@@ -171,14 +169,14 @@ _GLM_TASKS: dict[str, dict[str, Any]] = {
         # The limit of the modulator (above) keeps the first goal from deciding for all places.
         "cells": PlaceCells(10, 10, start=1),
         "window": 8,
-        "beta": 0.2,
+        "policy.beta": 0.2,
         "alpha_output": 0.4,
         "alpha_hidden": 0.4,
         "initial_output": 0.1,
         "lambda_actor": 0.8,
-        "lambda_critic": 0.8,
-        "rate_end": 0.1,
-        "rate_episodes": 400,
+        "critic.lambda_": 0.8,
+        "schedule.end": 0.1,
+        "schedule.episodes": 400,
     },
     "CartPole-v1": {
         "cells": Tiles(_CART_LOW, _CART_HIGH, 8, 3),
@@ -192,11 +190,11 @@ _GLM_TASKS: dict[str, dict[str, Any]] = {
         "hidden": 0,
         "window": 2,
         # At higher rates one seed in 30 settles on going left first wherever it starts.
-        "beta": 0.5,
+        "policy.beta": 0.5,
         "alpha_output": 1.0,
         "initial_output": 0.1,
-        "rate_end": 0.1,
-        "rate_episodes": 1200,
+        "schedule.end": 0.1,
+        "schedule.episodes": 1200,
     },
 }
 
@@ -214,7 +212,7 @@ _MODELS = {
 
 
 def make_config(
-    env: gym.Env[Any, Any], model: str = "lif", overrides: dict[str, Any] | None = None
+    env: gym.Env[Any, Any], model: str = "lif", overrides: Mapping[str, Any] | None = None
 ) -> AgentConfig:
     """Return the configuration for an environment: preset or default, then *overrides*.
 
@@ -224,6 +222,7 @@ def make_config(
 
     model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
     centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
+    overrides: see `neurorl.models.options.with_options`.
     Raises UnknownNameError for another model or field.
     """
     check_name("model", model, MODELS)
@@ -231,69 +230,56 @@ def make_config(
     name = task_of(env)
     _warn_of_other_spaces(env, tasks)
     overrides = {name: plain(f"agent.{name}", value) for name, value in (overrides or {}).items()}
-    _check_options(overrides)
+    check_names(overrides)
     preset: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
-    fields = _without_fields_of(overrides, preset)
     if isinstance(env.action_space, gym.spaces.Box):
-        fields["policy"] = "gaussian"
-    classes = _part_classes({**fields, **overrides})
-    if classes["learning"].on_chip:
-        fields |= on_chip(name)
-    space, joint = env.observation_space, classes["critic"].population is not None
-    if not (name in _TASKS or name in tasks or classes["learning"].on_chip):
-        chosen = task_defaults(env, model, overrides, spiking_critic=joint)
-        fields |= _without_fields_of(overrides, chosen)
+        preset["policy"] = "gaussian"
+    on_chip_itself = _class_of("learning", preset, overrides).on_chip
+    if on_chip_itself:
+        preset |= on_chip(name)
+    space = env.observation_space
+    joint = _class_of("critic", preset, overrides).population is not None
+    if not (name in _TASKS or name in tasks or on_chip_itself):
+        preset |= task_defaults(env, model, said_in(overrides), spiking_critic=joint)
     elif "reward_scale" not in overrides and pays_otherwise(env):
-        usual = fields.get("reward_scale", AgentConfig.reward_scale)
-        fields["reward_scale"], fields["first_play_steps"] = scale_of_wrapped(env, name, usual)
-    if "cells" not in fields:
-        fields["cells"] = default_cells(space)
-        if model == "glm" and not isinstance(fields["cells"], OneHot):
+        usual = preset.get("reward_scale", AgentConfig.reward_scale)
+        preset["reward_scale"], preset["first_play_steps"] = scale_of_wrapped(env, name, usual)
+    if "cells" not in preset:
+        preset["cells"] = default_cells(space)
+        if model == "glm" and not isinstance(preset["cells"], OneHot):
             # Graded cells spike in some steps only: let the memoryless units see several.
-            fields["window"] = 8
-    if "features" not in fields:
-        fields["features"] = default_joint_cells(space) if joint else default_features(space)
+            preset["window"] = 8
+    if "features" not in preset:
+        preset["features"] = default_joint_cells(space) if joint else default_features(space)
     if not {"cells", "features"} <= overrides.keys():
         _warn_of_unseen(space)
-    _warn_of_means(space, {k: v for k, v in fields.items() if k not in overrides})
-    if "solved_at" not in fields and env.spec is not None:
-        fields["solved_at"] = env.spec.reward_threshold
-    for cls in classes.values():  # what the preset has may be for another part
-        fields |= {option: value for option, value in cls.requires.items() if option in fields}
-    chosen = {**fields, **overrides}
+    _warn_of_means(space, {k: v for k, v in preset.items() if k not in overrides})
+    if "solved_at" not in preset and env.spec is not None:
+        preset["solved_at"] = env.spec.reward_threshold
+    fields = with_options(_with_parts(preset), overrides)
     if "window" not in overrides:
         # For hidden layers or filters that the preset is without.
-        chosen["window"] = max(chosen["window"], _least_window(chosen))
-    config = AgentConfig(**chosen, flat={})  # a preset has options that nothing may read
+        fields["window"] = max(fields["window"], _least_window(fields))
+    config = AgentConfig(**fields)
     check_read(config, overrides)
     if config.memories and space.shape is not None:
         check_remembered(config, math.prod(space.shape))
     return config
 
 
-def _check_options(overrides: Iterable[str]) -> None:
-    known = sorted({*option_names()} - {*UNSET})
-    for key in overrides:
-        if key not in known:
-            raise unknown_name_error("agent option", key, known, HINTS)
+def _with_parts(preset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a preset, with parts in place of their names and fields."""
+    parts = {}
+    for kind, registry in KINDS.items():
+        inner = {n.partition(".")[2]: v for n, v in preset.items() if n.startswith(f"{kind}.")}
+        parts[kind] = registry.make(preset.get(kind, registry.default.name), inner)
+    return {name: value for name, value in preset.items() if "." not in name} | parts
 
 
-def _without_fields_of(overrides: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
-    """Return a preset without the fields of parts that come as objects, which have their own."""
-    objects = [
-        registry for kind, registry in KINDS.items() if isinstance(overrides.get(kind), Part)
-    ]
-    fields = {option for registry in objects for option in registry.options}
-    return {name: value for name, value in preset.items() if name not in fields}
-
-
-def _part_classes(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the class of each part that is chosen, or the default. Raises UnknownNameError."""
-    choices = {kind: options.get(kind, registry.default) for kind, registry in KINDS.items()}
-    return {
-        kind: type(choice) if isinstance(choice, Part) else KINDS[kind].find(choice)
-        for kind, choice in choices.items()
-    }
+def _class_of(kind: str, preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
+    """Return the class of a part that is chosen, or the default. Raises UnknownNameError."""
+    registry = KINDS[kind]
+    return registry.class_of({**preset, **overrides}.get(kind, registry.default.name))
 
 
 def _warn_of_other_spaces(env: gym.Env[Any, Any], tasks: dict[str, Any]) -> None:

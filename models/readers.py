@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from neurorl.errors import DescriptionError, quoted
+import numpy as np
+
 from neurorl.models.actor import hidden_sizes
 from neurorl.models.fields import KINDS, AgentFields
-from neurorl.models.parts import field_names
+from neurorl.models.options import unread
+from neurorl.models.parts import Part
 from neurorl.models.schedules import LinearFall
 
-__all__ = ["check_read"]
+__all__ = ["check_read", "said_in"]
 
 
 @dataclass(frozen=True)
@@ -28,24 +31,21 @@ def check_read(config: AgentFields, named: Mapping[str, Any]) -> None:
 
     Files have all options, so only those that a caller names are checked.
     """
-    for name, value in named.items():
-        by = _unread(config, name)
-        if by is not None:
-            remedy = f"leave it out; it is for {by}"
-            what = "nothing of this agent reads it"
-            raise DescriptionError(f"agent.{name}", what, got=quoted(value), remedy=remedy)
+    for name, value in said_in(named).items():
+        for reader in _READERS.get(name, ()):
+            if not reader.reads(config):
+                raise unread(name, value, reader.by)
 
 
-def _unread(config: AgentFields, name: str) -> str | None:
-    """Return what would read an option that nothing reads; None for one that is read."""
-    for kind, registry in KINDS.items():
-        if name in registry.options:
-            field, part = registry.options[name], getattr(config, kind)
-            if field not in field_names(type(part)):
-                others = (cls.name for cls in registry.values() if field in field_names(cls))
-                return f"{kind} {' or '.join(map(repr, dict.fromkeys(others)))}"
-    readers = (reader for reader in _READERS.get(name, ()) if not reader.reads(config))
-    return next((reader.by for reader in readers), None)
+def said_in(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the *named* options, and those fields of named parts that aren't as by default."""
+    said = {**named}
+    for kind in KINDS.keys() & named.keys():
+        if isinstance(part := named[kind], Part):
+            usual = {f.name: f.default for f in dataclasses.fields(part)}  # type: ignore[arg-type]
+            has = {name: getattr(part, name) for name in usual}
+            said |= {f"{kind}.{n}": v for n, v in has.items() if np.any(v != usual[n])}
+    return said
 
 
 def _pairs_spikes(config: AgentFields) -> bool:
@@ -71,7 +71,7 @@ _OF_VALUES = _Reader(_reads_values, "modulators that read the critic, such as 't
 _READERS: Mapping[str, tuple[_Reader, ...]] = {
     **dict.fromkeys(("neuron", "actors", "hidden", "bias", "initial_output"), (_OF_MODULES,)),
     **dict.fromkeys(("trace_tau", "weight_bound", "stimulus_lags"), (_OF_MODULES,)),
-    **dict.fromkeys(("history_lags", "history", "critic_neurons"), (_OF_MODULES,)),
+    **dict.fromkeys(("history_lags", "history", "critic.neurons"), (_OF_MODULES,)),
     **dict.fromkeys(("input_recalls", "hidden_recalls"), (_OF_MODULES,)),
     **dict.fromkeys(("initial_hidden", "signed"), (_OF_MODULES, _OF_HIDDEN)),
     "alpha_hidden": (_OF_HIDDEN,),
@@ -79,12 +79,14 @@ _READERS: Mapping[str, tuple[_Reader, ...]] = {
     "lambda_actor": (
         _Reader(lambda c: not all(r.pairs_spikes for r in c.all_rules), "rules of decisions"),
     ),
-    **dict.fromkeys(("lambda_critic", "initial_value"), (_OF_VALUES,)),
-    "repeats_decisions": (_Reader(lambda c: c.policy.repeats > 1, "repeats of 2 or more"),),
-    "rate_episodes": (
+    **dict.fromkeys(("critic.lambda_", "critic.initial_value"), (_OF_VALUES,)),
+    "policy.repeats_decisions": (
+        _Reader(lambda c: c.policy.repeats > 1, "policy.repeats of 2 or more"),
+    ),
+    "schedule.episodes": (
         _Reader(
             lambda c: not isinstance(c.schedule, LinearFall) or c.schedule.end < 1.0,
-            "a rate_end below 1",
+            "a schedule.end below 1",
         ),
     ),
 }

@@ -46,8 +46,8 @@ class LinearFall(Schedule):
     episodes: int = 1
 
     def __post_init__(self) -> None:
-        number("agent.rate_end", self.end, 0.0, 1.0)
-        positive("agent.rate_episodes", self.episodes)
+        number("agent.schedule.end", self.end, 0.0, 1.0)
+        positive("agent.schedule.episodes", self.episodes)
 
     def rate(self, episode: int) -> float:
         return 1.0 - (1.0 - self.end) * min(1.0, episode / self.episodes)
@@ -67,7 +67,7 @@ class Slowing(Schedule):
     decisions: int = 300_000
 
     def __post_init__(self) -> None:
-        positive("agent.rate_decisions", self.decisions)
+        positive("agent.schedule.decisions", self.decisions)
 
     def rate(self, episode: int) -> float:
         """Return 1, as of an agent whose decisions nobody counts."""
@@ -82,7 +82,6 @@ SCHEDULES: Registry[Schedule] = Registry(
     Schedule,  # type: ignore[type-abstract]
     LinearFall,
     Slowing,
-    options={"rate_end": "end", "rate_episodes": "episodes", "rate_decisions": "decisions"},
     compiled=False,
 )
 """Map the name of each schedule to its class; ``SCHEDULES.register`` adds one."""

@@ -57,10 +57,10 @@ _HORIZONS, _LARGEST_GAMMA = 2, 0.999
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Choose no table if the user names one of these, as it wouldn't fit their network."""
-_OTHER_CELLS = frozenset({"critic_changes", "input_recalls", "hidden_recalls", "carries"})
+_OTHER_CELLS = frozenset({"critic.changes", "input_recalls", "hidden_recalls", "carries"})
 
-_OF_REPEATS = frozenset({"policy", "repeats"})
-_OF_FALLING = frozenset({"schedule", "rate_end", "rate_episodes"})
+_OF_REPEATS = frozenset({"policy", "policy.repeats"})
+_OF_FALLING = frozenset({"schedule", "schedule.end", "schedule.episodes"})
 
 _MOST_SHOWN, _MOST_IMAGES = 500, 250
 """Give each observation a cell if the first play showed at most so many different ones; fewer for
@@ -146,7 +146,7 @@ def _repeats(env: gym.Env[Any, Any], named: Mapping[str, Any], searches: bool) -
     repeats = min(steps // _DRAWN, _MOST_REPEATS) if steps > _LONG else 1
     if searches:
         repeats = max(repeats, _SEARCHING)
-    return {"repeats": repeats, "repeats_decisions": _FALLING} if repeats > 1 else {}
+    return {"policy.repeats": repeats, "policy.repeats_decisions": _FALLING} if repeats > 1 else {}
 
 
 def _for_numbers(

@@ -14,14 +14,14 @@ __all__ = ["TABLES", "rates_of", "rates_of_numbers"]
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "lif": {
         "alpha_output": 0.3,
-        "beta": 0.1,
+        "policy.beta": 0.1,
         "initial_output": 0.02,
-        "alpha_critic": 0.1,
+        "critic.alpha": 0.1,
         "lambda_actor": 0.2,
-        "lambda_critic": 0.8,
+        "critic.lambda_": 0.8,
     },
-    "glm": {"alpha_output": 1.0, "beta": 0.5, "initial_output": 0.1, "window": 2},
-    "lif-spiking-critic": {"alpha_output": 0.15, "beta": 0.1, "initial_output": 0.02},
+    "glm": {"alpha_output": 1.0, "policy.beta": 0.5, "initial_output": 0.1, "window": 2},
+    "lif-spiking-critic": {"alpha_output": 0.15, "policy.beta": 0.1, "initial_output": 0.02},
 }
 """Map each model to its defaults for tasks where each state has cells of its own. The output learns
 a table, so there are no hidden units, and no bias: its one channel spikes in every step, which
@@ -30,7 +30,7 @@ and a windy grid, seeds 100 to 119."""
 
 _HASHED: Mapping[str, Mapping[str, Any]] = {
     **TABLES,
-    "lif": {**TABLES["lif"], "lambda_actor": 0.5, "lambda_critic": 0.9},
+    "lif": {**TABLES["lif"], "lambda_actor": 0.5, "critic.lambda_": 0.9},
 }
 """Let eligibilities last longer for observations that come back: one observation may belong to
 several states, such as a view in a maze, so the critic can't tell what comes next."""
@@ -47,7 +47,7 @@ _IMAGES: Mapping[str, Mapping[str, Any]] = {
 _OF_IMAGES = 0.33
 """Multiply rates by this for images, many of whose cells say the same at several scales. With the
 rate of tiles an agent of Catch (10 x 10 pixels) settled on an action before it had learned."""
-_NUMBERS = {"alpha_hidden": 5.0, "alpha_critic": 0.1, "lambda_actor": 0.8}
+_NUMBERS = {"alpha_hidden": 5.0, "critic.alpha": 0.1, "lambda_actor": 0.8}
 """Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
 Pendulum-v1, seed 100."""
 _NATURAL, _NATURAL_FALL, _LEAST_NATURAL = 3.0, 1.25, 0.4

@@ -134,7 +134,7 @@ class Accumulate(Writes):
     every: int = 16
 
     def __post_init__(self) -> None:
-        positive("agent.write_every", self.every)
+        positive("agent.writes.every", self.every)
 
     def units(
         self,
@@ -174,9 +174,7 @@ class Register(Writes):
         return units
 
 
-WRITES: Registry[Writes] = Registry(
-    "writes", Writes, Shadow, Stochastic, Accumulate, Register, options={"write_every": "every"}
-)
+WRITES: Registry[Writes] = Registry("writes", Writes, Shadow, Stochastic, Accumulate, Register)
 """Map the name of each write scheme to its class; ``WRITES.register`` adds one."""
 
 

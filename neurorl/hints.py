@@ -8,7 +8,10 @@ from neurorl.errors import ArgumentError, unknown_name_error
 
 __all__ = ["HINTS", "refuse_policy", "refuse_words"]
 
-_RATES = "alpha_output, alpha_hidden and alpha_critic are the rates (by gradients gradient's own)"
+_RATES = (
+    "alpha_output, alpha_hidden and critic=Linear(alpha=...) are the rates"
+    " (by gradients gradient's own)"
+)
 _EXPLORES = "play has no exploration; player(seed, explore=True) and evaluate(explore=True) draw"
 _NO_BATCH = "leave it out: the local rule learns in each step, from no batch and no replay"
 _NETWORK = "the network is hidden=(8, 4), actors=10, cells=, neuron=; docs/python.md"
@@ -30,9 +33,9 @@ HINTS = {
     "buffer_size": _NO_BATCH,
     "n_epochs": _NO_BATCH,
     "train_freq": _NO_BATCH,
-    "gae_lambda": "lambda_actor= and lambda_critic=",
-    "ent_coef": "beta= sharpens the policy, exploration= adds even actions",
-    "clip_range": "modulator_limit= bounds the TD error",
+    "gae_lambda": "lambda_actor= and critic=Linear(lambda_=...)",
+    "ent_coef": "policy=Softmax(beta=..., exploration=...): sharper, and with even actions",
+    "clip_range": "modulator=TDError(limit=...) bounds the TD error",
     "policy_kwargs": _NETWORK,
     "net_arch": _NETWORK,
     "device": "backend='torch', backend_options={'device': ...}; by gradients device=",

@@ -24,7 +24,7 @@ DATA, PAGE = ROOT / "docs" / "authors.json", ROOT / "docs" / "witnesses.md"
 START, END = "<!-- authors: start -->\n", "<!-- authors: end -->"
 LAST = 20
 THEIRS: dict[str, dict[str, Any]] = {
-    "gridworld": {"rule": "agreement", "critic": "optimistic", "initial_value": 0.5},
+    "gridworld": {"rule": "agreement", "critic": "optimistic", "critic.initial_value": 0.5},
     "cartpole": {"rule": "authors-cartpole"},
     "mountaincar": {"rule": "authors-mountaincar"},
 }
@@ -66,7 +66,7 @@ def figure(name: str, program: Program, who: str, seed: int, episodes: int | Non
     else:
         chosen: dict[str, Any] = {}
         if who == "rule":
-            chosen = {"model": "glm", "policy": "epsilon-greedy", "epsilon": program.epsilon}
+            chosen = {"model": "glm", "policy": "epsilon-greedy", "policy.epsilon": program.epsilon}
             chosen |= THEIRS[name]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

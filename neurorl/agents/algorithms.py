@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from neurorl.errors import (
     BackendUnavailableError,
     unknown_name_error,
 )
-from neurorl.models.fields import KINDS
+from neurorl.models.readers import said_in
 from neurorl.network.serialization import Described
 
 __all__ = [
@@ -74,13 +74,10 @@ class Algorithm:
                 where = f"approach {self.name!r}"
                 raise ArgumentError(where, only.why, got=got, remedy=remedy)
 
-    def check_read(self, named: Collection[str]) -> None:
-        """Raise ArgumentError for a *named* option of agents, flat or dotted, that it ignores."""
-        for name in named:
-            kind, _, part_field = name.partition(".")
-            options = KINDS[kind].options if part_field and kind in KINDS else {}
-            flat = next((option for option, f in options.items() if f == part_field), kind)
-            if self.unread.intersection((flat, kind)):
+    def check_read(self, named: Mapping[str, Any]) -> None:
+        """Raise ArgumentError for a *named* option of agents that it ignores."""
+        for name in said_in(named):
+            if self.unread.intersection((name, name.partition(".")[0])):
                 what, remedy = f"doesn't read {name}", "leave it out, or take approach 'local'"
                 raise ArgumentError(f"approach {self.name!r}", what, remedy=remedy)
 
@@ -143,11 +140,10 @@ REPARAMETERIZATION = Algorithm(
     },
     unread=frozenset(
         (
-            *("rule", "rules", "modulator", "modulators", "modulator_limit", "trace_tau"),
-            *("alpha_output", "alpha_hidden", "alpha_critic", "lambda_actor", "lambda_critic"),
-            *("normalises", "eligibility_tau", "post_tau", "depression", "writes", "write_every"),
-            *("schedule", "rate_end", "rate_episodes", "rate_decisions", "pes_magnitude"),
-            *("beta_end", "beta_decisions", "repeats_decisions"),
+            *("rule", "rules", "modulator", "modulators", "trace_tau", "schedule", "writes"),
+            *("alpha_output", "alpha_hidden", "lambda_actor", "critic.alpha", "critic.lambda_"),
+            *("normalises", "eligibility_tau", "post_tau", "depression", "learning.magnitude"),
+            *("policy.beta_end", "policy.beta_decisions", "policy.repeats_decisions"),
         )
     ),
     stops_exactly=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import gymnasium as gym
 
@@ -24,8 +24,10 @@ from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, unknown_name_error
 from neurorl.learning.loops.linear import ACTOR, LinearLoop
 from neurorl.models.config import AgentConfig
+from neurorl.models.features import Features
 from neurorl.models.linear import LinearRates, linear_policy
 from neurorl.models.presets import make_config
+from neurorl.models.schedules import Schedule
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.numerics.random import read_seed
@@ -39,11 +41,18 @@ __all__ = ["LinearActorCritic"]
 
 LINEAR = Algorithm("linear-actor-critic", maker="")
 """Name the way of learning in files; the command line has none of it."""
-_TAKEN = (
-    *("cells", "features", "memories", "gamma", "reward_scale", "repeats", "repeats_decisions"),
-    *("exploration", "modulator_limit", "critic_changes", "schedule", "rate_end", "rate_episodes"),
-)
 _SAID = {"approach": str, "seed": int, "config": dict, "gradient": dict}
+
+
+class LinearOptions(TypedDict, total=False):
+    """Name the fields of `AgentConfig` that an agent without neurons has."""
+
+    cells: Features
+    features: Features
+    memories: tuple[float, ...]
+    gamma: float
+    reward_scale: float
+    schedule: Schedule | str
 
 
 class _Replicas(Replicas):
@@ -107,8 +116,8 @@ class LinearActorCritic(LearningAgent):
     env: a Gymnasium id, or an environment. seed: decides everything. config: of the agent that this
     is a control for; None takes what ``SpikingActorCritic(env, model)`` would choose. Of it, cells,
     features, memories, gamma, reward_scale, schedule, modulator_limit and what the policy repeats
-    are taken. rates: step sizes and traces, one setting for all tasks. overrides: those fields of
-    `AgentConfig`, if there is no *config*.
+    are taken. rates: step sizes and traces, one setting for all tasks. options: `LinearOptions`, if
+    there is no *config*.
 
     >>> from neurorl import LinearActorCritic
     >>> agent = LinearActorCritic("neurorl/GridWorld-v0", seed=1)
@@ -128,14 +137,14 @@ class LinearActorCritic(LearningAgent):
         model: str = "lif",
         config: AgentConfig | None = None,
         rates: LinearRates | None = None,
-        **overrides: Any,
+        **options: Unpack[LinearOptions],
     ) -> None:
         seed = read_seed(seed)
         check_kind("config", config, AgentConfig)
         check_kind("rates", rates, LinearRates)
-        _check_overrides(overrides, config)
+        _check_options(options, config)
         self.env, self.env_id = own_env(env)
-        config = config or make_config(self.env, model, overrides)
+        config = config or make_config(self.env, model, options)
         self.rates = rates or LinearRates()
         _check_policy(config, self.env, self.env_id)
         self._begin(_Replicas(self.env, config, self.rates, seed))
@@ -198,14 +207,15 @@ def _no_neurons(seeds: Sequence[int]) -> Backend:
     return load_backend("reference", Network(()), seed=list(seeds))
 
 
-def _check_overrides(overrides: Mapping[str, Any], config: AgentConfig | None) -> None:
+def _check_options(options: Mapping[str, Any], config: AgentConfig | None) -> None:
     """Raise an error for a field that would have no effect."""
-    for name in overrides:
+    for name in options:
         if config is not None:
             remedy = f"config.changed({name}=...)"
             raise ArgumentError("LinearActorCritic", f"takes {name} from config", remedy=remedy)
-        if name not in _TAKEN:
-            raise unknown_name_error("LinearActorCritic, which has no neurons: field", name, _TAKEN)
+        if name not in LinearOptions.__annotations__:
+            where = "LinearActorCritic, which has no neurons: field"
+            raise unknown_name_error(where, name, LinearOptions.__annotations__)
 
 
 def _check_policy(config: AgentConfig, env: gym.Env[Any, Any], name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import gymnasium as gym
 
@@ -34,6 +34,7 @@ from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import Memory
 from neurorl.models.config import AgentConfig
+from neurorl.models.options import AgentOptions
 from neurorl.models.presets import make_config
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
@@ -53,13 +54,14 @@ class SpikingActorCritic(LearningAgent):
     `neurorl.backends.spec.BackendSpec` reads it, or one of these; None is the quickest here
     (`neurorl.backends.quickest`), with the same bits: see ``backend_name``.
     arithmetic: ``'float'`` or ``'loihi'``;
-    None is the backend's own. seed: decides everything. config: replaces model and overrides.
+    None is the backend's own. seed: decides everything. config: replaces model and options.
     backend_options: go to the backend's class. loop: ``'native'`` or ``'numpy'``, the same bits;
     None takes the native one where a C++ compiler is found. noise: ``'exact'`` (the default), or in
     chip arithmetic one of Loihi's own, ``'chip'`` or ``'chip+coins'``
-    (`neurorl.arithmetic.chip_noise`). overrides: fields of `AgentConfig`, as ``learning='pes'``,
-    with which weights learn on the (emulated) chip. environments: from how many copies of *env* it
-    learns at once (`neurorl.agents.joint.JointReplicas`); of a vector environment all of its.
+    (`neurorl.arithmetic.chip_noise`). options: fields of `AgentConfig`, as ``policy=Softmax(0.2)``,
+    or ``learning=OnChip()``, with which weights learn on the (emulated) chip. environments: from
+    how many copies of *env* it learns at once (`neurorl.agents.joint.JointReplicas`); of a vector
+    environment all of its.
 
     The same seed gives the same episodes, bit for bit, whatever else was done in between.
 
@@ -84,7 +86,7 @@ class SpikingActorCritic(LearningAgent):
         loop: str | None = None,
         noise: str | None = None,
         environments: int = 1,
-        **overrides: Any,
+        **options: Unpack[AgentOptions],
     ) -> None:
         seed = read_seed(seed)
         check_kind("config", config, AgentConfig)
@@ -96,7 +98,7 @@ class SpikingActorCritic(LearningAgent):
             check_size(vector, n)
         self.env, self.env_id = own_env(one_of(vector) if vector else env)
         self._backend_options = {**(backend_options or {}), **({"noise": noise} if noise else {})}
-        config = config or make_config(self.env, model, overrides)
+        config = config or make_config(self.env, model, options)
         where = f"environment {self.env_id}".rstrip()
         copies = [self.env] if n == 1 else [copy_env(self.env) for _ in range(n)]
         envs = env_group(vector or copies)

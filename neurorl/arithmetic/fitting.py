@@ -44,9 +44,6 @@ def fit_bounds(network: Network, weights: Weights) -> Network:
     return network
 
 
-fitted = fit_bounds  # its name in version 0.1.0
-
-
 @dataclass(frozen=True)
 class Sums:
     """Hold the largest sums in one neuron of a population, as shares of the registers.

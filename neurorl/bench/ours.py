@@ -28,7 +28,11 @@ from neurorl.bench.workload import (
 )
 from neurorl.models import LIF
 from neurorl.models.config import AgentConfig
+from neurorl.models.critics import Linear
+from neurorl.models.encoders import Bernoulli
 from neurorl.models.features import GaussianCells
+from neurorl.models.modulators import Reward
+from neurorl.models.policies import Greedy
 from neurorl.models.presets import make_config
 from neurorl.native import toolchain
 from neurorl.native.build import library
@@ -80,11 +84,10 @@ def agent_config(size: Size, parts: int = 1) -> AgentConfig:
         window=STEPS,
         description=network(size, parts),
         carries=True,
-        encoder="bernoulli",
-        peak=P_MAX,
-        policy="greedy",
-        modulator="reward",
-        alpha_critic=BASELINE_RATE,
+        encoder=Bernoulli(P_MAX),
+        policy=Greedy(),
+        modulator=Reward(),
+        critic=Linear(alpha=BASELINE_RATE),
         reward_scale=1.0,
         normalises=False,
         alpha_hidden=RATE * size.hidden_mean,

@@ -74,7 +74,7 @@ def _add_agent(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="a field of the agent, such as beta=0.2, hidden=[8,4], neuron.tau_mem=5e-3,"
+        help="a field of the agent, such as hidden=[8,4], policy.beta=0.2, neuron.tau_mem=5e-3,"
         " rules.PROJECTION=NAME, gradient.learning_rate=1e-3; may be repeated",
     )
     parser.add_argument("--rule", metavar="NAME", help="the same as --set rule=NAME")

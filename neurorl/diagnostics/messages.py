@@ -63,7 +63,7 @@ def _remedy(
 ) -> str:
     alphas = {
         "output": ("alpha_output", config.alpha_output),
-        config.critic.population: ("alpha_critic", config.critic.alpha),
+        config.critic.population: ("critic.alpha", config.critic.alpha),
     }
     name, now = alphas.get(population.name, ("alpha_hidden", config.alpha_hidden))
     alpha = f"{name} (now {now:g})"

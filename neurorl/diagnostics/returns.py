@@ -92,10 +92,10 @@ def message_of_returns(config: AgentConfig, seed: int, verdict: Mapping[str, Any
         "faint": "are so small when scaled that weights hardly move",
         "loud": "are so large when scaled that nearly every modulator is clipped",
     }[str(kind)]
-    explore = f"raise exploration (now {explores:g})"
+    explore = f"raise policy.exploration (now {explores:g})"
     remedy = {
         "unrewarded": f"{explore}, or let episodes be longer, or reward what leads there",
-        "flat": f"{explore}, or let episodes be longer, or lower beta or alpha_output"
+        "flat": f"{explore}, or let episodes be longer, or lower policy.beta or alpha_output"
         + memory_hint(config),
         "faint": f"raise reward_scale (now {scale:g})",
         "loud": f"lower reward_scale (now {scale:g})",

@@ -10,11 +10,7 @@ from neurorl.network.description import Network
 
 __all__ = ["Learned", "LearningReport", "learning_report"]
 
-_PARTS = (
-    *("encoder", "policy", "critic", "modulator", "learning", "writes", "write_every"),
-    *("gamma", "lambda_actor", "lambda_critic", "alpha_critic", "reward_scale"),
-    *("modulator_limit", "normalises"),
-)
+_NUMBERS = ("gamma", "lambda_actor", "reward_scale", "normalises")
 
 
 class Learned(TypedDict):
@@ -61,5 +57,13 @@ def learning_report(network: Network, config: AgentConfig) -> LearningReport:
                     "high": projection.high,
                 }
             )
-    plain = config.to_dict()
-    return {"projections": rows, "parts": {name: plain[name] for name in _PARTS if name in plain}}
+    return {"projections": rows, "parts": _parts(config)}
+
+
+def _parts(config: AgentConfig) -> dict[str, Any]:
+    """Return the agent's parts by name, their fields as ``PART.FIELD``, and its numbers."""
+    parts: dict[str, Any] = {}
+    for kind, part in config.parts.items():
+        fields = {f"{kind}.{name}": value for name, value in part.to_dict().items()}
+        parts |= {**fields, f"{kind}.type": part.name}
+    return parts | {name: getattr(config, name) for name in _NUMBERS}

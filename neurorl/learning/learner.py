@@ -5,7 +5,7 @@ For one window of W steps, with presynaptic traces x and post factors f::
     e <- keep e + sum_t x(t) f(t)^T            keep = gamma lambda_actor, for each decision
     w <- clip(w + eta M e)
 
-for a spiking critic with gamma lambda_critic and M not clipped, and f and N its own (rounded as
+for a spiking critic with gamma lambda_ and M not clipped, and f and N its own (rounded as
 `neurorl.learning.levels` says in float arithmetic, in which weights that learn are those in force),
 and for the STDP rules, whose eligibility decays in every step, with the
 neuron's own trace y, the spikes a that arrive, and g = 1, or what the rule gates depression with

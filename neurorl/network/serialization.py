@@ -49,7 +49,8 @@ class _Bounded(abc.ABCMeta):
     """Let every number of a description pass one boundary, whatever its class checks itself.
 
     NumPy's scalars become Python's before the class sees them, so that an object computes and is
-    saved as with these. Afterwards the library's own fields are of their declared types and finite.
+    saved as with these. Afterwards the library's own fields are of their declared types and finite,
+    and whole numbers for real ones are real.
     """
 
     @property
@@ -73,6 +74,9 @@ class _Bounded(abc.ABCMeta):
                 object.__setattr__(made, name, plain(f"{cls.__name__}.{name}", value))
         if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
             _check_types(cls, {name: getattr(made, name) for name in fields})
+            for name in fields:
+                if declared_types(cls).get(name) is float:
+                    object.__setattr__(made, name, float(getattr(made, name)))
         return made
 
 
@@ -115,11 +119,6 @@ class Described(metaclass=_Bounded):
     def of_file(cls, fields: Mapping[str, Any]) -> Self:
         """Return the object of a file's fields; a class may leave out what older files had."""
         return cls(**fields)
-
-    @classmethod
-    def field_types(cls) -> Mapping[str, Any]:
-        """Return the types that values in files must be of, by name."""
-        return declared_types(cls)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -241,7 +240,7 @@ def _class_of(kind: Any) -> type[Described]:
 
 def _check_types(cls: Any, fields: Mapping[str, Any]) -> None:
     """Raise DescriptionError for a field that isn't of its declared type."""
-    types = declared_types(cls) if issubclass(cls, Expression) else cls.field_types()
+    types = declared_types(cls)
     for name, value in fields.items():
         if name in types and not fits(value, types[name]):
             where, limit = f"{cls.__name__}.{name}", kind_name(types[name])

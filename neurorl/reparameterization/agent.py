@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import gymnasium as gym
 
@@ -16,6 +16,7 @@ from neurorl.agents.saved import read_saved
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, check_name
 from neurorl.models.config import AgentConfig
+from neurorl.models.options import AgentOptions
 from neurorl.models.presets import make_config
 from neurorl.numerics.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
@@ -31,7 +32,7 @@ class ReparameterizedActorCritic(LearningAgent):
     """Train an actor of spiking neurons by gradients through its stochastic spikes.
 
     env: a Gymnasium id, or an environment that `gymnasium.make` made; agents learn in several
-    copies of it. model, seed, config, overrides: as in
+    copies of it. model, seed, config, options: as in
     `neurorl.SpikingActorCritic`, whose networks, cells and critics these are. arithmetic: in which
     the weights act while they learn: ``'float'``, or ``'loihi'`` for an agent that is to run on
     the chip. gradient: fields of `GradientConfig` that aren't the preset's, or a whole one.
@@ -61,16 +62,16 @@ class ReparameterizedActorCritic(LearningAgent):
         config: AgentConfig | None = None,
         gradient: GradientConfig | Mapping[str, Any] | None = None,
         device: str = "cpu",
-        **overrides: Any,
+        **options: Unpack[AgentOptions],
     ) -> None:
         seed = read_seed(seed)
         check_kind("config", config, AgentConfig)
         check_name("arithmetic", arithmetic, ("float", "loihi"))
         if not isinstance(gradient, GradientConfig):
             check_options("gradient", gradient)
-        self.algorithm.check_read(overrides)
+        self.algorithm.check_read(options)
         self.env, self.env_id = own_env(env)
-        config = config or make_config(self.env, model, overrides)
+        config = config or make_config(self.env, model, options)
         own = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
         spec = BackendSpec("torch", arithmetic, options={"device": device})
         plan = GroupPlan(copy_env(self.env), self.env_id, config, (seed,), spec, own)

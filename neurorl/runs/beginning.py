@@ -13,8 +13,8 @@ from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.saved import read_agent
 from neurorl.errors import RunError
 from neurorl.models.config import AgentConfig
+from neurorl.models.presets import make_config
 from neurorl.runs.config import RunConfig
-from neurorl.runs.overrides import overridden, preset_with
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
 from neurorl.tasks.wrapping import wrapped
@@ -70,8 +70,8 @@ def _agent_config(env: gym.Env[Any, Any], config: RunConfig) -> AgentConfig:
         return AgentConfig.from_dict(config.agent)
     changed = {"learning": config.learning, **config.overrides}
     if config.base is not None:
-        return overridden(config.base, changed)
+        return config.base.changed(**changed)
     if not config.start:
-        return preset_with(env, config.model or "lif", changed)
+        return make_config(env, config.model or "lif", changed)
     started, _ = read_agent(start_of(config.start, None))
-    return overridden(started.config, changed)
+    return started.config.changed(**changed)

@@ -14,10 +14,10 @@ from neurorl.agents.budget import Budget, check_budget
 from neurorl.backends.quickest import quickest
 from neurorl.backends.renamed import current_name
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import ArgumentError, RunError, unknown_name_error
+from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
 from neurorl.models.config import AgentConfig
+from neurorl.models.older import current_agent
 from neurorl.reading import Place, check_fields
-from neurorl.runs.overrides import check_same, overridden
 from neurorl.tasks.arguments import check_env_args
 from neurorl.tasks.loading import check_arguments
 from neurorl.tasks.wrapping import check_wrappers
@@ -115,7 +115,7 @@ class RunConfig:
         budgets = [said[name] for name in ("episodes", "steps") if name in said]
         if not budgets or min(budgets) < 1 or not 0 <= said["seed"] < 2**63:
             raise place.wrong("is damaged: seed, episodes or steps out of range")
-        return cls(**said)
+        return cls(**{**said, "agent": current_agent(said["agent"])})
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``config.json`` has it, but for the versions of what made it."""
@@ -170,12 +170,11 @@ class RunConfig:
         """Raise RunError if another agent is *asked* for than that of this run."""
         if self.agent is not None and {"base", "overrides"} & set(asked):
             agent, overrides = AgentConfig.from_dict(self.agent), asked.get("overrides", {})
-            check_same(where, agent, overrides)
-            base = asked.get("base")
-            if (
-                base is not None
-                and overridden(base, {"learning": self.learning, **overrides}) != agent
-            ):
+            for name, value in overrides.items():
+                if agent.changed(**{name: value}) != agent:
+                    raise _another(where, name, quoted(value), None)
+            base, changed = asked.get("base"), {"learning": self.learning, **overrides}
+            if base is not None and base.changed(**changed) != agent:
                 raise _another(where, "config", None, None)
         for name, got in asked.get("own_options", {}).items():
             was = (self.gradient or {}).get(name)

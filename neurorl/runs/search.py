@@ -8,7 +8,7 @@ A sweep's file with a table ``[search]`` is a search; its other lists are choice
     [search]
     trials = 40
     [search.space]
-    beta = {low = 0.05, high = 0.5, log = true}
+    policy.beta = {low = 0.05, high = 0.5, log = true}
     hidden = {choices = [[8], [8, 4]]}
     rule = {choices = ["spikes-only", "td-stdp"]}
 

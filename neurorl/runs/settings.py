@@ -1,8 +1,9 @@
-"""Read settings of a new run from words such as ``beta=0.2``, and from files.
+"""Read settings of a new run from words such as ``policy.beta=0.2``, and from files.
 
 A file is the ``config.json`` of another run, taken whole, or JSON or TOML of fields::
 
     rule = "spikes-only-hebbian"
+    [policy]
     beta = 0.2
     [neuron]
     tau_mem = 5e-3
@@ -19,10 +20,11 @@ from typing import Any, cast
 
 from neurorl.errors import ArgumentError, quoted
 from neurorl.models.config import AgentConfig
+from neurorl.models.older import current_name
+from neurorl.models.options import check_option
 from neurorl.network.serialization import Described
 from neurorl.reading import JSON_BYTES, Place, parse_json, read_bytes
 from neurorl.runs.config import Options, RunConfig
-from neurorl.runs.overrides import typed
 from neurorl.tasks.arguments import read_value
 
 __all__ = [
@@ -48,17 +50,20 @@ def read_settings(texts: Sequence[str], where: str = "--set") -> dict[str, Any]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            remedy = f"such as {where} beta=0.2"
+            remedy = f"such as {where} policy.beta=0.2"
             raise ArgumentError(where, "is not FIELD=VALUE", got=repr(text)[:80], remedy=remedy)
         if name in fields:
             raise ArgumentError(where, "is given twice", got=name)
-        fields[name] = _value(where, name, read_value(value))
-    return fields
+        fields[name] = read_value(value)
+    return read_fields(fields, where)
 
 
 def read_fields(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return fields of an agent from plain data, each of its type; errors begin with *where*."""
-    return {name: _value(where, name, value) for name, value in data.items()}
+    fields = {current_name(where, name): _object(value) for name, value in data.items()}
+    for name, value in fields.items():
+        check_option(where, name, value)
+    return fields
 
 
 def read_config(path: Path, env: str) -> Options:
@@ -150,13 +155,8 @@ def _of_run(run: RunConfig, env: str, place: Place) -> Options:
     return options
 
 
-def _value(where: str, name: str, data: Any) -> object:
-    """Turn plain data into a field's value: lists into tuples, typed dicts into objects."""
-    value = _object(data)
-    return value if "." in name else typed(where, name, value)
-
-
 def _object(data: Any) -> object:
+    """Turn plain data into a field's value: lists into tuples, typed dicts into objects."""
     if isinstance(data, list):
         return tuple(map(_object, data))
     return Described.from_dict(data) if isinstance(data, Mapping) and "type" in data else data

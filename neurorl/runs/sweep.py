@@ -8,8 +8,8 @@ A file is TOML, or YAML where PyYAML is installed::
     evaluate = 100                 # greedy episodes at the end; 0 for none
     rule = ["spikes-only", "td-stdp"]
     [set]
-    beta = [0.1, 0.2]              # a list is an axis of the grid
-    hidden = [[8, 4]]              # so a value that is a list stands in one
+    hidden = [[8, 4]]              # a value that is a list stands in one
+    policy.beta = [0.1, 0.2]       # as a list is an axis of the grid
 
 A file with a table ``[search]`` is a search, see `neurorl.runs.search`. A *unit* is one setting
 with all its seeds, trained side by side as replicas of one network.

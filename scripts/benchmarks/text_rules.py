@@ -18,7 +18,7 @@ from typing import Any
 from neurorl import SpikingActorCritic
 from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
-from neurorl.rules import find_rule
+from neurorl.rules import Rule, find_rule
 
 EPISODES, MOST = 10, 1.10
 KINDS = ("built-in", "text")
@@ -30,9 +30,10 @@ def measured(name: str, rounds: int) -> list[dict[str, float]]:
     built_in = find_rule(name)
     model = "glm" if built_in.needs_probability else "lif"
     extra: dict[str, Any] = {} if "stdp" not in name else STDP
+    rules: tuple[str | Rule, ...] = (name, replace(built_in, name="copy"))
     agents = {
         kind: SpikingActorCritic("CartPole-v1", model=model, rule=rule, seed=1, **extra)
-        for kind, rule in zip(KINDS, (name, replace(built_in, name="copy")), strict=True)
+        for kind, rule in zip(KINDS, rules, strict=True)
     }
     figures = []
     for k in range(rounds + 1):

@@ -71,7 +71,7 @@ def _made(env_id: str, **options: Any) -> Callable[[], gym.Env[Any, Any]]:
 
 
 _FAST = {"alpha_output": 3.6, "alpha_hidden": 24.0}
-_DRIFTS = {"rule": "agreement", "modulator": "reward", "alpha_critic": 0.0}
+_DRIFTS = {"rule": "agreement", "modulator": "reward", "critic.alpha": 0.0}
 _LAKE, _CART = _made("FrozenLake-v1"), _made("CartPole-v1")
 _SILENT, _SATURATED = CubaLIF(**{**_LIF, "threshold": 50.0}), CubaLIF(**_LIF, bias=5.0)
 _SHORT_CAR = _made("MountainCar-v0", max_episode_steps=60)

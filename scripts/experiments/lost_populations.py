@@ -24,7 +24,7 @@ __all__ = ["CASES", "Case", "Seen", "measure"]
 
 _GRID, _CART, _CAR = "neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0"
 _SEEDS = tuple(range(100, 105))
-_DRIFTS: dict[str, Any] = {"rule": "agreement", "modulator": "reward", "alpha_critic": 0.0}
+_DRIFTS: dict[str, Any] = {"rule": "agreement", "modulator": "reward", "critic.alpha": 0.0}
 
 
 @dataclass(frozen=True)

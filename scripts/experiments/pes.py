@@ -29,7 +29,7 @@ _RULE = "spikes-only"
 
 def _experiments(task: Task) -> tuple[Experiment, ...]:
     """Return PES, the host's rule on its network, and the host's preset; in chip integers."""
-    host = {key: value for key, value in on_chip(task.env).items() if key != "pes_magnitude"}
+    host = on_chip(task.env)
     ways = {
         "lif-pes": ("loihi", {"learning": "pes"}),
         "lif-pes-host": ("native", host),
@@ -60,8 +60,8 @@ COMPARED = tuple(experiment for task in _EPISODES for experiment in _experiments
 _OTHERS = {
     "tau5": {"trace_tau": 5e-3},
     "tau20": {"trace_tau": 20e-3},
-    "weak": {"pes_magnitude": 5.0},
-    "strong": {"pes_magnitude": 60.0},
+    "weak": {"learning.magnitude": 5.0},
+    "strong": {"learning.magnitude": 60.0},
 }
 
 

@@ -9,29 +9,29 @@ from neurorl.models.features import PlaceCells, Tiles
 
 __all__ = ["PRESET_GRIDS"]
 
-_CART = {"initial_output": 0.2, "beta": 0.3, "alpha_critic": 0.05, "lambda_actor": 0.9}
-_CART_CHOSEN = {**_CART, "beta": 0.15, "alpha_critic": 0.1}
+_CART = {"initial_output": 0.2, "policy.beta": 0.3, "critic.alpha": 0.05, "lambda_actor": 0.9}
+_CART_CHOSEN = {**_CART, "policy.beta": 0.15, "critic.alpha": 0.1}
 _CAR_LOW, _CAR_HIGH = (-1.2, -0.07), (0.6, 0.07)
 
 
 _PLACES = {
     "cells": PlaceCells(10, 10, start=1),
     "window": 8,
-    "beta": 0.2,
-    "rate_end": 0.1,
-    "rate_episodes": 400,
+    "policy.beta": 0.2,
+    "schedule.end": 0.1,
+    "schedule.episodes": 400,
 }
 
 
 def _car(beta: float, alpha: float, **others: Any) -> Overrides:
     """Return a setting without a hidden layer, the rate falling to a tenth over *rate_episodes*."""
     return {
-        "beta": beta,
+        "policy.beta": beta,
         "alpha_output": alpha,
         "cells": Tiles(_CAR_LOW, _CAR_HIGH, 4, 6),
         "actors": 10,
-        "rate_end": 0.1,
-        "rate_episodes": 600,
+        "schedule.end": 0.1,
+        "schedule.episodes": 600,
         **others,
     }
 
@@ -43,14 +43,14 @@ PRESET_GRIDS = (
         seeds(10),
         {
             "io02": {**_CART, "initial_output": 0.02},
-            "io02-c1": {**_CART, "initial_output": 0.02, "alpha_critic": 0.1},
+            "io02-c1": {**_CART, "initial_output": 0.02, "critic.alpha": 0.1},
             "io02-c1-l5": {
                 **_CART,
                 "initial_output": 0.02,
-                "alpha_critic": 0.1,
+                "critic.alpha": 0.1,
                 "lambda_actor": 0.5,
             },
-            "io10-c1": {**_CART, "initial_output": 0.1, "alpha_critic": 0.1},
+            "io10-c1": {**_CART, "initial_output": 0.1, "critic.alpha": 0.1},
             "b15-c1": _CART_CHOSEN,
         },
         "b15-c1",
@@ -64,9 +64,9 @@ PRESET_GRIDS = (
         600,
         seeds(7),
         {
-            "pc8-b02": {**_PLACES, "initial_output": 0.5, "modulator_limit": None},
-            "pc8-b02-io01": {**_PLACES, "initial_output": 0.1, "modulator_limit": None},
-            "pc8-b02-io01-m2": {**_PLACES, "initial_output": 0.1, "modulator_limit": 2.0},
+            "pc8-b02": {**_PLACES, "initial_output": 0.5, "modulator.limit": None},
+            "pc8-b02-io01": {**_PLACES, "initial_output": 0.1, "modulator.limit": None},
+            "pc8-b02-io01-m2": {**_PLACES, "initial_output": 0.1, "modulator.limit": 2.0},
         },
         "pc8-b02-io01-m2",
     ),
@@ -74,7 +74,7 @@ PRESET_GRIDS = (
         "gridworld-glm-confirmed",
         600,
         seeds(30, 107),
-        {"pc8-b02-io01-m2": {**_PLACES, "initial_output": 0.1, "modulator_limit": 2.0}},
+        {"pc8-b02-io01-m2": {**_PLACES, "initial_output": 0.1, "modulator.limit": 2.0}},
         "pc8-b02-io01-m2",
     ),
     preset_grid(
@@ -98,7 +98,7 @@ PRESET_GRIDS = (
         "mountaincar-glm-1200-episodes",
         1200,
         seeds(30),
-        {"b05a1d": _car(0.5, 1.0, rate_episodes=1200)},
+        {"b05a1d": _car(0.5, 1.0, **{"schedule.episodes": 1200})},
         "b05a1d",
     ),
     preset_grid(
@@ -108,9 +108,9 @@ PRESET_GRIDS = (
         {
             "t84b05a4d": _car(0.5, 4.0, cells=Tiles(_CAR_LOW, _CAR_HIGH, 8, 4)),
             "t88b05a4d": _car(0.5, 4.0, cells=Tiles(_CAR_LOW, _CAR_HIGH, 8, 8)),
-            "b05a4c3d": _car(0.5, 4.0, alpha_critic=0.3),
+            "b05a4c3d": _car(0.5, 4.0, **{"critic.alpha": 0.3}),
             "p20b03a3d": _car(0.3, 3.0, actors=20),
-            "b05a4c03d": _car(0.5, 4.0, alpha_critic=0.03),
+            "b05a4c03d": _car(0.5, 4.0, **{"critic.alpha": 0.03}),
         },
         "",
     ),

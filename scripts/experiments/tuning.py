@@ -74,7 +74,7 @@ def experiments_of(grid: Grid) -> Iterator[tuple[str, Experiment]]:
 
 
 def _learns_on_chip(overrides: Overrides) -> bool:
-    return PLACES.find(overrides.get("learning", PLACES.default)).on_chip
+    return PLACES.class_of(overrides.get("learning", "host")).on_chip
 
 
 def tune(

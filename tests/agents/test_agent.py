@@ -19,6 +19,7 @@ from neurorl.errors import (
     UnknownNameError,
     UnsupportedError,
 )
+from neurorl.models.critics import Linear
 from neurorl.runs.evaluation import evaluate, load_to_play
 
 GRID = "neurorl/GridWorld-v0"
@@ -169,7 +170,7 @@ class OneStep(gym.Env[Any, Any]):
 def test_terminal_states_are_not_bootstrapped_and_truncated_ones_are() -> None:
     weights = {}
     for terminal in (True, False):
-        agent = small(OneStep(terminal), gamma=0.5, alpha_critic=0.1, reward_scale=1.0)
+        agent = small(OneStep(terminal), gamma=0.5, critic=Linear(alpha=0.1), reward_scale=1.0)
         agent.memory.value[:] = [0.0, 4.0]
         agent.learn(1)
         weights[terminal] = agent.memory.value[0]

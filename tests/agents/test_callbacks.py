@@ -203,7 +203,7 @@ def test_a_best_agent_that_is_ahead_of_the_checkpoint_is_the_one_to_beat(tmp_pat
     assert (tmp_path / "best.npz").read_bytes() == kept
 
 
-@pytest.mark.parametrize("other", [{"seed": 5}, {"beta": 0.3}, {"backend": "native"}])
+@pytest.mark.parametrize("other", [{"seed": 5}, {"policy.beta": 0.3}, {"backend": "native"}])
 def test_the_best_of_another_training_is_replaced(other: dict[str, Any], tmp_path: Path) -> None:
     fallen(**other).learn(total_steps=400, callback=best_of(tmp_path))
     before = (tmp_path / "best.npz").read_bytes()

@@ -29,8 +29,11 @@ from neurorl import (
 from neurorl.errors import DescriptionError, NeurorlError
 from neurorl.models import LIF, CubaLIF
 from neurorl.models.config import AgentConfig
+from neurorl.models.critics import Linear
 from neurorl.models.features import GaussianCells, OneHot
-from neurorl.models.fields import KINDS, option_names
+from neurorl.models.fields import KINDS
+from neurorl.models.options import option_types, with_options
+from neurorl.models.policies import Softmax
 from neurorl.models.presets import make_config
 from neurorl.tasks.environments import make_env
 
@@ -82,19 +85,19 @@ KINDS_OF_AGENTS: dict[str, tuple[type[Ring], Options]] = {
     "greedy": (Ring, {"policy": "greedy"}),
     "epsilon-greedy": (Ring, {"policy": "epsilon-greedy"}),
     "annealed-softmax": (Ring, {"policy": "annealed-softmax"}),
-    "spiking critic": (Ring, {"critic": "spiking", "critic_neurons": 4}),
+    "spiking critic": (Ring, {"critic": "spiking", "critic.neurons": 4}),
     "optimistic critic": (Ring, {"critic": "optimistic"}),
     "reward": (Ring, {"modulator": "reward", "rule": "centred-feedback"}),
     "differential-td": (Ring, {"modulator": "differential-td"}),
     "slowing": (Ring, {"schedule": "slowing"}),
-    "falling": (Ring, {"rate_end": 0.2, "rate_episodes": 2}),
+    "falling": (Ring, {"schedule.end": 0.2, "schedule.episodes": 2}),
     "reward-stdp": (Ring, {"rule": "reward-stdp", "modulator": "reward"}),
     "td-stdp": (Ring, {"rule": "td-stdp"}),
     "bernoulli": (Ring, {"encoder": "bernoulli"}),
     "current": (Ring, {"encoder": "current"}),
     "no hidden units": (Ring, {"hidden": 0}),
     "carries": (Ring, {"carries": True}),
-    "repeats": (Ring, {"repeats": 3}),
+    "policy.repeats": (Ring, {"policy.repeats": 3}),
     "stochastic": (Ring, {"writes": "stochastic", "arithmetic": "loihi"}),
     "accumulate": (Ring, {"writes": "accumulate", "arithmetic": "loihi"}),
     "register": (Ring, {"writes": "register", "arithmetic": "loihi"}),
@@ -118,49 +121,59 @@ OTHERS: Options = {
     "history_lags": 1,
     "input_recalls": (1,),
     "hidden_recalls": (1,),
-    "beta": 3.0,
-    "exploration": 0.9,
-    "epsilon": 0.9,
-    "beta_end": 5.0,
-    "beta_decisions": 7,
-    "repeats": 2,
-    "repeats_decisions": 20,
-    "rate_end": 0.01,
-    "rate_episodes": 3,
-    "rate_decisions": 5,
-    "modulator_limit": 0.01,
-    "critic_neurons": 8,
-    "critic_scale": 2.0,
-    "initial_value": 3.0,
+    "policy.beta": 3.0,
+    "policy.exploration": 0.9,
+    "policy.epsilon": 0.9,
+    "policy.beta_end": 5.0,
+    "policy.beta_decisions": 7,
+    "policy.repeats": 2,
+    "policy.repeats_decisions": 20,
+    "policy.sigma": 0.9,
+    "policy.sigma_end": 0.4,
+    "policy.decisions": 7,
+    "policy.population": 3,
+    "policy.hold": 3,
+    "policy.natural": False,
+    "schedule.end": 0.01,
+    "schedule.episodes": 3,
+    "schedule.decisions": 5,
+    "modulator.limit": 0.01,
+    "modulator.mean_rate": 0.5,
+    "critic.neurons": 8,
+    "critic.scale": 2.0,
+    "critic.initial_value": 3.0,
     "alpha_output": 0.7,
     "alpha_hidden": 1.3,
-    "alpha_critic": 0.3,
+    "critic.alpha": 0.3,
     "gamma": 0.5,
     "lambda_actor": 0.1,
-    "lambda_critic": 0.1,
+    "critic.lambda_": 0.1,
     "reward_scale": 0.1,
     "normalises": False,
     "eligibility_tau": 0.01,
     "post_tau": 1e-4,
     "depression": 2.0,
     "carries": True,
-    "pes_magnitude": 3.0,
-    "write_every": 2,
-    "peak": 0.3,
+    "learning.magnitude": 3.0,
+    "writes.every": 2,
+    "encoder.peak": 0.3,
 }
 """Give another value of each option, and another one if an agent has just this."""
-SECOND: Options = {"carries": False, "rate_end": 0.9, "rate_episodes": 4, "repeats": 4}
+SECOND: Options = {
+    "carries": False,
+    "schedule.end": 0.9,
+    "schedule.episodes": 4,
+    "policy.repeats": 4,
+}
 
 NOT_CHANGED: Mapping[str, str] = {
-    "model": "only names the preset that the agent began with",
-    "first_play_steps": "counts what was played before; nobody sets it",
     "solved_at": "is a mark in tables and plots, and stops nothing",
     "solved_discounted": "says what solved_at is measured in",
     "description": "is a whole network; tests/network has its fields",
     "rules": "are named rules of projections; tests/rules/test_rules_registry.py",
     "modulators": "are heard by a rule of one's own that names them; tests/learning/test_names.py",
     "history": "are taps of history_lags, and refused in another number",
-    "critic_changes": "needs features of changes; tests/models/test_history.py",
+    "critic.changes": "needs features of changes; tests/models/test_history.py",
     "memories": "needs cells of memories; tests/models/test_memories.py",
     **dict.fromkeys(KINDS, "is a row of this table itself"),
 }
@@ -203,8 +216,28 @@ def forced(kind: str, **options: Any) -> str:
     named = settings(kind)
     arithmetic = named.pop("arithmetic", None)
     env = KINDS_OF_AGENTS[kind][0]()
-    config = dataclasses.replace(make_config(env, "lif", named), **options)
+    config = put_into(make_config(env, "lif", named), **options)
     return digest(SpikingActorCritic(env, "lif", "reference", arithmetic, 3, config=config))
+
+
+def put_into(config: AgentConfig, **options: Any) -> AgentConfig:
+    """Return an agent with other options, past the check that something reads them."""
+    fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return AgentConfig(**with_options(fields, options))
+
+
+def of(config: AgentConfig, name: str) -> Any:
+    """Return the value of an option, None if the part has no such field."""
+    outer, dot, inner = name.partition(".")
+    return vars(getattr(config, outer)).get(inner) if dot else getattr(config, outer)
+
+
+def is_field(kind: str, name: str) -> bool:
+    """Return whether an option could be put into an agent: its part has such a field."""
+    env = KINDS_OF_AGENTS[kind][0]()
+    named = {name: value for name, value in settings(kind).items() if name != "arithmetic"}
+    part, dot, inner = name.partition(".")
+    return not dot or inner in vars(getattr(make_config(env, "lif", named), part))
 
 
 def other(name: str, has: object) -> Any:
@@ -212,7 +245,7 @@ def other(name: str, has: object) -> Any:
 
 
 def test_every_option_is_here() -> None:
-    assert {*option_names()} == {*OTHERS, *NOT_CHANGED}
+    assert option_types().keys() == {*OTHERS, *NOT_CHANGED}
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_AGENTS)
@@ -223,7 +256,8 @@ def test_every_option_is_read_or_refused(kind: str) -> None:
         try:
             same = learned(kind, **changed) == usual
         except NeurorlError as exc:
-            if f"agent.{name}: nothing of this agent reads it" in str(exc):
+            is_unread = f"agent.{name}: nothing of this agent reads it" in str(exc)
+            if is_unread and is_field(kind, name):
                 assert forced(kind, **changed) == usual, f"{name} is refused, but read"
             continue
         reason = HAS_NO_EFFECT.get((kind, name))
@@ -241,7 +275,7 @@ def test_what_is_without_effect_is_listed(capsys: pytest.CaptureFixture[str]) ->
 
 def test_an_option_is_refused_with_what_would_read_it() -> None:
     with pytest.raises(DescriptionError, match="it is for policy 'epsilon-greedy'"):
-        learned("softmax", epsilon=0.2)
+        learned("softmax", **{"policy.epsilon": 0.2})
     config = make_config(Ring(), "lif", settings("softmax"))
     with pytest.raises(DescriptionError, match="'reward-stdp'"):
         config.changed(depression=0.4)
@@ -255,9 +289,16 @@ def test_an_option_is_refused_with_what_would_read_it() -> None:
     assert dataclasses.replace(config, hidden=0).alpha_hidden == config.alpha_hidden
 
 
+def test_an_object_is_refused_for_a_field_that_nothing_reads() -> None:
+    with pytest.raises(DescriptionError, match=r"agent\.policy\.repeats_decisions: nothing"):
+        learned("softmax", policy=Softmax(repeats_decisions=20))
+    with pytest.raises(DescriptionError, match=r"agent\.critic\.lambda_: nothing"):
+        learned("reward", critic=Linear(lambda_=0.5))
+
+
 def test_files_have_options_that_nothing_reads() -> None:
     config = make_config(Ring(), "lif", settings("softmax"))
-    data = {**config.to_dict(), "epsilon": 0.3, "depression": 0.7}
+    data = {**config.to_dict(), "depression": 0.7}
     assert AgentConfig.from_dict(data).to_dict() == data
 
 
@@ -280,13 +321,14 @@ def test_every_option_is_read_by_gradients_or_refused() -> None:
     config = make_config(make_env("CartPole-v1"), "lif", {**BY_GRADIENTS})
     usual, own = by_gradients(config), {"cells": CART, "features": CART}
     for name in OTHERS:
-        changed = {name: own.get(name, other(name, getattr(config, name, None)))}
+        changed = {name: own.get(name, other(name, of(config, name)))}
         named = {**BY_GRADIENTS, **changed}
-        if name in ReparameterizedActorCritic.algorithm.unread:
+        if {name, name.partition(".")[0]} & ReparameterizedActorCritic.algorithm.unread:
             with pytest.raises(NeurorlError, match=name):
                 by_gradients(**named)
-            forced = by_gradients(dataclasses.replace(config, **changed))
-            assert forced == usual, f"{name} is refused, but read"
+            if of(config, name) is not None:
+                forced = by_gradients(put_into(config, **changed))
+                assert forced == usual, f"{name} is refused, but read"
             continue
         try:
             assert by_gradients(**named) != usual, f"{name}: no effect"

@@ -138,9 +138,9 @@ def test_rewards_too_large_to_be_scaled_or_added() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"alpha_critic": 1e30},
-        {"alpha_critic": 1e30, "reward_scale": 1e30, "modulator_limit": None},
-        {"alpha_critic": 1e30, "modulator": "reward", "reward_scale": 1e30},
+        {"critic.alpha": 1e30},
+        {"critic.alpha": 1e30, "reward_scale": 1e30, "modulator.limit": None},
+        {"critic.alpha": 1e30, "modulator": "reward", "reward_scale": 1e30},
     ],
 )
 def test_learning_that_diverges(changes: dict[str, Any], loop: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import pytest
@@ -11,7 +12,6 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError, UnknownNameError
 from neurorl.models.config import AgentConfig
 from neurorl.models.presets import make_config
-from neurorl.runs.overrides import overridden
 from neurorl.runs.training import train
 from neurorl.tasks.first_play import FIRST_STEPS
 
@@ -35,10 +35,9 @@ def test_a_loaded_agent_and_a_resumed_run_say_the_same(tmp_path: Path) -> None:
         assert (row["env_steps"], row["first_play_steps"]) == (FIRST_STEPS + steps, FIRST_STEPS)
 
 
-def test_presets_play_none_and_their_files_say_nothing_of_it(tmp_path: Path) -> None:
+def test_presets_play_none(tmp_path: Path) -> None:
     config = make_config(gym.make("CartPole-v1"))
     assert config.first_play_steps == 0
-    assert "first_play_steps" not in config.to_dict()
     row = train("CartPole-v1", tmp_path / "run", steps=20)
     assert (row["env_steps"], row["first_play_steps"]) == (20, 0)
 
@@ -54,10 +53,11 @@ def test_a_preset_whose_rewards_are_wrapped_is_played_in_both() -> None:
 
 
 def test_nobody_sets_it() -> None:
+    said: dict[str, Any] = {"first_play_steps": 5}
     config = make_config(gym.make("CartPole-v1"))
     with pytest.raises(UnknownNameError, match="first_play_steps"):
-        SpikingActorCritic(LAKE, first_play_steps=5)
+        SpikingActorCritic(LAKE, **said)
     with pytest.raises(UnknownNameError, match="first_play_steps"):
-        overridden(config, {"first_play_steps": 5})
+        config.changed(**said)
     with pytest.raises(DescriptionError, match="first_play_steps: must be a whole number"):
         AgentConfig.from_dict({**config.to_dict(), "first_play_steps": -1})

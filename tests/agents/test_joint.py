@@ -57,8 +57,8 @@ def test_one_environment_is_the_agent_as_it_was() -> None:
     "options",
     [
         {},
-        {"rate_end": 0.1, "rate_episodes": 8},
-        {"schedule": "slowing", "rate_decisions": 30},
+        {"schedule.end": 0.1, "schedule.episodes": 8},
+        {"schedule": "slowing", "schedule.decisions": 30},
         {"model": "lif-spiking-critic"},
         {"model": "glm"},
         {"carries": True},
@@ -117,7 +117,7 @@ def test_environments_learn_one_after_the_other() -> None:
         {},
         {"model": "lif-spiking-critic"},
         {"arithmetic": "loihi"},
-        {"schedule": "slowing", "rate_decisions": 20},
+        {"schedule": "slowing", "schedule.decisions": 20},
     ],
 )
 def test_it_is_resumed_exactly(options: dict[str, Any], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from neurorl.errors import NeurorlError, RunError, UnsupportedError
 from neurorl.learning.loops.linear import ACTOR
 from neurorl.models.features import GaussianCells
 from neurorl.models.linear import LinearRates
+from neurorl.models.modulators import TDError
 from neurorl.models.policies import Softmax
 from neurorl.models.presets import make_config
 
@@ -63,8 +64,9 @@ class Aim(gym.Env[Any, Any]):
 
 
 def walker(env: Walk, **options: Any) -> LinearActorCritic:
-    chosen = {"gamma": 0.9, "reward_scale": 0.5, "modulator_limit": 0.8, "repeats": 1, **options}
-    return LinearActorCritic(env, seed=3, rates=RATES, **chosen)
+    chosen = {"gamma": 0.9, "reward_scale": 0.5, "modulator.limit": 0.8, "policy.repeats": 1}
+    config = make_config(env, "lif", {**chosen, **options})
+    return LinearActorCritic(env, seed=3, rates=RATES, config=config)
 
 
 def test_it_learns_by_the_equations() -> None:
@@ -135,7 +137,7 @@ def test_several_choices_are_one_softmax_each() -> None:
 
 def test_repeated_actions_teach_nothing_new() -> None:
     env = Walk()
-    agent = walker(env, repeats=3)
+    agent = walker(env, **{"policy.repeats": 3})
     agent.learn(20)
     actions = [action for _, action, *_ in env.log[-120:]]
     assert actions[0::3] == actions[1::3] == actions[2::3]
@@ -253,7 +255,9 @@ def test_files_of_other_agents_are_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rates", [LinearRates(0.1, 1e30), LinearRates(1e30, 1e30)])
 def test_what_explodes_is_told(rates: LinearRates) -> None:
-    agent = LinearActorCritic(Walk(), rates=rates, modulator_limit=None)
+    agent = LinearActorCritic(
+        Walk(), rates=rates, config=make_config(Walk(), "lif", {"modulator": TDError()})
+    )
     with pytest.raises(NeurorlError, match="not finite"):
         agent.learn(50)
 

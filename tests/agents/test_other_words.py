@@ -14,7 +14,7 @@ from neurorl.callbacks import StopAt
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError
 from neurorl.hints import HINTS
-from neurorl.models.fields import option_names
+from neurorl.models.options import option_types
 from neurorl.runs.training import train
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 2}
@@ -27,7 +27,7 @@ def agent() -> SpikingActorCritic:
 
 
 def test_no_hint_hides_an_option() -> None:
-    assert not set(HINTS) & set(option_names())
+    assert not set(HINTS) & option_types().keys()
 
 
 @pytest.mark.parametrize("word", HINTS)

@@ -20,8 +20,8 @@ LONGEST_DELAY = 0.003  # seconds
 Task = tuple[str, dict[str, Any]]
 GRID: Task = ("neurorl/GridWorld-v0", {"actors": 2, "hidden": 2})
 # Its policy is soon always one action, which is warned of.
-UNCENTRED = {"rule": "agreement", "modulator": "reward", "alpha_critic": 0.0}
-STUCK: Task = ("CartPole-v1", {"actors": 5, "hidden": 2, "beta": 1.0, **UNCENTRED})
+UNCENTRED = {"rule": "agreement", "modulator": "reward", "critic.alpha": 0.0}
+STUCK: Task = ("CartPole-v1", {"actors": 5, "hidden": 2, "policy.beta": 1.0, **UNCENTRED})
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from neurorl.cli import main
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
 from neurorl.models import presets as preset_module
 from neurorl.models.presets import make_config
-from neurorl.models.writes import WRITES
+from neurorl.models.writes import WRITES, Accumulate
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 from neurorl.tasks.environments import make_env
@@ -30,8 +30,8 @@ def test_fine_weights_are_written_as_they_are_learned() -> None:
         SpikingActorCritic("CartPole-v1", writes="register")
     with pytest.raises(UnknownNameError, match="register"):
         SpikingActorCritic("CartPole-v1", writes="registr")
-    with pytest.raises(DescriptionError, match="write_every"):
-        SpikingActorCritic("CartPole-v1", arithmetic="loihi", write_every=0)
+    with pytest.raises(DescriptionError, match=r"agent\.writes\.every"):
+        SpikingActorCritic("CartPole-v1", arithmetic="loihi", writes=Accumulate(0))
 
 
 def test_the_command_line_refuses_it_before_training(

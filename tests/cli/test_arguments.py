@@ -26,7 +26,7 @@ from neurorl.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from neurorl.models.fields import option_names
+from neurorl.models.options import option_types
 from neurorl.models.presets import default_cells, default_features, make_config
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
@@ -80,7 +80,7 @@ def test_an_agent(name: str) -> None:
         fine_or_refused(SpikingActorCritic, **given)
 
 
-FIELDS = [name for name in option_names() if name != "model"]
+FIELDS = [*option_types()]
 
 
 @pytest.mark.parametrize("name", FIELDS)

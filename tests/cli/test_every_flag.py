@@ -27,7 +27,7 @@ CHANGES: Mapping[str, tuple[list[str], Mapping[str, list[str]]]] = {
             "--noise": ["chip", "--arithmetic", "loihi"],
             "--target": ["emulator"],
             "--device": ["cpu"],
-            "--set": ["beta=2.0"],
+            "--set": ["policy.beta=2.0"],
             "--rule": ["coagent"],
             "--config": ["fields.toml"],
             "--model": ["glm"],

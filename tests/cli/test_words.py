@@ -147,7 +147,7 @@ def test_it_shows_how_an_agent_learns(tmp_path: Path, capsys: pytest.CaptureFixt
     assert rows["input_hidden"]["factor"] == "spike*(1 - n/W)*(phi*b)"
     assert rows["hidden_output"]["factor"] == "spike*(1 - n/W)*phi"
     assert rows["hidden_output"]["eligibility_kept"] == pytest.approx(0.99 * 0.9)
-    assert learning["parts"]["modulator"] == "td-error"
+    assert learning["parts"]["modulator.type"] == "td-error"
     assert "learning" not in shown(capsys, "show", "lif")
     run = str(tmp_path / "run")
     train("neurorl/GridWorld-v0", Path(run), episodes=1, overrides={"rule": "coagent"})

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from configs import config_of
 
 from neurorl import Network, Plasticity, Population, Projection, Source, SpikingActorCritic
 from neurorl.cli import main
@@ -24,6 +25,7 @@ from neurorl.errors import PopulationWarning
 from neurorl.models import LIF, CubaLIF
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
+from neurorl.models.policies import Greedy, Policy, Softmax
 from neurorl.models.presets import make_config
 from neurorl.runs.training import train, train_seeds
 from neurorl.tasks.environments import make_env
@@ -34,10 +36,10 @@ SATURATED: dict[str, Any] = {"neuron": CubaLIF(1.44e-3, 4.48e-3, 0.5, bias=5.0, 
 TOO_FAST: dict[str, Any] = {
     "alpha_output": 3.6,
     "alpha_hidden": 24.0,
-    "beta": 0.3,
-    "alpha_critic": 0.05,
+    "policy.beta": 0.3,
+    "critic.alpha": 0.05,
 }
-DRIFTING: dict[str, Any] = {"rule": "agreement", "modulator": "reward", "alpha_critic": 0.0}
+DRIFTING: dict[str, Any] = {"rule": "agreement", "modulator": "reward", "critic.alpha": 0.0}
 GRID, CART, CAR = "neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0"
 
 
@@ -140,7 +142,7 @@ def network(**plasticity: float) -> Network:
 
 def config(description: Network, **fields: Any) -> AgentConfig:
     given = {"cells": OneHot(2), "features": OneHot(2), "window": 5, "rule": "reward-stdp"}
-    return AgentConfig("own", LIF(), description=description, **{**given, **fields})
+    return config_of(neuron=LIF(), description=description, **{**given, **fields})
 
 
 def sites(**plasticity: float) -> dict[str, Site]:
@@ -210,7 +212,7 @@ def test_a_monitor_warns_once_of_each_kind_and_names_the_population() -> None:
     assert "threshold (now 1)" in silent
     (stuck,) = play(m, 30, 60, played, p=0.999)
     assert "population 'output' of seed 7: stuck since episode 59, always action 2" in stuck
-    assert "alpha_output (now 0.1) or beta (now 0.3)" in stuck
+    assert "alpha_output (now 0.1) or policy.beta (now 0.3)" in stuck
     weights["second"][:] = -0.5
     (drifting,) = play(m, 60, 110, played)
     assert "population 'output' of seed 7: drifting since episode 99" in drifting
@@ -240,11 +242,10 @@ def test_a_monitor_warns_once_of_each_kind_and_names_the_population() -> None:
     assert table["populations"][2]["mean_abs_weight"] is None
 
 
-@pytest.mark.parametrize(("policy", "stuck"), [("softmax", True), ("greedy", False)])
-def test_what_exploration_adds_does_not_hide_a_stuck_policy(policy: str, stuck: bool) -> None:
+@pytest.mark.parametrize(("policy", "stuck"), [(Softmax(0.3, 0.1), True), (Greedy(), False)])
+def test_what_exploration_adds_does_not_hide_a_stuck_policy(policy: Policy, stuck: bool) -> None:
     net = network()
-    explores = {"exploration": 0.1} if policy == "softmax" else {}  # a greedy policy has none
-    m = Monitor(net, config(net, policy=policy, **explores), 7, 0, fresh)
+    m = Monitor(net, config(net, policy=policy), 7, 0, fresh)
     found = play(m, 0, 40, past(), p=0.9 * 0.999 + 0.05)
     assert any("output" in line and "stuck" in line for line in found) == stuck
 
@@ -256,7 +257,7 @@ def test_a_clipped_critic_is_told_of_its_scale() -> None:
     line = message(population, agent, 5, found, from_start=False, action=0)
     assert line == (
         "population 'critic' of seed 5: clipped since episode 39 (got 60 % of the weights at their "
-        "bounds, limit 50 %); raise critic_scale (now 6)"
+        "bounds, limit 50 %); raise critic.scale (now 6)"
     )
 
 

@@ -21,6 +21,7 @@ from neurorl import (
 )
 from neurorl.models import Equations
 from neurorl.models.config import AgentConfig
+from neurorl.models.encoders import Current, Quiet
 from neurorl.models.features import GaussianCells
 from neurorl.network.description import Node, Source
 from neurorl.rules import Decision, Factors, Rule
@@ -92,7 +93,7 @@ def random_agent(seed: int, short_term: bool = False, **options: Any) -> AgentCo
     network = Network(nodes, tuple(projections), DT)
     chosen: dict[str, Any] = {"model": "own", "neuron": output.neuron, "cells": CELLS}
     chosen |= {"features": CELLS, "window": int(rng.integers(6, 12)), "description": network}
-    chosen["encoder"] = "current" if kind == "current" else "quiet"
+    chosen["encoder"] = Current() if kind == "current" else Quiet()
     return AgentConfig(**chosen, rule=str(rng.choice(RULES)) if seed % 2 else TEXT)
 
 

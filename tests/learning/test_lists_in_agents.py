@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from configs import config_of
 
 from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform, load
 from neurorl.agents.saved import read_agent
@@ -62,9 +63,9 @@ def both(seed: int, outputs: int = 4, kind: str = "spikes") -> tuple[Network, Ne
 
 
 def config(network: Network, **options: Any) -> AgentConfig:
-    chosen: dict[str, Any] = {"model": "own", "neuron": LIF(), "cells": CELLS, "features": CELLS}
+    chosen: dict[str, Any] = {"neuron": LIF(), "cells": CELLS, "features": CELLS}
     chosen |= {"rule": "coagent", "window": 8, "description": network}
-    return AgentConfig(**{**chosen, **options})
+    return config_of(**{**chosen, **options})
 
 
 def agent(network: Network, backend: str, loop: str | None = None, **options: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from configs import config_of
 
 from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
 from neurorl.errors import ArgumentError, UnknownNameError
@@ -121,8 +122,8 @@ def fixed_filters() -> Network:
 
 
 def own_config(network: Network, **options: Any) -> AgentConfig:
-    chosen = {"model": "own", "neuron": LIF(), "cells": CELLS, "features": CELLS, "window": 8}
-    return AgentConfig(**{**chosen, "description": network, **options})
+    chosen = {"neuron": LIF(), "cells": CELLS, "features": CELLS, "window": 8}
+    return config_of(**{**chosen, "description": network, **options})
 
 
 def stdp(network: Network, **options: Any) -> AgentConfig:
@@ -132,7 +133,7 @@ def stdp(network: Network, **options: Any) -> AgentConfig:
         "modulator": "reward",
         "policy": "greedy",
         "encoder": "bernoulli",
-        "peak": 0.4,
+        "encoder.peak": 0.4,
         "normalises": False,
         "carries": True,
         "alpha_output": 1e-3,
@@ -152,9 +153,9 @@ CASES: dict[str, dict[str, Any]] = {
     "a tuple": {"env": "Blackjack-v1"},
     "no limit, a falling rate": {
         "env": "CartPole-v1",
-        "modulator_limit": None,
-        "rate_end": 0.1,
-        "rate_episodes": 3,
+        "modulator.limit": None,
+        "schedule.end": 0.1,
+        "schedule.episodes": 3,
     },
     "tiles, Fourier, one-hot": {
         "env": "CartPole-v1",
@@ -232,12 +233,12 @@ CASES: dict[str, dict[str, Any]] = {
     },
 }
 
-CRITIC = {"critic": "spiking", "features": RBF(LOW, HIGH, cells=3), "critic_neurons": 12}
+CRITIC = {"critic": "spiking", "features": RBF(LOW, HIGH, cells=3), "critic.neurons": 12}
 CASES |= {
     "RBF features": {"env": "CartPole-v1", "features": RBF(LOW, HIGH, cells=3)},
     "spiking critic": {"env": "CartPole-v1", **CRITIC},
-    "exploration": {"env": "CartPole-v1", "exploration": 0.3},
-    "epsilon-greedy": {"env": "CartPole-v1", "policy": "epsilon-greedy", "epsilon": 0.3},
+    "exploration": {"env": "CartPole-v1", "policy.exploration": 0.3},
+    "epsilon-greedy": {"env": "CartPole-v1", "policy": "epsilon-greedy", "policy.epsilon": 0.3},
     "epsilon-greedy, emulator": {
         "env": "CartPole-v1",
         "backend": "loihi",
@@ -246,20 +247,28 @@ CASES |= {
     "annealed softmax": {
         "env": "CartPole-v1",
         "policy": "annealed-softmax",
-        "beta_end": 0.9,
-        "beta_decisions": 40,
+        "policy.beta_end": 0.9,
+        "policy.beta_decisions": 40,
     },
-    "repeated actions": {"env": "CartPole-v1", "repeats": 3},
-    "repeated actions, ever less": {"env": "CartPole-v1", "repeats": 5, "repeats_decisions": 60},
-    "repeated actions, emulator": {"env": "CartPole-v1", "backend": "loihi", "repeats": 2},
-    "repeated actions, agreement": {"env": "CartPole-v1", "rule": "agreement", "repeats": 2},
-    "repeated actions, spiking critic": {"env": "CartPole-v1", "repeats": 4, **CRITIC},
-    "optimistic critic": {"env": "CartPole-v1", "critic": "optimistic", "initial_value": 0.7},
+    "repeated actions": {"env": "CartPole-v1", "policy.repeats": 3},
+    "repeated actions, ever less": {
+        "env": "CartPole-v1",
+        "policy.repeats": 5,
+        "policy.repeats_decisions": 60,
+    },
+    "repeated actions, emulator": {"env": "CartPole-v1", "backend": "loihi", "policy.repeats": 2},
+    "repeated actions, agreement": {"env": "CartPole-v1", "rule": "agreement", "policy.repeats": 2},
+    "repeated actions, spiking critic": {"env": "CartPole-v1", "policy.repeats": 4, **CRITIC},
+    "optimistic critic": {
+        "env": "CartPole-v1",
+        "critic": "optimistic",
+        "critic.initial_value": 0.7,
+    },
     "optimistic critic of the grid": {
         "env": "neurorl/GridWorld-v0",
         "critic": "optimistic",
         "policy": "epsilon-greedy",
-        "modulator_limit": None,
+        "modulator.limit": None,
     },
     "spiking critic, native": {"env": "CartPole-v1", "backend": "native", **CRITIC},
     "spiking critic in chip arithmetic": {"env": "CartPole-v1", "arithmetic": "loihi", **CRITIC},
@@ -271,7 +280,7 @@ CASES |= {
         "normalises": False,
         "alpha_output": 1e-3,
         "alpha_hidden": 1e-3,
-        "alpha_critic": 1e-3,
+        "critic.alpha": 1e-3,
         **CRITIC,
     },
     "spiking critic of glm units": {
@@ -289,7 +298,7 @@ CASES |= {
         **CRITIC,
         "alpha_output": 1e-3,
         "alpha_hidden": 1e-3,
-        "alpha_critic": 1e-3,
+        "critic.alpha": 1e-3,
     },
 }
 
@@ -306,7 +315,7 @@ CASES |= {
         "env": "CartPole-v1",
         "rule": "surrogate",
         "arithmetic": "loihi",
-        "modulator_limit": None,
+        "modulator.limit": None,
     },
     "surrogate with weights told to the backend": {
         "env": "CartPole-v1",
@@ -386,7 +395,7 @@ CASES |= {
 
 for _writes in ("stochastic", "accumulate", "register"):
     _chip: dict[str, Any] = {"env": "CartPole-v1", "arithmetic": "loihi", "writes": _writes}
-    _every = {"write_every": 5} if _writes == "accumulate" else {}
+    _every = {"writes.every": 5} if _writes == "accumulate" else {}
     CASES |= {
         f"{_writes}, lif": _chip,
         f"{_writes}, glm": {**_chip, "env": GRID, "model": "glm", "episodes": 2},
@@ -394,7 +403,7 @@ for _writes in ("stochastic", "accumulate", "register"):
         f"{_writes}, surrogate, large steps": {
             **_chip,
             "rule": "surrogate",
-            "modulator_limit": None,
+            "modulator.limit": None,
             "alpha_hidden": 50.0,
             **_every,
         },

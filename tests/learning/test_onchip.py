@@ -16,7 +16,10 @@ from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
 from neurorl.learning.learner import NORM_RATE
 from neurorl.learning.loops.onchip import steps_to_learn
+from neurorl.models.critics import Linear
 from neurorl.models.features import OneHot
+from neurorl.models.modulators import TDError
+from neurorl.models.places import Host, OnChip
 from neurorl.models.presets import make_config
 from neurorl.rules import feedback
 from neurorl.rules.three_factor import arrivals, window_traces
@@ -46,7 +49,7 @@ def test_steps_after_a_window(window: int, steps: int) -> None:
 def test_what_the_chip_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chip is told ``-alpha delta sum_t f / (N g)``, for two decisions, spikes-only and TD."""
     with agent(
-        hidden=0, actors=3, window=14, alpha_output=0.7, modulator_limit=0.05, alpha_critic=0.5
+        hidden=0, actors=3, window=14, alpha_output=0.7, modulator=TDError(0.05), critic=Linear(0.5)
     ) as one:
         backend: Any = one.backend
         seen: list[Any] = []
@@ -138,7 +141,7 @@ def test_a_saved_agent_goes_on_and_plays_on_every_backend(tmp_path: Path) -> Non
         one.save(tmp_path / "agent.npz")
         whole.learn(4)
         with closing(SpikingActorCritic.load(tmp_path / "agent.npz")) as again:
-            assert again.config.learning == "pes"
+            assert again.config.learning == OnChip()
             again.learn(4)
             assert [e.ret for e in again.episodes] == [e.ret for e in whole.episodes]
             for name, weights in whole.memory.weights.items():
@@ -157,7 +160,7 @@ def test_a_saved_agent_goes_on_and_plays_on_every_backend(tmp_path: Path) -> Non
     assert len({p["spikes_per_decision"] for p in played}) == 1
     options: dict[str, Any] = {"backend": "native", "arithmetic": "loihi", "learning": "host"}
     with closing(SpikingActorCritic.load(tmp_path / "agent.npz", **options)) as moved:
-        assert moved.config.learning == "host"
+        assert moved.config.learning == Host()
         assert len(moved.learn(3)) == 1
     assert 0 <= action < 4
 
@@ -168,7 +171,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main([*command, "--episodes", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["episodes"] == 1
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert (config["learning"], config["agent"]["learning"]) == ("pes", "pes")
+    assert (config["learning"], config["agent"]["learning"]["type"]) == ("pes", "OnChip")
     assert main(["train", GRID, "--out", out, "--resume", "--episodes", "2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["episodes"] == 2
     assert main(["train", GRID, "--out", out, "--resume", "--learning", "host"]) == 2
@@ -207,8 +210,8 @@ def test_a_run_of_before_there_was_a_choice_is_resumed(tmp_path: Path) -> None:
         ({"encoder": "current"}, "encoder 'current'; encoder 'quiet'"),
         ({"writes": "stochastic"}, "writes 'stochastic'; leave writes out"),
         ({"lambda_actor": 0.5}, "lambda_actor 0.5; lambda_actor=0"),
-        ({"pes_magnitude": 0.0}, "pes_magnitude 0"),
-        ({"pes_magnitude": 200.0}, "pes_magnitude.*0 to 127"),
+        ({"learning.magnitude": 0.0}, "a magnitude of 0"),
+        ({"learning.magnitude": 200.0}, "magnitude.*0 to 127"),
         ({"learning": "stdp"}, "learning.*'stdp'"),
         ({"model": "glm"}, "signed units.*model 'lif'"),
         ({"backend": "native"}, "backend native: can't learn 'pes'"),

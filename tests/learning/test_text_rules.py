@@ -94,7 +94,7 @@ CASES: dict[str, dict[str, Any]] = {
         "rule": Rule("mine", output="spike*phi", hidden="spike*phi*b"),
         "critic": "spiking",
         "features": RBF((-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0), cells=3),
-        "critic_neurons": 12,
+        "critic.neurons": 12,
     },
     "membranes and thresholds": {
         "rule": Rule("mine", output="trace*phi*(theta - v)", hidden="phi*b*max(0, v)/theta*trace"),

@@ -17,7 +17,7 @@ from neurorl.learning.writes import Writer, levels, stochastic_round
 from neurorl.models import LIF
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
-from neurorl.models.writes import overflow
+from neurorl.models.writes import WRITES, overflow
 from neurorl.network.description import Source
 from neurorl.numerics.random import Stream, uniforms
 
@@ -37,7 +37,9 @@ class Bench:
         )
         cells = OneHot(n)
         config = AgentConfig(
-            *("own", LIF(), "spikes-only", cells, cells, 4), description=network, writes=writes
+            *("own", LIF(), "spikes-only", cells, cells, 4),
+            description=network,
+            writes=WRITES[writes](),
         )
         arithmetic = make_arithmetic("loihi", network)
         weights = {"a": np.zeros((1, n, 2))}

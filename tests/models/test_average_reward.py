@@ -10,6 +10,7 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.average_reward import DifferentialTD
+from neurorl.models.critics import Linear
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::neurorl.errors.{name}Warning")
@@ -33,7 +34,7 @@ class Circle(gym.Env[Any, Any]):
 
 
 def _agent(**options: Any) -> SpikingActorCritic:
-    fields = {"gamma": 1.0, "lambda_critic": 0.0, "reward_scale": 1.0, **options}
+    fields = {"gamma": 1.0, "critic": Linear(lambda_=0.0), "reward_scale": 1.0, **options}
     return SpikingActorCritic(Circle(), backend="reference", seed=1, actors=1, **fields)
 
 
@@ -45,7 +46,7 @@ def test_one_step_by_hand() -> None:
 
 
 def test_values_are_differences_to_the_average() -> None:
-    agent = _agent(modulator=DifferentialTD(mean_rate=0.02), alpha_critic=0.1)
+    agent = _agent(modulator=DifferentialTD(mean_rate=0.02), critic=Linear(0.1, 0.0))
     agent.learn(total_steps=2500)
     state = agent.state()
     # 3 every third step: 1 on average; V_0 = 3 - 1 + V_1, V_1 = -1 + V_2
@@ -69,4 +70,4 @@ def test_it_is_known_by_name_saved_and_goes_on_within_its_episode(tmp_path: Path
 
 def test_a_spiking_critic_is_refused() -> None:
     with pytest.raises(DescriptionError, match="linear"):
-        _agent(model="lif-spiking-critic", modulator="differential-td")
+        _agent(model="lif-spiking-critic", critic="spiking", modulator="differential-td")

@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from configs import config_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ SMALL: dict[str, Any] = {
     "model": "lif-spiking-critic",
     "actors": 2,
     "hidden": 3,
-    "critic_neurons": 4,
+    "critic.neurons": 4,
     "features": RBF(LOW, HIGH, cells=2),
 }
 RASTER = np.array([[1, 1, 1, 1], [1, 0, 0, 1], [1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]], bool)
@@ -115,10 +116,10 @@ def test_each_decision_is_learned_from_when_the_next_state_is_valued(
 
 def test_the_critic_learns_what_states_are_worth() -> None:
     """After enough episodes, the values along the corridor are near gamma**k."""
-    options = {**SMALL, "critic_neurons": 200, "features": RBF(LOW, HIGH, cells=4)}
+    options = {**SMALL, "critic.neurons": 200, "features": RBF(LOW, HIGH, cells=4)}
     env = Corridor(terminal=True)
     agent = SpikingActorCritic(
-        env, seed=1, gamma=0.8, reward_scale=1.0, critic_scale=4.0, **options
+        env, seed=1, gamma=0.8, reward_scale=1.0, **{**options, "critic.scale": 4.0}
     )
     with pytest.warns(PopulationWarning, match="flat"):  # no action changes what it gets
         agent.learn(250)
@@ -149,20 +150,20 @@ def test_agents_that_only_play_learn_nothing() -> None:
 def test_what_cannot_be_is_refused() -> None:
     def config(**options: Any) -> AgentConfig:
         cells = OneHot(3)
-        chosen = {"model": "own", "neuron": LIF(noise=0.5), "rule": "spikes-only", "window": 8}
-        return AgentConfig(
+        chosen = {"neuron": LIF(noise=0.5), "rule": "spikes-only", "window": 8}
+        return config_of(
             **{**chosen, "cells": cells, "features": cells, "critic": "spiking", **options}
         )
 
     config()
     for options, match in (
         ({"critic": "spikin"}, "spiking"),
-        ({"critic_neurons": 7}, "even"),
+        ({"critic.neurons": 7}, "even"),
         ({"window": 2, "hidden": 0}, "count"),
         ({"modulator": "reward"}, "td-error"),
         ({"features": Fourier([0], [1])}, "RBF"),
         ({"features": Concat((OneHot(2), Fourier([0], [1])))}, "RBF"),
-        ({"critic_scale": -1.0}, "critic_scale"),
+        ({"critic.scale": -1.0}, r"critic\.scale"),
         ({"description": config(critic="linear").network(2)}, "critic_input"),
     ):
         with pytest.raises(NeurorlError, match=match):

@@ -18,8 +18,9 @@ from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, LIF, actor_network
 from neurorl.models.config import AgentConfig
+from neurorl.models.encoders import Current
 from neurorl.models.features import GaussianCells, OneHot
-from neurorl.models.policies import softmax, votes
+from neurorl.models.policies import Softmax, softmax, votes
 from neurorl.network.description import Network, Population, Projection, Source
 
 Array = npt.NDArray[np.float64]
@@ -93,7 +94,7 @@ def test_recalls_are_delays_of_whole_decisions() -> None:
     [
         ({"input_recalls": (0,)}, "input_recalls.*>= 1"),
         ({"hidden_recalls": (1, 1)}, "hidden_recalls.*twice"),
-        ({"input_recalls": (1,), "encoder": "current"}, "no delay.*'quiet'"),
+        ({"input_recalls": (1,), "encoder": Current()}, "no delay.*'quiet'"),
         ({"hidden_recalls": (1,), "hidden": 0}, "no hidden units"),
     ],
 )
@@ -188,7 +189,7 @@ def test_a_current_has_one_tap() -> None:
     network = small(stimulus_lags=2, history_lags=1, currents=True)
     later = [p.name for p in network.projections][4:]
     assert later == ["hidden_history_1", "hidden_output_lag2", "output_history_1"]
-    options: dict[str, Any] = {"encoder": "current", "stimulus_lags": 2}
+    options: dict[str, Any] = {"encoder": Current(), "stimulus_lags": 2}
     cells = OneHot(3)
     assert AgentConfig("lif", LIF(), "spikes-only", cells, cells, 3, **options)
     with pytest.raises(DescriptionError, match="window: too short for 2 stimulus"):
@@ -337,7 +338,7 @@ def test_the_mean_of_coagent_is_the_gradient(name: str) -> None:
 def mean_change(network: Network, w: dict[str, Array], every: Spikes, chosen: Array) -> Any:
     """Return E[R e] of every plastic projection."""
     cells = OneHot(3)
-    options: dict[str, Any] = {"description": network, "beta": BETA, "normalises": False}
+    options: dict[str, Any] = {"description": network, "policy": Softmax(BETA), "normalises": False}
     config = AgentConfig("own", GLM(), "coagent", cells, cells, W, **options)
     plan = LearningPlan.of(network, config)
     memory = memory_for(plan, {k: v[None] for k, v in w.items()}).of(0)

@@ -51,7 +51,7 @@ def test_without_changes_it_is_the_observation() -> None:
 
 
 def agent(**options: Any) -> SpikingActorCritic:
-    small = {"actors": 2, "hidden": 2, "cells": CELLS, "features": CHANGING, "critic_changes": 1}
+    small = {"actors": 2, "hidden": 2, "cells": CELLS, "features": CHANGING, "critic.changes": 1}
     return SpikingActorCritic(POSITIONS, **{**small, **options})
 
 
@@ -75,7 +75,10 @@ def test_the_local_rules_critic_sees_them_too() -> None:
 
 def test_it_plays_without_them() -> None:
     """A network isn't told: it decides as one whose critic had no changes."""
-    told, plain = agent(seed=2), agent(seed=2, features=Fourier(LOW, HIGH, 1), critic_changes=0)
+    told, plain = (
+        agent(seed=2),
+        agent(seed=2, features=Fourier(LOW, HIGH, 1), **{"critic.changes": 0}),
+    )
     for observation in ([0.1, 0.02], [0.3, -0.05], [-1.0, 0.1]):
         assert told.predict(np.array(observation)) == plain.predict(np.array(observation))
 
@@ -83,9 +86,9 @@ def test_it_plays_without_them() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"critic_changes": -1}, "critic_changes"),
-        ({"critic_changes": 1.5}, "critic_changes"),
-        ({"critic_changes": 2}, "4 numbers.*6"),
+        ({"critic.changes": -1}, r"critic\.changes"),
+        ({"critic.changes": 1.5}, r"critic\.changes"),
+        ({"critic.changes": 2}, "4 numbers.*6"),
         ({"features": Fourier(LOW, HIGH, 1)}, "2 numbers.*4"),
         ({"features": Concat((CHANGING,))}, "features of a plain vector.*Concat"),
         ({"cells": Concat((CELLS,))}, "cells of a plain vector.*Concat"),
@@ -96,13 +99,13 @@ def test_it_plays_without_them() -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(fields: dict[str, Any], words: str) -> None:
-    chosen = {"cells": CELLS, "features": CHANGING, "critic_changes": 1, **fields}
+    chosen = {"cells": CELLS, "features": CHANGING, "critic.changes": 1, **fields}
     with pytest.raises(DescriptionError, match=words):
         make_config(make_env(POSITIONS), "lif", chosen)
 
 
 def test_older_configurations_have_none() -> None:
     config = make_config(make_env("CartPole-v1"))
-    new = ("critic_changes", "input_recalls", "hidden_recalls")
+    new = ("input_recalls", "hidden_recalls")
     old = {key: value for key, value in config.to_dict().items() if key not in new}
     assert AgentConfig.from_dict(old) == config

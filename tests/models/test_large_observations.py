@@ -14,7 +14,6 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning, UnsupportedError
-from neurorl.models.config import AgentConfig
 from neurorl.models.features import Concat, Features, Fourier, GaussianCells, OneHot
 from neurorl.models.pooled import Pooled, blocks_for, pooled
 from neurorl.models.presets import MODELS, default_cells, default_features, make_config
@@ -153,10 +152,8 @@ def test_too_many_states_for_a_cell_each(space: gym.Space[Any]) -> None:
 def test_exploration_is_of_the_softmax() -> None:
     env = gym.make("CartPole-v1")
     with pytest.raises(DescriptionError, match=r"exploration.*policy 'softmax'"):
-        make_config(env, "lif", {"policy": "greedy", "exploration": 1.0})
-    # The preset's own is dropped, as it was without effect; so it was in older files.
+        make_config(env, "lif", {"policy": "greedy", "policy.exploration": 1.0})
+    # The preset's own is dropped, as it was without effect.
     config = make_config(env, "lif-spiking-critic", {"policy": "greedy"})
     assert config.policy.exploration == 0.0
-    older = {**config.to_dict(), "exploration": 0.02}
-    assert AgentConfig.from_dict(older) == config
-    assert make_config(env, "lif", {"exploration": 1.0}).policy.exploration == 1.0
+    assert make_config(env, "lif", {"policy.exploration": 1.0}).policy.exploration == 1.0

@@ -34,6 +34,7 @@ from neurorl.models.features.derived import Centred, Scaled
 from neurorl.models.features.picked import Picked, PickedChanges, PickedParts
 from neurorl.models.image_cells import ImageCells
 from neurorl.models.neurons import InChipUnits, Silenced
+from neurorl.models.policies import Softmax
 from neurorl.models.pooled import Pooled
 from neurorl.network import connectors
 from neurorl.network.drawn_delays import Normal
@@ -197,11 +198,19 @@ def test_every_class_is_tried() -> None:
     assert not EXAMPLES.keys() - known
 
 
+def test_a_whole_number_for_a_real_one_is_kept_as_a_real_one() -> None:
+    """So equal agents have equal files."""
+    agent: Any = EXAMPLES["AgentConfig"]()
+    whole, real = (agent.changed(gamma=k, policy=Softmax(beta=k)) for k in (1, 1.0))
+    assert json.dumps(whole.to_dict()) == json.dumps(real.to_dict())
+    assert json.dumps(Softmax(beta=2).to_dict()["beta"]) == "2.0"
+
+
 def test_an_agent_of_numpys_numbers_goes_on_as_one_of_pythons(tmp_path: Any) -> None:
     def learned(kind: Any) -> tuple[bytes, bytes]:
         options: dict[str, Any] = {
             "gamma": kind(0.9),
-            "lambda_critic": kind(0.7),
+            "critic.lambda_": kind(0.7),
             "reward_scale": kind(0.3),
         }
         options["seed"] = np.int64(3)

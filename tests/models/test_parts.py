@@ -25,16 +25,26 @@ from neurorl.errors import (
 )
 from neurorl.learning.loops import checks
 from neurorl.learning.loops.numpy import NumpyLoop
-from neurorl.models.critics import Critic, Linear, Optimistic, Spiking
+from neurorl.models.critics import Critic, Linear, Optimistic
 from neurorl.models.encoders import Bernoulli, Current, Encoder, Quiet
-from neurorl.models.fields import FILE_ORDER, KINDS, option_names, option_types
+from neurorl.models.fields import KINDS
 from neurorl.models.modulators import Modulator, Reward, TDError
+from neurorl.models.options import AgentOptions
 from neurorl.models.places import Host, OnChip
-from neurorl.models.policies import POLICIES, EpsilonGreedy, Greedy, Policy, Softmax, softmax
+from neurorl.models.policies import (
+    POLICIES,
+    AnnealedSoftmax,
+    EpsilonGreedy,
+    Greedy,
+    Policy,
+    Softmax,
+    softmax,
+)
 from neurorl.models.presets import make_config
 from neurorl.models.schedules import LinearFall, Schedule, Slowing
 from neurorl.models.writes import Accumulate, Register, Shadow, Writes
 from neurorl.network.serialization import FloatArray
+from neurorl.plain import declared_types
 from neurorl.tasks.environments import make_env
 
 CART = "CartPole-v1"  # rewards every step
@@ -211,76 +221,36 @@ def test_a_file_says_what_to_import(tmp_path: Path) -> None:
     ("options", "kind", "part"),
     [
         ({"policy": "greedy"}, "policy", Greedy()),
-        ({"beta": 0.7, "exploration": 0.1}, "policy", Softmax(0.7, 0.1)),
+        ({"policy.beta": 0.7, "policy.exploration": 0.1}, "policy", Softmax(0.7, 0.1)),
         ({"policy": Softmax(0.7)}, "policy", Softmax(0.7, 0.0)),
-        ({"policy": Softmax(0.7), "exploration": 0.2}, "policy", Softmax(0.7, 0.2)),
+        ({"policy": Softmax(0.7), "policy.exploration": 0.2}, "policy", Softmax(0.7, 0.2)),
+        ({"policy": "epsilon-greedy", "policy.epsilon": 0.3}, "policy", EpsilonGreedy(0.3)),
+        ({"policy": "annealed-softmax"}, "policy", AnnealedSoftmax(0.15)),
         ({"encoder": "current"}, "encoder", Current()),
         ({"encoder": Bernoulli(0.5)}, "encoder", Bernoulli(0.5)),
-        ({"peak": 0.5}, "encoder", Quiet(0.5)),
+        ({"encoder.peak": 0.5}, "encoder", Quiet(0.5)),
         ({"critic": Linear(alpha=0.3)}, "critic", Linear(0.3, 0.9, 0)),
-        ({"lambda_critic": 0.5}, "critic", Linear(0.1, 0.5)),
+        ({"critic.lambda_": 0.5}, "critic", Linear(0.1, 0.5)),
+        ({"critic": "optimistic", "critic.initial_value": 5}, "critic", Optimistic(0.1, 0.9, 0, 5)),
         ({"modulator": "reward"}, "modulator", Reward(2.0)),
         ({"modulator": TDError()}, "modulator", TDError(None)),
-        ({"rate_end": 0.5, "rate_episodes": 3}, "schedule", LinearFall(0.5, 3)),
-        ({"schedule": LinearFall(0.2)}, "schedule", LinearFall(0.2, 1)),
-        ({"writes": "accumulate", "write_every": 4}, "writes", Accumulate(4)),
+        ({"schedule.end": 0.5, "schedule.episodes": 3}, "schedule", LinearFall(0.5, 3)),
+        ({"schedule": "slowing", "schedule.decisions": 9}, "schedule", Slowing(9)),
+        ({"writes": "accumulate", "writes.every": 4}, "writes", Accumulate(4)),
         ({"writes": Register()}, "writes", Register()),
-        ({"learning": "pes", "pes_magnitude": 30.0}, "learning", OnChip(30.0)),
+        ({"learning": "pes", "learning.magnitude": 30.0}, "learning", OnChip(30.0)),
         ({"learning": OnChip(30.0)}, "learning", OnChip(30.0)),
     ],
 )
-def test_options_and_objects_mean_the_same(options: Any, kind: str, part: Any) -> None:
-    beside: dict[str, Any] = (
-        {"lambda_actor": 0.0} if kind == "learning" else {}
-    )  # which the chip needs
-    config = dataclasses.replace(config_of(), **beside, **options)  # as files have them
+def test_names_fields_and_objects_mean_the_same(options: Any, kind: str, part: Any) -> None:
+    """A part that is named takes the fields that it shares with the preset's."""
+    beside = {"lambda_actor": 0.0} if kind == "learning" else {}  # which the chip needs
+    config = config_of(**beside).changed(**options)
     assert getattr(config, kind) == part
-    assert type(getattr(config, kind)) is type(part)
+    assert getattr(config_of(**beside, **options), kind) == part
     data = json.loads(json.dumps(config.to_dict()))
-    assert list(data) == ["type", *FILE_ORDER]  # as files always had them
-    assert data.get(kind, part.name) == part.name
+    assert data[kind] == part.to_dict()
     assert AgentConfig.from_dict(data) == config
-
-
-@pytest.mark.parametrize(
-    ("options", "kind", "part", "option"),
-    [
-        ({"policy": "epsilon-greedy"}, "policy", EpsilonGreedy(0.1), "epsilon"),
-        ({"policy": EpsilonGreedy(0.3)}, "policy", EpsilonGreedy(0.3), "epsilon"),
-        ({"epsilon": 0.3}, "policy", Softmax(0.15), "epsilon"),
-        ({"beta_end": 0.9}, "policy", Softmax(0.15), "beta_end"),
-        ({"repeats": 3}, "policy", Softmax(0.15, repeats=3), "repeats"),
-        ({"policy": Softmax(0.15, repeats=3)}, "policy", Softmax(0.15, repeats=3), "repeats"),
-        (
-            {"repeats_decisions": 9},
-            "policy",
-            Softmax(0.15, repeats_decisions=9),
-            "repeats_decisions",
-        ),
-        ({"schedule": "slowing", "rate_decisions": 9}, "schedule", Slowing(9), "rate_decisions"),
-        ({"schedule": Slowing(7)}, "schedule", Slowing(7), "rate_decisions"),
-        ({"critic": "optimistic"}, "critic", Optimistic(0.1), "initial_value"),
-        (
-            {"critic": "optimistic", "initial_value": 5.0, "alpha_critic": 0.2},
-            "critic",
-            Optimistic(0.2, initial_value=5.0),
-            "initial_value",
-        ),
-    ],
-)
-def test_options_that_came_later_are_in_files_where_they_say_something(
-    options: Any, kind: str, part: Any, option: str
-) -> None:
-    beside: dict[str, Any] = (
-        {"lambda_actor": 0.0} if kind == "learning" else {}
-    )  # which the chip needs
-    config = dataclasses.replace(config_of(), **beside, **options)  # as files have them
-    assert getattr(config, kind) == part
-    data = json.loads(json.dumps(config.to_dict()))
-    later = [name for name in (kind, option) if name not in FILE_ORDER]
-    assert sorted(data) == sorted(["type", *FILE_ORDER, *later])
-    assert AgentConfig.from_dict(data) == config
-    assert option not in config_of().to_dict()
 
 
 def test_defaults_are_the_first_of_each_kind() -> None:
@@ -289,36 +259,37 @@ def test_defaults_are_the_first_of_each_kind() -> None:
     assert classes == [Quiet, Softmax, Linear, Shadow, TDError, LinearFall, Host]
 
 
-def test_what_a_part_does_not_have_is_kept_for_files_and_for_other_parts() -> None:
-    config = config_of(beta=0.7, learning="pes", pes_magnitude=30.0).changed(policy="greedy")
-    assert config.to_dict()["beta"] == 0.7
-    assert AgentConfig.from_dict(config.to_dict()).changed(policy="softmax").policy == Softmax(0.7)
-    on_host = config.changed(learning="host")
-    assert on_host.to_dict()["pes_magnitude"] == 30.0
-    assert on_host.changed(learning="pes").learning == OnChip(30.0)
-    assert config.changed(gamma=0.5).to_dict() == {**config.to_dict(), "gamma": 0.5}
+def test_the_options_of_constructors_are_the_fields_of_agents() -> None:
+    chosen_by_nobody = {"model", "first_play_steps"}
+    fields = {field.name for field in dataclasses.fields(AgentConfig)}
+    assert AgentOptions.__annotations__.keys() == fields - chosen_by_nobody
+    options, declared = declared_types(AgentOptions), declared_types(AgentConfig)
+    for name, kind in options.items():
+        assert kind == (declared[name] | str if name in KINDS else declared[name]), name
 
 
-def test_what_a_part_does_not_have_is_checked_all_the_same() -> None:
-    with pytest.raises(DescriptionError, match=r"agent\.beta.*range"):
-        config_of(policy="greedy", beta=-1.0)
-    data = {**config_of(policy="greedy").to_dict(), "critic_neurons": 3}
-    with pytest.raises(DescriptionError, match=r"critic_neurons.*even"):
-        AgentConfig.from_dict(data)
-    with pytest.raises(DescriptionError, match=r"AgentConfig\.beta.*float"):
-        AgentConfig.from_dict({**data, "beta": "0.3"})
-
-
-def test_programs_that_read_options_of_a_configuration_go_on() -> None:
-    config: Any = config_of(
-        beta=0.7, critic="spiking", critic_neurons=10, features=config_of().cells
+def test_a_checker_of_types_knows_the_options(tmp_path: Path) -> None:
+    """It takes each line but those that say that they are wrong."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic\n"
+        "from neurorl.models.policies import Softmax\n"
+        "agent = SpikingActorCritic('CartPole-v1', hidden=(8, 4), policy=Softmax(beta=0.2))\n"
+        "SpikingActorCritic('CartPole-v1', policy='greedy', gamma=1)\n"
+        "agent.config.changed(hidden=4)\n"
+        "SpikingActorCritic('CartPole-v1', beta=0.2)  # wrong\n"
+        "SpikingActorCritic('CartPole-v1', hidden='8')  # wrong\n"
+        "SpikingActorCritic('CartPole-v1', policy=Softmax(bta=0.2))  # wrong\n"
+        "ReparameterizedActorCritic('CartPole-v1', hiden=4)  # wrong\n"
+        "LinearActorCritic('CartPole-v1', hidden=4)  # wrong\n"
+        "agent.config.changed(polcy=Softmax())  # wrong\n"
+        "agent.config.beta  # wrong\n"
     )
-    assert (config.beta, config.critic_neurons, config.rate_end) == (0.7, 10, 1.0)
-    assert config.critic == "spiking"
-    assert config.policy != "greedy"
-    assert isinstance(config.critic, Spiking)
-    with pytest.raises(AttributeError, match="nothing"):
-        _ = config.nothing
+    command = [sys.executable, "-m", "mypy", "--no-error-summary", "--config-file=", str(program)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    lines = program.read_text().splitlines()
+    wrong = {k for k, line in enumerate(lines, 1) if "# wrong" in line}
+    assert {int(line.split(":")[1]) for line in told.splitlines() if ": error:" in line} == wrong
 
 
 def test_what_is_no_part_is_refused() -> None:
@@ -357,13 +328,13 @@ def test_a_part_whose_fields_have_no_defaults_asks_for_an_object(
         def rate(self, episode: int) -> float:
             return self.factor
 
-    monkeypatch.setattr(KINDS["schedule"], "_classes", {"needing": Needing})
+    classes = {**KINDS["schedule"], "needing": Needing}
+    monkeypatch.setattr(KINDS["schedule"], "_classes", classes)
     with pytest.raises(DescriptionError, match="pass an object of Needing"):
         config_of(schedule="needing")
 
 
-def test_every_option_has_a_type_and_every_part_says_what_it_is() -> None:
-    assert set(option_types()) == set(option_names())
+def test_every_part_says_what_it_is() -> None:
     for registry in KINDS.values():
         for name, cls in registry.items():
             assert cls.name == name

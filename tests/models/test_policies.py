@@ -31,7 +31,7 @@ def test_epsilon_greedy_by_hand() -> None:
     assert EpsilonGreedy(0.0).distribution(votes).tolist() == Greedy().distribution(votes).tolist()
     assert EpsilonGreedy(1.0).distribution(votes).tolist() == [0.5, 0.5]
     assert EpsilonGreedy(0.3).exploration == 0.3
-    with pytest.raises(DescriptionError, match=r"agent\.epsilon.*range"):
+    with pytest.raises(DescriptionError, match=r"agent\.policy\.epsilon.*range"):
         EpsilonGreedy(1.5)
 
 
@@ -47,13 +47,13 @@ def test_annealed_softmax_by_hand() -> None:
     assert AnnealedSoftmax(exploration=0.2).at(3).exploration == 0.2
     assert type(policy.at_best()) is Greedy
     for bad in ({"beta_end": -0.1}, {"beta_decisions": 0}):
-        with pytest.raises(DescriptionError, match=r"agent\.beta_"):
+        with pytest.raises(DescriptionError, match=r"agent\.policy\.beta_"):
             AnnealedSoftmax(**bad)
 
 
 def test_a_beta_that_does_not_grow_changes_no_bit() -> None:
-    annealed: dict[str, Any] = {"policy": "annealed-softmax", "beta_end": 0.15, "beta_decisions": 7}
-    a, b = (SpikingActorCritic(GRID, seed=1, beta=0.15, **options) for options in (annealed, {}))
+    policies = (AnnealedSoftmax(0.15, beta_end=0.15, beta_decisions=7), Softmax(0.15))
+    a, b = (SpikingActorCritic(GRID, seed=1, policy=policy) for policy in policies)
     a.learn(3)
     b.learn(3)
     for name, w in a.weights.items():
@@ -63,8 +63,8 @@ def test_a_beta_that_does_not_grow_changes_no_bit() -> None:
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_an_annealed_agent_goes_on_exactly(loop: str, tmp_path: Path) -> None:
     """How far beta has grown follows from the decisions, which a checkpoint has."""
-    options: dict[str, Any] = {"policy": "annealed-softmax", "beta_end": 2.0, "beta_decisions": 90}
-    whole, half = (SpikingActorCritic(GRID, seed=3, loop=loop, **options) for _ in range(2))
+    policy = AnnealedSoftmax(0.15, beta_end=2.0, beta_decisions=90)
+    whole, half = (SpikingActorCritic(GRID, seed=3, loop=loop, policy=policy) for _ in range(2))
     whole.learn(6)
     half.learn(3)
     half.save(tmp_path / "half.npz")
@@ -115,7 +115,7 @@ OTHER: dict[str, Any] = {"cells": GaussianCells((-1.0, -1.0), (1.0, 1.0), 3), "h
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_actions_are_repeated_until_the_episode_ends(loop: str) -> None:
-    episodes = _taken(loop, repeats=4)
+    episodes = _taken(loop, policy=Softmax(repeats=4))
     assert len(episodes) == 30
     for actions in episodes:
         for first in (0, 4, 8):
@@ -135,14 +135,14 @@ def test_repeats_that_fall() -> None:
     assert Softmax(repeats=8).repeats_at(10**12) == 8
     assert Softmax(repeats=2, repeats_decisions=1).repeats_at(1) == 1
     for bad in (-1, 2.5, 2**41):
-        with pytest.raises(DescriptionError, match=r"agent\.repeats_decisions"):
+        with pytest.raises(DescriptionError, match=r"agent\.policy\.repeats_decisions"):
             Softmax(repeats=8, repeats_decisions=bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_actions_are_repeated_less_and_less(loop: str) -> None:
     """An action differs from the one before where its step divides by what is in force then."""
-    episodes = _taken(loop, repeats=4, repeats_decisions=100)
+    episodes = _taken(loop, policy=Softmax(0.1, repeats=4, repeats_decisions=100))
     changed, drawn = set(), Softmax(repeats=4, repeats_decisions=100)
     for n, actions in enumerate(episodes):
         for step in range(1, len(actions)):
@@ -156,7 +156,7 @@ def test_actions_are_repeated_less_and_less(loop: str) -> None:
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_an_action_that_a_mask_forbids_is_not_repeated(loop: str) -> None:
-    for actions in _taken(loop, forbidden=(2, 5), repeats=4):
+    for actions in _taken(loop, forbidden=(2, 5), policy=Softmax(repeats=4)):
         assert actions[0] == actions[1]
         assert actions[2][0] != actions[1][0]
         assert actions[3] == actions[2]
@@ -170,8 +170,8 @@ def test_an_action_that_a_mask_forbids_is_not_repeated(loop: str) -> None:
 def test_repeated_actions_go_on_within_an_episode(
     loop: str, steps: int, model: str, tmp_path: Path
 ) -> None:
-    options: dict[str, Any] = {"model": model, "seed": 3, "loop": loop, "repeats": 5}
-    options["repeats_decisions"] = 60
+    options: dict[str, Any] = {"model": model, "seed": 3, "loop": loop}
+    options["policy"] = Softmax(repeats=5, repeats_decisions=60)
     whole, half = (SpikingActorCritic("CartPole-v1", **options) for _ in range(2))
     whole.learn(total_steps=90)
     half.learn(total_steps=steps)
@@ -189,7 +189,11 @@ def test_repeated_actions_go_on_within_an_episode(
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_steps_that_repeat_an_action_broadcast_nothing(loop: str) -> None:
     """Without eligibilities that last, weights change after steps that draw an action only."""
-    options: dict[str, Any] = {"lambda_actor": 0.0, "repeats": 4, "alpha_output": 5.0}
+    options: dict[str, Any] = {
+        "lambda_actor": 0.0,
+        "policy": Softmax(repeats=4),
+        "alpha_output": 5.0,
+    }
     agent = SpikingActorCritic(Told(), seed=5, loop=loop, reward_scale=1.0, **OTHER, **options)
     changed, before = [], agent.weights["input_output"].copy()
     for steps in range(1, 10):
@@ -202,7 +206,7 @@ def test_steps_that_repeat_an_action_broadcast_nothing(loop: str) -> None:
 
 def test_greedy_play_decides_in_every_step() -> None:
     assert Softmax(repeats=7).at_best().repeats == 1
-    with pytest.raises(DescriptionError, match=r"agent\.repeats"):
+    with pytest.raises(DescriptionError, match=r"agent\.policy\.repeats"):
         Softmax(repeats=0)
 
 
@@ -210,7 +214,7 @@ def test_greedy_play_decides_in_every_step() -> None:
 def test_the_share_that_is_drawn_evenly(loop: str) -> None:
     """Three of four actions are worse: 0.75 epsilon of all actions are such."""
     epsilon = 0.4
-    agent = SpikingActorCritic(GRID, seed=1, loop=loop, policy="epsilon-greedy", epsilon=epsilon)
+    agent = SpikingActorCritic(GRID, seed=1, loop=loop, policy=EpsilonGreedy(epsilon))
     inner = agent._replicas.loop
     inner.see_first(0, 1)
     inner.begin(0)
@@ -266,13 +270,18 @@ def test_no_initial_value_changes_no_bit() -> None:
     b.learn(3)
     for name, w in a.weights.items():
         assert np.array_equal(b.weights[name], w)
-    with pytest.raises(DescriptionError, match=r"agent\.initial_value"):
+    with pytest.raises(DescriptionError, match=r"agent\.critic\.initial_value"):
         Optimistic(initial_value=float("inf"))
 
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_an_agent_with_both_goes_on_exactly(loop: str, tmp_path: Path) -> None:
-    options = {**AUTHORS, "epsilon": 0.05, "initial_value": 2.0, "features": OneHot(100, 1)}
+    options = {
+        **AUTHORS,
+        "policy.epsilon": 0.05,
+        "critic.initial_value": 2.0,
+        "features": OneHot(100, 1),
+    }
     whole, half = (SpikingActorCritic(GRID, seed=3, loop=loop, **options) for _ in range(2))
     whole.learn(6)
     half.learn(3)

@@ -23,13 +23,13 @@ def test_a_slowing_rate_by_hand() -> None:
 
 
 def test_the_count_must_be_positive() -> None:
-    with pytest.raises(DescriptionError, match=r"agent\.rate_decisions"):
+    with pytest.raises(DescriptionError, match=r"agent\.schedule\.decisions"):
         Slowing(0)
 
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_the_rate_is_that_of_decisions_before_the_episode(loop: str) -> None:
-    agent = SpikingActorCritic(GRID_ID, seed=2, loop=loop, schedule="slowing", rate_decisions=30)
+    agent = SpikingActorCritic(GRID_ID, seed=2, loop=loop, schedule=Slowing(30))
     rates: list[float] = []
     before: list[int] = [0]
 
@@ -44,7 +44,7 @@ def test_the_rate_is_that_of_decisions_before_the_episode(loop: str) -> None:
 
 @pytest.mark.parametrize("at", [25, 70])
 def test_an_agent_goes_on_exactly_in_the_midst_of_an_episode(at: int, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"schedule": "slowing", "rate_decisions": 10}
+    options: dict[str, Any] = {"schedule": "slowing", "schedule.decisions": 10}
     whole, half = (SpikingActorCritic(GRID_ID, seed=3, **options) for _ in range(2))
     whole.learn(total_steps=200)
     half.learn(total_steps=at)

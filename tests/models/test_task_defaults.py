@@ -75,8 +75,7 @@ def test_numbered_states_have_a_table() -> None:
     config = make_config(gym.make(FROZEN))
     assert config.cells == OneHot(16)
     assert (config.hidden, config.bias, config.features) == (0, False, OneHot(16))
-    rates = config.to_dict()
-    assert {name: rates[name] for name in TABLES["lif"]} == TABLES["lif"]
+    assert config.changed(**TABLES["lif"]) == config
     network = config.network(4)
     assert [node.name for node in network.nodes] == ["input", "output"]
     assert [p.name for p in network.projections] == ["input_output"]
@@ -84,18 +83,17 @@ def test_numbered_states_have_a_table() -> None:
 
 
 def test_what_is_named_is_kept() -> None:
-    named = {"reward_scale": 0.3, "beta": 0.7}
+    named = {"reward_scale": 0.3, "policy.beta": 0.7}
     config = make_config(gym.make(FROZEN), "lif", named)
-    assert (config.reward_scale, config.flat["beta"], config.bias) == (0.3, 0.7, False)
+    assert (config.reward_scale, getattr(config.policy, "beta", None), config.bias) == (
+        0.3,
+        0.7,
+        False,
+    )
     table = make_config(gym.make(FROZEN), "lif", {"hidden": 0})
     assert (table.bias, table.alpha_output) == (False, 0.3)
     hidden = make_config(gym.make(FROZEN), "lif", {"hidden": 4})
     assert (hidden.hidden, hidden.bias, hidden.alpha_output) == (4, True, 0.12)
-
-
-def test_files_say_that_there_is_no_bias_and_nothing_new_otherwise() -> None:
-    assert make_config(gym.make(FROZEN)).to_dict()["bias"] is False
-    assert "bias" not in make_config(gym.make("CartPole-v1")).to_dict()
 
 
 class Shown(gym.Env[Any, Any]):
@@ -344,8 +342,8 @@ def test_eligibilities_are_longer_where_states_have_no_number() -> None:
 def test_steps_of_tiles_become_small_after_many_decisions() -> None:
     env = gym.make("Acrobot-v1")
     assert make_config(env).schedule == Slowing(300_000)
-    assert make_config(env, "lif", {"rate_decisions": 9}).schedule == Slowing(9)
-    assert make_config(env, "lif", {"rate_end": 0.5}).schedule == LinearFall(0.5)
+    assert make_config(env, "lif", {"schedule.decisions": 9}).schedule == Slowing(9)
+    assert make_config(env, "lif", {"schedule.end": 0.5}).schedule == LinearFall(0.5)
     assert make_config(env, "lif", {"schedule": LinearFall(0.2)}).schedule == LinearFall(0.2)
     for other in (gym.make("Pendulum-v1"), gym.make(FROZEN)):
         assert make_config(other).schedule == LinearFall()
@@ -598,7 +596,7 @@ def test_actions_are_repeated_to_search_for_a_reward() -> None:
 
     def repeats(task: gym.Env[Any, Any], **named: Any) -> int:
         policy = make_config(task, "lif", named).policy
-        falls = policy.repeats > 1 and "repeats" not in named
+        falls = policy.repeats > 1 and "policy.repeats" not in named
         assert policy.repeats_at(10**6) == (1 if falls else policy.repeats)
         return policy.repeats
 
@@ -606,8 +604,8 @@ def test_actions_are_repeated_to_search_for_a_reward() -> None:
     assert [repeats(task) for task in (Hanging(), *tasks)] == [4, 4, 8]
     paid = gym.wrappers.TransformReward(tasks[0], lambda reward: float(reward) - 1.0)
     assert repeats(paid) == 1
-    assert repeats(tasks[0], repeats=2) == 2
-    assert repeats(tasks[1], repeats_decisions=5) == 8
+    assert repeats(tasks[0], **{"policy.repeats": 2}) == 2
+    assert repeats(tasks[1], **{"policy.repeats_decisions": 5}) == 8
     assert repeats(tasks[0], policy="greedy") == 1
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from neurorl.models.features import Concat, OneHot, Picked, Tiles
+from neurorl.models.policies import Softmax
 from neurorl.models.presets import make_config
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.tasks.environments import make_env
@@ -44,10 +45,13 @@ def test_rates_fall_with_the_cells_that_are_active() -> None:
     ("repeats", "steps", "lambda_"), [(4, 16, 0.9), (8, 32, 0.97), (16, 64, 0.98), (50, 128, 0.99)]
 )
 def test_a_rollout_has_four_choices_or_more(repeats: int, steps: int, lambda_: float) -> None:
-    gradient = found(repeats=repeats)
+    gradient = found(policy=Softmax(repeats=repeats))
     assert (gradient.steps, gradient.lambda_advantage) == (steps, lambda_)
-    assert found(repeats=repeats, cells=tiles(12)).learning_rate == 0.00075 * steps / 16
-    named = found(repeats=repeats, options={"steps": 16, "lambda_advantage": 0.5})
+    assert (
+        found(policy=Softmax(repeats=repeats), cells=tiles(12)).learning_rate
+        == 0.00075 * steps / 16
+    )
+    named = found(policy=Softmax(repeats=repeats), options={"steps": 16, "lambda_advantage": 0.5})
     assert (named.steps, named.lambda_advantage) == (16, 0.5)
 
 

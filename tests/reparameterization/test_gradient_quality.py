@@ -21,6 +21,7 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
+from neurorl.models.policies import Softmax
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
@@ -54,7 +55,7 @@ NEURONS = {
 
 def agent(kind: str, rule: str = "coagent", window: int = 3, **options: Any) -> Frozen:
     cells = OneHot(2)
-    chosen = {"actors": 1, "hidden": 2, "beta": BETA, "weight_bound": 4.0, **options}
+    chosen = {"actors": 1, "hidden": 2, "policy": Softmax(BETA), "weight_bound": 4.0, **options}
     chosen |= {"initial_hidden": 1.0, "initial_output": 1.0}
     config = AgentConfig(
         *(kind.lower(), NEURONS[kind], rule, cells, cells, window),

@@ -163,7 +163,7 @@ def test_saved_between_updates_it_goes_on_the_same(
 ) -> None:
     """The tasks take only what is in their spaces and what their masks allow."""
     stopped, whole = (
-        agent(kind, arithmetic=arithmetic, repeats=repeats, beta=0.0) for _ in range(2)
+        agent(kind, arithmetic=arithmetic, policy=Softmax(0.0, repeats=repeats)) for _ in range(2)
     )
     check_saved_goes_on(stopped, whole, tmp_path / "agent.npz", 56, 200)
     local = SpikingActorCritic.load(tmp_path / "agent.npz", env=Task(kind))
@@ -196,7 +196,7 @@ def test_codes_are_learned(arithmetic: str) -> None:
 
 def test_an_action_is_taken_until_it_is_forbidden() -> None:
     """Some actions are taken again, and none that a mask forbids."""
-    learner = agent("masked", repeats=1000, beta=0.0)
+    learner = agent("masked", policy=Softmax(0.0, repeats=1000))
     learner.learn(total_steps=160)  # the task refuses what isn't allowed
     rollout = learner._replicas._rollout
     assert rollout.allowed is not None
@@ -210,7 +210,7 @@ def test_weights_learn_from_the_policy_of_what_was_allowed(
     repeats: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In each update the log policies are -inf where an action was forbidden, else finite."""
-    learner, seen = agent("masked", repeats=repeats), []
+    learner, seen = agent("masked", policy=Softmax(repeats=repeats)), []
     usual = OneOfSeveral.loss
 
     def loss(self: OneOfSeveral, described: Any, *others: Any) -> Any:

@@ -52,14 +52,14 @@ KINDS = [
     pytest.param({}, id="float"),
     pytest.param({"arithmetic": "loihi"}, id="chip"),
     pytest.param({"carries": True, "window": 4}, id="carries"),
-    pytest.param({"repeats": 3}, id="repeats"),
+    pytest.param({"policy.repeats": 3}, id="repeats"),
     pytest.param(
         {
             "carries": True,
             "window": 4,
             "input_recalls": (1, 3),
             "hidden_recalls": (2,),
-            "critic_changes": 2,
+            "critic.changes": 2,
             "features": Fourier([-1.0] * 12, [1.0] * 12, 1, 1),
             "gradient": {"horizon": 2},
         },
@@ -282,7 +282,7 @@ def test_it_learns(estimator: str, model: str, rate: float, beta: float) -> None
         model=model,
         seed=1,
         gradient={"estimator": estimator, "learning_rate": rate, "steps": 4},
-        **{**MIRROR, "actors": 4, "hidden": 4, "beta": beta},
+        **{**MIRROR, "actors": 4, "hidden": 4, "policy.beta": beta},
     )
     agent.learn(700)
     assert np.mean([e.ret for e in agent.episodes[:40]]) < 2.2

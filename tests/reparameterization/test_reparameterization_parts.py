@@ -20,7 +20,7 @@ from neurorl.models.encoders import (
     quiet_spikes,
 )
 from neurorl.models.features import OneHot
-from neurorl.models.policies import Softmax, softmax
+from neurorl.models.policies import AnnealedSoftmax, Softmax, softmax
 from neurorl.models.presets import make_config
 from neurorl.network.serialization import Described
 from neurorl.reparameterization import GradientConfig, make_gradient
@@ -228,7 +228,7 @@ def test_an_encoder_of_a_user_encodes_and_a_policy_of_one_is_refused() -> None:
 
 
 def test_by_gradients_a_beta_that_would_grow_stays() -> None:
-    annealed, plain = small(policy="annealed-softmax", beta=0.2), small(beta=0.2)
+    annealed, plain = small(policy=AnnealedSoftmax(0.2)), small(policy=Softmax(0.2))
     check_agent(annealed)
     assert softmax_of(annealed) == softmax_of(plain) == (0.2, 0.0)
 

@@ -280,6 +280,6 @@ def test_the_script_of_networks_with_and_without_memory(
     assert [agent["carries"] for agent in agents] == [True, True, False, True]
     recalls = [(agent["input_recalls"], agent["hidden_recalls"]) for agent in agents]
     assert recalls == [([2], []), ([], [2]), ([2], []), ([2], [])]
-    for name in ("cells", "features", "critic_changes", "neuron", "actors", "hidden", "window"):
+    for name in ("cells", "features", "critic", "neuron", "actors", "hidden", "window"):
         assert all(agent[name] == agents[0][name] for agent in agents)
     assert draw(results, tmp_path / "recall.png").stat().st_size > 5000

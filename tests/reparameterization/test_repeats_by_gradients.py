@@ -13,6 +13,7 @@ from resumed import check_saved_goes_on
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic  # noqa: E402
+from neurorl.models.policies import Softmax  # noqa: E402
 from neurorl.reparameterization.actors import Actors  # noqa: E402
 from neurorl.reparameterization.learner import GradientLearner  # noqa: E402
 from neurorl.reparameterization.rollout import Rollout  # noqa: E402
@@ -53,7 +54,7 @@ def test_an_action_is_taken_until_the_next_is_chosen(carries: bool) -> None:
     """Count within each episode, over the ends of rollouts, whatever the others do."""
     if TAKEN not in gym.registry:
         gym.register(TAKEN, lambda **_: Taken())
-    learner = agent(TAKEN, repeats=5, carries=carries, window=4, beta=0.0)
+    learner = agent(TAKEN, policy=Softmax(0.0, repeats=5), carries=carries, window=4)
     Taken.episodes.clear()
     learner.learn(60)
     changed = False
@@ -78,7 +79,9 @@ def test_only_chosen_actions_have_a_score(monkeypatch: pytest.MonkeyPatch) -> No
         learn(self, rollout, k, rate)
 
     def after(steps: int) -> dict[str, Any]:
-        learner = agent("CartPole-v1", repeats=4, gradient={"lambda_advantage": 0.0})
+        learner = agent(
+            "CartPole-v1", policy=Softmax(repeats=4), gradient={"lambda_advantage": 0.0}
+        )
         learner.learn(total_steps=steps)
         return learner.state()
 
@@ -93,7 +96,7 @@ def test_only_chosen_actions_have_a_score(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_rollout_without_a_choice_moves_no_weight() -> None:
     """Repeat an action for longer than a rollout: only its critic learns in the second one."""
-    learner = agent("CartPole-v1", repeats=64, gradient={"steps": 2})
+    learner = agent("CartPole-v1", policy=Softmax(repeats=64), gradient={"steps": 2})
     states = [learner.state()]
     for steps in (4, 8):
         learner.learn(total_steps=steps)
@@ -108,7 +111,7 @@ def test_a_rollout_without_a_choice_moves_no_weight() -> None:
 @pytest.mark.parametrize("arithmetic", ["float", "loihi"])
 def test_the_gradient_is_that_of_the_whole_rollout(arithmetic: str) -> None:
     """Leaving out the steps that repeat an action changes no log policy but by rounding."""
-    learner = agent("CartPole-v1", repeats=3, arithmetic=arithmetic)
+    learner = agent("CartPole-v1", policy=Softmax(repeats=3), arithmetic=arithmetic)
     learner.learn(total_steps=160)
     rollout, inner = learner._replicas._rollout, learner._replicas._learners[0]
     chosen = rollout.chosen[:, 0].ravel()
@@ -133,12 +136,14 @@ def test_networks_rest_while_actions_are_repeated(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Actors, "decide", counted)
     for carries, expected in ((False, [0, 3, 6, 0, 1, 4, 7]), (True, [*range(8), *range(8)])):
-        learner = agent("MountainCar-v0", repeats=3, carries=carries)  # no episode ends so soon
+        learner = agent(
+            "MountainCar-v0", policy=Softmax(repeats=3), carries=carries
+        )  # no episode ends so soon
         decided.clear()
         learner.learn(total_steps=32)
         assert decided == expected, carries
 
 
 def test_saved_between_choices_it_goes_on_the_same(tmp_path: Path) -> None:
-    stopped, whole = (agent("CartPole-v1", repeats=5) for _ in range(2))
+    stopped, whole = (agent("CartPole-v1", policy=Softmax(repeats=5)) for _ in range(2))
     check_saved_goes_on(stopped, whole, tmp_path / "agent.npz", 48, 400)

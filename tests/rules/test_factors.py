@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from configs import config_of
 
 from neurorl.errors import DescriptionError, UnknownNameError
 from neurorl.models import GLM, LIF
@@ -246,10 +248,10 @@ def own(blocks: int = 2, noise: float = 0.5, fixed: bool = False) -> Network:
     return Network(nodes, tuple(projections))
 
 
-def configured(name: str, network: Network | None = None, **options: object) -> AgentConfig:
-    chosen = {"model": "own", "neuron": GLM(), "cells": OneHot(4), "features": OneHot(4)}
+def configured(name: str, network: Network | None = None, **options: Any) -> AgentConfig:
+    chosen = {"neuron": GLM(), "cells": OneHot(4), "features": OneHot(4)}
     given = {**chosen, "window": 6, "rule": name, "description": network, **options}
-    return AgentConfig(**given)
+    return config_of(**given)
 
 
 def test_rules_refuse_networks_that_they_do_not_fit() -> None:

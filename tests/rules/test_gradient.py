@@ -22,7 +22,7 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
-from neurorl.models.policies import softmax, votes
+from neurorl.models.policies import Softmax, softmax, votes
 from neurorl.rules import Decision, Hidden, find_rule
 from neurorl.rules.membrane import spike_probability
 
@@ -38,7 +38,7 @@ SPREADS = {"initial": (0.1, 0.5, 0.0), "learned": (0.8, 1.0, 0.5)}
 
 
 def config(name: str, **options: Any) -> AgentConfig:
-    chosen = {"actors": 2, "hidden": 2, "beta": BETA, **options}
+    chosen = {"actors": 2, "hidden": 2, "policy": Softmax(BETA), **options}
     cells = OneHot(3)
     return AgentConfig("glm", GLM(), name, cells, cells, 3, signed=True, normalises=False, **chosen)
 

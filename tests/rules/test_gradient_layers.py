@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
-from neurorl.models.policies import softmax, votes
+from neurorl.models.policies import Softmax, softmax, votes
 
 Array = npt.NDArray[np.float64]
 Weights = dict[str, Array]
@@ -43,7 +44,13 @@ SPREADS = {"initial": 0.4, "learned": 1.0}
 
 def config(name: str) -> AgentConfig:
     cells = OneHot(3)
-    rest = {"actors": 1, "hidden": (2, 2), "beta": BETA, "signed": True, "normalises": False}
+    rest: dict[str, Any] = {
+        "actors": 1,
+        "hidden": (2, 2),
+        "policy": Softmax(BETA),
+        "signed": True,
+        "normalises": False,
+    }
     return AgentConfig("glm", GLM(), name, cells, cells, 4, **rest)
 
 

@@ -307,7 +307,7 @@ PES = {"backend": "loihi", "learning": "pes", "lambda_actor": 0}
         ),
         (
             {"output": "M*spike"},
-            {"critic": "spiking", "critic_neurons": 12},
+            {"critic": "spiking", "critic.neurons": 12},
             r"character 1 .*M, the modulator, comes a decision later",
         ),
         ({"output": "spike*v"}, {"carries": True}, r"character 7 .*needs membranes"),

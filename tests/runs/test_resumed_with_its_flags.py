@@ -13,12 +13,12 @@ from neurorl.models.fields import KINDS
 PENDULUM, GRID = "Pendulum-v1", "neurorl/GridWorld-v0"
 BESIDE = {
     "reward": ["--rule", "coagent"],
-    "spiking": ["--set", "critic_neurons=4"],
-    "accumulate": ["--set", "write_every=3"],
-    "pes": ["--set", "pes_magnitude=30.0"],
-    "differential-td": ["--set", "modulator.mean_rate=0.1", "--set", "modulator_limit=1.5"],
+    "spiking": ["--set", "critic.neurons=4"],
+    "accumulate": ["--set", "writes.every=3"],
+    "pes": ["--set", "learning.magnitude=30.0"],
+    "differential-td": ["--set", "modulator.mean_rate=0.1", "--set", "modulator.limit=1.5"],
     "gaussian": ["--set", "policy.hold=3"],
-    "annealed-softmax": ["--set", "beta_decisions=50", "--set", "beta=0.2"],
+    "annealed-softmax": ["--set", "policy.beta_decisions=50", "--set", "policy.beta=0.2"],
 }
 """Give what a choice needs, or what is set besides."""
 CHOICES = [

@@ -217,7 +217,7 @@ def test_what_kills_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from neurorl import training
+from neurorl.runs import training
 def wait(_):
     print("playing", flush=True)
     time.sleep(60)

@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
         "trials": 10,
         "batch": 2,
         "space": {
-            "beta": {"low": 0.1, "high": 1.0, "log": True},
+            "policy.beta": {"low": 0.1, "high": 1.0, "log": True},
             "hidden": {"choices": [[4], [2, 2]]},
             "window": {"low": 4, "high": 8, "step": 2},
             "rule": {"choices": ["spikes-only", "td-stdp"]},
@@ -42,7 +42,7 @@ def by_beta(monkeypatch: pytest.MonkeyPatch) -> list[Unit]:
 
     def run_unit(unit: Unit, folder: str, search_path: object = ()) -> list[dict[str, Any]]:
         asked.append(unit)
-        figures = {"mean_return_last_100": unit.values["set.beta"], "greedy_return": None}
+        figures = {"mean_return_last_100": unit.values["set.policy.beta"], "greedy_return": None}
         return [{**unit.values, "seed": seed, **figures} for seed in unit.seeds]
 
     monkeypatch.setattr("neurorl.runs.sweeping.run_unit", run_unit)
@@ -68,7 +68,7 @@ def test_it_is_the_same_bytes_whoever_runs_it_and_goes_on(tmp_path: Path) -> Non
     for name in ("table.csv", "best.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     best = json.loads((tmp_path / "one" / "best.json").read_text())
-    assert set(best) == {"beta", "hidden", "window", "rule"}
+    assert set(best) == {"policy.beta", "hidden", "window", "rule"}
 
 
 def test_it_finds_what_is_best_and_ends_what_is_not(tmp_path: Path, by_beta: list[Unit]) -> None:
@@ -77,11 +77,11 @@ def test_it_finds_what_is_best_and_ends_what_is_not(tmp_path: Path, by_beta: lis
     told: list[Unit] = []
     outcome = run_search(search, tmp_path, callback=told.append)
     assert len(told) == 40
-    betas = [unit.values["set.beta"] for unit in told]
+    betas = [unit.values["set.policy.beta"] for unit in told]
     assert all(0.1 <= beta <= 1.0 for beta in betas)
     assert sum(betas[-10:]) > sum(betas[:10])
     best = json.loads((tmp_path / "best.json").read_text())
-    assert best["beta"] == max(betas)
+    assert best["policy.beta"] == max(betas)
     pruned = {row["trial"] for row in outcome.rows if row["pruned"]}
     seeds = {k: [row["seed"] for row in outcome.rows if row["trial"] == k] for k in range(40)}
     assert pruned
@@ -127,16 +127,31 @@ HEAD = "env = 'CartPole-v1'\n[search]\n"
     [
         (HEAD, ["search.space"]),
         (HEAD + "trails = 3\n", ["line 3", "trails", "trials"]),
-        (HEAD + "trials = 0\n[search.space]\nbeta = {low = 0.1, high = 1}\n", ["line 3", "0"]),
-        (HEAD + "[search.space]\nbetta = {low = 0.1, high = 1}\n", ["line 4", "beta"]),
-        (HEAD + "[search.space]\nbeta = {low = 1, high = 0.1}\n", ["line 4", "low < high"]),
-        (HEAD + "[search.space]\nbeta = {low = 0, high = 1, log = true}\n", ["line 4", "log"]),
-        (HEAD + "[search.space]\nbeta = {low = 0.1, high = 1, step = 0}\n", ["line 4", "step"]),
-        (HEAD + "[search.space]\nbeta = 3\n", ["line 4", "no range"]),
-        (HEAD + "[search.space]\nbeta = {choices = [0.1]}\n", ["line 4", "two choices"]),
+        (
+            HEAD + "trials = 0\n[search.space]\ngamma = {low = 0.1, high = 1}\n",
+            ["line 3", "0"],
+        ),
+        (HEAD + "[search.space]\ngama = {low = 0.1, high = 1}\n", ["line 4", "gamma"]),
+        (HEAD + "[search.space]\ngamma = {low = 1, high = 0.1}\n", ["line 4", "low < high"]),
+        (
+            HEAD + "[search.space]\ngamma = {low = 0, high = 1, log = true}\n",
+            ["line 4", "log"],
+        ),
+        (
+            HEAD + "[search.space]\ngamma = {low = 0.1, high = 1, step = 0}\n",
+            ["line 4", "step"],
+        ),
+        (HEAD + "[search.space]\ngamma = 3\n", ["line 4", "no range"]),
+        (HEAD + "[search.space]\ngamma = {choices = [0.1]}\n", ["line 4", "two choices"]),
         (HEAD + "[search.space]\nrule = {choices = ['a', 'b']}\n", ["'a'"]),
-        (HEAD + "metric = 'greedy'\n[search.space]\nbeta = {low = 0.1, high = 1}\n", ["line 3"]),
-        (HEAD + "sampler = 'cma'\n[search.space]\nbeta = {low = 0.1, high = 1}\n", ["line 3"]),
+        (
+            HEAD + "metric = 'greedy'\n[search.space]\ngamma = {low = 0.1, high = 1}\n",
+            ["line 3"],
+        ),
+        (
+            HEAD + "sampler = 'cma'\n[search.space]\ngamma = {low = 0.1, high = 1}\n",
+            ["line 3"],
+        ),
         ("rule = ['coagent', 'td-stdp']\n" + HEAD + "trials = 1\n", ["one setting"]),
         (
             "rule = 'coagent'\n" + HEAD + "[search.space]\nrule = {choices = ['a', 'b']}\n",
@@ -169,7 +184,7 @@ def test_the_command_runs_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     file = tmp_path / "search.toml"
     file.write_text(
         "env = 'neurorl/GridWorld-v0'\nepisodes = 1\nevaluate = 0\n[search]\ntrials = 2\n"
-        "[search.space]\nbeta = {low = 0.1, high = 1.0}\n"
+        "[search.space]\ngamma = {low = 0.1, high = 1.0}\n"
     )
     assert main(["sweep", str(file), "--out", str(tmp_path / "out"), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)

@@ -232,7 +232,7 @@ def test_any_executor_makes_the_same_table(kind: type[Executor], tmp_path: Path)
     [
         ("# of mine\n[sweep]\nenv = 'CartPole-v1'\n", ["line 2", "sweep: unknown name"]),
         ("env = 'CartPole-v1'\nseed = 3\n", ["line 2", "seed"]),
-        ("env = 'CartPole-v1'\n\n[set]\nbetta = 0.1\n", ["line 4", "betta", "beta"]),
+        ("env = 'CartPole-v1'\n\n[set]\ngama = 0.1\n", ["line 4", "gama", "gamma"]),
         ("env = 'CartPole-v1'\nepisodes = -3\n", ["line 2", "episodes", "-3"]),
         ("env = 'CartPole-v1'\nrule = ['hebian']\n", ["hebian"]),
         ("env = 'CartPole-v1'\nmodel = 'lof'\n", ["line 2", "lof"]),
@@ -277,14 +277,12 @@ def test_the_command_prints_a_line_for_each_setting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "grid.toml"
-    file.write_text(
-        "env = 'neurorl/GridWorld-v0'\nepisodes = 2\nevaluate = 1\n[set]\nbeta = [0.1, 0.2]\n"
-    )
+    file.write_text("env = 'neurorl/GridWorld-v0'\nepisodes = 2\n[set]\npolicy.beta = [0.1, 0.2]\n")
     assert main(["sweep", str(file), "--out", str(tmp_path / "out"), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert [row["set.beta"] for row in data["rows"]] == [0.1, 0.2]
+    assert [row["set.policy.beta"] for row in data["rows"]] == [0.1, 0.2]
     assert main(["sweep", str(file), "--out", str(tmp_path / "out")]) == 0
-    assert "set.beta" in capsys.readouterr().out
+    assert "set.policy.beta" in capsys.readouterr().out
 
 
 def test_a_cluster_that_is_not_there_is_one_line(

@@ -59,7 +59,7 @@ def test_agents_are_played(
     short = [replace(task, steps=200) for task in TASKS if task.name == "FrozenLake-v1"]
     monkeypatch.setattr(exact_values, "TASKS", short)
     out = tmp_path / "values.csv"
-    assert main(["--seeds", "3", "--set", "exploration=0.05", "--out", str(out)]) == 0
+    assert main(["--seeds", "3", "--set", "policy.exploration=0.05", "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines()[2].startswith("| FrozenLake-v1 | 200 | ")
     header, row = out.read_text().splitlines()
     assert (header, row.rsplit(",", 1)[1]) == ("task,steps,seed,return,best", "1.0")

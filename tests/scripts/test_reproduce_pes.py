@@ -52,7 +52,7 @@ def test_the_script_writes_tables_and_a_page(
     page = (tmp_path / "out" / "docs" / "pes.md").read_text()
     assert page.count("PES, on the chip") == 2
     assert "| host, same network |" in page
-    assert "| bandit | `pes_magnitude=60.0` | 100..101 |" in page
+    assert "| bandit | `learning.magnitude=60.0` | 100..101 |" in page
     rows = (tmp_path / "out" / "results" / "bandit-lif-pes.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["seed", "0", "1"]
     assert pes.main(["--only", "mountaincar"]) == 2

@@ -205,7 +205,7 @@ def test_membranes_are_compared_in_every_step_of_the_first_windows() -> None:
 def test_a_command_that_would_not_repeat_it_is_not_shown() -> None:
     specs = "reference:float,loihi"
     assert neurorl.validate("glm", specs, steps=4).command is not None
-    assert neurorl.validate("glm", specs, steps=4, overrides={"beta": 0.5}).command is None
+    assert neurorl.validate("glm", specs, steps=4, overrides={"policy.beta": 0.5}).command is None
     assert neurorl.validate("glm", specs, steps=4, tolerance=Tolerance()).command is None
 
 

@@ -149,7 +149,7 @@ class NativeLoop(Loop):
         """Return what the agent's description says, by the fields of the C structure."""
         config, critic = self.config, self.config.critic
         limit = np.inf if config.modulator.limit is None else config.modulator.limit
-        beta = config.flat.get("beta", 0.0)
+        beta = getattr(self.policy, "beta", 0.0)
         return {
             "n_replicas": self.n,
             "window": config.window,

@@ -68,7 +68,7 @@ def test_agents_side_by_side_learn_the_same_on_small_cores() -> None:
 
 
 def test_the_spiking_critic_of_256_cells_and_200_neurons() -> None:
-    options: dict[str, Any] = {"model": "lif-spiking-critic", "critic_neurons": 200}
+    options: dict[str, Any] = {"model": "lif-spiking-critic", "critic.neurons": 200}
     agent = SpikingActorCritic("CartPole-v1", backend="loihi", **options)
     rows = {row["population"]: row for row in loihi_of(agent._replicas.backend).chip_table()}
     agent.close()

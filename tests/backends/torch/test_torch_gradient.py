@@ -23,7 +23,7 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, CubaLIF, actor_network
 from neurorl.models.config import AgentConfig
 from neurorl.models.features import OneHot
-from neurorl.models.policies import softmax, votes
+from neurorl.models.policies import Softmax, softmax, votes
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.rules.membrane import spike_probability
 
@@ -383,7 +383,7 @@ def test_the_score_is_the_eligibility_of_the_rule_coagent() -> None:
         normalises=False,
         actors=2,
         hidden=(3, 2),
-        beta=BETA,
+        policy=Softmax(BETA),
         initial_hidden=0.7,
         initial_output=0.7,
     )

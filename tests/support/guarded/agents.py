@@ -64,11 +64,15 @@ def _options(rng: np.random.Generator) -> dict[str, Any]:
     options["model"] = str(rng.choice(["lif", "glm"])) if rule not in _OF_SPIKES else "lif"
     options["hidden"] = [0, 3, 4, (3, 2)][int(rng.integers(4))]
     choices: list[list[dict[str, Any]]] = [
-        [{}, {"encoder": "bernoulli"}, {"encoder": "bernoulli", "peak": 0.6}],
-        [{}, {"critic": "spiking", "critic_neurons": 20}, {"critic": "optimistic"}],
-        [{}, {"modulator_limit": 0.5}],
-        [{}, {"rate_end": 0.5, "rate_episodes": 3}, {"schedule": "slowing", "rate_decisions": 60}],
-        [{}, {"lambda_actor": 0.5, "lambda_critic": 0.8}, {"gamma": 0.9, "reward_scale": 0.1}],
+        [{}, {"encoder": "bernoulli"}, {"encoder": "bernoulli", "encoder.peak": 0.6}],
+        [{}, {"critic": "spiking", "critic.neurons": 20}, {"critic": "optimistic"}],
+        [{}, {"modulator.limit": 0.5}],
+        [
+            {},
+            {"schedule.end": 0.5, "schedule.episodes": 3},
+            {"schedule": "slowing", "schedule.decisions": 60},
+        ],
+        [{}, {"lambda_actor": 0.5, "critic.lambda_": 0.8}, {"gamma": 0.9, "reward_scale": 0.1}],
     ]
     if rule in _OF_SPIKES:
         choices += [[{}, {"carries": True}, {"carries": True, "input_recalls": (1,)}]]
@@ -79,18 +83,18 @@ def _options(rng: np.random.Generator) -> dict[str, Any]:
     if rule in ("reward-stdp", "mstdpet") and options.get("critic") != "spiking":
         options |= [{}, {"modulator": "reward"}][int(rng.integers(2))]
     unread = ["alpha_hidden"] * (options["hidden"] == 0) + ["lambda_actor"] * (rule in _OF_SPIKES)
-    unread += ["lambda_critic"] * (options.get("modulator") == "reward")
+    unread += ["critic.lambda_"] * (options.get("modulator") == "reward")
     return {name: value for name, value in options.items() if name not in unread}
 
 
 def _policy(rng: np.random.Generator) -> dict[str, Any]:
     """Draw a policy of discrete actions."""
     every: list[dict[str, Any]] = [
-        {"beta": 0.2},
-        {"beta": 0.3, "exploration": 0.1},
-        {"beta": 0.3, "repeats": 2},
-        {"policy": "epsilon-greedy", "epsilon": 0.2},
-        {"policy": "annealed-softmax", "beta_end": 0.6, "beta_decisions": 50},
+        {"policy.beta": 0.2},
+        {"policy.beta": 0.3, "policy.exploration": 0.1},
+        {"policy.beta": 0.3, "policy.repeats": 2},
+        {"policy": "epsilon-greedy", "policy.epsilon": 0.2},
+        {"policy": "annealed-softmax", "policy.beta_end": 0.6, "policy.beta_decisions": 50},
     ]
     return every[int(rng.integers(len(every)))]
 
