@@ -85,7 +85,7 @@ def test_a_saved_agent_goes_on_within_its_episode(tmp_path: Path) -> None:
 
 def test_a_run_goes_on(tmp_path: Path) -> None:
     def trained(name: str, steps: int, **options: Any) -> dict[str, Any]:
-        return train(GRID, tmp_path / name, steps=steps, **options)
+        return dict(train(GRID, tmp_path / name, steps=steps, **options))
 
     options: dict[str, Any] = {"backend": "native", "seed": 3, "overrides": SMALL}
     whole = trained("whole", 500, **options)

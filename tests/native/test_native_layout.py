@@ -37,10 +37,6 @@ def sources() -> dict[str, tuple[ModuleType, str, tuple[Path, ...]]]:
     found: dict[str, tuple[ModuleType, str, tuple[Path, ...]]] = {
         "loops": (structures, '#include "critic.h"\nusing namespace neurorl;\n', (SOURCES,))
     }
-    if find_spec("nengo_loihi") is not None:
-        from neurorl.backends.loihi import native
-
-        found["loihi"] = (native, '#include "chip.cpp"\n', native.SOURCE.folders)
     if find_spec("torch") is not None:
         from neurorl.backends.torch import native as cells
         from neurorl.backends.torch import structures as of_torch

@@ -11,6 +11,7 @@ from chip_events import counting
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from nxsdk.arch.n2a.n2board import N2Board
 from simulators import loihi_of
+from stepwise import SteppedSimulator
 
 from neurorl.arithmetic.chip_noise import CoinRows
 from neurorl.backends.loihi import LoihiSimulator
@@ -47,7 +48,7 @@ def test_the_spikes_of_a_chip_are_the_references(feature: str) -> None:
         assume(not LoihiSimulator.problems(case.network, "loihi", core=core))
         with (
             counting() as events,
-            load("reference", case.network, arithmetic="loihi", seed=case.seeds) as reference,
+            load(SteppedSimulator, case.network, arithmetic="loihi", seed=case.seeds) as reference,
             load("loihi", case.network, seed=case.seeds, core=core) as chip,
         ):
             assert loihi_of(chip).target == "loihi"

@@ -11,11 +11,13 @@ from chip_cases import ChipCase, chip_cases
 from chip_events import counting
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from simulators import loihi_of
+from stepwise import SteppedSimulator
 
 from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.base import Backend
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.registry import backend_class, load
+from neurorl.backends.simulator import Simulator
 from neurorl.testing import rasters, same_state
 
 __all__ = ["agree", "run"]
@@ -49,6 +51,7 @@ def others(case: ChipCase, is_quick: bool) -> list[tuple[str, dict[str, Any]]]:
     """Map the backends that are compared with the reference to their options."""
     core = CoreLimits(**case.core)
     found: list[tuple[str, dict[str, Any]]] = [
+        ("reference", {}),
         ("loihi", {"core": core}),
         ("loihi", {"core": core, "engine": "stock"}),
     ]
@@ -65,13 +68,13 @@ def agree(case: ChipCase, seen: Counter[str], is_quick: bool = False) -> None:
     common = {"arithmetic": "loihi", "seed": case.seeds, "noise": case.noise}
     with ExitStack() as stack, counting() as events:
 
-        def make(name: str, options: dict[str, Any]) -> Backend:
+        def make(name: str | type[Simulator], options: dict[str, Any]) -> Backend:
             return stack.enter_context(load(name, case.network, **common, **options))
 
-        reference = make("reference", {})
+        reference = make(SteppedSimulator, {})
         backends = [make(name, options) for name, options in others(case, is_quick)]
         _play(case, reference, backends)
-        facts = _facts(case, backends[0])
+        facts = _facts(case, backends[1])
     seen.update(events)
     seen.update(facts)
 

@@ -1,4 +1,4 @@
-"""Count what happens inside the reference's chip neurons, so that a test knows what it reached."""
+"""Count what happens inside the chip neurons of `stepwise`, for tests to know what they reach."""
 
 from __future__ import annotations
 

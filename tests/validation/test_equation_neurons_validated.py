@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import pytest
 import neurorl
 from neurorl.backends.reference import ReferenceSimulator
 from neurorl.errors import UnsupportedError
+from neurorl.network.serialization import FloatArray
 from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
 
@@ -22,9 +22,9 @@ class Generous(ReferenceSimulator):
 
     name = "generous"
 
-    def arrived(self, name: str, size: int) -> dict[str, Any]:
-        sums = super().arrived(name, size)
-        return {x: q * (1 + 1e-6 * (x == "ge")) for x, q in sums.items()}
+    def arrived(self) -> list[dict[str, FloatArray]]:
+        sums = super().arrived()
+        return [{x: q * (1 + 1e-6 * (x == "ge")) for x, q in own.items()} for own in sums]
 
 
 def test_backends_agree(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ import pytest
 from chip_cases import PLAIN, ChipCase, chip_cases
 from chip_events import counting
 from hypothesis import HealthCheck, Phase, assume, given, settings
+from stepwise import SteppedSimulator
 
 from neurorl.arithmetic.quantiser import THRESHOLD_UNIT
 from neurorl.arithmetic.rounding import ChipArithmetic
@@ -149,7 +150,9 @@ def _ours(case: ChipCase) -> tuple[Steps, dict[int, dict[str, FloatArray]], list
     writes: dict[int, dict[str, FloatArray]] = {}
     rows: list[list[Steps]] = [[], []]
     with ExitStack() as stack:
-        ours = [stack.enter_context(load(k, network, **common)) for k in ("reference", "loihi")]
+        ours = [
+            stack.enter_context(load(k, network, **common)) for k in (SteppedSimulator, "loihi")
+        ]
         for moment in case.moments:
             rng = np.random.default_rng(moment.seed)
             for p in network.projections if "write" in moment.before else ():

@@ -15,6 +15,7 @@ import pytest
 
 from neurorl import load
 from neurorl.backends.brian2 import Brian2Simulator, noise, objects, preferences
+from neurorl.backends.brian2.equations import group_text
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.stepper import array
 from neurorl.backends.brian2.vendor import brian2
@@ -232,7 +233,6 @@ def test_what_brian2_refuses_becomes_a_backend_error(
     def wrong(program: Program, k: int) -> Any:
         return dataclasses.replace(group_text(program, k), threshold="injct")
 
-    group_text = objects.group_text
     monkeypatch.setattr(objects, "group_text", wrong)
     with pytest.raises(BackendError, match=r"can't build the network .*injct"):
         load("brian2", FEATURES["LIF"]())

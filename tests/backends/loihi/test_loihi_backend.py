@@ -97,7 +97,7 @@ RUN = [name for name, make in FEATURES.items() if not LoihiSimulator.problems(ma
 @pytest.mark.parametrize("feature", RUN)
 def test_bits_are_nengo_loihis(feature: str) -> None:
     network = FEATURES[feature]()
-    with load("loihi", network) as backend:
+    with load("loihi", network, engine="stock") as backend:
         compiled: Any = loihi_of(backend).engines[0]
         rows = loihi_of(backend).chip_table()
         for row in rows:
@@ -225,7 +225,7 @@ def test_the_report_shows_the_integers() -> None:
 
 
 def test_the_report_shows_the_bias_of_signed_projections() -> None:
-    with load("loihi", FEATURES["signed units (+-1)"]()) as backend:
+    with load("loihi", FEATURES["signed units (+-1)"](), engine="stock") as backend:
         name = "hidden_output"
         backend.set_weights(name, np.full(backend.weights(name).shape, 0.25))
         state: Any = loihi_of(backend).engines[0]

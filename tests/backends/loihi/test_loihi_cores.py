@@ -103,7 +103,9 @@ def test_every_core_keeps_to_its_limits(seed: int) -> None:
 def test_the_blocks_of_nengo_loihi_take_what_the_plan_says(seed: int) -> None:
     network = random_network(seed, delays=True)
     run = relayed(network).network
-    with load("loihi", network, core=tight(run, np.random.default_rng(seed)), chips=9) as backend:
+    with load(
+        "loihi", network, core=tight(run, np.random.default_rng(seed)), chips=9, engine="stock"
+    ) as backend:
         engine: Any = loihi_of(backend).engines[0]
         for name, cores in loihi_of(backend).placement.used.items():
             for used, block in zip(cores, engine._compiled.blocks[name], strict=True):
@@ -195,7 +197,7 @@ def test_200_inputs_to_1000_neurons_take_two_cores() -> None:
         (Source("input", 200), Population("cells", 1000, LIF())),
         (Projection("drive", "input", "cells", Uniform(-0.1, 0.2)),),
     )
-    compare(network, 3, None, True, windows=2)
+    compare(network, 3, None, "native", windows=2)
     (row,) = loihi_of(backend := load("loihi", network)).chip_table()
     backend.close()
     assert row["cores"] == 2
@@ -209,4 +211,4 @@ def test_5000_inputs_by_a_mask_that_leaves_4096_of_them_to_a_neuron() -> None:
         (Source("input", 5000), Population("cells", 3, LIF(threshold=60.0))),
         (Projection("drive", "input", "cells", Uniform(0.0, 0.1), mask=mask),),
     )
-    compare(network, 3, None, True, windows=2)
+    compare(network, 3, None, "native", windows=2)

@@ -336,7 +336,7 @@ def test_a_chip_takes_its_own_noise_only() -> None:
     network = layers(GLM())
     found = {}
     for mode in ("exact", *OWN):
-        with load("loihi", network, noise=mode) as backend:
+        with load("loihi", network, noise=mode, engine="stock") as backend:
             engine: Any = loihi_of(backend).engines[0]
             found[mode] = hardware_problems(engine._compiled)
     assert found["chip"] == found["chip+coins"] == []

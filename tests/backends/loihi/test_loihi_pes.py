@@ -220,7 +220,7 @@ def test_without_errors_it_is_the_network_that_does_not_learn() -> None:
     network = FEATURES["plastic"]() if "plastic" in FEATURES else one_layer(5, 4, Uniform(0.0, 1.0))
     inputs = rasters(network, 60, 0)
     with (
-        load("loihi", network, learning="pes", seed=2) as backend,
+        load("loihi", network, learning="pes", seed=2, engine="stock") as backend,
         load("reference", network, arithmetic="loihi", seed=2) as reference,
     ):
         seen, expected = backend.step(inputs, 60), reference.step(inputs, 60)
