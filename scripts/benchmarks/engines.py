@@ -48,10 +48,10 @@ def _cells(neuron: str, weight: float, n: int = 1000, **options: Any) -> Callabl
 
         model = getattr(models, neuron)
         cells = Population("cells", n, model(**options) if callable(model) else model)
-        ends = {"target": cells.neuron.inputs[0]} if len(cells.neuron.inputs) > 1 else {}
-        drive = Projection("drive", "input", "cells", Uniform(0.0, weight), **ends)
+        target = cells.neuron.inputs[0] if len(cells.neuron.inputs) > 1 else None
+        drive = Projection("drive", "input", "cells", Uniform(0.0, weight), target=target)
         spread = Uniform(-weight / 10, weight / 10)
-        loop = Projection("loop", "cells", "cells", spread, delay=3e-3, **ends)
+        loop = Projection("loop", "cells", "cells", spread, delay=3e-3, target=target)
         return Network((Source("input", 100), cells), (drive, loop), 1e-3)
 
     return make
@@ -79,7 +79,7 @@ def _short_term() -> Any:
     falls = TsodyksMarkram(U=0.6, tau_rec=50e-3)
     rises = TsodyksMarkram(U=0.1, tau_rec=20e-3, tau_facil=80e-3)
     cells = Population("cells", 1000, CubaLIF(noise=0.1, refractory=3e-3))
-    some = {"connect": FixedInDegree(100), "delay": 3e-3, "short_term": rises}
+    some: dict[str, Any] = {"connect": FixedInDegree(100), "delay": 3e-3, "short_term": rises}
     loop = Projection("loop", "cells", "cells", Uniform(-0.05, 0.05), **some)
     drive = Projection("drive", "input", "cells", Uniform(0.0, 0.1), short_term=falls)
     return Network((Source("input", 100), cells), (drive, loop), 1e-3)

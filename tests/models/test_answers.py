@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -402,13 +403,17 @@ WRONG_ATTRIBUTES: dict[str, tuple[str, list[object]]] = {
 TEXTS = {"name", "kernel", "requires", "source_kind", "widening", "remedy", "answers", "attributes"}
 
 
+def _given(value: object, part: object) -> object:
+    return value
+
+
 @pytest.mark.parametrize("name", WRONG_ATTRIBUTES)
 def test_an_attribute_that_cannot_be_meant_is_refused_and_named(name: str) -> None:
     kind, values = WRONG_ATTRIBUTES[name]
     options = {**SMALL, **(OWN[kind][1] if kind in OWN else {"learning": places.Host()})}
-    base = type(options[kind])
+    base: Any = type(options[kind])
     for value in values:
-        own = type("Own", (base,), {name: property(lambda _, value=value: value)})
+        own = type("Own", (base,), {name: property(partial(_given, value))})
         part = own.__new__(own)
         with pytest.raises(DescriptionError, match=rf"Own\.{name}: .*got") as raised:
             SpikingActorCritic(TASK, **{**options, kind: part})
@@ -418,7 +423,8 @@ def test_an_attribute_that_cannot_be_meant_is_refused_and_named(name: str) -> No
 def test_every_attribute_that_users_may_define_is_checked() -> None:
     """A property or constant of a base class that nobody checks would let anything through."""
     found: set[str] = set()
-    for base in [*Part.__subclasses__(), Features]:
+    bases: list[Any] = [*Part.__subclasses__(), Features]
+    for base in bases:
         constants = {
             name
             for name, value in inspect.getmembers(base)

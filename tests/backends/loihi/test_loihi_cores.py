@@ -103,9 +103,8 @@ def test_every_core_keeps_to_its_limits(seed: int) -> None:
 def test_the_blocks_of_nengo_loihi_take_what_the_plan_says(seed: int) -> None:
     network = random_network(seed, delays=True)
     run = relayed(network).network
-    with load(
-        "loihi", network, core=tight(run, np.random.default_rng(seed)), chips=9, engine="stock"
-    ) as backend:
+    core = tight(run, np.random.default_rng(seed))
+    with load("loihi", network, core=core, chips=9, engine="stock") as backend:
         engine: Any = loihi_of(backend).engines[0]
         for name, cores in loihi_of(backend).placement.used.items():
             for used, block in zip(cores, engine._compiled.blocks[name], strict=True):
