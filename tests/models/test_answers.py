@@ -414,7 +414,7 @@ def test_an_attribute_that_cannot_be_meant_is_refused_and_named(name: str) -> No
     base: Any = type(options[kind])
     for value in values:
         own = type("Own", (base,), {name: property(partial(_given, value))})
-        part = own.__new__(own)
+        part: Any = object.__new__(own)
         with pytest.raises(DescriptionError, match=rf"Own\.{name}: .*got") as raised:
             SpikingActorCritic(TASK, **{**options, kind: part})
         assert "\n" not in str(raised.value)
