@@ -27,7 +27,7 @@ from neurorl import (
     Uniform,
 )
 from neurorl.errors import DescriptionError, NeurorlError
-from neurorl.models import LIF, CubaLIF
+from neurorl.models import CubaLIF
 from neurorl.models.config import AgentConfig
 from neurorl.models.critics import Linear
 from neurorl.models.features import GaussianCells, OneHot
@@ -279,13 +279,6 @@ def test_an_option_is_refused_with_what_would_read_it() -> None:
     config = make_config(Ring(), "lif", settings("softmax"))
     with pytest.raises(DescriptionError, match="'reward-stdp'"):
         config.changed(depression=0.4)
-    unread: list[tuple[Options, str]] = [
-        ({"depression": 0.4}, "'reward-stdp'"),
-        ({"hidden": 0, "alpha_hidden": 0.1}, "agents with hidden units"),
-    ]
-    for options, by in unread:
-        with pytest.raises(DescriptionError, match=by):
-            AgentConfig("lif", LIF(), "spikes-only", OneHot(3), OneHot(3), 6, **options)
     assert dataclasses.replace(config, hidden=0).alpha_hidden == config.alpha_hidden
 
 
