@@ -12,6 +12,8 @@ __all__ = ["current_engine", "current_name", "current_words"]
 
 _ENGINES = {("brian2", "compiled"): "native", ("loihi", "accelerated"): "loihi"}
 """Map backend and engine of version 0.2 to the backend whose default engine goes on with them."""
+_OPTIONS = {("loihi", "accelerate", True): "accelerated", ("loihi", "accelerate", False): "stock"}
+"""Map backend, option and value of version 0.2 to an engine."""
 
 
 def current_name(backend: str) -> str:
@@ -30,8 +32,10 @@ def current_engine(
 ) -> tuple[str, str | None, dict[str, Any]]:
     """Return what a choice of an earlier version means now: backend, engine and options."""
     rest = dict(options)
-    if backend == "loihi" and "accelerate" in rest:
-        rest["engine"] = "accelerated" if rest.pop("accelerate") else "stock"
+    for option, value in options.items():
+        if isinstance(value, bool) and (backend, option, value) in _OPTIONS:
+            del rest[option]
+            rest["engine"] = _OPTIONS[backend, option, value]
     for named in (engine, rest.get("engine")):
         now = _ENGINES.get((backend, named)) if isinstance(named, str) else None
         if now is not None:
@@ -52,5 +56,5 @@ def current_words(backend: str, words: list[str]) -> tuple[str, list[str]]:
 
 @functools.cache
 def _say(where: str, now: str, remedy: str) -> None:
-    what = f"its engine in C++ is that of the backend {now} now"
+    what = f"its engine in C++ is the backend {now} now"
     warn_outside(format_message(where, what, remedy=remedy), FallbackWarning)

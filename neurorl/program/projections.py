@@ -68,7 +68,7 @@ def _rows_of_list(
 ) -> tuple[tuple[int, ...], SynapseRows]:
     """Return the delays of a list of synapses, and its synapses by these."""
     steps = network.synapse_delays(name)
-    if steps is None:
+    if steps is None or not len(steps):
         return (network.delay_steps(name),), SynapseRows(listed.start[None], listed.post)
     delays, starts, done = np.unique(steps), [], 0
     for delay in delays:

@@ -11,7 +11,7 @@ from neurorl.errors import ArgumentError
 from neurorl.testing import FEATURES
 from neurorl.testing.contract.test_replicas import SEEDS, Pair, exercise_quietly
 
-HAS_MEMORY = {("reference", None), ("native", None), ("loihi", None)}
+HAS_MEMORY = {("reference", None), ("native", None), ("loihi", "native"), ("loihi", "stock")}
 
 
 @pytest.mark.parametrize("feature", ["LIF", "modules (blocks)", "signed units (+-1)"])

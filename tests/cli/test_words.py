@@ -145,7 +145,7 @@ def test_it_shows_how_an_agent_learns(tmp_path: Path, capsys: pytest.CaptureFixt
     rows = {row["projection"]: row for row in learning["projections"]}
     assert set(rows) == {"input_hidden", "bias_hidden", "hidden_output", "bias_output"}
     assert rows["input_hidden"]["factor"] == "spike*(1 - n/W)*(phi*b)"
-    assert rows["hidden_output"]["factor"] == "spike*(1 - n/W)*phi"
+    assert rows["hidden_output"]["factor"] == "spike*(1 - n/W)*(phi*b)"
     assert rows["hidden_output"]["eligibility_kept"] == pytest.approx(0.99 * 0.9)
     assert learning["parts"]["modulator.type"] == "td-error"
     assert "learning" not in shown(capsys, "show", "lif")

@@ -141,7 +141,7 @@ def advances(backend: Backend) -> dict[str, Callable[[], object]]:
 
 READS_OR_FOLLOWED = {
     *("check_can", "check_free", "check_neurons", "check_open", "close", "disown", "flow", "own"),
-    *("learning_gain", "owner_acts", "ready", "set_weights", "source", "state", "time", "weights"),
+    *("learning_gain", "owner_acts", "set_weights", "source", "state", "time", "weights"),
     "write",
 }
 

@@ -29,6 +29,7 @@ DERIVATIVES = [
     ("exp(v)", "exp(v)", [*SMOOTH, 690.0]),
     ("exp(v)", "0", [-701.0, 800.0]),
     ("floor(v)", "0", SMOOTH),
+    ("trunc(v)", "0", SMOOTH),
     ("log(v)", "1/v", POSITIVE),
     ("max(v, 0.2)", "where(v >= 0.2, 1, 0)", SMOOTH),
     ("min(0.2, v)", "where(v < 0.2, 1, 0)", SMOOTH),
