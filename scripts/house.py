@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 ENGINES = ("neurorl/program", "neurorl/backends/native", "neurorl/backends/reference")
 """Name the folders of the program and of the executors that every user has."""
 
+_LEAF = "neurorl/backends/torch"
 _CODE = (".py", ".cpp", ".h")
 _TRAIN = (
     "import sys; from neurorl import SpikingActorCritic; "
@@ -123,7 +124,7 @@ def core() -> list[Path]:
     )
     loaded = set(done.stdout.splitlines()[-1].split())
     own = [path for path in files() if path.suffix == ".py" and module_of(path) in loaded]
-    sources = [p for p in files() if p.suffix != ".py" and p.parts[1:3] != ("backends", "torch")]
+    sources = [p for p in files() if p.suffix != ".py" and not p.as_posix().startswith(_LEAF)]
     return [*own, *sources]
 
 

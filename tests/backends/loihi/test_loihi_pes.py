@@ -237,7 +237,7 @@ def test_a_layer_behind_one_that_learns() -> None:
     )
     inputs = rasters(network, 60, 0)
     with (
-        load("loihi", network, learning="pes", seed=2) as backend,
+        load("loihi", network, learning="pes", seed=2, engine="stock") as backend,
         load("reference", network, arithmetic="loihi", seed=2) as reference,
     ):
         seen, expected = backend.step(inputs, 60), reference.step(inputs, 60)
