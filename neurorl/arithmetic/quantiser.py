@@ -285,7 +285,8 @@ def _population(network: Network, population: Population, noise: Noise) -> ChipP
         threshold=_integers(lifted, THRESHOLD_UNIT, THRESHOLD_MAX),
         bias=bias_integers(d.bias * unit + (lifted - threshold)),
         refractory=d.refractory_steps + 1,
-        noise_width=d.noise_width * unit,
+        # The chip's own noise of a membrane without a leak has the width 0, `half_width` says.
+        noise_width=d.noise_width * unit * (noise.is_exact or noise_exponent > 0),
         noise_exponent=noise_exponent,
     )
 

@@ -370,3 +370,13 @@ def test_an_agent_learns_with_it_as_on_the_reference(mode: str) -> None:
         found.append({k: w.copy() for k, w in agent.memory.in_force.items()})
         agent.backend.close()
     assert all(np.array_equal(found[0][k], found[1][k]) for k in found[0])
+
+
+def test_a_membrane_without_a_leak_has_no_noise_of_the_chip() -> None:
+    """Its half-width is 0 by the formula, so that no draw may move it, on any backend."""
+    neuron = CubaLIF(tau_mem=4096.0, threshold=0.5, noise=0.4)
+    network = Network((Source("input", 2), Population("cells", 3, neuron)), ())
+    for name, engine in (("reference", {}), ("native", {}), ("loihi", {"engine": "stock"})):
+        with load(name, network, arithmetic="loihi", noise="chip", **engine) as backend:
+            assert not backend.step({}, 40)["cells"].any()
+            assert not backend.state()["cells.voltage"].any()
