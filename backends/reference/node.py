@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from neurorl.backends.reference.noise import ReplicaNoise
 from neurorl.expressions.functions import FUNCTIONS, power
+from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import Style, render
 from neurorl.expressions.statements import Statement
 from neurorl.network.serialization import FloatArray
@@ -35,7 +36,6 @@ _SPACE: Mapping[str, Any] = {
     "bool_": np.bool_,
     "where": np.where,
     "maximum": np.maximum,
-    "broadcast_to": np.broadcast_to,
 }
 
 
@@ -73,14 +73,21 @@ class NumpyNode:
         arrived: what projections add, by input. steps: the number of the step in each replica, for
         its draws. given: the spikes of a source.
         """
+        if given is not None and not self.released:
+            return given
         draws = {x: draw(steps) for x, draw in self._draws.items()}
         spikes, values = self._step(self.state, arrived, self.bias, self.dead, draws, given)
         for x in self.state:
-            self.state[x] = values[x]
+            self.state[x] = self._whole(values[x])
         for x, ring in self.released.items():
             ring[:-1] = ring[1:]
             ring[-1] = values[x]
-        return np.asarray(spikes)
+        return self._whole(spikes)
+
+    def _whole(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return a value for each neuron, of an array or of a number that all have in common."""
+        is_whole = np.shape(values) == self.dead.shape
+        return values if is_whole else np.array(np.broadcast_to(values, self.dead.shape))
 
 
 def _rows(is_logistic: bool) -> type[DrawRows]:
@@ -121,13 +128,13 @@ def _lines(node: NodeProgram) -> Iterator[str]:
     if node.threshold is None:
         yield "spikes = given"
     else:
-        yield f"spikes = broadcast_to({render(node.threshold.tree, _PYTHON, names)}, dead.shape)"
+        yield f"spikes = {render(node.threshold.tree, _PYTHON, names)}"
     if node.refractory is not None:
         yield "spikes = spikes & live"
         yield "dead[:] = where(spikes, refractory, maximum(dead - 1, 0))"
     yield from _assignments(node.reset, names, "where(spikes, {}, {})")
     kept = [*node.initial, *node.releases]
-    values = (f"{x!r}: broadcast_to(x_{x}, dead.shape)" for x in kept)
+    values = (f"{x!r}: x_{x}" for x in kept)
     yield f"return spikes, {{{', '.join(values)}}}"
 
 
@@ -135,5 +142,7 @@ def _assignments(
     statements: Sequence[Statement], names: Mapping[str, str], of: str = "{}"
 ) -> Iterator[str]:
     for line in statements:
-        name = names[line.variable]
-        yield f"{name} = {of.format(render(line.value.tree, _PYTHON, names), name)}"
+        name, value = names[line.variable], render(line.value.tree, _PYTHON, names)
+        if isinstance(line.value.tree, Name):  # two variables need memory of their own
+            value = f"1.0*{value}"
+        yield f"{name} = {of.format(value, name)}"

@@ -126,10 +126,7 @@ class ReferenceSimulator(ProgramSimulator):
         self.steps[replica] = t
 
     def values(self, k: int, variable: str) -> Array:
-        values = self.nodes[k].state[variable]
-        if not values.flags.writeable:  # a number that all neurons have in common
-            values = self.nodes[k].state[variable] = values.copy()
-        return values
+        return self.nodes[k].state[variable]
 
     def dead(self, k: int) -> Array:
         return self.nodes[k].dead
