@@ -37,6 +37,7 @@ MUTATIONS = [
 """List, for each feature that finds an error, the text in the source and what replaces it."""
 
 EXAMPLES = 12
+RARE = {"overflow of u": 60}  # which are drawn hangs on what else is imported
 
 
 @pytest.mark.parametrize(("feature", "old", "new"), MUTATIONS)
@@ -46,7 +47,7 @@ def test_an_error_in_the_neurons_is_found(
     changed = mutant(old, new).membrane_on_chip
     monkeypatch.setattr("neurorl.program.lowering.membrane_on_chip", changed)
     with pytest.raises(AssertionError):
-        run(feature, EXAMPLES, is_quick=True)
+        run(feature, RARE.get(feature, EXAMPLES), is_quick=True)
 
 
 def test_a_change_that_means_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
