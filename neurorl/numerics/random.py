@@ -197,11 +197,8 @@ class DrawRows:
     """Draw a stream row by row, one row a step, in chunks ahead of use.
 
     seed, stream, n: as in `words`. convert: turns words into numbers.
-    The rows are a pure function of the step, whatever was asked before. words: makes the words; may
-    be set to a quicker function that makes the same.
+    The rows are a pure function of the step, whatever was asked before.
     """
-
-    words = staticmethod(words)
 
     def __init__(
         self, seed: int, stream: int, n: int, convert: Callable[[U32], F64] = to_unit
@@ -215,13 +212,13 @@ class DrawRows:
         """Return the draws of one step, shape ``(n,)``."""
         number, row = divmod(step, _CHUNK)
         if number != self._number:
-            self._rows = self._convert(self.words(*self._args, number * _CHUNK, _CHUNK))
+            self._rows = self._convert(words(*self._args, number * _CHUNK, _CHUNK))
             self._number = number
         return np.asarray(self._rows[row])
 
     def rows(self, step: int, n_steps: int) -> F64:
         """Return the draws of *n_steps* steps from *step*, shape ``(n_steps, n)``; not cached."""
-        return self._convert(self.words(*self._args, step, n_steps))
+        return self._convert(words(*self._args, step, n_steps))
 
 
 class NoiseRows(DrawRows):

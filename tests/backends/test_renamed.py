@@ -1,4 +1,4 @@
-"""What earlier versions called an engine of Brian2 runs on native, and says so once."""
+"""Run on native what earlier versions called an engine of Brian2, and say so once."""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ def test_gradients_pass_through_what_is_released(delay: int) -> None:
 @pytest.mark.parametrize("name", ["native", "brian2"])
 def test_more_random_networks_are_the_same(name: str) -> None:
     if name == "brian2":
-        pytest.importorskip("brian2")
+        pytest.importorskip("brian2", reason="Brian2 is not installed")
     assert sum(compare(random_short_term(seed), seed, name) for seed in range(10, 60)) > 1000
 
 
@@ -328,7 +328,7 @@ def test_bad_numbers_get_one_line(options: Any, match: str) -> None:
 
 
 def test_quantities_with_units_get_one_line() -> None:
-    brian2 = pytest.importorskip("brian2")
+    brian2 = pytest.importorskip("brian2", reason="Brian2 is not installed")
     with pytest.raises(DescriptionError, match=r"TsodyksMarkram\.tau_rec"):
         TsodyksMarkram(tau_rec=800 * brian2.ms)
 
@@ -356,7 +356,7 @@ def test_backends_without_it_name_the_projection(choice: str) -> None:
 
 
 def test_brian2_names_a_delay_that_is_too_long() -> None:
-    pytest.importorskip("brian2")
+    pytest.importorskip("brian2", reason="Brian2 is not installed")
     with pytest.raises(UnsupportedError, match=r"a delay of 40 steps \(limit 32\)"):
         load("brian2", summing(BOTH, 40 * DT))
 

@@ -373,7 +373,7 @@ def test_an_agent_learns_with_it_as_on_the_reference(mode: str) -> None:
 
 
 def test_a_membrane_without_a_leak_has_no_noise_of_the_chip() -> None:
-    """Its half-width is 0 by the formula, so that no draw may move it, on any backend."""
+    """Let no draw move a membrane whose half-width is 0 by the formula, on any backend."""
     neuron = CubaLIF(tau_mem=4096.0, threshold=0.5, noise=0.4)
     network = Network((Source("input", 2), Population("cells", 3, neuron)), ())
     for name, engine in (("reference", {}), ("native", {}), ("loihi", {"engine": "stock"})):

@@ -8,16 +8,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
+from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.reference.noise import ReplicaNoise
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.network.description import Population
-from neurorl.network.limits import MAX_DELAY
 from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.validation.neurons import ChipNeurons, FloatNeurons, Neurons
@@ -41,16 +40,7 @@ class SteppedSimulator(Simulator):
     """
 
     name: ClassVar[str] = "reference"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float", "loihi"),
-        exact_arithmetics=("float", "loihi"),
-        engines=("numpy",),
-        noises=NOISE_MODES,
-        equations=True,
-        sparse=True,
-        synapse_delays=True,
-        short_term=MAX_DELAY,
-    )
+    capabilities: ClassVar[Capabilities] = ReferenceSimulator.capabilities
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Make all populations and projections, at rest."""
