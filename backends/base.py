@@ -87,7 +87,7 @@ class Backend(Ownable):
         self.simulator = simulator
         self._weights = EffectiveWeights(self.simulated, self.simulator, weights or {})
         self._equations = {
-            p.name: p.size for p in self.network.populations if p.plan(network.dt) is not None
+            p.name: p.size for p in self.network.populations if not p.is_integrator(network.dt)
         }
         self.simulator.build(self.simulated)
 

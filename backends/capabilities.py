@@ -61,7 +61,7 @@ class Capabilities:
                     f"population {population.name!r} of {population.size} neurons"
                     f" (limit {self.max_population}; split it into several populations)"
                 )
-            if population.plan(network.dt) is not None and not (self.equations and not is_chip):
+            if not population.is_integrator(network.dt) and not (self.equations and not is_chip):
                 other = " in chip arithmetic that are no LIF or CubaLIF" * is_chip
                 problems.append(
                     f"population {population.name!r} of neurons by equations{other}"

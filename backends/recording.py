@@ -11,7 +11,7 @@ import numpy as np
 from neurorl.backends.checks import Inputs
 from neurorl.backends.records import Array, Callback, Records, check_every, read_names
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.backends.simulator import VARIABLES, Simulator, State
+from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, UnsupportedError
 from neurorl.network.description import Network
@@ -192,8 +192,7 @@ def _known(network: Network) -> list[str]:
     """Return all that can be recorded of a network."""
     known = [f"{node.name}.spikes" for node in network.nodes if node.name not in network.currents]
     for population in network.populations:
-        plan = population.plan(network.dt)
-        variables = VARIABLES if plan is None else (*plan.initial, "refractory")
+        variables = population.variables(network.dt)
         known += [f"{population.name}.{variable}" for variable in variables]
     for p in network.projections:
         known += [f"{p.name}.{key}" for key in ("u", "used")] * (p.short_term is not None)

@@ -306,8 +306,7 @@ def _check_told(
         return
     if config.carries:
         raise DescriptionError("agent.carries", f"{what}, which are computed from rest")
-    plan = population.plan(network.dt)
-    if plan is not None and rule.needs_membrane:
+    if rule.needs_membrane and not population.is_integrator(network.dt):
         problem = f"{what}, and {population.name!r} has neurons by equations"
         remedy = "LIF, CubaLIF or GLM, or a rule of spikes"
         raise DescriptionError(where, problem, remedy=remedy)

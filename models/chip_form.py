@@ -11,8 +11,9 @@ from neurorl.expressions.linear import NotLinearError, linear, substituted
 from neurorl.expressions.nodes import Call, Name, Node, names_in
 from neurorl.expressions.printing import TEXT, render
 from neurorl.models.neurons import LIF, CubaLIF
-from neurorl.network.neuron import Neuron, StepPlan
+from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import FloatArray
+from neurorl.network.step_plan import StepPlan
 
 __all__ = ["ChipForm", "chip_form"]
 

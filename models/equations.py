@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, UnsupportedError, unknown_name_error
+from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.nodes import Binary, Name, nodes_of
@@ -18,8 +18,9 @@ from neurorl.expressions.problem import Place
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY
-from neurorl.network.neuron import IS_SILENT, Dynamics, Margin, Neuron, StepPlan
+from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import FloatArray, frozen_array, several
+from neurorl.network.step_plan import IS_SILENT, Margin, StepPlan
 from neurorl.network.units import refuse_units
 
 __all__ = ["IS_SILENT", "Equations"]
@@ -103,11 +104,6 @@ class Equations(Neuron):
             is_noisy=bool(noise.any()),
             margin=_margin(threshold),
         )
-
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        """Raise UnsupportedError, for whatever needs the one update of LIF neurons."""
-        what, limit = "neurons by equations can't be here", "LIF, CubaLIF, GLM"
-        raise UnsupportedError("neuron", what, limit=limit)
 
     def on_chip(self, size: int, dt: float) -> Neuron | None:
         form = chip_form(self.plan(size, dt), dt)

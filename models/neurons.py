@@ -1,18 +1,18 @@
-"""Define neuron models: each is a frozen set of parameters that reduces to one `Dynamics`."""
+"""Define neuron models: each is a frozen set of parameters that becomes statements."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from neurorl.errors import DescriptionError
 from neurorl.expressions.expression import Expression
-from neurorl.network.description import Dynamics, Neuron
+from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.limits import MAX_REFRACTORY
-from neurorl.network.neuron import IS_SILENT, StepPlan
+from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import (
     LARGEST,
     FloatArray,
@@ -21,6 +21,7 @@ from neurorl.network.serialization import (
     positive,
     several,
 )
+from neurorl.network.step_plan import IS_SILENT, StepPlan
 
 __all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Silenced"]
 
@@ -32,25 +33,25 @@ _PARAMETERS = frozenset({"tau_syn", "tau_mem", "threshold", "bias", "noise", "re
 
 
 @dataclass(frozen=True, eq=False)
-class _Integrator(Neuron):
-    """Derive models from this class if their fields are parameters of `_dynamics`."""
+class _Leaky(Neuron):
+    """Derive models from this class if their fields are parameters of `_integrator`."""
 
     def __post_init__(self) -> None:
         _check_parameters(self)
 
-    def dynamics(self, size: int, dt: float) -> Dynamics:
+    def plan(self, size: int, dt: float) -> StepPlan:
         parameters = {f.name: getattr(self, f.name) for f in fields(self)}
         odd = sorted(set(parameters) - _PARAMETERS)
         if odd:
             where, what = f"{type(self).__name__}.{odd[0]}", "a parameter that no backend knows"
-            remedy = "override dynamics() if it has one that is `Dynamics` all the same"
+            remedy = "override plan() and say what it does in a step"
             limit = ", ".join(sorted(_PARAMETERS))
             raise DescriptionError(where, what, limit=limit, remedy=remedy)
-        return _dynamics(self, size, dt, **parameters)
+        return _integrator(self, size, dt, **parameters).plan()
 
 
 @dataclass(frozen=True, eq=False)
-class CubaLIF(_Integrator):
+class CubaLIF(_Leaky):
     """Model a leaky integrate-and-fire neuron with a current that decays (current-based synapse).
 
     ``u <- exp(-dt/tau_syn) u + q``, ``v <- exp(-dt/tau_mem) v + u + bias``; spike where
@@ -74,7 +75,7 @@ class CubaLIF(_Integrator):
 
 
 @dataclass(frozen=True, eq=False)
-class LIF(_Integrator):
+class LIF(_Leaky):
     """Model a leaky integrate-and-fire neuron whose input acts for one step (delta synapse).
 
     ``v <- exp(-dt/tau_mem) v + q + bias``; the rest as in `CubaLIF` with
@@ -95,7 +96,7 @@ class LIF(_Integrator):
 
 
 @dataclass(frozen=True, eq=False)
-class GLM(_Integrator):
+class GLM(_Leaky):
     """Spike with P = sigmoid(2 u), ``u = q + bias``, q of this step only: the papers' unit.
 
     Alone it has no memory. With a projection for each lag l of the stimulus filters k and of the
@@ -115,8 +116,8 @@ class GLM(_Integrator):
 
     bias: Any = 0.0
 
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        return _dynamics(self, size, dt, bias=self.bias, noise=0.5)
+    def plan(self, size: int, dt: float) -> StepPlan:
+        return _integrator(self, size, dt, bias=self.bias, noise=0.5).plan()
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,17 +132,23 @@ class InChipUnits(Neuron):
     unit: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.neuron, Neuron) or self.neuron.plan(1, 1e-3) is not None:
-            limit = "LIF, CubaLIF, GLM"
-            raise DescriptionError("InChipUnits.neuron", "not one of these", limit=limit)
+        if not isinstance(self.neuron, Neuron):
+            self._refuse()
         object.__setattr__(self, "unit", number("InChipUnits.unit", self.unit, *_UNITS))
 
     @property
     def chip_unit(self) -> float | None:
         return self.unit
 
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        return self.neuron.dynamics(size, dt)
+    def plan(self, size: int, dt: float) -> StepPlan:
+        plan = self.neuron.plan(size, dt)
+        if integrator_of(plan) is None:
+            self._refuse()
+        return plan
+
+    def _refuse(self) -> NoReturn:
+        limit = "LIF, CubaLIF, GLM"
+        raise DescriptionError("InChipUnits.neuron", "not one of these", limit=limit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,12 +179,13 @@ class Silenced(Neuron):
     def chip_unit(self) -> float | None:
         return self.neuron.chip_unit
 
-    def plan(self, size: int, dt: float) -> StepPlan | None:
-        plan = self.neuron.plan(size, dt)
-        if plan is None:
-            return None
+    def plan(self, size: int, dt: float) -> StepPlan:
+        plan, silent = self.neuron.plan(size, dt), self._numbers(size)
+        integrator = integrator_of(plan)
+        if integrator is not None:
+            return self._without_bias(integrator, silent).plan()
         is_silent = np.zeros(size)
-        is_silent[self._numbers(size)] = 1.0
+        is_silent[silent] = 1.0
         if IS_SILENT in plan.constants:  # of another one inside
             both = np.maximum(is_silent, plan.constants[IS_SILENT])
             return dataclasses.replace(plan, constants={**plan.constants, IS_SILENT: both})
@@ -187,13 +195,14 @@ class Silenced(Neuron):
             threshold=Expression(f"({plan.threshold.text}) and {IS_SILENT} == 0"),
         )
 
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        dynamics, silent = self.neuron.dynamics(size, dt), self._numbers(size)
-        threshold, bias = dynamics.threshold.copy(), dynamics.bias.copy()
-        high = np.maximum(threshold, _NEVER * dynamics.noise_width)
+    @staticmethod
+    def _without_bias(integrator: Integrator, silent: list[int]) -> Integrator:
+        """Return neurons of which *silent* ones have no bias and a high threshold."""
+        threshold, bias = integrator.threshold.copy(), integrator.bias.copy()
+        high = np.maximum(threshold, _NEVER * integrator.noise_width)
         threshold[silent] = np.where(high > 0, high, 1.0)[silent]
         bias[silent] = 0.0
-        return dataclasses.replace(dynamics, threshold=threshold, bias=bias)
+        return dataclasses.replace(integrator, threshold=threshold, bias=bias)
 
     def _numbers(self, size: int) -> list[int]:
         """Return the numbers of the silent neurons, of *size* in all."""
@@ -219,7 +228,7 @@ def _check_parameters(neuron: Neuron) -> None:
         object.__setattr__(neuron, field.name, value if value.ndim else float(value))
 
 
-def _dynamics(
+def _integrator(
     neuron: Neuron,
     size: int,
     dt: float,
@@ -230,7 +239,7 @@ def _dynamics(
     bias: Any = 0.0,
     noise: Any = 0.0,
     refractory: Any = 0.0,
-) -> Dynamics:
+) -> Integrator:
     def spread(name: str, value: Any) -> FloatArray:
         array = np.asarray(value, dtype=np.float64)
         if array.ndim and array.shape != (size,):
@@ -243,7 +252,7 @@ def _dynamics(
         where, got = f"{type(neuron).__name__}.refractory", f"{steps.max() * dt:g} s"
         limit = f"{MAX_REFRACTORY} steps of {dt:g} s"
         raise DescriptionError(where, "too long", got=got, limit=limit)
-    return Dynamics(
+    return Integrator(
         current_decay=_decay(spread("tau_syn", tau_syn), dt),
         membrane_decay=_decay(spread("tau_mem", tau_mem), dt),
         threshold=spread("threshold", threshold),

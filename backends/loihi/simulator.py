@@ -160,7 +160,7 @@ class LoihiSimulator(Simulator):
             if synapses is not None and synapses.has_multapses():
                 remedy = "add their weights"
                 problems.append(f"projection {p.name!r} of several synapses a pair ({remedy})")
-        if any(p.plan(network.dt) is not None for p in network.populations):
+        if any(not p.is_integrator(network.dt) for p in network.populations):
             return problems  # what else doesn't fit can't be counted
         return problems + chip_problems(network, core, chips)
 

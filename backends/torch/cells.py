@@ -1,4 +1,4 @@
-"""Run populations over a window by `neurorl.network.description.Dynamics`, differentiably."""
+"""Run populations over a window by `neurorl.network.description.Integrator`, differentiably."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neurorl.backends.torch.estimators import Estimator
 from neurorl.backends.torch.native import Constants
 from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 
 __all__ = ["Cells"]
 
@@ -44,7 +44,7 @@ class Cells(nn.Module):
 
     def __init__(
         self,
-        dynamics: Dynamics,
+        dynamics: Integrator,
         dtype: torch.dtype,
         surrogate_width: float,
         detach_reset: bool,

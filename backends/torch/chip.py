@@ -18,7 +18,7 @@ from neurorl.arithmetic.rounding import Rounding
 from neurorl.backends.torch.cells import Cells
 from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 
 __all__ = ["ChipCells", "bias_integers", "quanta", "truncated"]
 
@@ -33,7 +33,7 @@ class ChipCells(Cells):
 
     def __init__(self, chip: ChipPopulation, surrogate_width: float, **options: Any) -> None:
         """Take integers from *chip*; *surrogate_width* is in the description's units."""
-        factors = Dynamics(
+        factors = Integrator(
             current_decay=np.asarray((4095 - chip.current_decay) / 4096, dtype=np.float64),
             membrane_decay=np.asarray((4096 - chip.voltage_decay) / 4096, dtype=np.float64),
             threshold=chip.threshold.astype(np.float64),

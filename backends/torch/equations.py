@@ -15,7 +15,8 @@ from neurorl.backends.torch.expressions import evaluate_tensors
 from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
 from neurorl.errors import UnsupportedError
-from neurorl.network.neuron import Dynamics, StepPlan
+from neurorl.network.integrator import Integrator
+from neurorl.network.step_plan import StepPlan
 
 __all__ = ["EquationCells", "EquationState"]
 
@@ -58,7 +59,7 @@ class EquationCells(Cells):
     ) -> None:
         zero = np.zeros(plan.size)
         noise = plan.constants.get("noise_width", zero)
-        stand_in = Dynamics(zero, zero, zero, zero, noise, plan.refractory_steps)
+        stand_in = Integrator(zero, zero, zero, zero, noise, plan.refractory_steps)
         super().__init__(stand_in, torch.float64, surrogate_width, detach_reset, compiles=False)
         self._plan, self._biased, self._dtype = plan.hoisted(), biased, dtype
         for name, value in self._plan.constants.items():

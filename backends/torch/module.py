@@ -294,11 +294,11 @@ class SpikingModule(nn.Module):
             return ChipCells(
                 integers, surrogate_width, detach_reset=detach_reset, compiles=compiles
             )
-        plan = population.plan(self.network.dt)
-        if plan is not None:
+        if not population.is_integrator(self.network.dt):
+            plan = population.plan(self.network.dt)
             biased = self.network.biased(population.name)
             return EquationCells(plan, biased, self.dtype, surrogate_width, detach_reset)
-        dynamics = population.neuron.dynamics(population.size, self.network.dt)
+        dynamics = population.integrator(self.network.dt)
         return Cells(dynamics, self.dtype, surrogate_width, detach_reset, compiles)
 
     @property

@@ -28,16 +28,16 @@ class Cells:
     """Hold the neurons of one population in all replicas: current u, voltage v, dead steps left."""
 
     def __init__(self, population: Population, dt: float, noise: list[DrawRows]) -> None:
-        self.dynamics = population.neuron.dynamics(population.size, dt)
-        self.bias: npt.NDArray[Any] = self.dynamics.bias
+        self.integrator = population.integrator(dt)
+        self.bias: npt.NDArray[Any] = self.integrator.bias
         self.u = np.zeros(population.size)
         self.v = np.zeros(population.size)
         self.dead = np.zeros(population.size, dtype=np.int64)
-        self._noise = noise if self.dynamics.noise_width.any() else []
+        self._noise = noise if self.integrator.noise_width.any() else []
 
     def update(self, q: FloatArray, steps: Sequence[int]) -> Raster:
         """Make one step with the input q, in the order that `Simulator` promises."""
-        d = self.dynamics
+        d = self.integrator
         self.u = d.current_decay * self.u + q
         self.v = d.membrane_decay * self.v + self.u + self.bias
         self.v[self.dead > 0] = 0.0

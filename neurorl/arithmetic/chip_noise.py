@@ -32,7 +32,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError, check_name
-from neurorl.network.description import Dynamics, Network, Node, Population, Projection, Source
+from neurorl.network.description import Network, Node, Population, Projection, Source
+from neurorl.network.integrator import Integrator
 from neurorl.network.limits import free_name
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import U32, DrawRows, Stream
@@ -99,17 +100,17 @@ def find_noise(name: str) -> Noise:
     return NOISES[name]
 
 
-def half_width(population: str, dynamics: Dynamics, leak: FloatArray, noise: Noise) -> float:
+def half_width(population: str, integrator: Integrator, leak: FloatArray, noise: Noise) -> float:
     """Return the largest noise of one step, in membrane units; 0 for populations without noise.
 
     leak: the part of the membrane that is left after a step, as the chip has it, ``(size,)``.
     Raises UnsupportedError if its neurons need several half-widths: a core has one.
     """
-    noisy = dynamics.noise_width > 0
+    noisy = integrator.noise_width > 0
     if not noisy.any():
         return 0.0
     # The root of a root has the same bits everywhere.
-    wanted = noise.half_width * (dynamics.noise_width * np.sqrt(np.sqrt(1 - leak**2)))[noisy]
+    wanted = noise.half_width * (integrator.noise_width * np.sqrt(np.sqrt(1 - leak**2)))[noisy]
     if np.ptp(wanted) > 1e-6 * wanted.max():
         where = f"noise {noise.name!r}, population {population!r}"
         what, got = "neurons of several noise widths", f"{wanted.min():g} to {wanted.max():g}"
@@ -118,10 +119,10 @@ def half_width(population: str, dynamics: Dynamics, leak: FloatArray, noise: Noi
     return float(wanted[0])
 
 
-def threshold_reduction(dynamics: Dynamics, leak: FloatArray) -> FloatArray:
+def threshold_reduction(integrator: Integrator, leak: FloatArray) -> FloatArray:
     """Return by how much to lower the threshold, membrane units; leak as in `half_width`."""
-    wanted = np.minimum(leak**2, _LOWERED) * dynamics.noise_width
-    return np.asarray(np.minimum(wanted, np.maximum(dynamics.threshold, 0)))
+    wanted = np.minimum(leak**2, _LOWERED) * integrator.noise_width
+    return np.asarray(np.minimum(wanted, np.maximum(integrator.threshold, 0)))
 
 
 def with_coin_sources(network: Network, mode: str) -> tuple[Network, dict[str, str]]:
@@ -138,35 +139,35 @@ def with_coin_sources(network: Network, mode: str) -> tuple[Network, dict[str, s
     projections = list(network.projections)
     sources: dict[str, str] = {}
     for population in network.populations:
-        if population.plan(network.dt) is not None:
+        if not population.is_integrator(network.dt):
             continue  # the chip has no equations, and says so later
-        dynamics = population.neuron.dynamics(population.size, network.dt)
-        if not dynamics.noise_width.any():
+        integrator = population.integrator(network.dt)
+        if not integrator.noise_width.any():
             continue
-        _check_memoryless(noise, population.name, dynamics)
-        source, projection = _coins(noise, population, dynamics, names)
+        _check_memoryless(noise, population.name, integrator)
+        source, projection = _coins(noise, population, integrator, names)
         nodes.append(source)
         projections.append(projection)
         sources[population.name] = source.name
     return dataclasses.replace(network, nodes=tuple(nodes), projections=tuple(projections)), sources
 
 
-def _check_memoryless(noise: Noise, population: str, dynamics: Dynamics) -> None:
-    noisy = dynamics.noise_width > 0
-    if dynamics.current_decay[noisy].any() or dynamics.membrane_decay[noisy].any():
+def _check_memoryless(noise: Noise, population: str, integrator: Integrator) -> None:
+    noisy = integrator.noise_width > 0
+    if integrator.current_decay[noisy].any() or integrator.membrane_decay[noisy].any():
         where = f"noise {noise.name!r}, population {population!r}"
         what, remedy = "units with a memory, in which coins would stay", "noise='chip'"
         raise UnsupportedError(where, what, limit="tau_syn = tau_mem = 0", remedy=remedy)
 
 
 def _coins(
-    noise: Noise, population: Population, dynamics: Dynamics, names: set[str]
+    noise: Noise, population: Population, integrator: Integrator, names: set[str]
 ) -> tuple[Node, Projection]:
     """Return a population's source of coins and its signed projection (silent -w, spike +w)."""
     source, link = (
         free_name(f"{population.name}_{end}", names) for end in ("coins", "coin_weights")
     )
-    reach = noise.half_width * dynamics.noise_width
+    reach = noise.half_width * integrator.noise_width
     weights = reach[:, None] * (np.array(COINS) / (2 * _FULL))
     size, n = population.size, len(COINS)
     projection = Projection(link, source, population.name, blocks=size, signed=True)

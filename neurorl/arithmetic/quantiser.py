@@ -33,7 +33,8 @@ from neurorl.arithmetic.chip_noise import (
     threshold_reduction,
 )
 from neurorl.errors import UnsupportedError
-from neurorl.network.description import Dynamics, Network, Population, Projection, Uniform
+from neurorl.network.description import Network, Population, Projection, Uniform
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 
 __all__ = [
@@ -174,12 +175,12 @@ def _membrane_unit(network: Network, population: Population) -> float:
 
     Lower exponents are taken while the threshold, the noise or the bias would not fit.
     """
-    dynamics = population.neuron.dynamics(population.size, network.dt)
+    integrator = population.integrator(network.dt)
     widest = max([weight_range(network, p) for p in _incoming(network, population)], default=0.0)
-    level = np.abs(dynamics.threshold) + _LOGISTIC_REACH * dynamics.noise_width
+    level = np.abs(integrator.threshold) + _LOGISTIC_REACH * integrator.noise_width
     widest = widest or float(level.max()) or 1.0
     unit = MANTISSA_MAX * 2.0**6 / widest
-    offset = float(np.abs(dynamics.bias).max())
+    offset = float(np.abs(integrator.bias).max())
     for _ in range(13):
         if level.max() * unit <= VOLTAGE_MAX / 2 and offset * unit <= BIAS_MAX:
             return unit
@@ -198,17 +199,19 @@ def _membrane_unit(network: Network, population: Population) -> float:
     )
 
 
-def _check_fixed(population: Population, dynamics: Dynamics, unit: float, is_exact: bool) -> None:
+def _check_fixed(
+    population: Population, integrator: Integrator, unit: float, is_exact: bool
+) -> None:
     """Raise UnsupportedError if registers can't hold what a neuron says in chip units."""
     where = f"chip arithmetic, population {population.name!r}"
     for name, values, most in (
-        ("threshold", dynamics.threshold, THRESHOLD_MAX),
-        ("bias", dynamics.bias, BIAS_MAX),
+        ("threshold", integrator.threshold, THRESHOLD_MAX),
+        ("bias", integrator.bias, BIAS_MAX),
     ):
         largest = float(np.abs(values).max()) * unit
         if largest > most:
             raise UnsupportedError(where, f"{name} too large", got=f"{largest:g}", limit=most)
-    if not is_exact and dynamics.noise_width.any():
+    if not is_exact and integrator.noise_width.any():
         remedy = "leave InChipUnits out, or take noise='exact'"
         raise UnsupportedError(where, "the chip's own noise sets the unit itself", remedy=remedy)
 
@@ -217,15 +220,15 @@ def _fit_noise(
     network: Network, population: Population, unit: float, noise: Noise
 ) -> tuple[float, int]:
     """Return a unit, at most half as large, at which the noise has its width, and its exponent."""
-    dynamics = population.neuron.dynamics(population.size, network.dt)
-    reach = half_width(population.name, dynamics, kept(dynamics), noise)
+    integrator = population.integrator(network.dt)
+    reach = half_width(population.name, integrator, kept(integrator), noise)
     if not reach:
         return unit, 0
     # Far below the register's 23, as a unit in which the noise is too wide has been refused.
     exponent = NOISE_BITS + int(np.floor(np.log2(reach * unit / NOISE_MAX)))
     if exponent < NOISE_BITS:
         # Half-widths are in proportion to widths; the least is NOISE_MAX chip units.
-        width = float(dynamics.noise_width.max())
+        width = float(integrator.noise_width.max())
         nearest = width * NOISE_MAX / (reach * unit)
         raise UnsupportedError(
             f"noise {noise.name!r}, population {population.name!r}",
@@ -238,19 +241,19 @@ def _fit_noise(
     return NOISE_MAX * 2.0 ** (exponent - NOISE_BITS) / reach, exponent
 
 
-def kept(dynamics: Dynamics) -> FloatArray:
+def kept(integrator: Integrator) -> FloatArray:
     """Return the part of a membrane that the chip leaves after a step, ``(size,)``."""
-    if not dynamics.membrane_decay[dynamics.noise_width > 0].any():
-        return np.zeros(len(dynamics.bias))  # what the register leaves, 1/4096, is no memory
-    return np.asarray((4096 - _voltage_decay(dynamics)) / 4096)
+    if not integrator.membrane_decay[integrator.noise_width > 0].any():
+        return np.zeros(len(integrator.bias))  # what the register leaves, 1/4096, is no memory
+    return np.asarray((4096 - _voltage_decay(integrator)) / 4096)
 
 
-def _voltage_decay(dynamics: Dynamics) -> IntArray:
-    return _integers(4096 - np.rint(4096 * dynamics.membrane_decay), 0, 4095)
+def _voltage_decay(integrator: Integrator) -> IntArray:
+    return _integers(4096 - np.rint(4096 * integrator.membrane_decay), 0, 4095)
 
 
 def _population(network: Network, population: Population, noise: Noise) -> ChipPopulation:
-    d = population.neuron.dynamics(population.size, network.dt)
+    d = population.integrator(network.dt)
     fixed, noise_exponent = population.neuron.chip_unit, 0
     if fixed is not None:
         _check_fixed(population, d, fixed, noise.is_exact)

@@ -260,7 +260,7 @@ class ChipArithmetic(Arithmetic):
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
         for p in network.populations:
-            if p.plan(network.dt) is not None:
+            if not p.is_integrator(network.dt):
                 what = "neurons by equations have no chip arithmetic"
                 raise UnsupportedError(f"population {p.name!r}", what, limit="CubaLIF, LIF")
         for projection in network.projections:
@@ -360,9 +360,8 @@ def _drawn(weights: Uniform, synapses: SynapseList, seed: int, stream: int) -> F
 
 def _bias(population: Population, dt: float) -> FloatArray:
     """Return the biases; of equations, what currents and silence add to: 0."""
-    if population.plan(dt) is not None:
-        return np.zeros(population.size)
-    return population.neuron.dynamics(population.size, dt).bias
+    bias = population.plan(dt).bias
+    return np.zeros(population.size) if bias is None else bias
 
 
 def _scale(network: Network, projection: Projection) -> float:
@@ -373,9 +372,9 @@ def _scale(network: Network, projection: Projection) -> float:
     node = network.node(projection.post)
     if not isinstance(node, Population):
         raise DescriptionError("arithmetic", "a projection must end in a population")
-    if node.plan(network.dt) is None:
-        dynamics = node.neuron.dynamics(node.size, network.dt)
-        size = max(float(np.abs(dynamics.threshold).max()), float(dynamics.noise_width.max()))
+    if node.is_integrator(network.dt):
+        neurons = node.integrator(network.dt)
+        size = max(float(np.abs(neurons.threshold).max()), float(neurons.noise_width.max()))
     else:
         target = network.target(projection)
         alike = [p for p in network.projections if p.post == node.name]

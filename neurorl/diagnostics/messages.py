@@ -101,9 +101,9 @@ def memory_hint(config: AgentConfig) -> str:
 
 def _now(population: Population, parameter: str) -> str:
     """Return the parameter's name, with its value if all neurons have the same."""
-    if population.plan(1e-3) is not None:
+    if not population.is_integrator(1e-3):
         return f"{parameter}, in their equations,"
-    values = np.unique(getattr(population.neuron.dynamics(population.size, 1e-3), parameter))
+    values = np.unique(getattr(population.neuron.integrator(population.size, 1e-3), parameter))
     return f"{parameter} (now {values[0]:g})" if len(values) == 1 else parameter
 
 

@@ -32,8 +32,8 @@ class Site:
         self._neurons = slice(first, None), slice(replica * size, (replica + 1) * size)
         self._raster: npt.NDArray[np.bool_] | None = None
         self.chances = (config.window - first) * size
-        steps = population.plan(network.dt) or population.neuron.dynamics(size, network.dt)
-        self.ceiling = float(np.mean(1.0 / (1.0 + steps.refractory_steps)))
+        dead_steps = population.plan(network.dt).refractory_steps
+        self.ceiling = float(np.mean(1.0 / (1.0 + dead_steps)))
         self._into = [
             _Synapses(p) for p in network.projections if p.post == name and p.plasticity is not None
         ]

@@ -17,7 +17,8 @@ from neurorl.arithmetic.fitting import largest_sums
 from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation, kept
 from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
 from neurorl.backends.registry import load
-from neurorl.network.description import Dynamics, Network, Population, Projection
+from neurorl.network.description import Network, Population, Projection
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
 
@@ -116,7 +117,7 @@ def _population(
     arithmetic: ChipArithmetic, population: Population, weights: Mapping[str, FloatArray]
 ) -> dict[str, Any]:
     chip = arithmetic.chip.populations[population.name]
-    d = population.neuron.dynamics(population.size, arithmetic.network.dt)
+    d = population.integrator(arithmetic.network.dt)
     scale = _scale(d)
     # For noise of the chip's own it may be lower, for the rate.
     wanted = d.threshold - (threshold_reduction(d, kept(d)) if not arithmetic.noise.is_exact else 0)
@@ -141,7 +142,7 @@ def _population(
 
 
 def _noise_error(
-    arithmetic: ChipArithmetic, chip: ChipPopulation, d: Dynamics, scale: float
+    arithmetic: ChipArithmetic, chip: ChipPopulation, d: Integrator, scale: float
 ) -> float | None:
     noisy = d.noise_width > 0
     if not noisy.any():
@@ -162,7 +163,7 @@ def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) 
     rounded = arithmetic.round(p.name, present)
     largest = MANTISSA_MAX * chip.unit
     clipped = np.abs(present) > largest + chip.unit
-    error = (rounded - present)[~clipped] / _scale(post.neuron.dynamics(post.size, network.dt))
+    error = (rounded - present)[~clipped] / _scale(post.integrator(network.dt))
     zeroed = (present != 0) & (rounded == 0)
     return {
         "projection": p.name,
@@ -176,7 +177,7 @@ def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) 
     }
 
 
-def _scale(d: Dynamics) -> float:
+def _scale(d: Integrator) -> float:
     """Return a population's mean threshold, or the noise's width where that is 0, or 1."""
     for values in (d.threshold, d.noise_width):
         if values.any():

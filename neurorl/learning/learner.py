@@ -37,16 +37,11 @@ from neurorl.learning.plan import Incoming, Layer, LearningPlan
 from neurorl.learning.tags import Post, depressing, tags, traces
 from neurorl.learning.writes import Writer
 from neurorl.network.modules import chain_weights, hidden_layers, path_weights
-from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
 from neurorl.rules import Decision, Hidden, Rule
 from neurorl.rules.decision import Told
-from neurorl.rules.membrane import (
-    membranes,
-    spike_probability,
-    spike_probability_by_equations,
-)
+from neurorl.rules.membrane import Start, membranes, spike_probability
 from neurorl.rules.three_factor import apply_modulator, arrivals, window_traces
 
 __all__ = ["NORM_RATE", "Learner", "Modulators"]
@@ -353,21 +348,18 @@ class Learner:
             named["b"] = self._critic.signs
         if rule.names("slow"):
             named["slow"] = self._slow(layer, raster) - raster
-        dynamics = layer.dynamics
-        if dynamics is None:
+        plan = layer.plan
+        if plan is None:
             return named
         drives, current, biased = self._drives(layer, spikes, arrived)
-        if isinstance(dynamics, StepPlan):
-            if biased:
-                drives[biased] = drives.get(biased, np.zeros(raster.shape)) + current
-            named["p"] = spike_probability_by_equations(dynamics, drives, raster)
-            return named
-        (drive,) = drives.values() or (np.zeros(raster.shape),)
+        start = Start(bias=None if plan.bias is None else plan.bias + current)
+        if plan.bias is None and biased:
+            drives[biased] = drives.get(biased, np.zeros(raster.shape)) + current
         if rule.needs_probability:
-            named["p"] = spike_probability(dynamics, drive, raster, current)
+            named["p"] = spike_probability(plan, drives, raster, start)
         if rule.needs_membrane:
-            named["v"] = membranes(dynamics, drive, raster, current)[1]
-            named["theta"] = dynamics.threshold
+            named["v"] = membranes(plan, drives, raster, start)
+            named["theta"] = plan.constants["threshold"]
         return named
 
     def _drives(

@@ -13,7 +13,8 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.recording import Recording
 from neurorl.errors import UnsupportedError
 from neurorl.learning.replay import Replay
-from neurorl.network.description import Dynamics, Population
+from neurorl.network.description import Population
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import exp
 from neurorl.rules import Rule
@@ -39,7 +40,7 @@ class Membranes:
     def __init__(self, backend: Backend, rules: Mapping[str, Sequence[Rule]]) -> None:
         self._backend = backend
         self._rows: dict[str, list[npt.NDArray[Any]]] = {}
-        self._dynamics: dict[str, Dynamics] = {}
+        self._integrators: dict[str, Integrator] = {}
         self._named: dict[str, frozenset[str]] = {}
         for population in backend.network.populations:
             of_it = rules.get(population.name, ())
@@ -47,7 +48,8 @@ class Membranes:
             if named:
                 self._check(population, of_it, named)
                 self._named[population.name] = named
-        again = [n for n, named in self._named.items() if "p" in named and n not in self._dynamics]
+        of_p = [name for name, named in self._named.items() if "p" in named]
+        again = [name for name in of_p if name not in self._integrators]
         if again:
             backend.check_can("state")
         self._replay = Replay(backend, again) if again else None
@@ -94,26 +96,26 @@ class Membranes:
 
     def _variables(self, population: str) -> tuple[str, ...]:
         named = self._named[population]
-        if "p" in named and population in self._dynamics:
+        if "p" in named and population in self._integrators:
             return _OF_P
         if "v" not in named:
             return ()
-        return ("voltage",) if population in self._dynamics else ("v",)
+        return ("voltage",) if population in self._integrators else ("v",)
 
     def _told(self, population: str, rows: Mapping[str, npt.NDArray[Any]]) -> dict[str, FloatArray]:
         """Return what rules name, given rows of the state before each step and after the last."""
         named, told = self._named[population], {}
         if "theta" in named:
-            told["theta"] = self._tiled(self._dynamics[population].threshold)
+            told["theta"] = self._tiled(self._integrators[population].threshold)
         if "v" in named:
-            kind = "voltage" if population in self._dynamics else "v"
+            kind = "voltage" if population in self._integrators else "v"
             told["v"] = rows[f"{population}.{kind}"][1:] / self._unit(population)
-        if "p" in named and population in self._dynamics:
+        if "p" in named and population in self._integrators:
             told["p"] = self._probability(population, rows)
         return told
 
     def _probability(self, population: str, rows: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
-        d = self._dynamics[population]
+        d = self._integrators[population]
         v, u, dead = (rows[f"{population}.{kind}"] for kind in _OF_P)
         bias = self._backend.simulated.bias(population)
         met = self._tiled(d.membrane_decay) * v[:-1] + u[1:] + bias
@@ -129,18 +131,18 @@ class Membranes:
         return 1.0 if chip is None else float(chip.populations[population].unit)
 
     def _check(self, population: Population, rules: Sequence[Rule], named: frozenset[str]) -> None:
-        plan, network = population.plan(self._backend.network.dt), self._backend.network
+        network = self._backend.network
+        plan = population.plan(network.dt)
+        is_integrator = population.is_integrator(network.dt)
         for name in sorted(named):
             where = next(rule for rule in rules if rule.names(name)).where(name)
             who = f"{population.name!r} has neurons by equations"
-            if plan is not None and (name == "theta" or (name == "v" and "v" not in plan.initial)):
+            if not is_integrator and (name == "theta" or (name == "v" and "v" not in plan.initial)):
                 what = f"needs {name}, and {who}" + (" without a variable v" * (name == "v"))
                 remedy = "LIF, CubaLIF or GLM"
                 raise UnsupportedError(where, what, remedy=remedy)
-        if plan is None:
-            self._dynamics[population.name] = population.neuron.dynamics(
-                population.size, network.dt
-            )
+        if is_integrator:
+            self._integrators[population.name] = population.integrator(network.dt)
         if "p" in named:
             where = next(rule for rule in rules if rule.names("p")).where("p")
             self._check_probability(population, f"{where} needs spike probabilities")
@@ -154,6 +156,6 @@ class Membranes:
             problem, remedy = "which chip arithmetic doesn't tell", "arithmetic 'float'"
             raise UnsupportedError(f"{what}, {problem}; {remedy}")
         flows = any(p.post == name and p.pre in network.currents for p in network.projections)
-        if flows and name in self._dynamics:
+        if flows and name in self._integrators:
             problem = f"and currents flow into {name!r}"
             raise UnsupportedError(f"{what}, {problem}; a source of spikes")

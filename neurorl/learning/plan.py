@@ -14,11 +14,11 @@ from neurorl.learning.constants import Constants
 from neurorl.learning.synapse_groups import AllPairs, SynapseGroup, groups_by_delay
 from neurorl.models.config import AgentConfig
 from neurorl.models.critics import SpikingCritic
-from neurorl.network.description import Dynamics, Network, Plasticity, Projection
+from neurorl.network.description import Network, Plasticity, Population, Projection
 from neurorl.network.modules import hidden_layers, lag, module_projections
-from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import TsodyksMarkram
+from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 from neurorl.rules.value import VALUE
@@ -84,8 +84,8 @@ class Layer:
     key: its name, and the rule's too if it isn't the first into the population.
     first: the step from which its spikes count, see `_first`. begin: the step from which they have
     post factors, 0 if the rule pairs spikes. lag: of a hidden layer, steps to the
-    output; else 0. dynamics, fixed: of its neurons (a `StepPlan` of those by equations), and the
-    projections into it that don't learn, if the rule needs membranes or spike probabilities.
+    output; else 0. plan, fixed: what its neurons do in a step, and the projections
+    into it that don't learn, if the rule needs membranes or spike probabilities.
     slow_decay: of the rule's `slow`. depression: A of rules that pair spikes.
     """
 
@@ -101,7 +101,7 @@ class Layer:
     post_decay: float
     slow_decay: float
     depression: float
-    dynamics: Dynamics | StepPlan | None
+    plan: StepPlan | None
     into: tuple[Plastic, ...]
     fixed: tuple[Incoming, ...]
     is_critic: bool
@@ -199,7 +199,7 @@ def _layer(
         post_decay=constants.post_decay,
         slow_decay=constants.slow_decay,
         depression=constants.depression,
-        dynamics=_dynamics(network, name) if needs_v else None,
+        plan=_plan(network, name) if needs_v else None,
         into=tuple(into),
         fixed=tuple(incoming(network, name, into)) if needs_v else (),
         is_critic=name == config.critic.population,
@@ -228,11 +228,10 @@ def _first(network: Network, config: AgentConfig, name: str, rule: Rule) -> int:
     return network.depth(name)
 
 
-def _dynamics(network: Network, population: str) -> Dynamics | StepPlan:
-    for p in network.populations:
-        if p.name == population:
-            return p.plan(network.dt) or p.neuron.dynamics(p.size, network.dt)
-    raise AssertionError(population)
+def _plan(network: Network, name: str) -> StepPlan:
+    population = network.node(name)
+    assert isinstance(population, Population)
+    return population.plan(network.dt)
 
 
 def plastic_into(network: Network, population: str) -> list[Plastic]:

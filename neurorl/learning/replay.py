@@ -1,4 +1,4 @@
-"""Find with which probability neurons by equations spiked, from what a backend's state told."""
+"""Find with which probability neurons spiked, from what a backend's state told."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import State
 from neurorl.errors import ArgumentError
 from neurorl.network.serialization import FloatArray
-from neurorl.rules.membrane import spike_probability_by_equations
+from neurorl.network.step_plan import StepPlan
+from neurorl.rules.membrane import Start, spike_probability
 
 __all__ = ["Replay"]
 
@@ -22,8 +23,8 @@ __all__ = ["Replay"]
 class Replay:
     """Make the steps of a backend again with the spikes that they had, in the reference's NumPy.
 
-    backend: in float arithmetic; its state can be read. names: populations of neurons by
-    equations with noise. Raises ArgumentError unless all that projects into them is recorded.
+    backend: in float arithmetic; its state can be read. names: populations with noise.
+    Raises ArgumentError unless all that projects into them is recorded.
     """
 
     def __init__(self, backend: Backend, names: Sequence[str]) -> None:
@@ -38,7 +39,7 @@ class Replay:
         seeds = backend.seeds if backend.simulated.axes else backend.seed
         self._simulator = _GivenSpikes()
         self._again = Backend(self._simulator, network, seed=seeds, arithmetic="float")
-        self._plans = {p.name: p.plan(network.dt) for p in backend.simulated.whole.populations}
+        self._populations = {p.name: p for p in backend.simulated.whole.populations}
         self._states: list[State] = []
 
     def begin(self) -> None:
@@ -67,25 +68,30 @@ class Replay:
         return {name: self._probability(name, rows[name], rasters[name]) for name in self._names}
 
     def _biased(self, name: str, arrived: dict[str, FloatArray]) -> dict[str, FloatArray]:
-        """Return what is added to each input of a population, with its bias."""
-        biased = self._backend.network.biased(name)
+        """Return what is added to each input of a population, with a bias that enters by one."""
+        network, plan = self._backend.network, self._plan(name)
+        biased = network.biased(name) if plan.bias is None else None
         if biased is None:
             return arrived
-        bias = self._simulator.nodes[self._simulator.numbers[name]].bias
-        return {**arrived, biased: arrived[biased] + bias}
+        return {**arrived, biased: arrived[biased] + self._bias(name)}
+
+    def _bias(self, name: str) -> FloatArray:
+        return np.asarray(self._simulator.nodes[self._simulator.numbers[name]].bias)
+
+    def _plan(self, name: str) -> StepPlan:
+        return self._populations[name].plan(self._backend.network.dt)
 
     def _probability(
         self, name: str, rows: Sequence[dict[str, FloatArray]], raster: Raster
     ) -> FloatArray:
-        plan = self._plans[name]
-        assert plan is not None  # see `names`
+        plan = self._plan(name)
         arrived = {x: np.stack([row[x] for row in rows]) for x in plan.inputs}
-        begun = {
-            x: np.concatenate([state[f"{name}.{x}"] for state in self._states])
-            for x in (*plan.initial, "refractory")
-        }
-        dead = begun.pop("refractory")
-        return spike_probability_by_equations(plan, arrived, raster, begun, dead)
+        names = self._populations[name].variables(self._backend.network.dt)
+        *begun, dead = (
+            np.concatenate([state[f"{name}.{x}"] for state in self._states]) for x in names
+        )
+        state = dict(zip(plan.initial, begun, strict=True))
+        return spike_probability(plan, arrived, raster, Start(state, dead, self._bias(name)))
 
 
 class _GivenSpikes(ReferenceSimulator):

@@ -64,7 +64,8 @@ class Node(ctypes.Structure):
 
 class Equations(ctypes.Structure):
     _fields_: ClassVar[Fields] = fields(
-        int_1="n_variables n_inputs", pointer_2="initial constants step"
+        int_1="n_variables n_inputs v",
+        pointer_2="initial constants bias threshold refractory_steps step",
     )
 
 
@@ -83,8 +84,7 @@ class Layer(ctypes.Structure):
         pointer_2="text projections",
         number_3="alpha keep post_decay slow_decay depression",
         pointer_4="powers norm post_trace slow_trace signs",
-        pointer_5="current_decay membrane_decay threshold bias noise_width refractory_steps",
-        pointer_6="equations",
+        pointer_5="equations",
     )
 
 

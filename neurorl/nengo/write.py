@@ -16,6 +16,7 @@ from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.models import CubaLIF
 from neurorl.nengo.package import load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Projection
+from neurorl.network.integrator import integrator_of
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["Exported", "to_nengo"]
@@ -180,9 +181,9 @@ class _Builder:
         population, dt = self.description.node(name), self.description.dt
         where, remedy = f"to_nengo, population {name!r}", "take neurons='exact'"
         neuron: Any = population.neuron  # type: ignore[union-attr]
-        if neuron.plan(population.size, dt) is not None:
+        d = integrator_of(neuron.plan(population.size, dt))
+        if d is None:
             raise UnsupportedError(where, "equations", limit="LIF, CubaLIF", remedy=remedy)
-        d = neuron.dynamics(population.size, dt)
         single = (d.current_decay, d.membrane_decay, d.refractory_steps)
         problems = {
             "noise": d.noise_width.any(),

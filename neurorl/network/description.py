@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted, unknown_name_error
 from neurorl.network.drawn_delays import Normal, check_drawn, most_steps
+from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.limits import (
     MAX_PARTS,
     MAX_REMEMBERED,
@@ -32,17 +33,17 @@ from neurorl.network.limits import (
     check_limit,
     check_names,
 )
-from neurorl.network.neuron import Dynamics, Neuron, StepPlan
+from neurorl.network.neuron import Neuron
 from neurorl.network.plasticity import Plasticity, Uniform
 from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.short_term import TsodyksMarkram
+from neurorl.network.step_plan import StepPlan
 from neurorl.network.synapse_list import SynapseList
 
 __all__ = [
     "CURRENT_GRID",
     "SOURCE_KINDS",
-    "Dynamics",
     "Network",
     "Neuron",
     "Node",
@@ -109,26 +110,33 @@ class Population(Described):
         if not isinstance(self.neuron, Neuron):
             raise DescriptionError(f"{where}.neuron", "not a neuron model", got=self.neuron)
         try:
-            if self.plan(1e-3) is not None:
-                return
-            dynamics = self.neuron.dynamics(self.size, 1e-3)
+            plan = self.plan(1e-3)
         except DescriptionError as exc:
             raise DescriptionError(f"{where}: {exc}") from exc
-        if type(dynamics) is not Dynamics:
-            # More state, such as an adapting threshold, would be dropped without a word.
-            what, got = "dynamics that no backend knows", type(dynamics).__name__
-            raise DescriptionError(f"{where}.neuron", what, got=got, limit="Dynamics")
+        if not isinstance(plan, StepPlan):
+            got = type(plan).__name__
+            raise DescriptionError(f"{where}.neuron", "plan() of no StepPlan", got=got)
 
-    def plan(self, dt: float) -> StepPlan | None:
-        """Return what its neurons do in a step of *dt* if they are equations, else None."""
+    def plan(self, dt: float) -> StepPlan:
+        """Return what its neurons do in a step of *dt* seconds."""
         return self.neuron.plan(self.size, dt)
+
+    def integrator(self, dt: float) -> Integrator:
+        """Return the parameters of LIF, CubaLIF and GLM; raise UnsupportedError for others."""
+        return self.neuron.integrator(self.size, dt)
+
+    def is_integrator(self, dt: float) -> bool:
+        """Return whether its neurons are `Integrator`, as chips and other simulators have them."""
+        return integrator_of(self.plan(dt)) is not None
+
+    def variables(self, dt: float) -> tuple[str, ...]:
+        """Return the variables of its state by name, the dead steps that are left last."""
+        own = ("current", "voltage") if self.is_integrator(dt) else tuple(self.plan(dt).initial)
+        return (*own, "refractory")
 
     def is_noisy(self, dt: float) -> bool:
         """Return whether a neuron has escape noise."""
-        plan = self.plan(dt)
-        if plan is not None:
-            return plan.is_noisy
-        return bool(self.neuron.dynamics(self.size, dt).noise_width.any())
+        return self.plan(dt).is_noisy
 
 
 Node = Source | Population

@@ -30,7 +30,7 @@ def on_chip(network: Network) -> Network:
 
 def _node(node: Node, dt: float) -> Node:
     """Return a population of the chip's neurons, or the node itself."""
-    if not isinstance(node, Population) or node.plan(dt) is None:
+    if not isinstance(node, Population) or node.is_integrator(dt):
         return node
     neuron = node.neuron.on_chip(node.size, dt)
     return node if neuron is None else dataclasses.replace(node, neuron=neuron)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from neurorl.network.description import (
     Source,
     Uniform,
 )
-from neurorl.network.neuron import Dynamics, Neuron, StepPlan
+from neurorl.network.neuron import Neuron
+from neurorl.network.step_plan import StepPlan
 
 __all__ = ["Tiled", "replicate"]
 
@@ -32,13 +33,8 @@ class Tiled(Neuron):
     def inputs(self) -> tuple[str, ...]:
         return self.neuron.inputs
 
-    def plan(self, size: int, dt: float) -> StepPlan | None:
-        one = self.neuron.plan(size // self.copies, dt)
-        return None if one is None else one.tiled(self.copies)
-
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        one = self.neuron.dynamics(size // self.copies, dt)
-        return Dynamics(**{f.name: np.tile(getattr(one, f.name), self.copies) for f in fields(one)})
+    def plan(self, size: int, dt: float) -> StepPlan:
+        return self.neuron.plan(size // self.copies, dt).tiled(self.copies)
 
 
 def replicate(network: Network, n: int) -> Network:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.expressions.statements import Statement
-from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
+from neurorl.network.step_plan import StepPlan
 
 __all__ = ["after_reset", "before_reset"]
 
@@ -22,17 +22,20 @@ def before_reset(
     dead: npt.NDArray[np.int64],
     arrived: Mapping[str, FloatArray],
     logistic: FloatArray | None = None,
+    bias: FloatArray | None = None,
 ) -> tuple[Names, npt.NDArray[np.bool_]]:
     """Return all values by name when the threshold is tested, and the spikes.
 
     state, dead: before the step, ``(..., size)``. arrived: what synapses add, by input. logistic:
-    draws of the noise.
+    draws of the noise. bias: what statements name so; None is the plan's own.
     """
     names: Names = {**plan.constants, **state}
     for name in plan.inputs:
         names[name] = state.get(name, np.zeros(dead.shape)) + arrived.get(name, 0.0)
     if logistic is not None:
         names["logistic"] = logistic
+    if plan.bias is not None:
+        names["bias"] = plan.bias if bias is None else bias
     _run(plan.update, names)
     is_dead = dead > 0
     for name in plan.held:

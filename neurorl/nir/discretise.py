@@ -83,4 +83,4 @@ def _rounded(values: FloatArray, digits: int) -> FloatArray:
 
 
 def _factor(tau: FloatArray, dt: float) -> FloatArray:
-    return LIF(tau_mem=tau).dynamics(len(tau), dt).membrane_decay
+    return LIF(tau_mem=tau).integrator(len(tau), dt).membrane_decay

@@ -7,27 +7,32 @@ import dataclasses
 from neurorl.errors import UnsupportedError
 from neurorl.models.chip_form import chip_form
 from neurorl.models.equations import Equations
-from neurorl.network.description import Dynamics, Network, Node, Population
+from neurorl.network.description import Network, Node, Population
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 from neurorl.nir.discretise import NEVER
 
 __all__ = ["readout", "subtracting", "without_equations"]
 
 
-def subtracting(dynamics: Dynamics, bias: FloatArray) -> Equations:
-    """Return neurons of these dynamics from which a spike takes the threshold, and no more."""
-    return _stepped(dynamics, bias, "v > top", "v = v - top", {"top": dynamics.threshold})
+def subtracting(integrator: Integrator, bias: FloatArray) -> Equations:
+    """Return neurons of these parameters from which a spike takes the threshold, and no more."""
+    return _stepped(integrator, bias, "v > top", "v = v - top", {"top": integrator.threshold})
 
 
-def readout(dynamics: Dynamics, bias: FloatArray) -> Equations:
-    """Return neurons of these dynamics that never spike: their ``v`` is what is read."""
-    return _stepped(dynamics, bias, f"v > {NEVER:.0f}", "v = 0", {})
+def readout(integrator: Integrator, bias: FloatArray) -> Equations:
+    """Return neurons of these parameters that never spike: their ``v`` is what is read."""
+    return _stepped(integrator, bias, f"v > {NEVER:.0f}", "v = 0", {})
 
 
 def _stepped(
-    dynamics: Dynamics, bias: FloatArray, threshold: str, reset: str, more: dict[str, FloatArray]
+    integrator: Integrator,
+    bias: FloatArray,
+    threshold: str,
+    reset: str,
+    more: dict[str, FloatArray],
 ) -> Equations:
-    decays = {"a": dynamics.current_decay, "b": dynamics.membrane_decay, "push": bias}
+    decays = {"a": integrator.current_decay, "b": integrator.membrane_decay, "push": bias}
     used = {name: values for name, values in decays.items() if name == "b" or values.any()}
     push = " + push" if "push" in used else ""
     lines, state = f"v = b * v + q{push}", {"v": 0.0}
@@ -44,7 +49,7 @@ def without_equations(network: Network) -> Network:
     their numbers are those of the equations to some units in the last place.
     Raises UnsupportedError naming the population for others.
     """
-    if all(p.plan(network.dt) is None for p in network.populations):
+    if all(p.is_integrator(network.dt) for p in network.populations):
         return network
     nodes = tuple(_plain(n, network.dt) if isinstance(n, Population) else n for n in network.nodes)
     projections = tuple(dataclasses.replace(p, target=None) for p in network.projections)
@@ -52,10 +57,9 @@ def without_equations(network: Network) -> Network:
 
 
 def _plain(population: Population, dt: float) -> Node:
-    plan = population.plan(dt)
-    if plan is None:
+    if population.is_integrator(dt):
         return population
-    form = chip_form(plan, dt, keeps_all=True)
+    form = chip_form(population.plan(dt), dt, keeps_all=True)
     if form is None:
         raise UnsupportedError(
             f"NIR, population {population.name!r}",

@@ -1,4 +1,4 @@
-"""Write files for one reader: nodes that it plays as our dynamics, spike by spike."""
+"""Write files for one reader: nodes that it plays as our neurons, spike by spike."""
 
 from __future__ import annotations
 

@@ -62,10 +62,10 @@ def chain(parts: Parts) -> Form:
     lags = parts.lags()
     order: list[str] = []
     before = set(parts.columns)
-    while len(order) < len(parts.dynamics):
+    while len(order) < len(parts.integrators):
         nexts = {
             p.post
-            for name in parts.dynamics
+            for name in parts.integrators
             for p in parts.into(name)
             if p.pre in before and p.pre != p.post
         }
@@ -88,7 +88,7 @@ def one_population(parts: Parts) -> Form:
     """Return the network as one population with a loop. Raises UnfitError."""
     network = parts.network
     inputs = [p for p in network.projections if p.pre in parts.columns]
-    inner = [p for p in network.projections if p.pre in parts.dynamics]
+    inner = [p for p in network.projections if p.pre in parts.integrators]
     delays = {network.delay_steps(p.name) for p in inputs}
     if len(delays) > 1:
         raise UnfitError("delays of several lengths from the input")
@@ -109,7 +109,7 @@ def one_population(parts: Parts) -> Form:
     for p in inner:
         loop[places[p.post], places[p.pre]] += parts.matrix(p)
     together = {
-        field: np.concatenate([getattr(parts.dynamics[name], field) for name in places])
+        field: np.concatenate([getattr(parts.integrators[name], field) for name in places])
         for field in ("current_decay", "membrane_decay", "threshold")
     }
     bias = np.concatenate([_bias(parts, name) for name in places])
@@ -120,7 +120,7 @@ def one_population(parts: Parts) -> Form:
 
 
 def _layer(parts: Parts, name: str) -> Layer:
-    d = parts.dynamics[name]
+    d = parts.integrators[name]
     ahead = [p for p in parts.into(name) if p.pre != name]
     loops = [p for p in parts.into(name) if p.pre == name]
     return Layer(
@@ -153,7 +153,7 @@ def _lead(parts: Parts, lags: dict[str, int]) -> int:
     for name, bias in parts.bias.items():
         if not bias.any():
             continue
-        if parts.dynamics[name].current_decay[bias != 0].any():
+        if parts.integrators[name].current_decay[bias != 0].any():
             raise UnfitError(f"the bias of {name!r}, which doesn't go through its current")
         wanted.setdefault(lags[name], []).append(f"that of {name!r}")
     for p in parts.network.projections:

@@ -189,7 +189,7 @@ class _Reader:
         is_readout = type(self._graph.nodes[name]).__name__ in READOUTS
         make = readout if is_readout else self._make
         if make is not None:
-            neuron = make(neuron.dynamics(len(bias), self._dt), bias)
+            neuron = make(neuron.integrator(len(bias), self._dt), bias)
             return Population(self._names[name], len(bias), neuron)
         parameters = {**vars(neuron), "bias": _plain(bias)}
         return Population(self._names[name], self._graph.width(name), type(neuron)(**parameters))

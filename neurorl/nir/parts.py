@@ -21,7 +21,7 @@ __all__ = ["Parts"]
 class Parts:
     """Hold a network's nodes and projections as numbers of float arithmetic.
 
-    dynamics, bias: of each population, the bias with what its signed projections add.
+    integrators, bias: of each population, the bias with what its signed projections add.
     sent: of each projection, what a spike adds, in the shape of its weights. lists: the same of
     sparse projections, without zeros.
     columns: of each ordinary source, its place in the one input, which is `width` wide.
@@ -52,7 +52,7 @@ class Parts:
             what = f"short-term plasticity: {', '.join(short)}"
             raise UnsupportedError("NIR", what, remedy="leave out short_term=")
         arithmetic = FloatArithmetic(network)  # the grid of weights is that of the equations
-        owned = {p.name for p in network.populations if p.plan(network.dt) is not None}
+        owned = {p.name for p in network.populations if not p.is_integrator(network.dt)}
         self.network = network = without_equations(network)
         held = {
             p.name: _weights_of(network, arithmetic, p, weights, in_force)
@@ -64,13 +64,13 @@ class Parts:
         self.lists = {
             n: _listed(network, n, sent) for n, sent in self.sent.items() if sent.ndim == 1
         }
-        self.dynamics = {p.name: p.neuron.dynamics(p.size, network.dt) for p in network.populations}
+        self.integrators = {p.name: p.integrator(network.dt) for p in network.populations}
         self.bias = {
             p.name: np.asarray(arithmetic.bias(p.name, held), dtype=np.float64)
             for p in network.populations
         }
         for name in owned:
-            self.bias[name] = self.bias[name] + self.dynamics[name].bias
+            self.bias[name] = self.bias[name] + self.integrators[name].bias
         constant = _always_on(network, always_on)
         self.folded = [p.name for p in network.projections if p.pre in constant]
         self.columns: dict[str, slice] = {}

@@ -62,7 +62,7 @@ class Reader:
     def form(self, parts: Parts) -> tuple[Form | None, tuple[str, ...]]:
         """Return the first form in which it has the network exactly, or why it has none."""
         reasons: list[str] = []
-        if not parts.columns or not parts.dynamics:
+        if not parts.columns or not parts.integrators:
             return None, ("no source of spikes, or no population",)
         for title, make in (("as a chain", chain), ("as one population", one_population)):
             try:

@@ -9,7 +9,8 @@ import numpy as np
 
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
-from neurorl.network.description import Dynamics, Population, Projection
+from neurorl.network.description import Population, Projection
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 from neurorl.nir.convolution import Window, find_convolution, window_node
 from neurorl.nir.discretise import NEVER, keep_and_fraction, tidy
@@ -101,7 +102,7 @@ class _Writer:
 
     def _add_population(self, population: Population) -> dict[str, FloatArray]:
         """Add the neurons; return the bias for a projection that is to carry it."""
-        d, bias = self._parts.dynamics[population.name], self._parts.bias[population.name]
+        d, bias = self._parts.integrators[population.name], self._parts.bias[population.name]
         cuba = isinstance(population.neuron, CubaLIF) or bool(d.current_decay.any())
         into = [p for p in self._parts.into(population.name) if not self._parts.single(p)]
         carried = bool(bias.any()) and not cuba and bool(into)
@@ -112,7 +113,7 @@ class _Writer:
         self._nodes[self._names[population.name]] = self._neuron(population.name, d, leak, cuba)
         return {into[0].name: bias} if carried else {}
 
-    def _neuron(self, name: str, d: Dynamics, bias: FloatArray, cuba: bool) -> Any:
+    def _neuron(self, name: str, d: Integrator, bias: FloatArray, cuba: bool) -> Any:
         nir, dt = self._nir, self._dt
         forgets = d.membrane_decay < 1.0
         if not forgets.all() and (cuba or forgets.any() or bias.any()):
@@ -135,7 +136,7 @@ class _Writer:
         shape = self._shapes.get(name, (len(bias),))
         return kind(**{key: np.reshape(value, shape) for key, value in (values | fixed).items()})
 
-    def _is_readout(self, name: str, d: Dynamics) -> bool:
+    def _is_readout(self, name: str, d: Integrator) -> bool:
         """Return whether neurons never spike and drive nothing, so that their value is read."""
         drives = any(p.pre == name for p in self._network.projections)
         return bool((d.threshold >= NEVER).all()) and not drives

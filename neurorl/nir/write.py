@@ -136,7 +136,7 @@ def _checked_shapes(
 
 
 def _dropped(network: Network) -> tuple[str, ...]:
-    populations = {p.name: p.neuron.dynamics(p.size, network.dt) for p in network.populations}
+    populations = {p.name: p.integrator(network.dt) for p in network.populations}
     units = [p.name for p in network.populations if isinstance(p.neuron, GLM)]
     kinds = {
         "plasticity: left out of": [p.name for p in network.projections if p.plasticity],

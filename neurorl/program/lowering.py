@@ -11,9 +11,8 @@ from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.statements import read_statements
 from neurorl.network.description import Network, Node, Population
-from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
-from neurorl.program.membranes import membrane_of, membrane_on_chip
+from neurorl.program.membranes import membrane_on_chip
 from neurorl.program.program import Draw, NodeProgram, Program
 from neurorl.program.projections import projection_program
 from neurorl.program.releases import release_of, with_release
@@ -47,15 +46,35 @@ def lower(
 def _node(network: Network, arithmetic: Arithmetic, node: Node, depth: int) -> NodeProgram:
     if not isinstance(node, Population):
         return NodeProgram(node.name, node.size, depth, is_source=True)
-    plan = node.plan(network.dt)
-    if plan is not None:
-        return _equations(network, node, plan.hoisted(), depth)
-    stream = network.index(node.name)
     if isinstance(arithmetic, ChipArithmetic):
-        coins = _coins(network, arithmetic, node.name)
-        membrane = membrane_on_chip(arithmetic, node.name, stream, coins)
-    else:
-        membrane = membrane_of(node.neuron.dynamics(node.size, network.dt), stream)
+        return _on_chip(network, arithmetic, node, depth)
+    plan = node.plan(network.dt).hoisted()
+    lines = (*plan.update, *plan.reset)
+    used = {*plan.threshold.names, *(name for line in lines for name in line.value.names)}
+    return NodeProgram(
+        name=node.name,
+        size=node.size,
+        depth=depth,
+        is_source=False,
+        initial=plan.initial,
+        constants=_shared({name: x for name, x in plan.constants.items() if name in used}),
+        inputs=plan.inputs,
+        update=plan.update,
+        threshold=plan.threshold,
+        reset=plan.reset,
+        held=plan.held,
+        biased=network.biased(node.name) if plan.bias is None else None,
+        names_bias=plan.bias is not None,
+        refractory=_refractory(plan.refractory_steps),
+        draws={"logistic": Draw(network.index(node.name), True)} if plan.is_noisy else {},
+    )
+
+
+def _on_chip(
+    network: Network, arithmetic: ChipArithmetic, node: Population, depth: int
+) -> NodeProgram:
+    coins = _coins(network, arithmetic, node.name)
+    membrane = membrane_on_chip(arithmetic, node.name, network.index(node.name), coins)
     return NodeProgram(
         name=node.name,
         size=node.size,
@@ -71,27 +90,6 @@ def _node(network: Network, arithmetic: Arithmetic, node: Node, depth: int) -> N
         names_bias=True,
         refractory=_refractory(membrane.refractory),
         draws=membrane.draws,
-    )
-
-
-def _equations(network: Network, node: Population, plan: StepPlan, depth: int) -> NodeProgram:
-    lines = (*plan.update, *plan.reset)
-    used = {*plan.threshold.names, *(name for line in lines for name in line.value.names)}
-    return NodeProgram(
-        name=node.name,
-        size=node.size,
-        depth=depth,
-        is_source=False,
-        initial=plan.initial,
-        constants=_shared({name: x for name, x in plan.constants.items() if name in used}),
-        inputs=plan.inputs,
-        update=plan.update,
-        threshold=plan.threshold,
-        reset=plan.reset,
-        held=plan.held,
-        biased=network.biased(node.name),
-        refractory=_refractory(plan.refractory_steps),
-        draws={"logistic": Draw(network.index(node.name), True)} if plan.is_noisy else {},
     )
 
 

@@ -1,4 +1,4 @@
-"""State the steps of integrate-and-fire neurons, as real numbers and in a chip's integers."""
+"""State the step of integrate-and-fire neurons in a chip's integers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from neurorl.arithmetic.quantiser import (
     ChipPopulation,
 )
 from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
-from neurorl.network.neuron import Dynamics
 from neurorl.numerics.random import Stream
 from neurorl.program.program import Draw
 
-__all__ = ["Membrane", "membrane_of", "membrane_on_chip"]
+__all__ = ["Membrane", "membrane_on_chip"]
 
 Array = npt.NDArray[np.generic]
-_RESET = "v = 0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,23 +37,7 @@ class Membrane:
     constants: Mapping[str, Array]
     refractory: npt.NDArray[np.int64]
     draws: Mapping[str, Draw] = field(default_factory=dict)
-    reset: str = _RESET
-
-
-def membrane_of(dynamics: Dynamics, stream: int) -> Membrane:
-    """Return the step in real numbers. stream: number of its draws."""
-    constants = {
-        "kept_u": dynamics.current_decay,
-        "kept_v": dynamics.membrane_decay,
-        "threshold": dynamics.threshold,
-    }
-    update = "u = kept_u*u + q; v = kept_v*v + u + bias"
-    if not dynamics.noise_width.any():
-        return Membrane(update, "v > threshold", constants, dynamics.refractory_steps)
-    constants["width"] = dynamics.noise_width
-    draws = {"logistic": Draw(stream, is_logistic=True)}
-    threshold = "v + width*logistic > threshold"
-    return Membrane(update, threshold, constants, dynamics.refractory_steps, draws)
+    reset: str = "v = 0"
 
 
 def membrane_on_chip(

@@ -41,7 +41,7 @@ def projection_program(
         name=name,
         pre=numbers[projection.pre],
         post=numbers[projection.post],
-        target="q" if post.plan(network.dt) is None else network.target(projection),
+        target=network.target(projection),
         delays=delays,
         block=(shape[-2], shape[-1]) if listed is None else (0, 0),
         n_weights=int(np.prod(shape)) if rows is None else len(rows.to),

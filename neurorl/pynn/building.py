@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.neuron import Dynamics
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 from neurorl.pynn.cells import Cells, plain_cells, pulsed_cells, tiled
 from neurorl.pynn.lags import described_steps, lags_of, source_names, steps_there
@@ -89,13 +89,13 @@ class Building(abc.ABC):
             (self.network.delay_steps(p.name) for p in self.network.projections), default=1
         )
         kept = max(
-            (lasting(self.dynamics(p), n_steps) for p in self.network.populations), default=0
+            (lasting(self.integrator(p), n_steps) for p in self.network.populations), default=0
         )
         return described + kept + 2 + max(self.lags.values())
 
-    def dynamics(self, population: Population) -> Dynamics:
+    def integrator(self, population: Population) -> Integrator:
         """Return the constants of one replica's neurons."""
-        return population.neuron.dynamics(population.size, self.network.dt)
+        return population.integrator(self.network.dt)
 
     def make(self, population: Population, cells: Cells) -> Any:
         """Make PyNN's population of these cells, and record it."""
@@ -127,7 +127,7 @@ class PlainBuilding(Building):
         self.lags = lags_of(self.network, self.can)
 
     def add(self, population: Population, steps: npt.NDArray[np.int64]) -> None:
-        d = tiled(self.dynamics(population), len(self.begins))
+        d = tiled(self.integrator(population), len(self.begins))
         begun = self.can.begun + self.lags[population.name]
         self.make(population, plain_cells(d, self.ms, begun, self.can.dead))
 
@@ -148,7 +148,7 @@ class PulsedBuilding(Building):
         parts = self.network, population, self.weights
         given = pulses(*parts, len(steps), self.seed, self.begins)
         lift = lift_of(*parts, given)
-        d = tiled(self.dynamics(population), len(self.begins))
+        d = tiled(self.integrator(population), len(self.begins))
         cells = pulsed_cells(d, self.ms, self.substeps, self.can.dead, lift)
         made = self.make(population, cells)
         ends = (steps + self.can.first) * self.ms - 2 * self.fine
@@ -162,7 +162,7 @@ class PulsedBuilding(Building):
         described = described_steps(self.network, p)[rows.steps]
         there = rows._replace(steps=(described + more) * self.substeps - 1)
         (post,) = (x for x in self.network.populations if x.name == p.post)
-        return in_steps(there, self.dynamics(post), n_steps)
+        return in_steps(there, self.integrator(post), n_steps)
 
 
 def rasters_of(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from neurorl.network.neuron import Dynamics
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["Cells", "added", "begins_with_a_spike", "plain_cells", "pulsed_cells", "tiled"]
@@ -30,7 +30,7 @@ class Cells:
     gain: FloatArray
 
 
-def plain_cells(d: Dynamics, ms: float, begun: int, dead: int) -> Cells:
+def plain_cells(d: Integrator, ms: float, begun: int, dead: int) -> Cells:
     """Return cells that are stepped as the description is.
 
     ms: of a step. begun: how many steps before its first the simulator begins. dead: as of
@@ -47,7 +47,7 @@ def plain_cells(d: Dynamics, ms: float, begun: int, dead: int) -> Cells:
     return Cells(parameters, _initial(d, begun), 1 / added(tau_s, tau_m, ms))
 
 
-def pulsed_cells(d: Dynamics, ms: float, substeps: int, dead: int, lift: float) -> Cells:
+def pulsed_cells(d: Integrator, ms: float, substeps: int, dead: int, lift: float) -> Cells:
     """Return cells whose thresholds are *lift* higher, to be reached by pulses only.
 
     All currents act in one substep. The cells are dead for a substep after each spike, in which the
@@ -77,21 +77,21 @@ def _parameters(
     }
 
 
-def begins_with_a_spike(d: Dynamics, begun: int) -> bool:
+def begins_with_a_spike(d: Integrator, begun: int) -> bool:
     """Return whether a bias is so low that `plain_cells` would begin with a spike."""
     return bool((_initial(d, begun) * d.membrane_decay + d.bias > d.threshold).any())
 
 
-def _initial(d: Dynamics, begun: int) -> FloatArray:
+def _initial(d: Integrator, begun: int) -> FloatArray:
     """Return membranes from which biases come to 0 after so many steps."""
     kept = d.membrane_decay**begun
     return np.asarray(-d.bias * (1 - kept) / (1 - d.membrane_decay) / kept)
 
 
-def tiled(dynamics: Dynamics, replicas: int) -> Dynamics:
+def tiled(integrator: Integrator, replicas: int) -> Integrator:
     """Return the constants of so many populations side by side."""
-    arrays = {f.name: np.tile(getattr(dynamics, f.name), replicas) for f in fields(dynamics)}
-    return Dynamics(**arrays)
+    arrays = {f.name: np.tile(getattr(integrator, f.name), replicas) for f in fields(integrator)}
+    return Integrator(**arrays)
 
 
 def added(tau_s: FloatArray, tau_m: FloatArray, ms: FloatArray | float) -> FloatArray:

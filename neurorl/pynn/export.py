@@ -65,10 +65,10 @@ def problems(network: Network, target: str) -> list[str]:
     found = [f"source {name!r} of currents (take spikes)" for name in sorted(network.currents)]
     for population in network.populations:
         where = f"population {population.name!r}"
-        if population.plan(network.dt) is not None:
+        if not population.is_integrator(network.dt):
             found.append(f"{where} of neurons by equations (limit LIF, CubaLIF)")
             continue
-        dead = population.neuron.dynamics(population.size, network.dt).refractory_steps
+        dead = population.integrator(network.dt).refractory_steps
         if can.one_refractory and len(np.unique(dead)) > 1:
             found.append(f"{where} with several refractory periods (limit one)")
     if not found and not can.has_pulses:
@@ -84,7 +84,7 @@ def _without_pulses(network: Network, can: Target) -> list[str]:
     found, lags = [], lags_of(network, can)
     for population in network.populations:
         where = f"population {population.name!r}"
-        d = population.neuron.dynamics(population.size, network.dt)
+        d = population.integrator(network.dt)
         if d.noise_width.any():
             found.append(f"{where} with escape noise (limit noise=0)")
         if not d.membrane_decay.all():

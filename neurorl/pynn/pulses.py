@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neurorl.network.description import Network, Population
-from neurorl.network.neuron import Dynamics
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import NoiseRows
 from neurorl.pynn.cells import Cells
@@ -41,7 +41,7 @@ _LEFT = 1e-14
 """Set what part of a current may be left out at its end."""
 
 
-def lasting(d: Dynamics, n_steps: int) -> int:
+def lasting(d: Integrator, n_steps: int) -> int:
     """Return for how many steps currents last, of *n_steps* that matter."""
     slowest = float(d.current_decay.max(initial=0))
     if slowest == 0:
@@ -51,7 +51,7 @@ def lasting(d: Dynamics, n_steps: int) -> int:
     return min(n_steps, int(np.ceil(np.log(_LEFT) / np.log(slowest))) + 1)
 
 
-def in_steps(rows: Rows, d: Dynamics, n_steps: int) -> Rows:
+def in_steps(rows: Rows, d: Integrator, n_steps: int) -> Rows:
     """Return a synapse for each step that the current of each of *rows* lasts."""
     n = lasting(d, n_steps)
     decay = d.current_decay[rows.post]
@@ -84,7 +84,7 @@ def pulses(
     begins: Sequence[int],
 ) -> Pulses:
     """Return the pulses of a population; begins: the number of each replica's first step."""
-    d = population.neuron.dynamics(population.size, network.dt)
+    d = population.integrator(network.dt)
     rows = NoiseRows(seed, network.index(population.name), population.size)
     noise = [d.noise_width * rows.rows(begin, n_steps) for begin in begins]
     bias = d.bias.astype(np.float64)
@@ -104,7 +104,7 @@ def lift_of(
     Twice what membranes can be at most, should all that excites them spike in every step, and twice
     what pulses are.
     """
-    d = population.neuron.dynamics(population.size, network.dt)
+    d = population.integrator(network.dt)
     excited = np.zeros(population.size)
     for p in network.projections:
         if p.post == population.name:

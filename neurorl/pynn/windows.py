@@ -80,6 +80,6 @@ def _gap(network: Network, made: PulsedBuilding, n_steps: int) -> int:
     """Return after how many steps without input nothing is on its way."""
     steps = made.can.first + 2
     steps += max((network.delay_steps(p.name) for p in network.projections), default=1)
-    dynamics = [made.dynamics(population) for population in network.populations]
-    steps += max((lasting(d, n_steps) for d in dynamics), default=0)
-    return steps + max((int(d.refractory_steps.max(initial=0)) for d in dynamics), default=0)
+    integrators = [made.integrator(population) for population in network.populations]
+    steps += max((lasting(d, n_steps) for d in integrators), default=0)
+    return steps + max((int(d.refractory_steps.max(initial=0)) for d in integrators), default=0)

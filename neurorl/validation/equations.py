@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
-from neurorl.network.description import Dynamics, Population
-from neurorl.network.neuron import StepPlan
+from neurorl.network.description import Population
+from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
+from neurorl.network.step_plan import StepPlan
 from neurorl.validation.neurons import ChipNeurons, FloatNeurons, Neurons
 
 __all__ = ["Watched", "blocks_of", "neurons_of", "numbers_of"]
 
-Numbers = Dynamics | ChipPopulation | StepPlan
+Numbers = Integrator | ChipPopulation | StepPlan
 """Hold the parameters of `FloatNeurons`, `ChipNeurons` or `EquationNeurons`."""
 
 
@@ -55,14 +56,14 @@ def numbers_of(arithmetic: Arithmetic, population: Population, dt: float) -> Num
     """Return the parameters of a population's neurons in an arithmetic."""
     if isinstance(arithmetic, ChipArithmetic):
         return arithmetic.chip.populations[population.name]
-    return population.plan(dt) or population.neuron.dynamics(population.size, dt)
+    return population.integrator(dt) if population.is_integrator(dt) else population.plan(dt)
 
 
 def neurons_of(
     numbers: Numbers, draw: Callable[[Sequence[int]], FloatArray], change: Changed
 ) -> Watched:
     """Return the reference's neurons with these parameters, changed by a variant."""
-    kind: type = FloatNeurons if isinstance(numbers, Dynamics) else ChipNeurons
+    kind: type = FloatNeurons if isinstance(numbers, Integrator) else ChipNeurons
     changed: Watched = type("Neurons", (*change.mixins, Watched, kind), {})(
         change.parameters(numbers), draw
     )

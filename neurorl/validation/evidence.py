@@ -57,7 +57,7 @@ class _Drive:
 class Evidence(Observed):
     """Hold what was recorded of a population, and predict it by variants of its step.
 
-    is_of_currents: whether the neurons are those of `Dynamics`.
+    is_of_currents: whether the neurons are those of `Integrator`.
     siblings: all evidence on the backend, including this. plain: what the description predicts.
     odd: the calls and neurons that it doesn't predict. See also `Observed`.
     """

@@ -96,7 +96,7 @@ def _limits(population: Population, dt: float, a: Recording, b: Recording) -> li
     """Return the differences of variables to look for, in order; None to look at spikes only."""
     if a.spec.arithmetic != b.spec.arithmetic:
         return [None]
-    if a.spec.is_chip or population.plan(dt) is not None:
+    if a.spec.is_chip or not population.is_integrator(dt):
         return [0.0]
     return [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
 
@@ -203,7 +203,7 @@ def _explain(
     if reason is None:
         trials = [Trial(case, trace, population) for trace in pair]
         cause, detail, departing = find_cause(case, trials, event, window)
-        is_own = population.plan(case.subject.network.dt) is not None
+        is_own = not population.is_integrator(case.subject.network.dt)
         numbers = [] if is_own else _numbers(trials, event)
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"

@@ -40,8 +40,7 @@ VARIABLES = ("current", "voltage", "refractory")
 
 def variables_of(population: Population, dt: float) -> tuple[str, ...]:
     """Return what a population's state consists of, dead steps last."""
-    plan = population.plan(dt)
-    return VARIABLES if plan is None else (*plan.initial, "refractory")
+    return population.variables(dt)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def unit(arithmetic: Arithmetic, population: str) -> float:
 
 def membrane_scale(population: Population, dt: float) -> float:
     """Return the largest threshold or noise width, in the description's units; 1 if all are 0."""
-    if population.plan(dt) is not None:
+    if not population.is_integrator(dt):
         return 1.0
-    d = population.neuron.dynamics(population.size, dt)
+    d = population.integrator(dt)
     return max(float(np.abs(d.threshold).max()), float(d.noise_width.max())) or 1.0

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
 from neurorl.backends.reference.noise import DrawAll
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
 
@@ -74,9 +74,9 @@ class Neurons(abc.ABC):
 
 
 class FloatNeurons(Neurons):
-    """Update neurons by `neurorl.network.description.Dynamics` in float64."""
+    """Update neurons by `neurorl.network.description.Integrator` in float64."""
 
-    def __init__(self, dynamics: Dynamics, noise: DrawAll) -> None:
+    def __init__(self, dynamics: Integrator, noise: DrawAll) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
         self._d = dynamics
         self.bias, self.threshold = dynamics.bias, dynamics.threshold

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import TsodyksMarkram
+from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.random import NoiseRows
 from neurorl.validation.equations import numbers_of
 from neurorl.validation.history import History, variables_of

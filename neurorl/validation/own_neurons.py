@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from neurorl.network.description import Network, Population
-from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
+from neurorl.network.step_plan import StepPlan
 from neurorl.network.stepping import after_reset, before_reset
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
@@ -25,7 +25,7 @@ def evidence_of(
     network: Network, population: Population, history: History, most: int = MOST
 ) -> Evidence:
     """Return evidence on a population, whatever its neurons are."""
-    kind = Evidence if population.plan(network.dt) is None else EquationEvidence
+    kind = Evidence if population.is_integrator(network.dt) else EquationEvidence
     network, history = unlisted(network, history, population.name)
     return kind(network, population, history, most)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.arithmetic.quantiser import ChipPopulation
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.neurons import UNBOUNDED
 from neurorl.validation.replay import Replay
@@ -74,16 +74,16 @@ def _roundings(chip: Evidence) -> dict[str, Variant]:
     integers = chip.numbers
     assert isinstance(integers, ChipPopulation)
     p, unit = chip.population, integers.unit
-    described = p.neuron.dynamics(p.size, chip.network.dt).bias
+    described = p.integrator(chip.network.dt).bias
 
-    def decays(d: Dynamics) -> Dynamics:
+    def decays(d: Integrator) -> Integrator:
         return dataclasses.replace(
             d,
             membrane_decay=(4096 - integers.voltage_decay) / 4096,
             current_decay=(4095 - integers.current_decay) / 4096,
         )
 
-    def threshold(d: Dynamics) -> Dynamics:
+    def threshold(d: Integrator) -> Integrator:
         return dataclasses.replace(d, threshold=integers.threshold / unit)
 
     def bias(bias: Any) -> Any:

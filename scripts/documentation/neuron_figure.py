@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from neurorl.backends.recording import Recording
 from neurorl.backends.registry import load
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.integrator import integrator_of
 from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import FloatArray
 
@@ -67,8 +68,9 @@ def _recorded(neuron: Neuron, weight: float) -> dict[str, FloatArray]:
     """Return the variables of a cell, and its spikes, in each step."""
     network = _driven(neuron, np.array([[weight]]))
     plan = neuron.plan(1, network.dt)
-    names = ["voltage", "current"] if plan is None else list(plan.initial)
-    if plan is None and not neuron.dynamics(1, network.dt).current_decay.any():
+    integrator = integrator_of(plan)
+    names = ["voltage", "current"] if integrator else list(plan.initial)
+    if integrator and not integrator.current_decay.any():
         names = ["voltage"]
     spikes = np.arange(_STEPS)[:, None] >= _FROM
     wanted = [f"cells.{name}" for name in names]

@@ -139,7 +139,7 @@ def _update(neuron: Neuron) -> list[str]:
         threshold = r"\mathrm{threshold}" if has_threshold else "0"
         drive = rf"\frac{{v - {threshold}}}{{\mathrm{{noise}}}}"
     else:
-        width = float(neuron.dynamics(1, 1e-3).noise_width[0])
+        width = float(neuron.integrator(1, 1e-3).noise_width[0])
         drive = f"{1 / width:g}\\, v"
     lines.append(rf"P(\text{{spike}}) &= \frac{{1}}{{1 + e^{{-x}}}}, \quad x = {drive}")
     if "noise" in names:

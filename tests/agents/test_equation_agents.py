@@ -14,7 +14,7 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError, DivergenceError, UnsupportedError
 from neurorl.models import ADAPTIVE_LIF, COBA_LIF, CubaLIF, Equations
 from neurorl.rules import Rule
-from neurorl.rules.membrane import spike_probability, spike_probability_by_equations
+from neurorl.rules.membrane import spike_probability
 from neurorl.runs.training import train
 
 NEURON = dataclasses.replace(ADAPTIVE_LIF.with_parameters(v_t=0.5, tau_m=4e-3), noise=0.1)
@@ -56,7 +56,7 @@ def test_rules_of_probabilities_learn_the_same_everywhere(encoder: str) -> None:
 def test_the_probabilities_are_those_of_a_built_in_neuron() -> None:
     """One neuron by its class and by equations has the same p to the bit, and learns the same."""
     built_in = CubaLIF(2e-3, 6e-3, threshold=0.5, bias=0.1, noise=0.2, refractory=2e-3)
-    d = built_in.dynamics(1, 1e-3)
+    d = built_in.integrator(1, 1e-3)
     own = Equations(
         "u = keep_u*u + q\nv = keep_v*v + u + bias",
         threshold="v > 0.5",
@@ -69,8 +69,8 @@ def test_the_probabilities_are_those_of_a_built_in_neuron() -> None:
     rng, size, steps = np.random.default_rng(0), 7, 40
     drive, spikes = rng.normal(0.1, 0.4, (steps, size)), rng.random((steps, size)) < 0.2
     plan = own.plan(size, 1e-3)
-    described = spike_probability(built_in.dynamics(size, 1e-3), drive, spikes)
-    ours = spike_probability_by_equations(plan, {"q": drive}, spikes)
+    described = spike_probability(built_in.plan(size, 1e-3), {"q": drive}, spikes)
+    ours = spike_probability(plan, {"q": drive}, spikes)
     dead = described == 0
     assert np.array_equal(ours == 0, dead)
     assert ours[~dead] == pytest.approx(described[~dead], rel=1e-12)

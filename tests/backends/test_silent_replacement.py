@@ -13,8 +13,8 @@ from neurorl import SpikingActorCritic
 from neurorl.backends.registry import backend_class
 from neurorl.errors import DescriptionError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF
-from neurorl.network.description import Dynamics, Network, Population
-from neurorl.network.serialization import FloatArray
+from neurorl.network.description import Network, Population
+from neurorl.network.step_plan import StepPlan
 from neurorl.nir import from_nir
 
 backend_class("loihi")
@@ -33,25 +33,17 @@ class AdaptiveLIF(LIF):
 
 @dataclass(frozen=True, eq=False)
 class SlowerLIF(LIF):
-    """Add a parameter that `Dynamics` can express: such a model is like any other."""
+    """Add a parameter that statements can express: such a model is like any other."""
 
     factor: float = 2.0
 
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        return LIF(self.factor * self.tau_mem, self.threshold).dynamics(size, dt)
+    def plan(self, size: int, dt: float) -> StepPlan:
+        return LIF(self.factor * self.tau_mem, self.threshold).plan(size, dt)
 
 
-@dataclass(frozen=True, eq=False)
-class AdaptiveDynamics(Dynamics):
-    """Add one more variable than any backend steps."""
-
-    adaptation: FloatArray
-
-
-class Adapting(LIF):
-    def dynamics(self, size: int, dt: float) -> Dynamics:
-        plain = super().dynamics(size, dt)
-        return AdaptiveDynamics(**vars(plain), adaptation=np.ones(size))
+class Undefined(LIF):
+    def plan(self, size: int, dt: float) -> StepPlan:
+        return self.integrator  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("neuron", [nengo.AdaptiveLIF(), nengo.LIF(), nengo.Izhikevich()])
@@ -70,15 +62,15 @@ def test_a_parameter_that_nobody_simulates_is_refused_by_name() -> None:
         Network.from_dict({"type": "AdaptiveLF"})
 
 
-def test_one_that_its_dynamics_express_is_not() -> None:
+def test_one_that_its_statements_express_is_not() -> None:
     slow = Population("cells", 3, SlowerLIF(tau_mem=5e-3))
-    expected = LIF(10e-3).dynamics(3, 1e-3).membrane_decay
-    assert np.array_equal(slow.neuron.dynamics(3, 1e-3).membrane_decay, expected)
+    expected = LIF(10e-3).integrator(3, 1e-3).membrane_decay
+    assert np.array_equal(slow.neuron.integrator(3, 1e-3).membrane_decay, expected)
 
 
-def test_more_state_than_a_backend_steps_is_refused_by_name() -> None:
-    with pytest.raises(DescriptionError, match=r"dynamics that no backend knows .got AdaptiveDyn"):
-        Population("cells", 3, Adapting())
+def test_what_is_no_plan_is_refused_by_name() -> None:
+    with pytest.raises(DescriptionError, match=r"'cells'.*plan\(\) of no StepPlan .got method"):
+        Population("cells", 3, Undefined())
 
 
 @pytest.mark.parametrize("named", ["AdaptiveLIF", "LIF"])

@@ -95,10 +95,11 @@ def test_probabilities_are_those_the_simulator_spikes_with(arithmetic: str) -> N
 
 def test_spike_probability_by_hand() -> None:
     p = spike_probability(
-        GLM(bias=0.5).dynamics(1, 1e-3), np.array([[0.0], [1.0]]), np.ones((2, 1), bool)
+        GLM(bias=0.5).plan(1, 1e-3), {"q": np.array([[0.0], [1.0]])}, np.ones((2, 1), bool)
     )
     assert np.allclose(p.ravel(), 1 / (1 + np.exp([-1.0, -3.0])))
     half = LIF(tau_mem=-1e-3 / np.log(0.5), threshold=1.0, noise=1.0, refractory=1e-3)
     spikes = np.array([[False], [True], [False], [False]])
-    p = spike_probability(half.dynamics(1, 1e-3), np.array([[2.0], [0.0], [9.0], [2.0]]), spikes)
+    drive = {"q": np.array([[2.0], [0.0], [9.0], [2.0]])}
+    p = spike_probability(half.plan(1, 1e-3), drive, spikes)
     assert np.allclose(p.ravel(), [1 / (1 + np.exp(-1)), 0.5, 0.0, 1 / (1 + np.exp(-1))])

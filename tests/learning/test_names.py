@@ -106,11 +106,11 @@ def test_p_is_the_probability_that_rasters_and_weights_tell() -> None:
     with load("reference", network, seed=3) as backend:
         learning = Learning(backend, Rule("p", output="p"), eligibility_tau=None)
         spikes = learning.window({"in": raster}, 15)
-        dynamics = network.populations[0].neuron.dynamics(5, network.dt)
+        plan = network.populations[0].plan(network.dt)
         x = arrivals(raster, 1)
         back = arrivals(spikes["output"], 1)
         drive = x @ backend.weights("up") + back @ backend.weights("back")
-        p = spike_probability(dynamics, drive, spikes["cells"])
+        p = spike_probability(plan, {"q": drive}, spikes["cells"])
         assert 0.1 < p.max() <= 1.0
         traces = np.zeros((15, 6))
         for t in range(15):

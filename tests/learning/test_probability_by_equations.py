@@ -26,9 +26,8 @@ from neurorl.testing import rasters
 
 
 def noisy(network: Network) -> list[str]:
-    """Return the populations of neurons by equations with noise."""
-    plans = {p.name: p.plan(network.dt) for p in network.populations}
-    return [name for name, plan in plans.items() if plan is not None and plan.is_noisy]
+    """Return the populations with noise."""
+    return [p.name for p in network.populations if p.is_noisy(network.dt)]
 
 
 def check_draws(seed: int, backend_name: str, **options: Any) -> int:

@@ -95,7 +95,7 @@ def test_the_form_makes_the_same_spikes(name: str) -> None:
     form = chip_form(plan, DT)
     assert form is not None
     ours, draws = EquationNeurons(plan), rng.logistic(size=(STEPS, SIZE))
-    theirs = FloatNeurons(built_in(form).dynamics(SIZE, DT), lambda steps: draws[steps[0]])
+    theirs = FloatNeurons(built_in(form).integrator(SIZE, DT), lambda steps: draws[steps[0]])
     arrived = rng.normal(0.1, 0.4, (STEPS, SIZE))
     spikes = [ours.step({plan.inputs[0]: q}, draws[t]) for t, q in enumerate(arrived)]
     expected = [theirs.update(q * form.scale, [t]) for t, q in enumerate(arrived)]

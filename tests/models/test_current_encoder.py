@@ -13,9 +13,10 @@ from neurorl.errors import DescriptionError
 from neurorl.models import GLM
 from neurorl.models.encoders import constant_currents
 from neurorl.models.presets import make_config
-from neurorl.network.description import Dynamics, Population, Projection, Source
+from neurorl.network.description import Population, Projection, Source
+from neurorl.network.integrator import Integrator
 from neurorl.numerics.elementary import exp
-from neurorl.rules.membrane import spike_probability
+from neurorl.rules.membrane import Start, spike_probability
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import env_group
@@ -90,8 +91,9 @@ def test_no_spike_enters_the_network() -> None:
 def test_probability_with_a_current_by_hand() -> None:
     """The membrane is 0.25 + 0.5 in the first step, and half of it more in the second."""
     one = np.ones(1)
-    d = Dynamics(0 * one, 0.5 * one, 0 * one, 0.25 * one, 0.5 * one, np.zeros(1, dtype=np.int64))
-    seen = spike_probability(d, np.zeros((2, 1)), np.zeros((2, 1), bool), 0.5 * one)
+    d = Integrator(0 * one, 0.5 * one, 0 * one, 0.25 * one, 0.5 * one, np.zeros(1, dtype=np.int64))
+    start = Start(bias=0.75 * one)
+    seen = spike_probability(d.plan(), {}, np.zeros((2, 1), bool), start)
     assert seen.ravel().tolist() == (1 / (1 + exp(-2 * np.array([0.75, 1.125])))).tolist()
 
 

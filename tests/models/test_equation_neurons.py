@@ -119,7 +119,7 @@ def test_the_bits_of_a_built_in_neuron(noise: float) -> None:
     size, steps = 40, 300
     rng = np.random.default_rng(1)
     model = CubaLIF(5e-3, 20e-3, threshold=2.0, bias=0.125, noise=noise, refractory=3e-3)
-    dynamics = model.dynamics(size, 1e-3)
+    dynamics = model.integrator(size, 1e-3)
     draws = rng.logistic(size=(steps, size))
     built_in = FloatNeurons(dynamics, lambda at: draws[at[0]])
     parameters = {

@@ -37,11 +37,11 @@ def dead_of(network: Network, name: str = "hidden") -> tuple[int, ...]:
 
 
 def test_silent_neurons_by_hand() -> None:
-    dynamics = Silenced(CubaLIF(threshold=0.5, bias=0.3, noise=0.5), (1,)).dynamics(3, 1e-3)
+    dynamics = Silenced(CubaLIF(threshold=0.5, bias=0.3, noise=0.5), (1,)).integrator(3, 1e-3)
     assert dynamics.threshold.tolist() == [0.5, 6.0, 0.5]  # 12 x 0.5
     assert dynamics.bias.tolist() == [0.3, 0.0, 0.3]
-    assert Silenced(LIF(threshold=7.0), (0,)).dynamics(2, 1e-3).threshold.tolist() == [7.0, 7.0]
-    assert Silenced(LIF(threshold=0.0), (0,)).dynamics(2, 1e-3).threshold.tolist() == [1.0, 0.0]
+    assert Silenced(LIF(threshold=7.0), (0,)).integrator(2, 1e-3).threshold.tolist() == [7.0, 7.0]
+    assert Silenced(LIF(threshold=0.0), (0,)).integrator(2, 1e-3).threshold.tolist() == [1.0, 0.0]
     with pytest.raises(DescriptionError, match="no such neuron"):
         Population("cells", 3, Silenced(LIF(), (3,)))
 
@@ -134,7 +134,6 @@ def test_dead_neurons_by_equations_never_spike(backend: str) -> None:
     np.testing.assert_array_equal(rasters[1][:, others], rasters[0][:, others])
     twice = Silenced(Silenced(neuron, (0,)), (2,))
     plan = twice.plan(6, 1e-3)
-    assert plan is not None
     assert plan.constants["is_silent"].tolist() == [1, 0, 1, 0, 0, 0]
     assert twice.inputs == ("ge", "gi")
 

@@ -81,7 +81,7 @@ def test_what_is_per_step_is_not() -> None:
     assert 1.7 < quick / slow < 2.3
 
     def spikes(neuron: Neuron, dt: float) -> int:
-        cells = FloatNeurons(neuron.dynamics(1, dt), lambda steps: np.zeros(1))
+        cells = FloatNeurons(neuron.integrator(1, dt), lambda steps: np.zeros(1))
         return sum(int(cells.update(np.zeros(1), [t])[0]) for t in range(round(1.0 / dt)))
 
     assert spikes(LIF(bias=0.2), 0.5 * MS) > 1.9 * spikes(LIF(bias=0.2), MS)

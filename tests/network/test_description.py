@@ -171,7 +171,7 @@ def test_the_kind_of_a_source_as_data() -> None:
 
 
 def test_decays_are_exponential() -> None:
-    d = CubaLIF(tau_syn=[0.0, 1e-3], tau_mem=2e-3, refractory=2.4e-3).dynamics(2, 1e-3)
+    d = CubaLIF(tau_syn=[0.0, 1e-3], tau_mem=2e-3, refractory=2.4e-3).integrator(2, 1e-3)
     assert np.allclose(d.current_decay, [0.0, np.exp(-1)])
     assert np.allclose(d.membrane_decay, np.exp(-0.5))
     assert d.refractory_steps.tolist() == [2, 2]

@@ -94,7 +94,6 @@ def test_replicas_have_their_parameters() -> None:
     neuron = COBA_LIF.with_parameters(EL=[-60.0, -61.0, -62.0])
     drive = Projection("drive", "input", "cells", 1.0, target="ge")
     plan = replicate(network(drive, neuron=neuron), 2).populations[0].plan(1e-3)
-    assert plan is not None
     assert plan.constants["EL"].tolist() == 2 * [-60.0, -61.0, -62.0]
     assert plan.size == 6
 
@@ -112,7 +111,7 @@ def test_the_chip_and_whoever_does_not_know_equations_say_so() -> None:
         with pytest.raises(UnsupportedError, match=said):
             load(backend, made, arithmetic="loihi")
     with pytest.raises(UnsupportedError, match="by equations can't be here"):
-        made.populations[0].neuron.dynamics(3, 1e-3)
+        made.populations[0].neuron.integrator(3, 1e-3)
 
 
 @pytest.mark.parametrize("name", ["spikes", "refractory"])

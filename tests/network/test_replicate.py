@@ -32,8 +32,8 @@ def test_sizes_parameters_masks_and_blocks(seed: int) -> None:
     for one, all_ in zip(network.nodes, whole.nodes, strict=True):
         assert (all_.name, all_.size) == (one.name, 3 * one.size)
         if isinstance(one, Population) and isinstance(all_, Population):
-            a = one.neuron.dynamics(one.size, network.dt)
-            b = all_.neuron.dynamics(all_.size, network.dt)
+            a = one.integrator(network.dt)
+            b = all_.integrator(network.dt)
             for f in fields(a):
                 assert np.array_equal(np.tile(getattr(a, f.name), 3), getattr(b, f.name))
     for p, q in zip(network.projections, whole.projections, strict=True):

@@ -162,7 +162,7 @@ def test_constants_come_back_in_every_bit(seed: int) -> None:
     )
     read = from_nir(to_nir(network).graph).node("y")
     assert isinstance(read, Population)
-    before, after = neuron.dynamics(n, DT), read.neuron.dynamics(n, DT)
+    before, after = neuron.integrator(n, DT), read.neuron.integrator(n, DT)
     for field in ("current_decay", "membrane_decay", "threshold", "bias"):
         assert np.array_equal(getattr(before, field), getattr(after, field)), field
 
@@ -302,7 +302,7 @@ def test_both_discretisations_by_hand() -> None:
     euler_way = from_nir(graph, DT)
     population = euler_way.node("lif")
     assert isinstance(population, Population)
-    assert population.neuron.dynamics(1, DT).membrane_decay == 1 - 0.25
+    assert population.neuron.integrator(1, DT).membrane_decay == 1 - 0.25
     assert euler_way.projection("linear").weights == 0.5 * 2 * 0.25
     exact = from_nir(graph, DT, discretisation="exponential")
     assert exact.node("lif") == Population("lif", 1, LIF(4e-3))
@@ -354,7 +354,7 @@ def test_linear_nodes_are_composed() -> None:
     assert second.weights.ravel().tolist() == [2.0, 3.0]
     neuron = network.node("sub_if")
     assert isinstance(neuron, Population)
-    assert neuron.neuron.dynamics(2, DT).membrane_decay.tolist() == [1.0, 1.0]
+    assert neuron.neuron.integrator(2, DT).membrane_decay.tolist() == [1.0, 1.0]
     # An integrator without a leak comes back as one.
     again = to_nir(network).graph.nodes["sub_if"]
     assert type(again) is nir.IF

@@ -200,7 +200,7 @@ def decisions(rng: np.random.Generator, p_hidden: Array, v: Array) -> tuple[Deci
     drive = np.zeros((3, CHUNK * P * A))
     drive[2] = sent.reshape(-1, H).sum(axis=1)
     output = np.zeros(drive.shape, dtype=bool)
-    p = spike_probability(GLM().dynamics(drive.shape[1], 1e-3), drive, output)
+    p = spike_probability(GLM().plan(drive.shape[1], 1e-3), {"q": drive}, output)
     output[2] = rng.random(drive.shape[1]) < p[2]
     cast = output[2].reshape(CHUNK, P * A)
     policy = np.array([softmax(votes(row[None], A, 0), 1.0) for row in cast])
@@ -234,7 +234,7 @@ def sampled(names: tuple[str, ...]) -> dict[str, dict[str, Moments]]:
     drive[1:] = rng.uniform(-0.1, 0.1, (2, P * A * H)).sum(axis=0)
     v = rng.uniform(-0.5, 0.5, P * A * H)
     quiet = np.zeros(drive.shape, dtype=bool)
-    p_hidden = spike_probability(GLM().dynamics(P * A * H, 1e-3), drive, quiet)
+    p_hidden = spike_probability(GLM().plan(P * A * H, 1e-3), {"q": drive}, quiet)
     found = {name: {layer: Moments() for layer in LAYERS} for name in names}
     for _ in range(SAMPLES // CHUNK):
         decision, delta = decisions(rng, p_hidden, v)

@@ -56,7 +56,7 @@ def one_spike(dt: float, tau_syn: float) -> float:
     neuron = CubaLIF(tau_syn=tau_syn, tau_mem=20e-3, threshold=1e9)
     made = converted(_with_neuron(network(0.0), neuron), dt)
     (cells,) = made.populations
-    decays = cells.neuron.dynamics(1, dt)
+    decays = cells.neuron.integrator(1, dt)
     w = float(np.asarray(made.projection("drive").weights)[0, 0])
     u, v, seen = w, w, []
     for _ in range(round(0.1 / dt)):
@@ -81,7 +81,7 @@ def test_a_converted_bias_comes_to_the_same_membrane() -> None:
     described = network(0.0)
     levels = []
     for made in (described, converted(described, 0.5e-3)):
-        dynamics = made.populations[0].neuron.dynamics(1, made.dt)
+        dynamics = made.populations[0].neuron.integrator(1, made.dt)
         levels.append(dynamics.bias[0] / (1.0 - dynamics.membrane_decay[0]))
     assert levels[0] == pytest.approx(levels[1], rel=1e-9)
 

@@ -84,7 +84,7 @@ class NestSimulator(Simulator):
             }
             arrays[f"{node.name}.spikes"] = np.zeros((depth, node.size), np.uint8)
         for population in simulated.whole.populations:
-            d = population.neuron.dynamics(population.size, simulated.network.dt)
+            d = population.integrator(simulated.network.dt)
             numbers: dict[str, npt.NDArray[Any]] = {
                 "current": np.zeros(population.size),
                 "voltage": np.zeros(population.size),

@@ -19,9 +19,8 @@ from neurorl.learning.writes import levels, stream
 from neurorl.models.config import AgentConfig
 from neurorl.native import structures as c
 from neurorl.native.build import library
-from neurorl.native.equations import equations_of, input_number
+from neurorl.native.equations import equations_of
 from neurorl.native.layout import codes
-from neurorl.network.neuron import StepPlan
 
 __all__ = ["NativeLayers", "code"]
 
@@ -124,26 +123,16 @@ class NativeLayers:
             norm=self.keep(self._memory.norm[layer.name]),
             post_trace=self.keep(self._memory.post_trace[layer.name]),
             signs=self._address_of(signs, np.float64),
-            **self._dynamics(layer),
+            equations=self._equations(layer),
         )
 
-    def _dynamics(self, layer: Layer) -> dict[str, int | None]:
-        """Return the addresses of what spike probabilities depend on, if the rule needs them."""
-        if layer.dynamics is None:
-            return {}
-        if isinstance(layer.dynamics, StepPlan):
-            steps = self.keep(layer.dynamics.refractory_steps, np.int64)
-            made, arrays = equations_of(layer.dynamics, f"population {layer.name!r}")
-            self._kept += [made, *arrays]
-            return {"refractory_steps": steps, "equations": ctypes.addressof(made)}
-        types = {"refractory_steps": np.int64}
-        return {
-            name: self.keep(getattr(layer.dynamics, name), types.get(name, np.float64))
-            for name in (
-                *("current_decay", "membrane_decay", "threshold", "bias", "noise_width"),
-                "refractory_steps",
-            )
-        }
+    def _equations(self, layer: Layer) -> int | None:
+        """Return the address of what spike probabilities depend on, if the rule needs them."""
+        if layer.plan is None:
+            return None
+        made, arrays = equations_of(layer.plan, f"population {layer.name!r}")
+        self._kept += [made, *arrays]
+        return ctypes.addressof(made)
 
     def _fixed(self, p: Incoming, layer: Layer) -> c.Projection:
         in_force = self.keep(self._memory.in_force[p.name])
@@ -160,7 +149,7 @@ class NativeLayers:
             "blocks": p.blocks,
             "delay": p.delay,
             "is_signed": p.signed,
-            "target": input_number(layer.dynamics, p.target),
+            "target": 0 if layer.plan is None else layer.plan.inputs.index(p.target),
         }
 
     def _projection(self, p: Plastic, layer: Layer) -> c.Projection:

@@ -46,21 +46,25 @@ struct Node {
     uint8_t *last;  // (replica, depth, neuron): the last spikes of the window before
 };
 
-// Neurons by equations of a layer, of which a rule needs p; neurorl/native/equations.py writes step.
+// Neurons of a layer whose rule needs p or v; neurorl/native/equations.py writes step.
 struct Equations {
     int64_t n_variables, n_inputs;
+    int64_t v;  // the number of the variable v, or -1
     const double *initial, *constants;  // (variable, neuron), (constant, neuron)
-    // One step, given what arrives (input, neuron) and the spikes; writes (right - left)/noise_width
-    // of the threshold left > right, and whether there may be a spike.
+    const double *bias;  // what statements name so, or null: then currents enter by an input
+    const double *threshold;  // the constant of this name, or null
+    const int64_t *refractory_steps;
+    // One step, given what arrives (input, neuron), the bias and the spikes; writes
+    // (right - left)/noise_width of the threshold left > right, and whether there may be a spike.
     void (*step)(
-        int64_t n, const double *constants, const double *arrived, const uint8_t *spikes,
-        const int64_t *refractory_steps, double *state, int64_t *dead, uint8_t *is_open,
-        double *gap);
+        int64_t n, const double *constants, const double *arrived, const double *bias,
+        const uint8_t *spikes, const int64_t *refractory_steps, double *state, int64_t *dead,
+        uint8_t *is_open, double *gap);
 };
 
 struct Projection {
     int64_t pre, n_pre, n_post, blocks, delay, is_signed, is_fine, sums_fit;
-    int64_t target;  // which input of neurons by equations it adds to
+    int64_t target;  // which input of neurons it adds to
     int64_t stream;  // stream of the draws for its writes
     double decay, low, high, inverse, limit, unit, transmitted_unit, least, largest;
     double *weights, *eligibility;
@@ -83,9 +87,7 @@ struct Layer {
     const double *powers;  // decay of the eligibility from each step to the window's end
     double *norm, *post_trace, *slow_trace;  // slow_trace: null unless the rule names it
     const double *signs;  // b of hidden units of modules and of critics, else null
-    const double *current_decay, *membrane_decay, *threshold, *bias, *noise_width;
-    const int64_t *refractory_steps;
-    const Equations *equations;  // in place of those before, else null
+    const Equations *equations;  // of its neurons, if the rule needs p or v, else null
 };
 
 struct Agent {

@@ -103,9 +103,10 @@ inline void compute_text(const Window &window, const Layer &layer, double *f)
     const double *path = has_path ? window.paths[&layer - agent.layers].data() : ones;
     const double *sign = layer.signs ? layer.signs + window.k * n : ones;
     const double counted = (double)(agent.window - layer.begin);
+    const double *threshold = layer.equations ? layer.equations->threshold : nullptr;
     layer.text->compute(
         {n, agent.window, agent.n_replicas * n, window.row(layer.node, 0), p, y, v, slow, phi, t, sign,
-         path, count, layer.threshold, counted, window.modulator},
+         path, count, threshold, counted, window.modulator},
         f);
     for (int64_t step = 0; !layer.text->is_gain && step < agent.window; step++)
         if (step < layer.begin || step >= layer.end) memset(f + step * n, 0, n * sizeof *f);

@@ -114,8 +114,10 @@ inline int64_t add_currents(const Window &window, const Layer &layer, double *bi
     return biased;
 }
 
-// Compute p(t) = sigmoid((left - right)/noise_width) of neurons by equations, (window, n).
-inline void probability_by_equations(const Window &window, const Layer &layer, double *p)
+// Compute, given the spikes, p(t) = sigmoid((left - right)/noise_width) of the threshold
+// left > right, and to *after* the variable v after each step and its reset, (window, n) each; null
+// is not computed.
+inline void membranes(const Window &window, const Layer &layer, double *p, double *after)
 {
     static thread_local Numbers buffer;
     static thread_local std::vector<int64_t> dead;
@@ -123,56 +125,26 @@ inline void probability_by_equations(const Window &window, const Layer &layer, d
     const Equations &own = *layer.equations;
     const int64_t n = window.agent.nodes[layer.node].size;
     const int64_t n_state = own.n_variables * n, n_arrived = own.n_inputs * n;
-    buffer.assign(n_state + n_arrived + n + widest_into(layer), 0.0);
+    buffer.assign(n_state + n_arrived + 2 * n + widest_into(layer), 0.0);
     dead.assign(n, 0);
     is_open.resize(n);
     double *state = buffer.data(), *arrived = state + n_state, *bias = arrived + n_arrived;
-    double *x = bias + n;
+    double *gap = bias + n, *x = gap + n;
     if (n_state) memcpy(state, own.initial, n_state * sizeof *state);
-    const int64_t biased = add_currents(window, layer, bias);
-    for (int64_t t = 0; t < window.agent.window; t++, p += n) {
+    double *biased = arrived + add_currents(window, layer, bias) * n;
+    for (int64_t j = 0; own.bias && j < n; j++) bias[j] = own.bias[j] + bias[j];
+    for (int64_t t = 0; t < window.agent.window; t++) {
         for (int64_t i = 0; i < n_arrived; i++) arrived[i] = 0.0;
         add_arriving(window, layer, t, x, arrived);
-        for (int64_t j = 0; j < n; j++) arrived[biased * n + j] += bias[j];
+        for (int64_t j = 0; !own.bias && j < n; j++) biased[j] += bias[j];
         own.step(
-            n, own.constants, arrived, window.row(layer.node, t), layer.refractory_steps, state,
-            dead.data(), is_open.data(), p);
-        for (int64_t j = 0; j < n; j++) p[j] = is_open[j] ? 1.0 / (1.0 + exp(p[j])) : 0.0;
-    }
-}
-
-// Compute, given the spikes, p(t) = sigmoid((v(t) - threshold) / noise_width), and to *after* the
-// membranes after each step and its reset, (window, n) each; null is not computed.
-inline void membranes(const Window &window, const Layer &layer, double *p, double *after)
-{
-    static thread_local Numbers buffer;
-    static thread_local std::vector<int64_t> dead;
-    if (layer.equations) return probability_by_equations(window, layer, p);
-    const Agent &agent = window.agent;
-    const int64_t n = agent.nodes[layer.node].size;
-    buffer.assign(4 * n + widest_into(layer), 0.0);
-    dead.assign(n, 0);
-    double *u = buffer.data(), *v = u + n, *q = v + n, *bias = q + n, *x = bias + n;
-    add_currents(window, layer, bias);
-    for (int64_t j = 0; j < n; j++) bias[j] = layer.bias[j] + bias[j];
-    for (int64_t t = 0; t < agent.window; t++) {
-        for (int64_t j = 0; j < n; j++) q[j] = 0.0;
-        add_arriving(window, layer, t, x, q);
-        const uint8_t *spikes = window.row(layer.node, t);
-        for (int64_t j = 0; j < n; j++) {
-            u[j] = layer.current_decay[j] * u[j] + q[j];
-            v[j] = dead[j] > 0 ? 0.0 : layer.membrane_decay[j] * v[j] + u[j] + bias[j];
-        }
+            n, own.constants, arrived, bias, window.row(layer.node, t), own.refractory_steps,
+            state, dead.data(), is_open.data(), gap);
         for (int64_t j = 0; p && j < n; j++) {
-            const double below = layer.threshold[j] - v[j];
-            const double open = 1.0 / (1.0 + exp(below / layer.noise_width[j]));
-            p[t * n + j] = dead[j] > 0 ? 0.0 : open;
+            const double open = 1.0 / (1.0 + exp(gap[j]));
+            p[t * n + j] = is_open[j] ? open : 0.0;
         }
-        for (int64_t j = 0; j < n; j++) {
-            if (spikes[j]) v[j] = 0.0;
-            dead[j] = spikes[j] ? layer.refractory_steps[j] : dead[j] > 1 ? dead[j] - 1 : 0;
-        }
-        if (after) memcpy(after + t * n, v, n * sizeof *v);
+        if (after) memcpy(after + t * n, state + own.v * n, n * sizeof *after);
     }
 }
 

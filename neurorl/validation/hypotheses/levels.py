@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.variants import Array, Variant
 
@@ -117,7 +117,7 @@ def simplest(least: float, most: float) -> float:
 
 def _threshold(detail: str, values: Array, freedom: int) -> Variant:
     def parameters(x: Any) -> Any:
-        whole = values if isinstance(x, Dynamics) else np.floor(values).astype(np.int64)
+        whole = values if isinstance(x, Integrator) else np.floor(values).astype(np.int64)
         return dataclasses.replace(x, threshold=whole)
 
     return Variant("threshold", detail, parameters=parameters, freedom=freedom)

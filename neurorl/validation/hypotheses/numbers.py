@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.arithmetic.quantiser import ChipPopulation
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.hypotheses.neurons import mixin
 from neurorl.validation.hypotheses.single import Steps
@@ -73,8 +73,8 @@ def _fitted_decay(
 
 
 def _decay_of(evidence: Evidence, variable: str) -> Array:
-    numbers: Dynamics | ChipPopulation = evidence.numbers
-    if isinstance(numbers, Dynamics):
+    numbers: Integrator | ChipPopulation = evidence.numbers
+    if isinstance(numbers, Integrator):
         return np.array(numbers.current_decay if variable == "current" else numbers.membrane_decay)
     is_current = variable == "current"
     return (4095 - numbers.current_decay if is_current else 4096 - numbers.voltage_decay) / 4096
@@ -113,7 +113,7 @@ def _decayed(
 
     def parameters(x: Any) -> Any:
         changed: dict[str, Array] = {}
-        if isinstance(x, Dynamics):
+        if isinstance(x, Integrator):
             changed |= {} if current is None else {"current_decay": current}
             changed |= {} if membrane is None else {"membrane_decay": membrane}
         else:

@@ -14,7 +14,7 @@ from neurorl.expressions.expression import Expression
 from neurorl.expressions.methods import METHODS
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.equations import Equations
-from neurorl.network.neuron import StepPlan
+from neurorl.network.step_plan import StepPlan
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.weights import _scaled
 from neurorl.validation.observed import Array, Mask, Observed

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses import neurons
 from neurorl.validation.variants import Variant, changed
@@ -20,7 +20,7 @@ __all__ = ["AT_THRESHOLD", "orders", "refractory", "resets", "roundings", "thres
 def orders(evidence: Evidence) -> Iterator[Variant]:
     """Propose another order of what happens in a step."""
     p = evidence.population
-    d = p.neuron.dynamics(p.size, evidence.network.dt)
+    d = p.integrator(evidence.network.dt)
     for mixin in neurons.ORDERS:
         nothing = mixin in neurons.OF_CURRENT and not d.current_decay.any()
         nothing |= mixin in neurons.OF_MEMBRANE and not d.membrane_decay.any()
@@ -90,7 +90,7 @@ def _of_float() -> Iterator[Variant]:
         )
 
 
-def _euler(names: Sequence[str], x: Dynamics) -> Dynamics:
+def _euler(names: Sequence[str], x: Integrator) -> Integrator:
     changed = {}
     for name in names:
         decay = getattr(x, name)
@@ -100,19 +100,19 @@ def _euler(names: Sequence[str], x: Dynamics) -> Dynamics:
 
 
 def _longer(by: int, x: Any) -> Any:
-    if isinstance(x, Dynamics):
+    if isinstance(x, Integrator):
         return dataclasses.replace(x, refractory_steps=np.maximum(x.refractory_steps + by, 0))
     return dataclasses.replace(x, refractory=np.maximum(x.refractory + by, 1))
 
 
 def _scaled(by: int, x: Any) -> Any:
-    if isinstance(x, Dynamics):
+    if isinstance(x, Integrator):
         return dataclasses.replace(x, refractory_steps=x.refractory_steps * by)
     return dataclasses.replace(x, refractory=(x.refractory - 1) * by + 1)
 
 
 def _lowered(x: Any) -> Any:
-    if isinstance(x, Dynamics):
+    if isinstance(x, Integrator):
         return dataclasses.replace(x, threshold=np.nextafter(x.threshold, -np.inf))
     return dataclasses.replace(x, threshold=x.threshold - 1)
 

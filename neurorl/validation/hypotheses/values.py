@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 from neurorl.validation.evidence import Evidence, Mask
 from neurorl.validation.hypotheses.neurons import mixin, with_reset
 from neurorl.validation.hypotheses.single import Steps
@@ -22,7 +22,7 @@ def periods(evidence: Evidence) -> Iterator[Variant]:
     steps = Steps(evidence)
     chosen = steps.odd["refractory"] & steps.spikes
     numbers = evidence.numbers
-    if isinstance(numbers, Dynamics):
+    if isinstance(numbers, Integrator):
         described = numbers.refractory_steps
     else:
         described = numbers.refractory - 1
@@ -43,7 +43,7 @@ def periods(evidence: Evidence) -> Iterator[Variant]:
         )
 
     def parameters(x: Any) -> Any:
-        if isinstance(x, Dynamics):
+        if isinstance(x, Integrator):
             return dataclasses.replace(x, refractory_steps=dead)
         return dataclasses.replace(x, refractory=dead + 1)
 

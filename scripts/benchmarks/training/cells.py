@@ -44,7 +44,7 @@ class _Stepped(ABC):
 def _decays(case: Case) -> tuple[float, float, float]:
     """Return the decays of current and membrane in a step, and the threshold."""
     network = make_network(case)
-    d = network.populations[0].neuron.dynamics(1, network.dt)
+    d = network.populations[0].neuron.integrator(1, network.dt)
     return float(d.current_decay[0]), float(d.membrane_decay[0]), float(d.threshold[0])
 
 

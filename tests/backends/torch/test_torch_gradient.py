@@ -173,7 +173,7 @@ def test_probabilities_of_all_rasters(name: str) -> None:
                 if q.post == p.name:
                     drive += arrived(network, q, known[q.pre][:, 0].numpy())
             expected = spike_probability(
-                p.neuron.dynamics(p.size, network.dt), drive, rasters[p.name][:, k].numpy() > 0
+                p.plan(network.dt), {"q": drive}, rasters[p.name][:, k].numpy() > 0
             )
             assert np.abs(found[p.name][:, k].numpy() - expected).max() < 1e-12
 

@@ -17,8 +17,8 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.network.description import Population
-from neurorl.network.neuron import StepPlan
 from neurorl.network.serialization import FloatArray
+from neurorl.network.step_plan import StepPlan
 from neurorl.validation.neurons import ChipNeurons, FloatNeurons, Neurons
 from stepwise.equations import EquationNeurons
 from stepwise.listed import ListedArrivals
@@ -50,10 +50,10 @@ class SteppedSimulator(Simulator):
         self.neurons: dict[str, Neurons] = {}
         self.equations: dict[str, EquationNeurons] = {}
         for p in simulated.whole.populations:
-            plan = p.plan(simulated.network.dt)
-            if plan is None:
+            if p.is_integrator(simulated.network.dt):
                 self.neurons[p.name] = self.make_neurons(p)
             else:
+                plan = p.plan(simulated.network.dt)
                 self.equations[p.name] = self._make_equations(p.name, plan)
         self.spikes = {
             node.name: np.zeros((simulated.depths.get(node.name, 1), node.size), dtype=bool)
@@ -97,7 +97,7 @@ class SteppedSimulator(Simulator):
         noise = ReplicaNoise(self.simulated.draws(population.name))
         if isinstance(arithmetic, ChipArithmetic):
             return ChipNeurons(arithmetic.chip.populations[population.name], noise)
-        dynamics = population.neuron.dynamics(population.size, self.simulated.network.dt)
+        dynamics = population.integrator(self.simulated.network.dt)
         return FloatNeurons(dynamics, noise)
 
     def _make_equations(self, name: str, plan: StepPlan) -> EquationNeurons:

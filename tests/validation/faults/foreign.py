@@ -16,7 +16,8 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
-from neurorl.network.description import Dynamics, Population
+from neurorl.network.description import Population
+from neurorl.network.integrator import Integrator
 from neurorl.numerics.random import NoiseRows
 
 __all__ = ["Array", "Cells", "Foreign"]
@@ -29,7 +30,7 @@ class Cells:
 
     def __init__(self, backend: Foreign, population: Population) -> None:
         self.backend, self.name, self.size = backend, population.name, population.size
-        described = population.neuron.dynamics(population.size, backend.network.dt)
+        described = population.integrator(backend.network.dt)
         self.d = backend.dynamics(population.name, described)
         self.described = described
         self.bias: Array = self.d.bias
@@ -101,7 +102,7 @@ class Foreign(Simulator):
 
     # What a fault overrides.
 
-    def dynamics(self, population: str, described: Dynamics) -> Dynamics:
+    def dynamics(self, population: str, described: Integrator) -> Integrator:
         return described
 
     def noise_seed(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from faults.foreign import Array, Cells, Foreign
 from neurorl.backends.base import Raster
-from neurorl.network.description import Dynamics
+from neurorl.network.integrator import Integrator
 
 __all__ = [
     "at_reset",
@@ -39,7 +39,7 @@ def numbers(
 ) -> Kind:
     """Give parameters another value, of all neurons or one."""
 
-    def dynamics(self: Foreign, name: str, described: Dynamics) -> Dynamics:
+    def dynamics(self: Foreign, name: str, described: Integrator) -> Integrator:
         if population not in (None, name):
             return described
         values = np.array(getattr(described, field))
@@ -68,7 +68,7 @@ def late(kind: Kind, when: Callable[[Foreign], bool]) -> Kind:
     class Late(other):  # type: ignore[valid-type,misc]
         def __init__(self, backend: Foreign, population: Any) -> None:
             super().__init__(backend, population)
-            self.wrong: Dynamics = self.d
+            self.wrong: Integrator = self.d
 
         def update(self, q: Array) -> Raster:
             if when(self.backend):

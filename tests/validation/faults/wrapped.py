@@ -50,7 +50,7 @@ def _bound(neurons: Any, was: Any, method: Any) -> Any:
 
 
 def parameters(only: str | None = None, **changes: Callable[[Any], Any]) -> type[Wrapped]:
-    """Give other parameters, of `Dynamics` or of the chip's population."""
+    """Give other parameters, of `Integrator` or of the chip's population."""
 
     def change(neurons: Any) -> None:
         which = "_chip" if hasattr(neurons, "_chip") else "_d"
