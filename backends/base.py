@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from neurorl.backends.recording import Recording, advance_recorded
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
+from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 
@@ -139,6 +141,25 @@ class Backend(Ownable):
         if self._equations:
             self.check_neurons()
         return rasters
+
+    def write_script(
+        self, folder: str | Path, inputs: Mapping[str, npt.ArrayLike], n_steps: int
+    ) -> None:
+        """Write the network, with the weights of now and at rest, as a script for its simulator.
+
+        Backend *brian2* writes ``network.py``, which runs in plain Brian2, by Cython or by its C++
+        standalone device, and what that reads. inputs: as of `step`, of sources of spikes.
+
+        Raises UnsupportedError for a simulator that has no script, or currents; RunError if the
+        folder can't be written to.
+        """
+        self.check_open()
+        check_steps("write_script", n_steps)
+        if self.network.currents:
+            what, remedy = "a script has no currents", "take sources of spikes"
+            raise UnsupportedError(f"backend {self.name}", what, remedy=remedy)
+        checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
+        self.simulator.write_script(Path(folder), checked)
 
     def learn(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -182,6 +183,14 @@ class Simulator(abc.ABC):
     def source(self) -> str | None:
         """Return the network as this simulator runs it, for a reader; None for a plain list."""
         return None
+
+    def write_script(self, folder: Path, inputs: Inputs) -> None:
+        """Write the network, from rest, as a script of the simulator's own, which needs no other.
+
+        inputs: a raster for each source of spikes. Raises UnsupportedError if there is none.
+        """
+        remedy = "backend='brian2'"
+        raise UnsupportedError(f"backend {self.name}", "writes no script", remedy=remedy)
 
     def close(self) -> None:  # noqa: B027  (most hold nothing)
         """Release resources that are not garbage-collected; called once, as the last method."""

@@ -7,6 +7,7 @@ import importlib.util
 import io
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -132,6 +133,17 @@ class Brian2Simulator(ProgramSimulator):
             if any(f" {function}(" in text for text in parts):
                 head.append(f"# {function}(i, step, stream, seed): {meaning}")
         return "\n\n".join(["\n".join(head), *parts]) + "\n"
+
+    def write_script(self, folder: Path, inputs: Inputs) -> None:
+        """Write a script that plain Brian2 runs, see `neurorl.backends.brian2.script`."""
+        from neurorl.backends.brian2.script import write_script
+
+        simulated, memory = self.simulated, self._objects.memory
+        projections = enumerate(self.program.projections)
+        weights = {p.name: self._objects.weights[k] for k, p in projections}
+        nodes = enumerate(self.program.nodes)
+        biases = {node.name: memory[k]["bias"] for k, node in nodes if node.has_bias}
+        write_script(folder, self.program, simulated.network.dt, weights, biases, inputs)
 
     def close(self) -> None:
         """Drop the Brian2 objects."""
