@@ -18,11 +18,15 @@ class Arrivals:
 
     weights: flat, as described; float64 in both arithmetics, as sums of integers or of grid weights
     are exact in it. Always the same array, as others may write to it.
+    matrix: the same memory as ``(n_pre, n_post)`` if all pairs of neurons have a weight, else None.
     """
 
     def __init__(self, projection: ProjectionProgram, n_weights: int, n_post: int) -> None:
         self._projection, self._n_post = projection, n_post
         self.weights = np.zeros(n_weights)
+        shape = projection.block
+        is_whole = projection.rows is None and np.prod(shape) == n_weights
+        self.matrix = self.weights.reshape(shape) if is_whole else None
 
     def add(
         self, q: FloatArray, past: npt.NDArray[np.bool_], released: FloatArray | None = None
@@ -39,8 +43,8 @@ class Arrivals:
         spikes = past[-delay].astype(np.float64)
         if released is not None:
             spikes *= released[-delay]
-        if n_pre == len(spikes):
-            q += spikes @ self.weights.reshape(n_pre, n_post)
+        if self.matrix is not None:
+            q += spikes @ self.matrix
         else:
             blocks = self.weights.reshape(-1, n_pre, n_post)
             q += (spikes.reshape(-1, 1, n_pre) @ blocks).ravel()

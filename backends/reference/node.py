@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.reference.noise import ReplicaNoise
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import Style, render
@@ -36,6 +35,9 @@ _SPACE: Mapping[str, Any] = {
     "bool_": np.bool_,
     "where": np.where,
     "maximum": np.maximum,
+    "shape": np.shape,
+    "array": np.array,
+    "broadcast_to": np.broadcast_to,
 }
 
 
@@ -57,13 +59,13 @@ class NumpyNode:
         self.released = {x: np.zeros((node.depth, node.size)) for x in node.releases}
         size = node.size // len(seeds)
         self._draws = {
-            x: ReplicaNoise([_rows(draw.is_logistic)(seed, draw.stream, size) for seed in seeds])
+            x: [_rows(draw.is_logistic)(seed, draw.stream, size) for seed in seeds]
             for x, draw in node.draws.items()
         }
         constants = {f"constant_{x}": value[()] for x, value in node.constants.items()}
-        space = {**_SPACE, **constants, "refractory": node.refractory}
+        space = {**_SPACE, **constants, "refractory": node.refractory, "size": node.size}
         exec(python_source(node), space)
-        self._step = space["step"]
+        self._step: Callable[..., tuple[Bools, dict[str, FloatArray]]] = space["step"]
 
     def update(
         self, arrived: Mapping[str, FloatArray], steps: Sequence[int], given: Bools | None = None
@@ -75,19 +77,19 @@ class NumpyNode:
         """
         if given is not None and not self.released:
             return given
-        draws = {x: draw(steps) for x, draw in self._draws.items()}
+        draws: dict[str, FloatArray] = {}
+        for x, rows in self._draws.items():
+            draws[x] = rows[0](steps[0])
+            if len(rows) > 1:
+                drawn = (row(step) for row, step in zip(rows, steps, strict=True))
+                draws[x] = np.concatenate([*drawn])
         spikes, values = self._step(self.state, arrived, self.bias, self.dead, draws, given)
         for x in self.state:
-            self.state[x] = self._whole(values[x])
+            self.state[x] = values[x]
         for x, ring in self.released.items():
             ring[:-1] = ring[1:]
             ring[-1] = values[x]
-        return self._whole(spikes)
-
-    def _whole(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return a value for each neuron, of an array or of a number that all have in common."""
-        is_whole = np.shape(values) == self.dead.shape
-        return values if is_whole else np.array(np.broadcast_to(values, self.dead.shape))
+        return spikes
 
 
 def _rows(is_logistic: bool) -> type[DrawRows]:
@@ -133,8 +135,11 @@ def _lines(node: NodeProgram) -> Iterator[str]:
         yield "spikes = spikes & live"
         yield "dead[:] = where(spikes, refractory, maximum(dead - 1, 0))"
     yield from _assignments(node.reset, names, "where(spikes, {}, {})")
-    kept = [*node.initial, *node.releases]
-    values = (f"{x!r}: x_{x}" for x in kept)
+    # What is the same for all neurons is one number, which each of them gets for its own.
+    kept = {**{x: f"x_{x}" for x in (*node.initial, *node.releases)}, "": "spikes"}
+    for name in kept.values():
+        yield f"if shape({name}) != (size,): {name} = array(broadcast_to({name}, size))"
+    values = (f"{x!r}: {name}" for x, name in kept.items() if x)
     yield f"return spikes, {{{', '.join(values)}}}"
 
 

@@ -80,29 +80,43 @@ class ReferenceSimulator(ProgramSimulator):
         out = {k: np.empty((n_steps, nodes[k].size), dtype=bool) for k in record}
         with np.errstate(all="ignore"):  # in expressions nothing warns
             for step in range(n_steps):
-                arrived = self.arrived()
-                given = {k: inputs[nodes[k].name][step] for k in self.sources}
-                now = {k: self._update(k, arrived[k], given.get(k)) for k in range(len(nodes))}
+                arrived, now = self.arrived(), {}
+                for k, node in enumerate(nodes):
+                    given = inputs[node.name][step] if node.is_source else None
+                    if given is not None and not node.releases:
+                        now[k] = given
+                        continue
+                    now[k] = self.nodes[k].update(arrived[k], self.steps, given)
+                    if node.initial and not node.names_bias:
+                        self._check(k)
                 self.send(now)
                 for k in record:
                     out[k][step] = now[k]
         return {nodes[k].name: raster for k, raster in out.items()}
 
-    def _update(self, k: int, arrived: dict[str, FloatArray], given: Array | None) -> Raster:
-        """Return the spikes of a node; raise DivergenceError if a variable becomes nan or inf."""
-        node, made = self.program.nodes[k], self.nodes[k]
-        spikes = made.update(arrived, self.steps, given)
-        if not node.names_bias and node.initial:
-            size = node.size // self.program.n_replicas
-            check_finite(node.name, made.state, size, f"step {self.steps[0]}")
-        return spikes
+    def _check(self, k: int) -> None:
+        """Raise DivergenceError if a variable of a node has become nan or inf."""
+        node, step = self.program.nodes[k], f"step {self.steps[0]}"
+        check_finite(node.name, self.nodes[k].state, node.size // self.program.n_replicas, step)
 
     def arrived(self) -> list[dict[str, FloatArray]]:
         """Return what arrives at each node in this step, by input."""
-        sums = [{x: np.zeros(node.size) for x in node.inputs} for node in self.program.nodes]
+        sums: list[dict[str, FloatArray]] = []
+        for node in self.program.nodes:
+            sums.append({})
+            for x in node.inputs:
+                sums[-1][x] = np.zeros(node.size)
         for p in self.program.projections:
-            released = None if p.release is None else self.nodes[p.pre].released[p.release]
-            self.arrivals[p.name].add(sums[p.post][p.target], self.spikes[p.pre], released)
+            arrivals, total, past = (
+                self.arrivals[p.name],
+                sums[p.post][p.target],
+                self.spikes[p.pre],
+            )
+            if arrivals.matrix is not None and p.release is None:
+                total += past[-p.delays[0]].astype(np.float64) @ arrivals.matrix
+            else:
+                released = None if p.release is None else self.nodes[p.pre].released[p.release]
+                arrivals.add(total, past, released)
         return sums
 
     def send(self, spikes: Mapping[int, Raster]) -> None:
@@ -112,7 +126,8 @@ class ReferenceSimulator(ProgramSimulator):
             if len(past) > 1:
                 past[:-1] = past[1:]
             past[-1] = now
-        self.steps = [t + 1 for t in self.steps]
+        for replica in range(len(self.steps)):
+            self.steps[replica] += 1
 
     def source(self) -> str:
         """Return the network, and the Python function of each node."""
