@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
     from neurorl.learning.standalone import Learning as Learning
-    from neurorl.models.config import AgentConfig as AgentConfig
+    from neurorl.models.agent.config import AgentConfig as AgentConfig
     from neurorl.network.description import Network as Network
     from neurorl.network.description import Normal as Normal
     from neurorl.network.description import Plasticity as Plasticity
@@ -59,7 +59,7 @@ _HOME = {
     "Recording": "neurorl.backends.recording",
     "Source": "neurorl.network.description",
     "ReparameterizedActorCritic": "neurorl.reparameterization.agent",
-    "AgentConfig": "neurorl.models.config",
+    "AgentConfig": "neurorl.models.agent.config",
     "SpikingActorCritic": "neurorl.agents.local",
     "evaluate": "neurorl.runs.evaluation",
     "TsodyksMarkram": "neurorl.network.description",

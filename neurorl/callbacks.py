@@ -24,8 +24,8 @@ from neurorl.agents.callbacks import Callback, Trained
 from neurorl.agents.episodes import Episode
 from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
-from neurorl.files import as_json, make_folder, unwritable, write_bytes
 from neurorl.runs.evaluation import Evaluation, evaluate
+from neurorl.storage.files import as_json, make_folder, unwritable, write_bytes
 from neurorl.tasks.specification import copy_env
 
 __all__ = [

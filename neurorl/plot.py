@@ -9,8 +9,8 @@ import numpy as np
 
 from neurorl.backends.records import Records
 from neurorl.errors import ArgumentError
-from neurorl.files import keep_matplotlib_in_our_cache
-from neurorl.runs.plot import plot_runs
+from neurorl.lab.curves import plot_runs
+from neurorl.storage.files import keep_matplotlib_in_our_cache
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,7 +21,7 @@ from benchmarks.tables import pes_table
 from neurorl import load
 from neurorl.backends.base import Backend
 from neurorl.cli.status import exit_status
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
 from neurorl.tasks.environments import discrete_actions, make_env

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from neurorl.cli.status import exit_status
-from neurorl.files import write_json
+from neurorl.storage.files import write_json
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from neurorl.backends.registry import load
 from neurorl.cli.status import exit_status
-from neurorl.files import write_json
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
+from neurorl.storage.files import write_json
 from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.testing import rasters, same_state
 

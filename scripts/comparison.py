@@ -23,7 +23,7 @@ from neurorl.agents.replicas import Episode
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown_name_error
-from neurorl.files import make_folder, write_bytes
+from neurorl.storage.files import make_folder, write_bytes
 
 KEPT = Path(__file__).parents[1] / "docs" / "comparison.md"
 """Locate the page in the checkout; --quick writes its tables into a copy."""

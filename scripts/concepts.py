@@ -12,7 +12,7 @@ from pathlib import Path
 
 from documentation.concepts import DRAWINGS
 from neurorl.cli.status import exit_status
-from neurorl.files import write_bytes
+from neurorl.storage.files import write_bytes
 
 FOLDER = Path(__file__).parents[1] / "docs" / "drawings"
 

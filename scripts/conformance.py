@@ -22,7 +22,7 @@ import numpy as np
 from experiments.conformance.cases import CASES, Case
 from experiments.conformance.played import Arrays, describe, play
 from neurorl.cli.status import exit_status
-from neurorl.files import write_bytes, write_json
+from neurorl.storage.files import write_bytes, write_json
 
 FOLDER = Path(__file__).parents[1] / "conformance"
 

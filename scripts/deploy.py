@@ -26,7 +26,7 @@ from experiments.run import Plan
 from neurorl.agents.replicas import Episode
 from neurorl.cli.output import show, training_progress
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.files import make_folder, write_bytes
+from neurorl.storage.files import make_folder, write_bytes
 
 Begin = Callable[[str, int], Callable[[Episode], None]]
 

@@ -16,7 +16,7 @@ from benchmarks.growth_page import markdown
 from benchmarks.report import machine
 from neurorl.bench.command import progress
 from neurorl.cli.status import exit_status
-from neurorl.files import make_folder, write_bytes, write_json
+from neurorl.storage.files import make_folder, write_bytes, write_json
 
 
 @exit_status("growth")

@@ -2,9 +2,10 @@
 
     python scripts/house.py [--json]
 
-A room is a package or a module right below `neurorl`, with backends and models as rooms of their
-own; a floor is how many rooms stand on top of each other. The core is what `neurorl train` on
-native imports. tests/project/test_house.py bounds all of these.
+A room is a package or a module right below `neurorl`, and each simulator's package below
+`neurorl.backends`; a floor is how many rooms stand on top of each other. The core is what
+`neurorl train` on native imports; the other rooms are leaves, which the core finds by their names.
+tests/project/test_house.py bounds all of these.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ ENGINES = ("neurorl/program", "neurorl/backends/native", "neurorl/backends/refer
 """Name the folders of the program and of the executors that every user has."""
 
 _LEAF = "neurorl/backends/torch"
+_SIMULATORS = ("brian2", "loihi", "torch")
+_DOORS = ("neurorl", "__main__")
+"""Name the rooms that only name what users import, or start the command line."""
+
 _CODE = (".py", ".cpp", ".h")
 _TRAIN = (
     "import sys; from neurorl import SpikingActorCritic; "
@@ -34,18 +39,7 @@ _TRAIN = (
 
 def files() -> list[Path]:
     """Return the installed files of code, as paths below the root."""
-    found = [
-        Path("neurorl") / folder / path.relative_to(ROOT / where)
-        for where, folder in (("neurorl", ""), ("backends", "backends"), ("models", "models"))
-        for path in (ROOT / where).rglob("*")
-        if path.suffix in _CODE and not _is_linked(path)
-    ]
-    return sorted(found)
-
-
-def _is_linked(path: Path) -> bool:
-    """Return whether a path goes through one of the links to backends and models."""
-    return any(parent.is_symlink() for parent in path.parents if ROOT in parent.parents)
+    return sorted(p.relative_to(ROOT) for p in (ROOT / "neurorl").rglob("*") if p.suffix in _CODE)
 
 
 def n_lines(path: Path) -> int:
@@ -72,8 +66,10 @@ def rooms() -> dict[str, set[str]]:
 
 
 def _room(module: str) -> str:
-    _, _, below = module.partition(".")
-    return below.partition(".")[0] or "neurorl"
+    _, *below = module.split(".")
+    if below[:1] == ["backends"] and below[1:2] and below[1] in _SIMULATORS:
+        return ".".join(below[:2])
+    return below[0] if below else "neurorl"
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -128,10 +124,18 @@ def core() -> list[Path]:
     return [*own, *sources]
 
 
+def core_rooms(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return the rooms of the core with all rooms that they import; `_DOORS` are left out."""
+    names = {_room(module_of(path)) for path in core() if path.suffix == ".py"} - {*_DOORS}
+    return {name: arrows[name] for name in sorted(names)}
+
+
 def measure() -> dict[str, object]:
     """Return all figures by name."""
     arrows = rooms()
     heights, circle = floors(arrows)
+    inner = core_rooms(arrows)
+    core_heights, _ = floors({room: below & inner.keys() for room, below in inner.items()})
     lines = {path: n_lines(path) for path in files()}
     by_room = Counter[str]()
     for path, n in lines.items():
@@ -141,6 +145,9 @@ def measure() -> dict[str, object]:
         "installed lines": sum(lines.values()),
         "core lines": sum(lines[path] for path in core()),
         "program and executors": engines,
+        "core rooms": len(inner),
+        "core floors": max(core_heights.values()),
+        "leaves that the core imports": sorted({x for b in inner.values() for x in b} - {*inner}),
         "rooms": len(arrows),
         "floors": max(heights.values()),
         "circles": circle,

@@ -19,9 +19,9 @@ from experiments.validation_matrix import TASKS, cells, merge, run_matrix
 from experiments.validation_page import insert, tables
 from neurorl.cli.output import print_table, steps_progress
 from neurorl.cli.status import exit_status
-from neurorl.files import write_json
-from neurorl.models.presets import MODELS
+from neurorl.models.defaults.presets import MODELS
 from neurorl.runs.training import read_seeds
+from neurorl.storage.files import write_json
 
 SHORT = {"backends": "reference,brian2:numpy,loihi", "steps": 48, "updates": 4}
 COLUMNS = ("model", "env", "backend_a", "backend_b", "seed", "verdict")

@@ -15,8 +15,8 @@ from experiments import zoo
 from experiments.markup import put_between
 from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.reading import Place
-from neurorl.zoo import AGENTS, ZooAgent
+from neurorl.storage.reading import Place
+from neurorl.storage.zoo import AGENTS, ZooAgent
 
 ROOT = Path(__file__).parents[1]
 

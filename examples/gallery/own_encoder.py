@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import FallbackWarning
-from neurorl.models.encoders import Encoder
+from neurorl.models.agent.encoders import Encoder
 
 Array = np.ndarray
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import FallbackWarning
-from neurorl.models.policies import Policy, explore, softmax
+from neurorl.models.agent.policies import Policy, explore, softmax
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from neurorl import SpikingActorCritic, evaluate
-from neurorl.zoo import agents, find
+from neurorl.storage.zoo import agents, find
 
 for name, about in agents().items():
     print(f"zoo:{name:<24} {about.env}, {about.rule}, learned in {about.arithmetic} arithmetic")

@@ -10,8 +10,8 @@ import tempfile
 
 import matplotlib.pyplot as plt
 
-from neurorl.runs.search import Search
-from neurorl.runs.searching import run_search
+from neurorl.lab.search import Search
+from neurorl.lab.searching import run_search
 
 search = Search.read(
     {

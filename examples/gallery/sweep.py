@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import matplotlib.pyplot as plt
 import numpy as np
 
-from neurorl.runs.sweep import Sweep
-from neurorl.runs.sweeping import run_sweep
+from neurorl.lab.sweep import Sweep
+from neurorl.lab.sweeping import run_sweep
 
 sweep = Sweep.grid(
     {

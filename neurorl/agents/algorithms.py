@@ -13,7 +13,7 @@ from neurorl.errors import (
     BackendUnavailableError,
     unknown_name_error,
 )
-from neurorl.models.readers import said_in
+from neurorl.models.agent.readers import said_in
 from neurorl.network.serialization import Described
 
 __all__ = [

@@ -11,8 +11,8 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 from neurorl.errors import ArgumentError, quoted
-from neurorl.hints import refuse_policy
-from neurorl.plain import plain
+from neurorl.models.agent.hints import refuse_policy
+from neurorl.storage.plain import plain
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import make_env
 

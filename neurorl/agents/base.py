@@ -36,7 +36,7 @@ from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
 from neurorl.errors import ArgumentError, UnsupportedError
-from neurorl.hints import refuse_words
+from neurorl.models.agent.hints import refuse_words
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.tasks.actions import OneOf, read_actions

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurorl.errors import ArgumentError, RunError, format_message, quoted, warn_outside
-from neurorl.plain import plain
+from neurorl.storage.plain import plain
 
 __all__ = [
     "LONG_EPISODE",

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl import archive
 from neurorl.agents.algorithms import ALGORITHMS, LOCAL
 from neurorl.errors import RunError
-from neurorl.files import write_bytes
-from neurorl.reading import JSON_MEMORY, Place, check_fields, json_memory, parse_json
+from neurorl.storage import archive
+from neurorl.storage.files import write_bytes
+from neurorl.storage.reading import JSON_MEMORY, Place, check_fields, json_memory, parse_json
 
 __all__ = [
     "checkpoint_in",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.schedules import Schedule
+from neurorl.models.agent.schedules import Schedule
 from neurorl.network.restoring import take, take_counts
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from neurorl.errors import RunError, UnsupportedError
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take
 from neurorl.tasks.actions import Actions
 

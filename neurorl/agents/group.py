@@ -19,7 +19,7 @@ from neurorl.agents.saved import AgentDescription
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.errors import RunError
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described, FloatArray
 from neurorl.tasks.actions import read_actions

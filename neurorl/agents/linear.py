@@ -23,15 +23,15 @@ from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, unknown_name_error
 from neurorl.learning.loops.linear import ACTOR, LinearLoop
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.linear import LinearRates, linear_policy
+from neurorl.models.agent.schedules import Schedule
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Features
-from neurorl.models.linear import LinearRates, linear_policy
-from neurorl.models.presets import make_config
-from neurorl.models.schedules import Schedule
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.numerics.random import read_seed
-from neurorl.reading import Place, check_fields, parse_json
+from neurorl.storage.reading import Place, check_fields, parse_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.loading import saved_env

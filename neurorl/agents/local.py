@@ -33,9 +33,9 @@ from neurorl.agents.saved import played_on, read_agent, read_saved
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import Memory
-from neurorl.models.config import AgentConfig
-from neurorl.models.options import AgentOptions
-from neurorl.models.presets import make_config
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.options import AgentOptions
+from neurorl.models.defaults.presets import make_config
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.tasks.actions import read_actions

@@ -12,7 +12,7 @@ from neurorl.agents.episodes import Episode, State, rate_after
 from neurorl.agents.running import Running, empty_actions, not_repeatable, read_running, take_up
 from neurorl.learning.finite import NotFiniteError, explained
 from neurorl.learning.loops.base import Loop
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take, take_shown
 from neurorl.numerics.random import derive_several
 from neurorl.tasks.actions import MASK, allowed_actions

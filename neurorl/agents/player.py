@@ -14,7 +14,7 @@ from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.errors import ArgumentError
 from neurorl.learning.loops.choose import make_loop
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.serialization import FloatArray
 from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.observations import UnfitError, observation_reader

@@ -42,7 +42,7 @@ from neurorl.learning.finite import bad_reward, bad_sum, check_learned
 from neurorl.learning.levels import weights_to_begin_with
 from neurorl.learning.loops.checks import learning_options
 from neurorl.learning.loops.choose import make_loop
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.serialization import FloatArray
 from neurorl.tasks.groups import EnvGroup
 

@@ -18,11 +18,11 @@ from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
 from neurorl.backends.renamed import current_name
 from neurorl.errors import RunError
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.serialization import Described
+from neurorl.storage.zoo import located, name_of
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.loading import saved_env
-from neurorl.zoo import located, name_of
 
 __all__ = ["AgentDescription", "Setting", "played_on", "read_agent", "read_saved"]
 

@@ -10,7 +10,7 @@ from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import State
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.agents.replicas import Replicas
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.serialization import FloatArray
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 

@@ -37,7 +37,7 @@ from neurorl.network.short_term import RELEASE_GRID
 from neurorl.network.synapse_list import SynapseList, repeats
 from neurorl.network.units import refuse_units
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
-from neurorl.plain import real_array
+from neurorl.storage.plain import real_array
 
 __all__ = [
     "ARITHMETICS",

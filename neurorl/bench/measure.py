@@ -16,7 +16,7 @@ from typing import Any
 from neurorl.bench.candidates import FLOORS, Candidate
 from neurorl.bench.child import Job
 from neurorl.bench.workload import PRESETS
-from neurorl.children import child_environment, module_command
+from neurorl.runs.children import child_environment, module_command
 
 __all__ = ["Plan", "Report", "measure", "processor", "rows", "run_child"]
 

@@ -27,13 +27,13 @@ from neurorl.bench.workload import (
     make_env,
 )
 from neurorl.models import LIF
-from neurorl.models.config import AgentConfig
-from neurorl.models.critics import Linear
-from neurorl.models.encoders import Bernoulli
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.critics import Linear
+from neurorl.models.agent.encoders import Bernoulli
+from neurorl.models.agent.modulators import Reward
+from neurorl.models.agent.policies import Greedy
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells
-from neurorl.models.modulators import Reward
-from neurorl.models.policies import Greedy
-from neurorl.models.presets import make_config
 from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform

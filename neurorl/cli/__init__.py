@@ -7,48 +7,38 @@ Imports stay inside the commands, so that ``neurorl --help`` is quick.
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.metadata
 from collections.abc import Callable
+from types import ModuleType
 
-from neurorl import __version__
-from neurorl.cli import (
-    backends,
-    bench,
-    compare,
-    completion,
-    doctor,
-    evaluate,
-    export_run,
-    import_run,
-    plot,
-    show,
-    sweep,
-    train,
-    validate,
-    watch,
-    zoo,
-)
+from neurorl._version import __version__
 from neurorl.cli.parser import Parser
 from neurorl.cli.status import exit_status
 
-__all__ = ["main"]
+__all__ = ["GROUP", "main"]
+
+GROUP = "neurorl.commands"
+"""Name the group of entry points by which other distributions add commands: a module each."""
 
 _COMMANDS = {
-    "train": train,
-    "evaluate": evaluate,
-    "validate": validate,
-    "show": show,
-    "plot": plot,
-    "sweep": sweep,
-    "compare": compare,
-    "watch": watch,
-    "zoo": zoo,
-    "export": export_run,
-    "import": import_run,
-    "backends": backends,
-    "bench": bench,
-    "doctor": doctor,
-    "completion": completion,
+    "train": "neurorl.cli.train",
+    "evaluate": "neurorl.cli.evaluate",
+    "validate": "neurorl.validation.cli",
+    "show": "neurorl.lab.cli.show",
+    "plot": "neurorl.lab.cli.plot",
+    "sweep": "neurorl.lab.cli.sweep",
+    "compare": "neurorl.lab.cli.compare",
+    "watch": "neurorl.lab.cli.watch",
+    "zoo": "neurorl.lab.cli.zoo",
+    "export": "neurorl.lab.cli.export_run",
+    "import": "neurorl.lab.cli.import_run",
+    "backends": "neurorl.cli.backends",
+    "bench": "neurorl.bench.cli",
+    "doctor": "neurorl.doctor.cli",
+    "completion": "neurorl.cli.completion",
 }
+"""Map each command to its module, which has HELP, add_arguments and run."""
 
 
 @exit_status("neurorl", "a run goes on with --resume")
@@ -66,9 +56,16 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"neurorl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, module in _COMMANDS.items():
+    for name, module in _commands():
         command = commands.add_parser(name, help=module.HELP)
         module.add_arguments(command)
         command.set_defaults(command=module.run, name_of_command=name, parsers=parser.commands)
         parser.commands[name] = command
     return parser
+
+
+def _commands() -> list[tuple[str, ModuleType]]:
+    """Return all commands by name; the library's own names can't be taken."""
+    ours = [(name, importlib.import_module(module)) for name, module in _COMMANDS.items()]
+    points = importlib.metadata.entry_points(group=GROUP)
+    return ours + [(one.name, one.load()) for one in points if one.name not in _COMMANDS]

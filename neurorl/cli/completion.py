@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.zoo import agents
+    from neurorl.storage.zoo import agents
 
     print(_SHELLS[arguments.shell](arguments.parsers, list(agents())), end="")
     return 0

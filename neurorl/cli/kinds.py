@@ -25,7 +25,7 @@ def path(text: str) -> Path:
 def run(text: str) -> Path:
     """Return the path of a run, or that of ``zoo:NAME``. Raises ArgumentTypeError."""
     from neurorl.errors import NeurorlError
-    from neurorl.zoo import located
+    from neurorl.storage.zoo import located
 
     try:
         return located(path(text))
@@ -38,6 +38,6 @@ def beside(run: Path, name: str) -> Path:
 
     For a pretrained agent it is in the current folder.
     """
-    from neurorl.zoo import is_within
+    from neurorl.storage.zoo import is_within
 
     return Path(f"{run.name}-{name}") if is_within(run) else run / name

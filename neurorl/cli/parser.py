@@ -7,7 +7,7 @@ import difflib
 import re
 from typing import Any, NoReturn
 
-from neurorl.hints import HINTS
+from neurorl.models.agent.hints import HINTS
 
 __all__ = ["Parser"]
 

@@ -154,7 +154,7 @@ def _texts(arguments: argparse.Namespace) -> list[str]:
 
 def _import_parts(settings: Mapping[str, object]) -> None:
     """Import what the user names as ``module:Name``: a file names, and imports, nothing."""
-    from neurorl.models.fields import KINDS, NAMED
+    from neurorl.models.agent.fields import KINDS, NAMED
 
     for name, value in settings.items():
         chooses = name in ("rule", *KINDS) or name.partition(".")[0] in NAMED

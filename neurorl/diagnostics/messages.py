@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import format_message
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Population
 
 __all__ = ["memory_hint", "message"]

@@ -28,7 +28,7 @@ from neurorl.diagnostics.verdicts import (
     standing,
     verdicts,
 )
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.restoring import MOST_STEPS, take
 from neurorl.network.serialization import FloatArray

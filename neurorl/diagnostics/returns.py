@@ -24,7 +24,7 @@ from typing import Any
 from neurorl.diagnostics.messages import memory_hint
 from neurorl.diagnostics.verdicts import WINDOW, Played, Standing, Verdicts, standing
 from neurorl.errors import format_message
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 
 __all__ = ["OF_RETURNS", "Returns", "message_of_returns"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from neurorl.backends.plugins import installed_version
 from neurorl.backends.registry import variants
-from neurorl.children import child_environment, module_command
 from neurorl.doctor.rows import Row, row
 from neurorl.native import toolchain
+from neurorl.runs.children import child_environment, module_command
 
 __all__ = ["backend"]
 

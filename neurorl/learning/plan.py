@@ -12,8 +12,8 @@ from typing import Any
 
 from neurorl.learning.constants import Constants
 from neurorl.learning.synapse_groups import AllPairs, SynapseGroup, groups_by_delay
-from neurorl.models.config import AgentConfig
-from neurorl.models.critics import SpikingCritic
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.critics import SpikingCritic
 from neurorl.network.description import Network, Plasticity, Population, Projection
 from neurorl.network.modules import hidden_layers, lag, module_projections
 from neurorl.network.serialization import FloatArray

@@ -1,4 +1,4 @@
-"""Write changes into weights of a coarse unit, by a scheme of `neurorl.models.writes`."""
+"""Write changes into weights of a coarse unit, by a scheme of `neurorl.models.agent.writes`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from neurorl.arithmetic.rounding import Arithmetic, Rounding
 from neurorl.errors import UnsupportedError
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import LearningPlan, Plastic
-from neurorl.models.writes import Writes
+from neurorl.models.agent.writes import Writes
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import Stream, uniforms, uniforms_at

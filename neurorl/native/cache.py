@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from neurorl.errors import BackendError
-from neurorl.files import unwritable
+from neurorl.storage.files import unwritable
 
 __all__ = ["CompileCache", "load_copy"]
 

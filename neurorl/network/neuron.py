@@ -13,7 +13,7 @@ __all__ = ["Neuron"]
 
 
 class Neuron(Described, abc.ABC):
-    """Describe a neuron model by its parameters; see `neurorl.models.neurons`."""
+    """Describe a neuron model by its parameters; see `neurorl.models.neurons.leaky`."""
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl import archive
 from neurorl.errors import ArgumentError, DescriptionError, RunError, quoted
-from neurorl.files import write_bytes
 from neurorl.network.description import Network
 from neurorl.network.serialization import arrays_apart
-from neurorl.reading import JSON_MEMORY, Place, json_memory, parse_json
+from neurorl.storage import archive
+from neurorl.storage.files import write_bytes
+from neurorl.storage.reading import JSON_MEMORY, Place, json_memory, parse_json
 
 __all__ = ["load_network", "save_network"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from neurorl.errors import UnsupportedError
-from neurorl.models.chip_form import chip_form
-from neurorl.models.equations import Equations
+from neurorl.models.neurons.chip_form import chip_form
+from neurorl.models.neurons.equations import Equations
 from neurorl.network.description import Network, Node, Population
 from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray

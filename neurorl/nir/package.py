@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.errors import ArgumentError, BackendUnavailableError
-from neurorl.files import write_bytes
 from neurorl.nir.checks import check_file
+from neurorl.storage.files import write_bytes
 
 __all__ = ["RESERVED", "DroppedWarning", "load_package", "read_graph", "write_graph"]
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
-from neurorl.plain import plain
+from neurorl.storage.plain import plain
 
 __all__ = [
     "LOGISTIC_BITS",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neurorl.agents.episodes import State
 from neurorl.backends.torch import ModuleState, SpikingModule
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.carried import replica_arrays, with_replica

@@ -15,9 +15,9 @@ from neurorl.agents.group import GroupPlan
 from neurorl.agents.saved import read_saved
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, check_name
-from neurorl.models.config import AgentConfig
-from neurorl.models.options import AgentOptions
-from neurorl.models.presets import make_config
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.options import AgentOptions
+from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.specification import copy_env

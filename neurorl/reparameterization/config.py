@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurorl.errors import DescriptionError, UnsupportedError, unknown_name_error
-from neurorl.models.config import AgentConfig
-from neurorl.models.critics import Linear
-from neurorl.models.gaussian import Gaussian
-from neurorl.models.modulators import TDError
-from neurorl.models.policies import AnnealedSoftmax, Softmax
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.critics import Linear
+from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.modulators import TDError
+from neurorl.models.agent.policies import AnnealedSoftmax, Softmax
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
 from neurorl.network.serialization import Described, number, positive
 

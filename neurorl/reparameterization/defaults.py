@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import unknown_name_error
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.defaults.images import MOST_ACTIVE
 from neurorl.models.features import Features, Picked
-from neurorl.models.gaussian import Gaussian
-from neurorl.models.image_cells import ImageCells
-from neurorl.models.images import MOST_ACTIVE
+from neurorl.models.features.image_cells import ImageCells
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.models.config import AgentConfig
-from neurorl.models.encoders import constant_currents
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.encoders import constant_currents
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["draws_shape", "encode"]
@@ -21,7 +21,7 @@ def draws_shape(config: AgentConfig) -> tuple[int, ...]:
 
 
 def encode(config: AgentConfig, flat: FloatArray, u: Tensor) -> Tensor:
-    """Return what source ``input`` gets of observations, as `neurorl.models.encoders` defines it.
+    """Return what source ``input`` gets of observations, as the encoder defines it.
 
     flat: ``(n, n_inputs)``. u: ``(n, *draws_shape)``, in (0, 1). Returns spikes ``(window, n,
     cells)``, or the currents ``(n, cells)``; float32.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neurorl.agents.episodes import strip_prefix
 from neurorl.backends.torch import ModuleState, SpikingModule, estimator
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.network.serialization import LARGEST, FloatArray

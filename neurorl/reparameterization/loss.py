@@ -11,7 +11,7 @@ __all__ = ["log_policy", "policy_loss", "votes"]
 
 
 def votes(output: Tensor, n_actions: int, first_step: int) -> Tensor:
-    """Count votes as `neurorl.models.policies.votes` does.
+    """Count votes as `neurorl.models.agent.policies.votes` does.
 
     output: ``(steps, ..., actors * n_actions)``. Returns ``(..., n_actions)``.
     """
@@ -22,7 +22,7 @@ def votes(output: Tensor, n_actions: int, first_step: int) -> Tensor:
 def log_policy(
     n: Tensor, beta: float, exploration: float = 0.0, allowed: Tensor | None = None
 ) -> Tensor:
-    """Return ``log pi``, ``(..., n_actions)``; see `neurorl.models.policies.softmax`.
+    """Return ``log pi``, ``(..., n_actions)``; see `neurorl.models.agent.policies.softmax`.
 
     allowed: a mask of *n*, with one action or more in each row; log pi of the others is -inf, and
     exploration is among these. None allows all.

@@ -35,7 +35,7 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.learning.finite import check_learned
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.actors import Actors

@@ -13,7 +13,7 @@ from torch import Tensor
 from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.noise import draw_words
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.carried import joined, replica_of

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from neurorl.agents.episodes import State, strip_prefix
 from neurorl.agents.running import SCORES, Running, not_repeatable, take_up
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
-from neurorl.models.checks import check_remembered
-from neurorl.models.config import AgentConfig
-from neurorl.models.history import History
-from neurorl.models.memories import Memories
+from neurorl.models.agent.checks import check_remembered
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.history import History
+from neurorl.models.agent.memories import Memories
 from neurorl.network.restoring import take_count, take_shown
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import derive

@@ -57,7 +57,7 @@ class Decision:
     action: index of the action; for a batch of decisions, or one of several groups, an index for
         each of them.
     phi: ``1[m = action] - policy_m`` of each module m, ``(n_actions,)``; of modules that code a
-        number, its score (`neurorl.models.gaussian`).
+        number, its score (`neurorl.models.agent.gaussian_policy`).
     output: raster ``(W, n)`` of the output population.
     output_from: the first step that input can have reached.
     hidden: layers from the output down.

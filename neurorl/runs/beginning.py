@@ -12,13 +12,13 @@ import gymnasium as gym
 from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.saved import read_agent
 from neurorl.errors import RunError
-from neurorl.models.config import AgentConfig
-from neurorl.models.presets import make_config
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.config import RunConfig
+from neurorl.storage.zoo import located
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
 from neurorl.tasks.wrapping import wrapped
-from neurorl.zoo import located
 
 __all__ = ["make_agents", "open_env", "start_of"]
 

@@ -15,9 +15,9 @@ from neurorl.backends.quickest import quickest
 from neurorl.backends.renamed import current_name
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
-from neurorl.models.config import AgentConfig
-from neurorl.models.older import current_agent
-from neurorl.reading import Place, check_fields
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.older import current_agent
+from neurorl.storage.reading import Place, check_fields
 from neurorl.tasks.arguments import check_env_args
 from neurorl.tasks.loading import check_arguments
 from neurorl.tasks.wrapping import check_wrappers

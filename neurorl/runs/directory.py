@@ -18,10 +18,10 @@ import numpy as np
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError
-from neurorl.files import as_json, replace, temporary_files, unwritable
-from neurorl.reading import Place, read_bytes, read_json, read_lines
 from neurorl.runs.config import RunConfig
 from neurorl.runs.lock import RunLock
+from neurorl.storage.files import as_json, replace, temporary_files, unwritable
+from neurorl.storage.reading import Place, read_bytes, read_json, read_lines
 
 __all__ = ["COLUMNS", "RunDirectory"]
 

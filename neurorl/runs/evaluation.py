@@ -18,11 +18,11 @@ from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS
 from neurorl.agents.saved import Setting, played_on, read_agent
 from neurorl.errors import ArgumentError
-from neurorl.hints import refuse_words
-from neurorl.inspection.cost import FIGURES, Figures, Tally
+from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.random import derive, read_seed
-from neurorl.reading import Place, check_fields, read_json
+from neurorl.runs.cost import FIGURES, Figures, Tally
 from neurorl.runs.play import Play
+from neurorl.storage.reading import Place, check_fields, read_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.specification import copy_env

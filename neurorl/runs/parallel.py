@@ -21,9 +21,9 @@ from typing import Any
 
 from neurorl.agents.episodes import Episode
 from neurorl.agents.interrupts import Interrupt, held_interrupts
-from neurorl.children import GUARD
 from neurorl.errors import ArgumentError, PopulationWarning, RunError, warn_outside
-from neurorl.models.fields import NAMED
+from neurorl.models.agent.fields import NAMED
+from neurorl.runs.children import GUARD
 from neurorl.runs.config import RunConfig
 from neurorl.runs.summary import Summary
 from neurorl.runs.work import Work

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.player import Player
 from neurorl.errors import EnvironmentWarning, format_message, warn_outside
-from neurorl.inspection.cost import Tally
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
+from neurorl.runs.cost import Tally
 from neurorl.tasks.actions import MASK
 from neurorl.tasks.groups import SeparateEnvs
 

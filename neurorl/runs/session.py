@@ -25,13 +25,13 @@ from neurorl.errors import (
     format_message,
     warn_outside,
 )
-from neurorl.files import as_json
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.runs.beginning import make_agents, open_env, start_of
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.summary import Summary, summary
 from neurorl.runs.work import Work
+from neurorl.storage.files import as_json
 from neurorl.tasks.actions import Actions, read_actions
 from neurorl.tasks.groups import has_time_limit
 

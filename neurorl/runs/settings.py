@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from neurorl.errors import ArgumentError, quoted
-from neurorl.models.config import AgentConfig
-from neurorl.models.older import current_name
-from neurorl.models.options import check_option
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.older import current_name
+from neurorl.models.agent.options import check_option
 from neurorl.network.serialization import Described
-from neurorl.reading import JSON_BYTES, Place, parse_json, read_bytes
 from neurorl.runs.config import Options, RunConfig
+from neurorl.storage.reading import JSON_BYTES, Place, parse_json, read_bytes
 from neurorl.tasks.arguments import read_value
 
 __all__ = [

@@ -12,7 +12,7 @@ from neurorl.agents.checkpoint import digest
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup
 from neurorl.diagnostics.monitor import Finding
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 

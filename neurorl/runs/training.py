@@ -8,9 +8,9 @@ from typing import Unpack
 
 from neurorl.agents.arguments import check_count
 from neurorl.agents.episodes import Episode
-from neurorl.children import end_if_importing_main
 from neurorl.errors import ArgumentError
 from neurorl.numerics.random import read_seed
+from neurorl.runs.children import end_if_importing_main
 from neurorl.runs.config import Options
 from neurorl.runs.parallel import train_in_processes
 from neurorl.runs.session import Session

@@ -17,7 +17,6 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from neurorl.agents.episodes import Episode
-from neurorl.children import begin_session, end_now, end_soon
 from neurorl.errors import (
     EnvironmentWarning,
     FallbackWarning,
@@ -25,6 +24,7 @@ from neurorl.errors import (
     PopulationWarning,
     RunError,
 )
+from neurorl.runs.children import begin_session, end_now, end_soon
 from neurorl.runs.session import Session
 from neurorl.runs.summary import Summary
 from neurorl.runs.work import Work

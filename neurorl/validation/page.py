@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurorl.errors import ArgumentError
-from neurorl.files import write_bytes
+from neurorl.storage.files import write_bytes
 from neurorl.validation import svg
 from neurorl.validation.distances import REMEDY
 from neurorl.validation.explain import Explanation

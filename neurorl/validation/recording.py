@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.spec import BackendSpec
-from neurorl.models.policies import choose, votes
+from neurorl.models.agent.policies import choose, votes
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.validation.history import History, acts_of, enact

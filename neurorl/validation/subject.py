@@ -11,15 +11,15 @@ import gymnasium as gym
 
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.errors import ArgumentError, unknown_name_error
-from neurorl.models.config import AgentConfig
-from neurorl.models.presets import MODELS, make_config
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.nir import from_nir
 from neurorl.runs.evaluation import load_to_play
+from neurorl.storage.zoo import is_within, located, name_of
 from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.testing import FEATURES
-from neurorl.zoo import is_within, located, name_of
 
 __all__ = ["DEFAULT_ENV", "Subject", "check_of_subject", "make_subject"]
 

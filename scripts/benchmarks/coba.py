@@ -1,7 +1,7 @@
 """Measure conductance-based neurons on neurorl's Brian2 backend, beside plain Brian2 in C++.
 
 ``python scripts/benchmarks/coba.py [--rounds 5] [--neurons 100000] [--steps 1000]``: benchmark 1
-of Brette et al. (2007), `neurorl.models.published.COBA_LIF` by exponential Euler in steps of
+of Brette et al. (2007), `neurorl.models.COBA_LIF` by exponential Euler in steps of
 0.1 ms, at any size: 80 % of the neurons excite, each has 80 synapses on average from neurons drawn
 at random. Brian2's program is written by hand for its C++ standalone device, with -O3
 -march=native. Every measurement is a process of its own; candidates take turns. Prints the CPU
@@ -45,7 +45,7 @@ def neurorl_child(n: int, n_steps: int) -> Figures:
 
     from neurorl import Network, Population, Projection, load
     from neurorl.models import FixedProbability
-    from neurorl.models.published import COBA_LIF
+    from neurorl.models.neurons.published import COBA_LIF
 
     border, state = n * 4 // 5, starts(n)
     parts, sizes = {"e": slice(0, border), "i": slice(border, n)}, {"e": border, "i": n - border}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw"]
 

@@ -18,7 +18,7 @@ from neurorl.bench.command import COLUMNS, cells
 from neurorl.bench.floor import FLAGS, compiler
 from neurorl.bench.measure import Plan, Report, processor
 from neurorl.bench.workload import PRESETS, SIZES
-from neurorl.files import make_folder, write_bytes, write_json
+from neurorl.storage.files import make_folder, write_bytes, write_json
 
 __all__ = ["full_plan", "machine", "markdown", "write", "write_measured"]
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from neurorl.children import child_environment, module_command
 from neurorl.errors import ArgumentError, BackendError, UnsupportedError, format_message
+from neurorl.runs.children import child_environment, module_command
 
 __all__ = ["BOUND_MIB", "STEPS", "Look", "growth", "problems", "soak"]
 

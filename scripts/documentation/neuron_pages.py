@@ -14,7 +14,8 @@ import neurorl.models
 from documentation import formulas
 from documentation.neuron_figure import response
 from documentation.pages import Page, cleaned, described, equations, table, where_networks_run
-from neurorl.models import Equations, InChipUnits, Silenced, published
+from neurorl.models import Equations, InChipUnits, Silenced
+from neurorl.models.neurons import published
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.network.neuron import Neuron
 

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from neurorl.errors import RunError
-from neurorl.files import make_folder, write_bytes
+from neurorl.storage.files import make_folder, write_bytes
 
 __all__ = ["CheckRow", "merge", "read_checks", "write_checks"]
 

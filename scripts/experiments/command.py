@@ -20,7 +20,7 @@ from experiments.tables import (
     write_table,
 )
 from neurorl.agents.replicas import Episode
-from neurorl.files import write_bytes
+from neurorl.storage.files import write_bytes
 
 __all__ = ["Places", "reproduce", "summary_line"]
 

@@ -50,7 +50,7 @@ from experiments.markup import put_between, table_head, table_row
 from experiments.run import evaluation_seed
 from neurorl import LinearActorCritic, SpikingActorCritic, evaluate
 from neurorl.agents.base import LearningAgent
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.environments import make_env
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.catalogue import EXPERIMENTS, TASKS, Experiment, Task
 from experiments.tables import read_curve
-from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw"]
 

@@ -24,8 +24,8 @@ if __name__ == "__main__":
 from experiments.development_tasks import TASKS, Task
 from experiments.markup import table_head, table_row
 from neurorl import SpikingActorCritic, evaluate
-from neurorl.models.defaults import default_cells, default_features
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.observations import default_cells, default_features
+from neurorl.models.defaults.presets import make_config
 
 __all__ = ["before", "first_play_steps", "main", "measure", "now"]
 

@@ -26,7 +26,7 @@ if __name__ == "__main__":
 from experiments.development_tasks import TASKS
 from experiments.markup import table_head, table_row
 from neurorl import SpikingActorCritic
-from neurorl.models.neurons import CubaLIF
+from neurorl.models.neurons.leaky import CubaLIF
 
 __all__ = ["RUNS", "Numbers", "Run", "main", "measure"]
 

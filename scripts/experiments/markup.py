@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorl.errors import RunError
-from neurorl.files import write_bytes
+from neurorl.storage.files import write_bytes
 
 __all__ = ["put_between", "read_data", "span", "table_head", "table_row"]
 

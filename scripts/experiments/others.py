@@ -18,7 +18,7 @@ The same presets, seeds and episodes as the LIF presets' in float: with hidden u
 learn (*frozen*, `alpha_hidden=0`), without them (`hidden=0`; *faster*: with 10/3 times the rate
 of the output), and by `neurorl.LinearActorCritic`, which has the same cells, critic's features,
 discount and scale of rewards, but no neurons: a softmax of a weighted sum of cells, learned with
-traces. Its rates are the same for all tasks (`neurorl.models.linear`): an `alpha_actor` of 0.3
+traces. Its rates are the same for all tasks (models/agent/linear.py): an `alpha_actor` of 0.3
 and of 1 were tried, on seeds 100 and 101; 1 was better on MountainCar and worse on FrozenLake.
 Mean (worst), seeds, of `results/tables/controls.csv`, which `python
 scripts/experiments/controls.py measure --suites presets` makes."""

@@ -12,9 +12,9 @@ from experiments.markup import span, table_head, table_row
 from experiments.tables import Row, read_curve, read_rows, summary
 from experiments.tuning import read_tuning
 from neurorl.backends.spec import BackendSpec
-from neurorl.files import make_folder, write_bytes
-from neurorl.models.config import AgentConfig
-from neurorl.models.presets import make_config, on_chip
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.presets import make_config, on_chip
+from neurorl.storage.files import make_folder, write_bytes
 from neurorl.tasks.environments import make_env
 
 __all__ = ["COMPARED", "GRIDS", "write_pes_page"]

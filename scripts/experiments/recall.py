@@ -16,7 +16,7 @@ from experiments.comparison.efficiency import SHORT, StepPoint, read_trained, st
 from experiments.gradients import GradientExperiment
 from experiments.run import Plan, run_path
 from experiments.tables import read_table, write_table
-from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["LEARNED_BY", "RECALLS", "REMEMBERED", "draw", "write_curves"]
 

@@ -16,11 +16,11 @@ from experiments.catalogue import Check, Experiment
 from neurorl.agents.algorithms import find_algorithm
 from neurorl.agents.replicas import Episode
 from neurorl.errors import RunError
-from neurorl.files import write_json
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
+from neurorl.storage.files import write_json
 from neurorl.tasks.environments import make_env
 
 __all__ = ["Plan", "check", "evaluation_seed", "read_json", "run", "run_path", "train"]
@@ -179,7 +179,7 @@ def _evaluated(experiment: Experiment, plan: Plan, seed: int) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read an object that `neurorl.files.write_json` wrote. Raises RunError if it is damaged."""
+    """Read an object that `write_json` wrote. Raises RunError if it is damaged."""
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as exc:

@@ -17,7 +17,7 @@ import numpy as np
 
 from experiments.development_tasks import Task
 from experiments.rl_zoo import SETTINGS, Setting
-from neurorl.models.defaults import seen_parts
+from neurorl.models.defaults.observations import seen_parts
 
 __all__ = ["NAMES", "learn"]
 

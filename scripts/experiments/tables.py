@@ -15,8 +15,7 @@ import numpy as np
 from experiments.catalogue import Experiment
 from experiments.run import Plan, run_path
 from neurorl.errors import RunError
-from neurorl.files import make_folder, write_bytes
-from neurorl.inspection.statistics import (
+from neurorl.lab.statistics import (
     WINDOW,
     bootstrap_interval,
     episodes_to_threshold,
@@ -24,6 +23,7 @@ from neurorl.inspection.statistics import (
     running_mean,
 )
 from neurorl.runs.directory import RunDirectory
+from neurorl.storage.files import make_folder, write_bytes
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

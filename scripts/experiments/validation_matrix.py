@@ -11,7 +11,7 @@ from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.registry import available_backends
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning
-from neurorl.models.presets import MODELS
+from neurorl.models.defaults.presets import MODELS
 from neurorl.tasks.registration import GRID_ID
 from neurorl.validation.report import Validation, validate
 from neurorl.validation.specs import read_specs

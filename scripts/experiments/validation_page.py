@@ -10,7 +10,7 @@ from experiments.markup import span, table_head, table_row
 from experiments.validation_matrix import MIXED, TRAINED
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.errors import ArgumentError
-from neurorl.files import write_bytes
+from neurorl.storage.files import write_bytes
 
 __all__ = ["END", "START", "insert", "tables"]
 

@@ -1,4 +1,4 @@
-"""Make the pretrained agents of `neurorl.zoo` from the recipes behind ``results/``.
+"""Make the pretrained agents of `neurorl.storage.zoo` from the recipes behind ``results/``.
 
 Of each experiment that learned, one run: that of the seed with the best last 100 episodes of
 training (the lowest of equal ones), which its greedy figures had no part in choosing.
@@ -20,14 +20,15 @@ from experiments.catalogue import EXPERIMENTS, Experiment, Task
 from experiments.gradients import GRADIENTS, GradientExperiment, find
 from experiments.markup import table_head, table_row
 from experiments.run import Plan, evaluation_seed, run, run_path
-from neurorl import archive, validate
+from neurorl import validate
 from neurorl.errors import NeurorlError, unknown_name_error
-from neurorl.files import as_json, make_folder, write_bytes, write_json
-from neurorl.runs.card import Notes, card, read_evaluation, rule_of
+from neurorl.lab.card import Notes, card, read_evaluation, rule_of
 from neurorl.runs.directory import COLUMNS, RunDirectory
 from neurorl.runs.evaluation import Evaluation, evaluate, load_to_play
 from neurorl.runs.training import train_seeds
-from neurorl.zoo import ON_CHIP, ZooAgent
+from neurorl.storage import archive
+from neurorl.storage.files import as_json, make_folder, write_bytes, write_json
+from neurorl.storage.zoo import ON_CHIP, ZooAgent
 
 __all__ = ["RECIPES", "Recipe", "chosen", "make", "write_list", "write_page"]
 

@@ -15,8 +15,8 @@ from neurorl import SpikingActorCritic
 from neurorl.agents.replicas import Replicas
 from neurorl.cli import main
 from neurorl.errors import EnvError, UnsupportedError
-from neurorl.models.gaussian import Gaussian
-from neurorl.models.presets import make_config
+from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.groups import env_group
 

@@ -19,7 +19,7 @@ from neurorl.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from neurorl.models.critics import Linear
+from neurorl.models.agent.critics import Linear
 from neurorl.runs.evaluation import evaluate, load_to_play
 
 GRID = "neurorl/GridWorld-v0"

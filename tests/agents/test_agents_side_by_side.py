@@ -14,8 +14,8 @@ from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, group_sizes, side_by_side
 from neurorl.cli import main
 from neurorl.errors import ArgumentError
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells
-from neurorl.models.presets import make_config
 from neurorl.runs.training import train, train_seeds
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs, VectorEnvs, env_group

@@ -28,13 +28,13 @@ from neurorl import (
 )
 from neurorl.errors import DescriptionError, NeurorlError
 from neurorl.models import CubaLIF
-from neurorl.models.config import AgentConfig
-from neurorl.models.critics import Linear
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.critics import Linear
+from neurorl.models.agent.fields import KINDS
+from neurorl.models.agent.options import option_types, with_options
+from neurorl.models.agent.policies import Softmax
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, OneHot
-from neurorl.models.fields import KINDS
-from neurorl.models.options import option_types, with_options
-from neurorl.models.policies import Softmax
-from neurorl.models.presets import make_config
 from neurorl.tasks.environments import make_env
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.FallbackWarning")

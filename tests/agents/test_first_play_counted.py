@@ -10,8 +10,8 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError, UnknownNameError
-from neurorl.models.config import AgentConfig
-from neurorl.models.presets import make_config
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.training import train
 from neurorl.tasks.first_play import FIRST_STEPS
 

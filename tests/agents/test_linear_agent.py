@@ -14,11 +14,11 @@ from neurorl import LinearActorCritic, SpikingActorCritic, evaluate
 from neurorl.agents.base import LearningAgent
 from neurorl.errors import NeurorlError, RunError, UnsupportedError
 from neurorl.learning.loops.linear import ACTOR
+from neurorl.models.agent.linear import LinearRates
+from neurorl.models.agent.modulators import TDError
+from neurorl.models.agent.policies import Softmax
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells
-from neurorl.models.linear import LinearRates
-from neurorl.models.modulators import TDError
-from neurorl.models.policies import Softmax
-from neurorl.models.presets import make_config
 
 GRID, BANDIT = "neurorl/GridWorld-v0", "neurorl/Bandit-v0"
 RATES = LinearRates(0.5, 0.2, 0.7, 0.6)

@@ -18,8 +18,8 @@ from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Fourier
-from neurorl.models.presets import make_config
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs, VectorEnvs

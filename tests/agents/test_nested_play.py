@@ -14,7 +14,7 @@ from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.agents.base import LearningAgent
 from neurorl.callbacks import Callback, CheckpointEvery, EvaluateEvery
 from neurorl.errors import ArgumentError, RunError, UnsupportedError
-from neurorl.runs.watch import play_frames
+from neurorl.lab.watch import play_frames
 
 SMALL: dict[str, Any] = {"hidden": 8, "actors": 2, "seed": 4}
 

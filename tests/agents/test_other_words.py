@@ -13,8 +13,8 @@ from neurorl.agents.budget import MANY_EPISODES
 from neurorl.callbacks import StopAt
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError
-from neurorl.hints import HINTS
-from neurorl.models.options import option_types
+from neurorl.models.agent.hints import HINTS
+from neurorl.models.agent.options import option_types
 from neurorl.runs.training import train
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 2}

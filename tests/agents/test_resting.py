@@ -11,7 +11,7 @@ import pytest
 
 from neurorl.agents.checkpoint import read_checkpoint
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.training import train, train_seeds
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs

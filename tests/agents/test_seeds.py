@@ -14,7 +14,7 @@ from neurorl.agents.replicas import Replicas
 from neurorl.backends.registry import load
 from neurorl.cli import main
 from neurorl.errors import ArgumentError
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.random import derive, read_seed, words
 from neurorl.runs.evaluation import evaluate
 from neurorl.runs.training import train, train_seeds

@@ -15,7 +15,7 @@ import pytest
 from neurorl.agents.checkpoint import digest, read_checkpoint
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError
-from neurorl.models import task_defaults
+from neurorl.models.defaults import tasks as task_defaults
 from neurorl.runs import session
 from neurorl.runs.training import train, train_seeds
 from neurorl.tasks.first_play import FirstPlay

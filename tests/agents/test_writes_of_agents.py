@@ -14,9 +14,9 @@ from neurorl.agents.replicas import Replicas
 from neurorl.agents.saved import read_agent
 from neurorl.cli import main
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
-from neurorl.models import presets as preset_module
-from neurorl.models.presets import make_config
-from neurorl.models.writes import WRITES, Accumulate
+from neurorl.models.agent.writes import WRITES, Accumulate
+from neurorl.models.defaults import presets as preset_module
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 from neurorl.tasks.environments import make_env

@@ -11,7 +11,7 @@ from neurorl.arithmetic.quantiser import ChipProjection, bias_integers, quantise
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.errors import UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF
-from neurorl.models.presets import MODELS, make_config
+from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.network.description import Network, Neuron, Plasticity, Population, Projection, Source
 from neurorl.tasks.environments import discrete_actions, make_env
 

@@ -17,9 +17,9 @@ from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_checkpoint, write_checkpoint
 from neurorl.cli import main
 from neurorl.errors import NeurorlError, RunError
-from neurorl.reading import Place, parse_json
 from neurorl.runs.settings import read_config
 from neurorl.runs.training import train
+from neurorl.storage.reading import Place, parse_json
 from neurorl.tasks.bounds import MAX_ARGUMENTS, MAX_NUMBER, MAX_WRAPPERS
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.specification import describe_env

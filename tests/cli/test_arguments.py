@@ -26,8 +26,8 @@ from neurorl.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from neurorl.models.options import option_types
-from neurorl.models.presets import default_cells, default_features, make_config
+from neurorl.models.agent.options import option_types
+from neurorl.models.defaults.presets import default_cells, default_features, make_config
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs

@@ -11,10 +11,10 @@ import pytest
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models import CubaLIF
-from neurorl.models.config import AgentConfig
-from neurorl.models.options import option_types
-from neurorl.models.policies import Softmax
-from neurorl.models.presets import make_config
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.options import option_types
+from neurorl.models.agent.policies import Softmax
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.settings import read_settings
 from neurorl.runs.training import train
 from neurorl.tasks.environments import make_env
@@ -169,7 +169,7 @@ def test_a_rule_and_a_policy_of_ones_own_are_imported_from_here(
 ) -> None:
     (tmp_path / "own_parts_of_mine.py").write_text(
         "from dataclasses import dataclass\n"
-        "from neurorl.models.policies import Softmax\n"
+        "from neurorl.models.agent.policies import Softmax\n"
         "from neurorl.rules import Rule\n"
         'MINE = Rule("mine", output="spike*phi", hidden="spike*phi*b")\n'
         "@dataclass(frozen=True, eq=False)\n"

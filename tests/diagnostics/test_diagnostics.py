@@ -23,10 +23,10 @@ from neurorl.diagnostics.probes import Site
 from neurorl.diagnostics.verdicts import Seen, better, surely_no_better, verdicts
 from neurorl.errors import PopulationWarning
 from neurorl.models import LIF, CubaLIF
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.policies import Greedy, Policy, Softmax
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import OneHot
-from neurorl.models.policies import Greedy, Policy, Softmax
-from neurorl.models.presets import make_config
 from neurorl.runs.training import train, train_seeds
 from neurorl.tasks.environments import make_env
 

@@ -7,7 +7,7 @@ import pytest
 
 from neurorl.diagnostics.messages import message
 from neurorl.diagnostics.returns import message_of_returns
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.registration import POSITION_ONLY_ID
 
 STUCK = {"kind": "stuck", "since_episode": 59, "value": 0.99, "limit": 0.98}

@@ -13,7 +13,8 @@ from neurorl import Network, Population, Projection, Source, SpikingActorCritic
 from neurorl.backends.registry import load
 from neurorl.cli import main
 from neurorl.errors import ArgumentError
-from neurorl.inspection.cost import (
+from neurorl.models import LIF
+from neurorl.runs.cost import (
     FIGURES,
     Tally,
     dense_synops,
@@ -22,7 +23,6 @@ from neurorl.inspection.cost import (
     neuron_updates,
     static_cost,
 )
-from neurorl.models import LIF
 from neurorl.runs.evaluation import evaluate
 
 WEIGHTS = {

@@ -20,8 +20,8 @@ from neurorl import (
     Uniform,
 )
 from neurorl.models import Equations
-from neurorl.models.config import AgentConfig
-from neurorl.models.encoders import Current, Quiet
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.encoders import Current, Quiet
 from neurorl.models.features import GaussianCells
 from neurorl.network.description import Node, Source
 from neurorl.rules import Decision, Factors, Rule

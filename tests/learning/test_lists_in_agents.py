@@ -19,7 +19,7 @@ from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models import LIF, FixedProbability, Synapses
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import GaussianCells
 from neurorl.network.description import Source
 from neurorl.rules import Rule

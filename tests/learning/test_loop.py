@@ -14,7 +14,7 @@ from neurorl.errors import ArgumentError, UnknownNameError
 from neurorl.learning.loops.native import NativeLoop
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.models import LIF
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import (
     RBF,
     BinnedCombinations,

@@ -10,7 +10,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from neurorl import SpikingActorCritic
-from neurorl.models.gaussian import Gaussian
+from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.runs.evaluation import evaluate
 
 

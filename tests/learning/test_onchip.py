@@ -16,11 +16,11 @@ from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
 from neurorl.learning.learner import NORM_RATE
 from neurorl.learning.loops.onchip import steps_to_learn
-from neurorl.models.critics import Linear
+from neurorl.models.agent.critics import Linear
+from neurorl.models.agent.modulators import TDError
+from neurorl.models.agent.places import Host, OnChip
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import OneHot
-from neurorl.models.modulators import TDError
-from neurorl.models.places import Host, OnChip
-from neurorl.models.presets import make_config
 from neurorl.rules import feedback
 from neurorl.rules.three_factor import arrivals, window_traces
 from neurorl.runs.directory import RunDirectory

@@ -13,8 +13,8 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.agents.saved import read_agent
 from neurorl.errors import DescriptionError, UnknownNameError, UnsupportedError
-from neurorl.models.config import AgentConfig
-from neurorl.models.modulators import Reward, TDError
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.modulators import Reward, TDError
 from neurorl.rules import RULES, Rule
 from neurorl.runs.training import train, train_seeds
 

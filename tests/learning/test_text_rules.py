@@ -25,9 +25,9 @@ from neurorl.errors import DescriptionError, DivergenceError
 from neurorl.learning.loops import native_texts
 from neurorl.learning.loops.native import NativeLoop
 from neurorl.models import LIF
-from neurorl.models.config import AgentConfig
-from neurorl.models.equations import Equations
+from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import RBF, GaussianCells
+from neurorl.models.neurons.equations import Equations
 from neurorl.native import build, toolchain
 from neurorl.network.description import Source
 from neurorl.rules import Rule, find_rule

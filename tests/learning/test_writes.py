@@ -15,9 +15,9 @@ from neurorl.learning.memory import Memory, memory_for
 from neurorl.learning.plan import LearningPlan, Plastic
 from neurorl.learning.writes import Writer, levels, stochastic_round
 from neurorl.models import LIF
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.writes import WRITES, overflow
 from neurorl.models.features import OneHot
-from neurorl.models.writes import WRITES, overflow
 from neurorl.network.description import Source
 from neurorl.numerics.random import Stream, uniforms
 

@@ -14,10 +14,10 @@ import pytest
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.callbacks import Callback
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models import critics, encoders, modulators, places, policies, schedules, writes
-from neurorl.models.answers import Answering
+from neurorl.models.agent import critics, encoders, modulators, places, policies, schedules, writes
+from neurorl.models.agent.answers import Answering
+from neurorl.models.agent.parts import Part
 from neurorl.models.features.base import Features, FromNumbers
-from neurorl.models.parts import Part
 from neurorl.rules import Rule
 from neurorl.rules.decision import Factors
 

@@ -24,7 +24,7 @@ from neurorl.models import (
     Equations,
     on_chip,
 )
-from neurorl.models.chip_form import ChipForm, chip_form
+from neurorl.models.neurons.chip_form import ChipForm, chip_form
 from neurorl.network.description import (
     Network,
     Neuron,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from neurorl.errors import DescriptionError, EnvError, UnsupportedError
-from neurorl.models.gaussian import Gaussian, normal
-from neurorl.models.policies import Greedy, Policy, Softmax, choose, greedy, softmax
+from neurorl.models.agent.gaussian_policy import Gaussian, normal
+from neurorl.models.agent.policies import Greedy, Policy, Softmax, choose, greedy, softmax
 from neurorl.numerics.random import uniforms
 from neurorl.tasks.actions import allowed_actions
 

@@ -15,8 +15,8 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError, NeurorlError, PopulationWarning
 from neurorl.learning.learner import Learner
 from neurorl.models import LIF
-from neurorl.models.config import AgentConfig
-from neurorl.models.critics import SpikingCritic
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.critics import SpikingCritic
 from neurorl.models.features import RBF, Concat, Fourier, OneHot, Tiles
 from neurorl.rules import Decision, Hidden
 from neurorl.rules.value import VALUE

@@ -12,10 +12,10 @@ from gymnasium.spaces import Box, Discrete, MultiBinary
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
-from neurorl.models.critic_features import critic_features
+from neurorl.models.defaults.critic_features import critic_features
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, Scaled
-from neurorl.models.image_cells import ImageCells
-from neurorl.models.presets import make_config
+from neurorl.models.features.image_cells import ImageCells
 
 FLAGS = GaussianCells(np.zeros(48), np.ones(48), 1)
 

@@ -11,8 +11,8 @@ from neurorl import Network, SpikingActorCritic
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import DescriptionError
 from neurorl.models import GLM
-from neurorl.models.encoders import constant_currents
-from neurorl.models.presets import make_config
+from neurorl.models.agent.encoders import constant_currents
+from neurorl.models.defaults.presets import make_config
 from neurorl.network.description import Population, Projection, Source
 from neurorl.network.integrator import Integrator
 from neurorl.numerics.elementary import exp

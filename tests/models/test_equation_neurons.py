@@ -19,8 +19,8 @@ from neurorl.expressions.linear import NotLinearError, linear
 from neurorl.expressions.methods import propagators
 from neurorl.expressions.printing import TEXT, render
 from neurorl.models import CubaLIF
-from neurorl.models.equations import Equations
-from neurorl.models.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
+from neurorl.models.neurons.equations import Equations
+from neurorl.models.neurons.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
 from neurorl.validation.neurons import FloatNeurons
 
 LEAK: dict[str, Any] = {

@@ -17,10 +17,10 @@ from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, LIF, actor_network
-from neurorl.models.config import AgentConfig
-from neurorl.models.encoders import Current
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.encoders import Current
+from neurorl.models.agent.policies import Softmax, softmax, votes
 from neurorl.models.features import GaussianCells, OneHot
-from neurorl.models.policies import Softmax, softmax, votes
 from neurorl.network.description import Network, Population, Projection, Source
 
 Array = npt.NDArray[np.float64]

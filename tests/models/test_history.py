@@ -9,10 +9,10 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.history import History
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import RBF, Concat, Fourier, GaussianCells, OneHot
-from neurorl.models.history import History
-from neurorl.models.presets import make_config
 from neurorl.tasks.environments import make_env
 
 LOW, HIGH = (-2.4, -0.21), (2.4, 0.21)

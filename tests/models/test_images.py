@@ -16,10 +16,10 @@ from experiments.development_tasks import Falling, WideCatch
 from neurorl import SpikingActorCritic
 from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning
+from neurorl.models.defaults.images import MOST_ACTIVE, active_cells, image_cells, is_image
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import HashedStates
-from neurorl.models.image_cells import ImageCells
-from neurorl.models.images import MOST_ACTIVE, active_cells, image_cells, is_image
-from neurorl.models.presets import make_config
+from neurorl.models.features.image_cells import ImageCells
 
 
 def binary(height: int, width: int) -> ImageCells:

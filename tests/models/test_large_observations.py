@@ -14,9 +14,9 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning, UnsupportedError
+from neurorl.models.defaults.presets import MODELS, default_cells, default_features, make_config
 from neurorl.models.features import Concat, Features, Fourier, GaussianCells, OneHot
-from neurorl.models.pooled import Pooled, blocks_for, pooled
-from neurorl.models.presets import MODELS, default_cells, default_features, make_config
+from neurorl.models.features.pooled import Pooled, blocks_for, pooled
 from neurorl.runs.evaluation import evaluate
 
 SIZES = [(84, 84, 1), (84, 84, 3), (210, 160, 3), (96, 96), (5000,), (4, 84, 84)]

@@ -13,8 +13,8 @@ from neurorl.arithmetic.rounding import initial_weights
 from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
 from neurorl.models import COBA_LIF, GLM, LIF, CubaLIF, Silenced, actor_network
-from neurorl.models.lesions import lesioned
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
+from neurorl.models.neurons.lesions import lesioned
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.network.serialization import FloatArray
 

@@ -10,11 +10,11 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.memories import Memories, extended
+from neurorl.models.defaults.hidden_state import memories_for
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, HashedStates, Picked
-from neurorl.models.hidden_state import memories_for
-from neurorl.models.memories import Memories, extended
-from neurorl.models.presets import make_config
 from neurorl.tasks.first_play import FirstPlay
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")

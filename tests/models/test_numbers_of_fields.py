@@ -29,13 +29,13 @@ from neurorl import (
 )
 from neurorl.errors import NeurorlError
 from neurorl.models import LIF, CubaLIF, Equations, features
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.policies import Softmax
 from neurorl.models.features.derived import Centred, Scaled
+from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.picked import Picked, PickedChanges, PickedParts
-from neurorl.models.image_cells import ImageCells
-from neurorl.models.neurons import InChipUnits, Silenced
-from neurorl.models.policies import Softmax
-from neurorl.models.pooled import Pooled
+from neurorl.models.features.pooled import Pooled
+from neurorl.models.neurons.leaky import InChipUnits, Silenced
 from neurorl.network import connectors
 from neurorl.network.drawn_delays import Normal
 from neurorl.network.replicate import Tiled

@@ -18,20 +18,20 @@ import pytest
 from neurorl import AgentConfig, SpikingActorCritic
 from neurorl.agents.saved import read_agent
 from neurorl.errors import UnknownNameError
-from neurorl.models.average_reward import DifferentialTD
-from neurorl.models.critics import Linear, Optimistic, Spiking
-from neurorl.models.encoders import Bernoulli
-from neurorl.models.fields import KINDS
-from neurorl.models.gaussian import Gaussian
-from neurorl.models.older import MOVED, current_agent
-from neurorl.models.options import option_types
-from neurorl.models.places import OnChip
-from neurorl.models.policies import AnnealedSoftmax, EpsilonGreedy, Softmax
-from neurorl.models.schedules import LinearFall, Slowing
-from neurorl.models.writes import Accumulate
+from neurorl.lab.sweep import Sweep
+from neurorl.models.agent.average_reward import DifferentialTD
+from neurorl.models.agent.critics import Linear, Optimistic, Spiking
+from neurorl.models.agent.encoders import Bernoulli
+from neurorl.models.agent.fields import KINDS
+from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.older import MOVED, current_agent
+from neurorl.models.agent.options import option_types
+from neurorl.models.agent.places import OnChip
+from neurorl.models.agent.policies import AnnealedSoftmax, EpsilonGreedy, Softmax
+from neurorl.models.agent.schedules import LinearFall, Slowing
+from neurorl.models.agent.writes import Accumulate
 from neurorl.runs.settings import read_settings
-from neurorl.runs.sweep import Sweep
-from neurorl.zoo import AGENTS
+from neurorl.storage.zoo import AGENTS
 
 STORED = json.loads((Path(__file__).parent / "stored" / "agents.json").read_text())
 PARTS: dict[str, dict[str, Any]] = {

@@ -25,13 +25,13 @@ from neurorl.errors import (
 )
 from neurorl.learning.loops import checks
 from neurorl.learning.loops.numpy import NumpyLoop
-from neurorl.models.critics import Critic, Linear, Optimistic
-from neurorl.models.encoders import Bernoulli, Current, Encoder, Quiet
-from neurorl.models.fields import KINDS
-from neurorl.models.modulators import Modulator, Reward, TDError
-from neurorl.models.options import AgentOptions
-from neurorl.models.places import Host, OnChip
-from neurorl.models.policies import (
+from neurorl.models.agent.critics import Critic, Linear, Optimistic
+from neurorl.models.agent.encoders import Bernoulli, Current, Encoder, Quiet
+from neurorl.models.agent.fields import KINDS
+from neurorl.models.agent.modulators import Modulator, Reward, TDError
+from neurorl.models.agent.options import AgentOptions
+from neurorl.models.agent.places import Host, OnChip
+from neurorl.models.agent.policies import (
     POLICIES,
     AnnealedSoftmax,
     EpsilonGreedy,
@@ -40,11 +40,11 @@ from neurorl.models.policies import (
     Softmax,
     softmax,
 )
-from neurorl.models.presets import make_config
-from neurorl.models.schedules import LinearFall, Schedule, Slowing
-from neurorl.models.writes import Accumulate, Register, Shadow, Writes
+from neurorl.models.agent.schedules import LinearFall, Schedule, Slowing
+from neurorl.models.agent.writes import Accumulate, Register, Shadow, Writes
+from neurorl.models.defaults.presets import make_config
 from neurorl.network.serialization import FloatArray
-from neurorl.plain import declared_types
+from neurorl.storage.plain import declared_types
 from neurorl.tasks.environments import make_env
 
 CART = "CartPole-v1"  # rewards every step
@@ -194,14 +194,14 @@ def test_a_derived_class_has_no_kernel_of_its_base() -> None:
 def test_a_file_says_what_to_import(tmp_path: Path) -> None:
     (tmp_path / "own_policy.py").write_text(
         "from dataclasses import dataclass\n"
-        "from neurorl.models.policies import Policy, greedy\n"
+        "from neurorl.models.agent.policies import Policy, greedy\n"
         "@dataclass(frozen=True, eq=False)\n"
         "class Best(Policy):\n"
         "    slack: float = 0.0\n"
         "    def distribution(self, votes): return greedy(votes)\n"
     )
     make = (
-        "import own_policy, json; from neurorl.models.presets import make_config\n"
+        "import own_policy, json; from neurorl.models.defaults.presets import make_config\n"
         "from neurorl.tasks.environments import make_env\n"
         f"c = make_config(make_env({CART!r}), 'lif', {{'policy': own_policy.Best(0.5)}})\n"
         "print(json.dumps(c.to_dict()))"
@@ -273,7 +273,7 @@ def test_a_checker_of_types_knows_the_options(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
         "from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic\n"
-        "from neurorl.models.policies import Softmax\n"
+        "from neurorl.models.agent.policies import Softmax\n"
         "agent = SpikingActorCritic('CartPole-v1', hidden=(8, 4), policy=Softmax(beta=0.2))\n"
         "SpikingActorCritic('CartPole-v1', policy='greedy', gamma=1)\n"
         "agent.config.changed(hidden=4)\n"

@@ -13,9 +13,9 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
-from neurorl.models.critics import Linear, LinearCritic, Optimistic
+from neurorl.models.agent.critics import Linear, LinearCritic, Optimistic
+from neurorl.models.agent.policies import AnnealedSoftmax, EpsilonGreedy, Greedy, Softmax, choose
 from neurorl.models.features import GaussianCells, OneHot
-from neurorl.models.policies import AnnealedSoftmax, EpsilonGreedy, Greedy, Softmax, choose
 
 GRID = "neurorl/GridWorld-v0"
 AUTHORS: dict[str, Any] = {"policy": "epsilon-greedy", "critic": "optimistic", "gamma": 0.9}

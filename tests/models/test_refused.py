@@ -14,7 +14,7 @@ from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models import IZHIKEVICH, LIF
 from neurorl.models.features.gaussian import RBF
 from neurorl.models.features.hashed import HashedStates
-from neurorl.models.neurons import InChipUnits, Silenced
+from neurorl.models.neurons.leaky import InChipUnits, Silenced
 from neurorl.nengo import to_nengo
 from neurorl.network.connectors import Synapses
 

@@ -10,7 +10,7 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
-from neurorl.models.schedules import LinearFall, Slowing
+from neurorl.models.agent.schedules import LinearFall, Slowing
 from neurorl.tasks.registration import GRID_ID
 
 

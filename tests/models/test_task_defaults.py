@@ -15,9 +15,15 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Te
 from neurorl import SpikingActorCritic
 from neurorl.agents.saved import read_agent
 from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedError
-from neurorl.models.boxes import BoxRanges, box_cells, box_of_parts
-from neurorl.models.config import AgentConfig
-from neurorl.models.defaults import default_cells
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.schedules import LinearFall, Slowing
+from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of_parts
+from neurorl.models.defaults.observations import default_cells
+from neurorl.models.defaults.presets import make_config
+from neurorl.models.defaults.rates import TABLES
+from neurorl.models.defaults.reward_scales import reward_scale
+from neurorl.models.defaults.tasks import task_defaults
 from neurorl.models.features import (
     Concat,
     GaussianCells,
@@ -28,13 +34,7 @@ from neurorl.models.features import (
     PickedParts,
     Tiles,
 )
-from neurorl.models.gaussian import Gaussian
-from neurorl.models.image_cells import ImageCells
-from neurorl.models.presets import make_config
-from neurorl.models.reward_scales import reward_scale
-from neurorl.models.schedules import LinearFall, Slowing
-from neurorl.models.task_defaults import task_defaults
-from neurorl.models.task_rates import TABLES
+from neurorl.models.features.image_cells import ImageCells
 from neurorl.tasks.first_play import FirstPlay
 
 FROZEN = "FrozenLake-v1"

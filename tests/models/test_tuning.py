@@ -13,8 +13,8 @@ from experiments.tables import write_table
 from experiments.tuning import TuningRow, chosen_grids, experiments_of, read_tuning, tune
 from experiments.tuning_page import tuning_section
 from neurorl.errors import RunError, UnknownNameError
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Tiles
-from neurorl.models.presets import make_config
 from neurorl.tasks.environments import make_env
 
 ENV = {task.name: task.env for task in TASKS}

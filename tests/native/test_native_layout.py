@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from neurorl.errors import BackendError
-from neurorl.models.fields import KINDS
+from neurorl.models.agent.fields import KINDS
 from neurorl.native import SOURCES, build, structures, toolchain
 from neurorl.native.build import library
 from neurorl.native.layout import asserted, codes

@@ -13,8 +13,8 @@ from neurorl import Network, SpikingActorCritic
 from neurorl.agents.replicas import Replicas, State
 from neurorl.errors import DescriptionError
 from neurorl.models import GLM, LIF, actor_network
-from neurorl.models.config import AgentConfig
-from neurorl.models.presets import make_config
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.presets import make_config
 from neurorl.network.description import Plasticity, Population, Projection, Source
 from neurorl.network.modules import hidden_layers, lag, module_projections, path_weights
 from neurorl.tasks.environments import make_env

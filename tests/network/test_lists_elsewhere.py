@@ -10,12 +10,12 @@ import pytest
 import neurorl
 from neurorl.backends.reference import ReferenceSimulator
 from neurorl.errors import DescriptionError, UnsupportedError
-from neurorl.inspection.cost import fan_out
 from neurorl.models import LIF, FixedInDegree, FixedProbability
-from neurorl.models.lesions import lesioned
+from neurorl.models.neurons.lesions import lesioned
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.network.serialization import FloatArray
 from neurorl.nir import to_nir
+from neurorl.runs.cost import fan_out
 
 CELLS = LIF(8e-3, 0.5)
 LISTED = Network(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import neurorl
-from neurorl import archive
 from neurorl.errors import ArgumentError, DescriptionError, NeurorlError, RunError
 from neurorl.models import LIF, FixedInDegree, FixedProbability, Synapses
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.storage import archive
 from neurorl.testing import FEATURES
 
 

@@ -13,12 +13,12 @@ from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.lookup import BACKENDS
 from neurorl.learning.loops.choose import LOOPS
-from neurorl.models.fields import KINDS
-from neurorl.models.presets import MODELS
+from neurorl.models.agent.fields import KINDS
+from neurorl.models.defaults.presets import MODELS
 from neurorl.rules import RULES
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("neurorl", "backends", "models", "scripts", "examples")
+FOLDERS = ("neurorl", "scripts", "examples")
 
 CHOICES = {
     *("auto", "emulator"),  # targets of backend loihi
@@ -29,11 +29,11 @@ CHOICES = {
 } - {"current", "exact", "float", "reward"}
 """Hold all choices but words that also mean something else, such as a kind of source."""
 OWN = {
-    "backends/brian2/simulator.py": {"cython"},  # has the engines of Brian2
-    "backends/brian2/vendor.py": {"brian2"},  # a module of Python
-    "backends/renamed.py": {"brian2"},  # finds what names meant before
-    "backends/torch/module.py": {"compiled"},  # has the engines of torch
-    "models/presets.py": {"glm"},  # has the models
+    "neurorl/backends/brian2/simulator.py": {"cython"},  # has the engines of Brian2
+    "neurorl/backends/brian2/vendor.py": {"brian2"},  # a module of Python
+    "neurorl/backends/renamed.py": {"brian2"},  # finds what names meant before
+    "neurorl/backends/torch/module.py": {"compiled"},  # has the engines of torch
+    "neurorl/models/defaults/presets.py": {"glm"},  # has the models
     "neurorl/learning/loops/choose.py": {"native", "numpy"},  # has the loops
 }
 """Map each file that defines a choice to its names, which it may compare."""
@@ -67,8 +67,6 @@ def test_no_choice_is_compared_with_its_name(folder: str) -> None:
     wrong = []
     for file in sorted((ROOT / folder).rglob("*.py")):
         name = file.relative_to(ROOT).as_posix()
-        if name.startswith(("neurorl/backends/", "neurorl/models/")):
-            continue  # links to the other two folders
         allowed = OWN.get(name, set())
         wrong += [
             f"{name}:{line}: {text}"

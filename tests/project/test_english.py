@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("neurorl", "backends", "models", "scripts", "examples")
+FOLDERS = ("neurorl", "scripts", "examples")
 
 BANNED = """
 A After All An And Another Any As At Because Before Being Between Both But By Each Either Every For

@@ -20,8 +20,8 @@ from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.pynn import Exported, Windows, as_held, problems, to_pynn
 from neurorl.pynn.lists import make_projection
+from neurorl.storage.zoo import agents
 from neurorl.testing import FEATURES, random_network, rasters
-from neurorl.zoo import agents
 
 NEEDS = {"nest": "nest", "brian2": "brian2"}
 STEPS = 200

@@ -8,9 +8,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from neurorl.models.agent.policies import Softmax
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Concat, OneHot, Picked, Tiles
-from neurorl.models.policies import Softmax
-from neurorl.models.presets import make_config
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.tasks.environments import make_env
 

@@ -19,9 +19,9 @@ from neurorl.learning.learner import Learner
 from neurorl.learning.memory import Memory, memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, CubaLIF
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.policies import Softmax
 from neurorl.models.features import OneHot
-from neurorl.models.policies import Softmax
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 

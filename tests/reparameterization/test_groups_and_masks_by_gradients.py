@@ -16,9 +16,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
 from neurorl.errors import EnvError, RunError, UnsupportedError  # noqa: E402
-from neurorl.models.config import AgentConfig  # noqa: E402
-from neurorl.models.policies import Softmax  # noqa: E402
-from neurorl.models.presets import make_config  # noqa: E402
+from neurorl.models.agent.config import AgentConfig  # noqa: E402
+from neurorl.models.agent.policies import Softmax  # noqa: E402
+from neurorl.models.defaults.presets import make_config  # noqa: E402
 from neurorl.reparameterization.choices import Choices, OneOfSeveral, choices_for  # noqa: E402
 from neurorl.runs.evaluation import evaluate  # noqa: E402
 
@@ -76,7 +76,7 @@ def masks_of(groups: tuple[int, ...], n: int, rng: np.random.Generator) -> np.nd
 def test_it_chooses_as_the_local_rule_does(
     groups: tuple[int, ...], is_masked: bool, exploration: float
 ) -> None:
-    """Policies and actions are those of models/policies.py, also at the ends of [0, 1)."""
+    """Policies and actions are those of models/agent/policies.py, also at the ends of [0, 1)."""
     made = config(beta=0.7, exploration=exploration)
     choices, rng = choices_for(made, groups), np.random.default_rng(4)
     n = 60

@@ -15,9 +15,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
 from neurorl.errors import RunError, UnsupportedError  # noqa: E402
-from neurorl.models.config import AgentConfig  # noqa: E402
-from neurorl.models.gaussian import Gaussian  # noqa: E402
-from neurorl.models.presets import make_config  # noqa: E402
+from neurorl.models.agent.config import AgentConfig  # noqa: E402
+from neurorl.models.agent.gaussian_policy import Gaussian  # noqa: E402
+from neurorl.models.defaults.presets import make_config  # noqa: E402
 from neurorl.reparameterization.choices import choices_for  # noqa: E402
 from neurorl.runs.evaluation import evaluate  # noqa: E402
 
@@ -48,7 +48,7 @@ def config(**policy: Any) -> AgentConfig:
 
 
 def test_it_chooses_as_the_local_rule_does() -> None:
-    """Means, shares and noise are those of models/gaussian.py; environments get clipped numbers."""
+    """Means, shares and noise are the policy's; environments get clipped numbers."""
     made = config(sigma=0.4, population=3)
     choices = choices_for(made, (3, 3))
     votes = np.array([[[4.0, 1.0, 3.0, 0.0, 0.0, 0.0]]])

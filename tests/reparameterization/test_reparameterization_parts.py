@@ -12,16 +12,16 @@ import pytest
 
 from experiments.gradients_page import put_table
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
-from neurorl.models.config import AgentConfig
-from neurorl.models.encoders import (
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.encoders import (
     Encoder,
     bernoulli_spikes,
     constant_currents,
     quiet_spikes,
 )
+from neurorl.models.agent.policies import AnnealedSoftmax, Softmax, softmax
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import OneHot
-from neurorl.models.policies import AnnealedSoftmax, Softmax, softmax
-from neurorl.models.presets import make_config
 from neurorl.network.serialization import Described
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.reparameterization.advantage import LinearValues, advantages
@@ -234,7 +234,7 @@ def test_by_gradients_a_beta_that_would_grow_stays() -> None:
 
 
 def test_votes_and_policy_are_those_of_the_local_agents() -> None:
-    from neurorl.models import policies as policy
+    from neurorl.models.agent import policies as policy
     from neurorl.reparameterization.loss import log_policy, votes
 
     raster = np.random.default_rng(0).random((7, 2, 12)) < 0.4

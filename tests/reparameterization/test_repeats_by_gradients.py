@@ -13,7 +13,7 @@ from resumed import check_saved_goes_on
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic  # noqa: E402
-from neurorl.models.policies import Softmax  # noqa: E402
+from neurorl.models.agent.policies import Softmax  # noqa: E402
 from neurorl.reparameterization.actors import Actors  # noqa: E402
 from neurorl.reparameterization.learner import GradientLearner  # noqa: E402
 from neurorl.reparameterization.rollout import Rollout  # noqa: E402

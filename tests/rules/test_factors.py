@@ -11,9 +11,9 @@ from configs import config_of
 
 from neurorl.errors import DescriptionError, UnknownNameError
 from neurorl.models import GLM, LIF
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.policies import softmax
 from neurorl.models.features import OneHot
-from neurorl.models.policies import softmax
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.rules import Decision, Hidden, feedback, find_rule
 

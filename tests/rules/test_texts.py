@@ -12,7 +12,7 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.rules import RULES, Decision, Factors, Hidden, Rule, feedback, find_rule
 from neurorl.rules.post_factor import NAMES, PostFactor
 

@@ -10,8 +10,8 @@ import pytest
 
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnknownNameError
-from neurorl.inspection.statistics import probability_of_improvement, quartiles_over_steps
-from neurorl.runs.compare import compare, scores_of
+from neurorl.lab.compare import compare, scores_of
+from neurorl.lab.statistics import probability_of_improvement, quartiles_over_steps
 from neurorl.runs.training import train_seeds
 
 

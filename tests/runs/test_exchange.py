@@ -10,9 +10,9 @@ import pytest
 from neurorl.agents.checkpoint import checkpoint_in, digest
 from neurorl.cli import main
 from neurorl.errors import RunError
-from neurorl.runs.exchange import MODEL, export_run, import_run
+from neurorl.lab.exchange import MODEL, export_run, import_run
 from neurorl.runs.training import train
-from neurorl.zoo import find
+from neurorl.storage.zoo import find
 
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 

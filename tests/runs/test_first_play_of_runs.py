@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from neurorl.models import task_defaults
+from neurorl.models.defaults import tasks as task_defaults
 from neurorl.runs.training import train
 
 FROZEN = "FrozenLake-v1"
@@ -55,7 +55,7 @@ def test_stopped_within_it_a_run_hasnt_begun(
 KILLED = f"""
 import os, signal, sys
 from pathlib import Path
-from neurorl.models import task_defaults
+from neurorl.models.defaults import tasks as task_defaults
 from neurorl.runs.training import train
 from neurorl.tasks import first_play
 

@@ -21,19 +21,19 @@ import pytest
 from fuzzing.guard import limited_memory
 
 from neurorl import SpikingActorCritic, load
-from neurorl import archive as archives
 from neurorl.agents.checkpoint import packed, read_checkpoint
-from neurorl.archive import read_arrays
 from neurorl.cli import main
 from neurorl.cli.status import exit_status
 from neurorl.errors import ArgumentError, NeurorlError, RunError
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.network.storage import load_network
-from neurorl.reading import JSON_DEPTH, Place, parse_json, read_bytes
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import read_cost
 from neurorl.runs.training import read_seeds, train
+from neurorl.storage import archive as archives
+from neurorl.storage.archive import read_arrays
+from neurorl.storage.reading import JSON_DEPTH, Place, parse_json, read_bytes
 
 ENV = "neurorl/Bandit-v0"
 PLACE = Place("file x")

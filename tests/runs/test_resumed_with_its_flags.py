@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neurorl.cli import main
-from neurorl.models.fields import KINDS
+from neurorl.models.agent.fields import KINDS
 
 PENDULUM, GRID = "Pendulum-v1", "neurorl/GridWorld-v0"
 BESIDE = {

@@ -21,7 +21,7 @@ from neurorl.agents.checkpoint import digest, packed, read_checkpoint, write_che
 from neurorl.agents.episodes import Episode
 from neurorl.cli import main
 from neurorl.errors import EnvError, RunError
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs import session
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.summary import solved_at

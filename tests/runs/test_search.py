@@ -12,10 +12,10 @@ import pytest
 
 from neurorl.cli import main
 from neurorl.errors import NeurorlError
-from neurorl.runs.search import Search
-from neurorl.runs.searching import run_search
-from neurorl.runs.sweep import Sweep, Unit
-from neurorl.runs.sweep_file import read_sweep
+from neurorl.lab.search import Search
+from neurorl.lab.searching import run_search
+from neurorl.lab.sweep import Sweep, Unit
+from neurorl.lab.sweep_file import read_sweep
 
 SETTINGS: dict[str, Any] = {
     "env": "neurorl/GridWorld-v0",
@@ -45,7 +45,7 @@ def by_beta(monkeypatch: pytest.MonkeyPatch) -> list[Unit]:
         figures = {"mean_return_last_100": unit.values["set.policy.beta"], "greedy_return": None}
         return [{**unit.values, "seed": seed, **figures} for seed in unit.seeds]
 
-    monkeypatch.setattr("neurorl.runs.sweeping.run_unit", run_unit)
+    monkeypatch.setattr("neurorl.lab.sweeping.run_unit", run_unit)
     return asked
 
 
@@ -104,7 +104,7 @@ def test_a_trial_that_fails_is_told_and_the_search_goes_on(
     tmp_path: Path, by_beta: list[Unit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("optuna", reason="optuna is not installed")
-    from neurorl.runs import sweeping
+    from neurorl.lab import sweeping
 
     works = sweeping.run_unit
 
@@ -113,7 +113,7 @@ def test_a_trial_that_fails_is_told_and_the_search_goes_on(
             raise NeurorlError("no such luck")
         return works(unit, folder)
 
-    monkeypatch.setattr("neurorl.runs.sweeping.run_unit", fails)
+    monkeypatch.setattr("neurorl.lab.sweeping.run_unit", fails)
     outcome = run_search(Search.read(SETTINGS), tmp_path)
     assert set(outcome.failed.values()) == {"no such luck"}
     assert {row["rule"] for row in outcome.rows} == {"spikes-only"}

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from neurorl.children import child_environment
 from neurorl.cli import main
 from neurorl.errors import NeurorlError, RunError
-from neurorl.runs.sweep import Sweep
-from neurorl.runs.sweep_file import read_sweep
-from neurorl.runs.sweeping import run_sweep, run_unit
+from neurorl.lab.sweep import Sweep
+from neurorl.lab.sweep_file import read_sweep
+from neurorl.lab.sweeping import run_sweep, run_unit
+from neurorl.runs.children import child_environment
 
 GRID: dict[str, Any] = {
     "env": "neurorl/Bandit-v0",
@@ -150,8 +150,8 @@ def test_a_script_without_a_guard_is_told_so_at_once(call: str, tmp_path: Path) 
     """Each new process imports the script, which must not begin all anew there."""
     begin = f"""
         from pathlib import Path
-        from neurorl.runs.sweep import Sweep
-        from neurorl.runs.sweeping import run_sweep
+        from neurorl.lab.sweep import Sweep
+        from neurorl.lab.sweeping import run_sweep
         from neurorl.runs.training import train_seeds
         BANDIT = "neurorl/Bandit-v0"
         SWEEP = Sweep.grid({{**{GRID!r}, "set": {{}}}})

@@ -11,7 +11,7 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, UnsupportedError
-from neurorl.runs.watch import play_frames, watch
+from neurorl.lab.watch import play_frames, watch
 
 
 def trained(env: str = "neurorl/GridWorld-v0", **options: Any) -> SpikingActorCritic:

@@ -9,7 +9,7 @@ from load_script import load_script
 
 from experiments.catalogue import EXPERIMENTS, SEEDS
 from experiments.pes import COMPARED, GRIDS
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.environments import make_env
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from neurorl import AgentConfig
-from neurorl.models.fields import KINDS
-from neurorl.models.options import with_options
+from neurorl.models.agent.fields import KINDS
+from neurorl.models.agent.options import with_options
 
 __all__ = ["config_of"]
 

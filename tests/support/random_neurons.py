@@ -11,7 +11,7 @@ from random_expressions import NAMES, random_tree
 from neurorl.expressions.linear import substituted
 from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import TEXT, render
-from neurorl.models.equations import Equations
+from neurorl.models.neurons.equations import Equations
 
 __all__ = ["random_neuron"]
 

@@ -11,7 +11,7 @@ from neurorl.learning.learner import Learner
 from neurorl.learning.memory import Memory, memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models import LIF
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import RBF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.rules.three_factor import arrivals

@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.groups import AutoresetEnvs, SeparateEnvs, VectorEnvs, env_group
 
 SEEDS = (4, 0, 2**62, 9)

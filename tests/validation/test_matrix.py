@@ -11,7 +11,7 @@ from load_script import load_script
 from experiments.validation_matrix import TASKS, cells, merge
 from experiments.validation_page import END, START, insert, tables
 from neurorl.errors import ArgumentError
-from neurorl.models.presets import MODELS
+from neurorl.models.defaults.presets import MODELS
 
 ROOT = Path(__file__).parents[2]
 

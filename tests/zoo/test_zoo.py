@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import neurorl
-from neurorl import archive, zoo
 from neurorl.agents.saved import read_agent
 from neurorl.cli import main
 from neurorl.errors import RunError, UnknownNameError
-from neurorl.reading import Place
-from neurorl.runs.card import read_evaluation
-from neurorl.zoo import AGENTS, agents, find
+from neurorl.lab.card import read_evaluation
+from neurorl.storage import archive, zoo
+from neurorl.storage.reading import Place
+from neurorl.storage.zoo import AGENTS, agents, find
 
 NAME = "gridworld-lif"
 

@@ -30,12 +30,12 @@ from neurorl.learning.loops.checks import check_learning, check_probability
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.learning.writes import check_writes
-from neurorl.models.checks import check_remembered
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.checks import check_remembered
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.history import History
+from neurorl.models.agent.memories import Memories
+from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
-from neurorl.models.history import History
-from neurorl.models.memories import Memories
-from neurorl.models.policies import Policy
 from neurorl.network.serialization import FloatArray
 from neurorl.rules.decision import Told
 

@@ -10,8 +10,8 @@ from neurorl.backends.base import Backend
 from neurorl.backends.registry import backend_class
 from neurorl.backends.simulator import Simulator
 from neurorl.errors import FallbackWarning, UnsupportedError, format_message, warn_outside
-from neurorl.models.config import AgentConfig
-from neurorl.models.fields import KINDS
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.fields import KINDS
 from neurorl.network.description import Network
 from neurorl.rules import Rule
 

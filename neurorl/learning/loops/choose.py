@@ -10,7 +10,7 @@ from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.checks import is_users, not_compiled, warned
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.learning.loops.onchip import OnChipLoop
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.native import toolchain
 
 __all__ = ["LOOPS", "make_loop"]

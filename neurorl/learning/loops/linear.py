@@ -15,9 +15,9 @@ from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.native_features import Map, is_compiled
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.learning.memory import Memory
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.linear import LinearRates, linear_policy
 from neurorl.models.features import Features
-from neurorl.models.linear import LinearRates, linear_policy
 from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.native.structures import pointer

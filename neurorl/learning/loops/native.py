@@ -17,7 +17,7 @@ from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import Map, seen_by_c
 from neurorl.learning.loops.native_layers import NativeLayers, code
 from neurorl.learning.loops.native_weights import NativeWeights
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library

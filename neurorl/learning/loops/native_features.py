@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.models import features as maps
-from neurorl.models.pooled import Pooled
+from neurorl.models.features.pooled import Pooled
 from neurorl.native.build import library
 from neurorl.native.layout import codes
 from neurorl.native.structures import Features, Part, pointer

@@ -16,7 +16,7 @@ from neurorl.learning.loops.native_weights import NativeWeights
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
 from neurorl.learning.writes import levels, stream
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.native.equations import equations_of

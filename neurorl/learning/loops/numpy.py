@@ -11,8 +11,8 @@ from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import Learner, Modulators
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.writes import Writer
-from neurorl.models.config import AgentConfig
-from neurorl.models.policies import votes
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.policies import votes
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.three_factor import td_error

@@ -19,7 +19,7 @@ import numpy as np
 
 from neurorl.backends.base import Backend
 from neurorl.learning.loops.numpy import NumpyLoop
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["OnChipLoop", "steps_to_learn"]

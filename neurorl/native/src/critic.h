@@ -1,4 +1,4 @@
-// The modulator (third factor): models/critics.py in C.
+// The modulator (third factor): models/agent/critics.py in C.
 #ifndef NEURORL_CRITIC_H
 #define NEURORL_CRITIC_H
 #include "agent.h"

@@ -1,5 +1,5 @@
-// Encode observations as input spikes, and choose actions from output spikes: models/encoders.py
-// and models/policies.py in C.
+// Encode observations as input spikes, and choose actions from output spikes: models/agent/encoders.py
+// and models/agent/policies.py in C.
 #ifndef NEURORL_DECISION_H
 #define NEURORL_DECISION_H
 #include "buffers.h"
@@ -189,7 +189,7 @@ inline double feedback(const Agent &agent, int64_t k)
     return agent.natural && agent.sigma > 0.0 ? width(agent, k) / agent.sigma : 1.0;
 }
 
-// Choose a number: models/gaussian.py in C.
+// Choose a number: models/agent/gaussian_policy.py in C.
 inline double choose_number(const Group &group)
 {
     const int64_t size = group.size;

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neurorl.models.config import AgentConfig
-from neurorl.models.gaussian import Gaussian
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.reparameterization.choices.alternatives import OneOfEach, OneOfSeveral
 from neurorl.reparameterization.choices.base import Choices
 from neurorl.reparameterization.choices.numbers import Numbers

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from neurorl.models.gaussian import Gaussian, no_mask
+from neurorl.models.agent.gaussian_policy import Gaussian, no_mask
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.choices.base import Choices
 
@@ -20,7 +20,7 @@ __all__ = ["Numbers"]
 
 @dataclass(frozen=True)
 class Numbers(Choices):
-    """Explore around the means that populations code, as `neurorl.models.gaussian` says.
+    """Explore around the means that populations code, as `Normal` does.
 
     Actions are kept as they were before they were clipped. The policy's entropy doesn't depend on
     the votes, so no loss has it.

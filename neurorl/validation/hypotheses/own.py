@@ -13,7 +13,7 @@ from neurorl.errors import NeurorlError
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.methods import METHODS
 from neurorl.expressions.statements import Statement, read_statements
-from neurorl.models.equations import Equations
+from neurorl.models.neurons.equations import Equations
 from neurorl.network.step_plan import StepPlan
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.weights import _scaled

@@ -39,7 +39,7 @@ from experiments.comparison.robustness import (
 )
 from experiments.comparison.sources import APPROACHES, Begin, Source, Sources, sources_of
 from experiments.tables import read_table, write_table
-from neurorl.files import make_folder
+from neurorl.storage.files import make_folder
 
 __all__ = ["PARTS", "Comparison", "run_parts", "write_page"]
 

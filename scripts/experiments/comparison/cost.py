@@ -21,7 +21,7 @@ from neurorl.agents.saved import read_agent
 from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.environments import discrete_actions, make_env
 

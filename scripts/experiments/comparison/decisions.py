@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch import Estimator, SpikingModule
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.config import softmax_of

@@ -12,7 +12,7 @@ from experiments.comparison.perturbations import PERTURBATIONS
 from experiments.comparison.robustness import RecoveryPoint, RecoveryRow
 from experiments.tables import read_table
 from neurorl.arithmetic.rounding import find_arithmetic
-from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw_efficiency", "draw_robustness"]
 

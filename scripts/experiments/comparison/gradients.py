@@ -26,9 +26,9 @@ from experiments.comparison.sources import Source, sources_of
 from experiments.run import Plan
 from neurorl.agents.replicas import Episode
 from neurorl.backends.torch import keep_freed_memory, one_thread
-from neurorl.files import write_json
 from neurorl.network.description import Network
 from neurorl.numerics.random import derive
+from neurorl.storage.files import write_json
 
 __all__ = ["SEEDS", "measure", "stopped"]
 

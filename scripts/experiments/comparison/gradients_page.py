@@ -12,7 +12,7 @@ from experiments.catalogue import TASKS
 from experiments.comparison.quality import ALL, QualityRow
 from experiments.markup import table_head, table_row
 from experiments.tables import read_table
-from neurorl.files import keep_matplotlib_in_our_cache, make_folder, save_figure
+from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
 __all__ = ["draw_gradients", "gradient_table"]
 

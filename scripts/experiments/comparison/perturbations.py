@@ -23,10 +23,10 @@ from experiments.comparison.tasks import (
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.saved import read_agent
 from neurorl.errors import DescriptionError
-from neurorl.files import make_folder, write_json
-from neurorl.models.lesions import lesioned
+from neurorl.models.neurons.lesions import lesioned
 from neurorl.network.description import Network, Population
 from neurorl.numerics.random import derive
+from neurorl.storage.files import make_folder, write_json
 from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.tasks.specification import describe_env
 

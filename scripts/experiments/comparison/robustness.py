@@ -21,7 +21,7 @@ from experiments.gradients import done, played
 from experiments.run import Plan, run_path
 from neurorl.agents.replicas import Episode
 from neurorl.arithmetic.rounding import find_arithmetic
-from neurorl.inspection.statistics import episodes_to_threshold
+from neurorl.lab.statistics import episodes_to_threshold
 from neurorl.runs.training import train_seeds
 
 __all__ = [

@@ -21,7 +21,7 @@ from neurorl.backends.brian2.stepper import array
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.errors import BackendError, UnknownNameError
 from neurorl.models import LIF, CubaLIF
-from neurorl.models.published import ADEX
+from neurorl.models.neurons.published import ADEX
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.program import Program
 from neurorl.testing import FEATURES, rasters, same_state

@@ -16,8 +16,8 @@ from stepwise import EquationNeurons
 
 from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.vendor import brian2
-from neurorl.models.equations import Equations
-from neurorl.models.published import ADEX, COBA_LIF, IZHIKEVICH
+from neurorl.models.neurons.equations import Equations
+from neurorl.models.neurons.published import ADEX, COBA_LIF, IZHIKEVICH
 
 SIZE, STEPS = 100, 3000
 Arrays = Mapping[str, npt.NDArray[np.float64]]

@@ -11,7 +11,7 @@ from simulators import loihi_of
 from neurorl import SpikingActorCritic
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.loihi.placement import CoreLimits
-from neurorl.models.presets import make_config
+from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs
 

@@ -21,9 +21,9 @@ from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, CubaLIF, actor_network
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.policies import Softmax, softmax, votes
 from neurorl.models.features import OneHot
-from neurorl.models.policies import Softmax, softmax, votes
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.rules.membrane import spike_probability
 

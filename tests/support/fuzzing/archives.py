@@ -18,7 +18,7 @@ from fuzzing.targets import Target
 from fuzzing.values import TRAP, changed_bytes, changed_tree, paths_of
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.agents.checkpoint import packed, read_checkpoint
-from neurorl.archive import signed
+from neurorl.storage.archive import signed
 
 __all__ = ["TARGETS"]
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from fuzzing.targets import Target
 from fuzzing.values import HOSTILE, changed_tree, paths_of
 from neurorl.models import GLM, LIF, CubaLIF
-from neurorl.models.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import BinnedCombinations, Combinations, Concat, OneHot, PlaceCells
-from neurorl.models.neurons import Silenced
-from neurorl.models.presets import make_config
+from neurorl.models.neurons.leaky import Silenced
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.network.serialization import Described
 from neurorl.reparameterization.config import GradientConfig

@@ -1,0 +1,164 @@
+"""Write a program as a script that plain Brian2 runs, C++ standalone too, in the same bits.
+
+The folder holds ``network.py``, which imports NumPy and Brian2 alone, ``arrays.npz`` with weights,
+constants, synapses and input spikes, and the C headers of the functions that the equations call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.backends.brian2.equations import constants_of, group_text, synapses_text
+from neurorl.backends.brian2.script_text import HEAD, TAIL
+from neurorl.backends.checks import Inputs
+from neurorl.expressions.functions import FUNCTIONS
+from neurorl.native import SOURCES
+from neurorl.native.toolchain import EXACT_FLAGS
+from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE
+from neurorl.program import Program
+from neurorl.storage.archive import packed
+from neurorl.storage.files import make_folder, write_bytes
+
+__all__ = ["write_script"]
+
+Numbers = npt.NDArray[np.generic]
+
+_KINDS = {"number": "float", "boolean": "boolean", "whole": "integer"}
+_DTYPES = {"1": "np.float64", "integer": "np.int64", "boolean": "np.bool_"}
+_COUNTER = ("integer",) * 4
+
+
+def write_script(
+    folder: Path,
+    program: Program,
+    dt: float,
+    weights: Mapping[str, Numbers],
+    biases: Mapping[str, Numbers],
+    inputs: Inputs,
+) -> None:
+    """Write a folder whose ``network.py`` plain Brian2 runs; see the module.
+
+    weights: transmitted, by projection, in the order of the program's synapses. biases: by
+    population. inputs: a raster ``(steps, size)`` for each source.
+    Raises RunError if the folder can't be written to.
+    """
+    n_steps = len(next(iter(inputs.values())))
+    head = HEAD.substitute(n_steps=n_steps, flags=EXACT_FLAGS, dt=dt, functions=_functions())
+    parts = [head, *_groups(program), *_synapses(program), TAIL.substitute(**_names(program))]
+    arrays = dict(_arrays(program, weights, biases, inputs))
+    make_folder(folder)
+    write_bytes(folder / "arrays.npz", packed(arrays))
+    for header in ("expressions.h", "philox.h"):
+        write_bytes(folder / header, (SOURCES / header).read_bytes())
+    write_bytes(folder / "draws.h", _draws().encode())
+    write_bytes(folder / "network.py", "\n".join(parts).encode())
+
+
+def _names(program: Program) -> dict[str, str]:
+    """Return the names of all objects, and those of populations by their own."""
+    groups = {node.name: f"node_{k}" for k, node in enumerate(program.nodes)}
+    objects = [*groups.values(), *(f"projection_{k}" for k in range(len(program.projections)))]
+    shown = (f"{n.name!r}: {groups[n.name]}" for n in program.nodes if not n.is_source)
+    return {"objects": ", ".join(objects), "populations": f"{{{', '.join(shown)}}}"}
+
+
+def _functions() -> str:
+    """Return the lines of the functions that equations call, by their names there."""
+    kinds: dict[str, tuple[str, ...]] = {
+        f"neurorl_{name}": one.arguments for name, one in FUNCTIONS.items()
+    }
+    kinds |= {"neurorl_power": ("number", "whole"), "neurorl_divide": ("number", "number")}
+    found = {
+        name: (name, "expressions.h", *(_KINDS[kind] for kind in of_it))
+        for name, of_it in kinds.items()
+    }
+    found |= {name: (f"neurorl_{name}", "draws.h", *_COUNTER) for name in ("logistic", "draw")}
+    return "\n".join(f'    "{name}": in_c{arguments!r},' for name, arguments in found.items())
+
+
+def _groups(program: Program) -> Iterator[str]:
+    """Yield the code that makes the group of each node, and writes what it begins with."""
+    for k, node in enumerate(program.nodes):
+        text = group_text(program, k)
+        kinds = dict(line.split(" : ") for line in text.model.splitlines())
+        dtypes = (f"{name!r}: {_DTYPES[kind.split()[0]]}" for name, kind in kinds.items())
+        update, namespace = text.update, "FUNCTIONS"
+        if node.is_source:
+            update = "\n".join([f"inject = input_{k}(t, i) > 0", *filter(None, [text.update])])
+            namespace = f"FUNCTIONS | {{'input_{k}': given({text.name!r})}}"
+        yield "\n".join(
+            [
+                f"# {text.title}",
+                f"{text.name} = NeuronGroup({text.size}, '''",
+                text.model,
+                f"''', threshold={text.threshold!r}, reset='''",
+                text.reset,
+                f"''', name={text.name!r}, dtype={{{', '.join(dtypes)}}}, namespace={namespace})",
+                f"{text.name}.run_regularly('''",
+                update,
+                "''', when='groups')",
+                f"begin({text.name}, {text.name!r})",
+                "",
+            ]
+        )
+
+
+def _synapses(program: Program) -> Iterator[str]:
+    """Yield the code that makes the synapses of each projection."""
+    for k in range(len(program.projections)):
+        text = synapses_text(program, k)
+        yield "\n".join(
+            [
+                f"# {text.title}",
+                f"{text.name} = Synapses({text.pre}, {text.post}, '''{text.model}''', "
+                f"on_pre={text.on_pre!r}, name={text.name!r}, dtype={{'w': np.float64}}, "
+                "namespace={})",
+                f"connect({text.name}, {text.name!r})",
+                "",
+            ]
+        )
+
+
+def _arrays(
+    program: Program,
+    weights: Mapping[str, Numbers],
+    biases: Mapping[str, Numbers],
+    inputs: Inputs,
+) -> Iterator[tuple[str, Numbers]]:
+    """Yield the arrays of the script by their names there."""
+    for k, node in enumerate(program.nodes):
+        declared = {line.split(" : ")[0] for line in group_text(program, k).model.splitlines()}
+        for variable, value in constants_of(program, k).items():
+            if variable in declared:
+                yield f"node_{k}/{variable}", value
+        if node.has_bias:
+            yield f"node_{k}/bias", np.asarray(biases[node.name], dtype=np.float64)
+        if node.is_source:
+            steps, channels = np.nonzero(inputs[node.name])
+            yield f"input/node_{k}/steps", steps
+            yield f"input/node_{k}/channels", channels
+            yield f"input/node_{k}/size", np.array(node.size)
+    for k, projection in enumerate(program.projections):
+        pre, post, delays = projection.synapses()
+        found = {"pre": pre, "post": post, "steps": delays}
+        found["weights"] = np.asarray(weights[projection.name], dtype=np.float64)
+        yield from ((f"synapses/projection_{k}/{name}", x) for name, x in found.items())
+
+
+def _draws() -> str:
+    """Return the header of the draws, with the table of the logistic ones."""
+    table = ", ".join(float(x).hex() for x in LOGISTIC_TABLE)
+    counter = "(int64_t i, int64_t step, int64_t stream, int64_t seed)"
+    word = "neurorl_word(i, step, stream, seed)"
+    return (
+        "#ifndef NEURORL_DRAWS_H\n#define NEURORL_DRAWS_H\n"
+        '#include "philox.h"\n'
+        f"static const double neurorl_logistic_table[] = {{{table}}};\n"
+        f"static inline double neurorl_draw{counter} {{ return {word}; }}\n"
+        f"static inline double neurorl_logistic{counter}\n"
+        f"{{\n    return neurorl_logistic_table[{word} >> {32 - LOGISTIC_BITS}];\n}}\n#endif\n"
+    )

@@ -1,1 +1,0 @@
-"""Inspect a network or agent without training it: cost, quantisation, deployment."""

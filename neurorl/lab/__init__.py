@@ -1,0 +1,1 @@
+"""Work with many runs: sweeps, searches, comparisons, films, cards, and deployment to chips."""

@@ -1,0 +1,318 @@
+"""Print a network as a backend runs it (``neurorl show``)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurorl.cli.options import ChosenBackend, add_backend, add_trust, chosen_backend, look_here
+from neurorl.cli.output import cell, print_table, report
+
+if TYPE_CHECKING:
+    from neurorl.agents.local import SpikingActorCritic
+    from neurorl.agents.saved import Setting
+    from neurorl.backends.base import Backend
+    from neurorl.diagnostics.monitor import Diagnostics
+    from neurorl.lab.deployment import Comparison
+    from neurorl.lab.learning import LearningReport
+    from neurorl.lab.quantisation import QuantisationReport
+    from neurorl.models.agent.config import AgentConfig
+    from neurorl.network.description import Network
+    from neurorl.network.serialization import FloatArray
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "print a network as a backend runs it"
+
+# What is printed of a `neurorl.lab.quantisation`: title, rows, and keys with their column.
+_TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    (
+        "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:",
+        "population",
+        {
+            "threshold_error": "threshold",
+            "threshold_lowered": "lowered",
+            "bias_error": "bias",
+            "current_decay_error": "current decay",
+            "membrane_decay_error": "membrane decay",
+            "noise_error": "noise",
+        },
+    ),
+    (
+        "Of the registers, if all inputs spike at once (above 100 % they overflow):",
+        "population",
+        {
+            "arriving_percent": "arriving %",
+            "current_percent": "current %",
+            "bias_percent": "bias %",
+        },
+    ),
+    (
+        "Weights; errors of the threshold (or noise) they lead to:",
+        "projection",
+        {
+            "resolution": "resolution",
+            "largest": "largest",
+            "worst_error": "worst error",
+            "rms_error": "rms",
+            "clipped_percent": "clipped %",
+            "zeroed_percent": "to 0 %",
+        },
+    ),
+)
+
+COMPARED = 200
+"""Compare chip arithmetic with float over this many decisions of a run."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file"
+    )
+    add_backend(parser)
+    parser.add_argument(
+        "--learning", action="store_true", help="also which rule changes which weights, and how"
+    )
+    parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
+    add_trust(parser)
+    parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.trust_env:
+        look_here()
+    shown = _shown(arguments)
+    if arguments.json:
+        print(json.dumps(shown.plain()))
+    else:
+        _print(shown)
+    return 0
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """Hold what there is to say of a run beside its network; *compared*: chip with float."""
+
+    is_counted: bool
+    diagnostics: Diagnostics | None
+    digest: str
+    compared: Comparison | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Hold what there is to say of a network as a backend runs it.
+
+    cores: a row for each population on a chip. cost: of a decision, if it is an agent's. learning:
+    how one learns, if that was asked for.
+    """
+
+    backend: str
+    arithmetic: str
+    noise: str
+    source: str
+    quantisation: QuantisationReport | None
+    cores: list[dict[str, object]] | None
+    cost: Mapping[str, float] | None = None
+    run: OfRun | None = None
+    learning: LearningReport | None = None
+
+    def plain(self) -> dict[str, object]:
+        """Return it as the one JSON object that is printed."""
+        data: dict[str, object] = {**vars(self)}
+        del data["run"]
+        if self.learning is None:
+            del data["learning"]
+        if self.run is None:
+            return data
+        if self.quantisation is not None:
+            data["quantisation"] = {**self.quantisation, "compared": self.run.compared}
+        of_run = {**vars(self.run)}
+        del of_run["compared"]
+        return {**data, **of_run}
+
+
+def _shown(arguments: argparse.Namespace) -> Shown:
+    from neurorl.agents.fits import modules
+    from neurorl.errors import unknown_name_error
+    from neurorl.models.defaults.presets import MODELS, make_config
+    from neurorl.storage.zoo import located
+    from neurorl.tasks.actions import read_actions
+    from neurorl.tasks.environments import make_env
+
+    _check_flags(arguments)
+    path, asked = located(arguments.what), chosen_backend(arguments)
+    if arguments.what in MODELS:
+        env = make_env(arguments.env)
+        config = make_config(env, arguments.what)
+        network = config.network(sum(modules(config, read_actions(env), arguments.env)))
+        shown = _of_network(network, config.window, asked)
+        return _with_learning(shown, network, config) if arguments.learning else shown
+    if path.suffix == ".nir":
+        from neurorl.nir import from_nir
+
+        return _of_network(from_nir(path, arguments.dt), None, asked)
+    if not path.exists():
+        raise unknown_name_error("run directory or model", arguments.what, MODELS)
+    return _of_run(path, asked, arguments.trust_env, arguments.learning)
+
+
+def _check_flags(arguments: argparse.Namespace) -> None:
+    """Raise ArgumentError for a flag that is of another kind than what is shown."""
+    from neurorl.validation.subject import DEFAULT_ENV, check_of_subject
+
+    named = {"env": arguments.env != DEFAULT_ENV, "dt": arguments.dt is not None}
+    check_of_subject(arguments.what, {**named, "trust_env": arguments.trust_env})
+
+
+def _with_learning(shown: Shown, network: Network, config: AgentConfig) -> Shown:
+    from neurorl.lab.learning import learning_report
+
+    return replace(shown, learning=learning_report(network, config))
+
+
+def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> Shown:
+    from neurorl.backends.registry import load
+    from neurorl.runs.cost import static_cost
+
+    options = {**asked.backend_options, "noise": asked.noise or "exact"}
+    name = asked.backend or "reference"
+    cost = None if window is None else static_cost(network, window)
+    with load(name, network, arithmetic=asked.arithmetic, **options) as backend:
+        return _of_backend(backend, cost=cost)
+
+
+def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -> Shown:
+    from neurorl.agents.checkpoint import checkpoint_in, digest
+    from neurorl.lab.deployment import compare
+    from neurorl.runs.cost import static_cost
+    from neurorl.runs.evaluation import load_to_play, read_cost
+
+    agent, chosen = load_to_play(
+        path, asked.backend, asked.arithmetic, asked.noise, trust_env=trust_env
+    )
+    counted, compared = read_cost(path), None
+    cost = {**static_cost(agent.network, agent.config.window), **counted}
+    with _as_run(path, agent, chosen, asked.backend_options) as backend:
+        if backend.arithmetic.is_chip:
+            described, deployed = {"arithmetic": "float"}, {**chosen, "backend": "reference"}
+            compared = compare(agent, COMPARED, first=described, second=deployed)
+        of_run = OfRun(
+            bool(counted),
+            agent.diagnostics if agent.episodes else None,
+            digest(checkpoint_in(path) if path.is_dir() else path),
+            compared,
+        )
+        shown = _of_backend(backend, agent.weights, cost, of_run)
+        return _with_learning(shown, agent.network, agent.config) if learning else shown
+
+
+def _of_backend(
+    backend: Backend,
+    weights: dict[str, FloatArray] | None = None,
+    cost: Mapping[str, float] | None = None,
+    run: OfRun | None = None,
+) -> Shown:
+    """Describe a compiled network. weights: before rounding; None for the initial ones."""
+    from neurorl.lab.quantisation import quantisation_report
+
+    quantisation = None
+    if backend.arithmetic.is_chip:
+        quantisation = quantisation_report(
+            backend.network, weights, noise=backend.noise, seed=backend.seed
+        )
+    table = getattr(backend, "chip_table", None)
+    return Shown(
+        backend.name,
+        backend.arithmetic_name,
+        backend.noise,
+        backend.source(),
+        quantisation,
+        None if table is None else table(),
+        cost,
+        run,
+    )
+
+
+def _print(shown: Shown) -> None:
+    print(shown.source.rstrip())
+    if shown.quantisation:
+        _print_quantisation(shown.quantisation, shown.run.compared if shown.run else None)
+    if shown.cost:
+        print("\nCost of a decision:")
+        report(shown.cost, as_json=False)
+    if shown.learning:
+        _print_learning(shown.learning)
+    if shown.run is None:
+        return
+    if not shown.run.is_counted:
+        print("(what depends on spikes is counted by neurorl evaluate)")
+    if shown.run.diagnostics:
+        _print_diagnostics(shown.run.diagnostics)
+    print(f"\nDigest, the same for equal runs: {shown.run.digest}")
+
+
+def _print_learning(learning: LearningReport) -> None:
+    """Print a line for each projection that learns, its rule's factors, and the agent's parts."""
+    print("\nLearning: an eligibility adds trace * factor in each step, a weight rate * modulator")
+    print("* eligibility after each decision (docs/theory.md):")
+    columns = ("projection", "rule", "rate", "eligibility_kept", "trace_kept", "low", "high")
+    titles = ("projection", "rule", "rate", "kept a decision", "trace kept a step", "low", "high")
+    rows: list[Mapping[str, object]] = [*learning["projections"]]
+    print_table(titles, [[cell(row[name]) for name in columns] for row in rows])
+    factors = {row["population"]: row["factor"] for row in learning["projections"]}
+    for population, factor in factors.items():
+        print(f"factor of {population}: {factor or 'a function'}")
+    report(learning["parts"], as_json=False)
+
+
+def _print_quantisation(quantisation: QuantisationReport, compared: Comparison | None) -> None:
+    every = (quantisation["populations"], quantisation["projections"])
+    by_kind = dict(zip(("population", "projection"), every, strict=True))
+    for title, kind, keys in _TABLES:
+        print(f"\n{title}")
+        rows = [[row[kind], *(_short(row[key]) for key in keys)] for row in by_kind[kind]]
+        print_table((kind, *keys.values()), rows)
+    if compared is None:
+        return
+    percent = f"{100 * compared['agreement']:.1f} %"
+    print(f"\nOf {compared['decisions']} decisions, {percent} are those of float arithmetic:")
+    columns = ("population", "rate", "other_rate", "error_percent", "rms")
+    titles = ("population", "rate in float", "rate", "error %", "rms of neurons")
+    rows = [[cell(row[name]) for name in columns] for row in compared["populations"]]
+    print_table(titles, rows)
+
+
+def _short(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else cell(value)
+
+
+def _as_run(
+    path: Path, agent: SpikingActorCritic, chosen: Setting, own: Mapping[str, object]
+) -> Backend:
+    """Compile a saved agent to play, or to learn if it does so on the chip."""
+    from neurorl.agents.saved import read_agent
+    from neurorl.backends.registry import load
+    from neurorl.learning.loops.checks import learning_options
+
+    described, _ = read_agent(path)
+    config, name = described.config, chosen["backend"]
+    if not config.learning.on_chip or name != described.backend:
+        return agent.player(agent.seed, **chosen, backend_options=own).backend
+    options = {**learning_options(config, name), **own, "noise": chosen["noise"]}
+    return load(name, agent.network, **options)
+
+
+def _print_diagnostics(diagnostics: Diagnostics) -> None:
+    print(f"\nAfter {diagnostics['episodes']} episodes:")
+    columns = ("population", "rate", "mean_abs_weight", "share_at_bounds", "verdict")
+    titles = ("population", "rate", "mean |w|", "share at bounds", "verdict")
+    rows: list[Mapping[str, object]] = [*diagnostics["populations"]]
+    print_table(titles, [[cell(row[name]) for name in columns] for row in rows])
+    for warning in diagnostics["warnings"]:
+        print(warning["message"])

@@ -1,0 +1,45 @@
+"""Make a film of an agent at its task (``neurorl watch``)."""
+
+from __future__ import annotations
+
+import argparse
+
+from neurorl.cli.kinds import beside, path
+from neurorl.cli.kinds import run as run_path
+from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "make a film of an agent at its task, beside its spikes"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=run_path, metavar="RUN", help="or zoo:NAME, see neurorl zoo")
+    parser.add_argument(
+        "--out", type=path, metavar="FILE", help="gif or mp4 (default: watch.gif in RUN)"
+    )
+    add_backend(parser)
+    add_trust(parser)
+    parser.add_argument("--steps", type=int, default=200, metavar="N", help="decisions at most")
+    parser.add_argument("--fps", type=int, default=10, metavar="N", help="frames a second")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of noise and task")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from neurorl.lab.watch import play_frames, watch
+    from neurorl.runs.evaluation import load_to_play
+
+    asked = chosen_backend(arguments)
+    if arguments.trust_env:
+        look_here()
+    agent, chosen = load_to_play(
+        arguments.run,
+        asked.backend,
+        asked.arithmetic,
+        asked.noise,
+        trust_env=arguments.trust_env,
+    )
+    frames = play_frames(agent, arguments.steps, seed=arguments.seed, **chosen)
+    out = arguments.out or beside(arguments.run, "watch.gif")
+    print(watch(frames, out, fps=arguments.fps))
+    return 0

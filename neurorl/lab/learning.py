@@ -1,0 +1,69 @@
+"""Describe how an agent learns: which rule changes which weights, by what, and how fast."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from neurorl.learning.plan import LearningPlan
+from neurorl.models.agent.config import AgentConfig
+from neurorl.network.description import Network
+
+__all__ = ["Learned", "LearningReport", "learning_report"]
+
+_NUMBERS = ("gamma", "lambda_actor", "reward_scale", "normalises")
+
+
+class Learned(TypedDict):
+    """Say how a projection learns.
+
+    factor: the text of what a neuron adds to the eligibilities of its synapses in a step, None of a
+    function. trace_kept: what a step leaves of the trace of presynaptic spikes, eligibility_kept:
+    what a decision leaves of an eligibility; 0 to 1. rate: alpha. low, high: bounds of its weights.
+    """
+
+    projection: str
+    population: str
+    rule: str
+    factor: str | None
+    trace_kept: float
+    eligibility_kept: float
+    rate: float
+    low: float
+    high: float
+
+
+class LearningReport(TypedDict):
+    """Say how an agent learns. parts: its encoder, critic, modulator, ... and their numbers."""
+
+    projections: list[Learned]
+    parts: dict[str, Any]
+
+
+def learning_report(network: Network, config: AgentConfig) -> LearningReport:
+    """Return how the agent *config* learns in *network*."""
+    rows: list[Learned] = []
+    for layer in LearningPlan.of(network, config).layers:
+        for projection in layer.into:
+            rows.append(
+                {
+                    "projection": projection.name,
+                    "population": layer.name,
+                    "rule": layer.rule.name,
+                    "factor": layer.rule.text_of(layer.name).text if layer.rule.is_text else None,
+                    "trace_kept": projection.trace_decay,
+                    "eligibility_kept": layer.keep,
+                    "rate": layer.alpha,
+                    "low": projection.low,
+                    "high": projection.high,
+                }
+            )
+    return {"projections": rows, "parts": _parts(config)}
+
+
+def _parts(config: AgentConfig) -> dict[str, Any]:
+    """Return the agent's parts by name, their fields as ``PART.FIELD``, and its numbers."""
+    parts: dict[str, Any] = {}
+    for kind, part in config.parts.items():
+        fields = {f"{kind}.{name}": value for name, value in part.to_dict().items()}
+        parts |= {**fields, f"{kind}.type": part.name}
+    return parts | {name: getattr(config, name) for name in _NUMBERS}

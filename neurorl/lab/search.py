@@ -1,0 +1,200 @@
+"""Search the parameters of one setting by Optuna, pruned over its seeds.
+
+A sweep's file with a table ``[search]`` is a search; its other lists are choices there::
+
+    env = "CartPole-v1"
+    seeds = "0..7"
+    episodes = 150
+    [search]
+    trials = 40
+    [search.space]
+    policy.beta = {low = 0.05, high = 0.5, log = true}
+    hidden = {choices = [[8], [8, 4]]}
+    rule = {choices = ["spikes-only", "td-stdp"]}
+
+Trials are asked for in batches and told in their order, so that the same file gives the same
+trials and the same table whoever runs it, and a search that was killed goes on by being run again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from neurorl.agents.arguments import check_count
+from neurorl.errors import ArgumentError, check_name, unknown_name_error
+from neurorl.lab.sweep import AXES, Sweep, Unit, check_unit
+
+__all__ = ["SAMPLERS", "Parameter", "Search"]
+
+SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}
+"""Map each to its class in Optuna."""
+_COUNTS = {"trials": 50, "batch": 4, "seed": 0, "rung": 1}
+_NAMES = (*_COUNTS, "sampler", "prune", "metric", "space")
+_METRICS = (
+    *("greedy_return", "greedy_discounted_return"),
+    *("mean_return_last_100", "mean_discounted_return_last_100"),
+)
+_Space = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Describe what is searched: a field or axis between *low* and *high*, or of *choices*.
+
+    is_log: by its logarithm. step: only so far apart, from *low*.
+    """
+
+    name: str
+    low: float = 0.0
+    high: float = 0.0
+    is_log: bool = False
+    step: float | None = None
+    choices: tuple[Any, ...] = ()
+
+    @classmethod
+    def read(cls, name: str, data: object) -> Self:
+        """Return one from plain data. Raises ArgumentError."""
+        where, remedy = f"search.space, {name}", "{low = 0.1, high = 1.0} or {choices = [...]}"
+        if not isinstance(data, Mapping) or set(data) - {"low", "high", "log", "step", "choices"}:
+            raise ArgumentError(where, "is no range", got=data, remedy=remedy)
+        choices = data.get("choices")
+        if choices is not None:
+            if set(data) != {"choices"} or not isinstance(choices, list) or len(choices) < 2:
+                raise ArgumentError(where, "has no two choices", got=data, remedy=remedy)
+            return cls(name, choices=tuple(choices))
+        low: Any = data.get("low")
+        high: Any = data.get("high")
+        step: Any = data.get("step")
+        is_log = data.get("log", False)
+        if not _is_number(low) or not _is_number(high) or not low < high:
+            raise ArgumentError(where, "wants low < high", got=dict(data), remedy=remedy)
+        if not isinstance(is_log, bool) or (is_log and (step is not None or low <= 0)):
+            raise ArgumentError(where, "log is for numbers above 0, without step", got=dict(data))
+        if step is not None and not (_is_number(step) and step > 0):
+            raise ArgumentError(where, "has a step that isn't above 0", got=step)
+        return cls(name, low, high, is_log, step)
+
+    @property
+    def axis(self) -> str:
+        """Return its name among the values of a `Unit`."""
+        return self.name if self.name in AXES else f"set.{self.name}"
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """Return values to check before anything is trained."""
+        return self.choices or (self.low, self.high)
+
+    def ask(self, trial: Any) -> object:
+        """Return the value that a trial of Optuna's takes."""
+        if self.choices:
+            texts = [json.dumps(choice) for choice in self.choices]
+            return json.loads(trial.suggest_categorical(self.name, texts))
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            step = 1 if self.step is None else int(self.step)
+            return trial.suggest_int(self.name, self.low, self.high, log=self.is_log, step=step)
+        return trial.suggest_float(self.name, self.low, self.high, log=self.is_log, step=self.step)
+
+
+@dataclass(frozen=True)
+class Search:
+    """Hold a search: *base*, with what it says of *space* left to Optuna.
+
+    trials: how many. batch: of them, that are chosen at once and may run side by side. sampler:
+    tpe or random, of *seed*. metric: the column whose mean over seeds is to be high. prune: end
+    trials that are below the median of whole ones after as many seeds; rung: seeds between two such
+    looks.
+    """
+
+    base: Unit
+    space: tuple[Parameter, ...]
+    metric: str
+    trials: int
+    batch: int
+    seed: int
+    rung: int
+    sampler: str = "tpe"
+    prune: bool = True
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any], where: str = "sweep") -> Self:
+        """Return the search that plain data describes. Raises NeurorlError for what is wrong."""
+        base = {name: value for name, value in settings.items() if name != "search"}
+        said = settings["search"]
+        if not isinstance(said, Mapping):
+            raise ArgumentError(f"{where}, search", "is no table", got=said)
+        for name in said:
+            if name not in _NAMES:
+                raise unknown_name_error("search", name, _NAMES)
+        units = Sweep.grid(base, where).units
+        if len(units) > 1:
+            remedy = "put what varies in [search.space], as choices"
+            raise ArgumentError(f"{where}, search", "is of one setting", remedy=remedy)
+        space = said.get("space")
+        if not isinstance(space, Mapping) or not space:
+            raise ArgumentError(f"{where}, search", "has no [search.space]")
+        read = cls(
+            units[0],
+            tuple(Parameter.read(name, data) for name, data in _flat(space)),
+            **_checked(said, units[0]),
+        )
+        for parameter in read.space:
+            if parameter.axis in units[0].values:
+                raise ArgumentError(where, "says twice", got=parameter.name)
+            for value in parameter.ends:
+                check_unit(read.unit({parameter.axis: value}, units[0].seeds))
+        return read
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Return the columns of what is searched."""
+        return tuple(parameter.axis for parameter in self.space)
+
+    @property
+    def rungs(self) -> list[tuple[int, ...]]:
+        """Return the seeds that are trained between two looks."""
+        seeds = self.base.seeds
+        return [seeds[first : first + self.rung] for first in range(0, len(seeds), self.rung)]
+
+    def unit(self, values: Mapping[str, Any], seeds: tuple[int, ...]) -> Unit:
+        """Return the setting with these values, of some of its seeds."""
+        return dataclasses.replace(self.base, values={**self.base.values, **values}, seeds=seeds)
+
+
+def _checked(said: _Space, base: Unit) -> dict[str, Any]:
+    """Return the other options of a search. Raises ArgumentError."""
+    options: dict[str, Any] = {}
+    quarter = -(-len(base.seeds) // 4)
+    for name, usual in {**_COUNTS, "rung": quarter}.items():
+        options[name] = check_count(f"search, {name}", said.get(name, usual), min(usual, 1))
+    first = _METRICS[0] if base.evaluate else _METRICS[2]
+    possible = _METRICS if base.evaluate else _METRICS[2:]
+    options["metric"] = said.get("metric", first)
+    options["sampler"] = said.get("sampler", "tpe")
+    options["prune"] = said.get("prune", True)
+    check_name("metric", options["metric"], possible)
+    check_name("sampler", options["sampler"], SAMPLERS)
+    if not isinstance(options["prune"], bool):
+        raise ArgumentError("search, prune", "is true or false", got=options["prune"])
+    return options
+
+
+def _flat(space: _Space, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the ranges of nested tables by dotted names."""
+    for name, value in space.items():
+        if (
+            isinstance(value, Mapping)
+            and value
+            and all(isinstance(v, Mapping) for v in value.values())
+        ):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

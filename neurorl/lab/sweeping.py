@@ -1,0 +1,237 @@
+"""Train the units of a sweep, by any executor, and put their results into one table.
+
+A unit is a pure function of its setting: it goes on from the checkpoints that its folder holds and
+writes ``rows.json`` when it is done, so it doesn't matter who runs it, how often it was killed, or
+how many run at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+from neurorl.agents.arguments import check_count
+from neurorl.errors import NeurorlError, RunError, format_message
+from neurorl.lab.sweep import Sweep, Unit
+from neurorl.runs.children import GUARD, end_if_importing_main, end_with
+from neurorl.runs.directory import RunDirectory
+from neurorl.runs.evaluation import evaluate, load_to_play
+from neurorl.runs.training import train_seeds
+from neurorl.storage.files import as_json, make_folder, write_bytes
+from neurorl.storage.reading import Place, read_json
+
+__all__ = ["Outcome", "Row", "results_of", "run_sweep", "run_unit", "write_table"]
+
+Row = dict[str, Any]
+_LARGEST = 64 * 2**20
+_RETRIES = 3
+_FIGURES = (
+    *("seed", "episodes", "env_steps", "first_play_steps", "mean_return_last_100"),
+    *("mean_discounted_return_last_100", "solved_at_episode", "digest"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hold what a sweep came to: a row for each unit and seed, and what went wrong, by unit."""
+
+    rows: tuple[Row, ...]
+    failed: dict[str, str]
+
+
+def run_unit(unit: Unit, folder: str, search_path: Sequence[str] = ()) -> list[Row]:
+    """Train and evaluate one setting with all its seeds; return a row for each seed.
+
+    folder: of this unit; what is complete there isn't done again, and what was killed goes on.
+    search_path: where modules of the user are looked for too, in another process.
+    """
+    sys.path += [place for place in search_path if place not in sys.path]
+    place = Path(folder)
+    done = place / "rows.json"
+    if done.exists():
+        return _rows_of(done)
+    make_folder(place)
+    runs = [(seed, place / f"seed{seed}") for seed in unit.seeds]
+    has_begun = any(not RunDirectory(path).is_free() for _, path in runs)
+    summaries = train_seeds(unit.env, runs, resume=has_begun, **unit.options())
+    rows = []
+    for (seed, path), summary in zip(runs, summaries, strict=True):
+        figures: Row = {**summary}
+        row = {**unit.values, **{name: figures[name] for name in _FIGURES}}
+        row["warnings"] = len(summary["warnings"])
+        if unit.evaluate:
+            agent, setting = load_to_play(path)
+            played = evaluate(agent, unit.evaluate, seed=1_000_000 + seed, **setting)
+            row["greedy_return"] = played["mean_return"]
+            row["greedy_discounted_return"] = played["mean_discounted_return"]
+            agent.close()
+        rows.append(row)
+    write_bytes(done, as_json({"rows": rows}))
+    return rows
+
+
+def _rows_of(path: Path) -> list[Row]:
+    place = Place(f"file {path}", remedy="remove it")
+    data = read_json(path, place, _LARGEST)
+    rows = data.get("rows") if isinstance(data, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise place.wrong("has no rows")
+    return rows
+
+
+def run_sweep(
+    sweep: Sweep,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    callback: Callable[[Unit], None] | None = None,
+) -> Outcome:
+    """Train all units that aren't done; write ``table.csv`` of those that are; return them.
+
+    jobs: processes of this machine; a unit whose process is killed is begun again by another one,
+    from its checkpoints. executor: in place of these, any that can run functions which it pickles,
+    such as ``dask.distributed.Client(...).get_executor()``; it must see the same folder. callback:
+    called with each unit that is done. ``table.parquet`` is written too where PyArrow is installed.
+
+    A unit that fails leaves the others alone. The table is the same bytes whoever ran it. In a
+    script with processes call it under ``if __name__ == "__main__"``: they import the script.
+    Raises RunError for one that doesn't, and if processes are killed again and again.
+    """
+    end_if_importing_main()
+    out = Path(out)
+    check_count("sweep, jobs", jobs)
+    make_folder(out / "units")
+    units = {str(out / "units" / unit.name): unit for unit in sweep.units}
+    made: dict[str, list[Row]] = {}
+    failed: dict[str, str] = {}
+    for place, result in results_of(units, jobs, executor):
+        if isinstance(result, str):
+            failed[units[place].name] = result
+            continue
+        made[place] = result
+        write_table(out, [row for each in units for row in made.get(each, ())])
+        if callback is not None:
+            callback(units[place])
+    return Outcome(tuple(row for each in units for row in made.get(each, ())), failed)
+
+
+Results = Iterator[tuple[str, list[Row] | str]]
+
+
+def results_of(units: Mapping[str, Unit], jobs: int, executor: Executor | None) -> Results:
+    """Yield the folder of each unit and its rows, or what is wrong with it, as they are done."""
+    if executor is not None:
+        return _through_given(executor, units)
+    if min(jobs, len(units)) > 1:
+        return _through_processes(units, jobs)
+    return ((place, _attempt(unit, place)) for place, unit in units.items())
+
+
+def _attempt(unit: Unit, place: str, search_path: Sequence[str] = ()) -> list[Row] | str:
+    """Return the rows of a unit, or in one line what is wrong with it."""
+    try:
+        return run_unit(unit, place, search_path)
+    except NeurorlError as exc:
+        return str(exc)
+
+
+def _through(executor: Executor, units: Mapping[str, Unit]) -> Results:
+    """Give all units to an executor; yield the folder and the rows of each as it is done."""
+    waiting: dict[Future[list[Row] | str], str] = {
+        executor.submit(_attempt, unit, place, tuple(sys.path)): place
+        for place, unit in units.items()
+    }
+    while waiting:
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            place = waiting.pop(future)
+            try:
+                yield place, future.result()
+            except BrokenProcessPool:
+                raise
+            except Exception as exc:  # of whatever executor it is
+                got = f"{type(exc).__name__}: {exc}"
+                yield place, format_message(f"unit {place}", "its worker failed", got=got)
+
+
+def _through_given(executor: Executor, units: Mapping[str, Unit]) -> Results:
+    """Give all units to an executor of the caller's, whose processes nobody here can replace."""
+    try:
+        yield from _through(executor, units)
+    except BrokenProcessPool:
+        what, remedy = "its processes have ended", f"run it again, to go on; {GUARD}"
+        raise RunError("sweep, executor", what, remedy=remedy) from None
+
+
+def _through_processes(units: Mapping[str, Unit], jobs: int) -> Results:
+    """Run units in processes of this machine; after one was killed, go on with new ones."""
+    left = dict(units)
+    context = multiprocessing.get_context("spawn")
+    has_begun = context.Event()
+    for _ in range(1 + _RETRIES * len(units)):
+        theirs, ours = context.Pipe(duplex=False)
+        begin = (theirs, has_begun)
+        with ours, theirs, ProcessPoolExecutor(jobs, context, _begin_worker, begin) as pool:
+            try:
+                for place, result in _through(pool, left.copy()):
+                    del left[place]
+                    yield place, result
+            except BrokenProcessPool:
+                if has_begun.is_set():
+                    continue
+                what, remedy = "its processes end before they begin", f"{GUARD}; or take jobs=1"
+                raise RunError("sweep, jobs", what, remedy=remedy) from None
+            except BaseException:  # as of Ctrl-C, which the processes don't hear of themselves
+                ours.close()
+                pool.shutdown(cancel_futures=True)
+                raise
+        return
+    remedy = "look for who kills them (memory?), and run it again"
+    raise RunError("sweep", "its processes are killed", remedy=remedy)
+
+
+def _begin_worker(theirs: Connection, has_begun: Event) -> None:
+    """Let a new process of a pool end with the one that holds the other end of *theirs*."""
+    end_with(theirs)
+    has_begun.set()
+
+
+def write_table(out: Path, rows: Sequence[Row]) -> None:
+    """Write the rows of the units that are done, in the order of the grid."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    write_bytes(out / "table.csv", text.getvalue().encode())
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError:
+        return
+    plain = [{name: _plain(row.get(name)) for name in columns} for row in rows]
+    buffer = arrow.BufferOutputStream()
+    parquet.write_table(arrow.Table.from_pylist(plain), buffer)
+    write_bytes(out / "table.parquet", buffer.getvalue().to_pybytes())
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as text: numbers to the last digit, nothing for None, lists as JSON."""
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, (list, dict)) else value

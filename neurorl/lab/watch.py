@@ -1,0 +1,166 @@
+"""Show an agent at its task beside its spikes, as a film: a frame for each decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.agents.arguments import check_count, check_kind
+from neurorl.agents.base import LearningAgent
+from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.numerics.random import derive, read_seed
+from neurorl.storage.files import keep_matplotlib_in_our_cache, temporary_name, unwritable
+from neurorl.tasks.actions import MASK
+from neurorl.tasks.specification import rendered_env
+
+__all__ = ["Frame", "play_frames", "watch"]
+
+_PLAY, _RESET = 5, 6  # purposes of derived seeds
+_SHOWN_WINDOWS = 8
+_SHOWN_NEURONS = 60
+KINDS = {".gif": "pillow", ".mp4": "ffmpeg"}
+"""Map the ending of a file to the writer of Matplotlib that makes it."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Hold a decision: what the task shows, the spikes of its window, and what came of it.
+
+    picture: an image ``(height, width, 3)``, a text, or the observation. rasters: spikes by node,
+    ``(window, n)``. policy: the probability of each action, empty for numbers. total: the return
+    so far.
+    """
+
+    step: int
+    picture: Any
+    rasters: Mapping[str, npt.NDArray[np.bool_]]
+    policy: npt.NDArray[np.float64]
+    action: Any
+    total: float
+
+
+def play_frames(
+    agent: LearningAgent,
+    decisions: int,
+    *,
+    seed: int = 0,
+    backend: str | None = None,
+    arithmetic: str | None = None,
+    noise: str | None = None,
+    explore: bool = False,
+) -> list[Frame]:
+    """Play one episode, of at most so many decisions, and return a frame for each.
+
+    The other options are those of `neurorl.evaluate`. What the task shows is an image or a text if
+    it can make one, else its observation.
+    """
+    check_kind("watch, agent", agent, LearningAgent, optional=False)
+    check_count("watch, decisions", decisions)
+    seed = read_seed(seed, "watch.seed")
+    env, render = rendered_env(agent.env)
+    drawn = derive(seed, _PLAY, agent.seed)
+    player = agent.player(drawn, backend, arithmetic, explore, noise)
+    frames: list[Frame] = []
+    try:
+        with player.backend:
+            network = player.backend.network
+            nodes = [n.name for n in network.nodes if n.name not in network.currents and n.size > 1]
+            observation, info = env.reset(seed=derive(seed, _RESET, 0) & 0x7FFFFFFF)
+            player.begin()
+            total, is_over = 0.0, False
+            while not is_over and len(frames) < decisions:
+                picture = observation if render is None else env.render()
+                mask = info.get(MASK) if agent.is_masked else None
+                move = player.move(observation, mask)
+                action = agent.actions.taken(move.action)
+                observation, reward, terminated, truncated, info = env.step(action)
+                total += float(reward)
+                spikes = {**move.inputs, **move.rasters}
+                shown = {name: spikes[name][:, :_SHOWN_NEURONS].copy() for name in nodes}
+                policy = np.array(move.policy)
+                frames.append(Frame(len(frames), picture, shown, policy, action, total))
+                is_over = terminated or truncated
+    finally:
+        env.close()
+    return frames
+
+
+def watch(frames: Sequence[Frame], out: str | Path, *, fps: int = 10) -> Path:
+    """Write frames as a film, gif or mp4 (which needs ffmpeg); return its path.
+
+    Raises ArgumentError for an ending that is neither, UnsupportedError without ffmpeg.
+    """
+    out, fps = Path(out), check_count("watch, fps", fps)
+    if out.suffix.lower() not in KINDS:
+        limit = " or ".join(KINDS)
+        raise ArgumentError(f"film {out}", "is of an unknown kind", got=out.suffix, limit=limit)
+    if not frames:
+        raise ArgumentError(f"film {out}", "has no frames")
+    keep_matplotlib_in_our_cache()
+    from matplotlib import animation
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    writer = KINDS[out.suffix.lower()]
+    if not animation.writers.is_available(writer):
+        remedy = "install ffmpeg, or name a .gif"
+        raise UnsupportedError(f"film {out}", f"needs {writer}", remedy=remedy)
+    figure = Figure(figsize=(9.0, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    film = animation.writers[writer](fps=fps)
+    try:
+        with temporary_name(out) as part, film.saving(figure, str(part), dpi=80):
+            for k in range(len(frames)):
+                figure.clear()
+                _draw(figure, frames[max(0, k + 1 - _SHOWN_WINDOWS) : k + 1])
+                film.grab_frame()
+    except OSError as exc:
+        raise ArgumentError(unwritable(f"film {out}", exc)) from exc
+    return out
+
+
+def _draw(figure: Any, frames: Sequence[Frame]) -> None:
+    """Draw the last of some frames: the task on the left, the spikes of all on the right."""
+    now = frames[-1]
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
+    top, bottom = left.subplots(2, 1, height_ratios=(3, 1))
+    _draw_task(top, now.picture)
+    top.set_title(f"step {now.step}, return {now.total:.4g}", fontsize="medium")
+    if now.policy.size:
+        bottom.bar(np.arange(now.policy.size), now.policy, color="0.6")
+        bottom.set(xlim=(-0.5, now.policy.size - 0.5), ylim=(0, 1))
+        bottom.set_xlabel(f"policy; takes {now.action}")
+    else:
+        bottom.axis("off")
+        bottom.text(0.0, 0.5, f"takes {now.action}")
+    panels = right.subplots(len(now.rasters), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(panels, now.rasters, strict=True):
+        spikes = np.concatenate([frame.rasters[name] for frame in frames])
+        steps, neurons = np.nonzero(spikes)
+        first = frames[0].step * len(now.rasters[name])
+        axes.plot(first + steps, neurons, "|", color="black", markersize=3)
+        axes.set_xlim(first, first + _SHOWN_WINDOWS * len(now.rasters[name]))
+        axes.set_ylim(-0.5, spikes.shape[1] - 0.5)
+        axes.set_ylabel(name, fontsize="small")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[-1].set_xlabel("step of the network")
+
+
+def _draw_task(axes: Any, picture: Any) -> None:
+    """Draw an image, a text, or the numbers of an observation."""
+    values = np.asarray(picture) if not isinstance(picture, str) else None
+    if values is not None and values.ndim == 3:
+        axes.imshow(values)
+        axes.axis("off")
+    elif isinstance(picture, str) or values is None or values.dtype.kind not in "biuf":
+        axes.axis("off")
+        text = str(picture)
+        axes.text(0.5, 0.5, text, family="monospace", ha="center", va="center", fontsize=14)
+    else:
+        axes.bar(np.arange(values.size), values.ravel().astype(float), color="0.4")
+        axes.set_xlabel("observation", fontsize="small")

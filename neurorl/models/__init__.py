@@ -1,0 +1,41 @@
+"""Define neuron models and the networks built from them. Installs as ``neurorl.models``."""
+
+if __name__ != "neurorl.models":
+    raise ImportError(f"import this folder as 'neurorl.models', not {__name__!r}")
+
+from neurorl.models.actor import actor_network
+from neurorl.models.neurons.equations import Equations
+from neurorl.models.neurons.leaky import GLM, LIF, CubaLIF, InChipUnits, Silenced
+from neurorl.models.neurons.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
+from neurorl.network.connectors import (
+    AllToAll,
+    Blocks,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    OneToOne,
+    Synapses,
+)
+from neurorl.network.on_chip import on_chip
+
+__all__ = [
+    "ADAPTIVE_LIF",
+    "ADEX",
+    "COBA_LIF",
+    "GLM",
+    "IZHIKEVICH",
+    "LIF",
+    "AllToAll",
+    "Blocks",
+    "CubaLIF",
+    "Equations",
+    "FixedInDegree",
+    "FixedOutDegree",
+    "FixedProbability",
+    "InChipUnits",
+    "OneToOne",
+    "Silenced",
+    "Synapses",
+    "actor_network",
+    "on_chip",
+]

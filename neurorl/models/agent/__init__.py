@@ -1,0 +1,1 @@
+"""Describe an agent by its parts, each of which can be replaced."""

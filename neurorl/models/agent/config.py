@@ -1,0 +1,144 @@
+"""Describe everything that decides how an agent learns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, Unpack
+
+from neurorl.errors import DescriptionError, quoted
+from neurorl.models.actor import actor_network
+from neurorl.models.agent.answers import check_attributes
+from neurorl.models.agent.checks import (
+    check_combination,
+    check_description,
+    check_modules,
+    check_probability,
+    check_rules,
+)
+from neurorl.models.agent.fields import KINDS, AgentFields
+from neurorl.models.agent.older import current_agent
+from neurorl.models.agent.options import AgentOptions, with_options
+from neurorl.models.agent.readers import check_read
+from neurorl.models.features import Features
+from neurorl.network.description import Network, Neuron
+from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
+from neurorl.network.serialization import flag, number, positive
+from neurorl.storage.plain import kind_name
+
+__all__ = ["AgentConfig"]
+
+_OBJECTS: Mapping[str, type] = {
+    "neuron": Neuron,
+    "cells": Features,
+    "features": Features,
+    **{kind: registry.base for kind, registry in KINDS.items()},
+}
+_FLAGS = ("signed", "normalises", "carries", "solved_discounted", "bias")
+_COUNTS = {"window": MAX_DELAY, "actors": MAX_SIZE}
+_NOT_NEGATIVE = (
+    *("alpha_output", "alpha_hidden", "trace_tau", "eligibility_tau", "post_tau", "depression"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class AgentConfig(AgentFields):
+    """Describe an agent: its network, its rule, its other parts and their rates.
+
+    `AgentFields` says what the fields mean, and each part what its own do.
+
+    Raises DescriptionError for an option that is out of range.
+    """
+
+    def __post_init__(self) -> None:
+        self._check_kinds()
+        super().__post_init__()
+        self._check_ranges()
+        check_combination(self)
+        if self.description is None:
+            check_modules(self)
+        else:
+            check_description(self, self.description)
+
+    def _check_kinds(self) -> None:
+        for name, kind in _OBJECTS.items():
+            if not isinstance(getattr(self, name), kind):
+                got, limit = quoted(getattr(self, name)), kind_name(kind)
+                raise DescriptionError(f"agent.{name}", "of another type", got=got, limit=limit)
+
+    def _check_ranges(self) -> None:
+        for part in (*self.parts.values(), *(self.modulators or {}).values()):
+            check_attributes(part)
+        for features in (self.cells, self.features):
+            check_attributes(features)
+        for name in _FLAGS:
+            flag(f"agent.{name}", getattr(self, name))
+        for name, most in _COUNTS.items():
+            positive(f"agent.{name}", getattr(self, name), most=most)
+        positive("agent.first_play_steps", self.first_play_steps, least=0)
+        for name in ("gamma", "lambda_actor"):
+            number(f"agent.{name}", getattr(self, name), 0.0, 1.0)
+        for name in _NOT_NEGATIVE:
+            number(f"agent.{name}", getattr(self, name), 0.0)
+        for name in ("reward_scale", "initial_hidden", "initial_output", "weight_bound"):
+            number(f"agent.{name}", getattr(self, name))
+        if self.solved_at is not None:
+            number("agent.solved_at", self.solved_at)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the agent of `to_dict`, also of older versions'.
+
+        Raises DescriptionError for anything else.
+        """
+        return super().from_dict(current_agent(data) if isinstance(data, Mapping) else data)
+
+    def changed(self, **options: Unpack[AgentOptions]) -> Self:
+        """Return the same agent with other *options*.
+
+        Raises UnknownNameError for an option that there isn't, and DescriptionError for one that
+        nothing of the changed agent reads.
+        """
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        changed = type(self)(**with_options(fields, options))
+        check_read(changed, options)
+        return changed
+
+    def network(self, n_actions: int) -> Network:
+        """Return the network of an agent with this many actions. Raises DescriptionError."""
+        network = self._network(n_actions)
+        check_limit("agent", "synapses", network.n_synapses, MAX_AGENT_SYNAPSES)
+        return network
+
+    def _network(self, n_actions: int) -> Network:
+        if self.description is not None:
+            size = self.description.node("output").size
+            if size % n_actions:
+                what = f"its output must be a multiple of {n_actions} actions"
+                raise DescriptionError("agent.description", what, got=size)
+            return self.description
+        network = actor_network(
+            self.cells.size,
+            n_actions,
+            neuron=self.neuron,
+            actors=self.actors,
+            hidden=self.hidden,
+            signed=self.signed,
+            trace_tau=self.trace_tau,
+            initial_hidden=self.initial_hidden,
+            initial_output=self.initial_output,
+            bound=self.weight_bound,
+            stimulus_lags=self.stimulus_lags,
+            history_lags=self.history_lags,
+            history=self.history,
+            input_delays=tuple(1 + ago * self.window for ago in self.input_recalls),
+            hidden_delays=tuple(1 + ago * self.window for ago in self.hidden_recalls),
+            critic=self.critic.neurons,
+            critic_inputs=self.features.size,
+            currents=self.encoder.flows,
+            bias=self.bias,
+        )
+        check_rules(self, "agent.rule", network)
+        check_probability(self, "agent.rule", network)
+        return network

@@ -1,0 +1,303 @@
+"""Learn the values of states, and tell whether a step was better or worse than expected."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import DescriptionError
+from neurorl.models.agent.answers import Check, finite_number, refused, whole_number
+from neurorl.models.agent.history import check_changes
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.models.features import Features
+from neurorl.network.description import Network
+from neurorl.network.limits import MAX_SIZE, MAX_TAPS
+from neurorl.network.serialization import FloatArray, check_kind_or_none, number, positive
+from neurorl.numerics.elementary import dot
+from neurorl.rules.three_factor import td_error
+
+__all__ = [
+    "CRITICS",
+    "Critic",
+    "Linear",
+    "LinearCritic",
+    "Optimistic",
+    "Spiking",
+    "SpikingCritic",
+]
+
+
+class _Heard:
+    """Check the TD errors of what a user's critic computes them by."""
+
+    def __init__(self, where: str, critic: Any) -> None:
+        self._where, self._critic = f"{where}, modulator", critic
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._critic, name)
+
+    def modulator(self, reward: float, discount: float, x_next: FloatArray, rate: float) -> float:
+        """Return the TD error; one that isn't finite is lost with a reward that isn't."""
+        error = self._critic.modulator(reward, discount, x_next, rate)
+        return finite_number(self._where, error) if isfinite(reward) else error
+
+
+def _values(where: str, answer: Any, *_: Any) -> Any:
+    if not callable(getattr(answer, "modulator", None)):
+        limit = "an object with a method modulator, as LinearCritic"
+        raise refused(where, "answers no critic", answer, limit, "return one")
+    return answer if type(answer) is LinearCritic else _Heard(where, answer)
+
+
+def _number_of_values(where: str, answer: Any, *_: Any) -> int:
+    return whole_number(where, answer, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Critic(Part, abc.ABC):
+    """Learn the value of states from the agent's ``features``; derive critics from this class.
+
+    alpha: step size; of a linear critic the fraction of an error that is removed at once.
+    lambda_: how much of an eligibility is left after a decision, times gamma.
+    population: the name of the population that says the value; None if the host computes it.
+    """
+
+    answers: ClassVar[Mapping[str, Check]] = {"values": _values, "n_values": _number_of_values}
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "alpha": functools.partial(number, low=0.0),
+        "lambda_": functools.partial(number, low=0.0, high=1.0),
+        "initial_value": number,
+        "changes": functools.partial(positive, least=0, most=MAX_TAPS),
+        "neurons": functools.partial(positive, least=0, most=MAX_SIZE),
+        "population": functools.partial(check_kind_or_none, kind=str),
+    }
+    population: ClassVar[str | None] = None
+
+    alpha: float = 0.05
+    lambda_: float = 0.9
+
+    def __post_init__(self) -> None:
+        number("agent.critic.alpha", self.alpha, 0.0)
+        number("agent.critic.lambda_", self.lambda_, 0.0, 1.0)
+
+    @property
+    def initial_value(self) -> float:
+        """Return what every state is worth before anything is learned."""
+        return 0.0
+
+    @property
+    def changes(self) -> int:
+        """Count the last changes of the observation that the features are of, too."""
+        return 0
+
+    @property
+    def neurons(self) -> int:
+        """Count the neurons of its population in an agent's own network."""
+        return 0
+
+    def check(self, features: Features, cells: Features, window: int) -> None:
+        """Raise DescriptionError for features or a window that it can't judge states by."""
+
+    def check_network(self, network: Network, features: Features) -> None:
+        """Raise DescriptionError unless a user's network has what this critic needs."""
+
+    @property
+    def widening(self) -> str:
+        """Name, for a warning, the option that lets the critic express larger values."""
+        return "weight_bound"
+
+    def n_values(self, features: Features) -> int:
+        """Return how many weights the host keeps for it."""
+        return features.size
+
+    def values(
+        self, weights: FloatArray, trace: FloatArray, x: FloatArray, gamma: float
+    ) -> LinearCritic:
+        """Return what computes TD errors on the host, from an agent's arrays ``(n_values,)``."""
+        decay = gamma * self.lambda_
+        return LinearCritic(weights, trace, x, self.alpha, decay, self.initial_value)
+
+    def reader(self, network: Network, window: int, carries: bool) -> SpikingCritic | None:
+        """Return what reads the value from the population's spikes; None without one."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Critic):
+    """Judge states by a weighted sum of features, learned by TD(lambda) on the host.
+
+    changes: the features are not only of the observation, but also of how it came about, by so
+        many last changes of it (`neurorl.models.agent.history.History`).
+    """
+
+    name: ClassVar[str] = "linear"
+    kernel: ClassVar[str | None] = "linear"
+
+    changes: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive("agent.critic.changes", self.changes, least=0, most=MAX_TAPS)
+
+    def check(self, features: Features, cells: Features, window: int) -> None:
+        check_changes(features, cells, self.changes)
+
+
+@dataclass(frozen=True, eq=False)
+class Optimistic(Linear):
+    """Expect much of every state at first: ``V = initial_value + v . x``, learned as by `Linear`.
+
+    Visited states fall short of that value, so unvisited ones look better, and the agent explores.
+    initial_value: in units of scaled rewards. The gridworld code of arXiv:1910.06489 draws it from
+    [0, 10) for each state, where a goal pays 10.
+    """
+
+    name: ClassVar[str] = "optimistic"
+    kernel: ClassVar[str | None] = "linear"
+
+    initial_value: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("agent.critic.initial_value", self.initial_value)
+
+
+@dataclass(frozen=True, eq=False)
+class Spiking(Critic):
+    """Judge states by the rate of a population ``critic`` that sees the features as spikes.
+
+    `neurorl.rules.value` teaches it.
+    neurons: how many, even. scale: the value at which half of them spike in every step.
+    """
+
+    name: ClassVar[str] = "spiking"
+    kernel: ClassVar[str | None] = "spiking"
+    population: ClassVar[str | None] = "critic"
+
+    neurons: int = 200
+    scale: float = 6.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("agent.critic.scale", self.scale, 0.0)
+        if positive("agent.critic.neurons", self.neurons) % 2:
+            what = "must be even: half of them add to the value and half take from it"
+            raise DescriptionError("agent.critic.neurons", what, got=self.neurons)
+
+    @property
+    def widening(self) -> str:
+        return f"critic.scale (now {self.scale:g})"
+
+    def check(self, features: Features, cells: Features, window: int) -> None:
+        if window < 3:
+            what = "too short to count a critic's spikes"
+            raise DescriptionError("agent.window", what, got=window, limit=">= 3")
+        if not features.are_cells:
+            what = "a spiking critic needs activations in [0, 1]"
+            got = type(features).__name__
+            raise DescriptionError("agent.features", what, got=got, remedy="RBF or Tiles")
+
+    def check_network(self, network: Network, features: Features) -> None:
+        where = "agent.description"
+        sources = {source.name: source.size for source in network.sources}
+        if sources.get("critic_input") != features.size:
+            what = "needs a source 'critic_input' of a channel for each feature"
+            got = sources.get("critic_input")
+            raise DescriptionError(where, what, got=got, limit=features.size)
+        sizes = {p.name: p.size for p in network.populations}
+        if sizes.get("critic", 1) % 2:
+            what = "needs a population 'critic' of an even number of neurons"
+            raise DescriptionError(where, what, got=sizes.get("critic"))
+        if not any(p.post == "critic" and p.plasticity for p in network.projections):
+            raise DescriptionError(where, "has no projection into 'critic' that learns")
+
+    def n_values(self, features: Features) -> int:
+        return 0
+
+    def reader(self, network: Network, window: int, carries: bool) -> SpikingCritic | None:
+        first = 0 if carries else network.depth("critic")
+        return SpikingCritic(network.node("critic").size, first, window, self.scale)
+
+
+CRITICS: Registry[Critic] = Registry(
+    "critic",
+    Critic,
+    Linear,
+    Spiking,
+    Optimistic,
+)
+"""Map the name of each critic to its class; ``CRITICS.register`` adds one."""
+
+
+@dataclass
+class LinearCritic:
+    """Learn the values of states by TD(lambda), as a weighted sum of features.
+
+    ``V = V_0 + v . x``, ``z <- gamma lambda z + x``, ``v <- v + alpha delta z / max(|x|**2, 1)``.
+    weights, trace, x: v, z and the features of the present state, arrays of one shape that are
+    written in place. alpha: step size, a fraction of the error removed at once. trace_decay: gamma
+    lambda. initial: V_0. Source: Sutton & Barto, TD(lambda) with accumulating traces.
+    """
+
+    weights: FloatArray
+    trace: FloatArray
+    x: FloatArray
+    alpha: float
+    trace_decay: float
+    initial: float = 0.0
+
+    def value(self, x: FloatArray) -> float:
+        """Return V of features *x*."""
+        learned = dot(self.weights, x)
+        return self.initial + learned if self.initial else learned
+
+    def modulator(self, reward: float, discount: float, x_next: FloatArray, rate: float) -> float:
+        """Return the TD error of the step to the state of features *x_next*, and learn from it.
+
+        discount: gamma, or 0 after a terminal state. rate: scales the step.
+        """
+        delta = td_error(reward, discount, self.value(self.x), self.value(x_next))
+        self.trace *= self.trace_decay
+        self.trace += self.x
+        step = rate * self.alpha * delta / max(dot(self.x, self.x), 1.0)
+        self.weights += step * self.trace
+        self.x[:] = x_next
+        return delta
+
+
+@dataclass(frozen=True)
+class SpikingCritic:
+    """Read the value from the rate of a population: ``V = scale sum_i b_i n_i / (N W)``.
+
+    n_i counts the spikes of neuron i in the W steps from *first* on, b_i is +1 in the first half of
+    the N neurons and -1 in the second. `neurorl.rules.value` teaches it.
+
+    size: N. first: the step that input can have reached. steps: of a window.
+    """
+
+    size: int
+    first: int
+    steps: int
+    scale: float
+
+    @property
+    def unit(self) -> float:
+        """Return what one spike adds to V or takes off it."""
+        return self.scale / (self.size * (self.steps - self.first))
+
+    @property
+    def signs(self) -> FloatArray:
+        """Return b, shape ``(N,)``."""
+        return np.where(np.arange(self.size) < self.size // 2, 1.0, -1.0)
+
+    def value(self, raster: npt.NDArray[np.bool_]) -> float:
+        """Return V from the population's raster ``(steps, N)``."""
+        counts = raster[self.first :].sum(axis=0)
+        return self.unit * float(counts @ self.signs)

@@ -1,0 +1,169 @@
+"""Turn activations of cells into input spikes, or into currents."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.agent.answers import Check, array, refused, whole_number
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.network.description import CURRENT_GRID
+from neurorl.network.serialization import FloatArray, flag, number
+
+__all__ = [
+    "ENCODERS",
+    "Bernoulli",
+    "Current",
+    "Encoder",
+    "Quiet",
+    "bernoulli_spikes",
+    "constant_currents",
+    "quiet_spikes",
+]
+
+
+def _draws(where: str, answer: Any, *_: Any) -> int:
+    return whole_number(where, answer, 0)
+
+
+def _input(
+    where: str, answer: Any, encoder: Encoder, activation: FloatArray, u: FloatArray, window: int
+) -> npt.NDArray[Any]:
+    """Return currents in [0, 1], or a raster of truth values, which may be the numbers 0 and 1."""
+    if encoder.flows:
+        return array(where, answer, activation.shape, 0.0, 1.0)
+    raster = array(where, answer, (window, *activation.shape), 0.0, 1.0)
+    spikes = raster.astype(np.bool_)
+    if not np.array_equal(spikes, raster):
+        got = raster[spikes != raster].flat[0]
+        raise refused(where, "answers a part of a spike", got, "True or False", "draw by u")
+    return spikes
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder(Part, abc.ABC):
+    """Turn the activations of cells into the input of a window; derive encoders from this class.
+
+    peak: what activations are multiplied by, in [0, 1].
+    flows: it gives currents, the same in every step, in place of spikes.
+    """
+
+    answers: ClassVar[Mapping[str, Check]] = {"encode": _input, "draws": _draws}
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "flows": flag,
+        "peak": functools.partial(number, low=0.0, high=1.0),
+    }
+    flows: ClassVar[bool] = False
+
+    peak: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("agent.encoder.peak", self.peak, 0.0, 1.0)
+
+    @property
+    def source_kind(self) -> str:
+        """Name the kind of source that it feeds."""
+        return "current" if self.flows else "spikes"
+
+    @abc.abstractmethod
+    def draws(self, window: int) -> int:
+        """Return how many uniform numbers it needs for each cell in a window of so many steps."""
+
+    @abc.abstractmethod
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+        """Return the spikes of a window, bool ``(window, n)``, or currents ``(n,)`` if it *flows*.
+
+        activation: ``(n,)`` in [0, peak]. u: ``(draws(window), n)`` in (0, 1), new ones for each
+        decision, which depend on nothing but the agent's seed and the number of the decision.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Quiet(Encoder):
+    """Spike at regular intervals from a random phase: no sampling noise enters with the input."""
+
+    name: ClassVar[str] = "quiet"
+    kernel: ClassVar[str | None] = "quiet"
+
+    def draws(self, window: int) -> int:
+        return 1
+
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+        return quiet_spikes(activation, u[0], window)
+
+
+@dataclass(frozen=True, eq=False)
+class Bernoulli(Encoder):
+    """Spike in every step with the activation as the probability."""
+
+    name: ClassVar[str] = "bernoulli"
+    kernel: ClassVar[str | None] = "bernoulli"
+
+    def draws(self, window: int) -> int:
+        return window
+
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+        return bernoulli_spikes(activation, u)
+
+
+@dataclass(frozen=True, eq=False)
+class Current(Encoder):
+    """Let the activation flow into neurons as a part of their bias, for the whole window.
+
+    A `description`'s source ``input`` is then of the kind ``'current'``.
+    """
+
+    name: ClassVar[str] = "current"
+    kernel: ClassVar[str | None] = "current"
+    flows: ClassVar[bool] = True
+
+    def draws(self, window: int) -> int:
+        return 0
+
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+        return constant_currents(activation)
+
+
+ENCODERS: Registry[Encoder] = Registry(
+    "encoder",
+    Encoder,  # type: ignore[type-abstract]
+    Quiet,
+    Bernoulli,
+    Current,
+)
+"""Map the name of each encoder to its class; ``ENCODERS.register`` adds one."""
+
+
+def constant_currents(activation: FloatArray) -> FloatArray:
+    """Return ``rint(256 x) / 256``: what flows from each cell in every step of a window.
+
+    activation: ``(n,)`` in [0, 1]. The host computes what its product with the weights adds to the
+    neurons' biases, once for a window; nothing is sampled, and no spike enters the network.
+    """
+    return np.asarray(np.rint(activation * (1.0 / CURRENT_GRID)) * CURRENT_GRID)
+
+
+def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt.NDArray[np.bool_]:
+    """Accumulate and fire: ``phase += x`` in every step, a spike and -1 whenever it reaches 1.
+
+    activation: ``(n,)`` in [0, 1]; a cell of 1 spikes in every step, one of 0 never.
+    phase: ``(n,)`` in (0, 1), where the accumulators start. Returns a raster ``(n_steps, n)``.
+    A cell spikes ``n_steps x`` times to within one: no sampling noise enters with the input.
+    """
+    steps = np.arange(n_steps + 1)[:, None]
+    level = np.floor(phase + steps * activation)
+    return np.asarray(level[1:] > level[:-1])
+
+
+def bernoulli_spikes(activation: FloatArray, u: FloatArray) -> npt.NDArray[np.bool_]:
+    """Spike with probability x in every step: ``u < x``.
+
+    activation: ``(n,)`` in [0, 1]. u: draws in (0, 1), ``(n_steps, n)``, the shape of the raster.
+    """
+    return np.asarray(u < activation)

@@ -1,0 +1,196 @@
+"""Hold the fields of an agent's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from neurorl.errors import DescriptionError, quoted
+from neurorl.models.agent.average_reward import DifferentialTD
+from neurorl.models.agent.critics import CRITICS, Critic
+from neurorl.models.agent.encoders import ENCODERS, Encoder
+from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.modulators import MODULATORS, Modulator
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.models.agent.places import PLACES, Place
+from neurorl.models.agent.policies import POLICIES, Policy
+from neurorl.models.agent.schedules import SCHEDULES, Schedule
+from neurorl.models.agent.writes import WRITES, Writes
+from neurorl.models.features import Features
+from neurorl.network.description import Network, Neuron
+from neurorl.network.serialization import Described
+from neurorl.rules import Rule, find_rule
+from neurorl.rules.registry import saved
+
+POLICIES.register("gaussian", Gaussian)
+MODULATORS.register("differential-td", DifferentialTD)
+
+__all__ = ["KINDS", "NAMED", "AgentFields"]
+
+KINDS: Mapping[str, Registry[Any]] = {
+    registry.kind: registry
+    for registry in (ENCODERS, POLICIES, CRITICS, WRITES, MODULATORS, SCHEDULES, PLACES)
+}
+"""Map each field that holds a part to the registry of its classes."""
+
+NAMED = ("rules", "modulators")
+"""List the fields that hold several choices, each by a name of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class AgentFields(Described):
+    """Hold what an agent is made of.
+
+    Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron``, or of hidden
+    layers with so many units each from the input to the output, as in ``(8, 4)``, answering in a
+    ``window`` of steps; ``bias``, ``signed``, ``trace_tau`` (s), ``weight_bound``,
+    ``initial_hidden``, ``initial_output``, ``stimulus_lags``, ``history_lags`` and ``history`` are
+    those of `neurorl.models.actor.actor_network`. Or a ``description`` with a source ``input``
+    and a population ``output`` of one or more neurons for each action (maybe also a source ``bias``
+    of one channel that spikes in every step, and ``hidden``, below it ``hidden_2`` and so on); the
+    fields before then only say how its rule learns. With ``carries``, membranes, traces and
+    eligibilities go on from one decision to the next; else each begins from silence.
+    ``input_recalls`` and ``hidden_recalls`` are the memory that this makes possible: what the
+    input, or the first hidden layer, did so many decisions ago comes to that layer by projections
+    with delays of as many windows. With ``memories``, ``cells`` and ``features`` are of more
+    numbers than an observation has: also of how far each is from its running means of the steps
+    before, one for each of these shares that are kept (`neurorl.models.agent.memories.Memories`).
+
+    Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own, which a file
+    holds if it consists of texts. Per decision
+    ``e <- gamma lambda_actor e + tag`` and ``dw = alpha rate M e / N``, M the modulator, alpha
+    ``alpha_output`` or ``alpha_hidden``, N the running mean of the squared trace of the layer's
+    inputs: alpha is the change of a neuron's drive for M = 1. Without ``normalises``, N is 1. Rules
+    of spike timing have instead ``eligibility_tau`` and ``post_tau`` (s) and ``depression``
+    (`neurorl.learning.learner`), and learn in every population. Rewards are multiplied by
+    ``reward_scale`` so that values stay near 1.
+
+    ``rules`` has rules of single projections, by name, in place of ``rule``. A rule that names its
+    modulator hears that one of ``modulators``, by name; else ``modulator``.
+
+    Parts: ``encoder`` of the activations of ``cells``, ``policy``, ``critic`` on ``features``,
+    ``writes``, ``modulator``, ``schedule`` and ``learning`` (the place) are objects, which explain
+    their own fields.
+
+    first_play_steps: how many random steps the task was played before there was this agent, to
+    choose what nobody named (`neurorl.tasks.first_play`).
+    solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) of a solved task.
+    """
+
+    model: str
+    neuron: Neuron
+    rule: str | Rule
+    cells: Features
+    features: Features
+    window: int
+    encoder: Encoder = field(default_factory=ENCODERS.default)
+    policy: Policy = field(default_factory=POLICIES.default)
+    critic: Critic = field(default_factory=CRITICS.default)
+    writes: Writes = field(default_factory=WRITES.default)
+    modulator: Modulator = field(default_factory=MODULATORS.default)
+    schedule: Schedule = field(default_factory=SCHEDULES.default)
+    learning: Place = field(default_factory=PLACES.default)
+    actors: int = 10
+    hidden: int | tuple[int, ...] = 8
+    rules: Mapping[str, str | Rule] | None = None
+    modulators: Mapping[str, Modulator] | None = None
+    bias: bool = True
+    signed: bool = False
+    trace_tau: float = 0.0
+    weight_bound: float = 1.0
+    initial_hidden: float = 0.2
+    initial_output: float = 0.2
+    stimulus_lags: int = 1
+    history_lags: int = 0
+    history: tuple[float, ...] = ()
+    input_recalls: tuple[int, ...] = ()
+    hidden_recalls: tuple[int, ...] = ()
+    alpha_output: float = 0.1
+    alpha_hidden: float = 0.5
+    gamma: float = 0.99
+    lambda_actor: float = 0.9
+    reward_scale: float = 0.02
+    normalises: bool = True
+    eligibility_tau: float = 0.1
+    post_tau: float = 0.02
+    depression: float = 0.5
+    carries: bool = False
+    memories: tuple[float, ...] = ()
+    description: Network | None = None
+    solved_at: float | None = None
+    solved_discounted: bool = False
+    first_play_steps: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rule", saved(self.rule))
+        object.__setattr__(self, "rules", _named("rules", self.rules, saved))
+        object.__setattr__(self, "modulators", _named("modulators", self.modulators, _modulator))
+
+    @property
+    def learning_rule(self) -> Rule:
+        """Return the rule that *rule* names, or is. Raises UnknownNameError."""
+        return self.rule if isinstance(self.rule, Rule) else find_rule(self.rule)
+
+    @property
+    def all_rules(self) -> list[Rule]:
+        """Return ``rule`` and those of ``rules``, each once. Raises UnknownNameError."""
+        every: dict[str, Rule] = {}
+        for rule in (self.rule, *(self.rules or {}).values()):
+            one = rule if isinstance(rule, Rule) else find_rule(rule)
+            if every.setdefault(one.name, one) != one:
+                what, remedy = "two rules of one name", "a name for each"
+                raise DescriptionError("agent.rules", what, got=one.name, remedy=remedy)
+        return [*every.values()]
+
+    def rules_of(self, network: Network) -> dict[str, Rule]:
+        """Return the rule of each projection of *network* that learns."""
+        by_name = {rule.name: rule for rule in self.all_rules}
+        own = self.rules or {}
+
+        def of(name: str) -> Rule:
+            rule = own.get(name, self.rule)
+            return by_name[(rule if isinstance(rule, Rule) else find_rule(rule)).name]
+
+        return {p.name: of(p.name) for p in network.projections if p.plasticity is not None}
+
+    def modulator_of(self, rule: Rule) -> Modulator:
+        """Return the modulator that scales the eligibilities of a rule."""
+        return (self.modulators or {}).get(rule.modulator or "", self.modulator)
+
+    @property
+    def needs_critic(self) -> bool:
+        """Return whether a modulator reads the critic's TD error."""
+        every = (self.modulator, *(self.modulators or {}).values())
+        return any(one.needs_critic for one in every)
+
+    def where_rule(self, *names: str, rule: Rule | None = None) -> str:
+        """Return a rule's name for errors; in a user's texts the first of these *names*, too.
+
+        rule: None is ``rule``.
+        """
+        of = (self.rule, *(self.rules or {}).values())
+        own = [one for one in of if isinstance(one, Rule) and (rule is None or one == rule)]
+        if rule is None and not isinstance(self.rule, Rule):
+            return f"rule {self.rule!r}"
+        return own[0].where(*names) if own else f"rule {rule.name if rule else self.rule!r}"
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Return the objects that the agent is made of, by the fields that hold them."""
+        return {kind: getattr(self, kind) for kind in KINDS}
+
+
+def _named(where: str, choices: object, made: Callable[[Any], object]) -> dict[str, object] | None:
+    """Return choices by name, None if there are none. Raises DescriptionError."""
+    if choices is None:
+        return None
+    if not isinstance(choices, Mapping) or not all(isinstance(name, str) for name in choices):
+        what, remedy = "not by name", f"{where}={{NAME: ...}}"
+        raise DescriptionError(f"agent.{where}", what, got=quoted(choices), remedy=remedy)
+    return {name: made(choice) for name, choice in choices.items()} or None
+
+
+def _modulator(choice: object) -> Modulator:
+    """Return a modulator that is named, or is one; one that is named doesn't clip."""
+    return MODULATORS.make(choice, {})

@@ -1,0 +1,114 @@
+"""Code real numbers by populations, and explore around what they code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import UnsupportedError
+from neurorl.models.agent.choices import Choice
+from neurorl.models.agent.policies import Policy
+from neurorl.network.serialization import FloatArray, flag, number, positive
+from neurorl.numerics.elementary import cospi, log
+
+__all__ = ["Gaussian", "normal"]
+
+_MOST, _LONGEST = 256, 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian(Policy):
+    """Choose each number around the mean that a population of modules codes by its votes.
+
+    sigma: width of the exploration at first, of a range from -1 to 1. sigma_end, decisions: it
+    falls to this, evenly over so many of the agent's decisions. population: modules an actor for a
+    number, with centres c from -1 to 1, evenly. hold: decisions in a row that explore the same way,
+    with one z; what noise of single steps cancels may need a push of several. natural: whether the
+    feedback shrinks with sigma.
+
+    With n_m votes for centre c_m the mean is ``mu = sum_m n_m c_m / sum_m n_m`` (0 without votes)
+    and the number ``a = mu + sigma z``, clipped to [-1, 1], z standard normal. A vote for c_m moves
+    mu towards c_m, so the feedback of module m is the score ``d log p(a) / d n_m``, but for the
+    factors sigma and ``sum n``: ``phi_m = z (c_m - mu)`` with ``z = (a - mu) / sigma`` before a is
+    clipped; t is its sign. If *natural*, phi_m is multiplied by sigma over the sigma of the first
+    decision. A TD error tells less of a smaller exploration, and as much of all else; so the noise
+    of a step shrinks too. This is the score times sigma squared, the natural gradient (Kakade,
+    2001) of the mean.
+    """
+
+    name: ClassVar[str] = "gaussian"
+    kernel: ClassVar[str | None] = "normal"
+    is_continuous: ClassVar[bool] = True
+    draws: ClassVar[int] = 2
+
+    sigma: float = 0.5
+    sigma_end: float = 0.1
+    decisions: int = 100_000
+    population: int = 2
+    hold: int = 1
+    natural: bool = False
+
+    def __post_init__(self) -> None:
+        number("agent.policy.sigma", self.sigma, 0.0)
+        number("agent.policy.sigma_end", self.sigma_end, 0.0)
+        positive("agent.policy.decisions", self.decisions)
+        positive("agent.policy.population", self.population, 2, most=_MOST)
+        positive("agent.policy.hold", self.hold, most=_LONGEST)
+        flag("agent.policy.natural", self.natural)
+
+    def at_best(self) -> Policy:
+        return replace(self, sigma=0.0, sigma_end=0.0)
+
+    def width(self, decision: int) -> float:
+        """Return sigma in a decision, counted from 0."""
+        left = 1.0 - min(decision / self.decisions, 1.0)
+        return self.sigma_end + left * (self.sigma - self.sigma_end)
+
+    def feedback(self, decision: int) -> float:
+        """Return the factor of the feedback in a decision, counted from 0: 1 at first."""
+        return self.width(decision) / self.sigma if self.natural and self.sigma > 0.0 else 1.0
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        """Return the share of each module in the votes of its population."""
+        total = float(np.add.accumulate(votes)[-1])
+        return votes / total if total > 0.0 else np.full(len(votes), 1.0 / len(votes))
+
+    def decide(
+        self,
+        votes: FloatArray,
+        groups: Sequence[int],
+        allowed: npt.NDArray[np.bool_] | None,
+        u: FloatArray,
+        decision: int = 0,
+    ) -> Choice:
+        if allowed is not None:
+            raise no_mask()
+        policy, phi = np.zeros(len(votes)), np.zeros(len(votes))
+        values, first, sigma = np.zeros(len(groups)), 0, self.width(decision)
+        share = self.feedback(decision)
+        for g, size in enumerate(groups):
+            group = slice(first, first + size)
+            n, centres = votes[group], (2.0 * np.arange(size) - (size - 1)) / (size - 1)
+            total = float(np.add.accumulate(n)[-1])
+            mean = float(np.add.accumulate(n * centres)[-1] + 0.0) / total if total > 0.0 else 0.0
+            z = normal(float(u[2 * g]), float(u[2 * g + 1]))
+            values[g] = min(max(mean + sigma * z, -1.0), 1.0)
+            policy[group], phi[group] = self.distribution(n), z * (centres - mean) * share
+            first += size
+        return Choice(policy, values, phi, np.sign(phi))
+
+
+def no_mask() -> UnsupportedError:
+    """Return the error for a mask of actions that are numbers."""
+    remedy = "clip them in the environment"
+    return UnsupportedError("policy 'gaussian'", "numbers have no mask", remedy=remedy)
+
+
+def normal(u: float, v: float) -> float:
+    """Return a standard normal number of two even ones in (0, 1), by Box and Muller."""
+    return math.sqrt(-2.0 * float(log(u))) * float(cospi(2.0 * v))

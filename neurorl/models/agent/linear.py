@@ -1,0 +1,96 @@
+"""Describe a linear actor-critic without neurons: its rates, and how it explores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.agent.choices import Choice
+from neurorl.models.agent.gaussian_policy import Gaussian, no_mask, normal
+from neurorl.models.agent.policies import Policy, Softmax, explore
+from neurorl.network.serialization import Described, FloatArray, number
+
+__all__ = ["LinearGaussian", "LinearRates", "LinearSoftmax", "linear_policy"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearRates(Described):
+    """Hold the step sizes of a linear actor-critic, and how long its traces last.
+
+    alpha_actor, alpha_critic: what is added is divided by ``|x|**2`` of the cells or features.
+    lambda_actor, lambda_critic: how much of a trace is left after a step, times gamma.
+    """
+
+    alpha_actor: float = 0.3
+    alpha_critic: float = 0.1
+    lambda_actor: float = 0.9
+    lambda_critic: float = 0.9
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            most = 1.0 if name.startswith("lambda") else None
+            number(f"LinearRates.{name}", value, 0.0, *([most] if most else []))
+
+
+@dataclass(frozen=True, eq=False)
+class LinearSoftmax(Softmax):
+    """Draw actions as `Softmax` does, of preferences; by NumPy's exp, which takes half the time."""
+
+    name: ClassVar[str] = "linear-softmax"
+    kernel: ClassVar[str | None] = None
+
+    beta: float = 1.0
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        """Return the probability of each action, ``(n_actions,)``, of its preference."""
+        z = np.exp(self.beta * (votes - votes.max()))
+        return explore(np.asarray(z / z.sum()), self.exploration)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearGaussian(Gaussian):
+    """Choose each number around a mean that a linear map gives; all else is as of `Gaussian`.
+
+    ``a = mu + sigma z``, clipped to [-1, 1]; phi is z, if *natural* times sigma over the first
+    sigma.
+    """
+
+    name: ClassVar[str] = "linear-gaussian"
+    kernel: ClassVar[str | None] = None
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        """Return 1: each number is a choice of its own."""
+        return np.ones(len(votes))
+
+    def decide(
+        self,
+        votes: FloatArray,
+        groups: Sequence[int],
+        allowed: npt.NDArray[np.bool_] | None,
+        u: FloatArray,
+        decision: int = 0,
+    ) -> Choice:
+        """Choose the numbers around the means *votes*, one in each group."""
+        if allowed is not None:
+            raise no_mask()
+        z = np.array([normal(float(a), float(b)) for a, b in u.reshape(-1, 2)])
+        numbers = np.clip(votes + self.width(decision) * z, -1.0, 1.0)
+        phi = z * self.feedback(decision)
+        return Choice(self.distribution(votes), numbers, phi, np.sign(phi))
+
+
+def linear_policy(policy: Policy) -> Policy:
+    """Return how an agent of linear preferences explores where one of spikes does by *policy*.
+
+    The softmax is of the preferences as they are; actions are repeated, and numbers are explored,
+    as by *policy*.
+    """
+    if isinstance(policy, Gaussian):
+        same = ("sigma", "sigma_end", "decisions", "hold", "natural")
+        return LinearGaussian(**{name: getattr(policy, name) for name in same})
+    falls = getattr(policy, "repeats_decisions", 0)
+    return LinearSoftmax(1.0, policy.exploration, policy.repeats, falls)

@@ -1,0 +1,101 @@
+"""Make the third factor, by which the change of every eligible weight is multiplied."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, ClassVar
+
+from neurorl.models.agent.answers import Check, finite_number
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.network.serialization import FloatArray, flag, number
+
+__all__ = ["MODULATORS", "Modulator", "Reward", "TDError"]
+
+
+def _signal(where: str, answer: Any, _: Any, reward: float, *others: Any) -> Any:
+    """Return a modulator; one that isn't finite is its own fault unless what it is of isn't."""
+    error = others[0] if len(others) > 1 else 0.0
+    is_lost = not (isfinite(reward) and isfinite(error))
+    return answer if is_lost else finite_number(where, answer)
+
+
+def _limit(where: str, value: object) -> None:
+    if value is not None:
+        number(where, value, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Modulator(Part, abc.ABC):
+    """Compute the third factor of learning; derive modulators from this class.
+
+    limit: for the actor, the modulator is clipped to +-limit; None doesn't clip. A rare reward far
+        above the usual error would else decide the policy by itself.
+    is_td_error: it is the critic's TD error, as some rules and every spiking critic need.
+    needs_critic: it reads the TD error; else no critic is computed. needs_linear: that of a linear
+        critic, which hears of rewards what this modulator says (`heard`).
+    """
+
+    answers: ClassVar[Mapping[str, Check]] = {"signal": _signal, "heard": _signal}
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "limit": _limit,
+        **dict.fromkeys(("is_td_error", "needs_critic", "needs_linear"), flag),
+    }
+    is_td_error: ClassVar[bool] = False
+    needs_critic: ClassVar[bool] = True
+    needs_linear: ClassVar[bool] = False
+
+    limit: float | None = None
+
+    def __post_init__(self) -> None:
+        _limit("agent.modulator.limit", self.limit)
+
+    def heard(self, reward: float, mean: FloatArray) -> float:
+        """Return what a linear critic hears of a reward, scaled, beside the *mean* of `signal`."""
+        return reward
+
+    @abc.abstractmethod
+    def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
+        """Return the modulator of a decision.
+
+        reward: what came of it, scaled. td_error: of the linear critic, which learns from it; 0
+        unless *needs_critic*. mean: one number, ``(1,)``, at first 0, that an agent keeps with its
+        checkpoints and that this method may change. step: the critic's step size.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class TDError(Modulator):
+    """Tell what is better than the critic expected: ``r + gamma V(next) - V``."""
+
+    name: ClassVar[str] = "td-error"
+    kernel: ClassVar[str | None] = "td-error"
+    is_td_error: ClassVar[bool] = True
+
+    def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
+        return td_error
+
+
+@dataclass(frozen=True, eq=False)
+class Reward(Modulator):
+    """Tell what is better than usual: ``M = r - m``, ``m <- m + step M``, whatever the state."""
+
+    name: ClassVar[str] = "reward"
+    kernel: ClassVar[str | None] = "reward"
+    needs_critic: ClassVar[bool] = False
+
+    def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
+        surprise = reward - float(mean[0])
+        mean[0] += step * surprise
+        return surprise
+
+
+MODULATORS: Registry[Modulator] = Registry(
+    "modulator",
+    Modulator,  # type: ignore[type-abstract]
+    TDError,
+    Reward,
+)
+"""Map the name of each modulator to its class; ``MODULATORS.register`` adds one."""

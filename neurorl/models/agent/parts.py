@@ -1,0 +1,117 @@
+"""Find the parts of an agent that can be chosen, such as its encoder, by name.
+
+A part is a frozen dataclass, passed as an object (``policy=Softmax(beta=0.2)``) or, where there is
+only text, chosen by its name with fields as ``PART.FIELD`` (``--set policy=greedy``,
+``--set policy.beta=0.2``). A class of a user's own derives from the base of its kind. Files hold
+the class of each part, ``module:Name`` for a user's, with its fields; a file finds a user's class
+again once that module is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
+from neurorl.models.agent.answers import Answering
+from neurorl.network.naming import add_name, find_name
+from neurorl.network.serialization import Described, type_name
+
+__all__ = ["Part", "Registry", "field_names"]
+
+
+class Part(Answering, Described):
+    """Describe a part of an agent; derive the bases of all kinds from this class.
+
+    What classes of users answer is checked (`neurorl.models.agent.answers`).
+
+    name: as users write a shipped one; of another class, how errors call it.
+    kernel: the name of its compiled form in ``native/src``, None if it has none and runs in NumPy.
+        A derived class has none unless it says so itself, as it may do something else.
+    """
+
+    name: ClassVar[str] = ""
+    kernel: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name = cls.__dict__.get("name", type_name(cls))
+        cls.kernel = cls.__dict__.get("kernel")
+
+
+P = TypeVar("P", bound=Part)
+
+
+class Registry(Mapping[str, type[P]], Generic[P]):
+    """Hold the classes of one kind of part by name: the library's, and those that users add.
+
+    kind: the option of the agent that chooses one.
+    default: the class that an agent has if nobody says.
+    compiled: whether the compiled loop has to know this part.
+    """
+
+    def __init__(self, kind: str, base: type[P], *shipped: type[P], compiled: bool = True) -> None:
+        self.kind, self.base, self.compiled = kind, base, compiled
+        self._classes: dict[str, type[P]] = {cls.name: cls for cls in shipped}
+        self.default = shipped[0]
+
+    def __getitem__(self, name: str) -> type[P]:
+        return self._classes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def register(self, name: str, cls: type[P]) -> type[P]:
+        """Make a class known by a plain name, and return it.
+
+        Raises ArgumentError for a class of another kind, and for a name with a colon or one that
+        another class has.
+        """
+        if not (isinstance(cls, type) and issubclass(cls, self.base)):
+            what, got = f"is not derived from {self.base.__name__}", repr(cls)[:60]
+            raise ArgumentError(f"register_{self.kind}", what, got=got)
+        add_name(self.kind, name, cls, self._classes)
+        return cls
+
+    def find(self, name: object) -> type[P]:
+        """Return the class of a plain name, or of ``module:Name`` if that module is imported.
+
+        Raises UnknownNameError, which says what to import.
+        """
+        cls = find_name(self.kind, name, self)
+        if not (isinstance(cls, type) and issubclass(cls, self.base)):
+            what = f"that module has no such {self.base.__name__}"
+            raise UnknownNameError(f"{self.kind} {name!r}", what)
+        return cls
+
+    def with_field(self, name: str) -> list[type[P]]:
+        """Return the classes that have a field of this name."""
+        return [cls for cls in self.values() if name in field_names(cls)]
+
+    def class_of(self, choice: object) -> type[P]:
+        """Return the class of a part, or of its name. Raises UnknownNameError."""
+        return type(choice) if isinstance(choice, self.base) else self.find(choice)
+
+    def make(self, choice: object, known: Mapping[str, object]) -> P:
+        """Return *choice* if it is a part, else a part of that name.
+
+        known: values by field, which a part that is made takes where it has such a field.
+        Raises UnknownNameError, or DescriptionError for fields that are out of range.
+        """
+        if isinstance(choice, self.base):
+            return choice
+        cls = self.find(choice)
+        try:
+            return cls(**{name: known[name] for name in field_names(cls) & known.keys()})
+        except TypeError as exc:  # it has fields without a default
+            what, remedy = "can't be made from its name alone", f"pass an object of {cls.__name__}"
+            raise DescriptionError(f"agent.{self.kind}", what, got=str(exc), remedy=remedy) from exc
+
+
+def field_names(cls: type[Part]) -> set[str]:
+    """Return the names of a part's fields."""
+    return {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]

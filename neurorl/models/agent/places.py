@@ -1,0 +1,61 @@
+"""Choose where weights learn: on the host, or on the chip by its own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from neurorl.models.agent.answers import Check
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.network.serialization import flag, number
+
+__all__ = ["PLACES", "Host", "OnChip", "Place"]
+
+
+@dataclass(frozen=True, eq=False)
+class Place(Part):
+    """Say where weights learn; a backend has the places named in its ``capabilities.learnings``.
+
+    on_chip: the chip changes its weights itself.
+    """
+
+    attributes: ClassVar[Mapping[str, Check]] = {"on_chip": flag}
+    on_chip: ClassVar[bool] = False
+
+    def backend_options(self) -> dict[str, Any]:
+        """Return what a backend must be told."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Host(Place):
+    """Learn on the host, which writes the weights to the backend."""
+
+    name: ClassVar[str] = "host"
+
+
+@dataclass(frozen=True, eq=False)
+class OnChip(Place):
+    """Learn on the chip by its rule PES (`neurorl.learning.loops.onchip`).
+
+    It is told modulator times post factor, and knows of inputs only the trace that the last window
+    has left: so ``lambda_actor`` must be 0.
+    magnitude: in (0, 127], what a spike adds to that trace on the chip: with more of it, errors are
+        smaller numbers and rounded more coarsely; with less, larger ones, which are sooner clipped.
+    """
+
+    name: ClassVar[str] = "pes"
+    on_chip: ClassVar[bool] = True
+
+    magnitude: float = 20.0
+
+    def __post_init__(self) -> None:
+        number("agent.learning.magnitude", self.magnitude, 0.0, 127.0)
+
+    def backend_options(self) -> dict[str, Any]:
+        return {"learning": self.name, "pes_magnitude": self.magnitude}
+
+
+PLACES: Registry[Place] = Registry("learning", Place, Host, OnChip, compiled=False)
+"""Map the name of each place of learning to its class."""

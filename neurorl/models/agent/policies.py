@@ -1,0 +1,321 @@
+"""Choose an action by votes."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.agent.answers import Check, array, refused, whole_number
+from neurorl.models.agent.choices import Choice
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.network.limits import MAX_SIZE
+from neurorl.network.serialization import FloatArray, flag, number, positive
+from neurorl.numerics.elementary import exp
+
+__all__ = [
+    "POLICIES",
+    "AnnealedSoftmax",
+    "EpsilonGreedy",
+    "Greedy",
+    "Policy",
+    "Softmax",
+    "choose",
+    "explore",
+    "greedy",
+    "softmax",
+    "votes",
+]
+
+
+_MOST_REPEATS, _MOST_DRAWS, _MOST_DECISIONS = 1000, 4096, 2**40
+_ROUNDING = 1e-6
+
+
+def _distribution(where: str, answer: Any, _: Any, votes: FloatArray) -> npt.NDArray[Any]:
+    probabilities = array(where, answer, votes.shape, 0.0, 1.0)
+    total = float(probabilities.sum())
+    if abs(total - 1.0) > _ROUNDING:
+        what = "answers probabilities of another sum"
+        raise refused(where, what, total, "1", "divide them by their sum")
+    return probabilities
+
+
+def _choice(
+    where: str,
+    answer: Any,
+    policy: Policy,
+    votes: FloatArray,
+    groups: Sequence[int],
+    *_: Any,
+    **__: Any,
+) -> Choice:
+    if not isinstance(answer, Choice):
+        limit = "neurorl.models.agent.choices.Choice"
+        raise refused(where, "answers no choice", answer, limit, "return one")
+    for name in ("policy", "phi", "t"):
+        array(f"{where}, {name}", getattr(answer, name), votes.shape)
+    low, high = (-1.0, 1.0) if policy.is_continuous else (0, max(groups) - 1)
+    array(f"{where}, actions", answer.actions, (len(groups),), low, high)
+    return answer
+
+
+def _repeats(where: str, answer: Any, *_: Any) -> int:
+    return whole_number(where, answer, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Policy(Part, abc.ABC):
+    """Turn the votes of actions into their probabilities; derive policies from this class.
+
+    The broadcast phi of a rule is of these probabilities, whatever they are made by.
+
+    is_continuous: whether it chooses numbers, for which a space must be a Box. draws: how many
+    random numbers a choice takes. hold: decisions in a row that get the same ones. repeats: how
+    often in a row an action is taken, at most to the end of an episode; the decisions that only
+    repeat it broadcast a phi and t of 0.
+    """
+
+    answers: ClassVar[Mapping[str, Check]] = {
+        "distribution": _distribution,
+        "decide": _choice,
+        "repeats_at": _repeats,
+    }
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "is_continuous": flag,
+        "draws": functools.partial(positive, least=0, most=_MOST_DRAWS),
+        "hold": functools.partial(positive, most=_MOST_DECISIONS),
+        "repeats": functools.partial(positive, most=_MOST_REPEATS),
+        "population": functools.partial(positive, most=MAX_SIZE),
+        "exploration": functools.partial(number, low=0.0, high=1.0),
+    }
+    is_continuous: ClassVar[bool] = False
+    draws: ClassVar[int] = 1
+    hold = 1
+    repeats = 1
+
+    def repeats_at(self, decision: int) -> int:
+        """Return the repeats in force at one of the agent's decisions, counted from 0."""
+        return self.repeats
+
+    @property
+    def population(self) -> int:
+        """Return how many modules of an actor code a number."""
+        return 1
+
+    def at_best(self) -> Policy:
+        """Return the policy of an agent that doesn't explore."""
+        return Greedy()
+
+    def decide(
+        self,
+        votes: FloatArray,
+        groups: Sequence[int],
+        allowed: npt.NDArray[np.bool_] | None,
+        u: FloatArray,
+        decision: int = 0,
+    ) -> Choice:
+        """Choose one of each group of actions.
+
+        votes: of the modules of all groups. groups: their sizes. allowed: a mask of *votes*, None
+        allows all; others have probability, phi and t of 0, and the policy is of the votes that are
+        left. u: ``(groups * draws,)`` in (0, 1). decision: how many the agent made before.
+        """
+        policy, t = np.zeros(len(votes)), np.full(len(votes), -1.0)
+        actions, first = np.zeros(len(groups), dtype=np.int64), 0
+        for g, size in enumerate(groups):
+            group = np.arange(first, first + size)
+            if allowed is not None:
+                group = group[allowed[group]]
+            policy[group] = self.distribution(votes[group])
+            actions[g] = group[choose(policy[group], float(u[g]))]
+            first += size
+        t[actions] = 1.0
+        if allowed is not None:
+            t[~allowed] = 0.0
+        phi = -policy
+        phi[actions] += 1.0
+        return Choice(policy, actions - np.cumsum([0, *groups[:-1]]), phi, t)
+
+    @property
+    def exploration(self) -> float:
+        """Return the share of all actions that is drawn evenly."""
+        return 0.0
+
+    @abc.abstractmethod
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        """Return the probability of each action, ``(n_actions,)``, of its count of votes."""
+
+    @property
+    def remedy(self) -> str | None:
+        """Say in a warning what makes the policy less certain; None if nothing does."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(Policy):
+    """Draw actions by ``exp(beta votes)``, and a share of them evenly.
+
+    beta: inverse temperature, per vote. exploration: share of all actions drawn evenly, in [0, 1].
+    phi is of the whole, so its mean stays 0. repeats: an action is drawn in every so many steps of
+    an episode and taken until then, or until a mask forbids it; so one that pays only when it goes
+    on for long is found sooner. repeats_decisions: they fall evenly to 1 over so many of the
+    agent's decisions; 0 keeps them, and so does learning by gradients. An agent that doesn't
+    explore decides in every step.
+    """
+
+    name: ClassVar[str] = "softmax"
+    kernel: ClassVar[str | None] = "softmax"
+
+    beta: float = 0.3
+    exploration: float = 0.0
+    repeats: int = 1
+    repeats_decisions: int = 0
+
+    def __post_init__(self) -> None:
+        number("agent.policy.beta", self.beta, 0.0)
+        number("agent.policy.exploration", self.exploration, 0.0, 1.0)
+        positive("agent.policy.repeats", self.repeats, most=_MOST_REPEATS)
+        positive("agent.policy.repeats_decisions", self.repeats_decisions, 0, most=_MOST_DECISIONS)
+
+    def repeats_at(self, decision: int) -> int:
+        fall = self.repeats_decisions
+        return self.repeats - (self.repeats - 1) * min(decision, fall) // max(fall, 1)
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        return softmax(votes, self.beta, self.exploration)
+
+    @property
+    def remedy(self) -> str | None:
+        return f"policy.beta (now {self.beta:g})"
+
+
+@dataclass(frozen=True, eq=False)
+class AnnealedSoftmax(Softmax):
+    """Draw actions as `Softmax` does, by an inverse temperature that grows as the agent decides.
+
+    beta: at first, per vote. beta_end, beta_decisions: it comes to this, evenly over so many of the
+    agent's decisions. exploration: as of `Softmax`.
+
+    An agent that takes the most votes plays another policy than the one it learned with, and comes
+    to other states, unless that is nearly as certain. Votes have noise of their own, as spikes are
+    drawn; where 1 / beta is less than its width, the two are alike. By gradients beta stays as it
+    is at first.
+    """
+
+    name: ClassVar[str] = "annealed-softmax"
+    kernel: ClassVar[str | None] = "softmax"
+
+    beta: float = 0.1
+    beta_end: float = 0.4
+    beta_decisions: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("agent.policy.beta_end", self.beta_end, 0.0)
+        positive("agent.policy.beta_decisions", self.beta_decisions)
+
+    def at(self, decision: int) -> Softmax:
+        """Return the policy of a decision, counted from 0."""
+        share = min(decision / self.beta_decisions, 1.0)
+        return Softmax(self.beta + share * (self.beta_end - self.beta), self.exploration)
+
+    def decide(
+        self,
+        votes: FloatArray,
+        groups: Sequence[int],
+        allowed: npt.NDArray[np.bool_] | None,
+        u: FloatArray,
+        decision: int = 0,
+    ) -> Choice:
+        return self.at(decision).decide(votes, groups, allowed, u)
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        """Return the probability of each action after all the decisions that beta grows in."""
+        return self.at(self.beta_decisions).distribution(votes)
+
+    @property
+    def remedy(self) -> str | None:
+        return f"policy.beta_end (now {self.beta_end:g})"
+
+
+@dataclass(frozen=True, eq=False)
+class Greedy(Policy):
+    """Take the action with the most votes; ties are drawn evenly."""
+
+    name: ClassVar[str] = "greedy"
+    kernel: ClassVar[str | None] = "greedy"
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        return greedy(votes)
+
+
+@dataclass(frozen=True, eq=False)
+class EpsilonGreedy(Policy):
+    """Take the action with the most votes, but for a share *epsilon* drawn evenly among all.
+
+    epsilon: that share of all actions, in [0, 1]. The code of arXiv:1910.06489 chooses so, with 0.1
+    (CartPole, MountainCar) and 0.01 (gridworld); its ties go to the first action, here evenly.
+    """
+
+    name: ClassVar[str] = "epsilon-greedy"
+    kernel: ClassVar[str | None] = "greedy"  # which has a share of exploration
+
+    epsilon: float = 0.1
+
+    def __post_init__(self) -> None:
+        number("agent.policy.epsilon", self.epsilon, 0.0, 1.0)
+
+    @property
+    def exploration(self) -> float:
+        return self.epsilon
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        return explore(greedy(votes), self.epsilon)
+
+
+POLICIES: Registry[Policy] = Registry(
+    "policy",
+    Policy,  # type: ignore[type-abstract]
+    Softmax,
+    Greedy,
+    EpsilonGreedy,
+    AnnealedSoftmax,
+)
+"""Map the name of each policy to its class; ``POLICIES.register`` adds one."""
+
+
+def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> FloatArray:
+    """Count the spikes of each action's modules over all actors from *first_step* on.
+
+    output: raster ``(W, actors * n_actions)``, actors in the outer order. Returns ``(n_actions,)``.
+    """
+    counts = output[first_step:].sum(axis=0).reshape(-1, n_actions).sum(axis=0)
+    return np.asarray(counts, dtype=np.float64)
+
+
+def softmax(n: FloatArray, beta: float, exploration: float = 0.0) -> FloatArray:
+    """Return ``(1 - exploration) exp(beta n_m) / sum + exploration / A``, of the shape of *n*."""
+    z = exp(beta * (n - n.max()))
+    return explore(np.asarray(z / np.add.accumulate(z)[-1]), exploration)
+
+
+def explore(policy: FloatArray, share: float) -> FloatArray:
+    """Return ``(1 - share) policy + share / A``: that share of all actions is drawn evenly."""
+    return np.asarray((1.0 - share) * policy + share / len(policy))
+
+
+def greedy(n: FloatArray) -> FloatArray:
+    """Put all probability on the most votes, shared evenly by ties."""
+    best = n == n.max()
+    return np.asarray(best / best.sum())
+
+
+def choose(policy: FloatArray, u: float) -> int:
+    """Return the action at *u* in (0, 1) of the cumulated policy."""
+    return min(int(np.searchsorted(np.add.accumulate(policy), u)), len(policy) - 1)

@@ -1,0 +1,87 @@
+"""Change the step sizes of learning from episode to episode."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from neurorl.models.agent.answers import Check, finite_number
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.network.serialization import number, positive
+
+__all__ = ["SCHEDULES", "LinearFall", "Schedule", "Slowing"]
+
+
+def _factor(where: str, answer: Any, *_: Any) -> float:
+    return finite_number(where, answer, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule(Part, abc.ABC):
+    """Return a rate that multiplies all step sizes of an episode, the critic's too."""
+
+    answers: ClassVar[Mapping[str, Check]] = {"rate": _factor, "rate_after": _factor}
+
+    @abc.abstractmethod
+    def rate(self, episode: int) -> float:
+        """Return the factor for an episode, counted from 0: finite, at least 0."""
+
+    def rate_after(self, episode: int, decisions: int) -> float:
+        """Return the factor for an episode that begins after so many decisions of the agent.
+
+        It is `rate`, unless a class counts decisions.
+        """
+        return self.rate(episode)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearFall(Schedule):
+    """Fall from 1 to *end* over the first *episodes* episodes, then stay there."""
+
+    name: ClassVar[str] = "linear"
+
+    end: float = 1.0
+    episodes: int = 1
+
+    def __post_init__(self) -> None:
+        number("agent.schedule.end", self.end, 0.0, 1.0)
+        positive("agent.schedule.episodes", self.episodes)
+
+    def rate(self, episode: int) -> float:
+        return 1.0 - (1.0 - self.end) * min(1.0, episode / self.episodes)
+
+
+@dataclass(frozen=True, eq=False)
+class Slowing(Schedule):
+    """Stay at 1 for the agent's first *decisions*, then fall as 1 over their number.
+
+    After twice as many it is a half. So steps go on without an end, but become as small as what is
+    left to learn (the conditions of stochastic approximation: Robbins and Monro, 1951). It changes
+    between episodes only.
+    """
+
+    name: ClassVar[str] = "slowing"
+
+    decisions: int = 300_000
+
+    def __post_init__(self) -> None:
+        positive("agent.schedule.decisions", self.decisions)
+
+    def rate(self, episode: int) -> float:
+        """Return 1, as of an agent whose decisions nobody counts."""
+        return 1.0
+
+    def rate_after(self, episode: int, decisions: int) -> float:
+        return self.decisions / max(self.decisions, decisions)
+
+
+SCHEDULES: Registry[Schedule] = Registry(
+    "schedule",
+    Schedule,  # type: ignore[type-abstract]
+    LinearFall,
+    Slowing,
+    compiled=False,
+)
+"""Map the name of each schedule to its class; ``SCHEDULES.register`` adds one."""

@@ -1,0 +1,184 @@
+"""Get a change dw into weights that are whole numbers n of a coarse unit.
+
+With u in (0, 1) drawn for the synapse and the decision, so that ``floor(x + u)`` has the mean x::
+
+    shadow       w <- clip(w + dw), a float; in force is round(w)
+    stochastic   n <- clip(n + floor(dw/unit + u))
+    accumulate   a <- a + dw, a float; in every so many decisions
+                 n <- clip(n + floor(a/unit + u)), a <- 0
+    register     r <- r + floor(64 dw/unit + u), whole; q = trunc(r/64)
+                 n <- clip(n + q), r <- r - 64 q
+
+Without a shadow, the weight is what is in force, ``w = n unit``. A register holds -63..63 between
+decisions, 7 bits with sign; the sum in which it overflows is wider, as nothing of dw may be lost.
+A unit is ``weight_bound`` / 127, and stochastic rounding adds a variance of up to ``|dw| unit`` a
+write: so keep the bound near the largest weight that is learned. docs/theory.md says what the
+schemes cost; ``native/src/writes.h`` is the same in C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from neurorl.errors import UnsupportedError
+from neurorl.models.agent.answers import Check, array, refused
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.network.serialization import FloatArray, flag, positive
+
+__all__ = [
+    "STEPS_OF_REGISTER",
+    "WRITES",
+    "Accumulate",
+    "Register",
+    "Shadow",
+    "Stochastic",
+    "Writes",
+    "overflow",
+]
+
+STEPS_OF_REGISTER = 64
+
+
+def _units(where: str, answer: Any, _: Any, change: FloatArray, *__: Any, **___: Any) -> Any:
+    if answer is None:
+        return None
+    units = array(where, answer, change.shape)
+    if not np.array_equal(units, np.rint(units)):
+        got = units[units != np.rint(units)].flat[0]
+        raise refused(
+            where, "answers a part of a unit", got, "whole numbers", "round it by rounded"
+        )
+    return units
+
+
+@dataclass(frozen=True, eq=False)
+class Writes(Part):
+    """Write changes into weights that are whole numbers; derive schemes from this class.
+
+    has_shadow: floats are learned, and what is in force is a rounded copy of them.
+    accumulates: it keeps a number for each synapse until that is written.
+    """
+
+    answers: ClassVar[Mapping[str, Check]] = {"units": _units}
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "has_shadow": flag,
+        "accumulates": flag,
+        "every": positive,
+    }
+    has_shadow: ClassVar[bool] = False
+    accumulates: ClassVar[bool] = False
+
+    @property
+    def every(self) -> int:
+        """Return how many decisions there are from one write to the next."""
+        return 1
+
+    def units(
+        self,
+        change: FloatArray,
+        inverse: float,
+        kept: FloatArray | None,
+        rounded: Callable[[FloatArray], FloatArray],
+        is_turn: bool,
+    ) -> FloatArray | None:
+        """Return by how many units weights change now, whole numbers; None if they don't.
+
+        change: dw, of the shape of the weights. inverse: 1 / unit. kept: what the scheme keeps for
+        each synapse if it *accumulates*, written in place. rounded: rounds at random, with the same
+        mean. is_turn: whether this decision is one of *every*. Schemes with a shadow have no use.
+        Raises UnsupportedError unless a scheme without a shadow defines it.
+        """
+        what, remedy = "doesn't say how weights change", "define units(), or take has_shadow = True"
+        raise UnsupportedError(f"writes {self.name!r}", what, remedy=remedy)
+
+
+@dataclass(frozen=True, eq=False)
+class Shadow(Writes):
+    """Learn floats, and put them in force rounded: the only scheme in fine arithmetic."""
+
+    name: ClassVar[str] = "shadow"
+    kernel: ClassVar[str | None] = "shadow"
+    has_shadow: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class Stochastic(Writes):
+    """Round each change at random: nothing is kept beside the weights."""
+
+    name: ClassVar[str] = "stochastic"
+    kernel: ClassVar[str | None] = "stochastic"
+
+    def units(
+        self,
+        change: FloatArray,
+        inverse: float,
+        kept: FloatArray | None,
+        rounded: Callable[[FloatArray], FloatArray],
+        is_turn: bool,
+    ) -> FloatArray | None:
+        return rounded(change * inverse)
+
+
+@dataclass(frozen=True, eq=False)
+class Accumulate(Writes):
+    """Add changes up in floats, and round the sum at random in each so many decisions."""
+
+    name: ClassVar[str] = "accumulate"
+    kernel: ClassVar[str | None] = "accumulate"
+    accumulates: ClassVar[bool] = True
+
+    every: int = 16
+
+    def __post_init__(self) -> None:
+        positive("agent.writes.every", self.every)
+
+    def units(
+        self,
+        change: FloatArray,
+        inverse: float,
+        kept: FloatArray | None,
+        rounded: Callable[[FloatArray], FloatArray],
+        is_turn: bool,
+    ) -> FloatArray | None:
+        assert kept is not None
+        kept += change
+        if not is_turn:
+            return None
+        units = rounded(kept * inverse)
+        kept[...] = 0.0
+        return units
+
+
+@dataclass(frozen=True, eq=False)
+class Register(Writes):
+    """Add changes up, rounded at random, in a register of 7 bits that overflows into the weight."""
+
+    name: ClassVar[str] = "register"
+    kernel: ClassVar[str | None] = "register"
+    accumulates: ClassVar[bool] = True
+
+    def units(
+        self,
+        change: FloatArray,
+        inverse: float,
+        kept: FloatArray | None,
+        rounded: Callable[[FloatArray], FloatArray],
+        is_turn: bool,
+    ) -> FloatArray | None:
+        assert kept is not None
+        units, kept[...] = overflow(kept + rounded(change * inverse * STEPS_OF_REGISTER))
+        return units
+
+
+WRITES: Registry[Writes] = Registry("writes", Writes, Shadow, Stochastic, Accumulate, Register)
+"""Map the name of each write scheme to its class; ``WRITES.register`` adds one."""
+
+
+def overflow(r: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the whole units in a register and what stays: ``q = trunc(r/64)``, ``r - 64 q``."""
+    units = np.trunc(r * (1.0 / STEPS_OF_REGISTER))
+    return units, r - STEPS_OF_REGISTER * units

@@ -1,0 +1,219 @@
+"""Choose cells and features of a Box by its declared range and by what the first play showed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.defaults.observations import seen_parts
+from neurorl.models.features import Concat, Features, Picked, PickedParts, Tiles
+
+__all__ = ["MOST_JOINT", "BoxRanges", "box_cells", "box_of_parts"]
+
+_QUANTILES = (0.005, 0.995)
+_USUAL = (0.05, 0.95)
+_DIGITS = 4
+_TILINGS, _MORE_TILINGS, _BINS, _FEW_BINS = 4, 8, 4, 3
+_MOST_FINE, _MOST_BINS = 4, 9
+"""Make more tilings of at most so many numbers that vary, and fewer bins of more than so many: a
+core of Loihi has 4,096 axons, so an actor can have no more cells."""
+_MAX_DECLARED_PAIRS = 10
+"""Limit the pairs whose tiles cover what was seen and declared. With more pairs, tiles of pairs
+cover the usual ranges only: a few observations far off, as of a body that tumbles, would make them
+coarse.
+"""
+MOST_JOINT = 11
+"""Make tiles of pairs of numbers only if at most this many vary."""
+_MOST_CELLS = 4096
+_ALONE = ((3, 4, 7), (2, 4, 3), (1, 2, 3))
+"""Give each of more numbers tiles over so many ranges, with so many tilings and bins: the first of
+these that makes at most `_MOST_CELLS` cells. Chosen on Acrobot-v1 and LunarLander-v3 with the
+observation of the step before or eight random numbers added, seeds 100 and 101.
+"""
+_BEYOND = 1.0
+"""Extend what was seen by so many times its width on both sides, for a number without a declared
+range; so its offset and unit make no difference."""
+
+_CLOSER = 0.25
+"""Look closer where rewards were better if that is less than this share of what was seen."""
+
+_HUGE = 1e37
+"""Treat wider ranges as undeclared: Gymnasium used to write the largest float32 for infinity."""
+
+Numbers = npt.NDArray[np.float64]
+Cover = tuple[Numbers, Numbers, Sequence[tuple[int, ...]]]
+"""Hold the low and high ends of all numbers, and the groups of numbers that have tiles there."""
+
+
+@dataclass(frozen=True)
+class BoxRanges:
+    """Hold the ranges of a Box's numbers, flattened.
+
+    low, high: as declared, or wider than what was seen if an end is infinite. seen_low, seen_high:
+    from 0.5 to 99.5 % of what was seen. usual_low, usual_high: from 5 to 95 %. places: the indices
+    of numbers that vary. two_valued: which numbers took two values only, ``(n,)``. paid_low,
+    paid_high: from 5 to 95 % of what was seen where rewards were in the better half, for numbers
+    without a declared range for which that is much narrower; else as seen.
+    """
+
+    low: Numbers
+    high: Numbers
+    seen_low: Numbers
+    seen_high: Numbers
+    usual_low: Numbers
+    usual_high: Numbers
+    places: tuple[int, ...]
+    two_valued: npt.NDArray[np.bool_]
+    paid_low: Numbers
+    paid_high: Numbers
+
+    @classmethod
+    def of(
+        cls, space: gym.spaces.Box, rows: Numbers, is_better: npt.NDArray[np.bool_] | None = None
+    ) -> BoxRanges:
+        """Return the ranges of a space.
+
+        rows: the observations of the first play, ``(n, d)``. is_better: the rows with the
+        better rewards, ``(n,)``; see `FirstPlay.is_better`.
+
+        Columns beyond the numbers of the space are memories, which have no declared range: twice
+        the range that was seen takes its place.
+        """
+        low, high = (end.astype(np.float64).ravel() for end in (space.low, space.high))
+        least, most = rows.min(axis=0), rows.max(axis=0)
+        seen_low, seen_high = np.quantile(rows, _QUANTILES, axis=0)
+        is_rare = seen_low == seen_high  # of what varies now and then, the quantiles may be one
+        seen_low, seen_high = np.where(is_rare, (least, most), (seen_low, seen_high))
+        usual_low, usual_high = np.quantile(rows, _USUAL, axis=0)
+        is_rare = usual_low == usual_high
+        usual_low, usual_high = np.where(is_rare, (seen_low, seen_high), (usual_low, usual_high))
+        width, d = seen_high - seen_low, len(low)
+        paid_low, paid_high = np.array([seen_low, seen_high])
+        is_open = ~(np.isfinite(low) & np.isfinite(high)) | (high / 2.0 - low / 2.0 > _HUGE / 2.0)
+        low = np.where(is_open, _short(seen_low - _BEYOND * width)[:d], low)
+        high = np.where(is_open, _short(seen_high + _BEYOND * width)[:d], high)
+        low = np.concatenate([low, _short((seen_low - width / 2.0)[d:])])
+        high = np.concatenate([high, _short((seen_high + width / 2.0)[d:])])
+        if is_better is not None:
+            is_guessed = np.append(is_open, np.zeros(len(width) - d, dtype=bool))
+            paid = np.quantile(rows[is_better], _USUAL, axis=0)
+            is_guessed &= (paid[1] > paid[0]) & (paid[1] - paid[0] < _CLOSER * width)
+            paid_low, paid_high = np.where(is_guessed, paid, (seen_low, seen_high))
+        is_between = (rows > least) & (rows < most)
+        return cls(
+            low,
+            high,
+            _short(seen_low),
+            _short(seen_high),
+            _short(usual_low),
+            _short(usual_high),
+            tuple(np.flatnonzero(most > least).tolist()),
+            ~is_between.any(axis=0),
+            _short(paid_low),
+            _short(paid_high),
+        )
+
+
+def _short(numbers: Numbers) -> Numbers:
+    """Round to a few digits, so that files are short and last bits make no difference."""
+    return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers.tolist()])
+
+
+def box_of_parts(space: gym.Space[Any]) -> gym.spaces.Box | None:
+    """Return a Box of the numbers of all parts of a Tuple or Dict that are numbers, flattened.
+
+    None if a part has parts itself, or more states than tiles of one number can tell apart.
+    """
+    ends: list[tuple[Numbers, Numbers]] = []
+    for part in seen_parts(space).values():
+        if isinstance(part, gym.spaces.Box):
+            ends.append((part.low.astype(np.float64), part.high.astype(np.float64)))
+        elif isinstance(part, gym.spaces.MultiBinary):
+            ends.append((np.zeros(part.shape), np.ones(part.shape)))
+        elif isinstance(part, gym.spaces.Discrete) and part.n <= _BINS + 1:
+            first = float(part.start)
+            ends.append((np.array(first), np.array(first + float(part.n) - 1.0)))
+        else:
+            return None
+    if not ends:
+        return None
+    low, high = (np.concatenate([np.ravel(pair[side]) for pair in ends]) for side in (0, 1))
+    return gym.spaces.Box(low, high, dtype=np.float64)
+
+
+def box_cells(
+    ranges: BoxRanges, is_fine: bool = True, keys: Sequence[str | int] = ()
+) -> Features | None:
+    """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
+
+    There are also tiles over the range where rewards were better, if that is much narrower. If
+    there are many pairs, they cover the usual ranges only, and single numbers have tiles over the
+    wider ones. More than `MOST_JOINT` numbers have tiles of single numbers only. is_fine: whether
+    a few numbers get more tilings. keys: of the parts of a Tuple or Dict that the numbers come
+    from. Returns None if no number varies, or too many do.
+    """
+    if not ranges.places:
+        return None
+    if len(ranges.places) > MOST_JOINT:
+        return _apart(ranges, keys)
+    places = ranges.places
+    pairs = list(itertools.combinations(places, min(2, len(places))))
+    apart = [(place,) for place in places]
+    seen, declared = (ranges.seen_low, ranges.seen_high), (ranges.low, ranges.high)
+    covers: list[Cover] = [(*seen, pairs), (*declared, pairs)]
+    if len(pairs) > _MAX_DECLARED_PAIRS:
+        usual = ranges.usual_low, ranges.usual_high
+        covers = [(*usual, pairs), (*seen, apart), (*declared, apart)]
+    else:
+        is_closer = ranges.paid_high - ranges.paid_low < ranges.seen_high - ranges.seen_low
+        closer = [pair for pair in pairs if is_closer[list(pair)].any()]
+        covers.append((ranges.paid_low, ranges.paid_high, closer))
+    tilings = _MORE_TILINGS if is_fine and len(places) <= _MOST_FINE else _TILINGS
+    bins = _BINS if len(places) <= _MOST_BINS else _FEW_BINS
+    return _tiles(ranges, covers, tilings, bins, keys)
+
+
+def _apart(ranges: BoxRanges, keys: Sequence[str | int]) -> Features | None:
+    """Return tiles of every single number that varies, or None if there are too many numbers.
+
+    None also if most of them are flags: what these say, they say together.
+    """
+    if 2 * int(ranges.two_valued[list(ranges.places)].sum()) > len(ranges.places):
+        return None
+    apart = [(place,) for place in ranges.places]
+    usual, seen = (ranges.usual_low, ranges.usual_high), (ranges.seen_low, ranges.seen_high)
+    covers: list[Cover] = [(*seen, apart), (*usual, apart), (ranges.low, ranges.high, apart)]
+    for ends, tilings, bins in _ALONE:
+        if ends * len(apart) * tilings * (bins + 1) <= _MOST_CELLS:
+            return _tiles(ranges, covers[:ends], tilings, bins, keys)
+    return None
+
+
+def _tiles(
+    ranges: BoxRanges, covers: Sequence[Cover], most: int, most_bins: int, keys: Sequence[str | int]
+) -> Features:
+    """Return tiles of groups of numbers, each over the ranges of its cover.
+
+    most, most_bins: tilings and bins, but for flags, which have one tile for each value.
+    """
+    parts: list[Tiles] = []
+    chosen: list[int] = []
+    for low, high, groups in covers:
+        for group in map(list, groups):
+            two = bool(ranges.two_valued[group].all())
+            if two and low is not covers[0][0]:
+                continue  # as has been seen
+            tilings, bins = (1, 1) if two else (most, most_bins)
+            parts.append(Tiles(low[group], high[group], tilings, bins))
+            chosen += group
+    tiles = Concat(tuple(parts))
+    n = len(ranges.low)
+    if keys:
+        return PickedParts(tiles, tuple(chosen), n, tuple(keys))
+    return Picked(tiles, tuple(chosen), n)

@@ -1,0 +1,141 @@
+"""Choose cells of an image by what the first play showed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.features.image_cells import ImageCells
+from neurorl.models.features.pooled import pooled
+
+__all__ = ["MOST_ACTIVE", "active_cells", "image_cells", "is_image"]
+
+MOST_ACTIVE = 64
+_MOST_CELLS = 2**16
+"""Average blocks of pixels until at most so many cells are active, on average, and there are."""
+_MOST_KINDS, _LEVELS = 16, 4
+"""Give each value of a channel a level, if there are at most 16; else cut its range in 4."""
+_MOST_NUMBERS = 128
+"""Take more numbers than this for an image, whatever they are, if they have two or three axes."""
+_LOOKS = 100
+_DIGITS = 4
+_LEAST_WIDTH = 1e-6
+
+Numbers = npt.NDArray[np.float64]
+
+
+def is_image(space: gym.spaces.Box, rows: Numbers, lengths: Sequence[int]) -> bool:
+    """Return whether observations of two or three axes are images, rather than several numbers.
+
+    They are if all pixels of a channel have the same declared range, and are whole numbers, take at
+    most 16 values, or have a finite range. Rows that aren't whole numbers and move up by one in
+    each step, as the last observations do where a wrapper stacks them, are no pixels. More than
+    128 numbers are always taken for an image.
+
+    rows: the observations of the first play, ``(n, d)``. lengths: the number of rows of each
+    episode.
+    """
+    shape = space.shape
+    if len(shape) not in (2, 3):
+        return False
+    if math.prod(shape) > _MOST_NUMBERS:
+        return True
+    if not (_is_even(space, -1) or (len(shape) == 3 and _is_even(space, 0))):
+        return False
+    if not np.issubdtype(space.dtype, np.floating) or len(np.unique(rows)) <= _MOST_KINDS:
+        return True
+    is_stack = len(shape) == 2 and _moves_on(rows.reshape(-1, *shape), lengths)
+    return not is_stack and bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
+
+
+def _is_even(space: gym.spaces.Box, channels: int) -> bool:
+    """Return whether all pixels of a channel have one range. channels: the axis of channels."""
+    for end in (space.low, space.high):
+        pixels = end[..., None] if end.ndim == 2 else np.moveaxis(end, channels, -1)
+        pixels = pixels.reshape(-1, pixels.shape[-1])
+        if not (pixels == pixels[0]).all():
+            return False
+    return True
+
+
+def _moves_on(images: Numbers, lengths: Sequence[int]) -> bool:
+    """Return whether all rows of an image but the first are those before the last, a step later."""
+    if len(images) != sum(lengths) or images.shape[1] < 2:
+        return False
+    before = np.setdiff1d(np.arange(len(images)), np.cumsum(lengths) - 1)
+    return len(before) > 0 and bool((images[before, 1:] == images[before + 1, :-1]).all())
+
+
+def image_cells(space: gym.spaces.Box, rows: Numbers) -> ImageCells | None:
+    """Return cells of an image, or None if the space has other axes, or nothing varies.
+
+    rows: the observations of the first play, ``(n, d)``. A channel's levels are its values, if they
+    are few, else quarters of its range; the usual level of a pixel is the one it had most often.
+    """
+    shape = space.shape
+    if len(shape) not in (2, 3) or (rows == rows[0]).all():
+        return None
+    rows = rows[:: -(-len(rows) // _LOOKS)]
+    first = len(shape) == 3 and shape[0] < shape[-1]
+    images = rows.reshape(-1, *shape)
+    if len(shape) == 2:
+        images = images[..., None]
+    elif first:
+        images = np.moveaxis(images, 1, -1)
+    blocks = (images.shape[1], images.shape[2])
+    while True:
+        means = pooled(images, (len(images), *blocks, images.shape[-1]))
+        cells = _of_means(means, shape, blocks, first)
+        if cells is not None and (max(blocks) <= 2 or active_cells(cells, rows) <= MOST_ACTIVE):
+            return cells
+        if max(blocks) == 1:
+            return None
+        blocks = (-(-blocks[0] // 2), -(-blocks[1] // 2))
+
+
+def _of_means(
+    means: Numbers, shape: tuple[int, ...], blocks: tuple[int, int], first: bool
+) -> ImageCells | None:
+    """Return the cells of images as averaged, or None if these are too many."""
+    low, width, levels = _levels(means)
+    if means[0].size * levels > _MOST_CELLS:  # before arrays are made
+        return None
+    usual = _usual(means, low, width, levels)
+    cells = ImageCells(shape, blocks, low, width, levels, usual, first)
+    return cells if cells.size <= _MOST_CELLS else None
+
+
+def _levels(images: Numbers) -> tuple[Numbers, Numbers, int]:
+    """Return where the levels of each channel begin, their widths, and how many there are."""
+    channels = np.moveaxis(images, -1, 0).reshape(images.shape[-1], -1)
+    kinds = [np.unique(channel) for channel in channels]
+    ends = [(float(kind[0]), float(kind[-1])) for kind in kinds]
+    gaps = [float(np.diff(kind).min()) if len(kind) > 1 else 1.0 for kind in kinds]
+    steps = [(high - low) / gap for (low, high), gap in zip(ends, gaps, strict=True)]
+    if max(steps) <= _MOST_KINDS - 1:
+        levels = max(2, round(max(steps)) + 1)
+        low = [low - gap / 2.0 for (low, _), gap in zip(ends, gaps, strict=True)]
+        return _short(low), _short(gaps), levels
+    width = [max((high - low) / _LEVELS, _LEAST_WIDTH) for low, high in ends]
+    return _short([low for low, _ in ends]), _short(width), _LEVELS
+
+
+def _short(numbers: list[float]) -> Numbers:
+    """Return numbers of a few digits, which files can show."""
+    return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers])
+
+
+def _usual(means: Numbers, low: Numbers, width: Numbers, levels: int) -> Numbers:
+    """Return the most frequent level of each channel of each block, flattened."""
+    found = np.clip(np.floor((means - low) / width), 0, levels - 1).reshape(len(means), -1)
+    counts = np.stack([(found == level).sum(axis=0) for level in range(levels)])
+    return np.asarray(counts.argmax(axis=0), dtype=np.float64)
+
+
+def active_cells(cells: ImageCells, rows: Numbers) -> float:
+    """Return how many cells are active on average."""
+    return float(np.mean([cells(row).sum() for row in rows]))

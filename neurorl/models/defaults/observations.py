@@ -1,0 +1,189 @@
+"""Choose cells and features for any observation space, when nobody says."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import UnsupportedError
+from neurorl.models.features import (
+    RBF,
+    Concat,
+    Features,
+    Fourier,
+    GaussianCells,
+    JointStates,
+    OneHot,
+)
+from neurorl.models.features.pooled import Pooled, blocks_for, pooled
+
+__all__ = ["default_cells", "default_features", "default_joint_cells", "seen_parts", "unseen"]
+
+_MAX_CELLS = 400
+_MAX_FEATURES = 1024
+_MAX_SEEN = 1024
+"""Average observations of more numbers than this in blocks."""
+_MAX_STATES = 2**16
+_MAX_JOINT = 4096
+"""Limit the combinations; with more, each number has cells of its own."""
+_MAX_BITS = 8
+
+
+def default_cells(space: gym.Space[Any]) -> Features:
+    """Return input cells for any Discrete, Box, MultiDiscrete, MultiBinary, Tuple or Dict space."""
+
+    def box(low: Any, high: Any) -> Features:
+        return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
+
+    return _for_space(space, box)
+
+
+def default_features(space: gym.Space[Any]) -> Features:
+    """Return a critic's features for the same spaces: one-hot, or Fourier of what order fits."""
+
+    def box(low: Any, high: Any) -> Features:
+        for order, coupled in ((3, 4), (2, 4), (3, 2), (2, 2), (1, 2)):
+            if _fourier_size(len(low), order, coupled) <= _MAX_FEATURES:
+                return Fourier(low, high, order, coupled)
+        return Fourier(low, high, 1, 1)
+
+    return _for_space(space, box)
+
+
+def default_joint_cells(space: gym.Space[Any]) -> Features:
+    """Return cells for a spiking critic: as many joint ones as fit, or `default_cells`."""
+
+    def box(low: Any, high: Any) -> Features:
+        for cells in (4, 3, 2):
+            if cells ** len(low) <= _MAX_CELLS:
+                return RBF(low, high, cells)
+        return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
+
+    return _for_space(space, box)
+
+
+def _fourier_size(d: int, order: int, coupled: int) -> float:
+    total = 1.0
+    ways = 1.0
+    for k in range(1, min(coupled, d) + 1):
+        ways *= (d - k + 1) / k
+        total += ways * order**k
+    return total
+
+
+def _of_box(low: npt.NDArray[Any], high: npt.NDArray[Any], box: Any) -> Features:
+    """Return features of each number, or of means of blocks if they are very many."""
+    features: Features
+    if low.size <= _MAX_SEEN:
+        features = box(low.ravel(), high.ravel())
+        return features
+    blocks = blocks_for(low.shape, _MAX_CELLS)
+    ends = (pooled(end.astype(np.float64), blocks).ravel() for end in (low, high))
+    return Pooled(box(*ends), low.shape, blocks)
+
+
+def _check_states(space: gym.Space[Any], n: int) -> None:
+    if n > _MAX_STATES:
+        what, remedy = "has too many states for a cell each", "choose cells= and features="
+        raise UnsupportedError(
+            "observation space", what, got=space, limit=_MAX_STATES, remedy=remedy
+        )
+
+
+def _is_empty(space: gym.Space[Any]) -> bool:
+    """Return whether there is nothing to see."""
+    if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        return not len(space.spaces)
+    return space.shape is not None and 0 in space.shape
+
+
+def _parts(space: gym.Space[Any]) -> dict[Any, gym.Space[Any]]:
+    """Return the parts by their keys, or of a Tuple by their places; of another space none."""
+    if isinstance(space, gym.spaces.Dict):
+        return dict(space.spaces)
+    return dict(enumerate(space.spaces)) if isinstance(space, gym.spaces.Tuple) else {}
+
+
+def is_seen(space: gym.Space[Any]) -> bool:
+    """Return whether there are cells for a part of an observation; text, for one, has none."""
+    if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        return _is_empty(space) or any(map(is_seen, _parts(space).values()))
+    return isinstance(space, _SEEN)
+
+
+_SEEN = (
+    *(gym.spaces.Box, gym.spaces.Discrete),
+    *(gym.spaces.MultiDiscrete, gym.spaces.MultiBinary),
+)
+
+
+def seen_parts(space: gym.Space[Any]) -> dict[Any, gym.Space[Any]]:
+    """Return the parts of a Tuple or Dict that there are cells for, by keys or places."""
+    return {key: part for key, part in _parts(space).items() if is_seen(part)}
+
+
+def unseen(space: gym.Space[Any], where: str = "") -> list[str]:
+    """Name the parts of a Tuple or Dict that there are no cells for."""
+    if not isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        return [] if is_seen(space) else [f"{where} ({type(space).__name__})"]
+    parts = _parts(space).items()
+    return [name for key, part in parts for name in unseen(part, f"{where}[{key!r}]")]
+
+
+def _joint_states(space: gym.Space[Any]) -> JointStates | None:
+    """Return a cell for each combination of several numbers, if these are few enough."""
+    if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1:
+        sizes, starts = space.nvec.tolist(), np.ravel(space.start).tolist()
+    elif isinstance(space, gym.spaces.MultiBinary) and space.shape[0] <= _MAX_BITS:
+        if len(space.shape) > 1:
+            return None
+        sizes, starts = [2] * space.shape[0], [0] * space.shape[0]
+    elif isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        parts = [part for part in _parts(space).values() if isinstance(part, gym.spaces.Discrete)]
+        if len(parts) < len(space.spaces):
+            return None
+        sizes, starts = [int(p.n) for p in parts], [int(p.start) for p in parts]
+    else:
+        return None
+    if math.prod(sizes) > _MAX_JOINT:
+        return None
+    keys = tuple(space.spaces) if isinstance(space, gym.spaces.Dict) else ()
+    return JointStates(tuple(sizes), tuple(starts), keys)
+
+
+def _for_space(space: gym.Space[Any], box: Any) -> Features:
+    if _is_empty(space):
+        remedy = "wrap the environment in a Gymnasium ObservationWrapper"
+        raise UnsupportedError("observation space", "is empty", got=space, remedy=remedy)
+    joint = _joint_states(space)
+    if joint is not None:
+        return joint
+    if isinstance(space, gym.spaces.Discrete):
+        _check_states(space, int(space.n))
+        return OneHot(int(space.n), int(space.start))
+    if isinstance(space, gym.spaces.Box):
+        return _of_box(space.low, space.high, box)
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        _check_states(space, int(space.nvec.sum(dtype=np.float64)))
+        n, start = space.nvec.ravel(), np.asarray(space.start).ravel()
+        return Concat(tuple(OneHot(int(k), int(s)) for k, s in zip(n, start, strict=True)))
+    if isinstance(space, gym.spaces.MultiBinary):
+        zeros = np.zeros(space.shape)
+        return _of_box(zeros, zeros + 1.0, lambda low, high: GaussianCells(low, high, 1))
+    if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
+        left = seen_parts(space)
+        if left:
+            whole = isinstance(space, gym.spaces.Tuple) and len(left) == len(space.spaces)
+            keys = () if whole else tuple(left)
+            return Concat(tuple(_for_space(part, box) for part in left.values()), keys)
+    raise UnsupportedError(
+        "observation space",
+        "no default cells for it",
+        got=type(space).__name__,
+        limit="Box, Discrete, MultiDiscrete, MultiBinary, Tuple, Dict",
+        remedy="wrap the environment in a Gymnasium ObservationWrapper",
+    )

@@ -1,0 +1,325 @@
+"""Make agents when nobody says: a preset for known tasks, a default for any other."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+
+from neurorl.errors import (
+    EnvironmentWarning,
+    check_name,
+    format_message,
+    warn_outside,
+)
+from neurorl.models import GLM, CubaLIF
+from neurorl.models.actor import hidden_sizes, least_window
+from neurorl.models.agent.checks import check_remembered
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.fields import KINDS
+from neurorl.models.agent.options import check_names, with_options
+from neurorl.models.agent.readers import check_read, said_in
+from neurorl.models.defaults.observations import (
+    default_cells,
+    default_features,
+    default_joint_cells,
+    unseen,
+)
+from neurorl.models.defaults.reward_scales import scale_of_wrapped
+from neurorl.models.defaults.tasks import task_defaults
+from neurorl.models.features import (
+    RBF,
+    Concat,
+    Fourier,
+    GaussianCells,
+    OneHot,
+    PlaceCells,
+    Tiles,
+)
+from neurorl.models.features.image_cells import ImageCells
+from neurorl.models.features.pooled import Pooled
+from neurorl.storage.plain import plain
+from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
+from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
+
+__all__ = [
+    "MODELS",
+    "default_cells",
+    "default_features",
+    "default_joint_cells",
+    "make_config",
+    "on_chip",
+]
+
+MODELS = ("lif", "glm", "lif-spiking-critic")
+
+_LIF = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.5)
+_CART_LOW = (-2.4, -3.0, -0.21, -3.0)
+_CART_HIGH = (2.4, 3.0, 0.21, 3.0)
+_POSITION_LOW, _POSITION_HIGH = (-2.4, -0.21), (2.4, 0.21)
+_STEP_LOW, _STEP_HIGH = (-0.06, -0.06), (0.06, 0.06)  # how far they come in a step of 20 ms
+_CAR_LOW = (-1.2, -0.07)
+_CAR_HIGH = (0.6, 0.07)
+
+_TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"reward_scale": 1.0, "critic.alpha": 0.1, "solved_at": 0.8},
+    GRID_ID: {
+        "gamma": 0.9,
+        "reward_scale": 1.0,
+        "critic.alpha": 0.1,
+        "solved_at": 1.0,
+        "solved_discounted": True,
+    },
+    "CartPole-v1": {"features": Fourier(_CART_LOW, _CART_HIGH, order=3)},
+    "MountainCar-v0": {"features": Tiles(_CAR_LOW, _CAR_HIGH, 8, 8), "critic.alpha": 0.1},
+}
+
+_LIF_BASE: dict[str, Any] = {
+    "neuron": _LIF,
+    "rule": "spikes-only",
+    "modulator.limit": 2.0,
+    "window": 12,
+    "trace_tau": 4.48e-3,
+    "alpha_output": 0.12,
+    "alpha_hidden": 0.6,
+    "policy.beta": 0.25,
+}
+_LIF_TASKS: dict[str, dict[str, Any]] = {
+    BANDIT_ID: {"hidden": 0, "policy.beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
+    GRID_ID: {
+        "cells": PlaceCells(10, 10, start=1),
+        "policy.beta": 0.15,
+        "alpha_output": 0.1,
+        "alpha_hidden": 1.0,
+        "initial_output": 0.02,
+        "schedule.end": 0.1,
+        "schedule.episodes": 400,
+    },
+    "CartPole-v1": {
+        "cells": GaussianCells(_CART_LOW, _CART_HIGH),
+        # Initial votes differ by some 6, and 20 now and then. With twice this beta such an agent
+        # is all but deterministic before it has learned anything, so phi is 0 and it never will.
+        "policy.beta": 0.15,
+        "critic.alpha": 0.1,
+        "alpha_output": 0.36,
+        "alpha_hidden": 2.4,
+    },
+    POSITION_ONLY_ID: {
+        "cells": GaussianCells(_POSITION_LOW, _POSITION_HIGH, 12),
+        "window": 6,
+        # How fast the pole falls is the difference of two observations, 40 ms apart.
+        "carries": True,
+        "input_recalls": (2,),
+        "features": Fourier((*_POSITION_LOW, *_STEP_LOW), (*_POSITION_HIGH, *_STEP_HIGH)),
+        "critic.changes": 1,
+        "policy.beta": 0.15,
+        "critic.alpha": 0.1,
+        "alpha_output": 0.36,
+        "alpha_hidden": 2.4,
+    },
+    "MountainCar-v0": {
+        "cells": Tiles(_CAR_LOW, _CAR_HIGH, 4, 6),
+        "policy.beta": 0.3,
+        "alpha_output": 0.36,
+        "alpha_hidden": 1.2,
+    },
+}
+
+# The noise of a population adds to delta, so the actor's rates are half of the above, and fall, as
+# delta is noise in the end; and by chance the policy may become deterministic too early, from which
+# a few even actions bring it back.
+_CRITIC_BASE: dict[str, Any] = {
+    **_LIF_BASE,
+    "critic": "spiking",
+    "critic.alpha": 0.2,
+    "policy.exploration": 0.02,
+}
+_CRITIC_TASKS: dict[str, dict[str, Any]] = {
+    GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},
+    "CartPole-v1": {
+        **_LIF_TASKS["CartPole-v1"],
+        "features": RBF(_CART_LOW, _CART_HIGH),
+        "critic.alpha": 0.2,
+        "alpha_output": 0.18,
+        "alpha_hidden": 1.2,
+        "schedule.end": 0.05,
+        "schedule.episodes": 220,
+    },
+    "MountainCar-v0": {**_LIF_TASKS["MountainCar-v0"]},
+}
+
+_GLM_BASE: dict[str, Any] = {
+    "neuron": GLM(),
+    "rule": "centred-feedback",
+    "modulator.limit": 2.0,
+    "window": 3,
+    "signed": True,
+    "initial_hidden": 0.1,
+    "initial_output": 0.5,
+    "weight_bound": 4.0,
+    "policy.beta": 1.0,
+    "alpha_output": 0.3,
+    "alpha_hidden": 1.0,
+}
+_GLM_TASKS: dict[str, dict[str, Any]] = {
+    GRID_ID: {
+        # The limit of the modulator (above) keeps the first goal from deciding for all places.
+        "cells": PlaceCells(10, 10, start=1),
+        "window": 8,
+        "policy.beta": 0.2,
+        "alpha_output": 0.4,
+        "alpha_hidden": 0.4,
+        "initial_output": 0.1,
+        "lambda_actor": 0.8,
+        "critic.lambda_": 0.8,
+        "schedule.end": 0.1,
+        "schedule.episodes": 400,
+    },
+    "CartPole-v1": {
+        "cells": Tiles(_CART_LOW, _CART_HIGH, 8, 3),
+        "hidden": 0,
+        "window": 2,
+        "alpha_output": 1.0,
+        "initial_output": 0.1,
+    },
+    "MountainCar-v0": {
+        "cells": Tiles(_CAR_LOW, _CAR_HIGH, 4, 6),
+        "hidden": 0,
+        "window": 2,
+        # At higher rates one seed in 30 settles on going left first wherever it starts.
+        "policy.beta": 0.5,
+        "alpha_output": 1.0,
+        "initial_output": 0.1,
+        "schedule.end": 0.1,
+        "schedule.episodes": 1200,
+    },
+}
+
+
+# For learning='pes': after a window of 14 steps the chip learns in the very next one, and its trace
+# should still know the whole window. With no eligibility from earlier decisions, rates are higher.
+_PES: dict[str, Any] = {"lambda_actor": 0.0, "window": 14, "trace_tau": 10e-3}
+_PES_TASKS: dict[str, dict[str, Any]] = {GRID_ID: {"alpha_output": 0.2, "alpha_hidden": 2.0}}
+
+_MODELS = {
+    "lif": (_LIF_BASE, _LIF_TASKS),
+    "glm": (_GLM_BASE, _GLM_TASKS),
+    "lif-spiking-critic": (_CRITIC_BASE, _CRITIC_TASKS),
+}
+
+
+def make_config(
+    env: gym.Env[Any, Any], model: str = "lif", overrides: Mapping[str, Any] | None = None
+) -> AgentConfig:
+    """Return the configuration for an environment: preset or default, then *overrides*.
+
+    The preset of a task is for an environment with its id and its spaces (`neurorl.tasks.known`);
+    with others it is not used, and `EnvironmentWarning` says so. With a wrapper that changes
+    rewards its `reward_scale` follows what is paid.
+
+    model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
+    centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
+    overrides: see `neurorl.models.agent.options.with_options`.
+    Raises UnknownNameError for another model or field.
+    """
+    check_name("model", model, MODELS)
+    base, tasks = _MODELS[model]
+    name = task_of(env)
+    _warn_of_other_spaces(env, tasks)
+    overrides = {name: plain(f"agent.{name}", value) for name, value in (overrides or {}).items()}
+    check_names(overrides)
+    preset: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
+    if isinstance(env.action_space, gym.spaces.Box):
+        preset["policy"] = "gaussian"
+    on_chip_itself = _class_of("learning", preset, overrides).on_chip
+    if on_chip_itself:
+        preset |= on_chip(name)
+    space = env.observation_space
+    joint = _class_of("critic", preset, overrides).population is not None
+    if not (name in _TASKS or name in tasks or on_chip_itself):
+        preset |= task_defaults(env, model, said_in(overrides), spiking_critic=joint)
+    elif "reward_scale" not in overrides and pays_otherwise(env):
+        usual = preset.get("reward_scale", AgentConfig.reward_scale)
+        preset["reward_scale"], preset["first_play_steps"] = scale_of_wrapped(env, name, usual)
+    if "cells" not in preset:
+        preset["cells"] = default_cells(space)
+        if model == "glm" and not isinstance(preset["cells"], OneHot):
+            # Graded cells spike in some steps only: let the memoryless units see several.
+            preset["window"] = 8
+    if "features" not in preset:
+        preset["features"] = default_joint_cells(space) if joint else default_features(space)
+    if not {"cells", "features"} <= overrides.keys():
+        _warn_of_unseen(space)
+    _warn_of_means(space, {k: v for k, v in preset.items() if k not in overrides})
+    if "solved_at" not in preset and env.spec is not None:
+        preset["solved_at"] = env.spec.reward_threshold
+    fields = with_options(_with_parts(preset), overrides)
+    if "window" not in overrides:
+        # For hidden layers or filters that the preset is without.
+        fields["window"] = max(fields["window"], _least_window(fields))
+    config = AgentConfig(**fields)
+    check_read(config, overrides)
+    if config.memories and space.shape is not None:
+        check_remembered(config, math.prod(space.shape))
+    return config
+
+
+def _with_parts(preset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a preset, with parts in place of their names and fields."""
+    parts = {}
+    for kind, registry in KINDS.items():
+        inner = {n.partition(".")[2]: v for n, v in preset.items() if n.startswith(f"{kind}.")}
+        parts[kind] = registry.make(preset.get(kind, registry.default.name), inner)
+    return {name: value for name, value in preset.items() if "." not in name} | parts
+
+
+def _class_of(kind: str, preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
+    """Return the class of a part that is chosen, or the default. Raises UnknownNameError."""
+    registry = KINDS[kind]
+    return registry.class_of({**preset, **overrides}.get(kind, registry.default.name))
+
+
+def _warn_of_other_spaces(env: gym.Env[Any, Any], tasks: dict[str, Any]) -> None:
+    other, name = other_spaces(env), env.spec.id if env.spec is not None else ""
+    if other and (name in _TASKS or name in tasks):
+        what = "has other spaces than the task of this id, so its preset is not used"
+        remedy = "say what is known of it, such as cells=, features=, reward_scale="
+        message = format_message(f"environment {name}", what, got=other, remedy=remedy)
+        warn_outside(message, EnvironmentWarning)
+
+
+def on_chip(env_id: str) -> dict[str, Any]:
+    """Return what a preset has instead for ``learning='pes'``, by field name."""
+    return {**_PES, **_PES_TASKS.get(env_id, {})}
+
+
+def _least_window(chosen: dict[str, Any]) -> int:
+    layers = len(hidden_sizes(chosen.get("hidden", 8))) + 1
+    lags = (chosen.get("stimulus_lags", 1), chosen.get("history_lags", 0))
+    whole = all(isinstance(n, int) for n in lags)  # else AgentConfig says so
+    return least_window(layers, *lags) if whole else 1
+
+
+def _warn_of_unseen(space: gym.Space[Any]) -> None:
+    parts = unseen(space)
+    if parts:
+        what, remedy = "is seen without what is no number", "name cells= and features="
+        message = format_message("observation space", what, got=", ".join(parts), remedy=remedy)
+        warn_outside(message, EnvironmentWarning)
+
+
+def _warn_of_means(space: gym.Space[Any], chosen: dict[str, Any]) -> None:
+    for features in (chosen.get("cells"), chosen.get("features")):
+        parts = features.parts if isinstance(features, Concat) else (features,)
+        for part in parts:
+            if isinstance(part, Pooled) or (isinstance(part, ImageCells) and part.averages):
+                blocks = " x ".join(map(str, part.blocks))
+                what = f"is large, so the agent sees the means of {blocks} blocks"
+                remedy = "choose cells= and features="
+                shown = textwrap.shorten(str(space), 80, placeholder="...")
+                message = format_message("observation space", what, got=shown, remedy=remedy)
+                warn_outside(message, EnvironmentWarning)
+                return

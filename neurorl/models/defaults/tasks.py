@@ -1,0 +1,286 @@
+"""Choose the fields of an agent of a task that has no preset, by its spaces and its first play."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.errors import EnvironmentWarning, format_message, warn_outside
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.memories import extended
+from neurorl.models.agent.schedules import Slowing
+from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of_parts
+from neurorl.models.defaults.critic_features import critic_features
+from neurorl.models.defaults.hidden_state import memories_for
+from neurorl.models.defaults.images import image_cells, is_image
+from neurorl.models.defaults.observations import default_cells, default_features, seen_parts
+from neurorl.models.defaults.rates import rates_of, rates_of_numbers
+from neurorl.models.defaults.reward_scales import LEAST_GAMMA, UNSEEN, UNSEEN_OF_TILES, reward_scale
+from neurorl.models.defaults.stacks import changed, delays, left_out, seeing_changes, tell_more
+from neurorl.models.features import (
+    Features,
+    HashedStates,
+    JointStates,
+    OneHot,
+    Picked,
+)
+from neurorl.models.features.image_cells import ImageCells
+from neurorl.tasks.first_play import FirstPlay, first_play
+from neurorl.tasks.groups import most_steps
+
+__all__ = ["table_cells", "task_defaults"]
+
+_LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
+"""Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
+ahead. Chosen on LunarLander-v3, seeds 100 to 102."""
+_LONGEST_HOLD, _HOLDS = 8, 25
+"""Explore the same way for up to 8 decisions, at least 25 times in an episode."""
+_LONG, _DRAWN, _MOST_REPEATS = 500, 125, 8
+"""Draw some 125 actions in an episode that can have more than 500 steps, and take each of them
+several times, at most 8. Chosen on LunarLander-v3, seeds 103 to 109; Acrobot-v1, of 500 steps, is
+learned a little worse with 2."""
+_FALLING = 300_000
+"""Let these repeats fall to 1 over so many decisions: once an agent has found what pays only if it
+goes on for long, it does better by deciding in every step. Chosen on LunarLander-v3, seeds 100 to
+109."""
+_SEARCHING = 4
+"""Take each action at least so often where the first play saw no reward, and cells are tiles: what
+single steps do cancels out before a pole that hangs is up. Chosen on a swing-up and on MountainCar
+with a reward at its goal alone, seeds 100 to 102."""
+_HORIZONS, _LARGEST_GAMMA = 2, 0.999
+"""Look so far ahead that an episode of the most steps has two horizons: from 100 steps to 1,000."""
+_OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
+_OTHER_NETWORK = ("neuron", "encoder", "rule")
+"""Choose no table if the user names one of these, as it wouldn't fit their network."""
+_OTHER_CELLS = frozenset({"critic.changes", "input_recalls", "hidden_recalls", "carries"})
+
+_OF_REPEATS = frozenset({"policy", "policy.repeats"})
+_OF_FALLING = frozenset({"schedule", "schedule.end", "schedule.episodes"})
+
+_MOST_SHOWN, _MOST_IMAGES = 500, 250
+"""Give each observation a cell if the first play showed at most so many different ones; fewer for
+images, since random play sees hardly more than where a game begins."""
+
+_LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
+"""Warn if fewer cells than the last share change by the second number in so many observations."""
+
+
+def task_defaults(
+    env: gym.Env[Any, Any], model: str, named: Mapping[str, Any], *, spiking_critic: bool
+) -> dict[str, Any]:
+    """Return the fields that follow from the task, except those that are *named*.
+
+    spiking_critic: whether the critic is of spiking neurons, whose features must be few cells.
+    There is a first play only if a field depends on it.
+    """
+    play = functools.cache(lambda: first_play(env))
+    chosen: dict[str, Any] = {}
+    if not _is_other(named):
+        chosen |= _table(env, model, named, play, spiking_critic)
+    gamma = _gamma(env, named)
+    if isinstance(chosen.get("cells"), (Picked, ImageCells)):
+        chosen |= _lambda(chosen, gamma) | _schedule(env, named)
+        chosen |= _repeats(env, named, isinstance(chosen["cells"], Picked) and play().pays_nothing)
+    if gamma != LEAST_GAMMA:
+        chosen["gamma"] = gamma
+    if isinstance(env.action_space, gym.spaces.Box):
+        chosen |= _for_numbers(chosen, play, gamma, "policy" in named)
+    if not (spiking_critic or "features" in chosen or "features" in named):
+        chosen |= _of_flags(env.observation_space, play)
+    if "reward_scale" not in named:
+        unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Picked) else UNSEEN
+        chosen["reward_scale"] = reward_scale(play(), gamma, unseen)
+        if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
+            _warn_of_still_cells(env.observation_space, named.get("cells"), play())
+    if play.cache_info().currsize:
+        chosen["first_play_steps"] = play().steps
+    return {name: value for name, value in chosen.items() if name not in named}
+
+
+def _is_other(named: Mapping[str, Any]) -> bool:
+    """Return whether the user names another network than that of a table."""
+    others = (name in named and named[name] != only for name, only in _OF_TABLES.items())
+    return any(others) or any(name in named for name in _OTHER_NETWORK)
+
+
+def _gamma(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> float:
+    """Return the *named* discount, or one that looks ahead half the most steps of an episode.
+
+    It is 0.99 without a time limit. A named one that is out of range is left to the configuration,
+    which refuses it.
+    """
+    gamma = named.get("gamma")
+    if isinstance(gamma, (int, float)) and 0 <= gamma <= 1:
+        return gamma
+    gamma = round(1.0 - _HORIZONS / (most_steps(env) or 1), 3)
+    return min(max(LEAST_GAMMA, gamma), _LARGEST_GAMMA)
+
+
+def _lambda(chosen: Mapping[str, Any], gamma: float) -> dict[str, Any]:
+    """Return the decay of an actor's eligibilities, longer where the discount looks far ahead."""
+    usual = chosen.get("lambda_actor", AgentConfig.lambda_actor)
+    longest = round(1.0 - _LAMBDAS * (1.0 - gamma), 3)
+    return {"lambda_actor": min(longest, _LARGEST_LAMBDA)} if longest > usual else {}
+
+
+def _schedule(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that rates fall after many decisions, unless actions are numbers."""
+    if isinstance(env.action_space, gym.spaces.Box) or _OF_FALLING.intersection(named):
+        return {}
+    return {"schedule": Slowing.name}
+
+
+def _repeats(env: gym.Env[Any, Any], named: Mapping[str, Any], searches: bool) -> dict[str, Any]:
+    """Return how often each action is repeated, if episodes are long or the agent *searches*.
+
+    searches: whether the first play saw no reward. Repeats fall as the agent learns.
+    """
+    if isinstance(env.action_space, gym.spaces.Box) or not named.keys().isdisjoint(_OF_REPEATS):
+        return {}
+    steps = most_steps(env) or 0
+    repeats = min(steps // _DRAWN, _MOST_REPEATS) if steps > _LONG else 1
+    if searches:
+        repeats = max(repeats, _SEARCHING)
+    return {"policy.repeats": repeats, "policy.repeats_decisions": _FALLING} if repeats > 1 else {}
+
+
+def _for_numbers(
+    chosen: Mapping[str, Any], play: Any, gamma: float, is_named: bool
+) -> dict[str, Any]:
+    """Return the fields for actions that are numbers, with a policy unless one is named."""
+    rates = rates_of_numbers(chosen.get("cells"), None if is_named else gamma)
+    if is_named:
+        return rates
+    length = play().steps / max(1, len(play().rewards))
+    hold = int(np.clip(length / _HOLDS, 1, _LONGEST_HOLD))
+    return {**rates, "policy": Gaussian(hold=hold, natural=True)}
+
+
+def _table(
+    env: gym.Env[Any, Any], model: str, named: Mapping[str, Any], play: Any, spiking_critic: bool
+) -> dict[str, Any]:
+    """Return the fields of an agent that learns a table, if its cells make one possible."""
+    space, cells = env.observation_space, named.get("cells")
+    memories: dict[str, Any] = {}
+    if cells is None and not _OTHER_CELLS.intersection(named):
+        if "memories" not in named and not spiking_critic:
+            memories = _memories(space, play)
+        keeps = memories.get("memories", named.get("memories", ()))
+        is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
+        cells = table_cells(space, play, keeps, is_fine)
+    if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked, ImageCells)):
+        return {}
+    is_tiled = isinstance(cells, (Picked, ImageCells))
+    features: dict[str, Any] = {} if is_tiled and spiking_critic else {"features": cells}
+    if isinstance(cells, ImageCells) and features and "cells" not in named:
+        features["features"] = critic_features(cells, play().all_numbers())
+    return {
+        **rates_of(cells, model),
+        "hidden": 0,
+        "bias": False,
+        "cells": cells,
+        **features,
+        **memories,
+    }
+
+
+def _of_flags(space: gym.Space[Any], play: Any) -> dict[str, Any]:
+    """Return the features of a critic of many flags, as a field, if hardly any are set at times."""
+    if not isinstance(space, gym.spaces.MultiBinary) or play().all_numbers() is None:
+        return {}
+    usual = default_features(space)
+    features = critic_features(usual, play().all_numbers())
+    return {} if features is usual else {"features": features}
+
+
+def _memories(space: gym.Space[Any], play: Any) -> dict[str, Any]:
+    """Return the memories of an agent of a Box that hides something, as a field, if any."""
+    if not isinstance(space, gym.spaces.Box):
+        return {}
+    rows = play().all_numbers()
+    if rows is None:
+        return {}
+    keeps = memories_for(play(), rows, MOST_JOINT)
+    return {"memories": keeps} if keeps else {}
+
+
+def table_cells(
+    space: gym.Space[Any], play: Any, memories: Sequence[float] = (), is_fine: bool = True
+) -> Features | None:
+    """Return cells from which the output can learn a table; None if there are none.
+
+    play: returns the first play, which numbered states don't need. memories: the keeps of an
+    agent's memories, which add numbers to a Box. is_fine: see `box_cells`.
+    """
+    cells = default_cells(space)
+    if isinstance(cells, (OneHot, JointStates)):
+        return cells
+    if not isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict)):
+        return None
+    rows = play().all_numbers()
+    if rows is None:
+        return None
+    better = play().is_better(len(rows))
+    lengths = [len(rewards) + 1 for rewards in play().rewards]
+    if memories and isinstance(space, gym.spaces.Box):
+        return box_cells(BoxRanges.of(space, extended(rows, lengths, memories), better), is_fine)
+    hashed = _hashed(space, rows)
+    if hashed is not None:
+        return hashed
+    if not isinstance(space, gym.spaces.Box):
+        whole = box_of_parts(space)
+        if whole is None or whole.shape != rows.shape[1:]:
+            return None
+        return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))
+    ranges = BoxRanges.of(space, rows, better)
+    if len(ranges.places) > MOST_JOINT and is_image(space, rows, lengths):
+        return image_cells(space, rows)
+    delayed = delays(rows, lengths)
+    if not delayed:
+        return box_cells(ranges, is_fine)
+    if not tell_more(play(), rows, delayed):
+        return box_cells(BoxRanges.of(space, left_out(rows, delayed), better), is_fine)
+    tiles = box_cells(BoxRanges.of(*changed(space, rows, delayed), better), is_fine)
+    return seeing_changes(tiles, delayed) if isinstance(tiles, Picked) else None
+
+
+def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
+    """Return a table of observations, if the first play showed only a few different ones.
+
+    None also if too few were kept to tell, as of large observations.
+    """
+    is_image = isinstance(space, gym.spaces.Box) and len(space.shape) > 1
+    most = _MOST_IMAGES if is_image else _MOST_SHOWN
+    if len(rows) < 2 * _MOST_SHOWN:
+        return None
+    places = np.flatnonzero((rows != rows[0]).any(axis=0)).tolist()
+    if not places or len(np.unique(rows[:, places], axis=0)) > most:
+        return None
+    parts = seen_parts(space)
+    if any(seen_parts(part) for part in parts.values()):
+        return None  # of parts that have parts
+    return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
+
+
+def _warn_of_still_cells(space: gym.Space[Any], cells: Features | None, play: FirstPlay) -> None:
+    """Warn if most cells of a Box have the same activation for all observations."""
+    rows = play.of(())
+    if rows is None or not isinstance(space, gym.spaces.Box) or len(rows) < _LOOKS:
+        return
+    rows = rows[:: len(rows) // _LOOKS]
+    if not np.isfinite(rows).all() or (rows == rows[0]).all():
+        return
+    cells = cells or default_cells(space)
+    activations = np.array([cells(row.reshape(space.shape)).copy() for row in rows])
+    varying = int((np.ptp(activations, axis=0) > _VARIES).sum())
+    if varying < _LEAST_VARYING * cells.size:
+        what = "hardly any changed in the first play"
+        remedy = "cells= with the ranges that are seen, as GaussianCells(low, high)"
+        limit = f">= {_LEAST_VARYING:.0%} of {cells.size}"
+        message = format_message("cells", what, got=varying, limit=limit, remedy=remedy)
+        warn_outside(message, EnvironmentWarning)

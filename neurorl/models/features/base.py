@@ -1,0 +1,102 @@
+"""Define what all features have in common."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.agent.answers import Answering, Check, array
+from neurorl.network.limits import MAX_FEATURES
+from neurorl.network.serialization import Described, FloatArray, flag, positive
+
+__all__ = ["NARROWEST", "Features", "FromNumbers"]
+
+NARROWEST = 1e-9
+
+
+def _values(where: str, answer: Any, features: Features, seen: Any) -> npt.NDArray[Any]:
+    return _numbers(where, answer, features.size, seen)
+
+
+def _flat(where: str, answer: Any, features: Features, seen: Any) -> npt.NDArray[Any]:
+    return _numbers(where, answer, features.n_inputs, seen)
+
+
+def _rows(where: str, answer: Any, features: Features, flat: FloatArray) -> npt.NDArray[Any]:
+    for row, seen in zip(answer, flat, strict=True):
+        _numbers(where, row, features.size, seen)
+    return np.asarray(answer)
+
+
+def _numbers(where: str, answer: Any, n: int, seen: Any) -> npt.NDArray[Any]:
+    """Return n numbers; they needn't be finite if what is *seen* isn't, which others report."""
+    given = seen if isinstance(seen, (np.ndarray, int, float)) else np.nan
+    if np.asarray(given).dtype.kind in "biuf" and np.isfinite(given).all():
+        return array(where, answer, (n,))
+    array(where, np.nan_to_num(np.asarray(answer, dtype=float)), (n,))
+    return np.asarray(answer)
+
+
+class Features(Answering, Described, abc.ABC):
+    """Map observations to ``(size,)`` numbers."""
+
+    answers: ClassVar[Mapping[str, Check]] = {
+        "values": _values,
+        "flat": _flat,
+        "__call__": _values,
+        "of_all": _rows,
+    }
+    attributes: ClassVar[Mapping[str, Check]] = {
+        "are_cells": flag,
+        "size": functools.partial(positive, most=MAX_FEATURES),
+        "n_inputs": functools.partial(positive, most=MAX_FEATURES),
+    }
+
+    @property
+    def are_cells(self) -> bool:
+        """Return whether the numbers are activations in [0, 1]."""
+        return True
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Return how many numbers there are."""
+
+    @property
+    def n_inputs(self) -> int:
+        """Return the length of `flat`."""
+        return self.size
+
+    def flat(self, observation: Any) -> FloatArray:
+        """Return an observation as the numbers that `values` is made of, ``(n_inputs,)``."""
+        return self(observation)
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        """Return the features of what `flat` gave."""
+        return flat
+
+    def of_all(self, flat: FloatArray) -> FloatArray:
+        """Return the `values` of each row, ``(n, n_inputs) -> (n, size)``, the same bits."""
+        return np.stack([self.values(row) for row in flat])
+
+    @abc.abstractmethod
+    def __call__(self, observation: Any) -> FloatArray:
+        """Return the numbers of one observation; the array may be reused by the next call."""
+
+
+class FromNumbers(Features):
+    """Map what `flat` makes of an observation to features; by default a plain vector or number."""
+
+    def flat(self, observation: Any) -> FloatArray:
+        return np.asarray(observation, dtype=np.float64).ravel()
+
+    def __call__(self, observation: Any) -> FloatArray:
+        return self.values(self.flat(observation))
+
+    @abc.abstractmethod
+    def values(self, flat: FloatArray) -> FloatArray: ...

@@ -1,0 +1,186 @@
+"""Give images cells of what is unusual in them: of pixels, of larger blocks, and of neighbours."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import ArgumentError, DescriptionError
+from neurorl.models.features import Features
+from neurorl.models.features.pooled import pooled
+from neurorl.network.limits import MAX_FEATURES, check_limit
+from neurorl.network.serialization import FloatArray, frozen_array, positive, several
+
+__all__ = ["ImageCells"]
+
+_HASHES, _ROOT = 7, 3
+"""Give each patch so many joint cells, a prime; powers of a primitive root of it tell its parts."""
+_TOGETHER = 2
+_MOST_LEVELS = 256
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCells(Features):
+    """Give an image cells of where it isn't as usual, at several scales. Cells, 0 or 1.
+
+    A channel of a pixel has *levels*, and a cell for each but its usual one. Blocks of 2 x 2
+    pixels, of 2 x 2 such blocks and so on have a cell for each level that is in them, until no
+    axis has more than 2 blocks. At each scale every 2 x 2 neighbours have 7 joint cells: the hash
+    of all that is in them names one of these, if it is two things or more. The number of cells
+    grows linearly with the number of pixels.
+
+    shape: of the image, ``(height, width)``, ``(height, width, channels)`` or, if *first*,
+    ``(channels, height, width)``. blocks: the height and width to which it is averaged at first.
+    low, width: where the first level of each channel begins, and how wide all are, ``(channels,)``;
+    values beyond are of the first and the last level. usual: the level that is usual,
+    ``(height, width, channels)`` of the blocks, flattened.
+    """
+
+    shape: tuple[int, ...]
+    blocks: tuple[int, ...]
+    low: Any
+    width: Any
+    levels: int
+    usual: Any
+    first: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("shape", "blocks"):
+            where = f"ImageCells.{name}"
+            sizes = tuple(positive(where, n) for n in several(where, getattr(self, name)))
+            object.__setattr__(self, name, sizes)
+        if len(self.shape) not in (2, 3):
+            what = "must have 2 or 3 axes"
+            raise DescriptionError("ImageCells.shape", what, got=self.shape)
+        height, width, channels = self._axes(self.shape)
+        if len(self.blocks) != 2 or self.blocks[0] > height or self.blocks[1] > width:
+            what, most = "must be two, at most the image's", (height, width)
+            raise DescriptionError("ImageCells.blocks", what, got=self.blocks, limit=most)
+        positive("ImageCells.levels", self.levels, least=2, most=_MOST_LEVELS)
+        n = math.prod(self.blocks) * channels
+        for name, length in (("low", channels), ("width", channels), ("usual", n)):
+            array = frozen_array(f"ImageCells.{name}", getattr(self, name), (length,))
+            object.__setattr__(self, name, array)
+        if not (self.width > 0).all():
+            raise DescriptionError("ImageCells.width", "must be positive", got=self.width.min())
+        check_limit("ImageCells", "cells", self.size, MAX_FEATURES)
+
+    def _axes(self, sizes: tuple[int, ...]) -> tuple[int, int, int]:
+        """Return height, width and channels."""
+        if len(sizes) == 2:
+            return sizes[0], sizes[1], 1
+        return (sizes[1], sizes[2], sizes[0]) if self.first else (sizes[0], sizes[1], sizes[2])
+
+    @functools.cached_property
+    def grids(self) -> tuple[tuple[int, int], ...]:
+        """Return height and width of the blocks of each scale, from the finest on."""
+        grids = [(self.blocks[0], self.blocks[1])]
+        while max(grids[-1]) > 2:
+            height, width = grids[-1]
+            grids.append((-(-height // 2), -(-width // 2)))
+        return tuple(grids)
+
+    @property
+    def averages(self) -> bool:
+        """Return whether there are fewer blocks than pixels."""
+        return self.blocks != self._axes(self.shape)[:2]
+
+    @property
+    def n_contents(self) -> int:
+        """Return how many things there can be in a block: the levels of all channels."""
+        return self._axes(self.shape)[2] * self.levels
+
+    @property
+    def n_single(self) -> int:
+        """Return how many cells say what is in a block, of all scales; they come first."""
+        return self.n_contents * sum(math.prod(grid) for grid in self.grids)
+
+    @property
+    def n_patches(self) -> int:
+        """Return how many 2 x 2 neighbours there are, of all scales."""
+        return sum(max(1, height - 1) * max(1, width - 1) for height, width in self.grids)
+
+    @property
+    def size(self) -> int:
+        return self.n_single + _HASHES * self.n_patches
+
+    def __call__(self, observation: Any) -> FloatArray:
+        x = np.zeros(self.size)
+        singles = self._scales[self._unusual(observation)].ravel()
+        x[singles] = 1.0
+        singles = np.flatnonzero(x)
+        patches = self._patches[singles].ravel()
+        counts = np.bincount(patches, minlength=self.n_patches + 1)[:-1]
+        hashes = np.bincount(patches, self._weights[singles].ravel(), self.n_patches + 1)
+        jointly = np.flatnonzero(counts >= _TOGETHER)
+        x[self.n_single + _HASHES * jointly + hashes[jointly].astype(np.int64) % _HASHES] = 1.0
+        return x
+
+    def _unusual(self, observation: Any) -> Indices:
+        """Return the single cells of the finest scale that are active."""
+        image = np.asarray(observation, dtype=np.float64)
+        if image.size != math.prod(self.shape):
+            what, got = "the observation has another shape", image.shape
+            raise ArgumentError("ImageCells", what, got=got, limit=self.shape)
+        image = image.reshape(self.shape)
+        if len(self.shape) == 3:
+            image = np.moveaxis(image, 0, -1) if self.first else image
+        else:
+            image = image[..., None]
+        found = (pooled(image, (*self.blocks, image.shape[-1])) - self.low) / self.width
+        levels = np.clip(np.floor(found), 0, self.levels - 1).ravel()
+        places = np.flatnonzero(levels != self.usual)
+        return np.asarray(self.levels * places + levels[places].astype(np.int64))
+
+    @functools.cached_property
+    def _scales(self) -> Indices:
+        """Return, for each single cell of the finest scale, those of all scales it activates."""
+        y, x = np.indices(self.grids[0])
+        contents = np.arange(self.n_contents)
+        columns, base = [], 0
+        for height, width in self.grids:
+            blocks = (y * width + x).ravel()[:, None] * self.n_contents
+            columns.append((base + blocks + contents).ravel())
+            base += height * width * self.n_contents
+            y, x = y // 2, x // 2
+        return np.stack(columns, axis=1)
+
+    @functools.cached_property
+    def _neighbours(self) -> tuple[Indices, Indices]:
+        """Return, for each block of all scales, its patches, and which of their four it is.
+
+        Both are ``(blocks, 4)``; a patch that isn't there is the number of patches.
+        """
+        patches, corners, base = [], [], 0
+        for height, width in self.grids:
+            rows, columns = max(1, height - 1), max(1, width - 1)
+            y, x = (axis.ravel() for axis in np.indices((height, width)))
+            for_each = []
+            for corner in range(4):
+                top, left = y - corner // 2, x - corner % 2
+                is_there = (top >= 0) & (top < rows) & (left >= 0) & (left < columns)
+                for_each.append(np.where(is_there, base + top * columns + left, self.n_patches))
+            patches.append(np.stack(for_each, axis=1))
+            corners.append(np.broadcast_to(np.arange(4), patches[-1].shape))
+            base += rows * columns
+        return np.concatenate(patches), np.concatenate(corners)
+
+    @functools.cached_property
+    def _patches(self) -> Indices:
+        """Return the patches that each single cell is in, ``(n_single, 4)``."""
+        return np.repeat(self._neighbours[0], self.n_contents, axis=0)
+
+    @functools.cached_property
+    def _weights(self) -> FloatArray:
+        """Return what each single cell adds to the hashes of its patches, ``(n_single, 4)``."""
+        corners = self._neighbours[1][:, None, :]
+        part = np.arange(self.n_contents)[None, :, None] * 4 + corners
+        powers = np.array([pow(_ROOT, k, _HASHES) for k in range(_HASHES - 1)], dtype=np.float64)
+        return np.asarray(powers[part.reshape(-1, 4) % (_HASHES - 1)])

@@ -1,0 +1,262 @@
+"""Describe neurons by equations of the user's own; see docs/expressions.md for the language."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from neurorl.errors import DescriptionError, unknown_name_error
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.methods import METHODS, System, Updates
+from neurorl.expressions.nodes import Binary, Name, nodes_of
+from neurorl.expressions.parse import parse
+from neurorl.expressions.printing import TEXT, render
+from neurorl.expressions.problem import Place
+from neurorl.expressions.statements import Statement, read_statements
+from neurorl.models.neurons.chip_form import chip_form
+from neurorl.network.limits import MAX_REFRACTORY
+from neurorl.network.neuron import Neuron
+from neurorl.network.serialization import FloatArray, frozen_array, several
+from neurorl.network.step_plan import IS_SILENT, Margin, StepPlan
+from neurorl.network.units import refuse_units
+
+__all__ = ["IS_SILENT", "Equations"]
+
+_OWN = ("dt", "logistic", "noise_width", IS_SILENT, "spikes", "refractory")
+"""Reserve the names that every neuron has: seconds of a step, a draw, the width of the noise,
+whether a lesion silenced it, and two keys of its state."""
+
+
+@dataclass(frozen=True, eq=False)
+class Equations(Neuron):
+    """Describe a neuron by its equations.
+
+    equations: ``dx/dt = ...`` a line, in seconds, and lines ``y = ...`` of what they use; or only
+        lines ``x = ...``: then they are the update of a step, run in their order.
+    threshold: a condition such as ``"v > v_t"``. reset: statements after a spike.
+    method: of differential equations: ``'exact'`` (linear ones), ``'exponential_euler'`` or
+        ``'euler'``; empty for an update.
+    parameters: numbers, or arrays ``(size,)``. initial: the state variables; those of differential
+        equations begin at 0 if they aren't named.
+    refractory: seconds after a spike without another one, rounded to steps.
+    held: variables that keep their values meanwhile; None: those of the threshold.
+    noise: width of the escape noise, a standard logistic draw times it is added to the left of the
+        threshold, which is then ``left > right``.
+    inputs: names that synapses add to, state variables or others, which begin at 0 in each step;
+        `Projection.target` is one of them.
+
+    ``dt`` is the step in seconds. Raises DescriptionError, with line and character.
+    """
+
+    equations: str
+    threshold: str
+    reset: str = ""
+    method: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    initial: Mapping[str, Any] = field(default_factory=dict)
+    refractory: Any = 0.0
+    held: tuple[str, ...] | None = None
+    noise: Any = 0.0
+    inputs: tuple[str, ...] = ("q",)
+
+    def __post_init__(self) -> None:
+        for name in ("equations", "threshold", "reset", "method", "parameters", "initial"):
+            refuse_units(f"Equations.{name}", getattr(self, name))
+        for name in ("parameters", "initial"):
+            entries = getattr(self, name)
+            if not isinstance(entries, Mapping):
+                raise DescriptionError(f"Equations.{name}", "must be a dict of numbers")
+            numbers = {key: _number(f"{name}[{key!r}]", value) for key, value in entries.items()}
+            object.__setattr__(self, name, numbers)
+        for name in ("refractory", "noise"):
+            value = _number(name, getattr(self, name))
+            if np.min(value) < 0:
+                raise DescriptionError(f"Equations.{name}", "must not be negative")
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "inputs", several("Equations.inputs", self.inputs))
+        if self.held is not None:
+            object.__setattr__(self, "held", several("Equations.held", self.held))
+        self._steps(self.parameters, 1e-3)
+
+    def plan(self, size: int, dt: float) -> StepPlan:
+        """Return the step of *size* neurons for steps of *dt* seconds. Raises DescriptionError."""
+        parameters = {k: _spread(f"parameters[{k!r}]", v, size) for k, v in self.parameters.items()}
+        state, updates, threshold, reset, held = self._steps(parameters, dt)
+        initial = {x: _spread(f"initial[{x!r}]", self.initial.get(x, 0.0), size) for x in state}
+        steps = np.rint(_spread("refractory", self.refractory, size) / dt)
+        if steps.max() > MAX_REFRACTORY:
+            limit = f"{MAX_REFRACTORY} steps of {dt:g} s"
+            raise DescriptionError("Equations.refractory", "too long", limit=limit)
+        noise = _spread("noise", self.noise, size)
+        constants = parameters | dict(updates.constants) | {"dt": np.array(dt)}
+        return StepPlan(
+            initial=initial,
+            constants=constants | ({"noise_width": noise} if noise.any() else {}),
+            inputs=self.inputs,
+            update=updates.statements,
+            threshold=self._noisy(threshold) if noise.any() else threshold,
+            reset=reset,
+            held=held,
+            refractory_steps=steps.astype(np.int64),
+            is_noisy=bool(noise.any()),
+            margin=_margin(threshold),
+        )
+
+    def on_chip(self, size: int, dt: float) -> Neuron | None:
+        form = chip_form(self.plan(size, dt), dt)
+        return None if form is None else form.neuron()
+
+    def with_parameters(self, **parameters: Any) -> Equations:
+        """Return the same equations with some other parameters."""
+        return replace(self, parameters={**self.parameters, **parameters})
+
+    def _steps(
+        self, parameters: Mapping[str, Any], dt: float
+    ) -> tuple[tuple[str, ...], Updates, Expression, tuple[Statement, ...], tuple[str, ...]]:
+        """Return the state variables, updates, threshold, reset and what is held, all checked."""
+        lines = read_statements(self.equations, "equations", derivatives=True)
+        derived = tuple(line.variable for line in lines if line.is_derivative)
+        state = derived or tuple(self.initial)
+        self._check_names(state, derived)
+        known = _check_lines(lines, {*parameters, *self.inputs, *state, "dt"}, state)
+        if not state:
+            raise DescriptionError("equations", "no state variable", remedy="say initial={...}")
+        self._check_method(derived)
+        updates = Updates(lines, {})
+        if derived:
+            intermediates = [line for line in lines if not line.is_derivative]
+            derivatives = [line for line in lines if line.is_derivative]
+            updates = METHODS[self.method](System(intermediates, derivatives, parameters, dt))
+            _check_added(updates, known)
+        place = Place("threshold", self.threshold)
+        threshold = Expression(self.threshold, place).check(known, "boolean")
+        if np.any(self.noise):
+            self._noisy(threshold)
+        reset = read_statements(self.reset, "reset", targets=state)
+        for line in reset:
+            line.value.check(known)
+        held = self.held
+        if held is None:
+            held = tuple(x for x in state if x in threshold.names)
+        _check_known("held", held, state)
+        self._check_use(lines, threshold, reset)
+        return state, updates, threshold, reset, held
+
+    def _check_names(self, state: Collection[str], derived: tuple[str, ...]) -> None:
+        """Refuse names that mean two things, and initial values of what is no state variable."""
+        for twice in (x for x in derived if derived.count(x) > 1):
+            raise DescriptionError("equations", f"{twice} has two equations")
+        _check_known("initial", self.initial, state)
+        for name in state:
+            if name in _OWN:
+                what = f"{name!r} is a name that every neuron has"
+                raise DescriptionError("equations", what, remedy="take another")
+        for where in ("parameters", "initial", "inputs"):
+            for name in getattr(self, where):
+                _check_is_name(where, name)
+        kinds = {"parameter": self.parameters, "state variable": state, "name of its own": _OWN}
+        for name in self.parameters:
+            for kind, names in kinds.items():
+                if kind != "parameter" and name in names:
+                    raise DescriptionError(f"parameters[{name!r}]", f"is also a {kind}")
+        for name in self.inputs:
+            if name in self.parameters or name in _OWN:
+                raise DescriptionError("inputs", f"{name!r} is also a parameter")
+
+    def _check_method(self, derived: Collection[str]) -> None:
+        if not derived and self.method:
+            what, remedy = "an update has no method", "leave it out, or write dx/dt = ..."
+            raise DescriptionError("Equations.method", what, got=self.method, remedy=remedy)
+        if derived and not self.method:
+            what, remedy = "an equation dx/dt needs one", f"say one of {', '.join(sorted(METHODS))}"
+            raise DescriptionError("Equations.method", what, remedy=remedy)
+        if derived and self.method not in METHODS:
+            raise unknown_name_error("Equations.method", self.method, METHODS)
+
+    def _check_use(
+        self, lines: Collection[Statement], threshold: Expression, reset: Collection[Statement]
+    ) -> None:
+        """Refuse parameters and inputs that nothing uses, and states that nothing sets."""
+        used = {name for line in (*lines, *reset) for name in line.value.names}
+        used |= {*threshold.names, *(line.variable for line in lines)}
+        for kind, names in (("parameters", self.parameters), ("inputs", self.inputs)):
+            for name in names:
+                if name not in used:
+                    remedy = "leave it out" if kind == "parameters" else "say inputs=(...)"
+                    raise DescriptionError(kind, f"nothing uses {name!r}", remedy=remedy)
+        moving = {*self.inputs, *(line.variable for line in (*lines, *reset))}
+        for name in self.initial:
+            if name not in moving:
+                remedy = f"write {name} = ..., or make it a parameter"
+                raise DescriptionError("initial", f"nothing sets {name!r}", remedy=remedy)
+
+    def _noisy(self, threshold: Expression) -> Expression:
+        """Return the threshold with the noise on its left."""
+        tree = threshold.tree
+        if not isinstance(tree, Binary) or tree.op not in (">", ">="):
+            place = Place("threshold", self.threshold)
+            what, remedy = "noise needs a threshold `left > right`", "write it so, or take noise=0"
+            raise place.problem(0, what, remedy)
+        left, right = render(tree.left, TEXT), render(tree.right, TEXT)
+        return Expression(f"{left} + noise_width*logistic {tree.op} {right}")
+
+
+def _margin(threshold: Expression) -> Margin | None:
+    tree = threshold.tree
+    if not isinstance(tree, Binary) or tree.op not in (">", ">="):
+        return None
+    return Margin(Expression(render(tree.left, TEXT)), Expression(render(tree.right, TEXT)))
+
+
+def _check_lines(lines: Collection[Statement], known: set[str], state: Collection[str]) -> set[str]:
+    """Check the names of each line, and return all that are known after the last."""
+    fixed = {*known, *_OWN} - set(state)
+    for line in lines:
+        if line.variable in fixed and not line.is_derivative:
+            place = line.value.place or Place("equations", "")
+            raise Place(place.where, place.line).problem(0, f"{line.variable!r} can't be set")
+        later = {other.variable for other in lines} - known
+        line.value.check(known | later)
+        for node in nodes_of(line.value.tree):
+            if isinstance(node, Name) and node.name in later:
+                place = line.value.place or Place("equations", line.value.text)
+                remedy = f"set it before, or give initial={{{node.name!r}: ...}}"
+                raise place.problem(node.at, f"{node.name!r} is read before it is set", remedy)
+        known = known | {line.variable}
+    return known
+
+
+def _check_is_name(where: str, name: object) -> None:
+    if not isinstance(name, str) or not isinstance(parse(name, Place(where, name)), Name):
+        raise DescriptionError(f"Equations.{where}", "not a name", got=repr(name)[:60])
+
+
+def _check_added(updates: Updates, known: Collection[str]) -> None:
+    """Refuse names of the user's that the method takes for its own."""
+    for name in (*updates.constants, *(line.variable for line in updates.statements)):
+        if name in known and name.startswith(("keep_", "drive_", "slope_", "rest_", "next_")):
+            raise DescriptionError("Equations", f"the method needs the name {name!r} itself")
+
+
+def _check_known(where: str, names: Collection[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise DescriptionError(str(unknown_name_error(f"Equations.{where}", name, known)))
+
+
+def _number(where: str, value: Any) -> float | FloatArray:
+    """Return a float, or a read-only array of one dimension."""
+    array = frozen_array(f"Equations.{where}", value, None)
+    if array.ndim > 1:
+        raise DescriptionError(f"Equations.{where}", "more than one dimension")
+    return array if array.ndim else float(array)
+
+
+def _spread(where: str, value: Any, size: int) -> FloatArray:
+    array = np.asarray(value, dtype=np.float64)
+    if array.ndim and array.shape != (size,):
+        raise DescriptionError(f"Equations.{where}", "wrong shape", got=array.shape, limit=(size,))
+    return np.broadcast_to(array, (size,)).copy()
