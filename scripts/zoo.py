@@ -15,7 +15,7 @@ from experiments import zoo
 from experiments.markup import put_between
 from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
-from neurorl.storage.reading import Place
+from neurorl.storage.reading import FilePlace
 from neurorl.storage.zoo import AGENTS, ZooAgent
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +48,7 @@ def _listed(file: Path) -> dict[str, ZooAgent]:
     """Return what is listed already."""
     if not file.exists():
         return {}
-    place = Place(f"file {file}")
+    place = FilePlace(f"file {file}")
     data = json.loads(file.read_text())["agents"]
     return {each["name"]: ZooAgent.from_dict(each, place) for each in data}
 

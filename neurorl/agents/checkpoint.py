@@ -22,7 +22,7 @@ from neurorl.agents.algorithms import ALGORITHMS, LOCAL
 from neurorl.errors import RunError
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
-from neurorl.storage.reading import JSON_MEMORY, Place, check_fields, json_memory, parse_json
+from neurorl.storage.reading import JSON_MEMORY, FilePlace, check_fields, json_memory, parse_json
 
 __all__ = [
     "checkpoint_in",
@@ -88,13 +88,13 @@ def digest(path: Path) -> str:
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Read the description and arrays of a file. Raises RunError if it isn't whole."""
     text, arrays = read_text(path)
-    place = Place(f"checkpoint {path}")
+    place = FilePlace(f"checkpoint {path}")
     return _checked(place, parse_json(text, place)), arrays
 
 
 def read_text(path: Path) -> tuple[bytes, dict[str, npt.NDArray[Any]]]:
     """Read the text of a file's description, and its arrays. Raises RunError if it isn't whole."""
-    place, data = Place(f"checkpoint {path}"), _whole(path)
+    place, data = FilePlace(f"checkpoint {path}"), _whole(path)
     try:
         arrays = archive.read_arrays(data)
         text = arrays.pop(_DESCRIPTION)
@@ -105,7 +105,7 @@ def read_text(path: Path) -> tuple[bytes, dict[str, npt.NDArray[Any]]]:
     return text.tobytes(), arrays
 
 
-def _checked(place: Place, description: Any) -> dict[str, Any]:
+def _checked(place: FilePlace, description: Any) -> dict[str, Any]:
     """Return the description of an agent, complete. Raises RunError."""
     if not isinstance(description, dict):
         raise place.wrong("is not an agent's")
@@ -137,5 +137,5 @@ def _check_size(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 def _whole(path: Path) -> bytes:
     """Read a file. Raises RunError if it is missing or not as it was signed."""
-    place = Place(f"checkpoint {path}", remedy="train it first")
+    place = FilePlace(f"checkpoint {path}", remedy="train it first")
     return archive.read_signed(path, place, "restore it from a copy, or train again")

@@ -15,7 +15,7 @@ from neurorl.agents.base import LearningAgent
 from neurorl.agents.checkpoint import read_text
 from neurorl.agents.episodes import State
 from neurorl.agents.group import AgentGroup
-from neurorl.agents.midway import Unfinished
+from neurorl.agents.midway import OpenEpisodes
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.base import Backend
@@ -31,7 +31,7 @@ from neurorl.models.features import Features
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.numerics.random import read_seed
-from neurorl.storage.reading import Place, check_fields, parse_json
+from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.loading import saved_env
@@ -87,7 +87,7 @@ class _Replicas(Replicas):
         watched = partial(self._watched, 0)
         self._monitors = [Monitor(self.network, config, seed, 0, watched, first, groups=groups)]
         self._resting = {}
-        self._unfinished = Unfinished(self.envs, self.loop, config, (seed,), self.episodes)
+        self._unfinished = OpenEpisodes(self.envs, self.loop, config, (seed,), self.episodes)
 
     def _adopt(self, k: int, state: State) -> None:
         raise UnsupportedError("agent without neurons", "begins with no other agent's weights")
@@ -187,7 +187,7 @@ class LinearActorCritic(LearningAgent):
         missing, damaged or of another agent, or whose environment can't be made.
         """
         where = f"agent {path}"
-        said, arrays = _read(path_of(path), Place(where))
+        said, arrays = _read(path_of(path), FilePlace(where))
         config = AgentConfig.from_dict(said["config"])
         rates = LinearRates.from_dict(said["gradient"])
         if env is None:
@@ -228,7 +228,7 @@ def _check_policy(config: AgentConfig, env: gym.Env[Any, Any], name: str) -> Non
         raise UnsupportedError(f"environment {name}".rstrip(), what, got=got, remedy=remedy)
 
 
-def _read(path: Path, place: Place) -> tuple[dict[str, Any], State]:
+def _read(path: Path, place: FilePlace) -> tuple[dict[str, Any], State]:
     """Read the description and arrays of a file. Raises RunError."""
     text, arrays = read_text(path)
     said = parse_json(text, place)

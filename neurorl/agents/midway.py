@@ -9,7 +9,7 @@ import numpy as np
 
 from neurorl.agents.budget import LONG_EPISODE
 from neurorl.agents.episodes import Episode, State, rate_after
-from neurorl.agents.running import Running, empty_actions, not_repeatable, read_running, take_up
+from neurorl.agents.running import OpenEpisode, empty_actions, not_repeatable, read_running, take_up
 from neurorl.learning.finite import NotFiniteError, explained
 from neurorl.learning.loops.base import Loop
 from neurorl.models.agent.config import AgentConfig
@@ -18,13 +18,13 @@ from neurorl.numerics.random import derive_several
 from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.groups import EnvGroup
 
-__all__ = ["Unfinished"]
+__all__ = ["OpenEpisodes"]
 
 _RESET = 1  # purpose of derived seeds
 _AT_ONCE = 32  # seeds of episodes that are derived together
 
 
-class Unfinished:
+class OpenEpisodes:
     """Hold the episodes that agents are in.
 
     episodes: those that have ended, by agent; the number of the next follows from them.
@@ -41,7 +41,7 @@ class Unfinished:
         seeds: Sequence[int],
         episodes: Sequence[Sequence[Episode]],
     ) -> None:
-        self.running: dict[int, Running] = {}
+        self.running: dict[int, OpenEpisode] = {}
         self._envs, self.loop, self._config = envs, loop, config
         self._seeds, self._episodes = seeds, episodes
         self._elsewhere: set[int] = set()
@@ -63,7 +63,7 @@ class Unfinished:
         """
         loop = self.loop
         actions = empty_actions(loop.n_actions, loop.actions[k])
-        running = Running(len(self._episodes[k]), actions=actions)
+        running = OpenEpisode(len(self._episodes[k]), actions=actions)
         loop.rate[k] = rate_after(self._episodes[k], self._config.schedule)
         loop.see_first(k, self._envs.reset(k, self._reset_seed(k)))
         running.see(*loop.seen(k))
@@ -174,7 +174,7 @@ class Unfinished:
         """Play up to where the episodes were; nothing is decided or learned."""
         loop = self.loop
         before = {k: [numbers.copy() for numbers in loop.seen(k)] for k in seeds}
-        again = {k: Running(0) for k in seeds}
+        again = {k: OpenEpisode(0) for k in seeds}
         actions = {k: (seed, self.running[k].actions) for k, seed in seeds.items()}
         try:
             for k, observation, reward in take_up(self._envs, actions):

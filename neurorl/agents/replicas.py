@@ -24,7 +24,7 @@ from neurorl.agents.episodes import (
 )
 from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup, Callback
-from neurorl.agents.midway import Unfinished
+from neurorl.agents.midway import OpenEpisodes
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.quickest import quickest
 from neurorl.backends.simulator import Simulator
@@ -139,7 +139,7 @@ class Replicas(AgentGroup):
             for k, seed in enumerate(seeds)
         ]
         self._resting: dict[int, State] = {}
-        self._unfinished = Unfinished(envs, self.loop, config, seeds, self.episodes)
+        self._unfinished = OpenEpisodes(envs, self.loop, config, seeds, self.episodes)
 
     def env_steps(self, k: int) -> int:
         """Return how many environment steps agent k has learned from."""

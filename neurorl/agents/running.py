@@ -22,15 +22,15 @@ from neurorl.errors import RunError
 from neurorl.network.restoring import take, take_count
 from neurorl.tasks.groups import EnvGroup
 
-__all__ = ["SCORES", "Running", "empty_actions", "not_repeatable", "read_running", "take_up"]
+__all__ = ["SCORES", "OpenEpisode", "empty_actions", "not_repeatable", "read_running", "take_up"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 SCORES = ("total", "discounted", "factor")
-"""List the fields of `Running` that hold its rewards."""
+"""List the fields of `OpenEpisode` that hold its rewards."""
 
 
 @dataclass(slots=True)
-class Running:
+class OpenEpisode:
     """Hold an episode so far: its number, from which its seed is derived, and its actions.
 
     digest: checksum of what the environment showed. is_over: whether it has ended uncounted.
@@ -57,7 +57,7 @@ class Running:
         for row in numbers:
             self.digest = crc32(row, self.digest)
 
-    def is_like(self, other: Running) -> bool:
+    def is_like(self, other: OpenEpisode) -> bool:
         """Return whether the environment answered the same in both."""
         return self._answers() == other._answers()
 
@@ -90,7 +90,7 @@ def empty_actions(n_actions: int, one: npt.NDArray[Any]) -> MutableSequence[Any]
 
 def read_running(
     number: int, arrays: Mapping[str, npt.NDArray[Any]], n_actions: int, one: npt.NDArray[Any]
-) -> Running:
+) -> OpenEpisode:
     """Return what `Running.arrays` described. Raises RunError if it isn't that.
 
     n_actions, one: as in `empty_actions`.
@@ -102,7 +102,7 @@ def read_running(
     else:
         taken = take(arrays, "actions", shape, "whole", 0, n_actions - 1)
     actions.extend(taken.tolist())
-    running = Running(number, actions=actions, digest=take_count(arrays, "digest", 2**32 - 1))
+    running = OpenEpisode(number, actions=actions, digest=take_count(arrays, "digest", 2**32 - 1))
     for name in SCORES:
         setattr(running, name, float(take(arrays, name, ())))
     return running

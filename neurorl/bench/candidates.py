@@ -11,7 +11,7 @@ from typing import Any
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.lookup import BACKENDS
 from neurorl.backends.spec import BackendSpec
-from neurorl.bench.loops import Loop
+from neurorl.bench.loops import BenchLoop
 from neurorl.bench.workload import Size
 from neurorl.errors import ArgumentError
 
@@ -97,11 +97,11 @@ def everything() -> list[Candidate]:
     return backends([*names, "native:loihi"])
 
 
-def make_loop(candidate: Candidate, size: Size, replicas: int) -> Loop:
+def make_loop(candidate: Candidate, size: Size, replicas: int) -> BenchLoop:
     """Build it, ready for the first step. Raises NeurorlError, or what its library raises."""
     if candidate.module is not None:
         module: Any = importlib.import_module(candidate.module)
-        loop: Loop = module.make(size, replicas)
+        loop: BenchLoop = module.make(size, replicas)
         return loop
     if candidate.spec.backend == FLOOR.spec.backend:
         from neurorl.bench import floor

@@ -29,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.bench.command import Options, bench
+    from neurorl.bench.command import BenchOptions, bench
 
     return bench(
-        Options(
+        BenchOptions(
             size=arguments.size,
             backends=arguments.backends,
             replicas=arguments.replicas,

@@ -15,7 +15,7 @@ from neurorl.bench.measure import Plan, Report, measure, processor
 from neurorl.bench.workload import SIZES, get_size
 from neurorl.errors import ArgumentError, BackendError
 
-__all__ = ["COLUMNS", "Options", "bench", "cells", "make_plan", "progress"]
+__all__ = ["COLUMNS", "BenchOptions", "bench", "cells", "make_plan", "progress"]
 
 COLUMNS = {
     "backend": "backend",
@@ -32,7 +32,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Options:
+class BenchOptions:
     """Hold the options of the command line. size: None for both."""
 
     size: str | None = None
@@ -45,7 +45,7 @@ class Options:
     as_json: bool = False
 
 
-def bench(options: Options) -> int:
+def bench(options: BenchOptions) -> int:
     """Measure and print; return the exit status 0.
 
     Raises NeurorlError for bad options, and BackendError, when all else has been printed, if
@@ -66,7 +66,7 @@ def bench(options: Options) -> int:
     return 0
 
 
-def _wanted(options: Options) -> set[str]:
+def _wanted(options: BenchOptions) -> set[str]:
     """Return the backends that must be measured: named by the user, or else all installed."""
     named = set(_names(options.backends) or ())
     if options.backends is None:
@@ -74,7 +74,7 @@ def _wanted(options: Options) -> set[str]:
     return {name.partition(":")[0] for name in named}
 
 
-def make_plan(options: Options) -> Plan:
+def make_plan(options: BenchOptions) -> Plan:
     """Return the plan for checked options; raises NeurorlError for bad ones."""
     sizes = tuple(SIZES) if options.size is None else (get_size(options.size).name,)
     _check("--replicas", options.replicas, 1)

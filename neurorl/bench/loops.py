@@ -1,4 +1,4 @@
-"""Define the closed loop that is measured, `Loop`, and the leanest one around any `Agent`.
+"""Define the closed loop that is measured, `BenchLoop`, and the leanest around any `BenchAgent`.
 
 The loops are generators: their state is in local variables, so an environment step costs no
 attribute look-ups of the driver, which would count against the quickest candidates.
@@ -12,14 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.bench.workload import BASELINE_RATE, Encoder, Size, episode_seed, make_env
+from neurorl.bench.workload import BASELINE_RATE, GaussianEncoder, Size, episode_seed, make_env
 
-__all__ = ["Agent", "AgentLoop", "Loop"]
+__all__ = ["AgentLoop", "BenchAgent", "BenchLoop"]
 
 Array = npt.NDArray[np.float32]
 
 
-class Loop(Protocol):
+class BenchLoop(Protocol):
     """Run an agent in its environment, one of each for every replica.
 
     engine, arithmetic: what it really runs, for the row of the table.
@@ -35,7 +35,7 @@ class Loop(Protocol):
         """Free everything."""
 
 
-class Agent(Protocol):
+class BenchAgent(Protocol):
     """Describe a network with its rule, for one or many replicas."""
 
     def step(self, p: Array) -> npt.NDArray[Any]:
@@ -52,11 +52,11 @@ class Agent(Protocol):
 
 
 class AgentLoop:
-    """Run an `Agent` in the workload's environments."""
+    """Run an `BenchAgent` in the workload's environments."""
 
     def __init__(
         self,
-        agent: Agent,
+        agent: BenchAgent,
         size: Size,
         replicas: int,
         *,
@@ -74,8 +74,8 @@ class AgentLoop:
         self._close_agent()
 
 
-def _one(agent: Agent, size: Size) -> Generator[int, None, None]:
-    env, encode = make_env(size), Encoder(size)
+def _one(agent: BenchAgent, size: Size) -> Generator[int, None, None]:
+    env, encode = make_env(size), GaussianEncoder(size)
     step, learn, env_step = agent.step, agent.learn, env.step
     episode, rbar = 0, 0.0
     observation, _ = env.reset(seed=episode_seed(0, 0))
@@ -92,8 +92,8 @@ def _one(agent: Agent, size: Size) -> Generator[int, None, None]:
         yield 1
 
 
-def _many(agent: Agent, size: Size, replicas: int) -> Generator[int, None, None]:
-    envs, encode = [make_env(size) for _ in range(replicas)], Encoder(size, replicas)
+def _many(agent: BenchAgent, size: Size, replicas: int) -> Generator[int, None, None]:
+    envs, encode = [make_env(size) for _ in range(replicas)], GaussianEncoder(size, replicas)
     env_steps = list(enumerate([env.step for env in envs]))
     observations = np.stack([e.reset(seed=episode_seed(b, 0))[0] for b, e in enumerate(envs)])
     episodes = [0] * replicas

@@ -8,7 +8,7 @@ from neurorl.agents.budget import Budget
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.backends.spec import BackendSpec
-from neurorl.bench.loops import Loop
+from neurorl.bench.loops import BenchLoop
 from neurorl.bench.workload import (
     BASELINE_RATE,
     BOUND,
@@ -98,7 +98,7 @@ def agent_config(size: Size, parts: int = 1) -> AgentConfig:
     )
 
 
-def make(size: Size, replicas: int, spec: BackendSpec) -> Loop:
+def make(size: Size, replicas: int, spec: BackendSpec) -> BenchLoop:
     """Return the loop on a backend."""
     if toolchain.problem() is None:
         library()  # what is measured doesn't begin in NumPy

@@ -31,8 +31,8 @@ from neurorl.tasks.registration import GRID_ID
 __all__ = [
     "PRESETS",
     "SIZES",
-    "Encoder",
     "Falls",
+    "GaussianEncoder",
     "Sinusoids",
     "Size",
     "episode_seed",
@@ -112,7 +112,7 @@ def initial_weights(size: Size) -> tuple[Array, Array]:
     return w1.astype(np.float32), w2.astype(np.float32)
 
 
-class Encoder:
+class GaussianEncoder:
     """Encode observations as spike probabilities, by 8 Gaussian channels for each number.
 
     ``p = 0.1 exp(-(x - c)^2 / (2 sigma^2))``, x the observation over its scale, clipped to

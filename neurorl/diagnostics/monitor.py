@@ -22,8 +22,8 @@ from neurorl.diagnostics.verdicts import (
     DRIFT_AFTER,
     KINDS,
     WINDOW,
-    Played,
-    Seen,
+    EpisodeRecord,
+    RecentFigures,
     Standing,
     standing,
     verdicts,
@@ -114,7 +114,7 @@ class Monitor:
         self,
         rasters: Mapping[str, npt.NDArray[np.bool_]],
         policy: FloatArray,
-        played: Sequence[Played],
+        played: Sequence[EpisodeRecord],
     ) -> list[str]:
         """Record the last decision of the last of the episodes *played*; return new warnings.
 
@@ -151,7 +151,7 @@ class Monitor:
         warnings += map(self._warning_of_returns, kinds)
         return sorted(warnings, key=lambda finding: finding["since_episode"])
 
-    def table(self, played: Sequence[Played]) -> Diagnostics:
+    def table(self, played: Sequence[EpisodeRecord]) -> Diagnostics:
         """Return the agent's present condition as plain data.
 
         episodes; populations: a row for each with population, rate, mean_abs_weight,
@@ -207,12 +207,12 @@ class Monitor:
         if "returns" in state:
             self._of_returns[:] = take(state, "returns", self._of_returns.shape)
 
-    def _seen(self, played: Sequence[Played], now: Standing) -> list[Seen]:
+    def _seen(self, played: Sequence[EpisodeRecord], now: Standing) -> list[RecentFigures]:
         """Return every population's figures over the last episodes, at least one."""
         weights = self._weights()
         may_drift = len(played) >= DRIFT_AFTER and now.surely_no_better
         return [
-            Seen(
+            RecentFigures(
                 rate=sum(spikes) / (len(spikes) * site.chances),
                 ceiling=site.ceiling,
                 mean_abs=site.mean_abs(weights) if may_drift and site.acts else None,
@@ -227,9 +227,9 @@ class Monitor:
             for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
         ]
 
-    def _rows(self, played: Sequence[Played]) -> list[PopulationRow]:
+    def _rows(self, played: Sequence[EpisodeRecord]) -> list[PopulationRow]:
         weights = self._weights()
-        figures: Sequence[Seen | None] = [None] * len(self._sites)
+        figures: Sequence[RecentFigures | None] = [None] * len(self._sites)
         if self._policies:
             figures = self._seen(played, standing(played))
         judges = len(self._policies) == WINDOW

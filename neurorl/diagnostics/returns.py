@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neurorl.diagnostics.messages import memory_hint
-from neurorl.diagnostics.verdicts import WINDOW, Played, Standing, Verdicts, standing
+from neurorl.diagnostics.verdicts import WINDOW, EpisodeRecord, Standing, Verdicts, standing
 from neurorl.errors import format_message
 from neurorl.models.agent.config import AgentConfig
 
@@ -51,7 +51,7 @@ class Returns:
         self._judged, self._least, self._most = 0, float("inf"), float("-inf")
         self._same = 0
 
-    def verdicts(self, played: Sequence[Played], stands: Standing | None = None) -> Verdicts:
+    def verdicts(self, played: Sequence[EpisodeRecord], stands: Standing | None = None) -> Verdicts:
         """Return ``{kind: (value, limit)}`` of what is wrong with the returns of *played*.
 
         stands: what `neurorl.diagnostics.verdicts.standing` says of these; None asks it.

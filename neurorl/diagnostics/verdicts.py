@@ -40,8 +40,8 @@ __all__ = [
     "DRIFT_AFTER",
     "KINDS",
     "WINDOW",
-    "Played",
-    "Seen",
+    "EpisodeRecord",
+    "RecentFigures",
     "Standing",
     "Verdicts",
     "better",
@@ -69,7 +69,7 @@ KINDS = ("silent", "saturated", "clipped", "drifting", "stuck")
 Verdicts = dict[str, tuple[float, float]]
 
 
-class Played(Protocol):
+class EpisodeRecord(Protocol):
     """Describe an episode that is over."""
 
     @property
@@ -79,7 +79,7 @@ class Played(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RecentFigures:
     """Hold a population's figures over the last episodes, on which its verdicts depend.
 
     rate: spikes per neuron-step. ceiling: the largest rate its refractory periods allow. at_bounds,
@@ -102,7 +102,7 @@ class Seen:
     surely_no_better: bool = False
 
 
-def verdicts(figures: Seen) -> Verdicts:
+def verdicts(figures: RecentFigures) -> Verdicts:
     """Return ``{kind: (value, limit)}`` of what is wrong with a population, if anything."""
     wrong: Verdicts = {}
     load = min(1.0, figures.rate / figures.ceiling)
@@ -130,7 +130,7 @@ class Standing(NamedTuple):
     surely_no_better: bool
 
 
-def standing(played: Sequence[Played]) -> Standing:
+def standing(played: Sequence[EpisodeRecord]) -> Standing:
     """Return whether the mean discounted return has risen since the start, and whether surely not.
 
     *better*: it has risen beyond noise. *surely_no_better*: it hasn't risen by a tenth, even if
@@ -145,17 +145,19 @@ def standing(played: Sequence[Played]) -> Standing:
     return Standing(gain > noise, gain + _HIDES * noise <= _LEAST_GAIN * level)
 
 
-def better(played: Sequence[Played]) -> bool:
+def better(played: Sequence[EpisodeRecord]) -> bool:
     """Return whether the mean discounted return has risen since the start, beyond noise."""
     return standing(played).better
 
 
-def surely_no_better(played: Sequence[Played]) -> bool:
+def surely_no_better(played: Sequence[EpisodeRecord]) -> bool:
     """Return whether it hasn't risen by a tenth, even if noise hides what it can."""
     return standing(played).surely_no_better
 
 
-def _ends(played: Sequence[Played]) -> tuple[Sequence[Played], Sequence[Played]]:
+def _ends(
+    played: Sequence[EpisodeRecord],
+) -> tuple[Sequence[EpisodeRecord], Sequence[EpisodeRecord]]:
     return played[:WINDOW], played[-WINDOW:]
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
 from neurorl.expressions.functions import FUNCTIONS, power
-from neurorl.expressions.nodes import Binary, Call, Flag, Name, Node, Number, Power, Unary
+from neurorl.expressions.nodes import Binary, Flag, FunctionCall, Name, Node, Number, Power, Unary
 
 __all__ = ["Mathematics", "evaluate", "evaluate_arrays"]
 
@@ -61,7 +61,7 @@ def evaluate(node: Node, names: Mapping[str, Any], mathematics: Mathematics) -> 
                 return ~value(operand)
             case Power(base=base, exponent=exponent):
                 return power(value(base), exponent)
-            case Call(function=function, arguments=arguments):
+            case FunctionCall(function=function, arguments=arguments):
                 return mathematics.call(function, [value(a) for a in arguments])
 
     return value(node)

@@ -16,7 +16,7 @@ from neurorl.expressions.hints import hint
 from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes_of
 from neurorl.expressions.parse import check_kind, parse
 from neurorl.expressions.printing import CPP, TEXT, render
-from neurorl.expressions.problem import Place
+from neurorl.expressions.problem import TextPlace
 
 __all__ = ["Expression"]
 
@@ -33,10 +33,10 @@ class Expression:
     """
 
     text: str
-    place: Place | None = field(default=None, compare=False, repr=False)
+    place: TextPlace | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.place, (Place, type(None))):
+        if not isinstance(self.place, (TextPlace, type(None))):
             raise DescriptionError("Expression.place", "is no Place")
         self.tree  # noqa: B018 - raises for a text that is wrong
 
@@ -67,7 +67,7 @@ class Expression:
 
         Raises DescriptionError, with the character of the first name that isn't there.
         """
-        place = self.place or Place("expression", self.text)
+        place = self.place or TextPlace("expression", self.text)
         if names is not None:
             for node in nodes_of(self.tree):
                 if isinstance(node, Name) and node.name not in names:

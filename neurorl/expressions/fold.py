@@ -11,8 +11,8 @@ import numpy.typing as npt
 from neurorl.expressions.evaluate import evaluate_arrays
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.nodes import (
-    Call,
     Flag,
+    FunctionCall,
     Name,
     Node,
     Number,
@@ -57,7 +57,11 @@ class Constants:
     def _folded(self, node: Node) -> Node:
         if isinstance(node, Name | Number | Flag):
             return node
-        if isinstance(node, Call) and node.function == "where" and self.holds(node.arguments[0]):
+        if (
+            isinstance(node, FunctionCall)
+            and node.function == "where"
+            and self.holds(node.arguments[0])
+        ):
             chosen = self.value(node.arguments[0])
             if chosen.all() or not chosen.any():  # the same side for all neurons
                 return self._folded(node.arguments[1 if chosen.all() else 2])

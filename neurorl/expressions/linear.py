@@ -16,7 +16,7 @@ from neurorl.expressions.nodes import (
     with_parts,
 )
 
-__all__ = ["Linear", "NotLinearError", "linear", "substituted"]
+__all__ = ["LinearForm", "NotLinearError", "linear", "substituted"]
 
 _ONE = Number(1.0)
 _MINUS_ONE = Unary("-", _ONE)
@@ -31,23 +31,23 @@ class NotLinearError(ValueError):
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearForm:
     """Hold ``sum_x coefficients[x]*x + rest``; None or a missing name is 0."""
 
     coefficients: Mapping[str, Node]
     rest: Node | None
 
 
-def linear(node: Node, variables: Collection[str]) -> Linear:
+def linear(node: Node, variables: Collection[str]) -> LinearForm:
     """Return the parts of a tree. Factors 1 and terms 0 that arise are left out.
 
     Raises NotLinearError if a product, quotient, function or power has a variable where it may not.
     """
     if not _has(node, variables):
-        return Linear({}, node)
+        return LinearForm({}, node)
     match node:
         case Name(name=name):
-            return Linear({name: _ONE}, None)
+            return LinearForm({name: _ONE}, None)
         case Unary(op="-", operand=operand):
             return _each(linear(operand, variables), lambda part: Unary("-", part))
         case Binary(op="+" | "-" as op, left=left, right=right):
@@ -82,19 +82,19 @@ def _product(a: Node, b: Node) -> Node:
     return Binary("*", a, b)
 
 
-def _each(parts: Linear, change: Callable[[Node], Node]) -> Linear:
+def _each(parts: LinearForm, change: Callable[[Node], Node]) -> LinearForm:
     coefficients = {name: change(part) for name, part in parts.coefficients.items()}
-    return Linear(coefficients, None if parts.rest is None else change(parts.rest))
+    return LinearForm(coefficients, None if parts.rest is None else change(parts.rest))
 
 
-def _sum(op: str, a: Linear, b: Linear) -> Linear:
+def _sum(op: str, a: LinearForm, b: LinearForm) -> LinearForm:
     names = [*a.coefficients, *(name for name in b.coefficients if name not in a.coefficients)]
     coefficients = {}
     for name in names:
         term = _term(op, a.coefficients.get(name), b.coefficients.get(name))
         if term is not None:
             coefficients[name] = term
-    return Linear(coefficients, _term(op, a.rest, b.rest))
+    return LinearForm(coefficients, _term(op, a.rest, b.rest))
 
 
 def _term(op: str, a: Node | None, b: Node | None) -> Node | None:

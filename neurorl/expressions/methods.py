@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
-from neurorl.expressions.linear import Linear, NotLinearError, linear, substituted
+from neurorl.expressions.linear import LinearForm, NotLinearError, linear, substituted
 from neurorl.expressions.nodes import Name, Node, names_in, nodes_of
 from neurorl.expressions.printing import TEXT, render
-from neurorl.expressions.problem import ExpressionError, Place
+from neurorl.expressions.problem import ExpressionError, TextPlace
 from neurorl.expressions.statements import Statement
 
 __all__ = ["METHODS", "Method", "System", "Updates"]
@@ -51,7 +51,7 @@ class System:
             values[intermediate.variable] = substituted(intermediate.value.tree, values)
         return substituted(line.value.tree, values)
 
-    def parts(self, line: Statement, variables: Sequence[str]) -> Linear:
+    def parts(self, line: Statement, variables: Sequence[str]) -> LinearForm:
         """Return what *line* is as a linear function of *variables*. Raises ExpressionError."""
         try:
             return linear(self.full(line), variables)
@@ -187,7 +187,7 @@ def _reachable(depends: list[list[bool]]) -> npt.NDArray[np.bool_]:
     return reached
 
 
-def _numbers(system: System, line: Statement, parts: Linear) -> list[Array]:
+def _numbers(system: System, line: Statement, parts: LinearForm) -> list[Array]:
     """Return a row of A. Raises ExpressionError if it is no matter of parameters alone."""
     row = []
     for name in system.state:
@@ -221,5 +221,5 @@ def _formula(node: Node) -> Expression:
 
 
 def _problem(line: Statement, at: int, what: str, remedy: str = "") -> ExpressionError:
-    place = line.value.place or Place("equations", line.value.text)
+    place = line.value.place or TextPlace("equations", line.value.text)
     return place.problem(at, what, remedy or "take method='exponential_euler' or 'euler'")

@@ -10,8 +10,8 @@ __all__ = [
     "COMPARISONS",
     "LOGIC",
     "Binary",
-    "Call",
     "Flag",
+    "FunctionCall",
     "Kind",
     "Name",
     "Node",
@@ -84,14 +84,14 @@ class Power(_Placed):
 
 
 @dataclass(frozen=True)
-class Call(_Placed):
+class FunctionCall(_Placed):
     """Call one of `neurorl.expressions.functions.FUNCTIONS`."""
 
     function: str
     arguments: tuple[Node, ...]
 
 
-Node = Number | Flag | Name | Unary | Binary | Power | Call
+Node = Number | Flag | Name | Unary | Binary | Power | FunctionCall
 
 
 def kind_of(node: Node) -> Kind:
@@ -114,7 +114,7 @@ def nodes_of(node: Node) -> Iterator[Node]:
             yield from nodes_of(right)
         case Power(base=base):
             yield from nodes_of(base)
-        case Call(arguments=arguments):
+        case FunctionCall(arguments=arguments):
             for argument in arguments:
                 yield from nodes_of(argument)
     yield node
@@ -134,6 +134,6 @@ def with_parts(node: Node, change: Callable[[Node], Node]) -> Node:
             return replace(node, left=change(left), right=change(right))
         case Power(base=base):
             return replace(node, base=change(base))
-        case Call(arguments=arguments):
+        case FunctionCall(arguments=arguments):
             return replace(node, arguments=tuple(map(change, arguments)))
     return node

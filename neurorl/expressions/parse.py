@@ -11,8 +11,8 @@ from neurorl.expressions.hints import INPUT, hint
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
-    Call,
     Flag,
+    FunctionCall,
     Kind,
     Name,
     Node,
@@ -21,7 +21,7 @@ from neurorl.expressions.nodes import (
     Unary,
     kind_of,
 )
-from neurorl.expressions.problem import ExpressionError, Place
+from neurorl.expressions.problem import ExpressionError, TextPlace
 from neurorl.expressions.scan import MAX_DEPTH, scan
 
 __all__ = ["MAX_EXPONENT", "check_kind", "parse"]
@@ -41,7 +41,7 @@ _BROKEN = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 _DEEPEST = f"{MAX_DEPTH} operators, one inside the other"
 
 
-def parse(text: str, place: Place | None = None) -> Node:
+def parse(text: str, place: TextPlace | None = None) -> Node:
     """Return the tree of an expression; nothing in it is simplified or reordered.
 
     place: names the text in errors.
@@ -50,8 +50,8 @@ def parse(text: str, place: Place | None = None) -> Node:
     if not isinstance(text, str):
         what = f"not a text but {type(text).__name__}"
         where = place.where if place else "expression"
-        raise Place(where, "").problem(0, what, "write it as a text")
-    place = place or Place("expression", text)
+        raise TextPlace(where, "").problem(0, what, "write it as a text")
+    place = place or TextPlace("expression", text)
     scan(text, place)
     line = text.translate(_ONE_LINE)
     begin = len(line) - len(line.lstrip())
@@ -68,7 +68,7 @@ _ONE_LINE = str.maketrans("\t\r\n", "   ")
 _UNFINISHED = re.compile(r"(\*\*|[<>=!]=|[-+*/<>(,]|\b(?:and|or|not))\s*$")
 
 
-def _broken(text: str, begin: int, place: Place, exc: Exception) -> ExpressionError:
+def _broken(text: str, begin: int, place: TextPlace, exc: Exception) -> ExpressionError:
     """Return the error for what Python's parser refuses."""
     if not isinstance(exc, SyntaxError):
         return place.problem(begin, "too deep", "split it", _DEEPEST)
@@ -80,7 +80,7 @@ def _broken(text: str, begin: int, place: Place, exc: Exception) -> ExpressionEr
     return place.problem(at, f"isn't a formula: {exc.msg}")
 
 
-def check_kind(node: Node, kind: Kind, place: Place) -> None:
+def check_kind(node: Node, kind: Kind, place: TextPlace) -> None:
     """Raise ExpressionError unless the node's value is of this kind."""
     if kind_of(node) != kind:
         what = f"a {kind_of(node)} where a {kind} is needed"
@@ -93,7 +93,7 @@ def check_kind(node: Node, kind: Kind, place: Place) -> None:
 class _Reader:
     """Turn Python's tree into ours."""
 
-    def __init__(self, begin: int, place: Place) -> None:
+    def __init__(self, begin: int, place: TextPlace) -> None:
         self._begin, self._place, self._problem = begin, place, place.problem
 
     def node(self, node: ast.expr, depth: int) -> Node:
@@ -189,7 +189,7 @@ class _Reader:
             what = f"{name} takes {len(kinds)} argument{'s' * (len(kinds) > 1)}, by place"
             raise self._problem(at, f"{what}, not {len(node.args) + len(node.keywords)}")
         arguments = zip(node.args, kinds, strict=True)
-        return Call(name, tuple(self._a(a, kind, depth) for a, kind in arguments), at=at)
+        return FunctionCall(name, tuple(self._a(a, kind, depth) for a, kind in arguments), at=at)
 
 
 _POWERS = {-0.5: "write 1/sqrt(x)", 0: "write 1", 0.5: "write sqrt(x)", 1.5: "write x*sqrt(x)"}

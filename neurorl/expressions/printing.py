@@ -9,8 +9,8 @@ from neurorl.errors import ArgumentError
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
-    Call,
     Flag,
+    FunctionCall,
     Name,
     Node,
     Number,
@@ -83,7 +83,7 @@ class _Writer:
                 return style.flag(flag), _ATOM
             case Name(name=name):
                 return self._name(name), _ATOM
-            case Call(function=function, arguments=arguments):
+            case FunctionCall(function=function, arguments=arguments):
                 return style.call(function, [self.write(a, _OR) for a in arguments]), _ATOM
             case Power(base=base, exponent=exponent):
                 if style.power is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from neurorl.errors import DescriptionError, format_message
 
-__all__ = ["ExpressionError", "Place"]
+__all__ = ["ExpressionError", "TextPlace"]
 
 _AROUND = 30  # characters that an error quotes to either side
 
@@ -26,7 +26,7 @@ class ExpressionError(DescriptionError):
 
 
 @dataclass(frozen=True)
-class Place:
+class TextPlace:
     """Say where a text stands, for errors.
 
     where: names it, such as ``"equations, line 2"``. line: the line that it is a part of.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 
-from neurorl.expressions.problem import ExpressionError, Place
+from neurorl.expressions.problem import ExpressionError, TextPlace
 
 __all__ = ["MAX_DEPTH", "MAX_NAME", "MAX_TEXT", "MAX_TOKENS", "scan"]
 
@@ -51,7 +51,7 @@ _WORD_REMEDIES = {
 }
 
 
-def scan(text: str, place: Place) -> None:
+def scan(text: str, place: TextPlace) -> None:
     """Raise ExpressionError unless *text* is made of the language's tokens, within its bounds."""
     if len(text) > MAX_TEXT:
         raise place.problem(MAX_TEXT, "too long", "split it", f"{MAX_TEXT} characters")
@@ -71,7 +71,7 @@ def scan(text: str, place: Place) -> None:
         at = match.end()
 
 
-def _check_word(match: re.Match[str], place: Place) -> None:
+def _check_word(match: re.Match[str], place: TextPlace) -> None:
     """Refuse numbers that run into letters, and words of Python that the language doesn't have."""
     name = match["name"]
     if match["tail"]:
@@ -88,7 +88,7 @@ def _check_word(match: re.Match[str], place: Place) -> None:
         raise place.problem(match.start(), what, _WORD_REMEDIES.get(name))
 
 
-def _strange(text: str, at: int, place: Place) -> ExpressionError:
+def _strange(text: str, at: int, place: TextPlace) -> ExpressionError:
     """Return the error for a character that begins no token."""
     sign = "//" if text.startswith("//", at) else text[at]
     return place.problem(at, f"{sign!r} isn't in the language", _REMEDIES.get(sign))

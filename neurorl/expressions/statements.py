@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import FUNCTIONS
-from neurorl.expressions.problem import Place
+from neurorl.expressions.problem import TextPlace
 from neurorl.expressions.scan import MAX_NAME
 
 __all__ = ["MAX_LETTERS", "MAX_STATEMENTS", "Statement", "read_statements"]
@@ -56,18 +56,18 @@ def read_statements(
     return tuple(_read(piece, place, targets, derivatives) for piece, place in _pieces(text, where))
 
 
-def _pieces(text: str, where: str) -> Iterator[tuple[str, Place]]:
+def _pieces(text: str, where: str) -> Iterator[tuple[str, TextPlace]]:
     """Yield the statements' texts that aren't empty, and where they stand."""
     if not isinstance(text, str):
         what = f"not a text but {type(text).__name__}"
-        raise Place(where, "").problem(0, what, "write it as a text")
+        raise TextPlace(where, "").problem(0, what, "write it as a text")
     if len(text) > MAX_LETTERS:
-        raise Place(where, "").problem(0, "too long", "split it", f"{MAX_LETTERS} characters")
+        raise TextPlace(where, "").problem(0, "too long", "split it", f"{MAX_LETTERS} characters")
     count = 0
     for number, row in enumerate(text.split("\n"), start=1):
         begin = 0
         for piece in row.partition("#")[0].split(";"):
-            place = Place(f"{where}, line {number}", row, begin)
+            place = TextPlace(f"{where}, line {number}", row, begin)
             begin += len(piece) + 1
             count += bool(piece.strip())
             if count > MAX_STATEMENTS:
@@ -77,7 +77,7 @@ def _pieces(text: str, where: str) -> Iterator[tuple[str, Place]]:
 
 
 def _read(
-    piece: str, place: Place, targets: Collection[str] | None, derivatives: bool
+    piece: str, place: TextPlace, targets: Collection[str] | None, derivatives: bool
 ) -> Statement:
     match = _STATEMENT.match(piece)
     if match is None:
@@ -97,7 +97,9 @@ def _read(
     return Statement(variable, value, is_derivative)
 
 
-def _check_target(variable: str, at: int, place: Place, targets: Collection[str] | None) -> None:
+def _check_target(
+    variable: str, at: int, place: TextPlace, targets: Collection[str] | None
+) -> None:
     """Refuse to set what can't be set."""
     if variable in FUNCTIONS or keyword.iskeyword(variable) or len(variable) > MAX_NAME:
         what, remedy = f"{variable[:MAX_NAME]!r} is no name for a variable", "take another name"

@@ -19,7 +19,7 @@ from neurorl.runs.config import RunConfig
 from neurorl.runs.cost import FIGURES
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import Evaluation
-from neurorl.storage.reading import Place, check_fields, read_json
+from neurorl.storage.reading import FilePlace, check_fields, read_json
 
 __all__ = ["Notes", "card", "read_evaluation", "rule_of"]
 
@@ -85,7 +85,7 @@ def rule_of(config: RunConfig) -> str:
 
 def read_evaluation(file: Path) -> Evaluation:
     """Read one that was kept as JSON. Raises RunError if it is of something else."""
-    place = Place(f"file {file}", remedy="remove it")
+    place = FilePlace(f"file {file}", remedy="remove it")
     kinds: dict[str, type] = dict.fromkeys(Evaluation.__annotations__, float)
     kinds |= dict.fromkeys(("env", "backend", "arithmetic", "noise"), str)
     kinds |= dict.fromkeys(("seed", "episodes"), int)

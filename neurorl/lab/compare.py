@@ -17,10 +17,10 @@ from neurorl.lab.statistics import (
     probability_of_improvement,
 )
 from neurorl.runs.directory import RunDirectory
-from neurorl.storage.reading import JSON_BYTES, Place, read_bytes
+from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 from neurorl.storage.zoo import name_of
 
-__all__ = ["Comparison", "compare", "runs_in", "scores_of"]
+__all__ = ["GroupSummary", "compare", "runs_in", "scores_of"]
 
 Scores = Mapping[str, Sequence[float]]
 """Map each task to the score of each of its runs."""
@@ -28,7 +28,7 @@ _LAST = 100
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GroupSummary:
     """Hold what one group came to.
 
     n: its runs. iqm, low, high: interquartile mean over all of them and its 95 % interval, runs
@@ -47,13 +47,13 @@ class Comparison:
     better: tuple[float, float, float] | None
 
 
-def compare(groups: Mapping[str, Scores]) -> list[Comparison]:
+def compare(groups: Mapping[str, Scores]) -> list[GroupSummary]:
     """Return what each group came to, the first being what the others are held against.
 
     Scores of several tasks are averaged as they are: normalise them first if their scales differ.
     Raises ArgumentError for a group without runs.
     """
-    result: list[Comparison] = []
+    result: list[GroupSummary] = []
     first: Scores = {}
     for number, (name, scores) in enumerate(groups.items()):
         every = [np.asarray(of_task, float) for of_task in scores.values() if len(of_task)]
@@ -69,7 +69,7 @@ def compare(groups: Mapping[str, Scores]) -> list[Comparison]:
             interval = improvement_interval(ours, theirs)
             better = (probability_of_improvement(ours, theirs), *interval)
         figures = (float(interquartile_mean(joined)), low, high, float(joined.mean()))
-        result.append(Comparison(name, len(joined), *figures, float(joined.min()), better))
+        result.append(GroupSummary(name, len(joined), *figures, float(joined.min()), better))
     return result
 
 
@@ -101,7 +101,7 @@ def scores_of(path: Path, by: str | None, score: str | None) -> dict[str, dict[s
 
 
 def _of_table(path: Path, by: str | None, score: str | None) -> dict[str, dict[str, list[float]]]:
-    place = Place(f"table {path}")
+    place = FilePlace(f"table {path}")
     text = read_bytes(path, JSON_BYTES, place).decode(errors="replace")
     rows = list(csv.DictReader(text.splitlines()))
     if not rows:

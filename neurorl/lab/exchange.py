@@ -28,7 +28,7 @@ from neurorl.lab.card import Notes, card, read_evaluation
 from neurorl.runs.directory import RunDirectory
 from neurorl.storage import archive
 from neurorl.storage.files import make_folder, write_bytes
-from neurorl.storage.reading import Place, parse_json, read_bytes
+from neurorl.storage.reading import FilePlace, parse_json, read_bytes
 from neurorl.storage.zoo import located
 
 __all__ = ["export_run", "import_run"]
@@ -62,7 +62,7 @@ def export_run(run: str | Path, folder: str | Path) -> Path:
     _check_free(folder)
     make_folder(folder)
     for name, path in kept.items():
-        place = Place(f"run {source.path}", name)
+        place = FilePlace(f"run {source.path}", name)
         write_bytes(folder / name, read_bytes(path, _LARGEST_TEXT, place))
     write_bytes(folder / "README.md", text)
     write_bytes(folder / MODEL, content)
@@ -83,7 +83,9 @@ def import_run(folder: str | Path, run: str | Path) -> Path:
     kept = {}
     for name in _KEPT:
         if os.path.lexists(folder / name):
-            kept[name] = read_bytes(folder / name, _LARGEST_TEXT, Place(f"folder {folder}", name))
+            kept[name] = read_bytes(
+                folder / name, _LARGEST_TEXT, FilePlace(f"folder {folder}", name)
+            )
     _check_free(target.path)
     make_folder(target.path)
     for name, data in kept.items():
@@ -94,7 +96,7 @@ def import_run(folder: str | Path, run: str | Path) -> Path:
 
 def _checkpoint(file: Path) -> bytes:
     """Return the bytes of the checkpoint that *file* has the arrays of."""
-    place = Place(f"folder {file.parent}", file.name)
+    place = FilePlace(f"folder {file.parent}", file.name)
     data = read_bytes(file, archive.LARGEST_FILE, place)
     texts, arrays = _read(data, place)
     if not set(_KEYS) <= set(texts):
@@ -109,7 +111,7 @@ def _checkpoint(file: Path) -> bytes:
     return content
 
 
-def _read(data: bytes, place: Place) -> tuple[Mapping[str, str], dict[str, npt.NDArray[Any]]]:
+def _read(data: bytes, place: FilePlace) -> tuple[Mapping[str, str], dict[str, npt.NDArray[Any]]]:
     """Return metadata and arrays of a file in the format safetensors."""
     size = int.from_bytes(data[:8], "little")
     header = parse_json(data[8 : 8 + size], place) if size <= len(data) else None
@@ -136,7 +138,7 @@ def _card(run: RunDirectory, name: str) -> bytes:
     """Return the card that a run of the zoo has, or a new one."""
     own = run.path / "README.md"
     if own.exists():
-        return read_bytes(own, _LARGEST_TEXT, Place(f"run {run.path}", own.name))
+        return read_bytes(own, _LARGEST_TEXT, FilePlace(f"run {run.path}", own.name))
     file = run.path / "evaluation.json"
     evaluations = [read_evaluation(file)] if file.exists() else []
     use = "neurorl import FOLDER --out RUN    # this folder\nneurorl evaluate RUN"

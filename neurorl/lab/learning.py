@@ -8,12 +8,12 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 
-__all__ = ["Learned", "LearningReport", "learning_report"]
+__all__ = ["LearningReport", "LearningRow", "learning_report"]
 
 _NUMBERS = ("gamma", "lambda_actor", "reward_scale", "normalises")
 
 
-class Learned(TypedDict):
+class LearningRow(TypedDict):
     """Say how a projection learns.
 
     factor: the text of what a neuron adds to the eligibilities of its synapses in a step, None of a
@@ -35,13 +35,13 @@ class Learned(TypedDict):
 class LearningReport(TypedDict):
     """Say how an agent learns. parts: its encoder, critic, modulator, ... and their numbers."""
 
-    projections: list[Learned]
+    projections: list[LearningRow]
     parts: dict[str, Any]
 
 
 def learning_report(network: Network, config: AgentConfig) -> LearningReport:
     """Return how the agent *config* learns in *network*."""
-    rows: list[Learned] = []
+    rows: list[LearningRow] = []
     for layer in LearningPlan.of(network, config).layers:
         for projection in layer.into:
             rows.append(

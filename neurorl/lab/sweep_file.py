@@ -11,14 +11,14 @@ from typing import Any
 from neurorl.errors import ArgumentError, NeurorlError, format_message
 from neurorl.lab.search import Search
 from neurorl.lab.sweep import Sweep
-from neurorl.storage.reading import JSON_BYTES, Place, read_bytes
+from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 
 __all__ = ["read_sweep"]
 
 
 def read_sweep(path: Path) -> Sweep | Search:
     """Read a sweep or a search from TOML or YAML. Raises ArgumentError that names the line."""
-    place = Place(f"sweep {path}")
+    place = FilePlace(f"sweep {path}")
     text = read_bytes(path, JSON_BYTES, place).decode(errors="replace")
     data = _parse(path, text, place)
     if not isinstance(data, Mapping):
@@ -31,7 +31,7 @@ def read_sweep(path: Path) -> Sweep | Search:
         raise ArgumentError(format_message(where, str(exc).removeprefix("sweep, "))) from exc
 
 
-def _parse(path: Path, text: str, place: Place) -> Any:
+def _parse(path: Path, text: str, place: FilePlace) -> Any:
     """Return the data of a file. The error of either parser names line and column."""
     if path.suffix.lower() not in (".yaml", ".yml"):
         try:

@@ -29,7 +29,7 @@ from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import as_json, make_folder, write_bytes
-from neurorl.storage.reading import Place, read_json
+from neurorl.storage.reading import FilePlace, read_json
 
 __all__ = ["Outcome", "Row", "results_of", "run_sweep", "run_unit", "write_table"]
 
@@ -82,7 +82,7 @@ def run_unit(unit: Unit, folder: str, search_path: Sequence[str] = ()) -> list[R
 
 
 def _rows_of(path: Path) -> list[Row]:
-    place = Place(f"file {path}", remedy="remove it")
+    place = FilePlace(f"file {path}", remedy="remove it")
     data = read_json(path, place, _LARGEST)
     rows = data.get("rows") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

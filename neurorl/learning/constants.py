@@ -10,11 +10,11 @@ from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 
-__all__ = ["Constants"]
+__all__ = ["RuleConstants"]
 
 
 @dataclass(frozen=True)
-class Constants:
+class RuleConstants:
     """Hold how a rule's eligibilities and its neurons' own traces decay, and A.
 
     kept: what is left of an eligibility after a step; kept_window: after a window, None for what
@@ -36,7 +36,7 @@ class Constants:
         post_tau: float,
         depression: float,
         kept_window: float | None = None,
-    ) -> Constants:
+    ) -> RuleConstants:
         """Return the rule's own constants, or these where it has none.
 
         eligibility_tau: in seconds; None for an eligibility that stays, or that each window

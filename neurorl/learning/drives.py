@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurorl.learning.plan import Incoming, Plastic
+from neurorl.learning.plan import InputProjection, Plastic
 from neurorl.network.serialization import FloatArray
 
 __all__ = ["add_arriving", "add_flow", "summed_arrivals"]
 
 
 def add_arriving(
-    p: Incoming, arrived: Sequence[FloatArray], weights: FloatArray, into: FloatArray
+    p: InputProjection, arrived: Sequence[FloatArray], weights: FloatArray, into: FloatArray
 ) -> None:
     """Add what a projection's spikes do in each step to *into*, ``(W, n_replicas * n)``.
 
@@ -46,7 +46,7 @@ def summed_arrivals(p: Plastic, first: int, arrived: dict[str, list[FloatArray]]
     return np.asarray((kept[:, None] * a).sum(axis=0))
 
 
-def add_flow(p: Incoming, x: FloatArray, w: FloatArray, current: FloatArray) -> None:
+def add_flow(p: InputProjection, x: FloatArray, w: FloatArray, current: FloatArray) -> None:
     """Add ``c_j += x_i w_ij`` in the order of i, as weights of a chip are on no grid of float64."""
     for group in p.groups:
         group.add_arriving(x, w, current)

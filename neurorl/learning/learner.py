@@ -33,14 +33,14 @@ from neurorl.learning.drives import add_arriving, add_flow, summed_arrivals
 from neurorl.learning.finite import are_no_factors, check_factors, check_shapes
 from neurorl.learning.levels import Levels, remember
 from neurorl.learning.memory import Memory
-from neurorl.learning.plan import Incoming, Layer, LearningPlan
+from neurorl.learning.plan import InputProjection, Layer, LearningPlan
 from neurorl.learning.tags import Post, depressing, tags, traces
 from neurorl.learning.writes import Writer
 from neurorl.network.modules import chain_weights, hidden_layers, path_weights
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
-from neurorl.rules import Decision, Hidden, Rule
-from neurorl.rules.decision import Told
+from neurorl.rules import Decision, HiddenLayer, Rule
+from neurorl.rules.decision import Broadcast
 from neurorl.rules.membrane import Start, membranes, spike_probability
 from neurorl.rules.three_factor import apply_modulator, arrivals, window_traces
 
@@ -83,7 +83,7 @@ class Learner:
         self,
         inputs: Inputs,
         rasters: dict[str, Raster],
-        action: int | Told,
+        action: int | Broadcast,
         policy: FloatArray,
         modulator: float = 0.0,
         others: Modulators = _NONE,
@@ -104,7 +104,11 @@ class Learner:
         return finite
 
     def check(
-        self, inputs: Inputs, rasters: dict[str, Raster], action: int | Told, policy: FloatArray
+        self,
+        inputs: Inputs,
+        rasters: dict[str, Raster],
+        action: int | Broadcast,
+        policy: FloatArray,
     ) -> None:
         """Raise NotFiniteError if a post factor of a window isn't finite, and say which."""
         self._observe(inputs, rasters, action, policy)
@@ -154,7 +158,7 @@ class Learner:
         rate: float,
         inputs: Inputs,
         rasters: dict[str, Raster],
-        action: int | Told,
+        action: int | Broadcast,
         policy: FloatArray,
     ) -> None:
         """Do `learn` for the decision before, whose modulator this window told, then `remember`."""
@@ -165,7 +169,11 @@ class Learner:
         self._add(observed)
 
     def chip_errors(
-        self, inputs: Inputs, rasters: dict[str, Raster], action: int | Told, policy: FloatArray
+        self,
+        inputs: Inputs,
+        rasters: dict[str, Raster],
+        action: int | Broadcast,
+        policy: FloatArray,
     ) -> dict[str, FloatArray]:
         """Sum each layer's post factors over the window, over N; the chip knows the traces.
 
@@ -185,7 +193,7 @@ class Learner:
         self,
         inputs: Inputs,
         rasters: dict[str, Raster],
-        action: int | Told,
+        action: int | Broadcast,
         policy: FloatArray,
         modulator: float = 0.0,
         others: Modulators = _NONE,
@@ -196,7 +204,7 @@ class Learner:
             for layer in self._layers
             for p in (*layer.into, *layer.fixed)
         }
-        told = action if isinstance(action, Told) else Told.of(action, policy)
+        told = action if isinstance(action, Broadcast) else Broadcast.of(action, policy)
         observed = _Observed(spikes, arrived, {}, {})
         for layers in self._by_rule.values():
             third = self._clipped(layers[0].rule, modulator, others)
@@ -227,7 +235,7 @@ class Learner:
                 gate[are_no_factors(gate)] = 0.0  # without a spike, as factors are finite
                 observed.gates[layer.key] = gate
 
-    def _arrived(self, p: Incoming, spikes: npt.NDArray[Any]) -> list[FloatArray]:
+    def _arrived(self, p: InputProjection, spikes: npt.NDArray[Any]) -> list[FloatArray]:
         """Return what arrives in a window, for each delay of a projection."""
         if p.current:
             return [np.tile(spikes, (self._config.window, 1))]
@@ -298,7 +306,7 @@ class Learner:
         layers: Sequence[Layer],
         spikes: Inputs,
         arrived: dict[str, list[FloatArray]],
-        told: Told,
+        told: Broadcast,
         modulator: float,
     ) -> Decision:
         """Return what a rule reads of the window, of the layers that learn by it."""
@@ -313,7 +321,7 @@ class Learner:
         p_of = {name: named.pop("p", None) for name, named in of_layers.items()}
         output = next((layer for layer in layers if layer.name == "output"), None)
         hidden = (
-            Hidden(
+            HiddenLayer(
                 spikes=spikes[layer.name],
                 first=layer.begin,
                 lag=layer.lag,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from neurorl.learning.constants import Constants
+from neurorl.learning.constants import RuleConstants
 from neurorl.learning.synapse_groups import AllPairs, SynapseGroup, groups_by_delay
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import SpikingCritic
@@ -24,7 +24,7 @@ from neurorl.rules import Rule
 from neurorl.rules.value import VALUE
 
 __all__ = [
-    "Incoming",
+    "InputProjection",
     "Layer",
     "LearningPlan",
     "Plastic",
@@ -34,7 +34,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Incoming:
+class InputProjection:
     """Hold what is known of a projection.
 
     current: from a source of currents: what arrives is its activation, in every step. target: the
@@ -69,7 +69,7 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Plastic(Incoming):
+class Plastic(InputProjection):
     """Hold what is known of a projection that learns."""
 
     trace_decay: float
@@ -103,7 +103,7 @@ class Layer:
     depression: float
     plan: StepPlan | None
     into: tuple[Plastic, ...]
-    fixed: tuple[Incoming, ...]
+    fixed: tuple[InputProjection, ...]
     is_critic: bool
 
 
@@ -206,9 +206,9 @@ def _layer(
     )
 
 
-def _constants(network: Network, config: AgentConfig, rule: Rule) -> Constants:
+def _constants(network: Network, config: AgentConfig, rule: Rule) -> RuleConstants:
     """Return the decays of a rule: its own, or else the agent's."""
-    return Constants.of(
+    return RuleConstants.of(
         rule,
         network.dt,
         config.eligibility_tau if rule.pairs_spikes else None,
@@ -253,11 +253,13 @@ def plastic_into(network: Network, population: str) -> list[Plastic]:
     ]
 
 
-def incoming(network: Network, name: str, known: Sequence[Incoming] = ()) -> list[Incoming]:
+def incoming(
+    network: Network, name: str, known: Sequence[InputProjection] = ()
+) -> list[InputProjection]:
     """Return what is known of the projections into a population, but of those *known*."""
     names = {p.name for p in known}
     others = [p for p in network.projections if p.post == name and p.name not in names]
-    return [Incoming(**_looked_up(network, p)) for p in others]
+    return [InputProjection(**_looked_up(network, p)) for p in others]
 
 
 def _looked_up(network: Network, p: Projection) -> dict[str, Any]:

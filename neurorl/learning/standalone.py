@@ -16,7 +16,7 @@ from neurorl.errors import (
 )
 from neurorl.learning import listed
 from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
-from neurorl.learning.constants import Constants
+from neurorl.learning.constants import RuleConstants
 from neurorl.learning.finite import check_steps_of_weights, check_windows
 from neurorl.learning.levels import levels_of
 from neurorl.learning.listed import PostFactors
@@ -101,7 +101,7 @@ class Learning:
         check_constants(
             used.values(), dict(zip(_CONSTANTS, zip(taus, _USUAL, strict=True), strict=True))
         )
-        constants = {name: Constants.of(r, dt, *taus) for name, r in used.items()}
+        constants = {name: RuleConstants.of(r, dt, *taus) for name, r in used.items()}
         self._targets = Target.all_of(backend.network, self.rules, constants)
         check_backend(backend, self._targets)
         self._membranes = Membranes(backend, rules_by_population(self._targets))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.learning import listed
-from neurorl.learning.constants import Constants
+from neurorl.learning.constants import RuleConstants
 from neurorl.learning.finite import are_no_factors
 from neurorl.learning.levels import Eligibility, eligibility_type, remember
 from neurorl.learning.listed import Depression, PostFactors
@@ -32,7 +32,7 @@ from neurorl.rules import Decision, Rule
 from neurorl.rules.post_factor import PostFactor
 from neurorl.rules.three_factor import arrivals, window_traces
 
-__all__ = ["Constants", "Synapses", "Target", "post_factors"]
+__all__ = ["RuleConstants", "Synapses", "Target", "post_factors"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -48,13 +48,13 @@ class Target:
     size: int
     rule: Rule
     text: PostFactor
-    constants: Constants
+    constants: RuleConstants
     into: tuple[Plastic, ...]
     key: str
 
     @classmethod
     def all_of(
-        cls, network: Network, rules: Mapping[str, Rule], constants: Mapping[str, Constants]
+        cls, network: Network, rules: Mapping[str, Rule], constants: Mapping[str, RuleConstants]
     ) -> tuple[Target, ...]:
         """Return all populations that plastic projections enter, in the network's order.
 

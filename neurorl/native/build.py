@@ -22,7 +22,7 @@ from neurorl.rules.registry import SHIPPED
 from neurorl.rules.value import VALUE
 
 __all__ = [
-    "Source",
+    "CppSource",
     "cache_folder",
     "compiled",
     "failure",
@@ -34,7 +34,7 @@ _LOOP = ("learning loop", "take loop='numpy'")  # for errors
 
 
 @dataclass(frozen=True)
-class Source:
+class CppSource:
     """Hold C++ to compile: code, and the folders of what it includes; any file there counts."""
 
     code: str
@@ -67,7 +67,7 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-def compiled(source: Source, where: str, remedy: str) -> ctypes.CDLL:
+def compiled(source: CppSource, where: str, remedy: str) -> ctypes.CDLL:
     """Return a library, compiled now if it is missing or damaged.
 
     where, remedy: for the error.
@@ -81,7 +81,7 @@ def compiled(source: Source, where: str, remedy: str) -> ctypes.CDLL:
         raise BackendError(where, "its library can't be loaded", got=exc, remedy=remedy) from exc
 
 
-def has_library(source: Source | None = None) -> bool:
+def has_library(source: CppSource | None = None) -> bool:
     """Return whether there is nothing to compile, of a source or else of `library`.
 
     Raises BackendError for a bad cache.
@@ -102,12 +102,12 @@ def failure() -> str | None:
 
 
 @functools.cache
-def _kernels() -> Source:
+def _kernels() -> CppSource:
     texts = printed(rule for rule in (*SHIPPED.values(), VALUE) if not rule.signals)
-    return Source("\n".join(['#include "kernels.cpp"', asserted(structures.ALL), texts]))
+    return CppSource("\n".join(['#include "kernels.cpp"', asserted(structures.ALL), texts]))
 
 
-def _build(source: Source, library: Path, where: str, remedy: str) -> None:
+def _build(source: CppSource, library: Path, where: str, remedy: str) -> None:
     """Compile *source* to *library*. Raises BackendError with the compiler's first error."""
     file = library.with_suffix(".cpp")
     file.write_text(source.code)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.expressions.statements import Statement
-from neurorl.native.build import Source, compiled
+from neurorl.native.build import CppSource, compiled
 from neurorl.native.structures import Equations, pointer
 from neurorl.network.step_plan import IS_SILENT, StepPlan
 
@@ -60,7 +60,7 @@ def equations_of(plan: StepPlan, where: str) -> tuple[Equations, tuple[npt.NDArr
 @functools.cache
 def _loaded(source: str, where: str) -> int:
     """Return the address; the library stays loaded as long as the process."""
-    loaded = compiled(Source(source), where, "take loop='numpy'")
+    loaded = compiled(CppSource(source), where, "take loop='numpy'")
     _LIBRARIES.append(loaded)
     address = ctypes.cast(loaded.neurorl_step, ctypes.c_void_p).value
     assert address is not None

@@ -6,7 +6,7 @@ import ctypes
 import functools
 from typing import ClassVar
 
-from neurorl.native.build import Source, compiled
+from neurorl.native.build import CppSource, compiled
 from neurorl.native.layout import asserted
 from neurorl.native.structures import Fields, fields
 
@@ -30,7 +30,7 @@ class ListedWindow(ctypes.Structure):
 @functools.cache
 def library() -> ctypes.CDLL:
     """Return the compiled library. Raises BackendError if it doesn't compile."""
-    source = Source('#include "listed.cpp"\n' + asserted([ListedWindow]))
+    source = CppSource('#include "listed.cpp"\n' + asserted([ListedWindow]))
     loaded = compiled(source, "learning of lists", "take a mask")
     loaded.neurorl_listed_window.restype = None
     loaded.neurorl_listed_window.argtypes = [ctypes.POINTER(ListedWindow)]

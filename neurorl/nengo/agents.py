@@ -15,7 +15,7 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.nengo.package import load_nengo
 from neurorl.network.serialization import FloatArray, positive
 
-__all__ = ["Actions", "NengoEnv", "agent_node"]
+__all__ = ["ActionOutput", "NengoEnv", "agent_node"]
 
 
 def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: Any) -> Any:
@@ -63,7 +63,7 @@ def _observation(space: gym.Space[Any], signal: FloatArray) -> Any:
     return shaped.astype(space.dtype)
 
 
-class Actions:
+class ActionOutput:
     """Be the output of the Node by which a `NengoEnv` acts: 1 at the action's place, else 0.
 
     size: number of actions.
@@ -80,7 +80,7 @@ class NengoEnv(gym.Env[Any, Any]):
     """Make a nengo network an environment, in which agents can learn.
 
     network: it has ``nengo.Node(actions)``, and two probes.
-    actions: an `Actions`. observation, reward: probes; the last value of a window counts, the
+    actions: an `ActionOutput`. observation, reward: probes; the last value of a window counts, the
         reward's first number.
     every: steps of nengo to a decision. decisions: of an episode, which then ends by its limit.
     simulator: of nengo or of another backend of it, such as ``nengo_loihi.Simulator``; called with
@@ -90,7 +90,7 @@ class NengoEnv(gym.Env[Any, Any]):
     def __init__(
         self,
         network: Any,
-        actions: Actions,
+        actions: ActionOutput,
         observation: Any,
         reward: Any,
         *,
@@ -98,7 +98,7 @@ class NengoEnv(gym.Env[Any, Any]):
         decisions: int = 100,
         simulator: Callable[..., Any] | None = None,
     ) -> None:
-        if not isinstance(actions, Actions):
+        if not isinstance(actions, ActionOutput):
             what, got = "not neurorl.nengo.Actions", type(actions).__name__
             raise ArgumentError("NengoEnv.actions", what, got=got)
         self._network, self._actions = network, actions

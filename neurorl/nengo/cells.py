@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import nengo
 
-__all__ = ["Cells", "Decide", "Playing", "Steps"]
+__all__ = ["Decide", "Playing", "ReferenceCells", "SpikeDelay"]
 
 Decide = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
 """Return what is put out, given what comes in."""
@@ -33,7 +33,7 @@ class _Alike:
         return id(self)
 
 
-class Cells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
+class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
     """Step the neurons of one population, as the reference does, bit for bit.
 
     neurons: as they are at the start. Their input is what synapses add, and no gain or bias.
@@ -80,7 +80,7 @@ class Cells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
         output[...] = spikes / dt
 
 
-class Steps(_Alike, nengo.synapses.Synapse):  # type: ignore[misc]
+class SpikeDelay(_Alike, nengo.synapses.Synapse):  # type: ignore[misc]
     """Pass spikes on some whole steps later, as 0 and 1.
 
     delay: steps, at least 1.

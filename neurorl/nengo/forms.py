@@ -14,7 +14,7 @@ from neurorl.nengo.package import load_nengo
 from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["Cells", "equation_form", "is_whole_step", "read_cells", "step_form"]
+__all__ = ["EnsembleNeurons", "equation_form", "is_whole_step", "read_cells", "step_form"]
 
 _RESTS = {
     "LIF": "r = tau_ref + dt + tau_rc*log(1 - (v - 1)/(J - 1)); v = 0",
@@ -24,7 +24,7 @@ _RESTS = {
 
 
 @dataclass(frozen=True)
-class Cells:
+class EnsembleNeurons:
     """Hold an ensemble's neurons as nengo built them.
 
     kind: the class of nengo's neuron type, a key of `_RESTS`; lif: the type itself.
@@ -61,7 +61,7 @@ class Cells:
 
 def read_cells(
     ensemble: Any, name: str, simulator: Any, taus: tuple[float, ...], dt: float
-) -> Cells:
+) -> EnsembleNeurons:
     """Return the neurons of *ensemble*. Raises UnsupportedError for neurons of another kind."""
     lif, known = ensemble.neuron_type, load_nengo().LIF
     kind = type(lif).__name__
@@ -69,7 +69,7 @@ def read_cells(
         limit = ", ".join(_RESTS)
         raise UnsupportedError(f"from_nengo, {name}", "another neuron", got=lif, limit=limit)
     signals = simulator.model.sig[ensemble.neurons]
-    return Cells(
+    return EnsembleNeurons(
         name=name,
         kind=kind,
         lif=lif,
@@ -80,12 +80,12 @@ def read_cells(
     )
 
 
-def is_whole_step(cells: Cells) -> bool:
+def is_whole_step(cells: EnsembleNeurons) -> bool:
     """Return whether nengo, too, counts the refractory period of these neurons in whole steps."""
     return cells.kind == "LoihiLIF"
 
 
-def step_form(cells: Cells) -> tuple[Neuron, float]:
+def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
     """Return a CubaLIF for neurons with one synapse's time constant, and what weights are times.
 
     Raises UnsupportedError for what that neuron hasn't.
@@ -108,7 +108,7 @@ def step_form(cells: Cells) -> tuple[Neuron, float]:
     return neuron, gain * (1.0 - cells.decay(tau_syn))
 
 
-def equation_form(cells: Cells) -> Equations:
+def equation_form(cells: EnsembleNeurons) -> Equations:
     """Return nengo's own step of these neurons; they have an input ``q0``, ... a time constant."""
     numbers = range(len(cells.taus) or 1)
     taus = cells.taus or (0.0,)

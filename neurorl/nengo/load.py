@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.nengo.chip import import_integers
 from neurorl.nengo.forms import (
-    Cells,
+    EnsembleNeurons,
     equation_form,
     is_whole_step,
     read_cells,
@@ -143,7 +143,7 @@ class _Reader:
                 what = "a learning rule"
                 raise UnsupportedError(f"from_nengo, {connection}", what, remedy="leave it out")
 
-    def _cells(self, ensemble: Any, wires: list[_Wire], simulator: Any) -> Cells:
+    def _cells(self, ensemble: Any, wires: list[_Wire], simulator: Any) -> EnsembleNeurons:
         taus = tuple(dict.fromkeys(w.tau for w in wires if w.post is ensemble))
         cells = read_cells(ensemble, self.names[ensemble], simulator, taus, self.dt)
         if not self.by_equations:

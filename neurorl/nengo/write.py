@@ -19,7 +19,7 @@ from neurorl.network.description import Network, Projection
 from neurorl.network.integrator import integrator_of
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["Exported", "to_nengo"]
+__all__ = ["NengoExport", "to_nengo"]
 
 _CHIP = "nengo"
 _NO_FLOOR = -np.inf
@@ -27,7 +27,7 @@ _WHOLE = 1.0 + 2.0**-40  # so that a step of 1/dt is a spike however dt is round
 
 
 @dataclass(frozen=True)
-class Exported:
+class NengoExport:
     """Hold a nengo network built from a description.
 
     network: what nengo simulates. nodes: by source, the Node that it is. ensembles: by population.
@@ -52,7 +52,7 @@ def to_nengo(
     arithmetic: str = "float",
     weights: Mapping[str, npt.ArrayLike] | None = None,
     neurons: str = "exact",
-) -> Exported:
+) -> NengoExport:
     """Return a nengo network that plays a description; weights stay as they are.
 
     inputs: by source a raster ``(steps, size)`` that its Node plays, then silence. A source without
@@ -104,7 +104,7 @@ class _Builder:
                 where, limit = f"to_nengo: inputs[{source.name!r}]", f"(steps, {source.size})"
                 raise ArgumentError(where, "wrong shape", got=raster.shape, limit=limit)
 
-    def exact(self) -> Exported:
+    def exact(self) -> NengoExport:
         """Return the network with neurons that step as ours."""
         cells: Any = importlib.import_module("neurorl.nengo.cells")
         simulator = self.simulator
@@ -124,9 +124,9 @@ class _Builder:
                 post = ensembles[p.post].neurons
                 self.nengo.Connection(relay, post, transform=matrix.T, synapse=None)
             probes = {name: self.nengo.Probe(e.neurons) for name, e in ensembles.items()}
-        return Exported(network, nodes, ensembles, probes)
+        return NengoExport(network, nodes, ensembles, probes)
 
-    def plain(self) -> Exported:
+    def plain(self) -> NengoExport:
         """Return the network with LoihiLIF neurons, whose threshold is 1 and weights are scaled."""
         loihi, dt = load_nengo_loihi(), self.description.dt
         forms = {p.name: self._form(p.name) for p in self.description.populations}
@@ -157,7 +157,7 @@ class _Builder:
                     synapse=self.nengo.Lowpass(form.tau_syn),
                 )
             probes = {name: self.nengo.Probe(e.neurons) for name, e in ensembles.items()}
-        return Exported(network, nodes, ensembles, probes)
+        return NengoExport(network, nodes, ensembles, probes)
 
     def _spiking(self, network: Any, nodes: Mapping[str, Any]) -> dict[str, Any]:
         """Return neurons on the host that spike as Nodes do.

@@ -16,7 +16,7 @@ from neurorl.network.description import Network
 from neurorl.network.serialization import arrays_apart
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
-from neurorl.storage.reading import JSON_MEMORY, Place, json_memory, parse_json
+from neurorl.storage.reading import JSON_MEMORY, FilePlace, json_memory, parse_json
 
 __all__ = ["load_network", "save_network"]
 
@@ -49,7 +49,7 @@ def load_network(path: str | os.PathLike[str]) -> Network:
 
     Raises RunError if it is missing, damaged or no network's, DescriptionError for what it says.
     """
-    place = Place(f"network {path}")
+    place = FilePlace(f"network {path}")
     data = archive.read_signed(Path(path), place, "save it again")
     try:
         arrays = archive.read_arrays(data)

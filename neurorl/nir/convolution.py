@@ -19,7 +19,7 @@ from neurorl.network.limits import MAX_SIZE, MAX_WEIGHTS, check_limit
 from neurorl.network.serialization import FloatArray
 from neurorl.nir.maps import SparseMap
 
-__all__ = ["IMAGES", "Window", "find_convolution", "window_node", "window_of"]
+__all__ = ["IMAGES", "Kernel", "find_convolution", "window_node", "window_of"]
 
 IMAGES = {"Conv1d": 1, "Conv2d": 2, "SumPool2d": 2, "AvgPool2d": 2}
 """Name the nodes that slide a window over an image, and its dimensions."""
@@ -28,7 +28,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
+class Kernel:
     """Hold a kernel that slides over an image.
 
     kernel: ``(c_out, c_in / groups, *size)``. before, after: zeros around the image, of each
@@ -90,7 +90,7 @@ class Window:
         return pixel[kept], place[kept]
 
 
-def window_of(name: str, node: Any, shape: Shape) -> Window:
+def window_of(name: str, node: Any, shape: Shape) -> Kernel:
     """Return what a node does with an image of this shape. Raises DescriptionError."""
     kind, where = type(node).__name__, f"NIR node {name!r}"
     n = IMAGES[kind]
@@ -110,7 +110,7 @@ def window_of(name: str, node: Any, shape: Shape) -> Window:
         raise DescriptionError(f"{where}, bias", "of another size", got=len(bias))
     stride = _whole(where, "stride", node.stride, n, 1)
     before, after = _padding(where, node.padding, kernel.shape[2:], dilation, stride)
-    window = Window(shape, kernel, stride, before, after, dilation, groups, bias)
+    window = Kernel(shape, kernel, stride, before, after, dilation, groups, bias)
     if min(window.output) < 1:
         raise DescriptionError(where, "its kernel is larger than the image", got=kernel.shape[2:])
     check_limit(where, "channels", math.prod(window.output), MAX_SIZE)
@@ -157,7 +157,7 @@ def _padding(
     return tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
 
 
-def find_convolution(weights: SparseMap, shape: Shape, output: Shape) -> Window | None:
+def find_convolution(weights: SparseMap, shape: Shape, output: Shape) -> Kernel | None:
     """Return the convolution of an image of *shape* that is this map exactly, or None.
 
     Dilation and groups come out as zeros of the kernel.
@@ -173,7 +173,7 @@ def find_convolution(weights: SparseMap, shape: Shape, output: Shape) -> Window 
     kernel = np.zeros((output[0], shape[0], int(taps[0].max()) + 1, int(taps[1].max()) + 1))
     kernel[post[0], pre[0], taps[0], taps[1]] = weights.values
     bias = np.zeros(output[0])
-    window = Window(shape, kernel, stride, before, before, (1, 1), 1, bias)
+    window = Kernel(shape, kernel, stride, before, before, (1, 1), 1, bias)
     return window if window.output == output and _equal(window.map(), weights) else None
 
 
@@ -182,7 +182,7 @@ def _stride(pre: Any, post: Any, n: int) -> int:
     return min(range(1, n + 1), key=lambda stride: np.ptp(pre - stride * post))
 
 
-def window_node(nir: Any, window: Window, bias: FloatArray | None) -> Any:
+def window_node(nir: Any, window: Kernel, bias: FloatArray | None) -> Any:
     """Return the NIR node of a convolution of one group, a pool if it is one.
 
     bias: of each channel; None is none.

@@ -19,15 +19,15 @@ from neurorl.network.description import Projection
 from neurorl.network.serialization import FloatArray
 from neurorl.nir.parts import Parts
 
-__all__ = ["Form", "Layer", "UnfitError", "chain", "one_population"]
+__all__ = ["Form", "NoFormError", "RecurrentLayer", "chain", "one_population"]
 
 
-class UnfitError(Exception):
+class NoFormError(Exception):
     """Say why a network hasn't a form."""
 
 
 @dataclass(frozen=True)
-class Layer:
+class RecurrentLayer:
     """Hold neurons, ``(n,)`` each, their input matrix, ``(n, n_in)``, and loop, ``(n, n)``, if any.
 
     name: the population's; None of all together.
@@ -51,7 +51,7 @@ class Form:
     before the input, which make it later again.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[RecurrentLayer, ...]
     pick: tuple[int, ...] | None
     lag: int
     lead: int
@@ -70,16 +70,16 @@ def chain(parts: Parts) -> Form:
             if p.pre in before and p.pre != p.post
         }
         if len(nexts) != 1 or (name := nexts.pop()) in order:
-            raise UnfitError("its populations are no chain")
+            raise NoFormError("its populations are no chain")
         if any(p.pre not in before and p.pre != name for p in parts.into(name)):
-            raise UnfitError("its populations are no chain")
+            raise NoFormError("its populations are no chain")
         order.append(name)
         before = {name}
     if lags is None:
-        raise UnfitError("delays of several lengths on ways to one population")
+        raise NoFormError("delays of several lengths on ways to one population")
     for p in parts.network.projections:
         if p.pre == p.post and parts.network.delay_steps(p.name) > 1:
-            raise UnfitError(f"the loop {p.name!r} takes more than a step")
+            raise NoFormError(f"the loop {p.name!r} takes more than a step")
     layers = tuple(_layer(parts, name) for name in order)
     return Form(layers, None, lags[order[-1]], _lead(parts, lags))
 
@@ -91,11 +91,11 @@ def one_population(parts: Parts) -> Form:
     inner = [p for p in network.projections if p.pre in parts.integrators]
     delays = {network.delay_steps(p.name) for p in inputs}
     if len(delays) > 1:
-        raise UnfitError("delays of several lengths from the input")
+        raise NoFormError("delays of several lengths from the input")
     late = [p.name for p in inner if network.delay_steps(p.name) > 1]
     if late:
         names = ", ".join(map(repr, late))
-        raise UnfitError(f"delays of more than a step between populations: {names}")
+        raise NoFormError(f"delays of more than a step between populations: {names}")
     lag = delays.pop() if delays else 1
     sizes = np.cumsum([0, *(p.size for p in network.populations)])
     places = {
@@ -113,17 +113,19 @@ def one_population(parts: Parts) -> Form:
         for field in ("current_decay", "membrane_decay", "threshold")
     }
     bias = np.concatenate([_bias(parts, name) for name in places])
-    layer = Layer(None, **together, weights=weights, bias=bias, loop=loop if inner else None)
+    layer = RecurrentLayer(
+        None, **together, weights=weights, bias=bias, loop=loop if inner else None
+    )
     pick = tuple(int(i) for name in parts.last() for i in np.arange(n)[places[name]])
     lead = _lead(parts, dict.fromkeys(places, lag))
     return Form((layer,), None if pick == tuple(range(n)) else pick, lag, lead)
 
 
-def _layer(parts: Parts, name: str) -> Layer:
+def _layer(parts: Parts, name: str) -> RecurrentLayer:
     d = parts.integrators[name]
     ahead = [p for p in parts.into(name) if p.pre != name]
     loops = [p for p in parts.into(name) if p.pre == name]
-    return Layer(
+    return RecurrentLayer(
         name,
         d.current_decay,
         d.membrane_decay,
@@ -154,7 +156,7 @@ def _lead(parts: Parts, lags: dict[str, int]) -> int:
         if not bias.any():
             continue
         if parts.integrators[name].current_decay[bias != 0].any():
-            raise UnfitError(f"the bias of {name!r}, which doesn't go through its current")
+            raise NoFormError(f"the bias of {name!r}, which doesn't go through its current")
         wanted.setdefault(lags[name], []).append(f"that of {name!r}")
     for p in parts.network.projections:
         if p.name in parts.folded and parts.added(p.name).any():
@@ -162,5 +164,5 @@ def _lead(parts: Parts, lags: dict[str, int]) -> int:
             wanted.setdefault(lead, []).append(repr(p.name))
     if len(wanted) > 1 or min(wanted, default=0) < 0:
         names = ", ".join(name for _, names in sorted(wanted.items()) for name in names)
-        raise UnfitError(f"biases that begin in other steps than their layers: {names}")
+        raise NoFormError(f"biases that begin in other steps than their layers: {names}")
     return next(iter(wanted), 0)

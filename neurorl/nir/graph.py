@@ -11,7 +11,7 @@ import numpy as np
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
 from neurorl.network.serialization import FloatArray
-from neurorl.nir.convolution import IMAGES, Window, window_of
+from neurorl.nir.convolution import IMAGES, Kernel, window_of
 from neurorl.nir.maps import SparseMap
 
 __all__ = ["READOUTS", "Drive", "SpikingGraph", "Term"]
@@ -204,7 +204,7 @@ class SpikingGraph:
                     return image
         return shape
 
-    def _window(self, name: str, behind: tuple[str, ...]) -> Window:
+    def _window(self, name: str, behind: tuple[str, ...]) -> Kernel:
         """Return what a convolution or a pool does with its input."""
         node = self.nodes[name]
         size = getattr(node, "input_shape", None)
@@ -300,7 +300,7 @@ def _product(name: str, matrix: FloatArray, weights: FloatArray | SparseMap) -> 
     return matrix @ weights if weights.ndim == 2 else matrix * weights
 
 
-def _through_window(name: str, window: Window, drive: Drive) -> Drive:
+def _through_window(name: str, window: Kernel, drive: Drive) -> Drive:
     slides, size = window.map(), math.prod(window.shape)
     terms = []
     for t in drive.terms:

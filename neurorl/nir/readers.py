@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.network.serialization import FloatArray
-from neurorl.nir.forms import Form, Layer, UnfitError, chain, one_population
+from neurorl.nir.forms import Form, NoFormError, RecurrentLayer, chain, one_population
 from neurorl.nir.parts import Parts
 
 __all__ = ["NORSE", "READERS", "SNNTORCH", "SPIKINGJELLY", "Reader", "find_reader"]
@@ -67,7 +67,7 @@ class Reader:
         for title, make in (("as a chain", chain), ("as one population", one_population)):
             try:
                 form = make(parts)
-            except UnfitError as exc:
+            except NoFormError as exc:
                 reasons.append(f"{title}: {exc}")
                 continue
             against = [line for layer in form.layers for line in self._against(layer)]
@@ -80,7 +80,7 @@ class Reader:
         """Explain why it can't have the network; nothing if it can."""
         return self.form(parts)[1]
 
-    def nodes(self, nir: Any, layer: Layer, dt: float) -> tuple[Any, FloatArray]:
+    def nodes(self, nir: Any, layer: RecurrentLayer, dt: float) -> tuple[Any, FloatArray]:
         """Return a layer's neurons, and the factor ``(n,)`` of everything that goes into them."""
         n = len(layer.threshold)
         zeros, ones = np.zeros(n), np.ones(n)
@@ -112,7 +112,7 @@ class Reader:
             below = np.nextafter(below, np.float32(np.inf))
         return below.astype(np.float64)
 
-    def _against(self, layer: Layer) -> list[str]:
+    def _against(self, layer: RecurrentLayer) -> list[str]:
         name = "the neurons" if layer.name is None else repr(layer.name)
         reasons = [
             f"{_PARAMETERS[field]} differ in {name}"
@@ -151,7 +151,7 @@ class _Norse(Reader):
         return best.astype(np.float64)
 
 
-def _keeps_all(layer: Layer) -> bool:
+def _keeps_all(layer: RecurrentLayer) -> bool:
     return bool((layer.membrane_decay == 1.0).all() and not layer.current_decay.any())
 
 

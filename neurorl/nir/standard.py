@@ -12,7 +12,7 @@ from neurorl.models import CubaLIF
 from neurorl.network.description import Population, Projection
 from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
-from neurorl.nir.convolution import Window, find_convolution, window_node
+from neurorl.nir.convolution import Kernel, find_convolution, window_node
 from neurorl.nir.discretise import NEVER, keep_and_fraction, tidy
 from neurorl.nir.layout import Layout, node_names
 from neurorl.nir.parts import Parts
@@ -86,7 +86,7 @@ class _Writer:
         # Its check of types refuses networks without a source; all types are given here.
         return nir.NIRGraph(self._nodes, self._edges, metadata=metadata, type_check=False)
 
-    def _find_windows(self) -> Iterator[tuple[str, Window]]:
+    def _find_windows(self) -> Iterator[tuple[str, Kernel]]:
         """Yield the projections between images that are convolutions."""
         for p in self._network.projections:
             alone = p.pre not in self._parts.columns or len(self._parts.columns) == 1

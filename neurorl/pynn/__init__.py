@@ -5,9 +5,9 @@ PyNN's cells are equations in mV, ms, nA and nF. With a membrane unit of 1 mV an
 description: a simulator that integrates exactly, such as NEST, has the description's membranes.
 """
 
-from neurorl.pynn.export import Exported, problems, to_pynn
+from neurorl.pynn.export import PyNNExport, problems, to_pynn
 from neurorl.pynn.held import as_held
 from neurorl.pynn.targets import TARGETS
 from neurorl.pynn.windows import Windows
 
-__all__ = ["TARGETS", "Exported", "Windows", "as_held", "problems", "to_pynn"]
+__all__ = ["TARGETS", "PyNNExport", "Windows", "as_held", "problems", "to_pynn"]

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
-from neurorl.pynn.cells import Cells, plain_cells, pulsed_cells, tiled
+from neurorl.pynn.cells import CellParameters, plain_cells, pulsed_cells, tiled
 from neurorl.pynn.lags import described_steps, lags_of, source_names, steps_there
 from neurorl.pynn.pulses import SUBSTEPS, in_steps, lasting, lift_of, pulse_rows, pulses
-from neurorl.pynn.targets import Target
+from neurorl.pynn.targets import PyNNTarget
 from neurorl.pynn.wiring import Rows, connect, repeated, spike_sources, synapses
 
 __all__ = ["Building", "PlainBuilding", "PulsedBuilding", "Rasters", "rasters_of"]
@@ -38,7 +38,7 @@ class Building(abc.ABC):
         self,
         network: Network,
         simulator: Any,
-        can: Target,
+        can: PyNNTarget,
         weights: Mapping[str, FloatArray],
         seed: int,
         begins: Sequence[int],
@@ -97,7 +97,7 @@ class Building(abc.ABC):
         """Return the constants of one replica's neurons."""
         return population.integrator(self.network.dt)
 
-    def make(self, population: Population, cells: Cells) -> Any:
+    def make(self, population: Population, cells: CellParameters) -> Any:
         """Make PyNN's population of these cells, and record it."""
         size = len(self.begins) * population.size
         kind = self.simulator.IF_curr_exp(**cells.parameters)

@@ -10,7 +10,7 @@ import numpy as np
 from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["Cells", "added", "begins_with_a_spike", "plain_cells", "pulsed_cells", "tiled"]
+__all__ = ["CellParameters", "added", "begins_with_a_spike", "plain_cells", "pulsed_cells", "tiled"]
 
 _SHORTEST = 1e-2
 """Set the time constant of a current that acts in one step of the simulator, in these steps."""
@@ -19,7 +19,7 @@ _FORGOTTEN = 40
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellParameters:
     """Hold `IF_curr_exp`'s parameters and what follows; ``(size,)`` arrays in mV, ms, nA and nF.
 
     initial: membranes. gain: current of a spike whose weight is 1.
@@ -30,11 +30,11 @@ class Cells:
     gain: FloatArray
 
 
-def plain_cells(d: Integrator, ms: float, begun: int, dead: int) -> Cells:
+def plain_cells(d: Integrator, ms: float, begun: int, dead: int) -> CellParameters:
     """Return cells that are stepped as the description is.
 
     ms: of a step. begun: how many steps before its first the simulator begins. dead: as of
-    `neurorl.pynn.targets.Target`.
+    `neurorl.pynn.targets.PyNNTarget`.
     """
     tau_m = -ms / np.log(d.membrane_decay)
     tau_s = -ms / np.log(np.maximum(d.current_decay, np.exp(-1 / _SHORTEST)))
@@ -44,10 +44,10 @@ def plain_cells(d: Integrator, ms: float, begun: int, dead: int) -> Cells:
         "i_offset": d.bias / (tau_m * (1 - d.membrane_decay)),
         "tau_refrac": (d.refractory_steps + dead * (d.refractory_steps > 0)) * ms,
     }
-    return Cells(parameters, _initial(d, begun), 1 / added(tau_s, tau_m, ms))
+    return CellParameters(parameters, _initial(d, begun), 1 / added(tau_s, tau_m, ms))
 
 
-def pulsed_cells(d: Integrator, ms: float, substeps: int, dead: int, lift: float) -> Cells:
+def pulsed_cells(d: Integrator, ms: float, substeps: int, dead: int, lift: float) -> CellParameters:
     """Return cells whose thresholds are *lift* higher, to be reached by pulses only.
 
     All currents act in one substep. The cells are dead for a substep after each spike, in which the
@@ -60,7 +60,7 @@ def pulsed_cells(d: Integrator, ms: float, substeps: int, dead: int, lift: float
         **_parameters(tau_m, tau_s, d.threshold + lift),
         "tau_refrac": np.asarray((d.refractory_steps * substeps + 1 + dead) * fine),
     }
-    return Cells(parameters, np.zeros(len(tau_m)), 1 / added(tau_s, tau_m, fine))
+    return CellParameters(parameters, np.zeros(len(tau_m)), 1 / added(tau_s, tau_m, fine))
 
 
 def _parameters(

@@ -22,13 +22,13 @@ from neurorl.pynn.building import (
 )
 from neurorl.pynn.cells import begins_with_a_spike
 from neurorl.pynn.lags import has_short_loops, lags_of
-from neurorl.pynn.targets import TARGETS, Target, target_name
+from neurorl.pynn.targets import TARGETS, PyNNTarget, target_name
 
-__all__ = ["Exported", "problems", "to_pynn"]
+__all__ = ["PyNNExport", "problems", "to_pynn"]
 
 
 @dataclass(frozen=True)
-class Exported:
+class PyNNExport:
     """Hold a network in a simulator of PyNN.
 
     simulator: PyNN's module. populations: by name of a population or source, PyNN's.
@@ -79,7 +79,7 @@ def problems(network: Network, target: str) -> list[str]:
     return found
 
 
-def _without_pulses(network: Network, can: Target) -> list[str]:
+def _without_pulses(network: Network, can: PyNNTarget) -> list[str]:
     """Return what a simulator can't hold in the description's own steps."""
     found, lags = [], lags_of(network, can)
     for population in network.populations:
@@ -105,7 +105,7 @@ def to_pynn(
     replicas: int = 1,
     begins: Sequence[int] | None = None,
     exact: bool = True,
-) -> Exported:
+) -> PyNNExport:
     """Build a description in a simulator of PyNN, such as ``pyNN.nest``, and record all spikes.
 
     simulator: the module; its `setup` is called here. inputs: by source,
@@ -135,7 +135,7 @@ def to_pynn(
     n_steps = max((len(raster) for raster in given.values()), default=1)
     building.build(given, np.arange(n_steps), n_steps)
     most = n_steps if is_pulsed else None
-    return Exported(simulator, building.populations, network, replicas, building.lags, most)
+    return PyNNExport(simulator, building.populations, network, replicas, building.lags, most)
 
 
 def _is_pulsed(network: Network, target: str, exact: bool) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Projection
-from neurorl.pynn.targets import Target
+from neurorl.pynn.targets import PyNNTarget
 
 __all__ = [
     "described_steps",
@@ -34,7 +34,7 @@ def _shortest(network: Network, p: Projection) -> int:
     return int(delays.min(initial=network.delay_steps(p.name)))
 
 
-def lags_of(network: Network, can: Target) -> dict[str, int]:
+def lags_of(network: Network, can: PyNNTarget) -> dict[str, int]:
     """Return by how many steps each node has to spike later there, so that delays can be kept.
 
     A delay there is that of the description, less what a current acts later, with the difference
@@ -50,12 +50,12 @@ def lags_of(network: Network, can: Target) -> dict[str, int]:
     return found
 
 
-def has_short_loops(network: Network, can: Target) -> bool:
+def has_short_loops(network: Network, can: PyNNTarget) -> bool:
     """Return whether loops are so short that no lags make up for currents that act late."""
     return _longest(network, _least(network, can)) is None
 
 
-def _least(network: Network, can: Target) -> list[tuple[str, str, int]]:
+def _least(network: Network, can: PyNNTarget) -> list[tuple[str, str, int]]:
     """Return for both ends of each projection how much later the second has to spike at least."""
     sources = source_names(network)
     return [
@@ -86,7 +86,7 @@ def described_steps(network: Network, p: Projection) -> npt.NDArray[np.int64]:
 
 
 def steps_there(
-    network: Network, p: Projection, lags: Mapping[str, int], can: Target
+    network: Network, p: Projection, lags: Mapping[str, int], can: PyNNTarget
 ) -> npt.NDArray[np.int64]:
     """Return the delay of each synapse there, in steps."""
     steps = described_steps(network, p)

@@ -21,7 +21,7 @@ from neurorl.network.description import Network, Population
 from neurorl.network.integrator import Integrator
 from neurorl.network.serialization import FloatArray
 from neurorl.numerics.random import NoiseRows
-from neurorl.pynn.cells import Cells
+from neurorl.pynn.cells import CellParameters
 from neurorl.pynn.lags import ends_of
 from neurorl.pynn.wiring import Rows
 
@@ -119,7 +119,7 @@ def lift_of(
     return float(2 * (membrane.max(initial=0) + pulsed) + np.abs(d.threshold).max())
 
 
-def pulse_rows(cells: Cells, given: Pulses, lift: float, fine: float) -> list[Rows]:
+def pulse_rows(cells: CellParameters, given: Pulses, lift: float, fine: float) -> list[Rows]:
     """Return synapses of sources that each spike once, a substep before a step's second half.
 
     fine: ms of a substep.

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from neurorl.errors import check_name
 
-__all__ = ["TARGETS", "Target", "target_name"]
+__all__ = ["TARGETS", "PyNNTarget", "target_name"]
 
 
-class Target(NamedTuple):
+class PyNNTarget(NamedTuple):
     """Describe how one of PyNN's simulators steps; all in steps.
 
     late: by how much a current of a neuron acts later than it arrives; taken from delays.
@@ -39,8 +39,8 @@ class Target(NamedTuple):
     has_pulses: bool = True
 
 
-TARGETS: Mapping[str, Target] = {
-    "nest": Target(
+TARGETS: Mapping[str, PyNNTarget] = {
+    "nest": PyNNTarget(
         late=1,
         first=4,
         begun=3,
@@ -48,10 +48,10 @@ TARGETS: Mapping[str, Target] = {
         options={"spike_precision": "on_grid"},
         needs_longest=True,
     ),
-    "brian2": Target(
+    "brian2": PyNNTarget(
         late=1, first=4, begun=4, dead=1, clock="brian2", least=2, one_refractory=True
     ),
-    "spiNNaker": Target(late=0, first=3, begun=3, dead=0, takes_lists=True, has_pulses=False),
+    "spiNNaker": PyNNTarget(late=0, first=3, begun=3, dead=0, takes_lists=True, has_pulses=False),
 }
 """Hold PyNN's simulators, by the last part of their module's name; ``spynnaker.pyNN`` is spiNNaker.
 

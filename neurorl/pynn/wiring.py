@@ -13,7 +13,7 @@ from neurorl.network.description import Network, Projection
 from neurorl.network.serialization import FloatArray
 from neurorl.pynn.lags import ends_of
 from neurorl.pynn.lists import make_projection
-from neurorl.pynn.targets import Target
+from neurorl.pynn.targets import PyNNTarget
 
 __all__ = ["Rows", "connect", "repeated", "spike_sources", "spike_times", "synapses"]
 
@@ -32,7 +32,7 @@ class Rows(NamedTuple):
 
 
 def spike_sources(
-    simulator: Any, trains: Sequence[npt.NDArray[np.floating[Any]]], label: str, can: Target
+    simulator: Any, trains: Sequence[npt.NDArray[np.floating[Any]]], label: str, can: PyNNTarget
 ) -> Any:
     """Return a population that spikes at these times, a train for each, in ms."""
     times = spike_times(trains, can)
@@ -40,7 +40,7 @@ def spike_sources(
     return simulator.Population(len(times), cell, label=label)
 
 
-def spike_times(trains: Sequence[npt.NDArray[np.floating[Any]]], can: Target) -> list[Any]:
+def spike_times(trains: Sequence[npt.NDArray[np.floating[Any]]], can: PyNNTarget) -> list[Any]:
     """Return trains, in ms, as a simulator takes them."""
     # NEST takes the end of the step that a time is in, and PyNN takes a delay off before
     times: list[Any] = [(np.round(train, 9) - _EARLY).tolist() for train in trains]
@@ -53,7 +53,7 @@ def synapses(network: Network, p: Projection, weights: FloatArray, gain: FloatAr
     """Return the synapses of a projection that aren't 0; in place of delays, their numbers.
 
     weights: as spikes transmit them. gain: of each postsynaptic neuron, see
-    `neurorl.pynn.cells.Cells`.
+    `neurorl.pynn.cells.CellParameters`.
     """
     pre, post = ends_of(network, p)
     values = np.asarray(weights, dtype=np.float64).ravel() * gain[post]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.agents.running import SCORES, Running
+from neurorl.agents.running import SCORES, OpenEpisode
 from neurorl.network.restoring import take, take_counts
 
 __all__ = ["running_from", "running_state"]
@@ -16,7 +16,7 @@ __all__ = ["running_from", "running_state"]
 State = dict[str, npt.NDArray[Any]]
 
 
-def running_state(running: Sequence[Running], template: npt.NDArray[Any]) -> State:
+def running_state(running: Sequence[OpenEpisode], template: npt.NDArray[Any]) -> State:
     """Return the episodes of one replica as arrays.
 
     template: an action of zeros, with the shape and dtype of those that were taken.
@@ -32,7 +32,7 @@ def running_state(running: Sequence[Running], template: npt.NDArray[Any]) -> Sta
 
 def running_from(
     state: State, n: int, n_actions: int, begun: int, template: npt.NDArray[Any]
-) -> list[Running]:
+) -> list[OpenEpisode]:
     """Return what `running_state` described, of *n* environments. Raises RunError.
 
     n_actions: how many there are. begun: number of episodes begun so far, the running ones last.
@@ -48,7 +48,7 @@ def running_from(
     scores = {name: take(state, name, (n,)) for name in SCORES}
     episodes = []
     for e, taken in enumerate(np.split(actions, np.cumsum(lengths)[:-1])):
-        running = Running(int(numbers[e]), actions=taken.tolist())
+        running = OpenEpisode(int(numbers[e]), actions=taken.tolist())
         for name, score in scores.items():
             setattr(running, name, float(score[e]))
         episodes.append(running)

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.agents.episodes import State, strip_prefix
-from neurorl.agents.running import SCORES, Running, not_repeatable, take_up
+from neurorl.agents.running import SCORES, OpenEpisode, not_repeatable, take_up
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.history import History
+from neurorl.models.agent.history import ObservationHistory
 from neurorl.models.agent.memories import Memories
 from neurorl.network.restoring import take_count, take_shown
 from neurorl.network.serialization import FloatArray
@@ -38,7 +38,7 @@ class _Mark:
     replica: int
     steps: int
     begun: int
-    running: list[tuple[Running, int, list[float]]]
+    running: list[tuple[OpenEpisode, int, list[float]]]
     cells: FloatArray
     features: FloatArray
     allowed: npt.NDArray[np.bool_]
@@ -63,10 +63,10 @@ class Stage:
         self._config, self._seeds, self._size = config, seeds, size
         self.steps = [0 for _ in seeds]
         self._begun = [0 for _ in seeds]
-        self._running: list[list[Running]] = [[] for _ in seeds]
+        self._running: list[list[OpenEpisode]] = [[] for _ in seeds]
         self._to_take_up: set[int] = set()
         self.cells_flat = np.zeros((envs.n, config.cells.n_inputs))
-        self._history = History(config.features, config.critic.changes, envs.n)
+        self._history = ObservationHistory(config.features, config.critic.changes, envs.n)
         self._memories = Memories(config.memories, envs.n) if config.memories else None
         self._x = np.zeros((envs.n, config.features.size))
         self.masks = Masks(choices.groups, config.policy.is_continuous, len(seeds), size)
@@ -96,7 +96,7 @@ class Stage:
 
     def _take_up(self, episodes: Mapping[int, tuple[int, Sequence[Any]]]) -> None:
         """Play these environments' episodes up to where they were."""
-        again = {i: Running(0) for i in episodes}
+        again = {i: OpenEpisode(0) for i in episodes}
         last: dict[int, Any] = {}
         for i, observation, reward in take_up(self.envs, episodes):
             last[i] = self._remembered(i, observation, is_first=reward is None)
@@ -205,7 +205,7 @@ class Stage:
             if not rollout.chosen[t, k, e]:
                 rollout.actions[t, k, e] = self._running[k][e].actions[-1]
 
-    def end(self, k: int, e: int) -> Running:
+    def end(self, k: int, e: int) -> OpenEpisode:
         """Return the episode that is over, and begin the next one.
 
         Raises EnvError if its return isn't finite.
@@ -254,9 +254,9 @@ class Stage:
         self.cells_flat[rows], self._history.changes[rows] = cells, changes
         self._to_take_up.add(k)
 
-    def _begin(self, k: int, e: int) -> Running:
+    def _begin(self, k: int, e: int) -> OpenEpisode:
         """Begin an episode in environment *e* of replica *k*."""
-        running = Running(self._begun[k])
+        running = OpenEpisode(self._begun[k])
         self._begun[k] += 1
         i = k * self._size + e
         first = self.envs.reset(i, self._reset_seed(k, running.number))
@@ -278,7 +278,7 @@ class Stage:
             self._memories.begin(i)
         return self._memories.see(i, observation)
 
-    def _see(self, i: int, observation: Any, running: Running, is_first: bool = False) -> None:
+    def _see(self, i: int, observation: Any, running: OpenEpisode, is_first: bool = False) -> None:
         observation = self._remembered(i, observation, is_first)
         self.cells_flat[i] = self._config.cells.flat(observation)
         self._history.see(i, observation)
@@ -288,7 +288,7 @@ class Stage:
                 where = self._where(i // self._size, running)
                 raise explained(where, NotFiniteError(i, odd))
 
-    def _where(self, k: int, running: Running) -> str:
+    def _where(self, k: int, running: OpenEpisode) -> str:
         """Say which agent and when, for an error; step 0 is the reset."""
         return f"seed {self._seeds[k]}, episode {running.number}, step {len(running.actions)}"
 

@@ -23,14 +23,14 @@ A rule of your own is a `Rule` object of one text, or two: pass it as
 ``rule=``, or `register_rule` it and use its name.
 """
 
-from neurorl.rules.base import Decision, Factors, Hidden, Rule, feedback
+from neurorl.rules.base import Decision, Factors, HiddenLayer, Rule, feedback
 from neurorl.rules.registry import RULES, find_rule, register_rule
 
 __all__ = [
     "RULES",
     "Decision",
     "Factors",
-    "Hidden",
+    "HiddenLayer",
     "Rule",
     "feedback",
     "find_rule",

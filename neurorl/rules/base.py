@@ -11,10 +11,10 @@ from neurorl.errors import DescriptionError, quoted
 from neurorl.expressions.functions import FUNCTIONS
 from neurorl.network.limits import check_identifier
 from neurorl.network.serialization import LARGEST, Described, flag, number, several
-from neurorl.rules.decision import Array, Decision, Factors, Hidden, Raster, feedback
+from neurorl.rules.decision import Array, Decision, Factors, HiddenLayer, Raster, feedback
 from neurorl.rules.post_factor import NAMES, OF_MODULES, PostFactor
 
-__all__ = ["Array", "Decision", "Factors", "Hidden", "Raster", "Rule", "feedback"]
+__all__ = ["Array", "Decision", "Factors", "HiddenLayer", "Raster", "Rule", "feedback"]
 
 _FOLLOWING = ("needs_probability", "needs_paths", "needs_modules")
 _OF_TEXTS = ("hidden", "signals", "pairs_spikes", "gates_depression", "drops_late", "slow_tau")

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 __all__ = [
     "Array",
+    "Broadcast",
     "Decision",
     "Factors",
-    "Hidden",
+    "HiddenLayer",
     "Raster",
-    "Told",
     "chosen",
     "feedback",
     "per_module",
@@ -26,7 +26,7 @@ Raster = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Hidden:
+class HiddenLayer:
     """Hold a layer of n neurons in a window of W steps, of others than the output mostly.
 
     spikes: raster ``(W, n)``.
@@ -63,24 +63,24 @@ class Decision:
     hidden: layers from the output down.
     output_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
     output_named: as `Hidden.named`.
-    t: what `Told` has; None is 1 for *action* and -1 for others.
+    t: what `Broadcast` has; None is 1 for *action* and -1 for others.
     """
 
     action: int | npt.NDArray[np.int64]
     phi: Array
     output: Raster
     output_from: int
-    hidden: tuple[Hidden, ...] = ()
+    hidden: tuple[HiddenLayer, ...] = ()
     output_p: Array | None = None
     output_named: Mapping[str, Array | float] = field(default_factory=dict)
     t: Array | None = None
 
     @cached_property
-    def output_layer(self) -> Hidden:
+    def output_layer(self) -> HiddenLayer:
         """Return the output as a layer: its path to itself takes no step and has the weight 1."""
         p, ones = self.output_p, np.ones(self.output.shape[1])
         named = self.output_named
-        return Hidden(self.output, self.output_from, 0, ones, p, paths=ones, named=named)
+        return HiddenLayer(self.output, self.output_from, 0, ones, p, paths=ones, named=named)
 
     def from_start(self) -> Decision:
         """Return the same window, with every step counted."""
@@ -91,7 +91,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Told:
+class Broadcast:
     """Hold what a decision tells each of its modules: phi, and t, ``(n_actions,)`` each.
 
     action: as in `Decision`. t: 1 for those that spoke for what was done, -1 for those against it,
@@ -103,7 +103,7 @@ class Told:
     t: Array
 
     @classmethod
-    def of(cls, action: int, policy: Array) -> Told:
+    def of(cls, action: int, policy: Array) -> Broadcast:
         """Return what one of the actions tells that were drawn from *policy*."""
         t = 2.0 * chosen(action, len(policy)) - 1.0
         return cls(action, feedback(action, policy), t)

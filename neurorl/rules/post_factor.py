@@ -36,8 +36,8 @@ import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.nodes import Binary, Name, Node, Unary, names_in, nodes_of
-from neurorl.expressions.problem import ExpressionError, Place
-from neurorl.rules.decision import Array, Decision, Hidden, chosen, per_module
+from neurorl.expressions.problem import ExpressionError, TextPlace
+from neurorl.rules.decision import Array, Decision, HiddenLayer, chosen, per_module
 from neurorl.rules.presynaptic import TRACE, check_trace
 
 __all__ = ["NAMES", "OF_MODULES", "PostFactor"]
@@ -61,14 +61,14 @@ class PostFactor:
     signals: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        place = Place(self.place, str(self.text))
+        place = TextPlace(self.place, str(self.text))
         check_trace(self.expression.tree, place)
         self.expression.check((*NAMES, *self.signals), "number")
 
     @cached_property
     def expression(self) -> Expression:
         """Return the checked text."""
-        return Expression(self.text, Place(self.place, str(self.text)))
+        return Expression(self.text, TextPlace(self.place, str(self.text)))
 
     @cached_property
     def is_gain(self) -> bool:
@@ -88,15 +88,17 @@ class PostFactor:
 
     def problem(self, name: str, what: str, remedy: str) -> ExpressionError:
         """Return the error for a *name* that can't be used here."""
-        return Place(self.place, self.text).problem((self.character(name) or 1) - 1, what, remedy)
+        return TextPlace(self.place, self.text).problem(
+            (self.character(name) or 1) - 1, what, remedy
+        )
 
-    def gain(self, d: Decision, layer: Hidden) -> Array:
+    def gain(self, d: Decision, layer: HiddenLayer) -> Array:
         """Return the factor of each spike of a layer's neurons, ``(n,)``."""
         names = {name: _value(name, d, layer) for name in self.expression.names if name != "spike"}
         value = self.expression.evaluate({**names, "spike": 1.0})
         return np.broadcast_to(value, layer.spikes.shape[1:])
 
-    def factors(self, d: Decision, layer: Hidden, drops_late: bool = False) -> Array:
+    def factors(self, d: Decision, layer: HiddenLayer, drops_late: bool = False) -> Array:
         """Return the factors ``(W, n)`` of a layer.
 
         drops_late: those of a hidden layer's last steps, too late for the output, are 0.
@@ -127,7 +129,7 @@ def _multiplied(node: Node) -> Iterator[Node]:
             yield node
 
 
-def _value(name: str, d: Decision, layer: Hidden) -> npt.NDArray[Any] | float:
+def _value(name: str, d: Decision, layer: HiddenLayer) -> npt.NDArray[Any] | float:
     """Return what *name* stands for in a layer: a number, ``(n,)`` or ``(W, n)``."""
     spikes, first = layer.spikes, layer.first
     match name:
@@ -158,20 +160,20 @@ def _value(name: str, d: Decision, layer: Hidden) -> npt.NDArray[Any] | float:
     return of_path
 
 
-def _told(per_action: Array, d: Decision, layer: Hidden) -> Array | float:
+def _told(per_action: Array, d: Decision, layer: HiddenLayer) -> Array | float:
     """Return what is broadcast to modules for each neuron of a layer; 1 outside of modules."""
     if not layer.in_modules:
         return 1.0
     return _per_neuron(per_module(per_action, d.output.shape[1]), layer)
 
 
-def _answers(d: Decision, layer: Hidden) -> Array:
+def _answers(d: Decision, layer: HiddenLayer) -> Array:
     answers = np.zeros(d.output.shape)
     late = d.output[layer.lag :]
     answers[: len(late)] = 2.0 * late - 1.0
     return _per_neuron(answers, layer)
 
 
-def _per_neuron(of_modules: Array, layer: Hidden) -> Array:
+def _per_neuron(of_modules: Array, layer: HiddenLayer) -> Array:
     """Repeat a number for each module to one for each of a layer's neurons, along the last axis."""
     return of_modules.repeat(layer.spikes.shape[1] // of_modules.shape[-1], axis=-1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
-    Call,
+    FunctionCall,
     Name,
     Node,
     Number,
@@ -19,7 +19,7 @@ from neurorl.expressions.nodes import (
     names_in,
     nodes_of,
 )
-from neurorl.expressions.problem import ExpressionError, Place
+from neurorl.expressions.problem import ExpressionError, TextPlace
 
 __all__ = ["TRACE", "check_trace"]
 
@@ -28,7 +28,7 @@ _ALLOWED = "every term is trace times a factor of the neuron, such as trace*(spi
 _WEIGHTS = ("w", "weight", "weights")
 
 
-def check_trace(tree: Node, place: Place) -> None:
+def check_trace(tree: Node, place: TextPlace) -> None:
     """Raise DescriptionError, with the character, unless the text is trace times a factor."""
     for node in nodes_of(tree):
         if isinstance(node, Name) and node.name in _WEIGHTS:
@@ -38,7 +38,7 @@ def check_trace(tree: Node, place: Place) -> None:
         raise place.problem(tree.at, "trace is named, but isn't a factor", _ALLOWED)
 
 
-def _degree(node: Node, place: Place) -> int | None:
+def _degree(node: Node, place: TextPlace) -> int | None:
     """Return how often *node* has the factor trace, 0 or 1; None for 0, which is either."""
     match node:
         case Number(value=0.0):
@@ -54,7 +54,7 @@ def _degree(node: Node, place: Place) -> int | None:
             return _degree(left, place)
         case Binary(op=op, left=left, right=right) if op in ("+", "-"):
             return _alike(node, (left, right), place)
-        case Call(function="where", arguments=(condition, *branches)):
+        case FunctionCall(function="where", arguments=(condition, *branches)):
             _check_free(condition, place, "trace in a condition")
             return _alike(node, tuple(branches), place)
         case Power(base=base, exponent=1):
@@ -67,7 +67,7 @@ def _degree(node: Node, place: Place) -> int | None:
     return 0
 
 
-def _product(node: Node, left: Node, right: Node, place: Place) -> int | None:
+def _product(node: Node, left: Node, right: Node, place: TextPlace) -> int | None:
     degrees = _degree(left, place), _degree(right, place)
     if None in degrees:
         return None
@@ -78,7 +78,7 @@ def _product(node: Node, left: Node, right: Node, place: Place) -> int | None:
     return total
 
 
-def _alike(node: Node, parts: tuple[Node, ...], place: Place) -> int | None:
+def _alike(node: Node, parts: tuple[Node, ...], place: TextPlace) -> int | None:
     """Return the one degree of terms, or of branches, that are added or chosen from."""
     degrees = [_degree(part, place) for part in parts]
     some = {degree for degree in degrees if degree is not None}
@@ -88,11 +88,11 @@ def _alike(node: Node, parts: tuple[Node, ...], place: Place) -> int | None:
     return some.pop() if some else None
 
 
-def _check_free(node: Node, place: Place, what: str) -> None:
+def _check_free(node: Node, place: TextPlace, what: str) -> None:
     for part in nodes_of(node):
         if isinstance(part, Name) and part.name == TRACE:
             raise _refused(part, place, what)
 
 
-def _refused(node: Node, place: Place, what: str) -> ExpressionError:
+def _refused(node: Node, place: TextPlace, what: str) -> ExpressionError:
     return place.problem(node.at, what, _ALLOWED)

@@ -17,7 +17,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.older import current_agent
-from neurorl.storage.reading import Place, check_fields
+from neurorl.storage.reading import FilePlace, check_fields
 from neurorl.tasks.arguments import check_env_args
 from neurorl.tasks.loading import check_arguments
 from neurorl.tasks.wrapping import check_wrappers
@@ -103,7 +103,7 @@ class RunConfig:
         return cls(env, **asked)
 
     @classmethod
-    def from_file(cls, data: Any, place: Place) -> Self:
+    def from_file(cls, data: Any, place: FilePlace) -> Self:
         """Return that of a run that has begun, from its ``config.json``; older ones say less.
 
         Raises RunError for one that is damaged.

@@ -21,7 +21,7 @@ from neurorl.errors import RunError
 from neurorl.runs.config import RunConfig
 from neurorl.runs.lock import RunLock
 from neurorl.storage.files import as_json, replace, temporary_files, unwritable
-from neurorl.storage.reading import Place, read_bytes, read_json, read_lines
+from neurorl.storage.reading import FilePlace, read_bytes, read_json, read_lines
 
 __all__ = ["COLUMNS", "RunDirectory"]
 
@@ -131,12 +131,12 @@ class RunDirectory:
             raise RunError(f"run {self.path}", "no such run directory", remedy=remedy)
         if not os.path.lexists(self.config):
             raise RunError(f"run {self.path}", "is not a run: config.json is missing")
-        place = Place(f"run {self.path}", "config.json")
+        place = FilePlace(f"run {self.path}", "config.json")
         return RunConfig.from_file(read_json(self.config, place), place)
 
     def change_budget(self, budget: Budget) -> None:
         """Put *budget* in ``config.json``, if another is there; all else stays as it is."""
-        config = read_json(self.config, Place(f"run {self.path}", "config.json"))
+        config = read_json(self.config, FilePlace(f"run {self.path}", "config.json"))
         changes = {"episodes": budget.episodes, "steps": budget.steps}
         if any(config.get(name) != value for name, value in changes.items()):
             self.keep(self.config, as_json({**config, **changes}))
@@ -189,7 +189,7 @@ class RunDirectory:
 
     def read_episodes(self) -> dict[str, list[float]]:
         """Return the columns of ``episodes.csv``. Raises RunError if it is missing or damaged."""
-        place = Place(f"run {self.path}", "episodes.csv")
+        place = FilePlace(f"run {self.path}", "episodes.csv")
         rows = csv.reader(read_lines(self.episodes, _LARGEST_TABLE, _LONGEST_ROW, place))
         try:
             names = next(rows, [])
@@ -221,7 +221,7 @@ class RunDirectory:
         """Return those of ``episodes.csv``'s first whole rows; none if there is no file."""
         times: list[float] = []
         try:
-            data = read_bytes(self.episodes, _LARGEST_TABLE, Place(f"run {self.path}"))
+            data = read_bytes(self.episodes, _LARGEST_TABLE, FilePlace(f"run {self.path}"))
         except RunError:
             return times
         text = data.decode(errors="replace")

@@ -22,7 +22,7 @@ from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.random import derive, read_seed
 from neurorl.runs.cost import FIGURES, Figures, Tally
 from neurorl.runs.play import Play
-from neurorl.storage.reading import Place, check_fields, read_json
+from neurorl.storage.reading import FilePlace, check_fields, read_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.specification import copy_env
@@ -182,7 +182,7 @@ def read_cost(run: Path) -> dict[str, float]:
     file = run / "evaluation.json"
     if not os.path.lexists(file):
         return {}
-    place = Place(f"file {file}", remedy="remove it")
+    place = FilePlace(f"file {file}", remedy="remove it")
     figures = read_json(file, place, _LARGEST)
     check_fields(figures, place, {}, dict.fromkeys(FIGURES, float))
     return {key: float(figures[key]) for key in FIGURES if key in figures}

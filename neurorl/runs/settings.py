@@ -24,7 +24,7 @@ from neurorl.models.agent.older import current_name
 from neurorl.models.agent.options import check_option
 from neurorl.network.serialization import Described
 from neurorl.runs.config import Options, RunConfig
-from neurorl.storage.reading import JSON_BYTES, Place, parse_json, read_bytes
+from neurorl.storage.reading import JSON_BYTES, FilePlace, parse_json, read_bytes
 from neurorl.tasks.arguments import read_value
 
 __all__ = [
@@ -68,7 +68,7 @@ def read_fields(data: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def read_config(path: Path, env: str) -> Options:
     """Return what a file asks of a run on *env*: see the module. Raises NeurorlError."""
-    place = Place(f"--config {path}")
+    place = FilePlace(f"--config {path}")
     raw = read_bytes(path, JSON_BYTES, place)
     if path.suffix.lower() == ".toml":
         try:
@@ -129,7 +129,7 @@ _DECIDES = {
 """Map each setting to the settings of a file that no longer hold once a flag changes it."""
 
 
-def _of_run(run: RunConfig, env: str, place: Place) -> Options:
+def _of_run(run: RunConfig, env: str, place: FilePlace) -> Options:
     if run.env != env:
         raise ArgumentError(
             place.where,

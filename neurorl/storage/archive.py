@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.storage.reading import Place, read_bytes
+from neurorl.storage.reading import FilePlace, read_bytes
 
 __all__ = [
     "COMPRESSED",
@@ -73,7 +73,7 @@ def signed(content: io.BytesIO) -> bytes:
     return content.getvalue()
 
 
-def read_signed(path: Path, place: Place, remedy: str) -> bytes:
+def read_signed(path: Path, place: FilePlace, remedy: str) -> bytes:
     """Return a whole file of `packed`. Raises RunError if it is missing or not as it was signed.
 
     place: what errors begin with. remedy: for a damaged one.
@@ -85,7 +85,7 @@ def read_signed(path: Path, place: Place, remedy: str) -> bytes:
     computed = hashlib.sha256(memoryview(data)[: -DIGEST - 2])
     computed.update(b"\0\0")
     if size != DIGEST.to_bytes(2, "little") or computed.hexdigest().encode() != signed:
-        damaged = Place(place.where, place.part, remedy)
+        damaged = FilePlace(place.where, place.part, remedy)
         raise damaged.wrong("is damaged: its digest doesn't match")
     return data
 
@@ -95,7 +95,7 @@ def compressed(data: bytes) -> bytes:
     return lzma.compress(data, preset=6)
 
 
-def _decompressed(data: bytes, place: Place) -> bytes:
+def _decompressed(data: bytes, place: FilePlace) -> bytes:
     """Return what was `compressed`. Raises RunError for what is damaged or too large."""
     reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2**26)
     try:

@@ -20,7 +20,7 @@ __all__ = [
     "JSON_BYTES",
     "JSON_DEPTH",
     "JSON_MEMORY",
-    "Place",
+    "FilePlace",
     "check_fields",
     "json_memory",
     "parse_json",
@@ -40,7 +40,7 @@ _MEMORY_OF = {b"[": 72, b"{": 240, b",": 40, b'"': 32}  # of Python's objects, f
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """Name what an error of a file begins with: *where*, such as a run, and the *part* of it."""
 
     where: str
@@ -53,7 +53,7 @@ class Place:
         return RunError(self.where, what, got=got, limit=limit, remedy=self.remedy)
 
 
-def read_bytes(path: Path, limit: int, place: Place) -> bytes:
+def read_bytes(path: Path, limit: int, place: FilePlace) -> bytes:
     """Return the content of a file of at most *limit* bytes.
 
     Raises RunError if it is missing, larger, or no ordinary file.
@@ -68,7 +68,7 @@ def read_bytes(path: Path, limit: int, place: Place) -> bytes:
         raise place.wrong("can't be read", _reason(exc)) from exc
 
 
-def read_lines(path: Path, limit: int, longest: int, place: Place) -> Iterator[str]:
+def read_lines(path: Path, limit: int, longest: int, place: FilePlace) -> Iterator[str]:
     """Yield the lines of a text of at most *limit* bytes, none longer than *longest*.
 
     Raises RunError as `read_bytes`, and for what isn't text.
@@ -86,12 +86,12 @@ def read_lines(path: Path, limit: int, longest: int, place: Place) -> Iterator[s
         raise place.wrong("can't be read", _reason(exc)) from exc
 
 
-def read_json(path: Path, place: Place, limit: int = JSON_BYTES) -> Any:
+def read_json(path: Path, place: FilePlace, limit: int = JSON_BYTES) -> Any:
     """Return the content of a JSON file; see `read_bytes` and `parse_json`."""
     return parse_json(read_bytes(path, limit, place), place)
 
 
-def parse_json(data: bytes, place: Place) -> Any:
+def parse_json(data: bytes, place: FilePlace) -> Any:
     """Return the value of JSON in UTF-8, with every key once and every number finite.
 
     Raises RunError for anything else, and for what is nested too deeply or would take more memory
@@ -109,7 +109,7 @@ def parse_json(data: bytes, place: Place) -> Any:
     return value
 
 
-def check_fields(data: Any, place: Place, required: Fields, optional: Fields) -> dict[str, Any]:
+def check_fields(data: Any, place: FilePlace, required: Fields, optional: Fields) -> dict[str, Any]:
     """Return *data*, a dictionary with these fields of these types, and maybe others.
 
     Raises RunError for anything else.
@@ -138,7 +138,7 @@ def _open(path: Path) -> BinaryIO:
     return open(path, "rb", opener=opener)
 
 
-def _check_size(file: BinaryIO, limit: int, place: Place) -> int:
+def _check_size(file: BinaryIO, limit: int, place: FilePlace) -> int:
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise place.wrong("is no ordinary file")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from neurorl.errors import unknown_name_error
-from neurorl.storage.reading import Place, check_fields, read_bytes, read_json
+from neurorl.storage.reading import FilePlace, check_fields, read_bytes, read_json
 
 __all__ = [
     "AGENTS",
@@ -64,7 +64,7 @@ class ZooAgent:
     files: Mapping[str, str]
 
     @classmethod
-    def from_dict(cls, data: Any, place: Place) -> Self:
+    def from_dict(cls, data: Any, place: FilePlace) -> Self:
         """Return one from plain data. Raises RunError if it is of something else."""
         kinds = {"seed": int, "episodes": int, "returns": dict, "files": dict}
         names = [field.name for field in dataclasses.fields(cls)]
@@ -75,13 +75,13 @@ class ZooAgent:
 @functools.cache
 def agents() -> Mapping[str, ZooAgent]:
     """Return all pretrained agents by name. Raises RunError if their list is damaged."""
-    place = Place("zoo", "agents.json", _REMEDY)
+    place = FilePlace("zoo", "agents.json", _REMEDY)
     data = read_json(AGENTS.parent / "agents.json", place, _LARGEST)
     listed = [ZooAgent.from_dict(each, place) for each in check_list(data, place)]
     return {agent.name: agent for agent in listed}
 
 
-def check_list(data: Any, place: Place) -> list[Any]:
+def check_list(data: Any, place: FilePlace) -> list[Any]:
     """Return *data*, the list of a field ``agents``. Raises RunError for anything else."""
     listed: list[Any] = check_fields(data, place, {"agents": list}, {})["agents"]
     return listed
@@ -97,7 +97,7 @@ def find(name: str) -> Path:
         raise unknown_name_error("pretrained agent", name, agents())
     folder = AGENTS / name
     for file, digest in agents()[name].files.items():
-        place = Place(f"{PREFIX}{name}", file, _REMEDY)
+        place = FilePlace(f"{PREFIX}{name}", file, _REMEDY)
         if hashlib.sha256(read_bytes(folder / file, _LARGEST, place)).hexdigest() != digest:
             raise place.wrong("is damaged: its digest doesn't match")
     return folder

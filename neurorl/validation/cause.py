@@ -14,12 +14,12 @@ from neurorl.validation.diagnosis import Diagnosis, diagnose
 from neurorl.validation.membranes import membrane_scale
 from neurorl.validation.own_neurons import evidence_of
 from neurorl.validation.quantised import quantised
-from neurorl.validation.recording import Recording, record
-from neurorl.validation.replay import Replay, some
+from neurorl.validation.recording import SubjectRecording, record
+from neurorl.validation.replay import StepReplay, some
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["CAUSES", "Case", "Event", "Trial", "find_cause"]
+__all__ = ["CAUSES", "Event", "Inquiry", "Trial", "find_cause"]
 
 CAUSES = (
     *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
@@ -33,12 +33,12 @@ CAUSES = (
 
 
 @dataclass(frozen=True)
-class Case:
+class Inquiry:
     """Hold the subject, stimulus, recordings by label and seed that an explanation works from."""
 
     subject: Subject
     stimulus: Sequence[InputWindow]
-    recordings: dict[str, Recording]
+    recordings: dict[str, SubjectRecording]
     seed: int
 
 
@@ -54,7 +54,7 @@ class Event:
 class Trial:
     """Predict each step of a population in a replay from the recorded state before that step."""
 
-    def __init__(self, case: Case, trace: Replay, population: Population) -> None:
+    def __init__(self, case: Inquiry, trace: StepReplay, population: Population) -> None:
         self.replay, self.population = trace, population
         network = case.subject.network
         self.evidence = evidence_of(network, population, trace.history, trace.n_steps)
@@ -83,7 +83,7 @@ class Trial:
 
 
 def find_cause(
-    case: Case, trials: list[Trial], event: Event, window: int
+    case: Inquiry, trials: list[Trial], event: Event, window: int
 ) -> tuple[str, str, str | None]:
     """Return cause, detail and the label of the backend that deviates, None if both follow."""
     for trial in trials:
@@ -108,7 +108,7 @@ def find_cause(
     return "float error", detail, None
 
 
-def _departure(case: Case, trial: Trial, window: int) -> Diagnosis | None:
+def _departure(case: Inquiry, trial: Trial, window: int) -> Diagnosis | None:
     """Explain how a backend deviates from its prediction, or None if within float error."""
     windows = [*case.stimulus[:window], *some(case.stimulus[window:])]
     recording = case.recordings[trial.replay.spec.label]
@@ -120,7 +120,7 @@ def _departure(case: Case, trial: Trial, window: int) -> Diagnosis | None:
     return diagnosis
 
 
-def _in_other_arithmetic(case: Case, trace: Replay) -> str | None:
+def _in_other_arithmetic(case: Inquiry, trace: StepReplay) -> str | None:
     """Return a sentence if all spikes so far equal the reference's in another arithmetic only."""
     n_steps = trace.first + trace.n_steps
     ends = np.cumsum([w.n_steps for w in case.stimulus])

@@ -16,8 +16,8 @@ from neurorl.network.serialization import FloatArray
 from neurorl.validation.distances import distances
 from neurorl.validation.history import variables_of
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.recording import Recording
-from neurorl.validation.replay import Replay
+from neurorl.validation.recording import SubjectRecording
+from neurorl.validation.replay import StepReplay
 from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
@@ -72,9 +72,9 @@ class Pair:
 def compare(
     subject: Subject,
     stimulus: list[InputWindow],
-    a: Recording,
-    b: Recording,
-    traces: tuple[Replay, Replay],
+    a: SubjectRecording,
+    b: SubjectRecording,
+    traces: tuple[StepReplay, StepReplay],
     tolerance: Tolerance,
 ) -> list[Row]:
     """Return rows of spikes and membranes, of weights in force, and of decisions.
@@ -104,8 +104,8 @@ def _spikes(
     network: Network,
     population: Population,
     stimulus: list[InputWindow],
-    a: Recording,
-    b: Recording,
+    a: SubjectRecording,
+    b: SubjectRecording,
 ) -> Row:
     name = population.name
     one, other = a.rasters[name], b.rasters[name]
@@ -137,8 +137,8 @@ def _membranes(
     network: Network,
     population: Population,
     stimulus: list[InputWindow],
-    recordings: tuple[Recording, Recording],
-    traces: tuple[Replay, Replay],
+    recordings: tuple[SubjectRecording, SubjectRecording],
+    traces: tuple[StepReplay, StepReplay],
 ) -> Row:
     """Compare currents and voltages in every step of the replays, then at the end of each window.
 
@@ -167,7 +167,9 @@ def _membranes(
     )
 
 
-def _rows(name: str, recording: Recording, trace: Replay, variables: tuple[str, ...]) -> FloatArray:
+def _rows(
+    name: str, recording: SubjectRecording, trace: StepReplay, variables: tuple[str, ...]
+) -> FloatArray:
     """Return the membrane values that are compared, ``(steps and windows, variables, n)``."""
     steps = np.stack([trace.after(name, v) for v in variables], axis=1)
     ends = np.stack([recording.history.after(name, v) for v in variables], axis=1)
@@ -190,7 +192,7 @@ def _first(
     return {**where, "population": population, "neuron": int(differs[k].argmax())}
 
 
-def _weights(pair: Pair, name: str, post: str, a: Recording, b: Recording) -> Row:
+def _weights(pair: Pair, name: str, post: str, a: SubjectRecording, b: SubjectRecording) -> Row:
     apart = np.abs(a.weights[name] - b.weights[name])
     quantum = max(recording.arithmetic.rounding(name).unit for recording in (a, b))
     difference = float(apart.max(initial=0.0)) / quantum
@@ -200,7 +202,9 @@ def _weights(pair: Pair, name: str, post: str, a: Recording, b: Recording) -> Ro
     return {**row, "verdict": "within"} if near and apart.any() else row
 
 
-def _decisions(pair: Pair, stimulus: list[InputWindow], a: Recording, b: Recording) -> Row:
+def _decisions(
+    pair: Pair, stimulus: list[InputWindow], a: SubjectRecording, b: SubjectRecording
+) -> Row:
     differs = a.decisions != b.decisions
     share = float(differs.mean())
     start = sum(w.n_steps for w in stimulus[: int(differs.argmax())])

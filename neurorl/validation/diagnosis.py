@@ -26,7 +26,7 @@ from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.observed import MOST
 from neurorl.validation.own_neurons import evidence_of
 from neurorl.validation.probes import probe
-from neurorl.validation.recording import Recording
+from neurorl.validation.recording import SubjectRecording
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 from neurorl.validation.variants import Variant
@@ -104,7 +104,7 @@ class _Laboratory:
 def diagnose(
     subject: Subject,
     stimulus: Sequence[InputWindow],
-    recording: Recording,
+    recording: SubjectRecording,
     population: Population,
     window: int,
     seed: int,
@@ -140,7 +140,7 @@ def diagnose(
     return _named(fits, files) or _unnamed(files)
 
 
-def _as_recorded(history: History, recording: Recording) -> bool:
+def _as_recorded(history: History, recording: SubjectRecording) -> bool:
     pairs = ((history.raster(name), raster) for name, raster in recording.rasters.items())
     return all(np.array_equal(again, raster[: len(again)]) for again, raster in pairs)
 

@@ -21,15 +21,15 @@ from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Row, warn_of_silence
 from neurorl.validation.elsewhere_causes import (
     NEAR,
+    CellPlace,
     Change,
-    Place,
     find_change,
     first_place,
     margin,
 )
 from neurorl.validation.explain import Explanation
 from neurorl.validation.pynn_run import PYNN
-from neurorl.validation.recording import Recording, decide, record
+from neurorl.validation.recording import SubjectRecording, decide, record
 from neurorl.validation.stimulus import InputWindow, make_stimulus, place
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.tolerance import worst
@@ -217,7 +217,7 @@ def _given(window: InputWindow, name: str, size: int) -> Raster:
 def _rows(
     subject: Subject,
     stimulus: list[InputWindow],
-    ours: Recording,
+    ours: SubjectRecording,
     theirs: Mapping[str, Raster],
     target: str,
     seed: int,
@@ -274,7 +274,7 @@ def _row(
     }
 
 
-def _first(stimulus: list[InputWindow], where: Place | None) -> dict[str, Any] | None:
+def _first(stimulus: list[InputWindow], where: CellPlace | None) -> dict[str, Any] | None:
     if where is None:
         return None
     there = place(stimulus, where.step)
@@ -284,7 +284,7 @@ def _first(stimulus: list[InputWindow], where: Place | None) -> dict[str, Any] |
 def _explain(
     subject: Subject,
     stimulus: list[InputWindow],
-    ours: Recording,
+    ours: SubjectRecording,
     theirs: Mapping[str, Raster],
     target: str,
     seed: int,

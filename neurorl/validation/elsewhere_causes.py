@@ -15,13 +15,13 @@ import numpy as np
 from neurorl.backends.base import Raster
 from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Network, Population, Projection
-from neurorl.validation.cause import Case, Trial
-from neurorl.validation.recording import Recording, record
+from neurorl.validation.cause import Inquiry, Trial
+from neurorl.validation.recording import SubjectRecording, record
 from neurorl.validation.replay import replay
 from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
 
-__all__ = ["CHANGES", "Change", "Found", "Place", "find_change", "first_place", "margin"]
+__all__ = ["CHANGES", "CellPlace", "Change", "Found", "find_change", "first_place", "margin"]
 
 NEAR = 1e-9
 """Bound what rounding can move, as a part of a threshold."""
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     cells: int
 
 
-class Place(NamedTuple):
+class CellPlace(NamedTuple):
     """Locate the first cell that differs."""
 
     step: int
@@ -157,7 +157,7 @@ def _differing(one: Mapping[str, Raster], other: Mapping[str, Raster]) -> int:
 
 def first_place(
     network: Network, ours: Mapping[str, Raster], theirs: Mapping[str, Raster]
-) -> Place | None:
+) -> CellPlace | None:
     """Return where spikes differ first; of several in a step, that nearest to the sources."""
     found = []
     for population in network.populations:
@@ -165,19 +165,23 @@ def first_place(
         if differs.any():
             step = int(differs.any(axis=1).argmax())
             key = step, network.depth(population.name)
-            found.append((key, Place(step, population.name, int(differs[step].argmax()))))
+            found.append((key, CellPlace(step, population.name, int(differs[step].argmax()))))
     return min(found, default=((0, 0), None), key=lambda pair: pair[0])[1]
 
 
 def margin(
-    subject: Subject, stimulus: Sequence[InputWindow], recording: Recording, seed: int, where: Place
+    subject: Subject,
+    stimulus: Sequence[InputWindow],
+    recording: SubjectRecording,
+    seed: int,
+    where: CellPlace,
 ) -> float:
     """Return by how much the description's membrane is over its threshold there, in thresholds."""
     window = int(place(list(stimulus), where.step)["window"])
     trace = replay(subject, recording, stimulus, window, seed)
     population = subject.network.node(where.population)
     assert isinstance(population, Population)
-    case = Case(subject, stimulus, {recording.spec.label: recording}, seed)
+    case = Inquiry(subject, stimulus, {recording.spec.label: recording}, seed)
     plain = Trial(case, trace, population).evidence.plain
     level, threshold = (x[where.step, where.neuron] for x in (plain.level, plain.threshold))
     return float((level - threshold) / max(abs(float(threshold)), NEAR))

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Population
-from neurorl.validation.cause import Case, Event, Trial, find_cause
+from neurorl.validation.cause import Event, Inquiry, Trial, find_cause
 from neurorl.validation.evidence import FLOAT_ERROR
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.recording import Recording
-from neurorl.validation.replay import VARIABLES, Replay, replay
+from neurorl.validation.recording import SubjectRecording
+from neurorl.validation.replay import VARIABLES, StepReplay, replay
 from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
 from neurorl.validation.unlisted import MOST_PLACES, has_room
@@ -60,10 +60,10 @@ class Explanation:
 def explain(
     subject: Subject,
     stimulus: Sequence[InputWindow],
-    a: Recording,
-    b: Recording,
+    a: SubjectRecording,
+    b: SubjectRecording,
     seed: int,
-    traces: tuple[Replay, Replay] | None = None,
+    traces: tuple[StepReplay, StepReplay] | None = None,
 ) -> list[Explanation]:
     """Explain each population that differs, unless an earlier one already explains it.
 
@@ -71,7 +71,7 @@ def explain(
     window on; they show differences that are gone by the end of a window.
     """
     network = subject.network
-    case = Case(subject, stimulus, {r.spec.label: r for r in (a, b)}, seed)
+    case = Inquiry(subject, stimulus, {r.spec.label: r for r in (a, b)}, seed)
     explanations: list[Explanation] = []
     later: list[Explanation] = []  # of different inputs only, whose cause may yet be explanations
     for population in sorted(network.populations, key=lambda p: network.depth(p.name)):
@@ -92,7 +92,9 @@ def explain(
     return sorted([*explanations, *kept], key=lambda e: network.depth(e.population))
 
 
-def _limits(population: Population, dt: float, a: Recording, b: Recording) -> list[float | None]:
+def _limits(
+    population: Population, dt: float, a: SubjectRecording, b: SubjectRecording
+) -> list[float | None]:
     """Return the differences of variables to look for, in order; None to look at spikes only."""
     if a.spec.arithmetic != b.spec.arithmetic:
         return [None]
@@ -102,7 +104,11 @@ def _limits(population: Population, dt: float, a: Recording, b: Recording) -> li
 
 
 def _first_window(
-    stimulus: Sequence[InputWindow], a: Recording, b: Recording, name: str, limit: float | None
+    stimulus: Sequence[InputWindow],
+    a: SubjectRecording,
+    b: SubjectRecording,
+    name: str,
+    limit: float | None,
 ) -> int | None:
     """Return the first window in which spikes differ, or states at its end by more than *limit*."""
     start = 0
@@ -121,7 +127,7 @@ def _first_window(
 
 def _traced_window(
     stimulus: Sequence[InputWindow],
-    traces: tuple[Replay, Replay] | None,
+    traces: tuple[StepReplay, StepReplay] | None,
     name: str,
     limit: float | None,
 ) -> int | None:
@@ -134,7 +140,7 @@ def _traced_window(
     return int(place(stimulus, int(differs.argmax()))["window"])
 
 
-def _apart(pair: Sequence[Replay], name: str) -> dict[str, npt.NDArray[Any]]:
+def _apart(pair: Sequence[StepReplay], name: str) -> dict[str, npt.NDArray[Any]]:
     """Return the absolute difference of each variable in each step, ``(steps, size)``."""
     one, other = pair
     variables = one.history.calls[0].after[name]
@@ -147,12 +153,12 @@ def _follows(subject: Subject, known: list[Explanation], name: str, window: int)
 
 
 def _event(
-    pair: list[Replay],
+    pair: list[StepReplay],
     stimulus: Sequence[InputWindow],
     window: int,
     name: str,
     limit: float | None,
-    recordings: tuple[Recording, Recording],
+    recordings: tuple[SubjectRecording, SubjectRecording],
 ) -> Event:
     """Return the first step in which a spike differs, or a variable by more than *limit*.
 
@@ -197,7 +203,7 @@ def _unpredicted(network: Network, population: Population) -> str | None:
 
 
 def _explain(
-    case: Case, pair: list[Replay], population: Population, event: Event, window: int
+    case: Inquiry, pair: list[StepReplay], population: Population, event: Event, window: int
 ) -> Explanation:
     reason = _unpredicted(case.subject.network, population)
     if reason is None:

@@ -24,13 +24,13 @@ from neurorl.validation.students import QUANTITIES, Snapshot, Student
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["Contrast", "Moment", "Training", "train", "training_rows"]
+__all__ = ["Contrast", "Moment", "TrainingOutcome", "train", "training_rows"]
 
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingOutcome:
     """Hold the outcome of one backend's training; last: its snapshot after the last update."""
 
     spec: BackendSpec
@@ -121,7 +121,7 @@ def train(
     seed: int,
     updates: int,
     advance: Callable[[int], None] | None = None,
-) -> tuple[list[Training], list[Contrast]]:
+) -> tuple[list[TrainingOutcome], list[Contrast]]:
     """Train on every backend from the subject's weights, and contrast each with the first."""
     with ExitStack() as stack:
         students = [stack.enter_context(Student(subject, x, seed, updates)) for x in specs]
@@ -136,7 +136,7 @@ def train(
                 contrast.update(before)
             if advance is not None:
                 advance(len(specs))
-        trainings = [Training(s.spec, updates, s.returns, s.snapshot) for s in students]
+        trainings = [TrainingOutcome(s.spec, updates, s.returns, s.snapshot) for s in students]
     return trainings, contrasts
 
 

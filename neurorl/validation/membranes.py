@@ -7,12 +7,12 @@ import numpy as np
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.network.description import Population
 from neurorl.network.serialization import FloatArray
-from neurorl.validation.replay import Replay
+from neurorl.validation.replay import StepReplay
 
 __all__ = ["membrane_scale", "unit", "voltages"]
 
 
-def voltages(trace: Replay, population: str) -> FloatArray:
+def voltages(trace: StepReplay, population: str) -> FloatArray:
     """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
 
     The voltage of neurons with equations is their first variable.

@@ -16,7 +16,7 @@ from neurorl.validation.distances import REMEDY
 from neurorl.validation.explain import Explanation
 from neurorl.validation.markup import STYLE, Markup, badge, table, text
 from neurorl.validation.membranes import voltages
-from neurorl.validation.recording import Recording
+from neurorl.validation.recording import SubjectRecording
 from neurorl.validation.tolerance import worst
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _key(result: Result) -> str:
     )
 
 
-def _spikes(result: Result, other: Recording) -> str:
+def _spikes(result: Result, other: SubjectRecording) -> str:
     base = result.recordings[0]
     parts = []
     for row in result.rows:
@@ -219,7 +219,7 @@ def _counted(row: dict[str, Any]) -> str:
     return f"<p>{escape('; '.join(shown))}</p>"
 
 
-def _rates_and_weights(result: Result, other: Recording) -> str:
+def _rates_and_weights(result: Result, other: SubjectRecording) -> str:
     base, dt = result.recordings[0], result.subject.network.dt
     parts = []
     for name in base.rasters:

@@ -11,13 +11,15 @@ from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.network.integrator import Integrator
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.neurons import UNBOUNDED
-from neurorl.validation.replay import Replay
+from neurorl.validation.replay import StepReplay
 from neurorl.validation.variants import Variant
 
 __all__ = ["quantised"]
 
 
-def quantised(evidences: list[Evidence], trace: Replay, step: int, neuron: int) -> tuple[str, str]:
+def quantised(
+    evidences: list[Evidence], trace: StepReplay, step: int, neuron: int
+) -> tuple[str, str]:
     """Return cause and detail of a difference that the arithmetics of two backends account for.
 
     Overflow is a flag of the integers; weights that the chip clips, and the roundings of weights,

@@ -18,11 +18,11 @@ from neurorl.validation.history import History, acts_of, enact
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["Recording", "record"]
+__all__ = ["SubjectRecording", "record"]
 
 
 @dataclass
-class Recording:
+class SubjectRecording:
     """Hold what one backend did with a stimulus.
 
     history: a call for each window. rasters: ``(steps, size)`` by population.
@@ -54,12 +54,12 @@ def record(
     stimulus: Sequence[InputWindow],
     seed: int,
     advance: Callable[[int], None] | None = None,
-) -> Recording:
+) -> SubjectRecording:
     """Run a stimulus on a backend; advance: called with the number of steps of each window."""
     acts = acts_of(subject, stimulus)
     history = enact(subject.network, spec, seed, acts, subject.t, advance)
     rasters = {p.name: history.raster(p.name) for p in subject.network.populations}
-    return Recording(history, rasters, decide(subject, rasters.get("output"), seed))
+    return SubjectRecording(history, rasters, decide(subject, rasters.get("output"), seed))
 
 
 def decide(subject: Subject, output: Raster | None, seed: int) -> npt.NDArray[np.int64]:

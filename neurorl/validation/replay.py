@@ -13,17 +13,17 @@ from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.spec import BackendSpec
 from neurorl.validation.history import VARIABLES, History, acts_of, enact, variables_of
-from neurorl.validation.recording import Recording
+from neurorl.validation.recording import SubjectRecording
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["VARIABLES", "Replay", "replay", "some"]
+__all__ = ["VARIABLES", "StepReplay", "replay", "some"]
 
 _STEPS, _WINDOWS = 60, 12  # at least as many steps, if there are so many
 
 
 @dataclass
-class Replay:
+class StepReplay:
     """Hold what a backend did from step *first* of the stimulus on, in calls of one step each.
 
     history: includes the windows before, one call each. window: how many these are.
@@ -62,8 +62,12 @@ class Replay:
 
 
 def replay(
-    subject: Subject, recording: Recording, stimulus: Sequence[InputWindow], window: int, seed: int
-) -> Replay:
+    subject: Subject,
+    recording: SubjectRecording,
+    stimulus: Sequence[InputWindow],
+    window: int,
+    seed: int,
+) -> StepReplay:
     """Run windows from *window* on step by step, after the earlier ones as recorded."""
     windows = [*stimulus[:window], *some(stimulus[window:])]
     acts = acts_of(subject, windows, window)
@@ -81,7 +85,7 @@ def replay(
             )
             for v in variables_of(p, subject.network.dt)
         )
-    return Replay(history, window, first, bool(repeats))
+    return StepReplay(history, window, first, bool(repeats))
 
 
 def some(windows: Sequence[InputWindow]) -> Sequence[InputWindow]:

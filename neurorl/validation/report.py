@@ -16,10 +16,10 @@ from neurorl.network.on_chip import on_chip
 from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Row, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
-from neurorl.validation.learning import Training, train
+from neurorl.validation.learning import TrainingOutcome, train
 from neurorl.validation.page import page, write_page
-from neurorl.validation.recording import Recording, record
-from neurorl.validation.replay import Replay, replay
+from neurorl.validation.recording import SubjectRecording, record
+from neurorl.validation.replay import StepReplay, replay
 from neurorl.validation.result import Result
 from neurorl.validation.specs import read_specs
 from neurorl.validation.stimulus import InputWindow, make_stimulus
@@ -104,7 +104,7 @@ def validate(
     warn_of_silence(*(recording.rasters for recording in recordings))
     traces = [replay(subject, recording, stimulus, 0, seed) for recording in recordings]
     rows, explanations = _compare_all(subject, stimulus, recordings, traces, seed, limits)
-    trainings: list[Training] = []
+    trainings: list[TrainingOutcome] = []
     if learn:
         trainings, contrasts = train(subject, specs, seed, updates, stepped)
         for contrast in contrasts:
@@ -131,8 +131,8 @@ def validate(
 def _compare_all(
     subject: Subject,
     stimulus: list[InputWindow],
-    recordings: Sequence[Recording],
-    traces: Sequence[Replay],
+    recordings: Sequence[SubjectRecording],
+    traces: Sequence[StepReplay],
     seed: int,
     limits: Tolerance,
 ) -> tuple[list[Row], list[Explanation]]:

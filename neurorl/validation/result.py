@@ -11,9 +11,9 @@ from neurorl.backends.plugins import installed_version
 from neurorl.validation.compare import Row
 from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation
-from neurorl.validation.learning import Training
-from neurorl.validation.recording import Recording
-from neurorl.validation.replay import Replay
+from neurorl.validation.learning import TrainingOutcome
+from neurorl.validation.recording import SubjectRecording
+from neurorl.validation.replay import StepReplay
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import worst
@@ -33,9 +33,9 @@ class Result:
 
     subject: Subject
     stimulus: list[InputWindow]
-    recordings: list[Recording]
-    traces: list[Replay]
-    trainings: list[Training]
+    recordings: list[SubjectRecording]
+    traces: list[StepReplay]
+    trainings: list[TrainingOutcome]
     rows: list[Row]
     explanations: list[Explanation]
     seed: int

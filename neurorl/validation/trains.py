@@ -14,7 +14,7 @@ import numpy as np
 
 from neurorl.backends.base import Raster
 
-__all__ = ["TAU_STEPS", "Limits", "Measured", "measured", "unmatched", "van_rossum"]
+__all__ = ["TAU_STEPS", "Limits", "TrainMeasure", "measured", "unmatched", "van_rossum"]
 
 TAU_STEPS = 20.0
 """Set the time constant of van Rossum's kernel ``exp(-t / tau)``, in steps."""
@@ -36,7 +36,7 @@ class Limits:
     decisions: float = 0.05
 
 
-class Measured(NamedTuple):
+class TrainMeasure(NamedTuple):
     """Hold one measure of a population: the field of `Limits` that applies, and what it is."""
 
     quantity: str
@@ -45,20 +45,22 @@ class Measured(NamedTuple):
     more: dict[str, Any]
 
 
-def measured(ours: Raster, theirs: Raster) -> Iterator[Measured]:
+def measured(ours: Raster, theirs: Raster) -> Iterator[TrainMeasure]:
     """Yield the three measures of two rasters ``(steps, n)``."""
     spikes = {"spikes_a": int(ours.sum()), "spikes_b": int(theirs.sum())}
     larger = max(*spikes.values(), 1)
-    yield Measured(
+    yield TrainMeasure(
         "rate", "rate", abs(spikes["spikes_a"] - spikes["spikes_b"]) / larger, dict(spikes)
     )
     moved = unmatched(ours, theirs)
     more = {"unmatched": moved, "differing_spikes": int((ours != theirs).sum())}
-    yield Measured("spike times", "times", moved / max(sum(spikes.values()), 1), more)
+    yield TrainMeasure("spike times", "times", moved / max(sum(spikes.values()), 1), more)
     silence = van_rossum(ours, np.zeros_like(ours))
     apart = van_rossum(ours, theirs)
     share = apart / silence if silence else (math.inf if apart else 0.0)
-    yield Measured("van Rossum", "van_rossum", share, {"distance": apart, "tau_steps": TAU_STEPS})
+    yield TrainMeasure(
+        "van Rossum", "van_rossum", share, {"distance": apart, "tau_steps": TAU_STEPS}
+    )
 
 
 def unmatched(ours: Raster, theirs: Raster) -> int:

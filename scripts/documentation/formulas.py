@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
-    Call,
     Flag,
+    FunctionCall,
     Name,
     Node,
     Number,
@@ -16,7 +16,7 @@ from neurorl.expressions.nodes import (
     Unary,
 )
 from neurorl.expressions.parse import parse
-from neurorl.expressions.problem import Place
+from neurorl.expressions.problem import TextPlace
 from neurorl.expressions.statements import Statement, read_statements
 
 __all__ = ["expression", "number", "statements", "symbol"]
@@ -63,7 +63,7 @@ def expression(text: str, names: Mapping[str, str] | None = None) -> str:
 
     Raises ExpressionError for what isn't an expression.
     """
-    return _Writer(names or {}).write(parse(text, Place("formula", text)), 0)
+    return _Writer(names or {}).write(parse(text, TextPlace("formula", text)), 0)
 
 
 def statements(
@@ -76,7 +76,7 @@ def statements(
 
 def _statement(line: Statement, writer: _Writer) -> str:
     left = writer.write(Name(line.variable), 0)
-    right = writer.write(parse(line.value.text, Place("formula", line.value.text)), 0)
+    right = writer.write(parse(line.value.text, TextPlace("formula", line.value.text)), 0)
     if line.is_derivative:
         return rf"\frac{{d{left}}}{{dt}} &= {right}"
     return rf"{left} &\leftarrow {right}"
@@ -106,7 +106,7 @@ class _Writer:
             case Unary(op=op, operand=operand):
                 sign = "-" if op == "-" else r"\neg "
                 return f"{sign}{self.write(operand, _NEGATE)}", _NEGATE if op == "-" else 2
-            case Call(function=function, arguments=arguments):
+            case FunctionCall(function=function, arguments=arguments):
                 return self._call(function, arguments), _ATOM
             case Binary(op="/", left=left, right=right):
                 return rf"\frac{{{self.write(left, 0)}}}{{{self.write(right, 0)}}}", _ATOM

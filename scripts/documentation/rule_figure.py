@@ -12,7 +12,7 @@ from neurorl.models import LIF
 from neurorl.network.connectors import OneToOne
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.network.serialization import FloatArray
-from neurorl.rules import Decision, Hidden, Rule, feedback
+from neurorl.rules import Decision, HiddenLayer, Rule, feedback
 
 __all__ = ["factors", "response", "timing"]
 
@@ -57,7 +57,9 @@ def factors(rule: Rule) -> dict[str, tuple[FloatArray, FloatArray]]:
         }
         for name, spikes in raster.items()
     }
-    hidden = Hidden(raster["hidden"], 1, 1, np.ones(2), p, np.full(2, 0.5), named=named["hidden"])
+    hidden = HiddenLayer(
+        raster["hidden"], 1, 1, np.ones(2), p, np.full(2, 0.5), named=named["hidden"]
+    )
     decision = Decision(0, feedback(0, _POLICY), raster["output"], 1, (hidden,), p, named["output"])
     made = rule(decision)
     return {

@@ -19,7 +19,7 @@ from neurorl.cli import main
 from neurorl.errors import NeurorlError, RunError
 from neurorl.runs.settings import read_config
 from neurorl.runs.training import train
-from neurorl.storage.reading import Place, parse_json
+from neurorl.storage.reading import FilePlace, parse_json
 from neurorl.tasks.bounds import MAX_ARGUMENTS, MAX_NUMBER, MAX_WRAPPERS
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.specification import describe_env
@@ -202,4 +202,4 @@ def test_no_number_of_a_configuration_takes_memory(task: str, tmp_path: Path) ->
 def test_nested_json_is_refused(levels: int) -> None:
     text = b"[" * levels + b"]" * levels
     with limited_memory(), pytest.raises(RunError, match="damaged"):
-        parse_json(text, Place("file x"))
+        parse_json(text, FilePlace("file x"))

@@ -9,7 +9,7 @@ import pytest
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError
 from neurorl.testing import FEATURES
-from neurorl.testing.contract.test_replicas import SEEDS, Pair, exercise_quietly
+from neurorl.testing.contract.test_replicas import SEEDS, ReplicaPair, exercise_quietly
 
 HAS_MEMORY = {("reference", None), ("native", None), ("loihi", "native"), ("loihi", "stock")}
 
@@ -30,7 +30,7 @@ def test_which_backends_lend_the_memory_of_their_weights(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 112))
 def test_replicas_of_many_random_networks(seed: int, case: Any) -> None:
-    exercise_quietly(Pair(case, case.random_network(seed)))
+    exercise_quietly(ReplicaPair(case, case.random_network(seed)))
 
 
 @pytest.mark.parametrize(

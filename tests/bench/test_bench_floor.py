@@ -10,14 +10,14 @@ import pytest
 from benchmarks.peers.numpy import NumpyAgent
 from neurorl.bench import workload as w
 from neurorl.bench.floor import VARIANTS, FloorAgent
-from neurorl.bench.workload import SIZES, Encoder, Size, make_env
+from neurorl.bench.workload import SIZES, GaussianEncoder, Size, make_env
 
 TINY = Size("tiny", 2, 1, 1)
 
 
 def played(size: Size, replicas: int, n: int) -> list[tuple[Any, Any, Any]]:
     """Draw probabilities, rasters and modulators of *n* environment steps, some of them strong."""
-    rng, encode = np.random.default_rng(3), Encoder(size, replicas)
+    rng, encode = np.random.default_rng(3), GaussianEncoder(size, replicas)
     found = []
     for _ in range(n):
         p = encode(rng.uniform(-1, 1, (replicas, size.inputs // 8)) * 2).copy()
@@ -103,7 +103,7 @@ def test_draws_have_their_probability() -> None:
 
 
 def test_encoder_and_environments() -> None:
-    p = Encoder(SIZES["small"])([0.0, 9.0, -0.21, 3.0])
+    p = GaussianEncoder(SIZES["small"])([0.0, 9.0, -0.21, 3.0])
     assert p.shape == (1, 32)
     channels = p.reshape(4, 8)
     assert channels[1, -1] == channels[3, -1] == channels[2, 0] == np.float32(0.1)

@@ -20,7 +20,7 @@ from neurorl.cli import main
 from neurorl.diagnostics.messages import message
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.diagnostics.probes import Site
-from neurorl.diagnostics.verdicts import Seen, better, surely_no_better, verdicts
+from neurorl.diagnostics.verdicts import RecentFigures, better, surely_no_better, verdicts
 from neurorl.errors import PopulationWarning
 from neurorl.models import LIF, CubaLIF
 from neurorl.models.agent.config import AgentConfig
@@ -49,7 +49,7 @@ class Past:
     discounted: float
 
 
-HEALTHY = Seen(
+HEALTHY = RecentFigures(
     rate=0.3,
     mean_abs=0.1,
     at_bounds=0.1,
@@ -90,7 +90,7 @@ HEALTHY = Seen(
 )
 def test_verdicts(changes: dict[str, Any], expected: dict[str, Any]) -> None:
     fields = {name: getattr(HEALTHY, name) for name in HEALTHY.__slots__}
-    found = verdicts(Seen(**{**fields, **changes}))
+    found = verdicts(RecentFigures(**{**fields, **changes}))
     assert list(found) == list(expected)
     for kind, numbers in expected.items():
         assert found[kind] == pytest.approx(numbers)

@@ -14,7 +14,7 @@ from random_expressions import random_tree
 
 from neurorl.errors import DescriptionError
 from neurorl.expressions import Expression, ExpressionError
-from neurorl.expressions.nodes import Binary, Call, Flag, Name, Number, Power, Unary
+from neurorl.expressions.nodes import Binary, Flag, FunctionCall, Name, Number, Power, Unary
 from neurorl.expressions.parse import parse
 from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.scan import MAX_DEPTH, MAX_NAME, MAX_TEXT
@@ -43,7 +43,7 @@ A, B, C = Name("a"), Name("b"), Name("c")
         ("not a == b", Unary("not", Binary("==", A, B))),
         (
             "where(True, min(a, b), .5)",
-            Call("where", (Flag(True), Call("min", (A, B)), Number(0.5))),
+            FunctionCall("where", (Flag(True), FunctionCall("min", (A, B)), Number(0.5))),
         ),
         ("\n  a\n + b  ", Binary("+", A, B)),
     ],

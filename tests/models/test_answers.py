@@ -15,7 +15,7 @@ from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.callbacks import Callback
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.agent import critics, encoders, modulators, places, policies, schedules, writes
-from neurorl.models.agent.answers import Answering
+from neurorl.models.agent.answers import AnswerChecks
 from neurorl.models.agent.parts import Part
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.rules import Rule
@@ -359,7 +359,7 @@ def test_what_a_callback_returns_is_true_false_or_nothing(method: str, answer: A
     trained.close()
 
 
-def classes(base: type[Answering]) -> Iterator[type[Answering]]:
+def classes(base: type[AnswerChecks]) -> Iterator[type[AnswerChecks]]:
     for cls in base.__subclasses__():
         yield cls
         yield from classes(cls)
@@ -367,7 +367,7 @@ def classes(base: type[Answering]) -> Iterator[type[Answering]]:
 
 def test_every_kind_of_part_says_what_its_methods_answer() -> None:
     """A base whose abstract methods have no check would let anything through."""
-    bases: list[type[Answering]] = [*Part.__subclasses__(), Features]
+    bases: list[type[AnswerChecks]] = [*Part.__subclasses__(), Features]
     for base in bases:
         for name in getattr(base, "__abstractmethods__", ()):
             if not isinstance(getattr(base, name), property):
@@ -436,7 +436,7 @@ def test_every_attribute_that_users_may_define_is_checked() -> None:
 
 
 def test_the_library_s_own_parts_are_not_slowed_down() -> None:
-    own = [cls for cls in classes(Answering) if cls.__module__.startswith("neurorl.")]
+    own = [cls for cls in classes(AnswerChecks) if cls.__module__.startswith("neurorl.")]
     assert len(own) > 30
     for cls in own:
         for name in cls.answers:

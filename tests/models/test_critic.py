@@ -18,7 +18,7 @@ from neurorl.models import LIF
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import SpikingCritic
 from neurorl.models.features import RBF, Concat, Fourier, OneHot, Tiles
-from neurorl.rules import Decision, Hidden
+from neurorl.rules import Decision, HiddenLayer
 from neurorl.rules.value import VALUE
 
 LOW, HIGH = (-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0)
@@ -41,7 +41,7 @@ def test_the_value_is_the_difference_of_two_rates() -> None:
 
 def test_the_factors_of_a_window() -> None:
     """Counts of 3, 2, 0, 1 in 4 steps leave 1/4, 1/2, 1, 3/4 of a spike."""
-    layer = Hidden(RASTER, 1, 0, SpikingCritic(size=4, first=1, steps=5, scale=6.0).signs)
+    layer = HiddenLayer(RASTER, 1, 0, SpikingCritic(size=4, first=1, steps=5, scale=6.0).signs)
     f = VALUE.texts[1].factors(Decision(0, np.zeros(2), RASTER, 0), layer)
     expected = [
         [0, 0, 0, 0],

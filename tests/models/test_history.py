@@ -10,7 +10,7 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.history import History
+from neurorl.models.agent.history import ObservationHistory
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import RBF, Concat, Fourier, GaussianCells, OneHot
 from neurorl.tasks.environments import make_env
@@ -23,7 +23,7 @@ POSITIONS = "neurorl/PositionOnlyCartPole-v0"
 
 def test_changes_by_hand() -> None:
     """Two environments each show two changes of an observation of two numbers."""
-    history = History(Fourier(np.zeros(6), np.ones(6), 1), 2, 2)
+    history = ObservationHistory(Fourier(np.zeros(6), np.ones(6), 1), 2, 2)
     history.see(1, [9.0, 9.0])
     history.see(0, np.array([1.0, 5.0], dtype=np.float32))
     history.begin(0)
@@ -42,7 +42,7 @@ def test_changes_by_hand() -> None:
 
 
 def test_without_changes_it_is_the_observation() -> None:
-    history = History(OneHot(3, start=1), 0, 2)
+    history = ObservationHistory(OneHot(3, start=1), 0, 2)
     history.see(1, 2)
     history.begin(1)
     history.see(1, 3)

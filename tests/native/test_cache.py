@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def answer(folder: Path) -> int:
-    source = build.Source('#include "answer.cpp"', (folder.parents[1] / "src",))
+    source = build.CppSource('#include "answer.cpp"', (folder.parents[1] / "src",))
     found: int = build.compiled(source, "answer", "give up").answer()
     return found
 

@@ -98,7 +98,7 @@ def test_a_library_whose_structures_drifted_is_an_error(
     code = "struct Missing { double n; };\n"
     missing = type("Missing", (ctypes.Structure,), {"_fields_": [("n", ctypes.c_int32)]})
     with pytest.raises(BackendError, match=r"mine: its library doesn't compile.*sizeof\(Missing"):
-        build.compiled(build.Source(code + asserted([missing])), "mine", "give up")
+        build.compiled(build.CppSource(code + asserted([missing])), "mine", "give up")
 
 
 def kernels(kind: str) -> list[str]:

@@ -15,7 +15,7 @@ import neurorl
 from neurorl.arithmetic.quantiser import quantise
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, InChipUnits
-from neurorl.nengo import Actions, NengoEnv, agent_node, from_nengo, lower_floors, to_nengo
+from neurorl.nengo import ActionOutput, NengoEnv, agent_node, from_nengo, lower_floors, to_nengo
 from neurorl.nengo.package import load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES, rasters
@@ -307,7 +307,7 @@ def test_an_agent_plays_in_a_closed_loop(agent: Any, simulator: str) -> None:
 
 def cued(simulator: Any = None, on_chip: bool = False, **options: Any) -> NengoEnv:
     """An environment in nengo: the action of the side that was shown is rewarded."""
-    actions, sides = Actions(2), np.random.default_rng(0).integers(2, size=10_000)
+    actions, sides = ActionOutput(2), np.random.default_rng(0).integers(2, size=10_000)
 
     def cue(t: float) -> Any:  # the one that counts in the next window shows at the end of this
         return np.eye(2)[sides[round(t / 1e-3) // 10]]

@@ -17,7 +17,7 @@ BOUNDS = {
     "floors": 15,
     "Any": 1_660,
 }
-HOMONYMS = 31
+HOMONYMS = 9
 LARGEST = {"validation": 7_590, "models": 7_200, "learning": 4_760}
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_700

@@ -18,7 +18,7 @@ import neurorl
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.pynn import Exported, Windows, as_held, problems, to_pynn
+from neurorl.pynn import PyNNExport, Windows, as_held, problems, to_pynn
 from neurorl.pynn.lists import make_projection
 from neurorl.storage.zoo import agents
 from neurorl.testing import FEATURES, random_network, rasters
@@ -306,7 +306,7 @@ def test_every_pretrained_agent_can_be_held() -> None:
 
 def test_noise_is_there_for_as_many_steps_as_inputs_have() -> None:
     network = NOISY["LIF"]
-    exported = Exported("pyNN.nest", {}, network, most=30)
+    exported = PyNNExport("pyNN.nest", {}, network, most=30)
     with pytest.raises(ArgumentError, match=r"no noise for so many steps .got 31, limit 30"):
         exported.run(31)
     with pytest.raises(ArgumentError, match=r"begins: not one for each replica"):

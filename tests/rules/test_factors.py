@@ -15,7 +15,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import softmax
 from neurorl.models.features import OneHot
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
-from neurorl.rules import Decision, Hidden, feedback, find_rule
+from neurorl.rules import Decision, HiddenLayer, feedback, find_rule
 
 # test_sources.py has the others, by the equations of their sources.
 BY_HAND = [
@@ -32,7 +32,7 @@ DECISION = Decision(
     output=np.array([[1, 1], [0, 1], [1, 0], [1, 1]], dtype=bool),
     output_from=2,
     hidden=(
-        Hidden(
+        HiddenLayer(
             spikes=np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 1, 1], [1, 0, 1, 0]], dtype=bool),
             first=1,
             lag=1,
@@ -52,7 +52,7 @@ DEEP = Decision(
     output=np.array([[0, 0], [0, 0], [1, 1], [0, 1], [1, 0]], dtype=bool),
     output_from=3,
     hidden=(
-        Hidden(
+        HiddenLayer(
             spikes=np.array([[1, 1], [1, 0], [1, 0], [0, 1], [1, 1]], dtype=bool),
             first=2,
             lag=1,
@@ -60,7 +60,7 @@ DEEP = Decision(
             p=np.full((5, 2), 0.75),
             paths=np.array([2.0, -1.0]),
         ),
-        Hidden(
+        HiddenLayer(
             spikes=np.array([[1, 1], [1, 0], [0, 0], [1, 1], [1, 0]], dtype=bool),
             first=1,
             lag=2,

@@ -23,7 +23,7 @@ from neurorl.models import GLM
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import Softmax, softmax, votes
 from neurorl.models.features import OneHot
-from neurorl.rules import Decision, Hidden, find_rule
+from neurorl.rules import Decision, HiddenLayer, find_rule
 from neurorl.rules.membrane import spike_probability
 
 Array = npt.NDArray[np.float64]
@@ -212,7 +212,7 @@ def decisions(rng: np.random.Generator, p_hidden: Array, v: Array) -> tuple[Deci
         output=output,
         output_from=2,
         hidden=(
-            Hidden(
+            HiddenLayer(
                 spikes=hidden,
                 first=1,
                 lag=1,

@@ -21,7 +21,7 @@ from neurorl import (
     load,
 )
 from neurorl.models import LIF
-from neurorl.rules import Decision, Hidden, find_rule
+from neurorl.rules import Decision, HiddenLayer, find_rule
 
 Array = npt.NDArray[np.float64]
 
@@ -139,7 +139,7 @@ def decided(rng: np.random.Generator, td: float) -> tuple[Decision, Any]:
 
     named = {"M": np.float64(td)}
     silent, flat = np.zeros(3 * hidden), s_h.ravel() > 0
-    layer = Hidden(
+    layer = HiddenLayer(
         spikes=two_steps(flat, silent) > 0,
         first=0,
         lag=1,

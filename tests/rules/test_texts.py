@@ -13,7 +13,7 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.config import AgentConfig
-from neurorl.rules import RULES, Decision, Factors, Hidden, Rule, feedback, find_rule
+from neurorl.rules import RULES, Decision, Factors, HiddenLayer, Rule, feedback, find_rule
 from neurorl.rules.post_factor import NAMES, PostFactor
 
 SMALL: dict[str, Any] = {"actors": 2, "hidden": 2, "window": 5}
@@ -37,9 +37,9 @@ def drawn(rng: np.random.Generator) -> Decision:
     window, modules = int(rng.integers(5, 15)), actions * actors
     action = int(rng.integers(actions))
 
-    def hidden(size: int, lag: int, first: int) -> Hidden:
+    def hidden(size: int, lag: int, first: int) -> HiddenLayer:
         n = modules * size
-        return Hidden(
+        return HiddenLayer(
             spikes=rng.random((window, n)) < 0.3,
             first=first,
             lag=lag,
@@ -140,7 +140,7 @@ def test_a_text_leaves_what_it_reads_as_it_is() -> None:
 
 def test_outside_of_modules_nothing_is_broadcast() -> None:
     hidden = drawn(np.random.default_rng(0)).hidden[0]
-    odd = Hidden(hidden.spikes[:, :5], 0, 0, np.ones(0), in_modules=False)
+    odd = HiddenLayer(hidden.spikes[:, :5], 0, 0, np.ones(0), in_modules=False)
     decision = Decision(0, np.array([0.5, -0.5]), hidden.spikes[:, :2], 0, (odd,))
     factors = Rule("mine", output="spike*(phi*b)*t*2", pairs_spikes=True)(decision)
     assert np.array_equal(factors.hidden[0], 2.0 * odd.spikes)

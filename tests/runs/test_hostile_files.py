@@ -33,10 +33,10 @@ from neurorl.runs.evaluation import read_cost
 from neurorl.runs.training import read_seeds, train
 from neurorl.storage import archive as archives
 from neurorl.storage.archive import read_arrays
-from neurorl.storage.reading import JSON_DEPTH, Place, parse_json, read_bytes
+from neurorl.storage.reading import JSON_DEPTH, FilePlace, parse_json, read_bytes
 
 ENV = "neurorl/Bandit-v0"
-PLACE = Place("file x")
+PLACE = FilePlace("file x")
 MIB = 2**20
 
 

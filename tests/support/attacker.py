@@ -194,7 +194,7 @@ def _compile(options: dict[str, Any]) -> int:
         os.environ["CXX"] = options["compiler"]
     build.cache_folder = lambda: Path(options["folder"])
     path = Path(options["source"])
-    source = build.Source(f'#include "{path.name}"', (path.parent,))
+    source = build.CppSource(f'#include "{path.name}"', (path.parent,))
     library = build.compiled(source, "small library", "give up")
     return 0 if library.answer() == 42 else 1
 

@@ -12,8 +12,8 @@ from neurorl.expressions import FUNCTIONS, Expression
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
-    Call,
     Flag,
+    FunctionCall,
     Kind,
     Name,
     Node,
@@ -55,7 +55,7 @@ def random_tree(rng: random.Random, size: int, kind: Kind = "number") -> Node:
     name = rng.choice(sorted({*FUNCTIONS} - _NEW))
     kinds = FUNCTIONS[name].arguments
     share = (size - 1) // len(kinds)
-    return Call(name, tuple(random_tree(rng, share, kind) for kind in kinds))
+    return FunctionCall(name, tuple(random_tree(rng, share, kind) for kind in kinds))
 
 
 def _condition(rng: random.Random, size: int) -> Node:
@@ -79,7 +79,7 @@ def random_expressions(seed: int, count: int, size: int = 12) -> list[Expression
     kinds: list[Kind] = ["boolean" if k % 10 == 9 else "number" for k in range(count)]
     trees = [random_tree(rng, rng.randint(1, size), kind) for kind in kinds]
     for k, name in zip(range(0, count, 10), itertools.cycle(sorted(_NEW)), strict=False):
-        trees[k] = Call(name, (Binary("/", trees[k], Number(1e3)),))
+        trees[k] = FunctionCall(name, (Binary("/", trees[k], Number(1e3)),))
     return [Expression(render(tree, TEXT)) for tree in trees]
 
 

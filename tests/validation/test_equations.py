@@ -9,7 +9,7 @@ import pytest
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.testing import FEATURES, random_network
-from neurorl.validation.cause import Case, Trial
+from neurorl.validation.cause import Inquiry, Trial
 from neurorl.validation.recording import record
 from neurorl.validation.replay import replay
 from neurorl.validation.stimulus import make_stimulus
@@ -35,7 +35,7 @@ def assert_predicted(subject: Subject, spec: BackendSpec, window: int, seed: int
     seen = replay(subject, recording, stimulus, window, seed)
     assert seen.repeats
     count = 0
-    case = Case(subject, stimulus, {spec.label: recording}, seed)
+    case = Inquiry(subject, stimulus, {spec.label: recording}, seed)
     for population in subject.network.populations:
         trial = Trial(case, seen, population)
         assert trial.follows, population.name

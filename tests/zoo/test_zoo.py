@@ -14,7 +14,7 @@ from neurorl.cli import main
 from neurorl.errors import RunError, UnknownNameError
 from neurorl.lab.card import read_evaluation
 from neurorl.storage import archive, zoo
-from neurorl.storage.reading import Place
+from neurorl.storage.reading import FilePlace
 from neurorl.storage.zoo import AGENTS, agents, find
 
 NAME = "gridworld-lif"
@@ -131,4 +131,4 @@ def test_a_small_file_takes_no_large_memory(tmp_path: Path) -> None:
     for data in (archive.compressed(bytes(2**24 + 1)), b"no", archive.compressed(b"x")[:-3]):
         file.write_bytes(data)
         with pytest.raises(RunError, match="is damaged"):
-            archive.read_signed(file, Place("checkpoint"), "")
+            archive.read_signed(file, FilePlace("checkpoint"), "")

@@ -21,13 +21,13 @@ from neurorl.network.connectors import Copies, Synapses
 from neurorl.network.description import Network, Node, Population, Projection, Source, Uniform
 from neurorl.network.limits import free_name
 
-__all__ = ["InputHistory", "Relayed", "relayed"]
+__all__ = ["InputHistory", "RelayNetwork", "relayed"]
 
 _RELAY = LIF(tau_mem=0.0, threshold=0.5)
 
 
 @dataclasses.dataclass(frozen=True)
-class Relayed:
+class RelayNetwork:
     """Hold a network of one-step delays that gives the same spikes as one with longer delays.
 
     network: nodes and projections of the original first, under their own names; then the relays.
@@ -43,7 +43,7 @@ class Relayed:
     parts: dict[str, dict[str, npt.NDArray[np.intp]]]
 
 
-def relayed(network: Network) -> Relayed:
+def relayed(network: Network) -> RelayNetwork:
     """Return *network* with relays in place of delays; *network* itself if it has none."""
     delays = {p.name: network.delay_steps(p.name) for p in network.projections}
     depths = {
@@ -52,7 +52,7 @@ def relayed(network: Network) -> Relayed:
     }
     later: dict[str, dict[int, str]] = {node.name: {} for node in network.nodes}
     if max(depths.values(), default=1) == 1:
-        return Relayed(network, later, depths, {})
+        return RelayNetwork(network, later, depths, {})
     names = {*(n.name for n in network.nodes), *delays}
     nodes: list[Node] = list(network.nodes)
     projections = [dataclasses.replace(p, delay=None) for p in network.projections]
@@ -81,7 +81,7 @@ def relayed(network: Network) -> Relayed:
         projections[k] = dataclasses.replace(projections[k], pre=pre, connect=connect)
     kept = [p for p in projections if p.name not in parts]
     run = Network(tuple(nodes), (*kept, *split), network.dt)
-    return Relayed(run, later, depths, parts)
+    return RelayNetwork(run, later, depths, parts)
 
 
 def _parts(
@@ -133,7 +133,7 @@ class InputHistory:
     past: by source, its last spikes, booleans ``(steps of its longest delay, size)``, newest last.
     """
 
-    def __init__(self, relayed: Relayed) -> None:
+    def __init__(self, relayed: RelayNetwork) -> None:
         sources = [s for s in relayed.network.spiking.sources if s.name in relayed.later]
         self._later = {s.name: relayed.later[s.name] for s in sources}
         self.past = {

@@ -20,11 +20,11 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
-from neurorl.backends.loihi.delays import InputHistory, Relayed
+from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
 from neurorl.backends.loihi.emulator_names import NEEDED, missing
-from neurorl.backends.loihi.engine import Engine
+from neurorl.backends.loihi.engine import ChipEngine
 from neurorl.backends.loihi.learning_tables import LearningTable
-from neurorl.backends.loihi.model import Compiled, Places
+from neurorl.backends.loihi.model import ChipModel, Places
 from neurorl.backends.loihi.noise import NEEDED_FOR_NOISE, OwnNoise
 from neurorl.backends.loihi.pes import NEEDED_FOR_PES, OnChipLearning
 from neurorl.backends.loihi.vendor import (
@@ -45,7 +45,7 @@ _CHUNK = 64  # steps whose thresholds are made at once; some of them may be of t
 _NEVER = np.iinfo(np.int32).max  # a threshold that no voltage exceeds
 
 
-class EmulatorEngine(Engine):
+class EmulatorEngine(ChipEngine):
     """Run a network on the emulator, with a wrapper around its compartment update.
 
     compiled, delays: the model, and the network with relays that it was compiled from.
@@ -62,8 +62,8 @@ class EmulatorEngine(Engine):
 
     def __init__(
         self,
-        compiled: Compiled,
-        delays: Relayed,
+        compiled: ChipModel,
+        delays: RelayNetwork,
         noise: Mapping[str, DrawRows],
         coins: Mapping[str, CoinRows],
         record: tuple[str, ...],
@@ -280,7 +280,7 @@ def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:
     overflow_signed(x, bits=bits, out=x)
 
 
-def _checked_emulator(compiled: Compiled, seed: int, learns: bool) -> EmulatorInterface:
+def _checked_emulator(compiled: ChipModel, seed: int, learns: bool) -> EmulatorInterface:
     """Return the emulator of a model, with all the attributes that are used here."""
     with np.errstate(invalid="ignore"):  # it fills integer arrays with nan, then overwrites them
         emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)

@@ -15,13 +15,13 @@ from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["EMULATE", "Engine"]
+__all__ = ["EMULATE", "ChipEngine"]
 
 EMULATE = "use target='emulator' (--target emulator)"
 """Suggest the remedy for what a chip can't do."""
 
 
-class Engine(abc.ABC):
+class ChipEngine(abc.ABC):
     """Run a compiled network. Arguments have been checked by the backend.
 
     lends_memory: whether what is written into the tables of weights is in force at once.

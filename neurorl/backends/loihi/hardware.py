@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
-from neurorl.backends.loihi.delays import InputHistory, Relayed
-from neurorl.backends.loihi.engine import EMULATE, Engine
-from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
+from neurorl.backends.loihi.engine import EMULATE, ChipEngine
+from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.backends.simulator import State
@@ -30,7 +30,7 @@ from neurorl.network.serialization import FloatArray
 __all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]
 
 
-def hardware_problems(compiled: Compiled) -> list[str]:
+def hardware_problems(compiled: ChipModel) -> list[str]:
     """Return why a chip can't run a network that the emulator can, one line for each reason."""
     noisy = [
         f"population {name!r} with escape noise, noise='exact'"
@@ -44,7 +44,7 @@ def hardware_problems(compiled: Compiled) -> list[str]:
     ]
 
 
-class HardwareEngine(Engine):
+class HardwareEngine(ChipEngine):
     """Run a network on one board of *chips*, from start to `close`, in whole windows.
 
     It needs no embedded code ("snips").
@@ -64,8 +64,8 @@ class HardwareEngine(Engine):
 
     def __init__(
         self,
-        compiled: Compiled,
-        delays: Relayed,
+        compiled: ChipModel,
+        delays: RelayNetwork,
         coins: Mapping[str, CoinRows],
         record: tuple[str, ...],
         chips: int,
@@ -91,7 +91,7 @@ class HardwareEngine(Engine):
         self._interface = self._connect(compiled, chips)
 
     @classmethod
-    def problems(cls, compiled: Compiled, record: tuple[str, ...]) -> list[str]:
+    def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
         """Return why a chip can't run a network that the emulator can, one line for each reason."""
         return hardware_problems(compiled)
 
@@ -175,7 +175,7 @@ class HardwareEngine(Engine):
     def close(self) -> None:
         self._interface.close()
 
-    def _connect(self, compiled: Compiled, chips: int) -> Any:
+    def _connect(self, compiled: ChipModel, chips: int) -> Any:
         """Return nengo-loihi's open interface; raise BackendUnavailableError without a chip."""
         try:
             from nengo_loihi.hardware import HardwareInterface
@@ -214,7 +214,7 @@ def learns(block: Any) -> bool:
     return any(synapse.learning for synapse in block.synapses)
 
 
-def _axons_of_inputs(compiled: Compiled) -> int:
+def _axons_of_inputs(compiled: ChipModel) -> int:
     """Return the number of axons of all spike inputs."""
     return sum(int(axon.n_axons) for i in compiled.model.inputs for axon in i.axons)
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.hardware import HardwareEngine, hardware_problems, learns, translated
-from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.window import Raster
 
 __all__ = ["LearningHardwareEngine"]
@@ -30,7 +30,7 @@ class LearningHardwareEngine(HardwareEngine):
 
     uses_snips: ClassVar[bool] = True
 
-    def __init__(self, compiled: Compiled, *others: Any) -> None:
+    def __init__(self, compiled: ChipModel, *others: Any) -> None:
         super().__init__(compiled, *others)
         # A core has one error for each neuron, whichever of its synapses it is sent by.
         self._learning = {
@@ -47,7 +47,7 @@ class LearningHardwareEngine(HardwareEngine):
             raise
 
     @classmethod
-    def problems(cls, compiled: Compiled, record: tuple[str, ...]) -> list[str]:
+    def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
         return hardware_problems(compiled) + [
             f"population {name!r} of several refractory periods, recorded while a chip learns"
             " (leave it out of record, or split it into several populations)"

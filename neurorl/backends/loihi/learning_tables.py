@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.loihi.synapses import Layout, Share, WeightTable
+from neurorl.backends.loihi.synapses import Share, SynapseLayout, WeightTable
 from neurorl.backends.loihi.vendor import Synapse
 from neurorl.network.description import Network, Projection
 
@@ -57,7 +57,7 @@ class LearningTable(WeightTable):
         self,
         network: Network,
         projection: Projection,
-        layout: Layout,
+        layout: SynapseLayout,
         exponent: int,
         magnitude: float,
     ) -> None:

@@ -33,7 +33,7 @@ from neurorl.backends.loihi.vendor import (
 from neurorl.errors import UnsupportedError
 from neurorl.network.serialization import FloatArray
 
-__all__ = ["Compiled", "Places", "compile_network"]
+__all__ = ["ChipModel", "Places", "compile_network"]
 
 Places = slice | npt.NDArray[np.intp]
 
@@ -42,7 +42,7 @@ _NO_AXON = -1  # nengo-loihi's entry for a compartment that sends no spike over 
 
 
 @dataclass(frozen=True)
-class Compiled:
+class ChipModel:
     """Hold a `Model` and, by name, the parts of it that are needed later.
 
     model: the model that nengo-loihi runs.
@@ -74,7 +74,7 @@ def compile_network(
     placement: Placement,
     pes: float | None = None,
     memory: Mapping[str, npt.NDArray[np.int32]] | None = None,
-) -> Compiled:
+) -> ChipModel:
     """Compile the model of ``arithmetic.network`` with the given weights.
 
     arithmetic: the network and its chip integers.
@@ -125,7 +125,7 @@ def compile_network(
         table.write(arithmetic.mantissa(p.name, rounded[p.name]))
     _validate(model)
     starts = _starts(blocks)
-    return Compiled(
+    return ChipModel(
         model=model,
         inputs=inputs,
         blocks=blocks,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import ChipNetwork
-from neurorl.backends.loihi.synapses import Layout, Share
+from neurorl.backends.loihi.synapses import Share, SynapseLayout
 from neurorl.backends.loihi.vendor import (
     MAX_COMPARTMENTS,
     MAX_IN_AXONS,
@@ -91,7 +91,7 @@ class Placement:
 
     limits: CoreLimits
     cores: dict[str, tuple[slice, ...]]
-    layouts: dict[str, Layout]
+    layouts: dict[str, SynapseLayout]
     used: dict[str, tuple[dict[str, int], ...]]
     overfull: tuple[Overfull, ...]
 
@@ -143,7 +143,7 @@ class _Planner:
     ) -> None:
         self.limits = limits
         self._network, self._chip, self._learned = network, chip, learned
-        self.layouts = {p.name: Layout.of(network, p) for p in network.spiking.projections}
+        self.layouts = {p.name: SynapseLayout.of(network, p) for p in network.spiking.projections}
         self.cores: dict[str, list[slice]] = {}
         self.overfull: dict[str, Overfull] = {}
 

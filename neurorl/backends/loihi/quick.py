@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
-from neurorl.backends.loihi.engine import Engine
+from neurorl.backends.loihi.engine import ChipEngine
 from neurorl.backends.loihi.learning_tables import LearningTable
-from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.quick_pes import QuickPes
 from neurorl.backends.native import NativeSimulator
 from neurorl.backends.reference import ReferenceSimulator
@@ -37,7 +37,7 @@ def quick_simulator(simulated: SimulatedNetwork) -> Simulator:
     return made
 
 
-class QuickEngine(Engine):
+class QuickEngine(ChipEngine):
     """Run one replica while its weights learn on the chip, as the emulator has it.
 
     simulated: all replicas, without relays. replica: the number of this one. compiled: the model
@@ -47,7 +47,7 @@ class QuickEngine(Engine):
     target: ClassVar[str] = "emulator"
 
     def __init__(
-        self, simulated: SimulatedNetwork, replica: int, compiled: Compiled, seed: int
+        self, simulated: SimulatedNetwork, replica: int, compiled: ChipModel, seed: int
     ) -> None:
         network = simulated.network
         self._tables = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}

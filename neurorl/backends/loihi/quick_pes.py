@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.loihi.learning_tables import LearningPart, LearningTable
-from neurorl.backends.loihi.model import Compiled
+from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.pes import ERROR_SCALE, WORDS
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
@@ -35,7 +35,7 @@ class QuickPes:
 
     def __init__(
         self,
-        compiled: Compiled,
+        compiled: ChipModel,
         tables: Mapping[str, LearningTable],
         seed: int,
     ) -> None:

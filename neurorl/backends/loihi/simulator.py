@@ -14,9 +14,9 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs, learned_populations
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
-from neurorl.backends.loihi.engine import EMULATE, Engine
+from neurorl.backends.loihi.engine import EMULATE, ChipEngine
 from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
-from neurorl.backends.loihi.model import Compiled, compile_network
+from neurorl.backends.loihi.model import ChipModel, compile_network
 from neurorl.backends.loihi.pes import mantissas_learned, pes_problems
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.quick import QuickEngine, quick_simulator
@@ -219,13 +219,13 @@ class LoihiSimulator(Simulator):
             problem = f"can't learn {'; '.join(problems)}"
             raise UnsupportedError("learning 'pes'", problem, remedy="use learning='host'")
 
-    def _make_engines(self) -> list[Engine]:
+    def _make_engines(self) -> list[ChipEngine]:
         """Return an engine for each replica; none is left open if one can't be made."""
-        makers: dict[str, Callable[[Compiled, int], Engine]] = {
+        makers: dict[str, Callable[[ChipModel, int], ChipEngine]] = {
             "emulator": self._emulate,
             "loihi": self._connect,
         }
-        engines: list[Engine] = []
+        engines: list[ChipEngine] = []
         n = self.simulated.n_replicas
         if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs
             compile_network(self.arithmetic, self.weights_of(0), self.placement)
@@ -246,7 +246,7 @@ class LoihiSimulator(Simulator):
             raise
         return engines
 
-    def _emulate(self, compiled: Compiled, replica: int) -> Engine:
+    def _emulate(self, compiled: ChipModel, replica: int) -> ChipEngine:
         """Return an emulator of one replica."""
         simulated = self.simulated
         seed = derive(simulated.seeds[replica], _ROUNDINGS)
@@ -261,7 +261,7 @@ class LoihiSimulator(Simulator):
             seed=seed,
         )
 
-    def _connect(self, compiled: Compiled, replica: int) -> Engine:
+    def _connect(self, compiled: ChipModel, replica: int) -> ChipEngine:
         """Return a chip that runs one replica."""
         from neurorl.backends.loihi.hardware import HardwareEngine
         from neurorl.backends.loihi.hardware_learning import LearningHardwareEngine

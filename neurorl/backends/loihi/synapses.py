@@ -15,7 +15,7 @@ import numpy.typing as npt
 from neurorl.backends.loihi.vendor import Synapse, SynapseConfig
 from neurorl.network.description import Network, Projection
 
-__all__ = ["Layout", "Share", "WeightTable"]
+__all__ = ["Share", "SynapseLayout", "WeightTable"]
 
 WEIGHT_BITS = 7  # index into SynapseConfig.WEIGHT_BITS_MAP: 8 bits
 SYNAPSES_PER_ENTRY = 63  # the chip's field is one less than the number, 64
@@ -24,7 +24,7 @@ EXPLICIT, DENSE = 0, 3  # compression: with an index for each synapse, or all ta
 
 
 @dataclass(frozen=True)
-class Layout:
+class SynapseLayout:
     """Describe which synapses a projection has, independent of their weights.
 
     rows: number of presynaptic neurons.
@@ -44,7 +44,7 @@ class Layout:
     is_listed: bool = False
 
     @classmethod
-    def of(cls, network: Network, projection: Projection) -> Layout:
+    def of(cls, network: Network, projection: Projection) -> SynapseLayout:
         """Return the layout of *projection* in *network*.
 
         It has index lists for blocks, and for masks if that takes fewer bits; else it is
@@ -79,12 +79,12 @@ class Layout:
         first: npt.NDArray[np.int64],
         width: int,
         mask: npt.NDArray[np.bool_] | None,
-    ) -> Layout:
+    ) -> SynapseLayout:
         """Return a layout with index lists.
 
         first: the first postsynaptic neuron of each row's block.
         width: neurons of a block.
-        mask: which synapses exist, as in `Layout`.
+        mask: which synapses exist, as in `SynapseLayout`.
         """
         if mask is None or not mask.any():
             index = first[:, None] + np.arange(width)
@@ -145,7 +145,7 @@ class Share:
     starts, stops: for each of these rows, its columns in the layout's table.
     """
 
-    layout: Layout
+    layout: SynapseLayout
     first: int
     last: int
     rows: npt.NDArray[np.int64]
@@ -164,7 +164,7 @@ class Share:
     def twinned(self) -> Share:
         """Return the share as a core that learns stores it: all-to-all, with silent twins."""
         rows, width = len(self.rows), 2 * (self.last - self.first)
-        return Layout(rows, width, None, np.full(rows, width), None).share(0, width)
+        return SynapseLayout(rows, width, None, np.full(rows, width), None).share(0, width)
 
     def bits(self) -> int:
         """Return the bits of synapse memory that the share takes on the core, with headers."""
@@ -218,7 +218,7 @@ class WeightTable:
     def __init__(
         self,
         name: str,
-        layout: Layout,
+        layout: SynapseLayout,
         exponent: int,
         data: npt.NDArray[np.int32] | None = None,
     ) -> None:

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 
 from neurorl.native import SOURCES
-from neurorl.native.build import Source, compiled
+from neurorl.native.build import CppSource, compiled
 
 __all__ = ["library_of"]
 
@@ -22,7 +22,7 @@ def library_of(source: str) -> ctypes.CDLL:
     Raises BackendError if it doesn't compile.
     """
     kernels = _kernels()
-    loaded = compiled(Source(source, _FOLDERS), _WHERE, _REMEDY)
+    loaded = compiled(CppSource(source, _FOLDERS), _WHERE, _REMEDY)
     for name in ("neurorl_list_spikes", "neurorl_draw_rows"):
         address = ctypes.cast(getattr(kernels, name), ctypes.c_void_p).value
         ctypes.c_void_p.in_dll(loaded, name).value = address
@@ -34,4 +34,4 @@ def library_of(source: str) -> ctypes.CDLL:
 
 @functools.cache
 def _kernels() -> ctypes.CDLL:
-    return compiled(Source('#include "engine.cpp"', _FOLDERS), _WHERE, _REMEDY)
+    return compiled(CppSource('#include "engine.cpp"', _FOLDERS), _WHERE, _REMEDY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from neurorl.backends.native.table import Table
-from neurorl.expressions.nodes import Call, nodes_of
+from neurorl.expressions.nodes import FunctionCall, nodes_of
 from neurorl.numerics.random import LOGISTIC_BITS
 from neurorl.program import Program
 
@@ -135,7 +135,7 @@ class NodePrinter:
         if threshold is None or not known.keys() >= {*threshold.names}:
             return False
         trees = (node for line in self._node.update for node in nodes_of(line.value.tree))
-        return any(isinstance(tree, Call) and tree.function in _LONG for tree in trees)
+        return any(isinstance(tree, FunctionCall) and tree.function in _LONG for tree in trees)
 
     def _update(self, names: Mapping[str, str], is_split: bool) -> Iterator[str]:
         """Yield the body of the loop that updates neurons."""

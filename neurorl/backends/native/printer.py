@@ -13,7 +13,7 @@ from neurorl.backends.native.node_printer import NodePrinter
 from neurorl.backends.native.table import Table
 from neurorl.program import Program, ProjectionProgram
 
-__all__ = ["Printed", "printed"]
+__all__ = ["CppProgram", "printed"]
 
 _SIGNATURE = """#include "engine.h"
 using namespace neurorl;
@@ -25,14 +25,14 @@ extern "C" void neurorl_advance(
 {"""
 
 
-class Printed(NamedTuple):
+class CppProgram(NamedTuple):
     """Hold a program as C++, and the table of its arrays."""
 
     source: str
     table: Table
 
 
-def printed(program: Program) -> Printed:
+def printed(program: Program) -> CppProgram:
     """Return the code of a program."""
     table = Table()
     table.add("clock", "i8", 1)
@@ -65,7 +65,7 @@ def printed(program: Program) -> Printed:
         "}",
         "",
     ]
-    return Printed("\n".join(lines), table)
+    return CppProgram("\n".join(lines), table)
 
 
 def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> Iterator[str]:

@@ -27,12 +27,12 @@ from neurorl.backends.torch.structures import (
     Strides,
 )
 from neurorl.native import SOURCES
-from neurorl.native.build import Source, compiled
+from neurorl.native.build import CppSource, compiled
 from neurorl.native.layout import asserted
 
 __all__ = ["SOURCE", "Constants", "How", "Window", "WindowGradient", "library"]
 
-SOURCE = Source(
+SOURCE = CppSource(
     '#include "cells.cpp"\n' + asserted(ALL, SPIKES), (SOURCES, Path(__file__).parent / "src")
 )
 

@@ -32,12 +32,12 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.learning.writes import check_writes
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.history import History
+from neurorl.models.agent.history import ObservationHistory
 from neurorl.models.agent.memories import Memories
 from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
 from neurorl.network.serialization import FloatArray
-from neurorl.rules.decision import Told
+from neurorl.rules.decision import Broadcast
 
 __all__ = ["Loop"]
 
@@ -59,7 +59,7 @@ class Loop(abc.ABC):
     actions: chosen by `decide`, ``(N,)``; for several choices or numbers ``(N, groups)``.
     decided: how many of them each agent has taken in its episode, ``(N,)``.
     probabilities: of the actions, ``(N, n_actions)``.
-    phi, t: broadcast to modules, ``(N, n_actions)`` each, see `neurorl.rules.decision.Told`.
+    phi, t: broadcast to modules, ``(N, n_actions)`` each, see `neurorl.rules.decision.Broadcast`.
     masked: which agents may choose only actions in *allowed*, ``(N, n_actions)``.
     has_masks: whether any agent is masked.
     """
@@ -131,7 +131,7 @@ class Loop(abc.ABC):
         self.cells, self.features = map(self._as_seen, (config.cells, config.features))
         self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
         self._memories = Memories(config.memories, self.n) if config.memories else None
-        self._history = History(self.features, config.critic.changes, self.n)
+        self._history = ObservationHistory(self.features, config.critic.changes, self.n)
         self._features_flat = self._history.flat
         self._alike = _flat_alike(self.cells, self.features)
         if self._alike:
@@ -273,7 +273,7 @@ class Loop(abc.ABC):
             if odd is not None:
                 raise NotFiniteError(k, odd)
 
-    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], Told, FloatArray]:
+    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], Broadcast, FloatArray]:
         """Return agent k's window, what it tells modules, and the policy that came of it."""
         inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
         rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}
@@ -283,7 +283,7 @@ class Loop(abc.ABC):
             of_modules = np.flatnonzero(self.t[k] > 0.0)
         else:
             of_modules = action + self._first_of if action.ndim else int(action)
-        told = Told(of_modules, self.phi[k], self.t[k])
+        told = Broadcast(of_modules, self.phi[k], self.t[k])
         return inputs, rasters, told, self.probabilities[k]
 
     def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:

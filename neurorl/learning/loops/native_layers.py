@@ -14,7 +14,7 @@ from neurorl.learning.levels import Levels, eligibility_type
 from neurorl.learning.loops.native_texts import text_addresses
 from neurorl.learning.loops.native_weights import NativeWeights
 from neurorl.learning.memory import Memory
-from neurorl.learning.plan import Incoming, Layer, LearningPlan, Plastic
+from neurorl.learning.plan import InputProjection, Layer, LearningPlan, Plastic
 from neurorl.learning.writes import levels, stream
 from neurorl.models.agent.config import AgentConfig
 from neurorl.native import structures as c
@@ -134,11 +134,11 @@ class NativeLayers:
         self._kept += [made, *arrays]
         return ctypes.addressof(made)
 
-    def _fixed(self, p: Incoming, layer: Layer) -> c.Projection:
+    def _fixed(self, p: InputProjection, layer: Layer) -> c.Projection:
         in_force = self.keep(self._memory.in_force[p.name])
         return c.Projection(**self._ends(p, layer), in_force=in_force)
 
-    def _ends(self, p: Incoming, layer: Layer) -> dict[str, int]:
+    def _ends(self, p: InputProjection, layer: Layer) -> dict[str, int]:
         """Return what a structure says of any projection: from where, to where and how."""
         network = self._plan.network
         shape = network.weight_shape(p.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 
-from neurorl.native.build import Source, compiled, library
+from neurorl.native.build import CppSource, compiled, library
 from neurorl.native.rule_text import printed, text_name
 from neurorl.rules import Rule
 
@@ -27,4 +27,4 @@ def text_addresses(rule: Rule) -> tuple[int, ...]:
 @functools.cache
 def _loaded(source: str, rule: str) -> ctypes.CDLL:
     """Return the library, which stays loaded as long as the process: loops have pointers to it."""
-    return compiled(Source(source), rule, "take loop='numpy'")
+    return compiled(CppSource(source), rule, "take loop='numpy'")

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError, quoted
 
 __all__ = [
-    "Answering",
+    "AnswerChecks",
     "Check",
     "array",
     "check_attributes",
@@ -35,7 +35,7 @@ Check = Callable[..., Any]
 _OURS = "neurorl."
 
 
-class Answering:
+class AnswerChecks:
     """Have the methods named in *answers* checked in classes of users.
 
     answers: checks by the name of the method; those of a base class hold for all below it.
@@ -55,7 +55,7 @@ class Answering:
                 setattr(cls, name, _checked(method, f"{cls.__name__}.{name}", check))
 
 
-def check_attributes(part: Answering) -> None:
+def check_attributes(part: AnswerChecks) -> None:
     """Raise DescriptionError for an attribute of a part that isn't what its base class says."""
     for name, check in part.attributes.items():
         check(f"{type(part).__name__}.{name}", getattr(part, name))

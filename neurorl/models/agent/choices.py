@@ -18,7 +18,7 @@ class Choice:
 
     policy: ``(n,)``, probabilities of the alternatives in each group; of modules that code a
     number, their shares of its votes. actions: for each group an index in it, or a number in
-    [-1, 1]. phi, t: ``(n,)``, what is broadcast to modules (`neurorl.rules.decision.Told`).
+    [-1, 1]. phi, t: ``(n,)``, what is broadcast to modules (`neurorl.rules.decision.Broadcast`).
     """
 
     policy: FloatArray

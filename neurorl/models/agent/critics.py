@@ -134,7 +134,7 @@ class Linear(Critic):
     """Judge states by a weighted sum of features, learned by TD(lambda) on the host.
 
     changes: the features are not only of the observation, but also of how it came about, by so
-        many last changes of it (`neurorl.models.agent.history.History`).
+        many last changes of it (`neurorl.models.agent.history.ObservationHistory`).
     """
 
     name: ClassVar[str] = "linear"

@@ -9,10 +9,10 @@ import numpy as np
 from neurorl.errors import DescriptionError
 from neurorl.models.features import Features, FromNumbers
 
-__all__ = ["History", "check_changes"]
+__all__ = ["ObservationHistory", "check_changes"]
 
 
-class History:
+class ObservationHistory:
     """Hold the numbers that features are made of, ``flat``: ``(n, n_inputs)``, n environments.
 
     Without *changes*, those of the last observation o_t. With L of them also how that came about,

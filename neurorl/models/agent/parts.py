@@ -14,14 +14,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
-from neurorl.models.agent.answers import Answering
+from neurorl.models.agent.answers import AnswerChecks
 from neurorl.network.naming import add_name, find_name
 from neurorl.network.serialization import Described, type_name
 
 __all__ = ["Part", "Registry", "field_names"]
 
 
-class Part(Answering, Described):
+class Part(AnswerChecks, Described):
     """Describe a part of an agent; derive the bases of all kinds from this class.
 
     What classes of users answer is checked (`neurorl.models.agent.answers`).

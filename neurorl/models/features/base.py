@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.agent.answers import Answering, Check, array
+from neurorl.models.agent.answers import AnswerChecks, Check, array
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import Described, FloatArray, flag, positive
 
@@ -42,7 +42,7 @@ def _numbers(where: str, answer: Any, n: int, seen: Any) -> npt.NDArray[Any]:
     return np.asarray(answer)
 
 
-class Features(Answering, Described, abc.ABC):
+class Features(AnswerChecks, Described, abc.ABC):
     """Map observations to ``(size,)`` numbers."""
 
     answers: ClassVar[Mapping[str, Check]] = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.linear import NotLinearError, linear, substituted
-from neurorl.expressions.nodes import Call, Name, Node, names_in
+from neurorl.expressions.nodes import FunctionCall, Name, Node, names_in
 from neurorl.expressions.printing import TEXT, render
 from neurorl.models.neurons.leaky import LIF, CubaLIF
 from neurorl.network.neuron import Neuron
@@ -113,7 +113,7 @@ def _affine(
 
 def _chosen(plan: StepPlan, node: Node) -> Node:
     """Return the part that a ``where`` of constants takes, if it is one for all neurons."""
-    if not isinstance(node, Call) or node.function != "where":
+    if not isinstance(node, FunctionCall) or node.function != "where":
         return node
     condition, if_true, if_false = node.arguments
     if not set(names_in(condition)) <= set(plan.constants):

@@ -14,7 +14,7 @@ from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.nodes import Binary, Name, nodes_of
 from neurorl.expressions.parse import parse
 from neurorl.expressions.printing import TEXT, render
-from neurorl.expressions.problem import Place
+from neurorl.expressions.problem import TextPlace
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY
@@ -131,7 +131,7 @@ class Equations(Neuron):
             derivatives = [line for line in lines if line.is_derivative]
             updates = METHODS[self.method](System(intermediates, derivatives, parameters, dt))
             _check_added(updates, known)
-        place = Place("threshold", self.threshold)
+        place = TextPlace("threshold", self.threshold)
         threshold = Expression(self.threshold, place).check(known, "boolean")
         if np.any(self.noise):
             self._noisy(threshold)
@@ -197,7 +197,7 @@ class Equations(Neuron):
         """Return the threshold with the noise on its left."""
         tree = threshold.tree
         if not isinstance(tree, Binary) or tree.op not in (">", ">="):
-            place = Place("threshold", self.threshold)
+            place = TextPlace("threshold", self.threshold)
             what, remedy = "noise needs a threshold `left > right`", "write it so, or take noise=0"
             raise place.problem(0, what, remedy)
         left, right = render(tree.left, TEXT), render(tree.right, TEXT)
@@ -216,13 +216,13 @@ def _check_lines(lines: Collection[Statement], known: set[str], state: Collectio
     fixed = {*known, *_OWN} - set(state)
     for line in lines:
         if line.variable in fixed and not line.is_derivative:
-            place = line.value.place or Place("equations", "")
-            raise Place(place.where, place.line).problem(0, f"{line.variable!r} can't be set")
+            place = line.value.place or TextPlace("equations", "")
+            raise TextPlace(place.where, place.line).problem(0, f"{line.variable!r} can't be set")
         later = {other.variable for other in lines} - known
         line.value.check(known | later)
         for node in nodes_of(line.value.tree):
             if isinstance(node, Name) and node.name in later:
-                place = line.value.place or Place("equations", line.value.text)
+                place = line.value.place or TextPlace("equations", line.value.text)
                 remedy = f"set it before, or give initial={{{node.name!r}: ...}}"
                 raise place.problem(node.at, f"{node.name!r} is read before it is set", remedy)
         known = known | {line.variable}
@@ -230,7 +230,7 @@ def _check_lines(lines: Collection[Statement], known: set[str], state: Collectio
 
 
 def _check_is_name(where: str, name: object) -> None:
-    if not isinstance(name, str) or not isinstance(parse(name, Place(where, name)), Name):
+    if not isinstance(name, str) or not isinstance(parse(name, TextPlace(where, name)), Name):
         raise DescriptionError(f"Equations.{where}", "not a name", got=repr(name)[:60])
 
 

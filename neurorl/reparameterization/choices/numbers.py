@@ -15,11 +15,11 @@ from neurorl.models.agent.gaussian_policy import Gaussian, no_mask
 from neurorl.network.serialization import FloatArray
 from neurorl.reparameterization.choices.base import Choices
 
-__all__ = ["Numbers"]
+__all__ = ["NumberChoices"]
 
 
 @dataclass(frozen=True)
-class Numbers(Choices):
+class NumberChoices(Choices):
     """Explore around the means that populations code, as `Normal` does.
 
     Actions are kept as they were before they were clipped. The policy's entropy doesn't depend on

@@ -19,7 +19,7 @@ N = len(SEEDS)
 MOVING = ["escape noise", "refractory period", "delays of several steps", "signed units (+-1)"]
 
 
-class Pair:
+class ReplicaPair:
     """Hold replicas in one backend, and single backends that must equal them."""
 
     def __init__(self, case: Any, network: Network) -> None:
@@ -57,7 +57,7 @@ class Pair:
             backend.close()
 
 
-def exercise(pair: Pair) -> None:
+def exercise(pair: ReplicaPair) -> None:
     """Step, write weights, reset some replicas, and move states in every direction."""
     many, ones = pair.many, pair.ones
     active = pair.step(9, 0)
@@ -86,21 +86,21 @@ def exercise(pair: Pair) -> None:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_replicas_equal_single_backends(feature: str, case: Any) -> None:
     network = FEATURES[feature]()
-    pair = Pair(case, network)
+    pair = ReplicaPair(case, network)
     exercise(pair)
     pair.close()
 
 
 def test_replicas_of_a_random_network(case: Any) -> None:
-    exercise_quietly(Pair(case, case.random_network(0)))
+    exercise_quietly(ReplicaPair(case, case.random_network(0)))
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_replicas_of_random_networks(seed: int, quick_case: Any) -> None:
-    exercise_quietly(Pair(quick_case, quick_case.random_network(seed)))
+    exercise_quietly(ReplicaPair(quick_case, quick_case.random_network(seed)))
 
 
-def exercise_quietly(pair: Pair) -> None:
+def exercise_quietly(pair: ReplicaPair) -> None:
     """Step, reset, write and restore replicas of a network whose neurons may never spike."""
     for k in range(3):
         pair.step(5 + k, k)

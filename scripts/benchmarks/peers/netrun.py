@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from benchmarks.peers.hostrule import HostRule
 from neurorl.backends.registry import load
-from neurorl.bench.loops import AgentLoop, Loop
+from neurorl.bench.loops import AgentLoop, BenchLoop
 from neurorl.bench.ours import network
 from neurorl.bench.workload import STEPS, Size
 from neurorl.errors import UnsupportedError
@@ -24,7 +24,7 @@ from neurorl.errors import UnsupportedError
 __all__ = ["make"]
 
 
-def make(size: Size, replicas: int) -> Loop:
+def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop on Brian2's cython target; raises UnsupportedError for several replicas."""
     if replicas > 1:
         raise UnsupportedError("bench netrun", "one replica only", got=replicas, limit=1)

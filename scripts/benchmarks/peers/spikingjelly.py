@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench import workload as w
-from neurorl.bench.loops import AgentLoop, Loop
+from neurorl.bench.loops import AgentLoop, BenchLoop
 from neurorl.bench.workload import Size
 from neurorl.errors import UnsupportedError
 
 __all__ = ["make"]
 
 
-def make(size: Size, replicas: int) -> Loop:
+def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop on one thread; raises UnsupportedError for more than one replica."""
     if replicas > 1:
         raise UnsupportedError("bench spikingjelly", "one replica only", got=replicas, limit=1)

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench import workload as w
-from neurorl.bench.loops import AgentLoop, Loop
+from neurorl.bench.loops import AgentLoop, BenchLoop
 from neurorl.bench.workload import Size
 
 __all__ = ["TorchLayer", "make"]
 
 
-def make(size: Size, replicas: int) -> Loop:
+def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop, on one thread."""
     return AgentLoop(_TorchAgent(size, replicas), size, replicas, engine="eager")
 

@@ -18,7 +18,7 @@ from neurorl.network.serialization import FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.loss import log_policy, votes
-from neurorl.rules import Decision, Hidden, find_rule
+from neurorl.rules import Decision, HiddenLayer, find_rule
 from neurorl.rules.three_factor import arrivals, window_traces
 
 __all__ = ["BACKPROPAGATED", "LOCAL", "SCORE", "Changes", "Rules", "backpropagated", "score"]
@@ -119,12 +119,12 @@ class Rules:
         phi = np.repeat((chosen - policy)[:, None], self._actors, axis=1)
         return np.flatnonzero(np.broadcast_to(chosen, phi.shape)), phi.ravel()
 
-    def _hidden(self, layer: Layer, k: int) -> Hidden:
+    def _hidden(self, layer: Layer, k: int) -> HiddenLayer:
         agent, copies = self._agent, len(self._d.policy)
         chain = module_projections(agent.network)
         modules = agent.network.node("output").size
         paths = path_weights([agent.weights[name] for name in chain], modules)
-        return Hidden(
+        return HiddenLayer(
             spikes=self._flat(layer.name),
             first=layer.first,
             lag=layer.lag,

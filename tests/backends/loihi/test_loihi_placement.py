@@ -9,7 +9,7 @@ import pytest
 
 from neurorl.arithmetic.quantiser import quantise
 from neurorl.backends.loihi.placement import CoreLimits, Placement, place
-from neurorl.backends.loihi.synapses import Layout
+from neurorl.backends.loihi.synapses import SynapseLayout
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 
@@ -50,7 +50,7 @@ def test_axons_go_only_where_there_is_a_synapse() -> None:
 def test_columns_of_a_masked_share_by_hand() -> None:
     mask = np.array([[1, 0, 0, 0, 0, 0, 1, 0], [0, 1, 0, 0, 1, 0, 0, 0], [0] * 8], dtype=bool)
     projection = Projection("drive", "input", "cells", 0.5, mask=mask)
-    layout = Layout.of(cells(8, projection, inputs=3), projection)
+    layout = SynapseLayout.of(cells(8, projection, inputs=3), projection)
     assert layout.index is not None
     low, high = layout.share(0, 4), layout.share(4, 8)
     assert low.rows.tolist() == high.rows.tolist() == [0, 1]
