@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
-import gymnasium as gym
 import numpy as np
 
 from neurorl.agents.arguments import check_callable, check_count, check_kind, path_of
@@ -26,6 +25,7 @@ from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_json, make_folder, unwritable, write_bytes
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
 __all__ = [
@@ -100,7 +100,7 @@ class EvaluateEvery(_Every):
         *,
         best: str | Path | None = None,
         stop_at: float | None = None,
-        env: str | gym.Env[Any, Any] | None = None,
+        env: str | Environment | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(steps)
@@ -131,7 +131,7 @@ class EvaluateEvery(_Every):
             return self._evaluated(kept, env)["mean_return"] if is_same else -np.inf
 
     @contextmanager
-    def _played(self) -> Iterator[str | gym.Env[Any, Any]]:
+    def _played(self) -> Iterator[str | Environment]:
         """Yield what is to be played; a copy of the agent's environment is closed afterwards."""
         if self.env is not None:
             yield self.env
@@ -142,7 +142,7 @@ class EvaluateEvery(_Every):
         finally:
             own.close()
 
-    def _evaluated(self, agent: LearningAgent, env: str | gym.Env[Any, Any]) -> Evaluation:
+    def _evaluated(self, agent: LearningAgent, env: str | Environment) -> Evaluation:
         return evaluate(agent, self.episodes, seed=self.seed, env=env)
 
     def _act(self, steps: int) -> bool | None:

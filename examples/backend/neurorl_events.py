@@ -18,7 +18,7 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.network.description import Population
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows
 
 __all__ = ["EventsSimulator"]

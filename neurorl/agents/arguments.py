@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
@@ -15,6 +14,7 @@ from neurorl.models.agent.hints import refuse_policy
 from neurorl.storage.plain import plain
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import make_env
+from neurorl.tasks.kinds import Environment, VectorEnvironment
 
 __all__ = [
     "check_callable",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
+def own_env(env: object) -> tuple[Environment, str]:
     """Return the environment that an agent's *env* means, and its id.
 
     Raises ArgumentError for what is neither an id nor a Gymnasium environment, and as `make_env`.
@@ -49,12 +49,12 @@ def own_env(env: object) -> tuple[gym.Env[Any, Any], str]:
     return env, name
 
 
-def one_of(env: gym.vector.VectorEnv[Any, Any, Any]) -> gym.Env[Any, Any]:
+def one_of(env: VectorEnvironment) -> Environment:
     """Make one environment such as a vector has. Raises ArgumentError if it doesn't say how."""
     makers, spec = getattr(env.unwrapped, "env_fns", None), env.spec
     try:
         if makers:
-            made: gym.Env[Any, Any] = makers[0]()
+            made: Environment = makers[0]()
             return made
         if isinstance(spec, EnvSpec):
             left_out = ("num_envs", "vectorization_mode")

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Never, Self
 
-import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.arguments import (
@@ -37,10 +35,11 @@ from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models.agent.hints import refuse_words
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.tasks.actions import OneOf, read_actions
 from neurorl.tasks.batches import each_mask, each_observation
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.observations import UnfitError
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
@@ -58,7 +57,7 @@ class LearningAgent(abc.ABC):
     """
 
     algorithm: ClassVar[Algorithm]
-    env: gym.Env[Any, Any]
+    env: Environment
     env_id: str
     _backend_options: Mapping[str, Any]
     _learned_in: str  # the arithmetic
@@ -85,7 +84,7 @@ class LearningAgent(abc.ABC):
         cls,
         path: str | Path,
         *,
-        env: str | gym.Env[Any, Any] | None = None,
+        env: str | Environment | None = None,
         trust_env: bool = False,
     ) -> Self:
         """Return the agent of a file written by `save`; each algorithm has more options."""
@@ -203,7 +202,7 @@ class LearningAgent(abc.ABC):
         finally:
             listeners.tell("on_end")
 
-    def lend_env(self) -> gym.Env[Any, Any]:
+    def lend_env(self) -> Environment:
         """Return the environment, for somebody else to play in.
 
         An episode that training was in is played again up to the same step when training goes on.
@@ -212,7 +211,7 @@ class LearningAgent(abc.ABC):
         return self.env
 
     @contextmanager
-    def env_to_play(self) -> Iterator[gym.Env[Any, Any]]:
+    def env_to_play(self) -> Iterator[Environment]:
         """Yield an environment like its own, in which somebody else may play.
 
         In a callback it is another one, as training goes on in its own; one that can't be made
@@ -262,7 +261,7 @@ class LearningAgent(abc.ABC):
             self._predictor = self.player(derive(self.seed, _PREDICT, len(self.episodes)))
         return self.actions.taken(self._predictor.move(observation, action_mask).action)
 
-    def predict_batch(self, observations: Any, action_masks: Any = None) -> npt.NDArray[Any]:
+    def predict_batch(self, observations: Any, action_masks: Any = None) -> Array:
         """Return what `predict` returns for each of several observations, in their order.
 
         observations: as a vector of such environments shows them, ``(n, ...)``; of Dict and Tuple

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-import gymnasium as gym
 import numpy as np
 
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
 from neurorl.errors import ArgumentError, quoted
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
+from neurorl.tasks.kinds import Environment
 
 __all__ = ["Callback", "CallbackLike", "Listeners", "Trained", "listening"]
 
@@ -20,7 +20,7 @@ __all__ = ["Callback", "CallbackLike", "Listeners", "Trained", "listening"]
 class Trained(Protocol):
     """Show what a callback may use of the agent that trains."""
 
-    env: gym.Env[Any, Any]
+    env: Environment
     env_id: str
     seed: int
 

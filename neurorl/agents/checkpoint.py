@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.algorithms import ALGORITHMS, LOCAL
 from neurorl.errors import RunError
+from neurorl.numerics.arrays import Array
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
 from neurorl.storage.reading import JSON_MEMORY, FilePlace, check_fields, json_memory, parse_json
@@ -53,14 +53,12 @@ def checkpoint_in(run: Path) -> Path:
     return small if small.exists() and not path.exists() else path
 
 
-def write_checkpoint(
-    path: Path, description: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
-) -> None:
+def write_checkpoint(path: Path, description: dict[str, Any], arrays: dict[str, Array]) -> None:
     """Write *description* (plain data) and *arrays* to *path*, atomically. Raises RunError."""
     write_bytes(path, packed(description, arrays), "checkpoint")
 
 
-def packed(description: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+def packed(description: dict[str, Any], arrays: dict[str, Array]) -> bytes:
     """Return the file of *description* (plain data) and *arrays*, the same for the same.
 
     Raises RunError for what is too large to be read again.
@@ -70,7 +68,7 @@ def packed(description: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> 
     return packed_text(text, arrays)
 
 
-def packed_text(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+def packed_text(text: bytes, arrays: dict[str, Array]) -> bytes:
     """Return the file of a description's *text* and *arrays*."""
     all_arrays = {_DESCRIPTION: np.frombuffer(text, dtype=np.uint8), **arrays}
     return archive.packed(all_arrays)
@@ -85,14 +83,14 @@ def digest(path: Path) -> str:
     return _whole(path)[-archive.DIGEST :].decode()
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """Read the description and arrays of a file. Raises RunError if it isn't whole."""
     text, arrays = read_text(path)
     place = FilePlace(f"checkpoint {path}")
     return _checked(place, parse_json(text, place)), arrays
 
 
-def read_text(path: Path) -> tuple[bytes, dict[str, npt.NDArray[Any]]]:
+def read_text(path: Path) -> tuple[bytes, dict[str, Array]]:
     """Read the text of a file's description, and its arrays. Raises RunError if it isn't whole."""
     place, data = FilePlace(f"checkpoint {path}"), _whole(path)
     try:
@@ -125,7 +123,7 @@ def _checked(place: FilePlace, description: Any) -> dict[str, Any]:
     return described
 
 
-def _check_size(text: bytes, arrays: dict[str, npt.NDArray[Any]]) -> None:
+def _check_size(text: bytes, arrays: dict[str, Array]) -> None:
     size = len(text) + sum(array.nbytes for array in arrays.values())
     for what, got, limit in (
         ("too large", size, archive.LARGEST_FILE - 2**20),

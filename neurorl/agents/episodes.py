@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.agent.schedules import Schedule
 from neurorl.network.restoring import take, take_counts
+from neurorl.numerics.arrays import Array
 
 __all__ = [
     "Episode",
@@ -22,7 +21,7 @@ __all__ = [
     "strip_prefix",
 ]
 
-State = dict[str, npt.NDArray[Any]]
+State = dict[str, Array]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import numpy.typing as npt
 
 from neurorl.errors import RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take
+from neurorl.numerics.arrays import Array
 from neurorl.tasks.actions import Actions
 
 __all__ = ["check_fits", "modules"]
@@ -28,9 +26,7 @@ def modules(config: AgentConfig, actions: Actions, where: str) -> tuple[int, ...
     return actions.groups(config.policy.population)
 
 
-def check_fits(
-    config: AgentConfig, n_actions: int, state: Mapping[str, npt.NDArray[Any]], where: str
-) -> None:
+def check_fits(config: AgentConfig, n_actions: int, state: Mapping[str, Array], where: str) -> None:
     """Raise RunError unless *state* is of an agent of this kind with so many actions.
 
     Before that agent is made: so that no description has it take more memory than the file does.

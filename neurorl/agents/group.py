@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import gymnasium as gym
-
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
@@ -21,9 +19,11 @@ from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.errors import RunError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
-from neurorl.network.serialization import Described, FloatArray
+from neurorl.network.serialization import Described
+from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
 __all__ = ["AgentGroup", "Callback", "GroupPlan"]
@@ -196,7 +196,7 @@ class GroupPlan:
     all of them as plain data.
     """
 
-    env: gym.Env[Any, Any]
+    env: Environment
     env_id: str
     config: AgentConfig
     seeds: Sequence[int]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from typing import Any
-
-import gymnasium as gym
 
 from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.budget import Budget
@@ -23,8 +20,9 @@ from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.shared import share
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
+from neurorl.tasks.kinds import VectorEnvironment
 
 __all__ = [
     "MAX_ENVIRONMENTS",
@@ -147,7 +145,7 @@ def environments_in(state: State) -> int:
     return sum(key.startswith("env") and key.endswith(".decisions") for key in state)
 
 
-def check_size(vector: gym.vector.VectorEnv[Any, Any, Any], n: int) -> None:
+def check_size(vector: VectorEnvironment, n: int) -> None:
     """Raise ArgumentError unless a vector has *n* environments; 0 is an agent without a vector."""
     if vector.num_envs != n:
         what, limit = "has another number of environments than its agent", n or "no vector"

@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
-import gymnasium as gym
-
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.arguments import check_count, check_kind, own_env, path_of
 from neurorl.agents.base import LearningAgent
@@ -34,6 +32,7 @@ from neurorl.numerics.random import read_seed
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.observations import observation_reader
 
@@ -63,7 +62,7 @@ class _Replicas(Replicas):
 
     def __init__(
         self,
-        env: gym.Env[Any, Any],
+        env: Environment,
         config: AgentConfig,
         rates: LinearRates,
         seed: int,
@@ -131,7 +130,7 @@ class LinearActorCritic(LearningAgent):
 
     def __init__(
         self,
-        env: str | gym.Env[Any, Any],
+        env: str | Environment,
         seed: int = 0,
         *,
         model: str = "lif",
@@ -178,7 +177,7 @@ class LinearActorCritic(LearningAgent):
         cls,
         path: str | Path,
         *,
-        env: str | gym.Env[Any, Any] | None = None,
+        env: str | Environment | None = None,
         trust_env: bool = False,
     ) -> Self:
         """Return the agent of a file written by `save`, to go on to the same bits.
@@ -218,7 +217,7 @@ def _check_options(options: Mapping[str, Any], config: AgentConfig | None) -> No
             raise unknown_name_error(where, name, LinearOptions.__annotations__)
 
 
-def _check_policy(config: AgentConfig, env: gym.Env[Any, Any], name: str) -> None:
+def _check_policy(config: AgentConfig, env: Environment, name: str) -> None:
     """Raise UnsupportedError for a policy that can't make the choices of the environment."""
     is_continuous = linear_policy(config.policy).is_continuous
     if is_continuous != read_actions(env, name).is_continuous:

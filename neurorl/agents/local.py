@@ -36,10 +36,11 @@ from neurorl.learning.memory import Memory
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import AgentOptions
 from neurorl.models.defaults.presets import make_config
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
+from neurorl.tasks.kinds import Environment, VectorEnvironment
 from neurorl.tasks.specification import copy_env
 
 __all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
@@ -76,7 +77,7 @@ class SpikingActorCritic(LearningAgent):
 
     def __init__(
         self,
-        env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any],
+        env: str | Environment | VectorEnvironment,
         model: str = "lif",
         backend: str | type[Simulator] | BackendSpec | None = None,
         arithmetic: str | None = None,
@@ -135,7 +136,7 @@ class SpikingActorCritic(LearningAgent):
         path: str | Path,
         backend: str | None = None,
         arithmetic: str | None = None,
-        env: str | gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | None = None,
+        env: str | Environment | VectorEnvironment | None = None,
         backend_options: Mapping[str, Any] | None = None,
         noise: str | None = None,
         learning: str | None = None,
@@ -159,7 +160,7 @@ class SpikingActorCritic(LearningAgent):
             described, arrays, one, env_id = read_saved(path, one_of(env), trust_env)
             one.close()
             check_size(env, environments_in(arrays))
-            played: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] = env
+            played: Environment | VectorEnvironment = env
             copies = 1
         else:
             described, arrays, played, env_id = read_saved(path, env, trust_env)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
@@ -15,8 +14,9 @@ from neurorl.backends.checks import Inputs
 from neurorl.errors import ArgumentError
 from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.actions import MASK, allowed_actions
+from neurorl.tasks.kinds import Space
 from neurorl.tasks.observations import UnfitError, observation_reader
 
 __all__ = ["MAX_REPLICAS", "Move", "Player"]
@@ -58,7 +58,7 @@ class Player:
         backend: Backend,
         n_actions: int | Sequence[int],
         explore: bool = False,
-        space: gym.Space[Any] | None = None,
+        space: Space | None = None,
     ) -> None:
         self._read = None if space is None else observation_reader(space)
         self.backend = backend

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.arguments import check_count, check_kind, check_names, check_options
@@ -43,7 +42,7 @@ from neurorl.learning.levels import weights_to_begin_with
 from neurorl.learning.loops.checks import learning_options
 from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["Episode", "Replicas", "State"]
@@ -58,7 +57,7 @@ _OLDER = (
 class _Calls(NamedTuple):
     """Hold what each step takes of a loop."""
 
-    decide: Callable[[], npt.NDArray[Any]]
+    decide: Callable[[], Array]
     see: Callable[[int, Any], None]
     learn: Callable[[], None]
     reward: memoryview[float]

@@ -15,16 +15,16 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError
 from neurorl.network.restoring import take, take_count
+from neurorl.numerics.arrays import Array
 from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["SCORES", "OpenEpisode", "empty_actions", "not_repeatable", "read_running", "take_up"]
 
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, Array]
 SCORES = ("total", "discounted", "factor")
 """List the fields of `OpenEpisode` that hold its rewards."""
 
@@ -69,7 +69,7 @@ class OpenEpisode:
         wall = time.perf_counter() - self.started
         return Episode(number, self.total, len(self.actions), env_steps, self.discounted, wall)
 
-    def arrays(self, one: npt.NDArray[Any]) -> Arrays:
+    def arrays(self, one: Array) -> Arrays:
         """Return what `read_running` needs; *one*: as in `empty_actions`."""
         return {
             "actions": _array(self.actions, one),
@@ -78,7 +78,7 @@ class OpenEpisode:
         }
 
 
-def empty_actions(n_actions: int, one: npt.NDArray[Any]) -> MutableSequence[Any]:
+def empty_actions(n_actions: int, one: Array) -> MutableSequence[Any]:
     """Return a list for actions that takes little memory: endless episodes are kept whole.
 
     n_actions: how many there are. one: such as an agent chooses, ``()`` or ``(groups,)``.
@@ -89,7 +89,7 @@ def empty_actions(n_actions: int, one: npt.NDArray[Any]) -> MutableSequence[Any]
 
 
 def read_running(
-    number: int, arrays: Mapping[str, npt.NDArray[Any]], n_actions: int, one: npt.NDArray[Any]
+    number: int, arrays: Mapping[str, Array], n_actions: int, one: Array
 ) -> OpenEpisode:
     """Return what `Running.arrays` described. Raises RunError if it isn't that.
 
@@ -144,7 +144,7 @@ def not_repeatable(where: str = "environment") -> RunError:
     return RunError(where, what, remedy=remedy)
 
 
-def _array(actions: Sequence[Any], one: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _array(actions: Sequence[Any], one: Array) -> Array:
     """Return actions as an array, a row for each; *one*: as in `empty_actions`."""
     dtype = actions.typecode if isinstance(actions, array) else one.dtype
     return np.array(actions, dtype=dtype).reshape(-1, *one.shape)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, TypedDict
 
-import gymnasium as gym
-
 from neurorl.agents.algorithms import Algorithm, find_algorithm
 from neurorl.agents.arguments import check_kind, own_env, path_of
 from neurorl.agents.checkpoint import checkpoint_in, read_checkpoint
@@ -22,6 +20,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.network.serialization import Described
 from neurorl.storage.zoo import located, name_of
 from neurorl.tasks.actions import read_actions
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.loading import saved_env
 
 __all__ = ["AgentDescription", "Setting", "played_on", "read_agent", "read_saved"]
@@ -112,8 +111,8 @@ def played_on(
 
 
 def read_saved(
-    path: str | Path, env: str | gym.Env[Any, Any] | None, trust_env: bool
-) -> tuple[AgentDescription, State, gym.Env[Any, Any], str]:
+    path: str | Path, env: str | Environment | None, trust_env: bool
+) -> tuple[AgentDescription, State, Environment, str]:
     """Read a saved agent: its description and arrays, its environment, and that one's id.
 
     env: in place of the saved one, None makes that. Raises RunError, or DescriptionError.

@@ -11,7 +11,7 @@ from neurorl.agents.episodes import State
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.agents.replicas import Replicas
 from neurorl.models.agent.config import AgentConfig
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 
 __all__ = ["ReplicaGroups", "group_sizes", "make_local_group", "side_by_side"]

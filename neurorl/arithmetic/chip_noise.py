@@ -26,7 +26,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +34,7 @@ from neurorl.errors import UnsupportedError, check_name
 from neurorl.network.description import Network, Node, Population, Projection, Source
 from neurorl.network.integrator import Integrator
 from neurorl.network.limits import free_name
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import U32, DrawRows, Stream
 
 __all__ = [
@@ -176,13 +175,13 @@ def _coins(
     return Source(source, n * size), projection
 
 
-def _steps_of_noise(drawn: U32) -> npt.NDArray[Any]:
+def _steps_of_noise(drawn: U32) -> Array:
     span = np.uint64(2 * NOISE_MAX + 1)
     scaled = (drawn.astype(np.uint64) * span) >> np.uint64(32)
     return scaled.astype(np.int32) - np.int32(NOISE_MAX)
 
 
-def _tossed(drawn: U32) -> npt.NDArray[Any]:
+def _tossed(drawn: U32) -> Array:
     bits = (drawn[..., None] >> np.arange(len(COINS), dtype=np.uint32)) & np.uint32(1)
     return bits.reshape(len(drawn), -1).astype(np.bool_)
 

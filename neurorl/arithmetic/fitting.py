@@ -25,7 +25,7 @@ from neurorl.arithmetic.quantiser import (
 )
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Projection
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Sums", "fit_bounds", "largest_sums"]
 

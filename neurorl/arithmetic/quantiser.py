@@ -20,7 +20,6 @@ Source: nengo-loihi 1.1 (emulator and hardware builder), Davies et al. 2018.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +34,7 @@ from neurorl.arithmetic.chip_noise import (
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Population, Projection, Uniform
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = [
     "BIAS_MAX",
@@ -147,7 +146,7 @@ def bias_integers(bias: npt.ArrayLike) -> IntArray:
     return np.asarray(np.clip(np.rint(value / step), -4095, 4095) * step, dtype=np.int64)
 
 
-def signed_offset(projection: ChipProjection, total: npt.NDArray[Any]) -> IntArray:
+def signed_offset(projection: ChipProjection, total: Array) -> IntArray:
     """Return ``-sum(w)`` of each postsynaptic neuron, in chip units, for signed projections.
 
     total: the sum of the mantissas of the transmitted 2w, ``(n_post,)``.

@@ -18,7 +18,7 @@ import abc
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +32,10 @@ from neurorl.errors import (
     check_name,
 )
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
-from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import RELEASE_GRID
 from neurorl.network.synapse_list import SynapseList, repeats
 from neurorl.network.units import refuse_units
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
 from neurorl.storage.plain import real_array
 
@@ -179,7 +179,7 @@ class Arithmetic(abc.ABC):
         mask = self.network.projection(name).mask
         return weights if mask is None else np.where(mask, weights, 0.0)
 
-    def _sums(self, name: str, weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _sums(self, name: str, weights: Array) -> Array:
         """Return what `Network.sums_into` does, at once for what isn't listed."""
         if name in self._listed:
             return self.network.sums_into(name, weights)
@@ -297,7 +297,7 @@ class ChipArithmetic(Arithmetic):
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
     ) -> npt.NDArray[np.generic]:
-        bias: npt.NDArray[Any] = self.chip.populations[population].bias
+        bias: Array = self.chip.populations[population].bias
         signed = self.signed_into(population)
         if not signed and current is None:
             return bias

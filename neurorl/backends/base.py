@@ -29,7 +29,7 @@ from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
@@ -242,7 +242,7 @@ class Backend(Ownable):
         self._weights.check(name)
         return self._weights.write(name, weights)
 
-    def transmitted(self, name: str) -> npt.NDArray[Any] | None:
+    def transmitted(self, name: str) -> Array | None:
         """Return the memory in which the simulator keeps what a spike transmits, or None.
 
         None if it has no such memory. It is flat, of ``(n_replicas, *shape)`` in C order, float64

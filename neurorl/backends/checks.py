@@ -18,8 +18,8 @@ from neurorl.errors import (
     unknown_name_error,
 )
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
 from neurorl.network.units import refuse_units
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import read_seed
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "learned_populations",
 ]
 
-Inputs = dict[str, npt.NDArray[Any]]
+Inputs = dict[str, Array]
 """Map each source to its raster (spikes) or activations (currents)."""
 
 
@@ -189,16 +189,14 @@ def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArra
     return activations.astype(np.float64)
 
 
-def _refuse_masked(where: str, array: npt.NDArray[Any]) -> None:
+def _refuse_masked(where: str, array: Array) -> None:
     """Raise ArgumentError for a masked array, as nobody would read its mask."""
     if isinstance(array, np.ma.MaskedArray):
         remedy = "its values alone, as filled() gives them"
         raise ArgumentError(where, "a masked array", remedy=remedy)
 
 
-def check_state(
-    state: Mapping[str, npt.ArrayLike], own: Mapping[str, npt.NDArray[Any]]
-) -> dict[str, npt.NDArray[Any]]:
+def check_state(state: Mapping[str, npt.ArrayLike], own: Mapping[str, Array]) -> dict[str, Array]:
     """Return *state* as finite arrays of the dtypes in *own*, the backend's state.
 
     Raises ArgumentError unless keys and shapes are those of *own*, and values those of a state.
@@ -215,7 +213,7 @@ def check_state(
     return arrays
 
 
-def _of_kind(key: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def _of_kind(key: str, array: Array, dtype: np.dtype[Any]) -> Array:
     """Return *array* as *dtype*. Raises ArgumentError if that would lose information."""
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise ArgumentError("restore", f"{key} of another kind", got=array.dtype, limit=dtype)

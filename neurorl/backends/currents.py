@@ -9,7 +9,7 @@ import numpy as np
 from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.checks import Inputs
 from neurorl.network.description import CURRENT_GRID, Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Currents"]
 

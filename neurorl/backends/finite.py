@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DivergenceError
+from neurorl.numerics.arrays import Array
 
 __all__ = ["check_finite"]
 
 
-def check_finite(
-    population: str, state: Mapping[str, npt.NDArray[Any]], size: int, when: str
-) -> None:
+def check_finite(population: str, state: Mapping[str, Array], size: int, when: str) -> None:
     """Raise DivergenceError if a state variable of a population is nan or infinite.
 
     state: arrays of all replicas, by variable. size: neurons of one replica. when: such as

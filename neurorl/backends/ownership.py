@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurorl.backends.lifetime import Closable
 from neurorl.errors import ArgumentError
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Ownable", "Owner"]
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
+from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program, Release
 
 __all__ = ["ProgramSimulator"]
-
-Array = npt.NDArray[Any]
 
 
 class ProgramSimulator(Simulator):

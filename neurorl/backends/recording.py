@@ -15,7 +15,7 @@ from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, UnsupportedError
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Recording", "advance_recorded"]
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, unknown_name_error
+from neurorl.numerics.arrays import Array
 from neurorl.storage.files import write_bytes
 
 __all__ = ["Array", "Callback", "Records", "check_every", "read_names"]
 
-Array = npt.NDArray[Any]
 Callback = Callable[[float, str, Array], object]
 
 

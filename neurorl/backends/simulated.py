@@ -18,7 +18,7 @@ from neurorl.arithmetic.rounding import (
 )
 from neurorl.network.description import Network, Population
 from neurorl.network.replicate import replicate
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import Program, lower
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,11 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster, WindowCall
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["VARIABLES", "Simulator", "State"]
 
-State = dict[str, npt.NDArray[Any]]
+State = dict[str, Array]
 
 VARIABLES = ("current", "voltage", "refractory")
 """Name the state of a population: its current, its membrane and its refractory steps left."""
@@ -129,7 +129,7 @@ class Simulator(abc.ABC):
         """Return a call that runs a window in these arrays, in place; None to use `step`."""
         return None
 
-    def memory(self, projection: str) -> npt.NDArray[Any] | None:
+    def memory(self, projection: str) -> Array | None:
         """Return the flat memory of a projection's transmitted weights, in C order, or None.
 
         A caller may write to it in place of `write_weights`, so there is none for a signed
@@ -147,7 +147,7 @@ class Simulator(abc.ABC):
         """
         return None
 
-    def held(self, projection: str) -> npt.NDArray[Any] | None:
+    def held(self, projection: str) -> Array | None:
         """Return a projection's transmitted weights, if only the simulator knows them.
 
         It knows them if it learns by itself or rounds further. None if the written weights are in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
 from neurorl.errors import unknown_name_error
 from neurorl.network.description import Projection
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["EffectiveWeights"]
 
@@ -119,7 +118,7 @@ class EffectiveWeights:
         stacked[replica] = weights
         self.write(projection, stacked if self._simulated.axes else stacked[0])
 
-    def memory(self, projection: str) -> npt.NDArray[Any] | None:
+    def memory(self, projection: str) -> Array | None:
         """Return the memory of transmitted weights, of spikes or of currents; None without one."""
         if projection in self.currents.weights:
             return self.currents.weights[projection].reshape(-1)
@@ -138,7 +137,7 @@ class EffectiveWeights:
         """Return the effective weights in the shape of all replicas as one network."""
         rounded = self._simulated.weights[projection]
         if projection in self.currents.weights:
-            held: npt.NDArray[Any] | None = self.currents.weights[projection]
+            held: Array | None = self.currents.weights[projection]
         else:
             held = self.simulator.held(projection)
         if held is None:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.numerics.arrays import Array
+
 __all__ = ["NativeRun", "Raster", "Window", "WindowCall"]
 
 Raster = npt.NDArray[np.bool_]
@@ -42,7 +44,7 @@ class _Steps(Protocol):
     """Declare what a window needs of its backend."""
 
     def check_free(self, what: str, instead: str) -> None: ...
-    def flow(self, inputs: dict[str, npt.NDArray[Any]]) -> None: ...
+    def flow(self, inputs: dict[str, Array]) -> None: ...
 
 
 class Window:
@@ -59,9 +61,9 @@ class Window:
         self,
         backend: _Steps,
         call: WindowCall,
-        inputs: dict[str, npt.NDArray[Any]],
+        inputs: dict[str, Array],
         rasters: dict[str, Raster],
-        currents: dict[str, npt.NDArray[Any]],
+        currents: dict[str, Array],
     ) -> None:
         self.inputs = inputs
         self.rasters = rasters

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import unknown_name_error
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.registration import GRID_ID
 
 __all__ = [
@@ -154,7 +155,7 @@ class Falls(gym.Wrapper[Any, Any, Any, Any]):
         return observation, -1.0 if terminated else reward, terminated, truncated, info
 
 
-class Sinusoids(gym.Env[Any, Any]):
+class Sinusoids(Environment):
     """Show 16 sinusoids of drawn phase and frequency; reward action ``(t // 20) % 10`` by 1.
 
     Episodes of 200 steps, ended by truncation; 10 actions; t counts the steps, from 1.
@@ -186,7 +187,7 @@ class Sinusoids(gym.Env[Any, Any]):
         return np.sin(self._phase + self._frequency * t), reward, False, t >= self._LENGTH, {}
 
 
-def make_env(size: Size) -> gym.Env[Any, Any]:
+def make_env(size: Size) -> Environment:
     """Make CartPole-v1 with a penalty for the small network, a preset's own, else `Sinusoids`."""
     if size.task:
         return gym.make(size.task)

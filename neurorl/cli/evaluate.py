@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurorl.cli.kinds import run as run_path
 from neurorl.cli.options import (
@@ -15,9 +15,10 @@ from neurorl.cli.options import (
     look_here,
 )
 from neurorl.cli.output import progress, report
+from neurorl.tasks.kinds import Environment
 
 if TYPE_CHECKING:
-    import gymnasium as gym
+    pass
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _env(arguments: argparse.Namespace) -> gym.Env[Any, Any] | None:
+def _env(arguments: argparse.Namespace) -> Environment | None:
     """Return the environment that was named, or None."""
     from neurorl.errors import ArgumentError
     from neurorl.tasks.arguments import read_env_args

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -31,13 +31,13 @@ from neurorl.diagnostics.verdicts import (
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.restoring import MOST_STEPS, take
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["Diagnostics", "Finding", "Monitor", "PopulationRow"]
 
 JUDGE_EVERY = 20
 
-State = dict[str, npt.NDArray[Any]]
+State = dict[str, Array]
 
 
 class Finding(TypedDict):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Site"]
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Binary, Flag, FunctionCall, Name, Node, Number, Power, Unary
+from neurorl.numerics.arrays import Array
 
 __all__ = ["Mathematics", "evaluate", "evaluate_arrays"]
 
@@ -80,9 +81,7 @@ class _Arrays:
 _ARRAYS = _Arrays()
 
 
-def evaluate_arrays(
-    node: Node, needed: Iterable[str], names: Mapping[str, npt.ArrayLike]
-) -> npt.NDArray[Any]:
+def evaluate_arrays(node: Node, needed: Iterable[str], names: Mapping[str, npt.ArrayLike]) -> Array:
     """Return a tree's value in NumPy, float64 or bool; a bool that has a name is 0 or 1.
 
     needed: the names that the tree uses. Nothing warns: what isn't defined is nan, what is too

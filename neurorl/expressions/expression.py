@@ -17,6 +17,7 @@ from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes
 from neurorl.expressions.parse import check_kind, parse
 from neurorl.expressions.printing import CPP, TEXT, render
 from neurorl.expressions.problem import TextPlace
+from neurorl.numerics.arrays import Array
 
 __all__ = ["Expression"]
 
@@ -77,7 +78,7 @@ class Expression:
             check_kind(self.tree, kind, place)
         return self
 
-    def evaluate(self, names: Mapping[str, npt.ArrayLike]) -> npt.NDArray[Any]:
+    def evaluate(self, names: Mapping[str, npt.ArrayLike]) -> Array:
         """Return the value for these arrays, float64 or bool, broadcast against each other.
 
         Raises ArgumentError for a name without a value.

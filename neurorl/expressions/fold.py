@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping
-from typing import Any
-
-import numpy.typing as npt
 
 from neurorl.expressions.evaluate import evaluate_arrays
 from neurorl.expressions.expression import Expression
@@ -21,6 +18,7 @@ from neurorl.expressions.nodes import (
     names_in,
     with_parts,
 )
+from neurorl.numerics.arrays import Array
 
 __all__ = ["Constants"]
 
@@ -36,7 +34,7 @@ class Constants:
     computed here in NumPy is what a step would compute.
     """
 
-    def __init__(self, values: Mapping[str, npt.NDArray[Any]], taken: Collection[str]) -> None:
+    def __init__(self, values: Mapping[str, Array], taken: Collection[str]) -> None:
         self.values = dict(values)
         self._taken = {*values, *taken}
         self._names: dict[Node, str] = {}
@@ -45,7 +43,7 @@ class Constants:
         """Return whether a formula has the same value in every step."""
         return all(name in self.values for name in names_in(node))
 
-    def value(self, node: Node) -> npt.NDArray[Any]:
+    def value(self, node: Node) -> Array:
         """Return the value of such a formula."""
         return evaluate_arrays(node, names_in(node), self.values)
 

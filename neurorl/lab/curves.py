@@ -12,7 +12,7 @@ import numpy as np
 from neurorl.errors import ArgumentError, RunError
 from neurorl.lab.compare import runs_in
 from neurorl.lab.statistics import quartiles_over_steps, running_mean
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.runs.directory import RunDirectory
 from neurorl.storage.files import keep_matplotlib_in_our_cache, save_figure
 

@@ -15,7 +15,7 @@ import numpy as np
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import Player
 from neurorl.errors import ArgumentError
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive, read_seed
 
 __all__ = ["Comparison", "Rates", "compare"]

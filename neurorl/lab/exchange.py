@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.checkpoint import (
     checkpoint_in,
@@ -25,6 +24,7 @@ from neurorl.agents.checkpoint import (
 )
 from neurorl.errors import RunError, UnsupportedError
 from neurorl.lab.card import Notes, card, read_evaluation
+from neurorl.numerics.arrays import Array
 from neurorl.runs.directory import RunDirectory
 from neurorl.storage import archive
 from neurorl.storage.files import make_folder, write_bytes
@@ -111,7 +111,7 @@ def _checkpoint(file: Path) -> bytes:
     return content
 
 
-def _read(data: bytes, place: FilePlace) -> tuple[Mapping[str, str], dict[str, npt.NDArray[Any]]]:
+def _read(data: bytes, place: FilePlace) -> tuple[Mapping[str, str], dict[str, Array]]:
     """Return metadata and arrays of a file in the format safetensors."""
     size = int.from_bytes(data[:8], "little")
     header = parse_json(data[8 : 8 + size], place) if size <= len(data) else None

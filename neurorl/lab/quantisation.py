@@ -19,7 +19,7 @@ from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
 from neurorl.backends.registry import load
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
 
 __all__ = ["QuantisationReport", "quantisation_report", "rate_errors"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import mmap
 import sys
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from neurorl.numerics.arrays import Array
 
 __all__ = ["zeros_on_lines"]
 
@@ -18,7 +19,7 @@ HUGE_PAGE = 2**21
 _LARGE = 2 * HUGE_PAGE
 
 
-def zeros_on_lines(shape: tuple[int, ...], kind: npt.DTypeLike) -> npt.NDArray[Any]:
+def zeros_on_lines(shape: tuple[int, ...], kind: npt.DTypeLike) -> Array:
     """Return zeros that begin at a line of the cache, which C reads and writes twice as fast.
 
     Large arrays take huge pages where Linux has them: the processor holds addresses of too few

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, quoted
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Numbers", "read_modulators", "read_signal"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from neurorl.learning.plan import InputProjection, Plastic
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["add_arriving", "add_flow", "summed_arrivals"]
 

@@ -16,6 +16,7 @@ from neurorl.errors import (
     format_message,
     quoted,
 )
+from neurorl.numerics.arrays import Array
 from neurorl.rules.decision import Decision, Factors
 
 if TYPE_CHECKING:
@@ -140,14 +141,14 @@ def check_windows(posts: Sequence[tuple[str, str, PostFactors]], n_replicas: int
                 raise explained(f"replica {k}", problem) from None
 
 
-def check_steps_of_weights(name: str, numbers: npt.NDArray[Any]) -> None:
+def check_steps_of_weights(name: str, numbers: Array) -> None:
     """Raise DivergenceError unless a projection's new weights, or their steps, are finite."""
     if not np.isfinite(numbers).all():
         remedy = "lower rate or the modulator"
         raise DivergenceError(f"weights of {name!r}", "are not finite", remedy=remedy)
 
 
-def check_learned(where: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def check_learned(where: str, arrays: Mapping[str, Array]) -> None:
     """Raise DivergenceError if an array of what was learned isn't finite."""
     for name, array in arrays.items():
         if not np.isfinite(array).all():

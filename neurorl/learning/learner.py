@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
@@ -37,7 +36,7 @@ from neurorl.learning.plan import InputProjection, Layer, LearningPlan
 from neurorl.learning.tags import Post, depressing, tags, traces
 from neurorl.learning.writes import Writer
 from neurorl.network.modules import chain_weights, hidden_layers, path_weights
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import dot, on_grid
 from neurorl.rules import Decision, HiddenLayer, Rule
 from neurorl.rules.decision import Broadcast
@@ -235,7 +234,7 @@ class Learner:
                 gate[are_no_factors(gate)] = 0.0  # without a spike, as factors are finite
                 observed.gates[layer.key] = gate
 
-    def _arrived(self, p: InputProjection, spikes: npt.NDArray[Any]) -> list[FloatArray]:
+    def _arrived(self, p: InputProjection, spikes: Array) -> list[FloatArray]:
         """Return what arrives in a window, for each delay of a projection."""
         if p.current:
             return [np.tile(spikes, (self._config.window, 1))]

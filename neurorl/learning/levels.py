@@ -38,7 +38,7 @@ from neurorl.arithmetic.rounding import (
 from neurorl.arithmetic.swallowed import warn_of_lost_weights
 from neurorl.learning.plan import Plastic
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = [
     "FADED",
@@ -56,7 +56,7 @@ LEVELS = 2.0 ** (_BITS - 1)
 """Count the units that are at least in a bound, where it makes the unit."""
 _LARGEST_STEP = 2.0**29
 
-Eligibility = npt.NDArray[Any]
+Eligibility = Array
 
 
 def eligibility_type(arithmetic: Arithmetic) -> type[np.floating[Any]]:

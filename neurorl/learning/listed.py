@@ -6,10 +6,8 @@ import ctypes
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.learning.levels import Levels
@@ -17,7 +15,7 @@ from neurorl.learning.plan import Plastic
 from neurorl.learning.synapse_groups import AllPairs, SynapseGroup
 from neurorl.native import toolchain
 from neurorl.native.listed import LONGEST, ListedWindow, library
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["Depression", "PostFactors", "is_compiled", "reinforce", "remember"]
 
@@ -77,7 +75,7 @@ def remember(
     trace: FloatArray,
     decay: float,
     depression: Depression | None,
-    eligibility: npt.NDArray[Any],
+    eligibility: Array,
     keep: float,
 ) -> FloatArray | None:
     """Let the eligibilities of one delay's synapses take a window in; *trace* goes on.
@@ -94,7 +92,7 @@ def remember(
     by_step = post.numbers if is_dense else post.numbers.T
     factors = None if post.is_gain else np.ascontiguousarray(by_step)
     after = None if depression is None else depression.trace.copy()
-    arrays: dict[str, npt.NDArray[Any] | None] = {
+    arrays: dict[str, Array | None] = {
         "start": group.start,
         "row": group.row,
         "numbers": None if isinstance(group.numbers, slice) else group.numbers,
@@ -131,7 +129,7 @@ def remember(
     return after
 
 
-def reinforce(weights: FloatArray, e: npt.NDArray[Any], levels: Levels, step: float) -> None:
+def reinforce(weights: FloatArray, e: Array, levels: Levels, step: float) -> None:
     """Change weights on levels by eta M = *step* where they are, as `Levels.changed` does.
 
     weights, e: of one shape, float64 and float32, in C order.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
@@ -15,7 +13,7 @@ from neurorl.errors import UnsupportedError
 from neurorl.learning.replay import Replay
 from neurorl.network.description import Population
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import exp
 from neurorl.rules import Rule
 from neurorl.rules.membrane import noise_problem
@@ -39,7 +37,7 @@ class Membranes:
 
     def __init__(self, backend: Backend, rules: Mapping[str, Sequence[Rule]]) -> None:
         self._backend = backend
-        self._rows: dict[str, list[npt.NDArray[Any]]] = {}
+        self._rows: dict[str, list[Array]] = {}
         self._integrators: dict[str, Integrator] = {}
         self._named: dict[str, frozenset[str]] = {}
         for population in backend.network.populations:
@@ -69,7 +67,7 @@ class Membranes:
         """
         if self._replay is not None:
             self._replay.begin()
-        rows: dict[str, npt.NDArray[Any]] = {}
+        rows: dict[str, Array] = {}
         if self._recording is None:
             rasters = self._backend.step(inputs, n_steps)
         else:
@@ -86,10 +84,10 @@ class Membranes:
             }
         return rasters, told
 
-    def _take(self, _: float, name: str, value: npt.NDArray[Any]) -> None:
+    def _take(self, _: float, name: str, value: Array) -> None:
         self._rows.setdefault(name, []).append(value)
 
-    def _state(self) -> dict[str, npt.NDArray[Any]]:
+    def _state(self) -> dict[str, Array]:
         assert self._recording is not None
         states = [self._backend.simulator.state(k) for k in range(self._backend.n_replicas)]
         return {key: np.concatenate([s[key] for s in states]) for key in self._recording.names}
@@ -102,7 +100,7 @@ class Membranes:
             return ()
         return ("voltage",) if population in self._integrators else ("v",)
 
-    def _told(self, population: str, rows: Mapping[str, npt.NDArray[Any]]) -> dict[str, FloatArray]:
+    def _told(self, population: str, rows: Mapping[str, Array]) -> dict[str, FloatArray]:
         """Return what rules name, given rows of the state before each step and after the last."""
         named, told = self._named[population], {}
         if "theta" in named:
@@ -114,7 +112,7 @@ class Membranes:
             told["p"] = self._probability(population, rows)
         return told
 
-    def _probability(self, population: str, rows: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
+    def _probability(self, population: str, rows: Mapping[str, Array]) -> FloatArray:
         d = self._integrators[population]
         v, u, dead = (rows[f"{population}.{kind}"] for kind in _OF_P)
         bias = self._backend.simulated.bias(population)
@@ -122,7 +120,7 @@ class Membranes:
         width, threshold = self._tiled(d.noise_width), self._tiled(d.threshold)
         return np.where(dead[:-1] > 0, 0.0, 1.0 / (1.0 + exp((threshold - met) / width)))
 
-    def _tiled(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _tiled(self, values: Array) -> Array:
         return np.tile(values, self._backend.n_replicas)
 
     def _unit(self, population: str) -> float:

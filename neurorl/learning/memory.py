@@ -21,7 +21,7 @@ from neurorl.network.modules import (
     path_weights,
 )
 from neurorl.network.restoring import take, take_count
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 
 __all__ = ["Memory", "memory_for"]
@@ -112,7 +112,7 @@ class Memory:
             "decisions": self.decisions[0].copy(),
         }
 
-    def is_older(self, state: Mapping[str, npt.NDArray[Any]]) -> bool:
+    def is_older(self, state: Mapping[str, Array]) -> bool:
         """Return whether a `state` was learned before weights were levels, and these are."""
         return self._has_levels() and _DEFINITION not in state
 
@@ -137,13 +137,13 @@ class Memory:
         self.decisions[0] = take_count(state, "decisions")
         self.forget()
 
-    def passing(self) -> dict[str, npt.NDArray[Any]]:
+    def passing(self) -> dict[str, Array]:
         """Copy what one agent forgets at the end of the episode that it is in."""
         by_name = ("eligibility", "trace", "post_trace", "last", "slow_trace")
         arrays = {f"{of}.{n}": a.copy() for of in by_name for n, a in getattr(self, of).items()}
         return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
 
-    def restore_passing(self, state: dict[str, npt.NDArray[Any]]) -> None:
+    def restore_passing(self, state: dict[str, Array]) -> None:
         """Go on from one agent's `passing`. Raises KeyError or ValueError if it doesn't fit."""
         for key in self.passing():
             of, _, name = key.partition(".")

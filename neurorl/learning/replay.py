@@ -13,8 +13,8 @@ from neurorl.backends.reference.simulator import ReferenceSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import State
 from neurorl.errors import ArgumentError
-from neurorl.network.serialization import FloatArray
 from neurorl.network.step_plan import StepPlan
+from neurorl.numerics.arrays import FloatArray
 from neurorl.rules.membrane import Start, spike_probability
 
 __all__ = ["Replay"]

@@ -30,7 +30,8 @@ from neurorl.learning.standalone_rules import (
     rules_by_projection,
 )
 from neurorl.learning.synapses import Synapses, Target, post_factors
-from neurorl.network.serialization import FloatArray, number
+from neurorl.network.serialization import number
+from neurorl.numerics.arrays import FloatArray
 from neurorl.rules import Rule
 from neurorl.rules.three_factor import apply_modulator
 

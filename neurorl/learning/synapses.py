@@ -11,10 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.learning import listed
@@ -26,7 +24,7 @@ from neurorl.learning.plan import Plastic, plastic_into
 from neurorl.learning.tags import Post, depressing, tags, trace_shape, traces
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules import Decision, Rule
 from neurorl.rules.post_factor import PostFactor
@@ -34,7 +32,7 @@ from neurorl.rules.three_factor import arrivals, window_traces
 
 __all__ = ["RuleConstants", "Synapses", "Target", "post_factors"]
 
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -126,12 +124,12 @@ class Synapses:
         """Copy everything of a replica, by ``KIND.NAME``."""
         return {key: array.copy() for key, array in self._all(k)}
 
-    def check(self, state: Mapping[str, npt.NDArray[Any]], k: int) -> None:
+    def check(self, state: Mapping[str, Array], k: int) -> None:
         """Raise RunError unless `restore` can take a state."""
         for key, array in self._all(k):
             take(state, key, array.shape, "bool" if array.dtype == bool else "float")
 
-    def restore(self, state: Mapping[str, npt.NDArray[Any]], k: int) -> None:
+    def restore(self, state: Mapping[str, Array], k: int) -> None:
         """Let a replica go on from a state that was checked."""
         for key, array in self._all(k):
             array[...] = state[key]
@@ -143,7 +141,7 @@ class Synapses:
     def remember(
         self,
         target: Target,
-        spikes: Mapping[str, npt.NDArray[Any]],
+        spikes: Mapping[str, Array],
         post: PostFactors,
         gate: FloatArray | None,
     ) -> None:
@@ -173,9 +171,7 @@ class Synapses:
             slow = self.slow_trace[target.key]
             slow[...] = self._slow(target, raster)[-1].reshape(slow.shape)
 
-    def _remember_window(
-        self, p: Plastic, spikes: npt.NDArray[Any], post: Post, left: float
-    ) -> None:
+    def _remember_window(self, p: Plastic, spikes: Array, post: Post, left: float) -> None:
         """Let a projection's eligibilities take a window in; *left*: what it leaves of them."""
         held, e = self.trace[p.name], self.eligibility[p.name]
         arrived = self._arrived(p, spikes, len(post.powers))
@@ -223,7 +219,7 @@ class Synapses:
                 after.append(one)
         return np.stack(after) if after else None
 
-    def deliver(self, spikes: Mapping[str, npt.NDArray[Any]]) -> None:
+    def deliver(self, spikes: Mapping[str, Array]) -> None:
         """Keep the last spikes of a window, once all eligibilities have taken it in."""
         for pre, last in self.last.items():
             n, depth, size = last.shape
@@ -233,7 +229,7 @@ class Synapses:
                     :, -depth:
                 ]
 
-    def _arrived(self, p: Plastic, spikes: npt.NDArray[Any], n_steps: int) -> list[FloatArray]:
+    def _arrived(self, p: Plastic, spikes: Array, n_steps: int) -> list[FloatArray]:
         """Return what arrives in a window, ``(W, N * n_pre)``, for each delay of a projection."""
         if p.current:  # on the grid, so that sums of products are exact
             return [p.transmitted(np.tile(on_grid(spikes), (n_steps, 1)))]
@@ -245,7 +241,7 @@ class Synapses:
         spikes, before = raster.astype(np.float64), self.slow_trace[target.key].ravel()
         return window_traces(spikes, target.constants.slow_decay, before)
 
-    def _all(self, k: int) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    def _all(self, k: int) -> Iterator[tuple[str, Array]]:
         for kind, arrays in vars(self).items():
             yield from ((f"{kind}.{name}", array[k]) for name, array in arrays.items())
 

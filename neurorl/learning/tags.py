@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.learning.synapse_groups import SynapseGroup
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import outer_sum, window_traces
 

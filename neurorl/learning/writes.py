@@ -11,7 +11,7 @@ from neurorl.learning.memory import Memory
 from neurorl.learning.plan import LearningPlan, Plastic
 from neurorl.models.agent.writes import Writes
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
 
 __all__ = [

@@ -8,15 +8,14 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.expressions.statements import Statement
 from neurorl.native.build import CppSource, compiled
 from neurorl.native.structures import Equations, pointer
 from neurorl.network.step_plan import IS_SILENT, StepPlan
+from neurorl.numerics.arrays import Array
 
 __all__ = ["equations_of"]
 
@@ -31,7 +30,7 @@ extern "C" void neurorl_step(
 for (int64_t j = 0; j < n; j++) {"""
 
 
-def equations_of(plan: StepPlan, where: str) -> tuple[Equations, tuple[npt.NDArray[Any], ...]]:
+def equations_of(plan: StepPlan, where: str) -> tuple[Equations, tuple[Array, ...]]:
     """Return the structure for the loop in C++, and the arrays that must live as long.
 
     plan: what neurons do in a step. where: names them in errors.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any, ClassVar
 
-import numpy.typing as npt
+from neurorl.numerics.arrays import Array
 
 __all__ = [
     "ALL",
@@ -118,7 +118,7 @@ ALL = (Terms, Part, Features, Node, Equations, Projection, Layer, Agent)
 """List every structure; compiling compares them with C++."""
 
 
-def pointer(array: npt.NDArray[Any] | None) -> int | None:
+def pointer(array: Array | None) -> int | None:
     """Return the address of an array's memory; the array must outlive the use of it."""
     if array is None or array.size == 0:
         return None

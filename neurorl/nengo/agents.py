@@ -13,7 +13,9 @@ import numpy.typing as npt
 from neurorl.agents.base import LearningAgent
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.nengo.package import load_nengo
-from neurorl.network.serialization import FloatArray, positive
+from neurorl.network.serialization import positive
+from neurorl.numerics.arrays import FloatArray
+from neurorl.tasks.kinds import Environment, Space
 
 __all__ = ["ActionOutput", "NengoEnv", "agent_node"]
 
@@ -53,7 +55,7 @@ def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: 
     return load_nengo().Node(playing, size_in=size, size_out=n_actions, label="agent")
 
 
-def _observation(space: gym.Space[Any], signal: FloatArray) -> Any:
+def _observation(space: Space, signal: FloatArray) -> Any:
     """Return *signal* as an observation of *space*, whose bounds it is clipped to."""
     if isinstance(space, gym.spaces.Discrete):
         first = int(space.start)
@@ -76,7 +78,7 @@ class ActionOutput:
         return self.value.copy()
 
 
-class NengoEnv(gym.Env[Any, Any]):
+class NengoEnv(Environment):
     """Make a nengo network an environment, in which agents can learn.
 
     network: it has ``nengo.Node(actions)``, and two probes.

@@ -18,6 +18,7 @@ from neurorl.models import CubaLIF, InChipUnits
 from neurorl.nengo.imported import Imported, Rasters, probed
 from neurorl.nengo.package import load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.numerics.arrays import Array
 
 __all__ = ["check_integers", "describe_model", "import_integers", "lower_floors", "name_parts"]
 
@@ -186,7 +187,7 @@ def _population(block: Any, name: str, dt: float, of_values: set[Any]) -> Popula
     return Population(name, block.n_neurons, InChipUnits(neuron, UNIT))
 
 
-def _tau(kept: npt.NDArray[Any], dt: float) -> npt.NDArray[np.float64]:
+def _tau(kept: Array, dt: float) -> npt.NDArray[np.float64]:
     """Return the time constant after which ``kept / 4096`` is left of a step."""
     share = np.asarray(kept, dtype=np.float64) / 4096
     with np.errstate(divide="ignore"):

@@ -12,7 +12,7 @@ from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF, Equations
 from neurorl.nengo.package import load_nengo
 from neurorl.network.neuron import Neuron
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["EnsembleNeurons", "equation_form", "is_whole_step", "read_cells", "step_form"]
 

@@ -21,7 +21,8 @@ from neurorl.nengo.imported import Imported, Rasters, probed
 from neurorl.nengo.package import load_nengo
 from neurorl.network.description import Network, Node, Population, Projection, Source
 from neurorl.network.limits import check_identifier
-from neurorl.network.serialization import FloatArray, number
+from neurorl.network.serialization import number
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["DISCRETISATIONS", "from_nengo"]
 

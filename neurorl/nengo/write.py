@@ -17,7 +17,7 @@ from neurorl.models import CubaLIF
 from neurorl.nengo.package import load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Projection
 from neurorl.network.integrator import integrator_of
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["NengoExport", "to_nengo"]
 

@@ -20,6 +20,7 @@ from neurorl.network.limits import MAX_LISTED, MAX_SIZE, check_limit
 from neurorl.network.serialization import Described, flag, number, positive
 from neurorl.network.synapse_list import SynapseList, listed
 from neurorl.network.units import refuse_units
+from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive
 
 __all__ = [
@@ -241,7 +242,7 @@ class Synapses(Sparse):
             got = f"{len(self.pre)} and {len(self.post)}"
             raise DescriptionError("Synapses", "pre and post are of two lengths", got=got)
 
-    def order(self) -> npt.NDArray[Any] | None:
+    def order(self) -> Array | None:
         """Return the numbers of the synapses in the order of a projection; None if they are."""
         step, then = np.diff(self.pre), np.diff(self.post)
         if not ((step < 0) | ((step == 0) & (then < 0))).any():

@@ -40,6 +40,7 @@ from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.short_term import TsodyksMarkram
 from neurorl.network.step_plan import StepPlan
 from neurorl.network.synapse_list import SynapseList
+from neurorl.numerics.arrays import Array
 
 __all__ = [
     "CURRENT_GRID",
@@ -246,7 +247,7 @@ class Network(Described):
             return synapses.most_into_one()
         return self.node(projection.pre).size // projection.blocks
 
-    def sums_into(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def sums_into(self, name: str, values: Array) -> Array:
         """Return for each postsynaptic neuron the sum of *values*, shaped as weights; ``(n,)``."""
         synapses = self.synapses(name)
         if synapses is not None:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.statements import read_statements
-from neurorl.network.serialization import FloatArray
 from neurorl.network.step_plan import Margin, StepPlan
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Integrator", "integrator_of"]
 

@@ -7,13 +7,13 @@ to do harm.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import RunError
 from neurorl.network.serialization import LARGEST
+from neurorl.numerics.arrays import Array
 
 __all__ = ["MOST_STEPS", "take", "take_count", "take_counts", "take_shown"]
 
@@ -26,7 +26,7 @@ _KINDS = {"float": "f", "whole": "iu", "bool": "b"}
 
 
 def take(
-    state: Mapping[str, npt.NDArray[Any]],
+    state: Mapping[str, Array],
     name: str,
     shape: tuple[int | None, ...],
     kind: str = "float",
@@ -34,7 +34,7 @@ def take(
     high: float = LARGEST,
     *,
     may_be_nan: bool = False,
-) -> npt.NDArray[Any]:
+) -> Array:
     """Return the array of this name.
 
     shape: the expected shape, None where any length will do. kind: ``'float'``, ``'whole'`` or
@@ -58,20 +58,18 @@ def take(
     return array
 
 
-def take_shown(
-    state: Mapping[str, npt.NDArray[Any]], name: str, shape: tuple[int | None, ...]
-) -> npt.NDArray[Any]:
+def take_shown(state: Mapping[str, Array], name: str, shape: tuple[int | None, ...]) -> Array:
     """Return numbers that an environment has shown, which may be any finite ones; as `take`."""
     return take(state, name, shape, low=-_MOST_SHOWN, high=_MOST_SHOWN)
 
 
-def take_count(state: Mapping[str, npt.NDArray[Any]], name: str, most: int = MOST_STEPS) -> int:
+def take_count(state: Mapping[str, Array], name: str, most: int = MOST_STEPS) -> int:
     """Return the one whole number of this name, 0 to *most*. Raises RunError."""
     return int(take(state, name, (), "whole", 0, most))
 
 
 def take_counts(
-    state: Mapping[str, npt.NDArray[Any]], name: str, n: int | None, least: int = 0
+    state: Mapping[str, Array], name: str, n: int | None, least: int = 0
 ) -> npt.NDArray[np.int64]:
     """Return the *n* whole numbers of this name, which may be held as floats. Raises RunError."""
     array = state.get(name, np.zeros(0))

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, quoted
 from neurorl.expressions.expression import Expression
 from neurorl.network.units import refuse_units
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import array_from, declared_types, fits, kind_name, plain, real_array
 
 __all__ = [
@@ -40,9 +41,7 @@ LARGEST = 1e30
 
 _HUGE = 2.0 * LARGEST
 _INLINE = 64  # numbers of an array that stays among the rest
-_APART: ContextVar[dict[str, npt.NDArray[Any]] | None] = ContextVar("apart", default=None)
-
-FloatArray = npt.NDArray[np.float64]
+_APART: ContextVar[dict[str, Array] | None] = ContextVar("apart", default=None)
 
 
 class _Bounded(abc.ABCMeta):
@@ -182,7 +181,7 @@ def _decode(value: Any, depth: int) -> Any:
 
 
 @contextlib.contextmanager
-def arrays_apart(arrays: dict[str, npt.NDArray[Any]]) -> Iterator[None]:
+def arrays_apart(arrays: dict[str, Array]) -> Iterator[None]:
     """Let `to_dict` inside put large arrays into *arrays*, and `from_dict` find them there."""
     before = _APART.set(arrays)
     try:
@@ -191,7 +190,7 @@ def arrays_apart(arrays: dict[str, npt.NDArray[Any]]) -> Iterator[None]:
         _APART.reset(before)
 
 
-def _stored(value: Mapping[str, Any]) -> npt.NDArray[Any]:
+def _stored(value: Mapping[str, Any]) -> Array:
     """Return an array that is kept apart. Raises DescriptionError if it isn't there."""
     arrays, name = _APART.get() or {}, value["stored"]
     if set(value) != {"stored"} or not isinstance(name, str) or name not in arrays:

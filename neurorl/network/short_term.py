@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
-from neurorl.network.serialization import Described, FloatArray, number
+from neurorl.network.serialization import Described, number
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay
 
 __all__ = ["RELEASE_GRID", "TsodyksMarkram"]

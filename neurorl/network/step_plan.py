@@ -13,7 +13,7 @@ import numpy.typing as npt
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.fold import Constants
 from neurorl.expressions.statements import Statement
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["IS_SILENT", "Margin", "StepPlan"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.expressions.statements import Statement
-from neurorl.network.serialization import FloatArray
 from neurorl.network.step_plan import StepPlan
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["after_reset", "before_reset"]
 

@@ -6,14 +6,13 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError, RunError, quoted
 from neurorl.network.description import Network
 from neurorl.network.serialization import arrays_apart
+from neurorl.numerics.arrays import Array
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
 from neurorl.storage.reading import JSON_MEMORY, FilePlace, json_memory, parse_json
@@ -30,7 +29,7 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     """
     if not isinstance(network, Network):
         raise ArgumentError("save_network", "not a Network", got=quoted(network))
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    arrays: dict[str, Array] = {}
     with arrays_apart(arrays):
         text = json.dumps(network.to_dict(), allow_nan=False).encode()
     size = len(text) + sum(array.nbytes for array in arrays.values())

@@ -16,8 +16,8 @@ import numpy as np
 
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_SIZE, MAX_WEIGHTS, check_limit
-from neurorl.network.serialization import FloatArray
 from neurorl.nir.maps import SparseMap
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["IMAGES", "Kernel", "find_convolution", "window_node", "window_of"]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from neurorl.errors import unknown_name_error
 from neurorl.models import LIF
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = [
     "NEVER",

@@ -9,8 +9,8 @@ from neurorl.models.neurons.chip_form import chip_form
 from neurorl.models.neurons.equations import Equations
 from neurorl.network.description import Network, Node, Population
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
 from neurorl.nir.discretise import NEVER
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["readout", "subtracting", "without_equations"]
 

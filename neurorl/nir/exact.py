@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.network.serialization import FloatArray
 from neurorl.nir.forms import Form
 from neurorl.nir.layout import Layout
 from neurorl.nir.readers import Reader
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["FORM", "exact_graph"]
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurorl.network.description import Projection
-from neurorl.network.serialization import FloatArray
 from neurorl.nir.parts import Parts
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Form", "NoFormError", "RecurrentLayer", "chain", "one_population"]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
-from neurorl.network.serialization import FloatArray
 from neurorl.nir.convolution import IMAGES, Kernel, window_of
 from neurorl.nir.maps import SparseMap
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["READOUTS", "Drive", "SpikingGraph", "Term"]
 

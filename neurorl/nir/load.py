@@ -14,7 +14,7 @@ from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.connectors import Synapses
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
-from neurorl.network.serialization import FloatArray, number
+from neurorl.network.serialization import number
 from neurorl.nir.checks import check_graph
 from neurorl.nir.discretise import (
     NEVER,
@@ -31,6 +31,7 @@ from neurorl.nir.layout import Layout, restore, text_of
 from neurorl.nir.maps import SparseMap
 from neurorl.nir.package import DroppedWarning, read_graph
 from neurorl.nir.timing import cycles, levels
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["from_nir"]
 

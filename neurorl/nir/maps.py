@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
-from neurorl.network.serialization import FloatArray
 from neurorl.network.synapse_list import SynapseList, listed
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["SparseMap"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
-from neurorl.network.serialization import FloatArray
 from neurorl.nir.forms import Form, NoFormError, RecurrentLayer, chain, one_population
 from neurorl.nir.parts import Parts
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["NORSE", "READERS", "SNNTORCH", "SPIKINGJELLY", "Reader", "find_reader"]
 

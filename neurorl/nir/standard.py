@@ -11,11 +11,11 @@ from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
 from neurorl.network.description import Population, Projection
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
 from neurorl.nir.convolution import Kernel, find_convolution, window_node
 from neurorl.nir.discretise import NEVER, keep_and_fraction, tidy
 from neurorl.nir.layout import Layout, node_names
 from neurorl.nir.parts import Parts
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["standard_graph"]
 

@@ -11,7 +11,7 @@ from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.statements import read_statements
 from neurorl.network.description import Network, Node, Population
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.program.membranes import membrane_on_chip
 from neurorl.program.program import Draw, NodeProgram, Program
 from neurorl.program.projections import projection_program

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.statements import Statement
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Draw", "NodeProgram", "Program", "ProjectionProgram", "Release", "SynapseRows"]
 

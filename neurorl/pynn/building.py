@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.pynn.cells import CellParameters, plain_cells, pulsed_cells, tiled
 from neurorl.pynn.lags import described_steps, lags_of, source_names, steps_there
 from neurorl.pynn.pulses import SUBSTEPS, in_steps, lasting, lift_of, pulse_rows, pulses

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["CellParameters", "added", "begins_with_a_spike", "plain_cells", "pulsed_cells", "tiled"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Projection
+from neurorl.numerics.arrays import Array
 from neurorl.pynn.targets import PyNNTarget
 
 __all__ = [
@@ -96,7 +96,7 @@ def steps_there(
     return np.asarray(np.maximum(there, 1), dtype=np.int64)
 
 
-def ends_of(network: Network, p: Projection) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def ends_of(network: Network, p: Projection) -> tuple[Array, Array]:
     """Return the presynaptic and postsynaptic neuron of each weight of a projection."""
     synapses = network.synapses(p.name)
     if synapses is not None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from neurorl.network.description import Network, Population
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import NoiseRows
 from neurorl.pynn.cells import CellParameters
 from neurorl.pynn.lags import ends_of

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.pynn.building import PulsedBuilding, Rasters, rasters_of
 from neurorl.pynn.export import problems
 from neurorl.pynn.pulses import lasting

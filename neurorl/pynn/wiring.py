@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Projection
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.pynn.lags import ends_of
 from neurorl.pynn.lists import make_projection
 from neurorl.pynn.targets import PyNNTarget

@@ -12,7 +12,7 @@ from neurorl.agents.episodes import State
 from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.carried import replica_arrays, with_replica
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.encode import encode

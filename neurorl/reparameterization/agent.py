@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-import gymnasium as gym
-
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.arguments import check_kind, check_options, own_env
 from neurorl.agents.base import LearningAgent
@@ -20,6 +18,7 @@ from neurorl.models.agent.options import AgentOptions
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class ReparameterizedActorCritic(LearningAgent):
 
     def __init__(
         self,
-        env: str | gym.Env[Any, Any],
+        env: str | Environment,
         model: str = "lif",
         arithmetic: str = "float",
         seed: int = 0,
@@ -86,7 +85,7 @@ class ReparameterizedActorCritic(LearningAgent):
     def load(
         cls,
         path: str | Path,
-        env: str | gym.Env[Any, Any] | None = None,
+        env: str | Environment | None = None,
         trust_env: bool = False,
         device: str = "cpu",
     ) -> Self:

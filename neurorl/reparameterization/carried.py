@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from neurorl.backends.torch import ModuleState
 from neurorl.network.restoring import take
+from neurorl.numerics.arrays import Array
 
 __all__ = ["joined", "replica_arrays", "replica_of", "with_replica"]
 
 _CARRIED = ("u", "v", "blocked")
 _KINDS = {"b": "bool", "i": "whole"}
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, Array]
 
 
 def replica_of(state: ModuleState, k: int) -> ModuleState:
@@ -50,7 +49,7 @@ def replica_arrays(state: ModuleState, k: int) -> Arrays:
     return {name: x.cpu().numpy().copy() for name, x in _named(replica_of(state, k)).items()}
 
 
-def with_replica(state: ModuleState, k: int, arrays: Mapping[str, npt.NDArray[Any]]) -> ModuleState:
+def with_replica(state: ModuleState, k: int, arrays: Mapping[str, Array]) -> ModuleState:
     """Return *state* with these `replica_arrays` in replica *k*'s place. Raises RunError."""
     whole = state.map(torch.clone)
     for name, tensor in _named(replica_of(whole, k)).items():

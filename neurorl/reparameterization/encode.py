@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.encoders import constant_currents
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["draws_shape", "encode"]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,7 +13,8 @@ from neurorl.backends.torch import ModuleState, SpikingModule, estimator
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
-from neurorl.network.serialization import LARGEST, FloatArray
+from neurorl.network.serialization import LARGEST
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.choices import Choices
@@ -27,7 +26,7 @@ __all__ = ["GradientLearner"]
 
 _NOISE = 5  # purpose of derived seeds
 _CPU = torch.device("cpu")
-State = dict[str, npt.NDArray[Any]]
+State = dict[str, Array]
 
 
 class GradientLearner:

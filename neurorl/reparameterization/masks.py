@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from neurorl.errors import RunError
 from neurorl.network.restoring import take
+from neurorl.numerics.arrays import Array
 from neurorl.tasks.actions import MASK, allowed_actions
 
 __all__ = ["Masks"]
@@ -62,11 +63,11 @@ class Masks:
         """Return whether an action may be taken again, all of it if it has parts."""
         return bool(self._allowed[k, e, np.asarray(action) + self._first].all())
 
-    def state(self, k: int) -> dict[str, npt.NDArray[Any]]:
+    def state(self, k: int) -> dict[str, Array]:
         """Return what is allowed as arrays, none for a replica without masks."""
         return {"masked": np.array(True), "allowed": self.of(k)} if self.heeded[k] else {}
 
-    def restore(self, k: int, state: Mapping[str, npt.NDArray[Any]]) -> None:
+    def restore(self, k: int, state: Mapping[str, Array]) -> None:
         """Go on from `state`. Raises RunError."""
         self.heeded[k] = "masked" in state
         self._allowed[k] = True

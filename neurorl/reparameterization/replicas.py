@@ -37,7 +37,7 @@ from neurorl.errors import (
 from neurorl.learning.finite import check_learned
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.choices import choices_for
 from neurorl.reparameterization.config import GradientConfig, check_agent

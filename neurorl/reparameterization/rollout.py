@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.noise import draw_words
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.carried import joined, replica_of
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.encode import draws_shape
@@ -123,7 +122,7 @@ class Rollout:
     inputs: Tensor
     x: FloatArray
     next_x: FloatArray
-    actions: npt.NDArray[Any]
+    actions: Array
     widths: FloatArray
     rewards: FloatArray
     terminated: npt.NDArray[np.bool_]

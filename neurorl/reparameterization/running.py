@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.running import SCORES, OpenEpisode
 from neurorl.network.restoring import take, take_counts
+from neurorl.numerics.arrays import Array
 
 __all__ = ["running_from", "running_state"]
 
-State = dict[str, npt.NDArray[Any]]
+State = dict[str, Array]
 
 
-def running_state(running: Sequence[OpenEpisode], template: npt.NDArray[Any]) -> State:
+def running_state(running: Sequence[OpenEpisode], template: Array) -> State:
     """Return the episodes of one replica as arrays.
 
     template: an action of zeros, with the shape and dtype of those that were taken.
@@ -31,7 +30,7 @@ def running_state(running: Sequence[OpenEpisode], template: npt.NDArray[Any]) ->
 
 
 def running_from(
-    state: State, n: int, n_actions: int, begun: int, template: npt.NDArray[Any]
+    state: State, n: int, n_actions: int, begun: int, template: Array
 ) -> list[OpenEpisode]:
     """Return what `running_state` described, of *n* environments. Raises RunError.
 

@@ -18,7 +18,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.history import ObservationHistory
 from neurorl.models.agent.memories import Memories
 from neurorl.network.restoring import take_count, take_shown
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.masks import Masks

@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import gymnasium as gym
 
 from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.saved import read_agent
@@ -17,13 +14,14 @@ from neurorl.models.defaults.presets import make_config
 from neurorl.runs.config import RunConfig
 from neurorl.storage.zoo import located
 from neurorl.tasks.environments import make_env
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
 from neurorl.tasks.wrapping import wrapped
 
 __all__ = ["make_agents", "open_env", "start_of"]
 
 
-def make_agents(config: RunConfig, seeds: Sequence[int], env: gym.Env[Any, Any]) -> AgentGroup:
+def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> AgentGroup:
     """Make the agents of runs of this *config*, one for each seed.
 
     env: the first one's environment; others have copies.
@@ -40,7 +38,7 @@ def make_agents(config: RunConfig, seeds: Sequence[int], env: gym.Env[Any, Any])
     return plan.make(config.algorithm)
 
 
-def open_env(config: RunConfig) -> tuple[gym.Env[Any, Any], RunConfig]:
+def open_env(config: RunConfig) -> tuple[Environment, RunConfig]:
     """Make a run's environment by its id and arguments; return it, and *config* with its spec.
 
     Raises RunError if it isn't the one that the run was begun with.
@@ -64,7 +62,7 @@ def start_of(start: str, seed: int | None) -> Path:
     return several[0].parent if several else path / f"seed{seed}"
 
 
-def _agent_config(env: gym.Env[Any, Any], config: RunConfig) -> AgentConfig:
+def _agent_config(env: Environment, config: RunConfig) -> AgentConfig:
     """Return that of a run already begun, or of the run to start from, or a preset."""
     if config.agent:
         return AgentConfig.from_dict(config.agent)

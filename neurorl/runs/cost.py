@@ -23,14 +23,14 @@ Source: NeuroBench (Yik et al. 2025, doi:10.1038/s41467-025-56739-4) and its 2.x
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = [
     "ACTIVE_UPDATE_J",
@@ -152,7 +152,7 @@ class Tally:
 
     def add(
         self,
-        rasters: Mapping[str, npt.NDArray[Any]],
+        rasters: Mapping[str, Array],
         n_steps: int,
         replicas: Sequence[int] | None = None,
     ) -> None:
@@ -199,7 +199,7 @@ class Tally:
         return sum(int(self._spikes[name] @ reached[name]) for name in nodes)
 
 
-def _counts(raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _counts(raster: Array) -> Array:
     """Return how many entries of each column aren't 0."""
     if raster.dtype == bool and len(raster) < 256:  # many times as quick, of large rasters
         return np.asarray(np.add.reduce(raster.view(np.uint8), axis=0, dtype=np.uint8))

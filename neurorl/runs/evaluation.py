@@ -9,7 +9,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Never
 
-import gymnasium as gym
 import numpy as np
 
 from neurorl.agents.arguments import check_callable, check_count, check_kind, own_env
@@ -25,6 +24,7 @@ from neurorl.runs.play import Play
 from neurorl.storage.reading import FilePlace, check_fields, read_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
 __all__ = ["Evaluation", "evaluate", "load_to_play", "read_cost"]
@@ -57,7 +57,7 @@ def evaluate(
     explore: bool = False,
     noise: str | None = None,
     backend_options: Mapping[str, Any] | None = None,
-    env: str | gym.Env[Any, Any] | None = None,
+    env: str | Environment | None = None,
     callback: Callable[[int, float], None] | None = None,
     replicas: int | None = None,
     **others: Never,
@@ -116,7 +116,7 @@ def evaluate(
 
 
 @contextmanager
-def _copies(env: gym.Env[Any, Any], n: int) -> Iterator[list[gym.Env[Any, Any]]]:
+def _copies(env: Environment, n: int) -> Iterator[list[Environment]]:
     """Yield *env* and copies of it, *n* in all; these are closed afterwards."""
     envs = [env]
     try:
@@ -129,8 +129,8 @@ def _copies(env: gym.Env[Any, Any], n: int) -> Iterator[list[gym.Env[Any, Any]]]
 
 @contextmanager
 def _to_play(
-    agent: LearningAgent, env: str | gym.Env[Any, Any] | None
-) -> Iterator[tuple[gym.Env[Any, Any], str]]:
+    agent: LearningAgent, env: str | Environment | None
+) -> Iterator[tuple[Environment, str]]:
     """Yield the environment to play and its id. Raises ArgumentError if it doesn't fit."""
     if env is None or env is agent.env:
         with agent.env_to_play() as own:
@@ -151,7 +151,7 @@ def load_to_play(
     backend: str | None = None,
     arithmetic: str | None = None,
     noise: str | None = None,
-    env: str | gym.Env[Any, Any] | None = None,
+    env: str | Environment | None = None,
     trust_env: bool = False,
 ) -> tuple[SpikingActorCritic, Setting]:
     """Load an agent that won't learn on, and choose its backend, arithmetic and noise.

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import EnvError, UnsupportedError, quoted
+from neurorl.numerics.arrays import Array
 
 __all__ = ["MASK", "Actions", "Alternatives", "Numbers", "OneOf", "allowed_actions", "read_actions"]
 
@@ -56,7 +57,7 @@ class Actions(abc.ABC):
         """Return a choice that a mask allows."""
         return self.idle
 
-    def batch(self, choices: Sequence[Any]) -> npt.NDArray[Any]:
+    def batch(self, choices: Sequence[Any]) -> Array:
         """Return the actions of several environments, for a vector of them."""
         return np.array([self.taken(choice) for choice in choices], dtype=self.dtype)
 
@@ -84,7 +85,7 @@ class OneOf(Actions):
     def drawn(self, draw: Callable[[], float]) -> int:
         return int(draw() * self.n)
 
-    def batch(self, choices: Sequence[int]) -> npt.NDArray[Any]:
+    def batch(self, choices: Sequence[int]) -> Array:
         return np.array(choices, dtype=self.dtype) + self.first
 
 
@@ -106,7 +107,7 @@ class Alternatives(Actions):
     def idle(self) -> list[int]:
         return [0] * len(self.sizes)
 
-    def taken(self, choice: Sequence[int]) -> npt.NDArray[Any]:
+    def taken(self, choice: Sequence[int]) -> Array:
         return (np.asarray(choice) + self.first).astype(self.dtype).reshape(self.shape)
 
     def allowed(self, mask: Any) -> list[int]:
@@ -133,7 +134,7 @@ class Numbers(Actions):
     def idle(self) -> list[float]:
         return [0.0] * self.low.size
 
-    def taken(self, choice: Sequence[float]) -> npt.NDArray[Any]:
+    def taken(self, choice: Sequence[float]) -> Array:
         share = (np.reshape(choice, self.low.shape) + 1.0) * 0.5
         return (self.low + share * (self.high - self.low)).astype(self.dtype)
 

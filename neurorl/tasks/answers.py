@@ -20,6 +20,7 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.tasks.environments import first_line
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.observations import UnfitError, observation_reader
 
 __all__ = ["Answers", "raised", "unfit"]
@@ -36,7 +37,7 @@ class Answers:
     mean the same in another type are converted. The environment itself isn't wrapped.
     """
 
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
+    def __init__(self, env: Environment) -> None:
         self._env = env
         self._step = env.step
         space = env.observation_space

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.classic_control import CartPoleEnv
 
+from neurorl.tasks.kinds import Environment
+
 __all__ = ["AuthorsCartPoleEnv", "AuthorsMountainCarEnv"]
 
 Observation = npt.NDArray[np.float32]
@@ -32,7 +34,7 @@ class AuthorsCartPoleEnv(CartPoleEnv):
         return observation, float(reward), False, bool(fell) or fast, info
 
 
-class AuthorsMountainCarEnv(gym.Env[Any, Any]):
+class AuthorsMountainCarEnv(Environment):
     """Drive up a hill from -0.5, at rest, to 0.5; each step costs 1, and there are 5001 at most.
 
     Actions 0 to 2 push by -1, 0 and 1. The place moves by the velocity before that is limited to

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.errors import ArgumentError, quoted
+from neurorl.tasks.kinds import Space
 from neurorl.tasks.observations import UnfitError
 
 __all__ = ["each_mask", "each_observation"]
 
 
-def each_observation(space: gym.Space[Any], observations: Any) -> list[Any]:
+def each_observation(space: Space, observations: Any) -> list[Any]:
     """Return the observations of a batch one by one.
 
     space: of one of them. observations: as a vector of environments shows them, ``(n, ...)``; of
@@ -49,7 +49,7 @@ def each_mask(masks: Any, n: int, groups: int) -> list[Any]:
     return each
 
 
-def _length(space: gym.Space[Any], observations: Any) -> int:
+def _length(space: Space, observations: Any) -> int:
     """Return how many observations a batch has, by the first of their parts."""
     while isinstance(space, (spaces.Dict, spaces.Tuple)):
         first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 
 from neurorl.errors import RunError
+from neurorl.tasks.kinds import Environment
 
 __all__ = [
     "MAX_ARGUMENTS",
@@ -61,9 +62,7 @@ def enlarged(spec: Mapping[str, Any]) -> int:
     return math.prod(max(1, abs(n)) for n in sizes)
 
 
-def check_observation(
-    env: gym.Env[Any, Any], factor: int, where: str, remedy: str = _TRUST_IT
-) -> None:
+def check_observation(env: Environment, factor: int, where: str, remedy: str = _TRUST_IT) -> None:
     """Raise RunError if observations *factor* times those of *env* would be too large."""
     try:
         size = int(gym.spaces.flatdim(env.observation_space))

@@ -22,6 +22,7 @@ from neurorl.errors import (
     quoted,
 )
 from neurorl.tasks.actions import read_actions
+from neurorl.tasks.kinds import Environment
 
 __all__ = [
     "BanditEnv",
@@ -54,7 +55,7 @@ _PACKAGES = {
 _INSTALLED_SO = {"neurogym": "install neurogym as docs/environments.md says"}
 
 
-class GridWorldEnv(gym.Env[Any, Any]):
+class GridWorldEnv(Environment):
     """Find the goal of a 10x10 grid, states 1 to 100 row by row from the top.
 
     The start is state 1, the goal state 100 with reward 10; every other reward is 0.
@@ -98,7 +99,7 @@ class GridWorldEnv(gym.Env[Any, Any]):
         return "\n".join("".join(cells[k : k + _SIDE]) for k in range(0, len(cells), _SIDE))
 
 
-class BanditEnv(gym.Env[Any, Any]):
+class BanditEnv(Environment):
     """Choose once an episode, in the context shown, one arm of a contextual bandit.
 
     contexts: 0 to *contexts* - 1, one drawn evenly for each episode. arms: 0 to *arms* - 1; in
@@ -162,7 +163,7 @@ def optimal_return(gamma: float = 0.9) -> float:
     return float(v[0])
 
 
-def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> gym.Env[Any, Any]:
+def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> Environment:
     """Make the environment of an id that the user has named; ``module:id`` imports the module.
 
     arguments: go to `gymnasium.make`.
@@ -226,7 +227,7 @@ def unknown_env(env_id: str) -> UnknownNameError:
     return UnknownNameError("environment", "unknown name", got=repr(env_id), remedy=remedy)
 
 
-def discrete_actions(env: gym.Env[Any, Any], name: str = "") -> gym.spaces.Discrete[Any]:
+def discrete_actions(env: Environment, name: str = "") -> gym.spaces.Discrete[Any]:
     """Return the action space of *env*. Raises UnsupportedError unless it is Discrete."""
     where = f"environment {name}".rstrip()
     read_actions(env, name)

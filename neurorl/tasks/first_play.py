@@ -17,15 +17,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
 from neurorl.errors import NeurorlError
+from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.answers import Answers
+from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.specification import copy_env
 
 __all__ = ["FIRST_STEPS", "FirstPlay", "first_play"]
@@ -44,7 +45,7 @@ _BETTER, _VARIED = 0.5, 0.5
 _HUGE = 1e29
 _OF_NUMBERS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
-Observations = npt.NDArray[Any]
+Observations = Array
 Place = tuple[Any, ...]
 
 
@@ -108,7 +109,7 @@ class FirstPlay:
         return np.array(values)
 
 
-def first_play(env: gym.Env[Any, Any], steps: int = FIRST_STEPS) -> FirstPlay:
+def first_play(env: Environment, steps: int = FIRST_STEPS) -> FirstPlay:
     """Take so many *steps* in another *env* like it, or in itself if there can be none.
 
     Actions are drawn evenly; in every second episode they are often held, which gets further. The
@@ -127,7 +128,7 @@ def first_play(env: gym.Env[Any, Any], steps: int = FIRST_STEPS) -> FirstPlay:
     return play
 
 
-def _another(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], bool]:
+def _another(env: Environment) -> tuple[Environment, bool]:
     """Return another environment like *env*, or itself, and whether it is to be closed."""
     with contextlib.suppress(Exception):  # of the environment's own code, or it has no id
         return copy_env(env, is_quiet=True), True
@@ -136,7 +137,7 @@ def _another(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], bool]:
     return env, False
 
 
-def _play(env: gym.Env[Any, Any], steps: int, play: FirstPlay) -> None:
+def _play(env: Environment, steps: int, play: FirstPlay) -> None:
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
     stride = max(1, -(-steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
@@ -174,7 +175,7 @@ def _say(what: str) -> None:
         print(f"neurorl: {what}", file=sys.stderr)
 
 
-def _of_numbers(space: gym.Space[Any], place: Place) -> Iterator[tuple[Place, int]]:
+def _of_numbers(space: Space, place: Place) -> Iterator[tuple[Place, int]]:
     """Yield the place of each numeric part, and its size in bytes as float64."""
     if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():

@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space, iterate
 from neurorl.errors import ArgumentError, NeurorlError
 from neurorl.tasks.actions import MASK, Actions, OneOf, read_actions
 from neurorl.tasks.answers import Answers, raised, unfit
+from neurorl.tasks.kinds import Environment, Space, VectorEnvironment
 from neurorl.tasks.observations import UnfitError, observation_reader
 
 __all__ = [
@@ -80,7 +81,7 @@ class EnvGroup(abc.ABC):
 class SeparateEnvs(EnvGroup):
     """Step a list of environments one after the other."""
 
-    def __init__(self, envs: Sequence[gym.Env[Any, Any]]) -> None:
+    def __init__(self, envs: Sequence[Environment]) -> None:
         self.envs = envs
         self.n = len(envs)
         self.actions = read_actions(envs[0])
@@ -117,7 +118,7 @@ class VectorEnvs(EnvGroup):
 
     together = True
 
-    def __init__(self, env: gym.vector.VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, env: VectorEnvironment) -> None:
         self.env = env
         self.n = env.num_envs
         self._mode = _autoreset_mode(env)
@@ -217,7 +218,7 @@ class AutoresetEnvs(VectorEnvs):
 
     resets_itself = True
 
-    def __init__(self, env: gym.vector.VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, env: VectorEnvironment) -> None:
         super().__init__(env)
         self._is_begun = False
         self._fresh: list[Any] = [None] * self.n  # the first observation of an episode to take
@@ -245,7 +246,7 @@ class AutoresetEnvs(VectorEnvs):
         self._over = ends
 
 
-def _common_shape(spaces: Sequence[gym.Space[Any]]) -> tuple[int, ...] | None:
+def _common_shape(spaces: Sequence[Space]) -> tuple[int, ...] | None:
     """Return the shape of observations of these spaces, None unless all are Boxes of one shape."""
     shapes = {space.shape if isinstance(space, gym.spaces.Box) else None for space in spaces}
     return shapes.pop() if len(shapes) == 1 else None
@@ -255,7 +256,7 @@ def _mapping(info: Any) -> Mapping[str, Any]:
     return info if isinstance(info, Mapping) else _NOTHING
 
 
-def _autoreset_mode(env: gym.vector.VectorEnv[Any, Any, Any]) -> AutoresetMode:
+def _autoreset_mode(env: VectorEnvironment) -> AutoresetMode:
     """Return when *env* begins episodes by itself. Raises ArgumentError if it doesn't say."""
     mode = env.metadata.get("autoreset_mode")
     try:
@@ -266,7 +267,7 @@ def _autoreset_mode(env: gym.vector.VectorEnv[Any, Any, Any]) -> AutoresetMode:
         raise ArgumentError("vector environment", what, got=mode, remedy=remedy) from None
 
 
-def _vector_group(env: gym.vector.VectorEnv[Any, Any, Any]) -> VectorEnvs:
+def _vector_group(env: VectorEnvironment) -> VectorEnvs:
     if getattr(env, "is_async", False) is True:
         remedy = "make it with batch_size equal to num_envs"
         raise ArgumentError("vector environment", "answers for some of its own only", remedy=remedy)
@@ -276,7 +277,7 @@ def _vector_group(env: gym.vector.VectorEnv[Any, Any, Any]) -> VectorEnvs:
     return AutoresetEnvs(env)
 
 
-def has_time_limit(env: gym.Env[Any, Any]) -> bool:
+def has_time_limit(env: Environment) -> bool:
     """Return whether every episode of *env* is known to end.
 
     It is cut off by a limit, or ``metadata["max_episode_steps"]`` says that it ends by itself.
@@ -284,7 +285,7 @@ def has_time_limit(env: gym.Env[Any, Any]) -> bool:
     return "max_episode_steps" in env.metadata or most_steps(env) is not None
 
 
-def most_steps(env: gym.Env[Any, Any]) -> int | None:
+def most_steps(env: Environment) -> int | None:
     """Return how many steps an episode of *env* can have, as far as it says so; else None."""
     limits = [env.spec.max_episode_steps if env.spec else None]
     limits.append(env.metadata.get("max_episode_steps"))
@@ -296,7 +297,7 @@ def most_steps(env: gym.Env[Any, Any]) -> int | None:
 
 
 def env_group(
-    env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any] | Sequence[gym.Env[Any, Any]],
+    env: Environment | VectorEnvironment | Sequence[Environment],
 ) -> EnvGroup:
     """Return the group for an environment, a vector, or a list of environments."""
     if isinstance(env, gym.vector.VectorEnv):

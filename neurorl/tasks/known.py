@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
+from neurorl.numerics.arrays import Array
+from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
 __all__ = ["is_like", "other_spaces", "pays_otherwise", "task_of"]
@@ -31,7 +33,7 @@ def _box(low: tuple[float, ...], high: tuple[float, ...]) -> Box:
     return Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
 
 
-_SPACES: dict[str, tuple[gym.Space[Any], gym.Space[Any]]] = {
+_SPACES: dict[str, tuple[Space, Space]] = {
     BANDIT_ID: (Discrete(6), Discrete(4)),
     GRID_ID: (Discrete(100, start=1), Discrete(4)),
     "CartPole-v1": (_box((-4.8, -_INF, -_TILT, -_INF), (4.8, _INF, _TILT, _INF)), Discrete(2)),
@@ -40,13 +42,13 @@ _SPACES: dict[str, tuple[gym.Space[Any], gym.Space[Any]]] = {
 }
 
 
-def task_of(env: gym.Env[Any, Any]) -> str:
+def task_of(env: Environment) -> str:
     """Return the id of *env* if its spaces are those of the task of this id, else ``''``."""
     name = env.spec.id if env.spec is not None else ""
     return "" if other_spaces(env) else name
 
 
-def other_spaces(env: gym.Env[Any, Any]) -> str:
+def other_spaces(env: Environment) -> str:
     """Return the space in which *env* differs from the known task of its id, else ``''``."""
     known = _SPACES.get(env.spec.id if env.spec is not None else "")
     if known is None:
@@ -56,7 +58,7 @@ def other_spaces(env: gym.Env[Any, Any]) -> str:
     return next(unlike, "")
 
 
-def pays_otherwise(env: gym.Env[Any, Any]) -> bool:
+def pays_otherwise(env: Environment) -> bool:
     """Return whether the rewards may not be those of the task that is registered under the id.
 
     Either a wrapper is there to change them, or the task was made with other arguments, as
@@ -64,7 +66,7 @@ def pays_otherwise(env: gym.Env[Any, Any]) -> bool:
     """
     if _has_other_arguments(env):
         return True
-    layer: gym.Env[Any, Any] = env
+    layer: Environment = env
     while isinstance(layer, gym.Wrapper):
         if isinstance(layer, (gym.RewardWrapper, gym.wrappers.NormalizeReward)):
             return True
@@ -72,7 +74,7 @@ def pays_otherwise(env: gym.Env[Any, Any]) -> bool:
     return False
 
 
-def _has_other_arguments(env: gym.Env[Any, Any]) -> bool:
+def _has_other_arguments(env: Environment) -> bool:
     """Return whether the task was made with others than it is registered with."""
     spec = env.unwrapped.spec
     registered = None if spec is None else gym.registry.get(spec.id)
@@ -86,7 +88,7 @@ def _shown(arguments: Mapping[str, Any]) -> dict[str, str]:
     return {name: repr(value) for name, value in arguments.items() if name not in _OF_SHOWING}
 
 
-def is_like(space: gym.Space[Any], other: gym.Space[Any]) -> bool:
+def is_like(space: Space, other: Space) -> bool:
     """Return whether two spaces, Discrete or Box, have the same values; float widths may differ."""
     if isinstance(space, Discrete) and isinstance(other, Discrete):
         return (int(space.n), int(space.start)) == (int(other.n), int(other.start))
@@ -98,6 +100,6 @@ def is_like(space: gym.Space[Any], other: gym.Space[Any]) -> bool:
     return all(np.allclose(_unbounded(a), _unbounded(b), rtol=1e-4) for a, b in bounds)
 
 
-def _unbounded(bound: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _unbounded(bound: Array) -> npt.NDArray[np.float64]:
     values = bound.astype(np.float64)
     return np.where(np.abs(values) > _HUGE, np.sign(values) * np.inf, values)

@@ -19,6 +19,7 @@ from neurorl.errors import RunError
 from neurorl.tasks.arguments import decode
 from neurorl.tasks.bounds import check_bounds, check_observation, enlarged
 from neurorl.tasks.environments import first_line, is_registered, make_env
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
 from neurorl.tasks.wrapping import read_wrapper
 
@@ -29,7 +30,7 @@ _TRUST_IT = "or trust_env=True (--trust-env) if you know the file"
 _IMPORTING = ("GymV21Environment-v0", "GymV26Environment-v0")  # import what an argument names
 
 
-def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> gym.Env[Any, Any]:
+def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> Environment:
     """Make the environment of a saved agent.
 
     described: with the id under ``env`` and what `describe_env` gave under ``env_spec``; agents
@@ -78,7 +79,7 @@ def check_arguments(
         bare.close()
 
 
-def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> gym.Env[Any, Any]:
+def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> Environment:
     try:
         checked = _checked(spec, where, trust)
         if not trust and (factor := enlarged(spec)) > 1:

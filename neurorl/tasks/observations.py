@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from neurorl.errors import format_message, quoted
+from neurorl.numerics.arrays import Array
+from neurorl.tasks.kinds import Space
 
 __all__ = ["Read", "UnfitError", "observation_reader"]
 
@@ -37,7 +37,7 @@ class UnfitError(Exception):
         return format_message(where, self.what, got=self.got, limit=self.limit, remedy=remedy)
 
 
-def observation_reader(space: gym.Space[Any]) -> Read:
+def observation_reader(space: Space) -> Read:
     """Return a function that checks observations and returns them in the form of *space*.
 
     It raises UnfitError. It doesn't check that numbers are finite or inside the bounds of a Box,
@@ -116,7 +116,7 @@ def _dict(parts: Mapping[str, Read]) -> Read:
     return read
 
 
-def _numbers(observation: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def _numbers(observation: Any, shape: tuple[int, ...]) -> Array:
     """Return real numbers of *shape*; dimensions of 1 don't matter."""
     try:
         numbers = np.asarray(observation)

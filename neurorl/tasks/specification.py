@@ -17,6 +17,7 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec, load_env_creator
 
 from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
 from neurorl.tasks.arguments import NotDataError, encode
+from neurorl.tasks.kinds import Environment
 
 __all__ = [
     "PROBLEM",
@@ -39,7 +40,7 @@ _DECIDES = (
 )
 
 
-def describe_env(env: gym.Env[Any, Any]) -> dict[str, Any]:
+def describe_env(env: Environment) -> dict[str, Any]:
     """Return *env* as plain data, or ``{"problem": why}`` if it can't be made again from data."""
     try:
         spec = _spec_of(env)
@@ -71,7 +72,7 @@ def is_same_env(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one.get(key) == other.get(key) for key in _DECIDES)
 
 
-def warn_unsaved(env: gym.Env[Any, Any], described: Mapping[str, Any]) -> None:
+def warn_unsaved(env: Environment, described: Mapping[str, Any]) -> None:
     """Warn with `EnvironmentWarning` of what *described* doesn't hold of *env*."""
     where = f"environment {_name(env)}"
     if PROBLEM in described:
@@ -85,7 +86,7 @@ def warn_unsaved(env: gym.Env[Any, Any], described: Mapping[str, Any]) -> None:
             warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
 
 
-def copy_env(env: gym.Env[Any, Any], is_quiet: bool = False) -> gym.Env[Any, Any]:
+def copy_env(env: Environment, is_quiet: bool = False) -> Environment:
     """Make a second environment like *env*; *is_quiet*: without a window, or files of videos.
 
     Raises RunError if there is no telling how.
@@ -94,7 +95,7 @@ def copy_env(env: gym.Env[Any, Any], is_quiet: bool = False) -> gym.Env[Any, Any
     return gym.make(quiet(spec) if is_quiet else spec)
 
 
-def _made_again(env: gym.Env[Any, Any]) -> EnvSpec:
+def _made_again(env: Environment) -> EnvSpec:
     """Return the spec that makes *env* again. Raises RunError if there is no telling how."""
     try:
         return _spec_of(env)
@@ -104,7 +105,7 @@ def _made_again(env: gym.Env[Any, Any]) -> EnvSpec:
         raise RunError(where, "can't be made again", got=exc, remedy=remedy) from exc
 
 
-def rendered_env(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], str | None]:
+def rendered_env(env: Environment) -> tuple[Environment, str | None]:
     """Make a second environment like *env* that shows itself; return it and how.
 
     How: ``rgb_array`` for images, ``ansi`` for texts, None if it can do neither here, as it can't
@@ -134,7 +135,7 @@ def quiet(spec: EnvSpec) -> EnvSpec:
     return dataclasses.replace(spec, kwargs=kwargs, additional_wrappers=kept)
 
 
-def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
+def _spec_of(env: Environment) -> EnvSpec:
     """Return the spec with which `gymnasium.make` makes *env* again, from the inside out.
 
     An `EnvSpec` knows one time limit, next to the environment; a second one, or one above other
@@ -178,7 +179,7 @@ def _spec_of(env: gym.Env[Any, Any]) -> EnvSpec:
     )
 
 
-def _made_within(inner: gym.Env[Any, Any], layers: Sequence[gym.Env[Any, Any]]) -> int:
+def _made_within(inner: Environment, layers: Sequence[Environment]) -> int:
     """Return how many layers are of an entry point that calls `gymnasium.make` itself.
 
     inner, layers: the innermost environment, and all that wrap it, from the inside out.
@@ -192,7 +193,7 @@ def _made_within(inner: gym.Env[Any, Any], layers: Sequence[gym.Env[Any, Any]]) 
     return 0 if made_by is type(inner) else checked[-1]
 
 
-def _wrappers_within(env: gym.Env[Any, Any]) -> list[WrapperSpec]:
+def _wrappers_within(env: Environment) -> list[WrapperSpec]:
     """Return the wrappers of what an entry point made. Raises NotDataError if they aren't data."""
     specs = list(env.spec.additional_wrappers) if env.spec is not None else []
     for spec in specs:
@@ -203,11 +204,11 @@ def _wrappers_within(env: gym.Env[Any, Any]) -> list[WrapperSpec]:
     return specs
 
 
-def _name(env: gym.Env[Any, Any]) -> str:
+def _name(env: Environment) -> str:
     return env.spec.id if env.spec is not None else type(env.unwrapped).__name__
 
 
-def _layers(env: gym.Env[Any, Any]) -> list[gym.Env[Any, Any]]:
+def _layers(env: Environment) -> list[Environment]:
     """Return *env*, the environment that it wraps, and so on to the innermost."""
     layers = [env]
     while isinstance(layers[-1], gym.Wrapper):
@@ -215,11 +216,11 @@ def _layers(env: gym.Env[Any, Any]) -> list[gym.Env[Any, Any]]:
     return layers
 
 
-def _time_limit(layer: gym.Env[Any, Any]) -> int | None:
+def _time_limit(layer: Environment) -> int | None:
     return layer.spec.max_episode_steps if layer.spec is not None else None
 
 
-def _wrapper_spec(layer: gym.Env[Any, Any]) -> WrapperSpec:
+def _wrapper_spec(layer: Environment) -> WrapperSpec:
     kind = type(layer)
     where = f"wrapper {kind.__name__}"
     if getattr(sys.modules.get(kind.__module__), kind.__name__, None) is not kind:

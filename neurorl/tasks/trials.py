@@ -6,6 +6,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from neurorl.tasks.kinds import Environment
+
 __all__ = ["Trials"]
 
 
@@ -20,7 +22,7 @@ class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
     """
 
     def __init__(
-        self, env: gym.Env[Any, Any], metric: str | None = "performance", ends: str = "new_trial"
+        self, env: Environment, metric: str | None = "performance", ends: str = "new_trial"
     ) -> None:
         gym.utils.RecordConstructorArgs.__init__(self, metric=metric, ends=ends)
         super().__init__(env)

@@ -18,6 +18,7 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.arguments import read_env_args
 from neurorl.tasks.environments import first_line
+from neurorl.tasks.kinds import Environment
 
 __all__ = ["check_wrappers", "module_of", "read_wrapper", "wrapped"]
 
@@ -43,7 +44,7 @@ def check_wrappers(wrappers: object) -> tuple[str, ...]:
     return tuple(wrappers)
 
 
-def wrapped(env: gym.Env[Any, Any], wrappers: Sequence[str]) -> gym.Env[Any, Any]:
+def wrapped(env: Environment, wrappers: Sequence[str]) -> Environment:
     """Return *env* in these, the first one innermost.
 
     Raises ArgumentError for one that is none or isn't imported, UnsupportedError if it can't be

@@ -30,6 +30,7 @@ from neurorl.network.description import (
     TsodyksMarkram,
     Uniform,
 )
+from neurorl.numerics.arrays import Array
 
 __all__ = ["FEATURES", "random_network", "rasters", "same_state"]
 
@@ -369,7 +370,7 @@ def _random_projection(
 
 def rasters(
     network: Network, n_steps: int, seed: int, probability: float = 0.25
-) -> dict[str, npt.NDArray[Any]]:
+) -> dict[str, Array]:
     """Draw random input of every source.
 
     Spikes are ``(n_steps, size)``, with *probability* each; activations of currents ``(size,)``.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning, format_message, warn_outside
 from neurorl.network.description import Network, Population
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.distances import distances
 from neurorl.validation.history import variables_of
 from neurorl.validation.membranes import membrane_scale, unit

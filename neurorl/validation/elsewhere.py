@@ -16,7 +16,7 @@ from neurorl.backends.registry import load
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network, Population
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Row, warn_of_silence
 from neurorl.validation.elsewhere_causes import (

@@ -12,8 +12,8 @@ from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.network.description import Population
 from neurorl.network.integrator import Integrator
-from neurorl.network.serialization import FloatArray
 from neurorl.network.step_plan import StepPlan
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.validation.neurons import ChipNeurons, FloatNeurons, Neurons
 
 __all__ = ["Watched", "blocks_of", "neurons_of", "numbers_of"]
@@ -36,7 +36,7 @@ class Watched(Neurons):
     level: Any = None
     moved: Any = None
 
-    def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
+    def _noisy(self, steps: Sequence[int]) -> Array:
         self.moved = self.v.copy()
         self.level = np.array(super()._noisy(steps))  # type: ignore[safe-super]
         return np.asarray(self.level)

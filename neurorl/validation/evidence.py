@@ -14,7 +14,7 @@ import numpy as np
 from neurorl.backends.base import Raster
 from neurorl.backends.currents import Currents
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.equations import Watched, blocks_of, neurons_of
 from neurorl.validation.history import History
 from neurorl.validation.observed import FLOAT_ERROR, MOST, Array, Mask, Observed

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Population
+from neurorl.numerics.arrays import Array
 from neurorl.validation.cause import Event, Inquiry, Trial, find_cause
 from neurorl.validation.evidence import FLOAT_ERROR
 from neurorl.validation.membranes import membrane_scale, unit
@@ -140,7 +141,7 @@ def _traced_window(
     return int(place(stimulus, int(differs.argmax()))["window"])
 
 
-def _apart(pair: Sequence[StepReplay], name: str) -> dict[str, npt.NDArray[Any]]:
+def _apart(pair: Sequence[StepReplay], name: str) -> dict[str, Array]:
     """Return the absolute difference of each variable in each step, ``(steps, size)``."""
     one, other = pair
     variables = one.history.calls[0].after[name]
@@ -181,7 +182,7 @@ def _event(
 
 def _first_difference(
     rasters: Sequence[npt.NDArray[np.bool_]],
-    apart: dict[str, npt.NDArray[Any]],
+    apart: dict[str, Array],
     limit: float | None,
 ) -> Event | None:
     kinds: list[tuple[str, npt.NDArray[np.bool_]]] = []

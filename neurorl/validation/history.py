@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithmetic
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Network, Population
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
@@ -81,7 +79,7 @@ class Call:
     resets: int
     writes: int
     rasters: dict[str, Raster]
-    after: dict[str, dict[str, npt.NDArray[Any]]]
+    after: dict[str, dict[str, Array]]
 
 
 @dataclass
@@ -107,7 +105,7 @@ class History:
         """Return a population's spikes from call *first* on, ``(steps, size)``."""
         return np.concatenate([call.rasters[population] for call in self.calls[first:]])
 
-    def after(self, population: str, variable: str, first: int = 0) -> npt.NDArray[Any]:
+    def after(self, population: str, variable: str, first: int = 0) -> Array:
         """Return a variable after each call from *first* on, ``(calls, size)``."""
         return np.array([call.after[population][variable] for call in self.calls[first:]])
 
@@ -209,7 +207,7 @@ def _write(backend: Backend, history: History, act: Write) -> None:
     history.reported[act.name].append(backend.weights(act.name))
 
 
-def _variables(network: Network, backend: Backend) -> dict[str, dict[str, npt.NDArray[Any]]]:
+def _variables(network: Network, backend: Backend) -> dict[str, dict[str, Array]]:
     state = backend.state()
     return {
         p.name: {v: np.array(state[f"{p.name}.{v}"]) for v in variables_of(p, network.dt)}

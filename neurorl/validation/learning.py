@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.validation.compare import Pair, Row
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.students import QUANTITIES, Snapshot, Student
@@ -108,7 +106,7 @@ class Contrast:
             for key in one:
                 self._measure(key, one[key], other[key])
 
-    def _measure(self, key: Key, one: npt.NDArray[Any], other: npt.NDArray[Any]) -> None:
+    def _measure(self, key: Key, one: Array, other: Array) -> None:
         difference = np.nan_to_num(_number(one) - _number(other))
         self.apart[key] = float(np.sqrt(np.mean(difference**2))) if difference.size else 0.0
         largest = float(np.nan_to_num(np.abs(_number(one))).max(initial=0.0))
@@ -214,9 +212,9 @@ def _standard_errors(one: FloatArray, other: FloatArray) -> float | None:
     return apart / float(error) if error > 0 else None
 
 
-def _equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+def _equal(one: Array, other: Array) -> bool:
     return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
-def _number(x: npt.NDArray[Any]) -> FloatArray:
+def _number(x: Array) -> FloatArray:
     return np.asarray(x, dtype=np.float64)

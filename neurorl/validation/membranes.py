@@ -6,7 +6,7 @@ import numpy as np
 
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.network.description import Population
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.replay import StepReplay
 
 __all__ = ["membrane_scale", "unit", "voltages"]

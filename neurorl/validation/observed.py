@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import TsodyksMarkram
 from neurorl.network.step_plan import StepPlan
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import NoiseRows
 from neurorl.validation.equations import numbers_of
 from neurorl.validation.history import History, variables_of
@@ -22,7 +22,6 @@ __all__ = ["FLOAT_ERROR", "MOST", "Array", "Mask", "Observed", "Releases", "desc
 
 FLOAT_ERROR = 1e-9  # of the membrane's scale
 MOST = 900  # steps that are predicted of a history
-Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 Releases = Callable[["Observed", Projection], FloatArray]
 

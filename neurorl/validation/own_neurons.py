@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from neurorl.network.description import Network, Population
-from neurorl.network.serialization import FloatArray
 from neurorl.network.step_plan import StepPlan
 from neurorl.network.stepping import after_reset, before_reset
+from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
 from neurorl.validation.observed import MOST, Array

@@ -21,7 +21,7 @@ import numpy as np
 from neurorl.backends.base import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.pynn import problems, to_pynn
 from neurorl.runs.children import child_environment, module_command
 from neurorl.validation.elsewhere_causes import Change

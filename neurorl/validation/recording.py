@@ -12,7 +12,7 @@ from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.policies import choose, votes
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.validation.history import History, acts_of, enact
 from neurorl.validation.stimulus import InputWindow

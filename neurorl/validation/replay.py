@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.backends.base import Raster
 from neurorl.backends.spec import BackendSpec
+from neurorl.numerics.arrays import Array
 from neurorl.validation.history import VARIABLES, History, acts_of, enact, variables_of
 from neurorl.validation.recording import SubjectRecording
 from neurorl.validation.stimulus import InputWindow
@@ -56,7 +55,7 @@ class StepReplay:
         """Return the spikes of a population, ``(steps, size)``."""
         return self.history.raster(population, self.window)
 
-    def after(self, population: str, variable: str) -> npt.NDArray[Any]:
+    def after(self, population: str, variable: str) -> Array:
         """Return a variable after every step, ``(steps, size)``."""
         return self.history.after(population, variable, self.window)
 

@@ -11,7 +11,7 @@ import numpy as np
 from neurorl.agents.player import Player
 from neurorl.backends.checks import Inputs
 from neurorl.backends.registry import load
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.testing import rasters
 from neurorl.validation.subject import Subject

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.budget import Budget
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
+from neurorl.numerics.arrays import Array
 from neurorl.tasks.groups import SeparateEnvs
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
@@ -25,7 +24,7 @@ _MOST_LOGGED = 10_000_000  # numbers
 QUANTITIES = ("spikes", "trace", "eligibility", "weights", "in force", "critic")
 """List the quantities of a weight update in the order in which they are computed."""
 
-Snapshot = Mapping[tuple[str, str], npt.NDArray[Any]]
+Snapshot = Mapping[tuple[str, str], Array]
 """Map quantity and name of a population or projection to a copy of its values."""
 
 
@@ -111,7 +110,7 @@ class Student:
         replicas, network = self._replicas, self._network
         replicas.loop.settle()
         memory = replicas.loop.memory.of(0)
-        copies: dict[tuple[str, str], npt.NDArray[Any]] = {}
+        copies: dict[tuple[str, str], Array] = {}
         for name, raster in replicas.loop.window.rasters.items():
             copies["spikes", name] = raster.copy()
         for name, trace in memory.trace.items():
@@ -125,6 +124,6 @@ class Student:
         return copies
 
 
-def _another(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+def _another(env: Environment) -> Environment:
     """Return a second environment of the same kind."""
     return copy_env(env) if env.spec is not None else copy.deepcopy(env)

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
 from neurorl.nir import from_nir
+from neurorl.numerics.arrays import FloatArray
 from neurorl.runs.evaluation import load_to_play
 from neurorl.storage.zoo import is_within, located, name_of
 from neurorl.tasks.environments import discrete_actions, make_env
+from neurorl.tasks.kinds import Environment
 from neurorl.testing import FEATURES
 
 __all__ = ["DEFAULT_ENV", "Subject", "check_of_subject", "make_subject"]
@@ -39,7 +38,7 @@ class Subject:
     network: Network
     weights: dict[str, FloatArray] = field(default_factory=dict)
     config: AgentConfig | None = None
-    env: gym.Env[Any, Any] | None = None
+    env: Environment | None = None
     n_actions: int = 0
     argument: str | None = None
     t: int = 0

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["COLOURS", "lines", "rasters", "scatter"]
 

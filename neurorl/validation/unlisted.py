@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Projection
-from neurorl.network.serialization import FloatArray
 from neurorl.network.synapse_list import SynapseList, repeats
+from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.history import History
 
 __all__ = ["MOST_PLACES", "has_room", "unlisted"]

@@ -12,7 +12,7 @@ from neurorl.backends.registry import load
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.network.integrator import integrator_of
 from neurorl.network.neuron import Neuron
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["rates", "response"]
 

@@ -11,7 +11,7 @@ from neurorl.learning.standalone import Learning
 from neurorl.models import LIF
 from neurorl.network.connectors import OneToOne
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.rules import Decision, HiddenLayer, Rule, feedback
 
 __all__ = ["factors", "response", "timing"]

@@ -12,7 +12,7 @@ from neurorl.backends.recording import Recording
 from neurorl.backends.registry import load
 from neurorl.models import CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.rules import Decision, feedback, find_rule
 from neurorl.rules.three_factor import apply_modulator, arrivals, window_traces
 

@@ -16,7 +16,7 @@ from neurorl.models import COBA_LIF, GLM, LIF, CubaLIF, Silenced, actor_network
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.neurons.lesions import lesioned
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 NOISY = CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.2, 0.5)
 BACKENDS = [

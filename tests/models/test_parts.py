@@ -43,7 +43,7 @@ from neurorl.models.agent.policies import (
 from neurorl.models.agent.schedules import LinearFall, Schedule, Slowing
 from neurorl.models.agent.writes import Accumulate, Register, Shadow, Writes
 from neurorl.models.defaults.presets import make_config
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import declared_types
 from neurorl.tasks.environments import make_env
 

@@ -14,9 +14,9 @@ from neurorl import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
-from neurorl.network.serialization import FloatArray
 from neurorl.nir import DroppedWarning, from_nir, to_nir
 from neurorl.nir.timing import cycles, levels
+from neurorl.numerics.arrays import FloatArray
 from neurorl.testing import FEATURES, random_network
 
 nir: Any = pytest.importorskip("nir", reason="pip install 'neurorl[nir]'")

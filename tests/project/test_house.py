@@ -8,14 +8,14 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    "installed lines": 67_300,
-    "core lines": 34_300,
+    "installed lines": 67_350,
+    "core lines": 34_350,
     "program and executors": 1_820,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 35,
     "floors": 15,
-    "Any": 1_660,
+    "Any": 1_220,
 }
 HOMONYMS = 9
 LARGEST = {"validation": 7_590, "models": 7_200, "learning": 4_760}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from neurorl.models import GLM, CubaLIF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["FEATURES", "PLAIN", "ChipCase", "Moment", "chip_cases", "tau_mem", "tau_syn"]
 

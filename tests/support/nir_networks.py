@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic, load
 from neurorl.models import LIF, CubaLIF
-from neurorl.network.serialization import FloatArray
 from neurorl.nir.discretise import tau_of
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["CASES", "Case", "Played"]
 

@@ -10,8 +10,8 @@ import pytest
 import neurorl
 from neurorl.backends.reference import ReferenceSimulator
 from neurorl.errors import UnsupportedError
-from neurorl.network.serialization import FloatArray
 from neurorl.nir import to_nir
+from neurorl.numerics.arrays import FloatArray
 from neurorl.testing import FEATURES
 
 NETWORK = FEATURES["neurons by equations"]()

@@ -32,7 +32,7 @@ from neurorl.backends.brian2.vendor import brian2
 from neurorl.backends.registry import backend_class, load
 from neurorl.models import CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.testing import rasters
 
 backend_class("brian2")  # imports Brian2 without its warnings

@@ -22,7 +22,7 @@ from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl_nest.build import library
 from neurorl_nest.shared import create

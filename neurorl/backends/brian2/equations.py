@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from textwrap import indent
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.brian2.expressions import assignments, expression_text
 from neurorl.backends.brian2.names import arrival_of, brian2_names, past_release
 from neurorl.expressions.statements import Statement
+from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program
 
 __all__ = ["GroupText", "SynapsesText", "constants_of", "group_text", "synapses_text"]
@@ -106,10 +105,10 @@ def group_text(program: Program, k: int) -> GroupText:
     )
 
 
-def constants_of(program: Program, k: int) -> dict[str, npt.NDArray[Any]]:
+def constants_of(program: Program, k: int) -> dict[str, Array]:
     """Return the values that a group's variables have at the start, by their names in the text."""
     node, names = program.nodes[k], brian2_names(program.nodes[k])
-    values: dict[str, npt.NDArray[Any]] = {
+    values: dict[str, Array] = {
         names[x]: np.asarray(value) for x, value in (*node.initial.items(), *node.constants.items())
     }
     values |= {f"stream_{x}": np.asarray(draw.stream) for x, draw in node.draws.items()}

@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.native import SOURCES
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, U32, DrawRows, logistic
 
 __all__ = ["noise_functions"]

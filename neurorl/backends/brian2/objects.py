@@ -18,11 +18,11 @@ from neurorl.backends.brian2.expressions import expression_functions
 from neurorl.backends.brian2.noise import noise_functions
 from neurorl.backends.brian2.stepper import Stepper, array
 from neurorl.backends.brian2.vendor import brian2
+from neurorl.numerics.arrays import Array
 from neurorl.program import Program, ProjectionProgram
 
 __all__ = ["Objects"]
 
-Array = npt.NDArray[Any]
 
 _DTYPES: dict[str, type] = {"1": np.float64, "integer": np.int64, "boolean": np.bool_}
 

@@ -22,6 +22,7 @@ from neurorl.backends.programmed import ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, NeurorlError, check_name
+from neurorl.numerics.arrays import Array
 from neurorl.program import Release
 
 __all__ = ["ENGINES", "Brian2Simulator"]
@@ -32,7 +33,6 @@ _found = importlib.util.find_spec("brian2")
 if _found is None or not _found.submodule_search_locations:  # a file of that name isn't Brian2
     raise ImportError("Brian2 is not installed")
 
-Array = npt.NDArray[Any]
 
 ENGINES = ("numpy", "cython")
 """Name Brian2's targets of code generation, the default one first."""

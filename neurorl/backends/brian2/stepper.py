@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from neurorl.backends.brian2.vendor import BrianObject
 from neurorl.errors import BackendError
+from neurorl.numerics.arrays import Array
 
 __all__ = ["Stepper", "array", "refill_queue", "spike_space"]
 
@@ -111,9 +112,9 @@ def _calls(obj: Any) -> list[Callable[[], object]]:
     return calls
 
 
-def array(owner: Any, variable: str) -> npt.NDArray[Any]:
+def array(owner: Any, variable: str) -> Array:
     """Return a variable's own memory: no units, no copies, valid as long as its size stays."""
-    value: npt.NDArray[Any] = owner.variables[variable].get_value()
+    value: Array = owner.variables[variable].get_value()
     return value
 
 

@@ -35,7 +35,7 @@ from neurorl.backends.loihi.vendor import (
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendUnavailableError
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows
 
 __all__ = ["EmulatorEngine"]

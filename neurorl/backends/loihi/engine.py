@@ -13,7 +13,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["EMULATE", "ChipEngine"]
 

@@ -25,7 +25,7 @@ from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]
 

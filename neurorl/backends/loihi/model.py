@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +30,7 @@ from neurorl.backends.loihi.vendor import (
     validate_model,
 )
 from neurorl.errors import UnsupportedError
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["ChipModel", "Places", "compile_network"]
 
@@ -173,7 +172,7 @@ def _block(
     size = part.stop - part.start
     block = LoihiBlock((1 + is_learned) * size, label=f"{chip.name}[{part.start}:{part.stop}]")
 
-    def all_of(values: npt.NDArray[Any], twins: int | None = None) -> npt.NDArray[np.int32]:
+    def all_of(values: Array, twins: int | None = None) -> npt.NDArray[np.int32]:
         """Return the values of the core's neurons, then *twins* for each twin (None: the same)."""
         own = values[part]
         others = own if twins is None else np.full(size, twins)

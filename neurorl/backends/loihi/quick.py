@@ -25,7 +25,7 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.native import toolchain
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["QuickEngine", "quick_simulator"]
 

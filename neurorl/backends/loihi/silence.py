@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX
 from neurorl.arithmetic.rounding import ChipArithmetic
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Silence", "silence"]
 

@@ -37,7 +37,8 @@ from neurorl.errors import (
 )
 from neurorl.network.description import Network
 from neurorl.network.on_chip import on_chip
-from neurorl.network.serialization import FloatArray, number
+from neurorl.network.serialization import number
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 
 __all__ = ["Learning", "LoihiSimulator", "Target"]
@@ -346,7 +347,7 @@ class LoihiSimulator(Simulator):
         lends = self.engines[0].lends_memory
         return self._tables[projection].reshape(-1) if lends else None
 
-    def held(self, projection: str) -> npt.NDArray[Any] | None:
+    def held(self, projection: str) -> Array | None:
         """Return the transmitted weights, read from the engines for a projection that learns."""
         if not self._learns(projection):
             return self.memory(projection)

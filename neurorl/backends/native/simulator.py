@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,12 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import NativeRun, Raster, WindowCall
 from neurorl.native.build import failure
 from neurorl.network.limits import MAX_DELAY
+from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl.program import NodeProgram, Release
 
 __all__ = ["NativeSimulator"]
 
-Array = npt.NDArray[Any]
 _MOST = 2**28
 """Bound a level, see `Simulator.levels`: the code adds four in 32 bits."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from neurorl.numerics.arrays import Array
 
 __all__ = ["Table", "allocate"]
 
@@ -33,7 +33,7 @@ class Table:
             cpp = _CPP[dtype]
             yield f"{cpp} *__restrict const {name} = ({cpp} *)at[{k}];"
 
-    def allocated(self, own: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    def allocated(self, own: Mapping[str, Array]) -> dict[str, Array]:
         """Return the arrays by name, all 0 but those of the caller's own."""
         return {
             name: own[name] if name in own else allocate(size, dtype)
@@ -41,7 +41,7 @@ class Table:
         }
 
 
-def allocate(size: int, dtype: str) -> npt.NDArray[Any]:
+def allocate(size: int, dtype: str) -> Array:
     """Return an array of zeros.
 
     It begins at a line of the cache: a vector that straddles two lines costs twice as much. A large

@@ -12,7 +12,7 @@ from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import Style, render
 from neurorl.expressions.statements import Statement
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import NodeProgram
 
@@ -55,7 +55,7 @@ class NumpyNode:
         self.node = node
         self.state = {x: initial.copy() for x, initial in node.initial.items()}
         self.dead = np.zeros(node.size, dtype=np.int64)
-        self.bias: npt.NDArray[Any] = np.zeros(node.size)
+        self.bias: Array = np.zeros(node.size)
         self.released = {x: np.zeros((node.depth, node.size)) for x in node.releases}
         size = node.size // len(seeds)
         self._draws = {

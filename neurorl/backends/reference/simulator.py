@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,10 @@ from neurorl.backends.reference.node import NumpyNode, python_source
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster
 from neurorl.network.limits import MAX_DELAY
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import Release
 
 __all__ = ["ReferenceSimulator"]
-
-Array = npt.NDArray[Any]
 
 
 class ReferenceSimulator(ProgramSimulator):

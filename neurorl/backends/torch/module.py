@@ -41,7 +41,7 @@ from neurorl.errors import (
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Population
 from neurorl.network.on_chip import on_chip
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["ENGINES", "SpikingModule", "check_engine"]
 

@@ -23,6 +23,7 @@ from neurorl.backends.torch.state import Carried
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
 from neurorl.network.limits import MAX_DELAY
+from neurorl.numerics.arrays import Array
 
 __all__ = ["TorchSimulator"]
 
@@ -182,7 +183,7 @@ class TorchSimulator(Simulator):
                 values[replica, ..., 0, :] = self._tensor(np.asarray(state[f"{name}.{key}"]))
         self._state = restored
 
-    def _tensor(self, array: npt.NDArray[Any]) -> torch.Tensor:
+    def _tensor(self, array: Array) -> torch.Tensor:
         """Return an array on the device; on the CPU they share their memory."""
         return torch.from_numpy(array).to(self._device)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +12,7 @@ from neurorl.arithmetic.rounding import Rounding
 from neurorl.backends.torch import chip
 from neurorl.backends.torch.short_term import ShortTerm
 from neurorl.network.description import Network
+from neurorl.numerics.arrays import Array
 
 __all__ = [
     "Listed",
@@ -83,7 +83,7 @@ class Synapses(nn.Module):
         self,
         network: Network,
         name: str,
-        weights: npt.NDArray[Any],
+        weights: Array,
         dtype: torch.dtype,
         rounding: Rounding | None = None,
     ) -> None:
@@ -148,7 +148,7 @@ class Synapses(nn.Module):
         self._is_listed = synapses is not None
         if synapses is None:
             return
-        buffers: dict[str, npt.NDArray[Any]] = {"pre_of": synapses.pre, "post_of": synapses.post}
+        buffers: dict[str, Array] = {"pre_of": synapses.pre, "post_of": synapses.post}
         if delays is not None:
             steps = np.unique(delays)
             self._parts = [(int(d), f"_{d}") for d in steps]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from neurorl.lab.quantisation import QuantisationReport
     from neurorl.models.agent.config import AgentConfig
     from neurorl.network.description import Network
-    from neurorl.network.serialization import FloatArray
+    from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["HELP", "add_arguments", "run"]
 

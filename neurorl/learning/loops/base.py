@@ -36,7 +36,7 @@ from neurorl.models.agent.history import ObservationHistory
 from neurorl.models.agent.memories import Memories
 from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.decision import Broadcast
 
 __all__ = ["Loop"]
@@ -116,7 +116,7 @@ class Loop(abc.ABC):
         self._first_of = np.cumsum([0, *self.groups[:-1]])
         continuous = self.policy.is_continuous
         shape = (self.n, len(self.groups)) if continuous or len(self.groups) > 1 else (self.n,)
-        self.actions: npt.NDArray[Any] = np.zeros(shape, float if continuous else np.int64)
+        self.actions: Array = np.zeros(shape, float if continuous else np.int64)
         self.decided = np.zeros(self.n, dtype=np.int64)
         self.probabilities, self.phi, self.t, allowed = np.zeros((4, self.n, self.n_actions))
         self.allowed, self.masked = allowed == 0.0, np.zeros(self.n, dtype=np.bool_)
@@ -199,7 +199,7 @@ class Loop(abc.ABC):
         self.allowed[k] = True if allowed is None else allowed
         self.has_masks = bool(self.masked.any())
 
-    def decide(self) -> npt.NDArray[Any]:
+    def decide(self) -> Array:
         """Return every agent's action, ``(N,)`` or ``(N, groups)``; of active ones a new one."""
         self._encode()
         self.window.run(not self.config.carries)
@@ -226,7 +226,7 @@ class Loop(abc.ABC):
         Raises ArgumentError for weights that aren't finite.
         """
 
-    def learned(self) -> dict[str, npt.NDArray[Any]]:
+    def learned(self) -> dict[str, Array]:
         """Return the arrays in which weights learn, by projection, ``(N, *shape)``."""
         return {**self.memory.weights}
 
@@ -286,7 +286,7 @@ class Loop(abc.ABC):
         told = Broadcast(of_modules, self.phi[k], self.t[k])
         return inputs, rasters, told, self.probabilities[k]
 
-    def _of(self, k: int, raster: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _of(self, k: int, raster: Array) -> Array:
         size = raster.shape[-1] // self.n
         return raster[..., k * size : (k + 1) * size]
 

@@ -21,7 +21,7 @@ from neurorl.models.features import Features
 from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.native.structures import pointer
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 
 __all__ = ["ACTOR", "LinearLoop"]
@@ -76,7 +76,7 @@ class LinearLoop(NumpyLoop):
         self._take_features = self._fillers(config.features, self._features_flat, self.memory.x)
         self._replaces = config.features.are_cells
 
-    def decide(self) -> npt.NDArray[Any]:
+    def decide(self) -> Array:
         """Return every agent's action, and let its traces know of it."""
         if not self._learns:
             self._check_all_seen()

@@ -21,6 +21,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
+from neurorl.numerics.arrays import Array
 
 __all__ = ["NativeLoop"]
 
@@ -61,7 +62,7 @@ class NativeLoop(Loop):
         super().allow(k, allowed)
         self._agent.has_masks = self.has_masks
 
-    def decide(self) -> npt.NDArray[Any]:
+    def decide(self) -> Array:
         if self._c_decide is None:
             return super().decide()
         self.backend.check_open()
@@ -85,7 +86,7 @@ class NativeLoop(Loop):
         super().write(k)
         self._weights.take()
 
-    def learned(self) -> dict[str, npt.NDArray[Any]]:
+    def learned(self) -> dict[str, Array]:
         return self._weights.lend()
 
     def heed(self) -> None:

@@ -6,7 +6,6 @@ import ctypes
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.base import Backend
 from neurorl.backends.window import Window
@@ -21,6 +20,7 @@ from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.native.equations import equations_of
 from neurorl.native.layout import codes
+from neurorl.numerics.arrays import Array
 
 __all__ = ["NativeLayers", "code"]
 
@@ -56,7 +56,7 @@ class NativeLayers:
         self._arithmetic, self._window = backend.arithmetic, window
         self._kept: list[Any] = []
 
-    def keep(self, array: npt.NDArray[Any], dtype: type = np.float64) -> int | None:
+    def keep(self, array: Array, dtype: type = np.float64) -> int | None:
         """Return the address of an array that is kept as long as this object."""
         assert array.dtype == np.dtype(dtype)
         self._kept.append(array)
@@ -76,7 +76,7 @@ class NativeLayers:
         self._kept.append(made)
         return made
 
-    def _address_of(self, array: npt.NDArray[Any] | None, dtype: type) -> int | None:
+    def _address_of(self, array: Array | None, dtype: type) -> int | None:
         return None if array is None else self.keep(array, dtype)
 
     def _node(self, name: str) -> c.Node:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ from neurorl.backends.base import Backend
 from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.levels import Levels
 from neurorl.learning.memory import Memory
+from neurorl.numerics.arrays import Array
 
 __all__ = ["NativeWeights"]
 
@@ -61,7 +61,7 @@ class NativeWeights:
             not np.array_equal(n * unit, self._memory.weights[name]) for name, n, unit in units
         )
 
-    def lend(self) -> dict[str, npt.NDArray[Any]]:
+    def lend(self) -> dict[str, Array]:
         """Return the arrays in which weights learn, for the caller to change."""
         self._is_stale = bool(self.levels)
         return {**self._memory.weights, **self.levels}
@@ -98,7 +98,7 @@ class NativeWeights:
             return None
         return self._backend.levels(name, self._kinds[name].unit)
 
-    def _hold(self, name: str, lent: npt.NDArray[np.int32] | None) -> npt.NDArray[Any]:
+    def _hold(self, name: str, lent: npt.NDArray[np.int32] | None) -> Array:
         shape = self._memory.weights[name].shape
         if lent is not None:
             return lent.reshape(shape)

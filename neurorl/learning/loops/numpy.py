@@ -13,7 +13,7 @@ from neurorl.learning.loops.base import Loop
 from neurorl.learning.writes import Writer
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import votes
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.three_factor import td_error
 

@@ -20,7 +20,7 @@ import numpy as np
 from neurorl.backends.base import Backend
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.models.agent.config import AgentConfig
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["OnChipLoop", "steps_to_learn"]
 

@@ -10,13 +10,12 @@ leaves are put in force for all. With one replica nothing changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
 from neurorl.learning.loops.base import Loop
+from neurorl.numerics.arrays import Array
 
 __all__ = ["share"]
 
@@ -74,7 +73,7 @@ def _spread(loop: Loop, k: int) -> None:
     loop.write(k)
 
 
-def _shared(loop: Loop) -> Iterator[npt.NDArray[Any]]:
+def _shared(loop: Loop) -> Iterator[Array]:
     memory = loop.memory
     for by_name in (loop.learned(), memory.norm, memory.accumulator, memory.means):
         yield from by_name.values()

@@ -15,9 +15,9 @@ from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, quoted
+from neurorl.numerics.arrays import Array
 
 __all__ = [
     "AnswerChecks",
@@ -92,7 +92,7 @@ def array(
     shape: tuple[int, ...],
     low: float = -math.inf,
     high: float = math.inf,
-) -> npt.NDArray[Any]:
+) -> Array:
     """Return an answer that is an array of this shape, of finite numbers in [low, high]."""
     values = answer if isinstance(answer, np.ndarray) else _as_array(answer)
     if values.dtype.kind not in "biuf" or values.shape != shape:
@@ -106,7 +106,7 @@ def array(
     return values
 
 
-def _as_array(answer: Any) -> npt.NDArray[Any]:
+def _as_array(answer: Any) -> Array:
     try:
         return np.asarray(answer)
     except ValueError:  # of lists of different lengths

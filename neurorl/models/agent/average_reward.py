@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from neurorl.models.agent.modulators import Modulator
-from neurorl.network.serialization import FloatArray, number
+from neurorl.network.serialization import number
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["DifferentialTD"]
 

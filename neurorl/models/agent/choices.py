@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy.typing as npt
-
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["Choice"]
 
@@ -22,6 +19,6 @@ class Choice:
     """
 
     policy: FloatArray
-    actions: npt.NDArray[Any]
+    actions: Array
     phi: FloatArray
     t: FloatArray

@@ -19,7 +19,8 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.models.features import Features
 from neurorl.network.description import Network
 from neurorl.network.limits import MAX_SIZE, MAX_TAPS
-from neurorl.network.serialization import FloatArray, check_kind_or_none, number, positive
+from neurorl.network.serialization import check_kind_or_none, number, positive
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import dot
 from neurorl.rules.three_factor import td_error
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from neurorl.models.agent.answers import Check, array, refused, whole_number
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.description import CURRENT_GRID
-from neurorl.network.serialization import FloatArray, flag, number
+from neurorl.network.serialization import flag, number
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = [
     "ENCODERS",
@@ -34,7 +35,7 @@ def _draws(where: str, answer: Any, *_: Any) -> int:
 
 def _input(
     where: str, answer: Any, encoder: Encoder, activation: FloatArray, u: FloatArray, window: int
-) -> npt.NDArray[Any]:
+) -> Array:
     """Return currents in [0, 1], or a raster of truth values, which may be the numbers 0 and 1."""
     if encoder.flows:
         return array(where, answer, activation.shape, 0.0, 1.0)
@@ -76,7 +77,7 @@ class Encoder(Part, abc.ABC):
         """Return how many uniform numbers it needs for each cell in a window of so many steps."""
 
     @abc.abstractmethod
-    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> Array:
         """Return the spikes of a window, bool ``(window, n)``, or currents ``(n,)`` if it *flows*.
 
         activation: ``(n,)`` in [0, peak]. u: ``(draws(window), n)`` in (0, 1), new ones for each
@@ -94,7 +95,7 @@ class Quiet(Encoder):
     def draws(self, window: int) -> int:
         return 1
 
-    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> Array:
         return quiet_spikes(activation, u[0], window)
 
 
@@ -108,7 +109,7 @@ class Bernoulli(Encoder):
     def draws(self, window: int) -> int:
         return window
 
-    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> Array:
         return bernoulli_spikes(activation, u)
 
 
@@ -126,7 +127,7 @@ class Current(Encoder):
     def draws(self, window: int) -> int:
         return 0
 
-    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> npt.NDArray[Any]:
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> Array:
         return constant_currents(activation)
 
 

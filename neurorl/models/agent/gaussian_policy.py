@@ -13,7 +13,8 @@ import numpy.typing as npt
 from neurorl.errors import UnsupportedError
 from neurorl.models.agent.choices import Choice
 from neurorl.models.agent.policies import Policy
-from neurorl.network.serialization import FloatArray, flag, number, positive
+from neurorl.network.serialization import flag, number, positive
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi, log
 
 __all__ = ["Gaussian", "normal"]

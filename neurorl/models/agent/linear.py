@@ -12,7 +12,8 @@ import numpy.typing as npt
 from neurorl.models.agent.choices import Choice
 from neurorl.models.agent.gaussian_policy import Gaussian, no_mask, normal
 from neurorl.models.agent.policies import Policy, Softmax, explore
-from neurorl.network.serialization import Described, FloatArray, number
+from neurorl.network.serialization import Described, number
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["LinearGaussian", "LinearRates", "LinearSoftmax", "linear_policy"]
 

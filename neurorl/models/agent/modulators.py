@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from neurorl.models.agent.answers import Check, finite_number
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import FloatArray, flag, number
+from neurorl.network.serialization import flag, number
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["MODULATORS", "Modulator", "Reward", "TDError"]
 

@@ -15,7 +15,8 @@ from neurorl.models.agent.answers import Check, array, refused, whole_number
 from neurorl.models.agent.choices import Choice
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.limits import MAX_SIZE
-from neurorl.network.serialization import FloatArray, flag, number, positive
+from neurorl.network.serialization import flag, number, positive
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import exp
 
 __all__ = [
@@ -37,7 +38,7 @@ _MOST_REPEATS, _MOST_DRAWS, _MOST_DECISIONS = 1000, 4096, 2**40
 _ROUNDING = 1e-6
 
 
-def _distribution(where: str, answer: Any, _: Any, votes: FloatArray) -> npt.NDArray[Any]:
+def _distribution(where: str, answer: Any, _: Any, votes: FloatArray) -> Array:
     probabilities = array(where, answer, votes.shape, 0.0, 1.0)
     total = float(probabilities.sum())
     if abs(total - 1.0) > _ROUNDING:

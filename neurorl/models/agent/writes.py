@@ -27,7 +27,8 @@ import numpy as np
 from neurorl.errors import UnsupportedError
 from neurorl.models.agent.answers import Check, array, refused
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import FloatArray, flag, positive
+from neurorl.network.serialization import flag, positive
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = [
     "STEPS_OF_REGISTER",

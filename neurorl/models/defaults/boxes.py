@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from neurorl.models.defaults.observations import seen_parts
 from neurorl.models.features import Concat, Features, Picked, PickedParts, Tiles
+from neurorl.tasks.kinds import Space
 
 __all__ = ["MOST_JOINT", "BoxRanges", "box_cells", "box_of_parts"]
 
@@ -125,7 +125,7 @@ def _short(numbers: Numbers) -> Numbers:
     return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers.tolist()])
 
 
-def box_of_parts(space: gym.Space[Any]) -> gym.spaces.Box | None:
+def box_of_parts(space: Space) -> gym.spaces.Box | None:
     """Return a Box of the numbers of all parts of a Tuple or Dict that are numbers, flattened.
 
     None if a part has parts itself, or more states than tiles of one number can tell apart.

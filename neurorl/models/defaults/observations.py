@@ -7,7 +7,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
 from neurorl.models.features import (
@@ -20,6 +19,8 @@ from neurorl.models.features import (
     OneHot,
 )
 from neurorl.models.features.pooled import Pooled, blocks_for, pooled
+from neurorl.numerics.arrays import Array
+from neurorl.tasks.kinds import Space
 
 __all__ = ["default_cells", "default_features", "default_joint_cells", "seen_parts", "unseen"]
 
@@ -33,7 +34,7 @@ _MAX_JOINT = 4096
 _MAX_BITS = 8
 
 
-def default_cells(space: gym.Space[Any]) -> Features:
+def default_cells(space: Space) -> Features:
     """Return input cells for any Discrete, Box, MultiDiscrete, MultiBinary, Tuple or Dict space."""
 
     def box(low: Any, high: Any) -> Features:
@@ -42,7 +43,7 @@ def default_cells(space: gym.Space[Any]) -> Features:
     return _for_space(space, box)
 
 
-def default_features(space: gym.Space[Any]) -> Features:
+def default_features(space: Space) -> Features:
     """Return a critic's features for the same spaces: one-hot, or Fourier of what order fits."""
 
     def box(low: Any, high: Any) -> Features:
@@ -54,7 +55,7 @@ def default_features(space: gym.Space[Any]) -> Features:
     return _for_space(space, box)
 
 
-def default_joint_cells(space: gym.Space[Any]) -> Features:
+def default_joint_cells(space: Space) -> Features:
     """Return cells for a spiking critic: as many joint ones as fit, or `default_cells`."""
 
     def box(low: Any, high: Any) -> Features:
@@ -75,7 +76,7 @@ def _fourier_size(d: int, order: int, coupled: int) -> float:
     return total
 
 
-def _of_box(low: npt.NDArray[Any], high: npt.NDArray[Any], box: Any) -> Features:
+def _of_box(low: Array, high: Array, box: Any) -> Features:
     """Return features of each number, or of means of blocks if they are very many."""
     features: Features
     if low.size <= _MAX_SEEN:
@@ -86,7 +87,7 @@ def _of_box(low: npt.NDArray[Any], high: npt.NDArray[Any], box: Any) -> Features
     return Pooled(box(*ends), low.shape, blocks)
 
 
-def _check_states(space: gym.Space[Any], n: int) -> None:
+def _check_states(space: Space, n: int) -> None:
     if n > _MAX_STATES:
         what, remedy = "has too many states for a cell each", "choose cells= and features="
         raise UnsupportedError(
@@ -94,21 +95,21 @@ def _check_states(space: gym.Space[Any], n: int) -> None:
         )
 
 
-def _is_empty(space: gym.Space[Any]) -> bool:
+def _is_empty(space: Space) -> bool:
     """Return whether there is nothing to see."""
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
         return not len(space.spaces)
     return space.shape is not None and 0 in space.shape
 
 
-def _parts(space: gym.Space[Any]) -> dict[Any, gym.Space[Any]]:
+def _parts(space: Space) -> dict[Any, Space]:
     """Return the parts by their keys, or of a Tuple by their places; of another space none."""
     if isinstance(space, gym.spaces.Dict):
         return dict(space.spaces)
     return dict(enumerate(space.spaces)) if isinstance(space, gym.spaces.Tuple) else {}
 
 
-def is_seen(space: gym.Space[Any]) -> bool:
+def is_seen(space: Space) -> bool:
     """Return whether there are cells for a part of an observation; text, for one, has none."""
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
         return _is_empty(space) or any(map(is_seen, _parts(space).values()))
@@ -121,12 +122,12 @@ _SEEN = (
 )
 
 
-def seen_parts(space: gym.Space[Any]) -> dict[Any, gym.Space[Any]]:
+def seen_parts(space: Space) -> dict[Any, Space]:
     """Return the parts of a Tuple or Dict that there are cells for, by keys or places."""
     return {key: part for key, part in _parts(space).items() if is_seen(part)}
 
 
-def unseen(space: gym.Space[Any], where: str = "") -> list[str]:
+def unseen(space: Space, where: str = "") -> list[str]:
     """Name the parts of a Tuple or Dict that there are no cells for."""
     if not isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
         return [] if is_seen(space) else [f"{where} ({type(space).__name__})"]
@@ -134,7 +135,7 @@ def unseen(space: gym.Space[Any], where: str = "") -> list[str]:
     return [name for key, part in parts for name in unseen(part, f"{where}[{key!r}]")]
 
 
-def _joint_states(space: gym.Space[Any]) -> JointStates | None:
+def _joint_states(space: Space) -> JointStates | None:
     """Return a cell for each combination of several numbers, if these are few enough."""
     if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1:
         sizes, starts = space.nvec.tolist(), np.ravel(space.start).tolist()
@@ -155,7 +156,7 @@ def _joint_states(space: gym.Space[Any]) -> JointStates | None:
     return JointStates(tuple(sizes), tuple(starts), keys)
 
 
-def _for_space(space: gym.Space[Any], box: Any) -> Features:
+def _for_space(space: Space, box: Any) -> Features:
     if _is_empty(space):
         remedy = "wrap the environment in a Gymnasium ObservationWrapper"
         raise UnsupportedError("observation space", "is empty", got=space, remedy=remedy)

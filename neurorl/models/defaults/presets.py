@@ -42,6 +42,7 @@ from neurorl.models.features import (
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.pooled import Pooled
 from neurorl.storage.plain import plain
+from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
@@ -212,7 +213,7 @@ _MODELS = {
 
 
 def make_config(
-    env: gym.Env[Any, Any], model: str = "lif", overrides: Mapping[str, Any] | None = None
+    env: Environment, model: str = "lif", overrides: Mapping[str, Any] | None = None
 ) -> AgentConfig:
     """Return the configuration for an environment: preset or default, then *overrides*.
 
@@ -282,7 +283,7 @@ def _class_of(kind: str, preset: Mapping[str, Any], overrides: Mapping[str, Any]
     return registry.class_of({**preset, **overrides}.get(kind, registry.default.name))
 
 
-def _warn_of_other_spaces(env: gym.Env[Any, Any], tasks: dict[str, Any]) -> None:
+def _warn_of_other_spaces(env: Environment, tasks: dict[str, Any]) -> None:
     other, name = other_spaces(env), env.spec.id if env.spec is not None else ""
     if other and (name in _TASKS or name in tasks):
         what = "has other spaces than the task of this id, so its preset is not used"
@@ -303,7 +304,7 @@ def _least_window(chosen: dict[str, Any]) -> int:
     return least_window(layers, *lags) if whole else 1
 
 
-def _warn_of_unseen(space: gym.Space[Any]) -> None:
+def _warn_of_unseen(space: Space) -> None:
     parts = unseen(space)
     if parts:
         what, remedy = "is seen without what is no number", "name cells= and features="
@@ -311,7 +312,7 @@ def _warn_of_unseen(space: gym.Space[Any]) -> None:
         warn_outside(message, EnvironmentWarning)
 
 
-def _warn_of_means(space: gym.Space[Any], chosen: dict[str, Any]) -> None:
+def _warn_of_means(space: Space, chosen: dict[str, Any]) -> None:
     for features in (chosen.get("cells"), chosen.get("features")):
         parts = features.parts if isinstance(features, Concat) else (features,)
         for part in parts:

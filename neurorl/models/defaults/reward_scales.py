@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gymnasium as gym
 import numpy as np
 
 from neurorl.tasks.first_play import FirstPlay, first_play
+from neurorl.tasks.kinds import Environment
 
 __all__ = ["LEAST_GAMMA", "UNSEEN", "UNSEEN_OF_TILES", "reward_scale", "scale_of_wrapped"]
 
@@ -53,7 +52,7 @@ def reward_scale(play: FirstPlay, gamma: float, unseen: float = UNSEEN) -> float
     return min(scale, unseen) if is_only_costs else scale
 
 
-def scale_of_wrapped(env: gym.Env[Any, Any], env_id: str, usual: float) -> tuple[float, int]:
+def scale_of_wrapped(env: Environment, env_id: str, usual: float) -> tuple[float, int]:
     """Return the scale for a task whose rewards a wrapper or an argument changes.
 
     The second number is how many steps were taken to find it, in both environments.

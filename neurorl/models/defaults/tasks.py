@@ -32,6 +32,7 @@ from neurorl.models.features import (
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
+from neurorl.tasks.kinds import Environment, Space
 
 __all__ = ["table_cells", "task_defaults"]
 
@@ -71,7 +72,7 @@ _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
 
 
 def task_defaults(
-    env: gym.Env[Any, Any], model: str, named: Mapping[str, Any], *, spiking_critic: bool
+    env: Environment, model: str, named: Mapping[str, Any], *, spiking_critic: bool
 ) -> dict[str, Any]:
     """Return the fields that follow from the task, except those that are *named*.
 
@@ -108,7 +109,7 @@ def _is_other(named: Mapping[str, Any]) -> bool:
     return any(others) or any(name in named for name in _OTHER_NETWORK)
 
 
-def _gamma(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> float:
+def _gamma(env: Environment, named: Mapping[str, Any]) -> float:
     """Return the *named* discount, or one that looks ahead half the most steps of an episode.
 
     It is 0.99 without a time limit. A named one that is out of range is left to the configuration,
@@ -128,14 +129,14 @@ def _lambda(chosen: Mapping[str, Any], gamma: float) -> dict[str, Any]:
     return {"lambda_actor": min(longest, _LARGEST_LAMBDA)} if longest > usual else {}
 
 
-def _schedule(env: gym.Env[Any, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+def _schedule(env: Environment, named: Mapping[str, Any]) -> dict[str, Any]:
     """Return that rates fall after many decisions, unless actions are numbers."""
     if isinstance(env.action_space, gym.spaces.Box) or _OF_FALLING.intersection(named):
         return {}
     return {"schedule": Slowing.name}
 
 
-def _repeats(env: gym.Env[Any, Any], named: Mapping[str, Any], searches: bool) -> dict[str, Any]:
+def _repeats(env: Environment, named: Mapping[str, Any], searches: bool) -> dict[str, Any]:
     """Return how often each action is repeated, if episodes are long or the agent *searches*.
 
     searches: whether the first play saw no reward. Repeats fall as the agent learns.
@@ -162,7 +163,7 @@ def _for_numbers(
 
 
 def _table(
-    env: gym.Env[Any, Any], model: str, named: Mapping[str, Any], play: Any, spiking_critic: bool
+    env: Environment, model: str, named: Mapping[str, Any], play: Any, spiking_critic: bool
 ) -> dict[str, Any]:
     """Return the fields of an agent that learns a table, if its cells make one possible."""
     space, cells = env.observation_space, named.get("cells")
@@ -189,7 +190,7 @@ def _table(
     }
 
 
-def _of_flags(space: gym.Space[Any], play: Any) -> dict[str, Any]:
+def _of_flags(space: Space, play: Any) -> dict[str, Any]:
     """Return the features of a critic of many flags, as a field, if hardly any are set at times."""
     if not isinstance(space, gym.spaces.MultiBinary) or play().all_numbers() is None:
         return {}
@@ -198,7 +199,7 @@ def _of_flags(space: gym.Space[Any], play: Any) -> dict[str, Any]:
     return {} if features is usual else {"features": features}
 
 
-def _memories(space: gym.Space[Any], play: Any) -> dict[str, Any]:
+def _memories(space: Space, play: Any) -> dict[str, Any]:
     """Return the memories of an agent of a Box that hides something, as a field, if any."""
     if not isinstance(space, gym.spaces.Box):
         return {}
@@ -210,7 +211,7 @@ def _memories(space: gym.Space[Any], play: Any) -> dict[str, Any]:
 
 
 def table_cells(
-    space: gym.Space[Any], play: Any, memories: Sequence[float] = (), is_fine: bool = True
+    space: Space, play: Any, memories: Sequence[float] = (), is_fine: bool = True
 ) -> Features | None:
     """Return cells from which the output can learn a table; None if there are none.
 
@@ -249,7 +250,7 @@ def table_cells(
     return seeing_changes(tiles, delayed) if isinstance(tiles, Picked) else None
 
 
-def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
+def _hashed(space: Space, rows: Any) -> HashedStates | None:
     """Return a table of observations, if the first play showed only a few different ones.
 
     None also if too few were kept to tell, as of large observations.
@@ -267,7 +268,7 @@ def _hashed(space: gym.Space[Any], rows: Any) -> HashedStates | None:
     return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
 
 
-def _warn_of_still_cells(space: gym.Space[Any], cells: Features | None, play: FirstPlay) -> None:
+def _warn_of_still_cells(space: Space, cells: Features | None, play: FirstPlay) -> None:
     """Warn if most cells of a Box have the same activation for all observations."""
     rows = play.of(())
     if rows is None or not isinstance(space, gym.spaces.Box) or len(rows) < _LOOKS:

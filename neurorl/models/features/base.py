@@ -8,32 +8,32 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.agent.answers import AnswerChecks, Check, array
 from neurorl.network.limits import MAX_FEATURES
-from neurorl.network.serialization import Described, FloatArray, flag, positive
+from neurorl.network.serialization import Described, flag, positive
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["NARROWEST", "Features", "FromNumbers"]
 
 NARROWEST = 1e-9
 
 
-def _values(where: str, answer: Any, features: Features, seen: Any) -> npt.NDArray[Any]:
+def _values(where: str, answer: Any, features: Features, seen: Any) -> Array:
     return _numbers(where, answer, features.size, seen)
 
 
-def _flat(where: str, answer: Any, features: Features, seen: Any) -> npt.NDArray[Any]:
+def _flat(where: str, answer: Any, features: Features, seen: Any) -> Array:
     return _numbers(where, answer, features.n_inputs, seen)
 
 
-def _rows(where: str, answer: Any, features: Features, flat: FloatArray) -> npt.NDArray[Any]:
+def _rows(where: str, answer: Any, features: Features, flat: FloatArray) -> Array:
     for row, seen in zip(answer, flat, strict=True):
         _numbers(where, row, features.size, seen)
     return np.asarray(answer)
 
 
-def _numbers(where: str, answer: Any, n: int, seen: Any) -> npt.NDArray[Any]:
+def _numbers(where: str, answer: Any, n: int, seen: Any) -> Array:
     """Return n numbers; they needn't be finite if what is *seen* isn't, which others report."""
     given = seen if isinstance(seen, (np.ndarray, int, float)) else np.nan
     if np.asarray(given).dtype.kind in "biuf" and np.isfinite(given).all():

@@ -8,7 +8,8 @@ import math
 import numpy as np
 
 from neurorl.errors import DescriptionError
-from neurorl.network.serialization import FloatArray, positive
+from neurorl.network.serialization import positive
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["check_enough", "code_table", "count_codes"]
 

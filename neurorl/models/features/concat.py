@@ -13,7 +13,8 @@ from neurorl.errors import DescriptionError, quoted
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.features.tiles import Tiles, TilesInARow
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
-from neurorl.network.serialization import FloatArray, positive, several
+from neurorl.network.serialization import positive, several
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Concat"]
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from neurorl.models.features.base import Features, FromNumbers
-from neurorl.network.serialization import FloatArray, frozen_array, number
+from neurorl.network.serialization import frozen_array, number
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Centred", "Derived", "Scaled"]
 

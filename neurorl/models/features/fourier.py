@@ -11,7 +11,8 @@ import numpy as np
 
 from neurorl.models.features.ranged import Ranged
 from neurorl.network.limits import MAX_FEATURES, check_limit
-from neurorl.network.serialization import FloatArray, positive
+from neurorl.network.serialization import positive
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi
 
 __all__ = ["Fourier"]

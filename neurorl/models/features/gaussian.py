@@ -8,7 +8,8 @@ import numpy as np
 
 from neurorl.errors import DescriptionError
 from neurorl.models.features.ranged import Ranged
-from neurorl.network.serialization import FloatArray, positive
+from neurorl.network.serialization import positive
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
 
 __all__ = ["RBF", "GaussianCells"]

@@ -14,7 +14,8 @@ from neurorl.models.features.base import FromNumbers
 from neurorl.models.features.concat import Concat
 from neurorl.models.features.states import OneHot
 from neurorl.network.limits import MAX_FEATURES
-from neurorl.network.serialization import FloatArray, positive, several
+from neurorl.network.serialization import positive, several
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["HashedStates"]
 

@@ -14,7 +14,8 @@ from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features import Features
 from neurorl.models.features.pooled import pooled
 from neurorl.network.limits import MAX_FEATURES, check_limit
-from neurorl.network.serialization import FloatArray, frozen_array, positive, several
+from neurorl.network.serialization import frozen_array, positive, several
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["ImageCells"]
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.network.limits import MAX_FEATURES
-from neurorl.network.serialization import FloatArray, positive, several
+from neurorl.network.serialization import positive, several
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Picked", "PickedChanges", "PickedParts"]
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features import Features, FromNumbers, Ranged
-from neurorl.network.serialization import FloatArray, positive, several
+from neurorl.network.serialization import positive, several
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Pooled", "blocks_for", "pooled"]
 

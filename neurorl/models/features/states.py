@@ -15,7 +15,8 @@ from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features.base import NARROWEST, FromNumbers
 from neurorl.models.features.codes import check_enough, code_table, count_codes
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
-from neurorl.network.serialization import FloatArray, number, positive, several
+from neurorl.network.serialization import number, positive, several
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
 
 __all__ = ["Combinations", "JointStates", "OneHot", "PlaceCells"]

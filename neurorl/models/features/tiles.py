@@ -12,7 +12,7 @@ import numpy as np
 from neurorl.models.features.codes import check_enough, code_table, count_codes
 from neurorl.models.features.ranged import Ranged, scaled_to_one
 from neurorl.network.limits import MAX_TABLE, check_limit
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["BinnedCombinations", "Tiles", "TilesInARow"]
 

@@ -12,8 +12,8 @@ from neurorl.expressions.nodes import FunctionCall, Name, Node, names_in
 from neurorl.expressions.printing import TEXT, render
 from neurorl.models.neurons.leaky import LIF, CubaLIF
 from neurorl.network.neuron import Neuron
-from neurorl.network.serialization import FloatArray
 from neurorl.network.step_plan import StepPlan
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["ChipForm", "chip_form"]
 

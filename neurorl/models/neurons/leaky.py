@@ -13,15 +13,9 @@ from neurorl.expressions.expression import Expression
 from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.neuron import Neuron
-from neurorl.network.serialization import (
-    LARGEST,
-    FloatArray,
-    frozen_array,
-    number,
-    positive,
-    several,
-)
+from neurorl.network.serialization import LARGEST, frozen_array, number, positive, several
 from neurorl.network.step_plan import IS_SILENT, StepPlan
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Silenced"]
 

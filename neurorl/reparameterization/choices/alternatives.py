@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.choices.base import Choices
 from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.loss import log_policy, policy_loss
@@ -38,7 +36,7 @@ class OneOfSeveral(_Alternatives):
         return (self.n,)
 
     @property
-    def template(self) -> npt.NDArray[Any]:
+    def template(self) -> Array:
         return np.array(0, dtype=np.int64)
 
     @property
@@ -50,11 +48,11 @@ class OneOfSeveral(_Alternatives):
 
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
-    ) -> npt.NDArray[Any]:
+    ) -> Array:
         cumulated = self.describe(votes, allowed).exp().double().cumsum(-1)
         below = (cumulated < u[..., None]).sum(-1)
         if allowed is None:
-            chosen: npt.NDArray[Any] = below.clamp(max=self.n - 1).numpy()
+            chosen: Array = below.clamp(max=self.n - 1).numpy()
             return chosen
         numbers = torch.arange(self.n)  # at 0 and at sums that fall short of 1, of those allowed
         first = torch.where(allowed, numbers, self.n).amin(-1)
@@ -64,7 +62,7 @@ class OneOfSeveral(_Alternatives):
     def loss(
         self,
         described: Tensor,
-        actions: npt.NDArray[Any],
+        actions: Array,
         widths: FloatArray,
         advantage: Tensor,
         entropy: float,
@@ -87,7 +85,7 @@ class OneOfEach(_Alternatives):
         return self.sizes
 
     @property
-    def template(self) -> npt.NDArray[Any]:
+    def template(self) -> Array:
         return np.zeros(len(self.sizes), dtype=np.int64)
 
     @property
@@ -111,7 +109,7 @@ class OneOfEach(_Alternatives):
 
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
-    ) -> npt.NDArray[Any]:
+    ) -> Array:
         parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
         chosen = [
             group.choose(n, u[..., g], widths, mask) for g, (group, n, mask) in enumerate(parts)
@@ -121,7 +119,7 @@ class OneOfEach(_Alternatives):
     def loss(
         self,
         described: Tensor,
-        actions: npt.NDArray[Any],
+        actions: Array,
         widths: FloatArray,
         advantage: Tensor,
         entropy: float,

@@ -6,11 +6,10 @@ import abc
 from dataclasses import dataclass
 from typing import Any
 
-import numpy.typing as npt
 from torch import Tensor
 
 from neurorl.models.agent.config import AgentConfig
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["Choices"]
 
@@ -32,7 +31,7 @@ class Choices(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def template(self) -> npt.NDArray[Any]:
+    def template(self) -> Array:
         """Return an action of zeros: its shape, ``()`` or ``(groups,)``, and its dtype."""
 
     @property
@@ -64,13 +63,13 @@ class Choices(abc.ABC):
     @abc.abstractmethod
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
-    ) -> npt.NDArray[Any]:
+    ) -> Array:
         """Return the actions that votes ``(R, E, n_actions)`` lead to, by random numbers *u*.
 
         widths: of exploration, ``(R,)``. allowed: as in `describe`.
         """
 
-    def taken(self, actions: npt.NDArray[Any]) -> list[Any]:
+    def taken(self, actions: Array) -> list[Any]:
         """Return actions ``(n, *template.shape)`` as a list of what environments take."""
         taken: list[Any] = actions.tolist()
         return taken
@@ -83,7 +82,7 @@ class Choices(abc.ABC):
     def loss(
         self,
         described: Tensor,
-        actions: npt.NDArray[Any],
+        actions: Array,
         widths: FloatArray,
         advantage: Tensor,
         entropy: float,

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from neurorl.models.agent.gaussian_policy import Gaussian, no_mask
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.choices.base import Choices
 
 __all__ = ["NumberChoices"]
@@ -34,7 +33,7 @@ class NumberChoices(Choices):
         return (self.policy.population,) * self.n
 
     @property
-    def template(self) -> npt.NDArray[Any]:
+    def template(self) -> Array:
         return np.zeros(self.n)
 
     @property
@@ -67,13 +66,13 @@ class NumberChoices(Choices):
 
     def choose(
         self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
-    ) -> npt.NDArray[Any]:
+    ) -> Array:
         z = torch.sqrt(-2.0 * torch.log1p(-u[..., 0])) * torch.cos(2.0 * math.pi * u[..., 1])
         sigma = torch.from_numpy(widths)[:, None, None]
-        chosen: npt.NDArray[Any] = (self.describe(votes, allowed).double() + sigma * z).numpy()
+        chosen: Array = (self.describe(votes, allowed).double() + sigma * z).numpy()
         return chosen
 
-    def taken(self, actions: npt.NDArray[Any]) -> list[Any]:
+    def taken(self, actions: Array) -> list[Any]:
         return super().taken(actions.clip(-1.0, 1.0))
 
     def width(self, decision: int) -> float:
@@ -82,7 +81,7 @@ class NumberChoices(Choices):
     def loss(
         self,
         described: Tensor,
-        actions: npt.NDArray[Any],
+        actions: Array,
         widths: FloatArray,
         advantage: Tensor,
         entropy: float,

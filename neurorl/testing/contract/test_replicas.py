@@ -12,6 +12,7 @@ import pytest
 from neurorl.backends.base import Backend, Raster
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.network.description import Network
+from neurorl.numerics.arrays import Array
 from neurorl.testing import FEATURES, rasters, same_state
 
 SEEDS = (3, 2**62 + 5, 3)  # equal seeds are replicas of one another until their inputs differ
@@ -251,7 +252,7 @@ def test_weights_written_directly(feature: str, seed: Any, case: Any) -> None:
 
 
 def write_directly(
-    backend: Backend, name: str, values: npt.NDArray[np.float64], memory: npt.NDArray[Any]
+    backend: Backend, name: str, values: npt.NDArray[np.float64], memory: Array
 ) -> None:
     assert memory.shape == (values.size,)
     by = backend.arithmetic.rounding(name)

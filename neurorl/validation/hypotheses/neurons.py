@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX
+from neurorl.numerics.arrays import Array
 
 __all__ = ["mixin", "with_current", "with_membrane", "with_reset"]
 
-Array = npt.NDArray[Any]
 Change = Callable[..., Any]
 
 

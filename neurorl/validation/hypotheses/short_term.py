@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 from neurorl.network.description import Projection
-from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import RELEASE_GRID, TsodyksMarkram
+from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.arrivals import Arrivals, _groups
 from neurorl.validation.observed import Array, Mask, Observed, Releases, described_releases

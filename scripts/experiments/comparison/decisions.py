@@ -11,7 +11,7 @@ from torch import Tensor
 from neurorl.backends.torch import Estimator, SpikingModule
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.encode import draws_shape, encode
 from neurorl.reparameterization.loss import log_policy, votes

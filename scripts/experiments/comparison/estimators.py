@@ -14,7 +14,7 @@ from experiments.comparison.exact_gradient import Pair
 from neurorl.backends.torch import Concrete, Estimator, Slope
 from neurorl.learning.plan import Layer, LearningPlan, Plastic
 from neurorl.network.modules import hidden_layers, module_projections, path_weights
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.loss import log_policy, votes

@@ -23,7 +23,7 @@ from experiments.comparison.estimators import (
 )
 from experiments.comparison.exact_gradient import PairedRedraws
 from experiments.comparison.moments import Moments, Quality, inner, quality
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["ALL_ACTIONS", "ESTIMATORS", "TRAINED", "Measured", "centred"]
 

@@ -19,7 +19,7 @@ from experiments.comparison.sources import Source
 from experiments.run import Plan, run_path
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.replicas import Episode
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.training import train_seeds

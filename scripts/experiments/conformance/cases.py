@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurorl.models import GLM, CubaLIF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
-from neurorl.network.serialization import FloatArray
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["CASES", "Case"]
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from neurorl.backends.finite import check_finite
 from neurorl.backends.reference.noise import DrawAll
-from neurorl.network.serialization import FloatArray
 from neurorl.network.step_plan import StepPlan
 from neurorl.network.stepping import after_reset, before_reset
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["EquationNeurons"]
 

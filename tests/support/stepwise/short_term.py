@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.network.serialization import FloatArray
 from neurorl.network.short_term import TsodyksMarkram
+from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["ShortTerm"]
 

@@ -1,0 +1,18 @@
+"""Name Gymnasium's types, for observations and actions of any kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+
+__all__ = ["Environment", "Space", "VectorEnvironment"]
+
+Environment = gym.Env[Any, Any]
+"""Represent an environment."""
+
+Space = gym.Space[Any]
+"""Represent a space of observations or actions."""
+
+VectorEnvironment = gym.vector.VectorEnv[Any, Any, Any]
+"""Represent environments that are stepped together."""
