@@ -109,7 +109,7 @@ class _Builder:
         cells: Any = importlib.import_module("neurorl.nengo.cells")
         simulator = self.simulator
         types = {
-            p.name: cells.Cells(simulator.nodes[k], simulator.node_variables(k))
+            p.name: cells.ReferenceCells(simulator.nodes[k], simulator.node_variables(k))
             for p in self.description.populations
             for k in [simulator.numbers[p.name]]
         }
@@ -119,7 +119,7 @@ class _Builder:
                 pre = nodes[p.pre] if p.pre in nodes else ensembles[p.pre].neurons
                 matrix = self._dense(p)
                 relay = self.nengo.Node(size_in=matrix.shape[0], label=f"{p.name}_arriving")
-                delay = cells.Steps(self.description.delay_steps(p.name))
+                delay = cells.SpikeDelay(self.description.delay_steps(p.name))
                 self.nengo.Connection(pre, relay, synapse=delay)
                 post = ensembles[p.post].neurons
                 self.nengo.Connection(relay, post, transform=matrix.T, synapse=None)
