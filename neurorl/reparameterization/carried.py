@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,34 +13,18 @@ from neurorl.numerics.arrays import Array
 
 __all__ = ["joined", "replica_arrays", "replica_of", "with_replica"]
 
-_CARRIED = ("u", "v", "blocked")
 _KINDS = {"b": "bool", "i": "whole"}
 Arrays = dict[str, Array]
 
 
 def replica_of(state: ModuleState, k: int) -> ModuleState:
     """Return replica *k*'s own state, without its past."""
-    cells = {
-        name: replace(c, u=c.u[k : k + 1], v=c.v[k : k + 1], blocked=c.blocked[:, k : k + 1])
-        for name, c in state.cells.items()
-    }
-    spikes = {name: s[k : k + 1] for name, s in state.spikes.items()}
-    return ModuleState(cells, spikes).detach()
+    return state.map(lambda x: x[k : k + 1]).detach()
 
 
 def joined(states: Sequence[ModuleState]) -> ModuleState:
     """Join states into that of one batch, one after the other."""
-    if len(states) == 1:
-        return states[0]
-    cells = {
-        name: replace(
-            c,
-            **{k: torch.cat([getattr(s.cells[name], k) for s in states], dim=-2) for k in _CARRIED},
-        )
-        for name, c in states[0].cells.items()
-    }
-    spikes = {n: torch.cat([s.spikes[n] for s in states], dim=-2) for n in states[0].spikes}
-    return ModuleState(cells, spikes)
+    return states[0].map(lambda *x: torch.cat(x, dim=-2), *states[1:]) if states[1:] else states[0]
 
 
 def replica_arrays(state: ModuleState, k: int) -> Arrays:
@@ -59,5 +42,6 @@ def with_replica(state: ModuleState, k: int, arrays: Mapping[str, Array]) -> Mod
 
 
 def _named(part: ModuleState) -> dict[str, Tensor]:
-    cells = {f"{name}.{k}": getattr(c, k) for name, c in part.cells.items() for k in _CARRIED}
-    return {**cells, **{f"{name}.spikes": s for name, s in part.spikes.items()}}
+    named = {f"{name}.{x}": v for name, c in part.cells.items() for x, v in c.variables.items()}
+    named |= {f"{name}.blocked": c.blocked.transpose(0, 1) for name, c in part.cells.items()}
+    return {**named, **{f"{name}.spikes": s for name, s in part.spikes.items()}}

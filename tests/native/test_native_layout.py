@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -33,16 +32,8 @@ def drifted(original: type[ctypes.Structure], change: str) -> type[ctypes.Struct
 
 
 def sources() -> dict[str, tuple[ModuleType, str, tuple[Path, ...]]]:
-    """Map the loops and each backend with C++ to structures, what declares them, and folders."""
-    found: dict[str, tuple[ModuleType, str, tuple[Path, ...]]] = {
-        "loops": (structures, '#include "critic.h"\nusing namespace neurorl;\n', (SOURCES,))
-    }
-    if find_spec("torch") is not None:
-        from neurorl.backends.torch import native as cells
-        from neurorl.backends.torch import structures as of_torch
-
-        found["torch"] = (of_torch, '#include "cells.h"\n', cells.SOURCE.folders)
-    return found
+    """Map the loops in C++ to structures, what declares them, and folders."""
+    return {"loops": (structures, '#include "critic.h"\nusing namespace neurorl;\n', (SOURCES,))}
 
 
 CXX = sources()

@@ -3,12 +3,11 @@
 Installs as ``neurorl.backends.torch``.
 """
 
+from neurorl.backends.torch.device import keep_freed_memory, one_thread
 from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope, estimator
-from neurorl.backends.torch.memory import keep_freed_memory
 from neurorl.backends.torch.module import SpikingModule
 from neurorl.backends.torch.simulator import TorchSimulator
 from neurorl.backends.torch.state import ModuleState
-from neurorl.backends.torch.threads import one_thread
 
 __all__ = [
     "Concrete",

@@ -1,14 +1,22 @@
-"""Check on which device PyTorch is to run a network."""
+"""Choose on which device, with which threads and with which memory PyTorch runs."""
 
 from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from neurorl.errors import ArgumentError, BackendUnavailableError, quoted
 
-__all__ = ["check_device"]
+__all__ = ["check_device", "keep_freed_memory", "one_thread"]
 
 _LIMIT = "cpu, cuda, cuda:0, ..."
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
+_LARGEST_MMAP = 2**25
+_NEVER = 2**31 - 1
 
 
 def check_device(device: object) -> torch.device:
@@ -29,3 +37,29 @@ def check_device(device: object) -> torch.device:
         where, problem = f"device {device!r}", "PyTorch finds no such CUDA device here"
         raise BackendUnavailableError(where, problem, got=n_devices, remedy="take device='cpu'")
     return chosen
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch run on one thread: quickest for windows this small, and the same bits anywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory that its tensors free, for later tensors.
+
+    glibc gives blocks above some 100 kB back to the system and gets them again, page by page, in
+    every window. To be called once by a program that trains for long; it acts on the whole process.
+    Returns whether the setting was made; only glibc has it.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_TRIM_THRESHOLD, _NEVER) and mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP))

@@ -37,6 +37,11 @@ class Estimator(abc.ABC):
 
     name: ClassVar[str]
 
+    @property
+    def is_hard(self) -> bool:
+        """Return whether spikes are 0 or 1."""
+        return True
+
     def __call__(self, v: Tensor, threshold: Tensor, width: Tensor, noise: Tensor | None) -> Tensor:
         """Return spikes, 0 or 1, in the dtype and shape of the membranes *v*.
 
@@ -46,19 +51,17 @@ class Estimator(abc.ABC):
         noise: ``w L``; None for none.
         """
         margin = (v if noise is None else v + noise) - threshold
-        if not (torch.is_grad_enabled() and v.requires_grad):
-            return self._value(margin, width)
-        return self._differentiable(v, margin, threshold, width)
-
-    def _value(self, margin: Tensor, width: Tensor) -> Tensor:
-        """Return the spikes without a gradient."""
+        if torch.is_grad_enabled() and v.requires_grad:
+            with torch.no_grad():
+                slope = self._slope(v, margin, threshold, width)
+            if slope is not None:
+                spikes: Tensor = _StraightThrough.apply(v, margin, slope)  # type: ignore[no-untyped-call]
+                return spikes
         return (margin > 0).to(margin.dtype)
 
     @abc.abstractmethod
-    def _differentiable(
-        self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
-    ) -> Tensor:
-        """Return the same spikes, with a derivative by *v*."""
+    def _slope(self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor) -> Tensor | None:
+        """Return what stands for the derivative of spikes by *v*; None for 0."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +88,22 @@ class Concrete(Estimator):
         if number("Concrete.temperature", self.temperature, 0.0) == 0:
             raise ArgumentError("Concrete.temperature", "must not be 0", got=0, limit="> 0")
 
-    def _value(self, margin: Tensor, width: Tensor) -> Tensor:
-        return super()._value(margin, width) if self.hard else self._relaxed(margin, width)
+    @property
+    def is_hard(self) -> bool:
+        return self.hard
+
+    def __call__(self, v: Tensor, threshold: Tensor, width: Tensor, noise: Tensor | None) -> Tensor:
+        if self.hard:
+            return super().__call__(v, threshold, width, noise)
+        return self._relaxed((v if noise is None else v + noise) - threshold, width)
 
     def _relaxed(self, margin: Tensor, width: Tensor) -> Tensor:
         """Return the relaxed spike ``sigmoid(m / (tau w))``."""
         return torch.sigmoid(margin / (self.temperature * width))
 
-    def _differentiable(
-        self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
-    ) -> Tensor:
-        if not self.hard:
-            return self._relaxed(margin, width)
-        with torch.no_grad():
-            r = self._relaxed(margin, width)
-            slope = r * (1.0 - r) / (self.temperature * width)
-        return _straight_through(v, margin, slope)
+    def _slope(self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+        r = self._relaxed(margin, width)
+        return r * (1.0 - r) / (self.temperature * width)
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,9 @@ class Slope(Estimator):
 
     name: ClassVar[str] = "slope"
 
-    def _differentiable(
-        self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
-    ) -> Tensor:
-        with torch.no_grad():
-            p = torch.sigmoid((v - threshold) / width)
-            slope = p * (1.0 - p) / width
-        return _straight_through(v, margin, slope)
+    def _slope(self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor) -> Tensor:
+        p = torch.sigmoid((v - threshold) / width)
+        return p * (1.0 - p) / width
 
 
 @dataclass(frozen=True)
@@ -136,10 +135,8 @@ class Score(Estimator):
 
     name: ClassVar[str] = "score"
 
-    def _differentiable(
-        self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor
-    ) -> Tensor:
-        return self._value(margin.detach(), width)
+    def _slope(self, v: Tensor, margin: Tensor, threshold: Tensor, width: Tensor) -> None:
+        return None
 
 
 ESTIMATORS: dict[str, type[Estimator]] = {e.name: e for e in (Concrete, Score, Slope)}
@@ -154,12 +151,6 @@ def estimator(name: str, **options: Any) -> Estimator:
     if name not in ESTIMATORS:
         raise unknown_name_error("estimator", name, ESTIMATORS)
     return ESTIMATORS[name](**options)
-
-
-def _straight_through(v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:
-    """Return ``1[margin > 0]`` with *slope* as its derivative by *v*."""
-    spikes: Tensor = _StraightThrough.apply(v, margin, slope)  # type: ignore[no-untyped-call]
-    return spikes
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -1,4 +1,4 @@
-"""Evaluate expressions on tensors, in float64: the bits of NumPy, with gradients.
+"""Compute expressions on tensors, in float64: the bits of NumPy, with gradients.
 
 A function of exact operations only, such as exp, has its derivative written here, in terms of the
 function itself. At a corner (abs, min, max, clip, where) the derivative is that of the side taken,
@@ -15,11 +15,14 @@ import torch
 from torch import Tensor
 
 from neurorl.errors import ArgumentError
-from neurorl.expressions.evaluate import evaluate
 from neurorl.expressions.expression import Expression
+from neurorl.expressions.functions import power
+from neurorl.expressions.printing import Style, render
 from neurorl.numerics import elementary
 
-__all__ = ["evaluate_tensors"]
+__all__ = ["evaluate_tensors", "tensor_style"]
+
+Function = Callable[[Tensor], Tensor]
 
 
 def evaluate_tensors(expression: Expression, names: Mapping[str, Tensor]) -> Tensor:
@@ -28,28 +31,47 @@ def evaluate_tensors(expression: Expression, names: Mapping[str, Tensor]) -> Ten
     Tensors of another dtype are converted; a bool is 0 or 1.
     Raises ArgumentError for a name without a tensor.
     """
-    tensors = {}
+    space: dict[str, Any] = {}
     for name in expression.names:
         if not isinstance(names.get(name), Tensor):
             raise ArgumentError("expression", f"{name!r} has no tensor")
-        tensors[name] = names[name].to(torch.float64)
-    device = next(iter(tensors.values())).device if tensors else torch.device("cpu")
-    value: Tensor = evaluate(expression.tree, tensors, _Tensors(device))
+        space[f"x_{name}"] = names[name].to(torch.float64)
+    written = {name: f"x_{name}" for name in expression.names}
+    style = tensor_style(space, torch.float64)
+    value: Tensor = eval(render(expression.tree, style, written), space)
     return value
 
 
-class _Tensors:
-    """Compute in PyTorch on one device."""
+def tensor_style(
+    space: dict[str, Any], dtype: torch.dtype, straight: Mapping[str, Callable[..., Tensor]] = {}
+) -> Style:
+    """Return how an expression is written in Python, to be run in *space*, which is added to.
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    dtype: of its numbers. straight: functions that stand for those of the same name.
+    """
 
-    def constant(self, value: float | bool) -> Tensor:
-        dtype = torch.bool if isinstance(value, bool) else torch.float64
-        return torch.tensor(value, dtype=dtype, device=self._device)
+    def literal(value: float | bool) -> str:
+        """Write a number as a tensor, for which x / 0 is no exception."""
+        is_flag = isinstance(value, bool)
+        name = f"number_{len(space)}"
+        space[name] = torch.tensor(value, dtype=torch.bool if is_flag else dtype)
+        return name
 
-    def call(self, function: str, arguments: list[Any]) -> Tensor:
-        return _FUNCTIONS[function](*arguments)
+    def call(name: str, arguments: Any) -> str:
+        function = straight.get(name, _FUNCTIONS[name])
+        written = f"{'straight' if name in straight else 'exact'}_{name}"
+        space[written] = function
+        return f"{written}({', '.join(arguments)})"
+
+    space["power"] = power
+    return Style(
+        number=literal,
+        flag=literal,
+        call=call,
+        power=lambda base, exponent: f"power({base}, {exponent})",
+        operators={"and": "&", "or": "|", "not": "~"},
+        brackets_all=True,
+    )
 
 
 def _polynomial(x: Tensor, terms: list[float]) -> Tensor:
@@ -66,91 +88,70 @@ def _reduced(x: Tensor) -> tuple[Tensor, Tensor]:
     return r, ((k.to(torch.int64) + 1023) << 52).view(torch.float64)
 
 
-class _Exp(torch.autograd.Function):
+class _Exact(torch.autograd.Function):
+    """Compute a function whose derivative is another one."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        limit = elementary.EXP_LIMIT
-        r, power = _reduced(torch.clamp(x, -limit, limit))
+    def forward(ctx: Any, x: Tensor, function: Function, slope: Function) -> Tensor:
+        """Return the function's value."""
         ctx.save_for_backward(x)
-        return _polynomial(r, elementary.EXP_TERMS) * power
+        ctx.slope = slope
+        return function(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient by x."""
         (x,) = ctx.saved_tensors
-        return torch.where(x.abs() > elementary.EXP_LIMIT, 0.0, gradient * _exp(x))
+        return gradient[0] * ctx.slope(x), None, None
 
 
-class _Log(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        is_regular = (x > 0.0) & (x < torch.inf)
-        is_small = is_regular & (x < 2.0**-1022)
-        scaled = torch.where(is_regular, x, 1.0) * torch.where(is_small, 2.0**54, 1.0)
-        bits = scaled.view(torch.int64) + (elementary.ONE_BITS - elementary.ROOT_HALF_BITS)
-        k = ((bits >> 52) - 1023).to(torch.float64) - torch.where(is_small, 54.0, 0.0)
-        m = ((bits & elementary.FRACTION) + elementary.ROOT_HALF_BITS).view(torch.float64)
-        f = m - 1.0
-        half_square = 0.5 * f * f
-        s = f / (2.0 + f)
-        z = s * s
-        rest = s * (half_square + z * _polynomial(z, elementary.LOG_TERMS))
-        value = rest + k * elementary.LN2_LOW - half_square + f + k * elementary.LN2_HIGH
-        outside = torch.where(x == 0.0, -torch.inf, torch.where(x > 0.0, x, torch.nan))
-        return torch.where(is_regular, value, outside)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return gradient / x
+def _with_slope(function: Function, slope: Function) -> Function:
+    return lambda x: _Exact.apply(x, function, slope)  # type: ignore[no-untyped-call, no-any-return]
 
 
-class _Sqrt(torch.autograd.Function):
+def _exp_of(x: Tensor) -> Tensor:
+    limit = elementary.EXP_LIMIT
+    r, power = _reduced(torch.clamp(x, -limit, limit))
+    return _polynomial(r, elementary.EXP_TERMS) * power
+
+
+def _log_of(x: Tensor) -> Tensor:
+    is_regular = (x > 0.0) & (x < torch.inf)
+    is_small = is_regular & (x < 2.0**-1022)
+    scaled = torch.where(is_regular, x, 1.0) * torch.where(is_small, 2.0**54, 1.0)
+    bits = scaled.view(torch.int64) + (elementary.ONE_BITS - elementary.ROOT_HALF_BITS)
+    k = ((bits >> 52) - 1023).to(torch.float64) - torch.where(is_small, 54.0, 0.0)
+    m = ((bits & elementary.FRACTION) + elementary.ROOT_HALF_BITS).view(torch.float64)
+    f = m - 1.0
+    half_square = 0.5 * f * f
+    s = f / (2.0 + f)
+    z = s * s
+    rest = s * (half_square + z * _polynomial(z, elementary.LOG_TERMS))
+    value = rest + k * elementary.LN2_LOW - half_square + f + k * elementary.LN2_HIGH
+    outside = torch.where(x == 0.0, -torch.inf, torch.where(x > 0.0, x, torch.nan))
+    return torch.where(is_regular, value, outside)
+
+
+def _sqrt_of(x: Tensor) -> Tensor:
     """Round the root as IEEE 754 does; PyTorch's own, of MKL, is off by a bit now and then."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        if x.device.type != "cpu":
-            return torch.sqrt(x)
-        with np.errstate(invalid="ignore"):
-            return torch.from_numpy(np.asarray(np.sqrt(x.detach().numpy())))
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return gradient / (2.0 * _sqrt(x))
+    if x.device.type != "cpu":
+        return torch.sqrt(x)
+    with np.errstate(invalid="ignore"):
+        return torch.from_numpy(np.asarray(np.sqrt(x.detach().numpy())))
 
 
-class _Tanh(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        r, power = _reduced(2.0 * torch.clamp(x.abs(), max=elementary.TANH_LIMIT))
-        less_one = r * _polynomial(r, elementary.EXP_TERMS[1:]) * power + (power - 1.0)
-        return torch.copysign(less_one / (less_one + 2.0), x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        value = _tanh(x)
-        return gradient * ((1.0 - value) * (1.0 + value))
+def _tanh_of(x: Tensor) -> Tensor:
+    r, power = _reduced(2.0 * torch.clamp(x.abs(), max=elementary.TANH_LIMIT))
+    less_one = r * _polynomial(r, elementary.EXP_TERMS[1:]) * power + (power - 1.0)
+    return torch.copysign(less_one / (less_one + 2.0), x)
 
 
-def _exp(x: Tensor) -> Tensor:
-    return _Exp.apply(x)  # type: ignore[no-untyped-call, no-any-return]
-
-
-def _log(x: Tensor) -> Tensor:
-    return _Log.apply(x)  # type: ignore[no-untyped-call, no-any-return]
-
-
-def _sqrt(x: Tensor) -> Tensor:
-    return _Sqrt.apply(x)  # type: ignore[no-untyped-call, no-any-return]
-
-
-def _tanh(x: Tensor) -> Tensor:
-    return _Tanh.apply(x)  # type: ignore[no-untyped-call, no-any-return]
+_exp: Function = _with_slope(
+    _exp_of, lambda x: torch.where(x.abs() > elementary.EXP_LIMIT, 0.0, _exp(x))
+)
+_log: Function = _with_slope(_log_of, lambda x: 1.0 / x)
+_sqrt: Function = _with_slope(_sqrt_of, lambda x: 1.0 / (2.0 * _sqrt(x)))
+_tanh: Function = _with_slope(_tanh_of, lambda x: (1.0 - _tanh(x)) * (1.0 + _tanh(x)))
 
 
 def _minimum(a: Tensor, b: Tensor) -> Tensor:

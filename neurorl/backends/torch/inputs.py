@@ -69,28 +69,23 @@ def check_batch(
     for name, value in inputs.items():
         if name not in sources:
             raise unknown_name_error("source", name, sources)
-        tensor = torch.as_tensor(value, dtype=shape.dtype, device=shape.device)
-        is_current = name in network.currents
-        axes = (["batch"] if is_current else ["n_steps", "batch"]) + [str(sources[name].size)]
-        _check_axes(name, tensor, axes, shape)
-        tensor = shape.inner(tensor)
-        batch = tensor.shape[-2] if batch is None else batch
-        if is_current:
-            currents[name] = _on_grid(tensor)
+        size, where = sources[name].size, f"input {name!r}"
+        if name in network.currents:
+            current = _taken(where, value, {"batch": batch, str(size): size}, shape)
+            currents[name], batch = _on_grid(current), current.shape[-2]
         else:
-            n_steps = tensor.shape[1] if n_steps is None else n_steps
-            spikes[name] = tensor
-        steps = () if is_current else (n_steps,)
-        _check_shape(f"input {name!r}", tensor, (*steps, batch, sources[name].size), shape)
+            axes = {"n_steps": n_steps, "batch": batch, str(size): size}
+            spikes[name] = _taken(where, value, axes, shape)
+            n_steps, batch = spikes[name].shape[1:3]
     if n_steps is None or n_steps < 1:
         raise ArgumentError("module", "n_steps must be given or come of inputs", got=n_steps)
-    size = 1 if batch is None else batch
+    rows = 1 if batch is None else batch
     for name, source in sources.items():
-        if name not in spikes and name not in network.currents:
-            spikes[name] = _silence((shape.n_replicas, n_steps, size, source.size), shape)
-        if name not in currents and name in network.currents:
-            currents[name] = _silence((shape.n_replicas, size, source.size), shape)
-    return Batch(n_steps, size, spikes, currents)
+        is_current = name in network.currents
+        lead = (shape.n_replicas, rows) if is_current else (shape.n_replicas, n_steps, rows)
+        silence = torch.zeros((*lead, source.size), dtype=shape.dtype, device=shape.device)
+        (currents if is_current else spikes).setdefault(name, silence)
+    return Batch(n_steps, rows, spikes, currents)
 
 
 def check_series(
@@ -108,36 +103,34 @@ def check_series(
     for name, size in sizes.items():
         if name not in series:
             raise ArgumentError(kind, f"that of {name!r} is missing", limit=sorted(sizes))
-        value = torch.as_tensor(series[name], dtype=shape.dtype, device=shape.device)
-        _check_axes(f"{kind} of {name}", value, ["n_steps", "batch", str(size)], shape)
-        value = shape.inner(value)
-        _check_shape(f"{kind} of {name!r}", value, (batch.n_steps, batch.size, size), shape)
-        tensors[name] = value
+        axes = {"n_steps": batch.n_steps, "batch": batch.size, str(size): size}
+        tensors[name] = _taken(f"{kind} of {name!r}", series[name], axes, shape)
     return tensors
 
 
-def _check_shape(where: str, value: Tensor, expected: tuple[int | None, ...], shape: Shape) -> None:
-    """Raise ArgumentError unless *value* has the *expected* axes, after replicas."""
-    if tuple(value.shape) != (shape.n_replicas, *expected):
-        got = tuple(value.shape[1:])
-        raise ArgumentError(where, "wrong shape", got=got, limit=expected)
+def _taken(where: str, value: Any, axes: Mapping[str, int | None], shape: Shape) -> Tensor:
+    """Return a caller's *value* as a tensor of inner shape.
 
-
-def _check_axes(name: str, value: Tensor, axes: list[str], shape: Shape) -> None:
-    """Raise ArgumentError unless *value*, from a caller, has the named *axes*."""
+    axes: their lengths by name, but that of replicas; None of one that may be any.
+    Raises ArgumentError for other axes.
+    """
+    tensor = torch.as_tensor(value, dtype=shape.dtype, device=shape.device)
+    names, lengths = list(axes), list(axes.values())
     if shape.has_replicas:
-        axes = [*axes[:-2], str(shape.n_replicas), *axes[-2:]]
-    if value.dim() != len(axes):
-        limit = f"({', '.join(axes)})"
-        raise ArgumentError(f"input {name!r}", "wrong shape", got=tuple(value.shape), limit=limit)
+        names.insert(-2, str(shape.n_replicas))
+        lengths.insert(-2, shape.n_replicas)
+    fits = tensor.dim() == len(lengths) and all(
+        wanted in (None, n) for wanted, n in zip(lengths, tensor.shape, strict=True)
+    )
+    if not fits:
+        limit = ", ".join(
+            name if n is None else str(n) for name, n in zip(names, lengths, strict=True)
+        )
+        raise ArgumentError(where, "wrong shape", got=tuple(tensor.shape), limit=f"({limit})")
+    return shape.inner(tensor)
 
 
 def _on_grid(x: Tensor) -> Tensor:
     """Return activations rounded as a backend does; straight-through if they have gradients."""
     rounded = torch.round(x.detach() * (1.0 / CURRENT_GRID)) * CURRENT_GRID
     return x + (rounded - x.detach()) if x.requires_grad else rounded
-
-
-def _silence(size: tuple[int, ...], shape: Shape) -> Tensor:
-    """Return silent input of this size."""
-    return torch.zeros(size, dtype=shape.dtype, device=shape.device)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from neurorl.arithmetic.quantiser import ChipNetwork
 from neurorl.arithmetic.rounding import (
     ChipArithmetic,
     find_arithmetic,
@@ -19,17 +18,14 @@ from neurorl.arithmetic.rounding import (
 )
 from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds
-from neurorl.backends.torch.cells import Cells
-from neurorl.backends.torch.chip import ChipCells
-from neurorl.backends.torch.equations import EquationCells
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
+from neurorl.backends.torch.node import TensorNode
 from neurorl.backends.torch.noise import draw_words
-from neurorl.backends.torch.schedule import groups
-from neurorl.backends.torch.short_term import ShortTerm
 from neurorl.backends.torch.state import ModuleState
-from neurorl.backends.torch.synapses import Synapses
-from neurorl.backends.torch.unroll import Unroll
+from neurorl.backends.torch.straight import CHIP
+from neurorl.backends.torch.synapses import Path, Sent, Synapses, bias_with, paths_of
+from neurorl.backends.torch.unroll import Unroll, groups
 from neurorl.errors import (
     ArgumentError,
     BackendUnavailableError,
@@ -39,14 +35,15 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.native import toolchain
-from neurorl.network.description import Network, Population
+from neurorl.network.description import Network
 from neurorl.network.on_chip import on_chip
 from neurorl.numerics.arrays import FloatArray
+from neurorl.program import NodeProgram, lower
 
 __all__ = ["ENGINES", "SpikingModule", "check_engine"]
 
 ENGINES = ("compiled", "eager")
-"""Choose how populations run: in C++, or by torch's own operations step by step."""
+"""Choose how windows without gradients run: in C++, or by torch's own operations, as others do."""
 
 Rasters = dict[str, Tensor]
 
@@ -58,13 +55,17 @@ class SpikingModule(nn.Module):
     seed: seed of the initial weights, or a sequence of seeds, one for each replica with weights of
         its own; all tensors then have an axis of replicas in front of that of the batch.
     arithmetic: ``'float'``, in which weights are not rounded, or ``'loihi'``, the chip's integers
-        (`neurorl.backends.torch.chip`), which trains weights for the chip.
+        which trains weights for the chip: rounding is the identity in the backward pass
+        (`neurorl.backends.torch.straight`).
     dtype: float32 is quick, and the default of float arithmetic. float64 is that of the chip's
         integers; in it every spike is the reference's, for the same noise.
     estimator: how gradients pass through spikes; None for `Concrete`.
-    surrogate_width, detach_reset: see `neurorl.backends.torch.cells.Cells`.
-    engine: ``'compiled'`` runs windows of populations in C++, ``'eager'`` by torch's own operations
-        step by step; None takes ``'compiled'`` where there is a compiler.
+    surrogate_width: width of the sigmoid that replaces a hard threshold in the backward pass, in
+        membrane units.
+    detach_reset: whether reset and dead steps after a spike are constants in the backward pass.
+    engine: ``'compiled'`` runs windows of populations without gradients in C++ that is printed from
+        their statements, ``'eager'`` all by torch's own operations; None takes ``'compiled'`` where
+        there is a compiler.
 
     Parameters of the module are ``synapses.NAME.weight`` of every plastic projection, in the
     description's units, ``(n_replicas, *shape)``; weights of fixed projections are buffers. The
@@ -102,18 +103,24 @@ class SpikingModule(nn.Module):
         for p in network.projections:
             drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
             weights = self.arithmetic.round(p.name, drawn)
-            rounding = self.arithmetic.rounding(p.name) if self._chip else None
+            rounding = self.arithmetic.rounding(p.name) if self.arithmetic.is_chip else None
             self.synapses[p.name] = Synapses(network, p.name, weights, self.dtype, rounding)
-        self.cells = nn.ModuleDict()
-        for population in network.populations:
-            self.cells[population.name] = self._make_cells(
-                population, surrogate_width, detach_reset, compiles
-            )
-        self.register_buffer("_example", torch.empty(0), persistent=False)  # knows the device
-        self._groups = groups(network)
         self._kept = {node.name: 1 for node in network.spiking.nodes}
         for p in network.spiking.projections:
             self._kept[p.pre] = max(self._kept[p.pre], network.delay_steps(p.name))
+        program = lower(network, self.arithmetic, self._kept, self.seeds[:1])
+        self._paths = paths_of(program)
+        self.cells = nn.ModuleDict()
+        none = {p.name: np.zeros(network.weight_shape(p.name)) for p in network.projections}
+        for node in program.nodes:
+            if node.releases or not node.is_source:
+                options = (surrogate_width, detach_reset, compiles)
+                self.cells[node.name] = self._make_cells(node, *options)
+            if not node.is_source:
+                bias = torch.tensor(self.arithmetic.bias(node.name, none), dtype=self.dtype)
+                self.register_buffer(f"_bias_{node.name}", bias, persistent=False)
+        self.register_buffer("_example", torch.empty(0), persistent=False)  # knows the device
+        self._groups = groups(network)
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
         """Return the weights that learn; warn if there are none, as an optimizer needs some."""
@@ -172,10 +179,10 @@ class SpikingModule(nn.Module):
         bias: by population, in force and with what flows from currents; None computes it from the
             weights.
         """
-        unroll = Unroll(self._all_cells(), self._all_synapses(), batch, state, bias)
+        unroll = self._unroll(batch, state, bias)
         for group in self._groups:
             unroll.run(group, noise, estimator or self.estimator)
-        return {name: unroll.spikes[name] for name in self.cells}, unroll.after()
+        return {p.name: unroll.spikes[p.name] for p in self.network.populations}, unroll.after()
 
     def log_prob(
         self,
@@ -268,17 +275,18 @@ class SpikingModule(nn.Module):
             )
             for name, kept in self._kept.items()
         }
-        released = {s.name: term.rest(spikes[s.pre]) for s, term in self._short_term()}
+        released = {
+            s.projection: spikes[s.pre].new_zeros(
+                self.n_replicas, s.delay, batch, self.network.node(s.pre).size
+            )
+            for s in self._paths
+            if s.release
+        }
         return ModuleState(cells, spikes, released)
-
-    @property
-    def _chip(self) -> ChipNetwork | None:
-        """Return the chip's integers; None in float arithmetic."""
-        return self.arithmetic.chip if isinstance(self.arithmetic, ChipArithmetic) else None
 
     def _check_dtype(self, dtype: torch.dtype | None) -> torch.dtype:
         """Return the dtype; raise ArgumentError for one that can't hold chip integers."""
-        if self._chip is None:
+        if not self.arithmetic.is_chip:
             return dtype or torch.float32
         if dtype not in (None, torch.float64):
             problem = "the chip's integers are kept in float64"
@@ -286,20 +294,39 @@ class SpikingModule(nn.Module):
         return torch.float64
 
     def _make_cells(
-        self, population: Population, surrogate_width: float, detach_reset: bool, compiles: bool
-    ) -> Cells:
-        """Return the module of one population."""
-        if self._chip is not None:
-            integers = self._chip.populations[population.name]
-            return ChipCells(
-                integers, surrogate_width, detach_reset=detach_reset, compiles=compiles
-            )
-        if not population.is_integrator(self.network.dt):
-            plan = population.plan(self.network.dt)
-            biased = self.network.biased(population.name)
-            return EquationCells(plan, biased, self.dtype, surrogate_width, detach_reset)
-        dynamics = population.integrator(self.network.dt)
-        return Cells(dynamics, self.dtype, surrogate_width, detach_reset, compiles)
+        self, node: NodeProgram, surrogate_width: float, detach_reset: bool, compiles: bool
+    ) -> TensorNode:
+        """Return the module of one node; functions of equations are defined in float64."""
+        dtype = self.dtype if node.names_bias or node.is_source else torch.float64
+        if not isinstance(self.arithmetic, ChipArithmetic):
+            return TensorNode(node, dtype, surrogate_width, detach_reset, compiles)
+        width = surrogate_width * self.arithmetic.chip.populations[node.name].unit
+        return TensorNode(node, dtype, width, detach_reset, compiles, CHIP)
+
+    def _unroll(
+        self, batch: Batch, state: ModuleState, bias: Mapping[str, Tensor] | None = None
+    ) -> Unroll:
+        """Return a window of the network with the weights of now; arguments as in `advance`."""
+        synapses = self._all_synapses()
+        quanta = {s.name: s.quanta() for s in synapses if bias is None or not s.is_current}
+        sent: dict[Path, Sent] = {
+            path: self._known(name).transmitted(quanta[name], path.delay)
+            for path in self._paths
+            for name in (path.projection,)
+        }
+        if bias is None:
+            rounds = self.arithmetic.is_chip
+            bias = {
+                p.name: bias_with(
+                    self.get_buffer(f"_bias_{p.name}"),
+                    [s for s in synapses if s.post == p.name],
+                    quanta,
+                    batch.currents,
+                    rounds,
+                )
+                for p in self.network.populations
+            }
+        return Unroll(self._all_cells(), sent, batch, state, bias)
 
     @property
     def _shape(self) -> Shape:
@@ -317,7 +344,7 @@ class SpikingModule(nn.Module):
         """Return *inputs* as a `Batch`, of the batch size of *state* if there is one."""
         batch = None
         if state is not None:
-            batch = next(iter((*state.spikes.values(), *_voltages(state)))).shape[-2]
+            batch = next(iter(state.spikes.values())).shape[-2]
         return check_batch(self.network, inputs, self._shape, n_steps, batch)
 
     def _draws(
@@ -327,7 +354,7 @@ class SpikingModule(nn.Module):
         generator: torch.Generator | None,
     ) -> Rasters:
         """Return the noise of each noisy population: as passed after a check, else drawn."""
-        noisy = {name: cells for name, cells in self._all_cells().items() if cells.is_noisy}
+        noisy = {k: c.node for k, c in self._all_cells().items() if c.node.draws}
         if noise is not None:
             sizes = {name: cells.size for name, cells in noisy.items()}
             return check_series("noise", noise, sizes, batch, self._shape)
@@ -343,18 +370,15 @@ class SpikingModule(nn.Module):
         n_steps: int | None,
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
         """Yield each population's name, spikes, their logits, and the mask of neurons alive."""
-        cells = self._all_cells()
-        if any(isinstance(c, EquationCells) for c in cells.values()):
-            what, limit = "no probability of spikes of neurons by equations", "LIF, CubaLIF, GLM"
-            raise UnsupportedError("score", what, limit=limit)
+        cells = {p.name: self._all_cells()[p.name] for p in self.network.populations}
         silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
         if silent:
             problem = f"no probability of spikes without noise, in {', '.join(silent)}"
             raise UnsupportedError("score", problem, remedy="give its neurons noise")
         batch = self._check(inputs, state, n_steps)
         before = self.rest(batch.size) if state is None else state
-        unroll = Unroll(self._all_cells(), self._all_synapses(), batch, before)
-        sizes = {name: c.size for name, c in cells.items()}
+        unroll = self._unroll(batch, before)
+        sizes = {name: c.node.size for name, c in cells.items()}
         checked = check_series("raster", rasters, sizes, batch, self._shape)
         unroll.spikes |= {name: raster.detach() for name, raster in checked.items()}
         for name in cells:
@@ -372,13 +396,9 @@ class SpikingModule(nn.Module):
         """Return the synapses of all projections."""
         return [self._known(name) for name in self.synapses]
 
-    def _short_term(self) -> list[tuple[Synapses, ShortTerm]]:
-        """Return the synapses that have short-term plasticity, with it."""
-        return [(s, s.short_term) for s in self._all_synapses() if s.short_term is not None]
-
-    def _all_cells(self) -> dict[str, Cells]:
-        """Return the module of each population by name."""
-        return {name: cells for name, cells in self.cells.items() if isinstance(cells, Cells)}
+    def _all_cells(self) -> dict[str, TensorNode]:
+        """Return the modules of nodes by name."""
+        return {name: c for name, c in self.cells.items() if isinstance(c, TensorNode)}
 
 
 def check_engine(engine: str | None) -> str:
@@ -392,8 +412,3 @@ def check_engine(engine: str | None) -> str:
     if engine == "compiled" and why is not None:
         raise BackendUnavailableError("engine 'compiled'", why, remedy="take engine='eager'")
     return engine or ("eager" if why else "compiled")
-
-
-def _voltages(state: ModuleState) -> Iterator[Tensor]:
-    """Return the voltages of all populations."""
-    return (cells.v for cells in state.cells.values())

@@ -6,19 +6,18 @@ import functools
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, DrawRows
+from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE
 
-__all__ = ["SharedNoise", "draw_words", "logistic", "logistic_table"]
+__all__ = ["draw_words", "logistic"]
 
 _WORDS = 4  # draws made from one number of 64 bits
 
 
 @functools.cache
-def logistic_table(dtype: torch.dtype, device: torch.device) -> Tensor:
+def _table(dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return `neurorl.numerics.random.LOGISTIC_TABLE` as a tensor."""
     return torch.tensor(LOGISTIC_TABLE, dtype=dtype, device=device)
 
@@ -40,23 +39,5 @@ def draw_words(
 
 def logistic(words: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the draws that *words* encode, with the distribution that every simulator has."""
-    table = logistic_table(dtype, words.device)
+    table = _table(dtype, words.device)
     return table.index_select(0, words.flatten().int()).view(words.shape)
-
-
-class SharedNoise:
-    """Draw one population's noise in all replicas, as every backend does.
-
-    rows: the draws of each replica.
-    """
-
-    def __init__(self, rows: Sequence[DrawRows]) -> None:
-        self._rows = rows
-
-    def __call__(self, steps: Sequence[int], n_steps: int) -> Tensor:
-        """Return draws ``(n_replicas, n_steps, 1, size)``, replica k from ``steps[k]`` on."""
-        drawn = [
-            [rows(first + t) for t in range(n_steps)]
-            for rows, first in zip(self._rows, steps, strict=True)
-        ]
-        return torch.from_numpy(np.array(drawn)[:, :, None])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,26 +12,23 @@ import torch
 
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
+from neurorl.backends.programmed import ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.torch.device import check_device
-from neurorl.backends.torch.equations import EquationCells
 from neurorl.backends.torch.estimators import Score
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.module import ENGINES, SpikingModule, check_engine
-from neurorl.backends.torch.noise import SharedNoise
-from neurorl.backends.torch.state import Carried
+from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
 from neurorl.network.limits import MAX_DELAY
 from neurorl.numerics.arrays import Array
+from neurorl.program import Release
 
 __all__ = ["TorchSimulator"]
 
-_RELEASED = ("u", "used", "release")  # keys of `neurorl.backends.torch.state.Released`, in order
 
-
-class TorchSimulator(Simulator):
+class TorchSimulator(ProgramSimulator):
     """Run a network in PyTorch in float64; `module` is the same for training.
 
     engine: as in `SpikingModule`. device: ``'cpu'``, or ``'cuda'``, ``'cuda:0'``, ... for a GPU and
@@ -65,24 +63,22 @@ class TorchSimulator(Simulator):
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Make the module, without gradients, and the noise of all replicas."""
-        network, seeds = simulated.network, simulated.seeds
-        self.simulated = simulated
+        self.take(simulated)
+        network = simulated.network
         self._t = [0] * simulated.n_replicas
         self._module = SpikingModule(
             network,
-            seed=seeds,
+            seed=simulated.seeds,
             arithmetic=simulated.arithmetic_name,
             dtype=torch.float64,
             estimator=Score(),
             engine=self.engine,
         )
+        self._state = self._module.rest(1).map(torch.clone)  # on the CPU, between windows
+        self._dead: dict[int, Array] = {}
         self._module.requires_grad_(False).to(self._device)
-        self._state = self._module.rest(1)
-        self._noise = {
-            p.name: SharedNoise(simulated.draws(p.name))
-            for p in network.populations
-            if p.is_noisy(network.dt)
-        }
+        noisy = (p.name for p in network.populations if p.is_noisy(network.dt))
+        self._draws = {name: simulated.draws(name) for name in noisy}
         self._bias: dict[str, torch.Tensor] = {}
         self.put_in_force(simulated)
 
@@ -108,86 +104,85 @@ class TorchSimulator(Simulator):
         values = torch.from_numpy(bias.astype(np.float64))
         self._bias[population] = values.to(self._device).view(self.simulated.n_replicas, 1, -1)
 
-    def variables(self, population: str) -> State:
-        own = self._module.cells[population]
-        assert isinstance(own, EquationCells)
-        tensors = own.variables(self._state.cells[population])
-        return {name: x[:, 0].reshape(-1).cpu().numpy() for name, x in tensors.items()}
-
     @torch.no_grad()
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        n_replicas = self.simulated.n_replicas
-        tensors = {
-            source.name: self._tensor(np.asarray(inputs[source.name], dtype=np.float64))
-            for source in self.simulated.network.spiking.sources
+        n_replicas, names = self.simulated.n_replicas, [node.name for node in self.program.nodes]
+        given = {names[k]: np.asarray(inputs[names[k]], dtype=np.float64) for k in self.sources}
+        spikes = {
+            name: torch.from_numpy(x).to(self._device).view(n_steps, n_replicas, 1, -1)
+            for name, x in given.items()
         }
-        spikes = {k: x.view(n_steps, n_replicas, 1, -1).transpose(0, 1) for k, x in tensors.items()}
-        noise = {
-            name: draw(self._t, n_steps).to(self._device) for name, draw in self._noise.items()
-        }
-        batch = Batch(n_steps, 1, spikes, {})
-        rasters, self._state = self._module.advance(batch, self._state, noise, bias=self._bias)
+        noise = {name: self._drawn(name, n_steps) for name in self._draws}
+        batch = Batch(n_steps, 1, {name: x.transpose(0, 1) for name, x in spikes.items()}, {})
+        before = self._with_dead().map(lambda x: x.to(self._device))
+        rasters, after = self._module.advance(batch, before, noise, bias=self._bias)
+        self._state = after.map(lambda x: x.cpu().contiguous())
+        self._dead.clear()
         self._t = [t + n_steps for t in self._t]
         shown = {k: rasters[k].transpose(0, 1).reshape(n_steps, -1) for k in self.simulated.record}
         return {k: raster.cpu().numpy().astype(np.bool_) for k, raster in shown.items()}
 
-    def reset(self, replicas: Sequence[int]) -> None:
-        which = torch.zeros(self.simulated.n_replicas, 1, dtype=torch.bool)
-        which[list(replicas)] = True
-        self._state = self._state.silenced(which.to(self._device))
+    def _drawn(self, population: str, n_steps: int) -> torch.Tensor:
+        """Return a population's noise, ``(n_replicas, n_steps, 1, size)``."""
+        rows = zip(self._draws[population], self._t, strict=True)
+        drawn = np.array([[draw(first + t) for t in range(n_steps)] for draw, first in rows])
+        return torch.from_numpy(drawn[:, :, None]).to(self._device)
+
+    def _with_dead(self) -> ModuleState:
+        """Return the state with the dead steps of `dead`."""
+        cells = dict(self._state.cells)
+        for k, dead in self._dead.items():
+            carried = cells[self._name(k)]
+            left = torch.from_numpy(dead).view(self.simulated.n_replicas, 1, 1, -1)
+            blocked = left > torch.arange(carried.blocked.shape[1])[:, None, None]
+            cells[self._name(k)] = replace(carried, blocked=blocked.to(carried.blocked.dtype))
+        return replace(self._state, cells=cells)
+
+    def _name(self, k: int) -> str:
+        return self.program.nodes[k].name
 
     def time(self, replica: int) -> int:
         return self._t[replica]
 
-    def state(self, replica: int) -> State:
-        state: State = {}
-        for name, spikes in self._state.spikes.items():
-            state[f"{name}.spikes"] = spikes[replica, :, 0].cpu().numpy().astype(np.bool_)
-        for name, cells in self._state.cells.items():
-            own = self._module.cells[name]
-            if isinstance(own, EquationCells):
-                for x, values in own.variables(cells).items():
-                    state[f"{name}.{x}"] = values[replica, 0].cpu().numpy().copy()
-                state[f"{name}.refractory"] = _dead(cells, replica)
-                continue
-            state[f"{name}.current"] = (
-                cells.u[replica, 0].cpu().numpy().astype(self.simulated.dtype)
-            )
-            state[f"{name}.voltage"] = (
-                cells.v[replica, 0].cpu().numpy().astype(self.simulated.dtype)
-            )
-            state[f"{name}.refractory"] = _dead(cells, replica)
-        for name, released in self._state.released.items():
-            for key, values in zip(_RELEASED, released, strict=True):
-                state[f"{name}.{key}"] = values[replica, ..., 0, :].cpu().numpy().copy()
-        return state
+    def put_time(self, t: int, replica: int) -> None:
+        self._t[replica] = t
 
-    def restore(self, state: State, replica: int) -> None:
-        self._t[replica] = int(state["t"])
-        restored = self._state.map(torch.clone)
-        for name, spikes in restored.spikes.items():
-            spikes[replica, :, 0] = self._tensor(np.asarray(state[f"{name}.spikes"], float))
-        for name, cells in restored.cells.items():
-            own = self._module.cells[name]
-            keys = own.variables(cells) if isinstance(own, EquationCells) else ["voltage"]
-            v = np.concatenate([np.asarray(state[f"{name}.{key}"], float) for key in keys])
-            cells.v[replica, 0] = self._tensor(v)
-            if not isinstance(own, EquationCells):
-                u = np.asarray(state[f"{name}.current"], float)
-                cells.u[replica, 0] = self._tensor(u)
-            left = self._tensor(np.asarray(state[f"{name}.refractory"]))
-            steps = torch.arange(len(cells.blocked), device=self._device)
-            cells.blocked[:, replica, 0] = (left > steps[:, None]).to(torch.float64)
-        for name, released in restored.released.items():
-            for key, values in zip(_RELEASED, released, strict=True):
-                values[replica, ..., 0, :] = self._tensor(np.asarray(state[f"{name}.{key}"]))
-        self._state = restored
+    def values(self, k: int, variable: str) -> Array:
+        values: Array = self._state.cells[self._name(k)].variables[variable].view(-1).numpy()
+        return values
 
-    def _tensor(self, array: Array) -> torch.Tensor:
-        """Return an array on the device; on the CPU they share their memory."""
-        return torch.from_numpy(array).to(self._device)
+    def dead(self, k: int) -> Array:
+        if k not in self._dead:
+            blocked = self._state.cells[self._name(k)].blocked
+            self._dead[k] = blocked.sum(dim=1).view(-1).numpy().astype(np.int64)
+        return self._dead[k]
+
+    def past(self, k: int) -> Raster:
+        return _flat(self._state.spikes[self._name(k)]).astype(np.bool_)
+
+    def put_past(self, rasters: Mapping[int, Raster]) -> None:
+        for k, raster in rasters.items():
+            past = _steps_first(self._state.spikes[self._name(k)])
+            past[:] = raster.reshape(past.shape)
+            for release in self.program.nodes[k].releases.values():
+                sent = _steps_first(self._state.released[release.projection])
+                sent *= past[-len(sent) :]  # nothing without a spike
+
+    def released(self, k: int, release: Release) -> Array:
+        return _flat(self._state.released[release.projection])
+
+    def put_released(self, k: int, release: Release, values: Array) -> None:
+        past = _steps_first(self._state.released[release.projection])
+        past[:] = values.reshape(past.shape)
 
 
-def _dead(cells: Carried, replica: int) -> npt.NDArray[np.int64]:
-    """Return the dead steps left of a replica's neurons."""
-    return cells.blocked[:, replica, 0].sum(dim=0).cpu().numpy().astype(np.int64)
+def _steps_first(x: torch.Tensor) -> Array:
+    """Return a view ``(steps, n_replicas, size)`` of ``(n_replicas, steps, 1, size)``."""
+    view: Array = x[:, :, 0].transpose(0, 1).numpy()
+    return view
+
+
+def _flat(x: torch.Tensor) -> Array:
+    """Return a copy of the same, ``(steps, n_replicas * size)``."""
+    steps = _steps_first(x)
+    return steps.reshape(len(steps), -1).copy()

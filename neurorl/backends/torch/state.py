@@ -2,58 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-__all__ = ["Carried", "ModuleState", "Released"]
+__all__ = ["Carried", "ModuleState"]
 
 
 @dataclass(frozen=True)
 class Carried:
-    """Hold the state of a population, ``(n_replicas, batch, size)`` each.
+    """Hold the state of a node.
 
-    u: current.
-    v: voltage.
-    blocked: ``(longest, n_replicas, batch, size)``, 1 where the next step, the one after it, ... is
+    variables: by name, ``(n_replicas, batch, size)`` each. start: the same at rest, ``(size,)``.
+    blocked: ``(n_replicas, longest, batch, size)``, 1 where the next step, the one after it, ... is
         dead; longest is the longest refractory period in steps, 0 if there is none.
     """
 
-    u: Tensor
-    v: Tensor
+    variables: Mapping[str, Tensor]
+    start: Mapping[str, Tensor]
     blocked: Tensor
 
-    def map(self, f: Callable[[Tensor], Tensor]) -> Carried:
-        """Return the state with *f* applied to every tensor."""
-        return Carried(f(self.u), f(self.v), f(self.blocked))
+    def map(self, f: Callable[..., Tensor], *others: Carried) -> Carried:
+        """Return the state with *f* applied to all that changes, beside the same of *others*."""
+        variables = {
+            x: f(value, *(other.variables[x] for other in others))
+            for x, value in self.variables.items()
+        }
+        blocked = f(self.blocked, *(other.blocked for other in others))
+        return Carried(variables, self.start, blocked)
 
     def silenced(self, kept: Tensor) -> Carried:
-        """Return the state, at rest where *kept* is False."""
-        return self.map(lambda x: x * kept)
-
-
-class Released(NamedTuple):
-    """Hold what the presynaptic neurons of a projection of short-term plasticity have left.
-
-    u: facilitation. used: 1 - x. Both ``(n_replicas, batch, size)``, 0 at rest.
-    past: what each spike of the last steps released, newest last, ``(n_replicas, steps, batch,
-        size)``; 0 without a spike.
-    """
-
-    u: Tensor
-    used: Tensor
-    past: Tensor
-
-    def map(self, f: Callable[[Tensor], Tensor]) -> Released:
-        """Return the state with *f* applied to every tensor."""
-        return Released(*(f(x) for x in self))
-
-    def silenced(self, kept: Tensor) -> Released:
-        """Return the state, at rest where *kept* ``(..., 1)`` is False."""
-        return Released(self.u * kept, self.used * kept, self.past * kept.unsqueeze(-3))
+        """Return the state, at rest where *kept* ``(..., batch, 1)`` is False."""
+        variables = {x: torch.where(kept, v, self.start[x]) for x, v in self.variables.items()}
+        return replace(self, variables=variables, blocked=self.blocked * kept.unsqueeze(-3))
 
 
 @dataclass(frozen=True)
@@ -62,20 +45,24 @@ class ModuleState:
 
     Gradients pass through it, as far as it acts on later windows.
 
-    cells: state of each population.
+    cells: state of each population, and of each source whose spikes release less than all.
     spikes: by node that spikes, its last steps, newest last, ``(n_replicas, steps, batch, size)``.
-    released: by projection that has short-term plasticity.
+    released: by projection that has short-term plasticity, what each of these spikes released, 0
+        without a spike.
     """
 
     cells: dict[str, Carried]
     spikes: dict[str, Tensor]
-    released: dict[str, Released] = field(default_factory=dict)
+    released: dict[str, Tensor] = field(default_factory=dict)
 
-    def map(self, f: Callable[[Tensor], Tensor]) -> ModuleState:
-        """Return the state with *f* applied to every tensor."""
-        cells = {k: c.map(f) for k, c in self.cells.items()}
-        released = {k: r.map(f) for k, r in self.released.items()}
-        return ModuleState(cells, {k: f(s) for k, s in self.spikes.items()}, released)
+    def map(self, f: Callable[..., Tensor], *others: ModuleState) -> ModuleState:
+        """Return the state with *f* applied to every tensor, beside the same of *others*."""
+        cells = {k: c.map(f, *(other.cells[k] for other in others)) for k, c in self.cells.items()}
+        spikes = {k: f(s, *(other.spikes[k] for other in others)) for k, s in self.spikes.items()}
+        released = {
+            k: f(s, *(other.released[k] for other in others)) for k, s in self.released.items()
+        }
+        return ModuleState(cells, spikes, released)
 
     def detach(self) -> ModuleState:
         """Return the same state without its graph, which ends backpropagation here."""
@@ -89,5 +76,5 @@ class ModuleState:
         kept = ~which[..., None]
         cells = {k: c.silenced(kept) for k, c in self.cells.items()}
         in_window = kept.unsqueeze(-3)
-        released = {k: r.silenced(kept) for k, r in self.released.items()}
-        return ModuleState(cells, {k: s * in_window for k, s in self.spikes.items()}, released)
+        spikes = {k: s * in_window for k, s in self.spikes.items()}
+        return ModuleState(cells, spikes, {k: s * in_window for k, s in self.released.items()})

@@ -1,56 +1,76 @@
-"""Run a network once over a window."""
+"""Run a network once over a window, as many steps at once as its delays allow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from neurorl.backends.torch.cells import Cells
-from neurorl.backends.torch.estimators import Estimator
+from neurorl.backends.torch.estimators import Estimator, Score
 from neurorl.backends.torch.inputs import Batch
-from neurorl.backends.torch.state import ModuleState, Released
-from neurorl.backends.torch.synapses import Path, Synapses, shifted, transmit
-from neurorl.backends.torch.together import Inner, Member, fire_together
+from neurorl.backends.torch.node import Emitted, TensorNode
+from neurorl.backends.torch.state import ModuleState
+from neurorl.backends.torch.synapses import Path, Sent, shifted, transmit
+from neurorl.network.description import Network
 
-__all__ = ["Unroll"]
+__all__ = ["Unroll", "groups"]
+
+
+def groups(network: Network) -> list[tuple[str, ...]]:
+    """Return the populations in groups, each group after those that lead to it.
+
+    Populations of one group lead to one another, so they advance together, step by step. A
+    population that doesn't lead back to itself is a group of its own.
+    """
+    names = [p.name for p in network.populations]
+    reaches = {name: _reached(network, name) for name in names}
+    before = {name: {other for other in names if name in reaches[other]} for name in names}
+    ordered: list[tuple[str, ...]] = []
+    for name in sorted(names, key=lambda name: len(before[name] | {name})):
+        mutual = tuple(k for k in names if k == name or (k in before[name] and k in reaches[name]))
+        if mutual not in ordered:
+            ordered.append(mutual)
+    return ordered
+
+
+def _reached(network: Network, name: str) -> set[str]:
+    """Return the populations that spikes of *name* can reach, over any number of projections."""
+    reached = {p.post for p in network.projections if p.pre == name}
+    for _ in network.nodes:
+        reached |= {p.post for p in network.projections if p.pre in reached}
+    return reached
 
 
 class Unroll:
     """Compute the spikes of all nodes in a window, group by group.
 
-    cells: the populations.
-    synapses: all projections.
+    cells: the populations, and the sources whose spikes release less than all.
+    sent: the transmitted weights of each path of spikes.
     batch: inputs of the window.
     state: state before the window.
-    bias: rounded, by population; None computes it from weights and currents.
+    bias: by population, in force.
 
     spikes: by node, the raster of the window, as far as it is known.
     """
 
     def __init__(
         self,
-        cells: Mapping[str, Cells],
-        synapses: Sequence[Synapses],
+        cells: Mapping[str, TensorNode],
+        sent: Mapping[Path, Sent],
         batch: Batch,
         state: ModuleState,
-        bias: Mapping[str, Tensor] | None = None,
+        bias: Mapping[str, Tensor],
     ) -> None:
-        self._cells = cells
-        self._batch = batch
-        self._before = state
-        self._carried = dict(state.cells)
+        self._cells, self._sent, self._batch, self._bias = cells, sent, batch, bias
+        self._before, self._carried = state, dict(state.cells)
         self.spikes: dict[str, Tensor] = dict(batch.spikes)
-        quanta = {s.name: s.quanta() for s in synapses if bias is None or not s.is_current}
-        sent = [pair for s in synapses if not s.is_current for pair in s.paths(quanta[s.name])]
-        self._synapses = [path for path, _ in sent]
-        self._short_term = {
-            s.name: (s.pre, s.short_term) for s in synapses if s.short_term is not None
-        }
-        self._released: dict[str, tuple[Tensor, Released]] = {}
-        self._sent = {path.name: weight for path, weight in sent}
-        self._bias = bias or {name: self._bias_of(name, synapses, quanta) for name in cells}
+        self._released: dict[tuple[str, str], Tensor] = {}
+        for name, given in batch.spikes.items():
+            if name in cells:
+                emitted = cells[name].run({}, None, state.cells[name], None, Score(), given)
+                self._carried[name] = emitted.carried
+                self._released |= {(name, x): sent for x, sent in emitted.released.items()}
 
     def run(
         self, group: tuple[str, ...], noise: Mapping[str, Tensor], estimator: Estimator
@@ -58,150 +78,80 @@ class Unroll:
         """Emit the spikes of a group whose inputs from outside are all known.
 
         Spikes that come back only after the window count as known: the window doesn't need them.
+        The group runs for as many steps at once as its spikes take at least to come back.
         """
-        soon = [s for s in self._synapses if s.delay < self._batch.n_steps]
-        inner = [s for s in soon if s.post in group and s.pre in group]
-        matrices = [w for s in inner if isinstance(w := self._sent[s.name], Tensor)]
-        is_plain = len(matrices) == len(inner) and not any(s.releasing for s in inner)
-        if inner and is_plain and all(self._cells[name].compiles(estimator) for name in group):
-            self._run_compiled(group, inner, matrices, noise, estimator)
-            return
-        if inner or len(group) > 1:
-            self._run_together(group, inner, noise, estimator)
-            return
-        (name,) = group
-        self.spikes[name], self._carried[name] = self._cells[name].run(
-            self._drive(name), self._bias[name], self._carried[name], noise.get(name), estimator
-        )
+        within = [s for s in self._sent if s.post in group and s.pre in group]
+        inner = [s for s in within if s.delay < self._batch.n_steps]
+        size = min([self._batch.n_steps, *(s.delay for s in inner)])
+        outer = {
+            (name, x): _parts(q, size)
+            for name in group
+            for x, q in self._drive(name, without=inner).items()
+        }
+        draws = {k: _parts(self._cells[k].draws(noise[k]), size) for k in group if k in noise}
+        series = {s: _parts(self._past(s), 1) for s in inner}
+        emitted: dict[str, list[Emitted]] = {name: [] for name in group}
+        for k in range(-(-self._batch.n_steps // size)):
+            for name in group:
+                cells = self._cells[name]
+                q = {x: outer[name, x][k] for x in cells.node.inputs}
+                for s in (s for s in inner if s.post == name):
+                    n_steps = q[s.target].shape[1]
+                    sent = series[s][len(series[s]) - s.delay :][:n_steps]
+                    q[s.target] = q[s.target] + transmit(_joined(sent, 1), self._sent[s])
+                drawn = draws[name][k] if name in draws else None
+                part = cells.run(q, self._bias[name], self._carried[name], drawn, estimator)
+                self._carried[name] = part.carried
+                emitted[name].append(part)
+            for s, past in series.items():
+                last = emitted[s.pre][-1]
+                past += _parts(last.released[s.release] if s.release else last.spikes, 1)
+        for name, parts in emitted.items():
+            self.spikes[name] = _joined([part.spikes for part in parts], 1)
+            for x in parts[0].released:
+                self._released[name, x] = _joined([part.released[x] for part in parts], 1)
 
     def replay(self, name: str) -> tuple[Tensor, Tensor | None]:
-        """Replay a population, see `Cells.replay`; all spikes must be known."""
-        return self._cells[name].replay(
-            self._drive(name), self._bias[name], self._carried[name], self.spikes[name]
-        )
+        """Replay a population, see `TensorNode.replay`; all spikes must be known."""
+        drive, carried = self._drive(name), self._carried[name]
+        return self._cells[name].replay(drive, self._bias[name], carried, self.spikes[name])
 
     def after(self) -> ModuleState:
         """Return the state after the window."""
-        kept = {}
-        for name, past in self._before.spikes.items():
-            spikes = self.spikes[name]
-            n = past.shape[1]
-            recent = spikes if spikes.shape[1] >= n else torch.cat([past, spikes], dim=1)
-            kept[name] = recent[:, -n:]
-        released = {name: self._release(name)[1] for name in self._short_term}
-        return ModuleState(self._carried, kept, released)
-
-    def _release(self, projection: str) -> tuple[Tensor, Released]:
-        """Return what the spikes of the window release, and the state after it."""
-        if projection not in self._released:
-            pre, short_term = self._short_term[projection]
-            before = self._before.released[projection]
-            self._released[projection] = short_term.run(before, self.spikes[pre])
-        return self._released[projection]
+        spikes = {k: _last(past, self.spikes[k]) for k, past in self._before.spikes.items()}
+        released = {
+            s.projection: _last(self._past(s), self._now(s)) for s in self._sent if s.release
+        }
+        return ModuleState(self._carried, spikes, released)
 
     def _past(self, s: Path) -> Tensor:
         """Return what left the presynaptic node before the window: spikes, or what they release."""
-        return (
-            self._before.released[s.releasing].past if s.releasing else self._before.spikes[s.pre]
-        )
+        return self._before.released[s.projection] if s.release else self._before.spikes[s.pre]
 
     def _now(self, s: Path) -> Tensor:
         """Return the same in the window."""
-        return self._release(s.releasing)[0] if s.releasing else self.spikes[s.pre]
+        if s.release is None:
+            return self.spikes[s.pre]
+        if (s.pre, s.release) not in self._released:  # the spikes are given
+            released = self._cells[s.pre].released_by(self.spikes[s.pre], self._carried[s.pre])
+            self._released |= {(s.pre, x): sent for x, sent in released.items()}
+        return self._released[s.pre, s.release]
 
-    def _run_compiled(
-        self,
-        group: tuple[str, ...],
-        inner: list[Path],
-        sent: list[Tensor],
-        noise: Mapping[str, Tensor],
-        estimator: Estimator,
-    ) -> None:
-        """Run a group in C++, see `_run_together`."""
-        members = [
-            Member(
-                self._cells[name].constants,
-                self._drive(name, without=inner),
-                self._bias[name],
-                self._carried[name],
-                self._before.spikes[name],
-                noise.get(name),
-            )
-            for name in group
-        ]
-        among = [Inner(group.index(s.pre), group.index(s.post), s.delay) for s in inner]
-        results = fire_together(members, among, sent, estimator)
-        for name, (spikes, carried) in zip(group, results, strict=True):
-            self.spikes[name], self._carried[name] = spikes, carried
+    def _drive(self, post: str, without: Collection[Path] = ()) -> dict[str, Tensor]:
+        """Return what arrives at each input of a population in all steps, from all spikes known.
 
-    def _run_together(
-        self,
-        group: tuple[str, ...],
-        inner: list[Path],
-        noise: Mapping[str, Tensor],
-        estimator: Estimator,
-    ) -> None:
-        """Run a group step by step, each population from the spikes of the steps before.
-
-        inner: projections within the group whose spikes arrive in this window.
+        without: paths to leave out.
         """
-        outer = {name: self._drive(name, without=inner).unbind(1) for name in group}
-        series = {name: list(self._before.spikes[name].unbind(1)) for name in group}
-        left = {s.releasing: self._before.released[s.releasing] for s in inner if s.releasing}
-        sent = {name: list(state.past.unbind(1)) for name, state in left.items()}
-        first = {name: len(spikes) for name, spikes in series.items()}
-        jitter = {k: self._cells[k].jitter(noise.get(k)) for k in group}
-        for t in range(self._batch.n_steps):
-            for name in group:
-                q = outer[name][t]
-                for s in inner:
-                    if s.post == name:
-                        x = (
-                            sent[s.releasing][-s.delay]
-                            if s.releasing
-                            else series[s.pre][first[s.pre] + t - s.delay]
-                        )
-                        q = q + self._cells[name].place(transmit(x, self._sent[s.name]), s.target)
-                draw = jitter[name]
-                jolt = None if draw is None else draw[:, t]
-                spikes, self._carried[name] = self._cells[name].step(
-                    q, self._bias[name], self._carried[name], jolt, estimator
-                )
-                series[name].append(spikes)
-            for name, state in left.items():
-                pre, short_term = self._short_term[name]
-                now, left[name] = short_term.step(state, series[pre][-1])
-                sent[name].append(now)
-        for name in group:
-            self.spikes[name] = torch.stack(series[name][first[name] :], dim=1)
-        for name, state in left.items():
-            whole = torch.stack(sent[name][-self._batch.n_steps :], dim=1)
-            self._released[name] = whole, self._short_term[name][1].after(state, whole)
-
-    def _drive(self, post: str, without: Iterable[Path] = ()) -> Tensor:
-        """Return the input q of a population in all steps, from all spikes that are known.
-
-        without: projections to leave out.
-        """
-        left_out = {s.name for s in without}
-        into = [s for s in self._synapses if s.post == post and s.name not in left_out]
-        # One product over all sources is quicker than one for each.
-        matrices = {
-            s.name: w for s in into if isinstance(w := self._sent[s.name], Tensor) and w.dim() == 3
-        }
-        joined = [s for s in into if s.pre in self._batch.spikes and s.name in matrices]
-        if len({s.target for s in into}) > 1:
-            joined = []
-        place = self._cells[post].place
-        parts = [place(self._delayed(s), s.target) for s in into if s not in joined]
-        if joined:
-            x = _side_by_side([self._arrived(s) for s in joined], dim=-1)
-            arrived = transmit(x, _side_by_side([matrices[s.name] for s in joined], dim=1))
-            parts.append(place(arrived, joined[0].target))
-        if not parts:
-            rest = self._before.cells[post].u
-            return rest.new_zeros(len(rest), self._batch.n_steps, *rest.shape[1:])
-        return sum(parts[1:], parts[0])
+        q: dict[str, Tensor] = {}
+        for s in self._sent:
+            if s.post == post and s not in without:
+                arrived = transmit(self._arrived(s), self._sent[s])
+                q[s.target] = q[s.target] + arrived if s.target in q else arrived
+        rest, n_steps = self._before.spikes[post], self._batch.n_steps
+        for x in self._cells[post].node.inputs:
+            if x not in q:
+                q[x] = rest.new_zeros(len(rest), n_steps, *rest.shape[2:])
+        return q
 
     def _arrived(self, s: Path) -> Tensor:
         """Return the presynaptic node's spikes *delay* steps before each step."""
@@ -211,37 +161,23 @@ class Unroll:
             return past[:, first : first + self._batch.n_steps]
         return shifted(past, self._now(s), s.delay)
 
-    def _delayed(self, s: Path) -> Tensor:
-        """Return the input through one projection in all steps.
 
-        Shifting by the delay comes before or after the product, wherever the rows are shorter.
-        """
-        weight = self._sent[s.name]
-        past = self._past(s)
-        late = s.delay >= self._batch.n_steps
-        if late or self._cells[s.post].size >= past.shape[-1]:
-            return transmit(self._arrived(s), weight)
-        return shifted(transmit(past, weight), transmit(self._now(s), weight), s.delay)
-
-    def _bias_of(
-        self, name: str, synapses: Sequence[Synapses], quanta: Mapping[str, Tensor]
-    ) -> Tensor:
-        """Return the rounded bias, including currents and the input of silent signed units."""
-        bias = self._cells[name].bias
-        into = [s for s in synapses if s.post == name]
-        for s in into:
-            if s.signed:
-                bias = bias + s.offset(quanta[s.name])
-        flow = [
-            transmit(self._batch.currents[s.pre], s.transmitted(quanta[s.name]))
-            for s in into
-            if s.is_current
-        ]
-        if flow:
-            bias = bias + sum(flow[1:], flow[0])
-        return self._cells[name].rounded_bias(bias)
+def _last(past: Tensor, now: Tensor) -> Tensor:
+    """Return the last steps of *past* and *now*, as many as *past* has."""
+    n = past.shape[1]
+    recent = now if now.shape[1] >= n else torch.cat([past, now], dim=1)
+    return recent[:, -n:]
 
 
-def _side_by_side(parts: Sequence[Tensor], dim: int) -> Tensor:
+def _parts(x: Tensor, n_steps: int) -> list[Tensor]:
+    """Return a window in parts of so many steps, the last of those that are left."""
+    if n_steps == 1:
+        return [step.unsqueeze(1) for step in x.unbind(1)]
+    if n_steps >= x.shape[1]:
+        return [x]
+    return [x[:, t : t + n_steps] for t in range(0, x.shape[1], n_steps)]
+
+
+def _joined(parts: Sequence[Tensor], dim: int) -> Tensor:
     """Return tensors joined along *dim*; one alone isn't copied."""
     return torch.cat(list(parts), dim=dim) if len(parts) > 1 else parts[0]
