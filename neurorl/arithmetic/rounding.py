@@ -15,10 +15,8 @@ add up to 2**11, 16 + 24 + 11 bits in all.
 from __future__ import annotations
 
 import abc
-import copy
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -130,20 +128,6 @@ class Arithmetic(abc.ABC):
         each neuron; they join the bias before it is rounded, in ``loihi`` to one that the chip has.
         """
 
-    def of_parts(self, network: Network, whole: Mapping[str, str]) -> Self:
-        """Return the arithmetic of a network whose projections are parts of those of this one.
-
-        whole: by the name of each part, the projection as whose its weights are rounded.
-        """
-        other = copy.copy(self)
-        other.network, other._listed = network, {p.name for p in network.projections if p.is_sparse}
-        other._take_parts(whole)
-        return other
-
-    @abc.abstractmethod
-    def _take_parts(self, whole: Mapping[str, str]) -> None:
-        """Round parts as their whole."""
-
     def _limit(self, name: str) -> float:
         """Return the largest weight that is accepted; those beyond a range are clipped."""
         return float(np.finfo(np.float64).max)
@@ -229,10 +213,6 @@ class FloatArithmetic(Arithmetic):
             elif p.post in releasing:
                 self._limits[p.name] *= finer
 
-    def _take_parts(self, whole: Mapping[str, str]) -> None:
-        self._rounding = {part: self._rounding[name] for part, name in whole.items()}
-        self._limits = {part: self._limits[name] for part, name in whole.items()}
-
     def _limit(self, name: str) -> float:
         return self._limits[name]
 
@@ -268,11 +248,6 @@ class ChipArithmetic(Arithmetic):
                 where, what = f"projection {projection.name!r}", "short-term plasticity"
                 raise UnsupportedError(where, f"{what} has no chip arithmetic", limit="none")
         self.chip = quantiser.quantise(network, noise)
-
-    def _take_parts(self, whole: Mapping[str, str]) -> None:
-        known = self.chip.projections
-        projections = {part: replace(known[name], name=part) for part, name in whole.items()}
-        self.chip = replace(self.chip, projections=projections)
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
         """Return the mantissas that the chip stores."""

@@ -17,7 +17,7 @@ from neurorl.program.program import Draw, NodeProgram, Program
 from neurorl.program.projections import projection_program
 from neurorl.program.releases import release_of, with_release
 
-__all__ = ["lower"]
+__all__ = ["lower", "lower_node"]
 
 
 def lower(
@@ -31,7 +31,7 @@ def lower(
     spiking = network.spiking
     numbers = {node.name: k for k, node in enumerate(spiking.nodes)}
     releases = {p.name: release_of(network, p) for p in spiking.projections if p.short_term}
-    nodes = [_node(network, arithmetic, node, depths[node.name]) for node in spiking.nodes]
+    nodes = [lower_node(network, arithmetic, node, depths[node.name]) for node in spiking.nodes]
     for p in spiking.projections:
         if p.short_term:
             k = numbers[p.pre]
@@ -43,7 +43,8 @@ def lower(
     return Program(tuple(seeds), tuple(nodes), tuple(p for p in projections if p.n_weights))
 
 
-def _node(network: Network, arithmetic: Arithmetic, node: Node, depth: int) -> NodeProgram:
+def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int = 1) -> NodeProgram:
+    """Return the program of a source or population alone, without what its spikes release."""
     if not isinstance(node, Population):
         return NodeProgram(node.name, node.size, depth, is_source=True)
     if isinstance(arithmetic, ChipArithmetic):

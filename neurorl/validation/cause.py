@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.spec import BackendSpec
-from neurorl.network.description import Population
+from neurorl.network.description import Network, Population
 from neurorl.validation.diagnosis import Diagnosis, diagnose
+from neurorl.validation.evidence import Evidence
 from neurorl.validation.membranes import membrane_scale
-from neurorl.validation.own_neurons import evidence_of
 from neurorl.validation.quantised import quantised
-from neurorl.validation.recording import SubjectRecording, record
-from neurorl.validation.replay import StepReplay, some
-from neurorl.validation.stimulus import InputWindow
-from neurorl.validation.subject import Subject
+from neurorl.validation.recording import Scenario, SubjectRecording
 
-__all__ = ["CAUSES", "Event", "Inquiry", "Trial", "find_cause"]
+__all__ = ["CAUSES", "Event", "Trial", "find_cause"]
 
 CAUSES = (
     *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
@@ -30,16 +27,6 @@ CAUSES = (
 )
 """List the words for causes. A deviation that another population's brought about has
 ``follows``."""
-
-
-@dataclass(frozen=True)
-class Inquiry:
-    """Hold the subject, stimulus, recordings by label and seed that an explanation works from."""
-
-    subject: Subject
-    stimulus: Sequence[InputWindow]
-    recordings: dict[str, SubjectRecording]
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -54,17 +41,16 @@ class Event:
 class Trial:
     """Predict each step of a population in a replay from the recorded state before that step."""
 
-    def __init__(self, case: Inquiry, trace: StepReplay, population: Population) -> None:
+    def __init__(self, network: Network, trace: SubjectRecording, population: Population) -> None:
         self.replay, self.population = trace, population
-        network = case.subject.network
-        self.evidence = evidence_of(network, population, trace.history, trace.n_steps)
+        self.evidence = Evidence(network, population, trace.history, trace.n_steps)
         self.rows = slice(trace.first, None)  # of predictions that are of the replay
 
     @property
     def follows(self) -> bool:
         """Return whether the backend did in every step what was predicted, to the bit."""
         plain, name = self.evidence.plain, self.population.name
-        return np.array_equal(self.replay.raster(name), plain.spikes[self.rows]) and all(
+        return np.array_equal(self.replay.rasters[name], plain.spikes[self.rows]) and all(
             np.array_equal(self.replay.after(name, v), plain.after[v][self.rows])
             for v in self.evidence.variables
         )
@@ -73,7 +59,7 @@ class Trial:
     def error(self) -> float:
         """Return the membrane's largest prediction error where spikes agree, in its own scale."""
         plain, name = self.evidence.plain, self.population.name
-        agrees = self.replay.raster(name) == plain.spikes[self.rows]
+        agrees = self.replay.rasters[name] == plain.spikes[self.rows]
         is_plain = "voltage" in plain.after
         of = ["voltage"] if is_plain else [v for v in plain.after if v != "refractory"]
         rows = [np.abs(self.replay.after(name, v) - plain.after[v][self.rows]) for v in of]
@@ -83,12 +69,15 @@ class Trial:
 
 
 def find_cause(
-    case: Inquiry, trials: list[Trial], event: Event, window: int
+    scenario: Scenario, recordings: Sequence[SubjectRecording], trials: list[Trial], event: Event
 ) -> tuple[str, str, str | None]:
-    """Return cause, detail and the label of the backend that deviates, None if both follow."""
-    for trial in trials:
+    """Return cause, detail and the label of the backend that deviates, None if both follow.
+
+    recordings: those that the trials are replays of.
+    """
+    for trial, recording in zip(trials, recordings, strict=True):
         if not trial.replay.repeats or not trial.follows:
-            diagnosis = _departure(case, trial, window)
+            diagnosis = _departure(scenario, trial, recording)
             if diagnosis is not None:
                 label = trial.replay.spec.label
                 return diagnosis.cause, f"{label}: {diagnosis.detail}", label
@@ -108,29 +97,28 @@ def find_cause(
     return "float error", detail, None
 
 
-def _departure(case: Inquiry, trial: Trial, window: int) -> Diagnosis | None:
+def _departure(scenario: Scenario, trial: Trial, recording: SubjectRecording) -> Diagnosis | None:
     """Explain how a backend deviates from its prediction, or None if within float error."""
-    windows = [*case.stimulus[:window], *some(case.stimulus[window:])]
-    recording = case.recordings[trial.replay.spec.label]
-    diagnosis = diagnose(case.subject, windows, recording, trial.population, window, case.seed)
+    window = trial.replay.window
+    diagnosis = diagnose(scenario.until(window), recording, trial.population, window)
     if diagnosis is not None and diagnosis.is_open:
-        other = _in_other_arithmetic(case, trial.replay)
+        other = _in_other_arithmetic(scenario, trial.replay, recording)
         if other is not None:
             return Diagnosis("quantisation", other)
     return diagnosis
 
 
-def _in_other_arithmetic(case: Inquiry, trace: StepReplay) -> str | None:
+def _in_other_arithmetic(
+    scenario: Scenario, trace: SubjectRecording, recording: SubjectRecording
+) -> str | None:
     """Return a sentence if all spikes so far equal the reference's in another arithmetic only."""
-    n_steps = trace.first + trace.n_steps
-    ends = np.cumsum([w.n_steps for w in case.stimulus])
-    windows = case.stimulus[: int(np.searchsorted(ends, n_steps)) + 1]
-    rasters = case.recordings[trace.spec.label].rasters
+    last = scenario.place(trace.first + trace.n_steps - 1)["window"]
+    begin = replace(scenario, stimulus=scenario.stimulus[: last + 1])
     equal = set()
     for name in ARITHMETICS:
-        reference = record(case.subject, BackendSpec("reference", name), windows, case.seed)
+        reference = begin.record(BackendSpec("reference", name))
         if all(
-            np.array_equal(raster, rasters[population][: len(raster)])
+            np.array_equal(raster, recording.rasters[population][: len(raster)])
             for population, raster in reference.rasters.items()
         ):
             equal.add(name)

@@ -11,16 +11,13 @@ import numpy.typing as npt
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning, format_message, warn_outside
-from neurorl.network.description import Network, Population
+from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.distances import distances
 from neurorl.validation.history import variables_of
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.recording import SubjectRecording
-from neurorl.validation.replay import StepReplay
-from neurorl.validation.stimulus import InputWindow, place
-from neurorl.validation.subject import Subject
-from neurorl.validation.tolerance import Tolerance
+from neurorl.validation.recording import Scenario, SubjectRecording
+from neurorl.validation.tolerance import Bounded, Tolerance
 
 __all__ = ["Pair", "Row", "compare", "warn_of_silence"]
 
@@ -29,16 +26,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pair:
-    """Make the rows that compare backend *b* with backend *a*."""
+    """Make the rows that compare backend *b* with backend *a*, by their labels.
 
-    a: BackendSpec
-    b: BackendSpec
-    tolerance: Tolerance
+    exact: whether both promise equal spikes and states.
+    """
 
-    @property
-    def exact(self) -> bool:
-        """Return whether both backends promise equal spikes and states."""
-        return self.a.must_equal(self.b)
+    a: str
+    b: str
+    exact: bool
+    tolerance: Bounded
+
+    @classmethod
+    def of(cls, a: BackendSpec, b: BackendSpec, tolerance: Tolerance) -> Pair:
+        """Return the pair of two backends."""
+        return cls(a.label, b.label, a.must_equal(b), tolerance)
 
     def row(
         self,
@@ -59,8 +60,8 @@ class Pair:
             "quantity": quantity,
             "population": population,
             "projection": projection,
-            "backend_a": self.a.label,
-            "backend_b": self.b.label,
+            "backend_a": self.a,
+            "backend_b": self.b,
             "verdict": self.tolerance.verdict(equal, self.exact, difference or 0.0, limit),
             "tolerance": 0.0 if self.exact else getattr(self.tolerance, limit),
             "difference": difference,
@@ -70,25 +71,23 @@ class Pair:
 
 
 def compare(
-    subject: Subject,
-    stimulus: list[InputWindow],
-    a: SubjectRecording,
-    b: SubjectRecording,
-    traces: tuple[StepReplay, StepReplay],
+    scenario: Scenario,
+    recordings: tuple[SubjectRecording, SubjectRecording],
+    traces: tuple[SubjectRecording, SubjectRecording],
     tolerance: Tolerance,
 ) -> list[Row]:
     """Return rows of spikes and membranes, of weights in force, and of decisions.
 
     traces: replays from the first window on.
     """
-    pair, network = Pair(a.spec, b.spec, tolerance), subject.network
-    rows = []
-    for population in network.populations:
-        rows.append(_spikes(pair, network, population, stimulus, a, b))
-        rows.append(_membranes(pair, network, population, stimulus, (a, b), traces))
-    rows += [_weights(pair, p.name, p.post, a, b) for p in network.projections]
+    a, b = recordings
+    pair, rows = Pair.of(a.spec, b.spec, tolerance), []
+    for population in scenario.network.populations:
+        rows.append(_spikes(scenario, pair, population, recordings))
+        rows.append(_membranes(scenario, pair, population, recordings, traces))
+    rows += [_weights(pair, p.name, p.post, recordings) for p in scenario.network.projections]
     if len(a.decisions):
-        rows.append(_decisions(pair, stimulus, a, b))
+        rows.append(_decisions(scenario, pair, a.decisions != b.decisions))
     return rows
 
 
@@ -100,16 +99,14 @@ def warn_of_silence(*recorded: Mapping[str, npt.NDArray[np.bool_]]) -> None:
 
 
 def _spikes(
+    scenario: Scenario,
     pair: Pair,
-    network: Network,
     population: Population,
-    stimulus: list[InputWindow],
-    a: SubjectRecording,
-    b: SubjectRecording,
+    recordings: tuple[SubjectRecording, SubjectRecording],
 ) -> Row:
-    name = population.name
-    one, other = a.rasters[name], b.rasters[name]
-    hertz = 1.0 / (len(one) * population.size * network.dt)
+    name, dt = population.name, scenario.network.dt
+    one, other = (recording.rasters[name] for recording in recordings)
+    hertz = 1.0 / (len(one) * population.size * dt)
     rates = [int(raster.sum()) * hertz for raster in (one, other)]
     largest = max(rates)
     differs = one != other
@@ -117,7 +114,7 @@ def _spikes(
     if pair.exact:  # then a rate that agrees says nothing
         difference = float(differs.sum() / max(one.sum() + other.sum(), 1))
     away = distances(one, other)
-    first = _first(differs, np.arange(len(one)), stimulus, name)
+    first = _first(scenario, differs, np.arange(len(one)), name)
     return {
         **pair.row("spikes", name, first is None, difference, "rate", first),
         "neurons": population.size,
@@ -133,27 +130,30 @@ def _spikes(
 
 
 def _membranes(
+    scenario: Scenario,
     pair: Pair,
-    network: Network,
     population: Population,
-    stimulus: list[InputWindow],
     recordings: tuple[SubjectRecording, SubjectRecording],
-    traces: tuple[StepReplay, StepReplay],
+    traces: tuple[SubjectRecording, SubjectRecording],
 ) -> Row:
     """Compare currents and voltages in every step of the replays, then at the end of each window.
 
     Of backends whose arithmetics differ, only the voltage, in the description's units.
     """
-    name, same = population.name, pair.a.arithmetic == pair.b.arithmetic
-    variables = variables_of(population, network.dt)[:-1]
+    name, dt, same = (
+        population.name,
+        scenario.network.dt,
+        recordings[0].arithmetic.name == recordings[1].arithmetic.name,
+    )
+    variables = variables_of(population, dt)[:-1]
     if not same:
         variables = variables[-1:]
     one, other = (_rows(name, r, t, variables) for r, t in zip(recordings, traces, strict=True))
     apart = np.abs(one - other)
-    scale = 1.0 if same and pair.a.is_chip else membrane_scale(population, network.dt)
-    ends = np.cumsum([window.n_steps for window in stimulus]) - 1
+    scale = 1.0 if same and recordings[0].spec.is_chip else membrane_scale(population, dt)
+    ends = np.cumsum([window.n_steps for window in scenario.stimulus]) - 1
     steps = np.concatenate([np.arange(traces[0].n_steps), ends])
-    first = _first(np.any(apart > 0, axis=1), steps, stimulus, name)
+    first = _first(scenario, np.any(apart > 0, axis=1), steps, name)
     return pair.row(
         "membrane",
         name,
@@ -168,7 +168,7 @@ def _membranes(
 
 
 def _rows(
-    name: str, recording: SubjectRecording, trace: StepReplay, variables: tuple[str, ...]
+    name: str, recording: SubjectRecording, trace: SubjectRecording, variables: tuple[str, ...]
 ) -> FloatArray:
     """Return the membrane values that are compared, ``(steps and windows, variables, n)``."""
     steps = np.stack([trace.after(name, v) for v in variables], axis=1)
@@ -179,36 +179,36 @@ def _rows(
 
 
 def _first(
+    scenario: Scenario,
     differs: npt.NDArray[np.bool_],
     steps: npt.NDArray[np.int64],
-    stimulus: list[InputWindow],
     population: str,
 ) -> dict[str, Any] | None:
     """Return where a mask ``(rows, n)`` is first set; steps: the step of each row."""
     if not differs.any():
         return None
     k = int(differs.any(axis=1).argmax())
-    where = place(stimulus, int(steps[k]))
+    where = scenario.place(int(steps[k]))
     return {**where, "population": population, "neuron": int(differs[k].argmax())}
 
 
-def _weights(pair: Pair, name: str, post: str, a: SubjectRecording, b: SubjectRecording) -> Row:
+def _weights(
+    pair: Pair, name: str, post: str, recordings: tuple[SubjectRecording, SubjectRecording]
+) -> Row:
+    a, b = recordings
     apart = np.abs(a.weights[name] - b.weights[name])
-    quantum = max(recording.arithmetic.rounding(name).unit for recording in (a, b))
+    quantum = max(recording.arithmetic.rounding(name).unit for recording in recordings)
     difference = float(apart.max(initial=0.0)) / quantum
     row = pair.row("weights", post, not apart.any(), difference, "weights", None, name)
     # Float weights lie on a grid themselves.
-    near = not pair.exact and difference <= pair.tolerance.weights * (1 + 1e-6)
+    near = not pair.exact and difference <= row["tolerance"] * (1 + 1e-6)
     return {**row, "verdict": "within"} if near and apart.any() else row
 
 
-def _decisions(
-    pair: Pair, stimulus: list[InputWindow], a: SubjectRecording, b: SubjectRecording
-) -> Row:
-    differs = a.decisions != b.decisions
+def _decisions(scenario: Scenario, pair: Pair, differs: npt.NDArray[np.bool_]) -> Row:
     share = float(differs.mean())
-    start = sum(w.n_steps for w in stimulus[: int(differs.argmax())])
-    first = {**place(stimulus, start), "population": "output", "neuron": None}
+    start = sum(w.n_steps for w in scenario.stimulus[: int(differs.argmax())])
+    first = {**scenario.place(start), "population": "output", "neuron": None}
     return pair.row(
         "decisions",
         "output",

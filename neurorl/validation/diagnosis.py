@@ -19,16 +19,13 @@ from neurorl.network.description import Population
 from neurorl.numerics.random import derive
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
-from neurorl.validation.history import History, acts_of, enact
-from neurorl.validation.hypotheses import FAMILIES, OWN_FAMILIES, Family
+from neurorl.validation.history import Act, History, acts_of, enact
+from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.observed import MOST
-from neurorl.validation.own_neurons import evidence_of
 from neurorl.validation.probes import probe
-from neurorl.validation.recording import SubjectRecording
-from neurorl.validation.stimulus import InputWindow
-from neurorl.validation.subject import Subject
+from neurorl.validation.recording import Scenario, SubjectRecording
 from neurorl.validation.variants import Variant
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -69,29 +66,28 @@ class _Files:
 class _Laboratory:
     """Enact histories on one backend, and observe one population in them."""
 
-    subject: Subject
-    stimulus: Sequence[InputWindow]
+    scenario: Scenario
     spec: BackendSpec
     population: Population
-    seed: int
 
     def enact(self, split: int | None = None) -> History:
         """Repeat what was recorded; windows from number *split* on step by step."""
-        subject = self.subject
-        acts = acts_of(subject, self.stimulus, split)
-        return enact(subject.network, self.spec, self.seed, acts, subject.t)
+        acts = acts_of(self.scenario.subject, self.scenario.stimulus, split)
+        return self._enacted(acts, self.scenario.seed)
+
+    def _enacted(self, acts: Sequence[Act], seed: int) -> History:
+        return enact(self.scenario.network, self.spec, seed, acts, self.scenario.subject.t)
 
     def observe(self, history: History, most: int = MOST) -> Evidence:
-        return evidence_of(self.subject.network, self.population, history, most)
+        return Evidence(self.scenario.network, self.population, history, most)
 
     def probe(self, number: int, first: int, length: int = _STEPS) -> Evidence:
         """Enact other acts with another seed, *length* steps beyond the first unpredicted one."""
-        other = derive(self.seed, _PROBE, number) & 0x7FFFFFFF
+        scenario, other = self.scenario, derive(self.scenario.seed, _PROBE, number) & 0x7FFFFFFF
         before = max(first - _BEFORE, 0)
         n_steps = length + first - before
-        acts = probe(self.subject, self.stimulus, other, before, n_steps, length > _STEPS)
-        history = enact(self.subject.network, self.spec, other, acts, self.subject.t)
-        return self.observe(history, length + _BEFORE)
+        acts = probe(scenario.subject, scenario.stimulus, other, before, n_steps, length > _STEPS)
+        return self.observe(self._enacted(acts, other), length + _BEFORE)
 
     def examine(self, own: list[Evidence], first: int) -> _Files:
         """Probe the backend, and choose the history to which variants are fitted."""
@@ -102,18 +98,13 @@ class _Laboratory:
 
 
 def diagnose(
-    subject: Subject,
-    stimulus: Sequence[InputWindow],
-    recording: SubjectRecording,
-    population: Population,
-    window: int,
-    seed: int,
+    scenario: Scenario, recording: SubjectRecording, population: Population, window: int
 ) -> Diagnosis | None:
     """Explain why a backend deviates in a population, or None if within float error.
 
-    stimulus: up to and with the windows that differ. window: the first of them.
+    scenario: up to and with the windows that differ. window: the first of them.
     """
-    lab = _Laboratory(subject, stimulus, recording.spec, population, seed)
+    lab = _Laboratory(scenario, recording.spec, population)
     recorded, again = (lab.enact() for _ in range(2))
     if not recorded.same(again) or not _as_recorded(recorded, recording):
         detail = "from the same start and by the same calls it does something else the second time"
@@ -158,7 +149,7 @@ def _search(files: _Files, families: Collection[str] | None = None) -> list[Foun
     for evidence in files.all:
         evidence.siblings = files.all
     fits: list[Found] = []
-    for family in FAMILIES if files.fitted.is_of_currents else OWN_FAMILIES:
+    for family in FAMILIES:
         if families is None or family.about in families:
             for variant in family.propose(files.fitted):
                 gate = _gate(variant, files)

@@ -15,22 +15,22 @@ from neurorl.backends.base import Raster
 from neurorl.backends.registry import load
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
-from neurorl.network.description import Network, Population
+from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
-from neurorl.validation.compare import Row, warn_of_silence
+from neurorl.validation.compare import Pair, Row, warn_of_silence
 from neurorl.validation.elsewhere_causes import (
     NEAR,
-    CellPlace,
     Change,
     find_change,
     first_place,
     margin,
+    with_parameter,
 )
 from neurorl.validation.explain import Explanation
 from neurorl.validation.pynn_run import PYNN
-from neurorl.validation.recording import SubjectRecording, decide, record
-from neurorl.validation.stimulus import InputWindow, make_stimulus, place
+from neurorl.validation.recording import Scenario, SubjectRecording, decide
+from neurorl.validation.stimulus import InputWindow, make_stimulus
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import Limits, measured
@@ -154,11 +154,12 @@ def validate_on(
         raise UnsupportedError(target, "can't hold this", got="; ".join(found), remedy=remedy)
     there.check()
     stimulus = make_stimulus(subject, steps, seed, "float")
-    ours = record(subject, _REFERENCE, stimulus, seed)
-    theirs = _play(there, subject, stimulus, seed)
+    scenario = Scenario(subject, stimulus, seed)
+    pair = Pair(_REFERENCE.label, target, False, limits or Limits())
+    ours, theirs = scenario.record(_REFERENCE), _play(there, scenario)
     warn_of_silence(ours.rasters, theirs)
-    rows = _rows(subject, stimulus, ours, theirs, target, seed, limits or Limits())
-    explanations = _explain(subject, stimulus, ours, theirs, target, seed, there.changes())
+    rows = _rows(scenario, ours, theirs, pair)
+    explanations = _explain(scenario, ours, theirs, target, there.changes())
     rows = [_with_cause(row, explanations) for row in rows]
     n_steps = sum(window.n_steps for window in stimulus)
     return Agreement(subject, target, rows, explanations, seed, n_steps, left_out)
@@ -166,25 +167,18 @@ def validate_on(
 
 def _without_noise(subject: Subject) -> tuple[Subject, tuple[str, ...]]:
     """Return a subject without escape noise, and the populations that had some."""
-    network, names = subject.network, []
-    nodes = list(network.nodes)
-    for k, node in enumerate(nodes):
-        if isinstance(node, Population) and hasattr(node.neuron, "noise"):
-            if node.is_noisy(network.dt):
-                names.append(node.name)
-            neuron = dataclasses.replace(node.neuron, noise=0.0)  # type: ignore[type-var]
-            nodes[k] = dataclasses.replace(node, neuron=neuron)
-    silent = dataclasses.replace(network, nodes=tuple(nodes))
-    told = tuple(f"escape noise of {name!r}" for name in names)
+    network = subject.network
+    noisy = [p.name for p in network.populations if p.is_noisy(network.dt)]
+    silent = with_parameter(network, "noise", lambda noise: 0.0)
+    told = tuple(f"escape noise of {name!r}" for name in noisy)
     return dataclasses.replace(subject, network=silent), told
 
 
-def _play(
-    there: Elsewhere, subject: Subject, stimulus: Sequence[InputWindow], seed: int
-) -> dict[str, Raster]:
+def _play(there: Elsewhere, scenario: Scenario) -> dict[str, Raster]:
     """Return their spikes, ``(steps, size)``: what starts from silence is a replica of its own."""
+    subject, seed = scenario.subject, scenario.seed
     parts: list[list[InputWindow]] = []
-    for window in stimulus:
+    for window in scenario.stimulus:
         if window.fresh or not parts:
             parts.append([])
         parts[-1].append(window)
@@ -215,87 +209,36 @@ def _given(window: InputWindow, name: str, size: int) -> Raster:
 
 
 def _rows(
-    subject: Subject,
-    stimulus: list[InputWindow],
-    ours: SubjectRecording,
-    theirs: Mapping[str, Raster],
-    target: str,
-    seed: int,
-    limits: Limits,
+    scenario: Scenario, ours: SubjectRecording, theirs: Mapping[str, Raster], pair: Pair
 ) -> list[Row]:
     """Return the rows of all populations, and of an agent's decisions."""
     rows = []
-    for population in subject.network.populations:
-        name = population.name
-        pair = {name: ours.rasters[name]}, {name: theirs[name]}
-        first = _first(stimulus, first_place(_only(subject.network, population), *pair))
-        for found in measured(pair[0][name], pair[1][name]):
-            tolerance = getattr(limits, found.limit)
-            within = "within" if found.difference <= tolerance else "different"
-            verdict = "exact" if first is None else within
-            row = _row(found.quantity, name, target, verdict, tolerance, found.difference, first)
-            rows.append({**row, **found.more})
-    decided = decide(subject, theirs.get("output"), seed)
+    for name, own in ours.rasters.items():
+        first = first_place(scenario, {name: own}, theirs)
+        for found in measured(own, theirs[name]):
+            judged = found.difference, found.limit
+            rows.append(pair.row(found.quantity, name, first is None, *judged, first, **found.more))
+    decided = decide(scenario.subject, theirs.get("output"), scenario.seed)
     if len(ours.decisions):
         share = float((ours.decisions != decided).mean())
-        within = "within" if share <= limits.decisions else "different"
-        verdict = within if share else "exact"
-        row = _row("decisions", "output", target, verdict, limits.decisions, share, None)
+        row = pair.row("decisions", "output", not share, share, "decisions", None)
         rows.append({**row, "decisions": len(decided), "agreement": 1 - share})
-    return rows
-
-
-def _only(network: Network, population: Population) -> Network:
-    """Return a network of one population, for the places of its spikes."""
-    return Network((population,), dt=network.dt)
-
-
-def _row(
-    quantity: str,
-    population: str,
-    target: str,
-    verdict: str,
-    tolerance: float,
-    difference: float,
-    first: dict[str, Any] | None,
-) -> Row:
-    return {
-        "quantity": quantity,
-        "population": population,
-        "projection": None,
-        "backend_a": _REFERENCE.label,
-        "backend_b": target,
-        "verdict": verdict,
-        "tolerance": tolerance,
-        "difference": difference,
-        "first_divergence": first,
-        "cause": None,
-        "detail": None,
-    }
-
-
-def _first(stimulus: list[InputWindow], where: CellPlace | None) -> dict[str, Any] | None:
-    if where is None:
-        return None
-    there = place(stimulus, where.step)
-    return {**there, "population": where.population, "neuron": where.neuron}
+    return [{**row, "cause": None, "detail": None} for row in rows]
 
 
 def _explain(
-    subject: Subject,
-    stimulus: list[InputWindow],
+    scenario: Scenario,
     ours: SubjectRecording,
     theirs: Mapping[str, Raster],
     target: str,
-    seed: int,
     known: Sequence[Change],
 ) -> list[Explanation]:
     """Return why the first cell differs, and how many of the others that explains."""
-    where = first_place(subject.network, ours.rasters, theirs)
+    where = first_place(scenario, ours.rasters, theirs)
     if where is None:
         return []
-    over = margin(subject, stimulus, ours, seed, where)
-    found = find_change(subject, stimulus, seed, ours.rasters, theirs, known)
+    over = margin(scenario, ours, where)
+    found = find_change(scenario, ours.rasters, theirs, known)
     if found is not None:
         cause = found.change.cause
         detail = f"{target}: {found.change.detail}; the reference, so described, differs in"
@@ -310,15 +253,13 @@ def _explain(
     explained = Explanation(
         cause=cause,
         detail=detail,
-        population=where.population,
-        neuron=where.neuron,
-        **place(stimulus, where.step),
+        **where,
         variable="spikes",
         backend_a=_REFERENCE.label,
         backend_b=target,
         lane=target,
-        checked=len(ours.rasters[where.population]),
-        numbers=[{"step": where.step, "margin": over}],
+        checked=len(ours.rasters[where["population"]]),
+        numbers=[{"step": where["step"], "margin": over}],
     )
     return [explained]
 

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from neurorl.backends.base import Raster
 from neurorl.backends.spec import BackendSpec
-from neurorl.network.description import Network, Population, Projection
-from neurorl.validation.cause import Inquiry, Trial
-from neurorl.validation.recording import SubjectRecording, record
-from neurorl.validation.replay import replay
-from neurorl.validation.stimulus import InputWindow, place
-from neurorl.validation.subject import Subject
+from neurorl.network.description import Network, Population
+from neurorl.numerics.arrays import FloatArray
+from neurorl.validation.cause import Trial
+from neurorl.validation.recording import Scenario, SubjectRecording
 
-__all__ = ["CHANGES", "CellPlace", "Change", "Found", "find_change", "first_place", "margin"]
+__all__ = [
+    "CHANGES",
+    "Change",
+    "Found",
+    "find_change",
+    "first_place",
+    "margin",
+    "with_parameter",
+]
 
 NEAR = 1e-9
 """Bound what rounding can move, as a part of a threshold."""
@@ -43,93 +49,52 @@ class Found(NamedTuple):
     cells: int
 
 
-class CellPlace(NamedTuple):
-    """Locate the first cell that differs."""
-
-    step: int
-    population: str
-    neuron: int
-
-
-def _projections(network: Network, change: Callable[[Projection], Projection]) -> Network:
-    return dataclasses.replace(network, projections=tuple(map(change, network.projections)))
-
-
-def _neurons(network: Network, change: Callable[[Population], Population]) -> Network:
-    nodes = tuple(change(n) if isinstance(n, Population) else n for n in network.nodes)
-    return dataclasses.replace(network, nodes=nodes)
+def with_parameter(network: Network, field: str, change: Callable[[FloatArray], Any]) -> Network:
+    """Return a network with a parameter of all neurons that have it changed."""
+    nodes = list(network.nodes)
+    for k, p in enumerate(nodes):
+        if isinstance(p, Population) and hasattr(p.neuron, field):
+            value = change(np.asarray(getattr(p.neuron, field), dtype=float))
+            neuron = dataclasses.replace(p.neuron, **{field: value})  # type: ignore[type-var]
+            nodes[k] = dataclasses.replace(p, neuron=neuron)
+    return dataclasses.replace(network, nodes=tuple(nodes))
 
 
-def _later(network: Network, of_sources: bool, more: int) -> Network:
-    """Return a network whose delays, from sources or neurons, are *more* steps longer."""
+def _later(network: Network, of_sources: bool) -> Network:
+    """Return a network whose delays, from sources or neurons, are a step longer."""
     sources = {source.name for source in network.sources}
-
-    def change(p: Projection) -> Projection:
-        if (p.pre in sources) != of_sources or p.pre in network.currents:
-            return p
-        steps = network.synapse_delays(p.name)
-        there = np.asarray(network.delay_steps(p.name) if steps is None else steps)
-        delays = (there + more) * network.dt
-        return dataclasses.replace(p, delay=float(delays) if steps is None else delays)
-
-    return _projections(network, change)
+    projections = list(network.projections)
+    for k, p in enumerate(projections):
+        if (p.pre in sources) == of_sources and p.pre not in network.currents:
+            steps = network.synapse_delays(p.name)
+            there = np.asarray(network.delay_steps(p.name) if steps is None else steps)
+            delays = (there + 1) * network.dt
+            delay = float(delays) if steps is None else delays
+            projections[k] = dataclasses.replace(p, delay=delay)
+    return dataclasses.replace(network, projections=tuple(projections))
 
 
 def _dead(network: Network, more: int) -> Network:
     """Return a network with longer refractory periods, where there are any."""
 
-    def change(p: Population) -> Population:
-        if not hasattr(p.neuron, "refractory"):
-            return p
-        dead = np.asarray(p.neuron.refractory, dtype=float)
-        longer = np.where(dead > 0, np.maximum(dead + more * network.dt, 0.0), 0.0)
-        return dataclasses.replace(p, neuron=dataclasses.replace(p.neuron, refractory=longer))  # type: ignore[type-var]
+    def longer(dead: FloatArray) -> FloatArray:
+        return np.where(dead > 0, np.maximum(dead + more * network.dt, 0.0), 0.0)
 
-    return _neurons(network, change)
-
-
-def _scaled(network: Network, field: str, factor: float) -> Network:
-    """Return a network with a parameter of all neurons times *factor*."""
-
-    def change(p: Population) -> Population:
-        if not hasattr(p.neuron, field):
-            return p
-        value = np.asarray(getattr(p.neuron, field), dtype=float) * factor
-        return dataclasses.replace(p, neuron=dataclasses.replace(p.neuron, **{field: value}))  # type: ignore[type-var]
-
-    return _neurons(network, change)
+    return with_parameter(network, "refractory", longer)
 
 
 CHANGES: Sequence[Change] = (
-    Change(
-        "delay",
-        "every delay between neurons is a step longer",
-        lambda network: _later(network, of_sources=False, more=1),
-    ),
-    Change(
-        "delay",
-        "spikes of sources come a step later",
-        lambda network: _later(network, of_sources=True, more=1),
-    ),
-    Change(
-        "refractory",
-        "refractory periods are a step longer",
-        lambda network: _dead(network, 1),
-    ),
-    Change(
-        "refractory",
-        "refractory periods are a step shorter",
-        lambda network: _dead(network, -1),
-    ),
-    Change("bias", "biases don't act", lambda network: _scaled(network, "bias", 0.0)),
+    Change("delay", "every delay between neurons is a step longer", lambda n: _later(n, False)),
+    Change("delay", "spikes of sources come a step later", lambda n: _later(n, True)),
+    Change("refractory", "refractory periods are a step longer", lambda n: _dead(n, 1)),
+    Change("refractory", "refractory periods are a step shorter", lambda n: _dead(n, -1)),
+    Change("bias", "biases don't act", lambda n: with_parameter(n, "bias", lambda x: 0 * x)),
 )
 """List what is tried, that which assumes least first."""
 
 
 def find_change(
-    subject: Subject,
-    stimulus: Sequence[InputWindow],
-    seed: int,
+    scenario: Scenario,
     ours: Mapping[str, Raster],
     theirs: Mapping[str, Raster],
     own: Sequence[Change] = (),
@@ -141,8 +106,9 @@ def find_change(
     before = _differing(ours, theirs)
     best: Found | None = None
     for change in (*own, *CHANGES):
-        changed = dataclasses.replace(subject, network=change.make(subject.network))
-        rasters = record(changed, BackendSpec("reference", "float"), stimulus, seed).rasters
+        subject = dataclasses.replace(scenario.subject, network=change.make(scenario.network))
+        changed = dataclasses.replace(scenario, subject=subject)
+        rasters = changed.record(BackendSpec("reference", "float")).rasters
         left = _differing(rasters, theirs)
         if best is None or left < best.left:
             best = Found(change, left, before)
@@ -156,32 +122,28 @@ def _differing(one: Mapping[str, Raster], other: Mapping[str, Raster]) -> int:
 
 
 def first_place(
-    network: Network, ours: Mapping[str, Raster], theirs: Mapping[str, Raster]
-) -> CellPlace | None:
-    """Return where spikes differ first; of several in a step, that nearest to the sources."""
+    scenario: Scenario, ours: Mapping[str, Raster], theirs: Mapping[str, Raster]
+) -> dict[str, Any] | None:
+    """Return where *ours* first differ; of several in a step, that nearest to the sources."""
     found = []
-    for population in network.populations:
-        differs = ours[population.name] != theirs[population.name]
+    for name, raster in ours.items():
+        differs = raster != theirs[name]
         if differs.any():
             step = int(differs.any(axis=1).argmax())
-            key = step, network.depth(population.name)
-            found.append((key, CellPlace(step, population.name, int(differs[step].argmax()))))
-    return min(found, default=((0, 0), None), key=lambda pair: pair[0])[1]
+            neuron = int(differs[step].argmax())
+            found.append((step, scenario.network.depth(name), name, neuron))
+    if not found:
+        return None
+    step, _, name, neuron = min(found, key=lambda x: x[:2])
+    return {**scenario.place(step), "population": name, "neuron": neuron}
 
 
-def margin(
-    subject: Subject,
-    stimulus: Sequence[InputWindow],
-    recording: SubjectRecording,
-    seed: int,
-    where: CellPlace,
-) -> float:
+def margin(scenario: Scenario, recording: SubjectRecording, where: Mapping[str, Any]) -> float:
     """Return by how much the description's membrane is over its threshold there, in thresholds."""
-    window = int(place(list(stimulus), where.step)["window"])
-    trace = replay(subject, recording, stimulus, window, seed)
-    population = subject.network.node(where.population)
+    trace = scenario.replay(recording, where["window"])
+    population = scenario.network.node(where["population"])
     assert isinstance(population, Population)
-    case = Inquiry(subject, stimulus, {recording.spec.label: recording}, seed)
-    plain = Trial(case, trace, population).evidence.plain
-    level, threshold = (x[where.step, where.neuron] for x in (plain.level, plain.threshold))
+    plain = Trial(scenario.network, trace, population).evidence.plain
+    at = where["step"], where["neuron"]
+    level, threshold = plain.level[at], plain.threshold[at]
     return float((level - threshold) / max(abs(float(threshold)), NEAR))

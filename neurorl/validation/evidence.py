@@ -6,18 +6,21 @@ that the backend itself sent, so nothing adds up: what is predicted wrongly is w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neurorl.backends.base import Raster
 from neurorl.backends.currents import Currents
-from neurorl.network.description import Network, Population, Projection
+from neurorl.backends.reference.node import NumpyNode
+from neurorl.network.description import Network, Population
 from neurorl.numerics.arrays import FloatArray
-from neurorl.validation.equations import Watched, blocks_of, neurons_of
 from neurorl.validation.history import History
 from neurorl.validation.observed import FLOAT_ERROR, MOST, Array, Mask, Observed
+from neurorl.validation.pathways import Pathway
+from neurorl.validation.rewriting import ARRIVED, SEEN, spelled
 from neurorl.validation.variants import PLAIN, Variant
 
 __all__ = ["FLOAT_ERROR", "Evidence", "Mask", "Prediction"]
@@ -46,23 +49,19 @@ class Prediction:
 
 @dataclass
 class _Drive:
-    """Hold what a variant's neurons take in: input *q*, bias and noise of each step."""
+    """Hold a variant's neurons, and their bias and what arrives, by input, in each step."""
 
-    q: Array
+    neurons: NumpyNode
     bias: Array
-    draws: Array
-    neurons: Watched = field(repr=False)
+    arrived: dict[str, Array]
 
 
 class Evidence(Observed):
     """Hold what was recorded of a population, and predict it by variants of its step.
 
-    is_of_currents: whether the neurons are those of `Integrator`.
     siblings: all evidence on the backend, including this. plain: what the description predicts.
     odd: the calls and neurons that it doesn't predict. See also `Observed`.
     """
-
-    is_of_currents = True
 
     def __init__(
         self, network: Network, population: Population, history: History, most: int = MOST
@@ -72,23 +71,26 @@ class Evidence(Observed):
         self.plain = self.predict(PLAIN)
         self.odd = self.odd_calls(self.plain)
 
-    def predict(self, variant: Variant, gate: Mask | None = None) -> Prediction:
+    def predict(
+        self, variant: Variant, gate: Mask | None = None, kept: Mask | None = None
+    ) -> Prediction:
         """Predict every call from the recorded state before it.
 
         gate: steps and neurons where the variant holds, ``(steps, size)``; None for all.
+        kept: calls that are predicted, in place of `kept`.
         """
         variants = [variant] if gate is None else [PLAIN, variant]
         drives = [self._drive(v) for v in variants]
         begun = [{v: x.start(self, v, b) for v, b in self.before.items()} for x in variants]
         rows: dict[str, Array] = {}
         state: dict[str, Array] = {}
-        lengths = np.where(self.kept, self.lengths, 0)
+        lengths = np.where(self.kept if kept is None else kept, self.lengths, 0)
         for k in range(int(lengths.max())):
             calls = np.flatnonzero(lengths > k)
             here = self.starts[calls] + k
             if k:
-                kept = lengths[lengths > k - 1] > k
-                state = {v: x[kept] for v, x in state.items()}
+                last = lengths[lengths > k - 1] > k
+                state = {v: x[last] for v, x in state.items()}
             results = []
             for drive, start in zip(drives, begun, strict=True):
                 previous = {v: x[calls] for v, x in start.items()} if not k else state
@@ -102,29 +104,25 @@ class Evidence(Observed):
                 rows[key][here] = values
             state = {v: now[v] for v in self.variables}
         for v in self.variables:
-            last = rows[v][self.lasts]
-            ended = variant.finish(self, v, last)
-            rows[v][self.lasts] = ended if gate is None else np.where(gate[self.lasts], ended, last)
+            now_last = rows[v][self.lasts]
+            ended = variant.finish(self, v, now_last)
+            if gate is not None:
+                ended = np.where(gate[self.lasts], ended, now_last)
+            rows[v][self.lasts] = ended
         return Prediction({v: rows.pop(v) for v in self.variables}, **rows)
 
     def contradicts(self, variant: Variant) -> bool:
         """Return whether some deviating calls rule out a variant."""
-        calls = np.flatnonzero(self.odd.any(axis=1) & (self.lengths == 1))[:_SAMPLE]
-        if not len(calls):
+        some = np.zeros_like(self.kept)
+        some[np.flatnonzero(self.odd.any(axis=1) & (self.lengths == 1))[:_SAMPLE]] = True
+        if not some.any():
             return False
+        return bool((self.odd_calls(self.predict(variant, kept=some)) & self.odd)[some].any())
+
+    def in_one_step(self, variant: Variant, calls: Array) -> dict[str, Array]:
+        """Return what a variant predicts of some calls of one step each."""
         starts = {v: variant.start(self, v, b)[calls] for v, b in self.before.items()}
-        now = self._advance(self._drive(variant), starts, self.starts[calls])
-        sent = self.spikes[self.starts[calls]]
-        near = np.abs(now["level"] - now["threshold"]) <= self.limit
-        differs = sent != now["spikes"]
-        unsure = differs & near & (self.limit > 0)
-        wrong = differs & ~unsure
-        for v in self.variables:
-            after = self.after[v].copy()
-            after[calls] = now[v]
-            apart = np.abs(variant.finish(self, v, after)[calls] - self.after[v][calls])
-            wrong |= (apart > self.limit) & ~unsure
-        return bool((wrong & self.odd[calls]).any())
+        return self._advance(self._drive(variant), starts, self.starts[calls])
 
     def odd_states(self, predicted: Prediction, exact: bool = False) -> dict[str, Mask]:
         """Return calls and neurons in which a variable or a spike is not as predicted.
@@ -154,32 +152,35 @@ class Evidence(Observed):
         by_call: Mask = np.logical_or.reduceat(rows, self.starts, axis=0)
         return by_call
 
-    def _advance(self, drive: Any, state: dict[str, Array], here: Array) -> dict[str, Array]:
-        neurons: Any = drive.neurons
-        shape = (len(here), self.population.size)
-        neurons.u, neurons.v = state["current"].copy(), state["voltage"].copy()
-        neurons.dead = state["refractory"].copy()
-        if neurons._refractory_steps.shape != shape:
-            neurons._refractory_steps = np.broadcast_to(neurons.steps_of_one, shape)
-        neurons.bias = drive.bias[here]
-        neurons.spiked, neurons.sent = self.own_last[here], self.spikes[here]
-        neurons.rows = drive.draws[here]
-        spikes = neurons.update(drive.q[here].astype(neurons.u.dtype), [0])
-        return {
-            "current": neurons.u,
-            "voltage": neurons.v,
-            "refractory": neurons.dead,
-            "spikes": spikes,
-            "moved": neurons.moved,
-            "level": neurons.level,
-            "threshold": np.broadcast_to(neurons.threshold, shape),
-        }
+    def _advance(self, drive: _Drive, state: dict[str, Array], here: Array) -> dict[str, Array]:
+        """Return all values after steps *here*, one of each row of *state* before them."""
+        made, none = drive.neurons, np.zeros((len(here), self.population.size))
+        made.state = {x: state[v].astype(np.float64) for v, x in self.names.items()}
+        made.state |= dict.fromkeys(SEEN, none)
+        made.dead, made.bias = np.asarray(none, dtype=np.int64), drive.bias[here]
+        arrived = {x: total[here] for x, total in drive.arrived.items()}
+        with np.errstate(all="ignore"):
+            spikes = made.update(arrived, here.tolist())
+        number = self.history.arithmetic.number
+        seen = {x.removeprefix("met_"): made.state[x].astype(number) for x in SEEN}
+        now = {v: made.state[x].astype(state[v].dtype) for v, x in self.names.items()}
+        return {**now, "spikes": spikes, **seen}
 
-    def _drive(self, variant: Variant) -> Any:
-        neurons: Any = neurons_of(self.numbers, lambda _: neurons.rows, variant)
-        neurons.steps_of_one = neurons._refractory_steps
-        draws = self._of(variant, "draws", lambda: variant.draws(self))
-        return _Drive(self.input(variant), variant.bias(self.bias(variant)), draws, neurons)
+    def _drive(self, variant: Variant) -> _Drive:
+        def made() -> NumpyNode:
+            return NumpyNode(spelled(variant.change(self.node), self.node), (0,))
+
+        neurons = copy(self._of(variant, "change", made))
+        if neurons.draws:
+            drawn = self._of(variant, "draws", lambda: variant.draws(self)).__getitem__
+            neurons.draws = dict.fromkeys(neurons.draws, drawn)
+        arrived = {f"{ARRIVED}{x}": self.input(variant, x) for x in self.node.inputs}
+        arrived["was_spike"] = self.own_last.astype(np.float64)
+        arrived["is_sent"] = self.spikes.astype(np.float64)
+        bias = self.bias(variant)
+        if self.node.biased is not None:
+            arrived[f"{ARRIVED}{self.node.biased}"] += bias
+        return _Drive(neurons, bias, arrived)
 
     def run(self, variant: Variant, first: int, last: int) -> Raster:
         """Return the spikes of row *last*, predicted freely from the state before row *first*.
@@ -193,28 +194,30 @@ class Evidence(Observed):
             state = self._advance(drive, state, np.array([row]))
         return np.asarray(state["spikes"][0])
 
-    def input(self, variant: Variant = PLAIN) -> FloatArray:
-        """Return what spikes add to the input of each step, ``(steps, size)``."""
+    def input(self, variant: Variant = PLAIN, target: str | None = None) -> FloatArray:
+        """Return what spikes add to an input (None: the first) in each step."""
+        chosen = target or self.node.inputs[0]
         none = np.zeros((self.n_steps, self.population.size))
-        return sum((self.input_of(p, variant) for p in self.into), none)
+        return sum((self.input_of(p, variant) for p in self.into if p.target == chosen), none)
 
-    def input_of(self, p: Projection, variant: Variant = PLAIN) -> FloatArray:
+    def input_of(self, part: Pathway, variant: Variant = PLAIN) -> FloatArray:
         """Return what spikes of a projection add to the input of each step."""
         names = ("arrivals", "version", "values", "weights", "transmit", "late_by")
 
         def made() -> FloatArray:
-            arrivals = variant.arrivals(self, p).astype(np.float64)
+            arrivals = variant.arrivals(self, part).astype(np.float64)
             total = np.zeros((self.n_steps, self.population.size))
-            for version, rows in self._versions(p.name, variant):
-                weights = self.history_weights(p.name, version, variant)
-                described = self.history.arithmetic.transmitted(p.name, weights)
-                sent = variant.transmit(p.name, np.asarray(described, dtype=np.float64))
-                blocked = arrivals[rows].reshape(-1, p.blocks, 1, arrivals.shape[1] // p.blocks)
-                total[rows] = (blocked @ blocks_of(sent)).reshape(-1, self.population.size)
+            name = part.projection.name
+            for version, rows in self._versions(name, variant):
+                weights = self.history_weights(name, version, variant)
+                described = self.history.arithmetic.transmitted(name, weights)
+                sent = variant.transmit(part.name, part.matrices(described))
+                blocked = arrivals[rows].reshape(-1, part.blocks, 1, sent.shape[1])
+                total[rows] = (blocked @ sent).reshape(-1, self.population.size)
             return total
 
         as_described = all(getattr(variant, name) is getattr(PLAIN, name) for name in names)
-        added: FloatArray = self._once(("input", p.name), made) if as_described else made()
+        added: FloatArray = self._once(("input", part.name), made) if as_described else made()
         return added
 
     def history_weights(self, name: str, version: int, variant: Variant) -> Array:
@@ -241,13 +244,11 @@ class Evidence(Observed):
 
     def _made_bias(self, variant: Variant) -> Array:
         arithmetic, network, name = self.history.arithmetic, self.network, self.population.name
-        moving = [p for p in network.projections if p.post == name]
-        moving = [p for p in moving if p.signed or p.pre in network.currents]
         flowing = Currents(network, arithmetic)
         rows: list[Array] = []
         last: dict[str, int] = {}
         for c, call in enumerate(self.history.calls):
-            now = {p.name: variant.bias_version(self.history, p.name, c) for p in moving}
+            now = {p.name: variant.bias_version(self.history, p.name, c) for p in self.moving}
             same = now == last and c and not network.currents
             if same:
                 rows.append(rows[-1])

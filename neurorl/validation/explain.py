@@ -12,18 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.network.description import Network, Population
-from neurorl.numerics.arrays import Array
-from neurorl.validation.cause import Event, Inquiry, Trial, find_cause
+from neurorl.validation.cause import Event, Trial, find_cause
 from neurorl.validation.evidence import FLOAT_ERROR
+from neurorl.validation.history import VARIABLES, History
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.recording import SubjectRecording
-from neurorl.validation.replay import VARIABLES, StepReplay, replay
-from neurorl.validation.stimulus import InputWindow, place
-from neurorl.validation.subject import Subject
-from neurorl.validation.unlisted import MOST_PLACES, has_room
+from neurorl.validation.pathways import MOST_PLACES, has_room
+from neurorl.validation.recording import Scenario, SubjectRecording
 
 __all__ = ["Explanation", "explain"]
 
@@ -59,37 +55,33 @@ class Explanation:
 
 
 def explain(
-    subject: Subject,
-    stimulus: Sequence[InputWindow],
+    scenario: Scenario,
     a: SubjectRecording,
     b: SubjectRecording,
-    seed: int,
-    traces: tuple[StepReplay, StepReplay] | None = None,
+    traces: tuple[SubjectRecording, SubjectRecording] | None = None,
 ) -> list[Explanation]:
     """Explain each population that differs, unless an earlier one already explains it.
 
     Populations are taken in the order in which spikes reach them. traces: replays from the first
     window on; they show differences that are gone by the end of a window.
     """
-    network = subject.network
-    case = Inquiry(subject, stimulus, {r.spec.label: r for r in (a, b)}, seed)
+    network = scenario.network
     explanations: list[Explanation] = []
     later: list[Explanation] = []  # of different inputs only, whose cause may yet be explanations
     for population in sorted(network.populations, key=lambda p: network.depth(p.name)):
+        name = population.name
         for limit in _limits(population, network.dt, a, b):
-            window = _first_window(stimulus, a, b, population.name, limit)
-            within = _traced_window(stimulus, traces, population.name, limit)
-            window = min((w for w in (window, within) if w is not None), default=None)
+            window = _first_window(scenario, (a, b), traces, name, limit)
             if window is None:
                 continue
-            if not _follows(subject, explanations, population.name, window):
-                pair = [replay(subject, r, stimulus, window, seed) for r in (a, b)]
-                event = _event(pair, stimulus, window, population.name, limit, (a, b))
-                explained = _explain(case, pair, population, event, window)
+            if not _follows(network, explanations, name, window):
+                pair = [scenario.replay(r, window) for r in (a, b)]
+                event = _event(pair, (a, b), name, limit)
+                explained = _explain(scenario, (a, b), pair, population, event)
                 by_input = explained.lane is None and a.spec.arithmetic == b.spec.arithmetic
                 (later if by_input else explanations).append(explained)
             break
-    kept = [e for e in later if not _follows(subject, explanations, e.population, e.window)]
+    kept = [e for e in later if not _follows(network, explanations, e.population, e.window)]
     return sorted([*explanations, *kept], key=lambda e: network.depth(e.population))
 
 
@@ -105,61 +97,33 @@ def _limits(
 
 
 def _first_window(
-    stimulus: Sequence[InputWindow],
-    a: SubjectRecording,
-    b: SubjectRecording,
+    scenario: Scenario,
+    recordings: tuple[SubjectRecording, SubjectRecording],
+    traces: tuple[SubjectRecording, SubjectRecording] | None,
     name: str,
     limit: float | None,
 ) -> int | None:
-    """Return the first window in which spikes differ, or states at its end by more than *limit*."""
-    start = 0
-    for k, window in enumerate(stimulus):
-        steps = slice(start, start + window.n_steps)
-        start += window.n_steps
-        if not np.array_equal(a.rasters[name][steps], b.rasters[name][steps]):
-            return k
-        x, y = a.history.calls[k], b.history.calls[k]
-        if limit is not None and any(
-            (np.abs(x.after[name][v] - y.after[name][v]) > limit).any() for v in x.after[name]
-        ):
-            return k
-    return None
+    """Return the first window in which spikes differ, or variables by more than *limit*.
+
+    Variables are known where windows end, and in each step of *traces*.
+    """
+    pairs = [recordings]
+    if traces is not None and limit is not None and all(r.repeats for r in traces):
+        pairs.append(traces)
+    found = (_first_difference([x.history for x in pair], name, limit) for pair in pairs)
+    steps = [event.step for event in found if event is not None]
+    return int(scenario.place(min(steps))["window"]) if steps else None
 
 
-def _traced_window(
-    stimulus: Sequence[InputWindow],
-    traces: tuple[StepReplay, StepReplay] | None,
-    name: str,
-    limit: float | None,
-) -> int | None:
-    """Return the first window with a step in which a variable differs by more than *limit*."""
-    if traces is None or limit is None or not all(r.repeats for r in traces):
-        return None
-    differs = np.any([x > limit for x in _apart(traces, name).values()], axis=(0, 2))
-    if not differs.any():
-        return None
-    return int(place(stimulus, int(differs.argmax()))["window"])
-
-
-def _apart(pair: Sequence[StepReplay], name: str) -> dict[str, Array]:
-    """Return the absolute difference of each variable in each step, ``(steps, size)``."""
-    one, other = pair
-    variables = one.history.calls[0].after[name]
-    return {v: np.abs(one.after(name, v) - other.after(name, v)) for v in variables}
-
-
-def _follows(subject: Subject, known: list[Explanation], name: str, window: int) -> bool:
-    steps = subject.network.steps
-    return any(e.window <= window and steps(e.population, name) is not None for e in known)
+def _follows(network: Network, known: list[Explanation], name: str, window: int) -> bool:
+    return any(e.window <= window and network.steps(e.population, name) is not None for e in known)
 
 
 def _event(
-    pair: list[StepReplay],
-    stimulus: Sequence[InputWindow],
-    window: int,
+    pair: list[SubjectRecording],
+    recordings: tuple[SubjectRecording, SubjectRecording],
     name: str,
     limit: float | None,
-    recordings: tuple[SubjectRecording, SubjectRecording],
 ) -> Event:
     """Return the first step in which a spike differs, or a variable by more than *limit*.
 
@@ -167,33 +131,37 @@ def _event(
     are different; then in the other, as a difference may depend on the calls. If neither differs,
     return the end of the window.
     """
-    replayed = _first_difference([r.raster(name) for r in pair], _apart(pair, name), limit)
-    steps = slice(pair[0].first, pair[0].first + pair[0].n_steps)
-    rasters = [r.rasters[name][steps] for r in recordings]
-    end = stimulus[window].n_steps - 1
-    apart = {v: np.zeros(rasters[0].shape) for v in recordings[0].history.calls[window].after[name]}
-    for v in apart:
-        first, second = (r.history.calls[window].after[name][v] for r in recordings)
-        apart[v][end] = np.abs(first - second)
-    recorded = _first_difference(rasters, apart, limit)
-    likely = [replayed, recorded] if all(r.repeats for r in pair) else [recorded, replayed]
-    return next((event for event in likely if event is not None), Event(end, 0, "spikes"))
+    window = pair[0].window
+    sides: list[Sequence[SubjectRecording]] = [pair, recordings]
+    if not all(r.repeats for r in pair):
+        sides.reverse()
+    for side in sides:
+        event = _first_difference([x.history for x in side], name, limit, window)
+        if event is not None and event.step < pair[0].n_steps:
+            return event
+    return Event(recordings[0].history.calls[window].n_steps - 1, 0, "spikes")
 
 
 def _first_difference(
-    rasters: Sequence[npt.NDArray[np.bool_]],
-    apart: dict[str, Array],
-    limit: float | None,
+    histories: Sequence[History], name: str, limit: float | None, first: int = 0
 ) -> Event | None:
-    kinds: list[tuple[str, npt.NDArray[np.bool_]]] = []
-    if limit is not None:
-        kinds += [(v, x > limit) for v, x in apart.items()]
-    kinds.append(("spikes", rasters[0] != rasters[1]))
-    firsts = [int(mask.any(axis=1).argmax()) if mask.any() else len(mask) for _, mask in kinds]
-    variable, mask = kinds[firsts.index(min(firsts))]
-    if not mask.any():
-        return None
-    return Event(min(firsts), int(mask[min(firsts)].argmax()), variable)
+    """Return the first difference of two histories of equal calls, from call *first* on.
+
+    Variables are looked at where calls end, unless *limit* is None.
+    """
+    one, other = histories
+    ends = np.cumsum([call.n_steps for call in one.calls[first:]]) - 1
+    found = []
+    for v in one.calls[0].after[name] if limit is not None else ():
+        apart = np.abs(one.after(name, v, first) - other.after(name, v, first)) > limit
+        if apart.any():
+            k = int(apart.any(axis=1).argmax())
+            found.append(Event(int(ends[k]), int(apart[k].argmax()), v))
+    differs = one.raster(name, first) != other.raster(name, first)
+    if differs.any():
+        k = int(differs.any(axis=1).argmax())
+        found.append(Event(k, int(differs[k].argmax()), "spikes"))
+    return min(found, key=lambda event: event.step, default=None)
 
 
 def _unpredicted(network: Network, population: Population) -> str | None:
@@ -204,13 +172,17 @@ def _unpredicted(network: Network, population: Population) -> str | None:
 
 
 def _explain(
-    case: Inquiry, pair: list[StepReplay], population: Population, event: Event, window: int
+    scenario: Scenario,
+    recordings: tuple[SubjectRecording, SubjectRecording],
+    pair: list[SubjectRecording],
+    population: Population,
+    event: Event,
 ) -> Explanation:
-    reason = _unpredicted(case.subject.network, population)
+    reason = _unpredicted(scenario.network, population)
     if reason is None:
-        trials = [Trial(case, trace, population) for trace in pair]
-        cause, detail, departing = find_cause(case, trials, event, window)
-        is_own = not population.is_integrator(case.subject.network.dt)
+        trials = [Trial(scenario.network, trace, population) for trace in pair]
+        cause, detail, departing = find_cause(scenario, recordings, trials, event)
+        is_own = not population.is_integrator(scenario.network.dt)
         numbers = [] if is_own else _numbers(trials, event)
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
@@ -221,7 +193,7 @@ def _explain(
         detail=detail,
         population=population.name,
         neuron=event.neuron,
-        **place(case.stimulus, pair[0].first + event.step),
+        **scenario.place(pair[0].first + event.step),
         variable=event.variable,
         backend_a=pair[0].spec.label,
         backend_b=pair[1].spec.label,
@@ -250,7 +222,7 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[dict[str, Any]]:
     """
     name, trace, plain = trial.population.name, trial.replay, trial.evidence.plain
     inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)
-    after, raster = {v: trace.after(name, v) for v in VARIABLES}, trace.raster(name)
+    after, raster = {v: trace.after(name, v) for v in VARIABLES}, trace.rasters[name]
     scale = unit(trace.arithmetic, name)
     rows = []
     for k in steps:

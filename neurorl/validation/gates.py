@@ -35,17 +35,12 @@ _UNTIL: tuple[tuple[str, Feature], ...] = tuple(
 _FEATURES: tuple[tuple[str, Feature], ...] = (
     ("in the first step of each call", lambda e: e.within == 0),
     ("in the call after a reset", lambda e: e.fresh[e.call]),
-    ("in the call after a write", lambda e: wrote(e)[e.call]),
+    ("in the call after a write", lambda e: e.wrote[e.call]),
     ("in every second step", lambda e: e.step % 2 == 1),
     ("in every second step", lambda e: e.step % 2 == 0),
     ("in every second call of step", lambda e: e.call % 2 == 1),
     ("in every second call of step", lambda e: e.call % 2 == 0),
 )
-
-
-def wrote(evidence: Evidence) -> Mask:
-    """Return a mask of the calls that come just after a write."""
-    return np.asarray(evidence.writes > np.concatenate([[0], evidence.writes[:-1]]))
 
 
 @dataclass(frozen=True)

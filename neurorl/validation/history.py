@@ -172,6 +172,7 @@ def enact(
     """
     arithmetic = make_arithmetic(spec.chosen_arithmetic, network)
     history = History(spec, arithmetic, seed, t)
+    variables = {p.name: variables_of(p, network.dt) for p in network.populations}
     with spec.load(network, seed=seed) as backend:
         for p in network.projections:
             drawn = arithmetic.masked(p.name, initial_weights(network, p.name, seed))
@@ -189,7 +190,10 @@ def enact(
             else:
                 rasters = backend.step(act.inputs, act.n_steps)
                 writes = len(history.order)
-                after = _variables(network, backend)
+                state = backend.state()
+                after = {
+                    n: {v: np.array(state[f"{n}.{v}"]) for v in variables[n]} for n in variables
+                }
                 call = Call(act.inputs, act.n_steps, fresh, resets, writes, rasters, after)
                 history.calls.append(call)
                 fresh = False
@@ -205,11 +209,3 @@ def _write(backend: Backend, history: History, act: Write) -> None:
     history.order.append((act.name, len(known)))
     known.append(arithmetic.round(act.name, arithmetic.masked(act.name, act.weights)))
     history.reported[act.name].append(backend.weights(act.name))
-
-
-def _variables(network: Network, backend: Backend) -> dict[str, dict[str, Array]]:
-    state = backend.state()
-    return {
-        p.name: {v: np.array(state[f"{p.name}.{v}"]) for v in variables_of(p, network.dt)}
-        for p in network.populations
-    }

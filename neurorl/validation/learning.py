@@ -140,7 +140,7 @@ def train(
 
 def training_rows(network: Network, contrast: Contrast, tolerance: Tolerance) -> list[Row]:
     """Return a row for each quantity of each projection, one for decisions, one for returns."""
-    pair = Pair(contrast.a.spec, contrast.b.spec, tolerance)
+    pair = Pair.of(contrast.a.spec, contrast.b.spec, tolerance)
     keys = [key for key in contrast.a.snapshot if key[0] not in ("spikes", "critic")]
     rows = [_learned(pair, network, key, contrast) for key in keys]
     return [*rows, _decisions(pair, contrast), _returns(pair, contrast)]

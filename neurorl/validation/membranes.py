@@ -7,12 +7,12 @@ import numpy as np
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
-from neurorl.validation.replay import StepReplay
+from neurorl.validation.recording import SubjectRecording
 
 __all__ = ["membrane_scale", "unit", "voltages"]
 
 
-def voltages(trace: StepReplay, population: str) -> FloatArray:
+def voltages(trace: SubjectRecording, population: str) -> FloatArray:
     """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
 
     The voltage of neurons with equations is their first variable.
@@ -30,7 +30,10 @@ def unit(arithmetic: Arithmetic, population: str) -> float:
 
 
 def membrane_scale(population: Population, dt: float) -> float:
-    """Return the largest threshold or noise width, in the description's units; 1 if all are 0."""
+    """Return the largest threshold or noise width, in the description's units; 1 if all are 0.
+
+    It is 1 for neurons by equations, which may be in any units.
+    """
     if not population.is_integrator(dt):
         return 1.0
     d = population.integrator(dt)

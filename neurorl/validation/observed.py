@@ -3,51 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Raster
+from neurorl.backends.reference.node import NumpyNode
+from neurorl.expressions.nodes import Binary, Name, nodes_of
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.short_term import TsodyksMarkram
-from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import NoiseRows
-from neurorl.validation.equations import numbers_of
+from neurorl.program import NodeProgram, Release
+from neurorl.program.lowering import lower_node
+from neurorl.program.releases import release_of, with_release
 from neurorl.validation.history import History, variables_of
 from neurorl.validation.membranes import membrane_scale
+from neurorl.validation.pathways import Pathway, pathways
 
 __all__ = ["FLOAT_ERROR", "MOST", "Array", "Mask", "Observed", "Releases", "described_releases"]
 
 FLOAT_ERROR = 1e-9  # of the membrane's scale
 MOST = 900  # steps that are predicted of a history
 Mask = npt.NDArray[np.bool_]
-Releases = Callable[["Observed", Projection], FloatArray]
+Releases = Callable[["Observed", Pathway], FloatArray]
 
 
 def described_releases(
     evidence: Observed,
-    p: Projection,
-    kind: TsodyksMarkram | None = None,
+    part: Pathway,
+    change: Callable[[NodeProgram, Release], NodeProgram] = lambda node, release: node,
     silenced: Mask | None = None,
-    step: Callable[..., tuple[FloatArray, ...]] = TsodyksMarkram.step,
 ) -> FloatArray:
     """Return what each spike of a projection's presynaptic node releases, ``(steps, n_pre)``.
 
-    kind: in place of the described one. silenced: rows before which all is at rest, in place of
-    those after a reset. step: in place of `TsodyksMarkram.step`.
+    change: of the program that releases. silenced: rows before which all is at rest, in place of
+    those after a reset.
     """
-    short_term = kind or p.short_term
-    assert short_term is not None
-    decays, spikes = short_term.decays(evidence.network.dt), evidence.sent(p.pre)
-    at_rest = set(np.flatnonzero(evidence.fresh_rows if silenced is None else silenced).tolist())
+    network, history = evidence.network, evidence.history
+    release = release_of(network, part.projection)
+    pre = lower_node(network, history.arithmetic, network.node(part.pre))
+    source = replace(with_release(pre, release).as_source(), inputs=())
+    made = NumpyNode(change(source, release), (history.seed,))
+    spikes = evidence.sent(part.pre)
+    at_rest = evidence.fresh_rows if silenced is None else silenced
     released = np.zeros(spikes.shape)
-    u = used = np.zeros(spikes.shape[1])
     for row, now in enumerate(spikes):
-        if row in at_rest:
-            u = used = np.zeros(spikes.shape[1])
-        u, used, released[row] = step(short_term, decays, u, used, now)
+        if at_rest[row]:
+            made.state = {x: initial.copy() for x, initial in made.node.initial.items()}
+        made.update({}, [row], now)
+        released[row] = now * made.released[release.variable][-1]
     return released
 
 
@@ -65,9 +71,11 @@ class Observed:
         self, network: Network, population: Population, history: History, most: int = MOST
     ) -> None:
         self.network, self.population, self.history = network, population, history
-        self.numbers: Any = numbers_of(history.arithmetic, population, network.dt)
+        self.node = lower_node(network, history.arithmetic, population)
         self.variables = variables_of(population, network.dt)
-        self.into = [p for p in network.spiking.projections if p.post == population.name]
+        self.names = dict(zip(self.variables, (*self.node.initial, "refractory"), strict=True))
+        self.parts = pathways(network, population.name)
+        self.into = [part for part in self.parts if part.pre not in network.currents]
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
         self.lasts = self.starts + lengths - 1
@@ -102,18 +110,54 @@ class Observed:
         return np.asarray(self.fresh[self.call] & (self.within == 0))
 
     @property
+    def wrote(self) -> Mask:
+        """Mark the calls that come just after a write."""
+        return np.asarray(self.writes > np.concatenate([[0], self.writes[:-1]]))
+
+    @property
+    def written(self) -> Array:
+        """Return the first step since the last write, of each step."""
+        return np.asarray(np.maximum.accumulate(np.where(self.wrote, self.starts, 0))[self.call])
+
+    @property
+    def width(self) -> str | None:
+        """Return the name of the constant that is the width of the escape noise, if any."""
+        assert self.node.threshold is not None
+        products = (n for n in nodes_of(self.node.threshold.tree) if isinstance(n, Binary))
+        scaled = (n.left for n in products if n.op == "*" and n.right == Name("logistic"))
+        return next((n.name for n in scaled if isinstance(n, Name)), None)
+
+    @property
     def noise_width(self) -> Array:
         """Return the width of the escape noise of each neuron."""
-        if isinstance(self.numbers, StepPlan):
-            return np.asarray(self.numbers.constants.get("noise_width", np.zeros(1)))
-        width: Array = self.numbers.noise_width
-        return width
+        return self.constant(self.width) if self.width else np.zeros(self.population.size)
+
+    @property
+    def dead_steps(self) -> Array:
+        """Return the dead steps after a spike of each neuron."""
+        steps = self.node.refractory
+        return np.zeros(self.population.size, dtype=np.int64) if steps is None else steps
+
+    @property
+    def moving(self) -> list[Projection]:
+        """Return the projections that move the bias: signed ones, and those of currents."""
+        into = (p for p in self.network.projections if p.post == self.population.name)
+        return [p for p in into if p.signed or p.pre in self.network.currents]
+
+    @property
+    def own_bias(self) -> Array:
+        """Return the bias without what projections add to it."""
+        silent = {p.name: np.zeros(self.network.weight_shape(p.name)) for p in self.moving}
+        return self.history.arithmetic.bias(self.population.name, silent)
+
+    def constant(self, name: str) -> Array:
+        """Return a constant of the program for each neuron."""
+        return np.array(np.broadcast_to(self.node.constants[name], self.population.size))
 
     def rest(self, variable: str) -> Array | int:
         """Return what a variable is after a reset."""
-        if isinstance(self.numbers, StepPlan) and variable in self.numbers.initial:
-            return self.numbers.initial[variable]
-        return 0
+        initial = self.node.initial.get(self.names[variable])
+        return 0 if initial is None else initial.astype(self.after[variable].dtype)
 
     def sent(self, node: str) -> Raster:
         """Return the spikes of a node in every step."""
@@ -135,7 +179,7 @@ class Observed:
 
     def arriving(
         self,
-        p: Projection,
+        part: Pathway,
         delay: int,
         oldest: Array | None = None,
         releases: Releases | None = None,
@@ -144,10 +188,10 @@ class Observed:
 
         releases: what the presynaptic spikes release, in place of what is described.
         """
-        if p.short_term is None:
-            return self.arrived(p.pre, delay, oldest)
+        if part.projection.short_term is None:
+            return self.arrived(part.pre, delay, oldest)
         make = releases or described_releases
-        sent = self._once(("released", p.name, make), lambda: make(self, p))
+        sent = self._once(("released", part.name, make), lambda: make(self, part))
         return self._late(sent, delay, oldest)
 
     def _late(self, sent: Array, delay: int, oldest: Array | None) -> Array:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 
-from neurorl.arithmetic.quantiser import ChipPopulation
-from neurorl.network.integrator import Integrator
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses.neurons import UNBOUNDED
-from neurorl.validation.replay import StepReplay
+from neurorl.validation.membranes import unit
+from neurorl.validation.recording import SubjectRecording
+from neurorl.validation.rewriting import chained, reading, with_constants, without_overflow
 from neurorl.validation.variants import Variant
 
 __all__ = ["quantised"]
 
 
 def quantised(
-    evidences: list[Evidence], trace: StepReplay, step: int, neuron: int
+    evidences: list[Evidence], trace: SubjectRecording, step: int, neuron: int
 ) -> tuple[str, str]:
     """Return cause and detail of a difference that the arithmetics of two backends account for.
 
@@ -35,7 +31,7 @@ def quantised(
         return "overflow", f"{label}: a register of this neuron overflowed in or before this step"
     alone = [
         name
-        for name, change in _roundings(chip).items()
+        for name, change in _roundings(fine, chip).items()
         if fine.run(change, begin, row)[neuron] == chip.spikes[row, neuron]
     ]
     clipped = _clipped(chip, fine, neuron)
@@ -51,7 +47,7 @@ def quantised(
 
 
 def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
-    plain, free = chip.plain, chip.predict(Variant("", "", mixins=(UNBOUNDED,)))
+    plain, free = chip.plain, chip.predict(Variant("", "", without_overflow(holds=False)))
     return any(
         not np.array_equal(one[rows, neuron], other[rows, neuron])
         for one, other in ((plain.current, free.current), (plain.level, free.level))
@@ -61,40 +57,25 @@ def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
 def _clipped(chip: Evidence, fine: Evidence, neuron: int) -> int:
     """Count a neuron's incoming weights that in float are beyond the chip's largest."""
     count = 0
-    for p in chip.network.projections:
-        if p.post == chip.population.name:
-            rounding = chip.history.arithmetic.rounding(p.name)
-            weights = fine.history.versions[p.name][-1]
-            block, column = divmod(neuron, weights.shape[-1])
-            into = weights[..., column] if weights.ndim == 2 else weights[block, :, column]
-            count += int((np.abs(into) > (rounding.limit + 0.5) * rounding.unit).sum())
+    for part in fine.parts:
+        name = part.projection.name
+        rounding = chip.history.arithmetic.rounding(name)
+        into = part.into(fine.history.versions[name][-1], neuron)
+        count += int((np.abs(into) > (rounding.limit + 0.5) * rounding.unit).sum())
     return count
 
 
-def _roundings(chip: Evidence) -> dict[str, Variant]:
-    """Return the chip's roundings as variants of the float equations, by the quantity rounded."""
-    integers = chip.numbers
-    assert isinstance(integers, ChipPopulation)
-    p, unit = chip.population, integers.unit
-    described = p.integrator(chip.network.dt).bias
-
-    def decays(d: Integrator) -> Integrator:
-        return dataclasses.replace(
-            d,
-            membrane_decay=(4096 - integers.voltage_decay) / 4096,
-            current_decay=(4095 - integers.current_decay) / 4096,
-        )
-
-    def threshold(d: Integrator) -> Integrator:
-        return dataclasses.replace(d, threshold=integers.threshold / unit)
-
-    def bias(bias: Any) -> Any:
-        """Round the described bias, but not what signed projections and currents add."""
-        return bias - described + integers.bias / unit
-
+def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
+    """Return the chip's roundings as variants of the float step, by the quantity rounded."""
+    constants, scale = chip.node.constants, unit(chip.history.arithmetic, chip.population.name)
+    decays = {name: constants[name] / 4096 for name in ("kept_u", "kept_v")}
+    more = chip.own_bias / scale - fine.own_bias  # of the described bias alone
+    levels = with_constants(threshold=constants["threshold"] / scale, more_bias=more)
     versions = chip.history.versions
     return {
         "weights": Variant("", "", values=lambda _, name, version: versions[name][version]),
-        "decays": Variant("", "", parameters=decays),
-        "thresholds and biases": Variant("", "", parameters=threshold, bias=bias),
+        "decays": Variant("", "", with_constants(**decays)),
+        "thresholds and biases": Variant(
+            "", "", chained(levels, reading("bias", "bias + more_bias"))
+        ),
     }

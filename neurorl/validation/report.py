@@ -18,11 +18,10 @@ from neurorl.validation.compare import Row, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.learning import TrainingOutcome, train
 from neurorl.validation.page import page, write_page
-from neurorl.validation.recording import SubjectRecording, record
-from neurorl.validation.replay import StepReplay, replay
+from neurorl.validation.recording import Scenario, SubjectRecording
 from neurorl.validation.result import Result
 from neurorl.validation.specs import read_specs
-from neurorl.validation.stimulus import InputWindow, make_stimulus
+from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.taught import explain_training
 from neurorl.validation.tolerance import Tolerance
@@ -100,15 +99,16 @@ def validate(
         if advance is not None:
             advance(done, total)
 
-    recordings = [record(subject, spec, stimulus, seed, stepped) for spec in specs]
+    scenario = Scenario(subject, stimulus, seed)
+    recordings = [scenario.record(spec, stepped) for spec in specs]
     warn_of_silence(*(recording.rasters for recording in recordings))
-    traces = [replay(subject, recording, stimulus, 0, seed) for recording in recordings]
-    rows, explanations = _compare_all(subject, stimulus, recordings, traces, seed, limits)
+    traces = [scenario.replay(recording, 0) for recording in recordings]
+    rows, explanations = _compare_all(scenario, recordings, traces, limits)
     trainings: list[TrainingOutcome] = []
     if learn:
         trainings, contrasts = train(subject, specs, seed, updates, stepped)
         for contrast in contrasts:
-            learned, explained = explain_training(subject, contrast, limits, seed)
+            learned, explained = explain_training(scenario, contrast, limits)
             rows += learned
             explanations += explained
     command = None
@@ -129,11 +129,9 @@ def validate(
 
 
 def _compare_all(
-    subject: Subject,
-    stimulus: list[InputWindow],
+    scenario: Scenario,
     recordings: Sequence[SubjectRecording],
-    traces: Sequence[StepReplay],
-    seed: int,
+    traces: Sequence[SubjectRecording],
     limits: Tolerance,
 ) -> tuple[list[Row], list[Explanation]]:
     """Compare all recordings with the first; explain where they differ."""
@@ -141,9 +139,9 @@ def _compare_all(
     explanations: list[Explanation] = []
     for other, trace in zip(recordings[1:], traces[1:], strict=True):
         pair = (traces[0], trace)
-        compared = compare(subject, stimulus, recordings[0], other, pair, limits)
-        explained = explain(subject, stimulus, recordings[0], other, seed, pair)
-        rows += [_with_cause(subject, row, explained) for row in compared]
+        compared = compare(scenario, (recordings[0], other), pair, limits)
+        explained = explain(scenario, recordings[0], other, pair)
+        rows += [_with_cause(scenario.network, row, explained) for row in compared]
         explanations += explained
     return rows, explanations
 
@@ -186,7 +184,7 @@ def _runnable(
     return can, skipped
 
 
-def _with_cause(subject: Subject, row: Row, explanations: Sequence[Explanation]) -> Row:
+def _with_cause(network: Network, row: Row, explanations: Sequence[Explanation]) -> Row:
     """Add to a row the cause of its own population, or of one that leads to it."""
     if row["verdict"] == "exact":
         return {**row, "cause": None, "detail": None}
@@ -194,7 +192,7 @@ def _with_cause(subject: Subject, row: Row, explanations: Sequence[Explanation])
         chip = row["verdict"] == "within"
         detail = "the chip's mantissas of 8 bits" if chip else "the backend holds others"
         return {**row, "cause": "quantisation" if chip else "weights", "detail": detail}
-    network, name = subject.network, row["population"]
+    name = row["population"]
     for e in explanations:
         if e.population == name:
             return {**row, "cause": e.cause, "detail": e.detail}

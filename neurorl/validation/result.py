@@ -13,7 +13,6 @@ from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation
 from neurorl.validation.learning import TrainingOutcome
 from neurorl.validation.recording import SubjectRecording
-from neurorl.validation.replay import StepReplay
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import worst
@@ -34,7 +33,7 @@ class Result:
     subject: Subject
     stimulus: list[InputWindow]
     recordings: list[SubjectRecording]
-    traces: list[StepReplay]
+    traces: list[SubjectRecording]
     trainings: list[TrainingOutcome]
     rows: list[Row]
     explanations: list[Explanation]

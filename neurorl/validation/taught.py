@@ -9,9 +9,8 @@ import numpy as np
 from neurorl.validation.compare import Row
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.learning import Contrast, Moment, training_rows
-from neurorl.validation.recording import record
+from neurorl.validation.recording import Scenario
 from neurorl.validation.stimulus import InputWindow
-from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
 
 __all__ = ["explain_training"]
@@ -24,10 +23,10 @@ _CAUSES = {
 
 
 def explain_training(
-    subject: Subject, contrast: Contrast, tolerance: Tolerance, seed: int
+    scenario: Scenario, contrast: Contrast, tolerance: Tolerance
 ) -> tuple[list[Row], list[Explanation]]:
     """Return rows with their causes, and explanations of the spikes that differed first."""
-    rows, moment = training_rows(subject.network, contrast, tolerance), contrast.moment
+    rows, moment = training_rows(scenario.network, contrast, tolerance), contrast.moment
     if moment is None:
         return [_with(row, "", "") for row in rows], []
     where = f"from update {moment.update} on, first in {moment.quantity} of {moment.name}"
@@ -37,10 +36,10 @@ def explain_training(
         if moment.quantity in _CAUSES:
             cause, reason = _CAUSES[moment.quantity]
             return [_with(row, cause, f"{where}: {reason}") for row in rows], []
-        late = _explain_writes(subject, contrast, moment, seed)
+        late = _explain_writes(scenario, contrast, moment)
         cause, reason = (late[0].cause, late[0].detail) if late else _held(moment)
         return [_with(row, cause, f"{where}: {reason}") for row in rows], late
-    explanations = _explain_windows(subject, contrast, moment, seed)
+    explanations = _explain_windows(scenario, contrast, moment)
     why = [f"{e.cause}: {e.detail}" for e in explanations[:1]]
     detail = "; ".join([where, *why])
     cause = "follows" if explanations else "unknown"
@@ -68,44 +67,38 @@ def _with(row: Row, cause: str, detail: str) -> Row:
     return {**row, "cause": None if exact else cause, "detail": None if exact else detail}
 
 
-def _explain_windows(
-    subject: Subject, contrast: Contrast, moment: Moment, seed: int
-) -> list[Explanation]:
+def _explain_windows(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
     """Run all windows until an update again, with the weights written between them."""
     if moment.windows is None:
-        return _explain_window(subject, contrast, moment, seed)
-    return _explain_of(subject, contrast, moment.windows, seed)
+        return _explain_window(scenario, contrast, moment)
+    return _explain_of(scenario, contrast, moment.windows)
 
 
 def _explain_of(
-    subject: Subject, contrast: Contrast, windows: list[InputWindow], seed: int
+    scenario: Scenario, contrast: Contrast, windows: list[InputWindow]
 ) -> list[Explanation]:
-    specs = (contrast.a.spec, contrast.b.spec)
-    one, other = (record(subject, spec, windows, seed) for spec in specs)
-    return explain(subject, windows, one, other, seed)
+    scenario = dataclasses.replace(scenario, stimulus=windows)
+    return explain(scenario, scenario.record(contrast.a.spec), scenario.record(contrast.b.spec))
 
 
-def _explain_writes(
-    subject: Subject, contrast: Contrast, moment: Moment, seed: int
-) -> list[Explanation]:
+def _explain_writes(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
     """Explain weights that aren't held as written, by running the window that would follow."""
     if not moment.windows:
         return []
     last = moment.windows[-1]
     writes = {name: w for (quantity, name), w in moment.after.items() if quantity == "weights"}
     windows = [*moment.windows, last._replace(writes=writes)]
-    explanations = _explain_of(subject, contrast, windows, seed)
+    explanations = _explain_of(scenario, contrast, windows)
     return [e for e in explanations if e.cause in ("writes", "weights", "rounding of weights")]
 
 
-def _explain_window(
-    subject: Subject, contrast: Contrast, moment: Moment, seed: int
-) -> list[Explanation]:
+def _explain_window(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
     """Run the window of an update again, with the weights that it was run with."""
-    assert subject.config is not None
-    if subject.config.carries:
+    config = scenario.subject.config
+    assert config is not None
+    if config.carries:
         return []  # what it started from is not kept
     weights = {name: w for (quantity, name), w in moment.before.items() if quantity == "weights"}
-    then = dataclasses.replace(subject, weights=weights, t=moment.t)
-    stimulus = [InputWindow(moment.inputs, subject.config.window, True)]
-    return _explain_of(then, contrast, stimulus, seed)
+    then = dataclasses.replace(scenario.subject, weights=weights, t=moment.t)
+    stimulus = [InputWindow(moment.inputs, config.window, True)]
+    return _explain_of(dataclasses.replace(scenario, subject=then), contrast, stimulus)

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["VERDICTS", "Tolerance", "worst"]
+__all__ = ["VERDICTS", "Bounded", "Tolerance", "worst"]
 
 VERDICTS = ("exact", "within", "different")
 
 
+class Bounded:
+    """Judge differences by the fields of a class derived from this."""
+
+    def verdict(self, equal: bool, exact: bool, difference: float, limit: str) -> str:
+        """Return ``'exact'`` if *equal*; else judge *difference*, ``'within'`` only if not *exact*.
+
+        exact: whether the backends promise to be equal. limit: name of the field that applies.
+        """
+        if equal:
+            return "exact"
+        return "within" if not exact and difference <= getattr(self, limit) else "different"
+
+
 @dataclass(frozen=True)
-class Tolerance:
+class Tolerance(Bounded):
     """Set how far backends of different arithmetics may differ; equal arithmetics must agree.
 
     rate: difference of a population's mean rates, relative to the larger one.
@@ -29,15 +42,6 @@ class Tolerance:
     weights: float = 0.5
     learned: float = 0.5
     returns: float = 3.0
-
-    def verdict(self, equal: bool, exact: bool, difference: float, limit: str) -> str:
-        """Return ``'exact'`` if *equal*; else judge *difference*, ``'within'`` only if not *exact*.
-
-        exact: whether the backends promise to be equal. limit: name of the field that applies.
-        """
-        if equal:
-            return "exact"
-        return "within" if not exact and difference <= getattr(self, limit) else "different"
 
 
 def worst(verdicts: Iterable[str]) -> str:

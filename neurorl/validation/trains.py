@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurorl.backends.base import Raster
+from neurorl.validation.tolerance import Bounded
 
 __all__ = ["TAU_STEPS", "Limits", "TrainMeasure", "measured", "unmatched", "van_rossum"]
 
@@ -21,7 +22,7 @@ TAU_STEPS = 20.0
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Bounded):
     """Set how far another simulator's own neurons may be from the description's.
 
     rate: difference of a population's mean rates, relative to the larger one. times: share of the

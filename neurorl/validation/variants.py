@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.network.description import Projection
+from neurorl.program import NodeProgram
 from neurorl.validation.history import History
 from neurorl.validation.observed import Array, Observed
+from neurorl.validation.pathways import Pathway
 
-__all__ = ["PLAIN", "Array", "Variant", "changed", "latest"]
+__all__ = ["PLAIN", "Array", "Variant", "latest"]
 
 
 def _same(x: Any) -> Any:
@@ -27,12 +28,12 @@ def _unchanged(_: str, weights: Array) -> Array:
     return weights
 
 
-def arrivals(evidence: Observed, projection: Projection) -> Array:
+def arrivals(evidence: Observed, part: Pathway) -> Array:
     """Return the spikes of a projection that arrive in each step, as described.
 
     With short-term plasticity it is what these released.
     """
-    return evidence.arriving(projection, evidence.network.delay_steps(projection.name))
+    return evidence.arriving(part, part.delay)
 
 
 def latest(history: History, name: str, call: int) -> int:
@@ -64,9 +65,9 @@ def as_it_ends(evidence: Observed, variable: str, after: Array) -> Array:
 class Variant:
     """Define how a step differs from the description; by default not at all.
 
-    cause: a word for it. detail: a sentence. freedom: how much of it was fitted to the backend: 0
-    nothing, 1 a number, 2 numbers of each neuron, 4 of each synapse.
-    parameters: changes the neurons' parameters. mixins: classes before theirs. bias: changes it.
+    cause: a word for it. detail: a sentence. change: of the neurons' program, see
+    `neurorl.validation.rewriting`. freedom: how much of it was fitted to the backend: 0 nothing, 1
+    a number, 2 numbers of each neuron, 4 of each synapse.
     arrivals: spikes of a projection that arrive in each step. version: index of the weights in
     force among the history's; bias_version: of those in the bias of signed projections; late_by:
     steps by which both come later.
@@ -77,10 +78,9 @@ class Variant:
 
     cause: str
     detail: str
-    parameters: Callable[[Any], Any] = _same
-    mixins: tuple[type, ...] = ()
-    bias: Callable[[Array], Array] = _same
-    arrivals: Callable[[Observed, Projection], Array] = arrivals
+    change: Callable[[NodeProgram], NodeProgram] = _same
+    freedom: int = 0
+    arrivals: Callable[[Observed, Pathway], Array] = arrivals
     version: Callable[[History, str, int], int] = latest
     bias_version: Callable[[History, str, int], int] = latest
     values: Callable[[History, str, int], Array] = described_weights
@@ -90,12 +90,6 @@ class Variant:
     start: Callable[[Observed, str, Array], Array] = silence_after_reset
     finish: Callable[[Observed, str, Array], Array] = as_it_ends
     late_by: int = 0
-    freedom: int = 0
-
-
-def changed(cause: str, mixin: Any, freedom: int = 0) -> Variant:
-    """Return the variant that a mixin of `neurorl.validation.hypotheses.neurons` makes."""
-    return Variant(cause, mixin.detail, mixins=(mixin,), freedom=freedom)
 
 
 PLAIN = Variant("", "")

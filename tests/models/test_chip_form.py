@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from stepwise import EquationNeurons
+from stepwise.neurons import FloatNeurons
 
 import neurorl
 from neurorl import SpikingActorCritic
@@ -35,7 +36,6 @@ from neurorl.network.description import (
     Uniform,
 )
 from neurorl.testing import same_state
-from neurorl.validation.neurons import FloatNeurons
 
 SIZE, STEPS, DT = 20, 400, 1e-3
 REDUCIBLE: dict[str, Equations] = {

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stepwise import EquationNeurons
+from stepwise.neurons import FloatNeurons
 
 from neurorl.errors import DescriptionError, DivergenceError, NeurorlError
 from neurorl.expressions import Expression
@@ -21,7 +22,6 @@ from neurorl.expressions.printing import TEXT, render
 from neurorl.models import CubaLIF
 from neurorl.models.neurons.equations import Equations
 from neurorl.models.neurons.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
-from neurorl.validation.neurons import FloatNeurons
 
 LEAK: dict[str, Any] = {
     "equations": "dv/dt = (E - v + q)/tau",

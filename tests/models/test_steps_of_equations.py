@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from stepwise import EquationNeurons
+from stepwise.neurons import FloatNeurons
 
 from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, LIF, Equations
 from neurorl.network.neuron import Neuron
-from neurorl.validation.neurons import FloatNeurons
 
 SIZE, SECONDS, MS = 100, 0.6, 1e-3
 BOUND = 0.12

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from stepwise.neurons import ChipNeurons
 
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX
-from neurorl.validation.neurons import ChipNeurons
 
 __all__ = ["counting"]
 

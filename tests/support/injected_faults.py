@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from stepwise import SteppedSimulator
+from stepwise.neurons import ChipNeurons, FloatNeurons
 
 from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.simulated import SimulatedNetwork
@@ -16,7 +17,6 @@ from neurorl.backends.simulator import Simulator
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES
-from neurorl.validation.neurons import ChipNeurons, FloatNeurons
 
 SLOW = CubaLIF(2e-3, 10e-3, 0.6, 0.05, 0.0, refractory=3e-3)
 

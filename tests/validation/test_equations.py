@@ -9,9 +9,8 @@ import pytest
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.testing import FEATURES, random_network
-from neurorl.validation.cause import Inquiry, Trial
-from neurorl.validation.recording import record
-from neurorl.validation.replay import replay
+from neurorl.validation.cause import Trial
+from neurorl.validation.recording import Scenario
 from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import Subject, make_subject
 from neurorl.validation.variants import PLAIN
@@ -31,13 +30,12 @@ UNPREDICTED = {"synapses as a list", "a delay for each synapse", "short-term pla
 def assert_predicted(subject: Subject, spec: BackendSpec, window: int, seed: int = 5) -> int:
     """Return the spikes that were predicted."""
     stimulus = make_stimulus(subject, 120, seed, spec.chosen_arithmetic)
-    recording = record(subject, spec, stimulus, seed)
-    seen = replay(subject, recording, stimulus, window, seed)
+    scenario = Scenario(subject, stimulus, seed)
+    seen = scenario.replay(scenario.record(spec), window)
     assert seen.repeats
     count = 0
-    case = Inquiry(subject, stimulus, {spec.label: recording}, seed)
     for population in subject.network.populations:
-        trial = Trial(case, seen, population)
+        trial = Trial(subject.network, seen, population)
         assert trial.follows, population.name
         assert trial.error == 0
         predicted = trial.evidence.plain.spikes

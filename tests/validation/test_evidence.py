@@ -17,6 +17,7 @@ from neurorl.validation.history import Reset, Run, Write, acts_of, enact
 from neurorl.validation.hypotheses import FAMILIES, propose
 from neurorl.validation.hypotheses.levels import simplest
 from neurorl.validation.probes import probe
+from neurorl.validation.rewriting import reading
 from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import Subject, make_subject
 from neurorl.validation.variants import Variant
@@ -111,7 +112,7 @@ def test_a_gate_parts_steps_and_neurons() -> None:
 
 def test_a_gated_variant_holds_where_the_gate_says() -> None:
     evidence = of_fault("Subtracts")
-    other = Variant("bias", "", bias=lambda b: b + 1.0)
+    other = Variant("bias", "", reading("bias", "bias + 1"))
     gate = np.zeros((evidence.n_steps, evidence.population.size), bool)
     gate[30:, 1] = True
     found = evidence.predict(other, gate)

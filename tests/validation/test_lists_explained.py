@@ -15,10 +15,9 @@ from neurorl import Network, Population, Projection, Source, TsodyksMarkram, Uni
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.spec import BackendSpec
 from neurorl.models import COBA_LIF, CubaLIF, FixedInDegree, FixedProbability, Synapses
-from neurorl.validation import unlisted
+from neurorl.validation import pathways
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import enact
-from neurorl.validation.own_neurons import evidence_of
 from neurorl.validation.probes import probe
 from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import Subject
@@ -56,7 +55,7 @@ def probed(spec: BackendSpec) -> list[Evidence]:
     stimulus = make_stimulus(subject, 60, 4, spec.chosen_arithmetic)
     stimulus[0] = stimulus[0]._replace(fresh=True)
     history = enact(made, spec, 4, probe(subject, stimulus, 4, 40, 120))
-    return [evidence_of(made, population, history) for population in made.populations]
+    return [Evidence(made, population, history) for population in made.populations]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,6 @@ def test_each_step_is_predicted_whatever_the_calls(backend: str, arithmetic: str
     if backend == "torch":
         pytest.importorskip("torch", reason="torch is not installed")
     for evidence in probed(BackendSpec(backend, arithmetic)):
-        assert not any(p.is_sparse for p in evidence.into)
         assert not evidence.odd_calls(evidence.plain, exact=True).any(), evidence.population.name
         assert evidence.plain.spikes.sum() > 10
 
@@ -132,7 +130,7 @@ def test_a_fault_is_named(name: str) -> None:
 
 
 def test_lists_that_are_too_long_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unlisted, "MOST_PLACES", 10)
+    monkeypatch.setattr(pathways, "MOST_PLACES", 10)
     result = neurorl.validate(network(), ["reference", OtherWeight], steps=40)
     assert result.explanations[0].cause == "unknown"
     assert "lists of synapses of more than" in result.explanations[0].detail

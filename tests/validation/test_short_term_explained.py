@@ -19,7 +19,6 @@ from neurorl.models import COBA_LIF, CubaLIF
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import enact
 from neurorl.validation.hypotheses.short_term import releases
-from neurorl.validation.own_neurons import evidence_of
 from neurorl.validation.probes import probe
 from neurorl.validation.stimulus import make_stimulus
 from neurorl.validation.subject import Subject
@@ -44,7 +43,7 @@ def probed(spec: BackendSpec) -> list[Evidence]:
     stimulus = make_stimulus(Subject("short", NETWORK), 60, 4, "float")
     stimulus[0] = stimulus[0]._replace(fresh=True)
     history = enact(NETWORK, spec, 4, probe(Subject("short", NETWORK), stimulus, 4, 40, 120))
-    return [evidence_of(NETWORK, population, history) for population in NETWORK.populations]
+    return [Evidence(NETWORK, population, history) for population in NETWORK.populations]
 
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])

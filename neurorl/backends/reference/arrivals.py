@@ -18,15 +18,14 @@ class Arrivals:
 
     weights: flat, as described; float64 in both arithmetics, as sums of integers or of grid weights
     are exact in it. Always the same array, as others may write to it.
-    matrix: the same memory as ``(n_pre, n_post)`` if all pairs of neurons have a weight, else None.
+    blocks: the same memory as ``(blocks, n_pre, n_post)`` if weights are dense, else None.
     """
 
     def __init__(self, projection: ProjectionProgram, n_weights: int, n_post: int) -> None:
         self._projection, self._n_post = projection, n_post
         self.weights = np.zeros(n_weights)
-        shape = projection.block
-        is_whole = projection.rows is None and np.prod(shape) == n_weights
-        self.matrix = self.weights.reshape(shape) if is_whole else None
+        is_dense = projection.rows is None
+        self.blocks = self.weights.reshape(-1, *projection.block) if is_dense else None
 
     def add(
         self, q: FloatArray, past: npt.NDArray[np.bool_], released: FloatArray | None = None
@@ -36,18 +35,14 @@ class Arrivals:
         past: the last spikes of the presynaptic node, newest last. released: what these released;
         None is 1.
         """
-        if self._projection.rows is not None:
+        if self.blocks is None:
             self._add_rows(q, past, released)
             return
-        (delay,), (n_pre, n_post) = self._projection.delays, self._projection.block
+        (delay,) = self._projection.delays
         spikes = past[-delay].astype(np.float64)
         if released is not None:
             spikes *= released[-delay]
-        if self.matrix is not None:
-            q += spikes @ self.matrix
-        else:
-            blocks = self.weights.reshape(-1, n_pre, n_post)
-            q += (spikes.reshape(-1, 1, n_pre) @ blocks).ravel()
+        q += (spikes.reshape(-1, 1, self.blocks.shape[1]) @ self.blocks).ravel()
 
     def _add_rows(
         self, q: FloatArray, past: npt.NDArray[np.bool_], released: FloatArray | None

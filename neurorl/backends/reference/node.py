@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backends.reference.noise import DrawAll, ReplicaNoise
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import Style, render
@@ -47,8 +48,8 @@ class NumpyNode:
     seeds: of the replicas.
 
     state: by variable, ``(size,)``. dead: dead steps left. bias: added in every step, where the
-    node has one. released: by variable, what neurons would have released in the last steps,
-    newest last.
+    node has one. draws: random numbers by name, given the step of each replica. released: by
+    variable, what neurons would have released in the last steps, newest last.
     """
 
     def __init__(self, node: NodeProgram, seeds: Sequence[int]) -> None:
@@ -58,12 +59,12 @@ class NumpyNode:
         self.bias: Array = np.zeros(node.size)
         self.released = {x: np.zeros((node.depth, node.size)) for x in node.releases}
         size = node.size // len(seeds)
-        self._draws = {
-            x: [_rows(draw.is_logistic)(seed, draw.stream, size) for seed in seeds]
+        self.draws: dict[str, DrawAll] = {
+            x: ReplicaNoise([_rows(draw.is_logistic)(seed, draw.stream, size) for seed in seeds])
             for x, draw in node.draws.items()
         }
         constants = {f"constant_{x}": value[()] for x, value in node.constants.items()}
-        space = {**_SPACE, **constants, "refractory": node.refractory, "size": node.size}
+        space = {**_SPACE, **constants, "refractory": node.refractory}
         exec(python_source(node), space)
         self._step: Callable[..., tuple[Bools, dict[str, FloatArray]]] = space["step"]
 
@@ -78,11 +79,8 @@ class NumpyNode:
         if given is not None and not self.released:
             return given
         draws: dict[str, FloatArray] = {}
-        for x, rows in self._draws.items():
-            draws[x] = rows[0](steps[0])
-            if len(rows) > 1:
-                drawn = (row(step) for row, step in zip(rows, steps, strict=True))
-                draws[x] = np.concatenate([*drawn])
+        for x, draw in self.draws.items():
+            draws[x] = draw(steps)
         spikes, values = self._step(self.state, arrived, self.bias, self.dead, draws, given)
         for x in self.state:
             self.state[x] = values[x]
@@ -138,7 +136,7 @@ def _lines(node: NodeProgram) -> Iterator[str]:
     # What is the same for all neurons is one number, which each of them gets for its own.
     kept = {**{x: f"x_{x}" for x in (*node.initial, *node.releases)}, "": "spikes"}
     for name in kept.values():
-        yield f"if shape({name}) != (size,): {name} = array(broadcast_to({name}, size))"
+        yield f"if shape({name}) != dead.shape: {name} = array(broadcast_to({name}, dead.shape))"
     values = (f"{x!r}: {name}" for x, name in kept.items() if x)
     yield f"return spikes, {{{', '.join(values)}}}"
 

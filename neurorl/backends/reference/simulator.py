@@ -105,13 +105,11 @@ class ReferenceSimulator(ProgramSimulator):
             for x in node.inputs:
                 sums[-1][x] = np.zeros(node.size)
         for p in self.program.projections:
-            arrivals, total, past = (
-                self.arrivals[p.name],
-                sums[p.post][p.target],
-                self.spikes[p.pre],
-            )
-            if arrivals.matrix is not None and p.release is None:
-                total += past[-p.delays[0]].astype(np.float64) @ arrivals.matrix
+            arrivals, past = self.arrivals[p.name], self.spikes[p.pre]
+            total, blocks = sums[p.post][p.target], arrivals.blocks
+            if blocks is not None and p.release is None:  # as `add` does, without a call
+                spikes = past[-p.delays[0]].astype(np.float64)
+                total += (spikes.reshape(-1, 1, blocks.shape[1]) @ blocks).ravel()
             else:
                 released = None if p.release is None else self.nodes[p.pre].released[p.release]
                 arrivals.add(total, past, released)

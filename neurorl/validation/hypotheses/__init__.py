@@ -19,33 +19,30 @@ from neurorl.validation.hypotheses import (
     own,
     short_term,
     steps,
-    values,
     weights,
 )
 from neurorl.validation.variants import Variant
 
-__all__ = ["FAMILIES", "OWN_FAMILIES", "Family", "propose"]
+__all__ = ["FAMILIES", "Family", "propose"]
 
 
 @dataclass(frozen=True)
 class Family:
-    """Propose variants of one kind; about: what may differ, in the words of docs/validation.md."""
+    """Propose variants of one kind.
+
+    about: what may differ, in the words of docs/validation.md. made: proposes them. of_currents:
+    whether of neurons with a current and a membrane alone, or of equations alone; None for all.
+    """
 
     about: str
-    propose: Callable[[Evidence], Iterator[Variant]]
+    made: Callable[[Evidence], Iterator[Variant]]
+    of_currents: bool | None = None
 
+    def propose(self, evidence: Evidence) -> Iterator[Variant]:
+        """Yield the variants that make sense for a population in a history."""
+        if self.of_currents in (None, evidence.node.names_bias):
+            yield from self.made(evidence)
 
-_OF_ALL = (
-    weights.reported,
-    arrivals.delays,
-    calls.writes,
-    arrivals.lost,
-    arrivals.surviving,
-    calls.states,
-    noise.draws,
-    weights.rounded,
-    short_term.releases,
-)
 
 FAMILIES = (
     Family("weights that the backend itself reports", weights.reported),
@@ -55,37 +52,32 @@ FAMILIES = (
     Family("spikes in flight that survive a reset", arrivals.surviving),
     Family("short-term plasticity", short_term.releases),
     Family("states that a reset keeps, or a call or a write clears", calls.states),
-    Family("order of a step", steps.orders),
+    Family("method, and length of a step", own.methods, of_currents=False),
+    Family("initial values", own.initial_values, of_currents=False),
+    Family("order of a step", steps.orders, of_currents=True),
     Family("refractory period", steps.refractory),
-    Family("refractory period of each neuron", values.periods),
-    Family("reset", steps.resets),
-    Family("value of a reset", values.reset_values),
-    Family("rounding of decays, and overflow", steps.roundings),
-    Family("time constants", numbers.decays),
-    Family("biases", numbers.biases),
+    Family("refractory period of each neuron", numbers.periods),
+    Family("reset", steps.resets, of_currents=True),
+    Family("lines of a reset", steps.reset_lines, of_currents=False),
+    Family("value of a reset", numbers.reset_values, of_currents=True),
+    Family("value of a line of a reset", own.reset_offsets, of_currents=False),
+    Family("rounding of decays, and overflow", steps.roundings, of_currents=True),
+    Family("time constants", numbers.decays, of_currents=True),
+    Family("biases", numbers.biases, of_currents=True),
     Family("draws of noise", noise.draws),
     Family("comparison with the threshold", steps.thresholds),
-    Family("threshold", levels.fitted_thresholds),
+    Family("threshold", levels.fitted_thresholds, of_currents=True),
     Family("width of the noise", levels.widths),
-    Family("floor and ceiling", values.bounds),
+    Family("floor and ceiling", numbers.bounds, of_currents=True),
+    Family("precision of a variable", steps.precisions, of_currents=False),
     Family("rounding of weights", weights.rounded),
-    Family("weights by a factor", weights.factors),
-    Family("any weights", weights.changed),
-    Family("share of the current", numbers.gains),
+    Family("weights by a factor", weights.factors, of_currents=True),
+    Family("weights, and where they arrive", own.weights, of_currents=False),
+    Family("any weights", weights.changed, of_currents=True),
+    Family("share of the current", numbers.gains, of_currents=True),
+    Family("parameters", own.parameters, of_currents=False),
 )
 """List the families of hypotheses in the order in which they are tried."""
-
-OWN_FAMILIES = (
-    *(f for f in FAMILIES if f.propose in _OF_ALL),
-    Family("method, and length of a step", own.methods),
-    Family("initial values", own.initial_values),
-    Family("dead steps", own.refractory),
-    Family("reset", own.resets),
-    Family("precision of a variable", own.precisions),
-    Family("weights, and where they arrive", own.weights),
-    Family("parameters", own.parameters),
-)
-"""List the families for neurons by equations in the order in which they are tried."""
 
 
 def propose(evidence: Evidence) -> Iterator[Variant]:

@@ -6,15 +6,12 @@ each step bounds the threshold of its neuron, and they all have to leave a numbe
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
 import numpy as np
 
-from neurorl.network.integrator import Integrator
 from neurorl.validation.evidence import Evidence, Mask
+from neurorl.validation.rewriting import with_constants
 from neurorl.validation.variants import Array, Variant
 
 __all__ = ["fitted_thresholds", "simplest", "widths"]
@@ -22,7 +19,7 @@ __all__ = ["fitted_thresholds", "simplest", "widths"]
 
 def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
     """Propose another threshold: by a factor, by an offset, or of each neuron."""
-    described = evidence.numbers.threshold.astype(np.float64)
+    described = evidence.constant("threshold")
     for late in (False, True):
         low, high = _between(evidence, late)
         wrong = (low > described) | (high <= described)
@@ -35,22 +32,18 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
                 )
             if factor is not None and (described[neurons] > 0).all():
                 detail = f"the threshold is about {factor:.6g} times that described"
-                yield _threshold(detail, np.where(neurons, described * factor, described), 1)
+                yield _threshold(evidence, detail, np.where(neurons, described * factor, described))
             more = _common((low - described)[neurons], (high - described)[neurons])
             if more is not None:
                 way = "more" if more > 0 else "less"
                 detail = f"the threshold is about {abs(more):.6g} {way} than described"
-                yield _threshold(detail, np.where(neurons, described + more, described), 1)
+                yield _threshold(evidence, detail, np.where(neurons, described + more, described))
         if (low < high).all():
-            each = [
-                _common(low[[j]], high[[j]]) if wrong[j] else described[j]
-                for j in range(len(wrong))
-            ]
+            each = (_common(low[[j]], high[[j]]) if wrong[j] else None for j in range(len(wrong)))
             values = np.array([d if x is None else x for x, d in zip(each, described, strict=True)])
             j = int(np.flatnonzero(wrong)[0])
             now = f"about {values[j]:.6g}, not {described[j]:.6g}"
-            detail = f"thresholds are others, of neuron {j} {now}"
-            yield _threshold(detail, values, 2)
+            yield _threshold(evidence, f"thresholds are others, of neuron {j} {now}", values, 2)
 
 
 def _between(evidence: Evidence, late: bool) -> tuple[Array, Array]:
@@ -58,16 +51,18 @@ def _between(evidence: Evidence, late: bool) -> tuple[Array, Array]:
 
     late: whether to start at the first step that isn't as predicted.
     """
-    lows, highs = zip(*(_bounds(e, late) for e in evidence.siblings), strict=True)
+    found = []
+    for e in evidence.siblings:
+        known, level = _known(e, late), e.plain.level.astype(np.float64)
+        found.append(_bounds(level, known & ~e.spikes, known & e.spikes))
+    lows, highs = zip(*found, strict=True)
     return np.max(lows, axis=0), np.min(highs, axis=0)
 
 
-def _bounds(evidence: Evidence, late: bool) -> tuple[Array, Array]:
-    known = _known(evidence, late)
-    level = evidence.plain.level.astype(np.float64)
-    low = np.where(known & ~evidence.spikes, level, -np.inf).max(axis=0)
-    high = np.where(known & evidence.spikes, level, np.inf).min(axis=0)
-    return low, high
+def _bounds(values: Array, least: Mask, most: Mask) -> tuple[Array, Array]:
+    """Return each neuron's largest value of those that are too low, and least of the others."""
+    low = np.where(least, values, -np.inf).max(axis=0)
+    return low, np.where(most, values, np.inf).min(axis=0)
 
 
 def _known(evidence: Evidence, late: bool) -> Mask:
@@ -115,36 +110,27 @@ def simplest(least: float, most: float) -> float:
     return least
 
 
-def _threshold(detail: str, values: Array, freedom: int) -> Variant:
-    def parameters(x: Any) -> Any:
-        whole = values if isinstance(x, Integrator) else np.floor(values).astype(np.int64)
-        return dataclasses.replace(x, threshold=whole)
-
-    return Variant("threshold", detail, parameters=parameters, freedom=freedom)
+def _threshold(evidence: Evidence, detail: str, values: Array, freedom: int = 1) -> Variant:
+    whole = np.floor(values) if evidence.history.arithmetic.is_chip else values
+    return Variant("threshold", detail, with_constants(threshold=whole), freedom)
 
 
 def widths(evidence: Evidence) -> Iterator[Variant]:
     """Propose noise of another width, by a factor."""
-    width = evidence.numbers.noise_width
-    if not width.any():
+    name, width = evidence.width, evidence.noise_width
+    if name is None:
         return
     lows, highs = zip(*(_width_bounds(e, width) for e in evidence.siblings), strict=True)
     low, high = np.max(lows, axis=0), np.min(highs, axis=0)
     wrong = (low >= 1) | (high < 1)
+    words = "the width of the noise is {:.6g} times as described"
+    if evidence.node.names_bias:
+        words = "the noise is about {:.6g} times as wide as described"
     for neurons in (width > 0, wrong):
         factor = _common(low[neurons], high[neurons]) if neurons.any() else None
         if factor is not None:
-            changed = np.where(neurons, width * factor, width)
-            yield Variant(
-                "noise source",
-                f"the noise is about {factor:.6g} times as wide as described",
-                parameters=partial(_widened, changed),
-                freedom=1,
-            )
-
-
-def _widened(width: Array, x: Any) -> Any:
-    return dataclasses.replace(x, noise_width=width)
+            wide = {name: np.where(neurons, width * factor, width)}
+            yield Variant("noise source", words.format(factor), with_constants(**wide), 1)
 
 
 def _width_bounds(evidence: Evidence, width: Array) -> tuple[Array, Array]:
@@ -154,9 +140,5 @@ def _width_bounds(evidence: Evidence, width: Array) -> tuple[Array, Array]:
     known = _known(evidence, False) & (width > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         needed = (plain.threshold - plain.moved) / added
-    more, less = known & (added > 0), known & (added < 0)
-    least = (more & evidence.spikes) | (less & ~evidence.spikes)
-    most = (more & ~evidence.spikes) | (less & evidence.spikes)
-    low = np.where(least, needed, -np.inf).max(axis=0)
-    high = np.where(most, needed, np.inf).min(axis=0)
-    return low, high
+    more, less, spikes = known & (added > 0), known & (added < 0), evidence.spikes
+    return _bounds(needed, (more & spikes) | (less & ~spikes), (more & ~spikes) | (less & spikes))

@@ -6,46 +6,65 @@ the fault is in some neurons only, or begins late), and then has to predict all 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from neurorl.arithmetic.quantiser import ChipPopulation
-from neurorl.network.integrator import Integrator
+from neurorl.expressions.expression import Expression
 from neurorl.validation.evidence import Evidence, Mask
-from neurorl.validation.hypotheses.neurons import mixin
 from neurorl.validation.hypotheses.single import Steps
-from neurorl.validation.variants import Array, Variant, changed
+from neurorl.validation.rewriting import (
+    Change,
+    chained,
+    decay_of,
+    following,
+    on_spike,
+    reading,
+    with_constants,
+)
+from neurorl.validation.variants import Array, Variant
 
-__all__ = ["biases", "decays", "gains"]
+__all__ = ["biases", "bounds", "decays", "gains", "periods", "reset_values"]
+
+_WHOLE = 4096  # of the chip's decays
+_VARIABLES = {
+    "u": ("current", "the current", "tau_syn"),
+    "v": ("voltage", "the membrane", "tau_mem"),
+}
 
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
     """Propose other time constants of currents, membranes or both."""
-    steps = Steps(evidence)
-    current = _fitted_decay(
-        evidence, "current", steps.odd["current"], steps.u, steps.u_now - steps.q
-    )
-    rest = steps.v_now - steps.u_now - steps.bias
-    membrane = _fitted_decay(evidence, "voltage", steps.odd["voltage"] & steps.free, steps.v, rest)
+    node, steps = evidence.node, Steps(evidence)
+    apart = {"u": steps.now["current"] - steps.plain["current"]}
+    apart["v"] = steps.now["voltage"] - steps.plain["moved"] - apart["u"]
+    fits: dict[str, tuple[Array, Array | None]] = {}
+    of = {x: d for x in _VARIABLES if (d := decay_of(node, x)) is not None}
+    unit = _WHOLE if evidence.history.arithmetic.is_chip else 1
+    for x, decay in of.items():
+        variable, before = _VARIABLES[x][0], steps.before[_VARIABLES[x][0]]
+        left = Expression(decay.kept(x)).evaluate({**node.constants, x: before}) + apart[x]
+        chosen = steps.odd[variable] & (steps.free if x == "v" else True)
+        described = evidence.constant(decay.constant) / unit
+        fits[x] = described, _fitted_decay(evidence, described, chosen, before, left)
     for freedom in (1, 2):
-        now = {
-            variable: _common_tau(evidence, variable, decay) if freedom == 1 else decay
-            for variable, decay in (("current", current), ("voltage", membrane))
-        }
-        for names in (["current"], ["voltage"], ["current", "voltage"]):
-            chosen = {name: now[name] for name in names}
-            if all(x is not None for x in chosen.values()):
-                yield _decayed(evidence, freedom, **chosen)
+        now = {x: _common_tau(d, fit) if freedom == 1 else fit for x, (d, fit) in fits.items()}
+        for names in ("u", "v", "uv"):
+            chosen_now = {x: k for x in names if (k := now.get(x)) is not None}
+            if len(chosen_now) == len(names):
+                told = (_time_constants(evidence, x, fits[x][0], k) for x, k in chosen_now.items())
+                kept = {
+                    of[x].constant: np.rint(k * unit) if unit > 1 else k
+                    for x, k in chosen_now.items()
+                }
+                yield Variant("decay", "; ".join(told), with_constants(**kept), freedom)
 
 
-def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array | None:
+def _common_tau(described: Array, decay: Array | None) -> Array | None:
     """Return decays of all neurons by one factor of time constants, the median of the fits."""
     if decay is None:
         return None
-    described = _decay_of(evidence, variable)
     told = (decay > 0) & (described > 0) & (decay != 1) & (described != 1)
     differing = np.flatnonzero((np.abs(decay - described) > 1e-12) & told)
     if not len(differing):
@@ -56,10 +75,9 @@ def _common_tau(evidence: Evidence, variable: str, decay: Array | None) -> Array
 
 
 def _fitted_decay(
-    evidence: Evidence, variable: str, chosen: Mask, before: Array, left: Array
+    evidence: Evidence, described: Array, chosen: Mask, before: Array, left: Array
 ) -> Array | None:
     """Fit the decay of each neuron that deviates; None if all are as described."""
-    described = _decay_of(evidence, variable)
     fit = described.copy()
     weight = np.where(chosen, before.astype(np.float64), 0.0)
     norm = (weight**2).sum(axis=0)
@@ -67,17 +85,10 @@ def _fitted_decay(
     if not here.any():
         return None
     fit[here] = ((weight * left).sum(axis=0)[here]) / norm[here]
+    fit[np.abs(fit) < 1e-12] = 0.0
     if evidence.history.arithmetic.is_chip:
         fit = _whole_decay(fit, described, chosen, before, left)
     return fit if (np.abs(fit - described) > 1e-12).any() else None
-
-
-def _decay_of(evidence: Evidence, variable: str) -> Array:
-    numbers: Integrator | ChipPopulation = evidence.numbers
-    if isinstance(numbers, Integrator):
-        return np.array(numbers.current_decay if variable == "current" else numbers.membrane_decay)
-    is_current = variable == "current"
-    return (4095 - numbers.current_decay if is_current else 4096 - numbers.voltage_decay) / 4096
 
 
 def _whole_decay(fit: Array, described: Array, chosen: Mask, before: Array, left: Array) -> Array:
@@ -86,51 +97,21 @@ def _whole_decay(fit: Array, described: Array, chosen: Mask, before: Array, left
     for j in np.flatnonzero(fit != described):
         rows = chosen[:, j]
         x, y = before[rows, j].astype(np.int64), left[rows, j]
-        middle = round(float(fit[j]) * 4096)
+        middle = round(float(fit[j]) * _WHOLE)
         for k in sorted(range(middle - 12, middle + 13), key=lambda k: abs(k - middle)):
-            if np.array_equal(np.sign(x) * ((np.abs(x) * k) >> 12), y):
-                result[j] = k / 4096
+            if np.array_equal(np.trunc(x * k / _WHOLE), y):
+                result[j] = k / _WHOLE
                 break
     return result
 
 
-def _decayed(
-    evidence: Evidence,
-    freedom: int,
-    current: Array | None = None,
-    voltage: Array | None = None,
-) -> Variant:
-    membrane = voltage
-    details = []
-    for variable, name, values in (
-        ("current", "tau_syn", current),
-        ("voltage", "tau_mem", membrane),
-    ):
-        if values is not None:
-            subject = "the current" if variable == "current" else "the membrane"
-            told = _time_constants(evidence, name, _decay_of(evidence, variable), values)
-            details.append(f"{subject} decays otherwise{told}")
-
-    def parameters(x: Any) -> Any:
-        changed: dict[str, Array] = {}
-        if isinstance(x, Integrator):
-            changed |= {} if current is None else {"current_decay": current}
-            changed |= {} if membrane is None else {"membrane_decay": membrane}
-        else:
-            if current is not None:
-                changed["current_decay"] = 4095 - np.rint(current * 4096).astype(np.int64)
-            if membrane is not None:
-                changed["voltage_decay"] = 4096 - np.rint(membrane * 4096).astype(np.int64)
-        return dataclasses.replace(x, **changed)
-
-    return Variant("decay", "; ".join(details), parameters=parameters, freedom=freedom)
-
-
-def _time_constants(evidence: Evidence, name: str, described: Array, now: Array) -> str:
+def _time_constants(evidence: Evidence, x: str, described: Array, now: Array) -> str:
     """Describe the changed time constants, with their ratio if the neurons have it in common."""
+    _, subject, name = _VARIABLES[x]
+    subject = f"{subject} decays otherwise"
     differs = np.flatnonzero(np.abs(now - described) > 1e-12)
     if not len(differs):
-        return ""
+        return subject
     dt = evidence.network.dt
     with np.errstate(divide="ignore", invalid="ignore"):
         tau, then = -dt / np.log(now[differs]), -dt / np.log(described[differs])
@@ -138,81 +119,72 @@ def _time_constants(evidence: Evidence, name: str, described: Array, now: Array)
     j = differs[0]
     step = f"by {now[j]:.6g} in a step, not {described[j]:.6g}"
     if not np.isfinite(ratio).all():
-        return f": {step}, another time constant {name}"
+        return f"{subject}: {step}, another time constant {name}"
     rough = evidence.history.arithmetic.is_chip
     if np.ptp(ratio) > (0.05 if rough else 1e-6) * abs(ratio[0]):
-        return f": time constants {name} are others; that of neuron {j} {step}"
-    value = f"{float(np.median(ratio)):.2g}" if rough else f"{ratio[0]:.6g}"
-    about = "about " if rough else ""
-    return f": time constant {name} is {about}{value} times that described ({step})"
+        return f"{subject}: time constants {name} are others; that of neuron {j} {step}"
+    value = f"about {float(np.median(ratio)):.2g}" if rough else f"{ratio[0]:.6g}"
+    return f"{subject}: time constant {name} is {value} times that described ({step})"
 
 
 def biases(evidence: Evidence) -> Iterator[Variant]:
     """Propose another constant bias, or a factor on what signed projections and currents add."""
-    steps = Steps(evidence)
+    steps, chip = Steps(evidence), evidence.history.arithmetic.is_chip
     chosen = steps.odd["voltage"] & steps.free
-    apart = np.where(chosen, steps.v_now - steps.plain["moved"], 0)
     if not chosen.any():
         return
-    offset = np.zeros(apart.shape[1])
-    for j in np.flatnonzero(chosen.any(axis=0)):
-        offset[j] = np.median(apart[chosen[:, j], j])
-    chip = evidence.history.arithmetic.is_chip
-    if chip:
-        offset = np.rint(offset).astype(np.int64)
-    p = evidence.population
-    described: Array = evidence.numbers.bias
-    yield Variant("bias", "the bias isn't there", bias=np.zeros_like)
+    apart = np.where(chosen, steps.now["voltage"] - steps.plain["moved"], 0)
+    offset = _of_each(apart, chosen)
+    described = evidence.own_bias.astype(np.float64)
+
+    def with_bias(detail: str, more: Array | float, freedom: int = 1) -> Variant:
+        added = np.rint(more) if chip else more
+        change = chained(with_constants(more_bias=added), reading("bias", "bias + more_bias"))
+        return Variant("bias", detail, change, freedom)
+
+    yield Variant("bias", "the bias isn't there", reading("bias", "0*bias"))
+    offset = np.rint(offset) if chip else offset
     shifted = offset != 0
     middle = float(np.median(offset[shifted])) if shifted.any() else 0.0
     if (described[shifted] != 0).all() and shifted.any():
         factor = 1 + float(np.median(offset[shifted] / described[shifted]))
-        scaled = described * (factor - 1)
-        if chip:
-            scaled = np.rint(scaled).astype(np.int64)
         detail = f"the bias is {factor:.6g} times that described"
-        yield Variant("bias", detail, bias=lambda b: b + scaled, freedom=1)
+        yield with_bias(detail, described * (factor - 1))
     if np.ptp(described) or not described.all():  # else it is the factor once more
-        detail = f"the bias is {middle:.6g} more than described"
-        more = np.int64(round(middle)) if chip else middle
-        yield Variant("bias", detail, bias=lambda b: b + more, freedom=1)
-    told = _told(offset, described, "the bias")
-    yield Variant("bias", told, bias=lambda b: b + offset, freedom=2)
-    moving = steps.bias - described
-    if np.abs(moving).max(initial=0) > 0:
-        size = np.where(chosen, moving, 0).astype(np.float64)
-        norm = float((size**2).sum())
-        if norm > 0:
-            factor = float((size * apart).sum()) / norm + 1
-            names = [r.name for r in evidence.network.projections if r.post == p.name]
-            names = [
-                n
-                for n in names
-                if evidence.network.projection(n).signed
-                or evidence.network.projection(n).pre in evidence.network.currents
-            ]
-            yield Variant(
-                "bias",
-                f"what {', '.join(names)} add to the bias is {factor:.6g} times that described",
-                bias=lambda b: described + factor * (b - described),
-                freedom=1,
-            )
+        yield with_bias(f"the bias is {middle:.6g} more than described", middle)
+    yield with_bias(_told(offset, described), offset, 2)
+    moving = np.where(chosen, evidence.bias()[steps.rows] - described, 0.0)
+    norm = float((moving**2).sum())
+    if norm > 0:
+        factor = float((moving * apart).sum()) / norm + 1
+        names = ", ".join(p.name for p in evidence.moving)
+        constants = with_constants(own_bias=described, times=factor)
+        change = chained(constants, reading("bias", "own_bias + times*(bias - own_bias)"))
+        detail = f"what {names} add to the bias is {factor:.6g} times that described"
+        yield Variant("bias", detail, change, 1)
 
 
-def _told(offset: Array, described: Array, subject: str) -> str:
+def _of_each(values: Array, chosen: Mask, other: float = 0.0) -> Array:
+    """Return the median of each neuron's chosen values, *other* where there are none."""
+    result = np.full(values.shape[1], other)
+    for j in np.flatnonzero(chosen.any(axis=0)):
+        result[j] = np.median(values[chosen[:, j], j])
+    return result
+
+
+def _told(offset: Array, described: Array) -> str:
     """Describe an offset in words: as a factor if the neurons have one in common."""
     differs = np.flatnonzero(offset)
     if not len(differs):
-        return subject
+        return "the bias"
     some = described[differs]
     if np.all(some != 0):
         ratio = 1 + offset[differs] / some
         if np.ptp(ratio) <= 1e-2 * abs(ratio[0]) + 1e-9:
             factor = float(np.median(ratio))
-            return f"{subject} of {len(differs)} neurons is {factor:.6g} times that described"
-    return (
-        f"{subject} is another, of neuron {differs[0]} {offset[differs[0]]:.6g} more than described"
-    )
+            return f"the bias of {len(differs)} neurons is {factor:.6g} times that described"
+    first = f"of neuron {differs[0]} {offset[differs[0]]:.6g} more than described"
+    return f"the bias is another, {first}"
 
 
 def gains(evidence: Evidence) -> Iterator[Variant]:
@@ -221,17 +193,86 @@ def gains(evidence: Evidence) -> Iterator[Variant]:
         return
     steps = Steps(evidence)
     chosen = steps.odd["voltage"] & steps.free & ~steps.odd["current"]
-    u = np.where(chosen, steps.u_now, 0.0)
+    u = np.where(chosen, steps.now["current"], 0.0)
     norm = float((u**2).sum())
     if norm <= 0:
         return
-    factor = float((u * np.where(chosen, steps.v_now - steps.plain["moved"], 0.0)).sum()) / norm + 1
+    apart = np.where(chosen, steps.now["voltage"] - steps.plain["moved"], 0.0)
+    factor = float((u * apart).sum()) / norm + 1
+    change = chained(with_constants(share=factor), reading("u", "share*u", but="u"))
+    yield Variant("weights", f"the membrane takes {factor:.6g} of the current", change, 1)
 
-    def membrane(n: Any, described: Any, steps: Any) -> Any:
-        now, n.u = n.u, factor * n.u
-        moved = described(steps)
-        n.u = now
-        return moved
 
-    detail = f"the membrane takes {factor:.6g} of the current"
-    yield changed("weights", mixin(detail, membrane=membrane), freedom=1)
+def periods(evidence: Evidence) -> Iterator[Variant]:
+    """Propose other dead steps of each neuron."""
+    steps, described = Steps(evidence), evidence.dead_steps
+    chosen = steps.odd["refractory"] & steps.spikes
+    dead = described.copy()
+    for j in np.flatnonzero(chosen.any(axis=0)):
+        dead[j] = steps.now["refractory"][chosen[:, j], j][0]
+    if np.array_equal(dead, described):
+        return
+    j = int(np.flatnonzero(dead != described)[0])
+    apart = np.unique((dead - described)[dead != described])
+    if len(apart) == 1:
+        length = f"{abs(apart[0])} steps {'longer' if apart[0] > 0 else 'shorter'}"
+        detail = f"the refractory period is {length}"
+    else:
+        which = f"{dead[j]} steps of neuron {j}, not {described[j]}"
+        detail = f"the refractory period is another: {which}"
+    yield Variant("refractory", detail, lambda n: replace(n, refractory=dead), 2)
+
+
+def reset_values(evidence: Evidence) -> Iterator[Variant]:
+    """Propose another value that a spike resets to or subtracts, or a share that it leaves."""
+    steps = Steps(evidence)
+    chosen = steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
+    if not chosen.any():
+        return
+    to, moved = steps.now["voltage"][chosen], steps.plain["moved"][chosen].astype(np.float64)
+    value, less = float(np.median(to)), float(np.median(moved - to))
+    norm = float((moved**2).sum())
+    share = float((moved * to).sum()) / norm if norm else 0.0
+    each = np.zeros(chosen.shape[1])
+    for j in np.flatnonzero(chosen.any(axis=0)):
+        each[j] = steps.now["voltage"][chosen[:, j], j][0]
+    for detail, line, number in (
+        (f"a spike resets the membrane to {value:.6g}, not to 0", "v = fitted", value),
+        (f"a spike subtracts {less:.6g} and doesn't reset to 0", "v = v - fitted", less),
+        (
+            f"a spike leaves {share:.6g} of the membrane and doesn't reset to 0",
+            "v = fitted*v",
+            share,
+        ),
+        ("a spike resets the membrane to another value in each neuron", "v = fitted", each),
+    ):
+        change = chained(with_constants(fitted=number), on_spike(line))
+        yield Variant("reset", detail, change, 1)
+
+
+def bounds(evidence: Evidence) -> Iterator[Variant]:
+    """Propose a floor or a ceiling of currents or membranes."""
+    steps = Steps(evidence)
+    for x, plain, free in (("v", "moved", steps.free), ("u", "current", np.True_)):
+        variable, subject, _ = _VARIABLES[x]
+        now = steps.now[variable]
+        chosen = steps.odd[variable] & free
+        for side, way, clamp, beyond in (
+            ("floor", "below", "max", now > steps.plain[plain]),
+            ("ceiling", "above", "min", now < steps.plain[plain]),
+        ):
+            if (chosen & beyond).any():
+                none = -np.inf if side == "floor" else np.inf
+                values = _of_each(now, chosen & beyond, none)
+                known = values[np.isfinite(values)]
+                where = f"{known[0]:.6g}"
+                if np.ptp(known) == 0:
+                    values[:] = known[0]
+                else:
+                    where = f"a value of each neuron, first {where}"
+                detail = f"{subject} has a {side}: it never goes {way} {where}"
+                yield Variant(side, detail, _clamped(x, clamp, values), 1)
+
+
+def _clamped(x: str, clamp: str, values: Array) -> Change:
+    return chained(with_constants(bound=values), following(x, f"{x} = {clamp}({x}, bound)"))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 
 import numpy as np
 
-from neurorl.network.description import Projection
-from neurorl.network.short_term import RELEASE_GRID, TsodyksMarkram
+from neurorl.expressions.nodes import Name
+from neurorl.expressions.statements import Statement, read_statements
+from neurorl.network.short_term import TsodyksMarkram
 from neurorl.numerics.arrays import FloatArray
+from neurorl.program import NodeProgram, Release
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses.arrivals import Arrivals, _groups
-from neurorl.validation.observed import Array, Mask, Observed, Releases, described_releases
+from neurorl.validation.hypotheses.arrivals import Arrivals, groups, otherwise
+from neurorl.validation.observed import Observed, Releases, described_releases
+from neurorl.validation.pathways import Pathway
+from neurorl.validation.rewriting import in_line, with_constants
 from neurorl.validation.variants import Variant
 
 __all__ = ["releases"]
@@ -23,64 +27,71 @@ _FACTORS = (0.5, 2.0, 0.1, 10.0, 1e-3, 1e3)
 
 def releases(evidence: Evidence) -> Iterator[Variant]:
     """Propose other releases of one projection, or of all that have short-term plasticity."""
-    short = {p.name: p.short_term for p in evidence.into if p.short_term is not None}
-    for chosen, subject in _groups(short, "spikes of {}", "all spikes"):
+    short = {p.name: kind for p in evidence.into if (kind := p.projection.short_term) is not None}
+    for chosen, subject in groups(short, "spikes of {}", "all spikes"):
         for cause, detail, make in _GENERAL:
             yield Variant(cause, detail.format(subject), arrivals=_released(chosen, make))
     for name, kind in short.items():
         for detail, other in _others(kind):
-            make = partial(described_releases, kind=other)
+            make = partial(described_releases, change=partial(_of_kind, other, evidence.network.dt))
             told = f"short-term plasticity of {name}: {detail}"
             yield Variant("parameter", told, arrivals=_released([name], make))
 
 
 def _released(chosen: Collection[str], make: Releases) -> Arrivals:
     """Return the arrivals, with the releases of some projections replaced."""
-
-    def arrive(evidence: Observed, p: Projection) -> Array:
-        changed = make if p.name in chosen else None
-        return evidence.arriving(p, evidence.network.delay_steps(p.name), releases=changed)
-
-    return arrive
+    return otherwise(chosen, lambda e, p: e.arriving(p, p.delay, releases=make))
 
 
-def _whole(evidence: Observed, p: Projection) -> FloatArray:
+def _whole(evidence: Observed, p: Pathway) -> FloatArray:
     return evidence.sent(p.pre).astype(np.float64)
 
 
-def _surviving(evidence: Observed, p: Projection) -> FloatArray:
+def _surviving(evidence: Observed, p: Pathway) -> FloatArray:
     return described_releases(evidence, p, silenced=np.zeros(evidence.n_steps, bool))
 
 
-def _cleared(evidence: Observed, p: Projection) -> FloatArray:
+def _cleared(evidence: Observed, p: Pathway) -> FloatArray:
     return described_releases(evidence, p, silenced=evidence.within == 0)
 
 
-def _late_rise(
-    kind: TsodyksMarkram, decays: tuple[float, float], u: FloatArray, used: FloatArray, spikes: Mask
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _late_rise(node: NodeProgram, release: Release) -> NodeProgram:
     """Release by u as it was before the spike raised it: nothing at a first spike."""
-    raised, _, _ = kind.step(decays, u, used, spikes)
-    u, used = decays[0] * u, decays[1] * used
-    released = np.where(spikes, u * (1.0 - used), 0.0)
-    return raised, used + released, np.floor(released / RELEASE_GRID + 0.5) * RELEASE_GRID
+    parts, changed = {release.raised: Name(release.u)}, (release.variable, release.used)
+
+    def late(lines: Iterable[Statement]) -> tuple[Statement, ...]:
+        return tuple(in_line(x, parts) if x.variable in changed else x for x in lines)
+
+    return dataclasses.replace(node, update=late(node.update), reset=late(node.reset))
 
 
-def _unrounded(
-    kind: TsodyksMarkram, decays: tuple[float, float], u: FloatArray, used: FloatArray, spikes: Mask
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _unrounded(node: NodeProgram, release: Release) -> NodeProgram:
     """Release what no grid rounds."""
-    raised, after, _ = kind.step(decays, u, used, spikes)
-    return raised, after, np.where(spikes, raised * (1.0 - decays[1] * used), 0.0)
+    exact = read_statements(
+        f"{release.variable} = {release.raised}*(1 - {release.used})", "release"
+    )
+    lines = (exact[0] if x.variable == release.variable else x for x in node.update)
+    return dataclasses.replace(node, update=tuple(lines))
+
+
+def _of_kind(kind: TsodyksMarkram, dt: float, node: NodeProgram, release: Release) -> NodeProgram:
+    """Release by other numbers."""
+    u, used = kind.decays(dt)
+    kept = {f"{release.u}_kept": u, f"{release.used}_kept": used}
+    return with_constants(**kept, **{f"{release.u}_use": kind.U})(node)
 
 
 _GENERAL: tuple[tuple[str, str, Releases], ...] = (
     ("parameter", "{} transmit the whole weight: no short-term plasticity", _whole),
-    ("step order", "{} release by u before it rises", partial(described_releases, step=_late_rise)),
+    (
+        "step order",
+        "{} release by u before it rises",
+        partial(described_releases, change=_late_rise),
+    ),
     (
         "rounding of weights",
         "what {} release is not rounded",
-        partial(described_releases, step=_unrounded),
+        partial(described_releases, change=_unrounded),
     ),
     ("reset between decisions", "u and x of {} survive a reset", _surviving),
     ("between calls", "u and x of {} begin anew in each call of step", _cleared),

@@ -10,27 +10,24 @@ __all__ = ["Steps"]
 
 
 class Steps:
-    """Hold calls of one step each, with the state before and after, ``(calls, size)``."""
+    """Hold calls of one step each; arrays ``(calls, size)``.
+
+    before, now: each variable before and after. plain: what is predicted of them, by name. odd:
+    where a variable or spike isn't so. free: where a neuron is neither dead nor spikes.
+    """
 
     def __init__(self, evidence: Evidence) -> None:
         calls = np.flatnonzero((evidence.lengths == 1) & evidence.kept)
-        rows = evidence.starts[calls]
-        self.rows = rows
         fresh = evidence.fresh[calls][:, None]
-        self.u, self.v, self.dead = (
-            np.where(fresh, 0, evidence.before[v][calls])
-            for v in ("current", "voltage", "refractory")
-        )
-        self.u_now, self.v_now, self.dead_now = (
-            evidence.after[v][calls] for v in ("current", "voltage", "refractory")
-        )
-        self.spikes = evidence.spikes[rows]
-        self.plain = {
-            name: getattr(evidence.plain, name)[rows]
-            for name in ("current", "voltage", "refractory", "spikes", "moved", "level")
+        self.rows = rows = evidence.starts[calls]
+        self.before = {
+            v: np.where(fresh, evidence.rest(v), x[calls]) for v, x in evidence.before.items()
         }
-        deviating = evidence.odd_states(evidence.plain)
+        self.now = {v: x[calls] for v, x in evidence.after.items()}
+        self.spikes = evidence.spikes[rows]
+        plain = evidence.plain
+        known = {**plain.after, "spikes": plain.spikes, "moved": plain.moved}
+        self.plain = {name: x[rows] for name, x in known.items()}
+        deviating = evidence.odd_states(plain)
         self.odd = {name: mask[calls] for name, mask in deviating.items()}
-        self.bias = evidence.bias()[rows]
-        self.q = evidence.input()[rows]
-        self.free = (self.dead == 0) & ~self.spikes
+        self.free = (self.before["refractory"] == 0) & ~self.spikes

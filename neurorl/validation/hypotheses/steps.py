@@ -1,125 +1,289 @@
-"""Propose other orders of a step, resets, refractory periods and roundings."""
+"""Propose other orders of a step, resets, dead steps, thresholds and roundings, without numbers."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from neurorl.network.integrator import Integrator
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.nodes import Binary, FunctionCall, Node, Number, with_parts
+from neurorl.expressions.statements import Statement
+from neurorl.program import NodeProgram
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses import neurons
-from neurorl.validation.variants import Variant, changed
+from neurorl.validation.observed import Array
+from neurorl.validation.rewriting import (
+    Change,
+    after,
+    before,
+    chained,
+    decay_of,
+    on_spike,
+    reading,
+    with_constants,
+    with_threshold,
+    without_overflow,
+)
+from neurorl.validation.variants import Variant
 
-__all__ = ["AT_THRESHOLD", "orders", "refractory", "resets", "roundings", "thresholds"]
+__all__ = [
+    "AT_THRESHOLD",
+    "orders",
+    "precisions",
+    "refractory",
+    "reset_lines",
+    "resets",
+    "roundings",
+    "thresholds",
+]
+
+_ABOVE = "met_level > met_threshold"
+_ORDERS: Mapping[str, Change] = {
+    "the membrane moves before the current of the same step has arrived": (
+        reading("u", "was_u", but="u")
+    ),
+    "the membrane meets the threshold before it moves": with_threshold(_ABOVE, v="was_v"),
+    "the noise stays in the membrane": (
+        chained(after("v = met_level"), with_threshold("met_moved > met_threshold"))
+    ),
+}
+_MOVED = {
+    "input decays with the current: u <- d (u + q), not d u + q": "u = U[u + q]",
+    "the current takes 1 - d of its input: u <- d u + (1 - d) q": "u = U[u] + q - U[q]",
+    "input decays with the membrane: v <- d (v + u + bias), not d v + u + bias": (
+        "v = V[v + u + bias]"
+    ),
+    "the current decays with the membrane: v <- d (v + u) + bias, not d v + u + bias": (
+        "v = V[v + u] + bias"
+    ),
+    "the bias decays with the membrane: v <- d (v + bias) + u, not d v + u + bias": (
+        "v = V[v + bias] + u"
+    ),
+    "the bias goes into the current, not into the membrane": "u = U[u] + q + bias; v = V[v] + u",
+    "the membrane takes 1 - d of the current: v <- d v + (1 - d) u + bias": (
+        "v = V[v] + (u - V[u]) + bias"
+    ),
+    "the membrane takes 1 - d of its input: v <- d v + (1 - d) (u + bias)": (
+        "v = V[v] + (u + bias) - V[u + bias]"
+    ),
+}
+"""Map what is said to other lines; ``U[x]``, ``V[x]`` is what a step leaves of x."""
 
 
 def orders(evidence: Evidence) -> Iterator[Variant]:
-    """Propose another order of what happens in a step."""
-    p = evidence.population
-    d = p.integrator(evidence.network.dt)
-    for mixin in neurons.ORDERS:
-        nothing = mixin in neurons.OF_CURRENT and not d.current_decay.any()
-        nothing |= mixin in neurons.OF_MEMBRANE and not d.membrane_decay.any()
+    """Propose another order of what happens in a step of neurons with a current and a membrane."""
+    node = evidence.node
+    u, v = decay_of(node, "u"), decay_of(node, "v")
+    if u is None or v is None:
+        return
+    for detail, change in _ORDERS.items():
+        yield Variant("step order", detail, change)
+    for detail, text in _MOVED.items():
+        written = re.sub(r"U\[(.*?)\]", lambda x: u.kept(x[1]), text)
+        written = re.sub(r"V\[(.*?)\]", lambda x: v.kept(x[1]), written)
+        lines = dict(line.split(" = ") for line in written.split("; "))
+        changes = [x.line(lines[x.name]) for x in (u, v) if x.name in lines]
         # What decays to nothing may as well be missing, which is said in fewer words.
-        yield changed("step order", mixin, freedom=int(nothing))
+        fades = [x for x in (u, v) if x.name in lines and len(lines) == 1]
+        nothing = any(not node.constants[x.constant].any() for x in fades)
+        yield Variant("step order", detail, chained(*changes), freedom=int(nothing))
+
+
+_RESETS: Mapping[str, Change] = {
+    "a spike subtracts the threshold and doesn't reset to 0": on_spike("v = v - met_threshold"),
+    "a spike doesn't reset the membrane": on_spike(""),
+    "a spike resets the membrane late, as the next step begins": (
+        chained(on_spike(""), reading("v", "where(was_spike > 0, 0, v)"))
+    ),
+    "a spike resets the membrane a step late, before its threshold": (
+        chained(on_spike(""), after("v = where(was_spike > 0, 0, v)"))
+    ),
+    "a spike resets the membrane a step late": chained(
+        on_spike(""),
+        after("full_v = v; v = where(was_spike > 0, 0, v)"),
+        with_threshold(_ABOVE, v="full_v"),
+    ),
+    "a spike clears the current too": on_spike("u = 0", also=True),
+    "a spike clears the current too, as the next step begins": (
+        before("u = where(was_spike > 0, 0, u)")
+    ),
+}
 
 
 def resets(evidence: Evidence) -> Iterator[Variant]:
-    """Propose other resets, with fixed values."""
-    for mixin in neurons.RESETS:
-        yield changed("reset", mixin)
+    """Propose other resets of a membrane, with fixed values."""
+    yield from (Variant("reset", detail, change) for detail, change in _RESETS.items())
+
+
+def reset_lines(evidence: Evidence) -> Iterator[Variant]:
+    """Propose a reset without some of its lines, or with another order of them."""
+    lines, cause = evidence.node.reset, "reset"
+    if lines:
+        yield Variant(cause, "nothing is reset after a spike", on_spike(""))
+    if len(lines) > 1:
+        yield Variant(cause, "the lines of the reset run in reverse", _with_reset(lines[::-1]))
+        for k, line in enumerate(lines):
+            left = (*lines[:k], *lines[k + 1 :])
+            yield Variant(cause, f"a reset leaves out {str(line)!r}", _with_reset(left))
+
+
+def _with_reset(lines: tuple[Statement, ...]) -> Change:
+    return lambda n: replace(n, reset=lines)
+
+
+def _with_dead(steps: Array) -> Change:
+    return lambda n: replace(n, refractory=steps)
+
+
+def _with_held(*names: str) -> Change:
+    return lambda n: replace(n, held=names)
+
+
+_COUNTS = chained(
+    lambda n: with_constants(dead_steps=0 if n.refractory is None else n.refractory)(n),
+    lambda n: replace(n, refractory=None),
+    after("refractory = max(was_dead - 1, 0)"),
+    on_spike("refractory = dead_steps", also=True),
+)
+"""Count dead steps of neurons that spike in them."""
+
+_IN_DEAD_STEPS: Mapping[str, Change] = {
+    "the membrane integrates while refractory, and isn't held at 0": _with_held(),
+    "the membrane integrates in the last refractory step": (
+        chained(_with_held(), after("v = where(was_dead > 1, 0, v)"))
+    ),
+    "the membrane is frozen while refractory, and isn't held at 0": (
+        chained(_with_held(), after("v = where(was_dead > 0, was_v, v)"))
+    ),
+    "neurons spike while refractory": _COUNTS,
+    "the refractory time is counted, but nothing comes of it": chained(_COUNTS, _with_held()),
+    "the current is cleared while refractory, but for what arrives": (
+        before("u = where(was_dead > 0, 0, u)")
+    ),
+    "the current is cleared from a spike on while refractory": chained(
+        after("u = where(was_dead > 1, 0, u)"),
+        on_spike("u = where(refractory_steps > 0, 0, u)", also=True),
+    ),
+    "the current is cleared while refractory": after("u = where(was_dead > 0, 0, u)"),
+    "the current is frozen while refractory": after("u = where(was_dead > 0, was_u, u)"),
+    "input that arrives while refractory is lost": before("q = where(was_dead > 0, 0, q)"),
+}
 
 
 def refractory(evidence: Evidence) -> Iterator[Variant]:
     """Propose other lengths of the refractory period, or other behaviour during it."""
-    for more in (1, -1, 2, -2, 3):
+    node, steps, cause = evidence.node, evidence.dead_steps, "refractory"
+    plain = node.names_bias
+    none = "there is no refractory period" if plain else "there are no dead steps"
+    for more in (1, -1, 2, -2, 3)[: 5 if plain else 4]:
         size = "a step" if abs(more) == 1 else f"{abs(more)} steps"
         detail = f"the refractory period is {size} {'longer' if more > 0 else 'shorter'}"
-        yield Variant("refractory", detail, parameters=partial(_longer, more))
-    detail = "there is no refractory period"
-    yield Variant("refractory", detail, parameters=partial(_longer, -(2**31)))
-    yield Variant(
-        "refractory",
-        "the refractory period is twice as long",
-        parameters=partial(_scaled, 2),
-    )
-    for mixin in neurons.REFRACTORY:
-        yield changed("refractory", mixin)
+        if not plain:
+            detail = f"{abs(more)} dead step(s) {'more' if more > 0 else 'fewer'} than described"
+        yield Variant(cause, detail, _with_dead(np.maximum(steps + more, 0)))
+    if steps.any():
+        yield Variant(cause, none, _with_dead(0 * steps))
+        if not plain:
+            yield from _holds(node)
+            return
+        yield Variant(cause, "the refractory period is twice as long", _with_dead(2 * steps))
+        for detail, change in _IN_DEAD_STEPS.items():
+            yield Variant(cause, detail, change)
 
 
-def thresholds(evidence: Evidence) -> Iterator[Variant]:
-    """Propose other comparisons with the described threshold."""
-    yield AT_THRESHOLD
-    yield changed("threshold", neurons.BOTH_SIGNS)
-
-
-def roundings(evidence: Evidence) -> Iterator[Variant]:
-    """Propose other roundings of decays, and other widths of registers."""
-    if evidence.history.arithmetic.is_chip:
-        yield from _of_chip()
-    else:
-        yield from _of_float()
-
-
-def _of_chip() -> Iterator[Variant]:
-    yield changed("overflow", neurons.UNBOUNDED)
-    yield changed("overflow", neurons.SATURATED)
-    yield changed("decay", neurons.ROUNDED_DOWN)
-    yield changed("decay", neurons.ROUNDED_NEAREST)
-    yield Variant(
-        "decay",
-        "the current decays by 1/4096 less in each step: the chip adds 1 to its decay",
-        parameters=lambda x: dataclasses.replace(x, current_decay=x.current_decay - 1),
-    )
-
-
-def _of_float() -> Iterator[Variant]:
-    for names, subject in (
-        (("membrane_decay",), "the membrane decays"),
-        (("current_decay",), "the current decays"),
-        (("membrane_decay", "current_decay"), "current and membrane decay"),
+def _holds(node: NodeProgram) -> Iterator[Variant]:
+    for detail, names in (
+        ("all variables keep their values", tuple(node.initial)),
+        ("no variable keeps its value", ()),
     ):
-        yield Variant(
-            "decay",
-            f"{subject} by Euler's 1 - dt/tau, not by exp(-dt/tau)",
-            parameters=partial(_euler, names),
-        )
-
-
-def _euler(names: Sequence[str], x: Integrator) -> Integrator:
-    changed = {}
-    for name in names:
-        decay = getattr(x, name)
-        with np.errstate(divide="ignore"):
-            changed[name] = np.maximum(1.0 + np.where(decay > 0, np.log(decay), -1.0), 0.0)
-    return dataclasses.replace(x, **changed)
-
-
-def _longer(by: int, x: Any) -> Any:
-    if isinstance(x, Integrator):
-        return dataclasses.replace(x, refractory_steps=np.maximum(x.refractory_steps + by, 0))
-    return dataclasses.replace(x, refractory=np.maximum(x.refractory + by, 1))
-
-
-def _scaled(by: int, x: Any) -> Any:
-    if isinstance(x, Integrator):
-        return dataclasses.replace(x, refractory_steps=x.refractory_steps * by)
-    return dataclasses.replace(x, refractory=(x.refractory - 1) * by + 1)
-
-
-def _lowered(x: Any) -> Any:
-    if isinstance(x, Integrator):
-        return dataclasses.replace(x, threshold=np.nextafter(x.threshold, -np.inf))
-    return dataclasses.replace(x, threshold=x.threshold - 1)
+        if set(names) != set(node.held):
+            yield Variant("refractory", f"{detail} in dead steps", _with_held(*names))
 
 
 AT_THRESHOLD = Variant(
     "threshold",
     "a membrane that is exactly at the threshold spikes; it must exceed it",
-    parameters=_lowered,
+    with_threshold("met_level >= met_threshold"),
 )
 """Try this to the last bit: from afar it looks like float error."""
+
+
+def thresholds(evidence: Evidence) -> Iterator[Variant]:
+    """Propose other comparisons with the described threshold."""
+    yield AT_THRESHOLD
+    both = with_threshold(f"{_ABOVE} or met_level < -met_threshold")
+    yield Variant("threshold", "a membrane below minus the threshold spikes too", both)
+
+
+def roundings(evidence: Evidence) -> Iterator[Variant]:
+    """Propose other roundings of decays, and other widths of registers."""
+    node = evidence.node
+    if evidence.history.arithmetic.is_chip:
+        yield from _of_chip(node)
+        return
+    for names, subject in (
+        ("v", "the membrane decays"),
+        ("u", "the current decays"),
+        ("vu", "current and membrane decay"),
+    ):
+        decays = {d.constant for x in names if (d := decay_of(node, x)) is not None}
+        detail = f"{subject} by Euler's 1 - dt/tau, not by exp(-dt/tau)"
+        kept = {x: _euler(node.constants[x]) for x in decays}
+        yield Variant("decay", detail, with_constants(**kept))
+
+
+def _euler(decay: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.maximum(1.0 + np.where(decay > 0, np.log(decay), -1.0), 0.0)
+
+
+_NEAREST = 1.5 * 2.0**52
+"""Round a smaller number to the nearest whole one by adding this and taking it away again."""
+
+
+def _of_chip(node: NodeProgram) -> Iterator[Variant]:
+    current = decay_of(node, "u")
+    assert current is not None
+    for detail, holds in (
+        ("registers don't overflow, as the chip's do", False),
+        ("registers stay at their largest value, where the chip's overflow", True),
+    ):
+        yield Variant("overflow", detail, without_overflow(holds))
+    nearest = lambda x: Binary("-", Binary("+", x, Number(_NEAREST)), Number(_NEAREST))  # noqa: E731
+    for detail, rounded in (
+        ("decays are rounded down, not towards zero", lambda x: FunctionCall("floor", (x,))),
+        ("decays are rounded to the nearest", nearest),
+    ):
+        yield Variant("decay", detail, _truncating(rounded))
+    detail = "the current decays by 1/4096 less in each step: the chip adds 1 to its decay"
+    more = {current.constant: node.constants[current.constant] + 1}
+    yield Variant("decay", detail, with_constants(**more))
+
+
+def _truncating(rounded: Callable[[Node], Node]) -> Change:
+    """Round otherwise where a step rounds towards zero."""
+
+    def put(tree: Node) -> Node:
+        tree = with_parts(tree, put)
+        if isinstance(tree, FunctionCall) and tree.function == "trunc":
+            return rounded(tree.arguments[0])
+        return tree
+
+    def change(node: NodeProgram) -> NodeProgram:
+        lines = (replace(x, value=Expression.of(put(x.value.tree))) for x in node.update)
+        return replace(node, update=tuple(lines))
+
+    return change
+
+
+def precisions(evidence: Evidence) -> Iterator[Variant]:
+    """Propose a state variable, or all, in single precision, of neurons by equations."""
+    state = tuple(evidence.node.initial)
+    for names in (state, *((x,) for x in state[1:] and state)):
+        told = "all variables are" if len(names) > 1 else f"{names[0]} is"
+        # Of 53 bits, 24 are left.
+        lines = "; ".join(f"{x} = {x}*536870913 - ({x}*536870913 - {x})" for x in names)
+        change = chained(after(lines), on_spike(lines, also=True))
+        yield Variant("float error", f"{told} kept in single precision", change)

@@ -19,9 +19,9 @@ from neurorl.backends.window import Raster
 from neurorl.network.description import Population
 from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.arrays import FloatArray
-from neurorl.validation.neurons import ChipNeurons, FloatNeurons, Neurons
 from stepwise.equations import EquationNeurons
 from stepwise.listed import ListedArrivals
+from stepwise.neurons import ChipNeurons, FloatNeurons, Neurons
 from stepwise.short_term import ShortTerm
 
 __all__ = ["SteppedSimulator"]

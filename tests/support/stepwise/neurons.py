@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,10 @@ import numpy.typing as npt
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
 from neurorl.backends.reference.noise import DrawAll
 from neurorl.network.integrator import Integrator
-from neurorl.numerics.arrays import Array
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
+
+Array = npt.NDArray[Any]
 
 
 class Neurons(abc.ABC):
@@ -23,10 +25,10 @@ class Neurons(abc.ABC):
     refractory_steps: dead steps after a spike, ``(size,)``.
     """
 
-    u: Array
-    v: Array
-    bias: Array
-    threshold: Array
+    u: npt.NDArray[Any]
+    v: npt.NDArray[Any]
+    bias: npt.NDArray[Any]
+    threshold: npt.NDArray[Any]
 
     def __init__(self, size: int, dtype: type, refractory_steps: npt.NDArray[np.int64]) -> None:
         self.u = np.zeros(size, dtype=dtype)
@@ -35,7 +37,7 @@ class Neurons(abc.ABC):
         self._refractory_steps = refractory_steps
         self._has_refractory = bool(refractory_steps.any())
 
-    def update(self, q: Array, steps: Sequence[int]) -> npt.NDArray[np.bool_]:
+    def update(self, q: npt.NDArray[Any], steps: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Make one step with input *q*; return which neurons spike, shape ``(size,)``.
 
         steps: the number of the step in each replica, for its noise.
@@ -47,15 +49,15 @@ class Neurons(abc.ABC):
         return self._spike(self._noisy(steps) > self.threshold)
 
     @abc.abstractmethod
-    def _current(self, q: Array) -> Array:
+    def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the new ``u``."""
 
     @abc.abstractmethod
-    def _membrane(self, steps: Sequence[int]) -> Array:
+    def _membrane(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         """Return the new ``v``, as if no neuron were refractory."""
 
     @abc.abstractmethod
-    def _noisy(self, steps: Sequence[int]) -> Array:
+    def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         """Return the membranes plus noise, which the threshold is compared with."""
 
     def _spike(self, over: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -72,7 +74,7 @@ class Neurons(abc.ABC):
 
 
 class FloatNeurons(Neurons):
-    """Update neurons by `neurorl.network.description.Integrator` in float64."""
+    """Update neurons by `neurorl.network.integrator.Integrator` in float64."""
 
     def __init__(self, dynamics: Integrator, noise: DrawAll) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)
@@ -80,13 +82,13 @@ class FloatNeurons(Neurons):
         self.bias, self.threshold = dynamics.bias, dynamics.threshold
         self._noise = noise if dynamics.noise_width.any() else None
 
-    def _current(self, q: Array) -> Array:
+    def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.asarray(self._d.current_decay * self.u + q)
 
-    def _membrane(self, steps: Sequence[int]) -> Array:
+    def _membrane(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         return np.asarray(self._d.membrane_decay * self.v + self.u + self.bias)
 
-    def _noisy(self, steps: Sequence[int]) -> Array:
+    def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         if self._noise is None:
             return self.v
         return np.asarray(self.v + self._d.noise_width * self._noise(steps))
@@ -102,18 +104,18 @@ class ChipNeurons(Neurons):
         self._noise = noise if chip.escapes else None
         self._own_noise = noise if chip.noise_exponent else None
 
-    def _current(self, q: Array) -> Array:
+    def _current(self, q: npt.NDArray[Any]) -> npt.NDArray[Any]:
         left = self._left(self.u, 4095 - self._chip.current_decay)
         return self._held(left + self._held(q, CURRENT_BITS), 23)
 
-    def _membrane(self, steps: Sequence[int]) -> Array:
+    def _membrane(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         change = self.u + self.bias
         if self._own_noise is not None:
             change = change + self._own_noise(steps).astype(np.int64) * self._chip.noise_step
         v = self._left(self.v, 4096 - self._chip.voltage_decay) + self._held(change, 23)
         return np.clip(v, -VOLTAGE_MAX, VOLTAGE_MAX)
 
-    def _noisy(self, steps: Sequence[int]) -> Array:
+    def _noisy(self, steps: Sequence[int]) -> npt.NDArray[Any]:
         if self._noise is None:
             return self.v
         noise = np.floor(self._chip.noise_width * self._noise(steps) + 0.5).astype(np.int64)

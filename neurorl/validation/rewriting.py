@@ -1,0 +1,285 @@
+"""Change the program of a neuron, and spell out as statements what it does in dead steps.
+
+A change is a function of `NodeProgram`. Its statements may also name ``was_x``, a variable before
+the step, ``was_dead``, the dead steps left then, ``was_spike``, whether the neuron itself spiked in
+the step before (0 or 1), and ``is_sent``, whether the backend let it spike in this one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.nodes import Binary, FunctionCall, Name, Node, Number, names_in, with_parts
+from neurorl.expressions.printing import TEXT, render
+from neurorl.expressions.statements import Statement, read_statements
+from neurorl.program import NodeProgram
+
+__all__ = [
+    "ARRIVED",
+    "SEEN",
+    "Change",
+    "Decay",
+    "after",
+    "arriving_at",
+    "before",
+    "chained",
+    "decay_of",
+    "following",
+    "in_line",
+    "on_spike",
+    "reading",
+    "sides",
+    "spelled",
+    "with_constants",
+    "with_threshold",
+    "without_overflow",
+]
+
+Change = Callable[[NodeProgram], NodeProgram]
+SEEN = ("met_level", "met_moved", "met_threshold")
+"""Name what the threshold sees: the membrane with noise, without noise, and the threshold."""
+ARRIVED = "arrived_"
+_WRAP = re.compile(r"(\w+) - (\d+)\*floor\(\1/\2 \+ 0\.5\)")
+
+
+@cache
+def _lines(text: str) -> tuple[Statement, ...]:
+    return read_statements(text, "a hypothesis")
+
+
+def _put(tree: Node, parts: Mapping[str, Node]) -> Node:
+    """Return a formula with formulas in place of names."""
+    if isinstance(tree, Name):
+        return parts.get(tree.name, tree)
+    return with_parts(tree, lambda part: _put(part, parts))
+
+
+def _stated(text: str, parts: Mapping[str, Node]) -> tuple[Statement, ...]:
+    """Return the lines of a text, with formulas in place of names."""
+    return tuple(in_line(line, parts) for line in _lines(text))
+
+
+def _set(name: str, tree: Node) -> Statement:
+    return Statement(name, Expression.of(tree))
+
+
+def in_line(line: Statement, parts: Mapping[str, Node]) -> Statement:
+    """Return a line with formulas in place of names."""
+    if parts.keys().isdisjoint(line.value.names):
+        return line
+    return replace(line, value=Expression.of(_put(line.value.tree, parts)))
+
+
+def _seen(node: NodeProgram) -> dict[str, Node]:
+    """Return the formulas of `SEEN`; of a condition without sides, spikes against a half."""
+    known = sides(node)
+    if known is None:
+        assert node.threshold is not None
+        spikes = FunctionCall("where", (node.threshold.tree, Number(1.0), Number(0.0)))
+        known = spikes, Number(0.5)
+    quiet = _put(known[0], {"logistic": Number(0.0)})
+    return dict(zip(SEEN, (known[0], quiet, known[1]), strict=True))
+
+
+def before(text: str) -> Change:
+    """Run lines before a step's own."""
+    return lambda n: replace(n, update=(*_lines(text), *n.update))
+
+
+def after(text: str) -> Change:
+    """Run lines, which may name `SEEN`, after a step's own, before the threshold."""
+    return lambda n: replace(n, update=(*n.update, *_stated(text, _seen(n))))
+
+
+def following(name: str, text: str) -> Change:
+    """Run lines after the last one that sets a variable."""
+
+    def change(n: NodeProgram) -> NodeProgram:
+        at = max(k for k, line in enumerate(n.update, 1) if line.variable == name)
+        return replace(n, update=(*n.update[:at], *_lines(text), *n.update[at:]))
+
+    return change
+
+
+def arriving_at(one: str, other: str) -> Change:
+    """Let what is sent to an input arrive at another."""
+
+    def change(n: NodeProgram) -> NodeProgram:
+        nothing = "" if one in n.initial else f"{one} = 0; "
+        lines = _lines(f"{nothing}{other} = {other} + {ARRIVED}{one}")
+        inputs = tuple(x for x in n.inputs if x != one)
+        return replace(n, inputs=inputs, update=(*lines, *n.update))
+
+    return change
+
+
+def on_spike(text: str, also: bool = False) -> Change:
+    """Run lines, which may name `SEEN`, after a spike in place of those that are described.
+
+    also: run those, too, before.
+    """
+    return lambda n: replace(n, reset=(*(n.reset if also else ()), *_lines(text)))
+
+
+def chained(*changes: Change) -> Change:
+    """Make several changes, in order."""
+
+    def change(node: NodeProgram) -> NodeProgram:
+        for one in changes:
+            node = one(node)
+        return node
+
+    return change
+
+
+def with_constants(**values: npt.ArrayLike) -> Change:
+    """Give constants other values, or add some."""
+    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+    return lambda n: replace(n, constants={**n.constants, **arrays})
+
+
+def reading(name: str, formula: str, but: str = "") -> Change:
+    """Read a formula where the lines of a step, but those that set *but*, name something."""
+    parts = {name: Expression(formula).tree}
+
+    def change(node: NodeProgram) -> NodeProgram:
+        lines = (x if x.variable == but else in_line(x, parts) for x in node.update)
+        return replace(node, update=tuple(lines))
+
+    return change
+
+
+def sides(node: NodeProgram) -> tuple[Node, Node] | None:
+    """Return the sides of a threshold ``left > right`` or ``left >= right``; None for another."""
+    assert node.threshold is not None
+    tree = node.threshold.tree
+    while isinstance(tree, Binary) and tree.op in ("and", "or"):
+        tree = tree.left
+    if isinstance(tree, Binary) and tree.op in (">", ">="):
+        return tree.left, tree.right
+    return None
+
+
+def with_threshold(text: str, **parts: str) -> Change:
+    """Spike by another condition, which may name `SEEN`.
+
+    parts: formulas in place of names that are in the described condition, too.
+    """
+    trees = {name: Expression(part).tree for name, part in parts.items()}
+
+    def change(node: NodeProgram) -> NodeProgram:
+        tree = _put(_put(Expression(text).tree, _seen(node)), trees)
+        return replace(node, threshold=Expression.of(tree))
+
+    return change
+
+
+def without_overflow(holds: bool) -> Change:
+    """Let registers hold any number, or stay at their largest (*holds*), where they overflow."""
+
+    def change(node: NodeProgram) -> NodeProgram:
+        lines: list[Statement] = []
+        for line in node.update:
+            found = _WRAP.fullmatch(line.value.text)
+            if found is None:
+                lines.append(line)
+            elif holds:
+                half = int(found[2]) // 2
+                lines += _lines(f"{found[1]} = clip({found[1]}, -{half}, {half - 1})")
+        return replace(node, update=tuple(lines))
+
+    return change
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Part the line by which a variable decays: ``x = kept(x) + added``, perhaps within a clip.
+
+    index: of the line. constant: its factor, by name. left: the formula of what is left of *name*.
+    """
+
+    index: int
+    variable: str
+    name: str
+    constant: str
+    left: Node
+    clip: FunctionCall | None
+
+    def kept(self, text: str) -> str:
+        """Return the text of what a step leaves of something."""
+        return f"({render(_put(self.left, {self.name: Expression(text).tree}), TEXT)})"
+
+    def line(self, text: str) -> Change:
+        """Set the variable to another formula."""
+        value, at = Expression(text).tree, self.index
+        if self.clip is not None:
+            value = replace(self.clip, arguments=(value, *self.clip.arguments[1:]))
+        line = Statement(self.variable, Expression.of(value))
+        return lambda n: replace(n, update=(*n.update[:at], line, *n.update[at + 1 :]))
+
+
+def decay_of(node: NodeProgram, name: str) -> Decay | None:
+    """Return how a variable decays; None if no line has the form of a decay by a constant."""
+    for index, line in enumerate(node.update):
+        tree = line.value.tree
+        clip = tree if isinstance(tree, FunctionCall) and tree.function == "clip" else None
+        terms = _terms(tree if clip is None else clip.arguments[0])
+        left = [term for term in terms if name in names_in(term)]
+        if len(left) == 1 and line.variable in (name, f"next_{name}"):
+            others = [x for x in names_in(left[0]) if x != name]
+            if len(others) == 1 and others[0] in node.constants:
+                return Decay(index, line.variable, name, others[0], left[0], clip)
+    return None
+
+
+def _terms(tree: Node) -> list[Node]:
+    if isinstance(tree, Binary) and tree.op == "+":
+        return [*_terms(tree.left), *_terms(tree.right)]
+    return [tree]
+
+
+def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:
+    """Return a program of the same step in which all that a change may name is a variable.
+
+    A variable that is *described* to be reset to a number is at that number in dead steps.
+    """
+    resets = {line.variable: line.value.tree for line in described.reset}
+    at = {x: y for x, y in resets.items() if isinstance(y, Number)}
+    dead = Expression("was_dead > 0").tree
+    lines = [_set(f"was_{x}", Name(x)) for x in node.initial]
+    lines += _lines("was_dead = refractory")
+    for x in node.inputs:
+        came = Name(f"{ARRIVED}{x}")
+        lines.append(_set(x, Binary("+", Name(x), came) if x in node.initial else came))
+    lines += node.update
+    for x in node.held:
+        lines.append(_set(x, FunctionCall("where", (dead, at.get(x, Name(f"was_{x}")), Name(x)))))
+    threshold, reset, constants = node.threshold, node.reset, dict(node.constants)
+    assert threshold is not None
+    lines += [_set(x, tree) for x, tree in _seen(node).items()]
+    if node.refractory is not None:
+        lines += _lines("refractory = max(was_dead - 1, 0)")
+        alive = Expression("was_dead == 0").tree
+        threshold = Expression.of(Binary("and", threshold.tree, alive))
+        constants["refractory_steps"] = node.refractory.astype(np.float64)
+        reset = (*reset, *_lines("refractory = refractory_steps"))
+    zeros = {x: np.zeros(node.size) for x in ("refractory", *SEEN)}
+    return replace(
+        node,
+        initial={**node.initial, **zeros},
+        constants=constants,
+        inputs=(*(f"{ARRIVED}{x}" for x in described.inputs), "was_spike", "is_sent"),
+        update=tuple(lines),
+        threshold=threshold,
+        reset=reset,
+        held=(),
+        biased=None,
+        refractory=None,
+    )

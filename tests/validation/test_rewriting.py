@@ -1,0 +1,95 @@
+"""Hypotheses are changes of a program: the same for built-in neurons, equations and a chip."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from neurorl.arithmetic.rounding import make_arithmetic
+from neurorl.models import CubaLIF, Equations
+from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.program import NodeProgram
+from neurorl.program.lowering import lower_node
+from neurorl.validation.rewriting import (
+    decay_of,
+    reading,
+    sides,
+    spelled,
+    with_threshold,
+    without_overflow,
+)
+
+OWN = Equations(
+    "u = a*u + q; v = b*v + u",
+    "v > v_t",
+    reset="v = 0",
+    parameters={"a": 0.5, "b": 0.9, "v_t": 0.7},
+    initial={"u": 0.0, "v": 0.0},
+    refractory=2e-3,
+    noise=0.1,
+)
+BUILT_IN = CubaLIF(2e-3, 9e-3, 0.7, 0.05, 0.1, refractory=2e-3)
+
+
+def lowered(neuron: CubaLIF | Equations, arithmetic: str = "float") -> NodeProgram:
+    cells = Population("cells", 3, neuron)
+    drive = Projection("drive", "input", "cells", 0.3)
+    network = Network((Source("input", 2), cells), (drive,))
+    return lower_node(network, make_arithmetic(arithmetic, network), cells)
+
+
+@pytest.mark.parametrize(
+    ("node", "kept"),
+    [
+        (lowered(BUILT_IN), "(kept_v * (v + u))"),
+        (lowered(BUILT_IN, "loihi"), "(trunc((v + u) * kept_v / 4096.0))"),
+        (lowered(OWN), "(b * (v + u))"),
+    ],
+)
+def test_a_decay_is_found_by_its_form(node: NodeProgram, kept: str) -> None:
+    decay = decay_of(node, "v")
+    assert decay is not None
+    assert decay.kept("v + u") == kept
+    (line,) = [x for x in decay.line("0")(node).update if x.variable == "v"]
+    assert str(line).startswith("v = clip(0" if decay.clip else "v = 0")
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+def test_a_change_leaves_all_else_as_it_is(arithmetic: str) -> None:
+    node = lowered(BUILT_IN, arithmetic)
+    other = reading("bias", "0*bias")(node)
+    changed = [(x, y) for x, y in zip(node.update, other.update, strict=True) if x != y]
+    ((described, now),) = changed
+    assert (described.variable, now.value.names) == (now.variable, described.value.names)
+    assert (other.threshold, other.reset, other.constants) == (
+        node.threshold,
+        node.reset,
+        node.constants,
+    )
+
+
+def test_registers_that_wrap_are_found_by_their_form() -> None:
+    node = lowered(BUILT_IN, "loihi")
+    free, held = (without_overflow(holds)(node) for holds in (False, True))
+    assert [len(x.update) for x in (node, free, held)] == [6, 3, 6]
+    assert "q = clip(q, -2097152, 2097151)" in map(str, held.update)
+    assert without_overflow(True)(lowered(OWN)).update == lowered(OWN).update
+
+
+def test_the_sides_of_a_threshold_are_those_of_its_first_comparison() -> None:
+    both = with_threshold("met_level > met_threshold or met_level < -met_threshold")
+    for neuron in (BUILT_IN, OWN):
+        node = lowered(neuron)
+        assert sides(both(node)) == sides(node) is not None
+
+
+@pytest.mark.parametrize("neuron", [BUILT_IN, OWN])
+def test_dead_steps_are_statements_of_the_step_that_is_spelled_out(
+    neuron: CubaLIF | Equations,
+) -> None:
+    node = lowered(neuron)
+    told = spelled(node, node)
+    assert (told.refractory, told.held) == (None, ())
+    assert np.array_equal(told.constants["refractory_steps"], [2, 2, 2])
+    assert {"refractory", "met_level", "met_moved", "met_threshold"} <= {*told.initial}
+    assert "v = where(was_dead > 0.0, 0.0, v)" in map(str, told.update)
