@@ -42,11 +42,11 @@ __all__ = [
 
 
 Log = Callable[[Mapping[str, float], int], Any]
-"""Take named figures, and after how many environment steps they were measured."""
+"""Take named figures, and the number of environment steps at which they were measured."""
 
 
 def _mean(where: str, value: object) -> float:
-    """Return a mean return that was given, which may be infinite. Raises ArgumentError."""
+    """Return *value* as a mean return, which may be infinite. Raises ArgumentError."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise ArgumentError(where, "is no number", got=quoted(value))
     if np.isnan(value):
@@ -55,18 +55,18 @@ def _mean(where: str, value: object) -> float:
 
 
 class _Every(Callback, abc.ABC):
-    """Do something each time that so many environment steps have been learned from."""
+    """Act each time that so many environment steps have been learned from."""
 
     def __init__(self, steps: int) -> None:
         self.steps = check_count(f"{type(self).__name__}, steps", steps)
 
     def on_start(self) -> bool | None:
-        """Find when it is due."""
+        """Compute the step of the first action."""
         self._next = (self.agent.steps_taken // self.steps + 1) * self.steps
         return None
 
     def on_step(self, steps: int) -> bool | None:
-        """Do it if it is due."""
+        """Act if it is due."""
         if steps < self._next:
             return None
         self._next = (steps // self.steps + 1) * self.steps
@@ -80,17 +80,17 @@ class _Every(Callback, abc.ABC):
 class EvaluateEvery(_Every):
     """Play the agent greedily every so many *steps*, and keep the best one.
 
-    episodes: to play each time. best: a file, replaced whenever the mean return is the highest so
-    far; None keeps none. An agent that is there already is the one to beat if it is of the same
-    training, as when that goes on in another process: it is played once at the start, in the same
-    way, which nobody hears of. Any other agent is replaced at the first evaluation. stop_at: mean
-    return at which training ends. env: what is played; None makes another one like the agent's.
-    seed: of noise and environment, the same each time.
+    episodes: how many to play each time. best: a file, replaced whenever the mean return is the
+    highest so far; None keeps none. If the file exists and holds an agent of the same training, as
+    when training is resumed in another process, that agent is the one to beat. It is evaluated once
+    at the start; callbacks are not told. Any other agent is replaced at the first evaluation.
+    stop_at: mean return at which training ends. env: the environment to play; None makes a copy of
+    the agent's. seed: seed of noise and environment, the same each time.
 
-    A file that isn't an agent's is left alone: `on_start` raises RunError.
+    A file that isn't an agent's is never replaced: `on_start` raises RunError.
 
-    evaluations: steps, and what `neurorl.evaluate` returned, of each time so far. best_return: the
-    highest mean return. All callbacks of the training hear of it by `on_evaluation`.
+    evaluations: steps and result of `neurorl.evaluate` for each time so far. best_return: the
+    highest mean return. `on_evaluation` of all callbacks is called each time.
     """
 
     def __init__(
@@ -112,27 +112,27 @@ class EvaluateEvery(_Every):
         self.best_return = -np.inf
 
     def on_start(self) -> bool | None:
-        """Find when it is due, and what the best agent so far has reached."""
+        """Compute the step of the first evaluation, and the return of the best agent so far."""
         super().on_start()
         if self.best is not None and not self.evaluations and os.path.lexists(self.best):
             self.best_return = self._kept_return(self.best)
         return None
 
     def _kept_return(self, path: Path) -> float:
-        """Return what a kept agent of this training reaches; of another one, what all exceed."""
+        """Return the mean return of the kept agent; -inf if it isn't of this training."""
         described, _ = read_agent(path)
         agent = cast(LearningAgent, self.agent)
         if as_json(described.to_dict()) != as_json(agent.describe()):
             return -np.inf
         with self._played() as env:
             kept = type(agent).load(path, env=env)
-            both = zip(kept.episodes, agent.episodes, strict=False)  # as far as either has come
+            both = zip(kept.episodes, agent.episodes, strict=False)  # up to the shorter one
             is_same = all(one == other for one, other in both)
             return self._evaluated(kept, env)["mean_return"] if is_same else -np.inf
 
     @contextmanager
     def _played(self) -> Iterator[str | Environment]:
-        """Yield what is to be played; a copy of the agent's environment is closed afterwards."""
+        """Yield the environment to play; a copy of the agent's is closed afterwards."""
         if self.env is not None:
             yield self.env
             return
@@ -161,9 +161,9 @@ class EvaluateEvery(_Every):
 class CheckpointEvery(_Every):
     """Save the agent every so many *steps*, as ``FOLDER/PREFIX-STEPS.npz``.
 
-    keep: how many of the newest are kept of those that this callback has written; None keeps all.
-    All other callbacks hear of the step before it does: so if the process is killed, an agent that
-    goes on from the newest file has an `EvaluateEvery` keep the same best one.
+    keep: how many of this callback's newest files are kept; None keeps all. Other callbacks are
+    called first in each step, so that an `EvaluateEvery` keeps the same best agent if the process
+    is killed and training is resumed from the newest file.
     """
 
     saves: ClassVar[bool] = True
@@ -193,13 +193,13 @@ class StopAt(Callback):
         self.episodes = check_count("StopAt, episodes", episodes)
 
     def on_episode(self, episode: Episode) -> bool | None:
-        """Look at the last episodes."""
+        """Check the last episodes."""
         last = [each.ret for each in self.agent.episodes[-self.episodes :]]
         return len(last) < self.episodes or float(np.mean(last)) < self.mean_return
 
 
 class LogTo(Callback):
-    """Pass figures of episodes and evaluations to a function, such as a service's.
+    """Pass figures of episodes and evaluations to a function, such as a logging service's.
 
     log: called with named figures and the number of environment steps. For Weights & Biases,
     ``LogTo(lambda values, step: wandb.log(values, step=step))``; for MLflow,
@@ -231,10 +231,10 @@ class LogTo(Callback):
 
 
 class CsvFile(LogTo):
-    """Write figures as rows ``steps,name,value`` of a file, each as it comes.
+    """Write figures as rows ``steps,name,value`` of a file, each at once.
 
-    The file is replaced; a call of `learn` that goes on with the same callback adds to its rows.
-    If the process is killed, all rows up to then are in the file, each of them whole.
+    The file is replaced; a further call of `learn` with the same callback adds rows. If the process
+    is killed, the file holds all rows up to then, each complete.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -313,8 +313,8 @@ class Progress(Callback):
         return None
 
     def on_end(self) -> bool | None:
-        """Leave the bar at what was done."""
-        if self._bar is None:  # another callback has failed before training began
+        """Leave the bar where it is."""
+        if self._bar is None:  # if another callback failed before training began
             return None
         if self.budget.steps is not None:
             self._move(self.agent.steps_taken)
@@ -330,14 +330,14 @@ class Progress(Callback):
 
 
 class _Bar(Protocol):
-    """Declare what shows how far training is."""
+    """Declare a bar that shows the progress of training."""
 
     def move(self, done: int, mean_return: str) -> None: ...
     def stop(self) -> None: ...
 
 
 class _TerminalBar:
-    """Draw a bar by rich. total: of episodes or steps; None if nobody knows."""
+    """Draw a bar by rich. total: number of episodes or steps; None if unknown."""
 
     def __init__(self, total: int | None) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -356,7 +356,7 @@ class _TerminalBar:
 
 
 class _NotebookBar:
-    """Draw a bar as HTML, as rich draws none in notebooks without ipywidgets."""
+    """Draw a bar as HTML, because rich needs ipywidgets in notebooks."""
 
     def __init__(self, total: int | None) -> None:
         display = import_module("IPython.display").display  # a notebook's own
@@ -367,7 +367,7 @@ class _NotebookBar:
         self._shown.update(self._data(done, mean_return), raw=True)
 
     def stop(self) -> None:
-        """Leave it as it is."""
+        """Leave the bar as it is."""
 
     def _data(self, done: int, mean_return: str) -> dict[str, str]:
         of_all = f" of {self._total}" if self._total else ""

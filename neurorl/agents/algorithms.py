@@ -1,4 +1,4 @@
-"""Find training algorithms by name: those of the library, and those that users add."""
+"""Find training algorithms of the library, and algorithms that users add, by name."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Only:
-    """Name the one value of an option that an algorithm takes, and say why and what to do.
+    """Name the only value of an option that an algorithm accepts, with the reason and a remedy.
 
-    others: values that it takes, too.
+    others: further accepted values.
     """
 
     value: object
@@ -42,17 +42,17 @@ class Only:
 
 @dataclass(frozen=True)
 class Algorithm:
-    """Describe a way to learn. What learns is imported when agents are made.
+    """Describe a way to learn. Its code is imported when agents are made.
 
-    name: as ``approach`` has it on the command line and in files.
-    maker: ``module:name`` of the function from a `neurorl.agents.group.GroupPlan`.
+    name: the value of ``approach`` on the command line and in files.
+    maker: ``module:name`` of the function of a `neurorl.agents.group.GroupPlan` that makes agents.
     config: ``module:Class`` of its own options, a `Described`; None if it has none.
-    backend: the only one that it trains on; None for any. Agents play on any backend.
-    needs: distributions that it needs, beside those of every run.
+    backend: the only backend it trains on; None for any. Agents play on any backend.
+    needs: distributions that it needs beyond those of every run.
     only: training options for which it accepts a single value.
-    unread: options of agents that it doesn't read, though the agent might by another algorithm.
-    stops_exactly: whether it stops after just so many environment steps, or after some more.
-    keeps_floats: whether what it learns are floats, whatever arithmetic rounds them to.
+    unread: options of agents that it doesn't read, though other algorithms do.
+    stops_exactly: whether it stops after exactly the given environment steps, or some later.
+    keeps_floats: whether it learns floats, which an arithmetic only rounds.
     """
 
     name: str
@@ -82,11 +82,11 @@ class Algorithm:
                 raise ArgumentError(f"approach {self.name!r}", what, remedy=remedy)
 
     def plays_on(self, trained_on: str) -> str:
-        """Return the backend on which an agent plays if nobody says, by that of its training."""
+        """Return the default backend to play on, given the backend of training."""
         return trained_on if self.backend is None else quickest()
 
     def read_config(self, data: Mapping[str, Any] | None) -> Described | None:
-        """Return its own options from plain data, or None if it has none.
+        """Return the algorithm's own options from plain data, or None if it has none.
 
         Raises DescriptionError.
         """
@@ -96,7 +96,7 @@ class Algorithm:
         return cls.from_dict(data)
 
     def load(self, target: str) -> Any:
-        """Import what *target*, ``module:attribute``, names.
+        """Import the object that *target*, ``module:attribute``, names.
 
         Raises BackendUnavailableError if a distribution that the algorithm needs doesn't import.
         """

@@ -29,9 +29,9 @@ __all__ = [
 
 
 def own_env(env: object) -> tuple[Environment, str]:
-    """Return the environment that an agent's *env* means, and its id.
+    """Return the environment of an agent's *env* argument, and its id.
 
-    Raises ArgumentError for what is neither an id nor a Gymnasium environment, and as `make_env`.
+    Raises ArgumentError unless it is an id or a Gymnasium environment, and errors of `make_env`.
     """
     if isinstance(env, str):
         refuse_policy(env)
@@ -50,7 +50,7 @@ def own_env(env: object) -> tuple[Environment, str]:
 
 
 def one_of(env: VectorEnvironment) -> Environment:
-    """Make one environment such as a vector has. Raises ArgumentError if it doesn't say how."""
+    """Make one environment like those of a vector. Raises ArgumentError if it doesn't say how."""
     makers, spec = getattr(env.unwrapped, "env_fns", None), env.spec
     try:
         if makers:
@@ -60,7 +60,7 @@ def one_of(env: VectorEnvironment) -> Environment:
             left_out = ("num_envs", "vectorization_mode")
             options = {key: v for key, v in spec.kwargs.items() if key not in left_out}
             return gym.make(spec.id, **options)
-    except Exception as exc:  # of the environment's own code
+    except Exception as exc:  # foreign code may raise anything
         what, remedy = "one of its environments can't be made", "environments=N of an id"
         raise ArgumentError("env, vector environment", what, got=exc, remedy=remedy) from exc
     what, remedy = "doesn't say what one of its environments is", "environments=N of an id"
@@ -81,7 +81,7 @@ def check_names(**names: object) -> None:
 
 
 def path_of(path: object, where: str = "path") -> Path:
-    """Return a path that was given as one, or as text. Raises ArgumentError."""
+    """Return a path given as a path or as text. Raises ArgumentError."""
     if not isinstance(path, (str, os.PathLike)) or not str(path):
         raise ArgumentError(where, "is no path", got=repr(path)[:60])
     return Path(path)

@@ -52,8 +52,8 @@ _OF_LEARN = ("total_episodes", "total_steps", "callback", "record")
 class LearningAgent(abc.ABC):
     """Hold one agent of one environment: a group of one.
 
-    algorithm: by which it learns; config, network, seed, backend_name, arithmetic, noise: with
-    what. actions: what the environment takes. first_action: the number of the first discrete one.
+    algorithm: how it learns. config, network, seed, backend_name, arithmetic, noise: its parts.
+    actions: what the environment takes. first_action: the number of the first discrete action.
     """
 
     algorithm: ClassVar[Algorithm]
@@ -65,7 +65,7 @@ class LearningAgent(abc.ABC):
     _is_training = False
 
     def _begin(self, group: AgentGroup) -> None:
-        """Take *group*, of this agent alone, and what follows from it."""
+        """Take the *group* of this agent alone, and set the attributes that follow from it."""
         self._replicas, self.seed = group, group.seeds[0]
         self.config, self.network = group.config, group.network
         self.backend_name, self.noise = group.backend_name, group.noise
@@ -74,7 +74,7 @@ class LearningAgent(abc.ABC):
         self.first_action = self.actions.first if isinstance(self.actions, OneOf) else 0
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Refuse to be copied or pickled: an agent is of compiled code and open environments."""
+        """Refuse to be copied or pickled: an agent holds compiled code and open environments."""
         remedy = "agent.save(path), and SpikingActorCritic.load(path) for another one"
         raise UnsupportedError("agent", "can't be copied or pickled", remedy=remedy)
 
@@ -91,34 +91,34 @@ class LearningAgent(abc.ABC):
 
     @property
     def episodes(self) -> list[Episode]:
-        """Return all that it has played."""
+        """Return all episodes that it has played."""
         return self._replicas.episodes[0]
 
     @property
     def weights(self) -> dict[str, FloatArray]:
-        """Return what it has learned now, by projection, in the description's units, unrounded."""
+        """Return the learned weights by projection, unrounded, in the description's units."""
         return snapshots(self._replicas.weights(0))
 
     @property
     def is_masked(self) -> bool:
-        """Return whether it heeds masks of actions, should its environment have some."""
+        """Return whether it obeys action masks, if its environment has any."""
         return self._replicas.is_masked(0)
 
     @property
     def env_steps(self) -> int:
-        """Return how many environment steps were taken in all: `first_play_steps` and training."""
+        """Return how many environment steps were taken: `first_play_steps` and training."""
         return self.first_play_steps + self._replicas.env_steps(0)
 
     @property
     def first_play_steps(self) -> int:
-        """Return how many random steps were taken to choose it, before training; 0 of presets."""
+        """Return how many random steps chose its fields before training; 0 for presets."""
         return self.config.first_play_steps
 
     @property
     def steps_taken(self) -> int:
-        """Return how many environment steps it has trained for, of which ``total_steps`` speaks.
+        """Return how many environment steps it has trained for, as counted by ``total_steps``.
 
-        In episodes that go on, too, and in all of its environments.
+        Unfinished episodes, and all of its environments, are included.
         """
         return self._replicas.steps_taken(0)
 
@@ -137,25 +137,25 @@ class LearningAgent(abc.ABC):
         record: Recorder | None = None,
         **others: Never,
     ) -> list[Episode]:
-        """Train until *total_episodes* have been played in all; return the new ones.
+        """Train until *total_episodes* have been played in total; return the new ones.
 
-        ``learn(100)`` is ``learn(total_episodes=100)``. What earlier calls played counts: warns if
+        ``learn(100)`` is ``learn(total_episodes=100)``. Episodes of earlier calls count: warns if
         nothing is left to train.
 
-        total_steps: in place of these, environment steps in all, after which it stops wherever it
-        is in an episode (by gradients: after the update with the last of them). callback: a
-        function that is called for each episode (by gradients after the update that it was a part
-        of), a `neurorl.callbacks.Callback`, or several of them; those may end training. record:
-        what is to be kept of decisions (not by gradients). Warns with
-        `PopulationWarning` of a population that is silent, saturated or otherwise lost; see
-        `neurorl.diagnostics.monitor`; and with `EnvironmentWarning` of an episode that doesn't end.
+        total_steps: total environment steps, in place of episodes; it then stops within an episode
+        (by gradients: after the update with the last of them). callback: a function called for each
+        episode (by gradients after the update that used it), a `neurorl.callbacks.Callback`, or
+        several of them; callbacks may end training. record: a recorder of decisions (not by
+        gradients). Warns with `PopulationWarning` of a population that is silent, saturated or
+        otherwise lost, see `neurorl.diagnostics.monitor`; and with `EnvironmentWarning` of an
+        episode that doesn't end.
 
-        After Ctrl-C, or a callback that raised, the next call goes on where this one was, also
-        within an episode, as if nothing had been. Ctrl-C is heeded between two steps (by gradients:
-        two updates), and a second one at once. If the environment raises, its episode is begun
-        again by the next call, and what was learned in it stays; by gradients all goes on from the
-        last update. Raises EnvError for a reward or an observation that isn't finite, and
-        DivergenceError when what is learned isn't.
+        After Ctrl-C, or an error in a callback, the next call goes on at the same place, also
+        within an episode, with the same results. Ctrl-C acts between two steps (by gradients: two
+        updates), a second one at once. If the environment raises, the next call begins its episode
+        again, and what was learned in it stays; by gradients training goes on from the last update.
+        Raises EnvError for a reward or an observation that isn't finite, and DivergenceError if
+        learned values aren't.
         """
         self._refuse_in_training("learn")
         refuse_words("learn", others, _OF_LEARN)
@@ -188,7 +188,7 @@ class LearningAgent(abc.ABC):
     def _train(
         self, budget: Budget, after: Callable[[int, Episode], None], listeners: Listeners
     ) -> None:
-        """Play until the budget is spent, Ctrl-C is pressed or a callback wants to stop."""
+        """Train until the budget is spent, Ctrl-C is pressed or a callback wants to stop."""
         try:
             listeners.tell("on_start")
             with held_interrupts() as interrupt:
@@ -203,23 +203,23 @@ class LearningAgent(abc.ABC):
             listeners.tell("on_end")
 
     def lend_env(self) -> Environment:
-        """Return the environment, for somebody else to play in.
+        """Return the environment for other code to play in.
 
-        An episode that training was in is played again up to the same step when training goes on.
+        An unfinished episode of training is played again up to the same step when training goes on.
         """
         self._replicas.leave(0)
         return self.env
 
     @contextmanager
     def env_to_play(self) -> Iterator[Environment]:
-        """Yield an environment like its own, in which somebody else may play.
+        """Yield an environment like its own, for other code to play in.
 
-        In a callback it is another one, as training goes on in its own; one that can't be made
-        again is lent as by `lent`.
+        In a callback it is a copy, as training goes on in its own; an environment that can't be
+        made again is lent as by `lent`.
         """
         try:
             other = copy_env(self.env, is_quiet=True) if self._is_training else None
-        except Exception:  # of a user's code, which may raise anything
+        except Exception:  # a user's code may raise anything
             other = None
         if other is None:
             with self.lent():
@@ -232,9 +232,9 @@ class LearningAgent(abc.ABC):
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Let somebody else play in its environment, also in a callback.
+        """Let other code play in its environment, also in a callback.
 
-        The episode that training is in is played again afterwards, up to the same step. Raises
+        The unfinished episode of training is played again afterwards, up to the same step. Raises
         RunError for an environment that doesn't repeat itself.
         """
         self._replicas.leave(0)
@@ -243,17 +243,17 @@ class LearningAgent(abc.ABC):
             self._replicas.take_up(0)
 
     def _refuse_in_training(self, method: str) -> None:
-        """Raise UnsupportedError in a callback, where *method* would change what trains."""
+        """Raise UnsupportedError in a callback, where *method* would change training."""
         if self._is_training:
             what = "can't be called while it trains"
             remedy = "return False from the callback, and call it when learn has returned"
             raise UnsupportedError(f"agent.{method}", what, remedy=remedy)
 
     def predict(self, observation: Any, action_mask: Any = None, **others: Never) -> Any:
-        """Return the action with the most votes; ties are drawn. Leaves training as it is.
+        """Return the action with the most votes; ties are drawn. Doesn't affect training.
 
-        The action has the form that the environment takes: an array for several choices or for
-        numbers, which are those coded, without exploration. action_mask: the allowed actions, as in
+        The action has the environment's form: an array for several choices, or for numbers, which
+        are the coded ones, without exploration. action_mask: the allowed actions, as in
         ``info["action_mask"]``; None allows all.
         """
         refuse_words("predict", others, ("observation", "action_mask"))
@@ -264,9 +264,9 @@ class LearningAgent(abc.ABC):
     def predict_batch(self, observations: Any, action_masks: Any = None) -> Array:
         """Return what `predict` returns for each of several observations, in their order.
 
-        observations: as a vector of such environments shows them, ``(n, ...)``; of Dict and Tuple
+        observations: as returned by a vector of such environments, ``(n, ...)``; in Dict and Tuple
         spaces each part is ``(n, ...)``. action_masks: ``(n, n_actions)``, or a tuple with an array
-        for each of several choices. Raises ArgumentError for what is no batch of these.
+        for each of several choices. Raises ArgumentError for anything else.
         """
         try:
             rows = each_observation(self.env.observation_space, observations)
@@ -287,18 +287,17 @@ class LearningAgent(abc.ABC):
         backend_options: Mapping[str, Any] | None = None,
         replicas: int | None = None,
     ) -> Player:
-        """Return the network as it is now, to be played without learning.
+        """Return a player of the present network, which doesn't learn.
 
-        backend: None takes that of training, or the quickest here for an agent whose algorithm
-        trains on one backend only. arithmetic: None takes that of training, on another backend that
-        backend's own. explore: actions are drawn by the policy; else they have the most votes.
-        noise: None takes that of training, or in float arithmetic ``'exact'``. fit: in chip
-        arithmetic, integers are chosen for the weights as they are (`neurorl.arithmetic.fitting`)
-        instead of for all that learning may make of them; None does so for weights that were
-        learned in float arithmetic, and keeps to those that were learned with otherwise.
-        backend_options: of the backend's class, as its engine or target; those of training where it
-        plays on that backend and they aren't named. replicas: how many of it play side by side, all
-        of one seed (`neurorl.agents.player.Player.begin_episode`); None is one.
+        backend: None takes the training's, or the quickest here if the algorithm trains on one
+        backend only. arithmetic: None takes the training's, on another backend that backend's own.
+        explore: whether actions are drawn by the policy instead of by most votes. noise: None takes
+        the training's, or in float arithmetic ``'exact'``. fit: whether, in chip arithmetic,
+        integers suit the present weights (`neurorl.arithmetic.fitting`) instead of the whole range
+        of learning; None does so for weights that were learned in float arithmetic, else keeps the
+        integers of training. backend_options: options of the backend's class, such as its engine or
+        target; by default the training's, on the same backend. replicas: how many play side by
+        side, all with one seed (`neurorl.agents.player.Player.begin_episode`); None is one.
         """
         seed = read_seed(seed)
         check_options("backend_options", backend_options)
@@ -339,7 +338,7 @@ class LearningAgent(abc.ABC):
     def save(self, path: str | Path) -> None:
         """Write the agent to one file (npz, no pickle), atomically.
 
-        Warns with `EnvironmentWarning` of what its environment has that a file can't hold.
+        Warns with `EnvironmentWarning` of parts of its environment that a file can't hold.
         """
         where = path_of(path)
         described = self.describe()
@@ -351,19 +350,19 @@ class LearningAgent(abc.ABC):
         return self._replicas.describe(0, self.env_id, describe_env(self.env)).to_dict()
 
     def state(self) -> State:
-        """Return what it has learned and its place in an episode, or by gradients an update."""
+        """Return what it has learned and its place in an episode, or (by gradients) an update."""
         return self._replicas.state(0)
 
     def restore(self, state: State, moved: bool = False) -> None:
-        """Go on from `state`; *moved* if it comes from another backend or arithmetic."""
+        """Go on from *state*; *moved*: whether it comes from another backend or arithmetic."""
         self._refuse_in_training("restore")
         self._replicas.restore(0, state, moved)
         self._predictor = None
 
     def adopt(self, state: State) -> None:
-        """Begin, before any learning, with the weights and the critic of another agent's `state`.
+        """Take, before any learning, the weights and the critic of another agent's `state`.
 
-        Raises RunError if its network is another.
+        Raises RunError if the networks differ.
         """
         self._refuse_in_training("adopt")
         self._replicas.adopt(0, state)
@@ -376,7 +375,7 @@ class LearningAgent(abc.ABC):
 
 
 def snapshots(weights: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Return copies of weights, to be read only: writing to them would change nothing."""
+    """Return read-only copies of weights, since writing to copies would change nothing."""
     copies = {name: array.copy() for name, array in weights.items()}
     for copy in copies.values():
         copy.flags.writeable = False

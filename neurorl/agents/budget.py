@@ -1,4 +1,4 @@
-"""Say how long agents train: until so many episodes or environment steps in all."""
+"""Say how long agents train: until a total of episodes or environment steps."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ LONG_EPISODE = 100_000
 """Warn after this many steps of one episode that it may have no end."""
 
 MANY_EPISODES = 10_000
-"""Ask whether so large a bare number means steps, as it does in other libraries."""
+"""Ask, from this bare number on, whether it means steps, as in other libraries."""
 
 TIME_LIMIT = "give the task a time limit (gymnasium.wrappers.TimeLimit), or train by steps"
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Say how long to train: one of the two; the other is None."""
+    """Say how long to train, by one of the two fields; the other is None."""
 
     episodes: int | None = None
     steps: int | None = None
 
     def is_spent(self, episodes: int, steps: int) -> bool:
-        """Return whether an agent that has played so much is to stop."""
+        """Return whether an agent that has played so much must stop."""
         if self.steps is not None:
             return steps >= self.steps
         assert self.episodes is not None
         return episodes >= self.episodes
 
     def takes(self, episodes: int) -> bool:
-        """Return whether one more episode that has ended counts, after so many."""
+        """Return whether another finished episode counts after so many."""
         return self.episodes is None or episodes < self.episodes
 
     def steps_left(self, steps: int) -> int:
-        """Return after how many more steps to ask again, whatever the episodes do."""
+        """Return after how many more steps to ask again."""
         return LONG_EPISODE if self.steps is None else min(LONG_EPISODE, self.steps - steps)
 
 
 def joint_budget(budgets: Sequence[Budget]) -> Budget:
-    """Return the largest budget of several runs. Raises RunError if they are of both kinds."""
+    """Return the largest of several budgets. Raises RunError if both kinds occur."""
     episodes = max((b.episodes for b in budgets if b.episodes is not None), default=None)
     steps = max((b.steps for b in budgets if b.steps is not None), default=None)
     if None not in (episodes, steps):
@@ -78,7 +78,7 @@ def check_budget(where: str, episodes: Any, steps: Any, least: int = 0) -> Budge
 def warn_of_budget(budget: Budget, episodes: int, steps: int, *, is_bare: bool) -> None:
     """Warn of a budget that an agent has spent already, or that may mean something else.
 
-    episodes, steps: that it has played. is_bare: whether a number of episodes was given by place.
+    episodes, steps: how much it has played. is_bare: whether episodes were given by position.
     """
     kind, asked, done, so_far = "steps", budget.steps, steps, "agent.steps_taken"
     if asked is None:

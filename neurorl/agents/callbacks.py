@@ -1,4 +1,4 @@
-"""Tell others what happens while an agent trains, and stop when they ask for it."""
+"""Call callbacks while an agent trains, and stop when they ask for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Callback", "CallbackLike", "Listeners", "Trained", "listening"]
 
 
 class Trained(Protocol):
-    """Show what a callback may use of the agent that trains."""
+    """Declare what a callback may use of the agent that trains."""
 
     env: Environment
     env_id: str
@@ -26,11 +26,11 @@ class Trained(Protocol):
 
     @property
     def episodes(self) -> list[Episode]:
-        """Return all that it has played."""
+        """Return all episodes that it has played."""
 
     @property
     def weights(self) -> Mapping[str, FloatArray]:
-        """Return copies of what it has learned, by projection."""
+        """Return copies of the learned weights by projection."""
 
     @property
     def steps_taken(self) -> int:
@@ -44,19 +44,19 @@ class Trained(Protocol):
 
 
 class Callback:
-    """Hear what happens in `learn`: derive from it, and define what you want to hear.
+    """Follow `learn`: derive a class, and define the methods that you need.
 
     Each of the ``on_`` methods may return False, Python's or NumPy's, which ends training at the
-    next moment from which it can go on: `learn` returns, and a later call plays what this one would
-    have played. Training is the same, bit for bit, with and without callbacks that only look: they
-    may call `neurorl.evaluate`, `predict`, `save` and players of the agent, but not what changes it
-    (``learn``, ``restore``, ``adopt``, ``close``), nor step its environment themselves.
+    next resumable moment: `learn` returns, and a later call plays what this one would have played.
+    Callbacks that only read don't change training by a bit: they may call `neurorl.evaluate`,
+    `predict`, `save` and players of the agent, but no methods that change it (``learn``,
+    ``restore``, ``adopt``, ``close``), and may not step its environment.
 
-    saves: whether it keeps the agent in order to go on from there, as `CheckpointEvery` does. It
-    hears of each step after all others, so that whoever goes on has missed none of their calls.
+    saves: whether it saves the agent for resuming, as `CheckpointEvery` does. It is called after
+    all others in each step, so that a resumed training has missed none of their calls.
 
-    agent: the one that trains, from `on_start` on. budget: how far it is to train. listeners: all
-    that hear of this training.
+    agent: the agent that trains, from `on_start` on. budget: how far it is to train. listeners: all
+    callbacks of this training.
     """
 
     saves: ClassVar[bool] = False
@@ -66,28 +66,28 @@ class Callback:
     listeners: Listeners
 
     def on_start(self) -> bool | None:
-        """Hear that `learn` begins."""
+        """Be called when `learn` begins."""
 
     def on_step(self, steps: int) -> bool | None:
-        """Hear that an environment step was learned from; by gradients, those of an update.
+        """Be called after learning from an environment step; by gradients after each update.
 
         steps: how many the agent has learned from in all.
         """
 
     def on_update(self, updates: int) -> bool | None:
-        """Hear that weights may have changed: by a local rule in each step.
+        """Be called when weights may have changed: with a local rule in each step.
 
-        updates: how many there were in this call of `learn`; by gradients, those of the optimiser.
+        updates: how many there were in this call of `learn`; by gradients, of the optimiser.
         """
 
     def on_episode(self, episode: Episode) -> bool | None:
-        """Hear that an episode has ended."""
+        """Be called when an episode has ended."""
 
     def on_evaluation(self, steps: int, evaluation: Any) -> bool | None:
-        """Hear what `neurorl.evaluate` returned after so many steps; see `EvaluateEvery`."""
+        """Be called with a result of `neurorl.evaluate`; see `EvaluateEvery`."""
 
     def on_end(self) -> bool | None:
-        """Hear that `learn` ends, also when something was raised."""
+        """Be called when `learn` ends, also by an error."""
 
 
 CallbackLike = Callable[[Episode], Any] | Callback | Iterable[Callable[[Episode], Any] | Callback]
@@ -95,7 +95,7 @@ CallbackLike = Callable[[Episode], Any] | Callback | Iterable[Callable[[Episode]
 
 
 class _Function(Callback):
-    """Call a function for each episode; what it returns doesn't stop training."""
+    """Call a function for each episode; its result doesn't stop training."""
 
     def __init__(self, function: Callable[[Episode], Any]) -> None:
         self._function = function
@@ -106,10 +106,10 @@ class _Function(Callback):
 
 
 class Listeners:
-    """Tell several callbacks, in their order, but those that save last.
+    """Call several callbacks in order, those that save last.
 
-    wants_to_stop: whether one of them has returned False. hears_steps: whether any of them defines
-    `on_step` or `on_update`, so that nothing is called in each step if none does.
+    wants_to_stop: whether one of them has returned False. hears_steps: whether one of them defines
+    `on_step` or `on_update`; if not, nothing is called in each step.
     """
 
     def __init__(self, callbacks: Iterable[Callback], agent: Trained, budget: Budget) -> None:
@@ -124,17 +124,17 @@ class Listeners:
         self.hears_steps = bool(self._on_step or self._on_update)
 
     def _defining(self, name: str) -> list[Any]:
-        """Return the bound methods of those that define *name* themselves."""
+        """Return the bound methods of callbacks that define *name* themselves."""
         own = getattr(Callback, name)
         return [getattr(c, name) for c in self._all if getattr(type(c), name) is not own]
 
     def tell(self, name: str, *values: Any) -> None:
-        """Call the method *name* of each."""
+        """Call the method *name* of each callback."""
         for callback in self._all:
             self._heed(getattr(callback, name), *values)
 
     def step(self) -> None:
-        """Count a step, and pass it and its update on."""
+        """Count a step, and report it and its update."""
         steps = self._agent.steps_taken
         self._updates += 1
         for on_step in self._on_step:
@@ -143,7 +143,7 @@ class Listeners:
             self._heed(on_update, self._updates)
 
     def _heed(self, method: Callable[..., object], *values: Any) -> None:
-        """Call a method of a callback, and stop if it says so. Raises ArgumentError."""
+        """Call a method of a callback, and stop if it returns False. Raises ArgumentError."""
         answer = method(*values)
         if answer is None:
             return
@@ -155,7 +155,7 @@ class Listeners:
 
 
 def listening(callback: CallbackLike | None) -> tuple[Callback, ...]:
-    """Return what was given as callbacks. Raises ArgumentError for anything else."""
+    """Return the listeners of a `CallbackLike`. Raises ArgumentError for anything else."""
     if callback is None:
         return ()
     if isinstance(callback, Callback):

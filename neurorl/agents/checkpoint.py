@@ -1,11 +1,11 @@
 """Keep an agent in one file: arrays and a description, no pickle, all under a digest.
 
-The file is an ordinary npz; SHA-256 of all that comes before it stands in the archive's comment.
-It has no times of any clock in it, so that equal runs have equal files: the same command with the
-same seed gives the same `digest` at another time, in another folder, and after it was killed.
+The file is an ordinary npz; the archive's comment holds the SHA-256 of all bytes before it. The
+file holds no clock times, so that equal runs have equal files: the same command with the same seed
+gives the same `digest` at another time, in another folder, and after it was killed.
 
-The digest finds damage, not ill will: so whatever a file says is checked before it is believed, and
-takes no more memory than the file is long.
+The digest detects damage, not malice: so all contents are checked before use, and take no more
+memory than the file is long.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _OPTIONAL = {"approach": str, "noise": str, "gradient": dict | None}
 
 
 def checkpoint_in(run: Path) -> Path:
-    """Return the checkpoint of a run directory; in the zoo it is compressed."""
+    """Return the checkpoint of a run directory; the zoo's are compressed."""
     path = run / "checkpoint.npz"
     small = path.with_name(path.name + archive.COMPRESSED)
     return small if small.exists() and not path.exists() else path
@@ -59,9 +59,9 @@ def write_checkpoint(path: Path, description: dict[str, Any], arrays: dict[str, 
 
 
 def packed(description: dict[str, Any], arrays: dict[str, Array]) -> bytes:
-    """Return the file of *description* (plain data) and *arrays*, the same for the same.
+    """Return the file of *description* (plain data) and *arrays*; equal data give equal bytes.
 
-    Raises RunError for what is too large to be read again.
+    Raises RunError for data too large to be read again.
     """
     text = json.dumps({"format": FORMAT, **description}, allow_nan=False).encode()
     _check_size(text, arrays)
@@ -75,23 +75,23 @@ def packed_text(text: bytes, arrays: dict[str, Array]) -> bytes:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 that a checkpoint, or an agent's file, is signed with, in hexadecimal.
+    """Return the SHA-256 that signs a checkpoint or an agent's file, in hexadecimal.
 
-    Two runs have the same if and only if they are of one kind and have learned the same: every
-    weight, trace and episode, bit for bit. Raises RunError if the file is missing or not whole.
+    Two runs have the same digest if and only if they are of one kind and have learned the same:
+    every weight, trace and episode, bit for bit. Raises RunError if the file is missing or damaged.
     """
     return _whole(path)[-archive.DIGEST :].decode()
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Read the description and arrays of a file. Raises RunError if it isn't whole."""
+    """Read the description and arrays of a file. Raises RunError if it is damaged."""
     text, arrays = read_text(path)
     place = FilePlace(f"checkpoint {path}")
     return _checked(place, parse_json(text, place)), arrays
 
 
 def read_text(path: Path) -> tuple[bytes, dict[str, Array]]:
-    """Read the text of a file's description, and its arrays. Raises RunError if it isn't whole."""
+    """Read a file's description, as text, and its arrays. Raises RunError if it is damaged."""
     place, data = FilePlace(f"checkpoint {path}"), _whole(path)
     try:
         arrays = archive.read_arrays(data)
@@ -110,7 +110,7 @@ def _checked(place: FilePlace, description: Any) -> dict[str, Any]:
     if description.get("format") != FORMAT:
         got, limit = f"format {description.get('format')}", f"format {FORMAT}"
         raise place.wrong("was written by another version", got, limit)
-    described = {"approach": LOCAL.name, **description}  # the only one there was at first
+    described = {"approach": LOCAL.name, **description}  # the only one in the first version
     check_fields(described, place, _REQUIRED, _OPTIONAL)
     algorithm = ALGORITHMS.get(described["approach"])
     if algorithm is None:
@@ -134,6 +134,6 @@ def _check_size(text: bytes, arrays: dict[str, Array]) -> None:
 
 
 def _whole(path: Path) -> bytes:
-    """Read a file. Raises RunError if it is missing or not as it was signed."""
+    """Read a file. Raises RunError if it is missing or doesn't match its signature."""
     place = FilePlace(f"checkpoint {path}", remedy="train it first")
     return archive.read_signed(path, place, "restore it from a copy, or train again")

@@ -26,10 +26,10 @@ State = dict[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Hold what one episode came to; env_steps counts from the start of training.
+    """Hold the results of one episode; env_steps counts from the start of training.
 
-    wall_s: its seconds, by which episodes are not compared; 0.0 where nobody measured them here:
-    of an agent that was loaded, as equal agents have equal files. ``episodes.csv`` keeps them.
+    wall_s: its duration, s, ignored by comparisons; 0.0 after loading, as files of equal agents are
+    equal and have no times. ``episodes.csv`` keeps them.
     """
 
     episode: int
@@ -41,7 +41,7 @@ class Episode:
 
 
 def rate_after(episodes: Sequence[Episode], schedule: Schedule) -> float:
-    """Return the factor of the step sizes in the episode after these."""
+    """Return the factor of step sizes in the episode after *episodes*."""
     return schedule.rate_after(len(episodes), episodes[-1].env_steps if episodes else 0)
 
 
@@ -74,7 +74,7 @@ def episode_columns(played: Sequence[Episode]) -> State:
 def episodes_from(columns: State, first: int = 0) -> list[Episode]:
     """Return the episodes of `episode_columns`, numbered from *first*. Raises RunError."""
     n = len(take(columns, "return", (None,)))
-    if "wall_s" not in columns:  # files of before have the times
+    if "wall_s" not in columns:  # older files have the times
         columns = {**columns, "wall_s": np.zeros(n)}
     counts = {"length": 1, "env_steps": 0}
     checked = (

@@ -14,7 +14,7 @@ __all__ = ["check_fits", "modules"]
 
 
 def modules(config: AgentConfig, actions: Actions, where: str) -> tuple[int, ...]:
-    """Return the modules that an actor has for each choice that an environment takes.
+    """Return how many modules an actor has for each choice of an environment.
 
     Raises UnsupportedError for a policy that can't make such choices.
     """
@@ -27,9 +27,9 @@ def modules(config: AgentConfig, actions: Actions, where: str) -> tuple[int, ...
 
 
 def check_fits(config: AgentConfig, n_actions: int, state: Mapping[str, Array], where: str) -> None:
-    """Raise RunError unless *state* is of an agent of this kind with so many actions.
+    """Raise RunError unless *state* fits an agent of this kind with so many actions.
 
-    Before that agent is made: so that no description has it take more memory than the file does.
+    This is checked before the agent is made, so that it can't take more memory than the file.
     """
     network = config.network(n_actions)
     try:

@@ -1,4 +1,4 @@
-"""Define what agents that learn side by side have in common, whatever their algorithm."""
+"""Define what agents that learn side by side have in common, for all algorithms."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ Callback = Callable[[int, Episode], None]
 class AgentGroup(abc.ABC):
     """Hold agents of one configuration that learn side by side, each with its own seed.
 
-    They never hear of each other: agent k plays the same episodes, bit for bit, as one alone with
-    its seed.
+    They are independent: agent k plays the same episodes, bit for bit, as one alone with its seed.
 
     algorithm: how they learn. gradient: the algorithm's own options, None if it has none.
-    episodes: those that have ended, by agent.
-    recorder: records the decisions of the first agent now, if *is_recordable*.
+    episodes: finished episodes by agent.
+    recorder: records decisions of the first agent, if *is_recordable*.
     """
 
     algorithm: ClassVar[Algorithm]
@@ -78,18 +77,17 @@ class AgentGroup(abc.ABC):
         callback: Callback | None = None,
         total_steps: int | None = None,
     ) -> None:
-        """Train until each agent has played *total_episodes*, or taken *total_steps*, in all.
+        """Train until each agent has played *total_episodes*, or taken *total_steps*, in total.
 
         callback: called with the agent's number after each of its episodes. Warns with
-        `PopulationWarning` of what `neurorl.diagnostics.monitor` finds, and with
+        `PopulationWarning` of findings of `neurorl.diagnostics.monitor`, and with
         `EnvironmentWarning` of an episode that doesn't end.
 
-        Where it stops within episodes, after so many steps or by Ctrl-C, which it heeds between two
-        of what `play` yields, the next call goes on as if nothing had been; also after a callback
-        that raises. Raises EnvError for a reward or an observation that isn't finite, before
-        anything is learned from it, and DivergenceError when what is learned isn't; RunError for an
-        environment that doesn't repeat itself, where an episode must be played again up to where it
-        was.
+        If it stops within episodes, after so many steps, by Ctrl-C (between two values that `play`
+        yields) or by an error in a callback, the next call goes on with the same results. Raises
+        EnvError for a reward or an observation that isn't finite, before anything is learned from
+        it, DivergenceError if learned values aren't, and RunError if an episode must be played
+        again but the environment doesn't repeat itself.
         """
         with held_interrupts() as interrupt:
             for _ in self.play(Budget(total_episodes, total_steps), callback):
@@ -98,19 +96,19 @@ class AgentGroup(abc.ABC):
 
     @abc.abstractmethod
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
-        """Do as `learn`, from one moment when it can stop to the next; yield how many play."""
+        """Do as `learn`, and yield how many agents play at each moment when it can stop."""
 
     @abc.abstractmethod
     def state(self, k: int) -> State:
-        """Return what agent k has learned and where it is, as arrays.
+        """Return what agent k has learned and its place in an episode, as arrays.
 
-        Raises DivergenceError if what it has learned isn't finite.
+        Raises DivergenceError if learned values aren't finite.
         """
 
     def restore(self, k: int, state: State, moved: bool = False) -> None:
-        """Let agent k go on from `state`; *moved* if that is of another backend or arithmetic.
+        """Let agent k go on from *state*; *moved*: whether backend or arithmetic have changed.
 
-        An episode that wasn't over goes on as well; of one that has moved, it is begun again.
+        An unfinished episode goes on as well, or is begun again if *moved*.
         Raises RunError if it doesn't fit.
         """
         try:
@@ -122,9 +120,9 @@ class AgentGroup(abc.ABC):
             raise RunError("checkpoint", "doesn't fit this agent", got=exc) from exc
 
     def adopt(self, k: int, state: State) -> None:
-        """Let agent k, which has learned nothing yet, start with another's weights and critic.
+        """Let agent k, still untrained, start with another agent's weights and critic.
 
-        state: of any agent with this network, by whatever algorithm it learned. Raises RunError.
+        state: state of an agent with this network, of any algorithm. Raises RunError.
         """
         try:
             self._adopt(k, state)
@@ -134,16 +132,16 @@ class AgentGroup(abc.ABC):
 
     @abc.abstractmethod
     def leave(self, k: int) -> None:
-        """Let somebody else use agent k's environment; it goes back to its episode afterwards."""
+        """Let other code use agent k's environment; it returns to its episode afterwards."""
 
     def take_up(self, k: int) -> None:  # noqa: B027  (most have environments of their own)
-        """Bring agent k's environment back to its episode at once, should it have been left."""
+        """Bring agent k's environment back to its episode at once, if `leave` was called."""
 
     def heed(self) -> None:  # noqa: B027
-        """Learn on from the weights that a callback has changed in an agent's memory, if any."""
+        """Take over weights that a callback has changed in an agent's memory, if any."""
 
     def is_masked(self, k: int) -> bool:
-        """Return whether agent k heeds masks of actions, should its environment have some."""
+        """Return whether agent k obeys action masks, if its environment has any."""
         return False
 
     @abc.abstractmethod
@@ -159,13 +157,13 @@ class AgentGroup(abc.ABC):
         return self._monitors[k].table(self.episodes[k])
 
     def warnings(self, k: int) -> list[Finding]:
-        """Return what was found wrong with agent k's populations, in order."""
+        """Return the findings about agent k's populations, in order."""
         return self._monitors[k].warnings()
 
     def describe(self, k: int, env_id: str, env_spec: Mapping[str, Any] | None) -> AgentDescription:
-        """Say what agent k is, for its checkpoints.
+        """Describe agent k for its checkpoints.
 
-        env_spec: as `neurorl.tasks.specification.describe_env` gives it.
+        env_spec: result of `neurorl.tasks.specification.describe_env`.
         """
         return AgentDescription(
             env_id,
@@ -181,7 +179,7 @@ class AgentGroup(abc.ABC):
 
     @abc.abstractmethod
     def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
-        """Take all but episodes and diagnostics; *episodes*: how many have ended."""
+        """Restore all but episodes and diagnostics; *episodes*: how many have ended."""
 
     @abc.abstractmethod
     def _adopt(self, k: int, state: State) -> None:
@@ -190,10 +188,10 @@ class AgentGroup(abc.ABC):
 
 @dataclass(frozen=True)
 class GroupPlan:
-    """Say what agents are to be made: as many as *seeds*, in copies of *env*, itself the first.
+    """Describe agents to make, one for each of *seeds*, in *env* and copies of it.
 
-    spec: where they learn. gradient: the algorithm's own options, those that aren't the preset's or
-    all of them as plain data.
+    spec: backend they learn on. gradient: the algorithm's own options: changes of the preset's, or
+    all as plain data.
     """
 
     env: Environment
@@ -205,7 +203,7 @@ class GroupPlan:
 
     @property
     def n_actions(self) -> int:
-        """Return how many modules an actor has for the environment's actions."""
+        """Return the number of modules of an actor for the environment's actions."""
         actions = read_actions(self.env, self.env_id)
         return sum(modules(self.config, actions, f"environment {self.env_id}"))
 
@@ -214,9 +212,9 @@ class GroupPlan:
         return SeparateEnvs([self.env, *(copy_env(self.env) for _ in range(n - 1))])
 
     def make(self, algorithm: Algorithm) -> AgentGroup:
-        """Make agents that learn by *algorithm*, whose code is imported only now.
+        """Make agents that learn by *algorithm*, and import its code.
 
-        Raises BackendUnavailableError, with the remedy, if what it needs doesn't import.
+        Raises BackendUnavailableError, with the remedy, if a distribution it needs doesn't import.
         """
         maker: Callable[[GroupPlan], AgentGroup] = algorithm.load(algorithm.maker)
         return maker(self)

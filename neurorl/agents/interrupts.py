@@ -1,4 +1,4 @@
-"""Stop on Ctrl-C at moments from which work can go on."""
+"""Stop on Ctrl-C at moments from which work can be resumed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Interrupt:
 
 
 def _is_usual(handler: Any) -> bool:
-    """Return whether Ctrl-C raises KeyboardInterrupt; Brian2's handler calls the one before it."""
+    """Return whether Ctrl-C raises KeyboardInterrupt; Brian2's handler calls the previous one."""
     while handler is not None and handler is not signal.default_int_handler:
         handler = getattr(handler, "previous_handler", None)
     return handler is not None
@@ -31,9 +31,9 @@ def _is_usual(handler: Any) -> bool:
 def held_interrupts() -> Iterator[Interrupt]:
     """Note a Ctrl-C instead of raising KeyboardInterrupt; a second one raises it at once.
 
-    Whoever runs inside looks at `Interrupt.requested` where it can stop, and at the end
-    KeyboardInterrupt is raised at the latest. Only in the main thread, and only if nobody else
-    handles Ctrl-C; otherwise nothing is noted.
+    Code inside checks `Interrupt.requested` where it can stop; at the end KeyboardInterrupt is
+    raised at the latest. This works only in the main thread and without other handlers of Ctrl-C;
+    otherwise nothing is noted.
     """
     interrupt = Interrupt()
     usual = signal.getsignal(signal.SIGINT)

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 MAX_ENVIRONMENTS = 4096
-"""Count the most environments that one agent makes, before memory is taken for them."""
+"""Limit the environments that one agent makes, before memory is taken for them."""
 
 _ENVIRONMENT = 4  # purpose of derived seeds
 _SHARED = ("learner.", "critic", "mean_reward", "diagnostics.")
@@ -44,10 +44,10 @@ _FOREVER = Budget(None, 2**62)
 class JointReplicas(AgentGroup):
     """Make the replicas of *group* one agent: see `neurorl.learning.loops.shared`.
 
-    The first environment's draws and resets are those of the agent's seed, those of others of seeds
-    derived from it (`seeds_of`). `episodes` are those of all environments in the order in which
-    they ended, in one step the first environment's before the second's; ``env_steps`` counts the
-    steps in all. A budget is looked at after each step of all, so a few more may be taken.
+    The first environment's draws and resets follow from the agent's seed, others from seeds derived
+    from it (`seeds_of`). `episodes` has the episodes of all environments in the order of their
+    ends, within one step in the order of environments; ``env_steps`` counts steps of all. A budget
+    is checked after each step of all environments, so a few more steps may be taken.
     """
 
     algorithm = LOCAL
@@ -64,7 +64,7 @@ class JointReplicas(AgentGroup):
         )
         self.backend = group.backend
         self._group, self._n = group, len(group.seeds)
-        self._ended: list[tuple[int, Episode]] = []  # by environment, not counted yet
+        self._ended: list[tuple[int, Episode]] = []  # (environment, episode), not counted yet
         share(group.loop, lambda: rate_after(self.episodes[0], group.config.schedule))
         self._monitors = group._monitors[:1]
         for k, monitor in enumerate(group._monitors):
@@ -73,7 +73,7 @@ class JointReplicas(AgentGroup):
 
     @property
     def loop(self) -> Loop:
-        """Return the loop in which all environments are played now."""
+        """Return the present loop, in which all environments are played."""
         return self._group.loop
 
     def env_steps(self, k: int) -> int:
@@ -82,7 +82,8 @@ class JointReplicas(AgentGroup):
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, a step of every environment at a time; yield how many were stepped."""
-        self._count(callback)  # those of a call that was cut short
+        self._count(callback)  # episodes of an interrupted call
+        # The budget is for all environments together, so each of them plays without one.
         steps = self._group.play(_FOREVER, lambda e, episode: self._ended.append((e, episode)))
         while not budget.is_spent(len(self.episodes[0]), self.env_steps(0)):
             stepped = next(steps)
@@ -114,7 +115,7 @@ class JointReplicas(AgentGroup):
         return self._group.is_masked(0)
 
     def leave(self, k: int) -> None:
-        pass  # the environment that others use is none of those that it learns from
+        pass  # others use an environment that it doesn't learn from
 
     def heed(self) -> None:
         self._group.heed()
@@ -136,12 +137,12 @@ class JointReplicas(AgentGroup):
 
 
 def seeds_of(seed: int, n: int) -> tuple[int, ...]:
-    """Return the seeds of an agent's *n* environments, its own first."""
+    """Return the seeds of an agent's *n* environments, the agent's own first."""
     return (seed, *(derive(seed, _ENVIRONMENT, e) for e in range(1, n)))
 
 
 def environments_in(state: State) -> int:
-    """Return how many environments learn together in a state, 0 if one agent learns alone."""
+    """Return how many environments a state has, 0 for an agent without a vector."""
     return sum(key.startswith("env") and key.endswith(".decisions") for key in state)
 
 
@@ -153,7 +154,7 @@ def check_size(vector: VectorEnvironment, n: int) -> None:
 
 
 def alone(state: State) -> State:
-    """Return the state that goes on without a vector, of an agent whose vector had one part.
+    """Return the state without a vector of an agent whose vector had one environment.
 
     The state of an agent without a vector is returned as it is.
     """

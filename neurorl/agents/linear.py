@@ -39,12 +39,12 @@ from neurorl.tasks.observations import observation_reader
 __all__ = ["LinearActorCritic"]
 
 LINEAR = Algorithm("linear-actor-critic", maker="")
-"""Name the way of learning in files; the command line has none of it."""
+"""Name the way of learning in files; the command line doesn't offer it."""
 _SAID = {"approach": str, "seed": int, "config": dict, "gradient": dict}
 
 
 class LinearOptions(TypedDict, total=False):
-    """Name the fields of `AgentConfig` that an agent without neurons has."""
+    """Name the fields of `AgentConfig` that an agent without neurons reads."""
 
     cells: Features
     features: Features
@@ -106,17 +106,16 @@ class _Player(Player):
 
 
 class LinearActorCritic(LearningAgent):
-    """Learn as a spiking agent does, on the same cells, but without neurons: a control for it.
+    """Learn as a spiking agent does, on the same cells, but without neurons, as a control.
 
-    What an agent reaches beyond this one is what its spiking network is worth; the rest is done by
-    cells, traces and critic. The actor is a softmax of ``W x``, for a Box a normal distribution
-    around it; `neurorl.learning.loops.linear.LinearLoop` has the equations.
+    The advantage of a spiking agent over this one is due to its network; the rest is due to cells,
+    traces and critic. The actor is a softmax of ``W x``, for a Box a normal distribution around it;
+    `neurorl.learning.loops.linear.LinearLoop` has the equations.
 
-    env: a Gymnasium id, or an environment. seed: decides everything. config: of the agent that this
-    is a control for; None takes what ``SpikingActorCritic(env, model)`` would choose. Of it, cells,
-    features, memories, gamma, reward_scale, schedule, modulator_limit and what the policy repeats
-    are taken. rates: step sizes and traces, one setting for all tasks. options: `LinearOptions`, if
-    there is no *config*.
+    env: a Gymnasium id, or an environment. seed: decides everything. config: configuration of the
+    spiking agent; None takes the choice of ``SpikingActorCritic(env, model)``. Its cells, features,
+    memories, gamma, reward_scale, schedule, modulator_limit and the policy's repeats are used.
+    rates: step sizes and traces, the same for all tasks. options: `LinearOptions`, if no *config*.
 
     >>> from neurorl import LinearActorCritic
     >>> agent = LinearActorCritic("neurorl/GridWorld-v0", seed=1)
@@ -159,9 +158,9 @@ class LinearActorCritic(LearningAgent):
         backend_options: Mapping[str, Any] | None = None,
         replicas: int | None = None,
     ) -> Player:
-        """Return the agent as it is now, to be played without learning; see `LearningAgent.player`.
+        """Return a player of the present agent, which doesn't learn; see `LearningAgent.player`.
 
-        Raises UnsupportedError for a backend, or what else is of neurons: there are none.
+        Raises UnsupportedError for a backend and other options of neurons.
         """
         named = {"backend": backend, "arithmetic": arithmetic, "noise": noise, "fit": fit}
         for name, value in {**named, "backend_options": backend_options or None}.items():
@@ -180,10 +179,10 @@ class LinearActorCritic(LearningAgent):
         env: str | Environment | None = None,
         trust_env: bool = False,
     ) -> Self:
-        """Return the agent of a file written by `save`, to go on to the same bits.
+        """Return the agent of a file written by `save`; it goes on bit for bit.
 
         env, trust_env: as in `neurorl.SpikingActorCritic.load`. Raises RunError for a file that is
-        missing, damaged or of another agent, or whose environment can't be made.
+        missing, damaged or of another class, or whose environment can't be made.
         """
         where = f"agent {path}"
         said, arrays = _read(path_of(path), FilePlace(where))
@@ -194,7 +193,7 @@ class LinearActorCritic(LearningAgent):
         else:
             made, name = own_env(env)
         n = sum(read_actions(made, where).groups(1))
-        take(arrays, f"learner.weights.{ACTOR}", (config.cells.size, n))  # before memory is taken
+        take(arrays, f"learner.weights.{ACTOR}", (config.cells.size, n))  # checked first
         agent = cls(made, read_seed(said["seed"]), config=config, rates=rates)
         agent.env_id = name
         agent.restore(arrays)

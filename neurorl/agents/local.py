@@ -51,20 +51,18 @@ class SpikingActorCritic(LearningAgent):
 
     env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete,
     MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
-    backend: ``'reference'``, ``'native'``, ``'brian2:cython:loihi'``, ..., as
-    `neurorl.backends.spec.BackendSpec` reads it, or one of these; None is the quickest here
-    (`neurorl.backends.quickest`), with the same bits: see ``backend_name``.
-    arithmetic: ``'float'`` or ``'loihi'``;
-    None is the backend's own. seed: decides everything. config: replaces model and options.
-    backend_options: go to the backend's class. loop: ``'native'`` or ``'numpy'``, the same bits;
-    None takes the native one where a C++ compiler is found. noise: ``'exact'`` (the default), or in
-    chip arithmetic one of Loihi's own, ``'chip'`` or ``'chip+coins'``
-    (`neurorl.arithmetic.chip_noise`). options: fields of `AgentConfig`, as ``policy=Softmax(0.2)``,
-    or ``learning=OnChip()``, with which weights learn on the (emulated) chip. environments: from
-    how many copies of *env* it learns at once (`neurorl.agents.joint.JointReplicas`); of a vector
-    environment all of its.
+    backend: ``'reference'``, ``'native'``, ``'brian2:cython:loihi'``, ..., or a
+    `neurorl.backends.spec.BackendSpec`; None is the quickest here (`neurorl.backends.quickest`),
+    with the same bits: see ``backend_name``. arithmetic: ``'float'`` or ``'loihi'``; None is the
+    backend's own. seed: decides everything. config: replaces model and options. backend_options:
+    options of the backend's class. loop: ``'native'`` or ``'numpy'``, with the same bits; None
+    takes the native one if there is a C++ compiler. noise: ``'exact'`` (the default), or in chip
+    arithmetic one of Loihi's own, ``'chip'`` or ``'chip+coins'`` (`neurorl.arithmetic.chip_noise`).
+    options: fields of `AgentConfig`, such as ``policy=Softmax(0.2)``, or ``learning=OnChip()`` for
+    weights that learn on the (emulated) chip. environments: how many copies of *env* it learns from
+    at once (`neurorl.agents.joint.JointReplicas`); a vector environment is used as it is.
 
-    The same seed gives the same episodes, bit for bit, whatever else was done in between.
+    The same seed gives the same episodes, bit for bit, independent of anything else.
 
     >>> from neurorl import SpikingActorCritic
     >>> agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="reference", seed=1)
@@ -118,16 +116,16 @@ class SpikingActorCritic(LearningAgent):
 
     @property
     def memory(self) -> Memory:
-        """Return what it has learned and remembers, as views: writing there changes the agent.
+        """Return its learned arrays and traces as views: writing to them changes the agent.
 
-        In a callback, what is written to weights is learned on from the next step.
+        Learning goes on from weights that a callback writes in the next step.
         """
         self._replicas.loop.settle()
         return self._replicas.loop.memory.of(0)
 
     @property
     def weights(self) -> dict[str, FloatArray]:
-        """Return those of every projection now, in the description's units, unrounded."""
+        """Return the present weights of every projection, unrounded, in the description's units."""
         return snapshots({**self.memory.in_force, **self.memory.weights})
 
     @classmethod
@@ -144,15 +142,15 @@ class SpikingActorCritic(LearningAgent):
     ) -> Self:
         """Return the agent of a file written by `save`, or of a run directory.
 
-        backend, arithmetic, noise: None takes those it was trained on; with another backend and no
+        backend, arithmetic, noise: None takes the training's; with another backend and no
         arithmetic named, that backend's own; in float arithmetic the noise ``'exact'``.
-        env: None makes it as it was saved, with its arguments and wrappers; needed where that can't
-        be. An agent that learned from several goes on with copies, or with a vector of as many.
-        trust_env: import what the file says the environment is from; else only what is
-        registered or imported already is made. learning: None takes that of its configuration; with
-        ``'host'``, one that learned on the chip goes on anywhere. One that was trained by gradients
-        begins with its weights and critic: no episodes, and learning is by the rule.
-        Raises RunError for a file that is missing, damaged or of something else, or whose
+        env: None makes it as it was saved, with its arguments and wrappers; needed if that is
+        impossible. An agent that learned from several goes on with copies, or with a vector of as
+        many. trust_env: whether to import modules that the file names for the environment; if not,
+        only registered or imported code is used. learning: None takes the configuration's; with
+        ``'host'``, an agent that learned on the chip goes on anywhere. An agent trained by
+        gradients begins with its weights and critic, without episodes, and learns by the rule.
+        Raises RunError for a file that is missing, damaged or of another class, or whose
         environment can't be made.
         """
         check_names(backend=backend, arithmetic=arithmetic, noise=noise, learning=learning)

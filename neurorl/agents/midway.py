@@ -1,4 +1,4 @@
-"""Take up episodes that were cut off: where agents are in them, as arrays, and back."""
+"""Resume episodes that were cut off: save and restore the agents' places in them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ from neurorl.tasks.groups import EnvGroup
 __all__ = ["OpenEpisodes"]
 
 _RESET = 1  # purpose of derived seeds
-_AT_ONCE = 32  # seeds of episodes that are derived together
+_AT_ONCE = 32  # how many episodes' seeds are derived together
 
 
 class OpenEpisodes:
-    """Hold the episodes that agents are in.
+    """Hold the unfinished episodes of agents.
 
-    episodes: those that have ended, by agent; the number of the next follows from them.
-    loop: in which they play. running: by agent; agents outside an episode are left out. An
-    episode's environment may be gone: when it was played by an earlier process, or when other code
-    has used the environment since.
+    episodes: finished episodes by agent; the next one's number follows from them. loop: the loop
+    they play in. running: unfinished episodes by agent, if any. The environment may be elsewhere,
+    if an earlier process played the episode, or if other code has used the environment since.
     """
 
     def __init__(
@@ -49,17 +48,17 @@ class OpenEpisodes:
         self._reset_seeds: list[tuple[int, list[int]]] = [(0, []) for _ in seeds]
 
     def where(self, k: int) -> str:
-        """Say which agent and when, for an error; step 0 is the reset."""
+        """Return agent, episode and step for an error; step 0 is the reset."""
         return f"seed {self._seeds[k]}, episode {len(self._episodes[k])}, step {self.length(k)}"
 
     def length(self, k: int) -> int:
-        """Return the steps of the episode that agent k is in, or 0."""
+        """Return the steps of agent k's unfinished episode, or 0."""
         return len(self.running[k].actions) if k in self.running else 0
 
     def begin(self, k: int) -> None:
         """Begin an episode of agent k, whose environment must be ready.
 
-        Raises NeurorlError if what it shows is not finite.
+        Raises NeurorlError if the observation isn't finite.
         """
         loop = self.loop
         actions = empty_actions(loop.n_actions, loop.actions[k])
@@ -75,24 +74,24 @@ class OpenEpisodes:
         self.running[k] = running
 
     def allow(self, k: int, info: Mapping[str, Any]) -> None:
-        """Let agent k, whose actions are masked, choose among those that are allowed now."""
+        """Restrict agent k, whose actions are masked, to the actions allowed now."""
         loop = self.loop
         numbers = loop.policy.is_continuous
         loop.allow(k, allowed_actions(info, loop.groups, self.where(k), numbers))
 
     def _allow_first(self, k: int) -> None:
-        """Mask agent k's actions if its environment says which are allowed.
+        """Mask agent k's actions if its environment gives a mask.
 
-        An agent that has played without masks, as all did before there were any, goes on so.
+        An agent that has played without masks, as in older versions, continues without.
         """
         info = self._envs.info(k)
         if self.loop.masked[k] or (MASK in info and not self._episodes[k]):
             self.allow(k, info)
 
     def break_off(self, playing: Collection[int], exc: BaseException) -> None:
-        """Forget the episodes of those that play, in the midst of a step that has failed.
+        """Forget the episodes of playing agents, in the middle of a step that has failed.
 
-        Raises the error to be told instead of *exc*, if there is one.
+        Raises a better explained error in place of *exc*, if there is one.
         """
         told = explained(self.where(exc.replica), exc) if isinstance(exc, NotFiniteError) else None
         for k in playing:
@@ -101,26 +100,26 @@ class OpenEpisodes:
             raise told from exc
 
     def forget(self, k: int) -> None:
-        """Let agent k be in no episode any more."""
+        """Forget agent k's unfinished episode."""
         self.running.pop(k, None)
         self._elsewhere.discard(k)
 
     def leave(self, k: int) -> None:
-        """Let somebody else use agent k's environment."""
-        if self._envs.resets_itself:  # nobody can bring it back
+        """Let other code use agent k's environment."""
+        if self._envs.resets_itself:  # can't be brought back to this episode
             self.forget(k)
         elif k in self.running:
             self._elsewhere.add(k)
 
     def too_long(self, k: int) -> bool:
-        """Return whether agent k's episode goes on for very long; true once for each agent."""
+        """Return whether agent k's episode is very long; true only once for each agent."""
         if self.length(k) < LONG_EPISODE or k in self._told_of_length:
             return False
         self._told_of_length.add(k)
         return True
 
     def arrays(self, k: int) -> State:
-        """Return what agent k keeps between two steps of an episode, but not between episodes."""
+        """Return the arrays that agent k keeps between steps, but not between episodes."""
         if k not in self.running or self.running[k].is_over or self._envs.resets_itself:
             return {}
         loop = self.loop
@@ -131,7 +130,7 @@ class OpenEpisodes:
         return {**self.running[k].arrays(loop.actions[k]), **passing, **observed, **told, **masks}
 
     def restore(self, k: int, number: int, arrays: State) -> None:
-        """Bring agent k back to `arrays`, in the episode of this number.
+        """Bring agent k back to `arrays`, in episode *number*.
 
         Raises RunError if they don't fit.
         """
@@ -149,29 +148,30 @@ class OpenEpisodes:
         self._elsewhere.add(k)
 
     def take_up(self, playing: Collection[int]) -> None:
-        """Bring environments to where the episodes of agents that are to play are.
+        """Bring the environments of *playing* agents to the present step of their episodes.
 
-        Raises RunError if an environment answers otherwise than before.
+        Raises RunError if an environment behaves differently than before.
         """
         playing_on = self.running.keys() & set(playing)
         elsewhere = self._elsewhere & playing_on
         if self._envs.together and elsewhere:
-            elsewhere = playing_on  # as all of them are stepped
+            elsewhere = playing_on  # they are only stepped together
         if elsewhere:
             self._play_again({k: self._reset_seed(k) for k in sorted(elsewhere)})
         self._elsewhere -= elsewhere
 
     def _reset_seed(self, k: int) -> int:
-        """Return the seed of the episode that agent k is in, or begins."""
+        """Return the seed of agent k's present or next episode."""
         number = len(self._episodes[k])
         first, derived = self._reset_seeds[k]
         if not first <= number < first + len(derived):
             first, derived = number, derive_several(self._seeds[k], _RESET, number, _AT_ONCE)
             self._reset_seeds[k] = first, derived
+        # Some environments take seeds of 31 bits only.
         return derived[number - first] & 0x7FFFFFFF
 
     def _play_again(self, seeds: Mapping[int, int]) -> None:
-        """Play up to where the episodes were; nothing is decided or learned."""
+        """Play episodes again up to the present step, without decisions or learning."""
         loop = self.loop
         before = {k: [numbers.copy() for numbers in loop.seen(k)] for k in seeds}
         again = {k: OpenEpisode(0) for k in seeds}

@@ -1,4 +1,4 @@
-"""Play a network without learning: an observation in, an action out, and what led to it."""
+"""Play a network without learning: get an observation, return an action and its causes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from neurorl.tasks.observations import UnfitError, observation_reader
 __all__ = ["MAX_REPLICAS", "Move", "Player"]
 
 MAX_REPLICAS = 4096
-"""Count the most of an agent that play side by side, before memory is taken for them."""
+"""Limit the replicas that play side by side, before memory is taken for them."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """Hold a decision and all that led to it; the arrays are valid until the next one.
+    """Hold a decision and its causes; the arrays are valid until the next decision.
 
-    action: counted from 0; of several choices a list of these, or of numbers in [-1, 1].
+    action: counted from 0; for several choices a list of these, or of numbers in [-1, 1].
     """
 
     action: Any
@@ -39,7 +39,7 @@ class Move:
 
 
 _EPISODE = 32
-"""Tell how far apart the draws of two episodes begin: 2**32 steps, and as many decisions."""
+"""Set how far apart the draws of two episodes begin: 2**32 steps, and as many decisions."""
 
 
 class Player:
@@ -47,9 +47,9 @@ class Player:
 
     The backend's replicas play side by side, each in an episode of its own.
 
-    explore: actions are drawn by the configuration's policy; else they have the most votes.
-    n_actions: how many there are, or for several choices the size of each group.
-    space: that observations must be of; None takes what the cells take.
+    explore: whether actions are drawn by the configuration's policy, not taken by most votes.
+    n_actions: number of actions, or for several choices the size of each group.
+    space: space of observations; None takes what the cells take.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Player:
 
     @property
     def decisions(self) -> int:
-        """Return how many were made."""
+        """Return how many decisions were made."""
         return int(self._loop.memory.decisions[0, 0])
 
     @property
     def inputs(self) -> Inputs:
-        """Return what went in for the last decision, of all replicas."""
+        """Return the inputs of the last decision, of all replicas."""
         return self._loop.window.inputs
 
     @property
@@ -80,13 +80,13 @@ class Player:
         return self._loop.window.rasters
 
     def begin(self, k: int = 0) -> None:
-        """Begin an episode: silence a network that carries its state on; forget what was seen."""
+        """Begin an episode: silence a network that carries its state on; forget memories."""
         self._loop.forget_seen(k)
         if self._loop.config.carries:
             self.backend.reset([k])
 
     def begin_episode(self, k: int, number: int) -> None:
-        """Begin the episode *number* on replica k: its draws follow from the number alone.
+        """Begin episode *number* on replica k; its draws follow from the number alone.
 
         A policy whose exploration shrinks with decisions explores as at its end.
         """
@@ -97,13 +97,13 @@ class Player:
         self._loop.active[k] = True
 
     def rest(self, k: int) -> None:
-        """Let replica k make no more decisions."""
+        """Stop the decisions of replica k."""
         self._loop.active[k] = False
 
     def see(self, k: int, observation: Any, action_mask: Any = None) -> None:
         """Show replica k an observation. Raises ArgumentError for one of another space.
 
-        action_mask: what is allowed; None allows all.
+        action_mask: the allowed actions; None allows all.
         """
         loop = self._loop
         if self._read is not None:
@@ -117,12 +117,12 @@ class Player:
             loop.allow(k, self._allowed(action_mask))
 
     def decide(self) -> list[Any]:
-        """Return the action of each replica for what it has seen; of those at rest the last."""
+        """Return the action of each replica; of resting replicas the last one."""
         chosen: list[Any] = self._loop.decide().tolist()
         return chosen
 
     def move(self, observation: Any, action_mask: Any = None) -> Move:
-        """Choose the first replica's action for an observation; arguments as of `see`."""
+        """Choose the first replica's action for an observation; arguments as in `see`."""
         self.see(0, observation, action_mask)
         return Move(self.decide()[0], self._loop.probabilities[0], self.inputs, self.rasters)
 

@@ -16,25 +16,25 @@ __all__ = ["Recorder"]
 
 _SIGNALS = ("action", "modulator", "policy", "reward", "value")
 _CHANGED = ("value", "value_trace", "x", "mean_reward")
-"""List the variables of an agent's memory that learning changes and signals are computed from."""
+"""List variables of an agent's memory that learning changes and signals depend on."""
 
 
 class Recorder(Records):
     """Record decisions of an agent in training: ``agent.learn(100, record=Recorder([...]))``.
 
-    names: ``NODE.spikes`` of the window, a row for each step; and a row for each decision of
-        ``PROJECTION.weights`` (learned) and ``PROJECTION.eligibility``, both after it was learned
-        from; of ``action``, ``policy``, ``reward`` (scaled), ``value`` (of the state that was left,
-        before) and ``modulator`` (before it is clipped to a limit).
+    names: ``NODE.spikes`` gives a row for each step of the window. A row for each decision is given
+        by ``PROJECTION.weights`` (learned) and ``PROJECTION.eligibility``, both after learning from
+        it, ``action``, ``policy``, ``reward`` (scaled), ``value`` (of the state before the action,
+        before learning) and ``modulator`` (before it is clipped).
     episodes, every: record every *episodes*-th episode, in it every *every*-th decision, both
         counted since the agent's first.
-    callback: called with ``(t, name, value)`` for each row, which is then not kept.
+    callback: called with ``(t, name, value)`` for each row, which then isn't kept.
 
-    `times` count decisions; of spikes, step s of the window of decision d is at ``d + s / window``.
-    Training is the same in every bit without it. Passed again, it goes on.
+    `times` count decisions; step s of the window of decision d is at ``d + s / window``. Recording
+    doesn't change training by a bit. A recorder that is passed again goes on.
 
-    `learn` raises UnknownNameError for a name that the agent hasn't, UnsupportedError for an agent
-    trained by gradients and for value and modulator where a spiking critic knows them later.
+    `learn` raises UnknownNameError for a name that the agent doesn't have, UnsupportedError for an
+    agent trained by gradients, and for value and modulator of a spiking critic, known only later.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Recorder(Records):
         self.every = check_every("Recorder, every", every)
 
     def check(self, loop: Loop) -> None:
-        """Raise unless all that is to be recorded is there."""
+        """Raise an error unless the agent has everything that is to be recorded."""
         nodes = [*loop.window.inputs, *loop.window.rasters]
         known = [f"{name}.spikes" for name in nodes if name not in loop.backend.network.currents]
         known += [f"{p}.{kind}" for p in loop.memory.weights for kind in ("weights", "eligibility")]
@@ -61,7 +61,7 @@ class Recorder(Records):
                 raise UnsupportedError(f"Recorder {name!r}", problem, remedy="record others")
 
     def around(self, loop: Loop, played: Sequence[Episode]) -> Callable[[], None]:
-        """Return `loop.learn` of one agent, with recording; played: its episodes that are over."""
+        """Return one agent's `loop.learn` with recording; played: its finished episodes."""
         self.check(loop)
         memory = loop.memory.of(0)  # views
 

@@ -47,7 +47,7 @@ from neurorl.tasks.groups import EnvGroup
 
 __all__ = ["Episode", "Replicas", "State"]
 
-_MASKED = "masked"  # in states of agents with masked actions
+_MASKED = "masked"  # a key in states of masked agents
 _OLDER = (
     "was begun by another definition of how float weights learn, and goes on by this version's: it "
     "will learn and draw otherwise than the older version would have"
@@ -55,7 +55,7 @@ _OLDER = (
 
 
 class _Calls(NamedTuple):
-    """Hold what each step takes of a loop."""
+    """Hold the attributes of a loop that each step uses."""
 
     decide: Callable[[], Array]
     see: Callable[[int, Any], None]
@@ -70,8 +70,8 @@ class Replicas(AgentGroup):
 
     envs: as many as *seeds*. backend, arithmetic, loop, options: as in `SpikingActorCritic`.
 
-    When an environment raises, in the midst of a step, the episodes of those that play are begun
-    again by the next call of `learn`, and what was learned in them stays.
+    If an environment raises in the middle of a step, the next call of `learn` begins the episodes
+    of all playing agents again, and what was learned in them stays.
     """
 
     algorithm = LOCAL
@@ -145,11 +145,11 @@ class Replicas(AgentGroup):
         return super().env_steps(k) + self._unfinished.length(k)
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
-        """Do as `learn`, an environment step of every agent at a time; yield how many took it.
+        """Do as `learn`, and yield how many agents took each environment step.
 
         Raises EnvError for a reward that isn't finite.
         """
-        self._count(callback)  # those of a call that was cut short
+        self._count(callback)  # episodes of an interrupted call
         playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
         gamma, scale, step = self.config.gamma, self.config.reward_scale, self.envs.step
         decide, see, learn, reward_of, discount_of, shown = self._calls()
@@ -181,7 +181,7 @@ class Replicas(AgentGroup):
                     elif loop.has_masks and loop.masked[k]:
                         self._unfinished.allow(k, info)
                 learn()
-            except BaseException as exc:
+            except BaseException as exc:  # Ctrl-C too: a half learned step can't be resumed
                 self._unfinished.break_off(playing, exc)
                 raise
             left -= 1
@@ -193,7 +193,7 @@ class Replicas(AgentGroup):
                 playing, waiting, left = self._go_on(playing + waiting, budget, left)
 
     def _calls(self) -> _Calls:
-        """Return what each step takes of the loop."""
+        """Return the attributes of the loop that each step uses."""
         loop, learn = self.loop, self.loop.learn
         if self.recorder is not None:
             learn = self.recorder.around(loop, self.episodes[0])
@@ -235,7 +235,7 @@ class Replicas(AgentGroup):
         return {name: weights[k] for name, weights in self.loop.memory.weights.items()}
 
     def _watched(self, k: int) -> dict[str, FloatArray]:
-        """Return agent k's float weights to be read at once: those of others may be older."""
+        """Return agent k's present float weights; other agents' may be outdated."""
         self.loop.settle(k)
         return {name: weights[k] for name, weights in self.loop.memory.weights.items()}
 
@@ -246,7 +246,7 @@ class Replicas(AgentGroup):
     def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
         self._resting.pop(k, None)
         self._unfinished.forget(k)
-        self.loop.settle()  # weights of all are written below, and those on a chip are the truth
+        self.loop.settle()  # fetches a chip's weights before all are written below
         if not moved:
             self.backend.restore(strip_prefix(state, "backend."), k)
         if not moved and self.loop.memory.of(k).is_older(state):
@@ -269,7 +269,7 @@ class Replicas(AgentGroup):
         return budget.is_spent(len(self.episodes[k]), self.env_steps(k))
 
     def _open(self, chosen: Sequence[int], budget: Budget) -> tuple[list[int], list[int], int]:
-        """Begin or go on with an episode of each; return as `_go_on`."""
+        """Begin or resume an episode of each; return as `_go_on`."""
         self.loop.active[:] = False
         self.loop.heed()
         self._wake(chosen)
@@ -280,7 +280,7 @@ class Replicas(AgentGroup):
         return self._go_on(chosen, budget, 0)
 
     def _steps_left(self, playing: Sequence[int], budget: Budget) -> int:
-        """Return after how many steps to look again."""
+        """Return after how many steps to check budgets again."""
         return min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
 
     def _go_on(
@@ -288,8 +288,8 @@ class Replicas(AgentGroup):
     ) -> tuple[list[int], list[int], int]:
         """Begin the next episodes.
 
-        Return who plays on, who waits for an environment that resets itself (the network goes on
-        meanwhile, and so do its draws), and after how many steps to look again.
+        Return the agents that play on, the agents that wait for an environment that resets itself
+        (their networks and draws go on meanwhile), and after how many steps to check again.
         """
         playing, waiting, running, looks = [], [], self._unfinished.running, left <= 0
         for k in chosen:
@@ -316,7 +316,7 @@ class Replicas(AgentGroup):
         return playing, waiting, left
 
     def _count(self, callback: Callback | None) -> None:
-        """Count episodes that are over among those played, and tell the callback of each."""
+        """Count finished episodes, and call the callback for each."""
         counted: list[tuple[int, list[str]]] = []
         loop, all_running = self.loop, self._unfinished.running
         for k in [k for k, running in all_running.items() if running.is_over]:
@@ -339,7 +339,7 @@ class Replicas(AgentGroup):
                 warn_outside(message, PopulationWarning)
 
     def _wake(self, playing: Sequence[int]) -> None:
-        """Let those that play go on from where they were, and the others rest."""
+        """Resume the agents that play, and let the others rest."""
         for k in range(len(self.seeds)):
             if k not in playing:
                 if playing and k not in self._resting:
@@ -349,14 +349,14 @@ class Replicas(AgentGroup):
                 del self._resting[k]
 
     def _rest(self, k: int) -> None:
-        """Keep the state of agent k, who has played enough, as its network steps on."""
+        """Save the state of agent k, which has played enough, as its network is stepped on."""
         self.loop.active[k] = False
         if self.envs.together:
-            self._unfinished.leave(k)  # its environment steps on as well
+            self._unfinished.leave(k)  # its environment is stepped on as well
         if len(self.seeds) > 1:
             self._resting[k] = self.backend.state(k)
 
 
 def _view(numbers: FloatArray) -> memoryview[float]:
-    """Return numbers as what takes half an array's time to write one."""
+    """Return a view of *numbers*; writing one number takes half an array's time."""
     return numbers.data.cast("B").cast("d")

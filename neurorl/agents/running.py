@@ -1,8 +1,8 @@
-"""Note episodes that are being played, and take them up again.
+"""Record unfinished episodes, and resume them.
 
-The state of an environment can't be saved, whatever kind of environment it is. So an episode that
-the end of a process cut off is played again up to where it was, by its seed and the actions taken
-in it; whether the environment then answered as it did before is told by a checksum.
+The state of an environment can't be saved in general. So an episode cut off by the end of a process
+is played again up to the same step, by its seed and its actions; a checksum tells whether the
+environment behaved the same.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ SCORES = ("total", "discounted", "factor")
 
 @dataclass(slots=True)
 class OpenEpisode:
-    """Hold an episode so far: its number, from which its seed is derived, and its actions.
+    """Hold an episode so far: its number, which its seed is derived from, and its actions.
 
-    digest: checksum of what the environment showed. is_over: whether it has ended uncounted.
+    digest: checksum of observations. is_over: whether it has ended but isn't counted yet.
     """
 
     number: int
@@ -53,24 +53,24 @@ class OpenEpisode:
         self.factor *= gamma
 
     def see(self, *numbers: Any) -> None:
-        """Note what the environment shows."""
+        """Add an observation to the checksum."""
         for row in numbers:
             self.digest = crc32(row, self.digest)
 
     def is_like(self, other: OpenEpisode) -> bool:
-        """Return whether the environment answered the same in both."""
+        """Return whether the environment behaved the same in both."""
         return self._answers() == other._answers()
 
     def _answers(self) -> tuple[float, ...]:
         return self.digest, len(self.actions), *(getattr(self, name) for name in SCORES)
 
     def episode(self, number: int, env_steps: int) -> Episode:
-        """Return it as an episode that is over, the *number*-th to end."""
+        """Return it as a finished episode, the *number*-th to end."""
         wall = time.perf_counter() - self.started
         return Episode(number, self.total, len(self.actions), env_steps, self.discounted, wall)
 
     def arrays(self, one: Array) -> Arrays:
-        """Return what `read_running` needs; *one*: as in `empty_actions`."""
+        """Return the arrays for `read_running`; *one*: as in `empty_actions`."""
         return {
             "actions": _array(self.actions, one),
             "digest": np.array(self.digest, dtype=np.uint32),
@@ -79,9 +79,9 @@ class OpenEpisode:
 
 
 def empty_actions(n_actions: int, one: Array) -> MutableSequence[Any]:
-    """Return a list for actions that takes little memory: endless episodes are kept whole.
+    """Return a list for actions that takes little memory, as endless episodes are kept completely.
 
-    n_actions: how many there are. one: such as an agent chooses, ``()`` or ``(groups,)``.
+    n_actions: number of actions. one: one choice of an agent, of shape ``()`` or ``(groups,)``.
     """
     if one.ndim:
         return []
@@ -91,7 +91,7 @@ def empty_actions(n_actions: int, one: Array) -> MutableSequence[Any]:
 def read_running(
     number: int, arrays: Mapping[str, Array], n_actions: int, one: Array
 ) -> OpenEpisode:
-    """Return what `Running.arrays` described. Raises RunError if it isn't that.
+    """Return the episode of `Running.arrays`. Raises RunError if the arrays are wrong.
 
     n_actions, one: as in `empty_actions`.
     """
@@ -111,10 +111,10 @@ def read_running(
 def take_up(
     envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[Any]]]
 ) -> Iterator[tuple[int, Any, float | None]]:
-    """Play episodes up to where they were; yield environment, observation and reward by step.
+    """Play episodes again; yield environment, observation and reward of each step.
 
-    episodes: by environment, the seed and the actions. The reward is None after a reset. All end in
-    the same step, as a vector environment steps all together. Raises RunError if one ends before.
+    episodes: seed and actions by environment. The reward is None after a reset. All end in the same
+    step, as a vector environment is stepped as a whole. Raises RunError if one ends before.
     """
     longest = max((len(actions) for _, actions in episodes.values()), default=0)
     chosen, playing = [envs.actions.idle] * envs.n, []
@@ -136,7 +136,7 @@ def take_up(
 
 
 def not_repeatable(where: str = "environment") -> RunError:
-    """Return the error for an environment that answers otherwise when it is played again."""
+    """Return the error for an environment that behaves differently when it is played again."""
     what = "doesn't repeat itself for the same seed and actions, so its episode can't go on"
     remedy = (
         "a run of it can't be resumed within an episode; --from begins another with its weights"

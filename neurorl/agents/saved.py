@@ -27,7 +27,7 @@ __all__ = ["AgentDescription", "Setting", "played_on", "read_agent", "read_saved
 
 
 class Setting(TypedDict):
-    """Name what a saved agent plays in; keyword arguments of `SpikingActorCritic.player`."""
+    """Name a saved agent's backend, arithmetic and noise, as in `SpikingActorCritic.player`."""
 
     backend: str
     arithmetic: str
@@ -36,10 +36,10 @@ class Setting(TypedDict):
 
 @dataclass(frozen=True)
 class AgentDescription:
-    """Say what an agent is, as its checkpoints do.
+    """Describe an agent, as its checkpoints do.
 
-    env: id of its environment. env_spec: the environment as
-    `neurorl.tasks.specification.describe_env` gives it; None in files of older versions.
+    env: id of its environment. env_spec: result of `neurorl.tasks.specification.describe_env`; None
+    in files of older versions.
     gradient: the algorithm's own options.
     """
 
@@ -59,14 +59,14 @@ class AgentDescription:
         return find_algorithm(self.approach)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data, for `neurorl.agents.checkpoint.write_checkpoint`."""
+        """Return plain data for `neurorl.agents.checkpoint.write_checkpoint`."""
         plain = {**vars(self), "config": self.config.to_dict()}
         gradient = plain.pop("gradient")
         return plain if gradient is None else {**plain, "gradient": gradient.to_dict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return what `neurorl.agents.checkpoint.read_checkpoint` has read; older files say less.
+        """Return the description that `neurorl.agents.checkpoint.read_checkpoint` has read.
 
         Raises DescriptionError. The environment is not checked here, but by
         `neurorl.tasks.loading.saved_env`.
@@ -97,9 +97,9 @@ def played_on(
 ) -> Setting:
     """Choose backend, arithmetic and noise for a saved agent.
 
-    None takes those it was trained on; on another backend, that backend's own arithmetic; in float
-    arithmetic the noise ``'exact'``. One that was trained on the only backend of its algorithm is
-    played on the quickest one here if nobody says.
+    None takes the training's; on another backend, that backend's own arithmetic; in float
+    arithmetic the noise ``'exact'``. An agent whose algorithm trains on one backend only is played
+    on the quickest one here by default.
     """
     trained_on = described.algorithm.plays_on(described.backend)
     name = backend or current_name(trained_on)
@@ -113,9 +113,9 @@ def played_on(
 def read_saved(
     path: str | Path, env: str | Environment | None, trust_env: bool
 ) -> tuple[AgentDescription, State, Environment, str]:
-    """Read a saved agent: its description and arrays, its environment, and that one's id.
+    """Read a saved agent: its description and arrays, its environment, and the environment's id.
 
-    env: in place of the saved one, None makes that. Raises RunError, or DescriptionError.
+    env: replaces the saved environment; None makes it. Raises RunError, or DescriptionError.
     """
     check_kind("trust_env", trust_env, bool, optional=False)
     described, arrays = read_agent(path_of(path))

@@ -17,21 +17,21 @@ from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 __all__ = ["ReplicaGroups", "group_sizes", "make_local_group", "side_by_side"]
 
 CACHE_BYTES = 2_000_000
-"""Bound the bytes of one group's neurons by about the cache of one core.
+"""Limit the bytes of one group's neurons to about the cache of one core.
 
-A step reads and writes all of them, and of the weights only the rows of spikes. Weights and
-eligibilities pass in order once a window, which memory keeps up with.
+A step reads and writes all neurons, but only the rows of weights with spikes. Weights and
+eligibilities are read in order once per window, which memory is fast enough for.
 """
 
 _BYTES_PER_NEURON = 64
-"""Count membrane, input, traces and spikes; a raster has one byte more for each step."""
+"""Count membrane, input, traces and spikes; rasters add one byte for each step."""
 
 
 class ReplicaGroups(AgentGroup):
-    """Run `Replicas` one after the other, each with a compiled network of its own.
+    """Run several `Replicas` in turn, each with its own compiled network.
 
-    A group takes its whole environment step, learning included, before the next one's turn, so
-    that its neurons stay in the cache. groups: of the agents, in their order.
+    A group takes its whole environment step, learning included, before the next group's turn, so
+    that its neurons stay in the cache. groups: groups of the agents, in order.
     """
 
     algorithm = LOCAL
@@ -58,7 +58,7 @@ class ReplicaGroups(AgentGroup):
         return group.env_steps(own)
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
-        """Do as `learn`, an environment step of every agent at a time; yield how many took it."""
+        """Do as `learn`, and yield how many agents took each environment step."""
         running, first = [], 0
         for group in self.groups:
             running.append(group.play(budget, _shifted(callback, first)))
@@ -67,7 +67,7 @@ class ReplicaGroups(AgentGroup):
             taken = [next(steps, 0) for steps in running]
             if not all(taken):
                 running = [steps for steps, n in zip(running, taken, strict=True) if n]
-            running.reverse()  # there and back: what the caches still hold comes next
+            running.reverse()  # forwards and backwards: the last group is still in the cache
             if running:
                 yield sum(taken)
 
@@ -105,7 +105,7 @@ def side_by_side(
 ) -> Replicas | ReplicaGroups:
     """Make agents that learn side by side: in one compiled network, or in groups if it is large.
 
-    options: of `Replicas`. A Gymnasium vector environment is stepped as a whole: one network.
+    options: options of `Replicas`. A Gymnasium vector environment needs one network.
     """
     sizes = group_sizes(config, n_actions, len(seeds))
     if len(sizes) == 1 or not isinstance(envs, SeparateEnvs):
@@ -131,7 +131,7 @@ def make_local_group(plan: GroupPlan) -> AgentGroup:
 
 
 def group_sizes(config: AgentConfig, n_actions: int, n: int) -> list[int]:
-    """Return how many of *n* agents go into each group: few groups, as even as can be."""
+    """Return how many of *n* agents go into each group: few groups, as even as possible."""
     network = config.network(n_actions)
     neurons = sum(node.size for node in network.nodes)
     most = max(1, CACHE_BYTES // ((_BYTES_PER_NEURON + config.window) * neurons))

@@ -1,9 +1,9 @@
-"""Fit chip integers to a network that won't learn, as fine as its weights allow.
+"""Fit chip integers to a network that doesn't learn, as fine as its weights allow.
 
 `neurorl.arithmetic.quantiser` takes the range of a projection from the bounds of its plasticity, as
-learning may use all of it. Weights that stay seldom do, and a narrower range gives all of a
-population's numbers (weights, threshold, bias) a finer unit. What it costs is room: the chip adds
-up what arrives in 21 bits, and wraps around beyond them.
+learning may use all of it. Fixed weights seldom do, and a narrower range gives all of a
+population's numbers (weights, threshold, bias) a finer unit. The price is room: the chip sums input
+in 21 bits, and wraps around beyond them.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ Weights = Mapping[str, FloatArray]
 def fit_bounds(network: Network, weights: Weights) -> Network:
     """Return *network* with bounds of plasticity no wider than *weights* need.
 
-    weights: of every projection, in the description's units and shapes. Where all inputs spiking at
-    once could overflow, the bounds into that population are widened again by powers of two, to at
-    most what is described. Projections without plasticity have the range of their description.
+    weights: weights of every projection, in the description's units and shapes. Where all inputs
+    spiking at once could overflow, the bounds into that population are widened again by powers of
+    two, at most to the described bounds. Projections without plasticity keep their described range.
     """
     for population in network.populations:
         network = _fit(network, population.name, weights)
@@ -46,11 +46,11 @@ def fit_bounds(network: Network, weights: Weights) -> Network:
 
 @dataclass(frozen=True)
 class Sums:
-    """Hold the largest sums in one neuron of a population, as shares of the registers.
+    """Hold the largest sums in a neuron of a population, as shares of the registers.
 
-    arriving: in one step, of 21 bits. current: what all steps leave of that, and the bias, of 23
-    bits. bias: with what signed projections and currents add, of the largest bias. Up to 1 nothing
-    wraps around or is cut.
+    arriving: input of one step, in 21 bits. current: input left over from all steps, plus the bias,
+    in 23 bits. bias: bias with signed projections and currents, relative to the largest bias. Up to
+    1 nothing wraps around or is clipped.
     """
 
     arriving: float
@@ -102,7 +102,7 @@ def _fit(network: Network, population: str, weights: Weights) -> Network:
         wanted = {name: factor * (r or min(some)) for name, r in reach.items()}
         if all(wanted[name] >= described[name] for name in reach):
             break
-        # Weights beyond the bounds, as a user may write them, are not cut.
+        # A user may write weights beyond the bounds; they are not clipped.
         tried = _bounded(
             network,
             {n: max(reach[n], min(bound, described[n])) for n, bound in wanted.items()},

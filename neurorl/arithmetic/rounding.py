@@ -2,11 +2,11 @@
 
 ``float``: float64 membranes. Weights are held on a grid of 2**-32 of the postsynaptic membrane's
 scale, so every sum of weights is exact in float64 and no order of summation (BLAS, a queue of
-spikes, a loop) can change a bit: simulators agree because there is nothing to disagree about.
+spikes, a loop) can change a bit, so all simulators agree.
 A current is a sum of weights times activations, multiples of 2**-8, and exact too: its weights may
 add up to 2**11 of the membrane's scale (2**19 for spikes), 8 + 32 + 11 bits in all.
 A spike of a projection with short-term plasticity transmits a weight times its release, a multiple
-of 2**-16; such weights are on a grid of 2**-24, and those of all spikes into the same neurons may
+of 2**-16; such weights are on a grid of 2**-24, and weights of all spikes into the same neurons may
 add up to 2**11, 16 + 24 + 11 bits in all.
 
 ``loihi``: the chip's integers, from `neurorl.arithmetic.quantiser`.
@@ -49,8 +49,8 @@ __all__ = [
 ]
 
 GRID_BITS = 32
-_SHORT_GRID_BITS = 24  # with short-term plasticity
-_SUM_BITS = 20  # 52 bits of mantissa less GRID_BITS
+_SHORT_GRID_BITS = 24  # used with short-term plasticity
+_SUM_BITS = 20  # 52 bits of mantissa minus GRID_BITS
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Rounding:
     """Hold a projection's rounding as numbers, for C++ and for arrays of many projections.
 
     ``n = clip(rint(w * inverse), -limit, limit)``; the weight in force is ``n * unit``, and a spike
-    transmits ``n * transmitted_unit``. The latter is a power of two, so n is found again exactly.
+    transmits ``n * transmitted_unit``. The latter is a power of two, so n can be recovered exactly.
     """
 
     inverse: float
@@ -80,19 +80,19 @@ class Rounding:
         return rounded
 
     def in_force(self, transmitted: FloatArray) -> FloatArray:
-        """Return the weights in force from those that a spike transmits; exact, any shape."""
+        """Return the weights in force from transmitted weights; exact, any shape."""
         return np.multiply(transmitted, 1.0 / self.transmitted_unit) * self.unit
 
 
 class Arithmetic(abc.ABC):
-    """Define how the weights of a network are rounded, and what a spike then transmits.
+    """Define how a network's weights are rounded, and what a spike transmits then.
 
-    name: as users write it. title: as reports write it.
+    name: name for users. title: name in reports.
     is_chip: whether membranes are Loihi's integers; then its own noise can be chosen.
-    is_fine: whether the grid of weights is so fine that those in force can learn themselves; else
-        float weights learn, and those in force are rounded copies of them.
-    number: the kind of membranes and currents.
-    noise: the name of what stands for escape noise, see `neurorl.arithmetic.chip_noise`.
+    is_fine: whether the grid of weights is so fine that the weights in force learn themselves; if
+        not, float weights learn, and their rounded copies are in force.
+    number: dtype of membranes and currents.
+    noise: name of the escape noise or its replacement, see `neurorl.arithmetic.chip_noise`.
     """
 
     name: ClassVar[str]
@@ -122,14 +122,14 @@ class Arithmetic(abc.ABC):
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
     ) -> npt.NDArray[np.generic]:
-        """Return a population's bias less the sum(w) of its signed projections, ``(size,)``.
+        """Return a population's bias minus sum(w) of its signed projections, ``(size,)``.
 
-        rounded: weights in force of every projection. current: sums of what `transmitted` gave, for
-        each neuron; they join the bias before it is rounded, in ``loihi`` to one that the chip has.
+        rounded: weights in force of every projection. current: sums of transmitted currents for
+        each neuron, added to the bias before it is rounded, in ``loihi`` to one that the chip has.
         """
 
     def _limit(self, name: str) -> float:
-        """Return the largest weight that is accepted; those beyond a range are clipped."""
+        """Return the largest accepted weight; weights beyond a range are clipped."""
         return float(np.finfo(np.float64).max)
 
     def check(
@@ -137,7 +137,7 @@ class Arithmetic(abc.ABC):
     ) -> FloatArray:
         """Return *weights* as float64.
 
-        replicas: the axes in front of a network's own, ``(n_replicas,)`` or none.
+        replicas: leading axes, ``(n_replicas,)`` or none.
         Raises ArgumentError for a wrong shape or numbers that are too large.
         """
         where = f"weights of {name!r}"
@@ -164,7 +164,7 @@ class Arithmetic(abc.ABC):
         return weights if mask is None else np.where(mask, weights, 0.0)
 
     def _sums(self, name: str, weights: Array) -> Array:
-        """Return what `Network.sums_into` does, at once for what isn't listed."""
+        """Return the same as `Network.sums_into`, quicker for weights that aren't listed."""
         if name in self._listed:
             return self.network.sums_into(name, weights)
         exact = np.int64 if weights.dtype.kind == "i" else None
@@ -263,7 +263,7 @@ class ChipArithmetic(Arithmetic):
         )
 
     def round(self, name: str, weights: FloatArray) -> FloatArray:
-        return super().round(name, weights) + 0.0  # as an integer has no -0
+        return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0
 
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
         shift = 2.0 ** (6 + self.chip.projections[name].exponent)
@@ -304,8 +304,8 @@ def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithm
 def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
     """Return a projection's weights before learning, 0 where masked; *seed* draws `Uniform`.
 
-    A synapse of a list has the draw of its place in a matrix; the next of the same two neurons has
-    a later one.
+    A listed synapse has the draw of its place in a matrix; further ones between the same two
+    neurons have later draws.
     """
     projection = network.projection(name)
     shape = network.weight_shape(name)
@@ -334,7 +334,7 @@ def _drawn(weights: Uniform, synapses: SynapseList, seed: int, stream: int) -> F
 
 
 def _bias(population: Population, dt: float) -> FloatArray:
-    """Return the biases; of equations, what currents and silence add to: 0."""
+    """Return the biases; 0 for equations, to which currents and silence are added."""
     bias = population.plan(dt).bias
     return np.zeros(population.size) if bias is None else bias
 
@@ -342,7 +342,7 @@ def _bias(population: Population, dt: float) -> FloatArray:
 def _scale(network: Network, projection: Projection) -> float:
     """Return a power of two near the membrane's scale (threshold or noise), 1 if both are 0.
 
-    Equations may be in any units, so theirs is that of the weights to the same input.
+    Equations may be in any units, so their scale follows from weights to the same input.
     """
     node = network.node(projection.post)
     if not isinstance(node, Population):
@@ -358,7 +358,7 @@ def _scale(network: Network, projection: Projection) -> float:
 
 
 def _largest(projection: Projection) -> float:
-    """Return the largest |weight| that a projection begins with, or may learn."""
+    """Return the largest initial or learnable |weight| of a projection."""
     weights, rule_of = projection.weights, projection.plasticity
     bounds = [] if rule_of is None else [rule_of.low, rule_of.high]
     is_drawn = isinstance(weights, Uniform)

@@ -1,7 +1,6 @@
-"""Warn of a grid of weights that is too coarse: it makes weights 0, or steps of learning nothing.
+"""Warn of a grid that is too coarse for weights, which become 0, or for steps of learning.
 
-What is lost by rounding as such is no matter for a word: a list of weights may well have some that
-are next to nothing beside the others.
+Small losses by rounding are no reason to warn: some weights may be negligible beside the others.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from neurorl.errors import GridWarning, format_message, warn_outside
 
 __all__ = ["warn_of_lost_steps", "warn_of_lost_weights"]
 
-_NOTABLE = 2.0**-8  # of the largest weight
-_SMALL_STEP = 2.0**-10  # of modulator times eligibility
+_NOTABLE = 2.0**-8  # share of the largest weight
+_SMALL_STEP = 2.0**-10  # modulator times eligibility
 
 
 def warn_of_lost_weights(
@@ -27,11 +26,11 @@ def warn_of_lost_weights(
     levels: float | None,
     every: bool = False,
 ) -> None:
-    """Warn with a `GridWarning` if rounding to multiples of *unit* makes weights of note 0.
+    """Warn with a `GridWarning` if rounding to multiples of *unit* makes relevant weights 0.
 
-    name: of the projection. weights: before rounding, 0 where there is no synapse. levels: how
-    many units are at least in a bound between which they learn; None where the unit isn't that of
-    bounds. every: whether only the loss of all is one of note, as on a chip's few levels.
+    name: name of the projection. weights: before rounding, 0 where there is no synapse. levels: the
+    least number of units up to a bound of learning; None if the unit doesn't follow from bounds.
+    every: whether only the loss of all weights matters, as on a chip's few levels.
     """
     sizes = np.abs(weights)
     largest = float(sizes.max(initial=0.0))
@@ -50,8 +49,8 @@ def warn_of_lost_weights(
 def warn_of_lost_steps(name: str, alpha: float, unit: float, levels: float) -> None:
     """Warn with a `GridWarning` if steps of learning are too small for a grid of *unit*.
 
-    alpha: the size of a step whose modulator and eligibility are 1; they go down to a thousandth.
-    levels: as of `warn_of_lost_weights`.
+    alpha: the size of a step with modulator and eligibility 1; their product may be a thousandth.
+    levels: as in `warn_of_lost_weights`.
     """
     least = abs(alpha) * _SMALL_STEP
     if 0 < least <= unit / 2:
@@ -61,7 +60,7 @@ def warn_of_lost_steps(name: str, alpha: float, unit: float, levels: float) -> N
 
 
 def _bounds_remedy(unit: float, levels: float) -> str:
-    """Return which bounds, of so many units, give a grid of at most *unit*."""
+    """Return the bounds, *levels* units wide, that give a grid of at most *unit*."""
     bound = 10.0 ** math.floor(math.log10(unit * levels))
     return f"take bounds of at most {bound:g} (Plasticity low and high, an agent's weight_bound)"
 

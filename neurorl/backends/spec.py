@@ -50,7 +50,7 @@ class BackendSpec:
 
     def __post_init__(self) -> None:
         backend, engine, options = current_engine(self.backend, self.engine, self.options)
-        self.__dict__.update(backend=backend, engine=engine, options=options)
+        self.__dict__.update(backend=backend, engine=engine, options=options)  # the class is frozen
         for kind, name, known in (
             ("arithmetic", self.arithmetic, ARITHMETICS),
             ("noise", self.noise, NOISES),

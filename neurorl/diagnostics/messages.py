@@ -26,9 +26,9 @@ def message(
 ) -> str:
     """Return a warning in one line.
 
-    verdict: kind, since_episode, value and limit. action: the one of a stuck policy.
-    learning_rate: of agents that learn by gradients, in place of the configuration's rates.
-    from_start: whether it was so before the agent can have learned much.
+    verdict: kind, since_episode, value and limit. action: action of a stuck policy. learning_rate:
+    rate of agents that learn by gradients, in place of the configuration's rates. from_start:
+    whether it was so before the agent can have learned much.
     """
     kind, value, limit = verdict["kind"], verdict["value"], verdict["limit"]
     detail = {
@@ -93,14 +93,14 @@ def _remedy(
 
 
 def memory_hint(config: AgentConfig) -> str:
-    """Return what to try where an observation may not show all, for an agent without memory."""
+    """Return what to try if an observation may not show the whole state, without a memory."""
     if config.memories or config.carries or config.description is not None:
         return ""
     return "; or, if an observation hides what matters, memories=(0.9,) or stacked observations"
 
 
 def _now(population: Population, parameter: str) -> str:
-    """Return the parameter's name, with its value if all neurons have the same."""
+    """Return the parameter's name, and its value if all neurons share it."""
     if not population.is_integrator(1e-3):
         return f"{parameter}, in their equations,"
     values = np.unique(getattr(population.neuron.integrator(population.size, 1e-3), parameter))

@@ -1,8 +1,8 @@
-"""Watch an agent's populations while it trains, and warn of those that learning has lost.
+"""Watch an agent's populations while it trains, and warn of populations lost to learning.
 
-`Monitor` looks at an agent once at the end of each of its episodes, at the spikes and the policy
-of the episode's last decision; and judges every `JUDGE_EVERY` episodes, by the weights too. It
-changes nothing. `neurorl.diagnostics.verdicts` defines what counts as wrong.
+At the end of each episode `Monitor` records the spikes and the policy of its last decision; every
+`JUDGE_EVERY` episodes it judges, also by the weights. It changes nothing.
+`neurorl.diagnostics.verdicts` defines what counts as wrong.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ State = dict[str, Array]
 
 
 class Finding(TypedDict):
-    """Report a population that learning has lost, or what returns show (population ``''``)."""
+    """Report a population lost to learning, or a problem of returns (population ``''``)."""
 
     population: str
     kind: str
@@ -52,7 +52,7 @@ class Finding(TypedDict):
 
 
 class PopulationRow(TypedDict):
-    """Describe a population now: spikes a step, weights (None if fixed), verdict."""
+    """Describe a population now: spikes per step, weights (None if fixed), verdict."""
 
     population: str
     rate: float | None
@@ -72,12 +72,12 @@ class Diagnostics(TypedDict):
 
 
 class Monitor:
-    """Diagnose one agent; set `is_quiet` to have no warnings.
+    """Diagnose one agent; set `is_quiet` to suppress warnings.
 
-    replica: index of the agent, which says where its neurons are in rasters of several.
+    replica: index of the agent, which gives the place of its neurons in joint rasters.
     weights: returns its float weights; called now, before learning, and later when needed.
-    first_action: what the task calls action 0.
-    learning_rate: of an agent that learns by gradients.
+    first_action: the task's number of action 0.
+    learning_rate: rate of an agent that learns by gradients.
     groups: sizes of the groups of actions; the policy adds up to 1 in each. Empty: one group of
         all actions.
     """
@@ -116,9 +116,9 @@ class Monitor:
         policy: FloatArray,
         played: Sequence[EpisodeRecord],
     ) -> list[str]:
-        """Record the last decision of the last of the episodes *played*; return new warnings.
+        """Record the last decision of the last episode *played*; return new warnings.
 
-        rasters: of all replicas, ``(steps, replicas * size)``. policy: ``(n_actions,)``.
+        rasters: spikes of all replicas, ``(steps, replicas * size)``. policy: ``(n_actions,)``.
         """
         for site, spikes in zip(self._sites, self._spikes, strict=True):
             spikes.append(site.count(rasters))
@@ -167,7 +167,7 @@ class Monitor:
         }
 
     def state(self) -> State:
-        """Return the arrays on which later looks depend."""
+        """Return the arrays that later judgements depend on."""
         return {
             "spikes": np.array([list(s) for s in self._spikes], dtype=np.int64).reshape(
                 len(self._sites), len(self._policies)
@@ -182,7 +182,7 @@ class Monitor:
     def restore(self, state: State, n_actions: int | None = None) -> None:
         """Continue from `state`; an empty one forgets everything.
 
-        n_actions: of each policy, if that is known. Raises RunError if it doesn't fit.
+        n_actions: number of actions, if known. Raises RunError if the state doesn't fit.
         """
         for spikes in self._spikes:
             spikes.clear()
@@ -208,7 +208,7 @@ class Monitor:
             self._of_returns[:] = take(state, "returns", self._of_returns.shape)
 
     def _seen(self, played: Sequence[EpisodeRecord], now: Standing) -> list[RecentFigures]:
-        """Return every population's figures over the last episodes, at least one."""
+        """Return every population's figures over the last episodes, one or more."""
         weights = self._weights()
         may_drift = len(played) >= DRIFT_AFTER and now.surely_no_better
         return [
@@ -247,10 +247,10 @@ class Monitor:
         ]
 
     def _top(self) -> float:
-        """Return the largest mean probability of an action, without what exploration adds.
+        """Return the largest mean probability of an action, without exploration.
 
-        With several groups of actions, return that of the least certain group. Return 0 for actions
-        that are numbers, as these are explored whatever codes them.
+        With several groups of actions, return the least certain group's. Return 0 for actions that
+        are numbers, which are always explored.
         """
         share = self._config.policy.exploration
         if share >= 1.0 or self._config.policy.is_continuous:
@@ -298,14 +298,14 @@ class Monitor:
 
 
 def _split(policy: Sequence[float], groups: Sequence[int]) -> list[Sequence[float]]:
-    """Return the policy of each group; one that leaves no choice isn't among several."""
+    """Return the policy of each group; of several groups, those with one action are left out."""
     ends = np.cumsum(groups or (len(policy),)).tolist()
     parts = [policy[end - n : end] for end, n in zip(ends, groups or (len(policy),), strict=True)]
     return [part for part in parts if len(part) > 1] or parts[:1]
 
 
 def _mean_entropy(policies: Sequence[Sequence[float]], groups: Sequence[int] = ()) -> float | None:
-    """Return the mean entropy relative to the even policy; None without policies or choice."""
+    """Return the mean entropy relative to the uniform policy; None without policies or choice."""
     if not policies:
         return None
     parts = _split(policies[0], groups)

@@ -14,7 +14,7 @@ from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Site"]
 
-_AT_BOUND = 0.01  # of the range: chip arithmetic may end a quantum before it
+_AT_BOUND = 0.01  # share of the range: chip arithmetic may stop one quantum before a bound
 
 
 class Site:
@@ -50,19 +50,19 @@ class Site:
         return int(np.count_nonzero(self._own))
 
     def mean_abs(self, weights: Mapping[str, FloatArray]) -> float | None:
-        """Return the mean |w| of the plastic weights into it; None if none learns."""
+        """Return the mean |w| of its plastic input weights; None if none learns."""
         plastic = [synapses.of(weights) for synapses in self._into]
         n = sum(w.size for w in plastic)
         return sum(float(np.abs(w).sum()) for w in plastic) / n if n else None
 
     def at_bounds(self, weights: Mapping[str, FloatArray]) -> float | None:
-        """Return the share of these weights at their bounds; None if none learns."""
+        """Return the share of its plastic input weights at their bounds; None if none learns."""
         n = sum(synapses.of(weights).size for synapses in self._into)
         return sum(synapses.at_bounds(weights) for synapses in self._into) / n if n else None
 
 
 class _Synapses:
-    """Hold a plastic projection, and from where on its weights are at their bounds."""
+    """Hold a plastic projection, and the values from which its weights count as at a bound."""
 
     def __init__(self, p: Projection) -> None:
         assert p.plasticity is not None

@@ -1,18 +1,18 @@
 """Judge an agent by its returns: no reward, no progress, rewards too small or too large.
 
-All are of discounted returns, and of agents that are no better than at the start:
+All use discounted returns, and apply to agents that are no better than at the start:
 
 unrewarded
-    Every return was 0, from `REWARDED_BY` episodes on: values never leave 0.
+    Every return was 0, over `REWARDED_BY` episodes or more: values never leave 0.
 flat
-    The last `FLAT_AFTER` returns are the same, and less than the best one there was; or all that
-    there were, of `SAME_AFTER` and more.
+    The last `FLAT_AFTER` returns are equal and below the best one, or all of `SAME_AFTER` or more
+    returns are equal.
 faint
-    No return was as large as `FAINT` when scaled, from `JUDGED_FROM` episodes on: modulators, which
-    are of the size of returns, hardly move a weight.
+    No scaled return reached `FAINT`, over `JUDGED_FROM` episodes or more: modulators, which have
+    the size of returns, hardly move a weight.
 loud
-    Half of the last returns are larger than `LOUD` when scaled, so nearly every modulator is
-    clipped, and not in the best quarter of what there was: one may learn all in its first episodes.
+    Half of the last scaled returns exceed `LOUD`, so nearly every modulator is clipped, and they
+    aren't in the best quarter so far (an agent may learn all in its first episodes).
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ OF_RETURNS = ("unrewarded", "flat", "faint", "loud")
 
 
 class Returns:
-    """Judge returns as they come, each once. scale: of rewards."""
+    """Judge returns as they come, each once. scale: scale of rewards."""
 
     def __init__(self, scale: float) -> None:
         self._scale = abs(scale)
         self.forget()
 
     def forget(self) -> None:
-        """Begin again with the first episode."""
+        """Forget all returns."""
         self._judged, self._least, self._most = 0, float("inf"), float("-inf")
         self._same = 0
 
     def verdicts(self, played: Sequence[EpisodeRecord], stands: Standing | None = None) -> Verdicts:
-        """Return ``{kind: (value, limit)}`` of what is wrong with the returns of *played*.
+        """Return ``{kind: (value, limit)}`` for problems of the returns of *played*.
 
-        stands: what `neurorl.diagnostics.verdicts.standing` says of these; None asks it.
+        stands: result of `neurorl.diagnostics.verdicts.standing` for them; None computes it.
         """
         for k in range(self._judged, len(played)):
             now = played[k].discounted

@@ -1,10 +1,10 @@
 """Judge a population by its activity in the last episodes.
 
-All are over the last `WINDOW` episodes, and so not before as many have been played:
+All use the last `WINDOW` episodes, and wait until as many have been played:
 
 silent
     Less than `SILENT` of a population's neuron-steps have a spike: nothing is passed on, and
-    eligibilities of most rules are 0.
+    eligibilities are 0 with most rules.
 saturated
     More than `SATURATED` of the steps in which its neurons could spike (outside of refractory
     periods) have one: its spikes say nothing about the input.
@@ -12,21 +12,20 @@ clipped
     More than `CLIPPED` of the weights into it are at their bounds, within a hundredth of the range.
     A bound of 0 doesn't count: a weight there is off, which sparse networks learn.
 drifting
-    The mean |w| into it exceeds ``GROWTH`` times that before learning by 2 % of the bound, and is
+    The mean |w| into it exceeds ``GROWTH`` times its value before learning by 2 % of the bound, is
     above `SLIGHT` of the bound, and the agent is surely no better than at the start; from
-    `DRIFT_AFTER` episodes on. Only of populations whose spikes lead to the output: a critic may
-    learn long before the actor does.
+    `DRIFT_AFTER` episodes on. Only for populations that lead to the output: a critic may learn long
+    before the actor does.
 stuck
-    Of population ``output``: one action has a mean probability above `STUCK`, apart from what
-    exploration adds, and the agent is no better than at the start; from `STUCK_AFTER` episodes on.
+    For population ``output``: one action has a mean probability above `STUCK`, without exploration,
+    and the agent is no better than at the start; from `STUCK_AFTER` episodes on.
 
 *No better than at the start*: the mean discounted return of the last `WINDOW` episodes doesn't
-exceed that of the first by more than twice the standard error of the difference. *Surely* so: the
-mean plus three such errors would exceed it by less than a tenth. Where returns are noisier, as of
-episodes of one decision, an agent that learns may long be no better beyond noise, with weights that
-grow as they must. Weights
-that grow steadily at a constant return would be no sign: those of healthy agents do so for hundreds
-of episodes after the task is solved.
+exceed the mean of the first ones by more than twice the standard error of the difference. *Surely*
+so: the last mean plus three such errors would exceed it by less than a tenth. If returns are noisy,
+as in episodes of one decision, an agent may learn, with weights that rightly grow, long before it
+is better beyond noise. Weights that grow steadily at a constant return are no sign: weights of
+healthy agents do so for hundreds of episodes after the task is solved.
 """
 
 from __future__ import annotations
@@ -60,9 +59,9 @@ GROWTH = 1.5
 STUCK = 0.98
 _ERRORS = 2.0
 _HIDES, _LEAST_GAIN = 1.5, 0.1
-_GROWN_BY = 0.02  # of the bound: small weights may double by noise
+_GROWN_BY = 0.02  # share of the bound: small weights may double by noise
 SLIGHT = 0.1
-"""Give the part of the bound below which weights hardly act, and must grow from near 0."""
+"""Ignore growth below this share of the bound, where weights hardly act."""
 
 KINDS = ("silent", "saturated", "clipped", "drifting", "stuck")
 
@@ -80,14 +79,13 @@ class EpisodeRecord(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecentFigures:
-    """Hold a population's figures over the last episodes, on which its verdicts depend.
+    """Hold a population's figures over the last episodes, which its verdicts depend on.
 
     rate: spikes per neuron-step. ceiling: the largest rate its refractory periods allow. at_bounds,
-    mean_abs: of the plastic weights into it, the share at their bounds and mean |w|; None if there
-    are none, or it can't drift. start, bound: mean |w| before learning, and mean of the largest |w|
-    allowed. top: largest mean probability of an action, None if it isn't the output.
-    episodes: how many were played. better, surely_no_better: than at the
-    start.
+    mean_abs: share at the bounds, and mean |w|, of its plastic input weights; None without such
+    weights, or if it can't drift. start, bound: mean |w| before learning, and mean of the largest
+    |w| allowed. top: largest mean probability of an action, None if it isn't the output. episodes:
+    how many were played. better, surely_no_better: compared with the start.
     """
 
     rate: float
@@ -103,7 +101,7 @@ class RecentFigures:
 
 
 def verdicts(figures: RecentFigures) -> Verdicts:
-    """Return ``{kind: (value, limit)}`` of what is wrong with a population, if anything."""
+    """Return ``{kind: (value, limit)}`` for each problem of a population."""
     wrong: Verdicts = {}
     load = min(1.0, figures.rate / figures.ceiling)
     if figures.rate < SILENT:
@@ -124,17 +122,17 @@ def verdicts(figures: RecentFigures) -> Verdicts:
 
 
 class Standing(NamedTuple):
-    """Say how an agent stands, compared with its start: the two are not opposites, see above."""
+    """Compare an agent with its start; the two fields are not opposites, see the module."""
 
     better: bool
     surely_no_better: bool
 
 
 def standing(played: Sequence[EpisodeRecord]) -> Standing:
-    """Return whether the mean discounted return has risen since the start, and whether surely not.
+    """Return whether the mean discounted return has risen, and whether it surely hasn't.
 
-    *better*: it has risen beyond noise. *surely_no_better*: it hasn't risen by a tenth, even if
-    noise hides what it can.
+    *better*: it has risen beyond noise. *surely_no_better*: it hasn't risen by a tenth, even with
+    noise taken into account.
     """
     (first, first_variance), (last, last_variance) = (
         _moments([e.discounted for e in part]) for part in _ends(played)
@@ -151,7 +149,7 @@ def better(played: Sequence[EpisodeRecord]) -> bool:
 
 
 def surely_no_better(played: Sequence[EpisodeRecord]) -> bool:
-    """Return whether it hasn't risen by a tenth, even if noise hides what it can."""
+    """Return whether it hasn't risen by a tenth, even with noise taken into account."""
     return standing(played).surely_no_better
 
 

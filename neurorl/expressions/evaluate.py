@@ -1,4 +1,4 @@
-"""Compute a tree's value, operation by operation, on arrays or on what behaves like them."""
+"""Compute a tree's value, operation by operation, on arrays or on objects like them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mathematics(Protocol):
     """Compute with arrays of NumPy, or with tensors of PyTorch."""
 
     def constant(self, value: float | bool) -> Any:
-        """Return a literal as one of its own numbers, for which x / 0 is no exception."""
+        """Return a literal as an array or tensor, for which x / 0 raises nothing."""
 
     def call(self, function: str, arguments: list[Any]) -> Any:
         """Return the value of one of `neurorl.expressions.functions.FUNCTIONS`."""
@@ -84,8 +84,8 @@ _ARRAYS = _Arrays()
 def evaluate_arrays(node: Node, needed: Iterable[str], names: Mapping[str, npt.ArrayLike]) -> Array:
     """Return a tree's value in NumPy, float64 or bool; a bool that has a name is 0 or 1.
 
-    needed: the names that the tree uses. Nothing warns: what isn't defined is nan, what is too
-    large is infinite. Raises ArgumentError for a name that has no array of numbers.
+    needed: the names that the tree uses. Nothing warns: undefined results are nan, results too
+    large are infinite. Raises ArgumentError for a name that has no array of numbers.
     """
     arrays = {name: _array(name, names) for name in needed}
     with np.errstate(all="ignore"):

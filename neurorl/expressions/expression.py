@@ -29,8 +29,8 @@ class Expression:
     text: as written; two expressions are equal if their texts are.
     place: names it in errors.
 
-    Raises DescriptionError, which has the character that is wrong. A description holds it as its
-    text; nothing of a file is ever run as Python.
+    Raises DescriptionError with the wrong character. A description holds the text; nothing in a
+    file is ever run as Python.
     """
 
     text: str
@@ -43,7 +43,7 @@ class Expression:
 
     @classmethod
     def of(cls, tree: Node) -> Expression:
-        """Return the formula of a checked tree, which may be longer than a user's."""
+        """Return the formula of a checked tree, which may be longer than users' texts."""
         made = object.__new__(cls)
         made.__dict__.update(text=render(tree, TEXT), place=None, tree=tree)
         return made
@@ -66,7 +66,7 @@ class Expression:
     def check(self, names: Collection[str] | None = None, kind: Kind | None = None) -> Expression:
         """Return this expression if it uses only these *names* and is of this *kind*.
 
-        Raises DescriptionError, with the character of the first name that isn't there.
+        Raises DescriptionError, with the character of the first unknown name.
         """
         place = self.place or TextPlace("expression", self.text)
         if names is not None:
@@ -86,7 +86,7 @@ class Expression:
         return evaluate_arrays(self.tree, self.names, names)
 
     def cpp(self, names: Mapping[str, str]) -> str:
-        """Return it as C++ that includes ``native/src/expressions.h``.
+        """Return the formula as C++ that includes ``native/src/expressions.h``.
 
         names: the C++ of each name, such as ``{"v": "v[i]"}``.
         """
@@ -100,13 +100,13 @@ class Expression:
 _UNITS = re.compile(
     r"[munpkM]?(second|volt|amp|ampere|siemens|farad|ohm|hertz|Hz|metre|meter)2?\Z|[munpM][VASFs]\Z"
 )
-"""Match units as Brian2 writes them."""
+"""Match Brian2's names of units."""
 
-_LISTED = 12  # names that an error lists
+_LISTED = 12  # how many names an error lists
 
 
 def _remedy(name: str, names: Collection[str]) -> str:
-    """Say what may have been meant by a name that isn't there."""
+    """Suggest what an unknown name may have meant."""
     if _UNITS.match(name):
         what = "write plain numbers, 2*ms as 2e-3 and 5*mV as 5 if all potentials are in mV"
         return f"formulas have no units: {what}"

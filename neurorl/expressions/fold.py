@@ -1,4 +1,4 @@
-"""Compute once what formulas make of constants alone, so that no step computes it again."""
+"""Compute parts of formulas that use constants alone once, so that no step does."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _PREFIX = "fixed_"
 
 
 class Constants:
-    """Hold constants by name, and add those that formulas make of them.
+    """Hold constants by name, and add constants that formulas compute from them.
 
-    values: numbers, or arrays of one number for each neuron. taken: names that no added one has.
+    values: numbers, or arrays of one number for each neuron. taken: names that may not be used.
 
-    Every backend computes the operations and functions of formulas to the same bits, so what is
-    computed here in NumPy is what a step would compute.
+    Every backend computes operations and functions to the same bits, so NumPy's result here is the
+    same as a step's.
     """
 
     def __init__(self, values: Mapping[str, Array], taken: Collection[str]) -> None:
@@ -44,11 +44,11 @@ class Constants:
         return all(name in self.values for name in names_in(node))
 
     def value(self, node: Node) -> Array:
-        """Return the value of such a formula."""
+        """Return the value of a formula that `holds`."""
         return evaluate_arrays(node, names_in(node), self.values)
 
     def folded(self, expression: Expression) -> Expression:
-        """Return a formula of the same bits in which constants stand for what only they make."""
+        """Return a formula of the same bits, its constant parts replaced by constants."""
         tree = self._folded(expression.tree)
         return expression if tree == expression.tree else Expression.of(tree)
 
@@ -61,7 +61,7 @@ class Constants:
             and self.holds(node.arguments[0])
         ):
             chosen = self.value(node.arguments[0])
-            if chosen.all() or not chosen.any():  # the same side for all neurons
+            if chosen.all() or not chosen.any():  # all neurons take the same side
                 return self._folded(node.arguments[1 if chosen.all() else 2])
         if kind_of(node) == "number" and self.holds(node):
             is_literal = isinstance(node, Unary) and isinstance(node.operand, Number)

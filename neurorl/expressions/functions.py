@@ -24,8 +24,8 @@ Array = npt.NDArray[np.float64]
 class Function:
     """Describe a function that returns a number.
 
-    arguments: the kind of each.
-    numpy: what computes it.
+    arguments: the kind of each argument.
+    numpy: the function that computes it.
     """
 
     arguments: tuple[Kind, ...]
@@ -53,7 +53,7 @@ def sign(x: Array) -> Array:
 
 
 def power(x: Any, exponent: int) -> Any:
-    """Return ``x * x * ...`` from the left; of arrays and of tensors."""
+    """Return ``x * x * ...`` from the left, for arrays and tensors."""
     value = x
     for _ in range(exponent - 1):
         value = value * x

@@ -11,7 +11,7 @@ INPUT = (
     "what changes in time arrives at an input: spikes, or a source of kind 'current', "
     "given in each call of step"
 )
-"""Say how a neuron gets values of the outside."""
+"""Say how a neuron gets values from outside."""
 
 _NOISE = (
     "formulas draw nothing: Equations(noise=...) draws at the threshold; other noise is drawn by "
@@ -64,15 +64,15 @@ ELSEWHERE: Mapping[str, str] = {
     "emit_spike": "a neuron spikes where its threshold holds: say threshold=...",
     "integrate_odes": "say method=... of Equations",
 }
-"""Map each to what to do instead."""
+"""Map each foreign name to what to do instead."""
 
-_NEAR = 0.66  # of `difflib`: a letter of three is wrong, two of six
+_NEAR = 0.66  # similarity of `difflib`: one wrong letter of three, or two of six
 
 
 def hint(name: str, known: Collection[str]) -> str | None:
-    """Return what to do about a name that isn't there; None if only the known ones can be listed.
+    """Return what to do about an unknown name; None if only the known names can be listed.
 
-    A name that is spelled much like one of the *known* is taken for it.
+    A name spelled much like one of the *known* names is taken for it.
     """
     if name in ELSEWHERE:
         return f"it isn't in the language: {ELSEWHERE[name]}"

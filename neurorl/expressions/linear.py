@@ -1,4 +1,4 @@
-"""Take a formula apart into ``sum_x a_x x + rest``, as far as it is linear in some names."""
+"""Split a formula that is linear in some names into ``sum_x a_x x + rest``."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class LinearForm:
 
 
 def linear(node: Node, variables: Collection[str]) -> LinearForm:
-    """Return the parts of a tree. Factors 1 and terms 0 that arise are left out.
+    """Return the parts of a tree. Factors 1 and terms 0 are left out.
 
-    Raises NotLinearError if a product, quotient, function or power has a variable where it may not.
+    Raises NotLinearError for a variable in a place that isn't linear, such as a divisor or power.
     """
     if not _has(node, variables):
         return LinearForm({}, node)

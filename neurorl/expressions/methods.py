@@ -1,7 +1,7 @@
-"""Turn differential equations into updates of one step: a method each, found by its name.
+"""Turn differential equations into updates of one step, by methods with names.
 
-A method gets equations ``dx/dt = f``, and intermediate lines ``y = g`` before them; every f is of
-the state before the step. It returns statements, and constants that they use.
+A method gets equations ``dx/dt = f``, and intermediate lines ``y = g`` before them; every f uses
+the state before the step. It returns statements, and the constants that they use.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class System:
         return [line.variable for line in self.derivatives]
 
     def full(self, line: Statement) -> Node:
-        """Return the right side of an equation with the intermediate lines put in."""
+        """Return the right side of an equation with intermediate lines substituted."""
         values: dict[str, Node] = {}
         for intermediate in self.intermediates:
             values[intermediate.variable] = substituted(intermediate.value.tree, values)
         return substituted(line.value.tree, values)
 
     def parts(self, line: Statement, variables: Sequence[str]) -> LinearForm:
-        """Return what *line* is as a linear function of *variables*. Raises ExpressionError."""
+        """Return *line* as a linear function of *variables*. Raises ExpressionError."""
         try:
             return linear(self.full(line), variables)
         except NotLinearError as exc:
@@ -63,7 +63,7 @@ class System:
 
 @dataclass(frozen=True)
 class Updates:
-    """Hold statements of one step, and constants of theirs by name."""
+    """Hold statements of one step, and their constants by name."""
 
     statements: tuple[Statement, ...]
     constants: Mapping[str, Array]
@@ -151,12 +151,13 @@ _TERMS = 20
 def propagators(entries: Array, n: int, dt: float) -> tuple[Array, Array]:
     """Return ``exp(A dt)`` and its integral over the step, ``(n, n, ...)`` each.
 
-    entries: of A, row by row, ``(n*n, ...)`` with an axis of neurons or none. By series and
-    doubling, of IEEE operations in a fixed order, each neuron for itself.
+    entries: entries of A, row by row, ``(n*n, ...)`` with an axis of neurons or none. Series and
+    doubling use IEEE operations in a fixed order, each neuron for itself.
     """
     a = entries.reshape(n, n, *entries.shape[1:]) * dt
     norm = np.abs(a).sum(axis=1).max(axis=0)
     doublings = np.maximum(np.frexp(norm)[1] + 1, 0)
+    # Scaled by powers of two, so exactly, until the series converges in few terms.
     a = np.ldexp(a, -doublings)
     identity = np.zeros_like(a)
     identity[range(n), range(n)] = 1.0
@@ -165,6 +166,7 @@ def propagators(entries: Array, n: int, dt: float) -> tuple[Array, Array]:
         keep = identity + _matrix_product(a, keep) / k
         drive = identity + _matrix_product(a, drive) / (k + 1)
     for k in range(int(np.max(doublings))):
+        # Each neuron doubles as often as it needs, so its bits don't depend on others.
         still = k < doublings
         drive = np.where(still, 0.5 * (drive + _matrix_product(keep, drive)), drive)
         keep = np.where(still, _matrix_product(keep, keep), keep)
@@ -172,7 +174,7 @@ def propagators(entries: Array, n: int, dt: float) -> tuple[Array, Array]:
 
 
 def _matrix_product(a: Array, b: Array) -> Array:
-    """Multiply matrices of the first two axes; sums in order, unlike a BLAS's."""
+    """Multiply matrices of the first two axes, with sums in a fixed order, unlike BLAS."""
     total = a[:, 0, None] * b[None, 0]
     for k in range(1, len(b)):
         total = total + a[:, k, None] * b[None, k]
@@ -180,7 +182,7 @@ def _matrix_product(a: Array, b: Array) -> Array:
 
 
 def _reachable(depends: list[list[bool]]) -> npt.NDArray[np.bool_]:
-    """Return which variable each one hangs on, through others or not; itself included."""
+    """Return which variables each one depends on, directly or not, itself included."""
     reached: npt.NDArray[np.bool_] = np.array(depends) | np.eye(len(depends), dtype=np.bool_)
     for _ in depends:
         reached = np.any(reached[:, :, None] & reached[None], axis=1)
@@ -188,7 +190,7 @@ def _reachable(depends: list[list[bool]]) -> npt.NDArray[np.bool_]:
 
 
 def _numbers(system: System, line: Statement, parts: LinearForm) -> list[Array]:
-    """Return a row of A. Raises ExpressionError if it is no matter of parameters alone."""
+    """Return a row of A. Raises ExpressionError if it doesn't consist of parameters alone."""
     row = []
     for name in system.state:
         node = parts.coefficients.get(name)

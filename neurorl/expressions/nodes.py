@@ -1,4 +1,4 @@
-"""Hold the tree of an expression, of frozen dataclasses that know their place in the text."""
+"""Hold the tree of an expression: frozen dataclasses with their places in the text."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ Node = Number | Flag | Name | Unary | Binary | Power | FunctionCall
 
 
 def kind_of(node: Node) -> Kind:
-    """Return what a node's value is; every function returns a number."""
+    """Return the kind of a node's value; every function returns a number."""
     match node:
         case Flag() | Unary(op="not"):
             return "boolean"
@@ -126,7 +126,7 @@ def names_in(node: Node) -> tuple[str, ...]:
 
 
 def with_parts(node: Node, change: Callable[[Node], Node]) -> Node:
-    """Return a node with each node right below it replaced by what *change* makes of it."""
+    """Return a node with *change* applied to each node directly below it."""
     match node:
         case Unary(operand=operand):
             return replace(node, operand=change(operand))

@@ -1,4 +1,4 @@
-"""Turn a text into its tree, checked: what isn't in the language is refused at its character."""
+"""Turn a text into a checked tree; errors point at the character that isn't in the language."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def parse(text: str, place: TextPlace | None = None) -> Node:
     """Return the tree of an expression; nothing in it is simplified or reordered.
 
     place: names the text in errors.
-    Raises ExpressionError, a DescriptionError, with the character that is wrong.
+    Raises ExpressionError, a DescriptionError, with the wrong character.
     """
     if not isinstance(text, str):
         what = f"not a text but {type(text).__name__}"
@@ -69,7 +69,7 @@ _UNFINISHED = re.compile(r"(\*\*|[<>=!]=|[-+*/<>(,]|\b(?:and|or|not))\s*$")
 
 
 def _broken(text: str, begin: int, place: TextPlace, exc: Exception) -> ExpressionError:
-    """Return the error for what Python's parser refuses."""
+    """Return the error for a text that Python's parser refuses."""
     if not isinstance(exc, SyntaxError):
         return place.problem(begin, "too deep", "split it", _DEEPEST)
     ending = _UNFINISHED.search(text)
@@ -195,11 +195,11 @@ class _Reader:
 _POWERS = {-0.5: "write 1/sqrt(x)", 0: "write 1", 0.5: "write sqrt(x)", 1.5: "write x*sqrt(x)"}
 _POWERS |= {n: f"write x**{n}" for n in range(1, MAX_EXPONENT + 1)}
 _POWERS |= {-n: f"write 1/x**{n}" for n in range(1, MAX_EXPONENT + 1)}
-"""Say what to write for x to some other powers."""
+"""Say what to write for other powers of x."""
 
 
 def _literal(node: ast.expr) -> float:
-    """Return a number that may have a minus before it; nan for what is none."""
+    """Return the value of a literal, maybe with a minus; nan for another node."""
     sign = 1
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         sign, node = -1, node.operand

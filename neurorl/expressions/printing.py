@@ -25,9 +25,9 @@ __all__ = ["CPP", "TEXT", "Style", "render"]
 class Style:
     """Say how the parts of a language are written; `render` puts brackets by Python's precedence.
 
-    number, flag: writes a literal. call, power: writes a function of written arguments.
-    divide: writes a quotient whose divisor may be 0; None: as any other.
-    operators: how operators are written, where other than in Python.
+    number, flag: write a literal. call, power: write a function of printed arguments.
+    divide: writes a quotient whose divisor may be 0; None: like any other.
+    operators: operators that are written differently than in Python.
     brackets_all: whether every operation stands in brackets.
     """
 
@@ -56,7 +56,7 @@ _LEVELS |= dict.fromkeys(COMPARISONS, _COMPARE)
 def render(node: Node, style: Style, names: Mapping[str, str] | None = None) -> str:
     """Return *node* as a text of a language.
 
-    names: what each name is written as; None writes it as it is.
+    names: text for each name; None keeps names.
     Raises ArgumentError if *names* lacks one.
     """
     return _Writer(style, names).write(node, _OR)

@@ -14,7 +14,7 @@ _AROUND = 30  # characters that an error quotes to either side
 class ExpressionError(DescriptionError):
     """Refuse a text that isn't in the language of expressions.
 
-    line: the line that it stands in. column: index of the character in it, from 0.
+    line: the line in question. column: index of the wrong character in it, from 0.
     """
 
     line: str = ""
@@ -40,7 +40,7 @@ class TextPlace:
     def problem(
         self, at: int, what: str, remedy: str | None = None, limit: object = None
     ) -> ExpressionError:
-        """Return the error of the text's character *at*; the message counts the line's, from 1."""
+        """Return the error at the text's character *at*; the message counts the line's from 1."""
         column = self.begin + at
         first = max(0, column - _AROUND)
         quoted = self.line[first : column + _AROUND].strip()

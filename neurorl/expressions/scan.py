@@ -1,4 +1,4 @@
-"""Look at a text first, character by character, before Python's own parser sees it.
+"""Scan a text, character by character, before Python's own parser sees it.
 
 It bounds length, tokens and brackets, and refuses by name what the language doesn't have, so that
 the parser can't run out of stack or memory, and never warns.
@@ -16,7 +16,7 @@ __all__ = ["MAX_DEPTH", "MAX_NAME", "MAX_TEXT", "MAX_TOKENS", "scan"]
 MAX_TEXT = 4000  # characters of an expression
 MAX_TOKENS = 1500
 MAX_NAME = 60
-MAX_DEPTH = 100  # of brackets and of the tree; a sum of 100 terms is as deep
+MAX_DEPTH = 100  # nesting of brackets and depth of the tree; a sum of 100 terms is as deep
 
 _TOKEN = re.compile(
     r"(?P<space>[ \t\r\n]+)"

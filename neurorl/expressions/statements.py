@@ -27,8 +27,8 @@ _STATEMENT = re.compile(
 class Statement:
     """Hold one line.
 
-    variable: what it sets, or what changes. value: a number.
-    is_derivative: whether *value* is the change per time, of ``dx/dt = ...``.
+    variable: the name that is set, or that changes. value: the right side, a number.
+    is_derivative: whether the line is ``dx/dt = value``.
     """
 
     variable: str
@@ -48,9 +48,9 @@ def read_statements(
 ) -> tuple[Statement, ...]:
     """Return the statements of a text, one a line or separated by ``;``, in their order.
 
-    ``x += y`` is ``x = x + (y)``, and so are ``-= *= /=``. Of a line, what follows ``#`` is a
-    comment. targets: the variables that may be set; None for any. derivatives: whether lines
-    ``dx/dt = ...`` are taken, too.
+    ``x += y`` means ``x = x + (y)``, and so on for ``-= *= /=``. Text after ``#`` is a comment.
+    targets: the variables that may be set; None for any. derivatives: whether lines ``dx/dt = ...``
+    are taken, too.
     Raises ExpressionError, with line and character.
     """
     return tuple(_read(piece, place, targets, derivatives) for piece, place in _pieces(text, where))
@@ -100,7 +100,7 @@ def _read(
 def _check_target(
     variable: str, at: int, place: TextPlace, targets: Collection[str] | None
 ) -> None:
-    """Refuse to set what can't be set."""
+    """Refuse to set a name that isn't among *targets*."""
     if variable in FUNCTIONS or keyword.iskeyword(variable) or len(variable) > MAX_NAME:
         what, remedy = f"{variable[:MAX_NAME]!r} is no name for a variable", "take another name"
         raise place.problem(at, what, remedy, f"{MAX_NAME} characters")

@@ -1,7 +1,6 @@
-"""Write the card of a trained agent: what it is, how it plays, and what made it.
+"""Write the card of a trained agent: what it is, how it plays, and how it was made.
 
-It is a README.md as model hubs show it, whose front matter is YAML (each value is JSON, which YAML
-takes as it is).
+It is a README.md as shown by model hubs, with YAML front matter whose values are JSON.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ _COSTS = {
 
 @dataclass(frozen=True)
 class Notes:
-    """Hold what a card says beside what the run's own files do.
+    """Hold what a card says beyond the run's own files.
 
-    use: the command that plays it. made_by: the one that trains it again. verdicts: what
-    `neurorl.validate` came to, by arithmetic. others: sentences on the other seeds.
+    use: the command that plays the agent. made_by: the command that trains it again. verdicts:
+    verdicts of `neurorl.validate` by arithmetic. others: sentences on the other seeds.
     """
 
     use: str
@@ -75,7 +74,7 @@ def card(name: str, run: RunDirectory, evaluations: Sequence[Evaluation], notes:
 
 
 def rule_of(config: RunConfig) -> str:
-    """Return by what a run learned: its rule, or the algorithm that has none."""
+    """Return the rule of a run, or its algorithm if that has no rule."""
     if config.algorithm.config is not None:
         return config.approach
     rule = (config.agent or {}).get("rule")
@@ -84,7 +83,7 @@ def rule_of(config: RunConfig) -> str:
 
 
 def read_evaluation(file: Path) -> Evaluation:
-    """Read one that was kept as JSON. Raises RunError if it is of something else."""
+    """Read an evaluation kept as JSON. Raises RunError for another file."""
     place = FilePlace(f"file {file}", remedy="remove it")
     kinds: dict[str, type] = dict.fromkeys(Evaluation.__annotations__, float)
     kinds |= dict.fromkeys(("env", "backend", "arithmetic", "noise"), str)
@@ -95,7 +94,7 @@ def read_evaluation(file: Path) -> Evaluation:
 
 
 def _front(name: str, config: RunConfig, evaluations: Sequence[Evaluation]) -> list[str]:
-    """Return the front matter, in the form of Hugging Face's model cards."""
+    """Return the front matter, as in Hugging Face's model cards."""
     tags = ["reinforcement-learning", "spiking-neural-network", "neuromorphic", config.env]
     lines = [
         "---",

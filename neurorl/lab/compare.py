@@ -29,12 +29,12 @@ _LAST = 100
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """Hold what one group came to.
+    """Hold the results of one group.
 
-    n: its runs. iqm, low, high: interquartile mean over all of them and its 95 % interval, runs
-    drawn again within tasks. mean, worst: over all of them. better: how probably one of its runs
-    scores higher than one of the first group's, on the tasks that both have, and the interval of
-    that; None for the first group, and where there is no such task.
+    n: number of runs. iqm, low, high: interquartile mean over all runs and its 95 % interval, runs
+    resampled within tasks. mean, worst: over all runs. better: probability that one of its runs
+    scores higher than one of the first group's, on tasks that both have, and its interval; None for
+    the first group, and without such a task.
     """
 
     name: str
@@ -48,9 +48,9 @@ class GroupSummary:
 
 
 def compare(groups: Mapping[str, Scores]) -> list[GroupSummary]:
-    """Return what each group came to, the first being what the others are held against.
+    """Return the results of each group; others are compared with the first.
 
-    Scores of several tasks are averaged as they are: normalise them first if their scales differ.
+    Scores of several tasks are averaged without scaling: normalise them first if scales differ.
     Raises ArgumentError for a group without runs.
     """
     result: list[GroupSummary] = []
@@ -74,7 +74,7 @@ def compare(groups: Mapping[str, Scores]) -> list[GroupSummary]:
 
 
 def runs_in(folder: Path) -> list[Path]:
-    """Return the runs right below a folder, in the order of seeds; itself if there are none."""
+    """Return the runs directly below a folder, ordered by seed; else the folder itself."""
     if (folder / "config.json").exists() or not folder.is_dir():
         return [folder]
     below = [path.parent for path in folder.glob("*/config.json")]
@@ -85,8 +85,8 @@ def scores_of(path: Path, by: str | None, score: str | None) -> dict[str, dict[s
     """Return the scores of a folder of runs, or of each group of a table, by group and task.
 
     path: a folder (a run's score is the mean return of its last 100 episodes), or ``table.csv`` of
-    a sweep. by: the column whose values are the groups; None takes all rows as one. score: the
-    column of scores; None takes ``greedy_return``, or without it ``mean_return_last_100``.
+    a sweep. by: the column whose values are the groups; None makes all rows one group. score: the
+    column of scores; None takes ``greedy_return``, or if missing ``mean_return_last_100``.
     """
     if path.suffix.lower() == ".csv":
         return _of_table(path, by, score)
@@ -110,7 +110,7 @@ def _of_table(path: Path, by: str | None, score: str | None) -> dict[str, dict[s
     greedy = "greedy_return" if "greedy_return" in columns else "mean_return_last_100"
     score = score or greedy
     if by and f"set.{by}" in columns:
-        by = f"set.{by}"  # as --set has the field
+        by = f"set.{by}"  # the column's name of such a field
     for name in (score, *([by] if by else [])):
         if name not in columns:
             raise unknown_name_error(f"table {path}, column", name, columns)

@@ -24,11 +24,11 @@ _WINDOW = 20
 def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> Path:
     """Draw the returns of *runs* to *out* (png, svg or pdf); returns *out*.
 
-    A run is drawn over episodes: faint, every one; solid, the mean of the last 20. If any of them
-    is a folder of runs, all are drawn over environment steps, and a folder as the median of its
-    runs with a band from their lower to their upper quartile, see
+    A run is drawn over episodes: each one faint, the mean of the last 20 solid. If *runs* has a
+    folder of runs, all are drawn over environment steps, and a folder as the median of its runs
+    with a band from their lower to their upper quartile, see
     `neurorl.lab.statistics.quartiles_over_steps`. Tasks whose reward comes only at the end
-    (all returns equal) are shown by discounted return. optimum: a dashed line.
+    (all returns equal) are shown by discounted return. optimum: drawn as a dashed line.
     Raises RunError for a run without episodes, ArgumentError for an unknown kind of file.
     """
     keep_matplotlib_in_our_cache()
@@ -66,7 +66,7 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
 
 @dataclass(frozen=True)
 class _Curve:
-    """Hold a run's returns, the steps at which its episodes ended, and what to call it."""
+    """Hold a run's returns, the steps at which its episodes ended, and its label."""
 
     returns: FloatArray
     steps: FloatArray
@@ -89,10 +89,10 @@ class _Curve:
 
     @property
     def smooth(self) -> FloatArray:
-        """Return the mean of the last 20 episodes at each."""
+        """Return the mean of the last 20 episodes at each episode."""
         return running_mean(self.returns, _WINDOW)
 
 
 def _plain(text: str) -> str:
-    """Show *text* as it is, not as a formula, and as much as there is room for."""
+    """Return *text* so that it is shown as text, not as a formula, cut to the available room."""
     return text[:80].replace("$", r"\$")

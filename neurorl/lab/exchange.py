@@ -1,8 +1,8 @@
-"""Keep a trained agent in a folder as Hugging Face's hub has them, and make a run of one again.
+"""Export a trained agent to a folder in the form of Hugging Face's hub, and import it as a run.
 
 The folder holds ``README.md`` (the card), ``model.safetensors`` (every array of the checkpoint and,
-as metadata, its description and digest), ``config.json`` and ``episodes.csv`` of the run. What is
-read back is the checkpoint to the last byte, or it is refused. Nothing here uses a network.
+as metadata, its description and digest), ``config.json`` and ``episodes.csv`` of the run. An import
+gives the checkpoint to the last byte, or is refused. Nothing here uses a network.
 """
 
 from __future__ import annotations
@@ -40,10 +40,9 @@ _KEYS = ("description", "digest", "order")
 
 
 def export_run(run: str | Path, folder: str | Path) -> Path:
-    """Write a run, or ``zoo:NAME``, to a new *folder* to be shared; return that.
+    """Write a run, or ``zoo:NAME``, to a new *folder*; return its path.
 
-    Raises UnsupportedError without safetensors, RunError for a damaged run or a folder that is
-    there.
+    Raises UnsupportedError without safetensors, RunError for a damaged run or a folder that exists.
     """
     library = _library()
     source, folder = RunDirectory(located(run)), Path(folder)
@@ -70,10 +69,10 @@ def export_run(run: str | Path, folder: str | Path) -> Path:
 
 
 def import_run(folder: str | Path, run: str | Path) -> Path:
-    """Make a run directory of an exported *folder*; return that.
+    """Make a run directory from an exported *folder*; return its path.
 
-    Raises UnsupportedError without safetensors; RunError for what is damaged, isn't an agent of
-    neurorl's, or would be written over.
+    Raises UnsupportedError without safetensors; RunError for a folder that is damaged or holds no
+    neurorl agent, and for a run that exists.
     """
     _library()
     folder, target = Path(folder), RunDirectory(Path(run))
@@ -95,7 +94,7 @@ def import_run(folder: str | Path, run: str | Path) -> Path:
 
 
 def _checkpoint(file: Path) -> bytes:
-    """Return the bytes of the checkpoint that *file* has the arrays of."""
+    """Return the bytes of the checkpoint whose arrays *file* holds."""
     place = FilePlace(f"folder {file.parent}", file.name)
     data = read_bytes(file, archive.LARGEST_FILE, place)
     texts, arrays = _read(data, place)
@@ -120,7 +119,7 @@ def _read(data: bytes, place: FilePlace) -> tuple[Mapping[str, str], dict[str, A
         raise place.wrong("is damaged")
     try:
         return texts, _library().load(data)
-    except Exception as exc:  # its errors have no base but this
+    except Exception as exc:  # its errors have no narrower base
         raise place.wrong("is damaged", exc) from exc
 
 
@@ -135,7 +134,7 @@ def _library() -> Any:
 
 
 def _card(run: RunDirectory, name: str) -> bytes:
-    """Return the card that a run of the zoo has, or a new one."""
+    """Return the card of a run from the zoo, or a new one."""
     own = run.path / "README.md"
     if own.exists():
         return read_bytes(own, _LARGEST_TEXT, FilePlace(f"run {run.path}", own.name))

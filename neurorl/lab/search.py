@@ -1,6 +1,6 @@
 """Search the parameters of one setting by Optuna, pruned over its seeds.
 
-A sweep's file with a table ``[search]`` is a search; its other lists are choices there::
+A sweep's file with a table ``[search]`` is a search, with ranges in ``[search.space]``::
 
     env = "CartPole-v1"
     seeds = "0..7"
@@ -12,8 +12,8 @@ A sweep's file with a table ``[search]`` is a search; its other lists are choice
     hidden = {choices = [[8], [8, 4]]}
     rule = {choices = ["spikes-only", "td-stdp"]}
 
-Trials are asked for in batches and told in their order, so that the same file gives the same
-trials and the same table whoever runs it, and a search that was killed goes on by being run again.
+Trials are asked for in batches and reported in order, so that the same file gives the same trials
+and table everywhere, and running it again resumes a killed search.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from neurorl.lab.sweep import AXES, Sweep, Unit, check_unit
 __all__ = ["SAMPLERS", "Parameter", "Search"]
 
 SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}
-"""Map each to its class in Optuna."""
+"""Map each sampler to its class in Optuna."""
 _COUNTS = {"trials": 50, "batch": 4, "seed": 0, "rung": 1}
 _NAMES = (*_COUNTS, "sampler", "prune", "metric", "space")
 _METRICS = (
@@ -44,9 +44,9 @@ _Space = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Parameter:
-    """Describe what is searched: a field or axis between *low* and *high*, or of *choices*.
+    """Describe a parameter to search: a field or axis between *low* and *high*, or with *choices*.
 
-    is_log: by its logarithm. step: only so far apart, from *low*.
+    is_log: whether it is searched on a logarithmic scale. step: distance of values, from *low* on.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Parameter:
 
     @classmethod
     def read(cls, name: str, data: object) -> Self:
-        """Return one from plain data. Raises ArgumentError."""
+        """Return a parameter from plain data. Raises ArgumentError."""
         where, remedy = f"search.space, {name}", "{low = 0.1, high = 1.0} or {choices = [...]}"
         if not isinstance(data, Mapping) or set(data) - {"low", "high", "log", "step", "choices"}:
             raise ArgumentError(where, "is no range", got=data, remedy=remedy)
@@ -81,7 +81,7 @@ class Parameter:
 
     @property
     def axis(self) -> str:
-        """Return its name among the values of a `Unit`."""
+        """Return its key in the values of a `Unit`."""
         return self.name if self.name in AXES else f"set.{self.name}"
 
     @property
@@ -90,7 +90,7 @@ class Parameter:
         return self.choices or (self.low, self.high)
 
     def ask(self, trial: Any) -> object:
-        """Return the value that a trial of Optuna's takes."""
+        """Return the value for a trial of Optuna."""
         if self.choices:
             texts = [json.dumps(choice) for choice in self.choices]
             return json.loads(trial.suggest_categorical(self.name, texts))
@@ -102,12 +102,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Search:
-    """Hold a search: *base*, with what it says of *space* left to Optuna.
+    """Hold a search: *base*, with the parameters of *space* chosen by Optuna.
 
-    trials: how many. batch: of them, that are chosen at once and may run side by side. sampler:
-    tpe or random, of *seed*. metric: the column whose mean over seeds is to be high. prune: end
-    trials that are below the median of whole ones after as many seeds; rung: seeds between two such
-    looks.
+    trials: how many. batch: how many trials are chosen at once and may run side by side. sampler:
+    tpe or random, seeded by *seed*. metric: the column whose mean over seeds is maximised. prune:
+    whether to end trials below the median of complete ones after as many seeds; rung: seeds between
+    checks.
     """
 
     base: Unit
@@ -122,7 +122,7 @@ class Search:
 
     @classmethod
     def read(cls, settings: Mapping[str, Any], where: str = "sweep") -> Self:
-        """Return the search that plain data describes. Raises NeurorlError for what is wrong."""
+        """Return the search that plain data describes. Raises NeurorlError if it is wrong."""
         base = {name: value for name, value in settings.items() if name != "search"}
         said = settings["search"]
         if not isinstance(said, Mapping):
@@ -151,17 +151,17 @@ class Search:
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """Return the columns of what is searched."""
+        """Return the columns of the searched parameters."""
         return tuple(parameter.axis for parameter in self.space)
 
     @property
     def rungs(self) -> list[tuple[int, ...]]:
-        """Return the seeds that are trained between two looks."""
+        """Return the seeds that are trained between two checks."""
         seeds = self.base.seeds
         return [seeds[first : first + self.rung] for first in range(0, len(seeds), self.rung)]
 
     def unit(self, values: Mapping[str, Any], seeds: tuple[int, ...]) -> Unit:
-        """Return the setting with these values, of some of its seeds."""
+        """Return the setting with these values, for some of its seeds."""
         return dataclasses.replace(self.base, values={**self.base.values, **values}, seeds=seeds)
 
 

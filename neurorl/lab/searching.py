@@ -19,12 +19,12 @@ from neurorl.storage.files import as_json, make_folder, write_bytes
 
 __all__ = ["run_search"]
 
-_STARTUP = 4  # whole trials before any is pruned
+_STARTUP = 4  # complete trials before any is pruned
 
 
 @dataclass
 class _Trial:
-    """Hold a trial: Optuna's, its values, and its rows so far."""
+    """Hold a trial: Optuna's object, its values, and its rows so far."""
 
     asked: Any
     values: dict[str, Any]
@@ -34,16 +34,16 @@ class _Trial:
 
     @property
     def goes_on(self) -> bool:
-        """Return whether it is neither pruned nor broken."""
+        """Return whether it is neither pruned nor failed."""
         return not (self.is_pruned or self.problem)
 
     def table(self) -> list[Row]:
-        """Return its rows as the table has them."""
+        """Return its rows in the form of the table."""
         first = {"trial": self.asked.number, "pruned": self.is_pruned}
         return [{**first, **row} for row in self.rows]
 
     def mean(self, metric: str) -> float:
-        """Return the mean of a column; NaN where a seed has none."""
+        """Return the mean of a column; NaN if a seed has no value."""
         figures = [math.nan if row[metric] is None else row[metric] for row in self.rows]
         return float(sum(figures) / len(figures))
 
@@ -97,7 +97,7 @@ def _place(out: Path, unit: Unit) -> str:
 
 
 def _hear(search: Search, trial: _Trial, result: list[Row] | str) -> None:
-    """Take the rows of some seeds, or what went wrong with them; prune if that isn't enough."""
+    """Take the rows of some seeds, or their error; prune the trial if it isn't good enough."""
     if isinstance(result, str):
         trial.problem = result
         return
@@ -125,7 +125,7 @@ def _tell(study: Any, search: Search, trial: _Trial) -> None:
 
 
 def _study(search: Search) -> Any:
-    """Return a new study of Optuna's, in memory. Raises UnsupportedError."""
+    """Return a new Optuna study in memory. Raises UnsupportedError."""
     try:
         import optuna
     except ImportError as exc:

@@ -34,7 +34,7 @@ from neurorl.runs.training import read_seeds
 __all__ = ["AXES", "Sweep", "Unit", "check_unit"]
 
 AXES = ("env", "backend", "arithmetic", "noise", "model", "rule", "learning", "approach")
-"""Name what may be a list at the top of a file, in the order of the table's columns."""
+"""Name the settings that may be lists at the top of a file, in the order of columns."""
 _NUMBERS = ("episodes", "steps", "evaluate")
 _TABLES = ("env_args", "set")
 _ALL = (*AXES, "seeds", *_NUMBERS, *_TABLES)
@@ -55,7 +55,7 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """Return what its folder is called: a digest of everything that its results follow from."""
+        """Return the name of its folder: a digest of everything that its results depend on."""
         said = {
             "values": dict(self.values),
             "seeds": list(self.seeds),
@@ -72,7 +72,7 @@ class Unit:
         return str(self.values["env"])
 
     def options(self) -> Options:
-        """Return what `neurorl.runs.training.train_seeds` is asked for."""
+        """Return the options for `neurorl.runs.training.train_seeds`."""
         fields = {k.removeprefix("set."): v for k, v in self.values.items() if k.startswith("set.")}
         if "rule" in self.values:
             fields["rule"] = self.values["rule"]
@@ -97,8 +97,7 @@ class Sweep:
     def grid(cls, settings: Mapping[str, Any], where: str = "sweep") -> Self:
         """Return the sweep that plain data describes, see the module.
 
-        Raises ArgumentError or UnknownNameError, before anything is trained, for what no run can
-        be.
+        Raises ArgumentError or UnknownNameError for impossible settings, before training.
         """
         _check_names(settings, where)
         given = {name: settings[name] for name in AXES if name in settings}
@@ -127,7 +126,7 @@ class Sweep:
 
 
 def check_unit(unit: Unit) -> None:
-    """Raise ArgumentError or UnknownNameError for what is wrong before anything is made."""
+    """Raise ArgumentError or UnknownNameError for wrong settings, before anything is made."""
     if "rule" in unit.values:
         find_rule(unit.values["rule"])
     if "model" in unit.values:
@@ -137,7 +136,7 @@ def check_unit(unit: Unit) -> None:
 
 
 def _check_names(settings: Mapping[str, Any], where: str) -> None:
-    """Raise for a name that a sweep doesn't have, or a value of another kind."""
+    """Raise an error for an unknown name, or a value of another kind."""
     for name, value in settings.items():
         if name not in _ALL:
             raise unknown_name_error(where, name, _ALL)

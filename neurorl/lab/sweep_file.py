@@ -1,4 +1,4 @@
-"""Read the files of sweeps and searches; what is wrong with one is a line with its number."""
+"""Read the files of sweeps and searches; errors name the line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_sweep(path: Path) -> Sweep | Search:
 
 
 def _parse(path: Path, text: str, place: FilePlace) -> Any:
-    """Return the data of a file. The error of either parser names line and column."""
+    """Return the data of a file. Errors of both parsers name line and column."""
     if path.suffix.lower() not in (".yaml", ".yml"):
         try:
             return tomllib.loads(text)
@@ -49,8 +49,8 @@ def _parse(path: Path, text: str, place: FilePlace) -> Any:
 
 
 def _line_of(message: str, text: str) -> int | None:
-    """Return the line of *text* that begins with a name which *message* has, if there is one."""
-    table = r"""\s*\[+\s*["']?([\w.]+)["']?\s*\]"""  # a table's name is said before its key's
+    """Return the line of *text* that begins with a name in *message*, if there is one."""
+    table = r"""\s*\[+\s*["']?([\w.]+)["']?\s*\]"""  # messages name a table before its key
     for pattern in (r"""\s*["']?([\w.]+)["']?\s*[=:]""", table):
         for number, line in enumerate(text.splitlines(), start=1):
             name = re.match(pattern, line)

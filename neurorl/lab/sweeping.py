@@ -1,8 +1,8 @@
 """Train the units of a sweep, by any executor, and put their results into one table.
 
-A unit is a pure function of its setting: it goes on from the checkpoints that its folder holds and
-writes ``rows.json`` when it is done, so it doesn't matter who runs it, how often it was killed, or
-how many run at once.
+A unit is a pure function of its setting: it resumes from the checkpoints in its folder and writes
+``rows.json`` when it is done, so it doesn't matter where it runs, how often it was killed, or how
+many run at once.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _FIGURES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Hold what a sweep came to: a row for each unit and seed, and what went wrong, by unit."""
+    """Hold the results of a sweep: a row for each unit and seed, and errors by unit."""
 
     rows: tuple[Row, ...]
     failed: dict[str, str]
@@ -53,8 +53,8 @@ class Outcome:
 def run_unit(unit: Unit, folder: str, search_path: Sequence[str] = ()) -> list[Row]:
     """Train and evaluate one setting with all its seeds; return a row for each seed.
 
-    folder: of this unit; what is complete there isn't done again, and what was killed goes on.
-    search_path: where modules of the user are looked for too, in another process.
+    folder: folder of this unit; complete parts aren't repeated, and killed ones are resumed.
+    search_path: further places to look for the user's modules, in another process.
     """
     sys.path += [place for place in search_path if place not in sys.path]
     place = Path(folder)
@@ -98,16 +98,16 @@ def run_sweep(
     executor: Executor | None = None,
     callback: Callable[[Unit], None] | None = None,
 ) -> Outcome:
-    """Train all units that aren't done; write ``table.csv`` of those that are; return them.
+    """Train all unfinished units; write ``table.csv`` with finished ones; return the outcome.
 
-    jobs: processes of this machine; a unit whose process is killed is begun again by another one,
-    from its checkpoints. executor: in place of these, any that can run functions which it pickles,
-    such as ``dask.distributed.Client(...).get_executor()``; it must see the same folder. callback:
-    called with each unit that is done. ``table.parquet`` is written too where PyArrow is installed.
+    jobs: processes on this machine; if one is killed, another resumes its unit from its
+    checkpoints. executor: replaces them, any that runs pickled functions, such as
+    ``dask.distributed.Client(...).get_executor()``; it must see the same folder. callback: called
+    with each finished unit. ``table.parquet`` is also written if PyArrow is installed.
 
-    A unit that fails leaves the others alone. The table is the same bytes whoever ran it. In a
+    A unit that fails doesn't affect others. The table has the same bytes for every executor. In a
     script with processes call it under ``if __name__ == "__main__"``: they import the script.
-    Raises RunError for one that doesn't, and if processes are killed again and again.
+    Raises RunError for a script that doesn't, and if processes are killed again and again.
     """
     end_if_importing_main()
     out = Path(out)
@@ -131,7 +131,7 @@ Results = Iterator[tuple[str, list[Row] | str]]
 
 
 def results_of(units: Mapping[str, Unit], jobs: int, executor: Executor | None) -> Results:
-    """Yield the folder of each unit and its rows, or what is wrong with it, as they are done."""
+    """Yield the folder of each unit and its rows or its error, as units finish."""
     if executor is not None:
         return _through_given(executor, units)
     if min(jobs, len(units)) > 1:
@@ -140,7 +140,7 @@ def results_of(units: Mapping[str, Unit], jobs: int, executor: Executor | None) 
 
 
 def _attempt(unit: Unit, place: str, search_path: Sequence[str] = ()) -> list[Row] | str:
-    """Return the rows of a unit, or in one line what is wrong with it."""
+    """Return the rows of a unit, or its error in one line."""
     try:
         return run_unit(unit, place, search_path)
     except NeurorlError as exc:
@@ -148,7 +148,7 @@ def _attempt(unit: Unit, place: str, search_path: Sequence[str] = ()) -> list[Ro
 
 
 def _through(executor: Executor, units: Mapping[str, Unit]) -> Results:
-    """Give all units to an executor; yield the folder and the rows of each as it is done."""
+    """Submit all units to an executor; yield folder and rows of each when it is done."""
     waiting: dict[Future[list[Row] | str], str] = {
         executor.submit(_attempt, unit, place, tuple(sys.path)): place
         for place, unit in units.items()
@@ -160,13 +160,13 @@ def _through(executor: Executor, units: Mapping[str, Unit]) -> Results:
                 yield place, future.result()
             except BrokenProcessPool:
                 raise
-            except Exception as exc:  # of whatever executor it is
+            except Exception as exc:  # executors may raise anything
                 got = f"{type(exc).__name__}: {exc}"
                 yield place, format_message(f"unit {place}", "its worker failed", got=got)
 
 
 def _through_given(executor: Executor, units: Mapping[str, Unit]) -> Results:
-    """Give all units to an executor of the caller's, whose processes nobody here can replace."""
+    """Submit all units to the caller's executor, whose processes can't be replaced here."""
     try:
         yield from _through(executor, units)
     except BrokenProcessPool:
@@ -175,7 +175,7 @@ def _through_given(executor: Executor, units: Mapping[str, Unit]) -> Results:
 
 
 def _through_processes(units: Mapping[str, Unit], jobs: int) -> Results:
-    """Run units in processes of this machine; after one was killed, go on with new ones."""
+    """Run units in processes on this machine; if one is killed, go on with new ones."""
     left = dict(units)
     context = multiprocessing.get_context("spawn")
     has_begun = context.Event()
@@ -192,7 +192,7 @@ def _through_processes(units: Mapping[str, Unit], jobs: int) -> Results:
                     continue
                 what, remedy = "its processes end before they begin", f"{GUARD}; or take jobs=1"
                 raise RunError("sweep, jobs", what, remedy=remedy) from None
-            except BaseException:  # as of Ctrl-C, which the processes don't hear of themselves
+            except BaseException:  # such as Ctrl-C, which doesn't reach the processes themselves
                 ours.close()
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -202,13 +202,13 @@ def _through_processes(units: Mapping[str, Unit], jobs: int) -> Results:
 
 
 def _begin_worker(theirs: Connection, has_begun: Event) -> None:
-    """Let a new process of a pool end with the one that holds the other end of *theirs*."""
+    """End a new process of a pool together with the process at the other end of *theirs*."""
     end_with(theirs)
     has_begun.set()
 
 
 def write_table(out: Path, rows: Sequence[Row]) -> None:
-    """Write the rows of the units that are done, in the order of the grid."""
+    """Write the rows of finished units, in the order of the grid."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -227,7 +227,7 @@ def write_table(out: Path, rows: Sequence[Row]) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as text: numbers to the last digit, nothing for None, lists as JSON."""
+    """Return a value as text: numbers with all digits, empty for None, lists as JSON."""
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else _plain(value)

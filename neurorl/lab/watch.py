@@ -29,7 +29,7 @@ KINDS = {".gif": "pillow", ".mp4": "ffmpeg"}
 
 @dataclass(frozen=True)
 class Frame:
-    """Hold a decision: what the task shows, the spikes of its window, and what came of it.
+    """Hold a decision: the task's picture, the spikes of its window, and the return so far.
 
     picture: an image ``(height, width, 3)``, a text, or the observation. rasters: spikes by node,
     ``(window, n)``. policy: the probability of each action, empty for numbers. total: the return
@@ -56,8 +56,8 @@ def play_frames(
 ) -> list[Frame]:
     """Play one episode, of at most so many decisions, and return a frame for each.
 
-    The other options are those of `neurorl.evaluate`. What the task shows is an image or a text if
-    it can make one, else its observation.
+    Other options are as in `neurorl.evaluate`. The picture is an image or a text if the task can
+    render one, else its observation.
     """
     check_kind("watch, agent", agent, LearningAgent, optional=False)
     check_count("watch, decisions", decisions)
@@ -125,7 +125,7 @@ def watch(frames: Sequence[Frame], out: str | Path, *, fps: int = 10) -> Path:
 
 
 def _draw(figure: Any, frames: Sequence[Frame]) -> None:
-    """Draw the last of some frames: the task on the left, the spikes of all on the right."""
+    """Draw the last of some frames: the task on the left, the spikes of all frames on the right."""
     now = frames[-1]
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
     top, bottom = left.subplots(2, 1, height_ratios=(3, 1))

@@ -68,39 +68,40 @@ def actor_network(
     output, as in ``(8, 4)``; 0 leaves them out.
 
     Nodes: source ``input``, source ``bias`` of one channel (let it spike in every step),
-    populations ``hidden`` (``actors * n_actions * hidden`` neurons, a module's together, modules
-    by actor then action) and ``output`` (``actors * n_actions``). Of several hidden layers the one
-    next to the output is ``hidden``, those below are ``hidden_2``, ``hidden_3``... Projections
-    are named after their ends, as ``input_hidden``, ``bias_hidden``, ``hidden_output``,
-    ``bias_output``; those between layers of a module have a block for each module.
+    populations ``hidden`` (``actors * n_actions * hidden`` neurons, a module's together, modules by
+    actor then action) and ``output`` (``actors * n_actions``). The hidden layer next to the output
+    is ``hidden``, further ones below are ``hidden_2``, ``hidden_3``... Projections are named after
+    their ends, such as ``input_hidden``, ``bias_hidden``, ``hidden_output``, ``bias_output``;
+    between layers of a module they have a block for each module.
 
-    signed: hidden units transmit +-1, as in the papers. trace_tau: of every synapse (but the
-    bias of a layer above hidden units has none), s.
-    initial_hidden, initial_output: half-ranges of the uniform initial weights from the input and
-    the bias to hidden units, and from hidden units (biases of the output start at 0); without
-    hidden units initial_output is that of the input. bound: largest weight.
+    signed: hidden units transmit +-1, as in the papers. trace_tau: time constant of every synapse's
+    trace, s; the bias of a layer above hidden units has no trace.
+    initial_hidden, initial_output: half-ranges of the uniform initial weights to hidden units (from
+    input and bias), and to the output from hidden units, or from the input if there are none;
+    biases of the output start at 0. bound: largest weight.
 
     stimulus_lags, history_lags: taps K and L of the filters of every hidden and output unit j::
 
         drive_j(t) = b_j + sum_i sum_{l=1..K} k_ijl x_i(t-l) + sum_{l=1..L} h_jl y_j(t-l)
 
     with presynaptic spikes x (+-1 if signed) and its own spikes y in {0, 1}; every tap is a weight
-    of its own that learns, there are no basis functions. Tap 1 of k is the projection named above,
-    the others are ``input_hidden_lag2``, ..., drawn as it is; those of h are ``hidden_history_1``,
-    ..., at first *history* (h_1, ..., h_L; 0 if not given). With `GLM` this is the unit of
+    of its own that learns, without basis functions. Tap 1 of k is the projection named above,
+    further ones are ``input_hidden_lag2``, ..., drawn alike; taps of h are ``hidden_history_1``,
+    ..., initially *history* (h_1, ..., h_L; 0 if not given). With `GLM` this is the unit of
     arXiv:1910.06489. See `least_window`.
 
     input_delays, hidden_delays: delays in steps of more projections into the first layer: from the
-    input, as ``input_hidden_delay13``, drawn as its first, and from all the layer's N units to all,
-    as ``hidden_delay13``, drawn from +-initial_hidden sqrt(n_inputs / N) if these are more. With
-    more steps than a window has, they are a memory of decisions before, if these are carried on.
+    input, such as ``input_hidden_delay13``, drawn like the first one, and from all N units of the
+    layer to all, such as ``hidden_delay13``, drawn within +-initial_hidden, times
+    sqrt(n_inputs / N) if N > n_inputs. Delays longer than a window are a memory of earlier
+    decisions, if the state is carried on.
 
     bias: False leaves out the source ``bias`` and its projections. Beside one cell of a numbered
     state, a channel that spikes in every step would have half of all drive and eligibility.
-    currents: all sources are of currents (let the bias be 1), which are the same in every step, so
+    currents: all sources give currents (let the bias be 1), which are constant over a window, so
     their filters have one tap.
-    critic: neurons of a population ``critic`` that says how much a state is worth, with inputs
-    from a source ``critic_input`` of *critic_inputs* channels, weights 0 at first; 0 for none.
+    critic: neurons of a population ``critic`` that codes the value of a state, with inputs from a
+    source ``critic_input`` of *critic_inputs* channels and initial weights 0; 0 for none.
     Raises DescriptionError for taps that don't fit.
     Source: arXiv:2005.05941, arXiv:1910.06489 (populations of actors, one module per action).
     """
@@ -123,7 +124,7 @@ def actor_network(
             spread = initial_output if is_output else initial_hidden
             wiring.connect("input", name, spread, range(0) if currents else lags)
         if bias:
-            # Beside hidden units, which spike now and then, one with a trace would learn too fast.
+            # Hidden units spike rarely, so a bias with a trace would learn too fast beside them.
             own = dataclasses.replace(wiring.plasticity, trace_tau=0.0 if k else trace_tau)
             wiring.connect("bias", name, 0.0 if is_output else initial_hidden, plasticity=own)
         wiring.remember(name, modules * size, taps)
@@ -142,8 +143,8 @@ def actor_network(
 class _Wiring:
     """Collect the projections of an actor network.
 
-    plasticity: of every projection that isn't given another. dt: seconds.
-    first, later: the latter come last, so that they don't change what the others draw.
+    plasticity: the default of every projection. dt: seconds.
+    first, later: later ones come last, so that initial weights of the first don't depend on them.
     """
 
     plasticity: Plasticity
@@ -196,7 +197,7 @@ class _Wiring:
 
 
 def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[float, ...]:
-    """Return the initial taps of a history filter, one for each lag; *history* empty means 0.
+    """Return the initial taps of a history filter, one for each lag; 0 if *history* is empty.
 
     Raises DescriptionError for another number of taps than *lags*, or one beyond +-bound.
     """
@@ -212,8 +213,8 @@ def history_taps(lags: int, history: Sequence[float], bound: float) -> tuple[flo
 def least_window(layers: int, stimulus_lags: int = 1, history_lags: int = 0) -> int:
     """Return how many steps every tap of `actor_network` needs to see a spike and answer.
 
-    From silence, ``max(layers K, layers + L) + 1``: a spike takes the last tap K of each layer, or
-    one of the output that the input led to comes back by the last tap L. layers: steps from input
-    to output, one more than there are hidden layers, one less for currents.
+    From silence, ``max(layers K, layers + L) + 1``: an input takes the last tap K of each layer, or
+    reaches the output and comes back by its last tap L. layers: steps from input to output: one
+    more than there are hidden layers, one less for currents.
     """
     return max(layers * stimulus_lags, layers + history_lags) + 1

@@ -1,4 +1,4 @@
-"""Exchange networks with nengo, and let agents play in nengo's; see docs/nengo.md.
+"""Exchange networks with nengo, and let agents play in nengo networks; see docs/nengo.md.
 
 nengo is imported when a function is called, not with this package.
 """

@@ -23,12 +23,12 @@ __all__ = ["ActionOutput", "NengoEnv", "agent_node"]
 def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: Any) -> Any:
     """Return a `nengo.Node` in which *agent* plays; call it inside of ``with network:``.
 
-    Its input is an observation, ``(size,)``, or one number of a Discrete space. Every *every* steps
-    it decides, in the step itself, by what then comes in; its output is 1 at the action's place
-    and 0 elsewhere, until the next decision. Learning is left as it is. Each nengo simulator has a
-    player of its own, so equal runs are equal.
+    Its input is an observation, ``(size,)``, or one number of a Discrete space. In every *every*-th
+    step it decides by its present input; its output is 1 at the action's place and 0 elsewhere,
+    until the next decision. Training isn't affected. Each nengo simulator has its own player, so
+    runs can be repeated.
 
-    every: steps of nengo. seed, options: as of `LearningAgent.player`.
+    every: steps of nengo. seed, options: as in `LearningAgent.player`.
     """
     cells: Any = importlib.import_module("neurorl.nengo.cells")
     space, action_space = agent.env.observation_space, agent.env.action_space
@@ -56,7 +56,7 @@ def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: 
 
 
 def _observation(space: Space, signal: FloatArray) -> Any:
-    """Return *signal* as an observation of *space*, whose bounds it is clipped to."""
+    """Return *signal* as an observation of *space*, clipped to its bounds."""
     if isinstance(space, gym.spaces.Discrete):
         first = int(space.start)
         return int(np.clip(round(float(signal[0])), first, first + int(space.n) - 1))
@@ -66,7 +66,7 @@ def _observation(space: Space, signal: FloatArray) -> Any:
 
 
 class ActionOutput:
-    """Be the output of the Node by which a `NengoEnv` acts: 1 at the action's place, else 0.
+    """Give a Node of a `NengoEnv` its output: 1 at the action's place, else 0.
 
     size: number of actions.
     """
@@ -81,12 +81,12 @@ class ActionOutput:
 class NengoEnv(Environment):
     """Make a nengo network an environment, in which agents can learn.
 
-    network: it has ``nengo.Node(actions)``, and two probes.
-    actions: an `ActionOutput`. observation, reward: probes; the last value of a window counts, the
-        reward's first number.
-    every: steps of nengo to a decision. decisions: of an episode, which then ends by its limit.
-    simulator: of nengo or of another backend of it, such as ``nengo_loihi.Simulator``; called with
-        the network. An episode begins with a reset, or with a new one if it can't be reset.
+    network: contains ``nengo.Node(actions)`` and two probes.
+    actions: an `ActionOutput`. observation, reward: probes; the last value of a window counts, of the
+        reward its first number.
+    every: nengo steps for each decision. decisions: limit of decisions in an episode.
+    simulator: class of nengo or one of its backends, such as ``nengo_loihi.Simulator``, called with
+        the network. An episode begins with a reset, or with a new simulator if it can't be reset.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class NengoEnv(Environment):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[FloatArray, dict[str, Any]]:
-        """Begin an episode with one window in which nothing is done."""
+        """Begin an episode with one window without an action."""
         super().reset(seed=seed)
         self._actions.value[:] = 0
         self._taken = 0
@@ -129,7 +129,7 @@ class NengoEnv(Environment):
             try:
                 self._simulator.reset()
                 return
-            except NotImplementedError:  # by nengo-loihi's simulator, which can't reset
+            except NotImplementedError:  # nengo-loihi's simulator can't reset
                 self._simulator.close()
         self._simulator = self._make(self._network, progress_bar=False)
 

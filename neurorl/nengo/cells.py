@@ -1,4 +1,4 @@
-"""Define the parts of nengo networks that step as ours do; this module imports nengo."""
+"""Define parts of nengo networks that step as neurorl's do; this module imports nengo."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ with warnings.catch_warnings():
 __all__ = ["Decide", "Playing", "ReferenceCells", "SpikeDelay"]
 
 Decide = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
-"""Return what is put out, given what comes in."""
+"""Return the output for an input."""
 
 
 class _Alike:
-    """Keep parts apart that nengo would take for equal, and merge, by their parameters."""
+    """Keep parts apart that nengo would merge because their parameters are equal."""
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -36,8 +36,8 @@ class _Alike:
 class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
     """Step the neurons of one population, as the reference does, bit for bit.
 
-    neurons: as they are at the start. Their input is what synapses add, and no gain or bias.
-    names: what each of their variables is called in nengo.
+    neurons: the neurons at the start. Their input is what synapses add, without gain or bias.
+    names: nengo's name for each of their variables.
     """
 
     spiking = True
@@ -54,11 +54,11 @@ class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
         return {**variables, "dead": own.dead.astype(float), "t": np.zeros(1)}
 
     def gain_bias(self, max_rates: Any, intercepts: Any) -> Any:
-        """Return gains of 1 and biases of 0: inputs are what they are."""
+        """Return gains of 1 and biases of 0, which leave inputs as they are."""
         return np.ones(len(max_rates)), np.zeros(len(max_rates))
 
     def max_rates_intercepts(self, gain: Any, bias: Any) -> Any:
-        """Return nan: what nengo calls a neuron's highest rate isn't defined for these."""
+        """Return nan: nengo's highest rate of a neuron isn't defined for these."""
         return np.full(len(gain), np.nan), np.full(len(gain), np.nan)
 
     def rates(self, x: Any, gain: Any, bias: Any) -> Any:
@@ -81,7 +81,7 @@ class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
 
 
 class SpikeDelay(_Alike, nengo.synapses.Synapse):  # type: ignore[misc]
-    """Pass spikes on some whole steps later, as 0 and 1.
+    """Delay spikes by whole steps, as 0 and 1.
 
     delay: steps, at least 1.
     """
@@ -97,7 +97,7 @@ class SpikeDelay(_Alike, nengo.synapses.Synapse):  # type: ignore[misc]
         return {"past": np.zeros((self._delay, *shape_in))}
 
     def make_step(self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any) -> Any:
-        """Return a step, whose output nengo shows in the step after it."""
+        """Return a step function; nengo shows its output one step later."""
         past = state["past"]
 
         def step(t: float, signal: Any) -> Any:
@@ -111,7 +111,7 @@ class SpikeDelay(_Alike, nengo.synapses.Synapse):  # type: ignore[misc]
 class Playing(_Alike, nengo.Process):  # type: ignore[misc]
     """Let an agent play: a decision every few steps, held until the next one.
 
-    begin: returns, for each simulator, a function from an observation to the output.
+    begin: returns a new function from an observation to the output for each simulator.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Playing(_Alike, nengo.Process):  # type: ignore[misc]
         return {}
 
     def make_step(self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any) -> Any:
-        """Return a step of a new player."""
+        """Return the step function of a new player."""
         decide, every, held = self._begin(), self._every, np.zeros(shape_out)
 
         def step(t: float, signal: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Describe what nengo-loihi's builder made of a network, with its very integers.
+"""Describe the network that nengo-loihi's builder made, with the same integers.
 
-Its thresholds, biases, decays and weights are integers of the chip. Divided by `UNIT` they are a
-description that `neurorl.arithmetic.quantiser` turns into the same integers again.
+Its thresholds, biases, decays and weights are integers of the chip. Divided by `UNIT` they make a
+description that `neurorl.arithmetic.quantiser` turns back into the same integers.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from neurorl.numerics.arrays import Array
 __all__ = ["check_integers", "describe_model", "import_integers", "lower_floors", "name_parts"]
 
 Integers = npt.NDArray[np.int64]
-Ends = tuple[str, str, int]  # names of sender and receiver, and which of the sender's axons
+Ends = tuple[str, str, int]  # sender's and receiver's names, and the index of the sender's axon
 
 UNIT = 2.0**13
 _PASS_ON = (
     "let an ensemble of nengo.SpikingRectifiedLinear on the host (gain 1, bias 0) pass them on, as "
     "to_nengo(..., neurons='nengo') does"
 )
-_FOREVER = 1e9  # seconds: a membrane that keeps all
+_FOREVER = 1e9  # seconds: no leak
 
 
 def lower_floors(network: Any, dt: float = 1e-3) -> None:
     """Give the LIF ensembles of a nengo network the chip's lowest voltage, in place.
 
-    nengo's own is 0. How low the chip's is in nengo's units follows from how nengo-loihi's builder
-    scales an ensemble, so the network is built for it.
+    nengo's own is 0. The chip's, in nengo's units, follows from how nengo-loihi's builder scales an
+    ensemble, so the network is built to find it.
     """
     nengo = load_nengo()
     with simulator_of(network, dt) as simulator:
@@ -59,12 +59,12 @@ def simulator_of(network: Any, dt: float) -> Any:
     """Return nengo-loihi's simulator of a network, on its emulator."""
     nengo_loihi = load_nengo_loihi()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of initial voltages, lost bits, and casts of nan
+        warnings.simplefilter("ignore")  # about voltages, lost bits, and nan
         return nengo_loihi.Simulator(network, dt=dt, target="sim", progress_bar=False)
 
 
 def import_integers(network: Any, dt: float) -> Imported:
-    """Return the description of what nengo-loihi makes of *network*; see `from_nengo`."""
+    """Return the description of *network* as nengo-loihi builds it; see `from_nengo`."""
     with simulator_of(network, dt) as simulator:
         model, names = simulator.model, name_parts(simulator.model)
     description = describe_model(model)
@@ -105,7 +105,7 @@ def _inputs(network: Any, dt: float, n_steps: int) -> Rasters:
 
 
 def _note_values(simulator: Any, largest: dict[Any, float]) -> None:
-    """Keep the largest value of each Node that neurons of the host decode for the chip."""
+    """Note the largest value of each Node that neurons of the host decode for the chip."""
     node_type = load_nengo().Node
     hosts = [simulator.sims[name] for name in ("host_pre", "host") if name in simulator.sims]
     nodes = {connection.pre_obj for connection in simulator.model.connection_decode_neurons}
@@ -116,7 +116,7 @@ def _note_values(simulator: Any, largest: dict[Any, float]) -> None:
 
 
 def note_spikes(source: Any, raster: npt.NDArray[np.bool_]) -> None:
-    """Let every spike that the host puts into *source* be seen in *raster* too."""
+    """Write every spike that the host puts into *source* to *raster* too."""
     stock = source.add_spikes
 
     def add_spikes(ti: int, spike_idxs: Any, permanent: bool = False) -> None:
@@ -152,11 +152,11 @@ def describe_model(model: Any) -> Network:
 
 
 def _of_values(model: Any) -> set[Any]:
-    """Return the synapses of values that the host's neurons decode, in pairs of both signs."""
+    """Return the synapses that transmit decoded values of the host, in pairs of both signs."""
     return {
         axon.target
         for receiver, source in model.spike_targets.items()
-        if type(receiver).__name__ == "ChipReceiveNode"  # that of neurons is a subclass
+        if type(receiver).__name__ == "ChipReceiveNode"  # a subclass is for neurons, not values
         for axon in source.axons
     }
 
@@ -188,7 +188,7 @@ def _population(block: Any, name: str, dt: float, of_values: set[Any]) -> Popula
 
 
 def _tau(kept: Array, dt: float) -> npt.NDArray[np.float64]:
-    """Return the time constant after which ``kept / 4096`` is left of a step."""
+    """Return the time constant with which a step keeps ``kept / 4096``."""
     share = np.asarray(kept, dtype=np.float64) / 4096
     with np.errstate(divide="ignore"):
         tau = dt / np.abs(np.log(share))

@@ -1,4 +1,4 @@
-"""Translate nengo's LIF neurons: to steps that every backend has, or to its own equations."""
+"""Translate nengo's LIF neurons to steps that every backend runs, or to nengo's equations."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ _RESTS = {
 class EnsembleNeurons:
     """Hold an ensemble's neurons as nengo built them.
 
-    kind: the class of nengo's neuron type, a key of `_RESTS`; lif: the type itself.
-    bias, voltage: of each neuron, the voltage at the start. taus: distinct time constants of the
-    synapses onto them, seconds.
+    kind: class of nengo's neuron type, a key of `_RESTS`. lif: the type itself. bias, voltage: bias
+    and initial voltage of each neuron. taus: distinct time constants of their synapses, s.
     """
 
     name: str
@@ -42,7 +41,7 @@ class EnsembleNeurons:
 
     @property
     def tau_rc(self) -> float:
-        """Return the time constant of the membrane, as its step has it."""
+        """Return the time constant of the membrane, as nengo's step uses it."""
         if self.kind != "LoihiLIF":
             return float(self.lif.tau_rc)
         neurons = importlib.import_module("nengo_loihi.neurons")
@@ -50,12 +49,12 @@ class EnsembleNeurons:
 
     @property
     def tau_ref(self) -> float:
-        """Return the refractory period in seconds, as its step has it."""
+        """Return the refractory period in seconds, as nengo's step uses it."""
         whole = self.dt * round(self.lif.tau_ref / self.dt)
         return whole if self.kind == "LoihiLIF" else float(self.lif.tau_ref)
 
     def decay(self, tau: float) -> float:
-        """Return what a synapse keeps in a step; nengo takes 0 for the shortest."""
+        """Return the share that a synapse keeps in a step; nengo takes 0 for the shortest."""
         return float(np.exp(-self.dt / tau)) if tau > 0.03 * self.dt else 0.0
 
 
@@ -86,9 +85,9 @@ def is_whole_step(cells: EnsembleNeurons) -> bool:
 
 
 def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
-    """Return a CubaLIF for neurons with one synapse's time constant, and what weights are times.
+    """Return a CubaLIF for neurons with one synaptic time constant, and the factor of weights.
 
-    Raises UnsupportedError for what that neuron hasn't.
+    Raises UnsupportedError for features that a CubaLIF doesn't have.
     """
     where, remedy = f"from_nengo, {cells.name}", "take discretisation='equations'"
     if cells.kind == "AdaptiveLIF":
@@ -109,7 +108,7 @@ def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
 
 
 def equation_form(cells: EnsembleNeurons) -> Equations:
-    """Return nengo's own step of these neurons; they have an input ``q0``, ... a time constant."""
+    """Return nengo's own step of these neurons, with inputs ``q0``, ... for the time constants."""
     numbers = range(len(cells.taus) or 1)
     taus = cells.taus or (0.0,)
     adapts = cells.kind == "AdaptiveLIF"

@@ -1,4 +1,4 @@
-"""Hold what was read from a nengo network."""
+"""Hold the description read from a nengo network."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Rasters = dict[str, npt.NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class Imported:
-    """Hold a description, and which part of it stands for which object of nengo.
+    """Hold a description, and the nengo object of each of its parts.
 
     network: the description.
     populations: by nengo object, the names of its populations; several if nengo-loihi split it.
     sources: by name of a source, the nengo object whose spikes it gives.
-    notes: what the description means otherwise than nengo, a line each.
+    notes: differences from nengo, a line each.
     probes: by nengo's probe of spikes, the names of the populations to record.
     play: see `inputs`.
     """
@@ -47,7 +47,7 @@ class Imported:
         return tuple(dict.fromkeys(name for names in self.probes.values() for name in names))
 
     def spikes(self, probe: Any, rasters: Mapping[str, npt.NDArray[np.bool_]]) -> Any:
-        """Return what *probe* would have recorded: columns of *rasters*, 0 or 1 spike a step."""
+        """Return the record of *probe*: columns of *rasters*, 0 or 1 spike a step."""
         if probe not in self.probes:
             what, remedy = "not a probe of spikes of this network", "see Imported.probes"
             raise ArgumentError("Imported.spikes", what, got=str(probe), remedy=remedy)
@@ -56,7 +56,7 @@ class Imported:
 
 
 def probed(network: Any, populations: Mapping[Any, tuple[str, ...]]) -> dict[Any, tuple[str, ...]]:
-    """Return by nengo's probe of spikes, of all in *network*, the populations to record."""
+    """Return the populations to record for each probe of spikes in *network*."""
     return {
         probe: populations[probe.obj.ensemble]
         for probe in network.all_probes

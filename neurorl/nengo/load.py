@@ -27,11 +27,11 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["DISCRETISATIONS", "from_nengo"]
 
 DISCRETISATIONS = ("steps", "equations", "nengo")
-_TOLERANCE = 1e-9  # of a spike's height, which is 1/dt
+_TOLERANCE = 1e-9  # relative, of a spike's height 1/dt
 
 
 class _Wire(NamedTuple):
-    """Hold a connection: its ends, ``weights[pre, post]`` of a spike, and its time constant."""
+    """Hold a connection: its ends, ``weights[pre, post]`` for a spike, and its time constant."""
 
     pre: Any
     post: Any
@@ -40,13 +40,13 @@ class _Wire(NamedTuple):
 
 
 def from_nengo(network: Any, discretisation: str = "steps", dt: float = 1e-3) -> Imported:
-    """Return the description of a nengo network, with what it says otherwise.
+    """Return the description of a nengo network, and its differences from nengo.
 
-    discretisation: what neurons and weights become.
+    discretisation: form of neurons and weights.
 
-        ``'steps'``: `CubaLIF` with nengo's factors, so that it runs on every backend. Refractory
-        periods are whole steps, membranes begin at 0 and have no lowest voltage. Equal to nengo's
-        Simulator for ``nengo_loihi.LoihiLIF`` as long as no membrane is below its lowest.
+        ``'steps'``: `CubaLIF` with nengo's factors, which runs on every backend. Refractory periods
+        are whole steps, membranes begin at 0 and have no lowest voltage. Equal to nengo's Simulator
+        for ``nengo_loihi.LoihiLIF`` as long as no membrane is below its lowest.
 
         ``'equations'``: nengo's own step of LIF, AdaptiveLIF and LoihiLIF: spikes within a step,
         initial and lowest voltages. It runs where neurons by equations do.
@@ -54,11 +54,11 @@ def from_nengo(network: Any, discretisation: str = "steps", dt: float = 1e-3) ->
         ``'nengo'``: the thresholds, biases, decays and weights that nengo-loihi's builder makes, as
         integers of the chip; also for decoded connections, whose values the host turns to spikes.
 
-    dt: seconds, of nengo's Simulator.
+    dt: step of nengo's Simulator, seconds.
 
-    Connections are from Nodes of spikes (0 or 1/dt) or neurons to neurons, with a Lowpass synapse,
-    ``Lowpass(0)`` for none: without a synapse they would act within the step. In ``'nengo'`` they
-    are all that nengo-loihi builds. Raises UnsupportedError naming what has no counterpart.
+    Connections lead from Nodes of spikes (0 or 1/dt) or neurons to neurons, with a Lowpass synapse,
+    or ``Lowpass(0)``: without a synapse they would act within the step. With ``'nengo'`` all that
+    nengo-loihi builds is allowed. Raises UnsupportedError naming what has no counterpart.
     """
     nengo = load_nengo()
     if not isinstance(network, nengo.Network):
@@ -71,7 +71,7 @@ def from_nengo(network: Any, discretisation: str = "steps", dt: float = 1e-3) ->
 
 
 class _Reader:
-    """Read one network; what is found on the way is kept here."""
+    """Read one network, and keep what is found on the way."""
 
     def __init__(self, network: Any, by_equations: bool, dt: float) -> None:
         self.nengo, self.network, self.dt = load_nengo(), network, dt
@@ -115,9 +115,9 @@ class _Reader:
         )
 
     def _relays(self) -> dict[Any, Any]:
-        """Return the ensembles that do nothing but pass on a Node's spikes, each with its Node.
+        """Return the ensembles that only pass on a Node's spikes, each with its Node.
 
-        `to_nengo` makes such, for nengo-loihi.
+        `to_nengo` makes them for nengo-loihi.
         """
         into: dict[Any, list[Any]] = {}
         for connection in self.network.all_connections:
@@ -161,7 +161,7 @@ class _Reader:
         where = f"from_nengo, {connection}"
         pre, post = connection.pre_obj, connection.post_obj
         if getattr(post, "ensemble", None) in self.relays:
-            return None  # what it says is what the Node does
+            return None  # a relay repeats its Node
         if isinstance(post, self.nengo.Node):
             self.notes.append(f"{connection}: what a Node hears isn't described")
             return None
@@ -200,7 +200,7 @@ class _Reader:
             weights = np.zeros(weights.shape)
             np.add.at(weights, (places[:, 0], places[:, 1]), values)
         elif hasattr(weights, "toarray"):
-            weights = weights.toarray()  # of SciPy
+            weights = weights.toarray()  # a sparse matrix of SciPy
         n_pre, n_post = connection.pre_obj.size_out, connection.post_obj.size_in
         rows = np.arange(n_post)[connection.post_slice]
         columns = np.arange(n_pre)[connection.pre_slice]
@@ -210,17 +210,17 @@ class _Reader:
             weights = np.broadcast_to(weights, (len(rows),)) * np.eye(len(rows))
         whole = np.zeros((n_post, n_pre))
         np.add.at(whole, np.ix_(rows, columns), np.asarray(weights, dtype=np.float64))
-        gain = simulator.data[connection.post_obj.ensemble].gain  # of what neurons get, too
+        gain = simulator.data[connection.post_obj.ensemble].gain  # neurons' inputs are scaled, too
         return np.ascontiguousarray((gain[:, None] * whole).T)
 
 
 def _are_numbers(values: Any, number: float) -> bool:
-    """Return whether nengo's gains or biases are given, and all this number."""
+    """Return whether nengo's gains or biases are given and all equal *number*."""
     return isinstance(values, np.ndarray) and np.allclose(values, number, rtol=0, atol=_TOLERANCE)
 
 
 def _names(network: Any) -> dict[Any, str]:
-    """Return a name for each Node and each ensemble: its label, if that is one."""
+    """Return a name for each Node and each ensemble: its label, if that can be a name."""
     names: dict[Any, str] = {}
     for kind, things in (("node", network.all_nodes), ("ensemble", network.all_ensembles)):
         for k, thing in enumerate(things):

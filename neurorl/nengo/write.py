@@ -1,4 +1,4 @@
-"""Build nengo networks of descriptions."""
+"""Build nengo networks from descriptions."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _WHOLE = 1.0 + 2.0**-40  # so that a step of 1/dt is a spike however dt is round
 class NengoExport:
     """Hold a nengo network built from a description.
 
-    network: what nengo simulates. nodes: by source, the Node that it is. ensembles: by population.
-    probes: by population, the probe of its spikes, which are 1/dt high.
+    network: the nengo network. nodes: Nodes by source. ensembles: by population. probes: probes of
+    spikes, which are 1/dt high, by population.
     """
 
     network: Any
@@ -40,7 +40,7 @@ class NengoExport:
     probes: Mapping[str, Any]
 
     def spikes(self, simulator: Any) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return what a nengo simulator has recorded, as rasters."""
+        """Return the spikes that a nengo simulator has recorded, as rasters."""
         return {name: simulator.data[probe] > 0 for name, probe in self.probes.items()}
 
 
@@ -55,15 +55,15 @@ def to_nengo(
 ) -> NengoExport:
     """Return a nengo network that plays a description; weights stay as they are.
 
-    inputs: by source a raster ``(steps, size)`` that its Node plays, then silence. A source without
-        one is a Node that hears: connect spikes, 0 or 1/dt, to it with ``synapse=None``.
-    seed, arithmetic, weights: as of `neurorl.load`.
-    neurons: ``'exact'`` for a neuron type of our own, whose spikes in nengo's Simulator are those
-        of the reference, noise and neurons by equations included; ``'nengo'`` for
-        ``nengo_loihi.LoihiLIF`` with Lowpass synapses, which nengo-loihi and other backends of
-        nengo take: LIF and CubaLIF without noise, of one time constant a population.
+    inputs: by source a raster ``(steps, size)`` that its Node plays, followed by silence. A source
+        without one becomes a Node with an input: connect spikes, 0 or 1/dt, with ``synapse=None``.
+    seed, arithmetic, weights: as in `neurorl.load`.
+    neurons: ``'exact'`` for a neuron type of our own, whose spikes in nengo's Simulator equal the
+        reference's, noise and equations included; ``'nengo'`` for ``nengo_loihi.LoihiLIF`` with
+        Lowpass synapses, which nengo-loihi and other backends of nengo run: LIF and CubaLIF without
+        noise, with one time constant in each population.
 
-    Raises UnsupportedError for a part that can't be there.
+    Raises UnsupportedError for a part that nengo can't have.
     """
     if not isinstance(network, Network):
         raise ArgumentError("to_nengo", "not a neurorl.Network", got=type(network).__name__)
@@ -89,7 +89,7 @@ def _check(network: Network) -> None:
 
 
 class _Builder:
-    """Build one network; *backend* has its weights, biases and neurons."""
+    """Build one network from *backend*'s weights, biases and neurons."""
 
     def __init__(self, backend: Backend, inputs: dict[str, npt.ArrayLike]) -> None:
         self.nengo, self.backend, self.description = load_nengo(), backend, backend.network
@@ -105,7 +105,7 @@ class _Builder:
                 raise ArgumentError(where, "wrong shape", got=raster.shape, limit=limit)
 
     def exact(self) -> NengoExport:
-        """Return the network with neurons that step as ours."""
+        """Return the network with neurons that step as neurorl's."""
         cells: Any = importlib.import_module("neurorl.nengo.cells")
         simulator = self.simulator
         types = {
@@ -160,10 +160,10 @@ class _Builder:
         return NengoExport(network, nodes, ensembles, probes)
 
     def _spiking(self, network: Any, nodes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return neurons on the host that spike as Nodes do.
+        """Return neurons on the host that repeat the spikes of Nodes.
 
-        To neurons on the chip, nengo-loihi passes on the spikes of neurons, but of a Node what
-        neurons decode of its values, which a value of 1/dt for a step doesn't get through.
+        nengo-loihi sends spikes of neurons to the chip as they are, but values of a Node through
+        decoding neurons, which miss a value of 1/dt for one step.
         """
         load_nengo_loihi().add_params(network)
         senders = {}
@@ -177,7 +177,7 @@ class _Builder:
         return senders
 
     def _form(self, name: str) -> CubaLIF:
-        """Return a population as a CubaLIF of one time constant. Raises UnsupportedError."""
+        """Return a population as a CubaLIF with one time constant. Raises UnsupportedError."""
         population, dt = self.description.node(name), self.description.dt
         where, remedy = f"to_nengo, population {name!r}", "take neurons='exact'"
         neuron: Any = population.neuron  # type: ignore[union-attr]

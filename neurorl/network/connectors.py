@@ -1,4 +1,4 @@
-"""Describe which neurons a projection connects: to all, to one, in blocks, by chance, or as listed.
+"""Describe which neurons a projection connects: all, one to one, blocks, random, or listed.
 
 Synapses drawn by chance depend on the connector's seed and on the projection's name, not on the
 seed of a simulation: replicas and repetitions of a network have the same synapses.
@@ -37,11 +37,11 @@ __all__ = [
 ]
 
 _SEEDS = 2**53
-_DEVIATIONS = 12.0  # of a binomial number, so far from its mean that it doesn't occur
+_DEVIATIONS = 12.0  # standard deviations: so far from its mean a binomial number never is
 
 
 class Ends(NamedTuple):
-    """Hold the sizes of a projection's two ends, whether they are one, and its name."""
+    """Hold the sizes of a projection's two ends, whether they are the same node, and its name."""
 
     name: str
     n_pre: int
@@ -50,7 +50,7 @@ class Ends(NamedTuple):
 
     @property
     def where(self) -> str:
-        """Return what errors begin with."""
+        """Return the beginning of errors."""
         return f"Projection {self.name!r}.connect"
 
     def seed(self, seed: int) -> int:
@@ -99,9 +99,9 @@ class Sparse(Connector, abc.ABC):
 
 @dataclass(frozen=True, eq=False)
 class FixedProbability(Sparse):
-    """Connect each pair of neurons with chance *p*, by itself.
+    """Connect each pair of neurons independently with probability *p*.
 
-    autapses: whether a neuron may connect to itself. seed: of the draws.
+    autapses: whether a neuron may connect to itself. seed: seed of the draws.
     """
 
     p: float
@@ -139,7 +139,7 @@ class _FixedDegree(Sparse):
     """Draw *n* partners for each neuron of one end.
 
     autapses: whether a neuron may connect to itself. multapses: whether two neurons may have
-    several synapses; without, the partners of a neuron are *n* different ones. seed: of the draws.
+    several synapses; if not, the *n* partners of a neuron differ. seed: seed of the draws.
     """
 
     n: int
@@ -164,7 +164,7 @@ class _FixedDegree(Sparse):
 
     @abc.abstractmethod
     def _sizes(self, ends: Ends) -> tuple[int, int]:
-        """Return the number of neurons that draw, and of those that are drawn."""
+        """Return the number of neurons that draw, and of neurons that are drawn."""
 
     def _sides(self, ends: Ends) -> tuple[int, int]:
         rows, of = self._sizes(ends)
@@ -187,7 +187,7 @@ class FixedInDegree(_FixedDegree):
     """Draw *n* presynaptic neurons for each postsynaptic one.
 
     autapses: whether a neuron may connect to itself. multapses: whether two neurons may have
-    several synapses; without, the partners of a neuron are *n* different ones. seed: of the draws.
+    several synapses; if not, the *n* partners of a neuron differ. seed: seed of the draws.
     """
 
     def make(self, ends: Ends) -> SynapseList:
@@ -208,7 +208,7 @@ class FixedInDegree(_FixedDegree):
 
 @dataclass(frozen=True, eq=False)
 class FixedOutDegree(_FixedDegree):
-    """Draw *n* postsynaptic neurons for each presynaptic one; options as of `FixedInDegree`."""
+    """Draw *n* postsynaptic neurons for each presynaptic one; options as in `FixedInDegree`."""
 
     def make(self, ends: Ends) -> SynapseList:
         post = np.empty((ends.n_pre, self.n), dtype=np.int32)
@@ -225,8 +225,7 @@ class FixedOutDegree(_FixedDegree):
 class Synapses(Sparse):
     """List synapses: the k-th is from neuron ``pre[k]`` to neuron ``post[k]``.
 
-    A projection puts them, and the weights and delays that it has for each, in the order of *pre*,
-    then of *post*.
+    A projection sorts them, and its weights and delays for each, by *pre*, then by *post*.
     multapses: whether two neurons may have several synapses; they keep their order.
     """
 
@@ -243,7 +242,7 @@ class Synapses(Sparse):
             raise DescriptionError("Synapses", "pre and post are of two lengths", got=got)
 
     def order(self) -> Array | None:
-        """Return the numbers of the synapses in the order of a projection; None if they are."""
+        """Return the numbers of the synapses in a projection's order; None if they are in order."""
         step, then = np.diff(self.pre), np.diff(self.post)
         if not ((step < 0) | ((step == 0) & (then < 0))).any():
             return None
@@ -283,14 +282,14 @@ class Copies(Sparse):
 
 
 def check_count(connector: Sparse, ends: Ends) -> tuple[int, int]:
-    """Return `Sparse.counts`. Raises DescriptionError if that is more than a list may have."""
+    """Return `Sparse.counts`. Raises DescriptionError for more synapses than a list may have."""
     counts = connector.counts(ends)
     check_limit(ends.where, "synapses", counts[1], MAX_LISTED)
     return counts
 
 
 def _check_drawn(connector: FixedProbability | _FixedDegree) -> None:
-    """Check what all that draw have."""
+    """Check the fields that all connectors with draws have."""
     name = type(connector).__name__
     object.__setattr__(connector, "autapses", flag(f"{name}.autapses", connector.autapses))
     seed = positive(f"{name}.seed", connector.seed, least=0, most=_SEEDS)
@@ -298,7 +297,7 @@ def _check_drawn(connector: FixedProbability | _FixedDegree) -> None:
 
 
 def _indices(where: str, value: Any) -> npt.NDArray[np.int32]:
-    """Return a read-only copy of whole numbers, 0 to `MAX_SIZE` less 1, of one dimension."""
+    """Return a read-only copy of whole numbers, 0 to `MAX_SIZE` - 1, of one dimension."""
     refuse_units(where, value)
     try:
         array = np.asarray(value)

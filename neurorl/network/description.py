@@ -5,8 +5,8 @@ membrane variable, which is dimensionless.
 
 **Order inside a step of length** ``dt``, the same on every backend: spikes of earlier steps arrive
 -> current -> membrane -> refractory -> spike -> reset. A projection of spikes takes at least one
-step, so a network of L layers needs a window of at least L + 1 steps to answer; what flows from a
-source of currents acts in the step itself, which saves one.
+step, so a network of L layers needs a window of at least L + 1 steps to answer; a source of
+currents acts in the same step, which saves one.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Source(Described):
     def to_dict(self) -> dict[str, Any]:
         data = super().to_dict()
         if self.kind == "spikes":
-            del data["kind"]  # as before there were others
+            del data["kind"]  # as before there were other kinds
         return data
 
 
@@ -119,7 +119,7 @@ class Population(Described):
             raise DescriptionError(f"{where}.neuron", "plan() of no StepPlan", got=got)
 
     def plan(self, dt: float) -> StepPlan:
-        """Return what its neurons do in a step of *dt* seconds."""
+        """Return the statements of its neurons for a step of *dt* seconds."""
         return self.neuron.plan(self.size, dt)
 
     def integrator(self, dt: float) -> Integrator:
@@ -127,11 +127,11 @@ class Population(Described):
         return self.neuron.integrator(self.size, dt)
 
     def is_integrator(self, dt: float) -> bool:
-        """Return whether its neurons are `Integrator`, as chips and other simulators have them."""
+        """Return whether its neurons are `Integrator`, the neuron of chips and other simulators."""
         return integrator_of(self.plan(dt)) is not None
 
     def variables(self, dt: float) -> tuple[str, ...]:
-        """Return the variables of its state by name, the dead steps that are left last."""
+        """Return the variables of its state by name; last the refractory steps left."""
         own = ("current", "voltage") if self.is_integrator(dt) else tuple(self.plan(dt).initial)
         return (*own, "refractory")
 
@@ -147,8 +147,8 @@ Node = Source | Population
 class Network(Described):
     """Hold nodes, the projections between them, and the length of a step.
 
-    dt: seconds. Raises DescriptionError for names used twice or missing, sizes that the blocks
-    don't divide, weights of the wrong shape, delays that are no whole number of steps.
+    dt: seconds. Raises DescriptionError for names used twice or missing, sizes that blocks don't
+    divide, weights of the wrong shape, or delays that aren't whole steps.
     """
 
     nodes: tuple[Node, ...]
@@ -196,7 +196,7 @@ class Network(Described):
 
     @functools.cached_property
     def spiking(self) -> Network:
-        """Return the network without its currents; not for `index`, which counts all nodes."""
+        """Return the network without sources of currents; nodes have other positions in it."""
         if not self.currents:
             return self
         return dataclasses.replace(
@@ -236,12 +236,12 @@ class Network(Described):
         return projection.synapses(self.node(projection.pre).size, self.node(projection.post).size)
 
     def synapse_delays(self, name: str) -> npt.NDArray[np.int32] | None:
-        """Return the steps to the arrival at each synapse; None if all have `delay_steps`."""
+        """Return each synapse's delay in steps; None if all have `delay_steps`."""
         p = self.projection(name)
         return p.delays(self.node(p.pre).size, self.node(p.post).size, self.dt)
 
     def fan_in(self, name: str) -> int:
-        """Return the most synapses of a projection into one neuron, masked ones included."""
+        """Return the largest number of synapses into one neuron, masked ones included."""
         projection, synapses = self.projection(name), self.synapses(name)
         if synapses is not None:
             return synapses.most_into_one()
@@ -278,7 +278,7 @@ class Network(Described):
         return name
 
     def biased(self, population: str) -> str | None:
-        """Return the input to which currents and the silence of signed projections add, if any."""
+        """Return the input that currents and silent signed synapses add to, if any."""
         for p in self.projections:
             if p.post == population and (p.signed or p.pre in self.currents):
                 return self.target(p)
@@ -286,7 +286,7 @@ class Network(Described):
 
     @property
     def n_synapses(self) -> int:
-        """Return the number of synapses that there would be without masks."""
+        """Return the number of synapses, masked ones included."""
         sizes = {node.name: node.size for node in self.nodes}
         shapes = (p.shape(sizes[p.pre], sizes[p.post]) for p in self.projections)
         return sum(math.prod(shape) for shape in shapes)
@@ -316,7 +316,7 @@ class Network(Described):
         return steps, steps
 
     def depth(self, name: str) -> int:
-        """Return the steps until every source that leads to this node can have reached it."""
+        """Return the steps until all sources that lead to this node can have reached it."""
         self.index(name)
         return max((self._hops(source.name).get(name, 0) for source in self.sources), default=0)
 
@@ -326,7 +326,7 @@ class Network(Described):
         return self._hops(pre).get(post)
 
     def returns(self, name: str) -> bool:
-        """Return whether spikes of this node come back to it, over any projections."""
+        """Return whether a path of projections leads from this node back to it."""
         reached = {p.post for p in self.projections if p.pre == name}
         for _ in self.nodes:
             reached |= {p.post for p in self.projections if p.pre in reached}
@@ -346,7 +346,7 @@ class Network(Described):
         """Raise DescriptionError for a network that no machine could hold."""
         longest = dict.fromkeys(self._index, 1)
         for p in self.projections:
-            is_drawn = isinstance(p.delay, (Uniform, Normal))  # which is done only when needed
+            is_drawn = isinstance(p.delay, (Uniform, Normal))  # drawn only when needed
             most = most_steps(p.delay, self.dt) if is_drawn else self._steps_of(p)[1]
             longest[p.pre] = max(longest[p.pre], most)
         remembered = sum(steps * self.node(name).size for name, steps in longest.items())

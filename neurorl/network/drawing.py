@@ -1,6 +1,6 @@
-"""Draw random synapses by a counter, in chunks: a synapse depends on the seed, on nothing else.
+"""Draw random synapses by a counter, in chunks; a synapse depends on the seed alone.
 
-Draw k of a row, a neuron that draws, is made of the words 2k and 2k + 1 of the row's counter, so no
+A row is a neuron that draws. Its draw k is made of words 2k and 2k + 1 of the row's counter, so no
 chunk, order or machine changes it.
 """
 
@@ -21,7 +21,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator[Indices]:
-    """Yield for chunks of rows, in order, *n* of the numbers 0 to *of* less 1, sorted in each row.
+    """Yield for chunks of rows, in order, *n* of the numbers 0 to *of* - 1, sorted in each row.
 
     repeats: whether a row may have a number twice. Without, it is the first *n* different draws.
     """
@@ -32,7 +32,7 @@ def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator
         chunk = np.arange(first, min(first + step, rows))
         if repeats:
             yield np.sort(_numbers(seed, chunk, n, of), axis=1)
-        elif excludes:  # as most are chosen, those that are not are drawn
+        elif excludes:  # if most are chosen, drawing the rest is quicker
             is_in = np.ones((len(chunk), of), dtype=bool)
             np.put_along_axis(is_in, _different(seed, chunk, of - n, of), False, axis=1)
             yield np.nonzero(is_in)[1].reshape(len(chunk), n)
@@ -41,9 +41,9 @@ def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator
 
 
 def hits(seed: int, places: int, p: float) -> Iterator[Indices]:
-    """Yield, in order and in chunks, which of *places* are taken, each by itself with chance *p*.
+    """Yield, in order and in chunks, places taken independently with probability *p*.
 
-    What is drawn is the number of places from one to the next, which is geometric.
+    The draws are the distances from one taken place to the next, which are geometric.
     """
     if p == 0:
         return
@@ -51,15 +51,17 @@ def hits(seed: int, places: int, p: float) -> Iterator[Indices]:
     at, drawn = -1, 0
     while at < places:
         expected = p * (places - at)
+        # Even, as `_units` begins at even draws only.
         n = min(CHUNK, 2 * int(expected / 2 + 2 * expected**0.5 + 8))
         gaps = np.floor(log(_units(seed, row, drawn, n)[0]) / scale)
+        # Clipped, as a gap may be too large for int64.
         where = at + np.cumsum(np.minimum(gaps, float(places)).astype(np.int64) + 1)
         yield where[where < places]
         at, drawn = int(where[-1]), drawn + n
 
 
 def _log_of_rest(p: float) -> float:
-    """Return log(1 - p), of small p by its series."""
+    """Return log(1 - p), for small p by its series."""
     if p < 2.0**-20:
         return -p * (1.0 + p * (0.5 + p / 3.0))
     return float(log(1.0 - p))
@@ -68,6 +70,7 @@ def _log_of_rest(p: float) -> float:
 def _different(seed: int, rows: Indices, n: int, of: int) -> Indices:
     """Return the first *n* different draws of each row, sorted, ``(rows, n)``."""
     chosen = np.empty((len(rows), n), dtype=np.int64)
+    # Enough draws for the expected repeats; rows with more begin again with twice as many.
     left, draws = np.arange(len(rows)), n + n * n // of + 8
     while len(left) and n:
         drawn = _numbers(seed, rows[left], draws, of)
@@ -82,7 +85,7 @@ def _different(seed: int, rows: Indices, n: int, of: int) -> Indices:
 
 
 def _first_ones(drawn: Indices) -> npt.NDArray[np.bool_]:
-    """Return which draws of a row had not been drawn before in it."""
+    """Return which draws of a row are the first of their number."""
     order = np.argsort(drawn, axis=1, kind="stable")
     ordered = np.take_along_axis(drawn, order, axis=1)
     is_new = np.ones(drawn.shape, dtype=bool)
@@ -93,13 +96,14 @@ def _first_ones(drawn: Indices) -> npt.NDArray[np.bool_]:
 
 
 def _numbers(seed: int, rows: Indices, n: int, of: int) -> Indices:
-    """Return the first *n* draws of each row as numbers 0 to *of* less 1."""
+    """Return the first *n* draws of each row as numbers 0 to *of* - 1."""
     numbers = (_units(seed, rows, 0, n) * of).astype(np.int64)
+    # A unit just below 1 times *of* may round to *of*.
     return np.minimum(numbers, of - 1)
 
 
 def _units(seed: int, rows: Indices, first: int, n: int) -> npt.NDArray[np.float64]:
-    """Return draws *first* to ``first + n`` less 1 of each row, in (0, 1), of 52 bits each.
+    """Return draws *first* to ``first + n - 1`` of each row, in (0, 1), of 52 bits each.
 
     first: even.
     """

@@ -1,4 +1,4 @@
-"""Describe delays that are drawn, one for each synapse of a list, in whole steps."""
+"""Describe random delays in whole steps, one for each synapse of a list."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _FAR = 4.0  # standard deviations
 class Normal(Described):
     """Describe delays of a normal distribution, in seconds, rounded to steps and clipped.
 
-    mean, sd: seconds. low, high: the shortest and longest delay, whole steps; those beyond become
-    these. None: a step, and the mean and 4 standard deviations, rounded up to a step.
+    mean, sd: seconds. low, high: the shortest and longest delay, whole steps; others are clipped.
+    None: one step, and mean + 4 standard deviations, rounded up to a step.
     """
 
     mean: float
@@ -67,8 +67,8 @@ def drawn_steps(
 ) -> npt.NDArray[np.int32]:
     """Return the steps of each synapse's delay.
 
-    A synapse draws by its place in a matrix, and by its number among those of the same two neurons,
-    so nothing else moves it. key: of the projection's draws.
+    The draw depends only on the synapse's place in a matrix and its number among synapses of the
+    same two neurons. key: key of the projection's draws.
     """
     first, last = (round(steps) for steps in _limits(delays, dt))
     drawn = np.empty(len(synapses), dtype=np.int32)

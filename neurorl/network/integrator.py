@@ -1,4 +1,4 @@
-"""Describe the leaky integrate-and-fire neuron, which chips and other simulators have as well."""
+"""Describe the leaky integrate-and-fire neuron, which chips and other simulators share."""
 
 from __future__ import annotations
 

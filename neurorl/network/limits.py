@@ -51,7 +51,7 @@ MAX_AGENT_SYNAPSES = 2**26
 MAX_LISTED = 2**28
 """Limit the synapses of one sparse projection, a list, all replicas together."""
 MAX_WEIGHTS = 2**26
-"""Limit the weights of one projection that is the product of several."""
+"""Limit the weights of one projection that stands for a product of several."""
 MAX_DELAY = 2**16
 """Limit the steps from a spike to its arrival, and of a window."""
 MAX_REFRACTORY = 2**31 - 1
@@ -76,7 +76,7 @@ def check_limit(where: str, what: str, count: int, limit: int) -> None:
 
 
 def check_delays(where: str, delays: float | npt.NDArray[np.float64], dt: float) -> None:
-    """Check the one delay of all synapses, or that of each; see `check_delay`."""
+    """Check the common delay of all synapses, or each one; see `check_delay`."""
     if not isinstance(delays, np.ndarray):
         check_delay(where, delays, dt)
         return

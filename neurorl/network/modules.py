@@ -56,8 +56,8 @@ def module_projections(network: Network) -> tuple[str, ...]:
 def lag(network: Network, layer: str) -> int:
     """Return the steps from a spike of a hidden layer to its effect on the output; at least 1.
 
-    One for each layer on the way, in modules: 1 for ``hidden``, 2 for ``hidden_2``. Less for a
-    layer with a shorter way to the output. Delays of more than a step are not counted.
+    In modules 1 for ``hidden``, 2 for ``hidden_2``, for any delays; fewer for a layer with a
+    shorter way to the output.
     """
     below = hidden_layers(network).index(layer) + 1
     return min(below, network.steps(layer, "output") or below)
@@ -66,7 +66,7 @@ def lag(network: Network, layer: str) -> int:
 def chain_weights(
     network: Network, chain: Sequence[str], weights: Mapping[str, FloatArray]
 ) -> list[FloatArray]:
-    """Return the weights of a *chain* of `module_projections`; of lists of synapses a matrix."""
+    """Return the weights of a *chain* of `module_projections`; lists become matrices."""
     return [_matrix(network, name, weights[name]) for name in chain]
 
 

@@ -1,4 +1,4 @@
-"""Find what users choose by name: what has a plain name, or stands in a module that is imported."""
+"""Find objects that users choose by name: a plain name, or one in an imported module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def find_name(kind: str, name: object, known: Mapping[str, object]) -> object:
-    """Return what has a plain name in *known*, or stands as ``module:attribute``; None if not.
+    """Return the object of a plain name in *known*, or of ``module:attribute``; None if absent.
 
     Nothing is imported. Raises UnknownNameError for a name that isn't known, or for one in a module
     that isn't imported, and says what to import.
@@ -35,8 +35,7 @@ def find_name(kind: str, name: object, known: Mapping[str, object]) -> object:
 def add_name(kind: str, name: str, value: T, known: dict[str, T]) -> None:
     """Put *value* into *known*.
 
-    Raises ArgumentError for a name that another has, or one with a colon, as names of things in
-    modules have.
+    Raises ArgumentError for a name that is taken, or has a colon, as names in modules have.
     """
     if not name or ":" in name:
         raise ArgumentError(f"register_{kind}", f"not a name for a {kind}", got=repr(name))

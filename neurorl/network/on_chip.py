@@ -1,4 +1,4 @@
-"""Replace neurons by equations by those of the chip that make the same spikes."""
+"""Replace equations by neurons of the chip that make the same spikes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["on_chip"]
 
 
 def on_chip(network: Network) -> Network:
-    """Return the network for chip arithmetic: equations that are a LIF or CubaLIF become one.
+    """Return the network for chip arithmetic: equations of a LIF or CubaLIF become that neuron.
 
     Other equations stay, and are refused by name later. Weights keep their values and units. The
-    chip's membrane is that of the equations minus the reset's value, times the share of the weights
+    chip's membrane is the equations' membrane minus the reset value, times the share of the weights
     that reaches it. Returns *network* itself if no neuron has equations.
     """
     nodes = tuple(_node(node, network.dt) for node in network.nodes)

@@ -27,8 +27,8 @@ class Plasticity(Described):
     """Declare that a projection learns, and what its synapses remember.
 
     trace_tau: time constant (s) of the presynaptic trace ``x <- exp(-dt/trace_tau) x + spike``,
-        fed by spikes as they arrive; 0 keeps only the spike of the step itself.
-    low, high: bounds of every weight; they also fix the resolution of chip arithmetic.
+        fed by spikes as they arrive; 0 keeps only the current step's spike.
+        low, high: bounds of every weight; they also fix the resolution of chip arithmetic.
     """
 
     trace_tau: float = 0.0

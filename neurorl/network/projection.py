@@ -43,23 +43,21 @@ __all__ = ["Projection"]
 class Projection(Described):
     """Describe weighted connections from one node to a population.
 
-    weights: an array, a number for all, or `Uniform`. Shape ``(n_pre, n_post)``, or with
+    weights: an array, one number for all, or `Uniform`. Shape ``(n_pre, n_post)``, or with
         ``blocks`` > 1 ``(blocks, n_pre // blocks, n_post // blocks)``: equal blocks of consecutive
         neurons, each all-to-all inside and unconnected to the others (the modules of an actor).
         With a sparse *connect*, ``(n_synapses,)``.
     mask: booleans of the same shape; False where there is no synapse. None: all connected.
-    delay: seconds from a spike to its arrival, a whole number of steps; None is one step. From a
-        source of currents there is none. With a sparse *connect* it may be an array, one for each
+    delay: seconds from a spike to its arrival, a whole number of steps; None is one step. Sources
+        of currents have no delay. With a sparse *connect* it may be an array with a number for each
         synapse, or `Uniform` or `Normal`, drawn as whole steps for each synapse.
-    signed: units of the papers' kind: a silent presynaptic neuron transmits -w, a spike +w, in
+    signed: whether, as in the papers, a silent presynaptic neuron transmits -w and a spike +w in
         every step (so: weights 2w, and bias - sum(w) for the postsynaptic neuron).
     plasticity: None for fixed weights.
-    target: the input variable of the neurons that spikes are added to; None is their only one, or
-        ``q``.
-    connect: a connector, in place of *blocks* and *mask*; see `neurorl.network.connectors`. The
-        synapses of a sparse one are in the order of their presynaptic, then of their postsynaptic
-        neurons, wherever there is a number for each: here, in backends, in states. For `Synapses`
-        that are listed in another order, weights and delays are put into this one.
+    target: the input variable that spikes are added to; None is the neurons' only one, or ``q``.
+    connect: a connector, in place of *blocks* and *mask*; see `neurorl.network.connectors`. Sparse
+        synapses are sorted by presynaptic, then by postsynaptic neuron, here, in backends and in
+        states; weights and delays of `Synapses` listed in another order are sorted with them.
     short_term: short-term plasticity of the presynaptic neurons; see `TsodyksMarkram`.
     """
 
@@ -104,7 +102,7 @@ class Projection(Described):
         data = super().to_dict()
         for name in ("target", "connect", "short_term"):
             if getattr(self, name) is None:
-                del data[name]  # as before there was one
+                del data[name]  # as before this field existed
         return data
 
     @property
@@ -113,12 +111,13 @@ class Projection(Described):
         return isinstance(self.connect, Sparse)
 
     def synapses(self, n_pre: int, n_post: int) -> SynapseList | None:
-        """Return the list of synapses between *n_pre* and *n_post* neurons; None for a dense one.
+        """Return the list of synapses between *n_pre* and *n_post* neurons; None if dense.
 
-        It is made when it is first needed, and kept.
+        It is made when first needed, and kept.
         """
         if not isinstance(self.connect, Sparse):
             return None
+        # No field, so that neither equality nor files know of it.
         kept: dict[tuple[int, int], SynapseList] = self.__dict__.setdefault("_kept", {})
         if (n_pre, n_post) not in kept:
             ends = self._ends(n_pre, n_post)
@@ -132,9 +131,9 @@ class Projection(Described):
         return isinstance(self.delay, (np.ndarray, Uniform, Normal))
 
     def delays(self, n_pre: int, n_post: int, dt: float) -> npt.NDArray[np.int32] | None:
-        """Return each synapse's delay in steps of *dt* seconds; None if all have one.
+        """Return each synapse's delay in steps of *dt* seconds; None if all share one.
 
-        Drawn ones are drawn when they are first needed, and kept.
+        Random delays are drawn when first needed, and kept.
         """
         if isinstance(self.delay, np.ndarray):
             return np.rint(self.delay / dt).astype(np.int32)
@@ -158,13 +157,13 @@ class Projection(Described):
         return (self.blocks, n_pre // self.blocks, n_post // self.blocks)
 
     def most(self, n_pre: int, n_post: int) -> int:
-        """Return how many weights there may be; nothing is drawn for it."""
+        """Return the largest possible number of weights, without drawing synapses."""
         if isinstance(self.connect, Sparse):
             return check_count(self.connect, self._ends(n_pre, n_post))[1]
         return math.prod(self.shape(n_pre, n_post))
 
     def resolved(self, n_pre: int, n_post: int) -> Projection:
-        """Return the same between neurons of known number: one to one is one neuron a block.
+        """Return the projection for known sizes: one to one becomes blocks of one neuron.
 
         Raises DescriptionError if they don't fit.
         """
@@ -186,7 +185,7 @@ class Projection(Described):
         shapes = {key: a.shape for key, a in arrays.items() if isinstance(a, np.ndarray) and a.ndim}
         if isinstance(self.connect, Sparse):
             least, most = check_count(self.connect, self._ends(n_pre, n_post))
-            for key, shape in shapes.items():  # before as many are drawn
+            for key, shape in shapes.items():  # checked before as many are drawn
                 if len(shape) != 1 or not least <= shape[0] <= most:
                     limit = f"({most},)" if least == most else "one for each synapse"
                     raise DescriptionError(f"{where}.{key}", "wrong shape", got=shape, limit=limit)
@@ -229,7 +228,7 @@ class Projection(Described):
             self._sort(connect)
 
     def _sort(self, connect: Synapses) -> None:
-        """Put listed synapses, with their weights and delays, in order."""
+        """Sort listed synapses, with their weights and delays."""
         order = connect.order()
         if order is None:
             return

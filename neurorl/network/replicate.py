@@ -1,4 +1,4 @@
-"""Put many copies of a network into one network, which a simulator then steps at once."""
+"""Put many copies of a network into one, which a simulator steps at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Tiled", "replicate"]
 
 @dataclass(frozen=True, eq=False)
 class Tiled(Neuron):
-    """Describe *copies* equal populations side by side; neurons have their parameters in each."""
+    """Describe *copies* equal populations side by side, as one population."""
 
     neuron: Neuron
     copies: int
@@ -40,11 +40,11 @@ class Tiled(Neuron):
 def replicate(network: Network, n: int) -> Network:
     """Return *n* unconnected replicas of *network* as one network; *network* itself if n = 1.
 
-    Neuron i of replica k is neuron ``k * size + i``. Weights of shape ``(pre, post)`` become ``(n,
-    pre, post)``, those of ``(blocks, pre, post)`` become ``(n * blocks, pre, post)``, those of a
-    list of synapses ``(n * n_synapses,)``: in C order
-    those of one replica after those of another. `Uniform` weights stay a range, but their draws
-    belong to a replica's own seed, so `neurorl.arithmetic.rounding.initial_weights` is for one.
+    Neuron i of replica k is neuron ``k * size + i``. Weights of shape ``(pre, post)`` become
+    ``(n, pre, post)``, ``(blocks, pre, post)`` becomes ``(n * blocks, pre, post)``, lists become
+    ``(n * n_synapses,)``: in C order one replica comes after another. `Uniform` weights stay a
+    range, but are drawn by each replica's own seed, with
+    `neurorl.arithmetic.rounding.initial_weights` of one replica.
     """
     if n == 1:
         return network

@@ -1,7 +1,6 @@
 """Check the arrays of a checkpoint against those that an agent expects.
 
-A checkpoint that is whole by its digest may still be of another agent, or of somebody who wants it
-to do harm.
+A checkpoint with a correct digest may still belong to another agent, or be made to do harm.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def take(
 
 
 def take_shown(state: Mapping[str, Array], name: str, shape: tuple[int | None, ...]) -> Array:
-    """Return numbers that an environment has shown, which may be any finite ones; as `take`."""
+    """Return numbers that an environment showed, as `take` does; any finite ones are allowed."""
     return take(state, name, shape, low=-_MOST_SHOWN, high=_MOST_SHOWN)
 
 

@@ -35,26 +35,26 @@ __all__ = [
 
 _T = TypeVar("_T")
 _DEPTH = 32
-_MOST = 2**53  # as a float it is still exact
+_MOST = 2**53  # exact as a float
 LARGEST = 1e30
 """Limit the numbers of a description, so that their products and sums can't overflow."""
 
 _HUGE = 2.0 * LARGEST
-_INLINE = 64  # numbers of an array that stays among the rest
+_INLINE = 64  # larger arrays are kept apart, see `arrays_apart`
 _APART: ContextVar[dict[str, Array] | None] = ContextVar("apart", default=None)
 
 
 class _Bounded(abc.ABCMeta):
-    """Let every number of a description pass one boundary, whatever its class checks itself.
+    """Check every number of a description in one place, whatever its class checks itself.
 
-    NumPy's scalars become Python's before the class sees them, so that an object computes and is
-    saved as with these. Afterwards the library's own fields are of their declared types and finite,
-    and whole numbers for real ones are real.
+    NumPy's scalars become Python's before the class sees them, so that an object computes with, and
+    saves, the same. Afterwards the library's own fields have their declared types and are finite;
+    ints given for floats become floats.
     """
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """Show the fields to editors and help, as of any dataclass."""
+        """Show the fields to editors and help, as any dataclass does."""
         made_by: Any = cls.__init__  # type: ignore[misc]
         return inspect.signature(functools.partial(made_by, None))
 
@@ -116,7 +116,7 @@ class Described(metaclass=_Bounded):
 
     @classmethod
     def of_file(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the object of a file's fields; a class may leave out what older files had."""
+        """Return the object of a file's fields; a class may drop fields that older files had."""
         return cls(**fields)
 
     def __eq__(self, other: object) -> bool:
@@ -136,7 +136,7 @@ def type_name(cls: type[Described]) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Return whether two values are of equal classes and would be written alike."""
+    """Return whether two values have the same class and would be written alike."""
     if isinstance(one, Described) or isinstance(other, Described):
         return bool(one == other)
     if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
@@ -191,7 +191,7 @@ def arrays_apart(arrays: dict[str, Array]) -> Iterator[None]:
 
 
 def _stored(value: Mapping[str, Any]) -> Array:
-    """Return an array that is kept apart. Raises DescriptionError if it isn't there."""
+    """Return an array that is kept apart. Raises DescriptionError if it is missing."""
     arrays, name = _APART.get() or {}, value["stored"]
     if set(value) != {"stored"} or not isinstance(name, str) or name not in arrays:
         raise DescriptionError("array", "is not in the file", got=quoted(name))
@@ -244,7 +244,7 @@ def _check_types(cls: Any, fields: Mapping[str, Any]) -> None:
         if name in types and not fits(value, types[name]):
             where, limit = f"{cls.__name__}.{name}", kind_name(types[name])
             raise DescriptionError(where, "of another type", got=quoted(value), limit=limit)
-        if isinstance(value, (int, float)) and not -_HUGE < value < _HUGE:  # nor is NaN
+        if isinstance(value, (int, float)) and not -_HUGE < value < _HUGE:  # false for NaN
             where = f"{cls.__name__}.{name}"
             raise DescriptionError(where, "out of range", got=quoted(value), limit=f"{_HUGE:g}")
 

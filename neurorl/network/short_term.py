@@ -1,4 +1,4 @@
-"""Describe short-term plasticity: how much a spike releases after those before it."""
+"""Describe short-term plasticity: how much a spike releases after earlier spikes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurorl.numerics.elementary import decay
 __all__ = ["RELEASE_GRID", "TsodyksMarkram"]
 
 RELEASE_GRID = 2.0**-16
-"""Set the grid of what a spike releases: so coarse that sums with weights stay exact."""
+"""Round releases of spikes to this grid, so coarse that sums with weights stay exact."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +23,8 @@ class TsodyksMarkram(Described):
     """Describe short-term depression and facilitation, the same for all synapses of a neuron.
 
     U: the part of the resources that a first spike uses, in (0, 1].
-    tau_rec: seconds in which resources recover; 0 is at once, so there is no depression.
-    tau_facil: seconds in which facilitation is forgotten; 0 is at once, so there is none.
+    tau_rec: time constant of recovery, s; 0: no depression.
+    tau_facil: time constant of facilitation, s; 0: no facilitation.
 
     A presynaptic neuron has resources x, at rest 1, and facilitation u, at rest 0, with
     ``dx/dt = (1 - x)/tau_rec`` and ``du/dt = -u/tau_facil`` between spikes. A spike, in this
@@ -48,11 +48,11 @@ class TsodyksMarkram(Described):
             number(f"{where}.{name}", getattr(self, name), low=0.0)
 
     def decays(self, dt: float) -> tuple[float, float]:
-        """Return what is left of facilitation, and of used resources, after a step of *dt*."""
+        """Return the shares of facilitation and of used resources left after a step of *dt*."""
         return decay(dt, self.tau_facil), decay(dt, self.tau_rec)
 
     def released(self, spikes: npt.NDArray[np.bool_], dt: float) -> FloatArray:
-        """Return what the spikes of a raster ``(W, n)`` release, from rest."""
+        """Return how much each spike of a raster ``(W, n)`` releases, from rest."""
         decays, u, used = self.decays(dt), np.zeros(spikes.shape[1]), np.zeros(spikes.shape[1])
         rows = np.empty(spikes.shape)
         for row, now in zip(rows, spikes, strict=True):
@@ -66,9 +66,9 @@ class TsodyksMarkram(Described):
         used: FloatArray,
         spikes: npt.NDArray[np.bool_],
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return u and 1 - x after a step at whose end neurons spike, and what these release.
+        """Return u and 1 - x after a step that ends with *spikes*, and how much these release.
 
-        decays: of `decays`. u, used: before the step; as *spikes* one for each neuron.
+        decays: result of `decays`. u, used: u and 1 - x before the step, one for each neuron.
         """
         u, used = decays[0] * u, decays[1] * used
         raised = u + self.U * (1.0 - u)

@@ -1,4 +1,4 @@
-"""Hold what a neuron does in one step, as statements that every backend runs."""
+"""Hold the statements of a neuron's step, which every backend runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["IS_SILENT", "Margin", "StepPlan"]
 
 IS_SILENT = "is_silent"
-"""Name the constant that tells which neurons by equations a lesion silenced."""
+"""Name the constant that marks neurons silenced by a lesion."""
 
 
 class Margin(NamedTuple):
@@ -30,17 +30,17 @@ class Margin(NamedTuple):
 
 @dataclass(frozen=True)
 class StepPlan:
-    """Hold what a neuron does in one step, as every backend runs it.
+    """Hold the statements of a neuron's step.
 
-    Order: inputs are added to, *update* in order; in dead steps the variables *held* keep their old
-    values; a spike where *threshold* and not dead; *reset* in order, where there was a spike.
+    Order: add to inputs; run *update*; in dead (refractory) steps give the variables *held* their
+    old values; spike where *threshold* holds, unless dead; run *reset* where it spiked.
 
     initial: state variables, ``(size,)`` each. constants: parameters and what the method added.
-    inputs: what synapses add to; those that are no state variables begin at 0 in each step.
+    inputs: what synapses add to; inputs that aren't state variables begin at 0 in each step.
     refractory_steps: dead steps after a spike, ``(size,)``. is_noisy: whether *threshold* uses
-    ``logistic``, a standard logistic draw of each neuron and step. margin: of a threshold
-    ``left > right``, its sides without noise; None for another. bias: what statements name
-    ``bias``, ``(size,)``, which currents and silent signed synapses add to; None if they don't.
+    ``logistic``, a standard logistic draw for each neuron and step. margin: the sides of a
+    threshold ``left > right``, without noise; None for other thresholds. bias: the value ``bias``
+    in statements, ``(size,)``, which currents and silent signed synapses add to; None if not used.
     """
 
     initial: Mapping[str, FloatArray]
@@ -63,7 +63,7 @@ class StepPlan:
     def hoisted(self) -> StepPlan:
         """Return a plan of the same bits in which no step computes what never changes.
 
-        What constants alone make is one more constant, constants that nothing uses are left out.
+        Results of constants alone become constants; constants that nothing uses are left out.
         """
         moving = {*self.initial, *self.inputs, *(line.variable for line in self.reset)}
         times_set = Counter(line.variable for line in self.update)

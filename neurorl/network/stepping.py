@@ -1,4 +1,4 @@
-"""Make one step of neurons by equations in NumPy: what every backend's is compared with."""
+"""Step neurons by equations in NumPy; every backend's steps are compared with these."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def before_reset(
     logistic: FloatArray | None = None,
     bias: FloatArray | None = None,
 ) -> tuple[Names, npt.NDArray[np.bool_]]:
-    """Return all values by name when the threshold is tested, and the spikes.
+    """Return all values at the threshold test by name, and the spikes.
 
     state, dead: before the step, ``(..., size)``. arrived: what synapses add, by input. logistic:
-    draws of the noise. bias: what statements name so; None is the plan's own.
+    draws of the noise. bias: the value ``bias`` in statements; None is the plan's own.
     """
     names: Names = {**plan.constants, **state}
     for name in plan.inputs:
@@ -46,7 +46,7 @@ def before_reset(
 def after_reset(
     plan: StepPlan, names: Names, dead: npt.NDArray[np.int64], spikes: npt.NDArray[np.bool_]
 ) -> tuple[dict[str, FloatArray], npt.NDArray[np.int64]]:
-    """Return the state and dead steps that a step leaves; *dead*: before it."""
+    """Return the state and dead steps after a step; *dead*: dead steps before it."""
     _run(plan.reset, names, spikes)
     state = {name: np.array(np.broadcast_to(names[name], dead.shape)) for name in plan.initial}
     return state, np.where(spikes, plan.refractory_steps, dead - (dead > 0))

@@ -25,7 +25,7 @@ _DESCRIPTION = "network.json"
 def save_network(path: str | os.PathLike[str], network: Network) -> None:
     """Write a description to an npz, atomically; equal networks have equal files.
 
-    Raises RunError if the system refuses, or for what is too large to be read again.
+    Raises RunError if the system refuses, or for a network too large to be read again.
     """
     if not isinstance(network, Network):
         raise ArgumentError("save_network", "not a Network", got=quoted(network))
@@ -34,7 +34,7 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
         text = json.dumps(network.to_dict(), allow_nan=False).encode()
     size = len(text) + sum(array.nbytes for array in arrays.values())
     for what, got, limit in (
-        ("too large", size, archive.LARGEST_FILE - 2**20),
+        ("too large", size, archive.LARGEST_FILE - 2**20),  # room for the archive's headers
         ("has too large a description", json_memory(text), JSON_MEMORY),
     ):
         if got > limit:
@@ -46,7 +46,7 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
 def load_network(path: str | os.PathLike[str]) -> Network:
     """Return the network of a file, exactly as it was saved.
 
-    Raises RunError if it is missing, damaged or no network's, DescriptionError for what it says.
+    Raises RunError if it is missing, damaged or no network, DescriptionError for its contents.
     """
     place = FilePlace(f"network {path}")
     data = archive.read_signed(Path(path), place, "save it again")

@@ -19,7 +19,7 @@ CHUNK = 2**18
 
 @dataclass(frozen=True, eq=False)
 class SynapseList:
-    """List synapses in the order of their presynaptic, then of their postsynaptic neurons.
+    """List synapses sorted by presynaptic, then by postsynaptic neuron.
 
     start: ``(n_pre + 1,)``, int64; presynaptic neuron i has the synapses ``start[i]`` to
         ``start[i + 1] - 1``.
@@ -54,6 +54,7 @@ class SynapseList:
         """Return the numbers of the synapses of some presynaptic neurons, one after the other."""
         first, counts = self.start[neurons], np.diff(self.start)[neurons]
         before = np.cumsum(counts) - counts
+        # All neurons' ranges first, first + 1, ... at once, without a loop.
         return np.repeat(first - before, counts) + np.arange(counts.sum())
 
     def sums(self, values: npt.NDArray[np.generic]) -> FloatArray:
@@ -71,7 +72,7 @@ class SynapseList:
         """Return whether two neurons have several synapses."""
         same = self.post[1:] == self.post[:-1]
         ends = self.start[1:-1]
-        same[ends[(ends > 0) & (ends < len(self))] - 1] = False  # of two presynaptic neurons
+        same[ends[(ends > 0) & (ends < len(self))] - 1] = False  # not the same presynaptic neuron
         return bool(same.any())
 
     def chunks(self) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
@@ -98,7 +99,7 @@ class SynapseList:
         return matrix
 
     def part(self, chosen: npt.NDArray[np.bool_]) -> tuple[SynapseList, npt.NDArray[np.intp]]:
-        """Return a list of the *chosen* synapses only, and their numbers in this one."""
+        """Return a list of the *chosen* synapses only, and their numbers in this list."""
         numbers = np.flatnonzero(chosen)
         start = np.searchsorted(numbers, self.start)
         return SynapseList(start, self.post[numbers], self.n_post), numbers
@@ -112,7 +113,7 @@ class SynapseList:
 
 
 def repeats(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the number of each synapse among those of its place, from 0; *places* in order."""
+    """Return each synapse's number among synapses of the same place, from 0; *places* in order."""
     again = np.arange(len(places))
     is_new = np.ones(len(places), dtype=bool)
     is_new[1:] = places[1:] != places[:-1]
@@ -122,7 +123,7 @@ def repeats(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def listed(
     pre: npt.NDArray[np.integer[Any]], post: npt.NDArray[np.int32], sizes: tuple[int, int]
 ) -> SynapseList:
-    """Return the list of synapses that are in order already; *sizes*: ``(n_pre, n_post)``."""
+    """Return the list of synapses that are sorted already; *sizes*: ``(n_pre, n_post)``."""
     start = np.zeros(sizes[0] + 1, dtype=np.int64)
     np.cumsum(np.bincount(pre, minlength=sizes[0]), out=start[1:])
     return SynapseList(start, post, sizes[1])

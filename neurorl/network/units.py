@@ -1,6 +1,6 @@
-"""Refuse quantities with units, of Brian2 and others: none is taken for a plain number.
+"""Refuse quantities with units, of Brian2 and others, rather than take them for plain numbers.
 
-All numbers here are SI or the network's own; how to convert, only the caller knows.
+All numbers here are in SI or in the network's own units; only the caller can convert.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def refuse_units(where: str, value: object) -> None:
 
 
 def _in_si(value: Any) -> str:
-    """Say how to write a quantity: times in seconds, others in the units of one's own equations."""
-    if not hasattr(value, "dim"):  # what Brian2's have; its arrays hold SI
+    """Say how to write a quantity: times in seconds, others in units of the user's equations."""
+    if not hasattr(value, "dim"):  # Brian2's quantities, which hold SI numbers
         return ", in SI units for times, else in those of the equations"
     unit = "second" if str(value.dim) == "s" else "mV"
     if np.ndim(value):
@@ -39,8 +39,8 @@ def _in_si(value: Any) -> str:
 def unit_of(value: Any) -> str | None:
     """Return the unit of a quantity, or of the first member that has one; None for plain numbers.
 
-    No package of units is imported: a quantity is what has a `dim`, `unit` or the like, and isn't
-    dimensionless.
+    No package of units is imported: a quantity is an object with a `dim`, `unit` or the like that
+    isn't dimensionless.
     """
     if type(value) in _PLAIN or (type(value) is np.ndarray and value.dtype != object):
         return None

@@ -5,14 +5,14 @@ Source: Pedersen et al. 2024, doi:10.1038/s41467-024-52259-9. Needs ``pip instal
 **Time.** NIR's equations are continuous and its files know no step. With a step *dt*, an equation
 ``tau x' = -x + r i`` becomes ``x <- keep x + gain i``:
 
-- ``'euler'`` (what snnTorch, Norse and Lava mean by their files):
+- ``'euler'`` (the meaning in files of snnTorch, Norse and Lava):
   ``keep = 1 - dt/tau``, ``gain = r dt/tau``;
 - ``'exponential'`` (the exact solution for an input held through the step):
   ``keep = exp(-dt/tau)``, ``gain = r (1 - exp(-dt/tau))``.
 
-Our neurons have ``keep = exp(-dt/tau_mem)`` and gain 1. So a file is read as
-``tau_mem = -dt/log(keep)`` with the gain in the weights, and is written, in Euler's convention, as
-``tau = dt/(1 - keep)``, ``r = 1/(1 - keep)``. Both ways the factor ``keep`` comes out in every bit.
+Our neurons have ``keep = exp(-dt/tau_mem)`` and gain 1. So a file is read with
+``tau_mem = -dt/log(keep)`` and the gain in the weights, and is written, in Euler's convention, with
+``tau = dt/(1 - keep)``, ``r = 1/(1 - keep)``. Both ways keep every bit of ``keep``.
 
 **Steps.** In snnTorch and Norse a layer answers in the step of its input; here every projection
 takes one. See `from_nir` for what makes them equal.

@@ -1,4 +1,4 @@
-"""Check what a NIR file or graph holds before it is read: sizes, links, kinds of data."""
+"""Check sizes, links and kinds of data of a NIR file or graph before it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurorl.network.serialization import LARGEST
 __all__ = ["check_file", "check_graph"]
 
 _LARGEST_FILE = 2**31
-_SQUEEZED = 1024  # no data is packed better than this by gzip
+_SQUEEZED = 1024  # gzip doesn't compress any data better than this
 _SMALL = 2**24
 _MOST_OBJECTS = 2**18
 _DEEPEST = 12
@@ -29,7 +29,7 @@ _NUMBERS = (
 
 
 def check_file(path: Path) -> None:
-    """Raise ValueError for an HDF5 file that leads out of itself or holds more than it can."""
+    """Raise ValueError for an HDF5 file with links out of it, or more data than it can hold."""
     import h5py
 
     size = path.stat().st_size
@@ -60,7 +60,7 @@ def _items(group: Any, depth: int) -> Iterator[Any]:
 
 
 def _bytes_of(dataset: Any, most: int) -> int:
-    """Return the memory that an array takes. Raises ValueError for data that NIR doesn't have."""
+    """Return the memory that an array takes. Raises ValueError for data unknown to NIR."""
     import h5py
 
     where = dataset.name[:60]
@@ -72,7 +72,7 @@ def _bytes_of(dataset: Any, most: int) -> int:
         raise ValueError(f"{where}: neither numbers nor text")
     size = int(dataset.size) * max(8, dataset.dtype.itemsize)
     if dataset.dtype.kind == "O" and size <= most:
-        # Texts of any length, maybe the same one many times.
+        # Texts of any length; many entries may share one.
         rows = dataset.shape[0] if dataset.shape else 1
         for k in range(rows):
             row = np.atleast_1d(dataset[k] if dataset.shape else dataset[()])
@@ -83,7 +83,7 @@ def _bytes_of(dataset: Any, most: int) -> int:
 
 
 def check_graph(graph: Any, depth: int = 0) -> None:
-    """Raise DescriptionError for a graph whose parts aren't those of a ``nir.NIRGraph``."""
+    """Raise DescriptionError for a graph with parts that no ``nir.NIRGraph`` has."""
     if depth > _DEEPEST:
         raise DescriptionError("NIR", "subgraphs nested too deeply", limit=_DEEPEST)
     if not isinstance(graph.nodes, dict) or not all(isinstance(n, str) for n in graph.nodes):

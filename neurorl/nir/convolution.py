@@ -31,8 +31,8 @@ Shape = tuple[int, ...]
 class Kernel:
     """Hold a kernel that slides over an image.
 
-    kernel: ``(c_out, c_in / groups, *size)``. before, after: zeros around the image, of each
-    dimension. shape: of the image, with its channels. bias: ``(c_out,)``.
+    kernel: ``(c_out, c_in / groups, *size)``. before, after: zeros around the image, for each
+    dimension. shape: shape of the image, with its channels. bias: ``(c_out,)``.
     """
 
     shape: Shape
@@ -46,7 +46,7 @@ class Kernel:
 
     @property
     def output(self) -> Shape:
-        """Return the shape of what comes out."""
+        """Return the shape of the output."""
         sizes = [
             (n + before + after - dilation * (size - 1) - 1) // stride + 1
             for n, before, after, dilation, size, stride in zip(
@@ -91,7 +91,7 @@ class Kernel:
 
 
 def window_of(name: str, node: Any, shape: Shape) -> Kernel:
-    """Return what a node does with an image of this shape. Raises DescriptionError."""
+    """Return the window of a node for images of this shape. Raises DescriptionError."""
     kind, where = type(node).__name__, f"NIR node {name!r}"
     n = IMAGES[kind]
     if kind.startswith("Conv"):
@@ -158,9 +158,9 @@ def _padding(
 
 
 def find_convolution(weights: SparseMap, shape: Shape, output: Shape) -> Kernel | None:
-    """Return the convolution of an image of *shape* that is this map exactly, or None.
+    """Return the convolution of an image of *shape* that equals this map exactly, or None.
 
-    Dilation and groups come out as zeros of the kernel.
+    Dilation and groups become zeros of the kernel.
     """
     if len(shape) != 3 or len(output) != 3 or not len(weights.values):
         return None
@@ -183,9 +183,9 @@ def _stride(pre: Any, post: Any, n: int) -> int:
 
 
 def window_node(nir: Any, window: Kernel, bias: FloatArray | None) -> Any:
-    """Return the NIR node of a convolution of one group, a pool if it is one.
+    """Return the NIR node of a convolution with one group, or of a pool.
 
-    bias: of each channel; None is none.
+    bias: one for each channel, or None.
     """
     kernel = window.kernel
     own = np.eye(*kernel.shape[:2]) > 0

@@ -22,12 +22,12 @@ __all__ = [
 ]
 
 NEVER = 2.0**96
-"""Take this threshold for neurons that never spike, whose value is read."""
+"""Set this threshold for neurons that never spike and whose value is read."""
 
 Discretisation = Literal["euler", "exponential"]
 
 _FORGETS_NOTHING = 2.0**60  # steps; exp(-1 / it) is 1
-_SINGLE = 1e-6  # files mostly hold float32, whose rounding this covers
+_SINGLE = 1e-6  # covers rounding to float32, which most files hold
 
 
 def check_discretisation(name: str) -> None:
@@ -51,12 +51,12 @@ def keep_and_fraction(
 
 
 def near_one(gain: FloatArray) -> FloatArray:
-    """Return *gain*, with 1 where it is 1 but for rounding to float32."""
+    """Return *gain*, with 1 where it differs from 1 only by rounding to float32."""
     return np.where(np.abs(gain - 1.0) < _SINGLE, 1.0, gain)
 
 
 def tau_of(keep: FloatArray, dt: float) -> FloatArray:
-    """Return the time constants (s) of our neurons whose factor is *keep*, 0 to 1; ``(n,)``.
+    """Return the time constants (s) with which neurons keep *keep*, 0 to 1; ``(n,)``.
 
     If several give the same bits of the factor, the one with the fewest decimals is returned.
     """
@@ -73,7 +73,7 @@ def tau_of(keep: FloatArray, dt: float) -> FloatArray:
 
 
 def tidy(values: FloatArray) -> FloatArray:
-    """Return *values*, as decimals of 15 digits if those are within 4 units in the last place."""
+    """Return *values*, rounded to 15 digits if they stay within 4 units in the last place."""
     short = _rounded(values, 15)
     return np.where(np.abs(short - values) <= 4 * np.spacing(np.abs(values)), short, values)
 

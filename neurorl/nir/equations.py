@@ -1,4 +1,4 @@
-"""Find equation neurons that NIR has, by what they compute and not by their names."""
+"""Find equation neurons that NIR has, by their formulas, not by their names."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["readout", "subtracting", "without_equations"]
 
 
 def subtracting(integrator: Integrator, bias: FloatArray) -> Equations:
-    """Return neurons of these parameters from which a spike takes the threshold, and no more."""
+    """Return neurons of these parameters whose spikes subtract the threshold from v."""
     return _stepped(integrator, bias, "v > top", "v = v - top", {"top": integrator.threshold})
 
 
 def readout(integrator: Integrator, bias: FloatArray) -> Equations:
-    """Return neurons of these parameters that never spike: their ``v`` is what is read."""
+    """Return neurons of these parameters that never spike; their ``v`` is read."""
     return _stepped(integrator, bias, f"v > {NEVER:.0f}", "v = 0", {})
 
 
@@ -44,9 +44,9 @@ def _stepped(
 def without_equations(network: Network) -> Network:
     """Return the network with LIF and CubaLIF in place of equations that mean the same.
 
-    Linear equations do, of a membrane, and maybe a current before it, that are reset to where they
-    began at ``v > number``; a membrane may keep everything (IF). The same spikes but for rounding:
-    their numbers are those of the equations to some units in the last place.
+    These are linear equations of a membrane, and maybe a current before it, with a reset to the
+    initial value at ``v > number``; a membrane may have no leak (IF). Spikes are the same except
+    for rounding: numbers equal the equations' to some units in the last place.
     Raises UnsupportedError naming the population for others.
     """
     if all(p.is_integrator(network.dt) for p in network.populations):

@@ -1,4 +1,4 @@
-"""Write files for one reader: nodes that it plays as our neurons, spike by spike."""
+"""Write files for one reader, with nodes that it plays like our neurons, spike by spike."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _linear(nir: Any, weights: FloatArray, bias: FloatArray) -> Any:
 def _add_loop(
     nir: Any, nodes: dict[str, Any], neurons: str, tail: str, weights: FloatArray, reader: Reader
 ) -> list[tuple[str, str]]:
-    """Add the edges of a loop: two matrices, as snnTorch mistakes one for a network of its own."""
+    """Add the edges of a loop: two matrices, as snnTorch mistakes one for a separate network."""
     recurrent, feedback = f"recurrent{tail}", f"feedback{tail}"
     nodes[recurrent] = nir.Linear(weights)
     if reader.has_loop:

@@ -1,12 +1,13 @@
-"""Bring networks into the two forms that simulators without a step a layer play exactly.
+"""Bring networks into the two forms that simulators without a step per layer play exactly.
 
-In these simulators a projection takes no step, but one from a population to itself takes one. So
-- **a chain**: input, layer, layer, ..., each with a loop or without: a layer that our spikes
-  reach in k steps answers k steps earlier;
-- **one population**: all neurons together, with one matrix from all to all: every projection
-  inside takes the one step that it takes here, whatever leads where, and all answer as many steps
-  earlier as the input takes. A last matrix of zeros and ones picks the neurons of the output.
-In both, a bias is there from a layer's first step on. Ours must be so too, or it isn't this form.
+In these simulators a projection takes no step, except one from a population to itself, which takes
+one. So the forms are
+- **a chain**: input, layer, layer, ..., each with or without a loop: a layer that our spikes reach
+  in k steps answers k steps earlier;
+- **one population**: all neurons together, with one matrix from all to all: every projection inside
+  takes one step, as here, and all neurons answer earlier by the steps from the input. A last matrix
+  of zeros and ones picks the neurons of the output.
+In both, a bias acts from a layer's first step on. A network with other biases has neither form.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ __all__ = ["Form", "NoFormError", "RecurrentLayer", "chain", "one_population"]
 
 
 class NoFormError(Exception):
-    """Say why a network hasn't a form."""
+    """Say why a network doesn't have a form."""
 
 
 @dataclass(frozen=True)
 class RecurrentLayer:
     """Hold neurons, ``(n,)`` each, their input matrix, ``(n, n_in)``, and loop, ``(n, n)``, if any.
 
-    name: the population's; None of all together.
+    name: the population's name; None for all together.
     """
 
     name: str | None
@@ -46,9 +47,9 @@ class RecurrentLayer:
 class Form:
     """Hold a network in one of the two forms.
 
-    layers: from the input on. pick: the last layer's neurons of the output, all if None.
-    lag: steps that a spike of the output comes earlier than here. lead: silent steps to be given
-    before the input, which make it later again.
+    layers: layers from the input on. pick: output neurons of the last layer, all if None.
+    lag: by how many steps output spikes come earlier than here. lead: silent steps that must
+    precede the input, which delay spikes again.
     """
 
     layers: tuple[RecurrentLayer, ...]
@@ -150,7 +151,7 @@ def _bias(parts: Parts, name: str) -> FloatArray:
 
 
 def _lead(parts: Parts, lags: dict[str, int]) -> int:
-    """Return the silent steps with which every bias begins where a layer does."""
+    """Return the silent steps after which every bias begins with its layer."""
     wanted: dict[int, list[str]] = {}
     for name, bias in parts.bias.items():
         if not bias.any():

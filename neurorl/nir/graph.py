@@ -1,4 +1,4 @@
-"""Take a NIR graph apart into neurons and the linear maps between them."""
+"""Split a NIR graph into neurons and the linear maps between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["READOUTS", "Drive", "SpikingGraph", "Term"]
 
 READOUTS = ("LI", "CubaLI", "I")
-"""Name the neurons that don't spike; their membrane is what a graph ends with."""
+"""Name the neurons that don't spike; their membranes are outputs of a graph."""
 NEURONS = ("LIF", "CubaLIF", "IF", "Threshold", *READOUTS)
 _OF_NEURONS = ("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold", "v_reset")
 _PARAMETERS = frozenset((*_OF_NEURONS, "threshold", "metadata", "input_type", "output_type"))
@@ -32,17 +32,17 @@ _PARAMETER = {
     "LI": "v_leak",
     "CubaLI": "v_leak",
 }
-"""Name the parameter that has the shape of what a node puts out; others: ``v_threshold``."""
+"""Name the parameter that has the shape of a node's output; by default ``v_threshold``."""
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Term:
-    """Hold what one spiking node adds to an input.
+    """Hold the contribution of one spiking node to an input.
 
     weights: ``(n_post, n_pre)``, ``(n,)`` for one synapse to each neuron, or a list of synapses.
-    delay: seconds, of the Delay nodes on the way. path: names of the linear nodes on the way.
+    delay: sum of the Delay nodes on the way, s. path: names of the linear nodes on the way.
     """
 
     pre: str
@@ -53,14 +53,14 @@ class Term:
 
 @dataclass(frozen=True)
 class Drive:
-    """Hold an input: the terms, and a constant ``(n,)`` that is added in every step."""
+    """Hold an input: its terms, and a constant ``(n,)`` added in every step."""
 
     terms: tuple[Term, ...]
     constant: FloatArray
 
 
 class SpikingGraph:
-    """Hold a graph's sources and neurons, with the `Drive` of each, subgraphs taken apart.
+    """Hold a graph's sources and neurons, each with its `Drive`; subgraphs are flattened.
 
     Raises UnsupportedError naming every node that isn't a source, a neuron or linear.
     """
@@ -88,11 +88,11 @@ class SpikingGraph:
         return self._input(name, ())
 
     def width(self, name: str) -> int:
-        """Return how many numbers a node puts out. Raises DescriptionError if nothing says so."""
+        """Return the size of a node's output. Raises DescriptionError if it isn't given."""
         return math.prod(self.shape(name))
 
     def shape(self, name: str) -> Shape:
-        """Return the shape of what a node puts out. Raises DescriptionError if nothing says so."""
+        """Return the shape of a node's output. Raises DescriptionError if it isn't given."""
         if name not in self._shapes:
             shape = self._find_shape(name, ())
             if not shape:
@@ -127,7 +127,7 @@ class SpikingGraph:
             raise UnsupportedError("NIR", f"can't run {', '.join(unknown_nodes)}", limit=limit)
 
     def _refuse_more_state(self) -> None:
-        """Refuse parameters of a known neuron that isn't known to have them."""
+        """Refuse unknown parameters of a known neuron."""
         parameters = [
             f"{name!r} ({_kind(self.nodes[name])}) with {parameter!r}"
             for name in self.neurons
@@ -139,7 +139,7 @@ class SpikingGraph:
             raise UnsupportedError("NIR", what, remedy="leave it out")
 
     def _refuse_readouts(self) -> None:
-        """Refuse a linear node that leads to no neuron, and a neuron's value that leads on."""
+        """Refuse linear nodes that lead to no neuron, and values of neurons that lead on."""
         read = {name for name in self.neurons if self._is(name, *READOUTS)}
         for name in self.nodes:
             values = [pre for pre in self._into[name] if pre in read]
@@ -159,14 +159,14 @@ class SpikingGraph:
             raise UnsupportedError("NIR", what, remedy=remedy)
 
     def _count_way(self, nodes: int) -> None:
-        """Raise UnsupportedError for wirings with too many ways between neurons to follow."""
+        """Raise UnsupportedError for wirings with too many paths between neurons."""
         self._ways += 1
         if self._ways > _MOST_WAYS or nodes > _LONGEST_WAY:
             what = "too many ways, or too long ones, through nodes without neurons"
             raise UnsupportedError("NIR", what)
 
     def _find_shape(self, name: str, behind: tuple[str, ...]) -> Shape:
-        """Return the shape of what a node puts out, empty if nothing says so."""
+        """Return the shape of a node's output, empty if it isn't given."""
         if name in self._shapes:
             return self._shapes[name]
         self._count_way(len(behind))
@@ -186,7 +186,7 @@ class SpikingGraph:
         return before or own
 
     def _shape_into(self, name: str, behind: tuple[str, ...]) -> Shape:
-        """Return the shape of what comes into a node, the largest of several."""
+        """Return the shape of a node's input, the largest of several."""
         behind = (*behind, name)
         shapes = [self._find_shape(n, behind) for n in self._into[name] if n not in behind]
         return max(shapes, key=math.prod, default=())
@@ -205,7 +205,7 @@ class SpikingGraph:
         return shape
 
     def _window(self, name: str, behind: tuple[str, ...]) -> Kernel:
-        """Return what a convolution or a pool does with its input."""
+        """Return the window of a convolution or a pool."""
         node = self.nodes[name]
         size = getattr(node, "input_shape", None)
         if size is None:
@@ -286,7 +286,7 @@ def _through_matrix(name: str, node: Any, drive: Drive) -> Drive:
     _check_size(name, len(bias), len(matrix))
     _check_size(name, len(drive.constant), matrix.shape[1])
     constant = np.broadcast_to(drive.constant, (matrix.shape[1],))
-    # Without a constant there is nothing to round.
+    # Without a constant nothing is rounded.
     through = matrix @ constant if constant.any() else np.zeros(len(matrix))
     return Drive(tuple(terms), through + bias)
 

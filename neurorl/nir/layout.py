@@ -1,4 +1,4 @@
-"""Keep what a standard file doesn't say of our network in its metadata, and restore it.
+"""Keep features of our network that standard files lack in their metadata, and restore them.
 
 A standard file has one Input ``input`` and one Output ``output``, and no source that is always on.
 """
@@ -25,11 +25,11 @@ KEY = "layout"
 class Layout:
     """Hold the metadata that a standard file needs to become our network again.
 
-    sources: names and sizes of what ``input`` is put together from, in order.
-    names: of nodes that are called otherwise here, by node. pre: source of each projection from
-    ``input``, where there are several. folded: of each projection from a source that is always on,
-    that source, the population, the node whose bias it is, and the delay in seconds. scaled: nodes
-    that were one synapse to each neuron. readouts: nodes that only pick neurons for ``output``.
+    sources: names and sizes of the sources that make up ``input``, in order.
+    names: our names of nodes that have others in the file. pre: source of each projection from
+    ``input``, where there are several. folded: for each projection from a source that is always on:
+    that source, the population, the node whose bias it became, and the delay in seconds. scaled:
+    nodes that were one synapse to each neuron. readouts: nodes that pick neurons for ``output``.
     lag, lead: see `neurorl.nir.write.Written`.
     """
 
@@ -63,9 +63,9 @@ def text_of(value: Any) -> str:
 
 
 def node_names(populations: list[str], projections: list[str]) -> dict[str, str]:
-    """Return each population's and projection's node: its own name, if that is free.
+    """Return the node name of each population and projection: its own, if that is free.
 
-    ``input`` and ``output`` aren't, nor is what PyTorch or Python calls something of its own.
+    ``input``, ``output`` and reserved names of PyTorch or Python aren't free.
     """
     names: dict[str, str] = {}
     taken = {*populations, *projections, "input", "output"}
@@ -83,9 +83,9 @@ def node_names(populations: list[str], projections: list[str]) -> dict[str, str]
 
 
 def restore(graph: Any, layout: Layout) -> Any:
-    """Return `nodes` and `edges` of the graph with our own sources and names; nothing is shared.
+    """Return copies of the graph's `nodes` and `edges` with our own sources and names.
 
-    Raises DescriptionError if the layout isn't that of this graph.
+    Raises DescriptionError if the layout doesn't fit this graph.
     """
     try:
         return _Restorer(graph, layout).graph()
@@ -95,7 +95,7 @@ def restore(graph: Any, layout: Layout) -> Any:
 
 
 class _Restorer:
-    """Undo what the writer did to one graph; see `restore`."""
+    """Undo the writer's changes to one graph; see `restore`."""
 
     def __init__(self, graph: Any, layout: Layout) -> None:
         self._nir = load_package()
@@ -115,7 +115,7 @@ class _Restorer:
         return SimpleNamespace(nodes=nodes, edges=edges)
 
     def _split_input(self) -> None:
-        """Give each source an Input, and each matrix behind it the columns that are its own."""
+        """Give each source an Input, and each matrix behind it the source's columns."""
         if "input" not in self._nodes:
             return
         shape = self._nodes.pop("input").input_type["input"]
@@ -147,7 +147,7 @@ class _Restorer:
             self._layout.names[_source(name)] = name
 
     def _to_matrix(self, name: str) -> list[str]:
-        """Return the nodes from here to the first that is no delay, and makes no image flat."""
+        """Return the nodes from here to the first that is neither a delay nor a Flatten."""
         after = dict(self._edges)
         way = [name]
         while type(self._nodes[way[-1]]).__name__ in ("Delay", "Flatten"):
@@ -186,5 +186,5 @@ class _Restorer:
 
 
 def _source(name: str) -> str:
-    """Return the error for a node that no file of ours has."""
+    """Return the error for a node that none of our files has."""
     return f"source {name}"

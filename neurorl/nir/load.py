@@ -48,23 +48,23 @@ def from_nir(
 ) -> Network:
     """Return the network of a NIR graph or file, for inference: Inputs become sources of spikes.
 
-    dt: seconds a step; a file that `to_nir` wrote knows its own, any other needs it (snnTorch's
+    dt: length of a step, seconds; files of `to_nir` have their own, others need it (snnTorch's
     exporter takes 1e-4). discretisation: ``'euler'`` (default) or ``'exponential'``.
-    LIF, CubaLIF, IF and Threshold become populations; LI, CubaLI and I that end the graph become
-    equations that never spike, whose ``v`` is their value. Linear, Affine, Scale, Flatten and
-    Delay become projections, Conv1d, Conv2d, SumPool2d and AvgPool2d lists of synapses. The voltage
-    here is NIR's less v_reset, and starts there.
+    LIF, CubaLIF, IF and Threshold become populations; LI, CubaLI and I at the end of the graph
+    become equations that never spike, with ``v`` as their value. Linear, Affine, Scale, Flatten and
+    Delay become projections, Conv1d, Conv2d, SumPool2d and AvgPool2d lists of synapses. Voltages
+    here are NIR's minus v_reset, and start at 0.
 
-    align: True (the default for files of others) gives the spikes of a simulator whose layers
-    answer within a step: those of a layer k projections from the input come k steps later here.
-    For that, a projection that skips layers gets a longer delay, and the bias of an Affine node
-    comes from a neuron ``clock`` that begins as late as the layer does. False (the default for our
-    own files): one step for each projection, the bias is the neuron's.
-    reset: ``'value'``, NIR's own meaning: a spike sets v to v_reset. ``'subtract'``: it takes the
-    threshold from v, as networks of snnTorch, Sinabs and Rockpool mostly do, whose files don't say
-    so; then populations are equations.
-    Exact but for: a cycle of several populations, which takes one step here for each of them (a
-    DroppedWarning says so); a CubaLIF whose v_leak isn't v_reset, which drifts from step 0 on.
+    align: True (the default for foreign files) gives the spikes of a simulator whose layers answer
+    within a step; a layer k projections from the input spikes k steps later here. A projection that
+    skips layers gets a longer delay, and the bias of an Affine node comes from a neuron ``clock``
+    that begins with the layer. False (the default for our own files): each projection takes one
+    step, and neurons have the bias.
+    reset: ``'value'``, NIR's own meaning: a spike sets v to v_reset. ``'subtract'``: it subtracts
+    the threshold from v, as most networks of snnTorch, Sinabs and Rockpool do, though their files
+    don't say so; populations are then equations.
+    Exact except for a cycle of several populations, which takes a step for each of them here (with
+    a DroppedWarning), and a CubaLIF whose v_leak isn't v_reset, which drifts from step 0 on.
 
     Raises UnsupportedError naming what has no counterpart, DescriptionError for a graph that
     contradicts itself, ArgumentError for a file that can't be read or a *dt* that is missing.
@@ -136,7 +136,7 @@ class _Reader:
         )
 
     def _neuron(self, name: str) -> tuple[FloatArray, Neuron, FloatArray]:
-        """Return the gain of the input, the neuron without bias, and the bias of its leak."""
+        """Return the input's gain, the neuron without bias, and the bias from its leak."""
         node, dt = self._graph.nodes[name], self._dt
         kind, n = type(node).__name__, self._graph.width(name)
         if kind == "Threshold":
@@ -208,7 +208,7 @@ class _Reader:
         if isinstance(term.weights, SparseMap):
             listed = term.weights.synapses
             connect, values = Synapses(listed.pre, listed.post), term.weights.values
-            if not len(values):  # of zeros alone, which a projection can't be without
+            if not len(values):  # all zeros: a projection needs at least one synapse
                 connect, values = Synapses([0], [0]), np.zeros(1)
             values = gain[connect.post] * values
             return Projection(name, pre, self._names[post], values, connect=connect, delay=delay)
@@ -243,7 +243,7 @@ class _Reader:
     def _clocks(
         self, wanted: dict[str, tuple[int, FloatArray]]
     ) -> tuple[list[Population], list[Projection]]:
-        """Add neurons that spike in every step, each beginning a step after the one before."""
+        """Add neurons that spike in every step, each from a step after the previous one on."""
         clocks: list[Population] = []
         ticks: list[Projection] = []
         for k in range(max((level for level, _ in wanted.values()), default=0)):
@@ -258,7 +258,7 @@ class _Reader:
         return clocks, ticks
 
     def _fresh(self, name: str) -> str:
-        """Return a valid name that isn't taken: the same one if it can be."""
+        """Return a valid name that isn't taken, *name* itself if possible."""
         base = re.sub(r"[^A-Za-z0-9_]", "_", name)
         base = base if re.match(r"[A-Za-z]", base) else f"n{base}"
         for tail in _tails():

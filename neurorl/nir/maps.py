@@ -28,7 +28,7 @@ class SparseMap:
     def of(
         cls, pre: Indices, post: Indices, values: FloatArray, sizes: tuple[int, int]
     ) -> SparseMap:
-        """Return the map of entries in any order, added where a pair has several.
+        """Return the map of entries in any order; several entries of a pair are added.
 
         sizes: ``(n_pre, n_post)``.
         """
@@ -47,15 +47,15 @@ class SparseMap:
         return self.synapses.n_post
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """Return what comes out, ``(n_post,)``, for inputs ``(n_pre,)``."""
+        """Return the outputs, ``(n_post,)``, for inputs ``(n_pre,)``."""
         return self.synapses.sums(self.values * values[self.synapses.pre])
 
     def scaled(self, scale: FloatArray) -> SparseMap:
-        """Return the map with each output times its *scale*, ``(n_post,)``."""
+        """Return the map with each output multiplied by its *scale*, ``(n_post,)``."""
         return SparseMap(self.synapses, self.values * scale[self.synapses.post])
 
     def after(self, first: SparseMap | FloatArray, where: str) -> SparseMap:
-        """Return the map of *first* and then this; *first* is one weight a channel, or a map.
+        """Return this map applied after *first*, one weight for each channel or a map.
 
         Raises DescriptionError for more weights than a projection may have, naming *where*.
         """
@@ -72,7 +72,7 @@ class SparseMap:
         )
 
     def through(self, matrix: FloatArray) -> FloatArray:
-        """Return the matrix ``(n, n_pre)`` of this map and then *matrix*, ``(n, n_post)``."""
+        """Return the matrix ``(n, n_pre)`` of *matrix*, ``(n, n_post)``, applied after this map."""
         product = np.zeros((len(matrix), self.n_pre))
         for i in np.flatnonzero(np.diff(self.synapses.start)):
             part = slice(self.synapses.start[i], self.synapses.start[i + 1])

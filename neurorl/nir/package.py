@@ -14,7 +14,7 @@ from neurorl.storage.files import write_bytes
 
 __all__ = ["RESERVED", "DroppedWarning", "load_package", "read_graph", "write_graph"]
 
-# Readers make each node a module of PyTorch, or an attribute of one that has these already.
+# Readers make each node a module, or an attribute of a PyTorch module that has these already.
 _OF_MODULES = """
 T_destination add_module add_submodule apply bfloat16 buffers call_super_init children clear code
 compile cpu cuda delete_all_unused_submodules delete_submodule double dump_patches eval
@@ -48,14 +48,14 @@ def load_package() -> Any:
 
 
 def read_graph(path: Path) -> Any:
-    """Return the graph of a file. Raises ArgumentError if it is missing or no such file."""
+    """Return the graph of a file. Raises ArgumentError if it is missing or not a NIR file."""
     nir = load_package()
     if not path.is_file():
         raise ArgumentError(f"NIR file {path}", "there is no such file")
     try:
         check_file(path)
         return nir.read(path, type_check=False)
-    except Exception as exc:  # h5py and nir raise whatever they meet
+    except Exception as exc:  # h5py and nir raise errors of many kinds
         raise ArgumentError(f"NIR file {path}", "can't be read", got=exc) from exc
 
 

@@ -1,4 +1,4 @@
-"""Turn a network into the matrices and constants that a file is written from."""
+"""Turn a network into the matrices and constants of a file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["Parts"]
 class Parts:
     """Hold a network's nodes and projections as numbers of float arithmetic.
 
-    integrators, bias: of each population, the bias with what its signed projections add.
-    sent: of each projection, what a spike adds, in the shape of its weights. lists: the same of
-    sparse projections, without zeros.
-    columns: of each ordinary source, its place in the one input, which is `width` wide.
+    integrators, bias: by population; the bias includes what signed projections add.
+    sent: by projection, what a spike adds, in the shape of its weights. lists: the same for sparse
+    projections, without zeros.
+    columns: place of each ordinary source in the single input, which is `width` wide.
     folded: names of the projections from sources that are always on.
-    always_on: sources whose channels spike in every step; None means one named ``bias``. Without
-    any other source they are ordinary ones. in_force: weights are rounded to the grid of float
-    arithmetic, as they are when a backend runs them.
-    Equations that mean the same as a LIF or CubaLIF are one; see `neurorl.nir.equations`.
+    always_on: sources whose channels spike in every step; None means one named ``bias``. If there
+    is no other source, they are ordinary. in_force: whether weights are rounded to the grid of
+    float arithmetic, as in backends.
+    Equations equal to a LIF or CubaLIF are treated as one; see `neurorl.nir.equations`.
     Raises ArgumentError for weights that are missing or don't fit, UnknownNameError, and
     UnsupportedError for sources of currents, short-term plasticity and other equations.
     """
@@ -51,7 +51,7 @@ class Parts:
         if short:
             what = f"short-term plasticity: {', '.join(short)}"
             raise UnsupportedError("NIR", what, remedy="leave out short_term=")
-        arithmetic = FloatArithmetic(network)  # the grid of weights is that of the equations
+        arithmetic = FloatArithmetic(network)  # the weight grid of the original equations
         owned = {p.name for p in network.populations if not p.is_integrator(network.dt)}
         self.network = network = without_equations(network)
         held = {
@@ -94,7 +94,7 @@ class Parts:
         return np.asarray(self._dense(name).sum(axis=1))
 
     def _dense(self, name: str) -> FloatArray:
-        """Return ``(n_post, n_pre)``, of listed weights too."""
+        """Return ``(n_post, n_pre)``, for listed weights too."""
         if name not in self.lists:
             return _matrix(self.sent[name])
         listed = self.lists[name]
@@ -108,7 +108,7 @@ class Parts:
         return p.blocks > 1 and p.blocks == self.network.node(p.pre).size == size
 
     def into(self, population: str) -> list[Projection]:
-        """Return the projections into a population, but for those that are folded."""
+        """Return the projections into a population, except folded ones."""
         return [
             p
             for p in self.network.projections
@@ -122,9 +122,9 @@ class Parts:
         return [name for name in names if name not in drives or name == "output"] or names
 
     def lags(self) -> dict[str, int] | None:
-        """Return the steps from the input to each population, if they are the same on every way.
+        """Return the steps from the input to each population, if they are the same on every path.
 
-        A loop of a population with itself isn't on the way. None if ways differ, or in a cycle.
+        Loops from a population to itself don't count. None if paths differ, or in a cycle.
         """
         ways = [
             p for p in self.network.projections if p.name not in self.folded and p.pre != p.post
@@ -173,12 +173,12 @@ def _weights_of(
     else:
         weights = initial_weights(network, p.name, 0)
     weights = arithmetic.masked(p.name, weights)
-    # 2w and sum(w) are exact only of weights on the grid.
+    # 2w and sum(w) are exact only for weights on the grid.
     return arithmetic.round(p.name, weights) if p.signed or in_force else weights
 
 
 def _listed(network: Network, name: str, sent: FloatArray) -> SparseMap:
-    """Return listed weights, those of one pair of neurons added."""
+    """Return listed weights, added for each pair of neurons."""
     synapses = network.synapses(name)
     assert synapses is not None
     if network.synapse_delays(name) is not None:

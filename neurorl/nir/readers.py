@@ -1,4 +1,4 @@
-"""Describe simulators that read NIR files: what each makes of a node, and what it can't hold.
+"""Describe simulators that read NIR files: how each reads a node, and what it can't hold.
 
 Each was read and tried; docs/nir.md has the findings, tests/witness/test_nir_readers.py plays
 our files in all of them.
@@ -29,14 +29,14 @@ _PARAMETERS = {
 class Reader:
     """Describe how one library reads NIR.
 
-    name: of the library. dt: the step (s) that it takes if nobody says. dt_is_fixed: nobody can.
-    single: it computes in float32; False if you make it compute in float64.
-    spikes_at_threshold: it spikes where ``v >= threshold``, else where ``v > threshold``.
-    one_of_a_layer: what must be equal in all neurons of a layer. least_threshold: the lowest one.
-    has_r: it multiplies a LIF's input by r; else the weights must hold it.
-    has_lif: a LIF is as exact as a CubaLIF without memory in its current.
-    has_if: it has integrators without a leak.
-    has_loop: a matrix from neurons to themselves is read as what it is.
+    name: name of the library. dt: its default step, s. dt_is_fixed: whether users can't change it.
+    single: whether it computes in float32; False if you make it compute in float64.
+    spikes_at_threshold: whether it spikes at ``v >= threshold``, not at ``v > threshold``.
+    one_of_a_layer: parameters that all neurons of a layer share. least_threshold: the lowest one.
+    has_r: whether it multiplies a LIF's input by r; else the weights must include it.
+    has_lif: whether a LIF is as exact as a CubaLIF without memory in its current.
+    has_if: whether it has integrators without a leak.
+    has_loop: whether it reads a matrix from neurons to themselves correctly.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Reader:
     has_loop: bool = True
 
     def step(self, dt: float | None) -> float:
-        """Return the step to read with. Raises ArgumentError if it can't be the user's *dt*."""
+        """Return the step to read with. Raises ArgumentError if the user's *dt* is impossible."""
         if dt is None or dt == self.dt:
             return self.dt
         if self.dt_is_fixed:
@@ -60,7 +60,7 @@ class Reader:
         return dt
 
     def form(self, parts: Parts) -> tuple[Form | None, tuple[str, ...]]:
-        """Return the first form in which it has the network exactly, or why it has none."""
+        """Return the first form that is exact for this network, or why there is none."""
         reasons: list[str] = []
         if not parts.columns or not parts.integrators:
             return None, ("no source of spikes, or no population",)
@@ -77,11 +77,11 @@ class Reader:
         return None, tuple(reasons)
 
     def problems(self, parts: Parts) -> tuple[str, ...]:
-        """Explain why it can't have the network; nothing if it can."""
+        """Explain why it can't play the network; empty if it can."""
         return self.form(parts)[1]
 
     def nodes(self, nir: Any, layer: RecurrentLayer, dt: float) -> tuple[Any, FloatArray]:
-        """Return a layer's neurons, and the factor ``(n,)`` of everything that goes into them."""
+        """Return a layer's neurons, and the factor ``(n,)`` of their inputs."""
         n = len(layer.threshold)
         zeros, ones = np.zeros(n), np.ones(n)
         fixed = {"v_threshold": self.threshold(layer.threshold), "v_reset": zeros}
@@ -103,9 +103,10 @@ class Reader:
         return dt / fraction
 
     def threshold(self, threshold: FloatArray) -> FloatArray:
-        """Return the threshold at which it spikes where ours does: strictly above *threshold*."""
+        """Return the threshold with which it spikes strictly above *threshold*, as ours does."""
         if not self.single:
             return np.nextafter(threshold, np.inf) if self.spikes_at_threshold else threshold
+        # In float32: the largest number not above *threshold*, or for >= the next one.
         near = threshold.astype(np.float32)
         below = np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
         if self.spikes_at_threshold:
@@ -138,12 +139,13 @@ class _Norse(Reader):
     """Describe Norse, which computes ``dt * (1 / tau)`` in float32; see `tau`."""
 
     def tau(self, fraction: FloatArray, dt: float) -> FloatArray:
-        """Return the float32 number around ``dt / fraction`` whose step comes nearest."""
+        """Return the float32 number whose step is nearest to *fraction*."""
         step, one = np.float32(dt), np.float32(1.0)
         first = (dt / fraction).astype(np.float32)
         best, error = first, np.full(fraction.shape, np.inf)
         for way in (np.float32(-np.inf), np.float32(np.inf)):
             tau = first
+            # Quotient and product are rounded, so a neighbour of dt / fraction may be nearer.
             for _ in range(4):
                 off = np.abs((step * (one / tau)).astype(np.float64) - fraction)
                 best, error = np.where(off < error, tau, best), np.minimum(off, error)
@@ -185,7 +187,7 @@ _REFUSED = {
     ),
     "rockpool": (f"{_SUBTRACT}, with a step of tau_mem/(1 + r)", "reader=None, for others"),
 }
-"""Name the libraries whose importers can't play NIR's neurons, why, and what to do."""
+"""Name the libraries whose importers can't play NIR's neurons, with reasons and remedies."""
 
 
 def find_reader(reader: str | Reader) -> Reader:

@@ -1,4 +1,4 @@
-"""Write standard files: each population and projection a node, for any reader."""
+"""Write standard files, with a node for each population and projection, for any reader."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Shape = tuple[int, ...]
 def standard_graph(nir: Any, parts: Parts, dt: float, shapes: Mapping[str, Shape]) -> Any:
     """Return a network's graph for readers with this step. Raises UnsupportedError.
 
-    shapes: of nodes that are images; see `neurorl.nir.write.to_nir`.
+    shapes: shapes of nodes that are images; see `neurorl.nir.write.to_nir`.
     """
     return _Writer(nir, parts, dt, shapes).graph()
 
@@ -49,7 +49,7 @@ class _Writer:
         self._shapes = dict(shapes)
         self._windows = dict(self._find_windows())
         while flat := self._matrices_into() & {*self._shapes}:
-            for name in flat:  # NIR has no node that makes an image of a vector
+            for name in flat:  # NIR has no node that turns a vector into an image
                 del self._shapes[name]
             self._windows = dict(self._find_windows())
         self._nodes: dict[str, Any] = {}
@@ -75,7 +75,7 @@ class _Writer:
         lags = self._parts.lags() or {}
         of_last = {lags.get(name) for name in self._parts.last()}
         self._layout.lag = of_last.pop() if len(of_last) == 1 else None
-        # Nothing but our own reader depends on the metadata.
+        # Only our own reader uses the metadata.
         metadata = {
             "writer": "neurorl",
             "dt": self._dt,
@@ -83,7 +83,7 @@ class _Writer:
             "order": " ".join(order),
             **self._layout.metadata(),
         }
-        # Its check of types refuses networks without a source; all types are given here.
+        # Its type check refuses networks without a source; all types are given here anyway.
         return nir.NIRGraph(self._nodes, self._edges, metadata=metadata, type_check=False)
 
     def _find_windows(self) -> Iterator[tuple[str, Kernel]]:
@@ -101,7 +101,7 @@ class _Writer:
         return {p.post for p in self._network.projections if p.name not in self._windows}
 
     def _add_population(self, population: Population) -> dict[str, FloatArray]:
-        """Add the neurons; return the bias for a projection that is to carry it."""
+        """Add the neurons; return the bias that a projection must carry."""
         d, bias = self._parts.integrators[population.name], self._parts.bias[population.name]
         cuba = isinstance(population.neuron, CubaLIF) or bool(d.current_decay.any())
         into = [p for p in self._parts.into(population.name) if not self._parts.single(p)]
@@ -178,7 +178,7 @@ class _Writer:
         self._edges += [(pre, node), (node, self._names[p.post])]
 
     def _fold(self, p: Projection) -> None:
-        """Put a bias on a projection into its population that has none, or on one of its own."""
+        """Put a bias on a projection into its population that has none, or on a new one."""
         nir, added = self._nir, self._parts.added(p.name)
         free = [
             self._names[other.name]
@@ -198,7 +198,7 @@ class _Writer:
         self._layout.folded[node] = (p.pre, self._names[p.post], carrier, delay)
 
     def _add_output(self) -> None:
-        """Connect the neurons of the last populations, by a matrix of zeros and ones if many."""
+        """Connect the last populations to the output, several by a matrix of zeros and ones."""
         last = self._parts.last()
         if not last:
             return
@@ -221,10 +221,11 @@ class _Writer:
 
 
 def _leak(bias: FloatArray, tau: FloatArray, dt: float) -> FloatArray:
-    """Return the v_leak that comes back as *bias*: in every bit if a neighbouring float does so."""
+    """Return the v_leak that is read back as *bias*, in every bit if a neighbouring float is."""
     _, fraction = keep_and_fraction(tau, dt, "euler")
     best = bias / fraction
     low, high = np.nextafter(best, -np.inf), np.nextafter(best, np.inf)
+    # The quotient times *fraction* may round to a neighbour of *bias*.
     for other in (low, high):
         right = (tidy(fraction * best) == bias) | (tidy(fraction * other) != bias)
         best = np.where(right, best, other)

@@ -21,9 +21,9 @@ def cycles(names: Sequence[str], edges: Iterable[Edge]) -> list[frozenset[str]]:
 
 
 def levels(names: Sequence[str], edges: Iterable[Edge], sources: Iterable[str]) -> dict[str, int]:
-    """Return the projections on the longest way without a cycle to each node; 0 for sources.
+    """Return the projections on the longest acyclic path to each node; 0 for sources.
 
-    The nodes of a cycle have one level together. A neuron that nothing leads to has level 1.
+    The nodes of a cycle share one level. A neuron without inputs has level 1.
     """
     every = list(edges)
     group = {name: frozenset([name]) for name in names}
@@ -38,7 +38,7 @@ def levels(names: Sequence[str], edges: Iterable[Edge], sources: Iterable[str]) 
 
 
 def _reach(names: Sequence[str], edges: list[Edge]) -> dict[str, set[str]]:
-    """Return the nodes to which each one leads."""
+    """Return the nodes that each node leads to."""
     after: dict[str, set[str]] = {name: set() for name in names}
     for pre, post in edges:
         after[pre].add(post)

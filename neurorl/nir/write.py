@@ -25,23 +25,23 @@ __all__ = ["Written", "reader_problems", "to_nir"]
 
 
 class Written(NamedTuple):
-    """Hold a ``nir.NIRGraph``, and a line for each kind of thing that it leaves out."""
+    """Hold a ``nir.NIRGraph``, and a line for each feature that it leaves out."""
 
     graph: Any
     dropped: tuple[str, ...]
 
     @property
     def lag(self) -> int | None:
-        """Return the steps that output spikes come earlier, where layers answer within a step.
+        """Return by how many steps output spikes come earlier where layers answer within a step.
 
-        None if it depends on the way that the spike took.
+        None if it depends on the path of the spike.
         """
         layout = Layout.of(self.graph.metadata)
         return None if layout is None else layout.lag
 
     @property
     def lead(self) -> int:
-        """Return the silent steps that a reader needs before the input, while its bias is on."""
+        """Return the silent steps, with biases on, that a reader needs before the input."""
         layout = Layout.of(self.graph.metadata)
         return 0 if layout is None else layout.lead
 
@@ -58,30 +58,30 @@ def to_nir(
 ) -> Written:
     """Return the NIR graph of a network for inference, written to *path* if that is given.
 
-    weights: of projections by name, such as ``backend.weights(name)``, in place of the
-    description's; needed for those that a seed draws. Sources become one Input ``input``, their
-    channels in order; populations LIF, CubaLIF or IF (no leak), those that never spike and drive
-    nothing LI, CubaLI or I, projections Linear, Affine or
-    Scale (neuron to neuron); a delay of d steps a Delay of d - 1; populations that drive no other
-    one, and one named ``output``, lead to the Output ``output``.
-    always_on: sources of one channel that spikes in every step, which become the bias of an Affine
-    node and no input; None means one that is named ``bias``, if there are others.
-    shapes: of nodes that are images, ``(channels, height, width)`` by name; a sparse projection
-    between two of them that is a convolution becomes a Conv2d, SumPool2d or AvgPool2d, any other
-    one a Linear with zeros.
-    dt: the step of the reader, seconds; None is the network's own, or the reader's.
+    weights: weights of projections by name, such as ``backend.weights(name)``, in place of the
+    description's; needed for weights that a seed draws. Sources become one Input ``input``, with
+    channels in order; populations become LIF, CubaLIF or IF (no leak), or if they never spike and
+    drive nothing LI, CubaLI or I; projections become Linear, Affine or Scale (neuron to neuron); a
+    delay of d steps a Delay of d - 1. Populations that drive no other one, and one named
+    ``output``, lead to the Output ``output``.
+    always_on: sources with one channel that spikes in every step, which become the bias of an
+    Affine node instead of an input; None means one named ``bias``, if there are others.
+    shapes: shapes ``(channels, height, width)`` of nodes that are images, by name; a sparse
+    projection between two of them becomes a Conv2d, SumPool2d or AvgPool2d if it is a convolution,
+    else a Linear with zeros.
+    dt: step of the reader, seconds; None is the network's own, or the reader's.
 
-    reader: ``'snntorch'``, ``'spikingjelly'``, ``'norse'`` or one of `neurorl.nir.READERS` with
-    changes: the file is one that this library plays with every spike of ours, `Written.lag` steps
-    earlier, if it is given `Written.lead` silent steps first. What it has no room for raises
-    UnsupportedError with the reasons (see `reader_problems`). Its form may be another one than the
-    network's: all neurons together in one population. See docs/nir.md. None writes standard NIR.
+    reader: ``'snntorch'``, ``'spikingjelly'``, ``'norse'`` or a modified one of
+    `neurorl.nir.READERS`: this library plays the file with every spike of ours, `Written.lag` steps
+    earlier, after `Written.lead` silent steps. What it can't hold raises UnsupportedError with the
+    reasons (see `reader_problems`). The form may differ from the network's: all neurons together in
+    one population. See docs/nir.md. None writes standard NIR.
 
     NIR has no plasticity, noise, refractory period or signed unit: each is left out (a signed
     projection becomes weights 2w and a bias), named in `Written.dropped` and in a DroppedWarning.
     Without these, `from_nir` makes a network of the same spikes, bit for bit in float arithmetic.
-    (Chip integers follow the range of the weights, which for a projection that is plastic or
-    drawn by a seed is that of its bounds: there they differ.)
+    (Chip integers differ for projections that are plastic or drawn by a seed: they follow the range
+    of the weights, which is the range between their bounds there.)
 
     Raises ArgumentError for weights that are missing or don't fit, UnsupportedError for sources
     of currents and for a bias that no node can hold.
@@ -119,7 +119,7 @@ def reader_problems(
     reader: str | Reader,
     always_on: Iterable[str] | None = None,
 ) -> tuple[str, ...]:
-    """Explain why `to_nir` refuses this network for a reader, a line a form; empty if not."""
+    """Explain, a line for each form, why `to_nir` refuses this network for a reader; or empty."""
     return find_reader(reader).problems(Parts(network, weights or {}, always_on, in_force=True))
 
 

@@ -1,9 +1,8 @@
 """Define exp, log, tanh, cos and sums of products to the last bit, the same in NumPy and in C.
 
-A library's own exp or BLAS's sums differ in their last bit from one processor to the next, and a
-spike that depends on that bit would differ too. Here is only what IEEE 754 fixes: +, -, *, /,
-rounding, and an order of summation. ``native/src/elementary.h`` and ``native/src/expressions.h``
-are the same in C.
+The last bits of a library's exp or of BLAS's sums differ between processors, and a spike that
+depends on such a bit would differ too. Here only operations fixed by IEEE 754 are used (+, -, *, /,
+rounding), in a fixed order. ``native/src/elementary.h`` and ``expressions.h`` are the same in C.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ LOG2_E = math.log2(math.e)
 LN2_HIGH = float.fromhex("0x1.62e42feep-1")
 LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
 EXP_TERMS = [1.0 / math.factorial(n) for n in range(14)]
-# Of the series of log((1 + s) / (1 - s)) / s - 2 in powers of s**2.
+# Coefficients of log((1 + s) / (1 - s)) / s - 2 in powers of s**2.
 LOG_TERMS = [2.0 / n for n in range(3, 23, 2)]
-ROOT_HALF_BITS = 0x3FE6A09E << 32  # of a number just below sqrt(1/2)
+ROOT_HALF_BITS = 0x3FE6A09E << 32  # the bits of a number just below sqrt(1/2)
 ONE_BITS = 0x3FF << 52
 FRACTION = (1 << 52) - 1
 TANH_LIMIT = 25.0
-"""Clip arguments of tanh here, where it has long been 1 to the last bit."""
+"""Clip arguments of tanh here, where it is 1 to the last bit."""
 COS_TERMS = [(-1.0) ** m * math.pi ** (2 * m) / math.factorial(2 * m) for m in range(13)]
 
 _GRID = 2.0**20
@@ -40,7 +39,9 @@ def exp(x: npt.ArrayLike) -> Array:
     """Return ``e**x`` to within 2 units in the last place; |x| is clipped at 700."""
     clipped = np.minimum(np.maximum(np.asarray(x, dtype=np.float64), -EXP_LIMIT), EXP_LIMIT)
     k = np.rint(clipped * LOG2_E)
+    # In two parts, as k ln 2 as one product would cost r its last bits.
     r = (clipped - k * LN2_HIGH) - k * LN2_LOW
+    # 2**k made of its exponent bits, which is exact everywhere.
     power = ((k.astype(np.int64) + 1023) << 52).view(np.float64)
     return np.asarray(_horner(r, EXP_TERMS) * power)
 
@@ -53,8 +54,10 @@ def log(x: npt.ArrayLike) -> Array:
     """
     x = np.asarray(x, dtype=np.float64)
     is_regular = (x > 0.0) & (x < np.inf)
+    # Subnormal numbers have no exponent bits; times 2**54 they do.
     is_small = is_regular & (x < 2.0**-1022)
     scaled = np.where(is_regular, x, 1.0) * np.where(is_small, 2.0**54, 1.0)
+    # Moves the mantissa's range from [1, 2) to [sqrt(1/2), sqrt(2)), around 1.
     bits = scaled.view(np.int64) + (ONE_BITS - ROOT_HALF_BITS)
     k = ((bits >> 52) - 1023).astype(np.float64) - np.where(is_small, 54.0, 0.0)
     f = ((bits & FRACTION) + ROOT_HALF_BITS).view(np.float64) - 1.0
@@ -62,6 +65,7 @@ def log(x: npt.ArrayLike) -> Array:
     s = f / (2.0 + f)
     z = s * s
     rest = s * (half_square + z * _horner(z, LOG_TERMS)) + k * LN2_LOW
+    # Small terms first, as C adds them: another order has other last bits.
     value = rest - half_square + f + k * LN2_HIGH
     outside = np.where(x == 0.0, -np.inf, np.where(x > 0.0, x, np.nan))
     return np.where(is_regular, value, outside)
@@ -74,6 +78,7 @@ def tanh(x: npt.ArrayLike) -> Array:
     k = np.rint(y * LOG2_E)
     r = (y - k * LN2_HIGH) - k * LN2_LOW
     power = ((k.astype(np.int64) + 1023) << 52).view(np.float64)
+    # e**y - 1 by its own series, as the difference would cancel near 0.
     less_one = r * _horner(r, EXP_TERMS[1:]) * power + (power - 1.0)
     return np.asarray(np.copysign(less_one / (less_one + 2.0), x))
 
@@ -87,13 +92,14 @@ def cospi(y: npt.ArrayLike) -> Array:
     """Return ``cos(pi y)`` with an absolute error below 2**-51; |y| < 2**51."""
     y = np.asarray(y, dtype=np.float64)
     whole = np.rint(y)
+    # Exact; reducing pi y instead would lose bits.
     r = y - whole
     is_odd = whole - 2.0 * np.floor(0.5 * whole)
     return np.asarray(_horner(r * r, COS_TERMS) * (1.0 - 2.0 * is_odd))
 
 
 def decay(dt: float, tau: float) -> float:
-    """Return ``exp(-dt / tau)``, 0 for tau = 0: the part that is left after a step."""
+    """Return ``exp(-dt / tau)``, the share that is left after a step; 0 for tau = 0."""
     return float(exp(-dt / tau)) if tau else 0.0
 
 
@@ -101,14 +107,15 @@ def dot(a: Array, b: Array) -> float:
     """Return ``sum_i a_i b_i``: 8 sums of every eighth product in order, then these in order."""
     products = np.zeros(-(-len(a) // LANES) * LANES)
     np.multiply(a, b, out=products[: len(a)])
+    # accumulate adds one by one, as C does; np.sum adds in pairs.
     lanes = np.add.accumulate(products.reshape(-1, LANES), axis=0)[-1]
     return float(np.add.accumulate(lanes)[-1])
 
 
 def on_grid(x: npt.ArrayLike) -> Array:
-    """Round *x* to multiples of 2**-20, so that sums of products of two such are exact.
+    """Round *x* to multiples of 2**-20, so that sums of products of two such numbers are exact.
 
-    Like the grid of the weights: no order of summation, library or processor changes a bit.
+    As with the grid of weights, no order of summation, library or processor changes a bit.
     """
     scaled = np.asarray(np.multiply(x, _GRID))
     np.rint(scaled, out=scaled)

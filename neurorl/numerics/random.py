@@ -117,10 +117,10 @@ def uniforms(seed: int, stream: int, n: int, step: int) -> F64:
 
 
 def uniforms_at(seed: int, stream: int, places: npt.NDArray[np.int64], steps: npt.ArrayLike) -> F64:
-    """Return a number in (0, 1) for each place, as `uniforms` has it, of a step of its own.
+    """Return a number in (0, 1) for each place, as `uniforms` does, each at a step of its own.
 
-    places: numbers of neurons, or of anything, up to 2**64; of those from 2**32 on, the upper half
-        stands where that of the step would. steps: below 2**32, one or one for each place.
+    places: indices of neurons, or of anything, up to 2**64; for places >= 2**32 their high word
+        replaces the step's. steps: below 2**32, one for all or one for each place.
     """
     at, step = places.astype(np.uint64), np.asarray(steps, dtype=np.uint64)
     key = (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)
@@ -133,17 +133,19 @@ def uniforms_at(seed: int, stream: int, places: npt.NDArray[np.int64], steps: np
 
 def to_unit(drawn: U32) -> F64:
     """Convert words to numbers in (0, 1): (word + 1/2) / 2**32."""
+    # + 1/2, so that neither 0 nor 1 is drawn and logarithms are finite.
     return np.asarray((drawn + 0.5) * 2.0**-32, dtype=np.float64)
 
 
 def derive(seed: int, *purpose: int) -> int:
     """Return a new seed of 63 bits, from a seed and up to two numbers for its purpose."""
-    seed, a, b = map(operator.index, (seed, *(*purpose, 0, 0)[:2]))  # no NumPy's, which overflow
+    seed, a, b = map(operator.index, (seed, *(*purpose, 0, 0)[:2]))  # NumPy's overflow
     c0, c1, c2, c3 = a & 0xFFFFFFFF, b & 0xFFFFFFFF, b >> 32, int(Stream.DERIVE)
-    for k0, k1 in _keys(seed & 0xFFFFFFFFFFFFFFFF):  # as `philox4x32`, which is made for arrays
+    for k0, k1 in _keys(seed & 0xFFFFFFFFFFFFFFFF):  # quicker here than `philox4x32`
         p0, p1 = c0 * 0xD2511F53, c2 * 0xCD9E8D57
         c0, c1 = p1 >> 32 ^ c1 ^ k0, p1 & 0xFFFFFFFF
         c2, c3 = p0 >> 32 ^ c3 ^ k1, p0 & 0xFFFFFFFF
+    # 63 bits, so that a seed fits into int64.
     return (c0 & 0x7FFFFFFF) << 32 | c1
 
 
@@ -173,7 +175,7 @@ LOGISTIC_BITS = 14
 
 def _logistic_table() -> F64:
     p = (np.arange(2 ** (LOGISTIC_BITS - 1)) + 0.5) / 2**LOGISTIC_BITS
-    # Rounded, so that a logarithm that differs in its last bit gives the same table.
+    # Rounded, so that logarithms that differ in their last bits give the same table.
     lower = np.rint(np.log(p / (1 - p)) * 2.0**40) * 2.0**-40
     table = np.concatenate([lower, -lower[::-1]])
     table.setflags(write=False)
@@ -197,7 +199,7 @@ class DrawRows:
     """Draw a stream row by row, one row a step, in chunks ahead of use.
 
     seed, stream, n: as in `words`. convert: turns words into numbers.
-    The rows are a pure function of the step, whatever was asked before.
+    A row depends only on the step, not on earlier calls.
     """
 
     def __init__(

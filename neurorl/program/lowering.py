@@ -106,6 +106,7 @@ def _shared(constants: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, Float
     shared = {}
     for name, value in constants.items():
         array = np.ascontiguousarray(value, dtype=np.float64)
+        # As bits: nan equals itself then, and -0.0 isn't 0.0.
         bits = array.reshape(-1).view(np.int64)
         shared[name] = array.reshape(-1)[0] if (bits == bits[0]).all() else array
     return {name: np.asarray(value) for name, value in shared.items()}

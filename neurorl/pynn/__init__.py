@@ -1,8 +1,8 @@
 """Play networks on PyNN's simulators; see docs/pynn.md. Needs ``pip install 'neurorl[pynn]'``.
 
 PyNN's cells are equations in mV, ms, nA and nF. With a membrane unit of 1 mV and a capacitance of
-1 nF, weights and biases are chosen so that a spike, or a step of bias, changes a membrane as in the
-description: a simulator that integrates exactly, such as NEST, has the description's membranes.
+1 nF, weights and biases are chosen so that spikes and biases change membranes as described:
+simulators that integrate exactly, such as NEST, then have the description's membranes.
 """
 
 from neurorl.pynn.export import PyNNExport, problems, to_pynn

@@ -27,8 +27,8 @@ Rasters = dict[str, npt.NDArray[np.bool_]]
 class Building(abc.ABC):
     """Build a network part by part: sources, populations, projections.
 
-    weights: in force, by projection. begins: as of `neurorl.pynn.to_pynn`, one for each replica.
-    lags: by how many steps nodes spike later there.
+    weights: weights in force by projection. begins: as in `neurorl.pynn.to_pynn`, one for each
+    replica. lags: by how many steps each node spikes later in PyNN.
     """
 
     substeps: ClassVar[int]
@@ -58,13 +58,13 @@ class Building(abc.ABC):
     ) -> None:
         """Build the whole network.
 
-        steps: those in which it can spike. n_steps: how many follow each other.
+        steps: steps in which it can spike. n_steps: how many steps follow each other.
         """
         options = dict(self.can.options)
         if self.can.needs_longest:
             options["max_delay"] = self.longest(n_steps) * self.ms
         self.simulator.setup(timestep=self.fine, min_delay=self.fine, **options)
-        if self.can.clock:  # which PyNN leaves to the spike sources' default
+        if self.can.clock:  # PyNN doesn't set it, but spike sources use it
             brian2: Any = importlib.import_module(self.can.clock)
             brian2.defaultclock.dt = self.fine * brian2.ms
         for name, raster in inputs.items():
@@ -81,10 +81,10 @@ class Building(abc.ABC):
 
     @abc.abstractmethod
     def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
-        """Return the synapses there for those of one replica, whose delays aren't set yet."""
+        """Return PyNN's synapses for a replica's *rows*, whose delays aren't set yet."""
 
     def longest(self, n_steps: int) -> int:
-        """Return as many steps as no delay there is longer than."""
+        """Return an upper bound of all delays in PyNN, in steps."""
         described = max(
             (self.network.delay_steps(p.name) for p in self.network.projections), default=1
         )
@@ -118,7 +118,7 @@ class Building(abc.ABC):
 
 
 class PlainBuilding(Building):
-    """Build a network that is stepped as it is described, with delays as `as_held` has them."""
+    """Build a network that is stepped as it is described, with the delays of `as_held`."""
 
     substeps = 1
 
@@ -172,9 +172,9 @@ def rasters_of(
     replicas: int,
     first: Mapping[str, int],
 ) -> Rasters:
-    """Return the spikes that PyNN recorded, ``(n_steps, replicas * size)``, and forget them there.
+    """Return the spikes that PyNN recorded, ``(n_steps, replicas * size)``, and clear its records.
 
-    first: in which step of PyNN's the first row of a population is.
+    first: PyNN's step of the first row, by population.
     """
     rasters = {}
     for population in network.populations:

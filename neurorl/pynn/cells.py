@@ -1,4 +1,4 @@
-"""Choose the constants of PyNN's cells, so that membranes are the description's."""
+"""Choose the constants of PyNN's cells so that they have the description's membranes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["CellParameters", "added", "begins_with_a_spike", "plain_cells", "pulsed_cells", "tiled"]
 
 _SHORTEST = 1e-2
-"""Set the time constant of a current that acts in one step of the simulator, in these steps."""
+"""Set the time constant, in steps, of a current that acts in one step of the simulator."""
 _FORGOTTEN = 40
-"""Count the time constants of a membrane without memory in a step: ``exp(-40)`` is left."""
+"""Let a membrane without memory have so many time constants in a step: ``exp(-40)`` is left."""
 
 
 @dataclass(frozen=True)
 class CellParameters:
-    """Hold `IF_curr_exp`'s parameters and what follows; ``(size,)`` arrays in mV, ms, nA and nF.
+    """Hold `IF_curr_exp`'s parameters and constants of them; ``(size,)``, in mV, ms, nA and nF.
 
-    initial: membranes. gain: current of a spike whose weight is 1.
+    initial: initial membranes. gain: current of a spike whose weight is 1.
     """
 
     parameters: Mapping[str, FloatArray | float]
@@ -31,10 +31,10 @@ class CellParameters:
 
 
 def plain_cells(d: Integrator, ms: float, begun: int, dead: int) -> CellParameters:
-    """Return cells that are stepped as the description is.
+    """Return cells that are stepped like the description.
 
-    ms: of a step. begun: how many steps before its first the simulator begins. dead: as of
-    `neurorl.pynn.targets.PyNNTarget`.
+    ms: length of a step. begun: how many steps before the description's first the simulator begins.
+    dead: as in `neurorl.pynn.targets.PyNNTarget`.
     """
     tau_m = -ms / np.log(d.membrane_decay)
     tau_s = -ms / np.log(np.maximum(d.current_decay, np.exp(-1 / _SHORTEST)))
@@ -48,10 +48,10 @@ def plain_cells(d: Integrator, ms: float, begun: int, dead: int) -> CellParamete
 
 
 def pulsed_cells(d: Integrator, ms: float, substeps: int, dead: int, lift: float) -> CellParameters:
-    """Return cells whose thresholds are *lift* higher, to be reached by pulses only.
+    """Return cells whose thresholds are *lift* higher, so that only pulses reach them.
 
     All currents act in one substep. The cells are dead for a substep after each spike, in which the
-    lift is taken back; see `neurorl.pynn.pulses`. Biases aren't theirs.
+    lift is taken back; see `neurorl.pynn.pulses`. Pulses give biases too.
     """
     fine = ms / substeps
     tau_m = -ms / np.log(np.maximum(d.membrane_decay, np.exp(-_FORGOTTEN)))
@@ -83,7 +83,7 @@ def begins_with_a_spike(d: Integrator, begun: int) -> bool:
 
 
 def _initial(d: Integrator, begun: int) -> FloatArray:
-    """Return membranes from which biases come to 0 after so many steps."""
+    """Return membranes that biases bring to 0 after so many steps."""
     kept = d.membrane_decay**begun
     return np.asarray(-d.bias * (1 - kept) / (1 - d.membrane_decay) / kept)
 

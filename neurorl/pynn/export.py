@@ -31,10 +31,10 @@ __all__ = ["PyNNExport", "problems", "to_pynn"]
 class PyNNExport:
     """Hold a network in a simulator of PyNN.
 
-    simulator: PyNN's module. populations: by name of a population or source, PyNN's.
-    replicas: how many copies of the network there are, unconnected. lags: by how many steps
-    spikes of a population come later there; `run` takes them off. most: how many steps it can make;
-    None if it has no noise.
+    simulator: PyNN's module. populations: PyNN's populations, by name of population or source.
+    replicas: how many unconnected copies of the network there are. lags: by how many steps spikes
+    of a population come later in PyNN; `run` subtracts them. most: limit of steps; None without
+    noise.
     """
 
     simulator: Any
@@ -80,7 +80,7 @@ def problems(network: Network, target: str) -> list[str]:
 
 
 def _without_pulses(network: Network, can: PyNNTarget) -> list[str]:
-    """Return what a simulator can't hold in the description's own steps."""
+    """Return which parts a simulator can't hold in the description's own steps."""
     found, lags = [], lags_of(network, can)
     for population in network.populations:
         where = f"population {population.name!r}"
@@ -109,14 +109,14 @@ def to_pynn(
     """Build a description in a simulator of PyNN, such as ``pyNN.nest``, and record all spikes.
 
     simulator: the module; its `setup` is called here. inputs: by source,
-    ``(steps, replicas * size)``. seed, weights: as of `neurorl.load`; weights stay as they are.
-    replicas: of the whole network, side by side and unconnected, each with inputs of its own.
+    ``(steps, replicas * size)``. seed, weights: as in `neurorl.load`; weights stay as they are.
+    replicas: copies of the whole network, side by side and unconnected, each with its own inputs.
 
     Noise, and loops of one step, need pulses, for as many steps as the inputs have; see
-    docs/pynn.md. begins: the number of each replica's first step, by which noise is drawn; 0 if it
-    is left out. exact: False plays loops of one step without pulses, as `as_held` says.
+    docs/pynn.md. begins: the number of each replica's first step, by which noise is drawn; 0 by
+    default. exact: False plays loops of one step without pulses, as `as_held` says.
 
-    Raises UnsupportedError naming every part that it can't hold.
+    Raises UnsupportedError naming every part that the simulator can't hold.
     """
     target = target_name(simulator)
     found = problems(network, target)

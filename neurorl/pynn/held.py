@@ -1,4 +1,4 @@
-"""Say what a simulator of PyNN plays, as a description, where delays aren't as described."""
+"""Describe the network that a simulator of PyNN plays if it can't keep all delays."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ __all__ = ["as_held"]
 
 
 def as_held(network: Network, target: str) -> Network:
-    """Return what a target plays of *network* in the description's own steps, without pulses.
+    """Return the network that a target plays for *network* in its own steps, without pulses.
 
-    A current acts a step late there, which shorter delays make up for. Where populations lead back
-    to themselves with delays too short for that, the returned network has longer ones; else it is
-    *network*.
+    A current acts a step late there, and shorter delays make up for it. Where delays in a loop are
+    too short for that, the returned network has longer ones; else it is *network*.
     """
     check_name("target of PyNN", target, TARGETS)
     can, lags = TARGETS[target], lags_of(network, TARGETS[target])
@@ -34,7 +33,7 @@ def as_held(network: Network, target: str) -> Network:
 
 
 def _delayed(network: Network, p: Projection, steps: npt.NDArray[np.int64]) -> Projection:
-    """Return a projection with these delays, itself if it has them."""
+    """Return the projection with these delays; itself if it has them."""
     described = network.synapse_delays(p.name)
     if described is not None:
         return p if np.array_equal(steps, described) else replace(p, delay=steps * network.dt)

@@ -1,4 +1,4 @@
-"""Keep delays where a current acts a step later than it arrives: populations that spike later."""
+"""Keep delays although currents act a step late, by letting populations spike later."""
 
 from __future__ import annotations
 
@@ -35,14 +35,13 @@ def _shortest(network: Network, p: Projection) -> int:
 
 
 def lags_of(network: Network, can: PyNNTarget) -> dict[str, int]:
-    """Return by how many steps each node has to spike later there, so that delays can be kept.
+    """Return by how many steps each node has to spike later in PyNN to keep all delays.
 
-    A delay there is that of the description, less what a current acts later, with the difference
-    of the lags of its ends; at least one step.
+    target delay = described delay - current latency + lag(post) - lag(pre), at least 1 step.
     """
     least = _least(network, can)
     found = _longest(network, least)
-    if found is None:  # loops so short: what lies in them can't wait for itself
+    if found is None:  # short loops: a population can't spike later than itself
         found = _longest(
             network, [(a, b, n) for a, b, n in least if n <= 0 or network.steps(b, a) is None]
         )
@@ -51,12 +50,12 @@ def lags_of(network: Network, can: PyNNTarget) -> dict[str, int]:
 
 
 def has_short_loops(network: Network, can: PyNNTarget) -> bool:
-    """Return whether loops are so short that no lags make up for currents that act late."""
+    """Return whether loops are too short for lags to make up for currents that act late."""
     return _longest(network, _least(network, can)) is None
 
 
 def _least(network: Network, can: PyNNTarget) -> list[tuple[str, str, int]]:
-    """Return for both ends of each projection how much later the second has to spike at least."""
+    """Return the ends of each projection, and the least difference of their lags."""
     sources = source_names(network)
     return [
         (p.pre, p.post, can.late + 1 - _shortest(network, p))
@@ -88,7 +87,7 @@ def described_steps(network: Network, p: Projection) -> npt.NDArray[np.int64]:
 def steps_there(
     network: Network, p: Projection, lags: Mapping[str, int], can: PyNNTarget
 ) -> npt.NDArray[np.int64]:
-    """Return the delay of each synapse there, in steps."""
+    """Return the delay of each synapse in PyNN, in steps."""
     steps = described_steps(network, p)
     if p.pre in source_names(network):
         return np.asarray(steps + 1 + lags[p.post], dtype=np.int64)

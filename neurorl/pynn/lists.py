@@ -1,7 +1,7 @@
-"""Make a projection of PyNN from a list of synapses, at once where PyNN makes one cell's at a time.
+"""Make a projection of PyNN from a list of synapses, all at once instead of cell by cell.
 
-PyNN's own `FromListConnector` takes milliseconds for each postsynaptic cell. What is used here of
-its simulators is private to it; tests/pynn/test_pynn.py reads all back by public ones.
+PyNN's own `FromListConnector` takes milliseconds for each postsynaptic cell. The methods of its
+simulators used here are private; tests/pynn/test_pynn.py reads the results by public ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def make_projection(
     delays: FloatArray,
     receptor: str,
 ) -> Any:
-    """Return a projection of these synapses; weights in nA, all of a sign, delays in ms."""
+    """Return a projection of these synapses; weights in nA, all of one sign, delays in ms."""
     module = str(getattr(simulator, "__name__", ""))
     fill = _FILL.get(module)
     if fill is None:

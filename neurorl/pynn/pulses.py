@@ -1,12 +1,12 @@
 """Give noise, biases and currents as pulses, where PyNN's cells can't have them as described.
 
-A cell spikes where its membrane and a draw are over its threshold, and the draw is forgotten
-afterwards. So a step is cut in two. In its second half a pulse adds the draw, the bias and a lift
-to the membrane, and the threshold, which is higher by the lift, can be reached in that half only;
-in the first half of the next step a pulse takes draw and lift back. A cell that has spiked is dead
-in that half, so that nothing is taken from a membrane that was reset. Draws are the description's.
+A cell spikes if its membrane plus a draw is over its threshold; the draw is then forgotten. So a
+step is cut in two. In its second half a pulse adds the draw, the bias and a lift to the membrane;
+the threshold is higher by the lift, so it can be reached in that half only. In the first half of
+the next step a pulse takes draw and lift back. A cell that has spiked is refractory in that half,
+so that nothing is taken from a reset membrane. Draws are the description's.
 
-All that a spike adds to a membrane comes in second halves, too: of a current that lasts, a synapse
+Spikes, too, add to membranes in second halves only; a current that lasts is split into one synapse
 for each step. So spikes have half a step to arrive, and every membrane is the description's.
 """
 
@@ -38,11 +38,11 @@ __all__ = [
 SUBSTEPS = 2
 """Count the substeps of a step."""
 _LEFT = 1e-14
-"""Set what part of a current may be left out at its end."""
+"""Leave out this share of a current at its end."""
 
 
 def lasting(d: Integrator, n_steps: int) -> int:
-    """Return for how many steps currents last, of *n_steps* that matter."""
+    """Return for how many steps currents last, at most *n_steps*."""
     slowest = float(d.current_decay.max(initial=0))
     if slowest == 0:
         return 1
@@ -52,7 +52,7 @@ def lasting(d: Integrator, n_steps: int) -> int:
 
 
 def in_steps(rows: Rows, d: Integrator, n_steps: int) -> Rows:
-    """Return a synapse for each step that the current of each of *rows* lasts."""
+    """Return, for each of *rows*, a synapse for each step that its current lasts."""
     n = lasting(d, n_steps)
     decay = d.current_decay[rows.post]
     parts = [rows.weights * decay**k for k in range(n)]
@@ -66,9 +66,9 @@ def in_steps(rows: Rows, d: Integrator, n_steps: int) -> Rows:
 
 
 class Pulses(NamedTuple):
-    """Hold what is added to membranes in each step, ``(n_steps, replicas * size)``.
+    """Hold increments of membranes in each step, ``(n_steps, replicas * size)``.
 
-    kept: what stays, the biases. passing: what is taken back, the draws.
+    kept: biases, which stay. passing: draws, which are taken back.
     """
 
     kept: FloatArray
@@ -89,7 +89,7 @@ def pulses(
     noise = [d.noise_width * rows.rows(begin, n_steps) for begin in begins]
     bias = d.bias.astype(np.float64)
     for p in network.projections:
-        if p.post == population.name and p.signed:  # silence transmits the negative weight
+        if p.post == population.name and p.signed:  # a silent neuron transmits the negative weight
             _, post = ends_of(network, p)
             bias = bias - np.bincount(post, np.ravel(weights[p.name]), population.size)
     kept = np.broadcast_to(np.tile(bias, len(begins)), (n_steps, len(begins) * population.size))
@@ -101,8 +101,8 @@ def lift_of(
 ) -> float:
     """Return a lift of the thresholds that no membrane reaches without a pulse.
 
-    Twice what membranes can be at most, should all that excites them spike in every step, and twice
-    what pulses are.
+    It is twice the sum of the largest membrane, if all excitatory inputs spiked in every step, and
+    of the largest pulse, plus the largest threshold.
     """
     d = population.integrator(network.dt)
     excited = np.zeros(population.size)
@@ -111,7 +111,7 @@ def lift_of(
             _, post = ends_of(network, p)
             strength = np.maximum(np.ravel(weights[p.name]), 0) * (2 if p.signed else 1)
             excited += np.bincount(post, strength, population.size)
-    least = 1 / len(given.kept)  # no more is gathered in so many steps
+    least = 1 / len(given.kept)  # so many steps add no more than this
     current = excited / np.maximum(1 - d.current_decay, least)
     biases = np.maximum(given.kept.max(initial=0), 0)
     membrane = (current + biases) / np.maximum(1 - d.membrane_decay, least)

@@ -12,14 +12,14 @@ __all__ = ["TARGETS", "PyNNTarget", "target_name"]
 
 
 class PyNNTarget(NamedTuple):
-    """Describe how one of PyNN's simulators steps; all in steps.
+    """Describe how one of PyNN's simulators steps; all times in steps.
 
-    late: by how much a current of a neuron acts later than it arrives; taken from delays.
-    first: PyNN's step in which spikes of the description's first are written down.
+    late: how much later than it arrives a neuron's current acts; subtracted from delays.
+    first: PyNN's step in which spikes of the description's first step are recorded.
     begun: how many steps before the description's first the simulator begins.
-    dead: what it counts to a refractory period besides.
-    options: of its `setup`. clock: the module whose default clock is set, too.
-    least: how many spike sources a population has at least; the others are silent.
+    dead: steps that it adds to a refractory period.
+    options: options of its `setup`. clock: a module whose default clock is also set.
+    least: smallest number of spike sources in a population; added ones are silent.
     takes_lists: whether times of spikes are lists, not PyNN's sequences.
     needs_longest: whether `setup` has to be told the longest delay.
     one_refractory: whether all neurons of a population have the same refractory period.
@@ -55,8 +55,8 @@ TARGETS: Mapping[str, PyNNTarget] = {
 }
 """Hold PyNN's simulators, by the last part of their module's name; ``spynnaker.pyNN`` is spiNNaker.
 
-That one was built and mapped, on its virtual board, and has never been run: its steps are those
-that its documentation lets expect.
+Networks for spiNNaker were built and mapped on its virtual board, but never run: its steps follow
+from its documentation.
 """
 
 

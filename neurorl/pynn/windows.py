@@ -1,4 +1,4 @@
-"""Play windows that start from silence, one after the other, in one network of PyNN's."""
+"""Play windows that start from silence, one after the other, in one network of PyNN."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["Windows"]
 class Windows:
     """Hold a network in a simulator of PyNN that plays *n_windows* windows, each from silence.
 
-    weights: in force, by projection. begins: the number of each replica's first step; windows
-    follow each other without a gap in these numbers, by which noise is drawn. Other arguments are
-    as of `neurorl.pynn.to_pynn`, which see; inputs of a window need not be known before.
+    weights: weights in force by projection. begins: the number of each replica's first step; noise
+    is drawn by these numbers, which have no gap between windows. For other arguments see
+    `neurorl.pynn.to_pynn`; inputs of a window needn't be known before.
 
-    Raises UnsupportedError naming every part that it can't hold.
+    Raises UnsupportedError naming every part that the simulator can't hold.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Windows:
     def play(self, inputs: Mapping[str, npt.NDArray[np.bool_]]) -> Rasters:
         """Play the next window; return the spikes of each population.
 
-        inputs: by source, ``(n_steps, replicas * size)``; so is what is returned.
+        inputs: rasters ``(n_steps, replicas * size)`` by source; the result has the same shape.
         """
         made, network = self._made, self._made.network
         start = self.played * self._period
@@ -77,7 +77,7 @@ class Windows:
 
 
 def _gap(network: Network, made: PulsedBuilding, n_steps: int) -> int:
-    """Return after how many steps without input nothing is on its way."""
+    """Return after how many steps without input no spike or current is left."""
     steps = made.can.first + 2
     steps += max((network.delay_steps(p.name) for p in network.projections), default=1)
     integrators = [made.integrator(population) for population in network.populations]

@@ -19,7 +19,7 @@ __all__ = ["Rows", "connect", "repeated", "spike_sources", "spike_times", "synap
 
 
 _EARLY = 1e-9
-"""Set how much before the end of its step a source spikes, in ms."""
+"""Let a source spike so long before the end of its step, ms."""
 
 
 class Rows(NamedTuple):
@@ -34,15 +34,15 @@ class Rows(NamedTuple):
 def spike_sources(
     simulator: Any, trains: Sequence[npt.NDArray[np.floating[Any]]], label: str, can: PyNNTarget
 ) -> Any:
-    """Return a population that spikes at these times, a train for each, in ms."""
+    """Return a population that spikes at these times, in ms, a train for each cell."""
     times = spike_times(trains, can)
     cell = simulator.SpikeSourceArray(spike_times=times)
     return simulator.Population(len(times), cell, label=label)
 
 
 def spike_times(trains: Sequence[npt.NDArray[np.floating[Any]]], can: PyNNTarget) -> list[Any]:
-    """Return trains, in ms, as a simulator takes them."""
-    # NEST takes the end of the step that a time is in, and PyNN takes a delay off before
+    """Return trains, in ms, in the simulator's form."""
+    # NEST rounds a time up to the end of its step, after PyNN has subtracted a delay
     times: list[Any] = [(np.round(train, 9) - _EARLY).tolist() for train in trains]
     times += [[]] * (can.least - len(times))
     sequence: Any = importlib.import_module("pyNN.parameters").Sequence
@@ -50,9 +50,9 @@ def spike_times(trains: Sequence[npt.NDArray[np.floating[Any]]], can: PyNNTarget
 
 
 def synapses(network: Network, p: Projection, weights: FloatArray, gain: FloatArray) -> Rows:
-    """Return the synapses of a projection that aren't 0; in place of delays, their numbers.
+    """Return the synapses of a projection that aren't 0, with their numbers in place of delays.
 
-    weights: as spikes transmit them. gain: of each postsynaptic neuron, see
+    weights: weights as transmitted. gain: gain of each postsynaptic neuron, see
     `neurorl.pynn.cells.CellParameters`.
     """
     pre, post = ends_of(network, p)

@@ -113,7 +113,7 @@ class Rollout:
     inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
     actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
-    ``(T, R, E)``. chosen: whether the action was, or is that of the step before, ``(T, R, E)``.
+    ``(T, R, E)``. chosen: False where the previous action was repeated, ``(T, R, E)``.
     widths: of exploration, ``(T, R)``. allowed: masks of votes, ``(T, R, E, n_actions)``; None
     while no replica is masked. states: of the networks before each step; none for one that begins
     every decision from silence.

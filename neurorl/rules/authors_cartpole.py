@@ -3,7 +3,7 @@
 Compute ``f = s - tanh z`` in modules of the action taken; in others ``f = -y' (s - tanh z)``.
 
 As `agreement`, but without its sign in modules of the action taken. y' is the output in the step in
-which the unit's spike has come so far. Eligibilities are those of one decision.
+which the unit's spike arrives there. Eligibilities last one decision.
 Source: the public code of arXiv:1910.06489 for CartPole (github.com/asneha213/spiking-agent-RL,
 spiking_agent_cartpole.py). Ours: steps of a window, more layers. It drifts while the mean of delta
 isn't 0.

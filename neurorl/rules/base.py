@@ -1,4 +1,4 @@
-"""Define a learning rule: the texts of its post factors, and what it says of itself."""
+"""Define a learning rule: the texts of its post factors, and its properties."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ONLY_IF_SET = (
 class _UnreadError(DescriptionError):
     """Say that a field has no effect.
 
-    name: the field's.
+    name: name of the field.
     """
 
     name = ""
@@ -39,33 +39,33 @@ class _UnreadError(DescriptionError):
 class Rule(Described):
     """Describe a learning rule by two texts, or by a pure function of a decision.
 
-    name: as users write it in ``rule=``.
-    post_factors: a function of what each neuron adds to the eligibility of its synapses in each
-        step, in place of texts; it runs in NumPy and says itself what it needs.
-    output, hidden: the same as texts (`neurorl.rules.post_factor` has the names), for the output
+    name: name for users, as in ``rule=``.
+    post_factors: a function, in place of texts, that returns what each neuron adds to the
+        eligibility of its synapses in each step; it runs in NumPy, and its needs must be declared.
+    output, hidden: the same as texts (`neurorl.rules.post_factor` lists the names), for the output
         and for every other layer; *hidden* None is the same text.
     needs_probability: reads spike probabilities; neurons must have escape noise.
     needs_paths: reads the path weights in force of hidden neurons.
-    needs_modules: every hidden neuron must belong to the module of one output neuron, as the text
-        of hidden layers names what is broadcast to modules. These three are for functions: what
-        texts need follows from their names.
+    needs_modules: every hidden neuron must belong to the module of one output neuron, for what is
+        broadcast to modules. These three are for functions; needs of texts follow from their names.
     pairs_spikes: is spike-timing dependent: every step counts, the eligibility decays in each, and
-        a spike that arrives after the neuron's own depresses (`neurorl.learning.learner`). Learns
-        in any population; outside of modules phi, t and b are 1. A rule of texts only.
-    gates_depression: what the text multiplies spikes with multiplies the depression too.
+        a spike that arrives after the neuron's own depresses (`neurorl.learning.learner`). It
+        learns in any population; outside of modules phi, t and b are 1. For texts only.
+    gates_depression: the factor of spikes in the text also multiplies the depression.
     needs_td_error: the modulator must be the TD error.
     is_centred: its post factors have the mean 0 while nothing is learned, so that an error of the
         critic doesn't let weights drift.
-    counts_returns: where spikes come back to a population, its factors count from step 0, as its
-        early spikes bear on its later ones.
-    random_feedback: b is drawn for each neuron, +-1 by the agent's seed, and stays.
-    drops_late: factors of steps in which a hidden spike comes too late for an agent's output are 0.
-    signals: names of numbers that a caller broadcasts, which the texts then may use.
+    counts_returns: if spikes come back to a population, its factors count from step 0, as early
+        spikes influence later ones.
+    random_feedback: b is drawn for each neuron, +-1 by the agent's seed, and stays fixed.
+    drops_late: factors are 0 in steps whose hidden spikes come too late for an agent's output.
+    signals: names of numbers that a caller broadcasts, for use in the texts.
     modulator: name of the modulator that scales the eligibility, where there are several.
-    eligibility_tau: time constant (s) with which the eligibility decays in every step;
-        eligibility_keep: what is left of it after each window, 0 to 1, in place of that. None of
-        both: as the agent or `neurorl.Learning` has it.
-    post_tau, depression: as theirs; None takes theirs. slow_tau: time constant (s) of ``slow``.
+    eligibility_tau: time constant (s) with which the eligibility decays in every step.
+    eligibility_keep: alternatively, the share left after each window, 0 to 1. If both are None, the
+        agent or `neurorl.Learning` decides.
+    post_tau, depression: replace values of the agent or `neurorl.Learning`, unless None. slow_tau:
+        time constant (s) of ``slow``.
 
     Raises DescriptionError, with the character of a text that is wrong, and for a field that has no
     effect beside the others.
@@ -108,7 +108,7 @@ class Rule(Described):
 
     @classmethod
     def of_file(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the rule of a file's fields, but for those that nothing reads.
+        """Return the rule of a file's fields, without fields that nothing reads.
 
         Files from before such fields were refused may have them; the rule learns as it did.
         """
@@ -131,13 +131,13 @@ class Rule(Described):
             raise text.problem(name, what, remedy)
 
     def _following(self) -> dict[str, bool]:
-        """Return what texts need, by their names."""
+        """Return the needs of the texts, which follow from their names."""
         in_hidden = set(self.texts[1].expression.names)
         of_modules = not self.pairs_spikes and not in_hidden.isdisjoint(OF_MODULES)
         return dict(zip(_FOLLOWING, (self.names("p"), self.names("V"), of_modules), strict=True))
 
     def _without_effect(self) -> Iterator[tuple[str, str]]:
-        """Yield the fields that are set though nothing reads them, and why."""
+        """Yield fields that are set though nothing reads them, each with the reason."""
         unread: dict[str, str] = {}
         if not self.is_text:
             unread = dict.fromkeys(_OF_TEXTS, "a function takes the place of texts")
@@ -163,7 +163,7 @@ class Rule(Described):
 
     @cached_property
     def texts(self) -> tuple[PostFactor, PostFactor]:
-        """Return the checked texts, of the output and of other layers."""
+        """Return the checked texts for the output and for other layers."""
         where = f"rule {self.name!r}"
         return (
             PostFactor(self.output or "", f"{where}, output", self.signals),
@@ -201,7 +201,7 @@ class Rule(Described):
         return self.texts[population != "output"]
 
     def where(self, *names: str) -> str:
-        """Return its name for errors, with the first character of these *names* in its texts."""
+        """Return its name for errors, with the place of the first of *names* in its texts."""
         for text in self.texts if self.is_text else ():
             used = [(at, name) for name in names if (at := text.character(name))]
             if used:
@@ -210,7 +210,7 @@ class Rule(Described):
         return f"rule {self.name!r}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data; it doesn't say what follows from the texts."""
+        """Return plain data, without properties that follow from the texts."""
         unset = [name for name in _ONLY_IF_SET if getattr(self, name) in (None, ())]
         left_out = {"post_factors", *_FOLLOWING, *unset}
         return {name: value for name, value in super().to_dict().items() if name not in left_out}
@@ -253,7 +253,7 @@ class Rule(Described):
             raise DescriptionError(where, what, remedy=remedy)
 
     def _check_pairs(self) -> None:
-        """Refuse names that a rule which learns in any population can't have."""
+        """Refuse names that rules for any population can't use."""
         for text, name in self._texts_with("y", "V") if self.pairs_spikes else ():
             what = f"{name!r} needs modules, and a rule that pairs spikes learns in any population"
             raise text.problem(name, what, "phi, t and b are 1 outside of modules")

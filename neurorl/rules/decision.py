@@ -1,4 +1,4 @@
-"""Define what a rule is given of one window, and what it returns."""
+"""Define the input of a rule for one window, and its result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Raster = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class HiddenLayer:
-    """Hold a layer of n neurons in a window of W steps, of others than the output mostly.
+    """Hold a layer of n neurons in a window of W steps, mostly a hidden one.
 
     spikes: raster ``(W, n)``.
     first: the first step that input can have reached.
@@ -35,9 +35,9 @@ class HiddenLayer:
     signs: ``(n,)`` of +-1, the sign of each neuron's path to its output before learning.
     p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
     paths: path weights in force, ``(n,)``, None if the rule needs none.
-    in_modules: each neuron belongs to the module of one output neuron; else nothing is broadcast
-        to it, and phi, t and b are 1.
-    named: what else the rule names, such as v or a signal: a number, ``(n,)`` or ``(W, n)``.
+    in_modules: whether each neuron belongs to the module of one output neuron; if not, nothing is
+        broadcast to it, and phi, t and b are 1.
+    named: other names of the rule, such as v or a signal: a number, ``(n,)`` or ``(W, n)``.
     """
 
     spikes: Raster
@@ -54,16 +54,15 @@ class HiddenLayer:
 class Decision:
     """Hold one window of W steps, and the action that was chosen by its votes.
 
-    action: index of the action; for a batch of decisions, or one of several groups, an index for
-        each of them.
-    phi: ``1[m = action] - policy_m`` of each module m, ``(n_actions,)``; of modules that code a
+    action: index of the action; for a batch of decisions, or several groups, an index for each.
+    phi: ``1[m = action] - policy_m`` of each module m, ``(n_actions,)``; for modules that code a
         number, its score (`neurorl.models.agent.gaussian_policy`).
     output: raster ``(W, n)`` of the output population.
     output_from: the first step that input can have reached.
     hidden: layers from the output down.
     output_p: spike probabilities ``(W, n)`` given the input, None if the rule needs none.
     output_named: as `Hidden.named`.
-    t: what `Broadcast` has; None is 1 for *action* and -1 for others.
+    t: as in `Broadcast`; None is 1 for *action* and -1 for others.
     """
 
     action: int | npt.NDArray[np.int64]
@@ -77,7 +76,7 @@ class Decision:
 
     @cached_property
     def output_layer(self) -> HiddenLayer:
-        """Return the output as a layer: its path to itself takes no step and has the weight 1."""
+        """Return the output as a layer, with a path to itself of no step and weight 1."""
         p, ones = self.output_p, np.ones(self.output.shape[1])
         named = self.output_named
         return HiddenLayer(self.output, self.output_from, 0, ones, p, paths=ones, named=named)
@@ -92,10 +91,9 @@ class Decision:
 
 @dataclass(frozen=True)
 class Broadcast:
-    """Hold what a decision tells each of its modules: phi, and t, ``(n_actions,)`` each.
+    """Hold what a decision broadcasts to its modules: phi and t, ``(n_actions,)`` each.
 
-    action: as in `Decision`. t: 1 for those that spoke for what was done, -1 for those against it,
-    0 for those that had no say.
+    action: as in `Decision`. t: +1 for modules of the chosen action, -1 for others, 0 if masked.
     """
 
     action: int | npt.NDArray[np.int64]
@@ -104,14 +102,14 @@ class Broadcast:
 
     @classmethod
     def of(cls, action: int, policy: Array) -> Broadcast:
-        """Return what one of the actions tells that were drawn from *policy*."""
+        """Return the broadcast of *action*, drawn from *policy*."""
         t = 2.0 * chosen(action, len(policy)) - 1.0
         return cls(action, feedback(action, policy), t)
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Hold post factors ``(W, n)`` of the output, and of the hidden layers from the output down."""
+    """Hold post factors ``(W, n)`` of the output and of hidden layers, from the output down."""
 
     output: Array
     hidden: tuple[Array, ...]
@@ -132,5 +130,5 @@ def chosen(action: int | npt.NDArray[np.int64], n_actions: int) -> Array:
 
 
 def per_module(per_action: Array, n: int) -> Array:
-    """Repeat a number for each action to one for each of n output neurons, actors outermost."""
+    """Repeat one number per action to one per output neuron, n in all, actors outermost."""
     return np.tile(per_action, n // len(per_action))

@@ -1,13 +1,13 @@
 """Learn by eligibility propagation from rewards, with the membrane's pseudo-derivative.
 
 Compute ``f = phi b psi`` with ``psi = (0.3 / theta) max(0, 1 - |v -
-theta| / theta)``, v taken for theta in a step with a spike, which has reset it.
+theta| / theta)``; in a step with a spike, which resets v, v counts as theta.
 
-The presynaptic trace times psi is the eligibility of a LIF neuron, phi b what the neuron hears of
-the action, and the modulator is the TD error: reward-based e-prop, whose eligibilities are kept
-with gamma (``lambda_actor=1``).
+The presynaptic trace times psi is the eligibility of a LIF neuron, phi b its learning signal from
+the action, and the modulator is the TD error: reward-based e-prop, whose eligibilities decay with
+gamma (``lambda_actor=1``).
 Source: Bellec et al. 2020 (doi 10.1038/s41467-020-17236-y). Ours: signs of paths in place of
-broadcast weights; outputs spike, so no trace of a readout filters eligibilities; no term of a
+broadcast weights; outputs spike, so no trace of a readout filters eligibilities; no term for a
 critic's weights. Neurons need a threshold above 0.
 """
 

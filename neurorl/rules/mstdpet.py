@@ -3,10 +3,10 @@
 Compute ``f = s / tau_z`` and for a spike that arrives ``- y / tau_z``, y the neuron's trace, so
 that ``tau_z de/dt = -e + STDP``, tau_z in ms.
 
-Source: Florian 2007 (doi 10.1162/neco.2007.19.6.1468), with the constants of ngc-learn's lecture
-on reward-modulated STDP (docs/tutorials/neurocog): A+ = A- = 1, both traces 20 ms, tau_z = 25 ms;
-its learning rate 0.2/25 is the caller's ``rate``, and its presynaptic trace of 20 ms the
-projection's ``trace_tau``. Ours: the eligibility has a step's pairs at once, theirs a step later.
+Source: Florian 2007 (doi 10.1162/neco.2007.19.6.1468), with the constants of ngc-learn's lecture on
+reward-modulated STDP (docs/tutorials/neurocog): A+ = A- = 1, both traces 20 ms, tau_z = 25 ms; its
+learning rate 0.2/25 is the caller's ``rate``, and its presynaptic trace of 20 ms the projection's
+``trace_tau``. Ours: pairs enter the eligibility in their own step, there a step later.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Follow the gradient by what random perturbations of neurons did to the reward.
+"""Estimate the gradient from the effect of random perturbations of neurons on the reward.
 
-Compute ``f = xi``, the perturbation that the neuron was given in this step, less its mean: a signal
-that whoever perturbs it broadcasts, so it learns in `neurorl.Learning` only.
+Compute ``f = xi``, the perturbation of the neuron in this step, minus its mean: a signal broadcast
+by the caller that perturbs neurons, so it learns in `neurorl.Learning` only.
 
-``M sum_t x(t) xi(t)``, M the reward less its mean, is the gradient of the reward in the mean, to
-first order in xi and times its variance.
+The mean of ``M sum_t x(t) xi(t)``, M the reward minus its mean, is the gradient of the reward, to
+first order in xi, times the variance of xi.
 Source: Fiete & Seung 2006 (doi 10.1103/PhysRevLett.97.048104), whose "empiric" synapses drive
-neurons with random spikes; there the trace is that of the synapse's conductance. An agent's neurons
-with escape noise have `coagent`, whose perturbation is spike - p.
+neurons with random spikes; there the trace is the synapse's conductance. An agent's neurons with
+escape noise have `coagent`, whose perturbation is spike - p.
 """
 
 from __future__ import annotations

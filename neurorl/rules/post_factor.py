@@ -7,8 +7,8 @@
 ``t``       1 if m = a, else -1; 0 if the task doesn't allow m
 ``b``       sign of the neuron's path to its module's output before learning; output: 1
 ``V``       weight of that path in force; output: 1
-``y``       1 if its module's output spikes when the neuron's spike would have come so
-            far, -1 if not, 0 after the window
+``y``       1 if its module's output spikes when the neuron's spike would arrive there,
+            -1 if not, 0 after the window
 ``n``       the neuron's spikes in the steps that count
 ``W``       number of these steps: those that input can have reached
 ``v``       the neuron's membrane after the step and its reset
@@ -18,10 +18,10 @@
 ``trace``   presynaptic trace, which multiplies the whole text if it isn't named
 ==========  ==========================================================================
 
-A rule adds signals, the numbers that a caller broadcasts, by names of its own.
+A rule adds signals, numbers that a caller broadcasts, under its own names.
 
-A text that is ``spike`` times what is the same in every step is a *gain* for each spike: spikes are
-visited instead of steps, and without a spike the factor is 0 whatever the gain.
+A text that is ``spike`` times a factor constant over the window is a *gain* for each spike: spikes
+are visited instead of steps, and without a spike the factor is 0.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class PostFactor:
     """Hold the text of a layer's post factor, checked.
 
     place: names it in errors, such as ``"rule 'mine', hidden"``. signals: names beyond `NAMES`.
-    Raises DescriptionError, with the character that is wrong.
+    Raises DescriptionError with the wrong character.
     """
 
     text: str
@@ -72,7 +72,7 @@ class PostFactor:
 
     @cached_property
     def is_gain(self) -> bool:
-        """Return whether it is 0 without a spike, and the same in every step with one."""
+        """Return whether it is 0 without a spike, and the same for every spike of the window."""
         factors = list(_multiplied(self.expression.tree))
         others = [factor for factor in factors if factor != _SPIKE]
         of_steps = _OF_STEPS.union(self.signals)
@@ -80,7 +80,7 @@ class PostFactor:
         return len(others) < len(factors) and not changing
 
     def character(self, name: str) -> int | None:
-        """Return where *name* is first used, None if it isn't; the first character is 1."""
+        """Return the place of the first *name*, counted from 1; None if it isn't used."""
         tree = self.expression.tree
         return next(
             (x.at + 1 for x in nodes_of(tree) if isinstance(x, Name) and x.name == name), None
@@ -101,7 +101,7 @@ class PostFactor:
     def factors(self, d: Decision, layer: HiddenLayer, drops_late: bool = False) -> Array:
         """Return the factors ``(W, n)`` of a layer.
 
-        drops_late: those of a hidden layer's last steps, too late for the output, are 0.
+        drops_late: whether factors of a hidden layer's last steps, too late for the output, are 0.
         """
         if self.is_gain:
             f = np.where(layer.spikes, self.gain(d, layer), 0.0)
@@ -115,14 +115,14 @@ class PostFactor:
 
 
 def _multiplied(node: Node) -> Iterator[Node]:
-    """Yield what a product is made of, without the sign; the divisor of a quotient too."""
+    """Yield the factors of a product, without the sign; the divisor of a quotient too."""
     match node:
         case Binary(op="*", left=left, right=right):
             yield from _multiplied(left)
             yield from _multiplied(right)
         case Binary(op="/", left=left, right=right):
             yield from _multiplied(left)
-            yield Unary("-", right)  # not to be taken for a factor
+            yield Unary("-", right)  # so that it is not taken for a factor
         case Unary(op="-", operand=operand):
             yield from _multiplied(operand)
         case _:
@@ -130,7 +130,7 @@ def _multiplied(node: Node) -> Iterator[Node]:
 
 
 def _value(name: str, d: Decision, layer: HiddenLayer) -> npt.NDArray[Any] | float:
-    """Return what *name* stands for in a layer: a number, ``(n,)`` or ``(W, n)``."""
+    """Return the value of *name* in a layer: a number, ``(n,)`` or ``(W, n)``."""
     spikes, first = layer.spikes, layer.first
     match name:
         case "spike":
@@ -161,7 +161,7 @@ def _value(name: str, d: Decision, layer: HiddenLayer) -> npt.NDArray[Any] | flo
 
 
 def _told(per_action: Array, d: Decision, layer: HiddenLayer) -> Array | float:
-    """Return what is broadcast to modules for each neuron of a layer; 1 outside of modules."""
+    """Return the broadcast to modules for each neuron of a layer; 1 outside of modules."""
     if not layer.in_modules:
         return 1.0
     return _per_neuron(per_module(per_action, d.output.shape[1]), layer)
@@ -175,5 +175,5 @@ def _answers(d: Decision, layer: HiddenLayer) -> Array:
 
 
 def _per_neuron(of_modules: Array, layer: HiddenLayer) -> Array:
-    """Repeat a number for each module to one for each of a layer's neurons, along the last axis."""
+    """Repeat one number per module to one per neuron of a layer, along the last axis."""
     return of_modules.repeat(layer.spikes.shape[1] // of_modules.shape[-1], axis=-1)

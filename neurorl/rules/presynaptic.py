@@ -1,8 +1,8 @@
-"""Check what a text of a rule says of the presynaptic trace.
+"""Check how a rule's text uses the presynaptic trace.
 
-A synapse's eligibility grows by ``trace * f``, f of the postsynaptic neuron, in each step: windows
-are summed as one product of traces and factors. So every term of a text has the factor ``trace``
-exactly once, or the text doesn't name it, and then ``trace`` multiplies the whole.
+A synapse's eligibility grows by ``trace * f``, with f of the postsynaptic neuron, in each step; a
+window's sum is one product of traces and factors. So every term of a text must have the factor
+``trace`` exactly once, or none names it, and then ``trace`` multiplies the whole.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def check_trace(tree: Node, place: TextPlace) -> None:
 
 
 def _degree(node: Node, place: TextPlace) -> int | None:
-    """Return how often *node* has the factor trace, 0 or 1; None for 0, which is either."""
+    """Return how often *node* has the factor trace, 0 or 1; None for 0, which fits both."""
     match node:
         case Number(value=0.0):
             return None
@@ -79,7 +79,7 @@ def _product(node: Node, left: Node, right: Node, place: TextPlace) -> int | Non
 
 
 def _alike(node: Node, parts: tuple[Node, ...], place: TextPlace) -> int | None:
-    """Return the one degree of terms, or of branches, that are added or chosen from."""
+    """Return the common degree of terms that are added, or of branches that are chosen from."""
     degrees = [_degree(part, place) for part in parts]
     some = {degree for degree in degrees if degree is not None}
     if len(some) > 1:

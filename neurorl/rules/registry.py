@@ -1,4 +1,4 @@
-"""Find rules by name: those of the library, and those that users add."""
+"""Find rules of the library, and rules that users add, by name."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ RULES: dict[str, Rule] = dict(SHIPPED)
 def register_rule(rule: Rule) -> Rule:
     """Make a rule known by its name, and return it.
 
-    Raises ArgumentError if another rule has the name, or if it has a colon, as names of rules that
-    stand in a module have.
+    Raises ArgumentError if another rule has the name, or if it has a colon, as names in modules.
     """
     if not isinstance(rule, Rule):
         raise ArgumentError("register_rule", "not a Rule", got=type(rule).__name__)
@@ -74,7 +73,7 @@ def find_rule(name: str) -> Rule:
 
 
 def saved(rule: str | Rule) -> str | Rule:
-    """Return what a file holds of a rule: a user's texts, else the name by which it is found.
+    """Return a rule as files hold it: a user's texts, else its name.
 
     The name is plain, or ``module:attribute``. Raises UnknownNameError, and DescriptionError for a
     function that is neither registered nor an attribute of a module.

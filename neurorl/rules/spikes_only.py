@@ -3,7 +3,7 @@
 Compute ``f = phi b (1 - n/W) s``.
 
 n (1 - n/W) estimates W p (1 - p), so a neuron that saturates stops learning. W counts the steps
-that input can have reached. Ours; grew out of the papers' agreement rule.
+that input can have reached. Ours, developed from the papers' agreement rule.
 """
 
 from __future__ import annotations

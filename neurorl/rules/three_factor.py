@@ -10,9 +10,9 @@ modulator that arrives later turns the memory into a change of the weight::
 Weights don't change inside a window of W steps, so its part of the sum is one matrix product,
 ``(rows of x weighted by decay**(W-1-t))^T f``: `window_eligibility` equals W times `eligibility`.
 
-Suffixes as in rlax: ``_tm1`` is the step before, ``_t`` the step. Arrays of a window have the step
-as their first axis. Source: the three-factor form of Fremaux & Gerstner 2016 (doi
-10.3389/fncir.2015.00085), with the TD error as in arXiv:2005.05941.
+Suffixes as in rlax: ``_tm1`` is the step before, ``_t`` the step. Arrays of a window have steps on
+their first axis. Source: the three-factor form of Fremaux & Gerstner 2016
+(doi 10.3389/fncir.2015.00085), with the TD error as in arXiv:2005.05941.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def trace(x_tm1: Array, arrived_t: npt.ArrayLike, decay: float) -> Array:
 
 
 def eligibility(e_tm1: Array, x_t: Array, f_t: Array, decay: float) -> Array:
-    """Return ``e_t = decay e_tm1 + x_t f_t``; e: ``(n_pre, n_post)``, x, f: their own axis."""
+    """Return ``decay e_tm1 + x_t f_t``, ``(n_pre, n_post)``; x ``(n_pre,)``, f ``(n_post,)``."""
     return np.asarray(decay * e_tm1 + np.outer(x_t, f_t))
 
 
@@ -62,7 +62,7 @@ def arrivals(
 
 
 def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Array:
-    """Return `trace` for all steps of a window, what each step leaves rounded to a grid.
+    """Return `trace` for all steps of a window, with decayed traces rounded to a grid.
 
     ``x(t) = grid(decay x(t-1)) + arrived(t)``, see `neurorl.numerics.elementary.on_grid`.
     arrived: ``(W, n)``. decay: in [0, 1]. x_0: trace before the window, ``(n,)``; None is 0.
@@ -82,8 +82,8 @@ def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Arr
 def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:
     """Return `eligibility` after all steps of a window, by one matrix product.
 
-    e_0: ``(n_pre, n_post)``, or ``(blocks, n_pre // blocks, n_post // blocks)`` for a projection
-    of blocks. x: traces ``(W, n_pre)``. f: post factors ``(W, n_post)``. decay: per step, [0, 1].
+    e_0: ``(n_pre, n_post)``, or ``(blocks, n_pre // blocks, n_post // blocks)`` for blocks. x:
+    traces ``(W, n_pre)``. f: post factors ``(W, n_post)``. decay: per step, [0, 1].
     Raises ArgumentError if the shapes don't fit.
     """
     _check_matrix("window_eligibility", x)

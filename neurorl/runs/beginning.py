@@ -1,4 +1,4 @@
-"""Make what a run needs to begin or go on: its environment, its agents, a run to start from."""
+"""Make the environment and the agents of a run, and find a run to start from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["make_agents", "open_env", "start_of"]
 def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> AgentGroup:
     """Make the agents of runs of this *config*, one for each seed.
 
-    env: the first one's environment; others have copies.
+    env: the first agent's environment; others get copies.
     """
     agent, gradient = _agent_config(env, config), config.gradient or config.own_options
     config.algorithm.check_read(config.overrides)
@@ -41,7 +41,7 @@ def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> Ag
 def open_env(config: RunConfig) -> tuple[Environment, RunConfig]:
     """Make a run's environment by its id and arguments; return it, and *config* with its spec.
 
-    Raises RunError if it isn't the one that the run was begun with.
+    Raises RunError if the run was begun with another environment.
     """
     env = wrapped(make_env(config.env, config.env_args), config.wrappers)
     made, before = describe_env(env), config.env_spec
@@ -63,7 +63,7 @@ def start_of(start: str, seed: int | None) -> Path:
 
 
 def _agent_config(env: Environment, config: RunConfig) -> AgentConfig:
-    """Return that of a run already begun, or of the run to start from, or a preset."""
+    """Return the agent of a run already begun, or of the run to start from, or a preset."""
     if config.agent:
         return AgentConfig.from_dict(config.agent)
     changed = {"learning": config.learning, **config.overrides}

@@ -88,6 +88,7 @@ def end_soon() -> NoReturn:
 
 def end_now() -> NoReturn:
     """End this process, and if it has a session of its own, all that it has started."""
+    # Only a group of our own: else the caller's processes would be killed, too.
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Say what a training run is: what its ``config.json`` holds, and what a caller may ask for."""
+"""Define the configuration of a training run: its ``config.json``, and a caller's options."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _OPTIONAL = {
     **dict.fromkeys(("episodes", "steps"), int | None),
     "wrappers": list,
 }
-_OWN = ("seed", "episodes", "steps", "start", "env_spec")  # of each of several runs
-_EPISODES = 400  # of a run whose length nobody gives
+_OWN = ("seed", "episodes", "steps", "start", "env_spec")  # a run's own fields
+_EPISODES = 400  # the default length
 
 
 class Options(TypedDict, total=False):
-    """Name what a caller of `neurorl.runs.training.train` may ask for; see there."""
+    """Name the options of `neurorl.runs.training.train`; see there."""
 
     backend: str | None
     arithmetic: str | None
@@ -59,16 +59,16 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Hold what a training run is, in the words and the order of its ``config.json``.
+    """Hold the configuration of a training run, with the names and order of ``config.json``.
 
     arithmetic: None for the backend's own; a run that has begun names it. learning: where weights
     learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
     `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
-    the environment as `neurorl.tasks.specification.describe_env` gives it. wrappers: texts of
+    result of `neurorl.tasks.specification.describe_env`. wrappers: texts of
     `neurorl.tasks.wrapping`; the file has them if there are any.
-    base: the agent of a run that begins; None for a preset. overrides, own_options: what is
-    otherwise than there. backend_options: of the backend's class; they change no result. None of
-    these four is kept.
+
+    Not kept: base: the agent of a new run; None for a preset. overrides, own_options: changes of
+    agent and algorithm options. backend_options: of the backend's class; they change no result.
     """
 
     env: str
@@ -94,7 +94,7 @@ class RunConfig:
 
     @classmethod
     def begin(cls, env: str, options: Options) -> Self:
-        """Return that of a run that begins. Raises UnknownNameError or ArgumentError."""
+        """Return the configuration of a new run. Raises UnknownNameError or ArgumentError."""
         asked = _checked(options)
         backend = asked.get("backend") or find_algorithm(asked.get("approach")).backend
         if asked.get("episodes") is asked.get("steps") is None:
@@ -104,9 +104,9 @@ class RunConfig:
 
     @classmethod
     def from_file(cls, data: Any, place: FilePlace) -> Self:
-        """Return that of a run that has begun, from its ``config.json``; older ones say less.
+        """Return the configuration of a run from its ``config.json``; older files say less.
 
-        Raises RunError for one that is damaged.
+        Raises RunError for a damaged file.
         """
         data = check_fields(data, place, _REQUIRED, _OPTIONAL)
         said = {name: data[name] for name in _KEPT if data.get(name) is not None}
@@ -118,32 +118,32 @@ class RunConfig:
         return cls(**{**said, "agent": current_agent(said["agent"])})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as ``config.json`` has it, but for the versions of what made it."""
+        """Return the data of ``config.json``, without the versions of packages."""
         plain = {name: getattr(self, name) for name in _KEPT}
         wrappers = plain.pop("wrappers")
         return {**plain, "wrappers": list(wrappers)} if wrappers else plain
 
     @property
     def algorithm(self) -> Algorithm:
-        """Return the algorithm that it names. Raises UnknownNameError."""
+        """Return the algorithm by its name. Raises UnknownNameError."""
         return find_algorithm(self.approach)
 
     @property
     def spec(self) -> BackendSpec:
-        """Return where it learns. Raises ArgumentError or UnknownNameError for a contradiction."""
+        """Return the backend it learns on. Raises ArgumentError or UnknownNameError."""
         return BackendSpec.of(self.backend, self.arithmetic, self.noise, self.backend_options)
 
     @property
     def budget(self) -> Budget:
-        """Return how long it trains."""
+        """Return how long the run trains."""
         return Budget(self.episodes, self.steps)
 
     def trained_for(self, budget: Budget) -> Self:
-        """Return it with another budget."""
+        """Return the configuration with another budget."""
         return replace(self, episodes=budget.episodes, steps=budget.steps)
 
     def resumed(self, where: str, env: str, seed: int | None, options: Options) -> Self:
-        """Return it with the budget that is asked for. All else must be as it was, or not said.
+        """Return the configuration with another budget; other options must be equal or unset.
 
         Raises RunError.
         """
@@ -163,11 +163,11 @@ class RunConfig:
         return resumed if budget == Budget() else resumed.trained_for(budget)
 
     def check_env(self, where: str, remedy: str) -> None:
-        """Raise RunError for an environment that only the user may ask for, not a file."""
+        """Raise RunError for an environment that needs the user's trust."""
         check_arguments(self.env, self.env_args, self.wrappers, where, remedy)
 
     def _check_agent(self, where: str, asked: Mapping[str, Any]) -> None:
-        """Raise RunError if another agent is *asked* for than that of this run."""
+        """Raise RunError if another agent is *asked* for than this run has."""
         if self.agent is not None and {"base", "overrides"} & set(asked):
             agent, overrides = AgentConfig.from_dict(self.agent), asked.get("overrides", {})
             for name, value in overrides.items():
@@ -193,7 +193,7 @@ _KEPT = tuple(f.name for f in dataclasses.fields(RunConfig) if f.name not in _UN
 
 
 def check_alike(configs: Sequence[RunConfig]) -> None:
-    """Raise RunError for runs that differ in more than what each has for itself."""
+    """Raise RunError for runs that differ in more than their own fields, such as the seed."""
     for other in configs[1:]:
         for key in _KEPT:
             if key not in _OWN and getattr(other, key) != getattr(configs[0], key):
@@ -204,7 +204,7 @@ def check_alike(configs: Sequence[RunConfig]) -> None:
 def _checked(options: Options) -> dict[str, Any]:
     """Return the fields of a `RunConfig` that are asked for.
 
-    Raises UnknownNameError or ArgumentError for what no run can have.
+    Raises UnknownNameError or ArgumentError for impossible ones.
     """
     for name in options:
         if name not in Options.__annotations__:

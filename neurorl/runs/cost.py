@@ -202,5 +202,6 @@ class Tally:
 def _counts(raster: Array) -> Array:
     """Return how many entries of each column aren't 0."""
     if raster.dtype == bool and len(raster) < 256:  # many times as quick, of large rasters
+        # Fewer than 256 rows, so each count fits a byte.
         return np.asarray(np.add.reduce(raster.view(np.uint8), axis=0, dtype=np.uint8))
     return np.asarray(np.count_nonzero(raster.reshape(-1, raster.shape[-1]), axis=0))

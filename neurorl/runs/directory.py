@@ -34,12 +34,11 @@ COLUMNS = ("episode", "return", "length", "env_steps", "wall_s", "discounted_ret
 class RunDirectory:
     """Read and write the files of one training run.
 
-    A run has begun when its ``config.json`` is there, which is written first and whole; till then,
-    a process that was killed may have left an empty directory or temporary files of ours, which
-    are in nobody's way.
+    A run has begun when its ``config.json`` exists, which is written first and atomically; a
+    process killed before may have left an empty directory or temporary files, which don't matter.
 
-    Rows of ``episodes.csv`` may run ahead of the checkpoint when a run is killed; `rewind` cuts
-    them back to it, and the episodes played again give the same rows, except for ``wall_s``.
+    Rows of ``episodes.csv`` may be ahead of the checkpoint when a run is killed; `rewind` removes
+    them, and the episodes played again give the same rows, except for ``wall_s``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,14 +63,14 @@ class RunDirectory:
         return self.path / "summary.json"
 
     def has_begun(self) -> bool:
-        """Return whether there is a run to go on with, as far as this user can see."""
+        """Return whether there is a run to resume, as far as this user can see."""
         try:
             return self.config.exists()
         except OSError:
             return False
 
     def is_free(self) -> bool:
-        """Return whether a run can begin here: there is nothing but leftovers of a killed one.
+        """Return whether a run can begin here: there are at most leftovers of a killed one.
 
         Raises RunError if it can't be read.
         """
@@ -96,23 +95,23 @@ class RunDirectory:
         with self._writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         self.lock()
-        self.check_free()  # another process may have been quicker
+        self.check_free()  # another process may have begun a run meanwhile
         self.keep(self.config, as_json(config))
 
     def discard(self) -> None:
-        """Remove what `create` made, and the directory if nothing else is in it."""
+        """Remove the files of `create`, and the directory if it is empty then."""
         self.close_rows()
         with self._writing(self.path):
             for path in (self.config, self.episodes):
                 path.unlink(missing_ok=True)
         self.close()
-        with contextlib.suppress(OSError):  # somebody else's files are in it
+        with contextlib.suppress(OSError):  # other files are in it
             self.path.rmdir()
 
     def lock(self) -> None:
-        """Keep other processes from training the run until `close`; what killed ones left goes.
+        """Lock the run for this process until `close`; remove leftovers of killed ones.
 
-        Raises RunError if another one is at it.
+        Raises RunError if another process trains it.
         """
         with self._writing(self.path):
             is_ours = self._lock.acquire()
@@ -125,7 +124,7 @@ class RunDirectory:
             raise RunError(f"run {self.path}", what, remedy=remedy)
 
     def read_config(self) -> RunConfig:
-        """Return what the run was started with. Raises RunError if it is missing or damaged."""
+        """Return the run's configuration. Raises RunError if it is missing or damaged."""
         if not self.path.is_dir():
             remedy = "make it by neurorl train, without --resume"
             raise RunError(f"run {self.path}", "no such run directory", remedy=remedy)
@@ -135,7 +134,7 @@ class RunDirectory:
         return RunConfig.from_file(read_json(self.config, place), place)
 
     def change_budget(self, budget: Budget) -> None:
-        """Put *budget* in ``config.json``, if another is there; all else stays as it is."""
+        """Put *budget* into ``config.json`` if it has another; the rest stays the same."""
         config = read_json(self.config, FilePlace(f"run {self.path}", "config.json"))
         changes = {"episodes": budget.episodes, "steps": budget.steps}
         if any(config.get(name) != value for name, value in changes.items()):
@@ -144,7 +143,7 @@ class RunDirectory:
     def rewind(self, episodes: Sequence[Episode]) -> None:
         """Make ``episodes.csv`` hold exactly *episodes*, and open it for more.
 
-        Their wall times are those in the file, as a checkpoint hasn't any.
+        Wall times come from the file, as checkpoints have none.
         """
         self.close_rows()
         times = self._wall_times()
@@ -161,7 +160,7 @@ class RunDirectory:
             self._rows = self.episodes.open("ab", buffering=0)
 
     def append(self, episode: Episode) -> None:
-        """Add a row; it is in the file when this returns. The summary there was isn't true now."""
+        """Add a row, which is in the file on return; remove the summary, which is outdated now."""
         assert self._rows is not None
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(_row(episode))
@@ -172,17 +171,18 @@ class RunDirectory:
                 left = left[self._rows.write(left) :]
 
     def keep(self, path: Path, data: bytes) -> None:
-        """Make a file of the run hold *data*; one that does already isn't touched.
+        """Write *data* to a file of the run, unless it holds the same already.
 
-        Raises RunError, with the file as it was, if the system won't.
+        Raises RunError, and leaves the file as it was, if the system refuses.
         """
         with self._writing(path):
             if not _holds(path, data):
                 replace(path, data)
 
     def keep_checkpoint(self, data: bytes) -> None:
-        """Keep the checkpoint, after the rows of its episodes."""
+        """Write the checkpoint, after the rows of its episodes."""
         with self._writing(self.episodes):
+            # Rows reach the disk before a checkpoint that counts them.
             if self._rows is not None:
                 os.fsync(self._rows.fileno())
         self.keep(self.checkpoint, data)
@@ -207,7 +207,7 @@ class RunDirectory:
         return dict(zip(COLUMNS, columns.tolist(), strict=True))
 
     def close_rows(self) -> None:
-        """Add no more rows."""
+        """Close the file of rows."""
         if self._rows is not None:
             self._rows.close()
             self._rows = None
@@ -218,7 +218,7 @@ class RunDirectory:
         self._lock.release()
 
     def _wall_times(self) -> list[float]:
-        """Return those of ``episodes.csv``'s first whole rows; none if there is no file."""
+        """Return the wall times of ``episodes.csv`` up to the first incomplete row."""
         times: list[float] = []
         try:
             data = read_bytes(self.episodes, _LARGEST_TABLE, FilePlace(f"run {self.path}"))
@@ -237,7 +237,7 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def _writing(self, path: Path) -> Iterator[None]:
-        """Say in one line what the system refuses; what was written before is whole."""
+        """Report in one line what the system refuses; earlier files stay complete."""
         try:
             yield
         except OSError as exc:

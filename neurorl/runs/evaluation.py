@@ -1,4 +1,4 @@
-"""Play an agent without learning, and count what it cost in spikes."""
+"""Play an agent without learning, and count the spikes of a decision."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
 
 class Evaluation(Figures):
-    """Say how an agent played, and what a decision cost."""
+    """Hold how an agent played, and the cost of a decision."""
 
     env: str
     backend: str
@@ -65,15 +65,16 @@ def evaluate(
     """Return the mean return over *episodes* with the weights as they are.
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the policy
-    if *explore*. seed: of noise and environment, apart from the training's. backend, arithmetic,
-    noise, backend_options: as in `SpikingActorCritic.player`. env: an id or an environment to play
-    instead of the agent's own. callback: told each episode's number and return, in their order.
-    replicas: how many episodes are played side by side, in as many copies of the environment and of
-    the network. The draws of each then follow from its own number, so that all figures are the same
-    for any number of replicas, 1 included; with None one stream of draws goes through all episodes.
+    if *explore*. seed: of noise and environment, independent of training. backend, arithmetic,
+    noise,
+    backend_options: as in `SpikingActorCritic.player`. env: an id or an environment to play instead
+    of the agent's own. callback: called with each episode's number and return, in order. replicas:
+    how many episodes are played side by side, in as many copies of the environment and of the
+    network. The draws of an episode then follow from its number, so that figures are the same for
+    any number of replicas, 1 included; with None one stream of draws goes through all episodes.
 
-    Raises EnvError for a reward or an observation that isn't finite, and for whatever else an
-    environment can do wrong; RunError if it can't be copied.
+    Raises EnvError for a reward or an observation that isn't finite, and for other errors of an
+    environment; RunError if it can't be copied.
     """
     refuse_words("evaluate", others, tuple(inspect.signature(evaluate).parameters)[:-1])
     check_kind("evaluate, agent", agent, LearningAgent, optional=False)
@@ -117,7 +118,7 @@ def evaluate(
 
 @contextmanager
 def _copies(env: Environment, n: int) -> Iterator[list[Environment]]:
-    """Yield *env* and copies of it, *n* in all; these are closed afterwards."""
+    """Yield *env* and copies of it, *n* in all; copies are closed afterwards."""
     envs = [env]
     try:
         envs += [copy_env(env, is_quiet=True) for _ in range(n - 1)]
@@ -141,7 +142,7 @@ def _to_play(
     if n != learned or read_actions(other).is_continuous != agent.actions.is_continuous:
         what = "has another number of actions than the agent"
         raise ArgumentError(f"environment {name}", what, got=n, limit=learned)
-    is_own = other.unwrapped is agent.env.unwrapped  # in other wrappers
+    is_own = other.unwrapped is agent.env.unwrapped  # maybe in other wrappers
     with agent.lent() if is_own else nullcontext():
         yield other, name
 
@@ -154,11 +155,11 @@ def load_to_play(
     env: str | Environment | None = None,
     trust_env: bool = False,
 ) -> tuple[SpikingActorCritic, Setting]:
-    """Load an agent that won't learn on, and choose its backend, arithmetic and noise.
+    """Load an agent to play only, and choose its backend, arithmetic and noise.
 
     env, trust_env: as in `SpikingActorCritic.load`. The others are options of `evaluate` and
-    `SpikingActorCritic.player`, see `neurorl.agents.local.played_on`.
-    Only what plays is compiled: the reference holds the weights until then.
+    `SpikingActorCritic.player`, see `neurorl.agents.local.played_on`. Only the backend that plays
+    is compiled; the reference holds the weights until then.
     """
     described, _ = read_agent(path)
     floats = described.config.writes.has_shadow or described.algorithm.keeps_floats
@@ -175,7 +176,7 @@ def load_to_play(
 
 
 def read_cost(run: Path) -> dict[str, float]:
-    """Read what a decision cost from a run's ``evaluation.json``; empty if it has none.
+    """Read the cost of a decision from a run's ``evaluation.json``; empty if it has none.
 
     Raises RunError if that file is damaged.
     """

@@ -15,9 +15,9 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 class RunLock:
     """Lock a run directory until the process that holds it ends.
 
-    Its file is removed when it is released, which `filelock` leaves to its users: a directory of
-    a finished run has the files of the run and no others. Without ``fcntl``, and on file systems
-    without locks (some of clusters), nothing is locked.
+    The lock file is removed on release, which `filelock` doesn't do, so that the directory of a
+    finished run has no other files. Without ``fcntl``, and on file systems without locks (on some
+    clusters), nothing is locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,12 +46,13 @@ class RunLock:
                     return True
                 os.close(descriptor)
                 raise
-            os.close(descriptor)  # the holder before removed it while we waited to open it
+            os.close(descriptor)  # the last holder removed the file while we waited to open it
 
     def release(self) -> None:
-        """Let others take the lock, if it is held."""
+        """Release the lock, if it is held."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
+                # While it is locked: after the close another process may hold this file.
                 self.path.unlink()
             os.close(self._descriptor)
             self._descriptor = None

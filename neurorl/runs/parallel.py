@@ -1,8 +1,8 @@
 """Train runs in several processes, each with its share of them side by side.
 
-Processes are started anew (not forked: threads of the caller may hold locks). Each makes its
-agents and says so, opens its runs when all have made theirs, and learns when all have opened
-theirs: what is wrong with one run is found before any is written, as in one process.
+Processes are spawned (not forked: threads of the caller may hold locks). Each makes its agents and
+reports it, opens its runs when all have made theirs, and learns when all have opened theirs: errors
+of one run are found before any is written, as in a single process.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _END_SECONDS = 10.0
 
 
 class _Worker:
-    """Hold a process with its share of the runs, and what it has said of them."""
+    """Hold a process with its share of the runs, and its reports."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -57,12 +57,12 @@ class _Worker:
         self.is_open = True
 
     def tell(self, word: str) -> None:
-        """Say something to the process, if it is still there."""
+        """Send a word to the process, if it still runs."""
         with contextlib.suppress(OSError):
             self.connection.send(word)
 
     def end(self) -> None:
-        """Wait for the process, which has nothing more to do; end it if it won't."""
+        """Wait for the process to end, and kill it if it doesn't."""
         self.connection.close()
         self.process.join(_END_SECONDS)
         if self.process.is_alive():
@@ -87,7 +87,7 @@ class _Crew:
         self.lost: list[int] = []
 
     def follow(self, interrupt: Interrupt) -> None:
-        """Hear all that they say; let them stop if the user asks for it, or one fails."""
+        """Receive all messages; stop the processes if the user asks for it, or one fails."""
         told = False
         while running := {w.connection: w for w in self.workers if w.is_open}:
             if (interrupt.requested or self.error is not None) and not told:
@@ -125,7 +125,7 @@ class _Crew:
                 self.error = self.error or value
 
     def _open_gate(self, worker: _Worker, progress: tuple[int, int] | None) -> None:
-        """Let all go on when the last one has come so far."""
+        """Let all go on when the last one is at the gate."""
         if progress is not None:
             worker.progress = progress
         self._at_gate += 1
@@ -144,7 +144,7 @@ class _Crew:
             self._started(sum(done), sum(total))
 
     def _warn(self, category: type[Warning], text: str) -> None:
-        """Warn once of what concerns all agents, though each process finds it."""
+        """Warn once of a matter of all agents, though every process reports it."""
         if category is not PopulationWarning:
             if text in self._warned:
                 return
@@ -152,7 +152,7 @@ class _Crew:
         warn_outside(text, category)
 
     def _lose(self, worker: _Worker) -> None:
-        """Note that a process ended without a word, as one that is killed does."""
+        """Note that a process ended without a report, for example because it was killed."""
         worker.is_open = False
         self.lost += worker.work.seeds
         if not self._is_learning and self.error is None:
@@ -168,8 +168,8 @@ def train_in_processes(
 ) -> list[Summary]:
     """Train runs in so many processes; see `neurorl.runs.training.train_seeds`.
 
-    Raises what a process has raised, when the others have stopped at a checkpoint; RunError, when
-    the others' runs have come to their end, if a process was killed.
+    Raises a process's error once the others have stopped at a checkpoint. If a process was killed,
+    raises RunError once the others have finished.
     """
     n, workers = len(work.seeds), list[_Worker]()
     ends = [n * k // jobs for k in range(jobs + 1)]
@@ -191,7 +191,7 @@ def train_in_processes(
 
 
 def _modules(config: RunConfig) -> list[str]:
-    """Return the modules, imported here, of a user's rule and parts that are named."""
+    """Return the modules, imported here, of the user's rule and parts by name."""
     agent = config.agent or {}
     named = [*config.overrides.values(), *agent.values()]
     for choices in (agent.get(name) or {} for name in NAMED):
@@ -204,7 +204,7 @@ def _modules(config: RunConfig) -> list[str]:
 
 @contextlib.contextmanager
 def _not_interrupted() -> Iterator[None]:
-    """Let a process that is started now hear of no Ctrl-C until it can heed it."""
+    """Keep Ctrl-C from a process that is started now, until it can handle it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

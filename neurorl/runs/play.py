@@ -22,7 +22,7 @@ LONG = 100_000
 
 @dataclass(slots=True)
 class _Episode:
-    """Hold an episode so far; has_masks: whether its environment says what is allowed."""
+    """Hold an episode so far; has_masks: whether its environment gives action masks."""
 
     number: int
     has_masks: bool
@@ -32,7 +32,7 @@ class _Episode:
     factor: float = 1.0
 
     def __str__(self) -> str:
-        """Say when, for an error; step 0 is the reset."""
+        """Return episode and step for an error; step 0 is the reset."""
         return f"evaluation, episode {self.number}, step {self.step}"
 
     def add(self, reward: float, gamma: float) -> None:
@@ -45,11 +45,11 @@ class _Episode:
 
 
 class Play:
-    """Play an agent's episodes, each on the replica that is free first.
+    """Play an agent's episodes, each on the first free replica.
 
-    envs, player: as many environments as the player has replicas. tally: counts their decisions.
-    seeds: of the environment, by episode. is_by_number: draws follow from the episode's number; if
-    not, one stream goes through the episodes of the only replica.
+    envs, player: as many environments as the player has replicas. tally: counts decisions. seeds:
+    seed of the environment for each episode. is_by_number: whether draws follow from the episode's
+    number; if not, one stream goes through the episodes of the only replica.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Play:
     def scores(self, callback: Callable[[int, float], None] | None) -> list[tuple[float, float]]:
         """Return the return of each episode, and the discounted one.
 
-        callback: is told number and return, of an episode when all before it have ended.
+        callback: called with number and return of an episode once all earlier ones have ended.
         Raises EnvError for a return that isn't finite.
         """
         over: dict[int, tuple[float, float]] = {}
@@ -89,7 +89,7 @@ class Play:
         return [over[number] for number in range(len(over))]
 
     def _begin_next(self, k: int) -> None:
-        """Begin the next episode on replica k, which rests if none is left."""
+        """Begin the next episode on replica k, or let it rest if none is left."""
         self._running.pop(k, None)
         number, player = self._begun, self._player
         if number == len(self._seeds):
@@ -106,7 +106,7 @@ class Play:
         player.see(k, observation, mask if episode.has_masks else None)
 
     def _step(self) -> list[tuple[int, _Episode]]:
-        """Let all that play take a step; return the replicas and episodes that ended."""
+        """Step all replicas that play; return the replicas and episodes that ended."""
         player, running, config = self._player, self._running, self._agent.config
         try:
             chosen = player.decide()

@@ -1,4 +1,4 @@
-"""Train runs of one kind side by side, and write what is to be kept of them."""
+"""Train runs of one kind side by side, and write their files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = ["Session"]
 CHECKPOINT_SECONDS = 5.0
 """Write a checkpoint at the end of an episode if the last one is older, in seconds."""
 EPISODE_SECONDS = 30.0
-"""Write one within an episode if the last one is older than this, in seconds."""
+"""Write a checkpoint within an episode if the last one is older than this, in seconds."""
 _SHOWN_SECONDS = 1.0
 
 
@@ -70,7 +70,7 @@ class Session:
         self.config = dataclasses.replace(config, model=self.group.config.model)
 
     def _check_checkpoints(self, agent: Mapping[str, Any], actions: Actions) -> None:
-        """Raise RunError for checkpoints that don't fit config.json, before agents are made."""
+        """Raise RunError, before agents are made, for checkpoints that don't fit config.json."""
         config = AgentConfig.from_dict(agent)
         n_actions = sum(modules(config, actions, "config.json"))
         for run, old in zip(self.runs, self._old, strict=True):
@@ -90,7 +90,7 @@ class Session:
                 described, arrays = read_agent(run.checkpoint)
                 backend = current_name(described.backend)
                 described = dataclasses.replace(described, backend=backend)
-                if described.env_spec is None:  # older ones noted the environment's id only
+                if described.env_spec is None:  # older runs stored the environment's id only
                     described = dataclasses.replace(described, env_spec=self.config.env_spec)
                 if described != self._describe(k):
                     raise RunError(f"run {run.path}", "checkpoint.npz is of another run")
@@ -100,11 +100,11 @@ class Session:
                 self.group.adopt(k, arrays)
                 self._save(k)  # from here on, the run to start from isn't needed
             run.rewind(self.group.episodes[k])
-        for k, run in enumerate(self.runs):  # when all of them can go on
+        for k, run in enumerate(self.runs):  # now that all of them can go on
             run.change_budget(self._spent(k))
 
     def progress(self) -> tuple[int, int]:
-        """Return how many episodes are done, and in all; or steps, if these are asked for."""
+        """Return how many episodes (or steps, as in the budget) are done and wanted."""
         every, budget = range(len(self.runs)), self.config.budget
         if budget.steps is not None:
             done = sum(min(self.group.steps_taken(k), budget.steps) for k in every)
@@ -117,9 +117,9 @@ class Session:
         callback: Callable[[Episode], None] | None,
         started: Callable[[int, int], None] | None,
     ) -> None:
-        """Train to the end, row by row and checkpoint by checkpoint.
+        """Train to the end, and write rows and checkpoints.
 
-        Ctrl-C ends it, with KeyboardInterrupt, when all are at a step from which they can go on.
+        Ctrl-C ends it with KeyboardInterrupt, once all are at a step from which they can resume.
         """
 
         def after(k: int, episode: Episode) -> None:
@@ -130,7 +130,7 @@ class Session:
                 callback(episode)
 
         def look() -> float:
-            """Do what is due within episodes; return when to look again."""
+            """Write due checkpoints within episodes; return when to look again."""
             self._save_long_ago()
             if started is not None and budget.steps is not None:
                 started(*self.progress())
@@ -152,7 +152,7 @@ class Session:
                 self._save(k)
 
     def _discard_unbegun(self) -> None:
-        """Remove new runs without a step, so that the repaired command isn't told that they exist.
+        """Remove new runs without a step, so that a corrected command can begin them again.
 
         An environment whose reset raises is found only when it plays.
         """
@@ -161,33 +161,33 @@ class Session:
                 run.discard()
 
     def _save_long_ago(self) -> None:
-        """Save those that have gone on within an episode for long."""
+        """Save agents that have been within an episode for long."""
         for k, saved in enumerate(self._saved):
             moved = self.group.steps_taken(k) != self._saved_at[k]
             if moved and time.monotonic() - saved >= EPISODE_SECONDS:
                 self._save(k)
 
     def summaries(self) -> list[Summary]:
-        """Sum up each run, in its directory too."""
+        """Return a summary of each run, and write it to its directory."""
         rows = [summary(self.config, self.group, k, run) for k, run in enumerate(self.runs)]
         for run, row in zip(self.runs, rows, strict=True):
             run.keep(run.summary, as_json(row))
         return rows
 
     def close(self) -> None:
-        """Free agents and directories."""
+        """Close the agents and release the directories."""
         try:
             self.group.close()
         finally:
             self._free()
 
     def _free(self) -> None:
-        """Let others have the directories."""
+        """Release the directories."""
         for run in self.runs:
             run.close()
 
     def _spent(self, k: int) -> Budget:
-        """Return the budget for ``config.json``: at least what run k has had."""
+        """Return the budget for ``config.json``: at least as much as run k has used."""
         budget = self.config.budget
         if budget.episodes is not None:
             return Budget(max(budget.episodes, len(self.group.episodes[k])))
@@ -205,7 +205,7 @@ class Session:
         return self.group.describe(k, self.config.env, self.config.env_spec)
 
     def _as_begun(self, k: int) -> dict[str, Any]:
-        """Return what ``config.json`` of run k says when it begins."""
+        """Return the contents of run k's ``config.json`` at its beginning."""
         group, gradient = self.group, self.group.gradient
         config = dataclasses.replace(
             self.config,
@@ -219,7 +219,7 @@ class Session:
 
 
 def _versions(algorithm: Algorithm) -> dict[str, str | None]:
-    """Return the versions of what decides a run's results; None for what isn't installed."""
+    """Return the versions of packages that decide a run's results; None if not installed."""
     names = ("brian2", "gymnasium", "nengo", "nengo-loihi", "numpy", *algorithm.needs)
     versions = {name: installed_version(name) for name in names}
     return {**versions, "neurorl": __version__, "python": platform.python_version()}

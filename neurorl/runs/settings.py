@@ -38,13 +38,13 @@ __all__ = [
 ]
 
 GRADIENT = "gradient"
-"""Begin the options of the gradient algorithm with it: ``gradient.learning_rate=1e-3``."""
+"""Prefix options of the gradient algorithm with this: ``gradient.learning_rate=1e-3``."""
 
 
 def read_settings(texts: Sequence[str], where: str = "--set") -> dict[str, Any]:
-    """Return the fields that ``FIELD=VALUE`` named; VALUE as JSON or else text, of FIELD's type.
+    """Return the fields named by ``FIELD=VALUE``; VALUE is JSON or else text, of FIELD's type.
 
-    Raises ArgumentError, or UnknownNameError for a field that no agent has.
+    Raises ArgumentError, or UnknownNameError for an unknown field.
     """
     fields: dict[str, Any] = {}
     for text in texts:
@@ -59,7 +59,7 @@ def read_settings(texts: Sequence[str], where: str = "--set") -> dict[str, Any]:
 
 
 def read_fields(data: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return fields of an agent from plain data, each of its type; errors begin with *where*."""
+    """Return fields of an agent from plain data, with their types; errors begin with *where*."""
     fields = {current_name(where, name): _object(value) for name, value in data.items()}
     for name, value in fields.items():
         check_option(where, name, value)
@@ -67,7 +67,7 @@ def read_fields(data: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def read_config(path: Path, env: str) -> Options:
-    """Return what a file asks of a run on *env*: see the module. Raises NeurorlError."""
+    """Return the options in a file for a run on *env*: see the module. Raises NeurorlError."""
     place = FilePlace(f"--config {path}")
     raw = read_bytes(path, JSON_BYTES, place)
     if path.suffix.lower() == ".toml":
@@ -90,7 +90,7 @@ def read_config(path: Path, env: str) -> Options:
 
 
 def apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part fields of the agent from the algorithm's own."""
+    """Separate fields of the agent from the algorithm's own."""
     agent, own = {}, {}
     for name, value in settings.items():
         of, _, option = name.partition(".")
@@ -102,7 +102,7 @@ def apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def merged(file: Options, flags: Options) -> Options:
-    """Return what a file and flags ask for; where both say something, it is the flags.
+    """Return the options of a file and of flags; flags take precedence.
 
     Raises ArgumentError for a flag that the file's agent can't follow.
     """
@@ -126,7 +126,7 @@ _DECIDES = {
     "episodes": ("steps",),
     "steps": ("episodes",),
 }
-"""Map each setting to the settings of a file that no longer hold once a flag changes it."""
+"""Map each setting to the file's settings that don't hold once a flag changes it."""
 
 
 def _of_run(run: RunConfig, env: str, place: FilePlace) -> Options:
@@ -163,7 +163,7 @@ def _object(data: Any) -> object:
 
 
 def flat_fields(data: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
-    """Yield the fields, those of a table as ``TABLE.NAME``; an empty one raises ArgumentError."""
+    """Yield the fields, in tables as ``TABLE.NAME``; an empty table raises ArgumentError."""
     for name, value in data.items():
         if not isinstance(value, Mapping) or "type" in value:
             yield name, value

@@ -1,4 +1,4 @@
-"""Sum up what a run came to."""
+"""Summarise a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Summary", "solved_at", "summary"]
 
 
 class Summary(TypedDict):
-    """Say what a run came to; see `neurorl.runs.training.train_seeds`."""
+    """Hold the results of a run; see `neurorl.runs.training.train_seeds`."""
 
     env: str
     backend: str
@@ -41,7 +41,7 @@ class Summary(TypedDict):
 
 
 def summary(config: RunConfig, group: AgentGroup, k: int, run: RunDirectory) -> Summary:
-    """Return what the run of agent k came to."""
+    """Return the results of agent k's run."""
     played = group.episodes[k]
     last = played[-100:]
     by_steps, first = config.budget.steps is not None, group.config.first_play_steps
@@ -76,7 +76,7 @@ def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
 
 
 def _mean(numbers: Sequence[float]) -> float | None:
-    """Return the mean, or None of none, and where it would not be a finite number."""
+    """Return the mean; None without numbers, or if it isn't finite."""
     with np.errstate(over="ignore"):
         mean = float(np.mean(numbers)) if len(numbers) else math.inf
     return mean if math.isfinite(mean) else None

@@ -1,4 +1,4 @@
-"""Train agents in their run directories, in runs that nothing can break in two."""
+"""Train agents in their run directories, so that killed runs can be resumed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def train(
 ) -> Summary:
     """Train an agent in the run directory *out*; return its summary. See `train_seeds`.
 
-    None for *seed* takes what a resumed run was started with, else 0.
+    None for *seed* takes a resumed run's seed, else 0.
     """
     runs = [(seed, out)]
     return train_seeds(env_id, runs, resume=resume, callback=callback, started=started, **options)[
@@ -54,46 +54,45 @@ def train_seeds(
 ) -> list[Summary]:
     """Train agents side by side, one for each (seed, run directory); return their summaries.
 
-    Each run is, file by file, that of its seed trained alone. A summary has env, backend, model,
-    seed, episodes, env_steps (first_play_steps of these), mean_return_last_100, solved_at_episode,
-    run, arithmetic, noise,
-    mean_discounted_return_last_100, digest (`neurorl.agents.checkpoint.digest`) and warnings
-    (`neurorl.diagnostics.monitor.Monitor.warnings`); each is also given as a
-    `PopulationWarning` when it is found.
+    The files of each run are the same as if its seed were trained alone. A summary has env,
+    backend, model, seed, episodes, env_steps (including first_play_steps), mean_return_last_100,
+    solved_at_episode, run, arithmetic, noise, mean_discounted_return_last_100, digest
+    (`neurorl.agents.checkpoint.digest`) and warnings
+    (`neurorl.diagnostics.monitor.Monitor.warnings`), which are also issued as `PopulationWarning`.
 
-    None takes what a resumed run was started with, else the quickest backend here in its own
-    arithmetic, noise exact, model lif, learning host, 400 episodes.
-    steps: in place of *episodes*, environment steps in all, after which training stops within an
-    episode (by gradients: after the update with the last of them). Means are None in the summary
-    of a run in which no episode has ended.
+    None takes the option of a resumed run, else the quickest backend here in its own arithmetic,
+    noise exact, model lif, learning host, 400 episodes.
+    steps: total environment steps, in place of *episodes*; training then stops within an episode
+    (by gradients: after the update with the last of them). Means are None in the summary of a run
+    in which no episode has ended.
     learning: ``'host'``, or ``'pes'`` for weights that learn on the chip (backend loihi).
     approach: ``'local'`` for the rule of the `AgentConfig`, or ``'reparameterization'`` for
-    gradients, which PyTorch computes whatever the backend that plays the agent later. start: a run
-    with whose configuration, weights and critic new runs begin; for several, the run ``seedN`` in
-    it if there is one. env_args: arguments of the environment, and wrappers: texts of
-    `neurorl.tasks.wrapping` around it, both kept with the run. config: the agent
-    of new runs in place of a preset. overrides: fields of a new run's `AgentConfig`, or, as
-    ``neuron.tau_mem``, of such a field; gradient: of its
-    `neurorl.reparameterization.config.GradientConfig`. backend_options: of the backend's class,
-    such as its engine; they change no result and are not kept with the run.
+    gradients, which PyTorch computes; any backend can play the agent later. start: a run whose
+    configuration, weights and critic new runs begin with; with several runs, its run ``seedN`` if
+    there is one. env_args: arguments of the environment, and wrappers: texts of
+    `neurorl.tasks.wrapping` around it, both kept with the run. config: the agent of new runs in
+    place of a preset. overrides: fields of a new run's `AgentConfig`, or of its parts, such as
+    ``neuron.tau_mem``; gradient: fields of its `neurorl.reparameterization.config.GradientConfig`.
+    backend_options: options of the backend's class, such as its engine; they change no result and
+    are not kept with the run.
 
-    Runs that were killed go on with ``resume=True`` from their last checkpoints and end with the
-    same files, byte for byte, as if they had not been, except for the wall times in
-    ``episodes.csv`` (`neurorl.agents.checkpoint.digest` proves it). With more *episodes* or *steps*
-    than before they are extended, and ``config.json`` says so. A run that was killed before it
-    began, begins. One that is finished is left as it is. Ctrl-C ends training between two steps,
-    with a checkpoint; within an episode, a checkpoint has the actions that were taken in it, and
-    they are taken again when the run goes on. started: called with the numbers of episodes done
-    already and in all; with *steps*, of environment steps, again and again.
+    With ``resume=True`` killed runs go on from their last checkpoints and end with the same files,
+    byte for byte, as if they hadn't been killed, except for the wall times in ``episodes.csv``
+    (`neurorl.agents.checkpoint.digest` proves it). With more *episodes* or *steps* than before they
+    are extended, and ``config.json`` is updated. A run killed before it began, begins; a finished
+    one stays as it is. Ctrl-C ends training between two steps, with a checkpoint; within an
+    episode, the checkpoint holds its actions, which are taken again when the run is resumed.
+    started: called with the numbers of episodes done and wanted; with *steps*, repeatedly with
+    environment steps.
 
-    jobs: processes that train, each with its share of the runs side by side, and with the same
-    files; in a script of your own, call it under ``if __name__ == "__main__"``. Of a process that
-    is killed, the others' runs go on to their end, and its own with ``resume=True``.
+    jobs: number of processes that train, each with its share of the runs side by side, with the
+    same files; in a script of your own, call it under ``if __name__ == "__main__"``. If a process
+    is killed, the others finish their runs, and ``resume=True`` resumes its own.
 
     Warns with `EnvironmentWarning` of a task without a time limit, if *steps* isn't given. Raises
     RunError if a directory exists (or with *resume*: none does, or one is damaged or of another
-    run), if another process trains one, if one can't be written, or if the environment answers
-    otherwise when actions are taken again.
+    run), if another process trains one, if one can't be written, or if the environment behaves
+    differently when actions are taken again.
     """
     runs = [(None if k is None else read_seed(k, "train.seed"), Path(path)) for k, path in runs]
     check_count("train, jobs", jobs)
@@ -124,7 +123,7 @@ def read_seeds(text: str) -> list[int]:
         else:
             seeds = [int(part) for part in text.split(",")]
         wrong = not seeds or len(seeds) > MOST_SEEDS or min(seeds) < 0 or max(seeds) >= 2**63
-    except (OverflowError, ValueError):  # of a range, whose length may be no machine's number
+    except (OverflowError, ValueError):  # len() of a range may overflow
         wrong = True
     if wrong or len(set(seeds)) < len(seeds):
         limit = f"at most {MOST_SEEDS} different numbers, such as 0..19 or 1,4,7"

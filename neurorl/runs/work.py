@@ -1,4 +1,4 @@
-"""Say what runs are to be trained, before anything is made or written."""
+"""List the runs to train, before anything is made or written."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Work", "find_work"]
 
 @dataclass(frozen=True)
 class Work:
-    """Hold runs of one kind; any of them can be trained apart from the others, with equal files.
+    """Hold runs of one kind; training any part of them alone gives the same files.
 
-    paths, seeds: of each run. has_begun: whether it goes on. config: what they have in common, with
-    the budget of all.
+    paths, seeds, has_begun: for each run its directory, its seed and whether it is resumed. config:
+    their common configuration, with the budget of all.
     """
 
     paths: tuple[Path, ...]
@@ -38,7 +38,7 @@ class Work:
         )
 
     def locked(self) -> list[RunDirectory]:
-        """Return the directories; those of runs that go on are locked. Raises RunError."""
+        """Return the directories, locked if the run is resumed. Raises RunError."""
         runs = [RunDirectory(path) for path in self.paths]
         _lock(runs, self.has_begun)
         return runs
@@ -47,9 +47,9 @@ class Work:
 def find_work(
     env_id: str, runs: Sequence[tuple[int | None, Path]], resume: bool, options: Options
 ) -> tuple[Work, list[RunDirectory]]:
-    """Return what is to be done, and the directories as `Work.locked` does.
+    """Return the work to do, and the directories as `Work.locked` does.
 
-    Raises RunError for runs that can't begin or go on, or have too little in common.
+    Raises RunError for runs that can't begin or be resumed, or are of different kinds.
     """
     directories = [RunDirectory(path) for _, path in runs]
     has_begun = _which_go_on(directories, resume)
@@ -76,7 +76,7 @@ def find_work(
 
 
 def _which_go_on(runs: Sequence[RunDirectory], resume: bool) -> list[bool]:
-    """Return which of the runs go on; the others are to begin."""
+    """Return which of the runs are resumed; the others begin."""
     old = [resume and not run.is_free() for run in runs]
     # Of several, some may not have begun when all were killed. What isn't there at all is
     # resumed by mistake.
@@ -86,9 +86,9 @@ def _which_go_on(runs: Sequence[RunDirectory], resume: bool) -> list[bool]:
 
 
 def _lock(runs: Sequence[RunDirectory], has_begun: Sequence[bool]) -> None:
-    """Lock the runs that go on.
+    """Lock the runs that are resumed.
 
-    Raises RunError for one that can't begin as something is there, or that another process trains.
+    Raises RunError for a new run whose directory exists, or if another process trains one.
     """
     try:
         for run, is_old in zip(runs, has_begun, strict=True):

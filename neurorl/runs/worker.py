@@ -1,4 +1,4 @@
-"""Train a share of runs in a process of its own, and report to the process that waits."""
+"""Train a share of runs in a separate process, and report to the parent."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _OWN = (PopulationWarning, FallbackWarning, EnvironmentWarning)
 
 
 class Kind(enum.Enum):
-    """Name what a process says."""
+    """Name the messages of a process."""
 
-    AT_GATE = enum.auto()  # and waits; with its progress once its runs are open
+    AT_GATE = enum.auto()  # it waits; with progress once runs are open
     PROGRESS = enum.auto()
     EPISODES = enum.auto()
     WARNED = enum.auto()
@@ -53,9 +53,9 @@ Message = tuple[Kind, Any]
 
 
 class _Line:
-    """Talk to the process that waits; stop as by Ctrl-C if it asks for it or is gone.
+    """Talk to the parent process; stop as by Ctrl-C if it asks for it or has ended.
 
-    is_lost: whether it is gone, and hasn't heard how training ended.
+    is_lost: whether the parent ended before it was told how training ended.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -67,7 +67,7 @@ class _Line:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def say(self, kind: Kind, value: object = None) -> None:
-        """Send the episodes that weren't sent yet, then this."""
+        """Send the episodes that weren't sent yet, then this message."""
         self._told = time.monotonic()
         self._has_ended = kind in _ENDS
         with contextlib.suppress(OSError):
@@ -77,14 +77,14 @@ class _Line:
             self._connection.send((kind, value))
 
     def note(self, episode: Episode) -> None:
-        """Send an episode, with others at most several times a second."""
+        """Send an episode, together with others, at most several times a second."""
         self._episodes.append(episode)
         if time.monotonic() - self._told >= _TOLD_SECONDS:
             played, self._episodes = self._episodes, []
             self.say(Kind.EPISODES, played)
 
     def wait_at_gate(self, progress: tuple[int, int] | None = None) -> None:
-        """Go on when all others are as far. Raises KeyboardInterrupt if they will never be."""
+        """Wait until all processes are here. Raises KeyboardInterrupt if one of them has failed."""
         self.say(Kind.AT_GATE, progress)
         self._may_go.acquire()
         if self._is_over:
@@ -95,7 +95,7 @@ class _Line:
             while self._connection.recv() == GO:
                 self._may_go.release()
             self._stop()
-            self._connection.recv()  # which waits until that process is gone
+            self._connection.recv()  # returns when the parent has ended
         self.is_lost = not self._has_ended
         self._stop()
         end_soon()
@@ -107,11 +107,11 @@ class _Line:
 
 
 def work_alone(connection: Connection, work: Work, modules: Sequence[str]) -> None:
-    """Train these runs to their end, from a new process; *modules* are imported first."""
+    """Train these runs to their end in a new process; *modules* are imported first."""
     begin_session()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     line = _Line(connection)
-    with contextlib.suppress(KeyboardInterrupt):  # asked to stop when it had ended by itself
+    with contextlib.suppress(KeyboardInterrupt):  # it had ended before it was asked to stop
         _work(line, work, modules)
     if line.is_lost:
         end_now()
@@ -119,7 +119,7 @@ def work_alone(connection: Connection, work: Work, modules: Sequence[str]) -> No
 
 
 def _work(line: _Line, work: Work, modules: Sequence[str]) -> None:
-    """Train, and say how it ended."""
+    """Train, and report how it ended."""
     try:
         for module in modules:
             importlib.import_module(module)
@@ -145,7 +145,7 @@ def _train(work: Work, line: _Line) -> list[Summary]:
 
 
 def _tell_of_warnings(line: _Line) -> None:
-    """Send warnings of the library to the process that waits; print others as usual."""
+    """Send warnings of the library to the parent; print others as usual."""
     others = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
@@ -160,11 +160,11 @@ def _tell_of_warnings(line: _Line) -> None:
 
 
 def _portable(exc: BaseException) -> BaseException:
-    """Return an error as another process can raise it; with where it was, unless it is ours."""
+    """Return an error that another process can raise; foreign ones with their traceback's place."""
     if not isinstance(exc, NeurorlError):
         exc.add_note("".join(traceback.format_exception(exc)))
     try:
         pickle.loads(pickle.dumps(exc))
-    except Exception:  # whatever a foreign class does
+    except Exception:  # a foreign class may raise anything
         return RunError("train, jobs", f"{type(exc).__name__}", got=exc)
     return exc

@@ -61,6 +61,7 @@ def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=_NO_TIME)
             with archive.open(entry, "w", force_zip64=True) as file:
+                # In C order, as np.save notes the order and equal arrays need equal bytes.
                 np.save(file, np.asarray(array, order="C"), allow_pickle=False)
     return signed(buffer)
 
@@ -83,6 +84,7 @@ def read_signed(path: Path, place: FilePlace, remedy: str) -> bytes:
         data = _decompressed(data, place)
     size, signed = data[-DIGEST - 2 : -DIGEST], data[-DIGEST:]
     computed = hashlib.sha256(memoryview(data)[: -DIGEST - 2])
+    # `signed` hashed the zip without a comment, when the comment's length was 0.
     computed.update(b"\0\0")
     if size != DIGEST.to_bytes(2, "little") or computed.hexdigest().encode() != signed:
         damaged = FilePlace(place.where, place.part, remedy)
@@ -97,6 +99,7 @@ def compressed(data: bytes) -> bytes:
 
 def _decompressed(data: bytes, place: FilePlace) -> bytes:
     """Return what was `compressed`. Raises RunError for what is damaged or too large."""
+    # A small file may ask for a huge dictionary.
     reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2**26)
     try:
         plain = reader.decompress(data, _LARGEST_UNPACKED)

@@ -50,7 +50,9 @@ def replace(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            # Before the rename: else a crash could leave an empty file under the name.
             os.fsync(file.fileno())
+        # mkstemp makes files that only the user can read.
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
@@ -142,6 +144,7 @@ def keep_matplotlib_in_our_cache() -> None:
 
 
 def _umask() -> int:
+    # It can only be read by setting it.
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Say what actions an environment takes, and make them of what an agent has chosen."""
+"""Say what actions an environment takes, and make them from an agent's choices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_ACTIONS = 4096
 class Actions(abc.ABC):
     """Hold what an environment takes: one alternative of a group, one of each, or real numbers.
 
-    is_continuous: whether an agent chooses numbers in [-1, 1]. dtype: of the environment's actions.
+    is_continuous: whether an agent chooses numbers in [-1, 1]. dtype: type of the actions.
     """
 
     is_continuous: ClassVar[bool] = False
@@ -37,13 +37,13 @@ class Actions(abc.ABC):
     def groups(self, population: int) -> tuple[int, ...]:
         """Return how many modules an actor has for each choice.
 
-        population: how many code a number.
+        population: how many modules code a number.
         """
 
     @property
     @abc.abstractmethod
     def idle(self) -> Any:
-        """Return a choice that every environment takes, for one whose agent rests."""
+        """Return a choice that every environment takes, for environments whose agent rests."""
 
     @abc.abstractmethod
     def taken(self, choice: Any) -> Any:
@@ -51,7 +51,7 @@ class Actions(abc.ABC):
 
     @abc.abstractmethod
     def drawn(self, draw: Callable[[], float]) -> Any:
-        """Return a choice made at random; *draw* returns even numbers in [0, 1)."""
+        """Return a random choice; *draw* returns uniform numbers in [0, 1)."""
 
     def allowed(self, mask: Any) -> Any:
         """Return a choice that a mask allows."""
@@ -93,7 +93,7 @@ class OneOf(Actions):
 class Alternatives(Actions):
     """Take one alternative of each group; the choice has a number for each, counted from 0.
 
-    sizes, first: of the groups, in the order of the raveled space; shape: of that.
+    sizes, first: for each group, in the order of the raveled space; shape: shape of the space.
     """
 
     sizes: tuple[int, ...]
@@ -192,7 +192,7 @@ def allowed_actions(
     """Return the mask of an info, ``(n_actions,)``; several groups may have a mask each.
 
     of_numbers: whether each group codes a number. Raises EnvError if there is no mask, or it leaves
-    nothing to choose; UnsupportedError for one of numbers.
+    nothing to choose; UnsupportedError for a mask on numbers.
     """
     if of_numbers:
         remedy = "clip them in the environment"

@@ -1,4 +1,4 @@
-"""Call environments: what one raises is reported as its own, what it answers is checked."""
+"""Call environments: report their exceptions as theirs, and check their results."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _RESET = "(observation, info)"
 
 
 class Answers:
-    """Call an environment so that its answers can be relied on; others end in `EnvError`.
+    """Call an environment and check its results; wrong ones raise `EnvError`.
 
-    Rewards are floats, flags are bools, observations those of the environment's space. Values that
-    mean the same in another type are converted. The environment itself isn't wrapped.
+    Rewards are floats, flags are bools, and observations belong to the environment's space. Values
+    that mean the same in another type are converted. The environment itself isn't wrapped.
     """
 
     def __init__(self, env: Environment) -> None:
@@ -45,12 +45,12 @@ class Answers:
         box = isinstance(space, gym.spaces.Box)
         self._shape = space.shape if box else None
         self._dtype = np.dtype(space.dtype) if box else None
-        self.info: Any = {}  # that of the last reset
+        self.info: Any = {}  # info of the last reset
         name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         self.where = f"environment {name}"
 
     def reset(self, seed: int) -> Any:
-        """Begin an episode; return the observation. Raises EnvError if it answers otherwise."""
+        """Begin an episode; return the observation. Raises EnvError for another result."""
         try:
             answer = self._env.reset(seed=seed)
         except Exception as exc:
@@ -96,7 +96,7 @@ class Answers:
         return read, reward, terminated, truncated, info
 
     def close(self) -> None:
-        """Close the environment; an exception of it becomes a warning, as nothing is lost."""
+        """Close the environment; an exception becomes a warning, as nothing is lost."""
         try:
             self._env.close()
         except Exception as exc:
@@ -140,7 +140,7 @@ def raised(where: str, call: str, exc: Exception) -> EnvError:
 
 
 def _raised_by(exc: Exception) -> str:
-    """Return the exception in a line, with the file and line that raised it."""
+    """Return the exception in one line, with the file and line that raised it."""
     frames = traceback.extract_tb(exc.__traceback__)
     last = f", {Path(frames[-1].filename).name}:{frames[-1].lineno}" if len(frames) > 1 else ""
     return f"{first_line(exc)}{last}"

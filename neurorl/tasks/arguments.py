@@ -1,4 +1,4 @@
-"""Write arguments of environments and wrappers as data, and read those of the command line."""
+"""Write arguments of environments and wrappers as data, and read them from the command line."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def encode(where: str, value: Any) -> Any:
 
 
 def decode(data: Any) -> Any:
-    """Return what `encode` was given. Raises ValueError or KeyError for anything else."""
+    """Return the value that `encode` wrote. Raises ValueError or KeyError for anything else."""
     if isinstance(data, list):
         return [decode(v) for v in data]
     if not isinstance(data, Mapping):
@@ -70,7 +70,7 @@ def decode(data: Any) -> Any:
 
 
 def read_env_args(texts: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments that ``--env-arg K=V`` named, V as JSON or else as text.
+    """Return the arguments named by ``--env-arg K=V``, V read as JSON or else as text.
 
     Raises ArgumentError.
     """
@@ -101,7 +101,7 @@ def check_env_args(arguments: Mapping[str, Any]) -> None:
 
 
 def read_value(text: str) -> Any:
-    """Return what a word of the command line means: JSON, or one of Python's constants, or text."""
+    """Return the value of a command-line word: JSON, one of Python's constants, or text."""
     if text in _WORDS:
         return _WORDS[text]
     try:

@@ -1,4 +1,4 @@
-"""Move carts as the public programs of arXiv:1910.06489 do, which isn't as Gymnasium does.
+"""Move carts as the public programs of arXiv:1910.06489 do, unlike Gymnasium.
 
 Registered as neurorl/AuthorsCartPole-v0 and neurorl/AuthorsMountainCar-v0; their gridworld is
 neurorl/GridWorld-v0. Source: github.com/asneha213/spiking-agent-RL, commit f961c84.
@@ -37,9 +37,9 @@ class AuthorsCartPoleEnv(CartPoleEnv):
 class AuthorsMountainCarEnv(Environment):
     """Drive up a hill from -0.5, at rest, to 0.5; each step costs 1, and there are 5001 at most.
 
-    Actions 0 to 2 push by -1, 0 and 1. The place moves by the velocity before that is limited to
-    0.07, and the car stands at both ends. Observation: place and velocity. All ends are truncation,
-    as in `AuthorsCartPoleEnv`.
+    Actions 0 to 2 push by -1, 0 and 1. The velocity moves the place before it is limited to 0.07,
+    and the car stops at both ends. Observation: place and velocity. All ends are truncation, as in
+    `AuthorsCartPoleEnv`.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""Take batches apart: what several environments show, and allow, at once."""
+"""Split batches of observations and masks of several environments."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["each_mask", "each_observation"]
 def each_observation(space: Space, observations: Any) -> list[Any]:
     """Return the observations of a batch one by one.
 
-    space: of one of them. observations: as a vector of environments shows them, ``(n, ...)``; of
-    Dict and Tuple spaces each part is ``(n, ...)``. Raises UnfitError if they are no batch.
+    space: of one observation. observations: from a vector of environments, ``(n, ...)``; in Dict
+    and Tuple spaces each part is ``(n, ...)``. Raises UnfitError if they are no batch.
     """
     try:
         n = _length(space, observations)
         return list(iterate(batch_space(space, n), observations)) if n else []
-    except Exception as exc:  # of whatever stands in their place
+    except Exception as exc:  # foreign objects may raise anything
         what, limit = "is no batch of observations", f"several of {space}"
         raise UnfitError(what, quoted(observations), limit) from exc
 
@@ -32,7 +32,7 @@ def each_mask(masks: Any, n: int, groups: int) -> list[Any]:
     """Return the masks of *n* observations one by one, None for each if *masks* is None.
 
     masks: ``(n, n_actions)``, or a tuple with an array ``(n, size)`` for each of several *groups*.
-    Raises ArgumentError if they are not *n*.
+    Raises ArgumentError if there aren't *n*.
     """
     if masks is None:
         return [None] * n
@@ -50,7 +50,7 @@ def each_mask(masks: Any, n: int, groups: int) -> list[Any]:
 
 
 def _length(space: Space, observations: Any) -> int:
-    """Return how many observations a batch has, by the first of their parts."""
+    """Return how many observations a batch has, by their first part."""
     while isinstance(space, (spaces.Dict, spaces.Tuple)):
         first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0
         space, observations = space[first], observations[first]

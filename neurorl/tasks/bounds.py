@@ -1,4 +1,4 @@
-"""Limit what a stranger's description of an environment may ask for, before anything is made."""
+"""Limit what a stranger's description of an environment may ask for, before making it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ MAX_WRAPPERS = 32
 MAX_ARGUMENTS = 2**18
 """Limit the numbers and letters in all arguments of an environment and its wrappers."""
 MAX_NUMBER = 2**20
-"""Limit a whole number among the arguments, but for `_COUNTS`."""
+"""Limit whole numbers among the arguments, except `_COUNTS`."""
 MAX_OBSERVATION = 2**22
-"""Limit the numbers of an observation that wrappers make, as many as an agent's features."""
+"""Limit the numbers of an observation made by wrappers, like an agent's features."""
 
-_COUNTS = ("seed", "max_episode_steps")  # no memory is taken for so many
-_SIZES = ("stack_size", "shape", "screen_size", "bins")  # by which observations grow
+_COUNTS = ("seed", "max_episode_steps")  # large values take no memory
+_SIZES = ("stack_size", "shape", "screen_size", "bins")  # observations grow by these
 _TRUST_IT = "trust_env=True (--trust-env) if you know the file"
 
 
@@ -66,7 +66,7 @@ def check_observation(env: Environment, factor: int, where: str, remedy: str = _
     """Raise RunError if observations *factor* times those of *env* would be too large."""
     try:
         size = int(gym.spaces.flatdim(env.observation_space))
-    except (NotImplementedError, ValueError):  # of a space without a size, which no agent takes
+    except (NotImplementedError, ValueError):  # a space without a size, which no agent takes
         return
     if size * factor > MAX_OBSERVATION:
         what = "has wrappers that make too large an observation"
@@ -75,7 +75,7 @@ def check_observation(env: Environment, factor: int, where: str, remedy: str = _
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the numbers and texts of arguments, each with the key that it stands under."""
+    """Yield the numbers and texts of arguments, each with its key."""
     if isinstance(value, Mapping):
         for key, part in value.items():
             yield "", key

@@ -23,9 +23,9 @@ _POSITIONS = [0, 2]
 class CartPoleVariantEnv(CartPoleEnv):
     """Balance the pole of CartPole-v1 with another length, or without velocities.
 
-    length: half the pole's, m, above 0; Gymnasium's is 0.5. velocities: whether the observation is
-    (position, velocity, angle, angular velocity), or (position, angle) only: a policy of that alone
-    can't hold the pole, as it can't tell a pole that falls from one that rises.
+    length: half the pole's length, m, above 0; Gymnasium has 0.5. velocities: whether the
+    observation is (position, velocity, angle, angular velocity), or (position, angle) only, from
+    which a policy without memory can't tell a falling pole from a rising one.
     Raises ArgumentError for a length that isn't above 0.
     """
 

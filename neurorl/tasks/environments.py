@@ -60,7 +60,7 @@ class GridWorldEnv(Environment):
 
     The start is state 1, the goal state 100 with reward 10; every other reward is 0.
     Actions 0 to 3: up, down, left, right. The move is as intended with probability 0.8, veers to
-    the left 0.05 or right 0.05 of the intended direction, or is a stay with 0.1; walls hold.
+    the left or right with 0.05 each, and fails with 0.1; walls block it.
     Source: the task of arXiv:1910.06489 and 2005.05941.
     """
 
@@ -103,8 +103,8 @@ class BanditEnv(Environment):
     """Choose once an episode, in the context shown, one arm of a contextual bandit.
 
     contexts: 0 to *contexts* - 1, one drawn evenly for each episode. arms: 0 to *arms* - 1; in
-    context c arm ``c mod arms`` is good. The reward is 1 with probability *good*, of other arms
-    with probability *bad*, else 0; then the episode is over.
+    context c arm ``c mod arms`` is good. The reward is 1 with probability *good*, for other arms
+    with probability *bad*, else 0; then the episode ends.
     """
 
     metadata = {"render_modes": [], "max_episode_steps": 1}  # noqa: RUF012
@@ -131,7 +131,7 @@ class BanditEnv(Environment):
 
 
 def move(state: int, direction: int) -> int:
-    """Return the state (1 to 100) beside *state*; a wall leaves it where it is."""
+    """Return the state (1 to 100) beside *state*, or *state* at a wall."""
     row, column = divmod(state - 1, _SIDE)
     row += (direction == _DOWN) - (direction == _UP)
     column += (direction == _RIGHT) - (direction == _LEFT)
@@ -166,9 +166,9 @@ def optimal_return(gamma: float = 0.9) -> float:
 def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> Environment:
     """Make the environment of an id that the user has named; ``module:id`` imports the module.
 
-    arguments: go to `gymnasium.make`.
-    Raises UnknownNameError with what would work, UnsupportedError if it can't be made here or its
-    actions are of a kind that agents can't choose.
+    arguments: arguments of `gymnasium.make`.
+    Raises UnknownNameError with what would work, UnsupportedError if it can't be made here or
+    agents can't choose such actions.
     """
     if not isinstance(env_id, str):
         raise ArgumentError("environment", "is not an id", got=quoted(env_id))
@@ -184,7 +184,7 @@ def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> Environ
         env = gym.make(name, **(arguments or {}))
     except NeurorlError:
         raise
-    except Exception as exc:  # of code that isn't ours, which may raise anything
+    except Exception as exc:  # foreign code may raise anything
         raise UnsupportedError(where, "can't be made here", got=first_line(exc)) from exc
     read_actions(env, env_id)
     return env
@@ -196,10 +196,10 @@ def is_registered(env_id: str) -> bool:
 
 
 def first_line(exc: BaseException) -> str:
-    """Return the first line of an exception whose code isn't ours."""
+    """Return the first line of an exception of foreign code."""
     try:
         lines = str(exc).strip().splitlines()
-    except Exception:  # of an exception that can't be shown
+    except Exception:  # str() of a foreign exception may itself raise
         lines = []
     if not lines:
         return type(exc).__name__
@@ -208,7 +208,7 @@ def first_line(exc: BaseException) -> str:
 
 
 def unknown_env(env_id: str) -> UnknownNameError:
-    """Return the error for an id that isn't registered: a near one, or its package."""
+    """Return the error for an unregistered id; it names a similar id, or the id's package."""
     name = env_id.rpartition(":")[2]
     space = name.rpartition("/")[0]
     alike = [known for known in gym.registry if known.rpartition("/")[0] == space]

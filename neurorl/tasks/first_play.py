@@ -1,9 +1,9 @@
-"""Play the first steps of a task at random, and keep what defaults are chosen by.
+"""Play the first steps of a task at random, and keep the data that defaults are chosen by.
 
-They are played once, in a copy of the environment, before there is an agent: with the same draws
-for every seed, backend and arithmetic, so that what is chosen by them is a property of the task.
-Nothing is learned in them. They count as environment steps (`AgentConfig.first_play_steps`), though
-not among those for which an agent is trained.
+They are played once, in a copy of the environment, before the agent exists, with the same draws for
+every seed, backend and arithmetic, so that the choices are a property of the task. Nothing is
+learned from them. They count as environment steps (`AgentConfig.first_play_steps`), not as
+training.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _LARGEST = 2**24
 """Limit the bytes of the observations that are kept, as float64."""
 _SEED = 2_025
 _PATIENCE_S = 5.0
-"""Say on a terminal what is going on if it takes longer than this."""
+"""Print a message on a terminal if the play takes longer than this."""
 
 _BETTER, _VARIED = 0.5, 0.5
-"""Take this share of rewards for the better ones, if at least so large a share of all differ."""
+"""Take this share of rewards for the better ones, if at least the second share differ."""
 
 _HUGE = 1e29
 _OF_NUMBERS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -53,10 +53,10 @@ Place = tuple[Any, ...]
 class FirstPlay:
     """Hold what a first play showed.
 
-    steps: the number of steps taken. rewards: of each episode, ``(length,)``, 0 for one that isn't
-    finite; the last episode may be cut off. actions: of each step, as the environment took them.
-    seen: the observations of each numeric part of the space, by its place, the keys that lead to
-    it; ``()`` for a space without parts. Not every step of large observations is kept.
+    steps: the number of steps taken. rewards: ``(length,)`` for each episode, 0 where not finite;
+    the last episode may be cut off. actions: one for each step, in the environment's form.
+    seen: the observations of each numeric part of the space, by the keys that lead to it (its
+    place); ``()`` for a space without parts. Not every step of large observations is kept.
     """
 
     steps: int = 0
@@ -65,12 +65,12 @@ class FirstPlay:
     seen: dict[Place, list[Observations]] = field(default_factory=dict)
 
     def of(self, place: Place) -> Observations | None:
-        """Return the observations of one part, as rows of float64, ``(n, d)``; None without any."""
+        """Return the observations of one part, float64 ``(n, d)``; None if there are none."""
         rows = self.seen.get(place)
         return np.array([np.ravel(row) for row in rows], dtype=np.float64) if rows else None
 
     def all_numbers(self) -> Observations | None:
-        """Return the observations with all their parts concatenated, ``(n, d)``; None without any.
+        """Return the observations with all parts concatenated, ``(n, d)``; None if there are none.
 
         Observations that aren't finite are left out, as nothing is learned from them.
         """
@@ -89,8 +89,7 @@ class FirstPlay:
     def is_better(self, n: int) -> npt.NDArray[np.bool_] | None:
         """Return which of *n* observations came with the better half of rewards, ``(n,)``.
 
-        None if rewards have few values, as where only a goal pays, or if not every observation was
-        kept.
+        None if rewards take few values, as if only a goal pays, or if observations are missing.
         """
         rewards = np.array([r for episode in self.rewards for r in (np.nan, *episode)])
         paid = rewards[~np.isnan(rewards)]  # a reset pays nothing
@@ -99,7 +98,7 @@ class FirstPlay:
         return np.asarray(rewards >= np.quantile(paid, 1.0 - _BETTER))
 
     def returns(self, gamma: float) -> npt.NDArray[np.float64]:
-        """Return the discounted return that came after each step."""
+        """Return the discounted return from each step on."""
         values = []
         for rewards in self.rewards:
             total = 0.0
@@ -110,11 +109,11 @@ class FirstPlay:
 
 
 def first_play(env: Environment, steps: int = FIRST_STEPS) -> FirstPlay:
-    """Take so many *steps* in another *env* like it, or in itself if there can be none.
+    """Take so many *steps* in a copy of *env*, or in *env* itself if it can't be copied.
 
-    Actions are drawn evenly; in every second episode they are often held, which gets further. The
-    play ends early if the environment raises or answers wrongly; when an agent learns in it, the
-    same is reported as an error.
+    Actions are drawn evenly; in every second episode they are often repeated, which gets further.
+    The play ends early if the environment raises or returns something wrong; learning will report
+    the same as an error.
     """
     play = FirstPlay()
     another, is_ours = _another(env)
@@ -129,11 +128,11 @@ def first_play(env: Environment, steps: int = FIRST_STEPS) -> FirstPlay:
 
 
 def _another(env: Environment) -> tuple[Environment, bool]:
-    """Return another environment like *env*, or itself, and whether it is to be closed."""
-    with contextlib.suppress(Exception):  # of the environment's own code, or it has no id
+    """Return a copy of *env*, or *env* itself, and whether to close it."""
+    with contextlib.suppress(Exception):  # foreign code, or it has no id
         return copy_env(env, is_quiet=True), True
     with contextlib.suppress(Exception):
-        return copy.deepcopy(env), False  # it may share with *env* what can't be copied
+        return copy.deepcopy(env), False  # the copy may share with *env* what can't be copied
     return env, False
 
 
@@ -142,6 +141,7 @@ def _play(env: Environment, steps: int, play: FirstPlay) -> None:
     stride = max(1, -(-steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
     actions = read_actions(env)
+    # Not default_rng, whose generator may change with NumPy's version.
     draws = np.random.Generator(np.random.PCG64(_SEED))
 
     def note(observation: Any, step: int) -> None:
@@ -170,7 +170,7 @@ def _play(env: Environment, steps: int, play: FirstPlay) -> None:
 
 
 def _say(what: str) -> None:
-    """Print a line on a terminal that somebody looks at."""
+    """Print a line if the output is a terminal."""
     if sys.stderr is not None and sys.stderr.isatty():
         print(f"neurorl: {what}", file=sys.stderr)
 

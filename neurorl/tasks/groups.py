@@ -36,10 +36,10 @@ Step = tuple[int, Any, SupportsFloat, bool, bool, Any]
 class EnvGroup(abc.ABC):
     """Hold one environment for each agent.
 
-    actions: what each takes. shape: of observations that are arrays of numbers, all of one shape;
-    None for others. together: whether a step is one of all of them,
-    also of those whose agents don't play. resets_itself: whether it begins episodes by itself, so
-    that nobody can play one again; an agent waits until its is `ready`.
+    actions: what each environment takes. shape: common shape of observations that are arrays of
+    numbers; None for others. together: whether a step always steps all environments, even if their
+    agents don't play. resets_itself: whether it begins episodes by itself, so that none can be
+    repeated; an agent waits until its environment is `ready`.
     """
 
     actions: Actions
@@ -54,7 +54,7 @@ class EnvGroup(abc.ABC):
 
     @property
     def first_action(self) -> int:
-        """Return the number of the first of discrete actions; 0 for others."""
+        """Return the number of the first discrete action; 0 for other actions."""
         return self.actions.first if isinstance(self.actions, OneOf) else 0
 
     @abc.abstractmethod
@@ -63,7 +63,7 @@ class EnvGroup(abc.ABC):
 
     @abc.abstractmethod
     def info(self, k: int) -> Mapping[str, Any]:
-        """Return what agent k's environment said beside its first observation."""
+        """Return the info that agent k's environment gave with its first observation."""
 
     @abc.abstractmethod
     def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
@@ -112,8 +112,8 @@ class SeparateEnvs(EnvGroup):
 class VectorEnvs(EnvGroup):
     """Step a `gymnasium.vector.VectorEnv` whose episodes can begin one by one, each by its seed.
 
-    In whatever mode of autoreset it is: the environment that it has begun by itself in the step of
-    an end, or would begin in the next, is begun once more by the agent's seed.
+    This works in every mode of autoreset: an environment that was reset in the step of its end, or
+    would be in the next step, is reset once more by the agent's seed.
     """
 
     together = True
@@ -123,7 +123,7 @@ class VectorEnvs(EnvGroup):
         self.n = env.num_envs
         self._mode = _autoreset_mode(env)
         self.actions = read_actions(env)
-        self._masks: dict[int, Any] = {}  # the last that each environment has shown
+        self._masks: dict[int, Any] = {}  # the last observation of each environment
         self._over = np.ones(self.n, dtype=bool)
         self._batched = batch_space(env.single_observation_space, self.n)
         self._read = observation_reader(env.single_observation_space)
@@ -157,9 +157,7 @@ class VectorEnvs(EnvGroup):
             raise self._failed("step", exc) from exc
 
     def _step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
-        if (
-            self._mode is AutoresetMode.DISABLED and self._over.any()
-        ):  # of agents that have finished
+        if self._mode is AutoresetMode.DISABLED and self._over.any():  # resets finished agents
             unseeded: Any = [None] * self.n
             _, infos = self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
             self._note_masks(infos, np.flatnonzero(self._over))
@@ -210,10 +208,9 @@ class VectorEnvs(EnvGroup):
 class AutoresetEnvs(VectorEnvs):
     """Step a vector environment that starts all episodes but the first itself, in C or NumPy.
 
-    Such as `gymnasium.make_vec("CartPole-v1", ..., vectorization_mode="vector_entry_point")` and
-    those of envpool. Only all of them together can be reset, by one seed, that of the agent that
-    asks first: later episodes are of the environment's own random numbers. envpool takes its seeds
-    when it is made.
+    Examples are `gymnasium.make_vec("CartPole-v1", ..., vectorization_mode="vector_entry_point")`
+    and envpool. All environments are reset together, by the seed of the first agent that asks;
+    later episodes use the environment's own random numbers. envpool is seeded when made.
     """
 
     resets_itself = True
@@ -247,7 +244,7 @@ class AutoresetEnvs(VectorEnvs):
 
 
 def _common_shape(spaces: Sequence[Space]) -> tuple[int, ...] | None:
-    """Return the shape of observations of these spaces, None unless all are Boxes of one shape."""
+    """Return the shape of observations in these spaces; None unless all are Boxes of one shape."""
     shapes = {space.shape if isinstance(space, gym.spaces.Box) else None for space in spaces}
     return shapes.pop() if len(shapes) == 1 else None
 
@@ -280,13 +277,13 @@ def _vector_group(env: VectorEnvironment) -> VectorEnvs:
 def has_time_limit(env: Environment) -> bool:
     """Return whether every episode of *env* is known to end.
 
-    It is cut off by a limit, or ``metadata["max_episode_steps"]`` says that it ends by itself.
+    A limit cuts it off, or ``metadata["max_episode_steps"]`` says that it ends by itself.
     """
     return "max_episode_steps" in env.metadata or most_steps(env) is not None
 
 
 def most_steps(env: Environment) -> int | None:
-    """Return how many steps an episode of *env* can have, as far as it says so; else None."""
+    """Return the largest number of steps of an episode of *env*; None if it doesn't say."""
     limits = [env.spec.max_episode_steps if env.spec else None]
     limits.append(env.metadata.get("max_episode_steps"))
     while isinstance(env, gym.Wrapper):

@@ -1,7 +1,7 @@
-"""Know the tasks that presets are for: an id with the spaces that a preset was made for.
+"""List the tasks that have presets: each an id with the spaces that its preset was made for.
 
-An environment that is wrapped, or made with other arguments, keeps its id though it shows or
-takes something else; settings chosen for the task are then of no use to it.
+An environment that is wrapped, or made with other arguments, keeps its id, though observations or
+actions may differ; settings chosen for the task then don't fit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SPACES: dict[str, tuple[Space, Space]] = {
 
 
 def task_of(env: Environment) -> str:
-    """Return the id of *env* if its spaces are those of the task of this id, else ``''``."""
+    """Return the id of *env* if its spaces equal the spaces of the known task, else ``''``."""
     name = env.spec.id if env.spec is not None else ""
     return "" if other_spaces(env) else name
 
@@ -59,10 +59,10 @@ def other_spaces(env: Environment) -> str:
 
 
 def pays_otherwise(env: Environment) -> bool:
-    """Return whether the rewards may not be those of the task that is registered under the id.
+    """Return whether the rewards may differ from those of the registered task.
 
-    Either a wrapper is there to change them, or the task was made with other arguments, as
-    CartPole's ``sutton_barto_reward``.
+    A wrapper may change them, or the task was made with other arguments, such as CartPole's
+    ``sutton_barto_reward``.
     """
     if _has_other_arguments(env):
         return True
@@ -75,7 +75,7 @@ def pays_otherwise(env: Environment) -> bool:
 
 
 def _has_other_arguments(env: Environment) -> bool:
-    """Return whether the task was made with others than it is registered with."""
+    """Return whether the task was made with other arguments than it is registered with."""
     spec = env.unwrapped.spec
     registered = None if spec is None else gym.registry.get(spec.id)
     if spec is None or registered is None:
@@ -84,7 +84,7 @@ def _has_other_arguments(env: Environment) -> bool:
 
 
 def _shown(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return arguments as text, as arrays have no one answer to ==."""
+    """Return arguments as text, because == of arrays isn't one bool."""
     return {name: repr(value) for name, value in arguments.items() if name not in _OF_SHOWING}
 
 

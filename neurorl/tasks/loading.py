@@ -1,7 +1,7 @@
 """Make the environment of a saved agent again, without running code that the file names.
 
-A file names places of code (entry points). They are compared with what the running process has
-registered or imported; nothing is imported, or written to, only because a file says so.
+A file names entry points. Only what the running process has registered or imported is used; nothing
+is imported, or written to, only because a file says so.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _IMPORTING = ("GymV21Environment-v0", "GymV26Environment-v0")  # import what an 
 def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> Environment:
     """Make the environment of a saved agent.
 
-    described: with the id under ``env`` and what `describe_env` gave under ``env_spec``; agents
-    saved by older versions have the id only. where: what an error begins with. trust: the user says
-    that what the file names may be imported, and written to.
-    Raises RunError if the environment can't be made, or only on the word of the file alone.
+    described: the id under ``env`` and the result of `describe_env` under ``env_spec``; agents
+    saved by older versions have the id only. where: beginning of errors. trust: whether the user
+    allows to import, and to write to, what the file names.
+    Raises RunError if the environment can't be made, or only with such trust.
     """
     name, spec = described.get("env"), described.get("env_spec")
     if not isinstance(name, str) or not (spec is None or isinstance(spec, Mapping)):
@@ -62,10 +62,10 @@ def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> 
 def check_arguments(
     env_id: str, arguments: Mapping[str, Any], wrappers: Sequence[str], where: str, remedy: str
 ) -> None:
-    """Raise RunError for arguments and wrappers of a file that only the user may ask for.
+    """Raise RunError for arguments and wrappers of a file that need the user's trust.
 
-    They may not take much memory, nor import or write to what the file names. wrappers: texts of
-    `neurorl.tasks.wrapping`. where, remedy: of the error.
+    Without it they may not take much memory, nor import or write to what the file names. wrappers:
+    texts of `neurorl.tasks.wrapping`. where, remedy: parts of the error.
     """
     read = [read_wrapper(text) for text in wrappers]
     spec = {"kwargs": arguments, "additional_wrappers": [{"kwargs": of} for _, of in read]}
@@ -89,7 +89,7 @@ def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> Environment:
         env = gym.make(checked)
     except RunError:
         raise
-    except Exception as exc:  # of the environment's own code, which may raise anything
+    except Exception as exc:  # foreign code may raise anything
         what = "its environment can't be made here"
         raise RunError(where, what, got=first_line(exc), remedy=_GIVE_IT) from exc
     if not is_same_env(spec, describe_env(env)):
@@ -159,7 +159,7 @@ def _check_writes(wrapper: type, where: str, remedy: str) -> None:
 def _import(module: str, where: str) -> Any:
     try:
         return importlib.import_module(module)
-    except Exception as exc:  # of the module's own code, which may raise anything
+    except Exception as exc:  # foreign code may raise anything
         what = f"{module} can't be imported"
         raise RunError(where, what, got=first_line(exc), remedy=_GIVE_IT) from exc
 

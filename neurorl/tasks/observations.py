@@ -1,7 +1,7 @@
 """Check observations against their observation space.
 
-An observation of the space's own type and shape passes for a fraction of a microsecond; one that
-means the same in another type (a list, a tensor, an array with dimensions of 1) is converted.
+The check of an observation of the space's own type and shape takes a fraction of a microsecond; one
+that means the same in another type (a list, a tensor, an array with dimensions of 1) is converted.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Read = Callable[[Any], Any]
 class UnfitError(Exception):
     """Report an observation that doesn't belong to its space.
 
-    what: is wrong. got: was observed. limit: would be allowed. is_state: whether it is a number,
-    but of no state that there is.
+    what: what is wrong. got: what was observed. limit: what is allowed. is_state: whether it is a
+    number, but no state has it.
     """
 
     def __init__(self, what: str, got: object, limit: object, is_state: bool = False) -> None:

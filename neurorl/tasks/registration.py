@@ -32,7 +32,7 @@ _ENVS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def register() -> None:
-    """Make ``gymnasium.make('neurorl/GridWorld-v0')`` and the like work; may be called again."""
+    """Register ids such as ``neurorl/GridWorld-v0`` for ``gymnasium.make``; may be called again."""
     for env_id, (entry_point, options) in _ENVS.items():
         if env_id not in registration.registry:
             registration.register(env_id, entry_point, **options)

@@ -1,7 +1,7 @@
 """Describe an environment as plain data: its id, its arguments and its wrappers.
 
-The description holds what a `gymnasium.envs.registration.EnvSpec` holds, read from the wrappers
-that are there, so that their number and order are kept. `neurorl.tasks.loading` reads it.
+The description holds the fields of a `gymnasium.envs.registration.EnvSpec`, read from the actual
+wrappers, so that their number and order are kept. `neurorl.tasks.loading` reads it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 PROBLEM = "problem"
-"""Say under this key of a description why there is none."""
+"""Hold, under this key, the reason why an environment can't be described."""
 
 _WITH_STATE = (gym.wrappers.NormalizeObservation, gym.wrappers.NormalizeReward)
 _DECIDES = (
@@ -68,12 +68,12 @@ def describe_env(env: Environment) -> dict[str, Any]:
 
 
 def is_same_env(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two descriptions are of the same environment, as far as it behaves."""
+    """Return whether two descriptions are of environments that behave alike."""
     return all(one.get(key) == other.get(key) for key in _DECIDES)
 
 
 def warn_unsaved(env: Environment, described: Mapping[str, Any]) -> None:
-    """Warn with `EnvironmentWarning` of what *described* doesn't hold of *env*."""
+    """Warn with `EnvironmentWarning` of parts of *env* that *described* doesn't hold."""
     where = f"environment {_name(env)}"
     if PROBLEM in described:
         what, remedy = "isn't saved with the agent", "load it with env="
@@ -87,7 +87,7 @@ def warn_unsaved(env: Environment, described: Mapping[str, Any]) -> None:
 
 
 def copy_env(env: Environment, is_quiet: bool = False) -> Environment:
-    """Make a second environment like *env*; *is_quiet*: without a window, or files of videos.
+    """Make a second environment like *env*; *is_quiet*: without a window or video files.
 
     Raises RunError if there is no telling how.
     """
@@ -96,7 +96,7 @@ def copy_env(env: Environment, is_quiet: bool = False) -> Environment:
 
 
 def _made_again(env: Environment) -> EnvSpec:
-    """Return the spec that makes *env* again. Raises RunError if there is no telling how."""
+    """Return the spec that makes *env* again. Raises RunError if it isn't known how."""
     try:
         return _spec_of(env)
     except NotDataError as exc:
@@ -106,10 +106,10 @@ def _made_again(env: Environment) -> EnvSpec:
 
 
 def rendered_env(env: Environment) -> tuple[Environment, str | None]:
-    """Make a second environment like *env* that shows itself; return it and how.
+    """Make a second environment like *env* that renders; return it and its mode.
 
-    How: ``rgb_array`` for images, ``ansi`` for texts, None if it can do neither here, as it can't
-    or a library is missing. Raises RunError if there is no telling how to make it.
+    The mode is ``rgb_array`` for images, ``ansi`` for texts, None if neither works here, for
+    example because a library is missing. Raises RunError if it isn't known how to make it.
     """
     offered = env.metadata.get("render_modes") or ()
     for mode in ("rgb_array", "ansi"):
@@ -120,7 +120,7 @@ def rendered_env(env: Environment) -> tuple[Environment, str | None]:
             shown = gym.make(spec, render_mode=mode)
             shown.reset(seed=0)
             shown.render()
-        except Exception:  # of whatever its pictures need
+        except Exception:  # any rendering library may fail
             continue
         return shown, mode
     return copy_env(env, is_quiet=True), None
@@ -138,9 +138,9 @@ def quiet(spec: EnvSpec) -> EnvSpec:
 def _spec_of(env: Environment) -> EnvSpec:
     """Return the spec with which `gymnasium.make` makes *env* again, from the inside out.
 
-    An `EnvSpec` knows one time limit, next to the environment; a second one, or one above other
-    wrappers, becomes a wrapper as any other. Environments that an entry point makes by calling
-    `gymnasium.make` itself are not described: calling the entry point makes them again. Raises
+    An `EnvSpec` has one time limit, next to the environment; a second one, or one above other
+    wrappers, becomes a wrapper like any other. Environments that an entry point makes by calling
+    `gymnasium.make` itself aren't described: calling the entry point makes them again. Raises
     NotDataError.
     """
     inner, *layers = reversed(_layers(env))
@@ -150,7 +150,7 @@ def _spec_of(env: Environment) -> EnvSpec:
         raise NotDataError(what)
     checker, order, limit = False, False, None
     wrappers: list[WrapperSpec] = []
-    own = 0  # which of those that gymnasium.make adds by itself have been met, in their order
+    own = 0  # how many of the wrappers that gymnasium.make adds by itself have been met, in order
     begin = _made_within(inner, layers)
     for layer in layers[begin:]:
         kind = type(layer)
@@ -161,9 +161,9 @@ def _spec_of(env: Environment) -> EnvSpec:
         elif kind is gym.wrappers.TimeLimit and own < 3 and (own or not wrappers):
             own, limit = 3, _time_limit(layer)
         else:
-            own = 3 if own else 0  # below the checker are those of the entry point itself
+            own = 3 if own else 0  # below the checker are the entry point's own wrappers
             wrappers.append(_wrapper_spec(layer))
-    if begin and wrappers:  # gymnasium.make compares those of the entry point, if there are more
+    if begin and wrappers:  # if there are more, gymnasium.make compares the entry point's wrappers
         wrappers = [*_wrappers_within(layers[begin - 1]), *wrappers]
     return EnvSpec(
         base.id,
@@ -180,7 +180,7 @@ def _spec_of(env: Environment) -> EnvSpec:
 
 
 def _made_within(inner: Environment, layers: Sequence[Environment]) -> int:
-    """Return how many layers are of an entry point that calls `gymnasium.make` itself.
+    """Return how many layers belong to an entry point that calls `gymnasium.make` itself.
 
     inner, layers: the innermost environment, and all that wrap it, from the inside out.
     """
@@ -194,7 +194,7 @@ def _made_within(inner: Environment, layers: Sequence[Environment]) -> int:
 
 
 def _wrappers_within(env: Environment) -> list[WrapperSpec]:
-    """Return the wrappers of what an entry point made. Raises NotDataError if they aren't data."""
+    """Return the wrappers that an entry point added. Raises NotDataError if they aren't data."""
     specs = list(env.spec.additional_wrappers) if env.spec is not None else []
     for spec in specs:
         where = f"wrapper {spec.name} of the entry point"
@@ -243,7 +243,7 @@ def _wrapper_spec(layer: Environment) -> WrapperSpec:
 
 
 def _takes_env_alone(kind: type) -> bool:
-    """Return whether a wrapper is made without arguments, so that there are none to record."""
+    """Return whether a wrapper takes no arguments, so that there are none to record."""
     try:
         parameters = inspect.signature(kind).parameters.values()
     except (TypeError, ValueError):

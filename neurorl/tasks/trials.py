@@ -1,4 +1,4 @@
-"""Play a task of trials that goes on for ever, such as NeuroGym's, trial by trial."""
+"""Play an endless task of trials, such as NeuroGym's, trial by trial."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Trials"]
 
 
 class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
-    """Make an episode of each trial; its return is what *metric* says of it.
+    """Make an episode of each trial, with *metric* as its return.
 
-    env: says in *ends* of its info that a trial is over, as NeuroGym does in ``new_trial``.
-    metric: of info, in the step that ends a trial, as NeuroGym's ``performance``: 1 if it was
-    right; None leaves rewards as they are. A trial ends as episodes do. A reset with a seed also
-    calls the environment's own ``seed``, if it has one: NeuroGym draws by that alone, so without it
-    a trial wouldn't come again.
+    env: sets *ends* in its info when a trial is over, as NeuroGym does with ``new_trial``. metric:
+    key of the info in the step that ends a trial, such as NeuroGym's ``performance``, 1 for a right
+    answer; None keeps the rewards. A trial terminates its episode. A reset with a seed also calls
+    the environment's own ``seed``, if it has one: NeuroGym draws by that alone, so trials couldn't
+    be repeated without it.
     """
 
     def __init__(

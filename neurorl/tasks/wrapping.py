@@ -1,7 +1,7 @@
 """Wrap environments in what the user names: ``module:Wrapper``, with arguments or without.
 
-``gymnasium.wrappers:TimeLimit,max_episode_steps=50`` is one with an argument, whose value is JSON
-or else text. A module is looked for among those that are imported already, or Gymnasium's.
+``gymnasium.wrappers:TimeLimit,max_episode_steps=50`` has an argument, whose value is JSON or else
+text. A module must be imported already, or be Gymnasium's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def module_of(text: str) -> str:
 
 
 def check_wrappers(wrappers: object) -> tuple[str, ...]:
-    """Return the texts of wrappers. Raises ArgumentError for what is none."""
+    """Return the texts of wrappers. Raises ArgumentError for anything else."""
     if not isinstance(wrappers, (list, tuple)):
         raise ArgumentError("wrappers", "are of another kind", got=type(wrappers).__name__)
     for text in wrappers:
@@ -47,15 +47,14 @@ def check_wrappers(wrappers: object) -> tuple[str, ...]:
 def wrapped(env: Environment, wrappers: Sequence[str]) -> Environment:
     """Return *env* in these, the first one innermost.
 
-    Raises ArgumentError for one that is none or isn't imported, UnsupportedError if it can't be
-    made.
+    Raises ArgumentError for no wrapper or one not imported, UnsupportedError if it can't be made.
     """
     name = env.spec.id if env.spec is not None else ""
     for text in check_wrappers(wrappers):
         kind, arguments = read_wrapper(text)
         try:
             env = kind(env, **arguments)
-        except Exception as exc:  # of a user's code, which may raise anything
+        except Exception as exc:  # a user's code may raise anything
             where, what = f"wrapper {_BETWEEN.split(text)[0]}", "can't be made"
             raise UnsupportedError(where, what, got=first_line(exc)) from exc
     if wrappers:
@@ -66,7 +65,7 @@ def wrapped(env: Environment, wrappers: Sequence[str]) -> Environment:
 def read_wrapper(text: str) -> tuple[Any, dict[str, Any]]:
     """Return the class and the arguments of a wrapper's text.
 
-    Raises ArgumentError for one that is none or isn't imported.
+    Raises ArgumentError for one that isn't a wrapper or isn't imported.
     """
     place, *arguments = _BETWEEN.split(text)
     return _class_of(place), read_env_args(arguments)

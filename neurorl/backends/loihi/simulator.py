@@ -394,5 +394,6 @@ class LoihiSimulator(Simulator):
     def close(self) -> None:
         for engine in self.engines:
             engine.close()
+        # Bound methods of an engine, taken as attributes, would keep it in memory.
         for name in ("engines", *_OF_A_STEP):
             self.__dict__.pop(name, None)

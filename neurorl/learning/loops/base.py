@@ -210,7 +210,7 @@ class Loop(abc.ABC):
 
     @abc.abstractmethod
     def learn(self) -> None:
-        """Let every active agent learn from what came of its action, or note it for `decide`.
+        """Update every active agent from its reward; a spiking critic defers it to `decide`.
 
         Raises NotFiniteError if anything that one of them sees or would learn isn't finite, as
         `begin` and `decide` do. None has learned from an observation that isn't.

@@ -96,7 +96,7 @@ class LinearLoop(NumpyLoop):
 
     @np.errstate(over="ignore", invalid="ignore")  # an error will say more
     def learn(self) -> None:
-        """Let every active agent learn from what came of its action."""
+        """Update every active agent from its reward."""
         self._check_all_seen()
         rates, limit = self.rates, self.config.modulator.limit
         for k in self.active.nonzero()[0].tolist():

@@ -1,9 +1,8 @@
-"""Check what parts of users answer, wherever they are called from.
+"""Check what methods of users' classes return, wherever they are called from.
 
-A base class names its methods that users define, each with what may come of it. When a user derives
-a class, its own methods are replaced by ones that check; those of the library answer as they are.
-It also names its attributes that users define, which are checked when an agent takes the part:
-constants, fields and properties alike.
+A base class maps each method that users may define to a check of its result. When a user derives a
+class, its methods are wrapped in these checks; the library's own methods aren't. The base class
+also maps attributes (also properties) to checks, made when an agent takes the part.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ __all__ = [
 ]
 
 Check = Callable[..., Any]
-"""Return an answer as it goes on; called with where it is from, the answer, and the arguments."""
+"""Return the checked result; called with its location, the result, and the arguments."""
 
 _OURS = "neurorl."
 
 
 class AnswerChecks:
-    """Have the methods named in *answers* checked in classes of users.
+    """Check the methods named in *answers* in users' classes.
 
-    answers: checks by the name of the method; those of a base class hold for all below it.
-    attributes: the same by the name of the attribute; called with where it is from and its value.
+    answers: checks by the name of the method; derived classes inherit them.
+    attributes: checks by the name of the attribute, called with its location and its value.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {}
@@ -109,7 +108,7 @@ def array(
 def _as_array(answer: Any) -> Array:
     try:
         return np.asarray(answer)
-    except ValueError:  # of lists of different lengths
+    except ValueError:  # lists of different lengths raise it
         return np.asarray(None)
 
 

@@ -1,4 +1,4 @@
-"""Learn from the difference to the average reward, for tasks that go on without an end."""
+"""Learn from the difference to the average reward, for tasks without an end."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["DifferentialTD"]
 
 @dataclass(frozen=True, eq=False)
 class DifferentialTD(Modulator):
-    """Tell what is better than the critic expected of rewards above the average.
+    """Compute the TD error of rewards less their running mean.
 
-    ``M = r - m + gamma V(next) - V`` teaches the critic, too, and ``m <- m + mean_rate M``. With
-    ``gamma=1`` values are differences to the average reward, and no future is discounted; with less
-    than 1 rewards are centred, and values are near 0 however long the horizon is. A terminal state
+    ``M = r - m + gamma V(next) - V`` also trains the critic, and ``m <- m + mean_rate M``. With
+    ``gamma=1`` values are differences to the average reward, and no future is discounted; with
+    ``gamma < 1`` rewards are centred, so values stay near 0 for any horizon. A terminal state
     is worth 0, the average, so this is for tasks without one. Runs in the NumPy loop.
 
     mean_rate: step size of m.

@@ -1,4 +1,4 @@
-"""Check what must hold between the parts of an agent, beyond what each checks of itself."""
+"""Check that the parts of an agent fit together; each part checks its own fields itself."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_combination(config: AgentFields) -> None:
 
 
 def _check_memories(config: AgentFields) -> None:
-    """Raise DescriptionError for memories that can't be, or for features that can't have any.
+    """Raise DescriptionError for impossible memories, or for features without memories.
 
     Sets ``memories`` to a tuple.
     """
@@ -69,7 +69,7 @@ def _check_memories(config: AgentFields) -> None:
 
 
 def check_remembered(config: AgentFields, n: int) -> None:
-    """Raise DescriptionError unless cells are of observations of *n* numbers and their memories."""
+    """Raise DescriptionError unless cells read *n* numbers and their memories."""
     got, limit = _numbers_of(config.cells), n * (1 + len(config.memories))
     if got != limit:
         what = "needs cells of an observation's numbers and of their memories"
@@ -78,12 +78,12 @@ def check_remembered(config: AgentFields, n: int) -> None:
 
 
 def _numbers_of(features: Features) -> int:
-    """Return how many numbers an observation of these features has."""
+    """Return how many numbers of an observation these features read."""
     return features.n if isinstance(features, Picked) else features.n_inputs
 
 
 def _check_several(config: AgentFields) -> None:
-    """Raise DescriptionError for rules or modulators that can't be beside one another."""
+    """Raise DescriptionError for rules or modulators that exclude each other."""
     for rule in config.all_rules if config.rules else ():
         if not rule.is_text:
             what = f"{rule.where()} is a function of all that a decision has"
@@ -242,7 +242,7 @@ def _check_pairs(config: AgentFields, where: str, rule: Rule) -> None:
 def check_rules(config: AgentFields, where: str, network: Network) -> dict[str, Rule]:
     """Return the rule of each projection that learns. Raises DescriptionError, or UnknownNameError.
 
-    Rules of projections must be of some that learn, and not into a spiking critic.
+    Rules may be given to projections that learn, but not to those into a spiking critic.
     """
     rules = config.rules_of(network)
     drawn: dict[str, bool] = {}
@@ -261,7 +261,7 @@ def check_rules(config: AgentFields, where: str, network: Network) -> dict[str, 
 
 
 def _check_layers(config: AgentFields, where: str, network: Network) -> None:
-    """Check that every layer that learns is one that its rules know."""
+    """Check that its rule knows every layer that learns."""
     hidden, rules = hidden_layers(network), config.rules_of(network)
     chain = module_projections(network)
     for p in network.projections:

@@ -1,4 +1,4 @@
-"""Hold what came of an agent's votes."""
+"""Hold the action that an agent chose by its votes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Choice"]
 
 @dataclass(frozen=True)
 class Choice:
-    """Hold one decision of n modules an actor, in one or more groups.
+    """Hold one decision among n modules of each actor, in one or more groups.
 
-    policy: ``(n,)``, probabilities of the alternatives in each group; of modules that code a
+    policy: ``(n,)``, probabilities of the alternatives in each group, or for modules that code a
     number, their shares of its votes. actions: for each group an index in it, or a number in
-    [-1, 1]. phi, t: ``(n,)``, what is broadcast to modules (`neurorl.rules.decision.Broadcast`).
+    [-1, 1]. phi, t: ``(n,)``, broadcast to modules (`neurorl.rules.decision.Broadcast`).
     """
 
     policy: FloatArray

@@ -46,7 +46,7 @@ _NOT_NEGATIVE = (
 class AgentConfig(AgentFields):
     """Describe an agent: its network, its rule, its other parts and their rates.
 
-    `AgentFields` says what the fields mean, and each part what its own do.
+    `AgentFields` explains the fields, and each part its own.
 
     Raises DescriptionError for an option that is out of range.
     """
@@ -88,7 +88,7 @@ class AgentConfig(AgentFields):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the agent of `to_dict`, also of older versions'.
+        """Return the agent that `to_dict` wrote, in this version or an older one.
 
         Raises DescriptionError for anything else.
         """
@@ -97,8 +97,8 @@ class AgentConfig(AgentFields):
     def changed(self, **options: Unpack[AgentOptions]) -> Self:
         """Return the same agent with other *options*.
 
-        Raises UnknownNameError for an option that there isn't, and DescriptionError for one that
-        nothing of the changed agent reads.
+        Raises UnknownNameError for an unknown option, and DescriptionError for one that nothing in
+        the changed agent reads.
         """
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         changed = type(self)(**with_options(fields, options))

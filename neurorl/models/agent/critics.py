@@ -36,7 +36,7 @@ __all__ = [
 
 
 class _Heard:
-    """Check the TD errors of what a user's critic computes them by."""
+    """Check the TD errors that a user's critic computes."""
 
     def __init__(self, where: str, critic: Any) -> None:
         self._where, self._critic = f"{where}, modulator", critic
@@ -45,7 +45,7 @@ class _Heard:
         return getattr(self._critic, name)
 
     def modulator(self, reward: float, discount: float, x_next: FloatArray, rate: float) -> float:
-        """Return the TD error; one that isn't finite is lost with a reward that isn't."""
+        """Return the TD error, which must be finite if the reward is."""
         error = self._critic.modulator(reward, discount, x_next, rate)
         return finite_number(self._where, error) if isfinite(reward) else error
 
@@ -65,9 +65,9 @@ def _number_of_values(where: str, answer: Any, *_: Any) -> int:
 class Critic(Part, abc.ABC):
     """Learn the value of states from the agent's ``features``; derive critics from this class.
 
-    alpha: step size; of a linear critic the fraction of an error that is removed at once.
-    lambda_: how much of an eligibility is left after a decision, times gamma.
-    population: the name of the population that says the value; None if the host computes it.
+    alpha: step size; for a linear critic the fraction of an error that one step removes.
+    lambda_: share of an eligibility left after a decision, before the factor gamma.
+    population: name of the population that codes the value; None if the host computes it.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"values": _values, "n_values": _number_of_values}
@@ -90,12 +90,12 @@ class Critic(Part, abc.ABC):
 
     @property
     def initial_value(self) -> float:
-        """Return what every state is worth before anything is learned."""
+        """Return the value of every state before anything is learned."""
         return 0.0
 
     @property
     def changes(self) -> int:
-        """Count the last changes of the observation that the features are of, too."""
+        """Count the last changes of the observation that the features also read."""
         return 0
 
     @property
@@ -104,7 +104,7 @@ class Critic(Part, abc.ABC):
         return 0
 
     def check(self, features: Features, cells: Features, window: int) -> None:
-        """Raise DescriptionError for features or a window that it can't judge states by."""
+        """Raise DescriptionError for features or a window that it can't use."""
 
     def check_network(self, network: Network, features: Features) -> None:
         """Raise DescriptionError unless a user's network has what this critic needs."""
@@ -121,12 +121,12 @@ class Critic(Part, abc.ABC):
     def values(
         self, weights: FloatArray, trace: FloatArray, x: FloatArray, gamma: float
     ) -> LinearCritic:
-        """Return what computes TD errors on the host, from an agent's arrays ``(n_values,)``."""
+        """Return the object that computes TD errors on the host, from arrays ``(n_values,)``."""
         decay = gamma * self.lambda_
         return LinearCritic(weights, trace, x, self.alpha, decay, self.initial_value)
 
     def reader(self, network: Network, window: int, carries: bool) -> SpikingCritic | None:
-        """Return what reads the value from the population's spikes; None without one."""
+        """Return the object that reads the value from the population's spikes, or None."""
         return None
 
 
@@ -134,8 +134,8 @@ class Critic(Part, abc.ABC):
 class Linear(Critic):
     """Judge states by a weighted sum of features, learned by TD(lambda) on the host.
 
-    changes: the features are not only of the observation, but also of how it came about, by so
-        many last changes of it (`neurorl.models.agent.history.ObservationHistory`).
+    changes: how many last changes of the observation the features also read
+        (`neurorl.models.agent.history.ObservationHistory`).
     """
 
     name: ClassVar[str] = "linear"
@@ -153,7 +153,7 @@ class Linear(Critic):
 
 @dataclass(frozen=True, eq=False)
 class Optimistic(Linear):
-    """Expect much of every state at first: ``V = initial_value + v . x``, learned as by `Linear`.
+    """Begin with high values: ``V = initial_value + v . x``, learned as in `Linear`.
 
     Visited states fall short of that value, so unvisited ones look better, and the agent explores.
     initial_value: in units of scaled rewards. The gridworld code of arXiv:1910.06489 draws it from
@@ -277,10 +277,10 @@ class LinearCritic:
 class SpikingCritic:
     """Read the value from the rate of a population: ``V = scale sum_i b_i n_i / (N W)``.
 
-    n_i counts the spikes of neuron i in the W steps from *first* on, b_i is +1 in the first half of
-    the N neurons and -1 in the second. `neurorl.rules.value` teaches it.
+    n_i counts the spikes of neuron i in the W steps from *first* on; b_i is +1 for the first half
+    of the N neurons and -1 for the second. `neurorl.rules.value` teaches it.
 
-    size: N. first: the step that input can have reached. steps: of a window.
+    size: N. first: first step that the input can reach. steps: length of a window.
     """
 
     size: int
@@ -290,7 +290,7 @@ class SpikingCritic:
 
     @property
     def unit(self) -> float:
-        """Return what one spike adds to V or takes off it."""
+        """Return how much one spike adds to V or subtracts from it."""
         return self.scale / (self.size * (self.steps - self.first))
 
     @property

@@ -51,8 +51,8 @@ def _input(
 class Encoder(Part, abc.ABC):
     """Turn the activations of cells into the input of a window; derive encoders from this class.
 
-    peak: what activations are multiplied by, in [0, 1].
-    flows: it gives currents, the same in every step, in place of spikes.
+    peak: factor of all activations, in [0, 1].
+    flows: whether it gives currents, constant over a window, instead of spikes.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"encode": _input, "draws": _draws}
@@ -74,14 +74,14 @@ class Encoder(Part, abc.ABC):
 
     @abc.abstractmethod
     def draws(self, window: int) -> int:
-        """Return how many uniform numbers it needs for each cell in a window of so many steps."""
+        """Return how many uniform draws each cell needs in a window of so many steps."""
 
     @abc.abstractmethod
     def encode(self, activation: FloatArray, u: FloatArray, window: int) -> Array:
         """Return the spikes of a window, bool ``(window, n)``, or currents ``(n,)`` if it *flows*.
 
-        activation: ``(n,)`` in [0, peak]. u: ``(draws(window), n)`` in (0, 1), new ones for each
-        decision, which depend on nothing but the agent's seed and the number of the decision.
+        activation: ``(n,)`` in [0, peak]. u: ``(draws(window), n)`` in (0, 1), drawn anew for each
+        decision from the agent's seed and the number of the decision alone.
         """
 
 
@@ -142,10 +142,10 @@ ENCODERS: Registry[Encoder] = Registry(
 
 
 def constant_currents(activation: FloatArray) -> FloatArray:
-    """Return ``rint(256 x) / 256``: what flows from each cell in every step of a window.
+    """Return ``rint(256 x) / 256``, the current from each cell in every step of a window.
 
-    activation: ``(n,)`` in [0, 1]. The host computes what its product with the weights adds to the
-    neurons' biases, once for a window; nothing is sampled, and no spike enters the network.
+    activation: ``(n,)`` in [0, 1]. The host multiplies it by the weights and adds the product to
+    the neurons' biases, once for a window; nothing is sampled, and no spike enters the network.
     """
     return np.asarray(np.rint(activation * (1.0 / CURRENT_GRID)) * CURRENT_GRID)
 
@@ -158,6 +158,7 @@ def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt
     A cell spikes ``n_steps x`` times to within one: no sampling noise enters with the input.
     """
     steps = np.arange(n_steps + 1)[:, None]
+    # Products, not a running sum, whose rounding errors would add up.
     level = np.floor(phase + steps * activation)
     return np.asarray(level[1:] > level[:-1])
 

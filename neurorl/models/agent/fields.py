@@ -42,23 +42,23 @@ NAMED = ("rules", "modulators")
 class AgentFields(Described):
     """Hold what an agent is made of.
 
-    Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron``, or of hidden
-    layers with so many units each from the input to the output, as in ``(8, 4)``, answering in a
-    ``window`` of steps; ``bias``, ``signed``, ``trace_tau`` (s), ``weight_bound``,
-    ``initial_hidden``, ``initial_output``, ``stimulus_lags``, ``history_lags`` and ``history`` are
-    those of `neurorl.models.actor.actor_network`. Or a ``description`` with a source ``input``
-    and a population ``output`` of one or more neurons for each action (maybe also a source ``bias``
-    of one channel that spikes in every step, and ``hidden``, below it ``hidden_2`` and so on); the
-    fields before then only say how its rule learns. With ``carries``, membranes, traces and
+    Network: ``actors`` x actions modules of ``hidden`` units of the model ``neuron`` (or hidden
+    layers, from the input to the output, such as ``(8, 4)``), answering in a ``window`` of steps;
+    ``bias``, ``signed``, ``trace_tau`` (s), ``weight_bound``, ``initial_hidden``,
+    ``initial_output``, ``stimulus_lags``, ``history_lags`` and ``history`` are arguments of
+    `neurorl.models.actor.actor_network`. Or a ``description`` with a source ``input`` and a
+    population ``output`` of one or more neurons for each action (optionally a source ``bias`` of
+    one channel that spikes in every step, and ``hidden``, below it ``hidden_2`` and so on); the
+    fields above then only say how its rule learns. With ``carries``, membranes, traces and
     eligibilities go on from one decision to the next; else each begins from silence.
-    ``input_recalls`` and ``hidden_recalls`` are the memory that this makes possible: what the
-    input, or the first hidden layer, did so many decisions ago comes to that layer by projections
-    with delays of as many windows. With ``memories``, ``cells`` and ``features`` are of more
-    numbers than an observation has: also of how far each is from its running means of the steps
-    before, one for each of these shares that are kept (`neurorl.models.agent.memories.Memories`).
+    ``input_recalls`` and ``hidden_recalls`` use this as a memory: projections with delays of so
+    many windows bring the spikes of the input, or of the first hidden layer, so many decisions ago
+    to that layer. With ``memories``, ``cells`` and ``features`` also read how far each number of an
+    observation is from its running means, one for each kept share
+    (`neurorl.models.agent.memories.Memories`).
 
-    Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own, which a file
-    holds if it consists of texts. Per decision
+    Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own; files can hold
+    rules that consist of texts. Per decision
     ``e <- gamma lambda_actor e + tag`` and ``dw = alpha rate M e / N``, M the modulator, alpha
     ``alpha_output`` or ``alpha_hidden``, N the running mean of the squared trace of the layer's
     inputs: alpha is the change of a neuron's drive for M = 1. Without ``normalises``, N is 1. Rules
@@ -66,15 +66,15 @@ class AgentFields(Described):
     (`neurorl.learning.learner`), and learn in every population. Rewards are multiplied by
     ``reward_scale`` so that values stay near 1.
 
-    ``rules`` has rules of single projections, by name, in place of ``rule``. A rule that names its
-    modulator hears that one of ``modulators``, by name; else ``modulator``.
+    ``rules`` maps single projections to rules that replace ``rule``. A rule that names a modulator
+    gets that one of ``modulators``, other rules get ``modulator``.
 
     Parts: ``encoder`` of the activations of ``cells``, ``policy``, ``critic`` on ``features``,
     ``writes``, ``modulator``, ``schedule`` and ``learning`` (the place) are objects, which explain
     their own fields.
 
-    first_play_steps: how many random steps the task was played before there was this agent, to
-    choose what nobody named (`neurorl.tasks.first_play`).
+    first_play_steps: random steps played before the agent existed, to choose fields that the user
+    didn't name (`neurorl.tasks.first_play`).
     solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) of a solved task.
     """
 
@@ -129,12 +129,12 @@ class AgentFields(Described):
 
     @property
     def learning_rule(self) -> Rule:
-        """Return the rule that *rule* names, or is. Raises UnknownNameError."""
+        """Return the rule that *rule* is or names. Raises UnknownNameError."""
         return self.rule if isinstance(self.rule, Rule) else find_rule(self.rule)
 
     @property
     def all_rules(self) -> list[Rule]:
-        """Return ``rule`` and those of ``rules``, each once. Raises UnknownNameError."""
+        """Return ``rule`` and all of ``rules``, each once. Raises UnknownNameError."""
         every: dict[str, Rule] = {}
         for rule in (self.rule, *(self.rules or {}).values()):
             one = rule if isinstance(rule, Rule) else find_rule(rule)
@@ -177,7 +177,7 @@ class AgentFields(Described):
 
     @property
     def parts(self) -> dict[str, Part]:
-        """Return the objects that the agent is made of, by the fields that hold them."""
+        """Return the parts of the agent by field."""
         return {kind: getattr(self, kind) for kind in KINDS}
 
 
@@ -192,5 +192,5 @@ def _named(where: str, choices: object, made: Callable[[Any], object]) -> dict[s
 
 
 def _modulator(choice: object) -> Modulator:
-    """Return a modulator that is named, or is one; one that is named doesn't clip."""
+    """Return a modulator given as an object or by name; a named one doesn't clip."""
     return MODULATORS.make(choice, {})

@@ -26,20 +26,18 @@ _MOST, _LONGEST = 256, 1000
 class Gaussian(Policy):
     """Choose each number around the mean that a population of modules codes by its votes.
 
-    sigma: width of the exploration at first, of a range from -1 to 1. sigma_end, decisions: it
-    falls to this, evenly over so many of the agent's decisions. population: modules an actor for a
-    number, with centres c from -1 to 1, evenly. hold: decisions in a row that explore the same way,
-    with one z; what noise of single steps cancels may need a push of several. natural: whether the
-    feedback shrinks with sigma.
+    sigma: initial width of the exploration, for a range from -1 to 1. sigma_end, decisions: sigma
+    falls to sigma_end, evenly over so many of the agent's decisions. population: modules of each
+    actor for a number, with centres c evenly from -1 to 1. hold: decisions in a row that share one
+    z, since noise of single steps may cancel out. natural: whether the feedback shrinks with sigma.
 
     With n_m votes for centre c_m the mean is ``mu = sum_m n_m c_m / sum_m n_m`` (0 without votes)
     and the number ``a = mu + sigma z``, clipped to [-1, 1], z standard normal. A vote for c_m moves
-    mu towards c_m, so the feedback of module m is the score ``d log p(a) / d n_m``, but for the
+    mu towards c_m, so the feedback of module m is the score ``d log p(a) / d n_m`` without the
     factors sigma and ``sum n``: ``phi_m = z (c_m - mu)`` with ``z = (a - mu) / sigma`` before a is
     clipped; t is its sign. If *natural*, phi_m is multiplied by sigma over the sigma of the first
-    decision. A TD error tells less of a smaller exploration, and as much of all else; so the noise
-    of a step shrinks too. This is the score times sigma squared, the natural gradient (Kakade,
-    2001) of the mean.
+    decision. A smaller exploration explains less of a TD error, so this also shrinks the noise of a
+    step. This is the score times sigma squared, the natural gradient (Kakade, 2001) of the mean.
     """
 
     name: ClassVar[str] = "gaussian"
@@ -96,6 +94,7 @@ class Gaussian(Policy):
             group = slice(first, first + size)
             n, centres = votes[group], (2.0 * np.arange(size) - (size - 1)) / (size - 1)
             total = float(np.add.accumulate(n)[-1])
+            # + 0.0 turns -0.0 into 0.0.
             mean = float(np.add.accumulate(n * centres)[-1] + 0.0) / total if total > 0.0 else 0.0
             z = normal(float(u[2 * g]), float(u[2 * g + 1]))
             values[g] = min(max(mean + sigma * z, -1.0), 1.0)
@@ -105,11 +104,11 @@ class Gaussian(Policy):
 
 
 def no_mask() -> UnsupportedError:
-    """Return the error for a mask of actions that are numbers."""
+    """Return the error for a mask on actions that are numbers."""
     remedy = "clip them in the environment"
     return UnsupportedError("policy 'gaussian'", "numbers have no mask", remedy=remedy)
 
 
 def normal(u: float, v: float) -> float:
-    """Return a standard normal number of two even ones in (0, 1), by Box and Muller."""
+    """Return a standard normal number from two uniform ones in (0, 1), by Box and Muller."""
     return math.sqrt(-2.0 * float(log(u))) * float(cospi(2.0 * v))

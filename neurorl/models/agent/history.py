@@ -13,11 +13,11 @@ __all__ = ["ObservationHistory", "check_changes"]
 
 
 class ObservationHistory:
-    """Hold the numbers that features are made of, ``flat``: ``(n, n_inputs)``, n environments.
+    """Hold the numbers that features read, ``flat``: ``(n, n_inputs)``, for n environments.
 
-    Without *changes*, those of the last observation o_t. With L of them also how that came about,
-    ``(o_t, o_t - o_{t-1}, ..., o_{t-L+1} - o_{t-L})``; before an episode began, nothing changed.
-    changes: the part of flat about changes, a view.
+    Without *changes*, a row is the last observation o_t. With L changes it is
+    ``(o_t, o_t - o_{t-1}, ..., o_{t-L+1} - o_{t-L})``; changes before an episode are 0.
+    changes: the part of flat that holds changes, a view.
     """
 
     def __init__(self, features: Features, changes: int, n: int) -> None:
@@ -27,28 +27,28 @@ class ObservationHistory:
         self.changes = self.flat[:, self._size :]
 
     def see(self, i: int, observation: Any) -> None:
-        """Take what environment *i* shows now."""
+        """Take the observation of environment *i* after a step."""
         if not self._n:
             self.see_again(i, observation)
             return
         now = self._features.flat(observation)
         rows = self.flat[i].reshape(1 + self._n, self._size)
-        rows[2:] = rows[1:-1].copy()
+        rows[2:] = rows[1:-1].copy()  # a copy, as the slices overlap
         rows[1] = now - rows[0]
         rows[0] = now
 
     def see_again(self, i: int, observation: Any) -> None:
-        """Take what environment *i* shows, as no time has passed."""
+        """Take another observation of environment *i* at the same time, without a change."""
         self.flat[i, : self._size] = self._features.flat(observation)
 
     def begin(self, i: int) -> None:
-        """Begin an episode of environment *i* with what it shows."""
+        """Begin an episode of environment *i*, in which nothing has changed yet."""
         if self._n:
             self.changes[i] = 0.0
 
 
 def check_changes(features: Features, cells: Features, changes: int) -> None:
-    """Raise DescriptionError for features that can't be of an observation and its changes."""
+    """Raise DescriptionError for features that can't read an observation and its changes."""
     if not changes:
         return
     where = "agent.critic.changes"

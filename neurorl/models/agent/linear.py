@@ -22,8 +22,8 @@ __all__ = ["LinearGaussian", "LinearRates", "LinearSoftmax", "linear_policy"]
 class LinearRates(Described):
     """Hold the step sizes of a linear actor-critic, and how long its traces last.
 
-    alpha_actor, alpha_critic: what is added is divided by ``|x|**2`` of the cells or features.
-    lambda_actor, lambda_critic: how much of a trace is left after a step, times gamma.
+    alpha_actor, alpha_critic: increments are divided by ``|x|**2`` of the cells or features.
+    lambda_actor, lambda_critic: share of a trace left after a step, before the factor gamma.
     """
 
     alpha_actor: float = 0.3
@@ -39,7 +39,7 @@ class LinearRates(Described):
 
 @dataclass(frozen=True, eq=False)
 class LinearSoftmax(Softmax):
-    """Draw actions as `Softmax` does, of preferences; by NumPy's exp, which takes half the time."""
+    """Draw actions as `Softmax` does, by preferences; NumPy's exp takes half the time."""
 
     name: ClassVar[str] = "linear-softmax"
     kernel: ClassVar[str | None] = None
@@ -47,14 +47,14 @@ class LinearSoftmax(Softmax):
     beta: float = 1.0
 
     def distribution(self, votes: FloatArray) -> FloatArray:
-        """Return the probability of each action, ``(n_actions,)``, of its preference."""
+        """Return the probability of each action by its preference, ``(n_actions,)``."""
         z = np.exp(self.beta * (votes - votes.max()))
         return explore(np.asarray(z / z.sum()), self.exploration)
 
 
 @dataclass(frozen=True, eq=False)
 class LinearGaussian(Gaussian):
-    """Choose each number around a mean that a linear map gives; all else is as of `Gaussian`.
+    """Choose each number around the mean that a linear map gives; else as `Gaussian`.
 
     ``a = mu + sigma z``, clipped to [-1, 1]; phi is z, if *natural* times sigma over the first
     sigma.
@@ -85,10 +85,10 @@ class LinearGaussian(Gaussian):
 
 
 def linear_policy(policy: Policy) -> Policy:
-    """Return how an agent of linear preferences explores where one of spikes does by *policy*.
+    """Return the policy of a linear agent that corresponds to a spiking agent's *policy*.
 
-    The softmax is of the preferences as they are; actions are repeated, and numbers are explored,
-    as by *policy*.
+    The softmax takes preferences in place of beta times votes; repeats, and the exploration of
+    numbers, stay as they are.
     """
     if isinstance(policy, Gaussian):
         same = ("sigma", "sigma_end", "decisions", "hold", "natural")

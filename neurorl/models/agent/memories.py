@@ -17,7 +17,7 @@ class Memories:
     """Keep running means of the observations of *n* environments, and extend observations by them.
 
     `see` turns an observation ``o`` of d numbers into ``(o, o - m_1, ..., o - m_K)``. Each ``m_k``
-    is a running mean of the steps before in this episode, ``m <- keep m + (1 - keep) o``, which
+    is a running mean of the earlier steps of the episode, ``m <- keep m + (1 - keep) o``, which
     begins at the first o. With keep 0, ``o - m`` is the change since the step before, a velocity if
     o is a position; with 0.9 the mean is over some 10 steps, for evidence that comes bit by bit.
     """
@@ -27,7 +27,7 @@ class Memories:
         self._means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
-        """Begin an episode of environment *i*: forget what it has shown."""
+        """Begin an episode of environment *i*: forget its observations."""
         self._means[i] = None
 
     def see(self, i: int, observation: Any) -> FloatArray:
@@ -41,14 +41,14 @@ class Memories:
         return shown
 
     def copy(self, other: Memories) -> None:
-        """Remember what *other* does."""
+        """Take over all running means of *other*."""
         self._means = [None if mean is None else mean.copy() for mean in other._means]
 
 
 def extended(
     rows: npt.NDArray[np.float64], lengths: Sequence[int], keeps: Sequence[float]
 ) -> npt.NDArray[np.float64]:
-    """Return *rows* of observations extended as an agent with such memories sees them.
+    """Return *rows* of observations as an agent with such memories sees them.
 
     rows: observations of episodes one after the other, ``(n, d)``. lengths: the number of rows of
     each episode.

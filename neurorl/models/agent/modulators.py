@@ -17,7 +17,7 @@ __all__ = ["MODULATORS", "Modulator", "Reward", "TDError"]
 
 
 def _signal(where: str, answer: Any, _: Any, reward: float, *others: Any) -> Any:
-    """Return a modulator; one that isn't finite is its own fault unless what it is of isn't."""
+    """Return a modulator, which must be finite if reward and TD error are."""
     error = others[0] if len(others) > 1 else 0.0
     is_lost = not (isfinite(reward) and isfinite(error))
     return answer if is_lost else finite_number(where, answer)
@@ -32,11 +32,11 @@ def _limit(where: str, value: object) -> None:
 class Modulator(Part, abc.ABC):
     """Compute the third factor of learning; derive modulators from this class.
 
-    limit: for the actor, the modulator is clipped to +-limit; None doesn't clip. A rare reward far
-        above the usual error would else decide the policy by itself.
-    is_td_error: it is the critic's TD error, as some rules and every spiking critic need.
-    needs_critic: it reads the TD error; else no critic is computed. needs_linear: that of a linear
-        critic, which hears of rewards what this modulator says (`heard`).
+    limit: for the actor, the modulator is clipped to +-limit; None doesn't clip. Else one rare
+        reward far above the usual error could decide the policy.
+    is_td_error: whether it is the critic's TD error, as some rules and every spiking critic need.
+    needs_critic: whether it reads the TD error; if not, no critic is computed. needs_linear:
+        whether it needs a linear critic, which is trained on the rewards that `heard` returns.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"signal": _signal, "heard": _signal}
@@ -54,22 +54,22 @@ class Modulator(Part, abc.ABC):
         _limit("agent.modulator.limit", self.limit)
 
     def heard(self, reward: float, mean: FloatArray) -> float:
-        """Return what a linear critic hears of a reward, scaled, beside the *mean* of `signal`."""
+        """Return the scaled reward that trains a linear critic; mean: as in `signal`."""
         return reward
 
     @abc.abstractmethod
     def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
         """Return the modulator of a decision.
 
-        reward: what came of it, scaled. td_error: of the linear critic, which learns from it; 0
-        unless *needs_critic*. mean: one number, ``(1,)``, at first 0, that an agent keeps with its
-        checkpoints and that this method may change. step: the critic's step size.
+        reward: the scaled reward after it. td_error: error of the linear critic, which learns from
+        it; 0 unless *needs_critic*. mean: one number, ``(1,)``, initially 0, that this method may
+        change and that checkpoints store. step: the critic's step size.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class TDError(Modulator):
-    """Tell what is better than the critic expected: ``r + gamma V(next) - V``."""
+    """Compare the reward with what the critic expected: ``r + gamma V(next) - V``."""
 
     name: ClassVar[str] = "td-error"
     kernel: ClassVar[str | None] = "td-error"
@@ -81,7 +81,7 @@ class TDError(Modulator):
 
 @dataclass(frozen=True, eq=False)
 class Reward(Modulator):
-    """Tell what is better than usual: ``M = r - m``, ``m <- m + step M``, whatever the state."""
+    """Compare the reward with its mean in all states: ``M = r - m``, ``m <- m + step M``."""
 
     name: ClassVar[str] = "reward"
     kernel: ClassVar[str | None] = "reward"

@@ -43,11 +43,11 @@ def _as_object(name: str) -> str:
 
 
 MOVED: Mapping[str, str] = {old: _as_object(new) for old, new in _NAMES.items()}
-"""Map each option that is a field of a part now to how it is written."""
+"""Map each option that has become a field of a part to its new name."""
 
 
 def current_name(where: str, name: str) -> str:
-    """Return the name of an option today; warn of one that has moved."""
+    """Return today's name of an option; warn if it has moved."""
     if name in _NAMES:
         what, remedy = f"{name} is a field of a part now", f"write {_NAMES[name]}"
         warn_outside(format_message(where, what, remedy=remedy), FutureWarning)
@@ -55,7 +55,7 @@ def current_name(where: str, name: str) -> str:
 
 
 def current_agent(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return plain data of an agent with a part's fields in the part, which was a name."""
+    """Return plain data of an agent with the fields of each part inside it; parts were names."""
     if not any(isinstance(data.get(kind, ""), str) for kind in KINDS):
         return data
     current = {name: value for name, value in data.items() if name not in _NAMES}

@@ -84,16 +84,16 @@ def option_types() -> dict[str, Any]:
 
 
 def check_names(named: Iterable[str], where: str = "agent option") -> None:
-    """Raise UnknownNameError for the first of these names that is of no option."""
+    """Raise UnknownNameError for the first of these names that isn't an option."""
     for name in named:
         if "." not in name and name not in AgentOptions.__annotations__:
             raise unknown_name_error(where, name, option_types(), {**HINTS, **MOVED})
 
 
 def check_option(where: str, name: str, value: object) -> None:
-    """Check what can be checked of an option before there is an agent.
+    """Check name and type of an option before there is an agent.
 
-    Raises UnknownNameError for a name of no option, ArgumentError for a value of another type.
+    Raises UnknownNameError for an unknown option, ArgumentError for a value of another type.
     """
     check_names([name], f"{where}, agent option")
     types = option_types()
@@ -105,10 +105,10 @@ def check_option(where: str, name: str, value: object) -> None:
 def with_options(fields: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
     """Return an agent's *fields* with the options that are *named* put in.
 
-    They are fields, or as ``FIELD.NAME`` fields of a field; ``rules.PROJECTION`` and
-    ``modulators.NAME`` are each one of these. A part that is chosen by name takes the fields that
-    it shares with the part before. Raises UnknownNameError for an option that there isn't, and
-    DescriptionError for one that the part doesn't have, or for a value that is out of range.
+    Options are fields, or fields of a part as ``FIELD.NAME``; ``rules.PROJECTION`` and
+    ``modulators.NAME`` set single entries. A part that is chosen by name takes over the fields that
+    it shares with the previous part. Raises UnknownNameError for an unknown option, and
+    DescriptionError for a field that the part doesn't have or a value out of range.
     """
     changed = {**fields}
     check_names(named)
@@ -126,7 +126,7 @@ def with_options(fields: Mapping[str, Any], named: Mapping[str, Any]) -> dict[st
 
 
 def unread(name: str, value: object, by: str) -> DescriptionError:
-    """Return the error for an option that nothing of an agent reads; *by* names what would."""
+    """Return the error for an option that nothing in an agent reads; *by* names what would."""
     what, remedy = "nothing of this agent reads it", f"leave it out; it is for {by}"
     return DescriptionError(f"agent.{name}", what, got=quoted(value), remedy=remedy)
 

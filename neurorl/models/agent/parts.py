@@ -1,10 +1,9 @@
 """Find the parts of an agent that can be chosen, such as its encoder, by name.
 
-A part is a frozen dataclass, passed as an object (``policy=Softmax(beta=0.2)``) or, where there is
-only text, chosen by its name with fields as ``PART.FIELD`` (``--set policy=greedy``,
-``--set policy.beta=0.2``). A class of a user's own derives from the base of its kind. Files hold
-the class of each part, ``module:Name`` for a user's, with its fields; a file finds a user's class
-again once that module is imported.
+A part is a frozen dataclass, passed as an object (``policy=Softmax(beta=0.2)``) or, on the command
+line, chosen by name with fields as ``PART.FIELD`` (``--set policy=greedy``,
+``--set policy.beta=0.2``). Users' classes derive from the base of their kind. Files hold the class
+of each part, ``module:Name`` for a user's class, with its fields; import that module to read them.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ __all__ = ["Part", "Registry", "field_names"]
 class Part(AnswerChecks, Described):
     """Describe a part of an agent; derive the bases of all kinds from this class.
 
-    What classes of users answer is checked (`neurorl.models.agent.answers`).
+    Results of users' methods are checked (`neurorl.models.agent.answers`).
 
-    name: as users write a shipped one; of another class, how errors call it.
-    kernel: the name of its compiled form in ``native/src``, None if it has none and runs in NumPy.
-        A derived class has none unless it says so itself, as it may do something else.
+    name: name of a shipped part for users; for other classes, their name in errors.
+    kernel: name of its compiled form in ``native/src``, None if it runs in NumPy. A derived class
+        doesn't inherit it, as it may compute something else.
     """
 
     name: ClassVar[str] = ""
@@ -47,7 +46,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
     """Hold the classes of one kind of part by name: the library's, and those that users add.
 
     kind: the option of the agent that chooses one.
-    default: the class that an agent has if nobody says.
+    default: the class that an agent has by default.
     compiled: whether the compiled loop has to know this part.
     """
 
@@ -68,8 +67,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
     def register(self, name: str, cls: type[P]) -> type[P]:
         """Make a class known by a plain name, and return it.
 
-        Raises ArgumentError for a class of another kind, and for a name with a colon or one that
-        another class has.
+        Raises ArgumentError for a class of another kind, and for a name that is taken or has ':'.
         """
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
             what, got = f"is not derived from {self.base.__name__}", repr(cls)[:60]
@@ -99,7 +97,7 @@ class Registry(Mapping[str, type[P]], Generic[P]):
     def make(self, choice: object, known: Mapping[str, object]) -> P:
         """Return *choice* if it is a part, else a part of that name.
 
-        known: values by field, which a part that is made takes where it has such a field.
+        known: values by field; a new part takes those that it has a field for.
         Raises UnknownNameError, or DescriptionError for fields that are out of range.
         """
         if isinstance(choice, self.base):

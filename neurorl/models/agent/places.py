@@ -15,16 +15,16 @@ __all__ = ["PLACES", "Host", "OnChip", "Place"]
 
 @dataclass(frozen=True, eq=False)
 class Place(Part):
-    """Say where weights learn; a backend has the places named in its ``capabilities.learnings``.
+    """Name where weights learn; a backend lists its places in ``capabilities.learnings``.
 
-    on_chip: the chip changes its weights itself.
+    on_chip: whether the chip changes its weights itself.
     """
 
     attributes: ClassVar[Mapping[str, Check]] = {"on_chip": flag}
     on_chip: ClassVar[bool] = False
 
     def backend_options(self) -> dict[str, Any]:
-        """Return what a backend must be told."""
+        """Return the options that a backend needs for it."""
         return {}
 
 
@@ -39,10 +39,10 @@ class Host(Place):
 class OnChip(Place):
     """Learn on the chip by its rule PES (`neurorl.learning.loops.onchip`).
 
-    It is told modulator times post factor, and knows of inputs only the trace that the last window
-    has left: so ``lambda_actor`` must be 0.
-    magnitude: in (0, 127], what a spike adds to that trace on the chip: with more of it, errors are
-        smaller numbers and rounded more coarsely; with less, larger ones, which are sooner clipped.
+    The chip gets modulator times post factor, and has only the trace of inputs that the last window
+    left, so ``lambda_actor`` must be 0.
+    magnitude: what a spike adds to that trace, in (0, 127]. The larger it is, the smaller errors
+        are, and the more coarsely rounded; the smaller it is, the sooner errors are clipped.
     """
 
     name: ClassVar[str] = "pes"

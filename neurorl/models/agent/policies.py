@@ -74,12 +74,11 @@ def _repeats(where: str, answer: Any, *_: Any) -> int:
 class Policy(Part, abc.ABC):
     """Turn the votes of actions into their probabilities; derive policies from this class.
 
-    The broadcast phi of a rule is of these probabilities, whatever they are made by.
+    The broadcast phi of a rule follows from these probabilities for every policy.
 
-    is_continuous: whether it chooses numbers, for which a space must be a Box. draws: how many
-    random numbers a choice takes. hold: decisions in a row that get the same ones. repeats: how
-    often in a row an action is taken, at most to the end of an episode; the decisions that only
-    repeat it broadcast a phi and t of 0.
+    is_continuous: whether it chooses numbers, which needs a Box of actions. draws: how many random
+    numbers a choice takes. hold: decisions in a row that get the same random numbers. repeats: how
+    often in a row an action is taken; decisions that only repeat it broadcast phi and t of 0.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {
@@ -106,7 +105,7 @@ class Policy(Part, abc.ABC):
 
     @property
     def population(self) -> int:
-        """Return how many modules of an actor code a number."""
+        """Return how many modules of each actor code a number."""
         return 1
 
     def at_best(self) -> Policy:
@@ -123,9 +122,9 @@ class Policy(Part, abc.ABC):
     ) -> Choice:
         """Choose one of each group of actions.
 
-        votes: of the modules of all groups. groups: their sizes. allowed: a mask of *votes*, None
-        allows all; others have probability, phi and t of 0, and the policy is of the votes that are
-        left. u: ``(groups * draws,)`` in (0, 1). decision: how many the agent made before.
+        votes: votes for the modules of all groups. groups: sizes of the groups. allowed: a mask of
+        *votes*, None allows all; modules masked out have probability, phi and t of 0. u:
+        ``(groups * draws,)`` in (0, 1). decision: how many decisions the agent made before.
         """
         policy, t = np.zeros(len(votes)), np.full(len(votes), -1.0)
         actions, first = np.zeros(len(groups), dtype=np.int64), 0
@@ -145,16 +144,16 @@ class Policy(Part, abc.ABC):
 
     @property
     def exploration(self) -> float:
-        """Return the share of all actions that is drawn evenly."""
+        """Return the share of actions that is drawn evenly."""
         return 0.0
 
     @abc.abstractmethod
     def distribution(self, votes: FloatArray) -> FloatArray:
-        """Return the probability of each action, ``(n_actions,)``, of its count of votes."""
+        """Return the probability of each action by its count of votes, ``(n_actions,)``."""
 
     @property
     def remedy(self) -> str | None:
-        """Say in a warning what makes the policy less certain; None if nothing does."""
+        """Name, for a warning, what makes the policy less certain; None if nothing does."""
         return None
 
 
@@ -162,12 +161,11 @@ class Policy(Part, abc.ABC):
 class Softmax(Policy):
     """Draw actions by ``exp(beta votes)``, and a share of them evenly.
 
-    beta: inverse temperature, per vote. exploration: share of all actions drawn evenly, in [0, 1].
-    phi is of the whole, so its mean stays 0. repeats: an action is drawn in every so many steps of
-    an episode and taken until then, or until a mask forbids it; so one that pays only when it goes
-    on for long is found sooner. repeats_decisions: they fall evenly to 1 over so many of the
-    agent's decisions; 0 keeps them, and so does learning by gradients. An agent that doesn't
-    explore decides in every step.
+    beta: inverse temperature, per vote. exploration: share of actions drawn evenly, in [0, 1]; phi
+    takes it into account, so its mean stays 0. repeats: how many steps an action is kept, unless a
+    mask forbids it; actions that pay only if they go on for long are found sooner.
+    repeats_decisions: repeats fall evenly to 1 over so many of the agent's decisions; 0 keeps them,
+    and so does learning by gradients. An agent that doesn't explore decides in every step.
     """
 
     name: ClassVar[str] = "softmax"
@@ -200,13 +198,12 @@ class Softmax(Policy):
 class AnnealedSoftmax(Softmax):
     """Draw actions as `Softmax` does, by an inverse temperature that grows as the agent decides.
 
-    beta: at first, per vote. beta_end, beta_decisions: it comes to this, evenly over so many of the
-    agent's decisions. exploration: as of `Softmax`.
+    beta: initial value, per vote. beta_end, beta_decisions: beta goes to beta_end, evenly over so
+    many of the agent's decisions. exploration: as in `Softmax`.
 
-    An agent that takes the most votes plays another policy than the one it learned with, and comes
-    to other states, unless that is nearly as certain. Votes have noise of their own, as spikes are
-    drawn; where 1 / beta is less than its width, the two are alike. By gradients beta stays as it
-    is at first.
+    Greedy play takes the most votes, so it comes to other states than the policy that learned,
+    unless that is nearly as certain. Votes are noisy, as spikes are drawn; where 1 / beta is less
+    than the width of that noise, both policies are alike. Learning by gradients keeps beta.
     """
 
     name: ClassVar[str] = "annealed-softmax"
@@ -237,7 +234,7 @@ class AnnealedSoftmax(Softmax):
         return self.at(decision).decide(votes, groups, allowed, u)
 
     def distribution(self, votes: FloatArray) -> FloatArray:
-        """Return the probability of each action after all the decisions that beta grows in."""
+        """Return the probability of each action with the final beta."""
         return self.at(self.beta_decisions).distribution(votes)
 
     @property
@@ -258,14 +255,14 @@ class Greedy(Policy):
 
 @dataclass(frozen=True, eq=False)
 class EpsilonGreedy(Policy):
-    """Take the action with the most votes, but for a share *epsilon* drawn evenly among all.
+    """Take the action with the most votes, or with probability *epsilon* any, drawn evenly.
 
-    epsilon: that share of all actions, in [0, 1]. The code of arXiv:1910.06489 chooses so, with 0.1
-    (CartPole, MountainCar) and 0.01 (gridworld); its ties go to the first action, here evenly.
+    epsilon: in [0, 1]. The code of arXiv:1910.06489 has 0.1 (CartPole, MountainCar) and 0.01
+    (gridworld); there ties go to the first action, here they are drawn evenly.
     """
 
     name: ClassVar[str] = "epsilon-greedy"
-    kernel: ClassVar[str | None] = "greedy"  # which has a share of exploration
+    kernel: ClassVar[str | None] = "greedy"  # the kernel explores with a share
 
     epsilon: float = 0.1
 
@@ -302,12 +299,13 @@ def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> Flo
 
 def softmax(n: FloatArray, beta: float, exploration: float = 0.0) -> FloatArray:
     """Return ``(1 - exploration) exp(beta n_m) / sum + exploration / A``, of the shape of *n*."""
+    # Less the maximum, so that exp can't overflow.
     z = exp(beta * (n - n.max()))
     return explore(np.asarray(z / np.add.accumulate(z)[-1]), exploration)
 
 
 def explore(policy: FloatArray, share: float) -> FloatArray:
-    """Return ``(1 - share) policy + share / A``: that share of all actions is drawn evenly."""
+    """Return ``(1 - share) policy + share / A``: a share of actions is drawn evenly."""
     return np.asarray((1.0 - share) * policy + share / len(policy))
 
 
@@ -319,4 +317,5 @@ def greedy(n: FloatArray) -> FloatArray:
 
 def choose(policy: FloatArray, u: float) -> int:
     """Return the action at *u* in (0, 1) of the cumulated policy."""
+    # The last sum may round to less than 1, and u be above it.
     return min(int(np.searchsorted(np.add.accumulate(policy), u)), len(policy) - 1)

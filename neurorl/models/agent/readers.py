@@ -1,4 +1,4 @@
-"""Tell which options nothing of an agent reads, so that none is taken that changes nothing."""
+"""Refuse options that nothing in an agent reads, as they would change nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Reader:
 
 
 def check_read(config: AgentFields, named: Mapping[str, Any]) -> None:
-    """Raise DescriptionError for the first of the *named* options that nothing of an agent reads.
+    """Raise DescriptionError for the first of the *named* options that nothing in an agent reads.
 
     Files have all options, so only those that a caller names are checked.
     """
@@ -38,7 +38,7 @@ def check_read(config: AgentFields, named: Mapping[str, Any]) -> None:
 
 
 def said_in(named: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the *named* options, and those fields of named parts that aren't as by default."""
+    """Return the *named* options, and fields of named parts that differ from their defaults."""
     said = {**named}
     for kind in KINDS.keys() & named.keys():
         if isinstance(part := named[kind], Part):
@@ -53,7 +53,7 @@ def _pairs_spikes(config: AgentFields) -> bool:
 
 
 def _has_hidden(config: AgentFields) -> bool:
-    """Return whether anything but the output and the critic learns."""
+    """Return whether a layer besides the output and the critic learns."""
     if config.description is None:
         return bool(hidden_sizes(config.hidden))
     learn = {p.post for p in config.description.projections if p.plasticity is not None}

@@ -57,9 +57,8 @@ class LinearFall(Schedule):
 class Slowing(Schedule):
     """Stay at 1 for the agent's first *decisions*, then fall as 1 over their number.
 
-    After twice as many it is a half. So steps go on without an end, but become as small as what is
-    left to learn (the conditions of stochastic approximation: Robbins and Monro, 1951). It changes
-    between episodes only.
+    After twice as many it is a half. Such steps meet the conditions of stochastic approximation
+    (Robbins and Monro, 1951). The rate changes between episodes only.
     """
 
     name: ClassVar[str] = "slowing"
@@ -70,7 +69,7 @@ class Slowing(Schedule):
         positive("agent.schedule.decisions", self.decisions)
 
     def rate(self, episode: int) -> float:
-        """Return 1, as of an agent whose decisions nobody counts."""
+        """Return 1, the rate before any decision."""
         return 1.0
 
     def rate_after(self, episode: int, decisions: int) -> float:

@@ -1,4 +1,4 @@
-"""Get a change dw into weights that are whole numbers n of a coarse unit.
+"""Write a change dw into weights that are whole numbers n of a coarse unit.
 
 With u in (0, 1) drawn for the synapse and the decision, so that ``floor(x + u)`` has the mean x::
 
@@ -9,8 +9,8 @@ With u in (0, 1) drawn for the synapse and the decision, so that ``floor(x + u)`
     register     r <- r + floor(64 dw/unit + u), whole; q = trunc(r/64)
                  n <- clip(n + q), r <- r - 64 q
 
-Without a shadow, the weight is what is in force, ``w = n unit``. A register holds -63..63 between
-decisions, 7 bits with sign; the sum in which it overflows is wider, as nothing of dw may be lost.
+Without a shadow, the weight in force is ``w = n unit``. A register holds -63..63 between decisions,
+7 bits with sign; the sum that overflows is wider, so that nothing of dw is lost.
 A unit is ``weight_bound`` / 127, and stochastic rounding adds a variance of up to ``|dw| unit`` a
 write: so keep the bound near the largest weight that is learned. docs/theory.md says what the
 schemes cost; ``native/src/writes.h`` is the same in C.
@@ -60,8 +60,8 @@ def _units(where: str, answer: Any, _: Any, change: FloatArray, *__: Any, **___:
 class Writes(Part):
     """Write changes into weights that are whole numbers; derive schemes from this class.
 
-    has_shadow: floats are learned, and what is in force is a rounded copy of them.
-    accumulates: it keeps a number for each synapse until that is written.
+    has_shadow: whether floats are learned, and a rounded copy of them is in force.
+    accumulates: whether it keeps a number for each synapse until that is written.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"units": _units}
@@ -88,9 +88,9 @@ class Writes(Part):
     ) -> FloatArray | None:
         """Return by how many units weights change now, whole numbers; None if they don't.
 
-        change: dw, of the shape of the weights. inverse: 1 / unit. kept: what the scheme keeps for
-        each synapse if it *accumulates*, written in place. rounded: rounds at random, with the same
-        mean. is_turn: whether this decision is one of *every*. Schemes with a shadow have no use.
+        change: dw, of the shape of the weights. inverse: 1 / unit. kept: the number for each
+        synapse if it *accumulates*, written in place. rounded: rounds at random, with the same
+        mean. is_turn: whether this decision is one of *every*. Schemes with a shadow aren't called.
         Raises UnsupportedError unless a scheme without a shadow defines it.
         """
         what, remedy = "doesn't say how weights change", "define units(), or take has_shadow = True"
@@ -126,7 +126,7 @@ class Stochastic(Writes):
 
 @dataclass(frozen=True, eq=False)
 class Accumulate(Writes):
-    """Add changes up in floats, and round the sum at random in each so many decisions."""
+    """Sum changes in floats, and round the sum at random after every so many decisions."""
 
     name: ClassVar[str] = "accumulate"
     kernel: ClassVar[str | None] = "accumulate"
@@ -180,6 +180,6 @@ WRITES: Registry[Writes] = Registry("writes", Writes, Shadow, Stochastic, Accumu
 
 
 def overflow(r: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the whole units in a register and what stays: ``q = trunc(r/64)``, ``r - 64 q``."""
+    """Return the whole units in a register and the rest: ``q = trunc(r/64)``, ``r - 64 q``."""
     units = np.trunc(r * (1.0 / STEPS_OF_REGISTER))
     return units, r - STEPS_OF_REGISTER * units

@@ -21,12 +21,11 @@ _USUAL = (0.05, 0.95)
 _DIGITS = 4
 _TILINGS, _MORE_TILINGS, _BINS, _FEW_BINS = 4, 8, 4, 3
 _MOST_FINE, _MOST_BINS = 4, 9
-"""Make more tilings of at most so many numbers that vary, and fewer bins of more than so many: a
-core of Loihi has 4,096 axons, so an actor can have no more cells."""
+"""Make more tilings for at most 4 numbers that vary, and fewer bins for more than 9: a core of
+Loihi has 4,096 axons, so an actor can't have more cells."""
 _MAX_DECLARED_PAIRS = 10
-"""Limit the pairs whose tiles cover what was seen and declared. With more pairs, tiles of pairs
-cover the usual ranges only: a few observations far off, as of a body that tumbles, would make them
-coarse.
+"""Limit the pairs whose tiles cover the seen and the declared range. Tiles of more pairs cover the
+usual ranges only: a few outliers, as of a body that tumbles, would make them coarse.
 """
 MOST_JOINT = 11
 """Make tiles of pairs of numbers only if at most this many vary."""
@@ -37,11 +36,11 @@ these that makes at most `_MOST_CELLS` cells. Chosen on Acrobot-v1 and LunarLand
 observation of the step before or eight random numbers added, seeds 100 and 101.
 """
 _BEYOND = 1.0
-"""Extend what was seen by so many times its width on both sides, for a number without a declared
-range; so its offset and unit make no difference."""
+"""Extend the seen range by so many times its width on both sides if no range is declared, so offset
+and unit of a number make no difference."""
 
 _CLOSER = 0.25
-"""Look closer where rewards were better if that is less than this share of what was seen."""
+"""Look closer where rewards were better if that range is less than this share of the seen one."""
 
 _HUGE = 1e37
 """Treat wider ranges as undeclared: Gymnasium used to write the largest float32 for infinity."""
@@ -55,11 +54,11 @@ Cover = tuple[Numbers, Numbers, Sequence[tuple[int, ...]]]
 class BoxRanges:
     """Hold the ranges of a Box's numbers, flattened.
 
-    low, high: as declared, or wider than what was seen if an end is infinite. seen_low, seen_high:
-    from 0.5 to 99.5 % of what was seen. usual_low, usual_high: from 5 to 95 %. places: the indices
+    low, high: declared, or wider than seen if an end is infinite. seen_low, seen_high: quantiles
+    0.5 and 99.5 % of the first play. usual_low, usual_high: quantiles 5 and 95 %. places: indices
     of numbers that vary. two_valued: which numbers took two values only, ``(n,)``. paid_low,
-    paid_high: from 5 to 95 % of what was seen where rewards were in the better half, for numbers
-    without a declared range for which that is much narrower; else as seen.
+    paid_high: quantiles 5 and 95 % of observations with the better half of rewards, if no range is
+    declared and they are much narrower; else as seen.
     """
 
     low: Numbers
@@ -82,13 +81,13 @@ class BoxRanges:
         rows: the observations of the first play, ``(n, d)``. is_better: the rows with the
         better rewards, ``(n,)``; see `FirstPlay.is_better`.
 
-        Columns beyond the numbers of the space are memories, which have no declared range: twice
-        the range that was seen takes its place.
+        Columns beyond the numbers of the space are memories, which have no declared range: they get
+        twice the range that was seen.
         """
         low, high = (end.astype(np.float64).ravel() for end in (space.low, space.high))
         least, most = rows.min(axis=0), rows.max(axis=0)
         seen_low, seen_high = np.quantile(rows, _QUANTILES, axis=0)
-        is_rare = seen_low == seen_high  # of what varies now and then, the quantiles may be one
+        is_rare = seen_low == seen_high  # of rare values, both quantiles may be the same
         seen_low, seen_high = np.where(is_rare, (least, most), (seen_low, seen_high))
         usual_low, usual_high = np.quantile(rows, _USUAL, axis=0)
         is_rare = usual_low == usual_high
@@ -128,7 +127,7 @@ def _short(numbers: Numbers) -> Numbers:
 def box_of_parts(space: Space) -> gym.spaces.Box | None:
     """Return a Box of the numbers of all parts of a Tuple or Dict that are numbers, flattened.
 
-    None if a part has parts itself, or more states than tiles of one number can tell apart.
+    None if a part has parts itself, or more states than the tiles of one number distinguish.
     """
     ends: list[tuple[Numbers, Numbers]] = []
     for part in seen_parts(space).values():
@@ -152,11 +151,10 @@ def box_cells(
 ) -> Features | None:
     """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
 
-    There are also tiles over the range where rewards were better, if that is much narrower. If
-    there are many pairs, they cover the usual ranges only, and single numbers have tiles over the
-    wider ones. More than `MOST_JOINT` numbers have tiles of single numbers only. is_fine: whether
-    a few numbers get more tilings. keys: of the parts of a Tuple or Dict that the numbers come
-    from. Returns None if no number varies, or too many do.
+    A much narrower range where rewards were better also gets tiles. Many pairs cover only the usual
+    ranges, and single numbers the wider ones. More than `MOST_JOINT` numbers get tiles of single
+    numbers only. is_fine: whether a few numbers get more tilings. keys: keys of the parts of a
+    Tuple or Dict that hold the numbers. Returns None if no number varies, or too many do.
     """
     if not ranges.places:
         return None
@@ -182,7 +180,7 @@ def box_cells(
 def _apart(ranges: BoxRanges, keys: Sequence[str | int]) -> Features | None:
     """Return tiles of every single number that varies, or None if there are too many numbers.
 
-    None also if most of them are flags: what these say, they say together.
+    None also if most of them are flags, whose combinations matter.
     """
     if 2 * int(ranges.two_valued[list(ranges.places)].sum()) > len(ranges.places):
         return None
@@ -200,7 +198,7 @@ def _tiles(
 ) -> Features:
     """Return tiles of groups of numbers, each over the ranges of its cover.
 
-    most, most_bins: tilings and bins, but for flags, which have one tile for each value.
+    most, most_bins: tilings and bins; flags have one tile for each value instead.
     """
     parts: list[Tiles] = []
     chosen: list[int] = []
@@ -208,7 +206,7 @@ def _tiles(
         for group in map(list, groups):
             two = bool(ranges.two_valued[group].all())
             if two and low is not covers[0][0]:
-                continue  # as has been seen
+                continue  # its one tile is in the first cover
             tilings, bins = (1, 1) if two else (most, most_bins)
             parts.append(Tiles(low[group], high[group], tilings, bins))
             chosen += group

@@ -10,16 +10,15 @@ from neurorl.models.features import Features, Scaled
 __all__ = ["critic_features"]
 
 _DARK, _LOOKS = 1 / 24, 400
-"""Scale features if of some of so many observations ``|x|**2`` is less than this share of what it
-is of others, as on a screen that is dark between flashes. With 1/4, MinAtar's games and Catch would
-have other features."""
+"""Scale features if, among 400 observations, the smallest ``|x|**2`` is less than 1/24 of the
+largest, as on a screen that is dark between flashes. 1/4 would change MinAtar's games and Catch."""
 _DIGITS = 4
 
 
 def critic_features(features: Features, rows: npt.NDArray[np.float64]) -> Features:
     """Return *features* for a critic, scaled if hardly any are active at times.
 
-    Without it a critic of flashes on a dark screen diverges; see `Scaled`.
+    Unscaled, a critic of flashes on a dark screen diverges; see `Scaled`.
     rows: the observations of the first play, ``(n, d)``.
     """
     looks = rows[:: -(-len(rows) // _LOOKS)]

@@ -18,25 +18,24 @@ _HIDDEN = 0.4
 """Take a change for hidden if more than this share of it isn't predicted without a memory."""
 _TOLD = 0.005
 """Give a memory only if it predicts more than this share of a hidden change in both halves of the
-rows. On rows that weren't fitted, a memory of mere noise makes predictions worse."""
+rows. A memory of mere noise makes predictions of rows that weren't fitted worse."""
 _LEAST_ROWS = 500
 _BLOCK = 25
-"""Fit every second block of so many rows, and predict the others, and the reverse."""
+"""Fit every second block of so many rows and predict the others, then the reverse."""
 _RIDGE = 1e-3
 
 
 def memories_for(play: FirstPlay, rows: Numbers, most: int) -> tuple[float, ...]:
     """Return the memory that predicts changes best, or none if they are predicted without one.
 
-    rows: every observation of the play, ``(n, d)``. most: limit of the numbers that vary, with
-    their memories.
+    rows: every observation of the play, ``(n, d)``. most: limit of varying numbers and memories.
 
-    The change of each number to the next step is predicted by least squares from the observation,
-    the action and products of these, with and without each memory, and by how far that was off on
-    average after the same observation and action. The error is measured on rows that weren't
-    fitted. CartPole's positions leave half of their changes unpredicted, 7 % with a memory of the
-    step before; tasks that show their state leave a few percent, or what is drawn at random, so
-    they get none. Of two memories the one is taken that predicts more of all hidden changes.
+    Least squares predict the change of each number to the next step from the observation, the
+    action and their products, with and without each memory; the mean error after the same
+    observation and action is added. The error is measured on rows that weren't fitted. CartPole's
+    positions leave half of their changes unpredicted, 7 % with a memory of the step before; tasks
+    that show their state leave a few percent, or random draws, so they get no memory. The memory
+    that predicts more of all hidden changes is taken.
     """
     lengths = [len(rewards) + 1 for rewards in play.rewards]
     if len(rows) < _LEAST_ROWS or len(rows) != sum(lengths) or len(play.actions) != play.steps:
@@ -74,8 +73,7 @@ def _of_actions(play: FirstPlay) -> Numbers:
 def _left_over(seen: Numbers, change: Numbers, more: Numbers | None = None) -> Numbers:
     """Return the share of each change that isn't predicted in each half, ``(2, d)`` in [0, 1].
 
-    seen: observations and actions, ``(n, k)``. more: numbers to predict from besides, without
-    their products.
+    seen: observations and actions, ``(n, k)``. more: further predictors, without products.
     """
     kinds = np.unique(seen, axis=0, return_inverse=True)[1].ravel()
     seen = _scaled(seen)

@@ -16,11 +16,11 @@ __all__ = ["MOST_ACTIVE", "active_cells", "image_cells", "is_image"]
 
 MOST_ACTIVE = 64
 _MOST_CELLS = 2**16
-"""Average blocks of pixels until at most so many cells are active, on average, and there are."""
+"""Average blocks of pixels until there are at most so many active cells (on average), and cells."""
 _MOST_KINDS, _LEVELS = 16, 4
 """Give each value of a channel a level, if there are at most 16; else cut its range in 4."""
 _MOST_NUMBERS = 128
-"""Take more numbers than this for an image, whatever they are, if they have two or three axes."""
+"""Take more numbers than this on two or three axes for an image, whatever they are."""
 _LOOKS = 100
 _DIGITS = 4
 _LEAST_WIDTH = 1e-6
@@ -32,9 +32,8 @@ def is_image(space: gym.spaces.Box, rows: Numbers, lengths: Sequence[int]) -> bo
     """Return whether observations of two or three axes are images, rather than several numbers.
 
     They are if all pixels of a channel have the same declared range, and are whole numbers, take at
-    most 16 values, or have a finite range. Rows that aren't whole numbers and move up by one in
-    each step, as the last observations do where a wrapper stacks them, are no pixels. More than
-    128 numbers are always taken for an image.
+    most 16 values, or have a finite range. Fractional rows that move up by one in each step, as in
+    observations stacked by a wrapper, are no pixels. More than 128 numbers are always an image.
 
     rows: the observations of the first play, ``(n, d)``. lengths: the number of rows of each
     episode.
@@ -73,8 +72,8 @@ def _moves_on(images: Numbers, lengths: Sequence[int]) -> bool:
 def image_cells(space: gym.spaces.Box, rows: Numbers) -> ImageCells | None:
     """Return cells of an image, or None if the space has other axes, or nothing varies.
 
-    rows: the observations of the first play, ``(n, d)``. A channel's levels are its values, if they
-    are few, else quarters of its range; the usual level of a pixel is the one it had most often.
+    rows: the observations of the first play, ``(n, d)``. A channel's levels are its values, if
+    there are few, else quarters of its range; the usual level of a pixel is its most frequent one.
     """
     shape = space.shape
     if len(shape) not in (2, 3) or (rows == rows[0]).all():
@@ -100,9 +99,9 @@ def image_cells(space: gym.spaces.Box, rows: Numbers) -> ImageCells | None:
 def _of_means(
     means: Numbers, shape: tuple[int, ...], blocks: tuple[int, int], first: bool
 ) -> ImageCells | None:
-    """Return the cells of images as averaged, or None if these are too many."""
+    """Return the cells of averaged images, or None if there are too many."""
     low, width, levels = _levels(means)
-    if means[0].size * levels > _MOST_CELLS:  # before arrays are made
+    if means[0].size * levels > _MOST_CELLS:  # checked before arrays of this size are made
         return None
     usual = _usual(means, low, width, levels)
     cells = ImageCells(shape, blocks, low, width, levels, usual, first)

@@ -1,4 +1,4 @@
-"""Choose cells and features for any observation space, when nobody says."""
+"""Choose cells and features for any observation space where the user names none."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def default_cells(space: Space) -> Features:
 
 
 def default_features(space: Space) -> Features:
-    """Return a critic's features for the same spaces: one-hot, or Fourier of what order fits."""
+    """Return a critic's features for the same spaces: one-hot, or Fourier as far as it fits."""
 
     def box(low: Any, high: Any) -> Features:
         for order, coupled in ((3, 4), (2, 4), (3, 2), (2, 2), (1, 2)):
@@ -56,7 +56,7 @@ def default_features(space: Space) -> Features:
 
 
 def default_joint_cells(space: Space) -> Features:
-    """Return cells for a spiking critic: as many joint ones as fit, or `default_cells`."""
+    """Return cells for a spiking critic: as many joint cells as fit, or `default_cells`."""
 
     def box(low: Any, high: Any) -> Features:
         for cells in (4, 3, 2):
@@ -77,7 +77,7 @@ def _fourier_size(d: int, order: int, coupled: int) -> float:
 
 
 def _of_box(low: Array, high: Array, box: Any) -> Features:
-    """Return features of each number, or of means of blocks if they are very many."""
+    """Return features of each number, or of means of blocks if there are very many."""
     features: Features
     if low.size <= _MAX_SEEN:
         features = box(low.ravel(), high.ravel())
@@ -103,14 +103,14 @@ def _is_empty(space: Space) -> bool:
 
 
 def _parts(space: Space) -> dict[Any, Space]:
-    """Return the parts by their keys, or of a Tuple by their places; of another space none."""
+    """Return the parts of a Dict by key or of a Tuple by place; empty for another space."""
     if isinstance(space, gym.spaces.Dict):
         return dict(space.spaces)
     return dict(enumerate(space.spaces)) if isinstance(space, gym.spaces.Tuple) else {}
 
 
 def is_seen(space: Space) -> bool:
-    """Return whether there are cells for a part of an observation; text, for one, has none."""
+    """Return whether there are cells for a part of an observation; text has none."""
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
         return _is_empty(space) or any(map(is_seen, _parts(space).values()))
     return isinstance(space, _SEEN)
@@ -136,7 +136,7 @@ def unseen(space: Space, where: str = "") -> list[str]:
 
 
 def _joint_states(space: Space) -> JointStates | None:
-    """Return a cell for each combination of several numbers, if these are few enough."""
+    """Return a cell for each combination of several numbers, if there are few enough."""
     if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1:
         sizes, starts = space.nvec.tolist(), np.ravel(space.start).tolist()
     elif isinstance(space, gym.spaces.MultiBinary) and space.shape[0] <= _MAX_BITS:

@@ -1,4 +1,4 @@
-"""Make agents when nobody says: a preset for known tasks, a default for any other."""
+"""Make agents from presets for known tasks, and from a default for any other."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _LIF = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.5)
 _CART_LOW = (-2.4, -3.0, -0.21, -3.0)
 _CART_HIGH = (2.4, 3.0, 0.21, 3.0)
 _POSITION_LOW, _POSITION_HIGH = (-2.4, -0.21), (2.4, 0.21)
-_STEP_LOW, _STEP_HIGH = (-0.06, -0.06), (0.06, 0.06)  # how far they come in a step of 20 ms
+_STEP_LOW, _STEP_HIGH = (-0.06, -0.06), (0.06, 0.06)  # their changes in a step of 20 ms
 _CAR_LOW = (-1.2, -0.07)
 _CAR_HIGH = (0.6, 0.07)
 
@@ -101,8 +101,8 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
     },
     "CartPole-v1": {
         "cells": GaussianCells(_CART_LOW, _CART_HIGH),
-        # Initial votes differ by some 6, and 20 now and then. With twice this beta such an agent
-        # is all but deterministic before it has learned anything, so phi is 0 and it never will.
+        # Initial votes differ by some 6, rarely by 20. With twice this beta such an agent is almost
+        # # deterministic before it has learned anything, so phi is 0 and it never learns.
         "policy.beta": 0.15,
         "critic.alpha": 0.1,
         "alpha_output": 0.36,
@@ -130,8 +130,9 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
 }
 
 # The noise of a population adds to delta, so the actor's rates are half of the above, and fall, as
-# delta is noise in the end; and by chance the policy may become deterministic too early, from which
-# a few even actions bring it back.
+# # delta becomes mere noise. By chance the policy may become deterministic too early; the
+# exploration
+# # brings it back.
 _CRITIC_BASE: dict[str, Any] = {
     **_LIF_BASE,
     "critic": "spiking",
@@ -218,8 +219,8 @@ def make_config(
     """Return the configuration for an environment: preset or default, then *overrides*.
 
     The preset of a task is for an environment with its id and its spaces (`neurorl.tasks.known`);
-    with others it is not used, and `EnvironmentWarning` says so. With a wrapper that changes
-    rewards its `reward_scale` follows what is paid.
+    for other spaces it is not used, and `EnvironmentWarning` says so. If a wrapper changes rewards,
+    the preset's `reward_scale` follows them.
 
     model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
     centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
@@ -259,7 +260,7 @@ def make_config(
         preset["solved_at"] = env.spec.reward_threshold
     fields = with_options(_with_parts(preset), overrides)
     if "window" not in overrides:
-        # For hidden layers or filters that the preset is without.
+        # For hidden layers or filters that the preset doesn't have.
         fields["window"] = max(fields["window"], _least_window(fields))
     config = AgentConfig(**fields)
     check_read(config, overrides)
@@ -293,7 +294,7 @@ def _warn_of_other_spaces(env: Environment, tasks: dict[str, Any]) -> None:
 
 
 def on_chip(env_id: str) -> dict[str, Any]:
-    """Return what a preset has instead for ``learning='pes'``, by field name."""
+    """Return the fields that a preset replaces for ``learning='pes'``."""
     return {**_PES, **_PES_TASKS.get(env_id, {})}
 
 

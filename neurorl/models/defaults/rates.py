@@ -24,36 +24,36 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "lif-spiking-critic": {"alpha_output": 0.15, "policy.beta": 0.1, "initial_output": 0.02},
 }
 """Map each model to its defaults for tasks where each state has cells of its own. The output learns
-a table, so there are no hidden units, and no bias: its one channel spikes in every step, which
-would drown the state. Short eligibilities, of the critic too, chosen on slippery lakes and cliffs
-and a windy grid, seeds 100 to 119."""
+a table, so there are no hidden units, and no bias, which would spike in every step and drown the
+state. Short eligibilities, of the critic too, chosen on slippery lakes and cliffs and a windy grid,
+seeds 100 to 119."""
 
 _HASHED: Mapping[str, Mapping[str, Any]] = {
     **TABLES,
     "lif": {**TABLES["lif"], "lambda_actor": 0.5, "critic.lambda_": 0.9},
 }
 """Let eligibilities last longer for observations that come back: one observation may belong to
-several states, such as a view in a maze, so the critic can't tell what comes next."""
+several states, such as a view in a maze, so the critic can't predict what comes next."""
 _TILED: Mapping[str, Mapping[str, Any]] = {
     **TABLES,
     "lif": {**_HASHED["lif"], "alpha_output": 0.6, "lambda_actor": 0.85},
 }
 _MOST_GRIDS = 24
-"""Let rates fall as 1 over the number of sets of tilings, from so many on."""
+"""Let rates fall as 1 over the number of sets of tilings, from so many sets on."""
 _IMAGES: Mapping[str, Mapping[str, Any]] = {
     **TABLES,
     "lif": {**_TILED["lif"], "lambda_actor": 0.9},
 }
 _OF_IMAGES = 0.33
-"""Multiply rates by this for images, many of whose cells say the same at several scales. With the
-rate of tiles an agent of Catch (10 x 10 pixels) settled on an action before it had learned."""
+"""Multiply rates by this for images, whose cells are redundant over several scales. With the rate
+of tiles an agent of Catch (10 x 10 pixels) settled on an action before it had learned."""
 _NUMBERS = {"alpha_hidden": 5.0, "critic.alpha": 0.1, "lambda_actor": 0.8}
 """Set the rates for actions that are numbers, with an `alpha_output` of 1 for few tiles; chosen on
 Pendulum-v1, seed 100."""
 _NATURAL, _NATURAL_FALL, _LEAST_NATURAL = 3.0, 1.25, 0.4
-"""Multiply that `alpha_output` by the first number and by (100 / horizon) to the power of the
-second, down to the last, where feedback shrinks with the exploration: noise of TD errors adds up
-over a horizon. Chosen on Pendulum-v1, Reacher-v5 and LunarLander-v3 by numbers, seeds 100 to 103.
+"""Multiply that `alpha_output` by 3 (100 / horizon)**1.25, at least by 0.4, if feedback shrinks
+with exploration: noise of TD errors adds up over a horizon. Chosen on Pendulum-v1, Reacher-v5 and
+LunarLander-v3 by numbers, seeds 100 to 103.
 """
 
 
@@ -84,7 +84,7 @@ def rates_of_numbers(cells: Features | None, gamma: float | None) -> dict[str, A
 
 
 def _share(cells: Features | None) -> float:
-    """Return what rates are multiplied by, 1 for few tiles."""
+    """Return the factor of rates, 1 for few tiles."""
     if isinstance(cells, ImageCells):
         return _OF_IMAGES
     parts = cells.of.parts if isinstance(cells, Picked) and isinstance(cells.of, Concat) else ()

@@ -1,4 +1,4 @@
-"""Choose the scale of rewards by those that a first play earned."""
+"""Choose the scale of rewards by the rewards of a first play."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _SMALLEST = 0.025
 """Bound the scale from below, for rewards of 1 in every step."""
 _RARE, _MORE_IF_RARE = 0.1, 2.0
 """Double the scale if the mean size of returns is less than this share of the largest: values of
-what hardly ever comes begin near 0, so modulators are small, and a table has many cells to learn.
+rare rewards begin near 0, so modulators are small, and a table has many cells to learn.
 """
 UNSEEN, UNSEEN_OF_TILES = 5.0, 0.2
 """Use these scales if no reward was seen. Rewards of a table will be rare, but a box may pay in
-every step once it is where it pays, such as a pole that hangs at first."""
+every step later, such as a pole that hangs at first and then stands."""
 _TINY = 1e-25
 
 
 def reward_scale(play: FirstPlay, gamma: float, unseen: float = UNSEEN) -> float:
     """Return the factor that brings values near 1: 1, 2 or 5 times a power of ten.
 
-    It is 1 over the largest discounted return seen from any step on, and at least 0.025 over the
-    usual reward (the median of those that aren't 0), since random play may earn far less than an
-    agent that has learned. The usual reward doesn't count if a return was seen that no number of
-    usual rewards makes, a prize. The scale is twice that where rewards are rare, and *unseen* if
-    none was seen. It is at most *unseen* if there were only costs, and steps without a cost: a
-    reward worth these costs is still to come.
+    It is 1 over the largest discounted return from any step on, and at least 0.025 over the usual
+    reward (the median of rewards other than 0), since random play may earn far less than a trained
+    agent. The usual reward doesn't count if there was a prize, a return that no number of usual
+    rewards makes. The scale is doubled where rewards are rare, and *unseen* if none was seen. It is
+    at most *unseen* if there were only costs, and steps without a cost: a reward worth these costs
+    is still to come.
     """
     rewards = np.array([r for episode in play.rewards for r in episode])
     sizes = np.abs(rewards)
@@ -55,10 +55,10 @@ def reward_scale(play: FirstPlay, gamma: float, unseen: float = UNSEEN) -> float
 def scale_of_wrapped(env: Environment, env_id: str, usual: float) -> tuple[float, int]:
     """Return the scale for a task whose rewards a wrapper or an argument changes.
 
-    The second number is how many steps were taken to find it, in both environments.
+    The second number counts the steps taken to find it, in both environments.
 
-    If the task pays less by a factor, the scale is larger by it. env_id: of the bare task. usual:
-    the scale for that one.
+    If the task pays less by a factor, the scale is larger by that factor. env_id: id of the bare
+    task. usual: the scale for the bare task.
     """
     bare = gym.make(env_id)
     try:

@@ -1,7 +1,7 @@
-"""Find numbers of a Box that show again what others showed a step before.
+"""Find numbers of a Box that repeat what others showed a step before.
 
-So do those of older observations where a wrapper stacks the last few. They are left out if they
-tell nothing more; else what is seen of them is how numbers changed.
+Older observations that a wrapper stacks do so. They are left out if they tell nothing more, else
+replaced by changes.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Numbers = npt.NDArray[np.float64]
 
 
 def delays(rows: Numbers, lengths: Sequence[int]) -> dict[int, int]:
-    """Return which numbers show again what another showed a step before, as {it: the other}.
+    """Return which numbers repeat what another showed a step before, as {index: the other's}.
 
-    Numbers that stay the same within episodes show nothing again, nor do numbers that take turns,
-    such as the phases of a clock. Flags count only beside other numbers that are as far apart: one
+    Numbers that stay the same within episodes don't count, nor do numbers that take turns, such as
+    the phases of a clock. Flags count only if other numbers are repeated at the same distance: one
     flag may follow another because it says what time it is.
 
     rows: every observation of the first play, ``(n, d)``. lengths: the number of rows of each
@@ -40,8 +40,9 @@ def delays(rows: Numbers, lengths: Sequence[int]) -> dict[int, int]:
     if len(rows) != sum(lengths):
         return {}
     before = np.setdiff1d(np.arange(len(rows)), np.cumsum(lengths) - 1)
-    earlier, later = rows[before] + 0.0, rows[before + 1] + 0.0  # with one kind of 0
+    earlier, later = rows[before] + 0.0, rows[before + 1] + 0.0  # + 0.0 turns -0.0 into 0.0
     moves = np.flatnonzero((earlier != later).any(axis=0)).tolist()
+    # Whole columns as keys, so that all pairs are compared in linear time.
     shown = {earlier[:, place].tobytes(): place for place in moves}
     again = {place: later[:, place].tobytes() for place in moves}
     found = {place: shown[numbers] for place, numbers in again.items() if numbers in shown}
@@ -51,7 +52,7 @@ def delays(rows: Numbers, lengths: Sequence[int]) -> dict[int, int]:
 
 
 def _ends(place: int, found: Mapping[int, int]) -> bool:
-    """Return whether one comes from a place to a number that shows nothing again."""
+    """Return whether the chain from *place* ends at a number that repeats no other."""
     for _ in found:
         if place not in found:
             break
@@ -62,7 +63,7 @@ def _ends(place: int, found: Mapping[int, int]) -> bool:
 def tell_more(play: FirstPlay, rows: Numbers, delayed: Mapping[int, int]) -> bool:
     """Return whether *delayed* numbers tell what comes next, where the others don't.
 
-    They do as `memories_for` tells it of the step before; also if there are too many to ask.
+    `memories_for` decides it, as for a memory of the step before; true also for too many numbers.
     """
     newest = np.delete(rows, list(delayed), axis=1)
     if (newest != newest[0]).any(axis=0).sum() > _MOST_NEWEST:
@@ -92,7 +93,7 @@ def changed(
 
 
 def seeing_changes(cells: Picked, delayed: Mapping[int, int]) -> PickedChanges:
-    """Return *cells* that were made for what `changed` returns, for the observations themselves."""
+    """Return *cells* made for the result of `changed`, adapted to the observations themselves."""
     places = tuple(delayed.get(place, place) for place in cells.places)
     before = tuple(place if place in delayed else -1 for place in cells.places)
     return PickedChanges(cells.of, places, cells.n, before)

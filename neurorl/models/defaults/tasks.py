@@ -1,4 +1,4 @@
-"""Choose the fields of an agent of a task that has no preset, by its spaces and its first play."""
+"""Choose the fields of an agent for a task without a preset, by its spaces and first play."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ _LONG, _DRAWN, _MOST_REPEATS = 500, 125, 8
 several times, at most 8. Chosen on LunarLander-v3, seeds 103 to 109; Acrobot-v1, of 500 steps, is
 learned a little worse with 2."""
 _FALLING = 300_000
-"""Let these repeats fall to 1 over so many decisions: once an agent has found what pays only if it
-goes on for long, it does better by deciding in every step. Chosen on LunarLander-v3, seeds 100 to
-109."""
+"""Let these repeats fall to 1 over so many decisions: once an agent has found the actions that pay
+only if they go on for long, it does better by deciding in every step. Chosen on LunarLander-v3,
+seeds 100 to 109."""
 _SEARCHING = 4
-"""Take each action at least so often where the first play saw no reward, and cells are tiles: what
-single steps do cancels out before a pole that hangs is up. Chosen on a swing-up and on MountainCar
-with a reward at its goal alone, seeds 100 to 102."""
+"""Take each action at least so often if the first play saw no reward and cells are tiles: single
+steps cancel out before a pole that hangs is up. Chosen on a swing-up and on MountainCar with a
+reward at its goal alone, seeds 100 to 102."""
 _HORIZONS, _LARGEST_GAMMA = 2, 0.999
-"""Look so far ahead that an episode of the most steps has two horizons: from 100 steps to 1,000."""
+"""Make the longest episode two horizons long; horizons are 100 to 1,000 steps."""
 _OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Choose no table if the user names one of these, as it wouldn't fit their network."""
@@ -65,10 +65,10 @@ _OF_FALLING = frozenset({"schedule", "schedule.end", "schedule.episodes"})
 
 _MOST_SHOWN, _MOST_IMAGES = 500, 250
 """Give each observation a cell if the first play showed at most so many different ones; fewer for
-images, since random play sees hardly more than where a game begins."""
+images, since random play sees little more than how a game begins."""
 
 _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
-"""Warn if fewer cells than the last share change by the second number in so many observations."""
+"""Warn if fewer than 0.2 of the cells change by 0.1 over 200 observations."""
 
 
 def task_defaults(
@@ -76,7 +76,7 @@ def task_defaults(
 ) -> dict[str, Any]:
     """Return the fields that follow from the task, except those that are *named*.
 
-    spiking_critic: whether the critic is of spiking neurons, whose features must be few cells.
+    spiking_critic: whether spiking neurons compute the value; its features must be few cells.
     There is a first play only if a field depends on it.
     """
     play = functools.cache(lambda: first_play(env))
@@ -104,16 +104,15 @@ def task_defaults(
 
 
 def _is_other(named: Mapping[str, Any]) -> bool:
-    """Return whether the user names another network than that of a table."""
+    """Return whether the user names a network that can't learn a table."""
     others = (name in named and named[name] != only for name, only in _OF_TABLES.items())
     return any(others) or any(name in named for name in _OTHER_NETWORK)
 
 
 def _gamma(env: Environment, named: Mapping[str, Any]) -> float:
-    """Return the *named* discount, or one that looks ahead half the most steps of an episode.
+    """Return the *named* discount, or one that looks half of the longest episode ahead.
 
-    It is 0.99 without a time limit. A named one that is out of range is left to the configuration,
-    which refuses it.
+    It is 0.99 without a time limit. The configuration refuses a named one that is out of range.
     """
     gamma = named.get("gamma")
     if isinstance(gamma, (int, float)) and 0 <= gamma <= 1:
@@ -130,7 +129,7 @@ def _lambda(chosen: Mapping[str, Any], gamma: float) -> dict[str, Any]:
 
 
 def _schedule(env: Environment, named: Mapping[str, Any]) -> dict[str, Any]:
-    """Return that rates fall after many decisions, unless actions are numbers."""
+    """Return a schedule that falls after many decisions, unless actions are numbers."""
     if isinstance(env.action_space, gym.spaces.Box) or _OF_FALLING.intersection(named):
         return {}
     return {"schedule": Slowing.name}
@@ -253,7 +252,7 @@ def table_cells(
 def _hashed(space: Space, rows: Any) -> HashedStates | None:
     """Return a table of observations, if the first play showed only a few different ones.
 
-    None also if too few were kept to tell, as of large observations.
+    None also if too few were kept to tell, as for large observations.
     """
     is_image = isinstance(space, gym.spaces.Box) and len(space.shape) > 1
     most = _MOST_IMAGES if is_image else _MOST_SHOWN
@@ -264,7 +263,7 @@ def _hashed(space: Space, rows: Any) -> HashedStates | None:
         return None
     parts = seen_parts(space)
     if any(seen_parts(part) for part in parts.values()):
-        return None  # of parts that have parts
+        return None  # nested parts
     return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
 
 

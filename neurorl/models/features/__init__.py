@@ -1,10 +1,9 @@
 """Turn observations into numbers: cells that a network can spike with, features for critics.
 
-Each is a frozen description with a `size` and a call ``features(observation) -> (size,)``. Those
-marked *cells* give activations in [0, 1] and can drive a source, by an encoder.
+Each is a frozen description with a `size` and a call ``features(observation) -> (size,)``. Classes
+marked *Cells* give activations in [0, 1] and can drive a source; see `neurorl.models.agent.encoders`.
 
-``native/src/features.h`` computes the same bits in C; a class of your own that is not there needs
-only `size` and a call.
+``native/src/features.h`` computes the same bits in C; your own class needs `size` and a call.
 """
 
 from neurorl.models.features.base import Features, FromNumbers

@@ -34,7 +34,7 @@ def _rows(where: str, answer: Any, features: Features, flat: FloatArray) -> Arra
 
 
 def _numbers(where: str, answer: Any, n: int, seen: Any) -> Array:
-    """Return n numbers; they needn't be finite if what is *seen* isn't, which others report."""
+    """Return n numbers, finite if *seen* is finite (other checks report it if it isn't)."""
     given = seen if isinstance(seen, (np.ndarray, int, float)) else np.nan
     if np.asarray(given).dtype.kind in "biuf" and np.isfinite(given).all():
         return array(where, answer, (n,))
@@ -73,11 +73,11 @@ class Features(AnswerChecks, Described, abc.ABC):
         return self.size
 
     def flat(self, observation: Any) -> FloatArray:
-        """Return an observation as the numbers that `values` is made of, ``(n_inputs,)``."""
+        """Return an observation as the numbers that `values` reads, ``(n_inputs,)``."""
         return self(observation)
 
     def values(self, flat: FloatArray) -> FloatArray:
-        """Return the features of what `flat` gave."""
+        """Return the features of the numbers that `flat` returned."""
         return flat
 
     def of_all(self, flat: FloatArray) -> FloatArray:
@@ -90,7 +90,7 @@ class Features(AnswerChecks, Described, abc.ABC):
 
 
 class FromNumbers(Features):
-    """Map what `flat` makes of an observation to features; by default a plain vector or number."""
+    """Map the numbers of `flat` to features; by default observations are a vector or a number."""
 
     def flat(self, observation: Any) -> FloatArray:
         return np.asarray(observation, dtype=np.float64).ravel()

@@ -13,7 +13,7 @@ from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["check_enough", "code_table", "count_codes"]
 
-_MAX_CHANNELS = 4096  # how many codes there are is still a number of some digits
+_MAX_CHANNELS = 4096  # so that the number of codes has few digits
 
 
 def code_table(n: int, active: int, channels: int) -> FloatArray:
@@ -25,7 +25,7 @@ def code_table(n: int, active: int, channels: int) -> FloatArray:
 
 
 def count_codes(where: str, active: int, channels: int) -> int:
-    """Return how many codes there are. Raises DescriptionError for channels that can't be."""
+    """Return how many codes there are. Raises DescriptionError for impossible channels."""
     positive(f"{where}.channels", channels, most=_MAX_CHANNELS)
     if positive(f"{where}.active", active) > channels:
         what = "more active channels than there are"

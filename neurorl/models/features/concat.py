@@ -23,7 +23,7 @@ __all__ = ["Concat"]
 class Concat(FromNumbers):
     """Join features of the parts of a Tuple or Dict observation, one after the other.
 
-    keys: of a Dict, or places in a Tuple, in the order of *parts*; empty for all of a Tuple.
+    keys: keys of a Dict or places in a Tuple, in the order of *parts*; empty: a whole Tuple.
     """
 
     parts: tuple[Features, ...]
@@ -67,7 +67,7 @@ class Concat(FromNumbers):
 
     @functools.cached_property
     def _runs(self) -> list[Features | TilesInARow]:
-        """Return the parts, tiles of the same shape that follow each other as one."""
+        """Return the parts, with successive tiles of the same shape joined into one."""
         runs: list[Features | TilesInARow] = []
         for shape, of_shape in itertools.groupby(self.parts, _shape_of_tiles):
             parts = list(of_shape)

@@ -1,4 +1,4 @@
-"""Compute features from other features, for critics: with their mean taken off, or multiplied."""
+"""Compute features for critics from other features: centred, or multiplied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Centred", "Derived", "Scaled"]
 
 @dataclass(frozen=True, eq=False)
 class Derived(FromNumbers):
-    """Compute as many features from the features *of* an observation; derive from this. Not cells.
+    """Map the features that *of* computes to as many others; derive classes from this. Not cells.
 
     A derived class defines `values` and `of_all`.
     """
@@ -41,9 +41,9 @@ class Derived(FromNumbers):
 
 @dataclass(frozen=True, eq=False)
 class Centred(Derived):
-    """Take the *usual* values of features off them, ``(size,)``.
+    """Subtract the *usual* values of features, ``(size,)``.
 
-    The steps of a critic, which are divided by ``|x|**2``, then go to what varies.
+    A critic divides its steps by ``|x|**2``, so more of each step goes to what varies.
     """
 
     usual: Any
@@ -63,8 +63,8 @@ class Scaled(Derived):
     """Multiply features by a *factor*, 0 or more.
 
     A critic divides its step by ``max(|x|**2, 1)`` of the present features alone, but moves the
-    weights of all that its trace still holds. Where many features are active in one step and none
-    in the next, it overshoots. With a factor of 1 over the largest ``|x|`` steps are the same
+    weights of all features in its trace. Where many features are active in one step and none in
+    the next, it overshoots. With a factor of 1 over the largest ``|x|`` steps are the same
     everywhere.
     """
 

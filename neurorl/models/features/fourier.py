@@ -53,7 +53,7 @@ class Fourier(Ranged):
     def values(self, flat: FloatArray) -> FloatArray:
         unit = self.unit(flat)
         y = self.c[:, 0] * unit[..., :1]
-        for j in range(1, unit.shape[-1]):  # in this order, and not in BLAS's
+        for j in range(1, unit.shape[-1]):  # not by BLAS, whose order of sums differs
             y = y + self.c[:, j] * unit[..., j : j + 1]
         return cospi(y)
 

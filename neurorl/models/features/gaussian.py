@@ -73,7 +73,7 @@ class RBF(Ranged):
         z = (self.unit(flat)[..., None] * (self.cells - 1) - np.arange(self.cells)) / self.width
         bumps = exp(-0.5 * (z * z))
         x = bumps[..., 0, :]
-        for j in range(1, bumps.shape[-2]):  # in this order, as products are rounded
+        for j in range(1, bumps.shape[-2]):  # a fixed order, as rounding depends on it
             x = (x[..., :, None] * bumps[..., j, None, :]).reshape(*flat.shape[:-1], -1)
         return np.asarray(np.where(x < self.floor, 0.0, x))
 

@@ -20,19 +20,19 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["HashedStates"]
 
 _MOST = 2**16
-_SHIFT = 16  # so the two halves of a hash are of different bits
+_SHIFT = 16  # so that the two halves of a hash share no bits
 
 
 @dataclass(frozen=True, eq=False)
 class HashedStates(FromNumbers):
     """Give each different observation a cell in each of two tables of *n*. Cells.
 
-    Its place in one is by the lower, in the other by the upper half of its CRC-32, so that two
-    observations hardly ever share both. They have nothing in common otherwise: this is for tasks of
-    few states that have no numbers.
+    The lower half of its CRC-32 gives its place in one table, the upper half in the other, so two
+    observations hardly ever share both. Similar observations share no cells: this is for tasks of
+    few states that aren't numbered.
 
-    length: of the flattened observation. places: of the numbers that are compared. keys: of the
-    parts of a Dict, or their places in a Tuple, which are flattened one after the other.
+    length: size of the flattened observation. places: indices of the numbers that are compared.
+    keys: keys of the parts of a Dict, or their places in a Tuple, flattened one after the other.
     """
 
     length: int
@@ -74,7 +74,7 @@ class HashedStates(FromNumbers):
         if len(numbers) != self.length:
             what = "the observation has another size"
             raise ArgumentError("HashedStates", what, got=len(numbers), limit=self.length)
-        code = crc32(numbers[self._index] + 0.0)  # + 0.0, as -0.0 has other bits
+        code = crc32(numbers[self._index] + 0.0)  # + 0.0 turns -0.0, which has other bits, into 0.0
         return np.array([code % _MOST % self.n, (code >> _SHIFT) % self.n], dtype=np.float64)
 
     def values(self, flat: FloatArray) -> FloatArray:

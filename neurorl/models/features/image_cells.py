@@ -1,4 +1,4 @@
-"""Give images cells of what is unusual in them: of pixels, of larger blocks, and of neighbours."""
+"""Give images cells for what is unusual in pixels, in larger blocks, and in neighbours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["ImageCells"]
 
 _HASHES, _ROOT = 7, 3
-"""Give each patch so many joint cells, a prime; powers of a primitive root of it tell its parts."""
+"""Give each patch a prime number of joint cells; powers of its primitive root number the parts."""
 _TOGETHER = 2
 _MOST_LEVELS = 256
 
@@ -29,19 +29,19 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class ImageCells(Features):
-    """Give an image cells of where it isn't as usual, at several scales. Cells, 0 or 1.
+    """Give an image cells for what is unusual in it, at several scales. Cells, 0 or 1.
 
     A channel of a pixel has *levels*, and a cell for each but its usual one. Blocks of 2 x 2
-    pixels, of 2 x 2 such blocks and so on have a cell for each level that is in them, until no
-    axis has more than 2 blocks. At each scale every 2 x 2 neighbours have 7 joint cells: the hash
-    of all that is in them names one of these, if it is two things or more. The number of cells
+    pixels, of 2 x 2 such blocks and so on have a cell for each level that is in them, until no axis
+    has more than 2 blocks. At each scale every 2 x 2 neighbours have 7 joint cells: the hash of
+    their contents selects one of these, if they contain two things or more. The number of cells
     grows linearly with the number of pixels.
 
-    shape: of the image, ``(height, width)``, ``(height, width, channels)`` or, if *first*,
-    ``(channels, height, width)``. blocks: the height and width to which it is averaged at first.
-    low, width: where the first level of each channel begins, and how wide all are, ``(channels,)``;
-    values beyond are of the first and the last level. usual: the level that is usual,
-    ``(height, width, channels)`` of the blocks, flattened.
+    shape: shape of the image, ``(height, width)``, ``(height, width, channels)`` or, if *first*,
+    ``(channels, height, width)``. blocks: height and width that it is first averaged to. low,
+    width: where the first level of each channel begins, and the width of all, ``(channels,)``;
+    values beyond belong to the first or last level. usual: the usual level of each block,
+    ``(height, width, channels)``, flattened.
     """
 
     shape: tuple[int, ...]
@@ -95,17 +95,17 @@ class ImageCells(Features):
 
     @property
     def n_contents(self) -> int:
-        """Return how many things there can be in a block: the levels of all channels."""
+        """Return how many things a block can contain: the levels of all channels."""
         return self._axes(self.shape)[2] * self.levels
 
     @property
     def n_single(self) -> int:
-        """Return how many cells say what is in a block, of all scales; they come first."""
+        """Return how many cells stand for contents of blocks, at all scales; they come first."""
         return self.n_contents * sum(math.prod(grid) for grid in self.grids)
 
     @property
     def n_patches(self) -> int:
-        """Return how many 2 x 2 neighbours there are, of all scales."""
+        """Return how many 2 x 2 neighbours there are at all scales."""
         return sum(max(1, height - 1) * max(1, width - 1) for height, width in self.grids)
 
     @property
@@ -142,7 +142,7 @@ class ImageCells(Features):
 
     @functools.cached_property
     def _scales(self) -> Indices:
-        """Return, for each single cell of the finest scale, those of all scales it activates."""
+        """Return the cells of all scales that each single cell of the finest scale activates."""
         y, x = np.indices(self.grids[0])
         contents = np.arange(self.n_contents)
         columns, base = [], 0
@@ -155,9 +155,9 @@ class ImageCells(Features):
 
     @functools.cached_property
     def _neighbours(self) -> tuple[Indices, Indices]:
-        """Return, for each block of all scales, its patches, and which of their four it is.
+        """Return, for each block of all scales, its patches, and its corner in each of them.
 
-        Both are ``(blocks, 4)``; a patch that isn't there is the number of patches.
+        Both are ``(blocks, 4)``; the number of patches stands for a patch beyond the edge.
         """
         patches, corners, base = [], [], 0
         for height, width in self.grids:

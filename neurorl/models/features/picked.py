@@ -1,4 +1,4 @@
-"""Take some numbers of an observation, or their changes, and compute features of them."""
+"""Select some numbers of an observation, or their changes, and compute features of them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["Picked", "PickedChanges", "PickedParts"]
 class Picked(FromNumbers):
     """Compute features *of* some numbers of an observation, each as often as it is named.
 
-    places: of these numbers in the flattened observation. n: how many numbers that has.
-    Raises DescriptionError unless *of* is of as many numbers as there are places.
+    places: indices of these numbers in the flattened observation. n: size of that observation.
+    Raises DescriptionError if ``len(places) != of.n_inputs``.
     """
 
     of: Features
@@ -76,7 +76,7 @@ class Picked(FromNumbers):
 class PickedParts(Picked):
     """Do as `Picked` for a Tuple or Dict, whose parts are flattened one after the other.
 
-    keys: of the parts of a Dict, or their places in a Tuple.
+    keys: keys of the parts of a Dict, or their places in a Tuple.
     """
 
     keys: tuple[str | int, ...]
@@ -91,10 +91,10 @@ class PickedParts(Picked):
 
 @dataclass(frozen=True, eq=False)
 class PickedChanges(Picked):
-    """Do as `Picked`, but take off some numbers what they were a step before.
+    """Do as `Picked`, but replace some numbers by their change since the step before.
 
-    before: for each of *places* the place of the number that shows this, as in an observation that
-    holds the last ones too; -1 where nothing is taken off.
+    before: for each of *places* the index of the number that shows the step before, in observations
+    that hold earlier ones too; -1 where the number stays as it is.
     """
 
     before: tuple[int, ...]
@@ -113,7 +113,7 @@ class PickedChanges(Picked):
 
     @functools.cached_property
     def _taken_off(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Return which of the places are changes, and what is taken off these."""
+        """Return which of the places are changes, and the indices of their earlier numbers."""
         before = np.array(self.before, dtype=np.int64)
         return before >= 0, before[before >= 0]
 

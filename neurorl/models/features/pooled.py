@@ -19,10 +19,10 @@ __all__ = ["Pooled", "blocks_for", "pooled"]
 
 @dataclass(frozen=True, eq=False)
 class Pooled(FromNumbers):
-    """Compute features *of* the means of blocks, the parts into which each axis of an array is cut.
+    """Compute features *of* the means of blocks of an array, made by cutting each axis.
 
-    shape: of the observation. blocks: how many along each axis, as even as can be.
-    Raises DescriptionError unless *of* is of as many numbers as there are blocks.
+    shape: shape of the observation. blocks: how many along each axis, as even as possible.
+    Raises DescriptionError unless ``of.n_inputs`` is the number of blocks.
     """
 
     of: Features

@@ -51,7 +51,7 @@ class Ranged(FromNumbers):
         return real_array(where, value).ravel()
 
     def _check_cells(self, *counts: str) -> None:
-        """Raise DescriptionError for counts that are none, or too many features of them."""
+        """Raise DescriptionError for counts below 1, or if they make too many features."""
         where = type(self).__name__
         for name in counts:
             positive(f"{where}.{name}", getattr(self, name), most=MAX_FEATURES)
@@ -93,7 +93,7 @@ def scaled_to_one(
 ) -> FloatArray:
     """Scale numbers to [0, 1], as `Ranged` says; shape of *flat*, ``(..., d)``.
 
-    low, gain, squashed: of each dimension, ``(d,)``, as of a `Ranged`.
+    low, gain, squashed: for each dimension, ``(d,)``, as in `Ranged`.
     """
     scaled = (flat - low) * gain
     if squashed.any():

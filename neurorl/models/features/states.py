@@ -82,10 +82,10 @@ class OneHot(OfState):
 
 @dataclass(frozen=True, eq=False)
 class JointStates(OfState):
-    """Give one cell to each combination of several numbers, such as those of a Tuple. Cells.
+    """Give one cell to each combination of several numbers, such as a Tuple's. Cells.
 
-    sizes, starts: of each number, how many values and the first. keys: of a Dict, in this order;
-    empty for a Tuple or an array.
+    sizes, starts: for each number, how many values it takes and the first one. keys: keys of a
+    Dict, in this order; empty for a Tuple or an array.
     """
 
     sizes: tuple[int, ...]
@@ -137,8 +137,8 @@ class JointStates(OfState):
 class PlaceCells(OfState):
     """Spread Gaussian cells evenly over a grid of states numbered row by row. Cells.
 
-    rows, columns: of the grid, states from *start*. per_side: cells along each side. width: of a
-    cell, as a fraction of the spacing. ``exp(-d**2 / (2 (width spacing)**2))``.
+    rows, columns: shape of the grid, whose states begin at *start*. per_side: cells a side. width:
+    of a cell, as a fraction of the spacing. ``exp(-d**2 / (2 (width spacing)**2))``.
     """
 
     rows: int
@@ -186,10 +186,10 @@ class PlaceCells(OfState):
 class Combinations(OfState):
     """Give each state the code of its rank: which *active* of *channels* cells are 1. Cells.
 
-    n: states, numbered from *start*. groups: with more than 1, a state is the combination of its
-    rank of so many different codes, one in each group of *channels* cells. Ranks are those of
-    lexicographic order, so neighbours share most cells. The papers' gridworld has 3 groups of 2
-    active among 5. Raises DescriptionError if ``C(C(channels, active), groups) < n``.
+    n: states, numbered from *start*. groups: if more than 1, a state is a combination of so many
+    different codes, one in each group of *channels* cells. Ranks follow lexicographic order, so
+    neighbours share most cells. The papers' gridworld has 3 groups of 2 active among 5. Raises
+    DescriptionError if ``C(C(channels, active), groups) < n``.
     Source: the code of arXiv:1910.06489, which writes -1 for 0.
     """
 

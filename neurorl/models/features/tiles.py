@@ -55,7 +55,7 @@ class Tiles(Ranged):
 
     @functools.cached_property
     def strides(self) -> Any:
-        """Return what a tile more in each dimension adds to the index, ``(d,)``."""
+        """Return how far apart the indices of neighbours in each dimension are, ``(d,)``."""
         return (self.bins + 1) ** np.arange(len(self.low))[::-1]
 
     @functools.cached_property
@@ -65,12 +65,12 @@ class Tiles(Ranged):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Return what tiles have in common that `TilesInARow` can take together."""
+        """Return dimensions, tilings and bins, all equal in tiles of one `TilesInARow`."""
         return len(self.low), self.tilings, self.bins
 
 
 class TilesInARow:
-    """Compute several `Tiles` of one shape at once, to the same bits as one after the other."""
+    """Compute several `Tiles` of one shape at once, with the same bits as one by one."""
 
     def __init__(self, tiles: Sequence[Tiles]) -> None:
         self._of, self._n = tiles[0], len(tiles)
@@ -82,7 +82,7 @@ class TilesInARow:
         self._first = self._of.size * np.arange(self._n)[:, None]
 
     def of_all(self, flat: FloatArray) -> FloatArray:
-        """Return the tiles of rows ``(n, n_inputs)``, those of the first `Tiles` first."""
+        """Return the tiles of rows ``(n, n_inputs)``, in the order of the `Tiles`."""
         of, n = self._of, len(flat)
         unit = scaled_to_one(flat, *self._ranges).reshape(n, self._n, 1, -1)
         tile = np.floor(unit * of.bins + of.offsets).astype(np.int64)
@@ -96,8 +96,8 @@ class TilesInARow:
 class BinnedCombinations(Ranged):
     """Give each dimension's bin the code of its rank, one after the other. Cells, 0 or 1.
 
-    bins: equal ones along a dimension; ``floor(bins unit)``, the last bin with its upper end.
-    active, channels: the bin's code is which *active* of a dimension's *channels* cells are 1, as
+    bins: equal bins along a dimension, ``floor(bins unit)``; the last includes its upper end.
+    active, channels: a bin's code says which *active* of a dimension's *channels* cells are 1, as
     in `Combinations`. Raises DescriptionError if ``C(channels, active) < bins``.
     Source: the code of arXiv:1910.06489, which codes each dimension by itself, in as many bins as
     channels; half of these are active, and it writes -1 for 0.

@@ -1,4 +1,4 @@
-"""Find which neuron of the chip equations reduce to, if they do: LIF or CubaLIF, and how scaled."""
+"""Reduce equations to a neuron of the chip, LIF or CubaLIF, and its scale, where possible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FORGETS_NOTHING = 2.0**60  # steps
 class ChipForm:
     """Hold the parameters of a `CubaLIF`, or of a `LIF` if *tau_syn* is None; ``(size,)`` each.
 
-    Its membrane is v less the reset's value. scale: of all weights, > 0.
+    Its membrane is v minus the reset value. scale: factor of all weights, > 0.
     """
 
     tau_syn: FloatArray | None
@@ -37,7 +37,7 @@ class ChipForm:
     scale: FloatArray
 
     def neuron(self) -> Neuron:
-        """Return the neuron for the same weights: its membrane is in parts of the scale."""
+        """Return the neuron for unscaled weights: its membrane is divided by the scale."""
         shared = {
             "tau_mem": self.tau_mem,
             **{x: getattr(self, x) / self.scale for x in ("threshold", "bias", "noise")},
@@ -50,8 +50,8 @@ def chip_form(plan: StepPlan, dt: float, keeps_all: bool = False) -> ChipForm | 
     """Return the neuron of the chip that makes the same spikes as *plan*, None if there is none.
 
     Equations reduce if v, and a current before it, decay and take up one input linearly, with a
-    threshold ``v > number``, a reset ``v = number`` that is also where v begins, and dead steps
-    in which v keeps its value. keeps_all: a membrane may also forget nothing.
+    threshold ``v > number``, a reset ``v = number`` equal to the initial v, and refractory steps in
+    which v keeps its value. keeps_all: allow a membrane without a leak.
     """
     (target, *others), state = plan.inputs, list(plan.initial)
     if others or len(state) > 2 or plan.margin is None or plan.threshold.kind != "boolean":
@@ -94,7 +94,7 @@ def chip_form(plan: StepPlan, dt: float, keeps_all: bool = False) -> ChipForm | 
 def _affine(
     plan: StepPlan, target: str
 ) -> tuple[dict[tuple[str, str], FloatArray], dict[str, FloatArray], dict[str, FloatArray]]:
-    """Return each variable's next value as sums of the state, of what arrives, and a number."""
+    """Return each variable's next value as a linear sum of state and input, plus a number."""
     state, values = list(plan.initial), dict[str, Node]()
     for line in plan.update:
         values[line.variable] = _chosen(plan, substituted(line.value.tree, values))
@@ -105,14 +105,14 @@ def _affine(
         parts = linear(values.get(x, Name(x)), variables)
         for name in state:
             keep[x, name] = _number(plan, parts.coefficients.get(name))
-        # What arrives at a state variable is added to it before the update.
+        # Input to a state variable is added before the update, so it is scaled like the state.
         drive[x] = _number(plan, parts.coefficients.get(target))
         rest[x] = _number(plan, parts.rest)
     return keep, drive, rest
 
 
 def _chosen(plan: StepPlan, node: Node) -> Node:
-    """Return the part that a ``where`` of constants takes, if it is one for all neurons."""
+    """Return the branch that a ``where`` of constants takes, if all neurons take the same."""
     if not isinstance(node, FunctionCall) or node.function != "where":
         return node
     condition, if_true, if_false = node.arguments

@@ -27,7 +27,7 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["IS_SILENT", "Equations"]
 
 _OWN = ("dt", "logistic", "noise_width", IS_SILENT, "spikes", "refractory")
-"""Reserve the names that every neuron has: seconds of a step, a draw, the width of the noise,
+"""Reserve the names that every neuron has: length of a step (s), a draw, width of the noise,
 whether a lesion silenced it, and two keys of its state."""
 
 
@@ -35,19 +35,19 @@ whether a lesion silenced it, and two keys of its state."""
 class Equations(Neuron):
     """Describe a neuron by its equations.
 
-    equations: ``dx/dt = ...`` a line, in seconds, and lines ``y = ...`` of what they use; or only
-        lines ``x = ...``: then they are the update of a step, run in their order.
+    equations: lines ``dx/dt = ...``, in seconds, and lines ``y = ...`` that they use; or only lines
+        ``x = ...``, which are the update of a step, run in their order.
     threshold: a condition such as ``"v > v_t"``. reset: statements after a spike.
-    method: of differential equations: ``'exact'`` (linear ones), ``'exponential_euler'`` or
-        ``'euler'``; empty for an update.
-    parameters: numbers, or arrays ``(size,)``. initial: the state variables; those of differential
-        equations begin at 0 if they aren't named.
+    method: how differential equations are solved: ``'exact'`` (if linear), ``'exponential_euler'``
+        or ``'euler'``; empty for an update.
+    parameters: numbers, or arrays ``(size,)``. initial: values of state variables; those with
+        differential equations begin at 0 by default.
     refractory: seconds after a spike without another one, rounded to steps.
-    held: variables that keep their values meanwhile; None: those of the threshold.
-    noise: width of the escape noise, a standard logistic draw times it is added to the left of the
-        threshold, which is then ``left > right``.
-    inputs: names that synapses add to, state variables or others, which begin at 0 in each step;
-        `Projection.target` is one of them.
+    held: variables that keep their values meanwhile; None: the variables of the threshold.
+    noise: width of the escape noise: it times a standard logistic draw is added to the left side of
+        the threshold, which must read ``left > right``.
+    inputs: names that synapses add to: state variables, or other names, which begin at 0 in each
+        step. `Projection.target` is one of them.
 
     ``dt`` is the step in seconds. Raises DescriptionError, with line and character.
     """
@@ -117,7 +117,7 @@ class Equations(Neuron):
     def _steps(
         self, parameters: Mapping[str, Any], dt: float
     ) -> tuple[tuple[str, ...], Updates, Expression, tuple[Statement, ...], tuple[str, ...]]:
-        """Return the state variables, updates, threshold, reset and what is held, all checked."""
+        """Return the state variables, updates, threshold, reset and held variables, all checked."""
         lines = read_statements(self.equations, "equations", derivatives=True)
         derived = tuple(line.variable for line in lines if line.is_derivative)
         state = derived or tuple(self.initial)
@@ -147,7 +147,7 @@ class Equations(Neuron):
         return state, updates, threshold, reset, held
 
     def _check_names(self, state: Collection[str], derived: tuple[str, ...]) -> None:
-        """Refuse names that mean two things, and initial values of what is no state variable."""
+        """Refuse names that mean two things, and initial values of other than state variables."""
         for twice in (x for x in derived if derived.count(x) > 1):
             raise DescriptionError("equations", f"{twice} has two equations")
         _check_known("initial", self.initial, state)
@@ -195,7 +195,7 @@ class Equations(Neuron):
                 raise DescriptionError("initial", f"nothing sets {name!r}", remedy=remedy)
 
     def _noisy(self, threshold: Expression) -> Expression:
-        """Return the threshold with the noise on its left."""
+        """Return the threshold with the noise added on its left."""
         tree = threshold.tree
         if not isinstance(tree, Binary) or tree.op not in (">", ">="):
             place = TextPlace("threshold", self.threshold)
@@ -236,7 +236,7 @@ def _check_is_name(where: str, name: object) -> None:
 
 
 def _check_added(updates: Updates, known: Collection[str]) -> None:
-    """Refuse names of the user's that the method takes for its own."""
+    """Refuse names that the user defines but the method adds itself."""
     for name in (*updates.constants, *(line.variable for line in updates.statements)):
         if name in known and name.startswith(("keep_", "drive_", "slope_", "rest_", "next_")):
             raise DescriptionError("Equations", f"the method needs the name {name!r} itself")

@@ -25,8 +25,8 @@ def lesioned(
     """Return *network* with a share of its neurons dead: without synapses, and silent.
 
     share: 0 to 1, rounded to whole neurons of each population.
-    seed: draws which neurons die; those of a smaller share also die with a larger one.
-    populations: None takes the hidden ones that learn.
+    seed: draws which neurons die; a larger share includes the neurons of a smaller one.
+    populations: None takes the hidden populations that learn.
 
     Names, sizes and shapes stay, so that weights of *network* fit. All synapses to and from a dead
     neuron are gone; even a signed unit, which sends -w when it is silent, sends nothing.
@@ -58,7 +58,7 @@ def _node(node: Node, dead: tuple[int, ...]) -> Node:
 
 
 def _projection(network: Network, p: Projection, alive: Alive) -> Projection:
-    """Take the synapses of the dead out, in the shape of the projection's weights."""
+    """Remove the synapses of dead neurons, keeping the shape of the projection's weights."""
     if {p.pre, p.post}.isdisjoint(alive):
         return p
     if p.is_sparse:
