@@ -82,8 +82,8 @@ class NengoEnv(Environment):
     """Make a nengo network an environment, in which agents can learn.
 
     network: contains ``nengo.Node(actions)`` and two probes.
-    actions: an `ActionOutput`. observation, reward: probes; the last value of a window counts, of the
-        reward its first number.
+    actions: an `ActionOutput`. observation, reward: probes; the last value of a window counts, of
+        the reward its first number.
     every: nengo steps for each decision. decisions: limit of decisions in an episode.
     simulator: class of nengo or one of its backends, such as ``nengo_loihi.Simulator``, called with
         the network. An episode begins with a reset, or with a new simulator if it can't be reset.

@@ -1,7 +1,7 @@
 """Turn observations into numbers: cells that a network can spike with, features for critics.
 
 Each is a frozen description with a `size` and a call ``features(observation) -> (size,)``. Classes
-marked *Cells* give activations in [0, 1] and can drive a source; see `neurorl.models.agent.encoders`.
+marked *Cells* give activations in [0, 1] and can drive a source, by an encoder.
 
 ``native/src/features.h`` computes the same bits in C; your own class needs `size` and a call.
 """
