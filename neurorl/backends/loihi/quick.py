@@ -20,9 +20,10 @@ from neurorl.backends.loihi.learning_tables import LearningTable
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.quick_pes import QuickPes
 from neurorl.backends.native import NativeSimulator
+from neurorl.backends.programmed import ProgramSimulator
 from neurorl.backends.reference import ReferenceSimulator
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.backends.simulator import Simulator, State
+from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.native import toolchain
 from neurorl.numerics.arrays import FloatArray
@@ -30,7 +31,7 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["QuickEngine", "quick_simulator"]
 
 
-def quick_simulator(simulated: SimulatedNetwork) -> Simulator:
+def quick_simulator(simulated: SimulatedNetwork) -> ProgramSimulator:
     """Return what runs a network's program: in C++, or in NumPy where there is no compiler."""
     made = NativeSimulator() if toolchain.problem() is None else ReferenceSimulator()
     made.build(simulated)
@@ -52,9 +53,8 @@ class QuickEngine(ChipEngine):
         network = simulated.network
         self._tables = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
         self._ends = {p.name: (p.pre, network.delay_steps(p.name)) for p in network.projections}
-        read = {self._ends[name][0] for name in self._tables} & {
-            p.name for p in network.populations
-        }
+        self._heard = {self._ends[name][0] for name in self._tables}
+        read = self._heard & {p.name for p in network.populations}
         self._record = simulated.record
         self._simulated = replace(
             simulated,
@@ -85,12 +85,11 @@ class QuickEngine(ChipEngine):
         while done < n_steps:
             t = self._pes.step_of(self.steps)
             rows = slice(done, done + min(self._pes.until(t), n_steps - done))
-            before = self._running.state(0)
+            before = {pre: self._running.past(self._running.numbers[pre]) for pre in self._heard}
             given = {name: inputs[name][rows] for name in sources}
             spikes = self._running.step(given, rows.stop - done)
             known = {
-                pre: np.concatenate([before[f"{pre}.spikes"], (given | spikes)[pre]])
-                for pre in {self._ends[name][0] for name in self._tables}
+                pre: np.concatenate([before[pre], (given | spikes)[pre]]) for pre in self._heard
             }
             told = {name: values[rows] for name, values in errors.items()}
             arrived = {name: self._arrived(name, known, before) for name in self._tables}
@@ -100,10 +99,12 @@ class QuickEngine(ChipEngine):
             done = rows.stop
         return {name: np.concatenate([part[name] for part in parts]) for name in self._record}
 
-    def _arrived(self, name: str, known: Mapping[str, Raster], before: State) -> Raster:
+    def _arrived(
+        self, name: str, known: Mapping[str, Raster], before: Mapping[str, Raster]
+    ) -> Raster:
         """Return the spikes that arrive in each of the steps just made over a projection."""
         pre, delay = self._ends[name]
-        return known[pre][len(before[f"{pre}.spikes"]) - delay :]
+        return known[pre][len(before[pre]) - delay :]
 
     def _put_in_force(self) -> None:
         """Let the program use the weights of the tables."""

@@ -88,9 +88,10 @@ class QuickPes:
         population, ``(n_steps, size)``, -1 to 1; 0 for a population left out.
         """
         rng, learns = self._rng, False
+        of_parts = [arrived[name][:, part.rows] for name, part in self._parts]
+        coming = np.concatenate(of_parts, axis=1) if of_parts else np.zeros((n_steps, 0), bool)
         for k in range(n_steps):
-            for name, part in self._parts:
-                self._came[self._axons[id(part)]] |= arrived[name][k, part.rows]
+            self._came |= coming[k]
             # All traces before any weights: this is the order in which the emulator draws.
             if (t + k) % _TRACE_STEPS == 0:
                 self._update_traces()
