@@ -19,7 +19,7 @@ import numpy as np
 
 from neurorl.agents.arguments import check_callable, check_count, check_kind, path_of
 from neurorl.agents.base import LearningAgent
-from neurorl.agents.callbacks import Callback, Trained
+from neurorl.agents.callbacks import AgentInTraining, Callback
 from neurorl.agents.episodes import Episode
 from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
@@ -29,6 +29,7 @@ from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
 __all__ = [
+    "AgentInTraining",
     "Callback",
     "CheckpointEvery",
     "CsvFile",
@@ -37,7 +38,6 @@ __all__ = [
     "Progress",
     "StopAt",
     "TensorBoard",
-    "Trained",
 ]
 
 

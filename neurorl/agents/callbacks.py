@@ -14,10 +14,10 @@ from neurorl.errors import ArgumentError, quoted
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.kinds import Environment
 
-__all__ = ["Callback", "CallbackLike", "Listeners", "Trained", "listening"]
+__all__ = ["AgentInTraining", "Callback", "CallbackLike", "Listeners", "listening"]
 
 
-class Trained(Protocol):
+class AgentInTraining(Protocol):
     """Declare what a callback may use of the agent that trains."""
 
     env: Environment
@@ -61,7 +61,7 @@ class Callback:
 
     saves: ClassVar[bool] = False
 
-    agent: Trained
+    agent: AgentInTraining
     budget: Budget
     listeners: Listeners
 
@@ -112,7 +112,9 @@ class Listeners:
     `on_step` or `on_update`; if not, nothing is called in each step.
     """
 
-    def __init__(self, callbacks: Iterable[Callback], agent: Trained, budget: Budget) -> None:
+    def __init__(
+        self, callbacks: Iterable[Callback], agent: AgentInTraining, budget: Budget
+    ) -> None:
         self._all = sorted(callbacks, key=lambda callback: callback.saves)
         self.wants_to_stop = False
         self._updates = 0

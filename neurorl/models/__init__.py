@@ -5,7 +5,7 @@ if __name__ != "neurorl.models":
 
 from neurorl.models.actor import actor_network
 from neurorl.models.neurons.equations import Equations
-from neurorl.models.neurons.leaky import GLM, LIF, CubaLIF, InChipUnits, Silenced
+from neurorl.models.neurons.leaky import GLM, LIF, CubaLIF, InChipUnits, Lesion
 from neurorl.models.neurons.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
 from neurorl.network.connectors import (
     AllToAll,
@@ -33,8 +33,8 @@ __all__ = [
     "FixedOutDegree",
     "FixedProbability",
     "InChipUnits",
+    "Lesion",
     "OneToOne",
-    "Silenced",
     "Synapses",
     "actor_network",
     "on_chip",

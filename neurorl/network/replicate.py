@@ -19,11 +19,11 @@ from neurorl.network.description import (
 from neurorl.network.neuron import Neuron
 from neurorl.network.step_plan import StepPlan
 
-__all__ = ["Tiled", "replicate"]
+__all__ = ["SideBySide", "replicate"]
 
 
 @dataclass(frozen=True, eq=False)
-class Tiled(Neuron):
+class SideBySide(Neuron, named="Tiled"):
     """Describe *copies* equal populations side by side, as one population."""
 
     neuron: Neuron
@@ -56,7 +56,7 @@ def replicate(network: Network, n: int) -> Network:
 def _node(node: Node, n: int) -> Node:
     if isinstance(node, Source):
         return dataclasses.replace(node, size=n * node.size)
-    return Population(node.name, n * node.size, Tiled(node.neuron, n))
+    return Population(node.name, n * node.size, SideBySide(node.neuron, n))
 
 
 def _projection(network: Network, p: Projection, n: int) -> Projection:

@@ -83,12 +83,15 @@ class Described(metaclass=_Bounded):
     """Give description classes equality, `to_dict` and `from_dict`; they have no hash.
 
     Subclasses are ``@dataclass(frozen=True, eq=False)``; each registers under its `type_name`.
+    named: what files call the class, if that isn't its name.
     """
 
     _classes: ClassVar[dict[str, type[Described]]] = {}
+    _in_files: ClassVar[str]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, named: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._in_files = named or cls.__name__
         Described._classes[type_name(cls)] = cls
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,7 +134,7 @@ class Described(metaclass=_Bounded):
 def type_name(cls: type[Described]) -> str:
     """Return the name of a class in files: its own for the library's, else ``module:Name``."""
     if cls.__module__.startswith("neurorl."):
-        return cls.__name__
+        return cls._in_files
     return f"{cls.__module__}:{cls.__qualname__}"
 
 

@@ -12,7 +12,7 @@ from neurorl.errors import unknown_name_error
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.defaults.images import MOST_ACTIVE
-from neurorl.models.features import Features, Picked
+from neurorl.models.features import Features, Select
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
@@ -96,6 +96,6 @@ def _active(cells: Features) -> float:
     """Return how many cells are active at once where the default chose them; 0 for others."""
     if isinstance(cells, ImageCells):
         return MOST_ACTIVE
-    if isinstance(cells, Picked):
+    if isinstance(cells, Select):
         return float(cells.of_all(np.zeros((1, cells.n_inputs))).sum())
     return 0.0

@@ -14,14 +14,14 @@ import neurorl.models
 from documentation import formulas
 from documentation.neuron_figure import response
 from documentation.pages import Page, cleaned, described, equations, table, where_networks_run
-from neurorl.models import Equations, InChipUnits, Silenced
+from neurorl.models import Equations, InChipUnits, Lesion
 from neurorl.models.neurons import published
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.network.neuron import Neuron
 
 __all__ = ["neurons", "page", "usage", "write_pages"]
 
-_WRAPPERS = (Equations, InChipUnits, Silenced)
+_WRAPPERS = (Equations, InChipUnits, Lesion)
 """Name what makes neurons of others, or of texts, and so has a page of its own elsewhere."""
 
 

@@ -14,7 +14,7 @@ from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
 from neurorl.models.defaults.critic_features import critic_features
 from neurorl.models.defaults.presets import make_config
-from neurorl.models.features import GaussianCells, Scaled
+from neurorl.models.features import GaussianCells, Multiply
 from neurorl.models.features.image_cells import ImageCells
 
 FLAGS = GaussianCells(np.zeros(48), np.ones(48), 1)
@@ -63,7 +63,7 @@ def rows(*active: int) -> Any:
 
 def test_features_are_scaled_if_some_are_dark() -> None:
     scaled = critic_features(FLAGS, rows(36, 1, 20))
-    assert scaled == Scaled(FLAGS, 0.1667)
+    assert scaled == Multiply(FLAGS, 0.1667)
     assert critic_features(FLAGS, rows(36, 0)) == scaled
     assert critic_features(FLAGS, rows(48, 2)) is FLAGS
     assert critic_features(FLAGS, rows(20, 5)) is FLAGS
@@ -71,28 +71,28 @@ def test_features_are_scaled_if_some_are_dark() -> None:
 
 
 def test_some_of_many_observations_are_looked_at() -> None:
-    assert critic_features(FLAGS, rows(*([36] * 1200), 0)) == Scaled(FLAGS, 0.1667)
+    assert critic_features(FLAGS, rows(*([36] * 1200), 0)) == Multiply(FLAGS, 0.1667)
     assert critic_features(FLAGS, rows(36, 0, *([36] * 1200))) is FLAGS
 
 
 def test_scaled_features_are_multiplied() -> None:
     of = GaussianCells((0, -1), (1, 1), 3)
-    scaled = Scaled(of, 0.25)
+    scaled = Multiply(of, 0.25)
     shown = np.random.default_rng(1).normal(size=(20, 2))
     assert np.array_equal([scaled(row) for row in shown], [0.25 * of(row) for row in shown])
     assert np.array_equal(scaled.of_all(shown), [scaled.values(row) for row in shown])
     assert np.array_equal(scaled.flat(shown[0]), of.flat(shown[0]))
     assert (scaled.size, scaled.n_inputs, scaled.are_cells) == (6, 2, False)
-    assert Scaled.from_dict(scaled.to_dict()) == scaled
+    assert Multiply.from_dict(scaled.to_dict()) == scaled
     for factor in (-1.0, np.nan, "much"):
-        with pytest.raises(DescriptionError, match=r"Scaled\.factor"):
-            Scaled(of, factor)  # type: ignore[arg-type]
+        with pytest.raises(DescriptionError, match=r"Multiply\.factor"):
+            Multiply(of, factor)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("env", [Flashes, FlashesOfFlags])
 def test_flashes_are_learned(env: type[Flashes], tmp_path: Path) -> None:
     config = make_config(env())
-    assert type(config.features) is Scaled
+    assert type(config.features) is Multiply
     assert isinstance(config.cells, ImageCells) == (env is Flashes)
     agent = SpikingActorCritic(env(), seed=1)
     agent.learn(total_steps=8_000)  # without, values are not finite from step 2,400 or 9,000 on
@@ -105,7 +105,7 @@ def test_gradients_learn_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(gym.registry, spec.id, spec)
     agent = ReparameterizedActorCritic(spec.id, seed=1)
     agent.learn(total_steps=400)
-    assert type(agent.config.features) is Scaled
+    assert type(agent.config.features) is Multiply
     agent.close()
 
 

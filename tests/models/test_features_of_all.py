@@ -13,7 +13,6 @@ from neurorl.learning.loops.native_features import Map, is_compiled
 from neurorl.models.features import (
     RBF,
     BinnedCombinations,
-    Centred,
     Combinations,
     Concat,
     Features,
@@ -21,9 +20,10 @@ from neurorl.models.features import (
     GaussianCells,
     JointStates,
     OneHot,
-    Picked,
-    PickedChanges,
     PlaceCells,
+    Select,
+    SelectChanges,
+    SubtractMean,
     Tiles,
 )
 from neurorl.native import toolchain
@@ -48,10 +48,10 @@ OF_NUMBERS = [
     ),
 ]
 OF_NUMBERS += [
-    Centred(Fourier(LOW, HIGH, 2), np.linspace(-1, 1, 27)),
-    Centred(OF_NUMBERS[-1], np.linspace(0, 1, OF_NUMBERS[-1].size)),
-    Picked(Concat((Tiles(LOW[:2], HIGH[:2], 4, 3),) * 2), (0, 1, 1, 2), 3),
-    PickedChanges(Concat((Tiles(LOW[:2], HIGH[:2], 4, 3),) * 2), (0, 1, 1, 2), 3, (-1, 0, -1, 0)),
+    SubtractMean(Fourier(LOW, HIGH, 2), np.linspace(-1, 1, 27)),
+    SubtractMean(OF_NUMBERS[-1], np.linspace(0, 1, OF_NUMBERS[-1].size)),
+    Select(Concat((Tiles(LOW[:2], HIGH[:2], 4, 3),) * 2), (0, 1, 1, 2), 3),
+    SelectChanges(Concat((Tiles(LOW[:2], HIGH[:2], 4, 3),) * 2), (0, 1, 1, 2), 3, (-1, 0, -1, 0)),
 ]
 OF_STATES = [OneHot(20, 1), PlaceCells(5, 4, 1), Combinations(20, 3, 6, 1)]
 
@@ -85,7 +85,7 @@ def _place(numbers: Any) -> ctypes.c_void_p:
 
 
 def test_numbers_are_picked() -> None:
-    picked = Picked(GaussianCells((0, 0, -1), (1, 1, 1), 3), (2, 2, 0), 4)
+    picked = Select(GaussianCells((0, 0, -1), (1, 1, 1), 3), (2, 2, 0), 4)
     shown = np.array([[0.5, 9.0], [0.25, 9.0]])
     assert picked.flat(shown).tolist() == [0.25, 0.25, 0.5]
     assert np.array_equal(picked(shown), picked.of.values(np.array([0.25, 0.25, 0.5])))
@@ -93,14 +93,14 @@ def test_numbers_are_picked() -> None:
     with pytest.raises(ArgumentError, match="another size"):
         picked(np.zeros(5))
     with pytest.raises(DescriptionError, match="places"):
-        Picked(GaussianCells((0,), (1,)), (1, 2), 4)
+        Select(GaussianCells((0,), (1,)), (1, 2), 4)
     with pytest.raises(DescriptionError, match="places"):
-        Picked(GaussianCells((0,), (1,)), (4,), 4)
+        Select(GaussianCells((0,), (1,)), (4,), 4)
 
 
 def test_changes_of_numbers_are_picked() -> None:
     of = GaussianCells((0, 0, -1), (1, 1, 1), 3)
-    picked = PickedChanges(of, (2, 2, 0), 4, (-1, 1, 3))
+    picked = SelectChanges(of, (2, 2, 0), 4, (-1, 1, 3))
     shown = np.array([[0.5, 0.125], [0.25, 2.0]])
     assert picked.flat(shown).tolist() == [0.25, 0.125, -1.5]
     assert shown.tolist() == [[0.5, 0.125], [0.25, 2.0]]
@@ -110,7 +110,7 @@ def test_changes_of_numbers_are_picked() -> None:
         picked(np.zeros(5))
     for before in ((-1, 1), (-1, 1, 4), (-2, 1, 3)):
         with pytest.raises(DescriptionError, match="before"):
-            PickedChanges(of, (2, 2, 0), 4, before)
+            SelectChanges(of, (2, 2, 0), 4, before)
 
 
 def test_combinations_of_numbers_have_a_cell_each() -> None:

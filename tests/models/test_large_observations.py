@@ -16,7 +16,7 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.defaults.presets import MODELS, default_cells, default_features, make_config
 from neurorl.models.features import Concat, Features, Fourier, GaussianCells, OneHot
-from neurorl.models.features.pooled import Pooled, blocks_for, pooled
+from neurorl.models.features.block_means import BlockMeans, blocks_for, pooled
 from neurorl.runs.evaluation import evaluate
 
 SIZES = [(84, 84, 1), (84, 84, 3), (210, 160, 3), (96, 96), (5000,), (4, 84, 84)]
@@ -84,7 +84,7 @@ def test_means_of_blocks() -> None:
     np.testing.assert_array_equal(pooled(numbers, (2, 3)), expected)
     line: Any = np.arange(5.0)
     assert pooled(line, (2,)).tolist() == [0.5, 3.0]
-    seen = Pooled(GaussianCells(np.zeros(6), np.full(6, 23.0), 1), (4, 6), (2, 3))
+    seen = BlockMeans(GaussianCells(np.zeros(6), np.full(6, 23.0), 1), (4, 6), (2, 3))
     np.testing.assert_allclose(seen(numbers), expected.ravel() / 23.0)
     np.testing.assert_array_equal(seen(numbers.ravel()), seen(numbers))
     flat = np.stack([seen.flat(numbers), seen.flat(numbers[::-1])])
@@ -111,7 +111,7 @@ def test_blocks_are_checked() -> None:
     ]
     for of, shape, blocks in wrong:
         with pytest.raises(DescriptionError):
-            Pooled(of, shape, blocks)
+            BlockMeans(of, shape, blocks)
 
 
 def test_smaller_ones_are_as_they_were() -> None:
@@ -126,11 +126,11 @@ def test_parts_of_a_dict_are_pooled_by_themselves() -> None:
     space = Dict({"camera": image((64, 64, 3)), "speed": Box(-1, 1, (2,)), "gear": Discrete(5)})
     cells = default_cells(space)
     assert isinstance(cells, Concat)
-    assert [type(part) for part in cells.parts] == [Pooled, OneHot, GaussianCells]
+    assert [type(part) for part in cells.parts] == [BlockMeans, OneHot, GaussianCells]
     with pytest.warns(EnvironmentWarning, match="means"):
         agent = SpikingActorCritic(Shows(space), actors=1, hidden=0)
     assert len(agent.learn(2)) == 2
-    assert type(default_cells(MultiBinary((60, 60)))) is Pooled
+    assert type(default_cells(MultiBinary((60, 60)))) is BlockMeans
 
 
 def test_what_is_chosen_is_not_warned_of() -> None:

@@ -12,7 +12,7 @@ from neurorl import SpikingActorCritic
 from neurorl.arithmetic.rounding import initial_weights
 from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
-from neurorl.models import COBA_LIF, GLM, LIF, CubaLIF, Silenced, actor_network
+from neurorl.models import COBA_LIF, GLM, LIF, CubaLIF, Lesion, actor_network
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.neurons.lesions import lesioned
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
@@ -32,18 +32,18 @@ def actor(neuron: Any = NOISY, **options: Any) -> Network:
 def dead_of(network: Network, name: str = "hidden") -> tuple[int, ...]:
     population = network.node(name)
     assert isinstance(population, Population)
-    assert isinstance(population.neuron, Silenced)
+    assert isinstance(population.neuron, Lesion)
     return population.neuron.silent
 
 
 def test_silent_neurons_by_hand() -> None:
-    dynamics = Silenced(CubaLIF(threshold=0.5, bias=0.3, noise=0.5), (1,)).integrator(3, 1e-3)
+    dynamics = Lesion(CubaLIF(threshold=0.5, bias=0.3, noise=0.5), (1,)).integrator(3, 1e-3)
     assert dynamics.threshold.tolist() == [0.5, 6.0, 0.5]  # 12 x 0.5
     assert dynamics.bias.tolist() == [0.3, 0.0, 0.3]
-    assert Silenced(LIF(threshold=7.0), (0,)).integrator(2, 1e-3).threshold.tolist() == [7.0, 7.0]
-    assert Silenced(LIF(threshold=0.0), (0,)).integrator(2, 1e-3).threshold.tolist() == [1.0, 0.0]
+    assert Lesion(LIF(threshold=7.0), (0,)).integrator(2, 1e-3).threshold.tolist() == [7.0, 7.0]
+    assert Lesion(LIF(threshold=0.0), (0,)).integrator(2, 1e-3).threshold.tolist() == [1.0, 0.0]
     with pytest.raises(DescriptionError, match="no such neuron"):
-        Population("cells", 3, Silenced(LIF(), (3,)))
+        Population("cells", 3, Lesion(LIF(), (3,)))
 
 
 def test_synapses_of_the_dead_by_hand() -> None:
@@ -132,7 +132,7 @@ def test_dead_neurons_by_equations_never_spike(backend: str) -> None:
     assert not rasters[1][:, numbers].any()
     others = np.setdiff1d(np.arange(6), numbers)
     np.testing.assert_array_equal(rasters[1][:, others], rasters[0][:, others])
-    twice = Silenced(Silenced(neuron, (0,)), (2,))
+    twice = Lesion(Lesion(neuron, (0,)), (2,))
     plan = twice.plan(6, 1e-3)
     assert plan.constants["is_silent"].tolist() == [1, 0, 1, 0, 0, 0]
     assert twice.inputs == ("ge", "gi")

@@ -14,7 +14,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import Memories, extended
 from neurorl.models.defaults.hidden_state import memories_for
 from neurorl.models.defaults.presets import make_config
-from neurorl.models.features import GaussianCells, HashedStates, Picked
+from neurorl.models.features import GaussianCells, HashedStates, Select
 from neurorl.tasks.first_play import FirstPlay
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
@@ -165,7 +165,7 @@ class Slippery(gym.Env[Any, Any]):
 def test_observations_that_come_back_have_memories_where_these_tell_what_comes() -> None:
     config = make_config(gym.wrappers.TimeLimit(Interval(), 30))
     assert config.memories == (0.9,)
-    assert isinstance(config.cells, Picked)
+    assert isinstance(config.cells, Select)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6])

@@ -31,14 +31,14 @@ from neurorl.errors import NeurorlError
 from neurorl.models import LIF, CubaLIF, Equations, features
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import Softmax
-from neurorl.models.features.derived import Centred, Scaled
+from neurorl.models.features.block_means import BlockMeans
+from neurorl.models.features.from_features import Multiply, SubtractMean
 from neurorl.models.features.image_cells import ImageCells
-from neurorl.models.features.picked import Picked, PickedChanges, PickedParts
-from neurorl.models.features.pooled import Pooled
-from neurorl.models.neurons.leaky import InChipUnits, Silenced
+from neurorl.models.features.select import Select, SelectChanges, SelectParts
+from neurorl.models.neurons.leaky import InChipUnits, Lesion
 from neurorl.network import connectors
 from neurorl.network.drawn_delays import Normal
-from neurorl.network.replicate import Tiled
+from neurorl.network.replicate import SideBySide
 from neurorl.network.serialization import Described
 from neurorl.network.short_term import TsodyksMarkram
 from neurorl.rules import Rule
@@ -64,7 +64,7 @@ EXAMPLES: Mapping[str, Callable[[], Described]] = {
     ),
     "BinnedCombinations": lambda: features.BinnedCombinations(*BOX, 3, 2, 4),
     "Blocks": lambda: connectors.Blocks(2),
-    "Centred": lambda: Centred(TILES, (0.0,) * TILES.size),
+    "SubtractMean": lambda: SubtractMean(TILES, (0.0,) * TILES.size),
     "Combinations": lambda: features.Combinations(4, 2, 6),
     "Concat": lambda: features.Concat((TILES, TILES)),
     "Equations": lambda: Equations(
@@ -82,11 +82,11 @@ EXAMPLES: Mapping[str, Callable[[], Described]] = {
     "Network": lambda: Network(NODES, (Projection("p", "input", "output"),)),
     "Normal": lambda: Normal(2e-3, 1e-3, 1e-3, 4e-3),
     "OneHot": lambda: features.OneHot(3),
-    "Picked": lambda: Picked(TILES, (0, 1), 3),
-    "PickedChanges": lambda: PickedChanges(TILES, (0, 1), 2, (-1, 0)),
-    "PickedParts": lambda: PickedParts(TILES, (0, 1), 3, ("a",)),
+    "Select": lambda: Select(TILES, (0, 1), 3),
+    "SelectChanges": lambda: SelectChanges(TILES, (0, 1), 2, (-1, 0)),
+    "SelectParts": lambda: SelectParts(TILES, (0, 1), 3, ("a",)),
     "PlaceCells": lambda: features.PlaceCells(3, 3),
-    "Pooled": lambda: Pooled(features.Fourier((0.0,) * 4, (1.0,) * 4), (4, 4), (2, 2)),
+    "BlockMeans": lambda: BlockMeans(features.Fourier((0.0,) * 4, (1.0,) * 4), (4, 4), (2, 2)),
     "Population": lambda: NODES[1],
     "Projection": lambda: Projection("p", "input", "output", delay=2e-3),
     "RBF": lambda: features.RBF(*BOX),
@@ -98,11 +98,11 @@ EXAMPLES: Mapping[str, Callable[[], Described]] = {
         eligibility_tau=0.2,
         post_tau=0.1,
     ),
-    "Scaled": lambda: Scaled(TILES, 0.5),
-    "Silenced": lambda: Silenced(LIF(), (0, 1)),
+    "Multiply": lambda: Multiply(TILES, 0.5),
+    "Lesion": lambda: Lesion(LIF(), (0, 1)),
     "Source": lambda: NODES[0],
     "Synapses": lambda: connectors.Synapses((0, 1), (1, 0)),
-    "Tiled": lambda: Tiled(LIF(), 2),
+    "SideBySide": lambda: SideBySide(LIF(), 2),
     "Tiles": lambda: TILES,
     "TsodyksMarkram": lambda: TsodyksMarkram(),
     "Uniform": lambda: Uniform(0.0, 1.0),

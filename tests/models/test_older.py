@@ -28,7 +28,7 @@ from neurorl.models.agent.older import MOVED, current_agent
 from neurorl.models.agent.options import option_types
 from neurorl.models.agent.places import OnChip
 from neurorl.models.agent.policies import AnnealedSoftmax, EpsilonGreedy, Softmax
-from neurorl.models.agent.schedules import LinearFall, Slowing
+from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
 from neurorl.models.agent.writes import Accumulate
 from neurorl.runs.settings import read_settings
 from neurorl.storage.zoo import AGENTS
@@ -42,7 +42,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "annealed": {"policy": AnnealedSoftmax(0.15, 0.0, 2, 0, 0.6, 50)},
     "epsilon-greedy": {"policy": EpsilonGreedy(0.2)},
     "repeats": {"policy": Softmax(0.15, 0.1, 3, 40)},
-    "slowing": {"schedule": Slowing(60)},
+    "slowing": {"schedule": HarmonicDecay(60)},
     "falling": {"schedule": LinearFall(0.2, 3)},
     "accumulate": {"writes": Accumulate(4)},
     "on chip": {"learning": OnChip(30.0)},

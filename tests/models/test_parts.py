@@ -40,7 +40,7 @@ from neurorl.models.agent.policies import (
     Softmax,
     softmax,
 )
-from neurorl.models.agent.schedules import LinearFall, Schedule, Slowing
+from neurorl.models.agent.schedules import HarmonicDecay, LinearFall, Schedule
 from neurorl.models.agent.writes import Accumulate, Register, Shadow, Writes
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.arrays import FloatArray
@@ -235,7 +235,7 @@ def test_a_file_says_what_to_import(tmp_path: Path) -> None:
         ({"modulator": "reward"}, "modulator", Reward(2.0)),
         ({"modulator": TDError()}, "modulator", TDError(None)),
         ({"schedule.end": 0.5, "schedule.episodes": 3}, "schedule", LinearFall(0.5, 3)),
-        ({"schedule": "slowing", "schedule.decisions": 9}, "schedule", Slowing(9)),
+        ({"schedule": "slowing", "schedule.decisions": 9}, "schedule", HarmonicDecay(9)),
         ({"writes": "accumulate", "writes.every": 4}, "writes", Accumulate(4)),
         ({"writes": Register()}, "writes", Register()),
         ({"learning": "pes", "learning.magnitude": 30.0}, "learning", OnChip(30.0)),

@@ -13,8 +13,8 @@ from neurorl import Network, Population, Projection, Source, SpikingActorCritic,
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models import IZHIKEVICH, LIF
 from neurorl.models.features.gaussian import RBF
-from neurorl.models.features.hashed import HashedStates
-from neurorl.models.neurons.leaky import InChipUnits, Silenced
+from neurorl.models.features.hashes import HashedStates
+from neurorl.models.neurons.leaky import InChipUnits, Lesion
 from neurorl.nengo import to_nengo
 from neurorl.network.connectors import Synapses
 
@@ -34,8 +34,8 @@ def network(inputs: int, outputs: int) -> Network:
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a source of another size": (lambda: agent(network(7, 2)), "of a channel for each cell"),
     "another neuron in the chip's units": (lambda: InChipUnits(WRONG, 1.0), "LIF, CubaLIF, GLM"),
-    "what is no neuron, silenced": (lambda: Silenced(WRONG, (1,)), "not a neuron model"),
-    "half a neuron silenced": (lambda: Silenced(LIF(), HALF), "must be a whole number"),
+    "what is no neuron, silenced": (lambda: Lesion(WRONG, (1,)), "not a neuron model"),
+    "half a neuron silenced": (lambda: Lesion(LIF(), HALF), "must be a whole number"),
     "ragged synapses": (lambda: Synapses([[0], [1, 2]], [0, 1]), "whole numbers"),
     "a range upside down": (lambda: RBF([1.0], [0.0]), "must not be below low"),
     "ranges of two sizes": (lambda: RBF([0.0, 0.0], [1.0]), "got 1, limit 2"),

@@ -10,12 +10,12 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
-from neurorl.models.agent.schedules import LinearFall, Slowing
+from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
 from neurorl.tasks.registration import GRID_ID
 
 
 def test_a_slowing_rate_by_hand() -> None:
-    schedule = Slowing(50)
+    schedule = HarmonicDecay(50)
     rates = [schedule.rate_after(3, decisions) for decisions in (0, 49, 50, 75, 100, 500)]
     assert rates == [1.0, 1.0, 1.0, 50 / 75, 0.5, 0.1]
     assert schedule.rate(10**6) == 1.0
@@ -24,12 +24,12 @@ def test_a_slowing_rate_by_hand() -> None:
 
 def test_the_count_must_be_positive() -> None:
     with pytest.raises(DescriptionError, match=r"agent\.schedule\.decisions"):
-        Slowing(0)
+        HarmonicDecay(0)
 
 
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 def test_the_rate_is_that_of_decisions_before_the_episode(loop: str) -> None:
-    agent = SpikingActorCritic(GRID_ID, seed=2, loop=loop, schedule=Slowing(30))
+    agent = SpikingActorCritic(GRID_ID, seed=2, loop=loop, schedule=HarmonicDecay(30))
     rates: list[float] = []
     before: list[int] = [0]
 

@@ -13,7 +13,7 @@ from neurorl import SpikingActorCritic, evaluate
 from neurorl.agents.saved import read_agent
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.defaults.stacks import changed, delays, left_out, seeing_changes, tell_more
-from neurorl.models.features import Picked, PickedChanges, Tiles
+from neurorl.models.features import Select, SelectChanges, Tiles
 from neurorl.tasks.first_play import FirstPlay, first_play
 
 pytestmark = [
@@ -96,7 +96,7 @@ def test_delayed_numbers_become_changes() -> None:
     assert np.array_equal(shown[:, 1], rows[:, 1])
     assert seen.low.tolist() == [-np.inf, -2.0]
     assert seen.high.tolist() == [np.inf, 2.0]
-    cells = seeing_changes(Picked(Tiles([-1.0, -1.0, -1.0], [1.0] * 3), (0, 1, 0), 2), {0: 1})
+    cells = seeing_changes(Select(Tiles([-1.0, -1.0, -1.0], [1.0] * 3), (0, 1, 0), 2), {0: 1})
     assert (cells.places, cells.before) == ((1, 1, 1), (0, -1, 0))
     assert [cells.flat(row).tolist() for row in rows] == shown[:, [0, 1, 0]].tolist()
 
@@ -155,7 +155,7 @@ def positions(is_flat: bool = False, name: str = "CartPole-v1", *places: int) ->
 @pytest.mark.parametrize("is_flat", [False, True])
 def test_the_default_sees_changes(is_flat: bool, tmp_path: Any) -> None:
     config = make_config(positions(is_flat))
-    assert isinstance(config.cells, PickedChanges)
+    assert isinstance(config.cells, SelectChanges)
     assert config.features == config.cells
     assert {*zip(config.cells.places, config.cells.before, strict=True)} == {
         *((2, -1), (3, -1), (2, 0), (3, 1))
@@ -169,7 +169,7 @@ def test_the_default_sees_changes(is_flat: bool, tmp_path: Any) -> None:
 
 def test_what_the_user_names_sees_what_is_shown() -> None:
     config = make_config(positions(), "lif", {"memories": (0.9,)})
-    assert type(config.cells) is Picked
+    assert type(config.cells) is Select
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from neurorl.agents.saved import read_agent
 from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.gaussian_policy import Gaussian
-from neurorl.models.agent.schedules import LinearFall, Slowing
+from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
 from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of_parts
 from neurorl.models.defaults.observations import default_cells
 from neurorl.models.defaults.presets import make_config
@@ -30,8 +30,8 @@ from neurorl.models.features import (
     HashedStates,
     JointStates,
     OneHot,
-    Picked,
-    PickedParts,
+    Select,
+    SelectParts,
     Tiles,
 )
 from neurorl.models.features.image_cells import ImageCells
@@ -119,7 +119,7 @@ class Shown(gym.Env[Any, Any]):
 
 def test_boxes_have_tiles_of_what_was_seen_and_what_is_declared() -> None:
     cells = make_config(Shown()).cells
-    assert isinstance(cells, Picked)
+    assert isinstance(cells, Select)
     assert isinstance(cells.of, Concat)
     assert cells.places == (0, 2, 0, 3, 2, 3) * 2  # not the constant, which is number 1
     tiles = [part for part in cells.of.parts if isinstance(part, Tiles)]
@@ -148,13 +148,13 @@ def test_numbers_of_parts_have_the_tiles_of_a_box() -> None:
     with pytest.warns(EnvironmentWarning, match="without what is no number"):
         cells = make_config(Apart(Shown())).cells
     whole = make_config(Shown()).cells
-    assert isinstance(cells, PickedParts)
-    assert isinstance(whole, Picked)
+    assert isinstance(cells, SelectParts)
+    assert isinstance(whole, Select)
     assert (cells.keys, cells.places, cells.of) == (("a", "b"), whole.places, whole.of)
     seen = np.array([[0.3, 3.0], [1.2, 0.0]])
     apart = {"t": "y", "b": seen.ravel()[1:], "a": seen.ravel()[:1]}
     assert np.array_equal(cells(apart), whole(seen))
-    assert PickedParts.from_dict(cells.to_dict()) == cells
+    assert SelectParts.from_dict(cells.to_dict()) == cells
     played = []
     for env in (Apart(Shown()), Shown()):
         with warnings.catch_warnings():
@@ -215,7 +215,7 @@ def test_a_preset_follows_the_rewards_of_other_arguments() -> None:
 def tiles_of(rows: Any) -> list[Tiles]:
     space = Box(-10.0, 10.0, rows.shape[1:], np.float64)
     cells = box_cells(BoxRanges.of(space, rows))
-    assert isinstance(cells, Picked)
+    assert isinstance(cells, Select)
     assert isinstance(cells.of, Concat)
     return [part for part in cells.of.parts if isinstance(part, Tiles)]
 
@@ -243,7 +243,7 @@ class Drifting(gym.Env[Any, Any]):
 
 def _tiles(env: gym.Env[Any, Any]) -> list[Tiles]:
     cells = make_config(gym.wrappers.TimeLimit(env, 100)).cells
-    assert isinstance(cells, Picked)
+    assert isinstance(cells, Select)
     assert isinstance(cells.of, Concat)
     return [part for part in cells.of.parts if isinstance(part, Tiles)]
 
@@ -341,8 +341,8 @@ def test_eligibilities_are_longer_where_states_have_no_number() -> None:
 
 def test_steps_of_tiles_become_small_after_many_decisions() -> None:
     env = gym.make("Acrobot-v1")
-    assert make_config(env).schedule == Slowing(300_000)
-    assert make_config(env, "lif", {"schedule.decisions": 9}).schedule == Slowing(9)
+    assert make_config(env).schedule == HarmonicDecay(300_000)
+    assert make_config(env, "lif", {"schedule.decisions": 9}).schedule == HarmonicDecay(9)
     assert make_config(env, "lif", {"schedule.end": 0.5}).schedule == LinearFall(0.5)
     assert make_config(env, "lif", {"schedule": LinearFall(0.2)}).schedule == LinearFall(0.2)
     for other in (gym.make("Pendulum-v1"), gym.make(FROZEN)):
@@ -380,7 +380,7 @@ def test_a_wrong_gamma_is_refused_in_a_line() -> None:
 
 
 def grids_of(cells: Any) -> list[Tiles]:
-    assert isinstance(cells, Picked)
+    assert isinstance(cells, Select)
     assert isinstance(cells.of, Concat)
     return [part for part in cells.of.parts if isinstance(part, Tiles)]
 
@@ -398,7 +398,7 @@ def test_each_of_many_numbers_has_tiles_of_its_own(
 ) -> None:
     numbers = np.random.default_rng(1).normal(size=(n, 100))
     cells = box_cells(ranges_of(*numbers))
-    assert isinstance(cells, Picked)
+    assert isinstance(cells, Select)
     assert cells.places == ranges * tuple(range(n))
     assert {(tile.tilings, tile.bins) for tile in grids_of(cells)} == {(tilings, bins)}
     assert cells.size <= 4096  # the axons of a core of Loihi
@@ -412,7 +412,7 @@ def test_a_constant_and_flags_among_many_numbers() -> None:
     numbers = draws.normal(size=(12, 100))
     flags = draws.integers(0, 2, (2, 100)).astype(float)
     cells = box_cells(ranges_of(np.ones(100), *numbers, *flags))
-    assert isinstance(cells, Picked)
+    assert isinstance(cells, Select)
     assert sorted(set(cells.places)) == list(range(1, 15))
     assert [cells.places.count(place) for place in (1, 13, 14)] == [3, 1, 1]
     assert cells.size == 12 * 3 * 4 * 8 + 2 * 2
@@ -435,8 +435,8 @@ def test_stacked_observations_are_numbers(is_flat: bool) -> None:
     if is_flat:
         env = gym.wrappers.FlattenObservation(env)
     config, newest = make_config(env), make_config(gym.make("Acrobot-v1")).cells
-    assert isinstance(config.cells, Picked)
-    assert isinstance(newest, Picked)
+    assert isinstance(config.cells, Select)
+    assert isinstance(newest, Select)
     assert (config.hidden, config.features, config.cells.n) == (0, config.cells, 18)
     assert config.cells.of == newest.of  # the older two tell nothing more
     assert config.cells.places == tuple(12 + place for place in newest.places)
@@ -649,7 +649,7 @@ def test_pairs_beyond_what_was_seen(numbers: int, joint: int) -> None:
     rows = np.random.default_rng(1).uniform(-0.5, 0.5, (1000, numbers))
     space = Box(-1.0, 1.0, (numbers,), np.float64)
     cells = box_cells(BoxRanges.of(space, rows))
-    assert isinstance(cells, Picked)
+    assert isinstance(cells, Select)
     assert isinstance(cells.of, Concat)
     tiles = [part for part in cells.of.parts if isinstance(part, Tiles)]
     wide = [part for part in tiles if len(part.low) == 2 and (part.low == -1.0).all()]

@@ -10,7 +10,7 @@ import pytest
 
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.defaults.presets import make_config
-from neurorl.models.features import Concat, OneHot, Picked, Tiles
+from neurorl.models.features import Concat, OneHot, Select, Tiles
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.tasks.environments import make_env
 
@@ -24,9 +24,9 @@ def found(
     return make_gradient(make_config(gym.make(ACROBOT), model, fields), ACROBOT, options)
 
 
-def tiles(sets: int, n: int = 6) -> Picked:
+def tiles(sets: int, n: int = 6) -> Select:
     """Return tiles of n numbers, 4 of which are active in each of so many sets."""
-    return Picked(Concat((Tiles([-1.0], [1.0], 4, 4),) * sets), (0,) * sets, n)
+    return Select(Concat((Tiles([-1.0], [1.0], 4, 4),) * sets), (0,) * sets, n)
 
 
 def test_rates_fall_with_the_cells_that_are_active() -> None:

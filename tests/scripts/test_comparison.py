@@ -31,7 +31,7 @@ from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic
 from neurorl.agents.local import read_agent
 from neurorl.errors import DescriptionError, RunError
-from neurorl.models import GLM, LIF, CubaLIF, Silenced, actor_network
+from neurorl.models import GLM, LIF, CubaLIF, Lesion, actor_network
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train
 from neurorl.tasks.environments import make_env
@@ -126,7 +126,7 @@ def test_a_perturbed_run_is_played_and_started_from(run: Path, tmp_path: Path) -
     assert perturbed(run, CARTPOLE["none"], lesioned) == lesioned  # what is there stays
     agent, chosen = load_to_play(lesioned)
     hidden = agent.network.node("hidden")
-    assert isinstance(hidden.neuron, Silenced)  # type: ignore[union-attr]
+    assert isinstance(hidden.neuron, Lesion)  # type: ignore[union-attr]
     assert len(hidden.neuron.silent) == 6  # type: ignore[union-attr]
     assert evaluate(agent, 1, **chosen)["env"] == "CartPole-v1"
     pole = perturbed(run, CARTPOLE["length-0.1"], tmp_path / "pole" / "seed3")

@@ -23,7 +23,7 @@ from neurorl.agents.group import GroupPlan
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import EnvironmentWarning
 from neurorl.models.defaults.presets import MODELS, default_features, make_config
-from neurorl.models.features import Concat, Picked, Tiles
+from neurorl.models.features import Concat, Select, Tiles
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.known import is_like, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
@@ -124,7 +124,7 @@ def test_an_agent_learns_there(name: str) -> None:
 def test_scaled_cartpole_has_cells_where_it_is() -> None:
     with pytest.warns(EnvironmentWarning):
         cells = make_config(scaled()).cells
-    assert isinstance(cells, Picked)
+    assert isinstance(cells, Select)
     assert isinstance(cells.of, Concat)
     highest = [float(part.high.max()) for part in cells.of.parts if isinstance(part, Tiles)]
     assert highest[0] < 1.0  # as was seen

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.models import features as maps
-from neurorl.models.features.pooled import Pooled
+from neurorl.models.features.block_means import BlockMeans
 from neurorl.native.build import library
 from neurorl.native.layout import codes
 from neurorl.native.structures import Features, Part, pointer
@@ -55,7 +55,7 @@ class Map:
         describe = _KINDS.get(type(features))
         values: dict[str, Any] = describe(features) if describe else {"kind": "given"}
         values["kind"] = codes(library(), "kind")[values["kind"]]
-        if isinstance(features, maps.Ranged):
+        if isinstance(features, maps.RangeFeatures):
             values |= {"low": features.low, "gain": features.gain, "squashed": features.squashed}
         if usual is not None:
             values["usual"] = usual
@@ -69,13 +69,13 @@ class Map:
 
 def _leaves(features: Any) -> list[tuple[Any, Any]]:
     """Return the parts that C++ computes, each with what is taken off its values, or None."""
-    if type(features) in (Pooled, maps.Picked, maps.PickedChanges, maps.PickedParts):
+    if type(features) in (BlockMeans, maps.Select, maps.SelectChanges, maps.SelectParts):
         return _leaves(features.of)  # `flat` has taken the means, or the numbers
     if type(features) is maps.HashedStates:
         return _leaves(features.tables)  # `flat` has taken the hash
     if type(features) is maps.Concat:
         return [leaf for part in features.parts for leaf in _leaves(part)]
-    if type(features) is maps.Centred and type(features.of) is not maps.Centred:
+    if type(features) is maps.SubtractMean and type(features.of) is not maps.SubtractMean:
         leaves = _leaves(features.of)
         if all(usual is None for _, usual in leaves):
             parts = np.split(features.usual, np.cumsum([leaf.size for leaf, _ in leaves])[:-1])

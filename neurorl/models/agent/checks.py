@@ -6,7 +6,7 @@ from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.places import OnChip
-from neurorl.models.features import Features, FromNumbers, Picked
+from neurorl.models.features import Features, FromNumbers, Select
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
@@ -62,7 +62,7 @@ def _check_memories(config: AgentFields) -> None:
         return
     for name, features in (("cells", config.cells), ("features", config.features)):
         n = _numbers_of(features)
-        if n % (1 + len(keeps)) or not isinstance(features, (Picked, FromNumbers)):
+        if n % (1 + len(keeps)) or not isinstance(features, (Select, FromNumbers)):
             what = f"needs {name} of each number and of its change from each of its means"
             limit = f"a vector, of a multiple of {1 + len(keeps)} numbers"
             raise DescriptionError(where, what, got=f"{type(features).__name__}, {n}", limit=limit)
@@ -79,7 +79,7 @@ def check_remembered(config: AgentFields, n: int) -> None:
 
 def _numbers_of(features: Features) -> int:
     """Return how many numbers of an observation these features read."""
-    return features.n if isinstance(features, Picked) else features.n_inputs
+    return features.n if isinstance(features, Select) else features.n_inputs
 
 
 def _check_several(config: AgentFields) -> None:

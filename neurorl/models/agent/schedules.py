@@ -11,7 +11,7 @@ from neurorl.models.agent.answers import Check, finite_number
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import number, positive
 
-__all__ = ["SCHEDULES", "LinearFall", "Schedule", "Slowing"]
+__all__ = ["SCHEDULES", "HarmonicDecay", "LinearFall", "Schedule"]
 
 
 def _factor(where: str, answer: Any, *_: Any) -> float:
@@ -54,7 +54,7 @@ class LinearFall(Schedule):
 
 
 @dataclass(frozen=True, eq=False)
-class Slowing(Schedule):
+class HarmonicDecay(Schedule, named="Slowing"):
     """Stay at 1 for the agent's first *decisions*, then fall as 1 over their number.
 
     After twice as many it is a half. Such steps meet the conditions of stochastic approximation
@@ -80,7 +80,7 @@ SCHEDULES: Registry[Schedule] = Registry(
     "schedule",
     Schedule,  # type: ignore[type-abstract]
     LinearFall,
-    Slowing,
+    HarmonicDecay,
     compiled=False,
 )
 """Map the name of each schedule to its class; ``SCHEDULES.register`` adds one."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.models.defaults.observations import seen_parts
-from neurorl.models.features import Concat, Features, Picked, PickedParts, Tiles
+from neurorl.models.features import Concat, Features, Select, SelectParts, Tiles
 from neurorl.tasks.kinds import Space
 
 __all__ = ["MOST_JOINT", "BoxRanges", "box_cells", "box_of_parts"]
@@ -213,5 +213,5 @@ def _tiles(
     tiles = Concat(tuple(parts))
     n = len(ranges.low)
     if keys:
-        return PickedParts(tiles, tuple(chosen), n, tuple(keys))
-    return Picked(tiles, tuple(chosen), n)
+        return SelectParts(tiles, tuple(chosen), n, tuple(keys))
+    return Select(tiles, tuple(chosen), n)

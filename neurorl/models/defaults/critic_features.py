@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.features import Features, Scaled
+from neurorl.models.features import Features, Multiply
 
 __all__ = ["critic_features"]
 
@@ -18,11 +18,11 @@ _DIGITS = 4
 def critic_features(features: Features, rows: npt.NDArray[np.float64]) -> Features:
     """Return *features* for a critic, scaled if hardly any are active at times.
 
-    Unscaled, a critic of flashes on a dark screen diverges; see `Scaled`.
+    Unscaled, a critic of flashes on a dark screen diverges; see `Multiply`.
     rows: the observations of the first play, ``(n, d)``.
     """
     looks = rows[:: -(-len(rows) // _LOOKS)]
     sizes = [float(np.square(features(row)).sum()) for row in looks]
     if min(sizes) >= _DARK * max(sizes):
         return features
-    return Scaled(features, float(f"{max(sizes) ** -0.5:.{_DIGITS}g}"))
+    return Multiply(features, float(f"{max(sizes) ** -0.5:.{_DIGITS}g}"))

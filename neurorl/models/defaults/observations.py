@@ -18,7 +18,7 @@ from neurorl.models.features import (
     JointStates,
     OneHot,
 )
-from neurorl.models.features.pooled import Pooled, blocks_for, pooled
+from neurorl.models.features.block_means import BlockMeans, blocks_for, pooled
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.kinds import Space
 
@@ -84,7 +84,7 @@ def _of_box(low: Array, high: Array, box: Any) -> Features:
         return features
     blocks = blocks_for(low.shape, _MAX_CELLS)
     ends = (pooled(end.astype(np.float64), blocks).ravel() for end in (low, high))
-    return Pooled(box(*ends), low.shape, blocks)
+    return BlockMeans(box(*ends), low.shape, blocks)
 
 
 def _check_states(space: Space, n: int) -> None:

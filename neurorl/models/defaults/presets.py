@@ -39,8 +39,8 @@ from neurorl.models.features import (
     PlaceCells,
     Tiles,
 )
+from neurorl.models.features.block_means import BlockMeans
 from neurorl.models.features.image_cells import ImageCells
-from neurorl.models.features.pooled import Pooled
 from neurorl.storage.plain import plain
 from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
@@ -317,7 +317,7 @@ def _warn_of_means(space: Space, chosen: dict[str, Any]) -> None:
     for features in (chosen.get("cells"), chosen.get("features")):
         parts = features.parts if isinstance(features, Concat) else (features,)
         for part in parts:
-            if isinstance(part, Pooled) or (isinstance(part, ImageCells) and part.averages):
+            if isinstance(part, BlockMeans) or (isinstance(part, ImageCells) and part.averages):
                 blocks = " x ".join(map(str, part.blocks))
                 what = f"is large, so the agent sees the means of {blocks} blocks"
                 remedy = "choose cells= and features="

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neurorl.models.defaults.reward_scales import LEAST_GAMMA
-from neurorl.models.features import Concat, Features, HashedStates, Picked, Tiles
+from neurorl.models.features import Concat, Features, HashedStates, Select, Tiles
 from neurorl.models.features.image_cells import ImageCells
 
 __all__ = ["TABLES", "rates_of", "rates_of_numbers"]
@@ -66,7 +66,7 @@ def rates_of(cells: Features, model: str) -> dict[str, Any]:
 def _of_kind(cells: Features) -> Mapping[str, Mapping[str, Any]]:
     if isinstance(cells, ImageCells):
         return _IMAGES
-    if isinstance(cells, Picked):
+    if isinstance(cells, Select):
         return _TILED
     return _HASHED if isinstance(cells, HashedStates) else TABLES
 
@@ -87,6 +87,6 @@ def _share(cells: Features | None) -> float:
     """Return the factor of rates, 1 for few tiles."""
     if isinstance(cells, ImageCells):
         return _OF_IMAGES
-    parts = cells.of.parts if isinstance(cells, Picked) and isinstance(cells.of, Concat) else ()
+    parts = cells.of.parts if isinstance(cells, Select) and isinstance(cells.of, Concat) else ()
     grids = sum(isinstance(part, Tiles) for part in parts)
     return round(min(1.0, _MOST_GRIDS / grids), 2) if grids else 1.0

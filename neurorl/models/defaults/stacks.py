@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.models.defaults.hidden_state import memories_for
-from neurorl.models.features import Picked, PickedChanges
+from neurorl.models.features import Select, SelectChanges
 from neurorl.tasks.first_play import FirstPlay
 
 __all__ = ["changed", "delays", "left_out", "seeing_changes", "tell_more"]
@@ -92,8 +92,8 @@ def changed(
     return gym.spaces.Box(low, high, dtype=np.float64), rows
 
 
-def seeing_changes(cells: Picked, delayed: Mapping[int, int]) -> PickedChanges:
+def seeing_changes(cells: Select, delayed: Mapping[int, int]) -> SelectChanges:
     """Return *cells* made for the result of `changed`, adapted to the observations themselves."""
     places = tuple(delayed.get(place, place) for place in cells.places)
     before = tuple(place if place in delayed else -1 for place in cells.places)
-    return PickedChanges(cells.of, places, cells.n, before)
+    return SelectChanges(cells.of, places, cells.n, before)

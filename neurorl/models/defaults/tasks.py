@@ -13,7 +13,7 @@ from neurorl.errors import EnvironmentWarning, format_message, warn_outside
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.memories import extended
-from neurorl.models.agent.schedules import Slowing
+from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of_parts
 from neurorl.models.defaults.critic_features import critic_features
 from neurorl.models.defaults.hidden_state import memories_for
@@ -27,7 +27,7 @@ from neurorl.models.features import (
     HashedStates,
     JointStates,
     OneHot,
-    Picked,
+    Select,
 )
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.tasks.first_play import FirstPlay, first_play
@@ -84,9 +84,9 @@ def task_defaults(
     if not _is_other(named):
         chosen |= _table(env, model, named, play, spiking_critic)
     gamma = _gamma(env, named)
-    if isinstance(chosen.get("cells"), (Picked, ImageCells)):
+    if isinstance(chosen.get("cells"), (Select, ImageCells)):
         chosen |= _lambda(chosen, gamma) | _schedule(env, named)
-        chosen |= _repeats(env, named, isinstance(chosen["cells"], Picked) and play().pays_nothing)
+        chosen |= _repeats(env, named, isinstance(chosen["cells"], Select) and play().pays_nothing)
     if gamma != LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
@@ -94,7 +94,7 @@ def task_defaults(
     if not (spiking_critic or "features" in chosen or "features" in named):
         chosen |= _of_flags(env.observation_space, play)
     if "reward_scale" not in named:
-        unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Picked) else UNSEEN
+        unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Select) else UNSEEN
         chosen["reward_scale"] = reward_scale(play(), gamma, unseen)
         if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
@@ -132,7 +132,7 @@ def _schedule(env: Environment, named: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schedule that falls after many decisions, unless actions are numbers."""
     if isinstance(env.action_space, gym.spaces.Box) or _OF_FALLING.intersection(named):
         return {}
-    return {"schedule": Slowing.name}
+    return {"schedule": HarmonicDecay.name}
 
 
 def _repeats(env: Environment, named: Mapping[str, Any], searches: bool) -> dict[str, Any]:
@@ -173,9 +173,9 @@ def _table(
         keeps = memories.get("memories", named.get("memories", ()))
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, keeps, is_fine)
-    if not isinstance(cells, (OneHot, JointStates, HashedStates, Picked, ImageCells)):
+    if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
         return {}
-    is_tiled = isinstance(cells, (Picked, ImageCells))
+    is_tiled = isinstance(cells, (Select, ImageCells))
     features: dict[str, Any] = {} if is_tiled and spiking_critic else {"features": cells}
     if isinstance(cells, ImageCells) and features and "cells" not in named:
         features["features"] = critic_features(cells, play().all_numbers())
@@ -246,7 +246,7 @@ def table_cells(
     if not tell_more(play(), rows, delayed):
         return box_cells(BoxRanges.of(space, left_out(rows, delayed), better), is_fine)
     tiles = box_cells(BoxRanges.of(*changed(space, rows, delayed), better), is_fine)
-    return seeing_changes(tiles, delayed) if isinstance(tiles, Picked) else None
+    return seeing_changes(tiles, delayed) if isinstance(tiles, Select) else None
 
 
 def _hashed(space: Space, rows: Any) -> HashedStates | None:

@@ -8,34 +8,34 @@ marked *Cells* give activations in [0, 1] and can drive a source, by an encoder.
 
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.features.concat import Concat
-from neurorl.models.features.derived import Centred, Derived, Scaled
 from neurorl.models.features.fourier import Fourier
+from neurorl.models.features.from_features import FromFeatures, Multiply, SubtractMean
 from neurorl.models.features.gaussian import RBF, GaussianCells
-from neurorl.models.features.hashed import HashedStates
-from neurorl.models.features.picked import Picked, PickedChanges, PickedParts
-from neurorl.models.features.ranged import Ranged
+from neurorl.models.features.hashes import HashedStates
+from neurorl.models.features.ranges import RangeFeatures
+from neurorl.models.features.select import Select, SelectChanges, SelectParts
 from neurorl.models.features.states import Combinations, JointStates, OneHot, PlaceCells
 from neurorl.models.features.tiles import BinnedCombinations, Tiles
 
 __all__ = [
     "RBF",
     "BinnedCombinations",
-    "Centred",
     "Combinations",
     "Concat",
-    "Derived",
     "Features",
     "Fourier",
+    "FromFeatures",
     "FromNumbers",
     "GaussianCells",
     "HashedStates",
     "JointStates",
+    "Multiply",
     "OneHot",
-    "Picked",
-    "PickedChanges",
-    "PickedParts",
     "PlaceCells",
-    "Ranged",
-    "Scaled",
+    "RangeFeatures",
+    "Select",
+    "SelectChanges",
+    "SelectParts",
+    "SubtractMean",
     "Tiles",
 ]

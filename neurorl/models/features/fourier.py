@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorl.models.features.ranged import Ranged
+from neurorl.models.features.ranges import RangeFeatures
 from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import FloatArray
@@ -21,7 +21,7 @@ _MAX_FREQUENCIES = 2**18
 
 
 @dataclass(frozen=True, eq=False)
-class Fourier(Ranged):
+class Fourier(RangeFeatures):
     """Compute ``cos(pi c.x)`` for whole c up to *order*, at most *coupled* entries of c not 0.
 
     Source: Konidaris, Osentoski & Thomas 2011. Not cells: values are in [-1, 1].

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurorl.errors import DescriptionError
-from neurorl.models.features.ranged import Ranged
+from neurorl.models.features.ranges import RangeFeatures
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
@@ -16,7 +16,7 @@ __all__ = ["RBF", "GaussianCells"]
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianCells(Ranged):
+class GaussianCells(RangeFeatures):
     """Spread *cells* Gaussian cells along each dimension, width in spacings. Cells.
 
     With 1 cell the activation is the scaled value itself. Activations below *floor* are 0.
@@ -48,7 +48,7 @@ class GaussianCells(Ranged):
 
 
 @dataclass(frozen=True, eq=False)
-class RBF(Ranged):
+class RBF(RangeFeatures):
     """Spread Gaussian cells on a grid of *cells* along every dimension: ``cells**d`` in all. Cells.
 
     ``exp(-sum_j d_j**2 / (2 width**2))``, d_j the distance along dimension j in spacings, as the

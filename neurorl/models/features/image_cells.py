@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features import Features
-from neurorl.models.features.pooled import pooled
+from neurorl.models.features.block_means import pooled
 from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import frozen_array, positive, several
 from neurorl.numerics.arrays import FloatArray

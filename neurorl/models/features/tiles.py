@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.models.features.codes import check_enough, code_table, count_codes
-from neurorl.models.features.ranged import Ranged, scaled_to_one
+from neurorl.models.features.ranges import RangeFeatures, scaled_to_one
 from neurorl.network.limits import MAX_TABLE, check_limit
 from neurorl.numerics.arrays import FloatArray
 
@@ -18,7 +18,7 @@ __all__ = ["BinnedCombinations", "Tiles", "TilesInARow"]
 
 
 @dataclass(frozen=True, eq=False)
-class Tiles(Ranged):
+class Tiles(RangeFeatures):
     """Cover the space with *tilings* grids of ``bins + 1`` tiles a dimension, offset. Cells.
 
     Offsets are odd multiples of 1/tilings of a tile (Miller & Glanz), so no two tilings align.
@@ -93,7 +93,7 @@ class TilesInARow:
 
 
 @dataclass(frozen=True, eq=False)
-class BinnedCombinations(Ranged):
+class BinnedCombinations(RangeFeatures):
     """Give each dimension's bin the code of its rank, one after the other. Cells, 0 or 1.
 
     bins: equal bins along a dimension, ``floor(bins unit)``; the last includes its upper end.

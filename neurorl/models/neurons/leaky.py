@@ -17,7 +17,7 @@ from neurorl.network.serialization import LARGEST, frozen_array, number, positiv
 from neurorl.network.step_plan import IS_SILENT, StepPlan
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Silenced"]
+__all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Lesion"]
 
 _NEVER = 12.0  # times the width: more than any draw of escape noise, whose largest is 10.4
 
@@ -146,7 +146,7 @@ class InChipUnits(Neuron):
 
 
 @dataclass(frozen=True, eq=False)
-class Silenced(Neuron):
+class Lesion(Neuron, named="Silenced"):
     """Silence some neurons of another model, unless input drives them.
 
     neuron: the model. silent: their numbers, whole ones from 0; bias 0, and a threshold that their
@@ -160,9 +160,9 @@ class Silenced(Neuron):
 
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
-            raise DescriptionError("Silenced.neuron", "not a neuron model", got=self.neuron)
-        silent = several("Silenced.silent", self.silent)
-        numbers = tuple(positive("Silenced.silent", i, least=0) for i in silent)
+            raise DescriptionError("Lesion.neuron", "not a neuron model", got=self.neuron)
+        silent = several("Lesion.silent", self.silent)
+        numbers = tuple(positive("Lesion.silent", i, least=0) for i in silent)
         object.__setattr__(self, "silent", numbers)
 
     @property
@@ -202,7 +202,7 @@ class Silenced(Neuron):
         """Return the numbers of the silent neurons, of *size* in all."""
         if self.silent and not 0 <= min(self.silent) <= max(self.silent) < size:
             got, limit = self.silent, f"0 to {size - 1}"
-            raise DescriptionError("Silenced.silent", "no such neuron", got=got, limit=limit)
+            raise DescriptionError("Lesion.silent", "no such neuron", got=got, limit=limit)
         return list(self.silent)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
-from neurorl.models import Silenced
+from neurorl.models import Lesion
 from neurorl.network.description import Network, Node, Population, Projection
 from neurorl.network.modules import hidden_layers
 from neurorl.network.serialization import number
@@ -54,7 +54,7 @@ def lesioned(
 def _node(node: Node, dead: tuple[int, ...]) -> Node:
     if not dead or not isinstance(node, Population):
         return node
-    return dataclasses.replace(node, neuron=Silenced(node.neuron, dead))
+    return dataclasses.replace(node, neuron=Lesion(node.neuron, dead))
 
 
 def _projection(network: Network, p: Projection, alive: Alive) -> Projection:

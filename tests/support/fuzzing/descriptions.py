@@ -15,7 +15,7 @@ from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import BinnedCombinations, Combinations, Concat, OneHot, PlaceCells
-from neurorl.models.neurons.leaky import Silenced
+from neurorl.models.neurons.leaky import Lesion
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.network.serialization import Described
 from neurorl.reparameterization.config import GradientConfig
@@ -28,7 +28,7 @@ def descriptions() -> list[dict[str, Any]]:
     env = gym.make("CartPole-v1")
     presets = [make_config(env, model) for model in ("lif", "glm", "lif-spiking-critic")]
     grid = make_config(gym.make("neurorl/GridWorld-v0"), "lif")
-    neuron = Silenced(CubaLIF(noise=np.array([0.1, 0.2, 0.3])), (0, 2))
+    neuron = Lesion(CubaLIF(noise=np.array([0.1, 0.2, 0.3])), (0, 2))
     network = Network(
         (Source("input", 4), Source("flow", 2, "current"), Population("output", 3, neuron)),
         (

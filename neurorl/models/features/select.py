@@ -15,11 +15,11 @@ from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import positive, several
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Picked", "PickedChanges", "PickedParts"]
+__all__ = ["Select", "SelectChanges", "SelectParts"]
 
 
 @dataclass(frozen=True, eq=False)
-class Picked(FromNumbers):
+class Select(FromNumbers, named="Picked"):
     """Compute features *of* some numbers of an observation, each as often as it is named.
 
     places: indices of these numbers in the flattened observation. n: size of that observation.
@@ -31,16 +31,16 @@ class Picked(FromNumbers):
     n: int
 
     def __post_init__(self) -> None:
-        positive("Picked.n", self.n, most=MAX_FEATURES)
+        positive("Select.n", self.n, most=MAX_FEATURES)
         places = tuple(
-            positive("Picked.places", place, least=0, most=self.n - 1)
-            for place in several("Picked.places", self.places)
+            positive("Select.places", place, least=0, most=self.n - 1)
+            for place in several("Select.places", self.places)
         )
         object.__setattr__(self, "places", places)
         if len(places) != self.of.n_inputs:
             got, limit = len(places), self.of.n_inputs
             what = "must be as many as the numbers of its features"
-            raise DescriptionError("Picked.places", what, got=got, limit=limit)
+            raise DescriptionError("Select.places", what, got=got, limit=limit)
 
     @property
     def are_cells(self) -> bool:
@@ -62,7 +62,7 @@ class Picked(FromNumbers):
         numbers = np.asarray(observation, dtype=np.float64).ravel()
         if len(numbers) != self.n:
             what = "the observation has another size"
-            raise ArgumentError("Picked", what, got=len(numbers), limit=self.n)
+            raise ArgumentError("Select", what, got=len(numbers), limit=self.n)
         return np.asarray(numbers[self._index])
 
     def values(self, flat: FloatArray) -> FloatArray:
@@ -73,8 +73,8 @@ class Picked(FromNumbers):
 
 
 @dataclass(frozen=True, eq=False)
-class PickedParts(Picked):
-    """Do as `Picked` for a Tuple or Dict, whose parts are flattened one after the other.
+class SelectParts(Select, named="PickedParts"):
+    """Do as `Select` for a Tuple or Dict, whose parts are flattened one after the other.
 
     keys: keys of the parts of a Dict, or their places in a Tuple.
     """
@@ -83,15 +83,15 @@ class PickedParts(Picked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "keys", tuple(several("PickedParts.keys", self.keys)))
+        object.__setattr__(self, "keys", tuple(several("SelectParts.keys", self.keys)))
 
     def flat(self, observation: Any) -> FloatArray:
         return super().flat(np.concatenate([np.ravel(observation[key]) for key in self.keys]))
 
 
 @dataclass(frozen=True, eq=False)
-class PickedChanges(Picked):
-    """Do as `Picked`, but replace some numbers by their change since the step before.
+class SelectChanges(Select, named="PickedChanges"):
+    """Do as `Select`, but replace some numbers by their change since the step before.
 
     before: for each of *places* the index of the number that shows the step before, in observations
     that hold earlier ones too; -1 where the number stays as it is.
@@ -102,14 +102,14 @@ class PickedChanges(Picked):
     def __post_init__(self) -> None:
         super().__post_init__()
         before = tuple(
-            positive("PickedChanges.before", place, least=-1, most=self.n - 1)
-            for place in several("PickedChanges.before", self.before)
+            positive("SelectChanges.before", place, least=-1, most=self.n - 1)
+            for place in several("SelectChanges.before", self.before)
         )
         object.__setattr__(self, "before", before)
         if len(before) != len(self.places):
             got, limit = len(before), len(self.places)
             what = "must be as many as the places"
-            raise DescriptionError("PickedChanges.before", what, got=got, limit=limit)
+            raise DescriptionError("SelectChanges.before", what, got=got, limit=limit)
 
     @functools.cached_property
     def _taken_off(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:

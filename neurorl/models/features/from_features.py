@@ -11,11 +11,11 @@ from neurorl.models.features.base import Features, FromNumbers
 from neurorl.network.serialization import frozen_array, number
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Centred", "Derived", "Scaled"]
+__all__ = ["FromFeatures", "Multiply", "SubtractMean"]
 
 
 @dataclass(frozen=True, eq=False)
-class Derived(FromNumbers):
+class FromFeatures(FromNumbers):
     """Map the features that *of* computes to as many others; derive classes from this. Not cells.
 
     A derived class defines `values` and `of_all`.
@@ -40,7 +40,7 @@ class Derived(FromNumbers):
 
 
 @dataclass(frozen=True, eq=False)
-class Centred(Derived):
+class SubtractMean(FromFeatures, named="Centred"):
     """Subtract the *usual* values of features, ``(size,)``.
 
     A critic divides its steps by ``|x|**2``, so more of each step goes to what varies.
@@ -59,7 +59,7 @@ class Centred(Derived):
 
 
 @dataclass(frozen=True, eq=False)
-class Scaled(Derived):
+class Multiply(FromFeatures, named="Scaled"):
     """Multiply features by a *factor*, 0 or more.
 
     A critic divides its step by ``max(|x|**2, 1)`` of the present features alone, but moves the
@@ -71,7 +71,7 @@ class Scaled(Derived):
     factor: float
 
     def __post_init__(self) -> None:
-        number("Scaled.factor", self.factor, 0.0)
+        number("Multiply.factor", self.factor, 0.0)
 
     def values(self, flat: FloatArray) -> FloatArray:
         return np.asarray(self.of.values(flat) * self.factor)

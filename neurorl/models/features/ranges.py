@@ -17,11 +17,11 @@ from neurorl.network.units import refuse_units
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import real_array
 
-__all__ = ["Ranged", "scaled_to_one"]
+__all__ = ["RangeFeatures", "scaled_to_one"]
 
 
 @dataclass(frozen=True, eq=False)
-class Ranged(FromNumbers):
+class RangeFeatures(FromNumbers):
     """Map a vector with a range for each dimension to features.
 
     low, high: ``(d,)``; a dimension in which either is infinite is squashed to (0, 1) by
@@ -91,9 +91,9 @@ class Ranged(FromNumbers):
 def scaled_to_one(
     flat: FloatArray, low: FloatArray, gain: FloatArray, squashed: npt.NDArray[np.bool_]
 ) -> FloatArray:
-    """Scale numbers to [0, 1], as `Ranged` says; shape of *flat*, ``(..., d)``.
+    """Scale numbers to [0, 1], as `RangeFeatures` says; shape of *flat*, ``(..., d)``.
 
-    low, gain, squashed: for each dimension, ``(d,)``, as in `Ranged`.
+    low, gain, squashed: for each dimension, ``(d,)``, as in `RangeFeatures`.
     """
     scaled = (flat - low) * gain
     if squashed.any():

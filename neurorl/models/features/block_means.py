@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features import Features, FromNumbers, Ranged
+from neurorl.models.features import Features, FromNumbers, RangeFeatures
 from neurorl.network.serialization import positive, several
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Pooled", "blocks_for", "pooled"]
+__all__ = ["BlockMeans", "blocks_for", "pooled"]
 
 
 @dataclass(frozen=True, eq=False)
-class Pooled(FromNumbers):
+class BlockMeans(FromNumbers, named="Pooled"):
     """Compute features *of* the means of blocks of an array, made by cutting each axis.
 
     shape: shape of the observation. blocks: how many along each axis, as even as possible.
@@ -31,19 +31,19 @@ class Pooled(FromNumbers):
 
     def __post_init__(self) -> None:
         for name in ("shape", "blocks"):
-            where = f"Pooled.{name}"
+            where = f"BlockMeans.{name}"
             sizes = tuple(positive(where, n) for n in several(where, getattr(self, name)))
             object.__setattr__(self, name, sizes)
         pairs = zip(self.blocks, self.shape, strict=False)
         if len(self.shape) != len(self.blocks) or any(n < b for b, n in pairs):
             what = "must be at most the shape, axis by axis"
-            raise DescriptionError("Pooled.blocks", what, got=self.blocks, limit=self.shape)
-        if not isinstance(self.of, Ranged):
+            raise DescriptionError("BlockMeans.blocks", what, got=self.blocks, limit=self.shape)
+        if not isinstance(self.of, RangeFeatures):
             kind = type(self.of).__name__
-            raise DescriptionError("Pooled.of", "needs a range for each block", got=kind)
+            raise DescriptionError("BlockMeans.of", "needs a range for each block", got=kind)
         n, limit = self.of.n_inputs, math.prod(self.blocks)
         if n != limit:
-            raise DescriptionError("Pooled.of", "is of other numbers", got=n, limit=limit)
+            raise DescriptionError("BlockMeans.of", "is of other numbers", got=n, limit=limit)
 
     @property
     def are_cells(self) -> bool:
@@ -61,7 +61,7 @@ class Pooled(FromNumbers):
         numbers = np.asarray(observation, dtype=np.float64)
         if numbers.size != math.prod(self.shape):
             what, got = "the observation has another shape", numbers.shape
-            raise ArgumentError("Pooled", what, got=got, limit=self.shape)
+            raise ArgumentError("BlockMeans", what, got=got, limit=self.shape)
         return pooled(numbers.reshape(self.shape), self.blocks).ravel()
 
     def values(self, flat: FloatArray) -> FloatArray:
