@@ -51,7 +51,7 @@ def learning_report(network: Network, config: AgentConfig) -> LearningReport:
                     "rule": layer.rule.name,
                     "factor": layer.rule.text_of(layer.name).text if layer.rule.is_text else None,
                     "trace_kept": projection.trace_decay,
-                    "eligibility_kept": layer.keep,
+                    "eligibility_kept": layer.constants.left(config.window),
                     "rate": layer.alpha,
                     "low": projection.low,
                     "high": projection.high,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -55,8 +56,15 @@ class RuleConstants:
 
     def powers(self, n_steps: int) -> FloatArray:
         """Return what is left at a window's end of what each step added, ``(n_steps,)``."""
-        return np.array([self.kept ** (n_steps - 1 - t) for t in range(n_steps)])
+        return _powers(self.kept, n_steps)
 
     def left(self, n_steps: int) -> float:
         """Return what a window leaves of an eligibility."""
         return self.kept**n_steps if self.kept_window is None else self.kept_window
+
+
+@lru_cache(maxsize=64)
+def _powers(kept: float, n_steps: int) -> FloatArray:
+    powers = np.array([kept ** (n_steps - 1 - t) for t in range(n_steps)])
+    powers.flags.writeable = False
+    return powers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,6 @@ from neurorl.errors import (
 from neurorl.numerics.arrays import Array
 from neurorl.rules.decision import Decision, Factors
 
-if TYPE_CHECKING:
-    from neurorl.learning.listed import PostFactors
-
 __all__ = [
     "LARGEST_FACTOR",
     "NotFiniteError",
@@ -31,8 +28,6 @@ __all__ = [
     "check_factors",
     "check_learned",
     "check_shapes",
-    "check_steps_of_weights",
-    "check_windows",
     "explained",
     "first_not_finite",
 ]
@@ -124,28 +119,6 @@ def check_shapes(rule: str, factors: Any, decision: Decision) -> Factors:
             what, got = f"answers another array for {name}", f"{values.dtype} {values.shape}"
             raise ArgumentError(where, what, got=got, limit=f"numbers {spikes.shape}")
     return factors
-
-
-def check_windows(posts: Sequence[tuple[str, str, PostFactors]], n_replicas: int) -> None:
-    """Raise DivergenceError for a post factor of a window that isn't finite, with its place.
-
-    posts: the rule's name, the population's and its factors, of replicas side by side.
-    """
-    if not any(are_no_factors(post.numbers).any() for _, _, post in posts):
-        return
-    for k in range(n_replicas):
-        for rule, population, post in posts:
-            try:
-                check_factors(rule, {population: post.of(k, n_replicas).factors}, k)
-            except NotFiniteError as problem:
-                raise explained(f"replica {k}", problem) from None
-
-
-def check_steps_of_weights(name: str, numbers: Array) -> None:
-    """Raise DivergenceError unless a projection's new weights, or their steps, are finite."""
-    if not np.isfinite(numbers).all():
-        remedy = "lower rate or the modulator"
-        raise DivergenceError(f"weights of {name!r}", "are not finite", remedy=remedy)
 
 
 def check_learned(where: str, arrays: Mapping[str, Array]) -> None:

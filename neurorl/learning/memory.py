@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.learning.allocation import zeros_on_lines
-from neurorl.learning.levels import Eligibility
 from neurorl.learning.plan import LearningPlan
-from neurorl.learning.tags import trace_shape
+from neurorl.learning.synapses import PASSING, Synapses, empty
 from neurorl.network.description import Network
 from neurorl.network.modules import (
     chain_weights,
@@ -30,18 +29,14 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass
-class Memory:
+class Memory(Synapses):
     """Hold the arrays of N agents with one network; `of` gives those of one agent, as views.
 
-    By projection: ``weights`` that learn, and ``in_force``, as the backend holds them (in float
-    arithmetic these are the same numbers), both ``(N, *shape)``, the latter also of projections
-    that don't learn into populations that do; ``eligibility``, of the same shape, float32 where
-    weights are levels (`neurorl.learning.levels`); ``trace`` ``(N, n_pre)``, or
-    ``(N, n_delays, n_pre)`` if the synapses of a list have several delays.
-    By `neurorl.learning.plan.Layer`: ``norm`` ``(N, 1)``, the running mean of
-    ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first; ``post_trace`` and, for a rule
-    that names it, ``slow_trace`` ``(N, n)``. By node: ``last`` ``(N, steps, n)``, its last spikes,
-    where a projection still has to deliver them in the next window.
+    Beside those of `neurorl.learning.synapses.Synapses`, by projection: ``in_force``, weights as
+    the backend holds them, ``(N, *shape)``, also of projections that don't learn into populations
+    that do; in float arithmetic these are the weights that learn. By
+    `neurorl.learning.plan.Layer`: ``norm`` ``(N, 1)``, the running mean of
+    ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first.
     By hidden layer of modules: ``signs`` ``(N, n)``, of each unit's path weight to the output
     (`neurorl.network.modules`) before learning, +1 for 0; or drawn, if the rule's are random.
     ``x``, ``value``, ``value_trace`` ``(N, n_features)`` and ``mean_reward`` ``(N, 1)``: a linear
@@ -52,14 +47,8 @@ class Memory:
     (`neurorl.learning.writes`).
     """
 
-    weights: dict[str, FloatArray]
     in_force: dict[str, FloatArray]
-    eligibility: dict[str, Eligibility]
-    trace: dict[str, FloatArray]
     norm: dict[str, FloatArray]
-    post_trace: dict[str, FloatArray]
-    slow_trace: dict[str, FloatArray]
-    last: dict[str, npt.NDArray[np.bool_]]
     signs: dict[str, FloatArray]
     x: FloatArray
     value: FloatArray
@@ -79,21 +68,14 @@ class Memory:
             parts[field.name] = {n: a[k] for n, a in value.items()} if whole else value[k]
         return Memory(**parts)
 
-    def copy(self, other: Memory) -> None:
-        """Hold the numbers that *other*, of the same agents, holds."""
-        for field in fields(self):
-            value, theirs = getattr(self, field.name), getattr(other, field.name)
-            if isinstance(value, dict):
-                for name, array in value.items():
-                    array[...] = theirs[name]
-            else:
-                value[...] = theirs
+    def alone(self) -> Synapses:
+        """Return the synapses of one agent, as `of` gives it, as those of one replica."""
+        names = [field.name for field in fields(Synapses)]
+        return Synapses(*({n: a[None] for n, a in getattr(self, of).items()} for of in names))
 
     def forget(self) -> None:
         """Forget all that doesn't outlive an episode."""
-        passing = (self.eligibility, self.trace, self.post_trace, self.slow_trace, self.last)
-        for array in (array for arrays in passing for array in arrays.values()):
-            array[...] = 0
+        super().forget()
         self.value_trace[...] = 0.0
         self.expected[...] = np.nan
 
@@ -139,8 +121,7 @@ class Memory:
 
     def passing(self) -> dict[str, Array]:
         """Copy what one agent forgets at the end of the episode that it is in."""
-        by_name = ("eligibility", "trace", "post_trace", "last", "slow_trace")
-        arrays = {f"{of}.{n}": a.copy() for of in by_name for n, a in getattr(self, of).items()}
+        arrays = {f"{of}.{n}": a.copy() for of in PASSING for n, a in getattr(self, of).items()}
         return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
 
     def restore_passing(self, state: dict[str, Array]) -> None:
@@ -198,35 +179,27 @@ def memory_for(
     network, config = plan.network, plan.config
     n, n_features = len(next(iter(weights.values()))), config.critic.n_values(config.features)
     plastic = {p.name: p for p in network.projections if p.plasticity is not None}
-    layers = {p.name: layer for layer in plan.layers for p in layer.into}
-    posts = {layers[name].key: network.node(p.post).size for name, p in plastic.items()}
-    slow = {layer.key for layer in plan.layers if layer.rule.names("slow")}
+    of = {p.name: layer for layer in plan.layers for p in layer.into}
+    layers = [*{of[name].key: of[name] for name in plastic}.values()]  # as files have them
     depths = {node.name: 0 for node in network.nodes}
     for name, p in plastic.items():
         depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if config.carries else 0
     learning = {name: weights[name].copy() for name in plastic}
-    groups = {p.name: p.groups for layer in layers.values() for p in layer.into}
     signs = _feedback_signs(network, learning, n)
     signs |= _random_signs(signs, plan.with_random_feedback, seeds)
     return Memory(
-        weights=learning,
+        **empty(
+            layers,
+            learning,
+            eligibilities,
+            {node.name: (depths[node.name], node.size) for node in network.nodes},
+        ),
         in_force={
             p.name: weights[p.name].copy()
             for p in network.projections
             if p.post in {q.post for q in plastic.values()}
         },
-        eligibility={name: zeros_on_lines(w.shape, eligibilities) for name, w in learning.items()},
-        trace={
-            name: np.zeros((n, *trace_shape(groups[name], network.node(p.pre).size)))
-            for name, p in plastic.items()
-        },
-        norm={name: np.full((n, 1), np.nan) for name in posts},
-        post_trace={name: np.zeros((n, size)) for name, size in posts.items()},
-        slow_trace={name: np.zeros((n, size)) for name, size in posts.items() if name in slow},
-        last={
-            node.name: np.zeros((n, depths[node.name], node.size), dtype=bool)
-            for node in network.nodes
-        },
+        norm={layer.key: np.full((n, 1), np.nan) for layer in layers},
         signs=signs,
         x=np.zeros((n, n_features)),
         value=np.zeros((n, n_features)),

@@ -5,13 +5,13 @@ A description is searched by name; a loop that runs thousands of times a second 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 from neurorl.learning.constants import RuleConstants
-from neurorl.learning.synapse_groups import AllPairs, SynapseGroup, groups_by_delay
+from neurorl.learning.synapse_groups import SynapseGroup, groups_by_delay
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import SpikingCritic
 from neurorl.network.description import Network, Plasticity, Population, Projection
@@ -21,6 +21,7 @@ from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
+from neurorl.rules.post_factor import PostFactor
 from neurorl.rules.value import VALUE
 
 __all__ = [
@@ -37,13 +38,15 @@ __all__ = [
 class InputProjection:
     """Hold what is known of a projection.
 
-    current: from a source of currents: what arrives is its activation, in every step. target: the
-    input that it adds to. short_term: what its spikes release, if not all the same. groups: the
-    synapses of a sparse one by their delay; none of a dense one. shape: of its weights.
+    n_pre: neurons of the population before it. current: from a source of currents: what arrives is
+    its activation, in every step. target: the input that it adds to. short_term: what its spikes
+    release, if not all the same. groups: the synapses of a sparse one by their delay; none of a
+    dense one. shape: of its weights.
     """
 
     name: str
     pre: str
+    n_pre: int
     blocks: int
     signed: bool
     current: bool
@@ -52,11 +55,6 @@ class InputProjection:
     short_term: TsodyksMarkram | None
     groups: tuple[SynapseGroup, ...]
     shape: tuple[int, ...]
-
-    @cached_property
-    def visited(self) -> tuple[SynapseGroup | AllPairs, ...]:
-        """Return its synapses as compiled code visits them, a dense one's too."""
-        return self.groups or (AllPairs(self.delay, self.shape),)
 
     @property
     def delays(self) -> tuple[int, ...]:
@@ -76,35 +74,57 @@ class Plastic(InputProjection):
     low: float
     high: float
 
+    @property
+    def trace_shape(self) -> tuple[int, ...]:
+        """Return the shape of its traces: ``(n_pre,)``, of several delays ``(n_delays, n_pre)``."""
+        return (len(self.groups), self.n_pre) if len(self.groups) > 1 else (self.n_pre,)
+
 
 @dataclass(frozen=True)
 class Layer:
     """Hold what is known of a population with plastic projections that learn by one rule.
 
-    key: its name, and the rule's too if it isn't the first into the population.
-    first: the step from which its spikes count, see `_first`. begin: the step from which they have
-    post factors, 0 if the rule pairs spikes. lag: of a hidden layer, steps to the
-    output; else 0. plan, fixed: what its neurons do in a step, and the projections
-    into it that don't learn, if the rule needs membranes or spike probabilities.
-    slow_decay: of the rule's `slow`. depression: A of rules that pair spikes.
+    key: its name, and the rule's too if it isn't the first into the population. size: its neurons.
+    into: the projections. Of agents also: first, the step from which its spikes count, see
+    `_first`; begin, the step from which they have post factors, 0 if the rule pairs spikes; lag, of
+    a hidden layer the steps to the output, else 0; plan, fixed: what its neurons do in a step,
+    and the projections into it that don't learn, if the rule needs membranes or spike
+    probabilities.
     """
 
     key: str
     name: str
+    size: int
     rule: Rule
-    first: int
-    begin: int
-    lag: int
-    alpha: float
-    keep: float
-    powers: FloatArray
-    post_decay: float
-    slow_decay: float
-    depression: float
-    plan: StepPlan | None
+    constants: RuleConstants
     into: tuple[Plastic, ...]
-    fixed: tuple[InputProjection, ...]
-    is_critic: bool
+    first: int = 0
+    begin: int = 0
+    lag: int = 0
+    alpha: float = 1.0
+    plan: StepPlan | None = None
+    fixed: tuple[InputProjection, ...] = ()
+    is_critic: bool = False
+
+    @property
+    def text(self) -> PostFactor:
+        """Return the text of its post factors."""
+        return self.rule.text_of(self.name)
+
+    @classmethod
+    def all_of(
+        cls, network: Network, rules: Mapping[str, Rule], constants: Callable[[Rule], RuleConstants]
+    ) -> Iterator[Layer]:
+        """Yield those of all populations that plastic projections enter, in the network's order.
+
+        rules: by projection. constants: return those of a rule.
+        """
+        for p in network.populations:
+            into = plastic_into(network, p.name)
+            for number, name in enumerate(dict.fromkeys(rules[one.name].name for one in into)):
+                of_rule = tuple(one for one in into if rules[one.name].name == name)
+                key, rule = f"{p.name} by {name}" if number else p.name, rules[of_rule[0].name]
+                yield cls(key, p.name, p.size, rule, constants(rule), of_rule)
 
 
 @dataclass(frozen=True)
@@ -139,10 +159,6 @@ class LearningPlan:
         """Look up all that the agent *config* learns by in *network*."""
         hidden, chain = hidden_layers(network), module_projections(network)
         order = ("output", *hidden)
-        names = sorted(
-            {p.post for p in network.projections if p.plasticity is not None},
-            key=lambda name: order.index(name) if name in order else len(order),
-        )
         rules = config.rules_of(network)
         if config.critic.population is not None:
             of_critic = replace(VALUE, eligibility_keep=config.gamma * config.critic.lambda_)
@@ -154,7 +170,11 @@ class LearningPlan:
             rule=config.learning_rule,
             critic=config.critic.reader(network, config.window, config.carries),
             layers=tuple(
-                layer for name in names for layer in _layers(network, config, name, rules)
+                _in_agent(network, config, layer)
+                for layer in sorted(
+                    Layer.all_of(network, rules, partial(_constants, network, config)),
+                    key=lambda of: order.index(of.name) if of.name in order else len(order),
+                )
             ),
             chain=chain,
             in_modules=order[: 1 + len(chain)],
@@ -162,46 +182,20 @@ class LearningPlan:
         )
 
 
-def _layers(
-    network: Network, config: AgentConfig, name: str, rules: Mapping[str, Rule]
-) -> Iterator[Layer]:
-    """Yield a population's layers: one for each rule of the projections into it."""
-    by_rule: dict[str, list[Plastic]] = {}
-    for p in plastic_into(network, name):
-        by_rule.setdefault(rules[p.name].name, []).append(p)
-    for number, (of_rule, into) in enumerate(by_rule.items()):
-        key = f"{name} by {of_rule}" if number else name
-        yield _layer(network, config, name, key, rules[into[0].name], into)
-
-
-def _layer(
-    network: Network,
-    config: AgentConfig,
-    name: str,
-    key: str,
-    rule: Rule,
-    into: Sequence[Plastic],
-) -> Layer:
+def _in_agent(network: Network, config: AgentConfig, layer: Layer) -> Layer:
+    """Return a layer with what an agent adds to it."""
+    rule, name = layer.rule, layer.name
     needs_v = rule.needs_probability or rule.needs_membrane
     alphas = {"output": config.alpha_output, config.critic.population: config.critic.alpha}
-    constants = _constants(network, config, rule)
     first = _first(network, config, name, rule)
-    return Layer(
-        key=key,
-        name=name,
-        rule=rule,
+    return replace(
+        layer,
         first=first,
         begin=0 if rule.pairs_spikes else first,
         lag=lag(network, name) if name in hidden_layers(network) else 0,
         alpha=alphas.get(name, config.alpha_hidden),
-        keep=constants.left(config.window),
-        powers=constants.powers(config.window),
-        post_decay=constants.post_decay,
-        slow_decay=constants.slow_decay,
-        depression=constants.depression,
         plan=_plan(network, name) if needs_v else None,
-        into=tuple(into),
-        fixed=tuple(incoming(network, name, into)) if needs_v else (),
+        fixed=tuple(incoming(network, name, layer.into)) if needs_v else (),
         is_critic=name == config.critic.population,
     )
 
@@ -266,6 +260,7 @@ def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
     return {
         "name": p.name,
         "pre": p.pre,
+        "n_pre": network.node(p.pre).size,
         "blocks": p.blocks,
         "signed": p.signed,
         "current": p.pre in network.currents,

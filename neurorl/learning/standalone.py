@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster, State
 from neurorl.backends.checks import Inputs, check_inputs, check_replica, check_steps
+from neurorl.backends.records import Callback, read_names
 from neurorl.errors import (
     ArgumentError,
-    unknown_name_error,
 )
-from neurorl.learning import listed
 from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
 from neurorl.learning.constants import RuleConstants
-from neurorl.learning.finite import check_steps_of_weights, check_windows
-from neurorl.learning.levels import levels_of
-from neurorl.learning.listed import PostFactors
 from neurorl.learning.membranes import Membranes
-from neurorl.learning.plan import Plastic
+from neurorl.learning.plan import Layer
 from neurorl.learning.standalone_rules import (
     check_backend,
     check_constants,
+    check_windows,
     found_rule,
+    post_factors,
     rules_by_population,
     rules_by_projection,
 )
-from neurorl.learning.synapses import Synapses, Target, post_factors
+from neurorl.learning.tags import PostFactors
+from neurorl.learning.weights import SynapticWeights
+from neurorl.learning.window_records import WindowRecords
+from neurorl.learning.windows_in_c import LONGEST, parted
+from neurorl.network.restoring import take
 from neurorl.network.serialization import number
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules import Rule
-from neurorl.rules.three_factor import apply_modulator
 
 __all__ = ["Learning"]
 
@@ -55,7 +57,7 @@ class _Window:
     told: Mapping[str, Mapping[str, FloatArray]]
 
 
-class Learning:
+class Learning(SynapticWeights):
     """Step a backend, remember by a rule which synapses took part, and reinforce them.
 
     backend: from `neurorl.load`; its network's projections with ``plasticity=`` learn. With a
@@ -90,7 +92,7 @@ class Learning:
         depression: float = _USUAL[2],
     ) -> None:
         self.rule = found_rule(rule)
-        self.backend, self.rate = backend, number("Learning.rate", rate)
+        self.rate = number("Learning.rate", rate)
         self.rules = rules_by_projection(backend.network, self.rule, rules or {})
         used = {r.name: r for r in self.rules.values()} or {self.rule.name: self.rule}
         self._rule_names = list(used)
@@ -103,25 +105,24 @@ class Learning:
             used.values(), dict(zip(_CONSTANTS, zip(taus, _USUAL, strict=True), strict=True))
         )
         constants = {name: RuleConstants.of(r, dt, *taus) for name, r in used.items()}
-        self._targets = Target.all_of(backend.network, self.rules, constants)
-        check_backend(backend, self._targets)
-        self._membranes = Membranes(backend, rules_by_population(self._targets))
+        self._layers = [
+            *Layer.all_of(backend.network, self.rules, lambda rule: constants[rule.name])
+        ]
+        check_backend(backend, self._layers)
+        self._membranes = Membranes(backend, rules_by_population(self._layers))
         backend.own(self)
-        self._synapses, self._n = Synapses.of(backend, self._targets), backend.n_replicas
-        plastic = [p for target in self._targets for p in target.into]
-        self._plastic = {p.name: p for p in plastic}
-        self._levels = levels_of(backend.arithmetic, plastic)
-        self._take_levels()
-        with backend.owner_acts():
-            self._lent = self._borrow(plastic)
+        super().__init__(backend, self._layers)
+        self._in_c, self._in_numpy = parted(self._layers, self._synapses)
         self._modulators = list(dict.fromkeys(r.modulator for r in used.values()))
         self._broadcast = {
-            name: target.rule
-            for target in self._targets
-            for name in ("phi", *target.rule.signals)
-            if name in target.text.expression.names
+            name: layer.rule
+            for layer in self._layers
+            for name in ("phi", *layer.rule.signals)
+            if name in layer.text.expression.names
         }
         self._waiting: _Window | None = None
+        self._records: list[WindowRecords] = []
+        self._n_windows = 0
 
     def window(
         self,
@@ -143,11 +144,13 @@ class Learning:
         whole, currents = self.backend.simulated.whole, self.backend.network.currents
         sizes = {source.name: source.size for source in whole.sources}
         checked = check_inputs(inputs, sizes, n_steps, currents)
+        self._take_records()
         with self.backend.owner_acts():
             rasters, read = self._membranes.step(checked, n_steps)
+        self._n_windows += 1
         nodes = {**checked, **rasters}
-        kept = {p.pre for target in self._targets for p in target.into}
-        kept.update(target.name for target in self._targets)
+        kept = {p.pre for layer in self._layers for p in layer.into}
+        kept.update(layer.name for layer in self._layers)
         window = _Window({name: nodes[name] for name in sorted(kept)}, n_steps, read, told)
         if self._due(window):
             copies = {name: np.array(raster) for name, raster in window.nodes.items()}
@@ -177,70 +180,14 @@ class Learning:
         eta = self.rate if rate is None else number("reinforce, rate", rate)
         thirds = read_modulators(modulator, self._modulators, self._n)
         self._hear(dict(signals or {}) | ({} if phi is None else {"phi": phi}))
-        pairs = [(target, p) for target in self._targets for p in target.into]
-        steps = {p.name: np.multiply(eta, thirds[target.rule.modulator]) for target, p in pairs}
-        for name, step in steps.items() if self._levels else ():
-            check_steps_of_weights(name, self._levels[name].factor(step))
-        learned: dict[str, FloatArray] = {}
-        for target, p in pairs:
-            w, e = self._synapses.weights[p.name], self._synapses.eligibility[p.name]
-            if p.name in self._lent:
-                for k, step in enumerate(steps[p.name]):
-                    listed.reinforce(w[k], e[k], self._levels[p.name], float(step))
-                if self._lent[p.name] is not None:
-                    np.copyto(w, 0.0, where=self._lent[p.name])
-                continue
-            shape = (-1,) + (1,) * (w.ndim - 1)
-            if self._levels:
-                new = self._levels[p.name].changed(w, e, np.reshape(steps[p.name], shape))
-            else:
-                third = np.reshape(thirds[target.rule.modulator], shape)
-                new = apply_modulator(w, e, third, eta, p.low, p.high)
-                check_steps_of_weights(p.name, new)
-            learned[p.name] = self.backend.arithmetic.masked(p.name, new)
-        for name, rows in learned.items():
-            self._write(name, rows)
-
-    def weights(self, name: str) -> FloatArray:
-        """Return a copy of a projection's learned weights, shaped as `Backend.weights`.
-
-        In coarse arithmetic those in force are rounded copies of them.
-        """
-        return self._shown(name, self._synapses.weights)
-
-    def set_weights(
-        self, name: str, weights: npt.ArrayLike, replica: int | None = None
-    ) -> FloatArray:
-        """Go on from these weights, each clipped to low..high; return those in force.
-
-        Eligibilities, traces and spikes in flight stay. `Backend.set_weights` does the same.
-
-        weights: shaped as `weights` returns them. replica: the one whose they are, in the shape
-        that it would have alone; None for all.
-        Raises ArgumentError for a wrong shape or a number that isn't finite.
-        """
-        self._check_open("set_weights")
-        new, arithmetic = self._of(name, self._synapses.weights).copy(), self.backend.arithmetic
-        which = slice(None) if replica is None else check_replica(replica, self._n)
-        axes = self.backend.simulated.axes if replica is None else ()
-        new[which] = arithmetic.check(name, weights, axes).reshape(new[which].shape)
-        p = self._plastic[name]
-        levels = self._levels.get(name)
-        within = np.clip(new, p.low, p.high) if levels is None else levels.nearest(new)
-        self._write(name, arithmetic.masked(name, within))
-        return self.backend.weights(name)
-
-    def learns(self, name: str) -> bool:
-        """Return whether a projection learns here."""
-        return name in self._plastic
-
-    def eligibility(self, name: str) -> FloatArray:
-        """Return a copy of a projection's eligibilities, shaped as its weights."""
-        return self._shown(name, self._synapses.eligibility)
+        pairs = [(layer, p) for layer in self._layers for p in layer.into]
+        changes = {p.name: (eta, np.array(thirds[layer.rule.modulator])) for layer, p in pairs}
+        self._change(changes)
 
     def reset(self) -> None:
         """Silence the network and forget all but the weights."""
         self._check_open("reset")
+        self._take_records()
         with self.backend.owner_acts():
             self.backend.reset()
         self._waiting = None
@@ -251,13 +198,29 @@ class Learning:
         if self.backend.owner is self:
             self.backend.disown()
 
+    def record(
+        self, names: Sequence[str], every: int = 1, callback: Callback | None = None
+    ) -> WindowRecords:
+        """Return what records weights and eligibilities, window by window, in a ``with`` block.
+
+        names: ``PROJECTION.weights`` (learned) and ``PROJECTION.eligibility``. every, callback: see
+        `neurorl.learning.window_records.WindowRecords`. Raises UnknownNameError.
+        """
+        shown = {"weights": self.weights, "eligibility": self.eligibility}
+        told = {
+            f"{n}.{kind}": partial(show, n) for n in self._plastic for kind, show in shown.items()
+        }
+        chosen = read_names(names, [*told])
+        of = {name: told[name] for name in chosen}
+        return WindowRecords(of, lambda: self._n_windows, self._records, every, callback)
+
     def state(self, replica: int = 0) -> State:
         """Return all that `restore` needs of a replica, the backend's state included, as arrays."""
         self._check_open("state")
         self._check_none_waits("state")
         k = check_replica(replica, self._n)
         held = {f"{_BACKEND}{key}": np.asarray(a) for key, a in self.backend.state(k).items()}
-        return {**held, **self._synapses.state(k)}
+        return held | {key: array.copy() for key, array in self._held(k)}
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         """Go on from a state, exactly, on any backend of the same arithmetic.
@@ -267,20 +230,26 @@ class Learning:
         self._check_open("restore")
         self._check_none_waits("restore")
         k = check_replica(replica, self._n)
+        self._take_records()
         arrays = {key: np.asarray(value) for key, value in state.items()}
-        self._synapses.check(arrays, k)
+        for key, array in self._held(k):
+            take(arrays, key, array.shape, "bool" if array.dtype == bool else "float")
         held = {key: a for key, a in arrays.items() if key.startswith(_BACKEND)}
         with self.backend.owner_acts():
             self.backend.restore({key.removeprefix(_BACKEND): a for key, a in held.items()}, k)
-        self._synapses.restore(arrays, k)
+        for key, array in self._held(k):
+            array[...] = arrays[key]
         self._take_levels()
 
-    def _check_open(self, verb: str) -> None:
-        """Raise an error if the backend is closed, or this has let go of it."""
-        self.backend.check_open()
-        if self.backend.owner is not self:
-            what, remedy = "is closed", "a new Learning(backend)"
-            raise ArgumentError(f"Learning.{verb}", what, remedy=remedy)
+    def _take_records(self) -> None:
+        """Let those who record take what the last window, which is over, has left."""
+        for records in self._records:
+            records.take()
+
+    def _held(self, k: int) -> Iterator[tuple[str, Array]]:
+        """Yield all that a replica's synapses remember, by ``KIND.NAME``."""
+        for kind, arrays in vars(self._synapses).items():
+            yield from ((f"{kind}.{name}", array[k]) for name, array in arrays.items())
 
     def _check_none_waits(self, verb: str) -> None:
         if self._waiting is not None:
@@ -300,7 +269,7 @@ class Learning:
         """Return signals by name and population. Raises ArgumentError for one of no rule."""
         for name in signals:
             if name not in self._broadcast:
-                names = " or ".join(repr(target) for target in self._rule_names)
+                names = " or ".join(repr(layer) for layer in self._rule_names)
                 what = f"rule {names} doesn't name {name}"
                 raise ArgumentError(f"{where}, {name}", what, remedy="leave it out")
         return {name: self._read_one(where, name, x, n_steps) for name, x in signals.items()}
@@ -308,8 +277,8 @@ class Learning:
     def _read_one(
         self, where: str, name: str, signal: Numbers, n_steps: int | None
     ) -> dict[str, FloatArray]:
-        named = {t.name: t.size for t in self._targets if name in t.text.expression.names}
-        others = [target.name for target in self._targets]
+        named = {t.name: t.size for t in self._layers if name in t.text.expression.names}
+        others = [layer.name for layer in self._layers]
         n_steps = None if name == "phi" else n_steps
         return read_signal(where, name, signal, named, others, self._n, n_steps)
 
@@ -329,62 +298,29 @@ class Learning:
 
     def _remember(self, window: _Window) -> None:
         """Let eligibilities take a window in, of all replicas or of none."""
-        posts = [(t, *self._post_factors(t, window)) for t in self._targets]
-        factors = [(target.rule.name, target.name, post) for target, post, _ in posts]
+        posts = [(t, *self._post_factors(t, window)) for t in self._layers]
+        factors = [(layer.rule.name, layer.name, post) for layer, post, _ in posts]
         check_windows(factors, self._n)
-        for target, post, gate in posts:
-            self._synapses.remember(target, window.nodes, post, gate)
+        is_in_c = self._in_c is not None and window.n_steps <= LONGEST
+        in_c, layers = (self._in_c, self._in_numpy) if is_in_c else (None, self._layers)
+        if in_c is not None:
+            in_c.remember(window.nodes, {layer.key: post for layer, post, _ in posts})
+        for layer, (_, post, gate) in zip(layers, posts, strict=True):
+            if layer.into:
+                self._synapses.remember(layer, window.nodes, post, gate)
+            self._synapses.go_on(layer, post.raster)
+        if in_c is not None:
+            in_c.settle()
         self._synapses.deliver(window.nodes)
 
-    def _post_factors(
-        self, target: Target, window: _Window
-    ) -> tuple[PostFactors, FloatArray | None]:
+    def _post_factors(self, layer: Layer, window: _Window) -> tuple[PostFactors, FloatArray | None]:
         """Return the post factors and gates of all replicas."""
-        raster = window.nodes[target.name]
-        named: dict[str, FloatArray] = dict(window.read.get(target.name, {}))
+        raster = window.nodes[layer.name]
+        named: dict[str, FloatArray] = dict(window.read.get(layer.name, {}))
         for name, told in window.told.items():
-            if target.name in told:
-                of_steps = told[target.name].transpose(1, 0, 2).reshape(-1, self._n * target.size)
+            if layer.name in told:
+                of_steps = told[layer.name].transpose(1, 0, 2).reshape(-1, self._n * layer.size)
                 named[name] = of_steps[0] if len(of_steps) == 1 else of_steps
-        if target.rule.names("slow"):
-            named["slow"] = self._synapses.slow(target, raster)
-        return post_factors(target, raster, named)
-
-    def _take_levels(self) -> None:
-        """Bring weights that aren't on their levels there, as others' may be, and into force."""
-        for name, levels in self._levels.items():
-            weights = self._synapses.weights[name]
-            levels.warn_of_lost(name, weights, self.backend.arithmetic)
-            self._write(name, self.backend.arithmetic.masked(name, levels.nearest(weights)))
-
-    def _borrow(self, plastic: Sequence[Plastic]) -> dict[str, npt.NDArray[np.bool_] | None]:
-        """Let large projections learn where the backend has their weights.
-
-        Returns by name where they have no synapse, None if they have all.
-        """
-        lent = dict[str, npt.NDArray[np.bool_] | None]()
-        for p in plastic if self._levels else ():
-            memory = self.backend.transmitted(p.name) if listed.is_compiled(p, 1) else None
-            if memory is None or memory.dtype != np.float64:
-                continue
-            mask = self.backend.network.projection(p.name).mask
-            lent[p.name] = None if mask is None else ~np.asarray(mask)
-            self._synapses.weights[p.name] = memory.reshape(self._n, *p.shape)
-        return lent
-
-    def _write(self, name: str, weights: FloatArray) -> None:
-        shape = (*self.backend.simulated.axes, *self.backend.network.weight_shape(name))
-        held = self.backend.write(name, weights.reshape(shape))
-        # On a fine grid the weights in force learn; else float weights do, and are copied rounded.
-        learned = np.reshape(held, weights.shape) if self.backend.arithmetic.is_fine else weights
-        self._synapses.weights[name][...] = learned
-
-    def _shown(self, name: str, by_name: Mapping[str, FloatArray]) -> FloatArray:
-        self._check_open("weights")
-        held = self._of(name, by_name)
-        return held.reshape(*self.backend.simulated.axes, *held.shape[1:]).copy()
-
-    def _of(self, name: str, by_name: Mapping[str, FloatArray]) -> FloatArray:
-        if name not in by_name:
-            raise unknown_name_error("plastic projection", name, by_name)
-        return by_name[name]
+        if layer.rule.names("slow"):
+            named["slow"] = self._synapses.slow(layer, raster)
+        return post_factors(layer, raster, named)

@@ -1,10 +1,13 @@
-"""Find the rules by which `neurorl.learning.standalone.Learning` learns, and check its backend."""
+"""Find the rules of `neurorl.Learning`, and their post factors, and check its backend."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from neurorl.backends.base import Backend
+import numpy as np
+
+from neurorl.backends.base import Backend, Raster
 from neurorl.errors import (
     ArgumentError,
     DescriptionError,
@@ -12,14 +15,20 @@ from neurorl.errors import (
     quoted,
     unknown_name_error,
 )
-from neurorl.learning.synapses import Target
+from neurorl.learning.finite import NotFiniteError, are_no_factors, check_factors, explained
+from neurorl.learning.plan import Layer
+from neurorl.learning.tags import PostFactors
 from neurorl.network.description import Network
-from neurorl.rules import Rule, find_rule
+from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.elementary import on_grid
+from neurorl.rules import Decision, Rule, find_rule
 
 __all__ = [
     "check_backend",
     "check_constants",
+    "check_windows",
     "found_rule",
+    "post_factors",
     "rules_by_population",
     "rules_by_projection",
 ]
@@ -87,11 +96,11 @@ def check_constants(rules: Collection[Rule], named: Mapping[str, tuple[object, o
             raise ArgumentError(f"Learning.{name}", why, got=quoted(got), remedy="leave it out")
 
 
-def rules_by_population(targets: Sequence[Target]) -> dict[str, list[Rule]]:
+def rules_by_population(targets: Sequence[Layer]) -> dict[str, list[Rule]]:
     return {t.name: [other.rule for other in targets if other.name == t.name] for t in targets}
 
 
-def check_backend(backend: Backend, targets: Sequence[Target]) -> None:
+def check_backend(backend: Backend, targets: Sequence[Layer]) -> None:
     """Raise an error unless the weights are the caller's to write, and what learns is recorded."""
     if backend.simulator.learns_by_itself:
         what, remedy = "learns by a rule of its own", "load it without learning="
@@ -106,3 +115,44 @@ def check_backend(backend: Backend, targets: Sequence[Target]) -> None:
     if missing:
         what, remedy = "must be recorded to learn", "leave record= out, or add them"
         raise ArgumentError("Learning, record", what, got=missing, remedy=remedy)
+
+
+def post_factors(
+    layer: Layer, raster: Raster, named: Mapping[str, FloatArray | float]
+) -> tuple[PostFactors, FloatArray | None]:
+    """Return the post factors, and what gates depression ``(N * n,)``, None for 1.
+
+    named: what the rule names beyond spikes; ``phi`` is 1 if it isn't there.
+    Factors that aren't finite are left for the caller to find; gates, and gains for each spike, are
+    those of neurons without a spike, and 0.
+    """
+    phi = np.broadcast_to(named.get("phi", 1.0), (raster.shape[1],))
+    decision = Decision(0, phi, output=raster, output_from=0, output_named=named)
+    if "p" in named:
+        decision = replace(decision, output_p=np.asarray(named["p"]))
+    if not layer.text.is_gain:
+        factors = on_grid(layer.text.factors(decision, decision.output_layer))
+        return PostFactors(raster, factors, is_gain=False), None
+    gain = on_grid(layer.text.gain(decision, decision.output_layer))
+    odd = are_no_factors(gain)
+    gate = None
+    if layer.rule.gates_depression:
+        gate = np.where(odd, 0.0, gain)
+    if odd.any():
+        gain[odd & ~raster.any(axis=0)] = 0.0
+    return PostFactors(raster, gain, is_gain=True), gate
+
+
+def check_windows(posts: Sequence[tuple[str, str, PostFactors]], n_replicas: int) -> None:
+    """Raise DivergenceError for a post factor of a window that isn't finite, with its place.
+
+    posts: the rule's name, the population's and its factors, of replicas side by side.
+    """
+    if not any(are_no_factors(post.numbers).any() for _, _, post in posts):
+        return
+    for k in range(n_replicas):
+        for rule, population, post in posts:
+            try:
+                check_factors(rule, {population: post.of(k, n_replicas).factors}, k)
+            except NotFiniteError as problem:
+                raise explained(f"replica {k}", problem) from None

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["AllPairs", "SynapseGroup", "groups_by_delay"]
+__all__ = ["SynapseGroup", "groups_by_delay"]
 
 _GATHERED = 2**18
 """Gather at most this many numbers at once per side, so that they fit in a processor's cache."""
@@ -35,16 +35,6 @@ class SynapseGroup:
     def start(self) -> npt.NDArray[np.int64]:
         """Return the number of each presynaptic neuron's first synapse, ``(n_pre + 1,)``."""
         return np.searchsorted(self.pre, np.arange(self.n_pre + 1))
-
-    @property
-    def row(self) -> npt.NDArray[np.int64]:
-        """Return where in *post* the partners of each presynaptic neuron begin."""
-        return self.start
-
-    @cached_property
-    def down(self) -> FloatArray:
-        """Return room for a sum of each synapse, zeros between two uses, ``(n,)``."""
-        return np.zeros(len(self.pre))
 
     def sums(self, x: FloatArray, f: FloatArray, n_replicas: int = 1) -> FloatArray:
         """Return ``sum_t x_pre(t) f_post(t)`` of each synapse, ``(n_replicas, n)``, by no matrix.
@@ -70,40 +60,6 @@ class SynapseGroup:
         """
         for arrives, q in zip(np.atleast_2d(x), np.atleast_2d(into), strict=True):
             np.add.at(q, self.post, arrives[self.pre] * w[self.numbers])
-
-
-@dataclass(frozen=True, eq=False)
-class AllPairs:
-    """Hold a dense projection as `SynapseGroup` holds a list, without the list.
-
-    shape: ``(n_pre, n_post)``, or ``(blocks, n_pre, n_post)``. delay: in steps. Presynaptic neurons
-    of one block share their partners in *post*, which has every neuron once.
-    """
-
-    delay: int
-    shape: tuple[int, ...]
-    numbers = slice(None)
-
-    @cached_property
-    def start(self) -> npt.NDArray[np.int64]:
-        """Return the number of each presynaptic neuron's first synapse, and of all."""
-        return np.arange(int(np.prod(self.shape[:-1])) + 1) * self.shape[-1]
-
-    @cached_property
-    def row(self) -> npt.NDArray[np.int64]:
-        """Return where in *post* the partners of each presynaptic neuron begin."""
-        n_pre, n_post = self.shape[-2:]
-        return np.arange(int(np.prod(self.shape[:-1]))) // n_pre * n_post
-
-    @cached_property
-    def post(self) -> npt.NDArray[np.int32]:
-        """Return all postsynaptic neurons."""
-        return np.arange(int(np.prod(self.shape[:-2])) * self.shape[-1], dtype=np.int32)
-
-    @cached_property
-    def down(self) -> FloatArray:
-        """Return room for a sum of each synapse, zeros between two uses."""
-        return np.zeros(int(np.prod(self.shape)))
 
 
 def groups_by_delay(network: Network, name: str) -> tuple[SynapseGroup, ...]:

@@ -18,12 +18,37 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.backends.base import Raster
 from neurorl.learning.synapse_groups import SynapseGroup
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import outer_sum, window_traces
 
-__all__ = ["Post", "depressing", "tags", "trace_shape", "traces"]
+__all__ = ["Post", "PostFactors", "depressing", "tags", "traces"]
+
+
+@dataclass(frozen=True)
+class PostFactors:
+    """Hold what multiplies presynaptic traces in a window.
+
+    raster: the neurons' spikes. numbers: for each spike ``(n,)`` if *is_gain*, else of each step
+    ``(W, n)``; on the grid.
+    """
+
+    raster: Raster
+    numbers: FloatArray
+    is_gain: bool
+
+    @property
+    def factors(self) -> FloatArray:
+        """Return the factor of each step, ``(W, n)``."""
+        return np.where(self.raster, self.numbers, 0.0) if self.is_gain else self.numbers
+
+    def of(self, k: int, n_replicas: int) -> PostFactors:
+        """Return those of a replica, of several side by side."""
+        n = self.numbers.shape[-1] // n_replicas
+        mine = slice(k * n, (k + 1) * n)
+        return PostFactors(self.raster[:, mine], self.numbers[..., mine], self.is_gain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +89,6 @@ def traces(arrived: Sequence[FloatArray], decay: float, before: FloatArray) -> l
     """
     of_delays = before.reshape(len(before), len(arrived), -1)
     return [window_traces(a, decay, of_delays[:, d].ravel()) for d, a in enumerate(arrived)]
-
-
-def trace_shape(groups: Sequence[SynapseGroup], n_pre: int) -> tuple[int, ...]:
-    """Return the shape of a projection's traces."""
-    return (len(groups), n_pre) if len(groups) > 1 else (n_pre,)
 
 
 def tags(

@@ -14,10 +14,10 @@ from platformdirs import user_cache_path
 from neurorl.errors import BackendError, one_line
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
-from neurorl.native.layout import asserted
-from neurorl.native.rule_text import printed
-from neurorl.native.structures import Terms
+from neurorl.native.rule_text import printed, text_name
+from neurorl.native.structures import Terms, asserted
 from neurorl.numerics import elementary
+from neurorl.rules import Rule
 from neurorl.rules.registry import SHIPPED
 from neurorl.rules.value import VALUE
 
@@ -28,6 +28,7 @@ __all__ = [
     "failure",
     "has_library",
     "library",
+    "text_addresses",
 ]
 
 _LOOP = ("learning loop", "take loop='numpy'")  # for errors
@@ -63,8 +64,27 @@ def library() -> ctypes.CDLL:
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
-    loaded.neurorl_choose.restype = None
+    for name in ("choose", "remember", "reinforce"):
+        getattr(loaded, f"neurorl_{name}").restype = None
     return loaded
+
+
+def text_addresses(rule: Rule) -> tuple[int, ...]:
+    """Return where the texts of a rule are in C++, of the output and of other layers.
+
+    They are in the loop's library if rules of ours have the same; else they are compiled, once for
+    a machine. Raises BackendError if they don't compile.
+    """
+    names, found = [text_name(text) for text in rule.texts], library()
+    if not all(hasattr(found, name) for name in names):
+        found = _texts(printed([rule]), f"rule {rule.name!r}")
+    return tuple(ctypes.addressof(ctypes.c_char.in_dll(found, name)) for name in names)
+
+
+@functools.cache
+def _texts(source: str, rule: str) -> ctypes.CDLL:
+    """Return the library, which stays loaded as long as the process: loops have pointers to it."""
+    return compiled(CppSource(source), rule, "take loop='numpy'")
 
 
 def compiled(source: CppSource, where: str, remedy: str) -> ctypes.CDLL:
@@ -129,7 +149,7 @@ def _build(source: CppSource, library: Path, where: str, remedy: str) -> None:
         raise BackendError(where, "its library doesn't compile", got=lines[0], remedy=remedy)
 
 
-def _terms() -> Terms:
+def _terms() -> ctypes.Structure:
     return Terms(
         exp=(ctypes.c_double * 14)(*elementary.EXP_TERMS),
         cos=(ctypes.c_double * 13)(*elementary.COS_TERMS),

@@ -1,14 +1,22 @@
-"""Declare the structures of ``src/`` for ctypes; `neurorl.native.layout` checks them."""
+"""Read the structures of C++ from the headers that declare them, for ctypes."""
 
 from __future__ import annotations
 
 import ctypes
+import functools
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
+from neurorl.native import SOURCES
 from neurorl.numerics.arrays import Array
 
 __all__ = [
+    "AGENT",
     "ALL",
+    "PARTS",
     "Agent",
     "Equations",
     "Features",
@@ -18,104 +26,136 @@ __all__ = [
     "Part",
     "Projection",
     "Terms",
+    "asserted",
+    "choices",
     "fields",
+    "filled",
+    "kernels_of",
     "pointer",
+    "structure",
 ]
 
-_INT, _NUMBER, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 Fields = list[tuple[str, Any]]
+AGENT = SOURCES / "agent.h"
+"""Name the header that declares what the learning loop works on."""
+
+_SIMPLE = {"int64_t": ctypes.c_int64, "double": ctypes.c_double, "float": ctypes.c_float}
 
 
-def fields(**groups: str) -> Fields:
-    """Return fields in order: ``int_1="a b", number_1="c"`` -> a, b integers, c a number."""
-    kinds = {"int": _INT, "number": _NUMBER, "pointer": _POINTER}
-    return [
-        (name, kinds[group.split("_")[0]])
-        for group, names in groups.items()
-        for name in names.split()
-    ]
+def fields(header: Path, name: str, *known: type[ctypes.Structure]) -> Fields:
+    """Return the fields of a structure in order, before its functions; pointers are addresses.
+
+    known: the structures that it holds.
+    """
+    kinds: dict[str, Any] = _SIMPLE | {structure.__name__: structure for structure in known}
+    found = []
+    for line in _body(header, "struct", name).split(";"):
+        kind, _, names = line.strip().removeprefix("const ").partition(" ")
+        if called := re.search(r"\(\*(\w+)\)", line):  # a pointer to a function
+            found.append((called[1], ctypes.c_void_p))
+        elif "(" in line:
+            break
+        else:
+            found += [_field(kinds.get(kind), place) for place in names.split(",") if place.strip()]
+    return found
 
 
-class Terms(ctypes.Structure):
-    """Hold the coefficients of `neurorl.numerics.elementary`."""
-
-    _fields_: ClassVar[Fields] = [
-        ("exp", _NUMBER * 14),
-        ("cos", _NUMBER * 13),
-        *fields(number_="log2_e ln2_high ln2_low"),
-    ]
+def _field(kind: Any, place: str) -> tuple[str, Any]:
+    """Return a field of a kind, of which a *place* like ``x``, ``*x`` or ``x[3]`` is declared."""
+    name, _, size = place.strip(" ]").partition("[")
+    if "*" in name:
+        return name.rpartition("*")[2].strip(), ctypes.c_void_p
+    return name, kind * int(size) if size else kind
 
 
-class Part(ctypes.Structure):
-    _fields_: ClassVar[Fields] = fields(
-        int_1="kind d size a b",
-        number_2="width floor",
-        pointer_3="low gain table usual whole squashed",
-    )
+@functools.cache
+def choices(header: Path, name: str) -> dict[str, int]:
+    """Return the numbers of an enumeration by the names that users write, as in ``one-hot``."""
+    names = _body(header, "enum", name).split(",")
+    return {one.strip().lower().replace("_", "-"): number for number, one in enumerate(names)}
 
 
-class Features(ctypes.Structure):
-    _fields_: ClassVar[Fields] = fields(int_1="n_parts n_inputs size", pointer_2="parts")
+def _body(header: Path, what: str, name: str) -> str:
+    """Return what is between the braces of a declaration, without comments."""
+    found = re.search(rf"\b{what} {name}\s*\{{(.*?)\s*\}};", _code(header), re.DOTALL)
+    assert found is not None, f"{header} declares no {what} {name}"
+    return found[1]
 
 
-class Node(ctypes.Structure):
-    _fields_: ClassVar[Fields] = fields(int_1="size depth", pointer_2="raster current last")
+@functools.cache
+def _code(header: Path) -> str:
+    return re.sub(r"//.*", "", header.read_text("utf-8"))
+
+
+def structure(header: str, name: str, *known: type[ctypes.Structure]) -> type[ctypes.Structure]:
+    """Return what a header of ``src/`` declares; with numbers of kernels, for `filled`."""
+    path, made = SOURCES / header, (ctypes.Structure,)
+    kernels = choices(path, f"{name}Kernel") if name in _PARTS else {}
+    return type(name, made, {"_fields_": fields(path, name, *known), "kernels": kernels})
+
+
+_PARTS = {
+    **dict.fromkeys(("Encoder", "Policy"), "decision.h"),
+    **dict.fromkeys(("Critic", "Modulator"), "critic.h"),
+    "Writes": "writes.h",
+}
+PARTS = {name.lower(): structure(header, name) for name, header in _PARTS.items()}
+"""Map each kind of an agent's parts that C++ knows, such as ``policy``, to its structure."""
+
+Terms = structure("elementary.h", "Terms")
+Part = structure("agent.h", "Part")
+Features = structure("agent.h", "Features")
+Node = structure("agent.h", "Node")
+Projection = structure("agent.h", "Projection")
+Layer = structure("agent.h", "Layer")
+Agent = structure("agent.h", "Agent", Features)
 
 
 class Equations(ctypes.Structure):
-    _fields_: ClassVar[Fields] = fields(
-        int_1="n_variables n_inputs v",
-        pointer_2="initial constants bias threshold refractory_steps step",
-    )
+    _fields_: ClassVar[Fields] = fields(AGENT, "Equations")
 
 
-class Projection(ctypes.Structure):
-    _fields_: ClassVar[Fields] = fields(
-        int_1="pre n_pre n_post blocks delay is_signed is_fine sums_fit target stream",
-        number_2="decay low high inverse limit unit transmitted_unit least largest",
-        pointer_3="weights eligibility levels eligibility_32 trace in_force",
-        pointer_4="transmitted transmitted_integers accumulator mask",
-    )
+ALL: tuple[type[ctypes.Structure], ...] = (
+    Terms,
+    Part,
+    Features,
+    Node,
+    Equations,
+    Projection,
+    Layer,
+    Agent,
+    *PARTS.values(),
+)
+"""List every structure; compiling compares what was read of them with C++."""
 
 
-class Layer(ctypes.Structure):
-    _fields_: ClassVar[Fields] = fields(
-        int_1="node role first lag n_projections n_fixed begin end pairs_spikes gates_depression",
-        pointer_2="text projections",
-        number_3="alpha keep post_decay slow_decay depression",
-        pointer_4="powers norm post_trace slow_trace signs",
-        pointer_5="equations",
-    )
+def filled(kind: type[ctypes.Structure], part: object) -> ctypes.Structure:
+    """Return the structure of an agent's part, by the fields of its class; see ``src/agent.h``.
+
+    Raises KeyError for a kernel that C++ doesn't have.
+    """
+    numbers = {str(name): getattr(part, str(name), 0) for name, *_ in kind._fields_}
+    numbers["kernel"] = kernels_of(kind)[str(numbers["kernel"])]
+    return kind(**{name: math.inf if x is None else x for name, x in numbers.items()})
 
 
-class Agent(ctypes.Structure):
-    _fields_: ClassVar[Fields] = [
-        *fields(
-            int_1="n_replicas window n_actions n_output first_vote",
-            int_2="encoder policy modulator carries normalises has_spiking_critic",
-            int_3="writes write_every",
-            int_4="n_groups has_masks hold repeats repeats_decisions natural",
-            number_2="peak beta beta_end beta_decisions exploration",
-            number_2b="sigma sigma_end sigma_decisions",
-            number_3="alpha_critic critic_decay modulator_limit norm_rate",
-        ),
-        ("cells", Features),
-        ("features", Features),
-        *fields(
-            pointer_1="cells_input features_input input critic_input current critic_current output",
-            pointer_1b="groups allowed numbers phi t",
-            pointer_2="seeds decisions decided actions probabilities reward discount rate active",
-            pointer_3="x value value_trace mean_reward expected",
-            number_4="critic_unit critic_initial",
-            pointer_5="run run_inputs run_rasters",
-            int_6="n_nodes n_layers",
-            pointer_7="nodes layers",
-        ),
-    ]
+def kernels_of(kind: type[ctypes.Structure]) -> dict[str, int]:
+    """Return the numbers of the kernels of a kind of part, by their names."""
+    return dict(vars(kind)["kernels"])
 
 
-ALL = (Terms, Part, Features, Node, Equations, Projection, Layer, Agent)
-"""List every structure; compiling compares them with C++."""
+def asserted(structures: Iterable[type[ctypes.Structure]]) -> str:
+    """Return C++ that compiles only if its structures lie as those of ctypes, field by field."""
+    facts = []
+    for structure in structures:
+        name = structure.__name__
+        facts.append((f"sizeof({name})", str(ctypes.sizeof(structure))))
+        for field in (str(field[0]) for field in structure._fields_):
+            place = getattr(structure, field)
+            facts.append((f"offsetof({name}, {field})", str(place.offset)))
+            facts.append((f"sizeof({name}::{field})", str(place.size)))
+    checks = (f'static_assert({of} == {is_}, "{of}: not {is_}");' for of, is_ in facts)
+    return "\n".join(["#include <cstddef>", *checks, ""])
 
 
 def pointer(array: Array | None) -> int | None:

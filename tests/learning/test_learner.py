@@ -9,6 +9,7 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.learning.learner import Learner
+from neurorl.learning.observer import Observer
 from neurorl.learning.plan import LearningPlan
 from neurorl.models import GLM, LIF
 from neurorl.rules import feedback
@@ -78,16 +79,17 @@ def test_probabilities_are_those_the_simulator_spikes_with(arithmetic: str) -> N
         "CartPole-v1", model="glm", actors=2, hidden=3, window=400, seed=3, arithmetic=arithmetic
     )
     move = agent.player(3, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
-    learner = Learner(LearningPlan.of(agent.network, agent.config), agent.memory)
+    plan = LearningPlan.of(agent.network, agent.config)
+    observer = Observer(plan, agent.memory, agent.memory.alone(), replica=0)
     spikes = {**move.inputs, **move.rasters}
-    into = {layer.name: layer for layer in LearningPlan.of(agent.network, agent.config).layers}
+    into = {layer.name: layer for layer in plan.layers}
     arrived = {
         p.name: [p.transmitted(arrivals(spikes[p.pre], 1))]
         for layer in into.values()
         for p in layer.into
     }
     for name in ("hidden", "output"):
-        p = learner._of_layer(into[name], spikes, arrived, 0.0)["p"]
+        p = observer._of_layer(into[name], spikes, arrived, 0.0)["p"]
         seen = spikes[name][2:]
         error = (seen - p[2:]).mean(axis=0)
         assert np.abs(error).max() < 4 * np.sqrt(0.25 / len(seen))

@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import Learning, Network, Plasticity, Population, Projection, Source, Uniform, load
-from neurorl.learning import listed
+from neurorl.learning import standalone, weights, windows_in_c
 from neurorl.learning.levels import Levels
-from neurorl.models import CubaLIF, FixedProbability, Synapses
+from neurorl.learning.synapses import Synapses
+from neurorl.models import CubaLIF, FixedProbability
+from neurorl.models import Synapses as Pairs
 from neurorl.native import toolchain
 from neurorl.rules import Rule
 
@@ -80,7 +82,7 @@ def learned(
 @pytest.mark.parametrize("dense", KINDS)
 def test_where_the_backend_has_the_weights(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     in_numpy = learned(3, "reward-stdp", dense)
-    monkeypatch.setattr(listed, "WORTH", 0)
+    monkeypatch.setattr(windows_in_c, "WORTH", 0)
     compiled = learned(3, "reward-stdp", dense, backend_name="native")
     assert all(np.array_equal(compiled[key], array) for key, array in in_numpy.items())
 
@@ -92,7 +94,7 @@ def test_steps_of_weights() -> None:
     for step in (0.3, -1e-5, 0.0, 1e9):
         changed = levels.changed(weights, e, step)
         here = weights.copy()
-        listed.reinforce(here, e, levels, step)
+        windows_in_c.reinforce(here, e, levels, step)
         assert here.tobytes() == changed.tobytes()
 
 
@@ -101,7 +103,7 @@ def test_steps_of_weights() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_bits(seed: int, rule: str | Rule, dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     in_numpy = learned(seed, rule, dense)
-    monkeypatch.setattr(listed, "WORTH", 0)
+    monkeypatch.setattr(windows_in_c, "WORTH", 0)
     compiled = learned(seed, rule, dense)
     assert compiled.keys() == in_numpy.keys()
     for key, array in in_numpy.items():
@@ -112,16 +114,15 @@ def test_bits(seed: int, rule: str | Rule, dense: bool, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("dense", KINDS)
 def test_chip_arithmetic(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     in_numpy = learned(5, "reward-stdp", dense, "loihi")
-    monkeypatch.setattr(listed, "WORTH", 0)
+    monkeypatch.setattr(windows_in_c, "WORTH", 0)
     compiled = learned(5, "reward-stdp", dense, "loihi")
     assert all(np.array_equal(compiled[key], array) for key, array in in_numpy.items())
 
 
 @pytest.mark.parametrize("dense", KINDS)
 def test_compiled_code_runs(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Count windows and changes: 4 of each for 4 projections of 2 replicas, none in NumPy."""
+    """Count windows, and changes: 4 for 4 projections of 2 replicas, none in NumPy."""
     done: list[str] = []
-    remember, reinforce = listed.remember, listed.reinforce
 
     def counted(call: Any) -> Any:
         def count(*arguments: Any) -> Any:
@@ -130,18 +131,22 @@ def test_compiled_code_runs(dense: bool, monkeypatch: pytest.MonkeyPatch) -> Non
 
         return count
 
-    monkeypatch.setattr(listed, "WORTH", 0)
-    monkeypatch.setattr(listed, "remember", counted(remember))
-    monkeypatch.setattr(listed, "reinforce", counted(reinforce))
+    monkeypatch.setattr(windows_in_c, "WORTH", 0)
+    for owner, name in (
+        (windows_in_c.WindowsInC, "remember"),
+        (weights, "reinforce"),
+        (Synapses, "remember"),
+    ):
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
     learned(0, "reward-stdp", dense)
     assert done.count("reinforce") == 4 * 4 * 2
-    assert done.count("remember") >= 4 * 4 * 2
+    assert done.count("remember") == 4
 
 
 def test_a_dense_projection_is_the_list_of_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     plastic, held = Plasticity(0.02, -1.0, 1.0), []
-    monkeypatch.setattr(listed, "WORTH", 0)
-    for connect in (None, Synapses(np.arange(300) // 15, np.arange(300) % 15)):
+    monkeypatch.setattr(windows_in_c, "WORTH", 0)
+    for connect in (None, Pairs(np.arange(300) // 15, np.arange(300) % 15)):
         up = Projection("up", "in", "a", Uniform(0, 0.6), connect=connect, plasticity=plastic)
         nodes = Source("in", 20), Population("a", 15, CubaLIF(3e-3, 10e-3, 0.4))
         with load("reference", Network(nodes, (up,), DT)) as backend:
@@ -153,3 +158,20 @@ def test_a_dense_projection_is_the_list_of_its_pairs(monkeypatch: pytest.MonkeyP
     assert held[0].keys() == held[1].keys()
     assert all(np.array_equal(held[0][key].ravel(), held[1][key].ravel()) for key in held[0])
     assert np.unique(held[0]["weights.up"]).size > 50
+
+
+@pytest.mark.parametrize(("worth", "longest"), [(1500, 2**15), (0, 20)], ids=["sizes", "windows"])
+@pytest.mark.parametrize("dense", KINDS)
+@pytest.mark.parametrize("rule", ["td-stdp", "triplet-stdp"])
+def test_some_in_c_and_some_in_numpy(
+    rule: str, dense: bool, worth: int, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let large projections alone, or short windows, be compiled."""
+    in_numpy = learned(2, rule, dense)
+    sizes = [np.prod(network(2, dense).weight_shape(p.name)) for p in network(2, dense).projections]
+    assert min(sizes) < 1500 <= max(sizes)
+    monkeypatch.setattr(windows_in_c, "WORTH", worth)
+    monkeypatch.setattr(standalone, "LONGEST", longest)
+    compiled = learned(2, rule, dense)
+    for key, array in in_numpy.items():
+        assert np.array_equal(compiled[key], array), key

@@ -80,16 +80,18 @@ def agent(network: Network, backend: str, loop: str | None = None, **options: An
     )
 
 
-def check_as_masked(networks: tuple[Network, Network], backend: str, **options: Any) -> None:
-    """Compare all that two agents know: of lists, and of masks in the loop in C."""
+def check_as_masked(
+    networks: tuple[Network, Network], backend: str, loop: str | None = "numpy", **options: Any
+) -> None:
+    """Compare all that two agents know: of lists, in a *loop*, and of masks in the loop in C."""
     with (
-        closing(agent(networks[0], backend, **options)) as one,
+        closing(agent(networks[0], backend, loop, **options)) as one,
         closing(agent(networks[1], "reference", **options)) as other,
     ):
         before = {name: w.copy() for name, w in one.weights.items()}
         for each in (one, other):
             each.learn(total_steps=40)
-        assert isinstance(one._replicas.loop, NumpyLoop)
+        assert isinstance(one._replicas.loop, NumpyLoop) == (loop == "numpy")
         assert [e.ret for e in one.episodes] == [e.ret for e in other.episodes]
         for each in (one, other):
             each._replicas.loop.settle()
@@ -110,12 +112,19 @@ STDP: dict[str, Any] = {
     "normalises": False,
     "modulator": "reward",
 }
+COMPILED: dict[str, dict[str, Any]] = {
+    "spikes": {"rule": Rule("spikes", output="spike", hidden="spike*n/W"), "normalises": False},
+    "normalised": {"rule": Rule("all", output="spike*phi", hidden="spike"), "normalises": True},
+    "factors of steps": {"rule": Rule("steps", output="spike - 0.1"), "normalises": False},
+    "pairs of spikes that carry on": STDP,
+    "pairs from silence": {"rule": "td-stdp"},
+    "in chip arithmetic": {**STDP, "arithmetic": "loihi"},
+}
 OPTIONS: dict[str, dict[str, Any]] = {
+    **COMPILED,
     "p": {},
     "p in chip arithmetic": {"arithmetic": "loihi"},
     "v": {"rule": MEMBRANE},
-    "pairs of spikes that carry on": STDP,
-    "in chip arithmetic": {**STDP, "arithmetic": "loihi"},
     "stochastic": {**STDP, "arithmetic": "loihi", "writes": "stochastic"},
     "accumulated": {**STDP, "arithmetic": "loihi", "writes": "accumulate"},
 }
@@ -133,6 +142,17 @@ def test_lists_learn_as_masks_do(seed: int, options: dict[str, Any]) -> None:
         check_as_masked((networks[0], networks[1]), "reference", **options)
         return
     check_as_masked(both(seed), "reference", **{**options, **rates})
+
+
+@pytest.mark.parametrize("kind", ["spikes", "current"])
+@pytest.mark.parametrize("backend", ["reference", "native"])
+@pytest.mark.parametrize("options", COMPILED.values(), ids=COMPILED)
+def test_lists_learn_in_c_as_masks_do(options: dict[str, Any], backend: str, kind: str) -> None:
+    rates = {"alpha_output": 0.01, "alpha_hidden": 0.01}
+    encoder = {"encoder": "current"} if kind == "current" else {}
+    if encoder and options.get("rule") in ("reward-stdp", "td-stdp"):
+        pytest.skip("pairs of spikes need spikes")
+    check_as_masked(both(3, kind=kind), backend, None, **{**options, **encoder, **rates})
 
 
 @pytest.mark.parametrize(
@@ -162,47 +182,65 @@ def test_one_module_of_a_list_has_paths() -> None:
     assert (signs[0] < 0).any()
 
 
-def with_delays() -> tuple[Network, Network]:
-    """Return a network with a delay for each synapse, and with a masked projection for each."""
-    rng = np.random.default_rng(5)
-    nodes = (Source("input", 24), Population("output", 4, LIF(0.01, 0.5, noise=0.2)))
-    pairs = np.nonzero(rng.random((24, 4)) < 0.7)
-    steps = rng.choice([1, 3, 4], len(pairs[0]))
-    weights, plastic = rng.uniform(0, 0.6, len(steps)), Plasticity(0.02, -1.0, 1.0)
-    one = Projection(
-        *("p", "input", "output", weights),
-        plasticity=plastic,
-        connect=Synapses(pairs[0], pairs[1]),
-        delay=DT * steps,
-    )
-    masked = []
-    for delay in (1, 3, 4):
-        dense, mask = np.zeros((24, 4)), np.zeros((24, 4), dtype=bool)
-        pre, post = (side[steps == delay] for side in pairs)
-        dense[pre, post], mask[pre, post] = weights[steps == delay], True
-        masked.append(
-            dataclasses.replace(
-                one, name=f"p{delay}", connect=None, weights=dense, mask=mask, delay=DT * delay
-            )
+def with_delays(*ends: tuple[str, str, int]) -> tuple[Network, Network]:
+    """Return a network with a delay for each synapse, and with a masked projection for each.
+
+    ends: sources of 24 channels, and populations of so many neurons.
+    """
+    rng, listed, masked = np.random.default_rng(5), [], []
+    nodes: list[Any] = [Source(pre, 24) for pre, _, _ in ends]
+    for pre, post, n in ends:
+        pairs = np.nonzero(rng.random((24, n)) < 0.7)
+        steps = rng.choice([1, 3, 4], len(pairs[0]))
+        weights, plastic = rng.uniform(0, 0.6, len(steps)), Plasticity(0.02, -1.0, 1.0)
+        one = Projection(
+            *(f"to_{post}", pre, post, weights),
+            plasticity=plastic,
+            connect=Synapses(pairs[0], pairs[1]),
+            delay=DT * steps,
         )
-    return Network(nodes, (one,), DT), Network(nodes, tuple(masked), DT)
+        listed.append(one)
+        for delay in (1, 3, 4):
+            dense, mask = np.zeros((24, n)), np.zeros((24, n), dtype=bool)
+            at = tuple(side[steps == delay] for side in pairs)
+            dense[at], mask[at] = weights[steps == delay], True
+            name = f"to_{post}_{delay}"
+            masked.append(
+                dataclasses.replace(
+                    one, name=name, connect=None, weights=dense, mask=mask, delay=DT * delay
+                )
+            )
+    nodes = [*nodes, *(Population(post, n, LIF(0.01, 0.5, noise=0.2)) for _, post, n in ends)]
+    return Network(tuple(nodes), tuple(listed), DT), Network(tuple(nodes), tuple(masked), DT)
 
 
-@pytest.mark.parametrize("options", [{}, STDP], ids=["from silence", "carries"])
+DELAYED: dict[str, dict[str, Any]] = {
+    "in NumPy": {},
+    "from silence": {"rule": "spikes-only"},
+    "carries": STDP,
+    "late": {"rule": "spikes-only", "critic": "spiking"},
+}
+
+
+@pytest.mark.parametrize("options", DELAYED.values(), ids=DELAYED)
 def test_a_delay_for_each_synapse(options: dict[str, Any]) -> None:
-    listed, masked = with_delays()
+    ends = [("input", "output", 4), ("critic_input", "critic", 8)][: 1 + ("critic" in options)]
+    listed, masked = with_delays(*ends)
     with (
         closing(agent(listed, "reference", **options)) as one,
         closing(agent(masked, "reference", **options)) as other,
     ):
         for each in (one, other):
             each.learn(total_steps=40)
-        steps, synapses = listed.synapse_delays("p"), listed.synapses("p")
-        assert steps is not None
-        assert synapses is not None
-        for delay in (1, 3, 4):
-            at = synapses.pre[steps == delay], synapses.post[steps == delay]
-            assert np.array_equal(one.weights["p"][steps == delay], other.weights[f"p{delay}"][at])
+        assert isinstance(one._replicas.loop, NumpyLoop) == (not options)
+        for name in (f"to_{post}" for _, post, _ in ends):
+            steps, synapses = listed.synapse_delays(name), listed.synapses(name)
+            assert steps is not None
+            assert synapses is not None
+            for delay in (1, 3, 4):
+                at = synapses.pre[steps == delay], synapses.post[steps == delay]
+                dense = other.weights[f"{name}_{delay}"][at]
+                assert np.array_equal(one.weights[name][steps == delay], dense)
 
 
 def drawn() -> Network:
@@ -227,10 +265,11 @@ def test_saved_in_the_midst_and_gone_on(tmp_path: Path) -> None:
         assert one.predict(np.zeros(4)) in (0, 1)
 
 
-def test_agents_side_by_side_are_as_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{}, STDP], ids=["in NumPy", "in C"])
+def test_agents_side_by_side_are_as_alone(options: dict[str, Any], tmp_path: Path) -> None:
     for name, seeds in (("two", [0, 1]), ("one", [1])):
         runs = [(seed, tmp_path / name / f"seed{seed}") for seed in seeds]
-        train_seeds("CartPole-v1", runs, episodes=3, config=config(drawn()))
+        train_seeds("CartPole-v1", runs, episodes=3, config=config(drawn(), **options))
     one, other = (read_agent(tmp_path / name / "seed1")[1] for name in ("one", "two"))
     assert one.keys() == other.keys()
     for key, values in one.items():
@@ -238,16 +277,22 @@ def test_agents_side_by_side_are_as_alone(tmp_path: Path) -> None:
 
 
 def test_the_compiled_loop_steps_aside() -> None:
-    with pytest.raises(UnsupportedError, match=r"a list of synapses \('p0'\) is not compiled"):
+    with pytest.raises(UnsupportedError, match=r"p or v behind a list .* \('p0'\) is not compiled"):
         agent(drawn(), "reference", loop="native")
+    stochastic = {**STDP, "arithmetic": "loihi", "writes": "stochastic"}
+    with pytest.raises(UnsupportedError, match=r"'stochastic' into a list .* \('p0'\) is not comp"):
+        agent(drawn(), "reference", loop="native", **stochastic)
     from neurorl.learning.loops import checks
 
+    one_output = both(2, outputs=1)[0]
+    of_paths = config(one_output, rule=Rule("of-paths", output="spike*V*phi"))
+    assert checks.not_compiled(of_paths, one_output) == "V behind a list of synapses ('p0')"
     checks._warn_of.cache_clear()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         agent(drawn(), "reference").close()
     messages = [str(w.message) for w in said if w.category is FallbackWarning]
     assert messages == [
-        "learning by a list of synapses ('p0'): has no compiled form, so all runs in NumPy, "
+        "p or v behind a list of synapses ('p0'): has no compiled form, so all runs in NumPy, "
         "several times slower"
     ]

@@ -22,7 +22,6 @@ from random_rules import (
 
 from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
 from neurorl.errors import DescriptionError, DivergenceError
-from neurorl.learning.loops import native_texts
 from neurorl.learning.loops.native import NativeLoop
 from neurorl.models import LIF
 from neurorl.models.agent.config import AgentConfig
@@ -50,7 +49,8 @@ def check_loops(rule: Rule, **options: Any) -> dict[str, Any]:
 def test_a_rule_of_ours_is_in_the_library_of_the_loop(
     name: str, arithmetic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native_texts, "compiled", None)  # nothing more is compiled
+    build.library()
+    monkeypatch.setattr(build, "compiled", None)  # nothing more is compiled
     rule = replace(find_rule(name), name="copy", modulator=None)
     options: dict[str, Any] = {**(STDP if rule.pairs_spikes else {}), "arithmetic": arithmetic}
     options["model"] = "glm" if rule.needs_probability else "lif"
@@ -199,7 +199,7 @@ def test_a_rule_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache")
     counts = []
     for output in ("spike*phi*0.75", "spike*phi*0.75", "spike*phi*0.875"):
-        native_texts._loaded.cache_clear()  # as a new process
+        build._texts.cache_clear()  # as a new process
         learned(Rule("mine", output=output), "native", episodes=1, hidden=0)
         counts.append(len(list((tmp_path / "cache").glob("*.so"))))
     assert counts == [1, 1, 2]

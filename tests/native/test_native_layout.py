@@ -1,20 +1,22 @@
-"""C++ and Python mean the same by a structure and by the name of a choice."""
+"""C++ and Python mean the same by a structure, and by the fields of an agent's part."""
 
 from __future__ import annotations
 
 import ctypes
 import subprocess
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 
 from neurorl.errors import BackendError
 from neurorl.models.agent.fields import KINDS
+from neurorl.models.agent.modulators import TDError
+from neurorl.models.agent.policies import EpsilonGreedy, Softmax
 from neurorl.native import SOURCES, build, structures, toolchain
-from neurorl.native.build import library
-from neurorl.native.layout import asserted, codes
+from neurorl.native.structures import PARTS, asserted, choices, fields, filled, kernels_of
 
 pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 
@@ -33,7 +35,7 @@ def drifted(original: type[ctypes.Structure], change: str) -> type[ctypes.Struct
 
 def sources() -> dict[str, tuple[ModuleType, str, tuple[Path, ...]]]:
     """Map the loops in C++ to structures, what declares them, and folders."""
-    return {"loops": (structures, '#include "critic.h"\nusing namespace neurorl;\n', (SOURCES,))}
+    return {"loops": (structures, '#include "kernels.cpp"\n', (SOURCES,))}
 
 
 CXX = sources()
@@ -64,7 +66,7 @@ def test_every_structure_is_as_in_c(name: str) -> None:
         name
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, ctypes.Structure)
-    }
+    } | {kind.__name__ for kind in getattr(module, "PARTS", {}).values()}
 
 
 @pytest.mark.parametrize("change", ["swapped", "longer", "narrower"])
@@ -77,11 +79,6 @@ def test_a_structure_that_drifted_does_not_compile(
     assert f"({structure.__name__}" in problem(name, checks)
 
 
-def test_a_choice_whose_order_drifted_does_not_compile() -> None:
-    assert problem("loops", asserted([], ["softmax", "greedy"])) == ""
-    assert "GREEDY: not 0" in problem("loops", asserted([], ["greedy", "softmax"]))
-
-
 def test_a_library_whose_structures_drifted_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -92,21 +89,47 @@ def test_a_library_whose_structures_drifted_is_an_error(
         build.compiled(build.CppSource(code + asserted([missing])), "mine", "give up")
 
 
-def kernels(kind: str) -> list[str]:
-    """Return the kernels of a kind of part, from registries that the configuration completed."""
-    return [str(cls.kernel) for cls in KINDS[kind].values()]
+@pytest.mark.parametrize("kind", PARTS)
+def test_kernels_read_fields_of_parts_of_ours(kind: str) -> None:
+    classes = KINDS[kind].values()
+    kernels = {cls.kernel for cls in classes} - {None}
+    assert kernels == kernels_of(PARTS[kind]).keys()
+    for name, *_ in PARTS[kind]._fields_:
+        assert any(hasattr(cls, name) for cls in classes), name
 
 
-@pytest.mark.parametrize(
-    ("choice", "names"),
-    [
-        ("encoder", kernels("encoder")),
-        ("policy", kernels("policy")),
-        ("modulator", [name for name in kernels("modulator") if name != "None"]),
-        ("writes", kernels("writes")),
-    ],
-)
-def test_every_choice_of_a_user_has_a_number_of_its_own(choice: str, names: Iterable[str]) -> None:
-    known = codes(library(), choice)
-    assert set(known) == set(names)
-    assert sorted(known.values()) == list(range(len(known)))
+@dataclass(frozen=True, eq=False)
+class Doubled(Softmax):
+    """Have a field more than any policy of ours."""
+
+    kernel: ClassVar[str | None] = "doubled"
+    copies: int = 2
+
+
+KERNEL = """
+#include <stdint.h>
+enum PolicyKernel { GREEDY, DOUBLED };
+struct Policy {
+    int64_t kernel, copies;  // as a kernel in C++ has them
+    double beta, exploration;
+};
+extern "C" double weigh(const Policy *p)
+{
+    return p->kernel == DOUBLED ? (double)p->copies * p->beta : p->exploration;
+}
+"""
+
+
+def test_a_new_field_of_a_part_is_in_its_class_and_its_kernel_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache")
+    header = tmp_path / "kernel.h"
+    header.write_text(KERNEL)
+    found = {"_fields_": fields(header, "Policy"), "kernels": choices(header, "PolicyKernel")}
+    kind = type("Policy", (ctypes.Structure,), found)
+    weigh = build.compiled(build.CppSource(KERNEL + asserted([kind])), "mine", "give up").weigh
+    weigh.restype = ctypes.c_double
+    parts = [EpsilonGreedy(0.25), Doubled(0.125, copies=12)]
+    assert [weigh(ctypes.byref(filled(kind, part))) for part in parts] == [0.25, 1.5]
+    assert filled(PARTS["modulator"], TDError()).limit == float("inf")

@@ -22,12 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.swallowed import warn_of_lost_steps
-from neurorl.backends.base import Backend, Raster
-from neurorl.backends.checks import Inputs
+from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError, first_not_finite
 from neurorl.learning.levels import LEVELS, Levels, eligibility_type, levels_of
 from neurorl.learning.loops.checks import check_learning, check_probability
 from neurorl.learning.memory import memory_for
+from neurorl.learning.observer import Seen
 from neurorl.learning.plan import LearningPlan
 from neurorl.learning.writes import check_writes
 from neurorl.models.agent.checks import check_remembered
@@ -273,7 +273,7 @@ class Loop(abc.ABC):
             if odd is not None:
                 raise NotFiniteError(k, odd)
 
-    def _seen(self, k: int) -> tuple[Inputs, dict[str, Raster], Broadcast, FloatArray]:
+    def _seen(self, k: int) -> Seen:
         """Return agent k's window, what it tells modules, and the policy that came of it."""
         inputs = {name: self._of(k, raster) for name, raster in self.window.inputs.items()}
         rasters = {name: self._of(k, raster) for name, raster in self.window.rasters.items()}

@@ -71,8 +71,12 @@ def not_compiled(config: AgentConfig, network: Network) -> str | None:
     for p in network.projections:
         own = rules.get(p.post)
         reads_drives = own is not None and (own.needs_probability or own.needs_membrane)
-        if p.is_sparse and (p.plasticity is not None or reads_drives):
-            return f"learning by a list of synapses ({p.name!r})"
+        if p.is_sparse and p.plasticity is not None and any(r.needs_paths for r in rules.values()):
+            return f"V behind a list of synapses ({p.name!r})"
+        if p.is_sparse and reads_drives:
+            return f"p or v behind a list of synapses ({p.name!r})"
+        if p.is_sparse and p.plasticity is not None and not config.writes.has_shadow:
+            return f"writes {config.writes.name!r} into a list of synapses ({p.name!r})"
         if p.short_term is not None and reads_drives:
             return f"p or v behind short-term plasticity ({p.name!r})"
     for rule in rules.values():

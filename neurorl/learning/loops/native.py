@@ -15,7 +15,7 @@ from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import Map, seen_by_c
-from neurorl.learning.loops.native_layers import NativeLayers, code
+from neurorl.learning.loops.native_layers import NativeLayers
 from neurorl.learning.loops.native_weights import NativeWeights
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
@@ -24,6 +24,12 @@ from neurorl.native.build import library
 from neurorl.numerics.arrays import Array
 
 __all__ = ["NativeLoop"]
+
+_OF_LOOP = (
+    *("actions", "decided", "probabilities", "phi", "t"),
+    *("allowed", "reward", "discount", "rate", "active"),
+)
+_OF_MEMORY = ("decisions", "x", "value", "value_trace", "mean_reward", "expected")
 
 
 class NativeLoop(Loop):
@@ -132,12 +138,15 @@ class NativeLoop(Loop):
             return None
         return self._layers.keep(inputs, dtype)
 
-    def _make_agent(self) -> c.Agent:
+    def _make_agent(self) -> ctypes.Structure:
         self._cells, self._features = Map(self.cells), Map(self.features)
         nodes, layers = self._layers.nodes(), self._layers.layers()
+        parts = self.config.parts | {"policy": self.policy}
+        self._c_parts = {kind: c.filled(of_c, parts[kind]) for kind, of_c in c.PARTS.items()}
         return c.Agent(
             **self._numbers(),
             **self._memory_places(),
+            **{kind: ctypes.addressof(part) for kind, part in self._c_parts.items()},
             cells=self._cells.structure,
             features=self._features.structure,
             n_nodes=len(nodes),
@@ -148,48 +157,34 @@ class NativeLoop(Loop):
 
     def _numbers(self) -> dict[str, float]:
         """Return what the agent's description says, by the fields of the C structure."""
-        config, critic = self.config, self.config.critic
-        limit = np.inf if config.modulator.limit is None else config.modulator.limit
-        beta = getattr(self.policy, "beta", 0.0)
+        config = self.config
         return {
             "n_replicas": self.n,
             "window": config.window,
             "n_actions": self.n_actions,
             "n_output": self.backend.network.node("output").size,
             "first_vote": self.first_vote,
-            "encoder": code("encoder", config.encoder.kernel),
-            "policy": code("policy", self.policy.kernel),
-            "modulator": code("modulator", config.modulator.kernel),
             "carries": config.carries,
             "normalises": config.normalises,
             "has_spiking_critic": self.critic is not None,
-            "writes": code("writes", config.writes.kernel),
-            "write_every": config.writes.every,
-            "peak": config.encoder.peak,
-            "beta": beta,
-            "beta_end": getattr(self.policy, "beta_end", beta),
-            "beta_decisions": getattr(self.policy, "beta_decisions", 1),
-            "exploration": self.policy.exploration,
-            **{name: getattr(self.policy, name, 0.0) for name in ("sigma", "sigma_end")},
-            "sigma_decisions": getattr(self.policy, "decisions", 1),
-            "natural": getattr(self.policy, "natural", False),
             "n_groups": len(self.groups),
-            "hold": self.policy.hold,
-            "repeats": self.policy.repeats,
-            "repeats_decisions": getattr(self.policy, "repeats_decisions", 0),
-            "alpha_critic": critic.alpha,
-            "critic_decay": config.gamma * critic.lambda_,
             "critic_unit": self.critic.unit if self.critic else 0.0,
-            "critic_initial": critic.initial_value,
-            "modulator_limit": limit,
+            "gamma": config.gamma,
             "norm_rate": NORM_RATE,
         }
 
     def _memory_places(self) -> dict[str, Any]:
         """Return where the arrays are that C reads and writes; they are kept as long as this."""
         memory, native, keep = self.memory, self.window.native, self._layers.keep
-        seeds = np.array(self.backend.seeds, dtype=np.int64)
-        return {
+        kinds = {"f": np.float64, "i": np.int64, "b": np.bool_}
+        places = {
+            name: keep(array, kinds[array.dtype.kind])
+            for of, names in ((self, _OF_LOOP), (memory, _OF_MEMORY))
+            for name in names
+            for array in [getattr(of, name)]
+        }
+        chosen = places.pop("actions")
+        return places | {
             "cells_input": keep(self._cells_flat),
             "features_input": keep(self._features_flat),
             "input": self._input("input", np.bool_),
@@ -197,25 +192,9 @@ class NativeLoop(Loop):
             "current": self._input("input", np.float64),
             "critic_current": self._input("critic_input", np.float64),
             "output": keep(self.window.rasters["output"], np.bool_),
-            "seeds": keep(seeds, np.int64),
-            "decisions": keep(memory.decisions, np.int64),
-            "decided": keep(self.decided, np.int64),
+            "seeds": keep(np.array(self.backend.seeds, dtype=np.int64), np.int64),
             "groups": keep(np.array(self.groups, dtype=np.int64), np.int64),
-            "actions": None if self.policy.is_continuous else keep(self.actions, np.int64),
-            "numbers": keep(self.actions) if self.policy.is_continuous else None,
-            "probabilities": keep(self.probabilities),
-            "phi": keep(self.phi),
-            "t": keep(self.t),
-            "allowed": keep(self.allowed, np.bool_),
-            "reward": keep(self.reward),
-            "discount": keep(self.discount),
-            "rate": keep(self.rate),
-            "active": keep(self.active, np.bool_),
-            "x": keep(memory.x),
-            "value": keep(memory.value),
-            "value_trace": keep(memory.value_trace),
-            "mean_reward": keep(memory.mean_reward),
-            "expected": keep(memory.expected),
+            "numbers" if self.policy.is_continuous else "actions": chosen,
             "run": native.function if native else None,
             "run_inputs": native.inputs if native else None,
             "run_rasters": native.rasters if native else None,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from neurorl.models import features as maps
 from neurorl.models.features.block_means import BlockMeans
-from neurorl.native.build import library
-from neurorl.native.layout import codes
-from neurorl.native.structures import Features, Part, pointer
+from neurorl.native.structures import AGENT, Features, Part, choices, pointer
 
 __all__ = ["Given", "Map", "is_compiled", "seen_by_c"]
 
@@ -50,20 +47,20 @@ class Map:
             parts=ctypes.addressof(self._parts),
         )
 
-    def _part(self, features: Any, usual: Any) -> Part:
+    def _part(self, features: Any, usual: Any) -> ctypes.Structure:
         """Return the structure of one part; *usual*, if not None, is taken off its values."""
-        describe = _KINDS.get(type(features))
-        values: dict[str, Any] = describe(features) if describe else {"kind": "given"}
-        values["kind"] = codes(library(), "kind")[values["kind"]]
-        if isinstance(features, maps.RangeFeatures):
-            values |= {"low": features.low, "gain": features.gain, "squashed": features.squashed}
+        kind, values = _KINDS.get(type(features), "given"), dict[str, Any]()
+        if kind != "given":
+            names = {str(name) for name, *_ in Part._fields_} - {"kind", "size", "usual"}
+            values = {name: getattr(features, name) for name in names if hasattr(features, name)}
         if usual is not None:
             values["usual"] = usual
         for name, value in values.items():
             if isinstance(value, np.ndarray):
-                kept = np.ascontiguousarray(value)
+                kept = np.ascontiguousarray(value, np.int64 if value.dtype.kind == "i" else None)
                 self._kept.append(kept)
                 values[name] = pointer(kept)
+        values["kind"] = choices(AGENT, "Kind")[kind]
         return Part(d=features.n_inputs, size=features.size, **values)
 
 
@@ -83,43 +80,14 @@ def _leaves(features: Any) -> list[tuple[Any, Any]]:
     return [(features, None)]
 
 
-def _one_hot(f: maps.OneHot | maps.JointStates) -> dict[str, Any]:
-    return {"kind": "one-hot", "a": f.start, "b": f.n_states}
-
-
-def _table(f: maps.PlaceCells | maps.Combinations) -> dict[str, Any]:
-    return {"kind": "table", "a": f.start, "b": f.n_states, "table": f.table}
-
-
-def _gaussian(f: maps.GaussianCells) -> dict[str, Any]:
-    return {"kind": "gaussian", "a": f.cells, "width": f.width, "floor": f.floor}
-
-
-def _rbf(f: maps.RBF) -> dict[str, Any]:
-    return {"kind": "joint", "a": f.cells, "width": f.width, "floor": f.floor}
-
-
-def _tiles(f: maps.Tiles) -> dict[str, Any]:
-    whole = f.strides.astype(np.int64)
-    return {"kind": "tiles", "a": f.tilings, "b": f.bins, "table": f.offsets, "whole": whole}
-
-
-def _bins(f: maps.BinnedCombinations) -> dict[str, Any]:
-    return {"kind": "bins", "a": f.bins, "b": f.channels, "table": f.table}
-
-
-def _fourier(f: maps.Fourier) -> dict[str, Any]:
-    return {"kind": "fourier", "table": f.c.T}
-
-
-_KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
-    maps.OneHot: _one_hot,
-    maps.JointStates: _one_hot,
-    maps.PlaceCells: _table,
-    maps.Combinations: _table,
-    maps.GaussianCells: _gaussian,
-    maps.RBF: _rbf,
-    maps.Tiles: _tiles,
-    maps.BinnedCombinations: _bins,
-    maps.Fourier: _fourier,
+_KINDS: dict[type, str] = {
+    maps.OneHot: "one-hot",
+    maps.JointStates: "one-hot",
+    maps.PlaceCells: "table",
+    maps.Combinations: "table",
+    maps.GaussianCells: "gaussian",
+    maps.RBF: "joint",
+    maps.Tiles: "tiles",
+    maps.BinnedCombinations: "bins",
+    maps.Fourier: "fourier",
 }

@@ -53,7 +53,7 @@ class NumpyLoop(Loop):
             return
         for k in np.flatnonzero(self.active):
             modulator, others = self._modulators(k)
-            self._learners[k].remember(*self._seen(k), modulator, others)
+            self._learners[k].remember(*self._seen(k), modulator=modulator, others=others)
             self._check_step(k, modulator, others)
             self._learners[k].learn(modulator, float(self.rate[k]), others=others)
         for name in self.memory.weights:

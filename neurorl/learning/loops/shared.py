@@ -32,10 +32,6 @@ def share(loop: Loop, rate: Callable[[], float]) -> None:
     for signs in loop.memory.signs.values():
         signs[:] = signs[0]
     _spread(loop, 0)
-    _learn_in_turn(loop, rate)
-
-
-def _learn_in_turn(loop: Loop, rate: Callable[[], float]) -> None:
     loop.learn = _one_by_one(loop, loop.learn, rate)  # type: ignore[method-assign]
     loop._learn_late = _one_by_one(loop, loop._learn_late, rate)  # type: ignore[method-assign]
 

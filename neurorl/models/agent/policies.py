@@ -207,7 +207,7 @@ class AnnealedSoftmax(Softmax):
     """
 
     name: ClassVar[str] = "annealed-softmax"
-    kernel: ClassVar[str | None] = "softmax"
+    kernel: ClassVar[str | None] = "annealed-softmax"
 
     beta: float = 0.1
     beta_end: float = 0.4

@@ -72,3 +72,8 @@ class Fourier(RangeFeatures):
                     row[list(where)] = value
                     rows.append(row)
         return np.array(rows)
+
+    @property
+    def by_dimension(self) -> FloatArray:
+        """Return the frequencies of each dimension, ``(d, size)``."""
+        return self.c.T

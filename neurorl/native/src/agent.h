@@ -1,4 +1,4 @@
-// The data of the learning loop of one network; neurorl/native/structures.py mirrors it.
+// The data of the learning loop of one network, which neurorl/native/structures.py reads here.
 // Arrays of replicas have the replica as their first index, rasters (step, replica, neuron).
 #ifndef NEURORL_AGENT_H
 #define NEURORL_AGENT_H
@@ -8,29 +8,16 @@
 
 namespace neurorl {
 
-// Every choice is a list, from which its enumeration and its names are made, see neurorl_choices.
-#define NEURORL_KINDS(X) \
-    X(GIVEN) X(ONE_HOT) X(TABLE) X(GAUSSIAN) X(TILES) X(FOURIER) X(JOINT) X(BINS)
-#define NEURORL_ENCODERS(X) X(QUIET) X(BERNOULLI) X(CURRENT)
-#define NEURORL_POLICIES(X) X(SOFTMAX) X(GREEDY) X(NORMAL)
-#define NEURORL_MODULATORS(X) X(TD_ERROR) X(REWARD)
-#define NEURORL_WRITES(X) X(SHADOW) X(STOCHASTIC) X(ACCUMULATE) X(REGISTER)
-#define NEURORL_ROLES(X) X(OUTPUT) X(HIDDEN) X(OTHER) X(CRITIC)
+enum Kind { GIVEN, ONE_HOT, TABLE, GAUSSIAN, TILES, FOURIER, JOINT, BINS };
+enum Role { OUTPUT, HIDDEN, OTHER, CRITIC };
 
-#define NEURORL_ENUMERATOR(name) name,
-enum Kind { NEURORL_KINDS(NEURORL_ENUMERATOR) };
-enum Encoder { NEURORL_ENCODERS(NEURORL_ENUMERATOR) };
-enum Policy { NEURORL_POLICIES(NEURORL_ENUMERATOR) };
-enum Modulator { NEURORL_MODULATORS(NEURORL_ENUMERATOR) };
-enum Writes { NEURORL_WRITES(NEURORL_ENUMERATOR) };
-enum Role { NEURORL_ROLES(NEURORL_ENUMERATOR) };
-
-// A map of a part of an observation; models/features defines each kind.
+// A map of a part of an observation; models/features defines each kind, and has these attributes.
 struct Part {
-    int64_t kind, d, size, a, b;
+    int64_t kind, d, size, start, n_states, cells, tilings, bins, channels;
     double width, floor;
-    const double *low, *gain, *table, *usual;  // usual: is taken off the values, or null
-    const int64_t *whole;
+    const double *low, *gain, *table, *offsets, *by_dimension;
+    const double *usual;  // is taken off the values, or null
+    const int64_t *strides;
     const uint8_t *squashed;
 };
 
@@ -62,12 +49,17 @@ struct Equations {
         uint8_t *is_open, double *gap);
 };
 
+// Its synapses are dense, (blocks, n_pre, n_post), or those of one delay of a list, whose blocks are 1.
 struct Projection {
     int64_t pre, n_pre, n_post, blocks, delay, is_signed, is_fine, sums_fit;
+    int64_t n_synapses, trace_size;  // of the whole projection, in one replica
+    const int64_t *start;  // number of each presynaptic neuron's first synapse, and of all; null: dense
+    const int64_t *numbers;  // their places among all synapses, null if they are 0, 1, 2, ...
+    const int32_t *post;
     int64_t target;  // which input of neurons it adds to
     int64_t stream;  // stream of the draws for its writes
     double decay, low, high, inverse, limit, unit, transmitted_unit, least, largest;
-    double *weights, *eligibility;
+    double *weights, *eligibility;  // without weights or levels it only remembers
     int32_t *levels;  // these two in place of those where is_fine
     float *eligibility_32;
     double *trace, *in_force, *transmitted;
@@ -81,7 +73,9 @@ struct Layer {
     int64_t node, role, first, lag, n_projections, n_fixed;
     int64_t begin, end;  // steps whose spikes have post factors
     int64_t pairs_spikes, gates_depression;
-    const Text *text;  // of its post factors
+    const Text *text;  // of its post factors, else they are given:
+    const double *given;  // (replica, neuron) in every spike if given_gain, else (step, replica, neuron)
+    int64_t given_gain;
     const Projection *projections;  // those that learn, then n_fixed others on which p depends
     double alpha, keep, post_decay, slow_decay, depression;
     const double *powers;  // decay of the eligibility from each step to the window's end
@@ -90,13 +84,23 @@ struct Layer {
     const Equations *equations;  // of its neurons, if the rule needs p or v, else null
 };
 
+// The parts of an agent: the headers with their kernels have the fields of their classes in models
+// that these read, by the same names; 0 where a class has none, and infinite where it has None.
+struct Encoder;
+struct Policy;
+struct Critic;
+struct Modulator;
+struct Writes;
+
 struct Agent {
     int64_t n_replicas, window, n_actions, n_output, first_vote;
-    int64_t encoder, policy, modulator, carries, normalises, has_spiking_critic;
-    int64_t writes, write_every;
-    int64_t n_groups, has_masks, hold, repeats, repeats_decisions, natural;
-    double peak, beta, beta_end, beta_decisions, exploration, sigma, sigma_end, sigma_decisions;
-    double alpha_critic, critic_decay, modulator_limit, norm_rate;
+    int64_t carries, normalises, has_spiking_critic, n_groups, has_masks;
+    const Encoder *encoder;
+    const Policy *policy;
+    const Critic *critic;
+    const Modulator *modulator;
+    const Writes *writes;
+    double gamma, norm_rate;
     Features cells, features;
     const double *cells_input, *features_input;
     uint8_t *input, *critic_input;
@@ -113,7 +117,6 @@ struct Agent {
     const uint8_t *active;
     double *x, *value, *value_trace, *mean_reward, *expected;
     double critic_unit;  // value of one spike of a spiking critic
-    double critic_initial;  // what a linear critic adds to what it has learned
     // Runs the network for a window; null if the simulator can't do that from C.
     void (*run)(int fresh, int64_t n_steps, const uint8_t *const *inputs, uint8_t *const *rasters);
     const uint8_t *const *run_inputs;

@@ -11,6 +11,18 @@
 
 namespace neurorl {
 
+enum EncoderKernel { QUIET, BERNOULLI, CURRENT };
+struct Encoder {
+    int64_t kernel;
+    double peak;
+};
+
+enum PolicyKernel { SOFTMAX, ANNEALED_SOFTMAX, GREEDY, NORMAL };
+struct Policy {
+    int64_t kernel, hold, repeats, repeats_decisions, beta_decisions, decisions, natural;
+    double beta, beta_end, exploration, sigma, sigma_end;
+};
+
 const int64_t STREAM_ACTION = 0x80000000, STREAM_ENCODER = 0x80000001;
 
 inline double to_unit(uint32_t word) { return ((double)word + 0.5) * 0x1p-32; }
@@ -70,14 +82,14 @@ inline bool encode_map(
     words.resize(4 * n);
     double *x = buffer.data();
     if (!features(map, in + k * map.n_inputs, x)) return false;
-    for (int64_t i = 0; i < n; i++) x[i] *= agent.peak;
-    if (agent.encoder == CURRENT) {
+    for (int64_t i = 0; i < n; i++) x[i] *= agent.encoder->peak;
+    if (agent.encoder->kernel == CURRENT) {
         constant_currents(x, n, current + k * n);
         return true;
     }
     uint8_t *raster = input + k * n;
     const int64_t stride = agent.n_replicas * n, decision = agent.decisions[k];
-    if (agent.encoder == QUIET)
+    if (agent.encoder->kernel == QUIET)
         quiet_spikes(
             x, first, n, agent.seeds[k], decision, agent.window, raster, stride, x + n, x + 2 * n);
     else
@@ -119,16 +131,18 @@ struct Group {
     }
     double draw(int64_t n) const
     {
-        const int64_t decision = agent.decisions[k], step = decision - decision % agent.hold;
+        const int64_t decision = agent.decisions[k], step = decision - decision % agent.policy->hold;
         return to_unit(neurorl_word(n, step, STREAM_ACTION, agent.seeds[k]));
     }
 };
 
-// Return beta in replica k's decision: models/annealing.py in C.
+// Return beta in replica k's decision.
 inline double inverse_temperature(const Agent &agent, int64_t k)
 {
-    const double share = (double)agent.decisions[k] / agent.beta_decisions;
-    return agent.beta + (share < 1.0 ? share : 1.0) * (agent.beta_end - agent.beta);
+    const Policy &policy = *agent.policy;
+    if (policy.kernel != ANNEALED_SOFTMAX) return policy.beta;
+    const double share = (double)agent.decisions[k] / (double)policy.beta_decisions;
+    return policy.beta + (share < 1.0 ? share : 1.0) * (policy.beta_end - policy.beta);
 }
 
 // Compute the policy's probabilities of the votes for allowed alternatives, 0 for others.
@@ -145,10 +159,10 @@ inline void weigh(const Group &group, double *p)
     }
     for (int64_t m = 0; m < group.size; m++) {
         if (!group.allows(m)) continue;
-        p[m] = agent.policy == GREEDY ? (double)(p[m] == most) : exp(beta * (p[m] - most));
+        p[m] = agent.policy->kernel == GREEDY ? (double)(p[m] == most) : exp(beta * (p[m] - most));
         total += p[m];
     }
-    const double kept = 1.0 - agent.exploration, shared = agent.exploration / (double)n;
+    const double drawn = agent.policy->exploration, kept = 1.0 - drawn, shared = drawn / (double)n;
     for (int64_t m = 0; m < group.size; m++)
         p[m] = group.allows(m) ? kept * (p[m] / total) + shared : 0.0;
 }
@@ -178,15 +192,17 @@ inline int64_t choose_one(const Group &group)
 // Return sigma in replica k's decision.
 inline double width(const Agent &agent, int64_t k)
 {
-    const double share = (double)agent.decisions[k] / agent.sigma_decisions;
+    const Policy &policy = *agent.policy;
+    const double share = (double)agent.decisions[k] / (double)policy.decisions;
     const double left = 1.0 - (share < 1.0 ? share : 1.0);
-    return agent.sigma_end + left * (agent.sigma - agent.sigma_end);
+    return policy.sigma_end + left * (policy.sigma - policy.sigma_end);
 }
 
 // Return the factor of the feedback in replica k's decision.
 inline double feedback(const Agent &agent, int64_t k)
 {
-    return agent.natural && agent.sigma > 0.0 ? width(agent, k) / agent.sigma : 1.0;
+    const Policy &policy = *agent.policy;
+    return policy.natural && policy.sigma > 0.0 ? width(agent, k) / policy.sigma : 1.0;
 }
 
 // Choose a number: models/agent/gaussian_policy.py in C.
@@ -218,15 +234,15 @@ inline double choose_number(const Group &group)
 // Return how often in a row replica k takes an action now: less often, the more it has decided.
 inline int64_t repeats_now(const Agent &agent, int64_t k)
 {
-    const int64_t fall = agent.repeats_decisions, decision = agent.decisions[k];
-    if (fall == 0) return agent.repeats;
-    return agent.repeats - (agent.repeats - 1) * (decision < fall ? decision : fall) / fall;
+    const int64_t most = agent.policy->repeats, fall = agent.policy->repeats_decisions;
+    const int64_t decision = agent.decisions[k];
+    return fall == 0 ? most : most - (most - 1) * (decision < fall ? decision : fall) / fall;
 }
 
 // Return whether replica k takes its last actions again.
 inline bool repeats(const Agent &agent, int64_t k)
 {
-    if (agent.repeats == 1 || agent.decided[k] % repeats_now(agent, k) == 0) return false;
+    if (agent.policy->repeats == 1 || agent.decided[k] % repeats_now(agent, k) == 0) return false;
     if (!agent.has_masks) return true;
     int64_t first = 0;
     for (int64_t g = 0; g < agent.n_groups; g++) {
@@ -260,7 +276,7 @@ inline void choose(const Agent &agent, int64_t k)
     for (int64_t g = 0; g < agent.n_groups; g++) {
         const Group group = {agent, k, g, first, agent.groups[g]};
         const int64_t at = k * agent.n_groups + g;
-        if (agent.policy == NORMAL) {
+        if (agent.policy->kernel == NORMAL) {
             agent.numbers[at] = choose_number(group);
         } else {
             const int64_t action = choose_one(group);

@@ -5,6 +5,22 @@
 
 namespace neurorl {
 
+// The post factors of a layer in a window: dense (window, n), or gain[j] in every spike.
+struct Post {
+    bool dense;
+    const double *dense_factors, *gain;  // gain null: 1
+    Spikes spikes;                       // the spikes that count
+    bool depresses;                      // whether arriving spikes subtract something
+    const double *depressing;            // (window, n): what they subtract, for sums of numbers
+    const int32_t *depressing_units;     // the same in units of the grid, for sums by tiles
+    const double *powers;                // decay of a step's trace until the window's end
+    const Layer *layer;
+    const double *before, *gate;  // of what depresses: the neurons' traces before, and a factor or null
+};
+
+// Return the part of x_i(t) that is left at the window's end.
+inline double worth(const Post &post, int64_t t, double x) { return on_grid(post.powers[t] * x); }
+
 // Return how many neurons of a layer belong to a module.
 inline int64_t per_module(const Agent &agent, const Layer &layer)
 {

@@ -17,13 +17,13 @@ inline double unit(const Part &part, const double *in, int64_t j)
 
 inline double bump(const Part &part, double at, int64_t c)
 {
-    const double z = (at * (double)(part.a - 1) - (double)c) / part.width;
+    const double z = (at * (double)(part.cells - 1) - (double)c) / part.width;
     return exp(-0.5 * (z * z));
 }
 
 inline void gaussian(const Part &part, const double *in, double *out)
 {
-    const int64_t cells = part.a;
+    const int64_t cells = part.cells;
     for (int64_t j = 0; j < part.d; j++) {
         const double at = unit(part, in, j);
         if (cells == 1) {
@@ -41,31 +41,31 @@ inline void gaussian(const Part &part, const double *in, double *out)
 inline void joint(const Part &part, const double *in, double *out)
 {
     static thread_local Numbers bumps;
-    bumps.resize(part.a);
+    bumps.resize(part.cells);
     int64_t n = 1;
     out[0] = 1.0;
     for (int64_t j = 0; j < part.d; j++) {
         const double at = unit(part, in, j);
-        for (int64_t c = 0; c < part.a; c++) bumps[c] = bump(part, at, c);
+        for (int64_t c = 0; c < part.cells; c++) bumps[c] = bump(part, at, c);
         for (int64_t i = n - 1; i >= 0; i--) {
             const double before = out[i];
-            for (int64_t c = 0; c < part.a; c++) out[i * part.a + c] = before * bumps[c];
+            for (int64_t c = 0; c < part.cells; c++) out[i * part.cells + c] = before * bumps[c];
         }
-        n *= part.a;
+        n *= part.cells;
     }
     for (int64_t i = 0; i < n; i++) out[i] = out[i] < part.floor ? 0.0 : out[i];
 }
 
 inline void tiles(const Part &part, const double *in, double *out)
 {
-    const int64_t tilings = part.a, bins = part.b;
+    const int64_t tilings = part.tilings, bins = part.bins;
     memset(out, 0, part.size * sizeof *out);
     for (int64_t k = 0; k < tilings; k++) {
         int64_t index = k * (part.size / tilings);
         for (int64_t j = 0; j < part.d; j++) {
-            const double at = unit(part, in, j) * (double)bins + part.table[k * part.d + j];
+            const double at = unit(part, in, j) * (double)bins + part.offsets[k * part.d + j];
             const int64_t tile = (int64_t)__builtin_floor(at);
-            index += (tile < bins ? tile : bins) * part.whole[j];
+            index += (tile < bins ? tile : bins) * part.strides[j];
         }
         out[index] = 1.0;
     }
@@ -74,7 +74,7 @@ inline void tiles(const Part &part, const double *in, double *out)
 // table: (bins, channels), the code of each bin.
 inline void binned(const Part &part, const double *in, double *out)
 {
-    const int64_t bins = part.a, channels = part.b;
+    const int64_t bins = part.bins, channels = part.channels;
     for (int64_t j = 0; j < part.d; j++) {
         const int64_t bin = (int64_t)__builtin_floor(unit(part, in, j) * (double)bins);
         const double *code = part.table + (bin < bins ? bin : bins - 1) * channels;
@@ -82,13 +82,13 @@ inline void binned(const Part &part, const double *in, double *out)
     }
 }
 
-// table: (d, size), so that the sum over dimensions runs along contiguous features.
+// by_dimension: (d, size), so that the sum over dimensions runs along contiguous features.
 inline void fourier(const Part &part, const double *in, double *out)
 {
     const int64_t n = part.size;
     for (int64_t j = 0; j < part.d; j++) {
         const double at = unit(part, in, j);
-        const double *c = part.table + j * n;
+        const double *c = part.by_dimension + j * n;
         if (j == 0)
             for (int64_t i = 0; i < n; i++) out[i] = c[i] * at;
         else
@@ -104,8 +104,8 @@ inline bool features(const Features &map, const double *in, double *out)
         const Part &part = map.parts[k];
         int64_t index = 0;
         if (part.kind == ONE_HOT || part.kind == TABLE) {
-            index = (int64_t)in[0] - part.a;
-            if (index < 0 || index >= part.b) return false;
+            index = (int64_t)in[0] - part.start;
+            if (index < 0 || index >= part.n_states) return false;
         }
         switch (part.kind) {
         case GIVEN: memcpy(out, in, part.size * sizeof *out); break;

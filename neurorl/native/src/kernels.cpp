@@ -24,7 +24,7 @@ static void keep_last(const Window &window)
     }
 }
 
-static void clear(double *array, int64_t k, int64_t n)
+template <class Number> static void clear(Number *array, int64_t k, int64_t n)
 {
     if (array) memset(array + k * n, 0, n * sizeof *array);
 }
@@ -39,10 +39,9 @@ static void forget(const Agent &agent, int64_t k)
         clear(layer.slow_trace, k, size);
         for (int64_t m = 0; m < layer.n_projections; m++) {
             const Projection &p = layer.projections[m];
-            const int64_t n_pre = p.n_pre * p.blocks, n = n_pre * p.n_post;
-            clear(p.trace, k, n_pre);
-            clear(p.eligibility, k, n);
-            if (p.eligibility_32) memset(p.eligibility_32 + k * n, 0, n * sizeof(float));
+            memset(p.trace + k * p.trace_size, 0, p.n_pre * p.blocks * sizeof *p.trace);
+            clear(p.eligibility, k, p.n_synapses);
+            clear(p.eligibility_32, k, p.n_synapses);
         }
     }
     for (int64_t m = 0; m < agent.n_nodes; m++) {
@@ -55,7 +54,7 @@ static void forget(const Agent &agent, int64_t k)
 
 static double clipped(const Agent &agent, double delta)
 {
-    const double most = agent.modulator_limit;
+    const double most = agent.modulator->limit;
     return delta > most ? most : delta < -most ? -most : delta;
 }
 
@@ -164,14 +163,19 @@ static const Layer &critic_of(const Agent &agent)
     return *layer;
 }
 
+static void begin_window(const Window &window)
+{
+    window.listed->resize(window.agent.n_nodes);
+    for (NodeSpikes &spikes : *window.listed) spikes.is_made = false;
+}
+
 // Return false if the change of weights isn't finite, as delta may be.
 static bool learn_layers(const Agent &agent, int64_t k, double delta, bool is_late)
 {
     if (!is_finite(delta)) return false;
     static thread_local std::vector<NodeSpikes> listed;
-    listed.resize(agent.n_nodes);
-    for (NodeSpikes &spikes : listed) spikes.is_made = false;
     const Window window = {agent, k, path_weights(agent, k), clipped(agent, delta), &listed};
+    begin_window(window);
     for (int64_t l = 0; l < agent.n_layers; l++)
         if (!learn_layer(window, agent.layers[l], delta, is_late)) return false;
     if (agent.carries) keep_last(window);
@@ -213,23 +217,13 @@ static int64_t learn(const Agent &agent, int64_t k)
     static thread_local Numbers next;
     next.resize(agent.features.size);
     const double *in = agent.features_input + k * agent.features.n_inputs;
-    if (agent.modulator == TD_ERROR && !features(agent.features, in, next.data())) return k;
+    if (agent.modulator->kernel == TD_ERROR && !features(agent.features, in, next.data())) return k;
     return learn_layers(agent, k, modulator(agent, k, next.data()), false) ? -1 : diverged(k);
 }
 
 }  // namespace neurorl
 
 using namespace neurorl;
-
-#define NEURORL_NAME(name) " " #name
-
-// Return a line for each choice: its own name, and the names in the order of their numbers.
-extern "C" const char *neurorl_choices()
-{
-    return "kind" NEURORL_KINDS(NEURORL_NAME) "\nencoder" NEURORL_ENCODERS(NEURORL_NAME)
-           "\npolicy" NEURORL_POLICIES(NEURORL_NAME) "\nmodulator" NEURORL_MODULATORS(NEURORL_NAME)
-           "\nwrites" NEURORL_WRITES(NEURORL_NAME) "\nrole" NEURORL_ROLES(NEURORL_NAME);
-}
 
 extern "C" void neurorl_set_terms(const Terms *given) { terms = *given; }
 
@@ -255,7 +249,7 @@ extern "C" int64_t neurorl_begin(const Agent *agent, int64_t k)
     const Features &map = agent->features;
     forget(*agent, k);
     if (!sees_numbers(*agent, k)) return k;
-    if (agent->modulator != TD_ERROR || agent->has_spiking_critic) return -1;
+    if (agent->modulator->kernel != TD_ERROR || agent->has_spiking_critic) return -1;
     const bool known = features(map, agent->features_input + k * map.n_inputs, agent->x + k * map.size);
     return known ? -1 : k;
 }
@@ -299,6 +293,30 @@ extern "C" int64_t neurorl_learn(const Agent *agent)
         if (fault != -1) return fault;
     }
     return -1;
+}
+
+// Let eligibilities take a window in whose post factors are given, of all replicas.
+extern "C" void neurorl_remember(const Agent *agent)
+{
+    static thread_local std::vector<NodeSpikes> listed;
+    for (int64_t k = 0; k < agent->n_replicas; k++) {
+        const Window window = {*agent, k, nullptr, 0.0, &listed};
+        begin_window(window);
+        for (int64_t l = 0; l < agent->n_layers; l++) learn_layer(window, agent->layers[l], 0.0, false);
+    }
+}
+
+// Change n weights on whole levels where they are, see neurorl.learning.levels.
+extern "C" void neurorl_reinforce(
+    int64_t n, double *__restrict weights, const float *__restrict e, float factor, double unit,
+    double least, double largest)
+{
+    const double inverse = 1.0 / unit;
+    for (int64_t s = 0; s < n; s++) {
+        double level = weights[s] * inverse + __builtin_rintf(limited(factor * e[s]));
+        level = level < least ? least : level;
+        weights[s] = (level > largest ? largest : level) * unit;
+    }
 }
 
 extern "C" int64_t neurorl_learn_late(const Agent *agent)

@@ -6,27 +6,16 @@
 #define NEURORL_RULE_H
 #include "critic.h"
 #include "factors.h"
+#include "lists.h"
 #include "spikes.h"
 #include "sums.h"
 #include "synapses.h"
-#include "traces.h"
 #include "writes.h"
 
 namespace neurorl {
 
-// The post factors of a layer in a window: dense (window, n), or gain[j] in every spike.
-struct Post {
-    bool dense;
-    const double *dense_factors, *gain;  // gain null: 1
-    Spikes spikes;                       // the spikes that count
-    bool depresses;                      // whether arriving spikes subtract something
-    const double *depressing;            // (window, n): what they subtract, for sums of numbers
-    const int32_t *depressing_units;     // the same in units of the grid, for sums by tiles
-    const double *powers;                // decay of a step's trace until the window's end
-};
-
 struct Buffers {
-    Numbers factors, gain, depressing, pre, sum, turned, total, running;
+    Numbers factors, gain, depressing, before, pre, sum, turned, total, running;
     TileSums tiles;
     Spikes arrivals;
     Integers depressing_units;
@@ -34,9 +23,6 @@ struct Buffers {
     std::vector<int64_t> begin;  // where the *steps* of each neuron's arrivals begin
     Integers steps;
 };
-
-// Return the part of x_i(t) that is left at the window's end.
-inline double worth(const Post &post, int64_t t, double x) { return on_grid(post.powers[t] * x); }
 
 // Compute one row of S, of a neuron with n_post targets; x_i(t) is at x[t * stride].
 inline void row_sum(
@@ -49,6 +35,7 @@ inline void row_sum(
     for (int64_t j = 0; j < n_post; j++) sum[j] = 0.0;
     for (int64_t t = 0; t < agent.window; t++) {
         const double at = worth(post, t, x[t * stride]);
+        if (post.dense && at == 0.0) continue;
         if (post.dense) {
             const double *f = post.dense_factors + t * n_post;
             for (int64_t j = 0; j < n_post; j++) sum[j] += at * f[j];
@@ -64,10 +51,10 @@ inline void row_sum(
 inline void apply_remembered(
     const Agent &agent, int64_t k, const Projection &p, double factor, Buffers &buffers)
 {
-    const int64_t synapses = p.n_pre * p.blocks * p.n_post;
-    buffers.sum.assign(synapses, 0.0);
+    const int64_t n = p.start ? p.start[p.n_pre] : p.n_synapses;
+    buffers.sum.assign(n, 0.0);
     const Change change = {1.0, factor, true, true};
-    apply(change, p, buffers.sum.data(), Synapses::of(agent, p, k, synapses), synapses);
+    apply(change, p, buffers.sum.data(), Synapses::of(agent, p, k), n, p.numbers);
 }
 
 inline bool has_few(const Projection &p) { return p.n_post < 16 || p.blocks > 1; }
@@ -76,7 +63,8 @@ inline bool has_few(const Projection &p) { return p.n_post < 16 || p.blocks > 1;
 // steps have a spike, and a window's traces crowd others out of the cache.
 inline bool has_running_trace(const Window &window, const Projection &p, const Post &post)
 {
-    return has_few(p) && !post.dense && !window.agent.normalises;
+    const bool visits = p.start ? !p.is_signed && !current_of(window, p) : has_few(p) && !post.dense;
+    return visits && !window.agent.normalises;
 }
 
 // Add the factor f that neuron j has in step t, times the traces *x* of that step.
@@ -155,7 +143,7 @@ inline void depress_row(
 
 inline bool by_tiles(const Projection &p, const Post &post)
 {
-    return !has_few(p) && !post.dense && p.sums_fit && p.n_pre >= TILE;
+    return !p.start && !has_few(p) && !post.dense && p.sums_fit && p.n_pre >= TILE;
 }
 
 // Learn in a tile of presynaptic neurons.
@@ -195,7 +183,11 @@ inline void learn_projection(
 {
     const Agent &agent = window.agent;
     const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post, n = n_pre * n_post;
-    const Synapses synapses = Synapses::of(agent, p, window.k, n);
+    const Synapses synapses = Synapses::of(agent, p, window.k);
+    if (p.start) {
+        learn_list(window, p, post, x, change, synapses, buffers.sum, buffers.turned);
+        return;
+    }
     if (post.depresses) buffers.arrivals = arrivals_of(window, p);
     if (has_few(p)) {
         few_sums(window, p, post, x, buffers);
@@ -227,14 +219,20 @@ inline void learn_projection(
 inline void find_depressing(
     const Window &window, const Layer &layer, const double *gate, Post &post, Buffers &buffers)
 {
-    const int64_t cells = window.agent.nodes[layer.node].size * window.agent.window;
-    bool in_units = false, in_numbers = false;
+    const int64_t n = window.agent.nodes[layer.node].size, cells = n * window.agent.window;
+    bool in_units = false, in_numbers = false, in_lists = false;
     for (int64_t l = 0; l < layer.n_projections; l++) {
+        in_lists |= layer.projections[l].start != nullptr;
+        if (layer.projections[l].start) continue;
         const bool whole = !post.gain && by_tiles(layer.projections[l], post);
         (whole ? in_units : in_numbers) = true;
     }
     if (in_numbers) buffers.depressing.resize(cells);
     if (in_units) buffers.depressing_units.resize(cells);
+    const double *y = layer.post_trace + window.k * n;
+    if (in_lists) buffers.before.assign(y, y + n);
+    post.before = buffers.before.data();
+    post.gate = gate;
     post.depresses = true;
     post.depressing = in_numbers ? buffers.depressing.data() : nullptr;
     post.depressing_units = in_units ? buffers.depressing_units.data() : nullptr;
@@ -250,11 +248,14 @@ inline bool find_factors(const Window &window, const Layer &layer, Post &post, B
     const Agent &agent = window.agent;
     const int64_t n = agent.nodes[layer.node].size;
     post.powers = layer.powers;
+    post.layer = &layer;
     post.depresses = false;
-    post.dense = !layer.text->is_gain;
+    post.dense = layer.text ? !layer.text->is_gain : !layer.given_gain;
     Numbers &values = post.dense ? buffers.factors : buffers.gain;
     values.resize(post.dense ? n * agent.window : n);
-    compute_text(window, layer, values.data());
+    if (layer.text) compute_text(window, layer, values.data());
+    for (int64_t t = 0; !layer.text && t < (int64_t)values.size() / n; t++)
+        memcpy(&values[t * n], layer.given + (t * agent.n_replicas + window.k) * n, n * sizeof(double));
     if (post.dense) {
         if (!are_factors(values.data(), values.size())) return false;
         post.dense_factors = values.data();

@@ -8,29 +8,6 @@
 
 namespace neurorl {
 
-// The memory of n synapses in a row: eligibilities and weights, or e_32 and levels, and who else is
-// told of these.
-struct Synapses {
-    double *e, *w;
-    float *e_32;
-    int32_t *levels;
-    Held held;
-
-    static Synapses of(const Agent &agent, const Projection &p, int64_t k, int64_t synapses)
-    {
-        const int64_t o = k * synapses;
-        return {
-            at(p.eligibility, o), at(p.weights, o), at(p.eligibility_32, o), at(p.levels, o),
-            Held::of(agent, p, k, synapses)};
-    }
-
-    Synapses from(int64_t offset) const
-    {
-        return {
-            at(e, offset), at(w, offset), at(e_32, offset), at(levels, offset), held.from(offset)};
-    }
-};
-
 const float FADED = 0x1p-60f, LARGEST_STEP = 0x1p29f;
 
 // Return x within +-LARGEST_STEP. Compilers make three vector operations of this, and many of
@@ -51,6 +28,32 @@ inline float limited(float x)
 inline float as_float(double sum) { return (float)sum; }
 inline float as_float(int32_t units) { return (float)units * 0x1p-20f; }
 
+inline float remembered(float e, double keep, float tag)
+{
+    const float now = (float)keep * e + tag;
+    return __builtin_fabsf(now) < FADED ? 0.0f : now;
+}
+
+inline float remembered(float e, double keep, double tag) { return remembered(e, keep, as_float(tag)); }
+inline float remembered(float e, double keep, int32_t tag) { return remembered(e, keep, as_float(tag)); }
+template <class Sum> inline double remembered(double e, double keep, Sum tag)
+{
+    return keep * e + as_double(tag);
+}
+
+// Update e <- keep e + S of n synapses, which are at *numbers*, or in a row if it is null.
+template <class Number, class Sum>
+inline void remember(
+    double keep, const Sum *__restrict sum, Number *__restrict e, const int64_t *numbers, int64_t n)
+{
+    if (numbers) {
+        for (int64_t s = 0; s < n; s++) e[numbers[s]] = remembered(e[numbers[s]], keep, sum[s]);
+        return;
+    }
+#pragma GCC ivdep
+    for (int64_t s = 0; s < n; s++) e[s] = remembered(e[s], keep, sum[s]);
+}
+
 // Return the factor of a change in units of the weights, which may be infinite.
 inline float in_units(const Projection &p, double factor) { return (float)(factor * p.inverse); }
 
@@ -61,22 +64,22 @@ inline void change_levels(
     const Change &change, const Projection &p, const Sum *__restrict sum, const Synapses &synapses,
     int64_t n)
 {
-    const float keep = (float)change.keep, factor = in_units(p, change.factor);
+    const double keep = change.keep;
+    const float factor = in_units(p, change.factor);
     const int32_t least = (int32_t)p.least, largest = (int32_t)p.largest;
     const double unit = p.unit, sent = p.transmitted_unit;
     float *__restrict e = synapses.e_32;
     int32_t *__restrict levels = synapses.levels;
-    double *__restrict in_force = synapses.held.in_force;
-    double *__restrict transmits = synapses.held.transmits;
+    double *__restrict in_force = synapses.in_force;
+    double *__restrict transmits = synapses.transmits;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
-        float remembered = keep * e[j] + as_float(sum[j]);
-        remembered = __builtin_fabsf(remembered) < FADED ? 0.0f : remembered;
-        const float step = limited(factor * (LATE ? e[j] : remembered));
+        const float now = remembered(e[j], keep, sum[j]);
+        const float step = limited(factor * (LATE ? e[j] : now));
         int32_t level = levels[j] + (int32_t)__builtin_rintf(step);
         level = level < least ? least : level;
         level = level > largest ? largest : level;
-        e[j] = remembered;
+        e[j] = now;
         levels[j] = level;
         if (in_force) in_force[j] = (double)level * unit;
         if (transmits) transmits[j] = (double)level * sent;
@@ -94,16 +97,16 @@ inline void change_shadow(
     const double low = p.low, high = p.high, inverse = p.inverse;
     const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
     double *__restrict e = synapses.e, *__restrict w = synapses.w;
-    double *__restrict in_force = synapses.held.in_force;
-    double *__restrict transmits = synapses.held.transmits;
-    int32_t *__restrict integers = synapses.held.integers;
+    double *__restrict in_force = synapses.in_force;
+    double *__restrict transmits = synapses.transmits;
+    int32_t *__restrict integers = synapses.integers;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
-        const double remembered = keep * e[j] + as_double(sum[j]);
-        double weight = w[j] + factor * (LATE ? e[j] : remembered);
+        const double now = remembered(e[j], keep, sum[j]);
+        double weight = w[j] + factor * (LATE ? e[j] : now);
         weight = weight < low ? low : weight;
         weight = weight > high ? high : weight;
-        e[j] = remembered;
+        e[j] = now;
         w[j] = weight;
         double level = __builtin_rint(weight * inverse);
         level = level < -limit ? -limit : level;
@@ -114,12 +117,19 @@ inline void change_shadow(
     }
 }
 
+// numbers: where the synapses are among *synapses*, null if they follow each other.
 template <class Sum>
 inline void apply(
-    const Change &change, const Projection &p, const Sum *sum, const Synapses &synapses, int64_t n)
+    const Change &change, const Projection &p, const Sum *sum, const Synapses &synapses, int64_t n,
+    const int64_t *numbers = nullptr)
 {
-    if (synapses.held.agent->writes != SHADOW)
-        write_row(change, p, sum, synapses.e, synapses.w, synapses.held, n);
+    if (!synapses.levels && !synapses.w) {
+        if (synapses.e_32) remember(change.keep, sum, synapses.e_32, numbers, n);
+        else remember(change.keep, sum, synapses.e, numbers, n);
+    } else if (numbers) {
+        for (int64_t s = 0; s < n; s++) apply(change, p, sum + s, synapses.from(numbers[s]), 1);
+    } else if (synapses.agent->writes->kernel != SHADOW)
+        write_row(change, p, sum, synapses, n);
     else if (p.is_fine && change.is_late)
         change_levels<true>(change, p, sum, synapses, n);
     else if (p.is_fine)

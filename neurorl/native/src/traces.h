@@ -59,6 +59,7 @@ inline void post_trace(
             continue;
         }
         decay_and_add<false>(decay, y, spikes, y, n);
+        if (!depressing) continue;
         for (int64_t j = 0; j < n; j++) row[j] = on_grid(scale * y[j]);
         if (gate)
             for (int64_t j = 0; j < n; j++) row[j] = on_grid(row[j] * gate[j]);
@@ -67,13 +68,18 @@ inline void post_trace(
     }
 }
 
+// Return whether what arrives in step t is in a raster.
+inline bool arrives(const Window &window, const Projection &p, int64_t t)
+{
+    return !current_of(window, p) && (t >= p.delay || window.agent.carries);
+}
+
 // Compute x(t) = grid(decay x(t-1)) + arrived(t); *before* is x(t-1), and may be the same row.
 inline void next_trace(
     const Window &window, const Projection &p, int64_t t, const double *before, double *row)
 {
     const int64_t n = p.n_pre * p.blocks;
-    const bool arrive = !current_of(window, p) && (t >= p.delay || window.agent.carries);
-    if (arrive && p.decay != 0.0 && !p.is_signed) {
+    if (arrives(window, p, t) && p.decay != 0.0 && !p.is_signed) {
         decay_and_add<false>(p.decay, before, window.row(p.pre, t - p.delay), row, n);
         return;
     }
@@ -93,9 +99,19 @@ inline void next_trace(
     for (int64_t i = 0; i < n; i++) row[i] = arrived[i] + on_grid(p.decay * before[i]);
 }
 
+// Do so for n neurons from *first* on, of an unsigned projection of spikes.
+inline void next_traces(
+    const Window &window, const Projection &p, int64_t t, const double *before, double *row,
+    int64_t first, int64_t n)
+{
+    static const uint8_t silence[64] = {0};
+    const bool came = arrives(window, p, t);
+    decay_and_add<false>(p.decay, before, came ? window.row(p.pre, t - p.delay) + first : silence, row, n);
+}
+
 inline double *carried_trace(const Window &window, const Projection &p)
 {
-    return p.trace + window.k * p.n_pre * p.blocks;
+    return p.trace + window.k * p.trace_size;
 }
 
 // Compute the traces of all steps, (window, n_pre).

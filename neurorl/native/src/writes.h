@@ -6,6 +6,11 @@
 
 namespace neurorl {
 
+enum WritesKernel { SHADOW, STOCHASTIC, ACCUMULATE, REGISTER };
+struct Writes {
+    int64_t kernel, every;
+};
+
 template <class T> inline T *at(T *array, int64_t offset) { return array ? array + offset : nullptr; }
 
 // How a pass changes eligibilities and weights. is_late: weights first, by the e of before. ends: the
@@ -15,10 +20,13 @@ struct Change {
     bool is_late, ends;
 };
 
-// The memory of n synapses in a row: for weights in force (null where nobody reads them), and for
-// schemes without a shadow the accumulators, the mask (null: all exist), the replica and the number
-// of the first synapse in its projection.
-struct Held {
+// The memory of n synapses in a row: eligibilities and weights, or e_32 and levels; weights in force
+// (null where nobody reads them); for schemes without a shadow the accumulators, the mask (null: all
+// exist), the replica and the number of the first synapse in its projection.
+struct Synapses {
+    double *e, *w;
+    float *e_32;
+    int32_t *levels;
     double *in_force, *transmits;
     int32_t *integers;
     double *accumulator;
@@ -26,19 +34,23 @@ struct Held {
     const Agent *agent;
     int64_t k, first;
 
-    static Held of(const Agent &agent, const Projection &p, int64_t k, int64_t synapses)
+    static Synapses of(const Agent &agent, const Projection &p, int64_t k)
     {
-        const int64_t o = k * synapses;
-        return {
-            at(p.in_force, o), at(p.transmitted, o), at(p.transmitted_integers, o),
-            at(p.accumulator, o), p.mask, &agent, k, 0};
+        const Synapses all = {
+            p.eligibility, p.weights, p.eligibility_32, p.levels, p.in_force, p.transmitted,
+            p.transmitted_integers, p.accumulator, nullptr, &agent, k, 0};
+        Synapses mine = all.from(k * p.n_synapses);
+        mine.mask = p.mask;
+        mine.first = 0;
+        return mine;
     }
 
-    Held from(int64_t offset) const
+    Synapses from(int64_t offset) const
     {
         return {
-            at(in_force, offset), at(transmits, offset), at(integers, offset),
-            at(accumulator, offset), at(mask, offset), agent, k, first + offset};
+            at(e, offset), at(w, offset), at(e_32, offset), at(levels, offset), at(in_force, offset),
+            at(transmits, offset), at(integers, offset), at(accumulator, offset), at(mask, offset),
+            agent, k, first + offset};
     }
 };
 
@@ -48,14 +60,14 @@ const int64_t STREAM_END = 0x01000000;  // offset from the streams of writes to 
 
 // Round x <- floor(x + u). If |x| <= 2**-34 everywhere, no u that can be drawn changes the result.
 inline void round_by_draws(
-    const Change &change, const Projection &p, const Held &held, double *x, int64_t n)
+    const Change &change, const Projection &p, const Synapses &synapses, double *x, int64_t n)
 {
     double u[CHUNK];
     bool matters = false;
     for (int64_t j = 0; j < n; j++) matters |= __builtin_fabs(x[j]) > 0x1p-34;
     if (matters) {
-        const int64_t first = held.first, stream = p.stream + (change.ends ? STREAM_END : 0);
-        const int64_t decision = held.agent->decisions[held.k], seed = held.agent->seeds[held.k];
+        const int64_t first = synapses.first, stream = p.stream + (change.ends ? STREAM_END : 0);
+        const int64_t decision = synapses.agent->decisions[synapses.k], seed = synapses.agent->seeds[synapses.k];
         for (int64_t j = 0; j < n; j++)
             u[j] = to_unit(neurorl_word(first + j, decision, stream, seed));
     } else {
@@ -66,24 +78,24 @@ inline void round_by_draws(
 
 // Turn changes into the quanta that are written now; return false if there are none.
 inline bool quanta(
-    const Change &change, const Projection &p, const Held &held, double *x, int64_t n)
+    const Change &change, const Projection &p, const Synapses &synapses, double *x, int64_t n)
 {
-    const Agent &agent = *held.agent;
-    double *a = held.accumulator;
-    if (agent.writes == STOCHASTIC) {
+    const Agent &agent = *synapses.agent;
+    double *a = synapses.accumulator;
+    if (agent.writes->kernel == STOCHASTIC) {
         for (int64_t j = 0; j < n; j++) x[j] *= p.inverse;
-        round_by_draws(change, p, held, x, n);
+        round_by_draws(change, p, synapses, x, n);
         return true;
     }
-    if (agent.writes == ACCUMULATE) {
+    if (agent.writes->kernel == ACCUMULATE) {
         for (int64_t j = 0; j < n; j++) a[j] += x[j];
-        if (change.ends || agent.decisions[held.k] % agent.write_every) return false;
+        if (change.ends || agent.decisions[synapses.k] % agent.writes->every) return false;
         for (int64_t j = 0; j < n; j++) x[j] = a[j] * p.inverse, a[j] = 0.0;
-        round_by_draws(change, p, held, x, n);
+        round_by_draws(change, p, synapses, x, n);
         return true;
     }
     for (int64_t j = 0; j < n; j++) x[j] = x[j] * p.inverse * STEPS_OF_REGISTER;
-    round_by_draws(change, p, held, x, n);
+    round_by_draws(change, p, synapses, x, n);
     for (int64_t j = 0; j < n; j++) {
         const double r = a[j] + x[j];
         x[j] = __builtin_trunc(r * (1.0 / STEPS_OF_REGISTER));
@@ -94,10 +106,11 @@ inline bool quanta(
 
 // Update n <- clip(n + quanta), and the weight for it.
 inline void step(
-    const Projection &p, const double *quanta, double *__restrict w, const Held &held, int64_t n)
+    const Projection &p, const double *quanta, const Synapses &synapses, int64_t n)
 {
-    double *__restrict in_force = held.in_force, *__restrict transmits = held.transmits;
-    int32_t *__restrict integers = held.integers;
+    double *__restrict w = synapses.w;
+    double *__restrict in_force = synapses.in_force, *__restrict transmits = synapses.transmits;
+    int32_t *__restrict integers = synapses.integers;
     const double inverse = p.inverse, least = p.least, largest = p.largest;
     const double unit = p.unit, sent = p.transmitted_unit;
 #pragma GCC ivdep
@@ -120,21 +133,20 @@ inline double as_double(int32_t units) { return (double)units * 0x1p-20; }
 // by the agent's scheme.
 template <class Sum>
 inline void write_row(
-    const Change &change, const Projection &p, const Sum *sum, double *e, double *w,
-    const Held &held, int64_t n)
+    const Change &change, const Projection &p, const Sum *sum, const Synapses &synapses, int64_t n)
 {
     double dw[CHUNK];
     for (int64_t first = 0; first < n; first += CHUNK) {
         const int64_t width = n - first < CHUNK ? n - first : CHUNK;
-        const Held here = held.from(first);
+        const Synapses here = synapses.from(first);
         for (int64_t j = 0; j < width; j++) {
-            const double before = e[first + j];
+            const double before = here.e[j];
             const double remembered = change.keep * before + as_double(sum[first + j]);
-            e[first + j] = remembered;
+            here.e[j] = remembered;
             dw[j] = change.factor * (change.is_late ? before : remembered);
             if (here.mask && !here.mask[j]) dw[j] = 0.0;
         }
-        if (quanta(change, p, here, dw, width)) step(p, dw, w + first, here, width);
+        if (quanta(change, p, here, dw, width)) step(p, dw, here, width);
     }
 }
 
