@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.learning.plan import InputProjection, Layer, Plastic
-from neurorl.learning.synapses import Synapses
+from neurorl.learning.synapses import SynapseMemory
 from neurorl.native import structures as c
 from neurorl.numerics.arrays import Array
 
@@ -25,7 +25,7 @@ class LayersInC:
     numbers: of the nodes, by name. An object must live as long as C uses what it made.
     """
 
-    def __init__(self, synapses: Synapses, numbers: Mapping[str, int]) -> None:
+    def __init__(self, synapses: SynapseMemory, numbers: Mapping[str, int]) -> None:
         self._synapses, self._numbers = synapses, numbers
         self._kept: list[Any] = []
 

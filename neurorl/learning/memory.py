@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.plan import LearningPlan
-from neurorl.learning.synapses import PASSING, Synapses, empty
+from neurorl.learning.synapses import PASSING, SynapseMemory, empty
 from neurorl.network.description import Network
 from neurorl.network.modules import (
     chain_weights,
@@ -29,11 +29,11 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass
-class Memory(Synapses):
+class Memory(SynapseMemory):
     """Hold the arrays of N agents with one network; `of` gives those of one agent, as views.
 
-    Beside those of `neurorl.learning.synapses.Synapses`, by projection: ``in_force``, weights as
-    the backend holds them, ``(N, *shape)``, also of projections that don't learn into populations
+    Beside those of `SynapseMemory`, by projection: ``in_force``, weights as the backend holds them,
+    ``(N, *shape)``, also of projections that don't learn into populations
     that do; in float arithmetic these are the weights that learn. By
     `neurorl.learning.plan.Layer`: ``norm`` ``(N, 1)``, the running mean of
     ``|sum_t x(t)|**2 / W`` over its inputs, NaN before the first.
@@ -68,10 +68,10 @@ class Memory(Synapses):
             parts[field.name] = {n: a[k] for n, a in value.items()} if whole else value[k]
         return Memory(**parts)
 
-    def alone(self) -> Synapses:
+    def alone(self) -> SynapseMemory:
         """Return the synapses of one agent, as `of` gives it, as those of one replica."""
-        names = [field.name for field in fields(Synapses)]
-        return Synapses(*({n: a[None] for n, a in getattr(self, of).items()} for of in names))
+        names = [field.name for field in fields(SynapseMemory)]
+        return SynapseMemory(*({n: a[None] for n, a in getattr(self, of).items()} for of in names))
 
     def forget(self) -> None:
         """Forget all that doesn't outlive an episode."""

@@ -13,7 +13,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.learning.finite import are_no_factors, check_factors, check_shapes
 from neurorl.learning.memory import Memory
 from neurorl.learning.plan import InputProjection, Layer, LearningPlan
-from neurorl.learning.synapses import Synapses
+from neurorl.learning.synapses import SynapseMemory
 from neurorl.network.modules import chain_weights, hidden_layers, path_weights
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import on_grid
@@ -42,7 +42,7 @@ class Observer:
     """Compute post factors of one agent's windows. replica: for errors."""
 
     def __init__(
-        self, plan: LearningPlan, memory: Memory, synapses: Synapses, replica: int
+        self, plan: LearningPlan, memory: Memory, synapses: SynapseMemory, replica: int
     ) -> None:
         self._plan, self._memory, self._synapses, self._replica = plan, memory, synapses, replica
         self._hidden = hidden_layers(plan.network)

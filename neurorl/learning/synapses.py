@@ -24,14 +24,14 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import arrivals, window_traces
 
-__all__ = ["PASSING", "Synapses", "empty"]
+__all__ = ["PASSING", "SynapseMemory", "empty"]
 
 PASSING = ("eligibility", "trace", "post_trace", "last", "slow_trace")
 """Name the arrays that don't outlive an episode."""
 
 
 @dataclass
-class Synapses:
+class SynapseMemory:
     """Hold the arrays of replicas side by side: the first index of each is the replica's.
 
     By projection: ``weights`` that learn; ``eligibility`` of their shape, float32 where weights are
@@ -133,7 +133,7 @@ def empty(
     kind: type[np.floating[Any]],
     last: Mapping[str, tuple[int, int]],
 ) -> dict[str, dict[str, Array]]:
-    """Return the arrays of `Synapses` that remember nothing, by field.
+    """Return the arrays of `SynapseMemory` that remember nothing, by field.
 
     weights: of the projections that learn, ``(N, *shape)``. kind: of eligibilities. last: by node,
     how many steps are kept of how many neurons.

@@ -13,7 +13,7 @@ from neurorl.backends.checks import check_replica
 from neurorl.errors import ArgumentError, DivergenceError, quoted, unknown_name_error
 from neurorl.learning.levels import eligibility_type, levels_of
 from neurorl.learning.plan import Layer, Plastic
-from neurorl.learning.synapses import Synapses, empty
+from neurorl.learning.synapses import SynapseMemory, empty
 from neurorl.learning.windows_in_c import is_in_c, reinforce
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import FloatArray
@@ -150,7 +150,7 @@ class SynapticWeights:
         alone: FloatArray = self._of(name, self._synapses.weights)[check_replica(replica, self._n)]
         return alone
 
-    def _begun(self, plastic: Sequence[Plastic]) -> Synapses:
+    def _begun(self, plastic: Sequence[Plastic]) -> SynapseMemory:
         """Return synapses that remember nothing, with the weights in force."""
         weights = {
             p.name: self.backend.weights(p.name).reshape(self._n, *p.shape).copy() for p in plastic
@@ -159,7 +159,7 @@ class SynapticWeights:
         for p in plastic:
             last[p.pre] = (max(p.delay, last[p.pre][0]), p.n_pre)
         kind = eligibility_type(self.backend.arithmetic)
-        return Synapses(**empty(self._layers, weights, kind, last))
+        return SynapseMemory(**empty(self._layers, weights, kind, last))
 
     def _check_open(self, verb: str) -> None:
         """Raise an error if the backend is closed, or this has let go of it."""

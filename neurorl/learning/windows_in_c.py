@@ -14,7 +14,7 @@ import numpy.typing as npt
 from neurorl.learning.in_c import LayersInC, sums_fit
 from neurorl.learning.levels import Levels
 from neurorl.learning.plan import Layer, Plastic
-from neurorl.learning.synapses import Synapses
+from neurorl.learning.synapses import SynapseMemory
 from neurorl.learning.tags import PostFactors
 from neurorl.native import structures as c
 from neurorl.native import toolchain
@@ -61,7 +61,7 @@ class WindowsInC(LayersInC):
     layers: with those projections alone that C shall take.
     """
 
-    def __init__(self, layers: Sequence[Layer], synapses: Synapses) -> None:
+    def __init__(self, layers: Sequence[Layer], synapses: SynapseMemory) -> None:
         sizes = {p.pre: p.n_pre for layer in layers for p in layer.into}
         sizes |= {layer.name: layer.size for layer in layers}
         super().__init__(synapses, {name: number for number, name in enumerate(sizes)})
@@ -120,7 +120,7 @@ class WindowsInC(LayersInC):
 
 
 def parted(
-    layers: Sequence[Layer], synapses: Synapses
+    layers: Sequence[Layer], synapses: SynapseMemory
 ) -> tuple[WindowsInC | None, Sequence[Layer]]:
     """Return what takes windows in C, None if nothing does, and layers of what is left to NumPy."""
     left = [replace(of, into=tuple(p for p in of.into if not is_in_c(p))) for of in layers]

@@ -30,7 +30,7 @@ extern "C" void neurorl_step(
 for (int64_t j = 0; j < n; j++) {"""
 
 
-def equations_of(plan: StepPlan, where: str) -> tuple[Equations, tuple[Array, ...]]:
+def equations_of(plan: StepPlan, where: str) -> tuple[ctypes.Structure, tuple[Array, ...]]:
     """Return the structure for the loop in C++, and the arrays that must live as long.
 
     plan: what neurons do in a step. where: names them in errors.

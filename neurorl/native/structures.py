@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from neurorl.native import SOURCES
 from neurorl.numerics.arrays import Array
@@ -111,8 +111,7 @@ Layer = structure("agent.h", "Layer")
 Agent = structure("agent.h", "Agent", Features)
 
 
-class Equations(ctypes.Structure):
-    _fields_: ClassVar[Fields] = fields(AGENT, "Equations")
+Equations = structure("agent.h", "Equations")
 
 
 ALL: tuple[type[ctypes.Structure], ...] = (

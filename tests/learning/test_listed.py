@@ -11,7 +11,7 @@ import pytest
 from neurorl import Learning, Network, Plasticity, Population, Projection, Source, Uniform, load
 from neurorl.learning import standalone, weights, windows_in_c
 from neurorl.learning.levels import Levels
-from neurorl.learning.synapses import Synapses
+from neurorl.learning.synapses import SynapseMemory
 from neurorl.models import CubaLIF, FixedProbability
 from neurorl.models import Synapses as Pairs
 from neurorl.native import toolchain
@@ -135,7 +135,7 @@ def test_compiled_code_runs(dense: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     for owner, name in (
         (windows_in_c.WindowsInC, "remember"),
         (weights, "reinforce"),
-        (Synapses, "remember"),
+        (SynapseMemory, "remember"),
     ):
         monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
     learned(0, "reward-stdp", dense)

@@ -8,19 +8,18 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    "installed lines": 67_350,
+    "installed lines": 65_500,
     "core lines": 34_350,
-    "program and executors": 1_820,
+    "program and executors": 1_815,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 35,
     "floors": 15,
-    "Any": 1_220,
+    "Any": 1_095,
 }
-HOMONYMS = 9
-LARGEST = {"validation": 7_590, "models": 7_200, "learning": 4_760}
+LARGEST = {"models": 7_080, "validation": 6_940, "learning": 4_730, "backends": 4_120}
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
-OTHERS = 3_700
+OTHERS = 3_640
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def test_the_core_finds_leaves_by_name_alone(figures: dict[str, Any]) -> None:
 
 
 def test_a_class_has_a_name_of_its_own(figures: dict[str, Any]) -> None:
-    assert len(figures["homonyms"]) <= HOMONYMS, figures["homonyms"]
+    assert figures["homonyms"] == {}
 
 
 def test_no_room_outgrows_the_others(figures: dict[str, Any]) -> None:

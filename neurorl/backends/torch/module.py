@@ -24,7 +24,7 @@ from neurorl.backends.torch.node import TensorNode
 from neurorl.backends.torch.noise import draw_words
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.straight import CHIP
-from neurorl.backends.torch.synapses import Path, Sent, Synapses, bias_with, paths_of
+from neurorl.backends.torch.synapses import Path, Sent, TensorSynapses, bias_with, paths_of
 from neurorl.backends.torch.unroll import Unroll, groups
 from neurorl.errors import (
     ArgumentError,
@@ -104,7 +104,7 @@ class SpikingModule(nn.Module):
             drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])
             weights = self.arithmetic.round(p.name, drawn)
             rounding = self.arithmetic.rounding(p.name) if self.arithmetic.is_chip else None
-            self.synapses[p.name] = Synapses(network, p.name, weights, self.dtype, rounding)
+            self.synapses[p.name] = TensorSynapses(network, p.name, weights, self.dtype, rounding)
         self._kept = {node.name: 1 for node in network.spiking.nodes}
         for p in network.spiking.projections:
             self._kept[p.pre] = max(self._kept[p.pre], network.delay_steps(p.name))
@@ -384,15 +384,15 @@ class SpikingModule(nn.Module):
         for name in cells:
             yield name, unroll.spikes[name], *unroll.replay(name)
 
-    def _known(self, name: str) -> Synapses:
+    def _known(self, name: str) -> TensorSynapses:
         """Return a projection's synapses; raise UnknownNameError if there is no such projection."""
         if name not in self.synapses:
             raise unknown_name_error("projection", name, self.synapses)
         synapses = self.synapses[name]
-        assert isinstance(synapses, Synapses)
+        assert isinstance(synapses, TensorSynapses)
         return synapses
 
-    def _all_synapses(self) -> list[Synapses]:
+    def _all_synapses(self) -> list[TensorSynapses]:
         """Return the synapses of all projections."""
         return [self._known(name) for name in self.synapses]
 

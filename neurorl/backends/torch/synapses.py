@@ -15,7 +15,16 @@ from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
 from neurorl.program import Program
 
-__all__ = ["Listed", "Path", "Sent", "Synapses", "bias_with", "paths_of", "shifted", "transmit"]
+__all__ = [
+    "Listed",
+    "Path",
+    "Sent",
+    "TensorSynapses",
+    "bias_with",
+    "paths_of",
+    "shifted",
+    "transmit",
+]
 
 _AT_ONCE = 2**22
 """Bound the products of spikes and weights of a list that are in memory at once."""
@@ -68,7 +77,7 @@ def paths_of(program: Program) -> list[Path]:
     ]
 
 
-class Synapses(nn.Module):
+class TensorSynapses(nn.Module):
     """Hold the weights of one projection in all replicas, ``(n_replicas, *shape)``.
 
     weights: initial ones, in the description's units.
@@ -158,7 +167,7 @@ class Synapses(nn.Module):
 
 def bias_with(
     bias: Tensor,
-    into: Sequence[Synapses],
+    into: Sequence[TensorSynapses],
     quanta: Mapping[str, Tensor],
     currents: Mapping[str, Tensor],
     rounds: bool,
