@@ -203,7 +203,8 @@ class FloatArithmetic(Arithmetic):
         }
         self._bias = {p.name: _bias(p, network.dt) for p in network.populations}
         self._limits = {
-            name: scale * 2.0 ** (_SUM_BITS - 1) / fan_in[name] for name, scale in scales.items()
+            name: scale * 2.0 ** (_SUM_BITS - 1) / max(fan_in[name], 1)
+            for name, scale in scales.items()
         }
         finer = RELEASE_GRID * 2.0 ** (GRID_BITS - _SHORT_GRID_BITS)
         releasing = {p.post for p in network.projections if p.short_term}

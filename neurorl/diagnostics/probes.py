@@ -38,10 +38,9 @@ class Site:
             _Synapses(p) for p in network.projections if p.post == name and p.plasticity is not None
         ]
         self.acts = name in _leading_to_output(network)
-        sizes = [np.prod(network.weight_shape(s.name)) for s in self._into]
-        self.bound = (
-            float(np.average([s.bound for s in self._into], weights=sizes)) if sizes else 0.0
-        )
+        sizes = [int(np.prod(network.weight_shape(s.name))) for s in self._into]
+        bounds = sum(s.bound * n for s, n in zip(self._into, sizes, strict=True))
+        self.bound = bounds / max(sum(sizes), 1)
 
     def count(self, rasters: Mapping[str, npt.NDArray[np.bool_]]) -> int:
         raster = rasters[self.name]

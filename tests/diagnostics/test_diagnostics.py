@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -22,7 +23,7 @@ from neurorl.diagnostics.monitor import Monitor
 from neurorl.diagnostics.probes import Site
 from neurorl.diagnostics.verdicts import RecentFigures, better, surely_no_better, verdicts
 from neurorl.errors import PopulationWarning
-from neurorl.models import LIF, CubaLIF
+from neurorl.models import LIF, CubaLIF, Synapses
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import Greedy, Policy, Softmax
 from neurorl.models.defaults.presets import make_config
@@ -421,3 +422,16 @@ def test_a_run_of_an_older_version_is_resumed_without_its_diagnostics(begun: Pat
     with pytest.warns(PopulationWarning, match="silent since episode 39"):
         summary = train(CART, begun, episodes=40, resume=True)
     assert [w["kind"] for w in summary["warnings"]] == ["silent", "silent"]
+
+
+def test_a_list_without_synapses_is_no_trouble() -> None:
+    agent = SpikingActorCritic("CartPole-v1", seed=1, hidden=0)
+    nothing = Projection(
+        "empty", "input", "output", 0.1, plasticity=Plasticity(), connect=Synapses((), ())
+    )
+    network = dataclasses.replace(agent.network, projections=(*agent.network.projections, nothing))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        agent = SpikingActorCritic("CartPole-v1", seed=1, description=network)
+        agent.learn(total_steps=50)
+    assert agent.diagnostics["populations"][0]["share_at_bounds"] == 0.0
