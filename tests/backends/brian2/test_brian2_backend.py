@@ -127,7 +127,7 @@ def test_source_is_readable_and_complete() -> None:
         "# population 'cells'",
         "node_1 = NeuronGroup(12, '''",
         "new_1 = kept_v * v + u + bias\n    v = new_1\n",
-        "threshold='live and (v + width * drawn_logistic > threshold)'",
+        "threshold='live and (v + noise_width * drawn_logistic > threshold)'",
         "reset='''\n    v = 0.0\n    dead = refractory_steps\n''')",
         "when='groups'",
         "# projection 'late'",

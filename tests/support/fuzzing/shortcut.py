@@ -15,7 +15,7 @@ _LONG = (
     "neurorl.runs.session.Session.learn",
     "neurorl.bench.command.measure",
     "neurorl.doctor.examine",
-    "neurorl.validation.report.record",
+    "neurorl.validation.recording.Scenario.record",
 )
 
 
