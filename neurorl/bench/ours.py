@@ -7,6 +7,7 @@ from gymnasium.spaces import Discrete
 from neurorl.agents.budget import Budget
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
+from neurorl.backends.lookup import Vocabulary
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench.loops import BenchLoop
 from neurorl.bench.workload import (
@@ -116,8 +117,9 @@ def make(size: Size, replicas: int, spec: BackendSpec) -> BenchLoop:
         range(replicas),
         backend=spec,
     )
-    engine = spec.engine or getattr(agents.backend, "engine", None)
-    return ReplicasLoop(agents, engine or "numpy")
+    preferred = next(iter(Vocabulary(spec.backend).engines), "")
+    engine = spec.engine or getattr(agents.backend, "engine", None) or preferred
+    return ReplicasLoop(agents, engine)
 
 
 def _parts(size: Size, spec: BackendSpec) -> int:
