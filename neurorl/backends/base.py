@@ -159,7 +159,7 @@ class Backend(Ownable):
             what, remedy = "a script has no currents", "take sources of spikes"
             raise UnsupportedError(f"backend {self.name}", what, remedy=remedy)
         checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
-        self.simulator.write_script(Path(folder), checked)
+        self.simulator.write_script(Path(folder), checked, n_steps)
 
     def learn(
         self,

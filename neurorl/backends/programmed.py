@@ -7,13 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from neurorl.arithmetic.chip_noise import NOISE_MODES
+from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
+from neurorl.network.limits import MAX_DELAY
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program, Release
 
-__all__ = ["ProgramSimulator"]
+__all__ = ["OF_PROGRAMS", "ProgramSimulator"]
+
+OF_PROGRAMS = Capabilities(
+    arithmetics=("float", "loihi"),
+    exact_arithmetics=("float", "loihi"),
+    noises=NOISE_MODES,
+    equations=True,
+    sparse=True,
+    synapse_delays=True,
+    short_term=MAX_DELAY,
+)
+"""Hold what every executor of programs can run."""
 
 
 class ProgramSimulator(Simulator):

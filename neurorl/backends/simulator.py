@@ -184,10 +184,11 @@ class Simulator(abc.ABC):
         """Return the network as this simulator runs it, for a reader; None for a plain list."""
         return None
 
-    def write_script(self, folder: Path, inputs: Inputs) -> None:
+    def write_script(self, folder: Path, inputs: Inputs, n_steps: int) -> None:
         """Write the network, from rest, as a script of the simulator's own, which needs no other.
 
-        inputs: a raster for each source of spikes. Raises UnsupportedError if there is none.
+        inputs: a raster of *n_steps* for each source of spikes.
+        Raises UnsupportedError if there is no such script.
         """
         remedy = "backend='brian2'"
         raise UnsupportedError(f"backend {self.name}", "writes no script", remedy=remedy)

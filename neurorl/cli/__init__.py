@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 from neurorl._version import __version__
 from neurorl.cli.parser import Parser
 from neurorl.cli.status import exit_status
+from neurorl.errors import UnsupportedError, one_line
 
 __all__ = ["GROUP", "main"]
 
@@ -38,7 +39,8 @@ _COMMANDS = {
     "doctor": "neurorl.doctor.cli",
     "completion": "neurorl.cli.completion",
 }
-"""Map each command to its module, which has HELP, add_arguments and run."""
+"""Map each command to its module, which has the names of `_HAS`."""
+_HAS = ("HELP", "add_arguments", "run")
 
 
 @exit_status("neurorl", "a run goes on with --resume")
@@ -64,8 +66,36 @@ def _parser() -> Parser:
     return parser
 
 
-def _commands() -> list[tuple[str, ModuleType]]:
-    """Return all commands by name; the library's own names can't be taken."""
-    ours = [(name, importlib.import_module(module)) for name, module in _COMMANDS.items()]
-    points = importlib.metadata.entry_points(group=GROUP)
-    return ours + [(one.name, one.load()) for one in points if one.name not in _COMMANDS]
+def _commands() -> Iterator[tuple[str, ModuleType]]:
+    """Yield all commands by name; others' can't take a name of the library's."""
+    yield from ((name, importlib.import_module(module)) for name, module in _COMMANDS.items())
+    for point in importlib.metadata.entry_points(group=GROUP):
+        if point.name not in _COMMANDS:
+            yield point.name, _loaded(point)
+
+
+def _loaded(point: importlib.metadata.EntryPoint) -> ModuleType:
+    """Return the module of another distribution's command, or one that says what is wrong with it.
+
+    So it breaks no other command.
+    """
+    try:
+        module: ModuleType = point.load()
+        lacking = [name for name in _HAS if not hasattr(module, name)]
+        problem = f"has no {', '.join(lacking)}" if lacking else ""
+    except Exception as exc:  # whatever a stranger's module raises
+        problem = f"doesn't import: {one_line(exc)}"
+    if not problem:
+        return module
+    of = "its distribution" if point.dist is None else point.dist.name
+
+    def refuse(_: argparse.Namespace) -> int:
+        where, remedy = f"command {point.name}", f"pip install --upgrade {of}"
+        raise UnsupportedError(where, f"{point.value} {problem}", remedy=remedy)
+
+    broken = ModuleType(point.name)
+    vars(broken).update(HELP=f"of {of}; {problem}", add_arguments=_add_nothing, run=refuse)
+    return broken
+
+
+def _add_nothing(_: argparse.ArgumentParser) -> None: ...

@@ -12,9 +12,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend, Raster, State
 from neurorl.backends.checks import Inputs, check_inputs, check_replica, check_steps
 from neurorl.backends.records import Callback, read_names
-from neurorl.errors import (
-    ArgumentError,
-)
+from neurorl.errors import ArgumentError
 from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
 from neurorl.learning.constants import RuleConstants
 from neurorl.learning.membranes import Membranes

@@ -97,8 +97,8 @@ class SynapticWeights:
     def normalise(self, name: str, total: float, replica: int | None = None) -> FloatArray:
         """Scale the weights into each neuron, so that their sizes add up to *total*.
 
-        A neuron that all synapses of the projection into are 0 stays as it is. Then clips, and
-        returns, as `set_weights` does: where bounds or levels get in the way, sums differ.
+        Neurons whose weights are all 0 stay as they are. Weights are then clipped, as by
+        `set_weights`, so that sums differ where bounds or levels get in the way.
         """
         self._check_open("normalise")
         shown, total = self._chosen(name, replica), number("normalise, total", total, low=0.0)

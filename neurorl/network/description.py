@@ -117,6 +117,9 @@ class Population(Described):
         if not isinstance(plan, StepPlan):
             got = type(plan).__name__
             raise DescriptionError(f"{where}.neuron", "plan() of no StepPlan", got=got)
+        if plan.bias is not None and integrator_of(plan) is None:
+            what, remedy = "a bias in statements that are no Integrator's", "add it to an input"
+            raise DescriptionError(f"{where}.neuron", what, remedy=remedy)
 
     def plan(self, dt: float) -> StepPlan:
         """Return the statements of its neurons for a step of *dt* seconds."""

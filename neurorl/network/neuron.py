@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
+from typing import Any
 
-from neurorl.errors import UnsupportedError
+from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.serialization import Described
 from neurorl.network.step_plan import StepPlan
@@ -14,6 +15,12 @@ __all__ = ["Neuron"]
 
 class Neuron(Described, abc.ABC):
     """Describe a neuron model by its parameters; see `neurorl.models.neurons.leaky`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "dynamics" in vars(cls):  # what versions up to 0.2 asked for
+            where, what = f"{cls.__name__}.dynamics", "has no effect any more"
+            raise DescriptionError(where, what, remedy="override plan() and return its statements")
 
     @property
     def inputs(self) -> tuple[str, ...]:

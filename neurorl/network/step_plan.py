@@ -40,7 +40,8 @@ class StepPlan:
     refractory_steps: dead steps after a spike, ``(size,)``. is_noisy: whether *threshold* uses
     ``logistic``, a standard logistic draw for each neuron and step. margin: the sides of a
     threshold ``left > right``, without noise; None for other thresholds. bias: the value ``bias``
-    in statements, ``(size,)``, which currents and silent signed synapses add to; None if not used.
+    in statements, ``(size,)``, which currents and silent signed synapses add to. Only an
+    `Integrator` has one; None for others, where these add to an input.
     """
 
     initial: Mapping[str, FloatArray]

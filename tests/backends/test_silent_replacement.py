@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,22 @@ def test_one_that_its_statements_express_is_not() -> None:
     slow = Population("cells", 3, SlowerLIF(tau_mem=5e-3))
     expected = LIF(10e-3).integrator(3, 1e-3).membrane_decay
     assert np.array_equal(slow.neuron.integrator(3, 1e-3).membrane_decay, expected)
+
+
+def test_the_former_way_to_define_a_neuron_is_refused_by_name() -> None:
+    with pytest.raises(DescriptionError, match=r"Old\.dynamics: has no effect any more.*plan\(\)"):
+        type("Old", (LIF,), {"dynamics": lambda self, size, dt: None})
+
+
+def test_a_bias_that_nobody_would_add_is_refused_by_name() -> None:
+    def plan(self: LIF, size: int, dt: float) -> StepPlan:
+        own = LIF(self.tau_mem).plan(size, dt)
+        return dataclasses.replace(own, update=own.update[:1])
+
+    with pytest.raises(
+        DescriptionError, match=r"'cells'\.neuron: a bias in statements that are no"
+    ):
+        Population("cells", 3, type("Odd", (LIF,), {"plan": plan})())
 
 
 def test_what_is_no_plan_is_refused_by_name() -> None:

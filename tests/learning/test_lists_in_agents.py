@@ -144,15 +144,22 @@ def test_lists_learn_as_masks_do(seed: int, options: dict[str, Any]) -> None:
     check_as_masked(both(seed), "reference", **{**options, **rates})
 
 
-@pytest.mark.parametrize("kind", ["spikes", "current"])
+RATES = {"alpha_output": 0.01, "alpha_hidden": 0.01}
+WITHOUT_PAIRS = {k: v for k, v in COMPILED.items() if isinstance(v.get("rule"), Rule)}
+"""Hold those that currents can have: pairs of spikes need spikes."""
+
+
 @pytest.mark.parametrize("backend", ["reference", "native"])
 @pytest.mark.parametrize("options", COMPILED.values(), ids=COMPILED)
-def test_lists_learn_in_c_as_masks_do(options: dict[str, Any], backend: str, kind: str) -> None:
-    rates = {"alpha_output": 0.01, "alpha_hidden": 0.01}
-    encoder = {"encoder": "current"} if kind == "current" else {}
-    if encoder and options.get("rule") in ("reward-stdp", "td-stdp"):
-        pytest.skip("pairs of spikes need spikes")
-    check_as_masked(both(3, kind=kind), backend, None, **{**options, **encoder, **rates})
+def test_lists_learn_in_c_as_masks_do(options: dict[str, Any], backend: str) -> None:
+    check_as_masked(both(3), backend, None, **{**options, **RATES})
+
+
+@pytest.mark.parametrize("backend", ["reference", "native"])
+@pytest.mark.parametrize("options", WITHOUT_PAIRS.values(), ids=WITHOUT_PAIRS)
+def test_lists_of_currents_learn_in_c_as_masks_do(options: dict[str, Any], backend: str) -> None:
+    more = {"encoder": "current", **RATES}
+    check_as_masked(both(3, kind="current"), backend, None, **{**options, **more})
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,17 @@ class GroupText:
     update: str = ""
 
     def __str__(self) -> str:
+        return self.written()
+
+    def written(self, more: str = "") -> str:
+        """Return the code that makes the group. more: other arguments, each after a comma."""
         lines = [
             f"# {self.title}",
             f"{self.name} = NeuronGroup({self.size}, '''",
             indent(self.model, "    "),
             f"''', threshold='{self.threshold}', reset='''",
             indent(self.reset, "    "),
-            "''')",
+            f"'''{more})",
         ]
         if self.update:
             lines.append(f"{self.name}.run_regularly('''")
@@ -71,11 +75,15 @@ class SynapsesText:
     def __str__(self) -> str:
         delay = "" if self.delay is None else f", delay={self.delay}*dt"
         each = f"\n{self.name}.delay = ...  # of each synapse" if self.delay is None else ""
+        connected = f"{self.name}.connect(i=..., j=...)  # {self.n_synapses} synapses{each}"
+        return f"{self.written(delay)}\n{connected}"
+
+    def written(self, more: str) -> str:
+        """Return the code that makes the synapses. more: other arguments, each after a comma."""
         return (
             f"# {self.title}\n"
-            f"{self.name} = Synapses({self.pre}, {self.post}, '{self.model}', "
-            f"on_pre='{self.on_pre}'{delay})\n"
-            f"{self.name}.connect(i=..., j=...)  # {self.n_synapses} synapses{each}"
+            f"{self.name} = Synapses({self.pre}, {self.post}, '''{self.model}''', "
+            f"on_pre='{self.on_pre}'{more})"
         )
 
 

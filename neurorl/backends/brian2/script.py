@@ -7,6 +7,7 @@ constants, synapses and input spikes, and the C headers of the functions that th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,16 +40,16 @@ def write_script(
     weights: Mapping[str, Numbers],
     biases: Mapping[str, Numbers],
     inputs: Inputs,
+    n_steps: int,
 ) -> None:
     """Write a folder whose ``network.py`` plain Brian2 runs; see the module.
 
     weights: transmitted, by projection, in the order of the program's synapses. biases: by
-    population. inputs: a raster ``(steps, size)`` for each source.
+    population. inputs: a raster ``(n_steps, size)`` for each source.
     Raises RunError if the folder can't be written to.
     """
-    n_steps = len(next(iter(inputs.values())))
     head = HEAD.substitute(n_steps=n_steps, flags=EXACT_FLAGS, dt=dt, functions=_functions())
-    parts = [head, *_groups(program), *_synapses(program), TAIL.substitute(**_names(program))]
+    parts = [head, *_groups(program), *_synapses(program), TAIL.substitute(_names(program))]
     arrays = dict(_arrays(program, weights, biases, inputs))
     make_folder(folder)
     write_bytes(folder / "arrays.npz", packed(arrays))
@@ -90,37 +91,17 @@ def _groups(program: Program) -> Iterator[str]:
         if node.is_source:
             update = "\n".join([f"inject = input_{k}(t, i) > 0", *filter(None, [text.update])])
             namespace = f"FUNCTIONS | {{'input_{k}': given({text.name!r})}}"
-        yield "\n".join(
-            [
-                f"# {text.title}",
-                f"{text.name} = NeuronGroup({text.size}, '''",
-                text.model,
-                f"''', threshold={text.threshold!r}, reset='''",
-                text.reset,
-                f"''', name={text.name!r}, dtype={{{', '.join(dtypes)}}}, namespace={namespace})",
-                f"{text.name}.run_regularly('''",
-                update,
-                "''', when='groups')",
-                f"begin({text.name}, {text.name!r})",
-                "",
-            ]
-        )
+        text = replace(text, update=update)
+        more = f", name={text.name!r}, dtype={{{', '.join(dtypes)}}}, namespace={namespace}"
+        yield f"{text.written(more)}\nbegin({text.name}, {text.name!r})\n"
 
 
 def _synapses(program: Program) -> Iterator[str]:
     """Yield the code that makes the synapses of each projection."""
     for k in range(len(program.projections)):
         text = synapses_text(program, k)
-        yield "\n".join(
-            [
-                f"# {text.title}",
-                f"{text.name} = Synapses({text.pre}, {text.post}, '''{text.model}''', "
-                f"on_pre={text.on_pre!r}, name={text.name!r}, dtype={{'w': np.float64}}, "
-                "namespace={})",
-                f"connect({text.name}, {text.name!r})",
-                "",
-            ]
-        )
+        more = f", name={text.name!r}, dtype={{'w': np.float64}}, namespace={{}}"
+        yield f"{text.written(more)}\nconnect({text.name}, {text.name!r})\n"
 
 
 def _arrays(

@@ -7,18 +7,18 @@ import importlib.util
 import io
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.backends.brian2.equations import group_text, synapses_text
 from neurorl.backends.brian2.names import brian2_names, past_release
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
-from neurorl.backends.programmed import ProgramSimulator
+from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, NeurorlError, check_name
@@ -62,15 +62,8 @@ class Brian2Simulator(ProgramSimulator):
     """
 
     name: ClassVar[str] = "brian2"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float", "loihi"),
-        exact_arithmetics=("float", "loihi"),
-        engines=ENGINES,
-        noises=NOISE_MODES,
-        equations=True,
-        sparse=True,
-        synapse_delays=True,
-        short_term=_MOST_DELAY,
+    capabilities: ClassVar[Capabilities] = replace(
+        OF_PROGRAMS, engines=ENGINES, short_term=_MOST_DELAY
     )
     shown: ClassVar[tuple[str, ...]] = ("engine", "brian2_network")
 
@@ -134,7 +127,7 @@ class Brian2Simulator(ProgramSimulator):
                 head.append(f"# {function}(i, step, stream, seed): {meaning}")
         return "\n\n".join(["\n".join(head), *parts]) + "\n"
 
-    def write_script(self, folder: Path, inputs: Inputs) -> None:
+    def write_script(self, folder: Path, inputs: Inputs, n_steps: int) -> None:
         """Write a script that plain Brian2 runs, see `neurorl.backends.brian2.script`."""
         from neurorl.backends.brian2.script import write_script
 
@@ -143,7 +136,7 @@ class Brian2Simulator(ProgramSimulator):
         weights = {p.name: self._objects.weights[k] for k, p in projections}
         nodes = enumerate(self.program.nodes)
         biases = {node.name: memory[k]["bias"] for k, node in nodes if node.has_bias}
-        write_script(folder, self.program, simulated.network.dt, weights, biases, inputs)
+        write_script(folder, self.program, simulated.network.dt, weights, biases, inputs, n_steps)
 
     def close(self) -> None:
         """Drop the Brian2 objects."""

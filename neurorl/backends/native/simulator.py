@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.native.library import library_of
 from neurorl.backends.native.printer import printed
-from neurorl.backends.programmed import ProgramSimulator
+from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import NativeRun, Raster, WindowCall
 from neurorl.native.build import failure
-from neurorl.network.limits import MAX_DELAY
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl.program import NodeProgram, Release
@@ -38,16 +37,7 @@ class NativeSimulator(ProgramSimulator):
     """
 
     name: ClassVar[str] = "native"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float", "loihi"),
-        exact_arithmetics=("float", "loihi"),
-        engines=("cpp",),
-        noises=NOISE_MODES,
-        equations=True,
-        sparse=True,
-        synapse_delays=True,
-        short_term=MAX_DELAY,
-    )
+    capabilities: ClassVar[Capabilities] = replace(OF_PROGRAMS, engines=("cpp",))
 
     @classmethod
     def hindrance(cls) -> str | None:

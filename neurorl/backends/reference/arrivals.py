@@ -12,7 +12,7 @@ __all__ = ["Arrivals"]
 
 
 class Arrivals:
-    """Hold the transmitted weights of a projection, and add them to inputs.
+    """Hold the transmitted weights of a projection, and add those of a list to inputs.
 
     n_weights: how many are described. n_post: postsynaptic neurons.
 
@@ -30,23 +30,11 @@ class Arrivals:
     def add(
         self, q: FloatArray, past: npt.NDArray[np.bool_], released: FloatArray | None = None
     ) -> None:
-        """Add the weights that arrive in this step to *q*.
+        """Add the weights of listed synapses that arrive in this step to *q*.
 
         past: the last spikes of the presynaptic node, newest last. released: what these released;
         None is 1.
         """
-        if self.blocks is None:
-            self._add_rows(q, past, released)
-            return
-        (delay,) = self._projection.delays
-        spikes = past[-delay].astype(np.float64)
-        if released is not None:
-            spikes *= released[-delay]
-        q += (spikes.reshape(-1, 1, self.blocks.shape[1]) @ self.blocks).ravel()
-
-    def _add_rows(
-        self, q: FloatArray, past: npt.NDArray[np.bool_], released: FloatArray | None
-    ) -> None:
         rows = self._projection.rows
         assert rows is not None
         for delay, start in zip(self._projection.delays, rows.start, strict=True):

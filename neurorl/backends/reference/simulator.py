@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.finite import check_finite
-from neurorl.backends.programmed import ProgramSimulator
+from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.reference.arrivals import Arrivals
 from neurorl.backends.reference.node import NumpyNode, python_source
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster
-from neurorl.network.limits import MAX_DELAY
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import Release
 
@@ -33,16 +32,7 @@ class ReferenceSimulator(ProgramSimulator):
     """
 
     name: ClassVar[str] = "reference"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float", "loihi"),
-        exact_arithmetics=("float", "loihi"),
-        engines=("numpy",),
-        noises=NOISE_MODES,
-        equations=True,
-        sparse=True,
-        synapse_delays=True,
-        short_term=MAX_DELAY,
-    )
+    capabilities: ClassVar[Capabilities] = replace(OF_PROGRAMS, engines=("numpy",))
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Make all nodes and projections, at rest."""
@@ -107,12 +97,15 @@ class ReferenceSimulator(ProgramSimulator):
         for p in self.program.projections:
             arrivals, past = self.arrivals[p.name], self.spikes[p.pre]
             total, blocks = sums[p.post][p.target], arrivals.blocks
-            if blocks is not None and p.release is None:  # as `add` does, without a call
-                spikes = past[-p.delays[0]].astype(np.float64)
-                total += (spikes.reshape(-1, 1, blocks.shape[1]) @ blocks).ravel()
-            else:
-                released = None if p.release is None else self.nodes[p.pre].released[p.release]
+            released = None if p.release is None else self.nodes[p.pre].released[p.release]
+            if blocks is None:
                 arrivals.add(total, past, released)
+                continue
+            (delay,) = p.delays
+            spikes = past[-delay].astype(np.float64)
+            if released is not None:
+                spikes *= released[-delay]
+            total += (spikes.reshape(-1, 1, blocks.shape[1]) @ blocks).ravel()
         return sums
 
     def send(self, spikes: Mapping[int, Raster]) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -16,8 +15,8 @@ from neurorl.arithmetic.rounding import (
     initial_weights,
     make_arithmetic,
 )
-from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_seeds
+from neurorl.backends.torch.engines import check_engine
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
 from neurorl.backends.torch.node import TensorNode
@@ -26,29 +25,21 @@ from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.straight import CHIP
 from neurorl.backends.torch.synapses import Path, Sent, TensorSynapses, bias_with, paths_of
 from neurorl.backends.torch.unroll import Unroll, groups
+from neurorl.backends.torch.weights import SynapticModule
 from neurorl.errors import (
     ArgumentError,
-    BackendUnavailableError,
     UnsupportedError,
-    format_message,
-    unknown_name_error,
-    warn_outside,
 )
-from neurorl.native import toolchain
 from neurorl.network.description import Network
 from neurorl.network.on_chip import on_chip
-from neurorl.numerics.arrays import FloatArray
 from neurorl.program import NodeProgram, lower
 
-__all__ = ["ENGINES", "SpikingModule", "check_engine"]
-
-ENGINES = ("compiled", "eager")
-"""Choose how windows without gradients run: in C++, or by torch's own operations, as others do."""
+__all__ = ["SpikingModule"]
 
 Rasters = dict[str, Tensor]
 
 
-class SpikingModule(nn.Module):
+class SpikingModule(SynapticModule):
     """Run a network whose stochastic spikes let gradients through, for batches and for replicas.
 
     network: the description.
@@ -69,7 +60,7 @@ class SpikingModule(nn.Module):
 
     Parameters of the module are ``synapses.NAME.weight`` of every plastic projection, in the
     description's units, ``(n_replicas, *shape)``; weights of fixed projections are buffers. The
-    dynamics and the order of operations are those of `neurorl.network.description`. A population
+    order of operations is that of `neurorl.program.NodeProgram`. A population
     runs for a whole window at once, with its inputs in one product, unless its spikes come back to
     it.
     """
@@ -121,19 +112,6 @@ class SpikingModule(nn.Module):
                 self.register_buffer(f"_bias_{node.name}", bias, persistent=False)
         self.register_buffer("_example", torch.empty(0), persistent=False)  # knows the device
         self._groups = groups(network)
-
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """Return the weights that learn; warn if there are none, as an optimizer needs some."""
-        if not any(p.plasticity is not None for p in self.network.projections):
-            what, remedy = "no parameters", "let projections learn: plasticity=Plasticity()"
-            warn_outside(format_message("module", what, remedy=remedy), UserWarning)
-        return super().parameters(recurse)
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Let weights learn, or none; a module that only runs needs no parameters for that."""
-        for _, parameter in self.named_parameters():
-            parameter.requires_grad_(requires_grad)
-        return self
 
     def forward(
         self,
@@ -224,45 +202,6 @@ class SpikingModule(nn.Module):
             p = torch.sigmoid(x)
             probabilities[name] = self._shape.outer(p if alive is None else p * alive)
         return probabilities
-
-    def weight(self, name: str) -> Tensor:
-        """Return a projection's weights, ``(n_replicas, *shape)``: a parameter if it is plastic."""
-        return self._known(name).weight
-
-    def weights(self, name: str) -> FloatArray:
-        """Return a copy of a projection's effective weights, 0 where masked.
-
-        Shape ``([n_replicas,] *shape)``.
-        """
-        with torch.no_grad():
-            weights = self._known(name).in_force().detach().cpu().double().numpy().copy()
-        return weights if self.has_replicas else weights[0]
-
-    def set_weights(self, name: str, weights: npt.ArrayLike) -> None:
-        """Overwrite a projection's weights, ``([n_replicas,] *shape)``.
-
-        Raises ArgumentError for a wrong shape.
-        """
-        weight = self._known(name).weight
-        values = np.asarray(weights, dtype=np.float64)
-        shape = tuple(weight.shape if self.has_replicas else weight.shape[1:])
-        if values.shape != shape:
-            where = f"weights of {name!r}"
-            raise ArgumentError(where, "wrong shape", got=values.shape, limit=shape)
-        with torch.no_grad():
-            weight.copy_(torch.from_numpy(values.reshape(weight.shape)))
-
-    def write_to(self, backend: Backend) -> None:
-        """Write all weights to a backend of the same network, which rounds them."""
-        for name in self.synapses:
-            backend.set_weights(name, self.weights(name))
-
-    @torch.no_grad()
-    def clip(self) -> None:
-        """Clip plastic weights to the bounds of their `Plasticity`, in place."""
-        for synapses in self._all_synapses():
-            if synapses.bounds is not None:
-                synapses.weight.clamp_(*synapses.bounds)
 
     def rest(self, batch: int) -> ModuleState:
         """Return the silent state for a batch of this size."""
@@ -384,31 +323,6 @@ class SpikingModule(nn.Module):
         for name in cells:
             yield name, unroll.spikes[name], *unroll.replay(name)
 
-    def _known(self, name: str) -> TensorSynapses:
-        """Return a projection's synapses; raise UnknownNameError if there is no such projection."""
-        if name not in self.synapses:
-            raise unknown_name_error("projection", name, self.synapses)
-        synapses = self.synapses[name]
-        assert isinstance(synapses, TensorSynapses)
-        return synapses
-
-    def _all_synapses(self) -> list[TensorSynapses]:
-        """Return the synapses of all projections."""
-        return [self._known(name) for name in self.synapses]
-
     def _all_cells(self) -> dict[str, TensorNode]:
         """Return the modules of nodes by name."""
         return {name: c for name, c in self.cells.items() if isinstance(c, TensorNode)}
-
-
-def check_engine(engine: str | None) -> str:
-    """Return the engine of this name, or for None the first that works here.
-
-    Raises UnknownNameError for an unknown name, BackendUnavailableError without a compiler.
-    """
-    if engine is not None and engine not in ENGINES:
-        raise unknown_name_error("engine of torch", engine, ENGINES)
-    why = toolchain.problem()
-    if engine == "compiled" and why is not None:
-        raise BackendUnavailableError("engine 'compiled'", why, remedy="take engine='eager'")
-    return engine or ("eager" if why else "compiled")

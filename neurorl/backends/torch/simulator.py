@@ -12,16 +12,16 @@ import torch
 
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
-from neurorl.backends.programmed import ProgramSimulator
+from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.torch.device import check_device
+from neurorl.backends.torch.engines import ENGINES, check_engine
 from neurorl.backends.torch.estimators import Score
 from neurorl.backends.torch.inputs import Batch
-from neurorl.backends.torch.module import ENGINES, SpikingModule, check_engine
+from neurorl.backends.torch.module import SpikingModule
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
-from neurorl.network.limits import MAX_DELAY
 from neurorl.numerics.arrays import Array
 from neurorl.program import Release
 
@@ -37,15 +37,7 @@ class TorchSimulator(ProgramSimulator):
     """
 
     name: ClassVar[str] = "torch"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("float", "loihi"),
-        exact_arithmetics=("float", "loihi"),
-        engines=ENGINES,
-        equations=True,
-        sparse=True,
-        synapse_delays=True,
-        short_term=MAX_DELAY,
-    )
+    capabilities: ClassVar[Capabilities] = replace(OF_PROGRAMS, engines=ENGINES, noises=("exact",))
     shown: ClassVar[tuple[str, ...]] = ("engine", "module", "device")
 
     def __init__(self, engine: str | None = None, device: str = "cpu") -> None:

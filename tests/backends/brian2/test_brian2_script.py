@@ -61,6 +61,13 @@ def test_a_script_of_everything_runs_standalone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_network_without_sources_has_a_script(tmp_path: Path) -> None:
+    cells = Population("cells", 5, CubaLIF(bias=0.1, noise=0.1))
+    network = Network((cells,), (Projection("loop", "cells", "cells", 0.05),))
+    assert check_script(network, "float", tmp_path, "standalone") > 10
+
+
+@pytest.mark.slow
 def test_a_script_of_everything_runs_by_cython(tmp_path: Path) -> None:
     assert check_script(of_everything(), "float", tmp_path) > 100
 
@@ -70,6 +77,13 @@ def test_a_script_of_everything_runs_by_cython(tmp_path: Path) -> None:
 def test_scripts_of_random_networks(seed: int, tmp_path: Path) -> None:
     check_script(random_equation_network(seed), "float", tmp_path / "equations", "standalone")
     check_script(random_network(seed), "loihi", tmp_path / "chip", "standalone")
+
+
+def test_a_script_without_sources_is_written(tmp_path: Path) -> None:
+    network = Network((Population("cells", 5, CubaLIF(bias=0.1)),))
+    with load("brian2", network) as backend:
+        backend.write_script(tmp_path, {}, 7)
+    assert "N_STEPS = 7" in (tmp_path / "network.py").read_text()
 
 
 def test_what_has_no_script_says_so(tmp_path: Path) -> None:
