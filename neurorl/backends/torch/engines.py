@@ -5,10 +5,11 @@ from __future__ import annotations
 from neurorl.errors import BackendUnavailableError, unknown_name_error
 from neurorl.native import toolchain
 
-__all__ = ["ENGINES", "check_engine"]
+__all__ = ["COMPILED", "ENGINES", "check_engine"]
 
 ENGINES = ("compiled", "eager")
 """Choose how windows without gradients run: in C++, or by torch's own operations, as others do."""
+COMPILED = ENGINES[0]
 
 
 def check_engine(engine: str | None) -> str:
@@ -19,6 +20,6 @@ def check_engine(engine: str | None) -> str:
     if engine is not None and engine not in ENGINES:
         raise unknown_name_error("engine of torch", engine, ENGINES)
     why = toolchain.problem()
-    if engine == "compiled" and why is not None:
-        raise BackendUnavailableError("engine 'compiled'", why, remedy="take engine='eager'")
-    return engine or ("eager" if why else "compiled")
+    if engine == COMPILED and why is not None:
+        raise BackendUnavailableError(f"engine {COMPILED!r}", why, remedy="take engine='eager'")
+    return engine or ("eager" if why else COMPILED)

@@ -16,7 +16,7 @@ from neurorl.arithmetic.rounding import (
     make_arithmetic,
 )
 from neurorl.backends.checks import check_seeds
-from neurorl.backends.torch.engines import check_engine
+from neurorl.backends.torch.engines import COMPILED, check_engine
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
 from neurorl.backends.torch.node import TensorNode
@@ -89,7 +89,7 @@ class SpikingModule(SynapticModule):
         self.arithmetic = make_arithmetic(arithmetic, network)
         self.dtype = self._check_dtype(dtype)
         self.estimator = estimator or Concrete()
-        compiles = check_engine(engine) == "compiled"
+        compiles = check_engine(engine) == COMPILED
         self.synapses = nn.ModuleDict()
         for p in network.projections:
             drawn = np.stack([initial_weights(network, p.name, seed) for seed in self.seeds])

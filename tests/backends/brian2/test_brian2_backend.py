@@ -131,7 +131,7 @@ def test_source_is_readable_and_complete() -> None:
         "reset='''\n    v = 0.0\n    dead = refractory_steps\n''')",
         "when='groups'",
         "# projection 'late'",
-        "Synapses(node_2, node_1, 'w : 1', on_pre='arrived_q_post += w', delay=4*dt)",
+        "Synapses(node_2, node_1, '''w : 1''', on_pre='arrived_q_post += w', delay=4*dt)",
         "projection_0.connect(i=..., j=...)  # 24 synapses",
     ):
         assert part in text
