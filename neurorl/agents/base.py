@@ -330,7 +330,9 @@ class LearningAgent(abc.ABC):
         )
         try:
             groups = modules(self.config, self.actions, "player")
-            return Player(self.config, compiled, groups, explore, self.env.observation_space)
+            beside = self._replicas.learned_beside(0)
+            space = self.env.observation_space
+            return Player(self.config, compiled, groups, explore, space, beside)
         except BaseException:
             compiled.close()
             raise

@@ -20,7 +20,7 @@ from neurorl.errors import RunError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment
@@ -97,6 +97,10 @@ class AgentGroup(abc.ABC):
     @abc.abstractmethod
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, and yield how many agents play at each moment when it can stop."""
+
+    def learned_beside(self, k: int) -> dict[str, Array]:
+        """Return what agent k has learned beside its weights, by name."""
+        return {}
 
     @abc.abstractmethod
     def state(self, k: int) -> State:

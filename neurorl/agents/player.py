@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.errors import ArgumentError
 from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.kinds import Space
 from neurorl.tasks.observations import UnfitError, observation_reader
@@ -50,6 +50,7 @@ class Player:
     explore: whether actions are drawn by the configuration's policy, not taken by most votes.
     n_actions: number of actions, or for several choices the size of each group.
     space: space of observations; None takes what the cells take.
+    learned: what the agent has learned beside weights, by name (`neurorl.learning.memory.Memory`).
     """
 
     def __init__(
@@ -59,10 +60,13 @@ class Player:
         n_actions: int | Sequence[int],
         explore: bool = False,
         space: Space | None = None,
+        learned: Mapping[str, Array] | None = None,
     ) -> None:
         self._read = None if space is None else observation_reader(space)
         self.backend = backend
         self._loop = make_loop(config, backend, n_actions, greedy=not explore, learns=False)
+        for k in range(backend.n_replicas):
+            self._loop.memory.of(k).restore_lasting(learned or {})
 
     @property
     def decisions(self) -> int:

@@ -218,6 +218,9 @@ class Replicas(AgentGroup):
             **({_MASKED: np.array(True)} if self.loop.masked[k] else {}),
         }
 
+    def learned_beside(self, k: int) -> dict[str, Array]:
+        return self.loop.memory.of(k).lasting_arrays()
+
     def leave(self, k: int) -> None:
         self._unfinished.leave(k)
 

@@ -128,6 +128,10 @@ class Arithmetic(abc.ABC):
         each neuron, added to the bias before it is rounded, in ``loihi`` to one that the chip has.
         """
 
+    def bias_unit(self, population: str) -> float:
+        """Return how much of a bias is one unit of a population's membrane in the description."""
+        return 1.0
+
     def _limit(self, name: str) -> float:
         """Return the largest accepted weight; weights beyond a range are clipped."""
         return float(np.finfo(np.float64).max)
@@ -249,6 +253,9 @@ class ChipArithmetic(Arithmetic):
                 where, what = f"projection {projection.name!r}", "short-term plasticity"
                 raise UnsupportedError(where, f"{what} has no chip arithmetic", limit="none")
         self.chip = quantiser.quantise(network, noise)
+
+    def bias_unit(self, population: str) -> float:
+        return self.chip.populations[population].unit
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
         """Return the mantissas that the chip stores."""

@@ -91,6 +91,7 @@ class Backend(Ownable):
         self._equations = {
             p.name: p.size for p in self.network.populations if not p.is_integrator(network.dt)
         }
+        self._offsets: dict[str, FloatArray] = {}  # of biases, as `set_offset` has them
         self.simulator.build(self.simulated)
 
     @property
@@ -225,6 +226,19 @@ class Backend(Ownable):
         chosen = every if replicas is None else [check_replica(k, len(every)) for k in replicas]
         self.simulator.reset(chosen)
 
+    def set_offset(self, population: str, offset: FloatArray) -> None:
+        """Add *offset* to the biases of a population's neurons, until the next call.
+
+        offset: in the description's units, ``(n_replicas * size,)``, multiples of 2**-20 in float
+            arithmetic, so that every sum with a weight is exact.
+        """
+        self.check_open()
+        unit = self.arithmetic.bias_unit(population)
+        self._offsets[population] = offset * unit
+        if population not in self._weights.currents.entered:
+            bias = self.simulated.bias(population, self._offsets[population])
+            self.simulator.write_bias(population, bias)
+
     def weights(self, name: str) -> FloatArray:
         """Return a copy of a projection's effective weights, in the description's units.
 
@@ -349,6 +363,8 @@ class Backend(Ownable):
     def flow(self, inputs: Inputs) -> None:
         """Let the activations of sources of currents flow into the biases until the next call."""
         for population, current in self._weights.currents.into(inputs):
+            if population in self._offsets:
+                current = current + self._offsets[population]
             self.simulator.write_bias(population, self.simulated.bias(population, current))
 
     def _copy_window(

@@ -34,6 +34,11 @@ class Currents:
             p.name: s for p in projections if (s := network.synapses(p.name)) is not None
         }
 
+    @property
+    def entered(self) -> list[str]:
+        """Return the populations into which currents flow."""
+        return [*self._into]
+
     def write(self, name: str, rounded: FloatArray) -> None:
         """Set a projection's weights, rounded in the description's units."""
         self.weights[name][...] = self._arithmetic.transmitted(name, rounded)

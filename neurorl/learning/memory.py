@@ -66,7 +66,7 @@ class Memory(SynapseMemory):
             value = getattr(self, field.name)
             whole = isinstance(value, dict)
             parts[field.name] = {n: a[k] for n, a in value.items()} if whole else value[k]
-        return Memory(**parts)
+        return type(self)(**parts)
 
     def alone(self) -> SynapseMemory:
         """Return the synapses of one agent, as `of` gives it, as those of one replica."""
@@ -119,14 +119,27 @@ class Memory(SynapseMemory):
         self.decisions[0] = take_count(state, "decisions")
         self.forget()
 
+    def lasting_arrays(self) -> dict[str, Array]:
+        """Return what outlives an episode beside weights, norms and the critic, by name."""
+        return {}
+
+    def restore_lasting(self, arrays: Mapping[str, Array]) -> None:
+        """Take another agent's `lasting_arrays`. Raises RunError if they don't fit."""
+        for name, array in self.lasting_arrays().items():
+            kind = {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")
+            array[...] = take(arrays, name, array.shape, kind)
+
     def passing(self) -> dict[str, Array]:
         """Copy what one agent forgets at the end of the episode that it is in."""
+        return self._passing()
+
+    def _passing(self) -> dict[str, Array]:
         arrays = {f"{of}.{n}": a.copy() for of in PASSING for n, a in getattr(self, of).items()}
         return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
 
     def restore_passing(self, state: dict[str, Array]) -> None:
         """Go on from one agent's `passing`. Raises KeyError or ValueError if it doesn't fit."""
-        for key in self.passing():
+        for key in self._passing():
             of, _, name = key.partition(".")
             array = getattr(self, of)[name] if name else getattr(self, of)
             kind = {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")

@@ -73,4 +73,4 @@ def _shared(loop: Loop) -> Iterator[Array]:
     memory = loop.memory
     for by_name in (loop.learned(), memory.norm, memory.accumulator, memory.means):
         yield from by_name.values()
-    yield from (memory.value, memory.mean_reward)
+    yield from (memory.value, memory.mean_reward, *memory.lasting_arrays().values())

@@ -21,6 +21,8 @@ from neurorl.models.agent.fields import KINDS, AgentFields
 from neurorl.models.agent.older import current_agent
 from neurorl.models.agent.options import AgentOptions, with_options
 from neurorl.models.agent.readers import check_read
+from neurorl.models.deep.network import check_deep, deep_network
+from neurorl.models.deep.trunk import Modules
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
@@ -55,6 +57,9 @@ class AgentConfig(AgentFields):
         self._check_kinds()
         super().__post_init__()
         self._check_ranges()
+        if self.trunk.is_shared:
+            check_deep(self)
+            return
         check_combination(self)
         if self.description is None:
             check_modules(self)
@@ -111,7 +116,16 @@ class AgentConfig(AgentFields):
         check_limit("agent", "synapses", network.n_synapses, MAX_AGENT_SYNAPSES)
         return network
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for `from_dict`; modules, as older versions had them, aren't named."""
+        data = super().to_dict()
+        if type(self.trunk) is Modules:
+            del data["trunk"]
+        return data
+
     def _network(self, n_actions: int) -> Network:
+        if self.trunk.is_shared:
+            return deep_network(self, n_actions)
         if self.description is not None:
             size = self.description.node("output").size
             if size % n_actions:

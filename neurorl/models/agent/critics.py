@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
+from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.answers import Check, finite_number, refused, whole_number
 from neurorl.models.agent.history import check_changes
 from neurorl.models.agent.parts import Part, Registry
@@ -27,6 +28,7 @@ from neurorl.rules.three_factor import td_error
 __all__ = [
     "CRITICS",
     "Critic",
+    "Layers",
     "Linear",
     "LinearCritic",
     "Optimistic",
@@ -227,12 +229,38 @@ class Spiking(Critic):
         return SpikingCritic(network.node("critic").size, first, window, self.scale)
 
 
+@dataclass(frozen=True, eq=False)
+class Layers(Critic):
+    """Judge states by hidden layers of its own, which learn as the actor's do.
+
+    It needs the trunk `neurorl.models.deep.trunk.Shared`, whose rule it learns by.
+    hidden: sizes of its hidden layers, from the input up. alpha: step of its synapses for a
+        normalised signal.
+    """
+
+    name: ClassVar[str] = "layers"
+
+    hidden: int | tuple[int, ...] = 128
+    alpha: float = 2e-4
+    lambda_: float = 0.8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.hidden, (list, tuple)):
+            object.__setattr__(self, "hidden", hidden_sizes(self.hidden))
+        hidden_sizes(self.hidden)
+
+    def n_values(self, features: Features) -> int:
+        return 0
+
+
 CRITICS: Registry[Critic] = Registry(
     "critic",
     Critic,
     Linear,
     Spiking,
     Optimistic,
+    Layers,
 )
 """Map the name of each critic to its class; ``CRITICS.register`` adds one."""
 

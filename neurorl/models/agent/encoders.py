@@ -22,6 +22,7 @@ __all__ = [
     "Bernoulli",
     "Current",
     "Encoder",
+    "Once",
     "Quiet",
     "bernoulli_spikes",
     "constant_currents",
@@ -114,6 +115,25 @@ class Bernoulli(Encoder):
 
 
 @dataclass(frozen=True, eq=False)
+class Once(Encoder):
+    """Spike in the window's first step alone, with the activation as the probability.
+
+    A cell of 1 spikes surely, so that an image of ones and zeros enters as it is.
+    """
+
+    name: ClassVar[str] = "once"
+    kernel: ClassVar[str | None] = "once"
+
+    def draws(self, window: int) -> int:
+        return 1
+
+    def encode(self, activation: FloatArray, u: FloatArray, window: int) -> Array:
+        raster = np.zeros((window, len(activation)), dtype=np.bool_)
+        raster[0] = u[0] < activation
+        return raster
+
+
+@dataclass(frozen=True, eq=False)
 class Current(Encoder):
     """Let the activation flow into neurons as a part of their bias, for the whole window.
 
@@ -137,6 +157,7 @@ ENCODERS: Registry[Encoder] = Registry(
     Quiet,
     Bernoulli,
     Current,
+    Once,
 )
 """Map the name of each encoder to its class; ``ENCODERS.register`` adds one."""
 

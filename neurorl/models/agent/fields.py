@@ -17,6 +17,7 @@ from neurorl.models.agent.places import PLACES, Place
 from neurorl.models.agent.policies import POLICIES, Policy
 from neurorl.models.agent.schedules import SCHEDULES, Schedule
 from neurorl.models.agent.writes import WRITES, Writes
+from neurorl.models.deep.trunk import TRUNKS, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.serialization import Described
@@ -30,7 +31,7 @@ __all__ = ["KINDS", "NAMED", "AgentFields"]
 
 KINDS: Mapping[str, Registry[Any]] = {
     registry.kind: registry
-    for registry in (ENCODERS, POLICIES, CRITICS, WRITES, MODULATORS, SCHEDULES, PLACES)
+    for registry in (ENCODERS, POLICIES, CRITICS, WRITES, MODULATORS, SCHEDULES, PLACES, TRUNKS)
 }
 """Map each field that holds a part to the registry of its classes."""
 
@@ -70,8 +71,9 @@ class AgentFields(Described):
     gets that one of ``modulators``, other rules get ``modulator``.
 
     Parts: ``encoder`` of the activations of ``cells``, ``policy``, ``critic`` on ``features``,
-    ``writes``, ``modulator``, ``schedule`` and ``learning`` (the place) are objects, which explain
-    their own fields.
+    ``writes``, ``modulator``, ``schedule``, ``learning`` (the place) and ``trunk`` (whose hidden
+    layers they are) are objects, which explain their own fields. With the trunk ``'shared'``, all
+    actions have the same hidden layers, which learn as `neurorl.learning.deep.rule` says.
 
     first_play_steps: random steps played before the agent existed, to choose fields that the user
     didn't name (`neurorl.tasks.first_play`).
@@ -91,6 +93,7 @@ class AgentFields(Described):
     modulator: Modulator = field(default_factory=MODULATORS.default)
     schedule: Schedule = field(default_factory=SCHEDULES.default)
     learning: Place = field(default_factory=PLACES.default)
+    trunk: Trunk = field(default_factory=TRUNKS.default)
     actors: int = 10
     hidden: int | tuple[int, ...] = 8
     rules: Mapping[str, str | Rule] | None = None

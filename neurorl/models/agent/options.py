@@ -17,6 +17,7 @@ from neurorl.models.agent.places import Place
 from neurorl.models.agent.policies import Policy
 from neurorl.models.agent.schedules import Schedule
 from neurorl.models.agent.writes import Writes
+from neurorl.models.deep.trunk import Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.serialization import Described
@@ -43,6 +44,7 @@ class AgentOptions(TypedDict, total=False):
     modulators: Mapping[str, Modulator] | None
     schedule: Schedule | str
     learning: Place | str
+    trunk: Trunk | str
     actors: int
     hidden: int | tuple[int, ...]
     bias: bool

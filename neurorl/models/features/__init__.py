@@ -13,6 +13,7 @@ from neurorl.models.features.from_features import FromFeatures, Multiply, Subtra
 from neurorl.models.features.gaussian import RBF, GaussianCells
 from neurorl.models.features.hashes import HashedStates
 from neurorl.models.features.ranges import RangeFeatures
+from neurorl.models.features.raw import Raw
 from neurorl.models.features.select import Select, SelectChanges, SelectParts
 from neurorl.models.features.states import Combinations, JointStates, OneHot, PlaceCells
 from neurorl.models.features.tiles import BinnedCombinations, Tiles
@@ -33,6 +34,7 @@ __all__ = [
     "OneHot",
     "PlaceCells",
     "RangeFeatures",
+    "Raw",
     "Select",
     "SelectChanges",
     "SelectParts",

@@ -11,7 +11,7 @@
 
 namespace neurorl {
 
-enum EncoderKernel { QUIET, BERNOULLI, CURRENT };
+enum EncoderKernel { QUIET, BERNOULLI, CURRENT, ONCE };
 struct Encoder {
     int64_t kernel;
     double peak;
@@ -63,6 +63,20 @@ inline void bernoulli_spikes(
     }
 }
 
+// Certain cells need no draw.
+inline void spike_once(
+    const double *activation, int64_t first, int64_t n, int64_t seed, int64_t decision,
+    int64_t window, uint8_t *raster, int64_t stride)
+{
+    for (int64_t t = 0; t < window; t++) memset(raster + t * stride, 0, n);
+    for (int64_t i = 0; i < n; i++) {
+        const double x = activation[i];
+        if (x <= 0.0) continue;
+        raster[i] = x >= 1.0
+                    || to_unit(neurorl_word(first + i, decision, STREAM_ENCODER, seed)) < x;
+    }
+}
+
 inline void constant_currents(const double *activation, int64_t n, double *current)
 {
     for (int64_t i = 0; i < n; i++)
@@ -92,6 +106,8 @@ inline bool encode_map(
     if (agent.encoder->kernel == QUIET)
         quiet_spikes(
             x, first, n, agent.seeds[k], decision, agent.window, raster, stride, x + n, x + 2 * n);
+    else if (agent.encoder->kernel == ONCE)
+        spike_once(x, first, n, agent.seeds[k], decision, agent.window, raster, stride);
     else
         bernoulli_spikes(
             x, first, n, agent.seeds[k], decision, agent.window, raster, stride, words.data());

@@ -1,0 +1,1 @@
+"""Learn hidden layers that serve all actions, in agents with the trunk ``'shared'``."""

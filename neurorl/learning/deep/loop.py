@@ -1,0 +1,288 @@
+"""Let agents with shared hidden layers decide and learn, in NumPy: this is the definition.
+
+A state's value and preferences come of one window, as those of a spiking critic do: what a decision
+is learned from is the window of the next one. A terminal state is worth 0 and is learned from at
+once; of a truncated episode's last decision nothing is learned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from neurorl.backends.base import Backend
+from neurorl.learning.deep.memory import DeepMemory, deep_memory
+from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half
+from neurorl.learning.deep.rule import (
+    Centring,
+    Synapses,
+    entropy_pull,
+    feedback_of,
+    longest_silence,
+    surrogate,
+    told,
+)
+from neurorl.learning.finite import NotFiniteError
+from neurorl.learning.loops.numpy import NumpyLoop
+from neurorl.models.agent.config import AgentConfig
+from neurorl.network.description import CURRENT_GRID
+from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.random import DrawRows, Stream
+
+__all__ = ["DeepLoop"]
+
+
+class DeepLoop(NumpyLoop):
+    """Compose the pure functions of `neurorl.learning.deep.rule`, agent by agent."""
+
+    memory: DeepMemory
+    _parts: Sequence[DeepMemory]  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int | Sequence[int],
+        greedy: bool = False,
+        learns: bool = True,
+    ) -> None:
+        self.config, self.backend, self.n = config, backend, backend.n_replicas
+        self.critic, self._learns_late, self._shadow = None, learns, True
+        self._levels = {}
+        self._hold_decisions(config.policy.at_best() if greedy else config.policy, n_actions)
+        self._hold_seen()
+        backend.check_can("reset", *(["set_weights"] if learns else []))
+        network = backend.network
+        self.layers = DeepPlan.of(network, config)
+        self.trunk = self.layers.trunk
+        self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
+        weights = {name: backend.weights(name) for name in self._shapes}
+        self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
+        weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
+        self.memory = deep_memory(
+            self.layers, weights, backend.seeds, self.cells.size, self.n_actions
+        )
+        self._parts = [self.memory.of(k) for k in range(self.n)]  # type: ignore[misc]
+        self._synapses = [
+            {p.name: self._of_projection(part, half, p.name, p.high) for half, p in self._plastic()}
+            for part in self._parts
+        ]
+        self.window = backend.window(config.window)
+        for name, raster in self.window.inputs.items():
+            raster[:] = name == "bias"
+        self._offsets = {layer.name: np.zeros(self.n * layer.size) for layer in self.layers.hidden}
+        self._present: list[dict[str, Array]] = [{} for _ in range(self.n)]
+        n = config.trunk.observations.channels(config.cells.size)  # type: ignore[attr-defined]
+        self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
+        draws = len(self.groups) * self.policy.draws
+        self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in backend.seeds]
+
+    def _plastic(self) -> list[tuple[Half, Any]]:
+        return [(half, p) for half in self.layers.halves for la in half.layers for p in la.into]
+
+    def _of_projection(self, part: DeepMemory, half: Half, name: str, bound: float) -> Synapses:
+        feedback = part.lasting.get(f"{name}.feedback")
+        return Synapses(
+            part.weights[name],
+            part.eligibility[name],
+            part.lasting[f"{name}.h"],
+            part.lasting[f"{name}.last"],
+            *(part.passing_arrays[f"{name}.{x}"] for x in ("age", "live")),
+            feedback if self.trunk.feedback.learns else None,
+            np.float32(bound),
+            longest_silence(half.keep, self.trunk.faded),
+        )
+
+    def learn(self) -> None:
+        """Learn from decisions that ended an episode; others wait for the next window."""
+        self._check_all_seen()
+        for k in np.flatnonzero(self.active):
+            self._hear_reward(k)
+            if self.discount[k] == 0.0 and not np.isnan(self._parts[k].passing_arrays["before"]):
+                self._learn_from(k, 0.0)
+                self._parts[k].passing_arrays["before"][...] = np.nan
+        self._write_all()
+
+    def heed(self) -> None:
+        self._write_all()
+
+    def write(self, k: int) -> None:
+        """Put agent k's weights in force, after they were changed in `memory`."""
+        self._write_all()
+
+    def _write_all(self) -> None:
+        if self._learns_late:
+            for name in self.memory.weights:
+                self._write(name)
+
+    def _write(self, name: str) -> None:
+        weights = self.memory.weights[name].astype(np.float64)
+        held = self.backend.set_weights(name, weights[0] if self._is_single else weights)
+        self.memory.in_force[name][...] = held
+
+    def _begin(self, k: int) -> None:
+        self._check_seen(k)
+        returns = self._parts[k].lasting["returns"]
+        returns[3] = 0.0
+
+    # -- before the window
+
+    def _encode(self) -> None:
+        self._check_all_seen()
+        encoder, observations = self.config.encoder, self.trunk.observations
+        for k in np.flatnonzero(self.active):
+            seen = self.config.cells.values(self._cells_flat[k])
+            mean, square, count = (self._parts[k].lasting[f"seen.{x}"] for x in _SEEN)
+            if self._learns_late:
+                observations.heard(seen, mean, square, int(count[0]))
+                count += 1
+            active = encoder.peak * observations.activation(seen, mean, square, int(count[0]))
+            u = self._draws_of_cells[k](int(self.memory.decisions[k, 0]))[None]
+            entered = encoder.encode(active, u, self.config.window)
+            self._of(k, self.window.inputs["input"])[:] = entered
+            x = entered if encoder.flows else entered[0]
+            self._normalise(k, np.rint(x * (1.0 / CURRENT_GRID)) * CURRENT_GRID)
+        for name, offset in self._offsets.items():
+            self.backend.set_offset(name, offset)
+
+    def _normalise(self, k: np.intp, x: FloatArray) -> None:
+        """Set the biases of agent k's hidden layers for an input *x*."""
+        part, present = self._parts[k], self._present[k]
+        present["input"] = x
+        for half in self.layers.halves:
+            for layer in half.layers[:-1]:
+                mean, variance = (part.lasting[f"{layer.name}.{s}"] for s in ("mean", "variance"))
+                reads = self.trunk.normalisation.reads_drive
+                drive = self._drive(part, layer, x) if reads else mean
+                shift, scale = self.trunk.normalisation.normal(drive, mean, variance)
+                present[f"{layer.name}.shift"], present[f"{layer.name}.scale"] = +shift, scale
+                offset = self._of(int(k), self._offsets[layer.name])
+                offset[:] = np.rint((1.0 - shift - scale) * _PER_OFFSET) * (1.0 / _PER_OFFSET)
+                if reads:
+                    x = (drive + offset > 1.0).astype(np.float64)
+            x = present["input"]
+
+    def _drive(self, part: DeepMemory, layer: DeepLayer, x: FloatArray) -> FloatArray:
+        """Return a layer's drives for what comes into it; exact in any order."""
+        below, bias = (part.in_force[p.name] for p in layer.into)
+        return np.asarray(x @ below + bias[0])
+
+    # -- after the window
+
+    def _choose(self) -> None:
+        for k in np.flatnonzero(self.active):
+            part, present, outputs = self._parts[k], self._present[k], []
+            for half in self.layers.halves:
+                x = present["input"]
+                for layer in half.layers:
+                    present[f"{layer.name}.x"] = x.astype(np.float32)
+                    drive = self._drive(part, layer, x)
+                    if layer.is_hidden:
+                        self._hear_drive(part, present, layer, drive)
+                        x = self._of(int(k), self.window.rasters[layer.name])[layer.row] * 1.0
+                outputs.append(drive)
+            present["value"] = outputs[1]
+            self._choose_by(k, outputs[0])
+            present["scores"] = self.phi[k].astype(np.float32)
+            factor, first = self.trunk.entropy, 0
+            pulls = []
+            for size in self.groups:
+                pulls.append(entropy_pull(self.probabilities[k, first : first + size], factor))
+                first += size
+            present["pull"] = np.concatenate(pulls)
+
+    def _hear_drive(
+        self, part: DeepMemory, present: dict[str, Array], layer: DeepLayer, drive: FloatArray
+    ) -> None:
+        name = layer.name
+        u = (drive - present[f"{name}.shift"]) / present[f"{name}.scale"]
+        present[f"{name}.u"] = u.astype(np.float32)
+        present[f"{name}.slope"] = surrogate(u, self.trunk.slope)
+        present[f"{name}.inverse"] = (1.0 / present[f"{name}.scale"]).astype(np.float32)
+        if self._learns_late:
+            mean, variance = (part.lasting[f"{name}.{s}"] for s in ("mean", "variance"))
+            learned = int(part.lasting["learned"][0])
+            self.trunk.normalisation.heard(drive, mean, variance, learned)
+
+    def _learn_late(self) -> None:
+        for k in np.flatnonzero(self.active):
+            part, present = self._parts[k], self._present[k]
+            value = float(present["value"][0])
+            if not np.isnan(part.passing_arrays["before"]):
+                self._learn_from(k, float(self.discount[k]) * value)
+            for name, array in part.passing_arrays.items():
+                if name in present:
+                    array[...] = present[name]
+            part.passing_arrays["before"][...] = value
+        self._write_all()
+
+    def _hear_reward(self, k: np.intp) -> None:
+        """Divide agent k's reward by the running deviation of its discounted returns."""
+        if not self.trunk.scales_rewards:
+            return
+        returns, reward = self._parts[k].lasting["returns"], float(self.reward[k])
+        mean, square, count, now = (float(x) for x in returns)
+        now = now * self.config.gamma + reward
+        count += 1.0
+        off = now - mean
+        mean += off / count
+        square += off * (now - mean)
+        returns[:] = mean, square, count, now
+        variance = square / (count - 1.0) if count > 1.0 else 0.0
+        if variance > 1e-8:
+            self.reward[k] = reward / math.sqrt(variance)
+
+    def _learn_from(self, k: np.intp, ahead: float) -> None:
+        """Learn from agent k's last decision; ahead: the discounted value of what came of it."""
+        part, trunk = self._parts[k], self.trunk
+        limit = self.config.modulator.limit
+        error = float(self.reward[k]) + ahead - float(part.passing_arrays["before"][0])
+        if not math.isfinite(error):
+            raise NotFiniteError(int(k), None)
+        if limit is not None:
+            error = min(max(error, -limit), limit)
+        decisions, rate = int(part.lasting["learned"][0]), float(self.rate[k])
+        for half in self.layers.halves:
+            signals = part.passing_arrays["scores"] if half.is_actor else np.ones(1, np.float32)
+            keep, delta = np.float32(half.keep), np.float32(error)
+            changes = []
+            for layer in reversed(half.layers):
+                extra = part.passing_arrays["pull"] if layer.name == "output" else None
+                if layer.is_hidden:
+                    signals, extra = self._post(part, layer, signals, keep, delta)
+                changes.append((layer, signals, extra))
+            for layer, factor, extra in changes:
+                eta = np.float32(layer.alpha * rate)
+                x = part.passing_arrays[f"{layer.name}.x"]
+                for p, into in zip(layer.into, (x, np.ones(1, np.float32)), strict=True):
+                    if eta:
+                        self._synapses[k][p.name].learn(
+                            into, factor, extra, delta, keep, eta, trunk.step_size, decisions
+                        )
+        part.lasting["learned"] += 1
+
+    def _post(
+        self, part: DeepMemory, layer: DeepLayer, above: Array, keep: np.float32, delta: np.float32
+    ) -> tuple[Array, Array | None]:
+        """Return a hidden layer's post factors, and what centring adds to g."""
+        held, trunk, name = part.passing_arrays, self.trunk, layer.name
+        assert layer.above is not None
+        kind, weights = trunk.feedback, part.weights[layer.above]
+        feedback = feedback_of(kind, weights, part.lasting[f"{layer.above}.feedback"])
+        u, inverse = held[f"{name}.u"], held[f"{name}.inverse"]
+        factor = trunk.normalisation.project(told(feedback, above) * held[f"{name}.slope"], u)
+        if trunk.centring == 0.0:
+            return factor * inverse, None
+        centring = Centring(
+            *(held[f"{name}.{x}"] for x in ("a", "c")),
+            *(part.lasting[f"{name}.{x}"] for x in ("alpha", "kappa")),
+        )
+        extra = centring.take(factor, u, inverse, keep, delta, np.float32(trunk.centring))
+        return factor * inverse, extra
+
+
+_SEEN = ("mean", "square", "count")
+_PER_OFFSET = 2.0**20

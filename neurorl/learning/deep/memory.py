@@ -1,0 +1,147 @@
+"""Hold what agents with shared hidden layers have learned, and remember in an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.errors import UnsupportedError
+from neurorl.learning.allocation import zeros_on_lines
+from neurorl.learning.deep.plan import DeepPlan
+from neurorl.learning.memory import Memory
+from neurorl.network.restoring import take
+from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.random import Stream, uniforms
+
+__all__ = ["DeepMemory", "deep_memory"]
+
+
+@dataclass
+class DeepMemory(Memory):
+    """Hold the arrays of N agents, a row for each; `of` gives those of one, as views.
+
+    ``weights`` are float32 and learn; ``in_force`` their rounded copies, float64. ``eligibility`` is
+    float32. lasting, passing: further arrays by name, which outlive an episode or don't.
+
+    Lasting: of a projection P ``P.h`` mean squares, float32; ``P.feedback``, float32; ``P.last``
+    decision in which a row's trace lived; of a hidden
+    layer L ``L.mean``, ``L.variance`` of its drives; ``L.alpha``, ``L.kappa``, means of learning
+    signals, float32; ``seen.mean``, ``seen.square``, ``seen.count`` of observations;
+    ``returns`` (mean, sum of squares, count, discounted return); ``learned``, a count of decisions.
+    Passing: ``P.age`` decisions since a row's input spoke, ``P.live``; ``L.x`` what came into the layer, ``L.u``, ``L.slope``, ``L.inverse``, ``L.a``,
+    ``L.c``; ``scores``, ``pull`` of the actor; ``before``, the value of the last state or NaN.
+    """
+
+    lasting: dict[str, Array]
+    passing_arrays: dict[str, Array]
+
+    def forget(self) -> None:
+        super().forget()
+        for name, live in self.passing_arrays.items():
+            if name.endswith(".live"):
+                last = self.lasting[name.removesuffix("live") + "last"]
+                np.copyto(last, self.lasting["learned"], where=live)
+        for name, array in self.passing_arrays.items():
+            array[...] = np.nan if name == "before" else 0
+
+    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+        return super().state() | {f"deep.{n}": a.copy() for n, a in self.lasting.items()}
+
+    def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
+        super().restore(state)
+        self.restore_lasting({name.removeprefix("deep."): a for name, a in state.items()})
+
+    def passing(self) -> dict[str, Array]:
+        return super().passing() | {f"deep.{n}": a.copy() for n, a in self.passing_arrays.items()}
+
+    def restore_passing(self, state: dict[str, Array]) -> None:
+        for name, array in self.passing_arrays.items():
+            is_before = name == "before"
+            taken = take(state, f"deep.{name}", array.shape, _kind(array), may_be_nan=is_before)
+            array[...] = taken
+        super().restore_passing(state)
+
+    def adopt(self, *_: Any) -> None:
+        """Raise UnsupportedError: weights alone are no agent of this kind."""
+        remedy = "load the agent itself"
+        raise UnsupportedError("agent.trunk 'shared'", "begins with no other's", remedy=remedy)
+
+    def lasting_arrays(self) -> dict[str, Array]:
+        return self.lasting
+
+
+        return super().passing()
+
+
+def _kind(array: Array) -> str:
+    return {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")
+
+
+def deep_memory(
+    plan: DeepPlan,
+    weights: dict[str, FloatArray],
+    seeds: Sequence[int],
+    n_seen: int,
+    n_actions: int,
+) -> DeepMemory:
+    """Make the memory of agents that have learned nothing.
+
+    weights: in force in each projection, ``(N, *shape)``. n_seen: numbers of an observation.
+    """
+    n = len(seeds)
+
+    def zeros(*shape: int, of: type[np.generic] = np.float32) -> Array:
+        return zeros_on_lines((n, *shape), of)
+
+    lasting: dict[str, Array] = {
+        "seen.mean": zeros(n_seen, of=np.float64),
+        "seen.square": zeros(n_seen, of=np.float64),
+        "seen.count": zeros(1, of=np.int64),
+        "returns": zeros(4, of=np.float64),
+        "learned": zeros(1, of=np.int64),
+    }
+    passing: dict[str, Array] = {
+        "scores": zeros(n_actions),
+        "pull": zeros(n_actions),
+        "before": np.full((n, 1), np.nan),
+    }
+    for layer in plan.layers:
+        below = layer.into[0]
+        passing[f"{layer.name}.x"] = zeros(below.n_pre)
+        for p in layer.into:
+            lasting[f"{p.name}.h"] = zeros(*p.shape)
+            lasting[f"{p.name}.last"] = zeros(p.n_pre, of=np.int64)
+            passing[f"{p.name}.age"] = zeros(p.n_pre, of=np.int64)
+            passing[f"{p.name}.live"] = zeros(p.n_pre, of=np.bool_)
+        if layer.is_hidden:
+            lasting[f"{layer.name}.mean"] = zeros(layer.size, of=np.float64)
+            lasting[f"{layer.name}.variance"] = np.ones((n, layer.size))
+            lasting |= {f"{layer.name}.{x}": zeros(layer.size) for x in ("alpha", "kappa")}
+            passing |= {
+                f"{layer.name}.{x}": zeros(layer.size) for x in ("u", "slope", "inverse", "a", "c")
+            }
+    for number, layer in enumerate(plan.hidden):
+        assert layer.above is not None
+        shape = weights[layer.above].shape[1:]
+        draws = [uniforms(seed, Stream.FEEDBACK, int(np.prod(shape)), number) for seed in seeds]
+        first = [plan.trunk.feedback.first(row.reshape(shape)) for row in draws]
+        lasting[f"{layer.above}.feedback"] = np.array(first, dtype=np.float32)
+    plastic = [p.name for layer in plan.layers for p in layer.into]
+    return DeepMemory(
+        weights={name: weights[name].astype(np.float32) for name in plastic},
+        eligibility={name: zeros(*weights[name].shape[1:]) for name in plastic},
+        in_force={name: weights[name].copy() for name in plastic},
+        **{name: {} for name in ("trace", "norm", "post_trace", "slow_trace", "last", "signs")},
+        **{name: zeros(0, of=np.float64) for name in ("x", "value", "value_trace")},
+        mean_reward=np.zeros((n, 1)),
+        means={},
+        expected=np.full((n, 1), np.nan),
+        decisions=np.zeros((n, 1), dtype=np.int64),
+        accumulator={},
+        lasting=lasting,
+        passing_arrays=passing,
+    )

@@ -1,0 +1,173 @@
+"""Learn hidden layers by a local rule, one decision after the other.
+
+A layer's drives are ``d = sum_j w_ij x_j`` (exact, of the weights in force), and its neurons spike
+where ``u = (d - shift) / scale`` exceeds 1 (`neurorl.models.deep.normalisation`). The readouts' sums
+are the preferences of actions and the value V. With the TD error delta of the step from one
+decision to the next, clipped to the modulator's limit, and the scores phi of the policy (of the
+critic 1), each hidden neuron i and its synapses learn from the earlier decision::
+
+    L_i = sum_j B_ij f_j / scale_j          feedback from the layer above; of readouts phi
+    f_i = project(L_i psi_i)                psi = k p (1 - p),  p = 1 / (1 + exp(-k (u - 1)))
+    e_ij <- gl e_ij + f_i x_j / scale_i     gl = gamma lambda
+    a_i <- gl a_i + f_i;   c_i <- gl c_i + f_i u_i
+    alpha_i <- alpha_i + r (delta a_i - alpha_i);   kappa_i <- kappa_i + r (delta c_i - kappa_i)
+    g_ij = delta e_ij - (alpha_i + kappa_i u_i) x_j / scale_i
+    w_ij <- clip(w_ij + eta step(g_ij))     B_ij gets the same increment if it learns
+
+The actor's readout has instead ``g_aj = delta e_aj + x_j dH/dlogit_a`` times the entropy's factor.
+All is local but for delta and the layer's scores: a synapse has its trace, its mean square and its
+weight, a neuron two traces and two means. Every number is float32, each operation rounded on its
+own, and sums run in the order of what is added, so that ``native/src/deep.h`` has the same bits.
+
+A row of synapses (of one presynaptic neuron) whose input was silent for so long that less than
+``faded`` of its trace is left is not visited; its mean squares decay when it speaks again.
+Sources: the trace and the step of one sample at a time, Elsayed et al. 2024, arXiv:2410.14606;
+post factors from feedback, Lillicrap et al. 2016.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurorl.models.deep.feedback import Feedback
+from neurorl.models.deep.step_size import StepSize
+from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.elementary import log, sigmoid
+
+__all__ = ["Centring", "Synapses", "entropy_pull", "feedback_of", "longest_silence", "surrogate", "told"]
+
+
+def surrogate(u: FloatArray, slope: float) -> Array:
+    """Return psi of normalised drives, float32 ``(n,)``."""
+    p = sigmoid(slope * (u - 1.0))
+    return np.asarray((slope * p) * (1.0 - p), dtype=np.float32)
+
+
+def told(feedback: Array, signals: Array) -> Array:
+    """Return ``sum_j B_ij f_j`` for each neuron i, added in the order of j; float32 ``(n_pre,)``.
+
+    feedback: B, ``(n_pre, n_post)``. signals: f, ``(n_post,)``.
+    """
+    total = np.zeros(len(feedback), dtype=np.float32)
+    for j, signal in enumerate(signals):
+        total += feedback[:, j] * signal
+    return total
+
+
+def entropy_pull(policy: FloatArray, factor: float) -> Array:
+    """Return ``factor dH/dlogit`` of one choice's probabilities, float32 ``(n_actions,)``.
+
+    ``-pi (log pi + H)``, with H the entropy; 0 where an action is masked.
+    """
+    logs = np.where(policy > 0.0, log(np.maximum(policy, 1e-300)), 0.0)
+    entropy = -float(np.add.accumulate(policy * logs)[-1])
+    return np.asarray(factor * (-policy * (logs + entropy)), dtype=np.float32)
+
+
+def longest_silence(keep: float, faded: float) -> int:
+    """Return after how many silent decisions a trace counts as 0; at least 1, at most 1000."""
+    if keep <= 0.0 or faded >= 1.0:
+        return 1
+    return 1000 if keep >= 1.0 else min(1000, int(math.log(faded) / math.log(keep)) + 1)
+
+
+@dataclass
+class Centring:
+    """Hold two traces and two running means of a layer's neurons, float32 ``(n,)`` each."""
+
+    a: Array
+    c: Array
+    alpha: Array
+    kappa: Array
+
+    def take(
+        self,
+        factor: Array,
+        u: Array,
+        inverse: Array,
+        keep: np.float32,
+        delta: np.float32,
+        rate: np.float32,
+    ) -> Array:
+        """Remember post factors, and return what is added to g for each unit of input."""
+        self.a[...] = keep * self.a + factor
+        self.c[...] = keep * self.c + factor * u
+        self.alpha += rate * (delta * self.a - self.alpha)
+        self.kappa += rate * (delta * self.c - self.kappa)
+        return np.asarray(-((self.alpha + self.kappa * u) * inverse))
+
+
+@dataclass
+class Synapses:
+    """Hold one projection of one agent: arrays ``(n_pre, n_post)``, and ``(n_pre,)`` of its rows.
+
+    weights, trace, mean_square, feedback: float32; feedback only if it learns. last, age, live: the
+    decision in which a row's trace lived last, decisions since its input spoke, and whether its
+    trace lives.
+    """
+
+    weights: Array
+    trace: Array
+    mean_square: Array
+    last: Array
+    age: Array
+    live: Array
+    feedback: Array | None
+    bound: np.float32
+    longest: int
+
+    def learn(
+        self,
+        x: Array,
+        factor: Array,
+        extra: Array | None,
+        delta: np.float32,
+        keep: np.float32,
+        eta: np.float32,
+        step_size: StepSize,
+        decisions: int,
+    ) -> None:
+        """Remember ``factor x``, and change the weights of all rows whose traces live.
+
+        x: ``(n_pre,)``. factor, extra: ``(n_post,)``; extra x is added to g. decisions: how many
+        were learned from before.
+        """
+        speaks = x != 0
+        self.age[...] = np.where(speaks, 0, self.age + 1)
+        woken = np.flatnonzero(speaks & ~self.live)
+        self._fade(woken, step_size, decisions)
+        self.live[woken] = True
+        silent = self.live & (self.age > self.longest)
+        self.trace[silent], self.live[silent], self.last[silent] = 0.0, False, decisions
+        rows = np.flatnonzero(self.live)
+        if not len(rows):
+            return
+        said = x[rows] != 0
+        trace = keep * self.trace[rows]
+        trace[said] += x[rows][said, None] * factor
+        self.trace[rows] = trace
+        signal = delta * trace
+        if extra is not None:
+            signal[said] += x[rows][said, None] * extra
+        squares = self.mean_square[rows]
+        change = eta * step_size.steps(signal, squares, decisions).astype(np.float32, copy=False)
+        self.mean_square[rows] = squares
+        bound = self.bound
+        moved = np.minimum(np.maximum(self.weights[rows] + change, -bound), bound)
+        self.weights[rows] = moved
+        if self.feedback is not None:
+            self.feedback[rows] += change
+
+    def _fade(self, rows: Array, step_size: StepSize, decisions: int) -> None:
+        if len(rows):
+            squares = self.mean_square[rows]
+            step_size.fade(squares, decisions - self.last[rows])
+            self.mean_square[rows] = squares
+
+
+def feedback_of(kind: Feedback, weights: Array, feedback: Array) -> Array:
+    """Return the synapses by which a layer hears of the one above."""
+    return weights if kind.is_forward else feedback

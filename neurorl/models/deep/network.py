@@ -1,0 +1,123 @@
+"""Build networks whose hidden layers serve all actions, and check agents that have them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from neurorl.errors import DescriptionError
+from neurorl.models.actor import hidden_sizes
+from neurorl.models.agent.critics import Layers
+from neurorl.models.agent.fields import AgentFields
+from neurorl.models.deep.trunk import Shared
+from neurorl.network.description import (
+    Network,
+    Neuron,
+    Node,
+    Plasticity,
+    Population,
+    Projection,
+    Source,
+    Uniform,
+)
+from neurorl.network.integrator import integrator_of
+from neurorl.network.modules import hidden_name
+
+__all__ = ["check_deep", "critic_layers", "deep_network", "layers_of", "least_steps"]
+
+_DT = 1e-3
+
+
+def layers_of(sizes: Sequence[int], prefix: str = "") -> list[str]:
+    """Return the names of hidden layers from the input up; *prefix* ``critic_`` for a critic's."""
+    return [prefix + hidden_name(below) for below in range(len(sizes), 0, -1)]
+
+
+def critic_layers(config: AgentFields) -> tuple[int, ...]:
+    """Return the sizes of the critic's hidden layers, from the input up."""
+    assert isinstance(config.critic, Layers)
+    return hidden_sizes(config.critic.hidden)
+
+
+def least_steps(config: AgentFields) -> int:
+    """Return the steps in which an input reaches the readouts."""
+    depth = max(len(hidden_sizes(config.hidden)), len(critic_layers(config)))
+    return depth + 2 - config.encoder.flows
+
+
+def deep_network(config: AgentFields, n_actions: int) -> Network:
+    """Build ``input -> hidden layers -> output``, and ``-> critic_hidden layers -> critic``.
+
+    All neurons are ``config.neuron``; there is one output neuron for each action, one of the critic,
+    and a source ``bias`` into each layer. The host reads the membranes of ``output`` and ``critic``,
+    the sums of what arrives there; whether they spike doesn't matter.
+    """
+    trunk = config.trunk
+    assert isinstance(trunk, Shared)
+    kind = config.encoder.source_kind
+    n_inputs = trunk.observations.channels(config.cells.size)
+    nodes: list[Node] = [Source("input", n_inputs, kind), Source("bias", 1, kind)]
+    projections: list[Projection] = []
+    plasticity = Plasticity(0.0, -config.weight_bound, config.weight_bound)
+
+    def stack(sizes: Sequence[int], names: Sequence[str], neuron: Neuron) -> None:
+        pre, n_pre = "input", n_inputs
+        for size, name in zip(sizes, names, strict=True):
+            nodes.append(Population(name, size, neuron))
+            spread = 0.0 if name in ("output", "critic") else trunk.spread / math.sqrt(n_pre)
+            first: Any = Uniform(-spread, spread) if spread else 0.0
+            projections.append(Projection(f"{pre}_{name}", pre, name, first, plasticity=plasticity))
+            projections.append(
+                Projection(f"bias_{name}", "bias", name, 0.0, plasticity=plasticity)
+            )
+            pre, n_pre = name, size
+
+    hidden, valued = hidden_sizes(config.hidden), critic_layers(config)
+    stack((*hidden, n_actions), (*layers_of(hidden), "output"), config.neuron)
+    stack((*valued, 1), (*layers_of(valued, "critic_"), "critic"), config.neuron)
+    return Network(tuple(nodes), tuple(projections), _DT)
+
+
+def check_deep(config: AgentFields) -> None:
+    """Raise DescriptionError for parts that don't go with hidden layers shared by all actions."""
+    where = "agent.trunk 'shared'"
+    if config.description is not None:
+        raise DescriptionError(where, "makes its own network", remedy="leave description out")
+    if not isinstance(config.critic, Layers):
+        got = f"critic {config.critic.name!r}"
+        raise DescriptionError(where, "learns values in layers", got=got, remedy="critic 'layers'")
+    if isinstance(config.hidden, (list, tuple)):
+        object.__setattr__(config, "hidden", hidden_sizes(config.hidden))
+    plain = {
+        "carries": (config.carries, False),
+        "learning": (config.learning.name, "host"),
+        "memories": (tuple(config.memories), ()),
+        "modulators": (config.modulators, None),
+        "rules": (config.rules, None),
+        "signed": (config.signed, False),
+        "modulator": (config.modulator.name, "td-error"),
+        "writes": (config.writes.name, "shadow"),
+    }
+    for name, (got, only) in plain.items():
+        if got != only:
+            remedy = f"{name}={only!r}"
+            raise DescriptionError(where, f"has no {name} of this kind", got=got, remedy=remedy)
+    if config.window < least_steps(config):
+        what = "too short: a spike takes a step for each layer"
+        limit = f">= {least_steps(config)}"
+        raise DescriptionError("agent.window", what, got=config.window, limit=limit)
+    _check_neuron(config.neuron)
+
+
+def _check_neuron(neuron: Neuron) -> None:
+    """Raise DescriptionError for neurons whose spikes aren't decided by this step's drive alone."""
+    plan = neuron.plan(1, _DT)
+    found = integrator_of(plan)
+    forgets = found is not None and not (found.membrane_decay.any() or found.current_decay.any())
+    if not forgets or found is None or found.noise_width.any() or found.refractory_steps.any():
+        what = "needs neurons that forget within a step, without noise or refractory time"
+        raise DescriptionError("agent.neuron", what, remedy="LIF(tau_mem=0.0)")
+    if found.threshold[0] != 1.0 or found.bias[0] != 0.0:
+        what, got = "needs a threshold of 1 and a bias of 0", float(found.threshold[0])
+        raise DescriptionError("agent.neuron", what, got=got, remedy="LIF(tau_mem=0.0)")

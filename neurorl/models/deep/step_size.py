@@ -1,0 +1,127 @@
+"""Scale the step of each synapse."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from neurorl.models.agent.answers import Check, array
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.network.serialization import number
+from neurorl.numerics.arrays import Array
+from neurorl.numerics.elementary import exp
+
+__all__ = ["STEP_SIZES", "Bounded", "Plain", "RootMeanSquare", "StepSize"]
+
+
+def _steps(where: str, answer: Any, _: Any, signal: Array, *__: Any) -> Array:
+    return array(where, answer, signal.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class StepSize(Part, abc.ABC):
+    """Turn the learning signal g of each synapse into its step; derive step sizes from this class.
+
+    A weight changes by ``alpha rate step``. All arrays are float32, a row for each presynaptic
+    neuron whose trace lives.
+    """
+
+    answers: ClassVar[Mapping[str, Check]] = {"steps": _steps}
+
+    @abc.abstractmethod
+    def steps(self, signal: Array, mean_square: Array, decisions: int) -> Array:
+        """Return the steps of synapses.
+
+        signal: g, ``(rows, n)``. mean_square: of the same shape, changed in place, initially 0.
+        decisions: how many the agent learned from before this one.
+        """
+
+    def fade(self, mean_square: Array, decisions: Array) -> None:
+        """Let the *mean_square* of rows that were silent for so many *decisions* decay, in place.
+
+        mean_square: ``(rows, n)``. decisions: ``(rows,)``.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Plain(StepSize):
+    """Take the signal itself as the step."""
+
+    name: ClassVar[str] = "plain"
+    kernel: ClassVar[str | None] = "plain"
+
+    def steps(self, signal: Array, mean_square: Array, decisions: int) -> Array:
+        return signal
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded(StepSize):
+    """Clip the signal of each synapse to +-limit: one bound for all, however rare their inputs."""
+
+    name: ClassVar[str] = "bounded"
+    kernel: ClassVar[str | None] = "bounded"
+
+    limit: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("agent.trunk.step_size.limit", self.limit, 0.0)
+
+    def steps(self, signal: Array, mean_square: Array, decisions: int) -> Array:
+        limit = np.float32(self.limit)
+        return np.minimum(np.maximum(signal, -limit), limit)
+
+
+@dataclass(frozen=True, eq=False)
+class RootMeanSquare(StepSize):
+    """Divide the signal of each synapse by the running root of its own mean square.
+
+    ``h <- keep h + (1 - keep) g**2`` and ``step = g / sqrt(h / (1 - keep**(t + 1)) + floor)``, each
+    operation rounded to float32, in the order ``keep h + ((1 - keep) g) g``. While a synapse's
+    trace is silent only h decays, at once when it wakes.
+    keep: in (0, 1). floor: > 0. Source: RMSProp (Tieleman & Hinton, 2012) with Adam's correction of
+    the first steps.
+    """
+
+    name: ClassVar[str] = "root-mean-square"
+    kernel: ClassVar[str | None] = "root-mean-square"
+
+    keep: float = 0.999
+    floor: float = 1e-8
+
+    def __post_init__(self) -> None:
+        number("agent.trunk.step_size.keep", self.keep, 1e-6, 1.0 - 1e-9)
+        number("agent.trunk.step_size.floor", self.floor, 1e-30)
+
+    @property
+    def log_keep(self) -> float:
+        """Return the logarithm of *keep*."""
+        return math.log(self.keep)
+
+    def correction(self, decisions: int) -> np.float32:
+        """Return ``1 / (1 - keep**(decisions + 1))``."""
+        return np.float32(1.0 / (1.0 - float(exp((decisions + 1.0) * self.log_keep))))
+
+    def steps(self, signal: Array, mean_square: Array, decisions: int) -> Array:
+        keep, rest = np.float32(self.keep), np.float32(1.0 - self.keep)
+        mean_square[...] = keep * mean_square + (rest * signal) * signal
+        scaled = mean_square * self.correction(decisions) + np.float32(self.floor)
+        return np.asarray(signal / np.sqrt(scaled))
+
+    def fade(self, mean_square: Array, decisions: Array) -> None:
+        left = exp(decisions * self.log_keep).astype(np.float32)
+        mean_square *= left[:, None]
+
+
+STEP_SIZES: Registry[StepSize] = Registry(
+    "step_size",
+    StepSize,  # type: ignore[type-abstract]
+    RootMeanSquare,
+    Plain,
+    Bounded,
+)
+"""Map the name of each step size to its class; ``STEP_SIZES.register`` adds one."""

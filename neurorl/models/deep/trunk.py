@@ -1,0 +1,94 @@
+"""Say which hidden layers the actions have: of their own, or shared by all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from neurorl.models.agent.answers import Check, check_attributes
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.models.deep.feedback import FEEDBACKS, Feedback
+from neurorl.models.deep.normalisation import NORMALISATIONS, Normalisation
+from neurorl.models.deep.observations import OBSERVATIONS, Observations
+from neurorl.models.deep.step_size import STEP_SIZES, StepSize
+from neurorl.network.serialization import flag, number
+
+__all__ = ["INNER", "TRUNKS", "Modules", "Shared", "Trunk"]
+
+INNER: Mapping[str, Registry[Any]] = {
+    registry.kind: registry for registry in (NORMALISATIONS, FEEDBACKS, STEP_SIZES, OBSERVATIONS)
+}
+"""Map each field of `Shared` that holds a part to the registry of its classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trunk(Part):
+    """Say how hidden layers serve actions.
+
+    is_shared: whether all actions have the same hidden layers.
+    """
+
+    attributes: ClassVar[Mapping[str, Check]] = {"is_shared": flag}
+    is_shared: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, eq=False)
+class Modules(Trunk):
+    """Give each action hidden units of its own, as the papers do; they learn by the agent's rule."""
+
+    name: ClassVar[str] = "modules"
+
+
+@dataclass(frozen=True, eq=False)
+class Shared(Trunk):
+    """Let all actions, and the critic, learn hidden layers that serve each of them.
+
+    Layers are dense; `neurorl.learning.deep.rule` has the equations. They need a ``critic`` of
+    `neurorl.models.agent.critics.Layers`. ``hidden`` of the agent are the sizes of the actor's
+    layers, ``alpha_hidden`` and ``alpha_output`` the steps of its synapses for a normalised signal,
+    ``critic.alpha`` those of the critic's; with alpha_hidden 0 its hidden layers stay as drawn.
+
+    normalisation, feedback, step_size, observations: objects, or names from their registries.
+    spread: initial weights of hidden layers are even within +-spread / sqrt(n_pre); readouts begin
+        at 0. centring: rate of the running means of each neuron's own learning signal, alone and
+        times its drive, that are taken off it; 0 takes off nothing. entropy: factor of the entropy's
+        gradient, which is added to the actor's scores; it keeps exploration alive. slope: k of the
+        surrogate ``psi = k p (1 - p)`` with ``p = 1 / (1 + exp(-k (u - 1)))``. scales_rewards:
+        whether rewards are divided by the running deviation of discounted returns. faded: traces are
+        cut when inputs were silent for so long that less than this share is left.
+    """
+
+    name: ClassVar[str] = "shared"
+    is_shared: ClassVar[bool] = True
+
+    normalisation: Normalisation = field(default_factory=NORMALISATIONS.default)
+    feedback: Feedback = field(default_factory=FEEDBACKS.default)
+    step_size: StepSize = field(default_factory=STEP_SIZES.default)
+    observations: Observations = field(default_factory=OBSERVATIONS.default)
+    spread: float = 1.0
+    centring: float = 1e-3
+    entropy: float = 2e-3
+    slope: float = 3.0
+    scales_rewards: bool = True
+    faded: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for kind, registry in INNER.items():
+            part = registry.make(getattr(self, kind), {})
+            check_attributes(part)
+            object.__setattr__(self, kind, part)
+        for name in ("spread", "entropy", "slope"):
+            number(f"agent.trunk.{name}", getattr(self, name), 0.0)
+        number("agent.trunk.centring", self.centring, 0.0, 1.0)
+        number("agent.trunk.faded", self.faded, 1e-12, 1.0)
+        flag("agent.trunk.scales_rewards", self.scales_rewards)
+
+    @property
+    def inner(self) -> dict[str, Part]:
+        """Return the parts that it consists of, by field."""
+        return {kind: getattr(self, kind) for kind in INNER}
+
+
+TRUNKS: Registry[Trunk] = Registry("trunk", Trunk, Modules, Shared, compiled=False)
+"""Map the name of each trunk to its class; ``TRUNKS.register`` adds one."""
