@@ -20,7 +20,7 @@ from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.shared import share
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.tasks.kinds import VectorEnvironment
 
@@ -37,7 +37,7 @@ MAX_ENVIRONMENTS = 4096
 """Limit the environments that one agent makes, before memory is taken for them."""
 
 _ENVIRONMENT = 4  # purpose of derived seeds
-_SHARED = ("learner.", "critic", "mean_reward", "diagnostics.")
+_SHARED = ("learner.", "deep.", "critic", "mean_reward", "diagnostics.")
 _FOREVER = Budget(None, 2**62)
 
 
@@ -100,6 +100,9 @@ class JointReplicas(AgentGroup):
             episodes.append(replace(last, episode=len(episodes), env_steps=taken))
             if callback is not None:
                 callback(0, episodes[-1])
+
+    def learned_beside(self, k: int) -> dict[str, Array]:
+        return self._group.learned_beside(0)
 
     def state(self, k: int) -> State:
         parts = [self._group.state(e) for e in range(self._n)]

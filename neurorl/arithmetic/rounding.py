@@ -128,6 +128,10 @@ class Arithmetic(abc.ABC):
         each neuron, added to the bias before it is rounded, in ``loihi`` to one that the chip has.
         """
 
+    @abc.abstractmethod
+    def threshold(self, population: str) -> npt.NDArray[np.generic]:
+        """Return the thresholds of an integrator's membranes, in units of its biases."""
+
     def bias_unit(self, population: str) -> float:
         """Return how much of a bias is one unit of a population's membrane in the description."""
         return 1.0
@@ -224,6 +228,11 @@ class FloatArithmetic(Arithmetic):
     def rounding(self, name: str) -> Rounding:
         return self._rounding[name]
 
+    def threshold(self, population: str) -> npt.NDArray[np.generic]:
+        node = self.network.node(population)
+        assert isinstance(node, Population)
+        return node.integrator(self.network.dt).threshold
+
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
         return np.multiply(rounded, 2.0) if self.network.projection(name).signed else rounded
 
@@ -253,6 +262,9 @@ class ChipArithmetic(Arithmetic):
                 where, what = f"projection {projection.name!r}", "short-term plasticity"
                 raise UnsupportedError(where, f"{what} has no chip arithmetic", limit="none")
         self.chip = quantiser.quantise(network, noise)
+
+    def threshold(self, population: str) -> npt.NDArray[np.generic]:
+        return self.chip.populations[population].threshold
 
     def bias_unit(self, population: str) -> float:
         return self.chip.populations[population].unit

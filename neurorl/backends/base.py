@@ -239,6 +239,17 @@ class Backend(Ownable):
             bias = self.simulated.bias(population, self._offsets[population])
             self.simulator.write_bias(population, bias)
 
+    def biases(self, population: str) -> FloatArray | None:
+        """Return the memory in which the simulator keeps a population's biases, or None.
+
+        float64, ``(n_replicas * size,)``. It may be written with what `set_offset` takes if the
+        description's bias is 0, in float arithmetic alone. Valid until the backend is closed.
+        """
+        self.check_free("backend.biases", "learning.reset")
+        if self.arithmetic.is_chip or population in self._weights.currents.entered:
+            return None
+        return self.simulator.biases(population)
+
     def weights(self, name: str) -> FloatArray:
         """Return a copy of a projection's effective weights, in the description's units.
 

@@ -78,6 +78,10 @@ class Simulator(abc.ABC):
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
         """Use biases ``(n_replicas * size,)`` from now on; integers in chip arithmetic."""
 
+    def biases(self, population: str) -> npt.NDArray[np.float64] | None:
+        """Return the memory of a population's biases if it may be written to, or None."""
+        return None
+
     @abc.abstractmethod
     def time(self, replica: int) -> int:
         """Return how many steps a replica made since the start; `restore` sets it."""

@@ -64,6 +64,8 @@ def library() -> ctypes.CDLL:
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
+    for name in ("prepare", "conclude", "decide", "learn", "learn_late"):
+        getattr(loaded, f"neurorl_deep_{name}").restype = ctypes.c_int64
     for name in ("choose", "remember", "reinforce"):
         getattr(loaded, f"neurorl_{name}").restype = None
     return loaded

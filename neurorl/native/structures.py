@@ -17,10 +17,15 @@ __all__ = [
     "AGENT",
     "ALL",
     "PARTS",
+    "TRUNK_PARTS",
     "Agent",
+    "Deep",
+    "DeepLayer",
+    "DeepSynapses",
     "Equations",
     "Features",
     "Fields",
+    "Half",
     "Layer",
     "Node",
     "Part",
@@ -98,9 +103,17 @@ _PARTS = {
     **dict.fromkeys(("Encoder", "Policy"), "decision.h"),
     **dict.fromkeys(("Critic", "Modulator"), "critic.h"),
     "Writes": "writes.h",
+    **dict.fromkeys(("Normalisation", "StepSize", "Observations"), "deep.h"),
 }
-PARTS = {name.lower(): structure(header, name) for name, header in _PARTS.items()}
+_ALL_PARTS = {name: structure(header, name) for name, header in _PARTS.items()}
+_OF_TRUNK = ("Normalisation", "StepSize", "Observations")
+PARTS = {name.lower(): kind for name, kind in _ALL_PARTS.items() if name not in _OF_TRUNK}
 """Map each kind of an agent's parts that C++ knows, such as ``policy``, to its structure."""
+TRUNK_PARTS = {
+    name: _ALL_PARTS[kind]
+    for name, kind in zip(("normalisation", "step_size", "observations"), _OF_TRUNK, strict=True)
+}
+"""Map each part of a shared trunk that C++ knows to its structure."""
 
 Terms = structure("elementary.h", "Terms")
 Part = structure("agent.h", "Part")
@@ -112,7 +125,10 @@ Agent = structure("agent.h", "Agent", Features)
 
 
 Equations = structure("agent.h", "Equations")
-
+DeepSynapses = structure("deep.h", "DeepSynapses")
+DeepLayer = structure("deep.h", "DeepLayer", DeepSynapses)
+Half = structure("deep.h", "Half")
+Deep = structure("deep.h", "Deep")
 
 ALL: tuple[type[ctypes.Structure], ...] = (
     Terms,
@@ -123,7 +139,11 @@ ALL: tuple[type[ctypes.Structure], ...] = (
     Projection,
     Layer,
     Agent,
-    *PARTS.values(),
+    DeepSynapses,
+    DeepLayer,
+    Half,
+    Deep,
+    *_ALL_PARTS.values(),
 )
 """List every structure; compiling compares what was read of them with C++."""
 

@@ -127,6 +127,10 @@ class NativeSimulator(ProgramSimulator):
         if self.program.nodes[k].has_bias:
             self._arrays[f"bias{k}"][:] = bias
 
+    def biases(self, population: str) -> npt.NDArray[np.float64] | None:
+        k = self.numbers[population]
+        return self._arrays[f"bias{k}"] if self.program.nodes[k].has_bias else None
+
     def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
         k = self._projections.get(projection)
         if k is None or self.simulated.network.projection(projection).signed:

@@ -58,12 +58,16 @@ class DeepLoop(NumpyLoop):
         network = backend.network
         self.layers = DeepPlan.of(network, config)
         self.trunk = self.layers.trunk
+        rounding = backend.arithmetic.rounding
+        by_layer = {layer.name: rounding(layer.into[0].name) for layer in self.layers.layers}
+        self._units = {name: r.unit / r.transmitted_unit for name, r in by_layer.items()}
         self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
         weights = {name: backend.weights(name) for name in self._shapes}
         self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
         weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
+        sent = {n: np.asarray(backend.arithmetic.transmitted(n, w)) for n, w in weights.items()}
         self.memory = deep_memory(
-            self.layers, weights, backend.seeds, self.cells.size, self.n_actions
+            self.layers, weights, sent, backend.seeds, self.cells.size, self.n_actions
         )
         self._parts = [self.memory.of(k) for k in range(self.n)]  # type: ignore[misc]
         self._synapses = [
@@ -121,12 +125,10 @@ class DeepLoop(NumpyLoop):
     def _write(self, name: str) -> None:
         weights = self.memory.weights[name].astype(np.float64)
         held = self.backend.set_weights(name, weights[0] if self._is_single else weights)
-        self.memory.in_force[name][...] = held
+        self.memory.in_force[name][...] = self.backend.arithmetic.transmitted(name, held)
 
     def _begin(self, k: int) -> None:
         self._check_seen(k)
-        returns = self._parts[k].lasting["returns"]
-        returns[3] = 0.0
 
     # -- before the window
 
@@ -156,19 +158,26 @@ class DeepLoop(NumpyLoop):
             for layer in half.layers[:-1]:
                 mean, variance = (part.lasting[f"{layer.name}.{s}"] for s in ("mean", "variance"))
                 reads = self.trunk.normalisation.reads_drive
-                drive = self._drive(part, layer, x) if reads else mean
+                arrived = self._arrived(part, layer, x) if reads else mean
+                drive = arrived * self._units[layer.name]
                 shift, scale = self.trunk.normalisation.normal(drive, mean, variance)
                 present[f"{layer.name}.shift"], present[f"{layer.name}.scale"] = +shift, scale
                 offset = self._of(int(k), self._offsets[layer.name])
                 offset[:] = np.rint((1.0 - shift - scale) * _PER_OFFSET) * (1.0 / _PER_OFFSET)
                 if reads:
-                    x = (drive + offset > 1.0).astype(np.float64)
+                    x = self._spikes(layer, arrived, offset)
             x = present["input"]
 
-    def _drive(self, part: DeepMemory, layer: DeepLayer, x: FloatArray) -> FloatArray:
-        """Return a layer's drives for what comes into it; exact in any order."""
+    def _arrived(self, part: DeepMemory, layer: DeepLayer, x: FloatArray) -> FloatArray:
+        """Return what arrives at a layer's neurons, as it is transmitted: exact in any order."""
         below, bias = (part.in_force[p.name] for p in layer.into)
         return np.asarray(x @ below + bias[0])
+
+    def _spikes(self, layer: DeepLayer, arrived: FloatArray, offset: FloatArray) -> FloatArray:
+        """Return the spikes to come of a layer's neurons, 0 or 1."""
+        arithmetic = self.backend.arithmetic
+        bias = arithmetic.bias(layer.name, {}, offset * arithmetic.bias_unit(layer.name))
+        return (arrived + bias > arithmetic.threshold(layer.name)).astype(np.float64)
 
     # -- after the window
 
@@ -179,7 +188,7 @@ class DeepLoop(NumpyLoop):
                 x = present["input"]
                 for layer in half.layers:
                     present[f"{layer.name}.x"] = x.astype(np.float32)
-                    drive = self._drive(part, layer, x)
+                    drive = self._arrived(part, layer, x) * self._units[layer.name]
                     if layer.is_hidden:
                         self._hear_drive(part, present, layer, drive)
                         x = self._of(int(k), self.window.rasters[layer.name])[layer.row] * 1.0
@@ -223,14 +232,15 @@ class DeepLoop(NumpyLoop):
         """Divide agent k's reward by the running deviation of its discounted returns."""
         if not self.trunk.scales_rewards:
             return
-        returns, reward = self._parts[k].lasting["returns"], float(self.reward[k])
-        mean, square, count, now = (float(x) for x in returns)
-        now = now * self.config.gamma + reward
+        part, reward = self._parts[k], float(self.reward[k])
+        mean, square, count = (float(x) for x in part.lasting["returns"])
+        now = float(part.passing_arrays["return"][0]) * self.config.gamma + reward
         count += 1.0
         off = now - mean
         mean += off / count
         square += off * (now - mean)
-        returns[:] = mean, square, count, now
+        part.lasting["returns"][:] = mean, square, count
+        part.passing_arrays["return"][0] = now
         variance = square / (count - 1.0) if count > 1.0 else 0.0
         if variance > 1e-8:
             self.reward[k] = reward / math.sqrt(variance)

@@ -24,16 +24,16 @@ __all__ = ["DeepMemory", "deep_memory"]
 class DeepMemory(Memory):
     """Hold the arrays of N agents, a row for each; `of` gives those of one, as views.
 
-    ``weights`` are float32 and learn; ``in_force`` their rounded copies, float64. ``eligibility`` is
-    float32. lasting, passing: further arrays by name, which outlive an episode or don't.
+    ``weights`` are float32 and learn; ``in_force`` is what their rounded copies transmit, in chip
+    arithmetic whole numbers, float64. ``eligibility`` is float32. lasting, passing: further arrays by name, which outlive an episode or don't.
 
     Lasting: of a projection P ``P.h`` mean squares, float32; ``P.feedback``, float32; ``P.last``
     decision in which a row's trace lived; of a hidden
     layer L ``L.mean``, ``L.variance`` of its drives; ``L.alpha``, ``L.kappa``, means of learning
     signals, float32; ``seen.mean``, ``seen.square``, ``seen.count`` of observations;
-    ``returns`` (mean, sum of squares, count, discounted return); ``learned``, a count of decisions.
+    ``returns`` (mean, sum of squares, count of discounted returns); ``learned``, a count of decisions.
     Passing: ``P.age`` decisions since a row's input spoke, ``P.live``; ``L.x`` what came into the layer, ``L.u``, ``L.slope``, ``L.inverse``, ``L.a``,
-    ``L.c``; ``scores``, ``pull`` of the actor; ``before``, the value of the last state or NaN.
+    ``L.c``; ``scores``, ``pull`` of the actor; ``return``, the discounted one; ``before``, the value of the last state or NaN.
     """
 
     lasting: dict[str, Array]
@@ -84,13 +84,14 @@ def _kind(array: Array) -> str:
 def deep_memory(
     plan: DeepPlan,
     weights: dict[str, FloatArray],
+    sent: dict[str, FloatArray],
     seeds: Sequence[int],
     n_seen: int,
     n_actions: int,
 ) -> DeepMemory:
     """Make the memory of agents that have learned nothing.
 
-    weights: in force in each projection, ``(N, *shape)``. n_seen: numbers of an observation.
+    weights, sent: in force in each projection, and what a spike transmits, ``(N, *shape)``. n_seen: numbers of an observation.
     """
     n = len(seeds)
 
@@ -101,12 +102,13 @@ def deep_memory(
         "seen.mean": zeros(n_seen, of=np.float64),
         "seen.square": zeros(n_seen, of=np.float64),
         "seen.count": zeros(1, of=np.int64),
-        "returns": zeros(4, of=np.float64),
+        "returns": zeros(3, of=np.float64),
         "learned": zeros(1, of=np.int64),
     }
     passing: dict[str, Array] = {
         "scores": zeros(n_actions),
         "pull": zeros(n_actions),
+        "return": zeros(1, of=np.float64),
         "before": np.full((n, 1), np.nan),
     }
     for layer in plan.layers:
@@ -134,7 +136,7 @@ def deep_memory(
     return DeepMemory(
         weights={name: weights[name].astype(np.float32) for name in plastic},
         eligibility={name: zeros(*weights[name].shape[1:]) for name in plastic},
-        in_force={name: weights[name].copy() for name in plastic},
+        in_force={name: sent[name].astype(np.float64) for name in plastic},
         **{name: {} for name in ("trace", "norm", "post_trace", "slow_trace", "last", "signs")},
         **{name: zeros(0, of=np.float64) for name in ("x", "value", "value_trace")},
         mean_reward=np.zeros((n, 1)),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from neurorl.backends.base import Backend
 from neurorl.errors import BackendError, UnsupportedError, check_name, one_line
 from neurorl.learning.deep.loop import DeepLoop
+from neurorl.learning.deep.native import DeepNativeLoop
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.checks import is_users, not_compiled, warned
 from neurorl.learning.loops.numpy import NumpyLoop
@@ -39,7 +40,8 @@ def make_loop(
     if loop is not None:
         check_name("loop", loop, LOOPS)
     if config.trunk.is_shared:
-        return DeepLoop(config, backend, n_actions, greedy, learns)
+        kind = DeepLoop if loop == "numpy" else DeepNativeLoop
+        return kind(config, backend, n_actions, greedy, learns)
     if learns and config.learning.on_chip:
         return OnChipLoop(config, backend, n_actions, greedy, learns)
     own = not_compiled(config, backend.network)

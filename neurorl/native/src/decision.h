@@ -83,34 +83,41 @@ inline void constant_currents(const double *activation, int64_t n, double *curre
         current[i] = __builtin_rint(activation[i] * 0x1p8) * 0x1p-8;
 }
 
-// Write a source's spikes to *input*, or its activations to *current*, a channel for each number of
-// a map. Return false for observations that the map doesn't know.
+// Write a source's spikes to *input*, or its activations to *current*, for n activations x, after
+// which there is room for 2 n more numbers.
+inline void encode_cells(
+    const Agent &agent, int64_t k, double *x, int64_t n, int64_t first, uint8_t *input,
+    double *current)
+{
+    static thread_local Words words;
+    for (int64_t i = 0; i < n; i++) x[i] *= agent.encoder->peak;
+    if (agent.encoder->kernel == CURRENT) {
+        constant_currents(x, n, current + k * n);
+        return;
+    }
+    uint8_t *raster = input + k * n;
+    const int64_t stride = agent.n_replicas * n, decision = agent.decisions[k];
+    const int64_t seed = agent.seeds[k], window = agent.window;
+    if (agent.encoder->kernel == QUIET) {
+        quiet_spikes(x, first, n, seed, decision, window, raster, stride, x + n, x + 2 * n);
+    } else if (agent.encoder->kernel == ONCE) {
+        spike_once(x, first, n, seed, decision, window, raster, stride);
+    } else {
+        words.resize(4 * n);
+        bernoulli_spikes(x, first, n, seed, decision, window, raster, stride, words.data());
+    }
+}
+
+// Encode the numbers of a map. Return false for observations that the map doesn't know.
 inline bool encode_map(
     const Agent &agent, int64_t k, const Features &map, const double *in, int64_t first,
     uint8_t *input, double *current)
 {
     static thread_local Numbers buffer;
-    static thread_local Words words;
-    const int64_t n = map.size;
-    buffer.resize(3 * n);
-    words.resize(4 * n);
+    buffer.resize(3 * map.size);
     double *x = buffer.data();
     if (!features(map, in + k * map.n_inputs, x)) return false;
-    for (int64_t i = 0; i < n; i++) x[i] *= agent.encoder->peak;
-    if (agent.encoder->kernel == CURRENT) {
-        constant_currents(x, n, current + k * n);
-        return true;
-    }
-    uint8_t *raster = input + k * n;
-    const int64_t stride = agent.n_replicas * n, decision = agent.decisions[k];
-    if (agent.encoder->kernel == QUIET)
-        quiet_spikes(
-            x, first, n, agent.seeds[k], decision, agent.window, raster, stride, x + n, x + 2 * n);
-    else if (agent.encoder->kernel == ONCE)
-        spike_once(x, first, n, agent.seeds[k], decision, agent.window, raster, stride);
-    else
-        bernoulli_spikes(
-            x, first, n, agent.seeds[k], decision, agent.window, raster, stride, words.data());
+    encode_cells(agent, k, x, map.size, first, input, current);
     return true;
 }
 
@@ -166,7 +173,7 @@ inline void weigh(const Group &group, double *p)
 {
     const Agent &agent = group.agent;
     const double beta = inverse_temperature(agent, group.k);
-    double most = -1.0, total = 0.0;
+    double most = -__builtin_inf(), total = 0.0;
     int64_t n = 0;
     for (int64_t m = 0; m < group.size; m++) {
         if (!group.allows(m)) continue;
@@ -276,17 +283,9 @@ inline void keep_silent(const Group &group)
     for (int64_t m = 0; m < group.size; m++) phi[m] = t[m] = 0.0;
 }
 
-// Count the votes of replica k, and make every choice.
-inline void choose(const Agent &agent, int64_t k)
+// Make every choice of replica k by the votes that are in the place of its probabilities.
+inline void choose_by_votes(const Agent &agent, int64_t k)
 {
-    const int64_t n = agent.n_actions;
-    double *votes = agent.probabilities + k * n;
-    for (int64_t m = 0; m < n; m++) votes[m] = 0.0;
-    for (int64_t t = agent.first_vote; t < agent.window; t++) {
-        const uint8_t *row = agent.output + (t * agent.n_replicas + k) * agent.n_output;
-        for (int64_t j = 0; j < agent.n_output; j += n)
-            for (int64_t m = 0; m < n; m++) votes[m] += row[j + m];
-    }
     const bool are_old = repeats(agent, k);
     int64_t first = 0;
     for (int64_t g = 0; g < agent.n_groups; g++) {
@@ -304,6 +303,21 @@ inline void choose(const Agent &agent, int64_t k)
         first += group.size;
     }
     agent.decided[k]++;
+    agent.decisions[k]++;
+}
+
+// Count the votes of replica k, and make every choice.
+inline void choose(const Agent &agent, int64_t k)
+{
+    const int64_t n = agent.n_actions;
+    double *votes = agent.probabilities + k * n;
+    for (int64_t m = 0; m < n; m++) votes[m] = 0.0;
+    for (int64_t t = agent.first_vote; t < agent.window; t++) {
+        const uint8_t *row = agent.output + (t * agent.n_replicas + k) * agent.n_output;
+        for (int64_t j = 0; j < agent.n_output; j += n)
+            for (int64_t m = 0; m < n; m++) votes[m] += row[j + m];
+    }
+    choose_by_votes(agent, k);
 }
 
 }  // namespace neurorl

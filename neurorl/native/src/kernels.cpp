@@ -3,6 +3,7 @@
 // that aren't finite; or diverged(k) if its change of weights isn't finite.
 #include "critic.h"
 #include "decision.h"
+#include "deep.h"
 #include "rule.h"
 
 namespace neurorl {
@@ -266,7 +267,6 @@ extern "C" void neurorl_choose(const Agent *agent)
     for (int64_t k = 0; k < agent->n_replicas; k++) {
         if (!agent->active[k]) continue;
         choose(*agent, k);
-        agent->decisions[k]++;
     }
 }
 
@@ -324,6 +324,58 @@ extern "C" int64_t neurorl_learn_late(const Agent *agent)
     for (int64_t k = 0; k < agent->n_replicas; k++) {
         const int64_t fault = agent->active[k] ? learn_late(*agent, k) : -1;
         if (fault != -1) return fault;
+    }
+    return -1;
+}
+
+// Encode what active replicas see, and set the biases of their hidden layers: see src/deep.h.
+extern "C" int64_t neurorl_deep_prepare(const Deep *deep)
+{
+    for (int64_t k = 0; k < deep->agent->n_replicas; k++)
+        if (deep->agent->active[k] && !prepare(*deep, k)) return k;
+    return -1;
+}
+
+extern "C" int64_t neurorl_deep_conclude(const Deep *deep)
+{
+    for (int64_t k = 0; k < deep->agent->n_replicas; k++)
+        if (deep->agent->active[k]) conclude(*deep, k);
+    return -1;
+}
+
+extern "C" int64_t neurorl_deep_decide(const Deep *deep)
+{
+    const Agent &agent = *deep->agent;
+    const int64_t unknown = neurorl_deep_prepare(deep);
+    if (unknown >= 0) return unknown;
+    agent.run(1, agent.window, agent.run_inputs, agent.run_rasters);
+    return neurorl_deep_conclude(deep);
+}
+
+extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
+{
+    const Agent &agent = *deep->agent;
+    for (int64_t k = 0; k < agent.n_replicas; k++) {
+        if (!agent.active[k]) continue;
+        const bool knows_before = deep->before[k] == deep->before[k];
+        if (knows_before && !learn_from(*deep, k, agent.discount[k] * deep->value[k]))
+            return diverged(k);
+        note(*deep, k);
+    }
+    return -1;
+}
+
+extern "C" int64_t neurorl_deep_learn(const Deep *deep)
+{
+    const Agent &agent = *deep->agent;
+    for (int64_t k = 0; k < agent.n_replicas; k++)
+        if (agent.active[k] && !sees_numbers(agent, k)) return k;
+    for (int64_t k = 0; k < agent.n_replicas; k++) {
+        if (!agent.active[k]) continue;
+        hear_reward(*deep, k);
+        if (agent.discount[k] != 0.0 || deep->before[k] != deep->before[k]) continue;
+        if (!learn_from(*deep, k, 0.0)) return diverged(k);
+        deep->before[k] = __builtin_nan("");
     }
     return -1;
 }

@@ -1,0 +1,266 @@
+"""Run agents with shared hidden layers in C++, equal to `DeepLoop` in every bit."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from neurorl.backends.base import Backend
+from neurorl.errors import ArgumentError
+from neurorl.learning.allocation import zeros_on_lines
+from neurorl.learning.deep.loop import DeepLoop
+from neurorl.learning.deep.plan import DeepLayer, Half
+from neurorl.learning.finite import NotFiniteError
+from neurorl.learning.loops.native_features import Map, seen_by_c
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.features import Features
+from neurorl.native import structures as c
+from neurorl.native.build import library
+from neurorl.numerics.arrays import Array
+
+__all__ = ["DeepNativeLoop"]
+
+_OF_LOOP = (
+    *("actions", "decided", "probabilities", "phi", "t"),
+    *("allowed", "reward", "discount", "rate", "active"),
+)
+_KINDS = {"f": np.float64, "i": np.int64, "b": np.bool_}
+
+
+class DeepNativeLoop(DeepLoop):
+    """Make one call for the actions and two for learning, for all replicas.
+
+    What a weight transmits goes straight into the simulator's memory, and biases too, where a
+    backend lends these (`neurorl.backends.base.Backend.transmitted`, `biases`); other backends are
+    told after each decision.
+    """
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        backend: Backend,
+        n_actions: int | Sequence[int],
+        greedy: bool = False,
+        learns: bool = True,
+    ) -> None:
+        super().__init__(config, backend, n_actions, greedy, learns)
+        self._kept: list[Any] = []
+        names = self.memory.weights
+        self._lent = {name: backend.transmitted(name) if learns else None for name in names}
+        for name, lent in self._lent.items():
+            if lent is not None and lent.dtype == np.float64:
+                self.memory.in_force[name] = lent.reshape(self.memory.in_force[name].shape)
+        self._biases = {layer.name: backend.biases(layer.name) for layer in self.layers.hidden}
+        self._agent, self._parts_of_c = self._make_agent(), self._make_parts()
+        self._buffers = self._make_buffers()
+        self._deep = self._make_deep()
+        compiled = library()
+        self._address = ctypes.c_void_p(ctypes.addressof(self._deep))
+        lends = all(bias is not None for bias in self._biases.values())
+        self._c_decide = compiled.neurorl_deep_decide if self.window.native and lends else None
+        self._c_prepare = compiled.neurorl_deep_prepare
+        self._c_conclude = compiled.neurorl_deep_conclude
+        self._c_learn, self._c_learn_late = (
+            compiled.neurorl_deep_learn,
+            compiled.neurorl_deep_learn_late,
+        )
+
+    def _as_seen(self, features: Features) -> Any:
+        return seen_by_c(features)
+
+    def allow(self, k: int, allowed: Any) -> None:
+        super().allow(k, allowed)
+        self._agent.has_masks = self.has_masks
+
+    def decide(self) -> Array:
+        if self._c_decide is None:
+            return super().decide()
+        self.backend.check_open()
+        self._check(self._c_decide(self._address))
+        if self._learns_late:
+            self._learn_late()
+        return self.actions
+
+    def learn(self) -> None:
+        self._check(self._c_learn(self._address))
+        self._tell()
+
+    def _encode(self) -> None:
+        self._check(self._c_prepare(self._address))
+        for name, offset in self._offsets.items():
+            self.backend.set_offset(name, offset)
+
+    def _choose(self) -> None:
+        self._c_conclude(self._address)
+
+    def _learn_late(self) -> None:
+        self._check(self._c_learn_late(self._address))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the simulator of weights that it doesn't read from memory."""
+        for name, lent in self._lent.items():
+            if lent is None and self._learns_late:
+                self._write(name)
+
+    def _check(self, fault: int) -> None:
+        if fault != -1:
+            self._complain(fault)
+
+    def _complain(self, fault: int) -> NoReturn:
+        """Raise the error for what C returned: see ``src/kernels.cpp``."""
+        if fault < 0:
+            raise NotFiniteError(-2 - fault, None)
+        self._check_seen(fault)
+        numbers = self._cells_flat[fault].tolist()
+        raise ArgumentError("observation", "no cell or feature knows this state", got=numbers[:4])
+
+    def _keep(self, array: Array | None) -> int | None:
+        self._kept.append(array)
+        return c.pointer(array)
+
+    def _make_agent(self) -> ctypes.Structure:
+        self._cells = Map(self.cells)
+        of_loop = {name: getattr(self, name) for name in _OF_LOOP}
+        places = {name: self._keep(array) for name, array in of_loop.items()}
+        chosen = places.pop("actions")
+        inputs, native = self.window.inputs["input"], self.window.native
+        parts = self.config.parts | {"policy": self.policy}
+        filled = {kind: c.filled(c.PARTS[kind], parts[kind]) for kind in _READ}
+        self._kept.append(filled)
+        return c.Agent(
+            n_replicas=self.n,
+            window=self.config.window,
+            n_actions=self.n_actions,
+            n_groups=len(self.groups),
+            gamma=self.config.gamma,
+            cells=self._cells.structure,
+            cells_input=self._keep(self._cells_flat),
+            features_input=self._keep(self._cells_flat),
+            decisions=self._keep(self.memory.decisions),
+            seeds=self._keep(np.array(self.backend.seeds, dtype=np.int64)),
+            groups=self._keep(np.array(self.groups, dtype=np.int64)),
+            input=self._keep(inputs) if inputs.dtype == np.bool_ else None,
+            current=self._keep(inputs) if inputs.dtype == np.float64 else None,
+            run=native.function if native else None,
+            run_inputs=native.inputs if native else None,
+            run_rasters=native.rasters if native else None,
+            **{kind: ctypes.addressof(part) for kind, part in filled.items()},
+            **{"numbers" if self.policy.is_continuous else "actions": chosen},
+            **places,
+        )
+
+    def _make_parts(self) -> dict[str, ctypes.Structure]:
+        inner = self.trunk.inner
+        return {name: c.filled(kind, inner[name]) for name, kind in c.TRUNK_PARTS.items()}
+
+    def _make_buffers(self) -> dict[str, Array]:
+        n_hidden = sum(layer.size for layer in self.layers.hidden)
+        n_x = sum(layer.into[0].n_pre for layer in self.layers.layers)
+        kinds = {"shift": np.float64, "scale": np.float64, "value": np.float64}
+        sizes = {**dict.fromkeys(("shift", "scale"), n_hidden), "value": 1, "new_x": n_x}
+        sizes |= dict.fromkeys(("new_u", "new_slope", "new_inverse"), n_hidden)
+        n_channels = self.trunk.observations.channels(self.cells.size)
+        made = {
+            name: zeros_on_lines((self.n, size), kinds.get(name, np.float32))
+            for name, size in sizes.items()
+        }
+        return {**made, "input": np.zeros((self.n, n_channels))}
+
+    def _make_deep(self) -> ctypes.Structure:
+        lasting, passing, trunk = self.memory.lasting, self.memory.passing_arrays, self.trunk
+        halves = self._array([self._half(half) for half in self.layers.halves])
+        return c.Deep(
+            agent=ctypes.addressof(self._agent),
+            halves=ctypes.addressof(halves),
+            n_halves=len(halves),
+            scales_rewards=trunk.scales_rewards,
+            learns=self._learns_late,
+            n_seen=self.cells.size,
+            n_channels=trunk.observations.channels(self.cells.size),
+            **{name: ctypes.addressof(part) for name, part in self._parts_of_c.items()},
+            centring=trunk.centring,
+            entropy=trunk.entropy,
+            slope=trunk.slope,
+            **{f"seen_{x}": self._keep(lasting[f"seen.{x}"]) for x in ("mean", "square", "count")},
+            returns=self._keep(lasting["returns"]),
+            learned=self._keep(lasting["learned"]),
+            discounted=self._keep(passing["return"]),
+            **{name: self._keep(passing[name]) for name in ("before", "scores", "pull")},
+            reward=self._keep(self.reward),
+            n_hidden=self._buffers["shift"].shape[1],
+            n_x=self._buffers["new_x"].shape[1],
+            **{name: self._keep(array) for name, array in self._buffers.items()},
+        )
+
+    def _half(self, half: Half) -> ctypes.Structure:
+        layers = self._array([self._layer(half, layer) for layer in half.layers])
+        return c.Half(
+            n_layers=len(layers),
+            is_actor=half.is_actor,
+            keep=half.keep,
+            layers=ctypes.addressof(layers),
+        )
+
+    def _layer(self, half: Half, layer: DeepLayer) -> ctypes.Structure:
+        lasting, passing, name = self.memory.lasting, self.memory.passing_arrays, layer.name
+        arithmetic = self.backend.arithmetic
+        below, bias = (self._synapses_of(half, p.name, p.high) for p in layer.into)
+        own: dict[str, Any] = {}
+        if layer.is_hidden:
+            own = {x: self._keep(lasting[f"{name}.{x}"]) for x in ("mean", "variance", "kappa")}
+            own |= {x: self._keep(passing[f"{name}.{x}"]) for x in _OF_HIDDEN}
+            own["alpha_mean"] = self._keep(lasting[f"{name}.alpha"])
+            own["raster"] = self._keep(self.window.rasters[name])
+            own["offset"] = self._keep(self._offsets[name])
+            own["simulator_bias"] = self._keep(self._biases[name])
+        return c.DeepLayer(
+            size=layer.size,
+            row=layer.row,
+            is_hidden=layer.is_hidden,
+            feedback_is_forward=self.trunk.feedback.is_forward,
+            alpha=layer.alpha,
+            unit=self._units[name],
+            threshold=float(arithmetic.threshold(name)[0]),
+            bias_unit=arithmetic.bias_unit(name) if arithmetic.is_chip else 0.0,
+            own_bias=float(np.atleast_1d(arithmetic.bias(name, {}))[0]),
+            below=below,
+            bias=bias,
+            x=self._keep(passing[f"{name}.x"]),
+            **own,
+        )
+
+    def _synapses_of(self, half: Half, name: str, bound: float) -> ctypes.Structure:
+        memory, rounding = self.memory, self.backend.arithmetic.rounding(name)
+        lent, n_pre = self._lent[name], memory.weights[name].shape[1]
+        integers = lent is not None and lent.dtype == np.int32
+        return c.DeepSynapses(
+            n_pre=n_pre,
+            n_post=memory.weights[name].shape[2],
+            longest=self._synapses[0][name].longest,
+            inverse=rounding.inverse,
+            limit=rounding.limit,
+            transmitted_unit=rounding.transmitted_unit,
+            bound=bound,
+            weights=self._keep(memory.weights[name]),
+            trace=self._keep(memory.eligibility[name]),
+            mean_square=self._keep(memory.lasting[f"{name}.h"]),
+            feedback=self._keep(memory.lasting.get(f"{name}.feedback")),
+            feedback_learns=self.trunk.feedback.learns and f"{name}.feedback" in memory.lasting,
+            last=self._keep(memory.lasting[f"{name}.last"]),
+            **{x: self._keep(memory.passing_arrays[f"{name}.{x}"]) for x in ("age", "live")},
+            sent=self._keep(memory.in_force[name]),
+            sent_integers=self._keep(lent) if integers else None,
+        )
+
+    def _array(self, made: Sequence[ctypes.Structure]) -> Any:
+        kept = (type(made[0]) * len(made))(*made)
+        self._kept.append(kept)
+        return kept
+
+
+_READ = ("encoder", "policy", "modulator")
+_OF_HIDDEN = ("u", "slope", "inverse", "a", "c")

@@ -1,0 +1,559 @@
+// Learn hidden layers that serve all actions: neurorl/learning/deep in C++, the same operations in
+// the same order. Arrays have the replica as their first index; float is rounded at each operation.
+#ifndef NEURORL_DEEP_H
+#define NEURORL_DEEP_H
+#include "agent.h"
+#include "buffers.h"
+#include "decision.h"
+#include "elementary.h"
+#include "expressions.h"
+
+namespace neurorl {
+
+enum NormalisationKernel { HOMEOSTASIS, POOL, NONE };
+struct Normalisation {
+    int64_t kernel;
+    double rate, floor;
+};
+
+enum StepSizeKernel { ROOT_MEAN_SQUARE, PLAIN, BOUNDED };
+struct StepSize {
+    int64_t kernel;
+    double keep, log_keep, floor, limit;
+};
+
+enum ObservationsKernel { AS_SEEN, STANDARDISED };
+struct Observations {
+    int64_t kernel;
+    double limit;
+};
+
+// Synapses (n_pre, n_post) of a replica, with a row for each presynaptic neuron.
+struct DeepSynapses {
+    int64_t n_pre, n_post, longest;
+    double inverse, limit, transmitted_unit, bound;
+    float *weights, *trace, *mean_square;
+    float *feedback;  // of the layer below, or null; it learns if feedback_learns
+    int64_t feedback_learns;
+    int64_t *last, *age;
+    uint8_t *live;
+    double *sent;  // what a spike transmits, exact
+    int32_t *sent_integers;  // the simulator's memory of it, or null
+};
+
+// A hidden layer or a readout. Its first synapses come from the layer below, the others from the bias.
+struct DeepLayer {
+    int64_t size, row, is_hidden, feedback_is_forward;
+    double alpha, unit, threshold;
+    double bias_unit, own_bias;  // of a chip's integers; bias_unit 0 in float arithmetic
+    DeepSynapses below, bias;
+    const uint8_t *raster;
+    double *offset, *simulator_bias;  // (replica, neuron); the latter null if the host is asked
+    double *mean, *variance;
+    float *x, *u, *slope, *inverse, *a, *c, *alpha_mean, *kappa;
+};
+
+struct Half {
+    int64_t n_layers, is_actor;
+    double keep;
+    const DeepLayer *layers;
+};
+
+struct Deep {
+    const Agent *agent;
+    const Half *halves;
+    int64_t n_halves, scales_rewards, learns, n_seen, n_channels;
+    const Normalisation *normalisation;
+    const StepSize *step_size;
+    const Observations *observations;
+    double centring, entropy, slope;
+    double *seen_mean, *seen_square, *returns, *discounted, *before, *reward;
+    int64_t *seen_count, *learned;
+    float *scores, *pull;
+    double *input;  // (replica, channel): what has entered
+    // Of this decision, until it is learned from in the next: (replica, all neurons of hidden layers).
+    int64_t n_hidden;
+    double *shift, *scale;
+    float *new_x;  // (replica, all that come into layers)
+    int64_t n_x;
+    float *new_u, *new_slope, *new_inverse;
+    double *value;  // (replica)
+};
+
+// The last numbers of a row before the window: see neurorl/learning/deep/loop.py.
+inline void hear_observation(const Deep &deep, int64_t k, const double *seen)
+{
+    const int64_t n = deep.n_seen;
+    double *mean = deep.seen_mean + k * n, *square = deep.seen_square + k * n;
+    if (deep.learns) {
+        if (deep.observations->kernel == STANDARDISED) {
+            const double count = (double)deep.seen_count[k] + 1.0;
+            for (int64_t i = 0; i < n; i++) {
+                const double off = seen[i] - mean[i];
+                mean[i] += off / count;
+                square[i] += off * (seen[i] - mean[i]);
+            }
+        }
+        deep.seen_count[k]++;
+    }
+}
+
+inline double least(double x, double y) { return x < y ? x : y; }
+
+inline double at_least_0(double x) { return x > 0.0 ? x : 0.0; }
+
+inline void activations(const Deep &deep, int64_t k, const double *seen, double *out)
+{
+    const int64_t n = deep.n_seen;
+    if (deep.observations->kernel == AS_SEEN) {
+        for (int64_t i = 0; i < n; i++) out[i] = least(at_least_0(seen[i]), 1.0);
+        return;
+    }
+    const double *mean = deep.seen_mean + k * n, *square = deep.seen_square + k * n;
+    const double count = (double)deep.seen_count[k], limit = deep.observations->limit;
+    for (int64_t i = 0; i < n; i++) {
+        const double variance = count > 1.0 ? square[i] / (count - 1.0) : 1.0;
+        const double z = (seen[i] - mean[i]) / __builtin_sqrt(variance + 1e-8);
+        out[i] = least(at_least_0(z) / limit, 1.0);
+        out[n + i] = least(at_least_0(-z) / limit, 1.0);
+    }
+}
+
+// Encode what replica k sees, and note what enters. Return false for an unknown observation.
+inline bool enter(const Deep &deep, int64_t k)
+{
+    static thread_local Numbers buffer;
+    const Agent &agent = *deep.agent;
+    const int64_t n = deep.n_channels;
+    buffer.resize(deep.n_seen + 3 * n);
+    double *seen = buffer.data(), *x = seen + deep.n_seen;
+    if (!features(agent.cells, agent.cells_input + k * agent.cells.n_inputs, seen)) return false;
+    hear_observation(deep, k, seen);
+    activations(deep, k, seen, x);
+    encode_cells(agent, k, x, n, 0, agent.input, agent.current);
+    double *input = deep.input + k * n;
+    if (agent.encoder->kernel == CURRENT)
+        memcpy(input, agent.current + k * n, n * sizeof *input);
+    else
+        for (int64_t i = 0; i < n; i++) input[i] = agent.input[k * n + i];
+    return true;
+}
+
+// Add what arrives at a layer's neurons, as it is transmitted.
+inline void arrive(const DeepLayer &layer, int64_t k, const double *x, double *arrived)
+{
+    const int64_t n = layer.size, n_pre = layer.below.n_pre;
+    const double *row = layer.below.sent + k * n_pre * n, *bias = layer.bias.sent + k * n;
+    for (int64_t i = 0; i < n; i++) arrived[i] = bias[i];
+    for (int64_t j = 0; j < n_pre; j++, row += n) {
+        const double xj = x[j];
+        if (xj == 0.0) continue;
+        for (int64_t i = 0; i < n; i++) arrived[i] += xj * row[i];
+    }
+}
+
+template <class Number> inline Number mean_of(const Number *x, int64_t n)
+{
+    Number total = x[0];
+    for (int64_t i = 1; i < n; i++) total += x[i];
+    return total / (Number)n;
+}
+
+// Compute shift and scale of a layer, and what its biases get.
+inline void normal(const Deep &deep, const DeepLayer &layer, int64_t k, const double *arrived, double *shift, double *scale)
+{
+    static thread_local Numbers buffer;
+    const int64_t n = layer.size;
+    const double floor = deep.normalisation->floor;
+    if (deep.normalisation->kernel == HOMEOSTASIS) {
+        const double *mean = layer.mean + k * n, *variance = layer.variance + k * n;
+        for (int64_t i = 0; i < n; i++) shift[i] = mean[i];
+        for (int64_t i = 0; i < n; i++) scale[i] = __builtin_sqrt(variance[i] + floor);
+    } else if (deep.normalisation->kernel == POOL) {
+        buffer.resize(2 * n);
+        double *drive = buffer.data(), *square = drive + n;
+        for (int64_t i = 0; i < n; i++) drive[i] = arrived[i] * layer.unit;
+        const double middle = mean_of(drive, n);
+        for (int64_t i = 0; i < n; i++) square[i] = (drive[i] - middle) * (drive[i] - middle);
+        const double width = __builtin_sqrt(mean_of(square, n) + floor);
+        for (int64_t i = 0; i < n; i++) shift[i] = middle;
+        for (int64_t i = 0; i < n; i++) scale[i] = width;
+    } else {
+        for (int64_t i = 0; i < n; i++) shift[i] = 0.0;
+        for (int64_t i = 0; i < n; i++) scale[i] = 1.0;
+    }
+    double *offset = layer.offset + k * n;
+    for (int64_t i = 0; i < n; i++)
+        offset[i] = __builtin_rint((1.0 - shift[i] - scale[i]) * 0x1p20) * 0x1p-20;
+    if (layer.simulator_bias) memcpy(layer.simulator_bias + k * n, offset, n * sizeof *offset);
+}
+
+// Return the bias that a chip gives a neuron for an offset, as bias_integers of
+// neurorl/arithmetic/quantiser.py does; in float arithmetic the offset itself.
+inline double bias_of(const DeepLayer &layer, double offset)
+{
+    if (layer.bias_unit == 0.0) return offset;
+    const double value = layer.own_bias + offset * layer.bias_unit;
+    double step = 1.0, power = 1.0;
+    for (int e = 0; e < 7; e++, power *= 2.0)
+        if (__builtin_rint(__builtin_fabs(value) / power) > 4095.0) step *= 2.0;
+    double level = __builtin_rint(value / step);
+    level = level < 4095.0 ? level : 4095.0;
+    return (level > -4095.0 ? level : -4095.0) * step;
+}
+
+// Prepare the window of replica k.
+inline bool prepare(const Deep &deep, int64_t k)
+{
+    static thread_local Numbers buffer;
+    if (!sees_numbers(*deep.agent, k) || !enter(deep, k)) return false;
+    const bool reads_drive = deep.normalisation->kernel == POOL;
+    double *shift = deep.shift + k * deep.n_hidden, *scale = deep.scale + k * deep.n_hidden;
+    for (int64_t h = 0; h < deep.n_halves; h++) {
+        const double *x = deep.input + k * deep.n_channels;
+        for (int64_t l = 0; l + 1 < deep.halves[h].n_layers; l++) {
+            const DeepLayer &layer = deep.halves[h].layers[l];
+            const int64_t n = layer.size;
+            buffer.resize(2 * (deep.n_hidden + 1));
+            double *arrived = buffer.data() + l % 2 * deep.n_hidden;
+            if (reads_drive) arrive(layer, k, x, arrived);
+            normal(deep, layer, k, arrived, shift, scale);
+            if (reads_drive) {
+                const double *offset = layer.offset + k * n;
+                for (int64_t i = 0; i < n; i++)
+                    arrived[i] = arrived[i] + bias_of(layer, offset[i]) > layer.threshold ? 1.0 : 0.0;
+                x = arrived;
+            }
+            shift += n;
+            scale += n;
+        }
+    }
+    return true;
+}
+
+inline double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
+
+// Take a hidden layer's drives into its statistics, and note u, psi and 1 / scale.
+inline void hear_drive(
+    const Deep &deep, const DeepLayer &layer, int64_t k, const double *drive, const double *shift,
+    const double *scale, float *u, float *slope, float *inverse)
+{
+    const int64_t n = layer.size;
+    const double steepness = deep.slope;
+    for (int64_t i = 0; i < n; i++) {
+        const double normal = (drive[i] - shift[i]) / scale[i];
+        const double p = sigmoid(steepness * (normal - 1.0));
+        u[i] = (float)normal;
+        slope[i] = (float)((steepness * p) * (1.0 - p));
+        inverse[i] = (float)(1.0 / scale[i]);
+    }
+    if (!deep.learns || deep.normalisation->kernel != HOMEOSTASIS) return;
+    const double first = 1.0 / ((double)deep.learned[k] + 2.0), usual = deep.normalisation->rate;
+    const double rate = usual > first ? usual : first;
+    double *mean = layer.mean + k * n, *variance = layer.variance + k * n;
+    for (int64_t i = 0; i < n; i++) {
+        mean[i] += rate * (drive[i] - mean[i]);
+        const double deviation = drive[i] - mean[i];
+        variance[i] += rate * (deviation * deviation - variance[i]);
+    }
+}
+
+inline void entropy_pull(const double *p, int64_t n, double factor, float *pull)
+{
+    static thread_local Numbers logs;
+    logs.resize(n);
+    double total = 0.0;
+    for (int64_t m = 0; m < n; m++) {
+        logs[m] = p[m] > 0.0 ? neurorl_log(p[m] > 1e-300 ? p[m] : 1e-300) : 0.0;
+        total = m ? total + p[m] * logs[m] : p[m] * logs[m];
+    }
+    const double entropy = -total;
+    for (int64_t m = 0; m < n; m++) pull[m] = (float)(factor * (-p[m] * (logs[m] + entropy)));
+}
+
+// Read replica k's window: value, preferences, and all that its layers will learn from; choose.
+inline void conclude(const Deep &deep, int64_t k)
+{
+    static thread_local Numbers buffer;
+    const Agent &agent = *deep.agent;
+    int64_t at = k * deep.n_hidden;
+    float *new_x = deep.new_x + k * deep.n_x;
+    for (int64_t h = 0; h < deep.n_halves; h++) {
+        const Half &half = deep.halves[h];
+        buffer.resize(2 * deep.n_hidden + 2 * agent.n_actions + 2 + deep.n_channels);
+        double *x = buffer.data() + deep.n_hidden + agent.n_actions + 1, *drive = buffer.data();
+        memcpy(x, deep.input + k * deep.n_channels, deep.n_channels * sizeof *x);
+        for (int64_t l = 0; l < half.n_layers; l++) {
+            const DeepLayer &layer = half.layers[l];
+            const int64_t n = layer.size, n_pre = layer.below.n_pre;
+            for (int64_t j = 0; j < n_pre; j++) new_x[j] = (float)x[j];
+            new_x += n_pre;
+            arrive(layer, k, x, drive);
+            for (int64_t i = 0; i < n; i++) drive[i] = drive[i] * layer.unit;
+            if (!layer.is_hidden) continue;
+            hear_drive(
+                deep, layer, k, drive, deep.shift + at, deep.scale + at, deep.new_u + at,
+                deep.new_slope + at, deep.new_inverse + at);
+            const uint8_t *spikes = layer.raster + (layer.row * agent.n_replicas + k) * n;
+            for (int64_t i = 0; i < n; i++) x[i] = spikes[i];
+            at += n;
+        }
+        if (half.is_actor)
+            memcpy(agent.probabilities + k * agent.n_actions, drive, agent.n_actions * sizeof *drive);
+        else
+            deep.value[k] = drive[0];
+    }
+    choose_by_votes(agent, k);
+}
+
+// Note what the next decision will learn from.
+inline void note(const Deep &deep, int64_t k)
+{
+    const Agent &agent = *deep.agent;
+    const int64_t n = agent.n_actions;
+    int64_t at = k * deep.n_hidden, first = 0;
+    const float *new_x = deep.new_x + k * deep.n_x;
+    for (int64_t h = 0; h < deep.n_halves; h++)
+        for (int64_t l = 0; l < deep.halves[h].n_layers; l++) {
+            const DeepLayer &layer = deep.halves[h].layers[l];
+            const int64_t n_pre = layer.below.n_pre, size = layer.size;
+            memcpy(layer.x + k * n_pre, new_x, n_pre * sizeof *new_x);
+            new_x += n_pre;
+            if (!layer.is_hidden) continue;
+            memcpy(layer.u + k * size, deep.new_u + at, size * sizeof(float));
+            memcpy(layer.slope + k * size, deep.new_slope + at, size * sizeof(float));
+            memcpy(layer.inverse + k * size, deep.new_inverse + at, size * sizeof(float));
+            at += size;
+        }
+    for (int64_t m = 0; m < n; m++) deep.scores[k * n + m] = (float)agent.phi[k * n + m];
+    for (int64_t g = 0; g < agent.n_groups; g++) {
+        entropy_pull(agent.probabilities + k * n + first, agent.groups[g], deep.entropy,
+                     deep.pull + k * n + first);
+        first += agent.groups[g];
+    }
+    deep.before[k] = deep.value[k];
+}
+
+// The constants of one pass over synapses, each as it is rounded.
+struct Pass {
+    float delta, keep, eta, share, rest, correction, floor, limit, bound;
+    double inverse, most, unit;
+    int64_t kernel;
+};
+
+// Remember and learn a row: x is what its input said, extra what is added to g for each unit of it.
+template <int KERNEL, bool SAID, bool EXTRA, bool FEEDBACK, bool LIMITED>
+inline void learn_row(
+    const Pass &pass, int64_t n, float x, const float *__restrict f, const float *__restrict extra,
+    float *__restrict e, float *__restrict h, float *__restrict w, float *__restrict b,
+    double *__restrict sent)
+{
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) {
+        float trace = pass.keep * e[i];
+        if (SAID) trace = trace + x * f[i];
+        e[i] = trace;
+        float g = pass.delta * trace;
+        if (SAID && EXTRA) g = g + x * extra[i];
+        float step = g;
+        if (KERNEL == ROOT_MEAN_SQUARE) {
+            const float square = pass.share * h[i] + (pass.rest * g) * g;
+            h[i] = square;
+            step = g / __builtin_sqrtf(square * pass.correction + pass.floor);
+        }
+        if (KERNEL == BOUNDED) {
+            step = step > -pass.limit ? step : -pass.limit;
+            step = step < pass.limit ? step : pass.limit;
+        }
+        const float change = pass.eta * step;
+        float weight = w[i] + change;
+        weight = weight > -pass.bound ? weight : -pass.bound;
+        weight = weight < pass.bound ? weight : pass.bound;
+        w[i] = weight;
+        if (FEEDBACK) b[i] = b[i] + change;
+        double level = __builtin_rint((double)weight * pass.inverse);
+        if (LIMITED) {
+            level = level > -pass.most ? level : -pass.most;
+            level = level < pass.most ? level : pass.most;
+        }
+        sent[i] = level * pass.unit;
+    }
+}
+
+template <int KERNEL, bool FEEDBACK, bool LIMITED>
+inline void learn_row_by(
+    const Pass &pass, int64_t n, float x, const float *f, const float *extra, float *e, float *h,
+    float *w, float *b, double *sent)
+{
+    if (x == 0.0f)
+        learn_row<KERNEL, false, false, FEEDBACK, LIMITED>(pass, n, x, f, extra, e, h, w, b, sent);
+    else if (extra)
+        learn_row<KERNEL, true, true, FEEDBACK, LIMITED>(pass, n, x, f, extra, e, h, w, b, sent);
+    else
+        learn_row<KERNEL, true, false, FEEDBACK, LIMITED>(pass, n, x, f, extra, e, h, w, b, sent);
+}
+
+template <int KERNEL>
+inline void learn_rows(
+    const Pass &pass, const DeepSynapses &s, int64_t k, const float *x, const float *f,
+    const float *extra, int64_t decisions, double log_keep)
+{
+    const int64_t n = s.n_post, first = k * s.n_pre;
+    const bool limited = s.limit < __builtin_inf();
+    for (int64_t j = 0; j < s.n_pre; j++) {
+        const int64_t row = first + j, at = row * n;
+        int64_t &age = s.age[row];
+        age = x[j] != 0.0f ? 0 : age + 1;
+        float *h = s.mean_square + at;
+        if (!s.live[row]) {
+            if (x[j] == 0.0f) continue;
+            if (KERNEL == ROOT_MEAN_SQUARE) {
+                const float left = (float)exp((double)(decisions - s.last[row]) * log_keep);
+                for (int64_t i = 0; i < n; i++) h[i] = h[i] * left;
+            }
+            s.live[row] = 1;
+        } else if (age > s.longest) {
+            for (int64_t i = 0; i < n; i++) s.trace[at + i] = 0.0f;
+            s.live[row] = 0;
+            s.last[row] = decisions;
+            continue;
+        }
+        float *e = s.trace + at, *w = s.weights + at;
+        float *b = s.feedback_learns ? s.feedback + at : nullptr;
+        double *sent = s.sent + at;
+        if (b && limited)
+            learn_row_by<KERNEL, true, true>(pass, n, x[j], f, extra, e, h, w, b, sent);
+        else if (b)
+            learn_row_by<KERNEL, true, false>(pass, n, x[j], f, extra, e, h, w, b, sent);
+        else if (limited)
+            learn_row_by<KERNEL, false, true>(pass, n, x[j], f, extra, e, h, w, b, sent);
+        else
+            learn_row_by<KERNEL, false, false>(pass, n, x[j], f, extra, e, h, w, b, sent);
+        if (s.sent_integers)
+            for (int64_t i = 0; i < n; i++) s.sent_integers[at + i] = (int32_t)sent[i];
+    }
+}
+
+inline void learn_synapses(
+    const Deep &deep, const DeepLayer &layer, const DeepSynapses &s, int64_t k, const float *x,
+    const float *f, const float *extra, float delta, float keep)
+{
+    const StepSize &size = *deep.step_size;
+    const int64_t decisions = deep.learned[k];
+    Pass pass = {delta, keep, (float)(layer.alpha * deep.agent->rate[k])};
+    if (pass.eta == 0.0f) return;
+    pass.share = (float)size.keep;
+    pass.rest = (float)(1.0 - size.keep);
+    pass.floor = (float)size.floor;
+    pass.limit = (float)size.limit;
+    pass.bound = (float)s.bound;
+    pass.inverse = s.inverse;
+    pass.most = s.limit;
+    pass.unit = s.transmitted_unit;
+    if (size.kernel == ROOT_MEAN_SQUARE) {
+        pass.correction = (float)(1.0 / (1.0 - exp(((double)decisions + 1.0) * size.log_keep)));
+        learn_rows<ROOT_MEAN_SQUARE>(pass, s, k, x, f, extra, decisions, size.log_keep);
+    } else if (size.kernel == BOUNDED) {
+        learn_rows<BOUNDED>(pass, s, k, x, f, extra, decisions, 0.0);
+    } else {
+        learn_rows<PLAIN>(pass, s, k, x, f, extra, decisions, 0.0);
+    }
+}
+
+typedef std::vector<float, OnLines<float>> Floats;
+
+// Find a hidden layer's post factors from those of the layer above, and what centring adds to g.
+inline void post_factors(
+    const Deep &deep, const DeepLayer &layer, const DeepLayer &above, int64_t k, const float *signals,
+    float keep, float delta, float *f, float *extra)
+{
+    const int64_t n = layer.size, m = above.size;
+    const float *heard = layer.feedback_is_forward ? above.below.weights : above.below.feedback;
+    heard += k * n * m;
+    const float *u = layer.u + k * n, *slope = layer.slope + k * n, *inverse = layer.inverse + k * n;
+    for (int64_t i = 0; i < n; i++) {
+        float total = 0.0f;
+        for (int64_t j = 0; j < m; j++) total = total + heard[i * m + j] * signals[j];
+        f[i] = total * slope[i];
+    }
+    if (deep.normalisation->kernel == POOL) {
+        static thread_local Floats buffer;
+        buffer.resize(n);
+        const float middle = mean_of(f, n);
+        for (int64_t i = 0; i < n; i++) buffer[i] = f[i] * u[i];
+        const float tilt = mean_of(buffer.data(), n);
+        for (int64_t i = 0; i < n; i++) f[i] = (f[i] - middle) - u[i] * tilt;
+    }
+    if (deep.centring != 0.0) {
+        const float rate = (float)deep.centring;
+        float *a = layer.a + k * n, *c = layer.c + k * n;
+        float *alpha = layer.alpha_mean + k * n, *kappa = layer.kappa + k * n;
+        for (int64_t i = 0; i < n; i++) {
+            a[i] = keep * a[i] + f[i];
+            c[i] = keep * c[i] + f[i] * u[i];
+            alpha[i] += rate * (delta * a[i] - alpha[i]);
+            kappa[i] += rate * (delta * c[i] - kappa[i]);
+            extra[i] = -((alpha[i] + kappa[i] * u[i]) * inverse[i]);
+        }
+    }
+    for (int64_t i = 0; i < n; i++) f[i] = f[i] * inverse[i];
+}
+
+// Learn from the last decision of replica k; ahead: the discounted value of what came of it.
+inline bool learn_from(const Deep &deep, int64_t k, double ahead)
+{
+    static thread_local Floats buffer;
+    const Agent &agent = *deep.agent;
+    const double most = agent.modulator->limit;
+    double error = deep.reward[k] + ahead - deep.before[k];
+    if (!is_finite(error)) return false;
+    error = error < most ? error : most;
+    error = error > -most ? error : -most;
+    const float delta = (float)error, one = 1.0f;
+    for (int64_t h = 0; h < deep.n_halves; h++) {
+        const Half &half = deep.halves[h];
+        const float keep = (float)half.keep;
+        const float *signals = half.is_actor ? deep.scores + k * agent.n_actions : &one;
+        const float *extra = half.is_actor ? deep.pull + k * agent.n_actions : nullptr;
+        buffer.resize(2 * deep.n_hidden + 2);
+        float *f = buffer.data();
+        // All factors come before any weight changes, from the readout down.
+        std::vector<std::pair<const float *, const float *>> changes;
+        changes.push_back({signals, extra});
+        for (int64_t l = half.n_layers - 2; l >= 0; l--) {
+            const DeepLayer &layer = half.layers[l];
+            float *own = f, *added = f + layer.size;
+            post_factors(deep, layer, half.layers[l + 1], k, signals, keep, delta, own, added);
+            changes.push_back({own, deep.centring != 0.0 ? added : nullptr});
+            signals = own;
+            f += 2 * layer.size;
+        }
+        for (size_t c = 0; c < changes.size(); c++) {
+            const DeepLayer &layer = half.layers[half.n_layers - 1 - (int64_t)c];
+            const float *x = layer.x + k * layer.below.n_pre;
+            learn_synapses(deep, layer, layer.below, k, x, changes[c].first, changes[c].second, delta, keep);
+            learn_synapses(deep, layer, layer.bias, k, &one, changes[c].first, changes[c].second, delta, keep);
+        }
+    }
+    deep.learned[k]++;
+    return true;
+}
+
+// Divide the reward of replica k by the running deviation of discounted returns.
+inline void hear_reward(const Deep &deep, int64_t k)
+{
+    if (!deep.scales_rewards) return;
+    double *returns = deep.returns + 3 * k, &now = deep.discounted[k], reward = deep.reward[k];
+    now = now * deep.agent->gamma + reward;
+    const double count = returns[2] + 1.0, off = now - returns[0];
+    const double mean = returns[0] + off / count, square = returns[1] + off * (now - mean);
+    returns[0] = mean;
+    returns[1] = square;
+    returns[2] = count;
+    const double variance = count > 1.0 ? square / (count - 1.0) : 0.0;
+    if (variance > 1e-8) deep.reward[k] = reward / __builtin_sqrt(variance);
+}
+
+}  // namespace neurorl
+
+#endif
