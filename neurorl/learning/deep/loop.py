@@ -19,7 +19,6 @@ from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half
 from neurorl.learning.deep.rule import (
     Centring,
     Synapses,
-    entropy_pull,
     feedback_of,
     longest_silence,
     surrogate,
@@ -196,12 +195,9 @@ class DeepLoop(NumpyLoop):
             present["value"] = outputs[1]
             self._choose_by(k, outputs[0])
             present["scores"] = self.phi[k].astype(np.float32)
-            factor, first = self.trunk.entropy, 0
-            pulls = []
-            for size in self.groups:
-                pulls.append(entropy_pull(self.probabilities[k, first : first + size], factor))
-                first += size
-            present["pull"] = np.concatenate(pulls)
+            choices = np.split(self.probabilities[k], self._first_of[1:])
+            slopes = np.concatenate([self.policy.entropy_slope(choice) for choice in choices])
+            present["pull"] = (self.trunk.entropy * slopes).astype(np.float32)
 
     def _hear_drive(
         self, part: DeepMemory, present: dict[str, Array], layer: DeepLayer, drive: FloatArray

@@ -35,9 +35,9 @@ import numpy as np
 from neurorl.models.deep.feedback import Feedback
 from neurorl.models.deep.step_size import StepSize
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.numerics.elementary import log, sigmoid
+from neurorl.numerics.elementary import sigmoid
 
-__all__ = ["Centring", "Synapses", "entropy_pull", "feedback_of", "longest_silence", "surrogate", "told"]
+__all__ = ["Centring", "Synapses", "feedback_of", "longest_silence", "surrogate", "told"]
 
 
 def surrogate(u: FloatArray, slope: float) -> Array:
@@ -55,16 +55,6 @@ def told(feedback: Array, signals: Array) -> Array:
     for j, signal in enumerate(signals):
         total += feedback[:, j] * signal
     return total
-
-
-def entropy_pull(policy: FloatArray, factor: float) -> Array:
-    """Return ``factor dH/dlogit`` of one choice's probabilities, float32 ``(n_actions,)``.
-
-    ``-pi (log pi + H)``, with H the entropy; 0 where an action is masked.
-    """
-    logs = np.where(policy > 0.0, log(np.maximum(policy, 1e-300)), 0.0)
-    entropy = -float(np.add.accumulate(policy * logs)[-1])
-    return np.asarray(factor * (-policy * (logs + entropy)), dtype=np.float32)
 
 
 def longest_silence(keep: float, faded: float) -> int:

@@ -15,6 +15,7 @@ from neurorl.models.agent.modulators import MODULATORS, Modulator
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.models.agent.places import PLACES, Place
 from neurorl.models.agent.policies import POLICIES, Policy
+from neurorl.models.agent.readout_policy import GaussianReadout
 from neurorl.models.agent.schedules import SCHEDULES, Schedule
 from neurorl.models.agent.writes import WRITES, Writes
 from neurorl.models.deep.trunk import TRUNKS, Trunk
@@ -25,6 +26,7 @@ from neurorl.rules import Rule, find_rule
 from neurorl.rules.registry import saved
 
 POLICIES.register("gaussian", Gaussian)
+POLICIES.register("gaussian-readout", GaussianReadout)
 MODULATORS.register("differential-td", DifferentialTD)
 
 __all__ = ["KINDS", "NAMED", "AgentFields"]

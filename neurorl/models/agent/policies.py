@@ -17,7 +17,7 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.limits import MAX_SIZE
 from neurorl.network.serialization import flag, number, positive
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.numerics.elementary import exp
+from neurorl.numerics.elementary import exp, log
 
 __all__ = [
     "POLICIES",
@@ -36,6 +36,7 @@ __all__ = [
 
 _MOST_REPEATS, _MOST_DRAWS, _MOST_DECISIONS = 1000, 4096, 2**40
 _ROUNDING = 1e-6
+_TINY = 1e-300
 
 
 def _distribution(where: str, answer: Any, _: Any, votes: FloatArray) -> Array:
@@ -141,6 +142,15 @@ class Policy(Part, abc.ABC):
         phi = -policy
         phi[actions] += 1.0
         return Choice(policy, actions - np.cumsum([0, *groups[:-1]]), phi, t)
+
+    def entropy_slope(self, probabilities: FloatArray) -> FloatArray:
+        """Return the gradient of one choice's entropy H by its preferences, ``(n,)``.
+
+        ``-pi (log pi + H)``; 0 where an action is masked.
+        """
+        logs = np.where(probabilities > 0.0, log(np.maximum(probabilities, _TINY)), 0.0)
+        entropy = -float(np.add.accumulate(probabilities * logs)[-1])
+        return np.asarray(-probabilities * (logs + entropy))
 
     @property
     def exploration(self) -> float:

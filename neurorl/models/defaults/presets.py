@@ -22,6 +22,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.options import check_names, with_options
 from neurorl.models.agent.readers import check_read, said_in
+from neurorl.models.defaults.deep import DEEP, deep_defaults, least_steps_of
 from neurorl.models.defaults.observations import (
     default_cells,
     default_features,
@@ -55,7 +56,7 @@ __all__ = [
     "on_chip",
 ]
 
-MODELS = ("lif", "glm", "lif-spiking-critic")
+MODELS = ("lif", "glm", "lif-spiking-critic", "deep")
 
 _LIF = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.5)
 _CART_LOW = (-2.4, -3.0, -0.21, -3.0)
@@ -210,6 +211,7 @@ _MODELS = {
     "lif": (_LIF_BASE, _LIF_TASKS),
     "glm": (_GLM_BASE, _GLM_TASKS),
     "lif-spiking-critic": (_CRITIC_BASE, _CRITIC_TASKS),
+    "deep": (DEEP, {}),
 }
 
 
@@ -236,6 +238,8 @@ def make_config(
     preset: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
     if isinstance(env.action_space, gym.spaces.Box):
         preset["policy"] = "gaussian"
+    if _class_of("trunk", preset, overrides).is_shared:
+        return _deep(env, model, overrides)
     on_chip_itself = _class_of("learning", preset, overrides).on_chip
     if on_chip_itself:
         preset |= on_chip(name)
@@ -266,6 +270,20 @@ def make_config(
     check_read(config, overrides)
     if config.memories and space.shape is not None:
         check_remembered(config, math.prod(space.shape))
+    return config
+
+
+def _deep(env: Environment, model: str, overrides: Mapping[str, Any]) -> AgentConfig:
+    """Return the configuration of an agent with shared hidden layers: no first play chooses it."""
+    preset = {"model": model, **DEEP, **deep_defaults(env)}
+    if env.spec is not None:
+        preset["solved_at"] = env.spec.reward_threshold
+    _warn_of_unseen(env.observation_space)
+    fields = with_options(_with_parts(preset), overrides)
+    if "window" not in overrides:
+        fields["window"] = max(fields["window"], least_steps_of(fields))
+    config = AgentConfig(**fields)
+    check_read(config, overrides)
     return config
 
 

@@ -17,10 +17,10 @@ struct Encoder {
     double peak;
 };
 
-enum PolicyKernel { SOFTMAX, ANNEALED_SOFTMAX, GREEDY, NORMAL };
+enum PolicyKernel { SOFTMAX, ANNEALED_SOFTMAX, GREEDY, NORMAL, READOUT };
 struct Policy {
-    int64_t kernel, hold, repeats, repeats_decisions, beta_decisions, decisions, natural;
-    double beta, beta_end, exploration, sigma, sigma_end;
+    int64_t kernel, hold, repeats, repeats_decisions, beta_decisions, decisions, natural, explores;
+    double first, beta, beta_end, exploration, sigma, sigma_end;
 };
 
 const int64_t STREAM_ACTION = 0x80000000, STREAM_ENCODER = 0x80000001;
@@ -254,6 +254,25 @@ inline double choose_number(const Group &group)
     return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
 }
 
+// Choose a number by two readouts: models/agent/readout_policy.py in C.
+inline double choose_by_readouts(const Group &group)
+{
+    double *p = group.of(group.agent.probabilities);
+    double *phi = group.of(group.agent.phi), *t = group.of(group.agent.t);
+    const double mean = p[0], width = p[1] > -3.0 ? (p[1] < 2.0 ? p[1] : 2.0) : -3.0;
+    const double u = group.draw(2 * group.number), v = group.draw(2 * group.number + 1);
+    const double drawn = __builtin_sqrt(-2.0 * neurorl_log(u)) * cospi(2.0 * v);
+    const double z = group.agent.policy->explores ? drawn : 0.0;
+    const double number = mean + group.agent.policy->first * exp(width) * z;
+    phi[0] = z;
+    phi[1] = z * z - 1.0;
+    for (int64_t m = 0; m < 2; m++) {
+        p[m] = 1.0;
+        t[m] = neurorl_sign(phi[m]);
+    }
+    return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
+}
+
 // Return how often in a row replica k takes an action now: less often, the more it has decided.
 inline int64_t repeats_now(const Agent &agent, int64_t k)
 {
@@ -291,7 +310,9 @@ inline void choose_by_votes(const Agent &agent, int64_t k)
     for (int64_t g = 0; g < agent.n_groups; g++) {
         const Group group = {agent, k, g, first, agent.groups[g]};
         const int64_t at = k * agent.n_groups + g;
-        if (agent.policy->kernel == NORMAL) {
+        if (agent.policy->kernel == READOUT) {
+            agent.numbers[at] = choose_by_readouts(group);
+        } else if (agent.policy->kernel == NORMAL) {
             agent.numbers[at] = choose_number(group);
         } else {
             const int64_t action = choose_one(group);

@@ -271,6 +271,13 @@ inline void entropy_pull(const double *p, int64_t n, double factor, float *pull)
     for (int64_t m = 0; m < n; m++) pull[m] = (float)(factor * (-p[m] * (logs[m] + entropy)));
 }
 
+// The entropy of a normal distribution grows with the logarithm of its width.
+inline void entropy_pull_of_readouts(double factor, float *pull)
+{
+    pull[0] = 0.0f;
+    pull[1] = (float)factor;
+}
+
 // Read replica k's window: value, preferences, and all that its layers will learn from; choose.
 inline void conclude(const Deep &deep, int64_t k)
 {
@@ -327,8 +334,11 @@ inline void note(const Deep &deep, int64_t k)
         }
     for (int64_t m = 0; m < n; m++) deep.scores[k * n + m] = (float)agent.phi[k * n + m];
     for (int64_t g = 0; g < agent.n_groups; g++) {
-        entropy_pull(agent.probabilities + k * n + first, agent.groups[g], deep.entropy,
-                     deep.pull + k * n + first);
+        float *pull = deep.pull + k * n + first;
+        if (agent.policy->kernel == READOUT)
+            entropy_pull_of_readouts(deep.entropy, pull);
+        else
+            entropy_pull(agent.probabilities + k * n + first, agent.groups[g], deep.entropy, pull);
         first += agent.groups[g];
     }
     deep.before[k] = deep.value[k];
