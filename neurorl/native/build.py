@@ -66,7 +66,7 @@ def library() -> ctypes.CDLL:
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
     for name in ("prepare", "conclude", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_deep_{name}").restype = ctypes.c_int64
-    for name in ("choose", "remember", "reinforce"):
+    for name in ("choose", "remember", "reinforce", "deep_refresh"):
         getattr(loaded, f"neurorl_{name}").restype = None
     return loaded
 

@@ -21,6 +21,7 @@ __all__ = [
     "Agent",
     "Deep",
     "DeepLayer",
+    "DeepPatches",
     "DeepSynapses",
     "Equations",
     "Features",
@@ -126,6 +127,7 @@ Agent = structure("agent.h", "Agent", Features)
 
 Equations = structure("agent.h", "Equations")
 DeepSynapses = structure("deep.h", "DeepSynapses")
+DeepPatches = structure("deep.h", "DeepPatches")
 DeepLayer = structure("deep.h", "DeepLayer", DeepSynapses)
 Half = structure("deep.h", "Half")
 Deep = structure("deep.h", "Deep")
@@ -140,6 +142,7 @@ ALL: tuple[type[ctypes.Structure], ...] = (
     Layer,
     Agent,
     DeepSynapses,
+    DeepPatches,
     DeepLayer,
     Half,
     Deep,

@@ -64,15 +64,17 @@ class DeepLoop(NumpyLoop):
         weights = {name: backend.weights(name) for name in self._shapes}
         self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
         weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
-        sent = {n: np.asarray(backend.arithmetic.transmitted(n, w)) for n, w in weights.items()}
         self.memory = deep_memory(
-            self.layers, weights, sent, backend.seeds, self.cells.size, self.n_actions
+            self.layers, weights, backend.seeds, self.cells.size, self.n_actions
         )
         self._parts = [self.memory.of(k) for k in range(self.n)]  # type: ignore[misc]
         self._synapses = [
             {p.name: self._of_projection(part, half, p.name, p.high) for half, p in self._plastic()}
             for part in self._parts
         ]
+        self._ties = {p.name: la.tie(p.name) for la in self.layers.layers for p in la.into}
+        for name in self.memory.weights:
+            self._write(name) if learns else self._take(name)
         self.window = backend.window(config.window)
         for name, raster in self.window.inputs.items():
             raster[:] = name == "bias"
@@ -89,7 +91,7 @@ class DeepLoop(NumpyLoop):
     def _of_projection(self, part: DeepMemory, half: Half, name: str, bound: float) -> Synapses:
         feedback = part.lasting.get(f"{name}.feedback")
         return Synapses(
-            part.weights[name],
+            part.learning(name),
             part.eligibility[name],
             part.lasting[f"{name}.h"],
             part.lasting[f"{name}.last"],
@@ -110,10 +112,15 @@ class DeepLoop(NumpyLoop):
         self._write_all()
 
     def heed(self) -> None:
-        self._write_all()
+        self.write(0)
 
     def write(self, k: int) -> None:
-        """Put agent k's weights in force, after they were changed in `memory`."""
+        """Put agents' weights in force, after they were changed in `memory`."""
+        for name, tie in self._ties.items():
+            if tie is not None:
+                first = self.memory.weights[name].reshape(self.n, -1)[:, tie.first]
+                learning = self.memory.learning(name)
+                learning[...] = first.reshape(learning.shape)
         self._write_all()
 
     def _write_all(self) -> None:
@@ -122,9 +129,23 @@ class DeepLoop(NumpyLoop):
                 self._write(name)
 
     def _write(self, name: str) -> None:
+        self._copy(name)
         weights = self.memory.weights[name].astype(np.float64)
-        held = self.backend.set_weights(name, weights[0] if self._is_single else weights)
-        self.memory.in_force[name][...] = self.backend.arithmetic.transmitted(name, held)
+        self.backend.set_weights(name, weights[0] if self._is_single else weights)
+        self._take(name)
+
+    def _copy(self, name: str) -> None:
+        """Let all copies of weights that patches share be those that learn."""
+        tie = self._ties[name]
+        if tie is not None:
+            copied = self.memory.lasting[f"{name}.tied"].reshape(self.n, -1)[:, tie.of]
+            self.memory.weights[name][...] = copied.reshape(self.memory.weights[name].shape)
+
+    def _take(self, name: str) -> None:
+        """Take what the weights in force transmit."""
+        arithmetic = self.backend.arithmetic
+        held = arithmetic.round(name, self.memory.learning(name).astype(np.float64))
+        self.memory.in_force[name][...] = arithmetic.transmitted(name, held)
 
     def _begin(self, k: int) -> None:
         self._check_seen(k)
@@ -170,6 +191,8 @@ class DeepLoop(NumpyLoop):
     def _arrived(self, part: DeepMemory, layer: DeepLayer, x: FloatArray) -> FloatArray:
         """Return what arrives at a layer's neurons, as it is transmitted: exact in any order."""
         below, bias = (part.in_force[p.name] for p in layer.into)
+        if layer.patches is not None:
+            return np.asarray(x[layer.patches.index] @ below + bias[0]).ravel()
         return np.asarray(x @ below + bias[0])
 
     def _spikes(self, layer: DeepLayer, arrived: FloatArray, offset: FloatArray) -> FloatArray:
@@ -262,8 +285,13 @@ class DeepLoop(NumpyLoop):
                 changes.append((layer, signals, extra))
             for layer, factor, extra in changes:
                 eta = np.float32(layer.alpha * rate)
-                x = part.passing_arrays[f"{layer.name}.x"]
-                for p, into in zip(layer.into, (x, np.ones(1, np.float32)), strict=True):
+                x, ones = part.passing_arrays[f"{layer.name}.x"], np.ones(1, np.float32)
+                if layer.patches is not None:
+                    x, ones = x[layer.patches.index], np.ones((layer.patches.index.shape[0], 1))
+                    shape = layer.patches.index.shape[0], -1
+                    factor = factor.reshape(shape)
+                    extra = None if extra is None else extra.reshape(shape)
+                for p, into in zip(layer.into, (x, ones.astype(np.float32)), strict=True):
                     if eta:
                         self._synapses[k][p.name].learn(
                             into, factor, extra, delta, keep, eta, trunk.step_size, decisions

@@ -27,7 +27,8 @@ class DeepMemory(Memory):
     ``weights`` are float32 and learn; ``in_force`` is what their rounded copies transmit, in chip
     arithmetic whole numbers, float64. ``eligibility`` is float32. lasting, passing: further arrays by name, which outlive an episode or don't.
 
-    Lasting: of a projection P ``P.h`` mean squares, float32; ``P.feedback``, float32; ``P.last``
+    Lasting: of a projection P whose weights are shared by patches ``P.tied``, float32, of which
+    ``weights`` has copies; of any P ``P.h`` mean squares, float32; ``P.feedback``, float32; ``P.last``
     decision in which a row's trace lived; of a hidden
     layer L ``L.mean``, ``L.variance`` of its drives; ``L.alpha``, ``L.kappa``, means of learning
     signals, float32; ``seen.mean``, ``seen.square``, ``seen.count`` of observations;
@@ -38,6 +39,10 @@ class DeepMemory(Memory):
 
     lasting: dict[str, Array]
     passing_arrays: dict[str, Array]
+
+    def learning(self, name: str) -> Array:
+        """Return the weights of a projection that learn: its own, or those that patches share."""
+        return self.lasting.get(f"{name}.tied", self.weights[name])
 
     def forget(self) -> None:
         super().forget()
@@ -84,14 +89,13 @@ def _kind(array: Array) -> str:
 def deep_memory(
     plan: DeepPlan,
     weights: dict[str, FloatArray],
-    sent: dict[str, FloatArray],
     seeds: Sequence[int],
     n_seen: int,
     n_actions: int,
 ) -> DeepMemory:
     """Make the memory of agents that have learned nothing.
 
-    weights, sent: in force in each projection, and what a spike transmits, ``(N, *shape)``. n_seen: numbers of an observation.
+    weights: in force in each projection, ``(N, *shape)``. n_seen: numbers of an observation.
     """
     n = len(seeds)
 
@@ -111,14 +115,19 @@ def deep_memory(
         "return": zeros(1, of=np.float64),
         "before": np.full((n, 1), np.nan),
     }
+    shapes: dict[str, tuple[int, int]] = {}
     for layer in plan.layers:
-        below = layer.into[0]
-        passing[f"{layer.name}.x"] = zeros(below.n_pre)
+        passing[f"{layer.name}.x"] = zeros(layer.into[0].n_pre)
         for p in layer.into:
-            lasting[f"{p.name}.h"] = zeros(*p.shape)
-            lasting[f"{p.name}.last"] = zeros(p.n_pre, of=np.int64)
-            passing[f"{p.name}.age"] = zeros(p.n_pre, of=np.int64)
-            passing[f"{p.name}.live"] = zeros(p.n_pre, of=np.bool_)
+            tie = layer.tie(p.name)
+            rows, columns = shapes[p.name] = layer.shape(p)
+            if tie is not None:
+                first = weights[p.name].reshape(n, -1)[:, tie.first].astype(np.float32)
+                lasting[f"{p.name}.tied"] = first.reshape(n, rows, columns)
+            lasting[f"{p.name}.h"] = zeros(rows, columns)
+            lasting[f"{p.name}.last"] = zeros(rows, of=np.int64)
+            passing[f"{p.name}.age"] = zeros(rows, of=np.int64)
+            passing[f"{p.name}.live"] = zeros(rows, of=np.bool_)
         if layer.is_hidden:
             lasting[f"{layer.name}.mean"] = zeros(layer.size, of=np.float64)
             lasting[f"{layer.name}.variance"] = np.ones((n, layer.size))
@@ -128,15 +137,15 @@ def deep_memory(
             }
     for number, layer in enumerate(plan.hidden):
         assert layer.above is not None
-        shape = weights[layer.above].shape[1:]
+        shape = shapes[layer.above]
         draws = [uniforms(seed, Stream.FEEDBACK, int(np.prod(shape)), number) for seed in seeds]
         first = [plan.trunk.feedback.first(row.reshape(shape)) for row in draws]
         lasting[f"{layer.above}.feedback"] = np.array(first, dtype=np.float32)
     plastic = [p.name for layer in plan.layers for p in layer.into]
     return DeepMemory(
         weights={name: weights[name].astype(np.float32) for name in plastic},
-        eligibility={name: zeros(*weights[name].shape[1:]) for name in plastic},
-        in_force={name: sent[name].astype(np.float64) for name in plastic},
+        eligibility={name: zeros(*shapes[name]) for name in plastic},
+        in_force={name: np.zeros((n, *shapes[name])) for name in plastic},
         **{name: {} for name in ("trace", "norm", "post_trace", "slow_trace", "last", "signs")},
         **{name: zeros(0, of=np.float64) for name in ("x", "value", "value_trace")},
         mean_reward=np.zeros((n, 1)),

@@ -51,7 +51,8 @@ class DeepNativeLoop(DeepLoop):
         names = self.memory.weights
         self._lent = {name: backend.transmitted(name) if learns else None for name in names}
         for name, lent in self._lent.items():
-            if lent is not None and lent.dtype == np.float64:
+            is_tied = self._ties[name] is not None
+            if lent is not None and lent.dtype == np.float64 and not is_tied:
                 self.memory.in_force[name] = lent.reshape(self.memory.in_force[name].shape)
         self._biases = {layer.name: backend.biases(layer.name) for layer in self.layers.hidden}
         self._agent, self._parts_of_c = self._make_agent(), self._make_parts()
@@ -63,6 +64,7 @@ class DeepNativeLoop(DeepLoop):
         self._c_decide = compiled.neurorl_deep_decide if self.window.native and lends else None
         self._c_prepare = compiled.neurorl_deep_prepare
         self._c_conclude = compiled.neurorl_deep_conclude
+        self._c_refresh, self._is_stale = compiled.neurorl_deep_refresh, False
         self._c_learn, self._c_learn_late = (
             compiled.neurorl_deep_learn,
             compiled.neurorl_deep_learn_late,
@@ -100,8 +102,21 @@ class DeepNativeLoop(DeepLoop):
         self._check(self._c_learn_late(self._address))
         self._tell()
 
+    def settle(self, k: int | None = None) -> None:
+        """Bring copies of shared weights up to date, in `memory` and in the simulator's."""
+        if self._is_stale:
+            self._c_refresh(self._address)
+            for name in self._ties:
+                self._copy(name)
+            self._is_stale = False
+
+    def heed(self) -> None:
+        self.settle()
+        super().heed()
+
     def _tell(self) -> None:
         """Tell the simulator of weights that it doesn't read from memory."""
+        self._is_stale = self.trunk.patches is not None
         for name, lent in self._lent.items():
             if lent is None and self._learns_late:
                 self._write(name)
@@ -205,6 +220,26 @@ class DeepNativeLoop(DeepLoop):
             layers=ctypes.addressof(layers),
         )
 
+    def _patches(self, layer: DeepLayer) -> int | None:
+        """Return the address of what a layer sees of an image; None if all."""
+        patches = layer.patches
+        if patches is None:
+            return None
+        places = np.bincount(patches.index.ravel(), minlength=patches.n_inputs)
+        start = np.concatenate([[0], np.cumsum(places)]).astype(np.int64)
+        made = c.DeepPatches(
+            positions=len(patches.index),
+            n_seen=patches.index.shape[1],
+            filters=patches.filters,
+            n_inputs=patches.n_inputs,
+            n_synapses=len(patches.tie),
+            index=self._keep(patches.index),
+            rows=self._keep(np.ascontiguousarray(patches.rows)),
+            start=self._keep(start),
+        )
+        self._kept.append(made)
+        return ctypes.addressof(made)
+
     def _layer(self, half: Half, layer: DeepLayer) -> ctypes.Structure:
         lasting, passing, name = self.memory.lasting, self.memory.passing_arrays, layer.name
         arithmetic = self.backend.arithmetic
@@ -230,22 +265,27 @@ class DeepNativeLoop(DeepLoop):
             below=below,
             bias=bias,
             x=self._keep(passing[f"{name}.x"]),
+            n_x=passing[f"{name}.x"].shape[1],
+            patches=self._patches(layer),
             **own,
         )
 
     def _synapses_of(self, half: Half, name: str, bound: float) -> ctypes.Structure:
         memory, rounding = self.memory, self.backend.arithmetic.rounding(name)
-        lent, n_pre = self._lent[name], memory.weights[name].shape[1]
+        lent, learning = self._lent[name], memory.learning(name)
         integers = lent is not None and lent.dtype == np.int32
+        is_tied = self._ties[name] is not None
+        place = ("copied_integers" if is_tied else "sent_integers") if integers else "copies"
+        simulators = {place: self._keep(lent)} if integers or is_tied else {}
         return c.DeepSynapses(
-            n_pre=n_pre,
-            n_post=memory.weights[name].shape[2],
+            n_pre=learning.shape[1],
+            n_post=learning.shape[2],
             longest=self._synapses[0][name].longest,
             inverse=rounding.inverse,
             limit=rounding.limit,
             transmitted_unit=rounding.transmitted_unit,
             bound=bound,
-            weights=self._keep(memory.weights[name]),
+            weights=self._keep(learning),
             trace=self._keep(memory.eligibility[name]),
             mean_square=self._keep(memory.lasting[f"{name}.h"]),
             feedback=self._keep(memory.lasting.get(f"{name}.feedback")),
@@ -253,7 +293,7 @@ class DeepNativeLoop(DeepLoop):
             last=self._keep(memory.lasting[f"{name}.last"]),
             **{x: self._keep(memory.passing_arrays[f"{name}.{x}"]) for x in ("age", "live")},
             sent=self._keep(memory.in_force[name]),
-            sent_integers=self._keep(lent) if integers else None,
+            **simulators,
         )
 
     def _array(self, made: Sequence[ctypes.Structure]) -> Any:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from neurorl.learning.plan import Plastic, plastic_into
-from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Layers
-from neurorl.models.deep.network import critic_layers, layers_of
+from neurorl.models.deep.network import layers_of, sizes_of
+from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
 from neurorl.network.description import Network
 
-__all__ = ["DeepLayer", "DeepPlan", "Half"]
+__all__ = ["DeepLayer", "DeepPlan", "Half", "Tie"]
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Hold which learned weight each synapse copies, and the first copy of each learned weight."""
+
+    of: npt.NDArray[np.int64]
+
+    @functools.cached_property
+    def first(self) -> npt.NDArray[np.int64]:
+        """Return the number of the first synapse of each learned weight."""
+        return np.unique(self.of, return_index=True)[1]
 
 
 @dataclass(frozen=True)
@@ -22,7 +38,7 @@ class DeepLayer:
 
     into: its projections, from the layer below and from the bias. row: the step of a window in which
     its neurons answer the input. above: the projection to the layer above, None of a readout.
-    alpha: step of its synapses.
+    alpha: step of its synapses. patches: what its neurons see of an image, None if all.
     """
 
     name: str
@@ -31,6 +47,22 @@ class DeepLayer:
     row: int
     above: str | None
     alpha: float
+    patches: Patches | None
+
+    def shape(self, p: Plastic) -> tuple[int, int]:
+        """Return the shape of a projection's weights that learn, from its inputs to its neurons."""
+        if self.patches is None:
+            return (p.n_pre, self.size)
+        rows = 1 if p.n_pre == 1 else self.patches.index.shape[1]
+        return (rows, self.patches.filters)
+
+    def tie(self, name: str) -> Tie | None:
+        """Return which weights the synapses of a projection share; None if each has its own."""
+        if self.patches is None:
+            return None
+        if name == self.into[0].name:
+            return Tie(self.patches.tie)
+        return Tie(np.tile(np.arange(self.patches.filters), len(self.patches.index)))
 
     @property
     def is_hidden(self) -> bool:
@@ -78,8 +110,7 @@ class DeepPlan:
         assert isinstance(config.trunk, Shared)
         assert isinstance(config.critic, Layers)
         first = 0 if config.encoder.flows else 1
-        of_actor = layers_of(hidden_sizes(config.hidden))
-        of_critic = layers_of(critic_layers(config), "critic_")
+        of_actor, of_critic = sizes_of(config)
 
         def half(names: list[str], alphas: tuple[float, float], keep: float) -> Half:
             layers = [
@@ -90,6 +121,7 @@ class DeepPlan:
                     first + n,
                     f"{name}_{names[n + 1]}" if n + 1 < len(names) else None,
                     alphas[n + 1 == len(names)],
+                    config.trunk.patches if n == 0 else None,
                 )
                 for n, name in enumerate(names)
             ]
@@ -100,7 +132,7 @@ class DeepPlan:
         return cls(
             config.trunk,
             (
-                half([*of_actor, "output"], alphas, config.gamma * config.lambda_actor),
-                half([*of_critic, "critic"], (frozen, alpha), config.gamma * config.critic.lambda_),
+                half([*layers_of(of_actor), "output"], alphas, config.gamma * config.lambda_actor),
+                half([*layers_of(of_critic, "critic_"), "critic"], (frozen, alpha), config.gamma * config.critic.lambda_),
             ),
         )

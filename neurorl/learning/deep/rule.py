@@ -122,10 +122,11 @@ class Synapses:
     ) -> None:
         """Remember ``factor x``, and change the weights of all rows whose traces live.
 
-        x: ``(n_pre,)``. factor, extra: ``(n_post,)``; extra x is added to g. decisions: how many
-        were learned from before.
+        x: ``(n_pre,)``, or of patches ``(positions, n_pre)``, whose signals add up. factor, extra:
+        ``(n_post,)``, or ``(positions, n_post)``; extra x is added to g. decisions: how many were
+        learned from before.
         """
-        speaks = x != 0
+        speaks = (x != 0).any(axis=0) if x.ndim > 1 else x != 0
         self.age[...] = np.where(speaks, 0, self.age + 1)
         woken = np.flatnonzero(speaks & ~self.live)
         self._fade(woken, step_size, decisions)
@@ -135,13 +136,13 @@ class Synapses:
         rows = np.flatnonzero(self.live)
         if not len(rows):
             return
-        said = x[rows] != 0
+        said = np.flatnonzero(speaks[rows])
         trace = keep * self.trace[rows]
-        trace[said] += x[rows][said, None] * factor
+        trace[said] += _outer(x, factor, rows[said])
         self.trace[rows] = trace
         signal = delta * trace
         if extra is not None:
-            signal[said] += x[rows][said, None] * extra
+            signal[said] += _outer(x, extra, rows[said])
         squares = self.mean_square[rows]
         change = eta * step_size.steps(signal, squares, decisions).astype(np.float32, copy=False)
         self.mean_square[rows] = squares
@@ -156,6 +157,16 @@ class Synapses:
             squares = self.mean_square[rows]
             step_size.fade(squares, decisions - self.last[rows])
             self.mean_square[rows] = squares
+
+
+def _outer(x: Array, factor: Array, rows: Array) -> Array:
+    """Return ``x factor`` of some rows, summed over positions in their order."""
+    if x.ndim == 1:
+        return np.asarray(x[rows, None] * factor)
+    total = np.zeros((len(rows), factor.shape[1]), dtype=np.float32)
+    for seen, signal in zip(x[:, rows], factor, strict=True):
+        total += seen[:, None] * signal
+    return total
 
 
 def feedback_of(kind: Feedback, weights: Array, feedback: Array) -> Array:

@@ -13,7 +13,6 @@ from neurorl.models.agent.fields import AgentFields
 from neurorl.models.deep.trunk import Shared
 from neurorl.network.description import (
     Network,
-    Neuron,
     Node,
     Plasticity,
     Population,
@@ -23,10 +22,20 @@ from neurorl.network.description import (
 )
 from neurorl.network.integrator import integrator_of
 from neurorl.network.modules import hidden_name
+from neurorl.network.neuron import Neuron
 
-__all__ = ["check_deep", "critic_layers", "deep_network", "layers_of", "least_steps"]
+__all__ = ["check_deep", "deep_network", "layers_of", "least_steps", "sizes_of"]
 
 _DT = 1e-3
+
+
+def sizes_of(config: AgentFields) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the sizes of the actor's and of the critic's hidden layers, from the input up."""
+    assert isinstance(config.critic, Layers)
+    assert isinstance(config.trunk, Shared)
+    patches = config.trunk.patches
+    first = () if patches is None else (patches.size,)
+    return (*first, *hidden_sizes(config.hidden)), (*first, *hidden_sizes(config.critic.hidden))
 
 
 def layers_of(sizes: Sequence[int], prefix: str = "") -> list[str]:
@@ -34,16 +43,9 @@ def layers_of(sizes: Sequence[int], prefix: str = "") -> list[str]:
     return [prefix + hidden_name(below) for below in range(len(sizes), 0, -1)]
 
 
-def critic_layers(config: AgentFields) -> tuple[int, ...]:
-    """Return the sizes of the critic's hidden layers, from the input up."""
-    assert isinstance(config.critic, Layers)
-    return hidden_sizes(config.critic.hidden)
-
-
 def least_steps(config: AgentFields) -> int:
     """Return the steps in which an input reaches the readouts."""
-    depth = max(len(hidden_sizes(config.hidden)), len(critic_layers(config)))
-    return depth + 2 - config.encoder.flows
+    return max(map(len, sizes_of(config))) + 2 - config.encoder.flows
 
 
 def deep_network(config: AgentFields, n_actions: int) -> Network:
@@ -61,21 +63,28 @@ def deep_network(config: AgentFields, n_actions: int) -> Network:
     projections: list[Projection] = []
     plasticity = Plasticity(0.0, -config.weight_bound, config.weight_bound)
 
-    def stack(sizes: Sequence[int], names: Sequence[str], neuron: Neuron) -> None:
+    def connect(pre: str, n_pre: int, name: str, size: int) -> None:
+        patches = trunk.patches if pre == "input" else None
+        seen = n_pre if patches is None else patches.index.shape[1]
+        spread = 0.0 if name in ("output", "critic") else trunk.spread / math.sqrt(seen)
+        first: Any = Uniform(-spread, spread) if spread else 0.0
+        nodes.append(Population(name, size, config.neuron))
+        projections.append(
+            Projection(
+                f"{pre}_{name}", pre, name, first, plasticity=plasticity, connect=patches
+            )
+        )
+        projections.append(Projection(f"bias_{name}", "bias", name, 0.0, plasticity=plasticity))
+
+    actor, critic = sizes_of(config)
+    for sizes, names in (
+        ((*actor, n_actions), (*layers_of(actor), "output")),
+        ((*critic, 1), (*layers_of(critic, "critic_"), "critic")),
+    ):
         pre, n_pre = "input", n_inputs
         for size, name in zip(sizes, names, strict=True):
-            nodes.append(Population(name, size, neuron))
-            spread = 0.0 if name in ("output", "critic") else trunk.spread / math.sqrt(n_pre)
-            first: Any = Uniform(-spread, spread) if spread else 0.0
-            projections.append(Projection(f"{pre}_{name}", pre, name, first, plasticity=plasticity))
-            projections.append(
-                Projection(f"bias_{name}", "bias", name, 0.0, plasticity=plasticity)
-            )
+            connect(pre, n_pre, name, size)
             pre, n_pre = name, size
-
-    hidden, valued = hidden_sizes(config.hidden), critic_layers(config)
-    stack((*hidden, n_actions), (*layers_of(hidden), "output"), config.neuron)
-    stack((*valued, 1), (*layers_of(valued, "critic_"), "critic"), config.neuron)
     return Network(tuple(nodes), tuple(projections), _DT)
 
 
@@ -89,6 +98,7 @@ def check_deep(config: AgentFields) -> None:
         raise DescriptionError(where, "learns values in layers", got=got, remedy="critic 'layers'")
     if isinstance(config.hidden, (list, tuple)):
         object.__setattr__(config, "hidden", hidden_sizes(config.hidden))
+    _check_patches(config)
     plain = {
         "carries": (config.carries, False),
         "learning": (config.learning.name, "host"),
@@ -108,6 +118,15 @@ def check_deep(config: AgentFields) -> None:
         limit = f">= {least_steps(config)}"
         raise DescriptionError("agent.window", what, got=config.window, limit=limit)
     _check_neuron(config.neuron)
+
+
+def _check_patches(config: AgentFields) -> None:
+    """Raise DescriptionError for patches of another image than what enters."""
+    assert isinstance(config.trunk, Shared)
+    patches, n = config.trunk.patches, config.trunk.observations.channels(config.cells.size)
+    if patches is not None and patches.n_inputs != n:
+        what = "patches of an image of another size"
+        raise DescriptionError("agent.trunk.patches", what, got=patches.n_inputs, limit=n)
 
 
 def _check_neuron(neuron: Neuron) -> None:

@@ -11,8 +11,9 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.models.deep.feedback import FEEDBACKS, Feedback
 from neurorl.models.deep.normalisation import NORMALISATIONS, Normalisation
 from neurorl.models.deep.observations import OBSERVATIONS, Observations
+from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.step_size import STEP_SIZES, StepSize
-from neurorl.network.serialization import flag, number
+from neurorl.network.serialization import check_kind_or_none, flag, number
 
 __all__ = ["INNER", "TRUNKS", "Modules", "Shared", "Trunk"]
 
@@ -44,12 +45,15 @@ class Modules(Trunk):
 class Shared(Trunk):
     """Let all actions, and the critic, learn hidden layers that serve each of them.
 
-    Layers are dense; `neurorl.learning.deep.rule` has the equations. They need a ``critic`` of
+    Layers are dense, but for a first one of *patches*; `neurorl.learning.deep.rule` has the equations. They need a ``critic`` of
     `neurorl.models.agent.critics.Layers`. ``hidden`` of the agent are the sizes of the actor's
     layers, ``alpha_hidden`` and ``alpha_output`` the steps of its synapses for a normalised signal,
     ``critic.alpha`` those of the critic's; with alpha_hidden 0 its hidden layers stay as drawn.
 
     normalisation, feedback, step_size, observations: objects, or names from their registries.
+    patches: a first layer of actor and critic, below those of ``hidden``, whose neurons see small
+        parts of an image with the same weights everywhere; None for none. Sharing weights isn't
+        local.
     spread: initial weights of hidden layers are even within +-spread / sqrt(n_pre); readouts begin
         at 0. centring: rate of the running means of each neuron's own learning signal, alone and
         times its drive, that are taken off it; 0 takes off nothing. entropy: factor of the entropy's
@@ -66,6 +70,7 @@ class Shared(Trunk):
     feedback: Feedback = field(default_factory=FEEDBACKS.default)
     step_size: StepSize = field(default_factory=STEP_SIZES.default)
     observations: Observations = field(default_factory=OBSERVATIONS.default)
+    patches: Patches | None = None
     spread: float = 1.0
     centring: float = 1e-3
     entropy: float = 2e-3
@@ -83,6 +88,7 @@ class Shared(Trunk):
         number("agent.trunk.centring", self.centring, 0.0, 1.0)
         number("agent.trunk.faded", self.faded, 1e-12, 1.0)
         flag("agent.trunk.scales_rewards", self.scales_rewards)
+        check_kind_or_none("agent.trunk.patches", self.patches, Patches)
 
     @property
     def inner(self) -> dict[str, Part]:

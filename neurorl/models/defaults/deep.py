@@ -63,7 +63,8 @@ def least_steps_of(fields: Mapping[str, Any]) -> int:
     """Return the steps in which an input reaches the readouts of an agent with these fields."""
     sizes = fields["hidden"], getattr(fields["critic"], "hidden", 0)
     depth = max(len(hidden_sizes(size)) for size in sizes)
-    return depth + 2 - fields["encoder"].flows
+    has_patches = getattr(fields["trunk"], "patches", None) is not None
+    return depth + has_patches + 2 - fields["encoder"].flows
 
 
 def _seen(space: Space) -> dict[str, Any]:

@@ -39,6 +39,17 @@ struct DeepSynapses {
     uint8_t *live;
     double *sent;  // what a spike transmits, exact
     int32_t *sent_integers;  // the simulator's memory of it, or null
+    // Of weights that the positions of patches share, the simulator's copies, one of these or none.
+    double *copies;
+    int32_t *copied_integers;
+};
+
+// What the neurons of a layer see of an image: neurorl/models/deep/patches.py. Null: all of it.
+struct DeepPatches {
+    int64_t positions, n_seen, filters, n_inputs, n_synapses;
+    const int64_t *index;  // (positions, n_seen)
+    const int64_t *rows;   // of each bundle of *filters* synapses, the number in its patch
+    const int64_t *start;  // of each input, and of all: the first of its bundles
 };
 
 // A hidden layer or a readout. Its first synapses come from the layer below, the others from the bias.
@@ -51,6 +62,8 @@ struct DeepLayer {
     double *offset, *simulator_bias;  // (replica, neuron); the latter null if the host is asked
     double *mean, *variance;
     float *x, *u, *slope, *inverse, *a, *c, *alpha_mean, *kappa;
+    int64_t n_x;  // of the layer below
+    const DeepPatches *patches;
 };
 
 struct Half {
@@ -139,11 +152,69 @@ inline bool enter(const Deep &deep, int64_t k)
     return true;
 }
 
+inline void arrive_in_patches(
+    const DeepPatches &patches, const double *weights, const double *bias, const double *x,
+    double *arrived)
+{
+    const int64_t n = patches.filters, n_seen = patches.n_seen;
+    for (int64_t p = 0; p < patches.positions; p++) {
+        double *own = arrived + p * n;
+        for (int64_t i = 0; i < n; i++) own[i] = bias[i];
+        for (int64_t j = 0; j < n_seen; j++) {
+            const double xj = x[patches.index[p * n_seen + j]];
+            if (xj == 0.0) continue;
+            for (int64_t i = 0; i < n; i++) own[i] += xj * weights[j * n + i];
+        }
+    }
+}
+
+template <class Number>
+inline void copy_row(const double *from, int64_t n, Number *to)
+{
+    for (int64_t i = 0; i < n; i++) to[i] = (Number)from[i];
+}
+
+// Let the simulator's copies of shared weights be those that learned: of the synapses of inputs that
+// speak, or of all where x is null.
+template <class Number>
+inline void refresh(
+    const DeepPatches &patches, const double *weights, const double *bias, const double *x,
+    Number *copies, Number *bias_copies)
+{
+    const int64_t n = patches.filters;
+    for (int64_t j = 0; copies && j < patches.n_inputs; j++) {
+        if (x && x[j] == 0.0) continue;
+        for (int64_t b = patches.start[j]; b < patches.start[j + 1]; b++)
+            copy_row(weights + patches.rows[b] * n, n, copies + b * n);
+    }
+    for (int64_t p = 0; bias_copies && p < patches.positions; p++)
+        copy_row(bias, n, bias_copies + p * n);
+}
+
+inline void refresh_copies(const DeepLayer &layer, int64_t k, const double *x)
+{
+    const DeepPatches &patches = *layer.patches;
+    const DeepSynapses &below = layer.below, &bias = layer.bias;
+    const int64_t first = k * patches.n_synapses, first_bias = k * layer.size;
+    const double *weights = below.sent + k * below.n_pre * below.n_post;
+    const double *own = bias.sent + k * bias.n_post;
+    refresh(
+        patches, weights, own, x, below.copies ? below.copies + first : nullptr,
+        bias.copies ? bias.copies + first_bias : nullptr);
+    refresh(
+        patches, weights, own, x, below.copied_integers ? below.copied_integers + first : nullptr,
+        bias.copied_integers ? bias.copied_integers + first_bias : nullptr);
+}
+
 // Add what arrives at a layer's neurons, as it is transmitted.
 inline void arrive(const DeepLayer &layer, int64_t k, const double *x, double *arrived)
 {
-    const int64_t n = layer.size, n_pre = layer.below.n_pre;
+    const int64_t n = layer.below.n_post, n_pre = layer.below.n_pre;
     const double *row = layer.below.sent + k * n_pre * n, *bias = layer.bias.sent + k * n;
+    if (layer.patches) {
+        arrive_in_patches(*layer.patches, row, bias, x, arrived);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) arrived[i] = bias[i];
     for (int64_t j = 0; j < n_pre; j++, row += n) {
         const double xj = x[j];
@@ -216,6 +287,7 @@ inline bool prepare(const Deep &deep, int64_t k)
             const int64_t n = layer.size;
             buffer.resize(2 * (deep.n_hidden + 1));
             double *arrived = buffer.data() + l % 2 * deep.n_hidden;
+            if (layer.patches) refresh_copies(layer, k, x);
             if (reads_drive) arrive(layer, k, x, arrived);
             normal(deep, layer, k, arrived, shift, scale);
             if (reads_drive) {
@@ -292,7 +364,7 @@ inline void conclude(const Deep &deep, int64_t k)
         memcpy(x, deep.input + k * deep.n_channels, deep.n_channels * sizeof *x);
         for (int64_t l = 0; l < half.n_layers; l++) {
             const DeepLayer &layer = half.layers[l];
-            const int64_t n = layer.size, n_pre = layer.below.n_pre;
+            const int64_t n = layer.size, n_pre = layer.n_x;
             for (int64_t j = 0; j < n_pre; j++) new_x[j] = (float)x[j];
             new_x += n_pre;
             arrive(layer, k, x, drive);
@@ -323,7 +395,7 @@ inline void note(const Deep &deep, int64_t k)
     for (int64_t h = 0; h < deep.n_halves; h++)
         for (int64_t l = 0; l < deep.halves[h].n_layers; l++) {
             const DeepLayer &layer = deep.halves[h].layers[l];
-            const int64_t n_pre = layer.below.n_pre, size = layer.size;
+            const int64_t n_pre = layer.n_x, size = layer.size;
             memcpy(layer.x + k * n_pre, new_x, n_pre * sizeof *new_x);
             new_x += n_pre;
             if (!layer.is_hidden) continue;
@@ -403,20 +475,49 @@ inline void learn_row_by(
         learn_row<KERNEL, true, false, FEEDBACK, LIMITED>(pass, n, x, f, extra, e, h, w, b, sent);
 }
 
+// Sum what one number of all patches said, in the order of their positions. Return whether it spoke.
+inline bool sum_patches(
+    const DeepPatches &patches, int64_t j, const float *x, const float *f, const float *extra,
+    float *__restrict sum, float *__restrict added)
+{
+    const int64_t n = patches.filters;
+    bool speaks = false;
+    for (int64_t i = 0; i < n; i++) sum[i] = added[i] = 0.0f;
+    for (int64_t p = 0; p < patches.positions; p++) {
+        const float xj = x ? x[patches.index[p * patches.n_seen + j]] : 1.0f;
+        if (xj == 0.0f) continue;
+        speaks = true;
+        for (int64_t i = 0; i < n; i++) sum[i] += xj * f[p * n + i];
+        if (extra)
+            for (int64_t i = 0; i < n; i++) added[i] += xj * extra[p * n + i];
+    }
+    return speaks;
+}
+
 template <int KERNEL>
 inline void learn_rows(
-    const Pass &pass, const DeepSynapses &s, int64_t k, const float *x, const float *f,
-    const float *extra, int64_t decisions, double log_keep)
+    const Pass &pass, const DeepSynapses &s, const DeepPatches *patches, int64_t k, const float *x,
+    const float *of_all, const float *extra_of_all, int64_t decisions, double log_keep)
 {
+    static thread_local std::vector<float, OnLines<float>> sums;
+    sums.resize(2 * s.n_post);
+    const float *f = of_all, *extra = extra_of_all;
+    if (patches) f = sums.data();
+    if (patches && extra) extra = sums.data() + s.n_post;
     const int64_t n = s.n_post, first = k * s.n_pre;
     const bool limited = s.limit < __builtin_inf();
     for (int64_t j = 0; j < s.n_pre; j++) {
         const int64_t row = first + j, at = row * n;
         int64_t &age = s.age[row];
-        age = x[j] != 0.0f ? 0 : age + 1;
+        float xj = 1.0f;
+        if (!patches)
+            xj = x ? x[j] : 1.0f;
+        else if (!sum_patches(*patches, j, x, of_all, extra_of_all, sums.data(), sums.data() + n))
+            xj = 0.0f;
+        age = xj != 0.0f ? 0 : age + 1;
         float *h = s.mean_square + at;
         if (!s.live[row]) {
-            if (x[j] == 0.0f) continue;
+            if (xj == 0.0f) continue;
             if (KERNEL == ROOT_MEAN_SQUARE) {
                 const float left = (float)exp((double)(decisions - s.last[row]) * log_keep);
                 for (int64_t i = 0; i < n; i++) h[i] = h[i] * left;
@@ -432,13 +533,13 @@ inline void learn_rows(
         float *b = s.feedback_learns ? s.feedback + at : nullptr;
         double *sent = s.sent + at;
         if (b && limited)
-            learn_row_by<KERNEL, true, true>(pass, n, x[j], f, extra, e, h, w, b, sent);
+            learn_row_by<KERNEL, true, true>(pass, n, xj, f, extra, e, h, w, b, sent);
         else if (b)
-            learn_row_by<KERNEL, true, false>(pass, n, x[j], f, extra, e, h, w, b, sent);
+            learn_row_by<KERNEL, true, false>(pass, n, xj, f, extra, e, h, w, b, sent);
         else if (limited)
-            learn_row_by<KERNEL, false, true>(pass, n, x[j], f, extra, e, h, w, b, sent);
+            learn_row_by<KERNEL, false, true>(pass, n, xj, f, extra, e, h, w, b, sent);
         else
-            learn_row_by<KERNEL, false, false>(pass, n, x[j], f, extra, e, h, w, b, sent);
+            learn_row_by<KERNEL, false, false>(pass, n, xj, f, extra, e, h, w, b, sent);
         if (s.sent_integers)
             for (int64_t i = 0; i < n; i++) s.sent_integers[at + i] = (int32_t)sent[i];
     }
@@ -462,11 +563,11 @@ inline void learn_synapses(
     pass.unit = s.transmitted_unit;
     if (size.kernel == ROOT_MEAN_SQUARE) {
         pass.correction = (float)(1.0 / (1.0 - exp(((double)decisions + 1.0) * size.log_keep)));
-        learn_rows<ROOT_MEAN_SQUARE>(pass, s, k, x, f, extra, decisions, size.log_keep);
+        learn_rows<ROOT_MEAN_SQUARE>(pass, s, layer.patches, k, x, f, extra, decisions, size.log_keep);
     } else if (size.kernel == BOUNDED) {
-        learn_rows<BOUNDED>(pass, s, k, x, f, extra, decisions, 0.0);
+        learn_rows<BOUNDED>(pass, s, layer.patches, k, x, f, extra, decisions, 0.0);
     } else {
-        learn_rows<PLAIN>(pass, s, k, x, f, extra, decisions, 0.0);
+        learn_rows<PLAIN>(pass, s, layer.patches, k, x, f, extra, decisions, 0.0);
     }
 }
 
@@ -540,9 +641,9 @@ inline bool learn_from(const Deep &deep, int64_t k, double ahead)
         }
         for (size_t c = 0; c < changes.size(); c++) {
             const DeepLayer &layer = half.layers[half.n_layers - 1 - (int64_t)c];
-            const float *x = layer.x + k * layer.below.n_pre;
+            const float *x = layer.x + k * layer.n_x;
             learn_synapses(deep, layer, layer.below, k, x, changes[c].first, changes[c].second, delta, keep);
-            learn_synapses(deep, layer, layer.bias, k, &one, changes[c].first, changes[c].second, delta, keep);
+            learn_synapses(deep, layer, layer.bias, k, nullptr, changes[c].first, changes[c].second, delta, keep);
         }
     }
     deep.learned[k]++;

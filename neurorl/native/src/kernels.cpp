@@ -365,6 +365,15 @@ extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
     return -1;
 }
 
+// Let all of the simulator's copies of shared weights be those that learned.
+extern "C" void neurorl_deep_refresh(const Deep *deep)
+{
+    for (int64_t h = 0; h < deep->n_halves; h++)
+        for (int64_t k = 0; k < deep->agent->n_replicas; k++)
+            if (deep->halves[h].layers[0].patches)
+                refresh_copies(deep->halves[h].layers[0], k, nullptr);
+}
+
 extern "C" int64_t neurorl_deep_learn(const Deep *deep)
 {
     const Agent &agent = *deep->agent;
