@@ -84,7 +84,9 @@ def _add_agent(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the config.json of another run, or JSON or TOML of such fields; --set comes after it",
     )
-    parser.add_argument("--model", metavar="M", help="lif (default), glm or lif-spiking-critic")
+    parser.add_argument(
+        "--model", metavar="M", help="lif (default), glm, lif-spiking-critic or deep"
+    )
     parser.add_argument(
         "--learning", metavar="L", help="host (default), or pes: by the chip's own engine (loihi)"
     )

@@ -97,7 +97,9 @@ class Monitor:
         self._config, self._seed, self._first_action = config, seed, first_action
         self._learning_rate = learning_rate
         self._weights = weights
-        self._sites = [Site(network, p, config, replica) for p in network.populations]
+        unread = config.trunk.readouts  # populations whose spikes say nothing
+        populations = [p for p in network.populations if p.name not in unread]
+        self._sites = [Site(network, p, config, replica) for p in populations]
         self.begin()
         self._spikes: list[deque[int]] = [deque(maxlen=WINDOW) for _ in self._sites]
         self._policies: deque[list[float]] = deque(maxlen=WINDOW)

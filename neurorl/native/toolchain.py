@@ -25,7 +25,15 @@ _SMALL = '#include <cmath>\nextern "C" double small(double x) { return std::exp(
 
 # Unique symbols would keep a library loaded for ever.
 _UNLOADABLE = ["-fno-gnu-unique"] if platform.system() == "Linux" else []
-LIBRARY_FLAGS = [*EXACT_FLAGS, "-fno-math-errno", "-std=c++17", "-shared", "-fPIC", "-s", *_UNLOADABLE]
+LIBRARY_FLAGS = [
+    *EXACT_FLAGS,
+    "-fno-math-errno",
+    "-std=c++17",
+    "-shared",
+    "-fPIC",
+    "-s",
+    *_UNLOADABLE,
+]
 
 
 def compiler() -> list[str]:

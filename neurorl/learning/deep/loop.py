@@ -95,7 +95,8 @@ class DeepLoop(NumpyLoop):
             part.eligibility[name],
             part.lasting[f"{name}.h"],
             part.lasting[f"{name}.last"],
-            *(part.passing_arrays[f"{name}.{x}"] for x in ("age", "live")),
+            part.passing_arrays[f"{name}.age"],
+            part.passing_arrays[f"{name}.live"],
             feedback if self.trunk.feedback.learns else None,
             np.float32(bound),
             longest_silence(half.keep, self.trunk.faded),
@@ -104,7 +105,7 @@ class DeepLoop(NumpyLoop):
     def learn(self) -> None:
         """Learn from decisions that ended an episode; others wait for the next window."""
         self._check_all_seen()
-        for k in np.flatnonzero(self.active):
+        for k in self._active():
             self._hear_reward(k)
             if self.discount[k] == 0.0 and not np.isnan(self._parts[k].passing_arrays["before"]):
                 self._learn_from(k, 0.0)
@@ -150,12 +151,16 @@ class DeepLoop(NumpyLoop):
     def _begin(self, k: int) -> None:
         self._check_seen(k)
 
+    def _active(self) -> list[int]:
+        chosen: list[int] = np.flatnonzero(self.active).tolist()
+        return chosen
+
     # -- before the window
 
     def _encode(self) -> None:
         self._check_all_seen()
         encoder, observations = self.config.encoder, self.trunk.observations
-        for k in np.flatnonzero(self.active):
+        for k in self._active():
             seen = self.config.cells.values(self._cells_flat[k])
             mean, square, count = (self._parts[k].lasting[f"seen.{x}"] for x in _SEEN)
             if self._learns_late:
@@ -170,7 +175,7 @@ class DeepLoop(NumpyLoop):
         for name, offset in self._offsets.items():
             self.backend.set_offset(name, offset)
 
-    def _normalise(self, k: np.intp, x: FloatArray) -> None:
+    def _normalise(self, k: int, x: FloatArray) -> None:
         """Set the biases of agent k's hidden layers for an input *x*."""
         part, present = self._parts[k], self._present[k]
         present["input"] = x
@@ -182,7 +187,7 @@ class DeepLoop(NumpyLoop):
                 drive = arrived * self._units[layer.name]
                 shift, scale = self.trunk.normalisation.normal(drive, mean, variance)
                 present[f"{layer.name}.shift"], present[f"{layer.name}.scale"] = +shift, scale
-                offset = self._of(int(k), self._offsets[layer.name])
+                offset = self._of(k, self._offsets[layer.name])
                 offset[:] = np.rint((1.0 - shift - scale) * _PER_OFFSET) * (1.0 / _PER_OFFSET)
                 if reads:
                     x = self._spikes(layer, arrived, offset)
@@ -199,12 +204,13 @@ class DeepLoop(NumpyLoop):
         """Return the spikes to come of a layer's neurons, 0 or 1."""
         arithmetic = self.backend.arithmetic
         bias = arithmetic.bias(layer.name, {}, offset * arithmetic.bias_unit(layer.name))
-        return (arrived + bias > arithmetic.threshold(layer.name)).astype(np.float64)
+        potential: Array = arrived + np.asarray(bias, dtype=np.float64)
+        return np.asarray(potential > arithmetic.threshold(layer.name), dtype=np.float64)
 
     # -- after the window
 
     def _choose(self) -> None:
-        for k in np.flatnonzero(self.active):
+        for k in self._active():
             part, present, outputs = self._parts[k], self._present[k], []
             for half in self.layers.halves:
                 x = present["input"]
@@ -213,7 +219,7 @@ class DeepLoop(NumpyLoop):
                     drive = self._arrived(part, layer, x) * self._units[layer.name]
                     if layer.is_hidden:
                         self._hear_drive(part, present, layer, drive)
-                        x = self._of(int(k), self.window.rasters[layer.name])[layer.row] * 1.0
+                        x = self._of(k, self.window.rasters[layer.name])[layer.row] * 1.0
                 outputs.append(drive)
             present["value"] = outputs[1]
             self._choose_by(k, outputs[0])
@@ -236,7 +242,7 @@ class DeepLoop(NumpyLoop):
             self.trunk.normalisation.heard(drive, mean, variance, learned)
 
     def _learn_late(self) -> None:
-        for k in np.flatnonzero(self.active):
+        for k in self._active():
             part, present = self._parts[k], self._present[k]
             value = float(present["value"][0])
             if not np.isnan(part.passing_arrays["before"]):
@@ -247,7 +253,7 @@ class DeepLoop(NumpyLoop):
             part.passing_arrays["before"][...] = value
         self._write_all()
 
-    def _hear_reward(self, k: np.intp) -> None:
+    def _hear_reward(self, k: int) -> None:
         """Divide agent k's reward by the running deviation of its discounted returns."""
         if not self.trunk.scales_rewards:
             return
@@ -264,13 +270,13 @@ class DeepLoop(NumpyLoop):
         if variance > 1e-8:
             self.reward[k] = reward / math.sqrt(variance)
 
-    def _learn_from(self, k: np.intp, ahead: float) -> None:
+    def _learn_from(self, k: int, ahead: float) -> None:
         """Learn from agent k's last decision; ahead: the discounted value of what came of it."""
         part, trunk = self._parts[k], self.trunk
         limit = self.config.modulator.limit
         error = float(self.reward[k]) + ahead - float(part.passing_arrays["before"][0])
         if not math.isfinite(error):
-            raise NotFiniteError(int(k), None)
+            raise NotFiniteError(k, None)
         if limit is not None:
             error = min(max(error, -limit), limit)
         decisions, rate = int(part.lasting["learned"][0]), float(self.rate[k])
@@ -285,13 +291,14 @@ class DeepLoop(NumpyLoop):
                 changes.append((layer, signals, extra))
             for layer, factor, extra in changes:
                 eta = np.float32(layer.alpha * rate)
-                x, ones = part.passing_arrays[f"{layer.name}.x"], np.ones(1, np.float32)
+                x: Array = part.passing_arrays[f"{layer.name}.x"]
+                ones: Array = np.ones(1, np.float32)
                 if layer.patches is not None:
-                    x, ones = x[layer.patches.index], np.ones((layer.patches.index.shape[0], 1))
-                    shape = layer.patches.index.shape[0], -1
-                    factor = factor.reshape(shape)
-                    extra = None if extra is None else extra.reshape(shape)
-                for p, into in zip(layer.into, (x, ones.astype(np.float32)), strict=True):
+                    n = len(layer.patches.index)
+                    x, ones = x[layer.patches.index], np.ones((n, 1), np.float32)
+                    factor = factor.reshape(n, -1)
+                    extra = None if extra is None else extra.reshape(n, -1)
+                for p, into in zip(layer.into, (x, ones), strict=True):
                     if eta:
                         self._synapses[k][p.name].learn(
                             into, factor, extra, delta, keep, eta, trunk.step_size, decisions

@@ -25,16 +25,19 @@ class DeepMemory(Memory):
     """Hold the arrays of N agents, a row for each; `of` gives those of one, as views.
 
     ``weights`` are float32 and learn; ``in_force`` is what their rounded copies transmit, in chip
-    arithmetic whole numbers, float64. ``eligibility`` is float32. lasting, passing: further arrays by name, which outlive an episode or don't.
+    arithmetic whole numbers, float64. ``eligibility`` is float32. lasting, passing_arrays: further
+    arrays by name, which outlive an episode or don't. Of a projection P:
 
-    Lasting: of a projection P whose weights are shared by patches ``P.tied``, float32, of which
-    ``weights`` has copies; of any P ``P.h`` mean squares, float32; ``P.feedback``, float32; ``P.last``
-    decision in which a row's trace lived; of a hidden
-    layer L ``L.mean``, ``L.variance`` of its drives; ``L.alpha``, ``L.kappa``, means of learning
-    signals, float32; ``seen.mean``, ``seen.square``, ``seen.count`` of observations;
-    ``returns`` (mean, sum of squares, count of discounted returns); ``learned``, a count of decisions.
-    Passing: ``P.age`` decisions since a row's input spoke, ``P.live``; ``L.x`` what came into the layer, ``L.u``, ``L.slope``, ``L.inverse``, ``L.a``,
-    ``L.c``; ``scores``, ``pull`` of the actor; ``return``, the discounted one; ``before``, the value of the last state or NaN.
+    - lasting ``P.h``, mean squares, and ``P.feedback``, float32; ``P.last``, the decision in which
+      a row's trace lived; ``P.tied``, float32, weights that patches share: ``weights`` has copies.
+    - passing ``P.age``, decisions since a row's input spoke, and ``P.live``.
+
+    Of a layer L: lasting ``L.mean`` and ``L.variance`` of its drives, ``L.alpha`` and ``L.kappa``
+    of its learning signals; passing ``L.x``, what came in, ``L.u``, ``L.slope``, ``L.inverse``, and
+    the traces ``L.a``, ``L.c``. Of the agent: lasting ``seen.mean``, ``seen.square``, ``seen.count`` of
+    observations, ``returns`` (mean, sum of squares and count of discounted returns) and
+    ``learned``, a count of decisions; passing ``scores``, ``pull``, the discounted ``return``, and
+    ``before``, the value of the last state or NaN.
     """
 
     lasting: dict[str, Array]
@@ -78,8 +81,14 @@ class DeepMemory(Memory):
     def lasting_arrays(self) -> dict[str, Array]:
         return self.lasting
 
-
         return super().passing()
+
+
+def _unused(n: int) -> dict[str, Any]:
+    """Return the arrays of other agents' memories, of which there are none."""
+    names = ("trace", "norm", "post_trace", "slow_trace", "last", "signs")
+    empty = {name: np.zeros((n, 0)) for name in ("x", "value", "value_trace")}
+    return {**{name: {} for name in names}, **empty}
 
 
 def _kind(array: Array) -> str:
@@ -139,15 +148,14 @@ def deep_memory(
         assert layer.above is not None
         shape = shapes[layer.above]
         draws = [uniforms(seed, Stream.FEEDBACK, int(np.prod(shape)), number) for seed in seeds]
-        first = [plan.trunk.feedback.first(row.reshape(shape)) for row in draws]
-        lasting[f"{layer.above}.feedback"] = np.array(first, dtype=np.float32)
+        drawn = [plan.trunk.feedback.first(row.reshape(shape)) for row in draws]
+        lasting[f"{layer.above}.feedback"] = np.array(drawn, dtype=np.float32)
     plastic = [p.name for layer in plan.layers for p in layer.into]
     return DeepMemory(
         weights={name: weights[name].astype(np.float32) for name in plastic},
         eligibility={name: zeros(*shapes[name]) for name in plastic},
         in_force={name: np.zeros((n, *shapes[name])) for name in plastic},
-        **{name: {} for name in ("trace", "norm", "post_trace", "slow_trace", "last", "signs")},
-        **{name: zeros(0, of=np.float64) for name in ("x", "value", "value_trace")},
+        **_unused(n),
         mean_reward=np.zeros((n, 1)),
         means={},
         expected=np.full((n, 1), np.nan),

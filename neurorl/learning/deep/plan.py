@@ -36,8 +36,8 @@ class Tie:
 class DeepLayer:
     """Hold what is known of a layer.
 
-    into: its projections, from the layer below and from the bias. row: the step of a window in which
-    its neurons answer the input. above: the projection to the layer above, None of a readout.
+    into: its projections, from the layer below and from the bias. row: the step of a window in
+    which its neurons answer the input. above: the projection to the layer above, None of a readout.
     alpha: step of its synapses. patches: what its neurons see of an image, None if all.
     """
 
@@ -107,7 +107,8 @@ class DeepPlan:
     @classmethod
     def of(cls, network: Network, config: AgentConfig) -> DeepPlan:
         """Look up the layers of an agent's network."""
-        assert isinstance(config.trunk, Shared)
+        trunk = config.trunk
+        assert isinstance(trunk, Shared)
         assert isinstance(config.critic, Layers)
         first = 0 if config.encoder.flows else 1
         of_actor, of_critic = sizes_of(config)
@@ -121,18 +122,15 @@ class DeepPlan:
                     first + n,
                     f"{name}_{names[n + 1]}" if n + 1 < len(names) else None,
                     alphas[n + 1 == len(names)],
-                    config.trunk.patches if n == 0 else None,
+                    trunk.patches if n == 0 else None,
                 )
                 for n, name in enumerate(names)
             ]
             return Half(tuple(layers), keep, names[-1] == "output")
 
         alphas, alpha = (config.alpha_hidden, config.alpha_output), config.critic.alpha
-        frozen = 0.0 if config.alpha_hidden == 0.0 else alpha
-        return cls(
-            config.trunk,
-            (
-                half([*layers_of(of_actor), "output"], alphas, config.gamma * config.lambda_actor),
-                half([*layers_of(of_critic, "critic_"), "critic"], (frozen, alpha), config.gamma * config.critic.lambda_),
-            ),
-        )
+        of_values = (0.0 if config.alpha_hidden == 0.0 else alpha, alpha)
+        keeps = config.gamma * config.lambda_actor, config.gamma * config.critic.lambda_
+        actor = half([*layers_of(of_actor), "output"], alphas, keeps[0])
+        critic = half([*layers_of(of_critic, "critic_"), "critic"], of_values, keeps[1])
+        return cls(trunk, (actor, critic))

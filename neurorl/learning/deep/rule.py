@@ -1,9 +1,9 @@
 """Learn hidden layers by a local rule, one decision after the other.
 
 A layer's drives are ``d = sum_j w_ij x_j`` (exact, of the weights in force), and its neurons spike
-where ``u = (d - shift) / scale`` exceeds 1 (`neurorl.models.deep.normalisation`). The readouts' sums
-are the preferences of actions and the value V. With the TD error delta of the step from one
-decision to the next, clipped to the modulator's limit, and the scores phi of the policy (of the
+where ``u = (d - shift) / scale`` exceeds 1 (`neurorl.models.deep.normalisation`). The sums of the
+readouts are the preferences of actions and the value V. With the TD error delta of the step from
+one decision to the next, clipped to the modulator's limit, and the scores phi of the policy (of the
 critic 1), each hidden neuron i and its synapses learn from the earlier decision::
 
     L_i = sum_j B_ij f_j / scale_j          feedback from the layer above; of readouts phi

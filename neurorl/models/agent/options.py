@@ -17,7 +17,7 @@ from neurorl.models.agent.places import Place
 from neurorl.models.agent.policies import Policy
 from neurorl.models.agent.schedules import Schedule
 from neurorl.models.agent.writes import Writes
-from neurorl.models.deep.trunk import Trunk
+from neurorl.models.deep.trunk import INNER, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.serialization import Described
@@ -82,7 +82,7 @@ def option_types() -> dict[str, Any]:
             for field in dataclasses.fields(cls):
                 own = declared_types(cls).get(field.name, Any)
                 types.setdefault(f"{kind}.{field.name}", own)
-    return types
+    return types | {f"trunk.{name}": registry.base | str for name, registry in INNER.items()}
 
 
 def check_names(named: Iterable[str], where: str = "agent option") -> None:

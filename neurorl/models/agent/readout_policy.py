@@ -27,8 +27,8 @@ class GaussianReadout(Policy):
 
     With the two readouts m and s of a number, ``sigma = first exp(s)``, s within -3 to 2, and
     ``a = clip(m + sigma z, -1, 1)``, z standard normal. Their scores are ``phi_m = z`` and
-    ``phi_s = z**2 - 1``, that of the mean without its factor 1 / sigma: the natural gradient (Kakade,
-    2001) up to sigma. It needs the trunk ``'shared'``.
+    ``phi_s = z**2 - 1``, that of the mean without its factor 1 / sigma: the natural gradient
+    (Kakade, 2001) up to sigma. It needs the trunk ``'shared'``.
     first: sigma before learning. explores: False takes the means.
     """
 

@@ -52,7 +52,7 @@ class Random(Feedback):
     name: ClassVar[str] = "random"
 
     def first(self, draws: Array) -> Array:
-        return (2.0 * draws - 1.0) / np.sqrt(len(draws))
+        return np.asarray((2.0 * draws - 1.0) / np.sqrt(len(draws)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Signs(Random):
     name: ClassVar[str] = "signs"
 
     def first(self, draws: Array) -> Array:
-        return np.where(draws < 0.5, -1.0, 1.0) / np.sqrt(len(draws))
+        return np.asarray(np.where(draws < 0.5, -1.0, 1.0) / np.sqrt(len(draws)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,9 +51,9 @@ def least_steps(config: AgentFields) -> int:
 def deep_network(config: AgentFields, n_actions: int) -> Network:
     """Build ``input -> hidden layers -> output``, and ``-> critic_hidden layers -> critic``.
 
-    All neurons are ``config.neuron``; there is one output neuron for each action, one of the critic,
-    and a source ``bias`` into each layer. The host reads the membranes of ``output`` and ``critic``,
-    the sums of what arrives there; whether they spike doesn't matter.
+    All neurons are ``config.neuron``; there is one output neuron for each action, one of the
+    critic, and a source ``bias`` into each layer. The host reads the membranes of ``output`` and
+    ``critic``, the sums of what arrives there; whether they spike doesn't matter.
     """
     trunk = config.trunk
     assert isinstance(trunk, Shared)
@@ -70,9 +70,7 @@ def deep_network(config: AgentFields, n_actions: int) -> Network:
         first: Any = Uniform(-spread, spread) if spread else 0.0
         nodes.append(Population(name, size, config.neuron))
         projections.append(
-            Projection(
-                f"{pre}_{name}", pre, name, first, plasticity=plasticity, connect=patches
-            )
+            Projection(f"{pre}_{name}", pre, name, first, plasticity=plasticity, connect=patches)
         )
         projections.append(Projection(f"bias_{name}", "bias", name, 0.0, plasticity=plasticity))
 
@@ -99,7 +97,7 @@ def check_deep(config: AgentFields) -> None:
     if isinstance(config.hidden, (list, tuple)):
         object.__setattr__(config, "hidden", hidden_sizes(config.hidden))
     _check_patches(config)
-    plain = {
+    plain: dict[str, tuple[object, object]] = {
         "carries": (config.carries, False),
         "learning": (config.learning.name, "host"),
         "memories": (tuple(config.memories), ()),
@@ -109,10 +107,10 @@ def check_deep(config: AgentFields) -> None:
         "modulator": (config.modulator.name, "td-error"),
         "writes": (config.writes.name, "shadow"),
     }
-    for name, (got, only) in plain.items():
-        if got != only:
-            remedy = f"{name}={only!r}"
-            raise DescriptionError(where, f"has no {name} of this kind", got=got, remedy=remedy)
+    for name, (found, only) in plain.items():
+        if found != only:
+            what, remedy = f"has no {name} of this kind", f"{name}={only!r}"
+            raise DescriptionError(where, what, got=found, remedy=remedy)
     if config.window < least_steps(config):
         what = "too short: a spike takes a step for each layer"
         limit = f">= {least_steps(config)}"

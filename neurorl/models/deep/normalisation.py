@@ -130,7 +130,7 @@ class Pool(Normalisation):
         return np.full(len(drive), middle), np.full(len(drive), scale)
 
     def project(self, factor: FloatArray, u: FloatArray) -> FloatArray:
-        return (factor - _mean(factor)) - u * _mean(factor * u)
+        return np.asarray((factor - _mean(factor)) - u * _mean(factor * u))
 
 
 def _mean(x: FloatArray) -> Any:

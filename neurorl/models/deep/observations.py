@@ -58,7 +58,7 @@ class AsSeen(Observations):
     def activation(
         self, seen: FloatArray, mean: FloatArray, square: FloatArray, count: int
     ) -> FloatArray:
-        return np.minimum(np.maximum(seen, 0.0), 1.0)
+        return np.asarray(np.minimum(np.maximum(seen, 0.0), 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,8 @@ class Standardised(Observations):
     ) -> FloatArray:
         variance = square / (count - 1.0) if count > 1 else np.ones(len(square))
         z = (seen - mean) / np.sqrt(variance + 1e-8)
-        return np.minimum(np.maximum(np.concatenate([z, -z]), 0.0) / self.limit, 1.0)
+        two_sided = np.maximum(np.concatenate([z, -z]), 0.0)
+        return np.asarray(np.minimum(two_sided / self.limit, 1.0))
 
 
 OBSERVATIONS: Registry[Observations] = Registry(

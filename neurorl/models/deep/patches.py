@@ -1,4 +1,4 @@
-"""Connect an image to neurons that each see a small patch of it, with the same weights everywhere."""
+"""Connect an image to neurons that see small patches of it, with the same weights everywhere."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Bounded(StepSize):
 
     def steps(self, signal: Array, mean_square: Array, decisions: int) -> Array:
         limit = np.float32(self.limit)
-        return np.minimum(np.maximum(signal, -limit), limit)
+        return np.asarray(np.minimum(np.maximum(signal, -limit), limit))
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,16 +27,18 @@ INNER: Mapping[str, Registry[Any]] = {
 class Trunk(Part):
     """Say how hidden layers serve actions.
 
-    is_shared: whether all actions have the same hidden layers.
+    is_shared: whether all actions have the same hidden layers. readouts: populations whose
+        membranes are read, so that their spikes say nothing.
     """
 
     attributes: ClassVar[Mapping[str, Check]] = {"is_shared": flag}
     is_shared: ClassVar[bool] = False
+    readouts: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Modules(Trunk):
-    """Give each action hidden units of its own, as the papers do; they learn by the agent's rule."""
+    """Give each action hidden units of its own, as the papers do; the agent's rule teaches them."""
 
     name: ClassVar[str] = "modules"
 
@@ -45,26 +47,29 @@ class Modules(Trunk):
 class Shared(Trunk):
     """Let all actions, and the critic, learn hidden layers that serve each of them.
 
-    Layers are dense, but for a first one of *patches*; `neurorl.learning.deep.rule` has the equations. They need a ``critic`` of
-    `neurorl.models.agent.critics.Layers`. ``hidden`` of the agent are the sizes of the actor's
-    layers, ``alpha_hidden`` and ``alpha_output`` the steps of its synapses for a normalised signal,
-    ``critic.alpha`` those of the critic's; with alpha_hidden 0 its hidden layers stay as drawn.
+    Layers are dense, but for a first one of *patches*; `neurorl.learning.deep.rule` has the
+    equations. They need a ``critic`` of `neurorl.models.agent.critics.Layers`. ``hidden`` of the
+    agent are the sizes of the actor's layers, ``alpha_hidden`` and ``alpha_output`` the steps of
+    its synapses for a normalised signal, ``critic.alpha`` those of the critic's; with alpha_hidden
+    0 all hidden layers stay as they were drawn.
 
     normalisation, feedback, step_size, observations: objects, or names from their registries.
     patches: a first layer of actor and critic, below those of ``hidden``, whose neurons see small
         parts of an image with the same weights everywhere; None for none. Sharing weights isn't
         local.
     spread: initial weights of hidden layers are even within +-spread / sqrt(n_pre); readouts begin
-        at 0. centring: rate of the running means of each neuron's own learning signal, alone and
-        times its drive, that are taken off it; 0 takes off nothing. entropy: factor of the entropy's
-        gradient, which is added to the actor's scores; it keeps exploration alive. slope: k of the
-        surrogate ``psi = k p (1 - p)`` with ``p = 1 / (1 + exp(-k (u - 1)))``. scales_rewards:
-        whether rewards are divided by the running deviation of discounted returns. faded: traces are
-        cut when inputs were silent for so long that less than this share is left.
+        at 0.
+    centring: rate of the running means of each neuron's own learning signal, alone and times its
+        drive, that are taken off it; 0 takes off nothing.
+    entropy: factor of the entropy's gradient, which keeps exploration alive.
+    slope: k of the surrogate ``psi = k p (1 - p)`` with ``p = 1 / (1 + exp(-k (u - 1)))``.
+    scales_rewards: whether rewards are divided by the running deviation of discounted returns.
+    faded: traces are cut when inputs were silent for so long that less than this share is left.
     """
 
     name: ClassVar[str] = "shared"
     is_shared: ClassVar[bool] = True
+    readouts: ClassVar[tuple[str, ...]] = ("output", "critic")
 
     normalisation: Normalisation = field(default_factory=NORMALISATIONS.default)
     feedback: Feedback = field(default_factory=FEEDBACKS.default)

@@ -8,11 +8,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.encoders import Current, Once
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.agent.readout_policy import GaussianReadout
-from neurorl.models.actor import hidden_sizes
 from neurorl.models.deep.normalisation import Pool
 from neurorl.models.deep.observations import AsSeen, Standardised
 from neurorl.models.deep.trunk import Shared
@@ -64,7 +64,7 @@ def least_steps_of(fields: Mapping[str, Any]) -> int:
     sizes = fields["hidden"], getattr(fields["critic"], "hidden", 0)
     depth = max(len(hidden_sizes(size)) for size in sizes)
     has_patches = getattr(fields["trunk"], "patches", None) is not None
-    return depth + has_patches + 2 - fields["encoder"].flows
+    return depth + has_patches + 2 - int(fields["encoder"].flows)
 
 
 def _seen(space: Space) -> dict[str, Any]:
