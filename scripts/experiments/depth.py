@@ -10,9 +10,10 @@ training episodes, its curve (after each twentieth of the steps), the mean retur
 episodes, and CPU seconds; rows that are there aren't run again. Several processes may measure at
 once. `table` writes the tables of docs/depth.md, `figure` its curves.
 
-Learners: `pool` and `homeostasis` are the two normalisations of `neurorl.models.deep`; `frozen` has
-the hidden layers of `pool` as they were drawn; `none` has no hidden layers, so that it is a linear
-actor-critic on raw observations. Ablations change one part of `homeostasis` or of `pool`.
+Learners: `deep` is the preset; `frozen` has its hidden layers as they were drawn; `none` has no
+hidden layers, so that it is a linear actor-critic on raw observations. `local` has one dense hidden
+layer that learns by local numbers alone, `pool` the same with a normalisation by the layer; other
+names change one thing of `local`.
 """
 
 from __future__ import annotations
@@ -82,30 +83,42 @@ TASKS: Mapping[str, Task] = {
     "Pendulum": _gym("Pendulum-v1", 200_000, gamma=0.95),
 }
 
-_POOL: dict[str, Any] = {"normalisation": Pool(), "centring": 0.0}
-_HOMEOSTASIS: dict[str, Any] = {"normalisation": Homeostasis(), "centring": 1e-3}
+_DENSE: dict[str, Any] = {"patches": None}
+_POOL: dict[str, Any] = {**_DENSE, "normalisation": Pool(), "centring": 0.0}
+_LOCAL: dict[str, Any] = {**_DENSE, "normalisation": Homeostasis(), "centring": 1e-3}
+_OF_DENSE: dict[str, Any] = {
+    "hidden": 128, "critic.hidden": 128, "alpha_hidden": 2e-4, "alpha_output": 2e-4,
+    "critic.alpha": 2e-4, "trunk.entropy": 2e-3,
+}
 
 LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "pool": (_POOL, {}),
-    "homeostasis": (_HOMEOSTASIS, {}),
-    "frozen": (_POOL, {"alpha_hidden": 0.0}),
-    "none": (_POOL, {"hidden": 0, "critic.hidden": 0}),
-    "chip integers": (_HOMEOSTASIS, {"arithmetic": "loihi"}),
-    "no normalisation": ({**_HOMEOSTASIS, "normalisation": "none"}, {}),
-    "no centring": ({**_HOMEOSTASIS, "centring": 0.0}, {}),
-    "pool, centred": ({**_POOL, "centring": 1e-3}, {}),
-    "random feedback": ({**_HOMEOSTASIS, "feedback": "random"}, {}),
-    "signs": ({**_HOMEOSTASIS, "feedback": "signs"}, {}),
-    "symmetric": ({**_HOMEOSTASIS, "feedback": "symmetric"}, {}),
-    "plain steps": ({**_HOMEOSTASIS, "step_size": "plain"}, {}),
-    "bounded steps": ({**_HOMEOSTASIS, "step_size": "bounded"}, {}),
-    "entropy 0": ({**_HOMEOSTASIS, "entropy": 0.0}, {}),
-    "entropy .01": ({**_HOMEOSTASIS, "entropy": 0.01}, {}),
-    "rewards as they are": ({**_HOMEOSTASIS, "scales_rewards": False}, {}),
-    "lambda 0": (_HOMEOSTASIS, {"lambda_actor": 0.0, "critic.lambda_": 0.0}),
-    "32 hidden": (_HOMEOSTASIS, {"hidden": 32, "critic.hidden": 32}),
-    "512 hidden": (_HOMEOSTASIS, {"hidden": 512, "critic.hidden": 512}),
-    "two layers": (_HOMEOSTASIS, {"hidden": (128, 64), "critic.hidden": (128, 64)}),
+    "deep": ({}, {}),
+    "frozen": ({}, {"alpha_hidden": 0.0}),
+    "none": (_DENSE, {"hidden": 0, "critic.hidden": 0}),
+    "local": (_LOCAL, _OF_DENSE),
+    "pool": (_POOL, _OF_DENSE),
+    "chip integers": ({}, {"arithmetic": "loihi"}),
+    **{
+        name: ({**_LOCAL, **of_trunk}, {**_OF_DENSE, **options})
+        for name, of_trunk, options in (
+            ("local, frozen", {}, {"alpha_hidden": 0.0}),
+            ("local, no normalisation", {"normalisation": "none"}, {}),
+            ("local, no centring", {"centring": 0.0}, {}),
+            ("local, random feedback", {"feedback": "random"}, {}),
+            ("local, signs", {"feedback": "signs"}, {}),
+            ("local, symmetric", {"feedback": "symmetric"}, {}),
+            ("local, plain steps", {"step_size": "plain"}, {}),
+            ("local, bounded steps", {"step_size": "bounded"}, {}),
+            ("local, entropy 0", {}, {"trunk.entropy": 0.0}),
+            ("local, entropy .01", {}, {"trunk.entropy": 0.01}),
+            ("local, rewards as they are", {"scales_rewards": False}, {}),
+            ("local, lambda 0", {}, {"lambda_actor": 0.0, "critic.lambda_": 0.0}),
+            ("local, 32 hidden", {}, {"hidden": 32, "critic.hidden": 32}),
+            ("local, 512 hidden", {}, {"hidden": 512, "critic.hidden": 512}),
+            ("local, two layers", {}, {"hidden": (128, 64), "critic.hidden": (128, 64)}),
+            ("local, 8-bit weights", {}, {"arithmetic": "loihi"}),
+        )
+    },
 }
 """Map each learner to fields of its trunk and to other options."""
 
@@ -172,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("what", choices=("measure", "table", "figure"))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, metavar="NAME", default=[*TASKS])
-    parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[*LEARNERS][:4])
+    parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[*LEARNERS][:5])
     parser.add_argument("--seeds", type=_seeds, default=range(5))
     parser.add_argument("--steps", type=int, help="of every task (default: its own)")
     parser.add_argument("--file", type=Path, default=FILE)

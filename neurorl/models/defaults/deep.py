@@ -15,13 +15,15 @@ from neurorl.models.agent.policies import Softmax
 from neurorl.models.agent.readout_policy import GaussianReadout
 from neurorl.models.deep.normalisation import Pool
 from neurorl.models.deep.observations import AsSeen, Standardised
+from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.observations import default_cells
 from neurorl.models.features import Raw
+from neurorl.models.features.block_means import BlockMeans, blocks_for
 from neurorl.models.neurons.leaky import LIF
 from neurorl.tasks.kinds import Environment, Space
 
-__all__ = ["DEEP", "deep_defaults", "least_steps_of"]
+__all__ = ["DEEP", "deep_defaults", "is_image", "least_steps_of"]
 
 DEEP: dict[str, Any] = {
     "neuron": LIF(tau_mem=0.0),
@@ -40,23 +42,36 @@ DEEP: dict[str, Any] = {
 """Map fields of agents with shared hidden layers to their values, whatever the task."""
 
 _NUMBERS: dict[str, Any] = {
+    "trunk": Shared(observations=Standardised(), normalisation=Pool(), centring=0.0),
+    "encoder": Current(),
     "alpha_hidden": 3e-4,
     "alpha_output": 3e-4,
     "lambda_actor": 0.95,
     "critic": Layers(alpha=3e-4, lambda_=0.95),
 }
+_OF_IMAGES: dict[str, Any] = {
+    "hidden": 64,
+    "alpha_hidden": 4e-4,
+    "alpha_output": 4e-4,
+    "critic": Layers(hidden=64, alpha=4e-4),
+}
+_SIDE, _FILTERS, _ENTROPY = 3, 8, 5e-3
+"""Let 8 neurons see each 3 x 3 patch of an image. Chosen on MinAtar's Breakout, SpaceInvaders and
+Asterix, seeds 100 and 101, as are the steps and the entropy."""
+_MOST_PLACES = 2_000
+"""See larger images by the means of at most so many blocks."""
 
 
 def deep_defaults(env: Environment) -> dict[str, Any]:
     """Return the fields that follow from an environment's spaces.
 
-    Images of bits or bytes, and numbers of states, enter as they are: as spikes where they are 0 or
-    1, else as currents. Other numbers are measured in running deviations.
+    Images and numbers of states enter as they are: as spikes where they are 0 or 1, else as
+    currents. Other numbers are measured in running deviations.
     """
-    seen = _seen(env.observation_space)
+    space = env.observation_space
+    seen = _of_image(space) if is_image(space) else _of_numbers(space)
     policy = GaussianReadout() if isinstance(env.action_space, gym.spaces.Box) else Softmax(1.0)
-    fields = {**seen, "features": seen["cells"], "policy": policy, "window": 2}
-    return fields | (_NUMBERS if isinstance(seen["trunk"].observations, Standardised) else {})
+    return {**seen, "features": seen["cells"], "policy": policy, "window": 2}
 
 
 def least_steps_of(fields: Mapping[str, Any]) -> int:
@@ -67,26 +82,37 @@ def least_steps_of(fields: Mapping[str, Any]) -> int:
     return depth + has_patches + 2 - int(fields["encoder"].flows)
 
 
-def _seen(space: Space) -> dict[str, Any]:
-    """Return cells, encoder and trunk for a space of observations."""
-    if isinstance(space, gym.spaces.MultiBinary):
-        n = int(np.prod(space.shape))
-        return {"cells": Raw(n), "encoder": Once(), "trunk": Shared(observations=AsSeen())}
-    if not isinstance(space, gym.spaces.Box):
-        return {
-            "cells": default_cells(space),
-            "encoder": Once(),
-            "trunk": Shared(observations=AsSeen()),
-        }
-    n, kind = int(np.prod(space.shape)), space.dtype.kind if space.dtype else "f"
-    if kind == "b":
-        return {"cells": Raw(n), "encoder": Once(), "trunk": Shared(observations=AsSeen())}
-    if len(space.shape) > 1 and (space.low >= 0).all() and np.isfinite(space.high).all():
-        unit = float(space.high.max())
-        trunk = Shared(observations=AsSeen())
-        return {"cells": Raw(n, unit), "encoder": Current(), "trunk": trunk}
+def is_image(space: Space) -> bool:
+    """Return whether observations are rows and columns of numbers from 0 to a limit."""
+    if not isinstance(space, gym.spaces.Box) or len(space.shape) not in (2, 3):
+        return False
+    bounded = (space.low >= 0).all() and np.isfinite(space.high).all()
+    return bool(bounded) and min(space.shape[:2]) >= _SIDE
+
+
+def _of_image(space: Any) -> dict[str, Any]:
+    shape = (*space.shape, 1)[:3]
+    blocks = blocks_for(space.shape, _MOST_PLACES)
+    of = Raw(int(np.prod(blocks)), float(space.high.max()) or 1.0)
+    is_sharp = space.dtype.kind == "b" and blocks == space.shape
+    trunk = Shared(
+        observations=AsSeen(),
+        normalisation=Pool(),
+        centring=0.0,
+        entropy=_ENTROPY,
+        patches=Patches((*blocks, 1)[: len(shape)], _SIDE, _FILTERS),
+    )
     return {
-        "cells": Raw(n),
-        "encoder": Current(),
-        "trunk": Shared(observations=Standardised(), normalisation=Pool(), centring=0.0),
+        "cells": of if blocks == space.shape else BlockMeans(of, space.shape, blocks),
+        "encoder": Once() if is_sharp else Current(),
+        "trunk": trunk,
+        **_OF_IMAGES,
     }
+
+
+def _of_numbers(space: Space) -> dict[str, Any]:
+    if isinstance(space, gym.spaces.Box) and space.dtype is not None and space.dtype.kind != "b":
+        return {"cells": Raw(int(np.prod(space.shape))), **_NUMBERS}
+    is_flags = isinstance(space, (gym.spaces.Box, gym.spaces.MultiBinary))
+    cells = Raw(int(np.prod(space.shape or 1))) if is_flags else default_cells(space)
+    return {"cells": cells, "encoder": Once(), "trunk": Shared(observations=AsSeen())}

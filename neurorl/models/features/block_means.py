@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features import Features, FromNumbers, RangeFeatures
+from neurorl.models.features import Features, FromNumbers, RangeFeatures, Raw
 from neurorl.network.serialization import positive, several
 from neurorl.numerics.arrays import FloatArray
 
@@ -38,7 +38,7 @@ class BlockMeans(FromNumbers, named="Pooled"):
         if len(self.shape) != len(self.blocks) or any(n < b for b, n in pairs):
             what = "must be at most the shape, axis by axis"
             raise DescriptionError("BlockMeans.blocks", what, got=self.blocks, limit=self.shape)
-        if not isinstance(self.of, RangeFeatures):
+        if not isinstance(self.of, (RangeFeatures, Raw)):
             kind = type(self.of).__name__
             raise DescriptionError("BlockMeans.of", "needs a range for each block", got=kind)
         n, limit = self.of.n_inputs, math.prod(self.blocks)
