@@ -185,7 +185,7 @@ BAD: list[tuple[list[str], str]] = [
     (["train", "CartPole-v1", "--resume", "--out", "nothing"], "no such run directory"),
     (["evaluate", "nothing"], "can't be read"),
     (["plot", "nothing"], "no such run directory"),
-    (["show", "nothing"], "known: glm, lif"),
+    (["show", "nothing"], "known: deep, glm, lif"),
 ]
 
 

@@ -17,6 +17,9 @@ from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.agent import critics, encoders, modulators, places, policies, schedules, writes
 from neurorl.models.agent.answers import AnswerChecks
 from neurorl.models.agent.parts import Part
+from neurorl.models.deep.feedback import Random as RandomFeedback
+from neurorl.models.deep.normalisation import Homeostasis
+from neurorl.models.deep.trunk import Modules, Shared
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.rules import Rule
 from neurorl.rules.decision import Factors
@@ -378,6 +381,8 @@ WRONG_ATTRIBUTES: dict[str, tuple[str, list[object]]] = {
     "size": ("features", [0, -1, 4.0, "4", None, True, 10**9]),
     "n_inputs": ("features", [0, "4", 10**9]),
     "are_cells": ("cells", [1, "no"]),
+    "is_shared": ("trunk", [1, "no", None]),
+    "readouts": ("trunk", ["output", None, (1,)]),
     "peak": ("encoder", [-0.1, 1.5, "1", float("nan")]),
     "flows": ("encoder", [0, "no", None]),
     "is_continuous": ("policy", [0, "no"]),
@@ -407,10 +412,31 @@ def _given(value: object, part: object) -> object:
     return value
 
 
+WRONG_IN_TRUNK: dict[str, type[Any]] = {
+    "reads_drive": Homeostasis,
+    "learns": RandomFeedback,
+    "is_forward": RandomFeedback,
+}
+"""Map flags of the parts of a shared trunk to a class that has them."""
+
+
+@pytest.mark.parametrize("name", WRONG_IN_TRUNK)
+def test_a_flag_of_a_part_of_the_trunk_is_a_truth_value(name: str) -> None:
+    base = WRONG_IN_TRUNK[name]
+    for value in (1, "no", None):
+        part = object.__new__(type("Own", (base,), {name: value}))
+        kind = "normalisation" if base is Homeostasis else "feedback"
+        with pytest.raises(DescriptionError, match=rf"Own\.{name}: .*got"):
+            Shared(**{kind: part})
+
+
 @pytest.mark.parametrize("name", WRONG_ATTRIBUTES)
 def test_an_attribute_that_cannot_be_meant_is_refused_and_named(name: str) -> None:
     kind, values = WRONG_ATTRIBUTES[name]
-    options = {**SMALL, **(OWN[kind][1] if kind in OWN else {"learning": places.Host()})}
+    options = {
+        **SMALL,
+        **(OWN[kind][1] if kind in OWN else {"learning": places.Host(), "trunk": Modules()}),
+    }
     base: Any = type(options[kind])
     for value in values:
         own = type("Own", (base,), {name: property(partial(_given, value))})
@@ -432,7 +458,7 @@ def test_every_attribute_that_users_may_define_is_checked() -> None:
         }
         assert {*base.attributes} == constants - TEXTS, base
         found |= {*base.attributes}
-    assert found == {*WRONG_ATTRIBUTES}
+    assert found == {*WRONG_ATTRIBUTES, *WRONG_IN_TRUNK}
 
 
 def test_the_library_s_own_parts_are_not_slowed_down() -> None:

@@ -62,7 +62,8 @@ def test_an_agent_of_images_takes_little_memory_and_says_what_it_sees(
 def test_an_agent_of_images_learns_in_both_loops_alike(model: str, tmp_path: Path) -> None:
     def trained(loop: str) -> SpikingActorCritic:
         env = Shows(image((40, 40, 3)))
-        agent = SpikingActorCritic(env, model, seed=3, actors=1, hidden=0, loop=loop)
+        few: Any = {} if model == "deep" else {"actors": 1, "hidden": 0}
+        agent = SpikingActorCritic(env, model, seed=3, loop=loop, **few)
         agent.learn(3)
         return agent
 

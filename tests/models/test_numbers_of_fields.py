@@ -31,6 +31,7 @@ from neurorl.errors import NeurorlError
 from neurorl.models import LIF, CubaLIF, Equations, features
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import Softmax
+from neurorl.models.deep.patches import Patches
 from neurorl.models.features.block_means import BlockMeans
 from neurorl.models.features.from_features import Multiply, SubtractMean
 from neurorl.models.features.image_cells import ImageCells
@@ -89,7 +90,9 @@ EXAMPLES: Mapping[str, Callable[[], Described]] = {
     "BlockMeans": lambda: BlockMeans(features.Fourier((0.0,) * 4, (1.0,) * 4), (4, 4), (2, 2)),
     "Population": lambda: NODES[1],
     "Projection": lambda: Projection("p", "input", "output", delay=2e-3),
+    "Patches": lambda: Patches((4, 4, 1), 3, 2),
     "RBF": lambda: features.RBF(*BOX),
+    "Raw": lambda: features.Raw(4, 2.0),
     "Rule": lambda: Rule(
         "own",
         output="spike*phi - slow",

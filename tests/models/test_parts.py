@@ -42,6 +42,7 @@ from neurorl.models.agent.policies import (
 )
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall, Schedule
 from neurorl.models.agent.writes import Accumulate, Register, Shadow, Writes
+from neurorl.models.deep.trunk import Modules
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import declared_types
@@ -256,7 +257,7 @@ def test_names_fields_and_objects_mean_the_same(options: Any, kind: str, part: A
 def test_defaults_are_the_first_of_each_kind() -> None:
     config = config_of()
     classes = [type(part) for part in config.parts.values()]
-    assert classes == [Quiet, Softmax, Linear, Shadow, TDError, LinearFall, Host]
+    assert classes == [Quiet, Softmax, Linear, Shadow, TDError, LinearFall, Host, Modules]
 
 
 def test_the_options_of_constructors_are_the_fields_of_agents() -> None:

@@ -66,7 +66,11 @@ def test_every_structure_is_as_in_c(name: str) -> None:
         name
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, ctypes.Structure)
-    } | {kind.__name__ for kind in getattr(module, "PARTS", {}).values()}
+    } | {
+        kind.__name__
+        for parts in ("PARTS", "TRUNK_PARTS")
+        for kind in getattr(module, parts, {}).values()
+    }
 
 
 @pytest.mark.parametrize("change", ["swapped", "longer", "narrower"])

@@ -18,7 +18,7 @@ from neurorl.learning.deep.memory import DeepMemory, deep_memory
 from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half
 from neurorl.learning.deep.rule import (
     Centring,
-    Synapses,
+    TracedSynapses,
     feedback_of,
     longest_silence,
     surrogate,
@@ -69,7 +69,7 @@ class DeepLoop(NumpyLoop):
         )
         self._parts = [self.memory.of(k) for k in range(self.n)]  # type: ignore[misc]
         self._synapses = [
-            {p.name: self._of_projection(part, half, p.name, p.high) for half, p in self._plastic()}
+            {p.name: self._traced(part, half, p.name, p.high) for half, p in self._plastic()}
             for part in self._parts
         ]
         self._ties = {p.name: la.tie(p.name) for la in self.layers.layers for p in la.into}
@@ -88,9 +88,11 @@ class DeepLoop(NumpyLoop):
     def _plastic(self) -> list[tuple[Half, Any]]:
         return [(half, p) for half in self.layers.halves for la in half.layers for p in la.into]
 
-    def _of_projection(self, part: DeepMemory, half: Half, name: str, bound: float) -> Synapses:
+    def _traced(
+        self, part: DeepMemory, half: Half, name: str, bound: float
+    ) -> TracedSynapses:
         feedback = part.lasting.get(f"{name}.feedback")
-        return Synapses(
+        return TracedSynapses(
             part.learning(name),
             part.eligibility[name],
             part.lasting[f"{name}.h"],

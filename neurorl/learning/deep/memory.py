@@ -36,8 +36,8 @@ class DeepMemory(Memory):
     of its learning signals; passing ``L.x``, what came in, ``L.u``, ``L.slope``, ``L.inverse``, and
     the traces ``L.a``, ``L.c``. Of the agent: lasting ``seen.mean``, ``seen.square``,
     ``seen.count`` of observations, ``returns`` (mean, sum of squares and count of discounted
-    returns) and ``learned``, a count of decisions; passing ``scores``, ``pull``, the discounted ``return``, and
-    ``before``, the value of the last state or NaN.
+    returns) and ``learned``, a count of decisions; passing ``scores``, ``pull``, the discounted
+    ``return``, and ``before``, the value of the last state or NaN.
     """
 
     lasting: dict[str, Array]

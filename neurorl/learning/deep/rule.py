@@ -37,7 +37,7 @@ from neurorl.models.deep.step_size import StepSize
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import sigmoid
 
-__all__ = ["Centring", "Synapses", "feedback_of", "longest_silence", "surrogate", "told"]
+__all__ = ["Centring", "TracedSynapses", "feedback_of", "longest_silence", "surrogate", "told"]
 
 
 def surrogate(u: FloatArray, slope: float) -> Array:
@@ -91,7 +91,7 @@ class Centring:
 
 
 @dataclass
-class Synapses:
+class TracedSynapses:
     """Hold one projection of one agent: arrays ``(n_pre, n_post)``, and ``(n_pre,)`` of its rows.
 
     weights, trace, mean_square, feedback: float32; feedback only if it learns. last, age, live: the

@@ -239,6 +239,7 @@ class Layers(Critic):
     """
 
     name: ClassVar[str] = "layers"
+    kernel: ClassVar[str | None] = "layers"
 
     hidden: int | tuple[int, ...] = 128
     alpha: float = 2e-4

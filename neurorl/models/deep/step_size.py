@@ -16,7 +16,7 @@ from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.elementary import exp
 
-__all__ = ["STEP_SIZES", "Bounded", "Plain", "RootMeanSquare", "StepSize"]
+__all__ = ["STEP_SIZES", "ClippedStep", "Plain", "RootMeanSquare", "StepSize"]
 
 
 def _steps(where: str, answer: Any, _: Any, signal: Array, *__: Any) -> Array:
@@ -60,7 +60,7 @@ class Plain(StepSize):
 
 
 @dataclass(frozen=True, eq=False)
-class Bounded(StepSize):
+class ClippedStep(StepSize):
     """Clip the signal of each synapse to +-limit: one bound for all, however rare their inputs."""
 
     name: ClassVar[str] = "bounded"
@@ -122,6 +122,6 @@ STEP_SIZES: Registry[StepSize] = Registry(
     StepSize,  # type: ignore[type-abstract]
     RootMeanSquare,
     Plain,
-    Bounded,
+    ClippedStep,
 )
 """Map the name of each step size to its class; ``STEP_SIZES.register`` adds one."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from neurorl.errors import DescriptionError, quoted
 from neurorl.models.agent.answers import Check, check_attributes
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.models.deep.feedback import FEEDBACKS, Feedback
@@ -23,6 +24,11 @@ INNER: Mapping[str, Registry[Any]] = {
 """Map each field of `Shared` that holds a part to the registry of its classes."""
 
 
+def _names(where: str, value: Any) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(name, str) for name in value):
+        raise DescriptionError(where, "not names of populations", got=quoted(value))
+
+
 @dataclass(frozen=True, eq=False)
 class Trunk(Part):
     """Say how hidden layers serve actions.
@@ -31,7 +37,7 @@ class Trunk(Part):
         membranes are read, so that their spikes say nothing.
     """
 
-    attributes: ClassVar[Mapping[str, Check]] = {"is_shared": flag}
+    attributes: ClassVar[Mapping[str, Check]] = {"is_shared": flag, "readouts": _names}
     is_shared: ClassVar[bool] = False
     readouts: ClassVar[tuple[str, ...]] = ()
 

@@ -7,7 +7,7 @@
 
 namespace neurorl {
 
-enum CriticKernel { LINEAR, SPIKING };
+enum CriticKernel { LINEAR, SPIKING, LAYERS };
 struct Critic {
     int64_t kernel;
     double alpha, lambda_, initial_value;
