@@ -53,6 +53,7 @@ class Algorithm:
     unread: options of agents that it doesn't read, though other algorithms do.
     stops_exactly: whether it stops after exactly the given environment steps, or some later.
     keeps_floats: whether it learns floats, which an arithmetic only rounds.
+    can_share: whether it learns hidden layers that serve all actions.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Algorithm:
     unread: frozenset[str] = frozenset()
     stops_exactly: bool = True
     keeps_floats: bool = False
+    can_share: bool = False
 
     def check(self, **options: object) -> None:
         """Raise ArgumentError if it can't be combined with one of these *options*."""
@@ -116,6 +118,7 @@ LOCAL = Algorithm(
     "local",
     "neurorl.agents.sharding:make_local_group",
     only={"gradient": Only([], "has no gradient options")},
+    can_share=True,
 )
 """Learn by a local three-factor rule, on any backend."""
 

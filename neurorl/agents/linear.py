@@ -142,7 +142,7 @@ class LinearActorCritic(LearningAgent):
         check_kind("rates", rates, LinearRates)
         _check_options(options, config)
         self.env, self.env_id = own_env(env)
-        config = config or make_config(self.env, model, options)
+        config = config or make_config(self.env, model, options, can_share=False)
         self.rates = rates or LinearRates()
         _check_policy(config, self.env, self.env_id)
         self._begin(_Replicas(self.env, config, self.rates, seed))

@@ -70,7 +70,7 @@ class ReparameterizedActorCritic(LearningAgent):
             check_options("gradient", gradient)
         self.algorithm.check_read(options)
         self.env, self.env_id = own_env(env)
-        config = config or make_config(self.env, model, options)
+        config = config or make_config(self.env, model, options, can_share=False)
         own = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
         spec = BackendSpec("torch", arithmetic, options={"device": device})
         plan = GroupPlan(copy_env(self.env), self.env_id, config, (seed,), spec, own)

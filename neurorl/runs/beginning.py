@@ -70,6 +70,7 @@ def _agent_config(env: Environment, config: RunConfig) -> AgentConfig:
     if config.base is not None:
         return config.base.changed(**changed)
     if not config.start:
-        return make_config(env, config.model or "lif", changed)
+        can_share = config.algorithm.can_share
+        return make_config(env, config.model or "lif", changed, can_share=can_share)
     started, _ = read_agent(start_of(config.start, None))
     return started.config.changed(**changed)

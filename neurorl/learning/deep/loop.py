@@ -88,9 +88,7 @@ class DeepLoop(NumpyLoop):
     def _plastic(self) -> list[tuple[Half, Any]]:
         return [(half, p) for half in self.layers.halves for la in half.layers for p in la.into]
 
-    def _traced(
-        self, part: DeepMemory, half: Half, name: str, bound: float
-    ) -> TracedSynapses:
+    def _traced(self, part: DeepMemory, half: Half, name: str, bound: float) -> TracedSynapses:
         feedback = part.lasting.get(f"{name}.feedback")
         return TracedSynapses(
             part.learning(name),

@@ -23,7 +23,7 @@ from neurorl.models.features.block_means import BlockMeans, blocks_for
 from neurorl.models.neurons.leaky import LIF
 from neurorl.tasks.kinds import Environment, Space
 
-__all__ = ["DEEP", "deep_defaults", "is_image", "least_steps_of"]
+__all__ = ["DEEP", "deep_defaults", "has_patches", "least_steps_of"]
 
 DEEP: dict[str, Any] = {
     "neuron": LIF(tau_mem=0.0),
@@ -69,7 +69,7 @@ def deep_defaults(env: Environment) -> dict[str, Any]:
     currents. Other numbers are measured in running deviations.
     """
     space = env.observation_space
-    seen = _of_image(space) if is_image(space) else _of_numbers(space)
+    seen = _of_image(space) if has_patches(space) else _of_numbers(space)
     policy = GaussianReadout() if isinstance(env.action_space, gym.spaces.Box) else Softmax(1.0)
     return {**seen, "features": seen["cells"], "policy": policy, "window": 2}
 
@@ -82,7 +82,7 @@ def least_steps_of(fields: Mapping[str, Any]) -> int:
     return depth + has_patches + 2 - int(fields["encoder"].flows)
 
 
-def is_image(space: Space) -> bool:
+def has_patches(space: Space) -> bool:
     """Return whether observations are rows and columns of numbers from 0 to a limit."""
     if not isinstance(space, gym.spaces.Box) or len(space.shape) not in (2, 3):
         return False

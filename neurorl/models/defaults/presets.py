@@ -57,6 +57,8 @@ __all__ = [
 ]
 
 MODELS = ("lif", "glm", "lif-spiking-critic", "deep")
+_SHARING = MODELS[0]
+"""Name the model whose default may have shared hidden layers: what a user gets who names none."""
 
 _LIF = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.5)
 _CART_LOW = (-2.4, -3.0, -0.21, -3.0)
@@ -216,7 +218,11 @@ _MODELS = {
 
 
 def make_config(
-    env: Environment, model: str = "lif", overrides: Mapping[str, Any] | None = None
+    env: Environment,
+    model: str = "lif",
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    can_share: bool = True,
 ) -> AgentConfig:
     """Return the configuration for an environment: preset or default, then *overrides*.
 
@@ -226,7 +232,8 @@ def make_config(
 
     model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
     centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
-    overrides: see `neurorl.models.agent.options.with_options`.
+    overrides: see `neurorl.models.agent.options.with_options`. can_share: whether hidden layers may
+    serve all actions, which only the local rule learns.
     Raises UnknownNameError for another model or field.
     """
     check_name("model", model, MODELS)
@@ -246,10 +253,16 @@ def make_config(
     space = env.observation_space
     joint = _class_of("critic", preset, overrides).population is not None
     if not (name in _TASKS or name in tasks or on_chip_itself):
-        preset |= task_defaults(env, model, said_in(overrides), spiking_critic=joint)
+        preset |= task_defaults(
+            *(env, model, said_in(overrides)),
+            spiking_critic=joint,
+            can_share=can_share and model == _SHARING,
+        )
     elif "reward_scale" not in overrides and pays_otherwise(env):
         usual = preset.get("reward_scale", AgentConfig.reward_scale)
         preset["reward_scale"], preset["first_play_steps"] = scale_of_wrapped(env, name, usual)
+    if _class_of("trunk", preset, overrides).is_shared:
+        return _made(preset, overrides)
     if "cells" not in preset:
         preset["cells"] = default_cells(space)
         if model == "glm" and not isinstance(preset["cells"], OneHot):
@@ -279,6 +292,10 @@ def _deep(env: Environment, model: str, overrides: Mapping[str, Any]) -> AgentCo
     if env.spec is not None:
         preset["solved_at"] = env.spec.reward_threshold
     _warn_of_unseen(env.observation_space)
+    return _made(preset, overrides)
+
+
+def _made(preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> AgentConfig:
     fields = with_options(_with_parts(preset), overrides)
     if "window" not in overrides:
         fields["window"] = max(fields["window"], least_steps_of(fields))

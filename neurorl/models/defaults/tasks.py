@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -16,6 +16,7 @@ from neurorl.models.agent.memories import extended
 from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of_parts
 from neurorl.models.defaults.critic_features import critic_features
+from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
 from neurorl.models.defaults.hidden_state import memories_for
 from neurorl.models.defaults.images import image_cells, is_image
 from neurorl.models.defaults.observations import default_cells, default_features, seen_parts
@@ -60,6 +61,12 @@ _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Choose no table if the user names one of these, as it wouldn't fit their network."""
 _OTHER_CELLS = frozenset({"critic.changes", "input_recalls", "hidden_recalls", "carries"})
 
+_OF_SHARED = frozenset(
+    (
+        *("gamma", "lambda_actor", "alpha_hidden", "alpha_output", "hidden", "weight_bound"),
+        *("reward_scale", "schedule", "policy", "trunk", "critic", "modulator", "solved_at"),
+    )
+)
 _OF_REPEATS = frozenset({"policy", "policy.repeats"})
 _OF_FALLING = frozenset({"schedule", "schedule.end", "schedule.episodes"})
 
@@ -72,15 +79,24 @@ _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
 
 
 def task_defaults(
-    env: Environment, model: str, named: Mapping[str, Any], *, spiking_critic: bool
+    env: Environment,
+    model: str,
+    named: Mapping[str, Any],
+    *,
+    spiking_critic: bool,
+    can_share: bool = False,
 ) -> dict[str, Any]:
     """Return the fields that follow from the task, except those that are *named*.
 
     spiking_critic: whether spiking neurons compute the value; its features must be few cells.
+    can_share: whether hidden layers may serve all actions, as they do where images are seen.
     There is a first play only if a field depends on it.
     """
     play = functools.cache(lambda: first_play(env))
-    chosen: dict[str, Any] = {}
+    if can_share and not spiking_critic and not _of_modules(named) and _shows_images(env, play):
+        chosen = {**DEEP, **deep_defaults(env), "first_play_steps": play().steps}
+        return {name: value for name, value in chosen.items() if name not in named}
+    chosen = {}
     if not _is_other(named):
         chosen |= _table(env, model, named, play, spiking_critic)
     gamma = _gamma(env, named)
@@ -101,6 +117,24 @@ def task_defaults(
     if play.cache_info().currsize:
         chosen["first_play_steps"] = play().steps
     return {name: value for name, value in chosen.items() if name not in named}
+
+
+def _of_modules(named: Mapping[str, Any]) -> bool:
+    """Return whether the user names a field that shared hidden layers don't read."""
+    return any(name.partition(".")[0] not in _OF_SHARED for name in named)
+
+
+def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
+    """Return whether the first play showed images, and too many of them for a table."""
+    space = env.observation_space
+    if not isinstance(space, gym.spaces.Box) or not has_patches(space):
+        return False
+    rows = play().all_numbers()
+    if rows is None or _hashed(space, rows) is not None:
+        return False
+    lengths = [len(rewards) + 1 for rewards in play().rewards]
+    places = BoxRanges.of(space, rows, play().is_better(len(rows))).places
+    return len(places) > MOST_JOINT and is_image(space, rows, lengths)
 
 
 def _is_other(named: Mapping[str, Any]) -> bool:
