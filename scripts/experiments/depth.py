@@ -35,13 +35,29 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])
 
 from experiments.held_out_tasks import minatar
+from experiments.markup import put_between, table_head, table_row
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.models.deep.normalisation import Homeostasis, Pool
 from neurorl.models.deep.trunk import Shared
 
 __all__ = ["LEARNERS", "TASKS", "Row", "main", "measure", "read"]
 
-FILE = Path("results/tables/depth.csv")
+FILE, PAGE = Path("results/tables/depth.csv"), Path("docs/depth.md")
+SHOWN = ("deep", "frozen", "none", "local")
+ABLATED = ("Breakout", 200_000)
+OTHERS: Mapping[str, str] = {
+    "Breakout": "AC(.8) 9.5, DQN 9",
+    "SpaceInvaders": "AC(.8) 45, DQN 35",
+    "Freeway": "AC(.8) 0, DQN 47",
+    "Asterix": "AC(.8) 1, DQN 7",
+    "Seaquest": "AC(.8) 1, DQN 1",
+    "CartPole": "by tiles 500",
+    "Acrobot": "by tiles -84",
+    "LunarLander": "by tiles 234, PPO 223",
+    "Pendulum": "by tiles -174",
+}
+"""Map tasks to what others reach: of MinAtar read off the curves of its README (one-sample
+actor-critic with backpropagation, and DQN with replay), of others the library's cells of tiles."""
 _POINTS, _EPISODES = 20, 100
 
 
@@ -87,8 +103,12 @@ _DENSE: dict[str, Any] = {"patches": None}
 _POOL: dict[str, Any] = {**_DENSE, "normalisation": Pool(), "centring": 0.0}
 _LOCAL: dict[str, Any] = {**_DENSE, "normalisation": Homeostasis(), "centring": 1e-3}
 _OF_DENSE: dict[str, Any] = {
-    "hidden": 128, "critic.hidden": 128, "alpha_hidden": 2e-4, "alpha_output": 2e-4,
-    "critic.alpha": 2e-4, "trunk.entropy": 2e-3,
+    "hidden": 128,
+    "critic.hidden": 128,
+    "alpha_hidden": 2e-4,
+    "alpha_output": 2e-4,
+    "critic.alpha": 2e-4,
+    "trunk.entropy": 2e-3,
 }
 
 LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -173,6 +193,67 @@ def add(row: Row, file: Path = FILE) -> None:
         writer.writerow(fields)
 
 
+def lines_of_games(rows: Sequence[Row]) -> list[str]:
+    """Return the table of tasks: each learner's training and greedy play, and others'."""
+    table = table_head(("task", "steps", *SHOWN, "others at as many steps"))
+    for name, task in TASKS.items():
+        of_task = [row for row in rows if (row.task, row.steps) == (name, task.steps)]
+        if of_task:
+            cells = (reached([r for r in of_task if r.learner == learner]) for learner in SHOWN)
+            table.append(table_row(name, f"{task.steps:,}", *cells, OTHERS.get(name, "")))
+    return table
+
+
+def lines_of_ablations(rows: Sequence[Row], task: str, steps: int) -> list[str]:
+    """Return the table of what one change of `local` costs in a task."""
+    table = table_head(("one change", "training and greedy play", "share of `local`"))
+    of_task = [row for row in rows if (row.task, row.steps) == (task, steps)]
+    whole = np.mean([row.training for row in of_task if row.learner == "local"])
+    for learner in LEARNERS:
+        own = [row for row in of_task if row.learner == learner]
+        if own and learner not in ("deep", "frozen", "none"):
+            share = np.mean([row.training for row in own]) / whole
+            table.append(table_row(learner, reached(own), f"{share:.0%}"))
+    return table
+
+
+def reached(rows: Sequence[Row]) -> str:
+    """Format the mean training return of seeds, the least and the largest, and greedy play."""
+    if not rows:
+        return ""
+    training, greedy = [row.training for row in rows], [row.greedy for row in rows]
+    ends = f"({min(training):.1f} to {max(training):.1f})" if len(rows) > 1 else ""
+    return f"{np.mean(training):.1f} {ends}; {np.mean(greedy):.1f}; {len(rows)}"
+
+
+def draw(rows: Sequence[Row], to: Path) -> None:
+    """Draw the curves of all games: mean of seeds, from the least to the largest."""
+    import matplotlib.pyplot as plt
+
+    names = [name for name in TASKS if any(row.task == name for row in rows)]
+    figure, axes = plt.subplots(1, len(names), figsize=(3.2 * len(names), 3.0), squeeze=False)
+    for name, ax in zip(names, axes[0], strict=True):
+        for learner in SHOWN:
+            own = [
+                r
+                for r in rows
+                if (r.task, r.learner, r.steps) == (name, learner, TASKS[name].steps)
+            ]
+            if not own:
+                continue
+            curves = np.array([row.curve for row in own])
+            x = np.arange(1, _POINTS + 1) * TASKS[name].steps / _POINTS
+            (line,) = ax.plot(x, curves.mean(0), label=learner)
+            ax.fill_between(x, curves.min(0), curves.max(0), alpha=0.2, color=line.get_color())
+        ax.set_title(name)
+        ax.set_xlabel("environment steps")
+    axes[0][0].set_ylabel("mean return of 100 episodes")
+    axes[0][0].legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(to, dpi=120)
+    plt.close(figure)
+
+
 def _seeds(text: str) -> range:
     first, _, last = text.partition("-")
     return range(int(first), int(last or first) + 1)
@@ -190,6 +271,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, help="of every task (default: its own)")
     parser.add_argument("--file", type=Path, default=FILE)
     options = parser.parse_args(arguments)
+    rows = read(options.file)
+    if options.what == "table":
+        put_between(PAGE, "depth", lines_of_games(rows))
+        put_between(PAGE, "ablations", lines_of_ablations(rows, *ABLATED))
+        return 0
+    if options.what == "figure":
+        draw(rows, PAGE.with_name("depth.png"))
+        return 0
     warnings.simplefilter("ignore")
     for seed in options.seeds:
         for name in options.tasks:
