@@ -28,7 +28,7 @@ class DeepMemory(Memory):
     arithmetic whole numbers, float64. ``eligibility`` is float32. lasting, passing: further arrays by name, which outlive an episode or don't.
 
     Lasting: of a projection P ``P.h`` mean squares, float32; ``P.feedback``, float32; ``P.last``
-    decision in which a row's trace lived; of a hidden
+    how many decisions were learned from when a row's mean squares last changed; of a hidden
     layer L ``L.mean``, ``L.variance`` of its drives; ``L.alpha``, ``L.kappa``, means of learning
     signals, float32; ``seen.mean``, ``seen.square``, ``seen.count`` of observations;
     ``returns`` (mean, sum of squares, count of discounted returns); ``learned``, a count of decisions.
@@ -41,10 +41,6 @@ class DeepMemory(Memory):
 
     def forget(self) -> None:
         super().forget()
-        for name, live in self.passing_arrays.items():
-            if name.endswith(".live"):
-                last = self.lasting[name.removesuffix("live") + "last"]
-                np.copyto(last, self.lasting["learned"], where=live)
         for name, array in self.passing_arrays.items():
             array[...] = np.nan if name == "before" else 0
 
@@ -72,9 +68,6 @@ class DeepMemory(Memory):
 
     def lasting_arrays(self) -> dict[str, Array]:
         return self.lasting
-
-
-        return super().passing()
 
 
 def _kind(array: Array) -> str:
