@@ -213,7 +213,7 @@ class Monitor:
         may_drift = len(played) >= DRIFT_AFTER and now.surely_no_better
         return [
             RecentFigures(
-                rate=sum(spikes) / (len(spikes) * site.chances),
+                rate=self._rate(site, spikes),
                 ceiling=site.ceiling,
                 mean_abs=site.mean_abs(weights) if may_drift and site.acts else None,
                 at_bounds=site.at_bounds(weights),
@@ -226,6 +226,11 @@ class Monitor:
             )
             for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
         ]
+
+    def _rate(self, site: Site, spikes: Sequence[int]) -> float | None:
+        if site.name in self._config.trunk.readouts:
+            return None
+        return sum(spikes) / (len(spikes) * site.chances)
 
     def _rows(self, played: Sequence[EpisodeRecord]) -> list[PopulationRow]:
         weights = self._weights()

@@ -27,10 +27,12 @@ class Trunk(Part):
     """Say how hidden layers serve actions.
 
     is_shared: whether all actions have the same hidden layers.
+    readouts: populations whose membranes are read, so that it doesn't matter whether they spike.
     """
 
     attributes: ClassVar[Mapping[str, Check]] = {"is_shared": flag}
     is_shared: ClassVar[bool] = False
+    readouts: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,7 @@ class Shared(Trunk):
 
     name: ClassVar[str] = "shared"
     is_shared: ClassVar[bool] = True
+    readouts: ClassVar[tuple[str, ...]] = ("output", "critic")
 
     normalisation: Normalisation = field(default_factory=NORMALISATIONS.default)
     feedback: Feedback = field(default_factory=FEEDBACKS.default)
