@@ -21,7 +21,8 @@ def modules(config: AgentConfig, actions: Actions, where: str) -> tuple[int, ...
     if config.policy.is_continuous != actions.is_continuous:
         kind = "numbers" if actions.is_continuous else "discrete"
         what, got = f"its actions are {kind}", f"policy {config.policy.name!r}"
-        remedy = "policy='gaussian'" if actions.is_continuous else "policy='softmax'"
+        numbers = "gaussian-readout" if config.trunk.is_shared else "gaussian"
+        remedy = f"policy={numbers if actions.is_continuous else 'softmax'!r}"
         raise UnsupportedError(where, what, got=got, remedy=remedy)
     return actions.groups(config.policy.population)
 

@@ -56,7 +56,7 @@ class Recorder(Records):
         for name in self.names:
             if name not in (*known, *_SIGNALS):
                 raise unknown_name_error("recorded name", name, (*known, *_SIGNALS))
-            if name in ("modulator", "value") and loop.critic is not None:
+            if name in ("modulator", "value") and _is_late(loop):
                 problem = "a spiking critic says it only with the next decision"
                 raise UnsupportedError(f"Recorder {name!r}", problem, remedy="record others")
 
@@ -99,7 +99,7 @@ class Recorder(Records):
             "policy": loop.probabilities[0],
             "reward": reward,
         }
-        if loop.critic is not None:
+        if _is_late(loop):
             return signals
         error = signals["value"] = 0.0
         if config.needs_critic:
@@ -111,3 +111,8 @@ class Recorder(Records):
         mean, step = before["mean_reward"], config.critic.alpha
         signals["modulator"] = config.modulator.signal(reward, error, mean, step)
         return signals
+
+
+def _is_late(loop: Loop) -> bool:
+    """Return whether a decision is learned from in the next one."""
+    return loop.critic is not None or loop.config.trunk.is_shared

@@ -97,9 +97,7 @@ class Monitor:
         self._config, self._seed, self._first_action = config, seed, first_action
         self._learning_rate = learning_rate
         self._weights = weights
-        unread = config.trunk.readouts  # populations whose spikes say nothing
-        populations = [p for p in network.populations if p.name not in unread]
-        self._sites = [Site(network, p, config, replica) for p in populations]
+        self._sites = [Site(network, p, config, replica) for p in network.populations]
         self.begin()
         self._spikes: list[deque[int]] = [deque(maxlen=WINDOW) for _ in self._sites]
         self._policies: deque[list[float]] = deque(maxlen=WINDOW)
@@ -215,7 +213,7 @@ class Monitor:
         may_drift = len(played) >= DRIFT_AFTER and now.surely_no_better
         return [
             RecentFigures(
-                rate=sum(spikes) / (len(spikes) * site.chances),
+                rate=self._rate(site, spikes),
                 ceiling=site.ceiling,
                 mean_abs=site.mean_abs(weights) if may_drift and site.acts else None,
                 at_bounds=site.at_bounds(weights),
@@ -228,6 +226,11 @@ class Monitor:
             )
             for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
         ]
+
+    def _rate(self, site: Site, spikes: Sequence[int]) -> float | None:
+        if site.name in self._config.trunk.readouts:
+            return None
+        return sum(spikes) / (len(spikes) * site.chances)
 
     def _rows(self, played: Sequence[EpisodeRecord]) -> list[PopulationRow]:
         weights = self._weights()

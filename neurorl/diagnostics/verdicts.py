@@ -81,14 +81,15 @@ class EpisodeRecord(Protocol):
 class RecentFigures:
     """Hold a population's figures over the last episodes, which its verdicts depend on.
 
-    rate: spikes per neuron-step. ceiling: the largest rate its refractory periods allow. at_bounds,
-    mean_abs: share at the bounds, and mean |w|, of its plastic input weights; None without such
-    weights, or if it can't drift. start, bound: mean |w| before learning, and mean of the largest
-    |w| allowed. top: largest mean probability of an action, None if it isn't the output. episodes:
-    how many were played. better, surely_no_better: compared with the start.
+    rate: spikes per neuron-step, None if only membranes are read. ceiling: the largest rate its
+    refractory periods allow. at_bounds, mean_abs: share at the bounds, and mean |w|, of its plastic
+    input weights; None without such weights, or if it can't drift. start, bound: mean |w| before
+    learning, and mean of the largest |w| allowed. top: largest mean probability of an action, None
+    if it isn't the output. episodes: how many were played. better, surely_no_better: compared with
+    the start.
     """
 
-    rate: float
+    rate: float | None
     ceiling: float = 1.0
     mean_abs: float | None = None
     at_bounds: float | None = None
@@ -103,11 +104,12 @@ class RecentFigures:
 def verdicts(figures: RecentFigures) -> Verdicts:
     """Return ``{kind: (value, limit)}`` for each problem of a population."""
     wrong: Verdicts = {}
-    load = min(1.0, figures.rate / figures.ceiling)
-    if figures.rate < SILENT:
-        wrong["silent"] = figures.rate, SILENT
-    if load > SATURATED:
-        wrong["saturated"] = load, SATURATED
+    if figures.rate is not None:
+        load = min(1.0, figures.rate / figures.ceiling)
+        if figures.rate < SILENT:
+            wrong["silent"] = figures.rate, SILENT
+        if load > SATURATED:
+            wrong["saturated"] = load, SATURATED
     if figures.at_bounds is not None and figures.at_bounds > CLIPPED:
         wrong["clipped"] = figures.at_bounds, CLIPPED
     if figures.mean_abs is not None and figures.episodes >= DRIFT_AFTER:

@@ -55,7 +55,7 @@ class DeepLoop(NumpyLoop):
         self._hold_seen()
         backend.check_can("reset", *(["set_weights"] if learns else []))
         network = backend.network
-        self.layers = DeepPlan.of(network, config)
+        self.layers = self.plan = DeepPlan.of(network, config)  # type: ignore[assignment]
         self.trunk = self.layers.trunk
         rounding = backend.arithmetic.rounding
         by_layer = {layer.name: rounding(layer.into[0].name) for layer in self.layers.layers}
@@ -166,9 +166,8 @@ class DeepLoop(NumpyLoop):
             if self._learns_late:
                 observations.heard(seen, mean, square, int(count[0]))
                 count += 1
-            active = encoder.peak * observations.activation(seen, mean, square, int(count[0]))
-            u = self._draws_of_cells[k](int(self.memory.decisions[k, 0]))[None]
-            entered = encoder.encode(active, u, self.config.window)
+            active = observations.activation(seen, mean, square, int(count[0]))
+            entered = self._entered(k, active)
             self._of(k, self.window.inputs["input"])[:] = entered
             x = entered if encoder.flows else entered[0]
             self._normalise(k, np.rint(x * (1.0 / CURRENT_GRID)) * CURRENT_GRID)

@@ -28,8 +28,9 @@ class DeepMemory(Memory):
     arithmetic whole numbers, float64. ``eligibility`` is float32. lasting, passing_arrays: further
     arrays by name, which outlive an episode or don't. Of a projection P:
 
-    - lasting ``P.h``, mean squares, and ``P.feedback``, float32; ``P.last``, the decision in which
-      a row's trace lived; ``P.tied``, float32, weights that patches share: ``weights`` has copies.
+    - lasting ``P.h``, mean squares, and ``P.feedback``, float32; ``P.last``, how many decisions
+      were learned from when a row's mean squares last changed; ``P.tied``, float32, weights that
+      patches share: ``weights`` has copies.
     - passing ``P.age``, decisions since a row's input spoke, and ``P.live``.
 
     Of a layer L: lasting ``L.mean`` and ``L.variance`` of its drives, ``L.alpha`` and ``L.kappa``
@@ -49,10 +50,6 @@ class DeepMemory(Memory):
 
     def forget(self) -> None:
         super().forget()
-        for name, live in self.passing_arrays.items():
-            if name.endswith(".live"):
-                last = self.lasting[name.removesuffix("live") + "last"]
-                np.copyto(last, self.lasting["learned"], where=live)
         for name, array in self.passing_arrays.items():
             array[...] = np.nan if name == "before" else 0
 
@@ -80,8 +77,6 @@ class DeepMemory(Memory):
 
     def lasting_arrays(self) -> dict[str, Array]:
         return self.lasting
-
-        return super().passing()
 
 
 def _unused(n: int) -> dict[str, Any]:

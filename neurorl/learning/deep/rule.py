@@ -94,9 +94,9 @@ class Centring:
 class TracedSynapses:
     """Hold one projection of one agent: arrays ``(n_pre, n_post)``, and ``(n_pre,)`` of its rows.
 
-    weights, trace, mean_square, feedback: float32; feedback only if it learns. last, age, live: the
-    decision in which a row's trace lived last, decisions since its input spoke, and whether its
-    trace lives.
+    weights, trace, mean_square, feedback: float32; feedback only if it learns. last, age, live: how
+    many decisions had been learned from when a row's mean squares last changed, decisions since its
+    input spoke, and whether its trace lives.
     """
 
     weights: Array
@@ -132,8 +132,9 @@ class TracedSynapses:
         self._fade(woken, step_size, decisions)
         self.live[woken] = True
         silent = self.live & (self.age > self.longest)
-        self.trace[silent], self.live[silent], self.last[silent] = 0.0, False, decisions
+        self.trace[silent], self.live[silent] = 0.0, False
         rows = np.flatnonzero(self.live)
+        self.last[rows] = decisions + 1
         if not len(rows):
             return
         said = np.flatnonzero(speaks[rows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from neurorl.backends.base import Backend
@@ -12,6 +13,8 @@ from neurorl.backends.simulator import Simulator
 from neurorl.errors import FallbackWarning, UnsupportedError, format_message, warn_outside
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.fields import KINDS
+from neurorl.models.agent.parts import Part, Registry
+from neurorl.models.deep.trunk import INNER, Shared
 from neurorl.network.description import Network
 from neurorl.rules import Rule
 
@@ -61,6 +64,9 @@ def not_compiled(config: AgentConfig, network: Network) -> str | None:
     """Name the part of an agent that has no compiled form, such as a rule's function, or None."""
     from neurorl.learning.loops.native_features import is_compiled
 
+    if isinstance(config.trunk, Shared):
+        told = {kind: config.parts[kind] for kind in ("encoder", "policy", "modulator")}
+        return _not_in_c({**KINDS, **INNER}, {**told, **config.trunk.inner})
     rules: dict[str, Rule] = {}
     for name, rule in config.rules_of(network).items():
         post = network.projection(name).post
@@ -82,11 +88,18 @@ def not_compiled(config: AgentConfig, network: Network) -> str | None:
     for rule in rules.values():
         if not rule.is_text:
             return config.where_rule(rule=rule)
-    for kind, part in config.parts.items():
-        if KINDS[kind].compiled and part.kernel is None:
-            return f"{kind} {part.name!r}"
+    if (part := _not_in_c(KINDS, config.parts)) is not None:
+        return part
     if config.critic.changes and not is_compiled(config.features):
         return f"{type(config.features).__name__} of changes"
+    return None
+
+
+def _not_in_c(kinds: Mapping[str, Registry[Any]], parts: Mapping[str, Part]) -> str | None:
+    """Name the first part that the compiled loop has to know, and doesn't, or None."""
+    for kind, part in parts.items():
+        if kinds[kind].compiled and part.kernel is None:
+            return f"{kind} {part.name!r}"
     return None
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from neurorl.backends.base import Backend
 from neurorl.errors import BackendError, UnsupportedError, check_name, one_line
 from neurorl.learning.deep.loop import DeepLoop
-from neurorl.learning.deep.native import DeepNativeLoop
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.checks import is_users, not_compiled, warned
 from neurorl.learning.loops.numpy import NumpyLoop
@@ -39,23 +38,30 @@ def make_loop(
     """
     if loop is not None:
         check_name("loop", loop, LOOPS)
-    if config.trunk.is_shared:
-        kind = DeepLoop if loop == "numpy" else DeepNativeLoop
-        return kind(config, backend, n_actions, greedy, learns)
     if learns and config.learning.on_chip:
         return OnChipLoop(config, backend, n_actions, greedy, learns)
     own = not_compiled(config, backend.network)
     if loop == "native" and own is not None:
         what, remedy = f"{own} is not compiled", "loop='numpy', or leave it out"
         raise UnsupportedError("loop 'native'", what, remedy=remedy)
+    defined = DeepLoop if config.trunk.is_shared else NumpyLoop
     if loop == "numpy" or (loop is None and (is_users(own) or warned(toolchain.problem()))):
-        return NumpyLoop(config, backend, n_actions, greedy, learns)
-    from neurorl.learning.loops.native import NativeLoop
-
+        return defined(config, backend, n_actions, greedy, learns)
     try:
-        return NativeLoop(config, backend, n_actions, greedy, learns)
+        return _compiled(config)(config, backend, n_actions, greedy, learns)
     except BackendError as exc:
         if loop == "native" or toolchain.trial() is None:  # what fails isn't the compiler
             raise
         warned(one_line(exc))
-        return NumpyLoop(config, backend, n_actions, greedy, learns)
+        return defined(config, backend, n_actions, greedy, learns)
+
+
+def _compiled(config: AgentConfig) -> type[Loop]:
+    """Return the class of the loop in C++."""
+    if config.trunk.is_shared:
+        from neurorl.learning.deep.native import DeepNativeLoop
+
+        return DeepNativeLoop
+    from neurorl.learning.loops.native import NativeLoop
+
+    return NativeLoop

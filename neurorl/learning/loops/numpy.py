@@ -13,7 +13,7 @@ from neurorl.learning.loops.base import Loop
 from neurorl.learning.writes import Writer
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import votes
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.three_factor import td_error
 
@@ -125,18 +125,20 @@ class NumpyLoop(Loop):
             self.memory.x[k] = self.config.features.values(self._features_flat[k])
 
     def _encode(self) -> None:
-        config, encoder = self.config, self.config.encoder
         self._check_all_seen()
-        rows = encoder.draws(config.window)
         for k in np.flatnonzero(self.active):
-            activation = encoder.peak * self._activation(k)
-            first = int(self.memory.decisions[k, 0]) * rows
-            u = np.array([self._draws_of_cells[k](row) for row in range(first, first + rows)])
-            spikes = encoder.encode(activation, u, config.window)
-            n = config.cells.size
+            spikes, n = self._entered(k, self._activation(k)), self.config.cells.size
             self._of(k, self.window.inputs["input"])[:] = spikes[..., :n]
             if self.critic is not None:
                 self._of(k, self.window.inputs["critic_input"])[:] = spikes[..., n:]
+
+    def _entered(self, k: np.intp, activation: FloatArray) -> Array:
+        """Return the spikes or currents of agent k's cells."""
+        encoder, window = self.config.encoder, self.config.window
+        rows = encoder.draws(window)
+        first = int(self.memory.decisions[k, 0]) * rows
+        u = np.array([self._draws_of_cells[k](row) for row in range(first, first + rows)])
+        return encoder.encode(encoder.peak * activation, u, window)
 
     def _activation(self, k: int) -> FloatArray:
         """Return activations of the cells, and then of a spiking critic's."""

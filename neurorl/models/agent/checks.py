@@ -6,6 +6,7 @@ from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.places import OnChip
+from neurorl.models.agent.readout_policy import GaussianReadout
 from neurorl.models.features import Features, FromNumbers, Select
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
@@ -43,6 +44,10 @@ def check_combination(config: AgentFields) -> None:
         what, got = "a spiking critic hears of rewards as they are", repr(config.modulator.name)
         remedy = "critic 'linear', or modulator 'td-error'"
         raise DescriptionError("agent.modulator", what, got=got, remedy=remedy)
+    if isinstance(config.policy, GaussianReadout):
+        what, got = "reads membranes, and here spikes are counted", repr(config.policy.name)
+        remedy = "policy 'gaussian', or trunk 'shared'"
+        raise DescriptionError("agent.policy", what, got=got, remedy=remedy)
     if config.learning.on_chip:
         _check_on_chip(config)
     _check_memories(config)

@@ -251,6 +251,10 @@ class Layers(Critic):
             object.__setattr__(self, "hidden", hidden_sizes(self.hidden))
         hidden_sizes(self.hidden)
 
+    def check(self, features: Features, cells: Features, window: int) -> None:
+        what, remedy = "'layers' need shared hidden layers", "trunk 'shared', or critic 'linear'"
+        raise DescriptionError("agent.critic", what, remedy=remedy)
+
     def n_values(self, features: Features) -> int:
         return 0
 

@@ -64,22 +64,22 @@ def _reads_values(config: AgentFields) -> bool:
     return config.needs_critic or config.critic.population is not None
 
 
-_OF_RULES = _Reader(lambda c: not c.trunk.is_shared, "agents without the trunk 'shared'")
 _OF_MODULES = _Reader(lambda c: c.description is None, "agents without a description")
+_OF_ACTIONS = _Reader(lambda c: not c.trunk.is_shared, "agents with the trunk 'modules'")
 _OF_HIDDEN = _Reader(_has_hidden, "agents with hidden units")
 _OF_PAIRS = _Reader(_pairs_spikes, "rules that pair spikes, such as 'reward-stdp'")
 _OF_VALUES = _Reader(_reads_values, "modulators that read the critic, such as 'td-error'")
 _READERS: Mapping[str, tuple[_Reader, ...]] = {
-    **dict.fromkeys(("neuron", "hidden"), (_OF_MODULES,)),
-    **dict.fromkeys(("actors", "bias", "initial_output"), (_OF_MODULES, _OF_RULES)),
-    **dict.fromkeys(("trace_tau", "stimulus_lags"), (_OF_MODULES, _OF_RULES)),
-    "weight_bound": (_OF_MODULES,),
-    **dict.fromkeys(("history_lags", "history", "critic.neurons"), (_OF_MODULES, _OF_RULES)),
-    **dict.fromkeys(("input_recalls", "hidden_recalls"), (_OF_MODULES, _OF_RULES)),
-    **dict.fromkeys(("initial_hidden", "signed"), (_OF_MODULES, _OF_HIDDEN, _OF_RULES)),
-    **dict.fromkeys(("rule", "features", "normalises"), (_OF_RULES,)),
+    **dict.fromkeys(("neuron", "hidden", "weight_bound", "critic.neurons"), (_OF_MODULES,)),
+    **dict.fromkeys(("actors", "bias", "initial_output"), (_OF_MODULES, _OF_ACTIONS)),
+    **dict.fromkeys(("trace_tau", "stimulus_lags", "history_lags"), (_OF_MODULES, _OF_ACTIONS)),
+    **dict.fromkeys(("history", "input_recalls"), (_OF_MODULES, _OF_ACTIONS)),
+    "hidden_recalls": (_OF_MODULES, _OF_ACTIONS),
+    "initial_hidden": (_OF_MODULES, _OF_ACTIONS, _OF_HIDDEN),
+    "signed": (_OF_MODULES, _OF_HIDDEN),
+    **dict.fromkeys(("rule", "features", "normalises"), (_OF_ACTIONS,)),
     "alpha_hidden": (_OF_HIDDEN,),
-    **dict.fromkeys(("eligibility_tau", "post_tau", "depression"), (_OF_PAIRS, _OF_RULES)),
+    **dict.fromkeys(("eligibility_tau", "post_tau", "depression"), (_OF_PAIRS,)),
     "lambda_actor": (
         _Reader(lambda c: not all(r.pairs_spikes for r in c.all_rules), "rules of decisions"),
     ),

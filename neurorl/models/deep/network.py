@@ -10,6 +10,7 @@ from neurorl.errors import DescriptionError
 from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.fields import AgentFields
+from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.deep.trunk import Shared
 from neurorl.network.description import (
     Network,
@@ -89,11 +90,17 @@ def deep_network(config: AgentFields, n_actions: int) -> Network:
 def check_deep(config: AgentFields) -> None:
     """Raise DescriptionError for parts that don't go with hidden layers shared by all actions."""
     where = "agent.trunk 'shared'"
+    if not isinstance(config.trunk, Shared):
+        what, got = "has no layers that all actions share", type(config.trunk).__name__
+        raise DescriptionError("agent.trunk", what, got=got, remedy="derive it from Shared")
     if config.description is not None:
         raise DescriptionError(where, "makes its own network", remedy="leave description out")
     if not isinstance(config.critic, Layers):
         got = f"critic {config.critic.name!r}"
         raise DescriptionError(where, "learns values in layers", got=got, remedy="critic 'layers'")
+    if isinstance(config.policy, Gaussian):
+        what, got = "counts spikes, and here membranes are read", repr(config.policy.name)
+        raise DescriptionError("agent.policy", what, got=got, remedy="policy 'gaussian-readout'")
     if isinstance(config.hidden, (list, tuple)):
         object.__setattr__(config, "hidden", hidden_sizes(config.hidden))
     _check_patches(config)

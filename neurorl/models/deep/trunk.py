@@ -33,8 +33,8 @@ def _names(where: str, value: Any) -> None:
 class Trunk(Part):
     """Say how hidden layers serve actions.
 
-    is_shared: whether all actions have the same hidden layers. readouts: populations whose
-        membranes are read, so that their spikes say nothing.
+    is_shared: whether all actions have the same hidden layers.
+    readouts: populations whose membranes are read, so that it doesn't matter whether they spike.
     """
 
     attributes: ClassVar[Mapping[str, Check]] = {"is_shared": flag, "readouts": _names}

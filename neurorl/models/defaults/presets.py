@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium as gym
 
 from neurorl.errors import (
+    DescriptionError,
     EnvironmentWarning,
     check_name,
     format_message,
@@ -247,6 +248,9 @@ def make_config(
         preset["policy"] = "gaussian"
     if _class_of("trunk", preset, overrides).is_shared:
         return _deep(env, model, overrides)
+    if "trunk" in base:
+        what, remedy = f"model {model!r} is made of hidden layers that are shared", "model 'lif'"
+        raise DescriptionError("agent.trunk", what, got=overrides["trunk"], remedy=remedy)
     on_chip_itself = _class_of("learning", preset, overrides).on_chip
     if on_chip_itself:
         preset |= on_chip(name)
@@ -297,6 +301,7 @@ def _deep(env: Environment, model: str, overrides: Mapping[str, Any]) -> AgentCo
 
 def _made(preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> AgentConfig:
     fields = with_options(_with_parts(preset), overrides)
+    fields["features"] = fields["cells"]  # which only a linear critic would read
     if "window" not in overrides:
         fields["window"] = max(fields["window"], least_steps_of(fields))
     config = AgentConfig(**fields)

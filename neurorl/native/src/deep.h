@@ -526,9 +526,9 @@ inline void learn_rows(
         } else if (age > s.longest) {
             for (int64_t i = 0; i < n; i++) s.trace[at + i] = 0.0f;
             s.live[row] = 0;
-            s.last[row] = decisions;
             continue;
         }
+        s.last[row] = decisions + 1;
         float *e = s.trace + at, *w = s.weights + at;
         float *b = s.feedback_learns ? s.feedback + at : nullptr;
         double *sent = s.sent + at;

@@ -1,0 +1,110 @@
+"""Shared hidden layers learn features that the task needs; fixed ones serve it less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from neurorl import SpikingActorCritic
+from neurorl.native import toolchain
+
+pytestmark = pytest.mark.skipif(
+    toolchain.problem() is not None, reason="no C++ compiler: it would take minutes"
+)
+
+
+class Parity(gym.Env[Any, Any]):
+    """Ask in one step whether two of four bits differ; no bit alone says anything."""
+
+    observation_space = gym.spaces.Box(0, 1, (4,), np.bool_)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.bits = self.np_random.random(4) < 0.5
+        return self.bits, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        right = int(action) == int(self.bits[0] ^ self.bits[1])
+        return self.bits, float(right), True, False, {}
+
+
+def share_right(**options: Any) -> float:
+    """Return the share of right answers in the last episodes of three agents."""
+    small: dict[str, Any] = {"hidden": 12, "critic.hidden": 8, "alpha_output": 2e-3}
+    found = []
+    for seed in range(100, 103):
+        agent = SpikingActorCritic(Parity(), "deep", "native", seed=seed, **{**small, **options})
+        found.append(np.mean([episode.ret for episode in agent.learn(3000)[-500:]]))
+        agent.close()
+    return float(np.mean(found))
+
+
+def test_hidden_layers_learn_what_fixed_ones_dont_know() -> None:
+    learned, fixed = share_right(alpha_hidden=2e-3), share_right(alpha_hidden=0.0)
+    assert learned > 0.93
+    assert fixed < 0.83
+
+
+@pytest.mark.parametrize("feedback", ["own", "random", "signs", "symmetric"])
+def test_each_feedback_teaches_hidden_layers(feedback: str) -> None:
+    assert share_right(alpha_hidden=2e-3, **{"trunk.feedback": feedback}) > 0.9
+
+
+def test_two_hidden_layers_learn() -> None:
+    assert share_right(alpha_hidden=2e-3, hidden=(16, 12)) > 0.9
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trunk.normalisation": "pool", "trunk.centring": 0.0},
+        {"trunk.step_size": "bounded", "alpha_hidden": 0.02, "alpha_output": 0.02},
+    ],
+)
+def test_layers_with_other_parts_learn(options: dict[str, Any]) -> None:
+    assert share_right(**{"alpha_hidden": 2e-3, **options}) > 0.9
+
+
+def test_layers_learn_in_chip_arithmetic() -> None:
+    assert share_right(alpha_hidden=2e-3, arithmetic="loihi") > 0.9
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+def test_cartpole_is_learned(arithmetic: str) -> None:
+    """Numbers enter as currents, standardised, and layers have a pool."""
+    options: dict[str, Any] = {"hidden": 32, "critic.hidden": 32, "arithmetic": arithmetic}
+    options |= {"alpha_hidden": 2e-3, "alpha_output": 2e-3, "critic.alpha": 2e-3}
+    agent = SpikingActorCritic("CartPole-v1", "deep", "native", seed=100, **options)
+    returns = [episode.ret for episode in agent.learn(total_steps=12_000)]
+    assert np.mean(returns[-20:]) > 3.0 * np.mean(returns[:20])
+    assert np.mean(returns[-20:]) > 100.0
+    agent.close()
+
+
+def test_numbers_are_learned() -> None:
+    """Choose the number that is seen; the mean follows it, and the width shrinks."""
+
+    class Follow(gym.Env[Any, Any]):
+        observation_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float64)
+        action_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float64)
+
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+            super().reset(seed=seed)
+            self.seen = self.np_random.uniform(-0.8, 0.8, 1)
+            return self.seen, {}
+
+        def step(self, action: Any) -> Any:
+            return self.seen, -float(np.abs(action - self.seen).sum()), True, False, {}
+
+    options: dict[str, Any] = {"hidden": 16, "critic.hidden": 8}
+    options |= {"alpha_hidden": 3e-3, "alpha_output": 3e-3, "critic.alpha": 3e-3}
+    agent = SpikingActorCritic(Follow(), "deep", "native", seed=100, **options)
+    returns = [episode.ret for episode in agent.learn(4000)]
+    assert np.mean(returns[-300:]) > 0.5 * np.mean(returns[:300])
+    played = [float(agent.predict(np.array([x]))[0]) for x in (-0.7, 0.0, 0.7)]
+    assert played[0] < -0.3 < 0.3 < played[2]
+    agent.close()
