@@ -132,7 +132,7 @@ class NumpyLoop(Loop):
             if self.critic is not None:
                 self._of(k, self.window.inputs["critic_input"])[:] = spikes[..., n:]
 
-    def _entered(self, k: np.intp, activation: FloatArray) -> Array:
+    def _entered(self, k: np.intp | int, activation: FloatArray) -> Array:
         """Return the spikes or currents of agent k's cells."""
         encoder, window = self.config.encoder, self.config.window
         rows = encoder.draws(window)
