@@ -133,8 +133,11 @@ def deep_memory(
         first = [plan.trunk.feedback.first(row.reshape(shape)) for row in draws]
         lasting[f"{layer.above}.feedback"] = np.array(first, dtype=np.float32)
     plastic = [p.name for layer in plan.layers for p in layer.into]
+    learned = {name: zeros(*weights[name].shape[1:]) for name in plastic}
+    for name, array in learned.items():
+        array[...] = weights[name]
     return DeepMemory(
-        weights={name: weights[name].astype(np.float32) for name in plastic},
+        weights=learned,
         eligibility={name: zeros(*weights[name].shape[1:]) for name in plastic},
         in_force={name: sent[name].astype(np.float64) for name in plastic},
         **{name: {} for name in ("trace", "norm", "post_trace", "slow_trace", "last", "signs")},

@@ -343,15 +343,6 @@ extern "C" int64_t neurorl_deep_conclude(const Deep *deep)
     return -1;
 }
 
-extern "C" int64_t neurorl_deep_decide(const Deep *deep)
-{
-    const Agent &agent = *deep->agent;
-    const int64_t unknown = neurorl_deep_prepare(deep);
-    if (unknown >= 0) return unknown;
-    agent.run(1, agent.window, agent.run_inputs, agent.run_rasters);
-    return neurorl_deep_conclude(deep);
-}
-
 extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
 {
     const Agent &agent = *deep->agent;
@@ -363,6 +354,17 @@ extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
         note(*deep, k);
     }
     return -1;
+}
+
+// Decide, and learn from the decision before, in agents that learn.
+extern "C" int64_t neurorl_deep_decide(const Deep *deep)
+{
+    const Agent &agent = *deep->agent;
+    const int64_t unknown = neurorl_deep_prepare(deep);
+    if (unknown >= 0) return unknown;
+    agent.run(1, agent.window, agent.run_inputs, agent.run_rasters);
+    neurorl_deep_conclude(deep);
+    return deep->learns ? neurorl_deep_learn_late(deep) : -1;
 }
 
 extern "C" int64_t neurorl_deep_learn(const Deep *deep)
