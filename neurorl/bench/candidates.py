@@ -12,7 +12,7 @@ from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.lookup import BACKENDS
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench.loops import BenchLoop
-from neurorl.bench.workload import Size
+from neurorl.bench.workload import DEEP, Size
 from neurorl.errors import ArgumentError
 
 __all__ = ["FLOOR", "FLOORS", "Candidate", "backends", "everything", "make_loop", "read_candidate"]
@@ -61,7 +61,9 @@ def read_candidate(data: dict[str, Any]) -> Candidate:
 FLOORS = tuple(
     Candidate(BackendSpec("c-floor", engine=variant), builds=True) for variant in ("dense", "block")
 )
-"""Run the workload written by hand in C, in two ways; backends are compared with the faster one."""
+"""Run the workload written by hand in C, in two ways; backends are compared with the faster one.
+
+The size deep has the first only."""
 
 FLOOR = FLOORS[0]
 
@@ -104,8 +106,10 @@ def make_loop(candidate: Candidate, size: Size, replicas: int) -> BenchLoop:
         loop: BenchLoop = module.make(size, replicas)
         return loop
     if candidate.spec.backend == FLOOR.spec.backend:
-        from neurorl.bench import floor
+        from neurorl.bench import deep, floor
 
+        if size == DEEP:
+            return deep.DeepFloor(size, replicas)
         return floor.make(size, replicas, candidate.spec.engine or "dense")
     from neurorl.bench import ours
 

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size",
         metavar="S",
-        help="small, large, or a preset: cartpole, gridworld (default: small and large)",
+        help="small, large, deep, or a preset: cartpole, gridworld (default: small and large)",
     )
     parser.add_argument(
         "--backends", metavar="A,B", help="such as reference,brian2:cython,loihi:stock"

@@ -23,7 +23,7 @@ from neurorl.bench.workload import BOUND, RATE, STEPS, Size, initial_weights
 from neurorl.errors import BackendError, BackendUnavailableError
 from neurorl.native.cache import CompileCache, load_copy
 
-__all__ = ["VARIANTS", "FloorAgent", "compiler", "make"]
+__all__ = ["VARIANTS", "FloorAgent", "aligned", "compiler", "load", "make"]
 
 VARIANTS = ("dense", "block")
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fPIC"]
@@ -45,11 +45,11 @@ class FloorAgent:
     """
 
     def __init__(self, size: Size, replicas: int = 1, variant: str = "dense") -> None:
-        self._library = library = _load(size)
+        self._library = library = load(size)
         self._replicas = replicas
         for name in ("replica_bytes", "offset_w1", "offset_w2", "offset_key"):
             getattr(library, name).restype = ctypes.c_size_t
-        self._memory = _aligned(replicas, library.replica_bytes())
+        self._memory = aligned(replicas, library.replica_bytes())
         self.w1 = self._part(library.offset_w1(), (size.inputs, size.hidden))
         self.w2 = self._part(library.offset_w2(), (size.outputs, size.hidden))
         w1, w2 = initial_weights(size)
@@ -103,7 +103,7 @@ class FloorAgent:
         self._tail = (*self._head, self._m.ctypes.data, *limits)
 
 
-def _aligned(rows: int, bytes_each: int) -> _Array:
+def aligned(rows: int, bytes_each: int) -> _Array:
     """Return zeros ``(rows, bytes_each / 4)`` that begin at a multiple of 64 bytes."""
     count = rows * bytes_each // 4
     memory = np.zeros(count + 16, dtype=np.float32)
@@ -116,21 +116,21 @@ def compiler() -> list[str]:
     return shlex.split(os.environ.get("CC", "")) or ["cc"]
 
 
-def _load(size: Size) -> ctypes.CDLL:
+def load(size: Size, source: Path = _SOURCE) -> ctypes.CDLL:
     """Return the library of a size, from the cache or compiled now."""
     sizes = [f"-DNI={size.inputs}", f"-DNH={size.hidden}", f"-DNO={size.outputs}"]
     command = [*compiler(), *FLAGS, *sizes, f"-DSTEPS={STEPS}"]
-    depends = [*command, _SOURCE.read_text(), _run([*compiler(), "-v"]), _processor()]
+    depends = [*command, source.read_text(), _run([*compiler(), "-v"]), _processor()]
     name = hashlib.sha256("\0".join(depends).encode()).hexdigest()[:24]
     cache = CompileCache(user_cache_path("neurorl") / "bench-floor")
-    return load_copy(cache.library(name, partial(_build, command)), cache.folder)
+    return load_copy(cache.library(name, partial(_build, command, source)), cache.folder)
 
 
-def _build(command: list[str], library: Path) -> None:
+def _build(command: list[str], source: Path, library: Path) -> None:
     code = library.with_suffix(".o")
-    _run([*command, "-c", str(_SOURCE), "-o", str(code)])
+    _run([*command, "-c", str(source), "-o", str(code)])
     # Linked apart: with -ffast-math, gcc would change the whole process's arithmetic.
-    _run([*compiler(), "-shared", str(code), "-o", str(library)])
+    _run([*compiler(), "-shared", str(code), "-o", str(library), "-lm"])
 
 
 def _run(command: list[str]) -> str:

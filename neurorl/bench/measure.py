@@ -15,7 +15,7 @@ from typing import Any
 
 from neurorl.bench.candidates import FLOORS, Candidate
 from neurorl.bench.child import Job
-from neurorl.bench.workload import PRESETS
+from neurorl.bench.workload import DEEP, SIZES
 from neurorl.runs.children import child_environment, module_command
 
 __all__ = ["Plan", "Report", "measure", "processor", "rows", "run_child"]
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def cases(self) -> list[tuple[str, int, Candidate]]:
-        """Return the cases in the order of a round; both floors come first, but for presets.
+        """Return the cases in the order of a round; floors come first, but for presets.
 
         Candidates that take seconds for a step are measured at the first number of replicas only.
         """
@@ -54,7 +54,7 @@ class Plan:
             for s in self.sizes
             for b in self.replicas
             for c in all_of_them
-            if c.is_backend or s not in PRESETS
+            if c.is_backend or s in SIZES or (s == DEEP.name and c == FLOORS[0])
         ]
         return [x for x in cases if x[1] == self.replicas[0] or not x[2].is_slow]
 

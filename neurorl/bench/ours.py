@@ -15,6 +15,7 @@ from neurorl.bench.workload import (
     BOUND,
     CARTPOLE_SCALE,
     CHANNELS,
+    DEEP,
     DT,
     MINUS,
     P_MAX,
@@ -104,10 +105,11 @@ def make(size: Size, replicas: int, spec: BackendSpec) -> BenchLoop:
     if toolchain.problem() is None:
         library()  # what is measured doesn't begin in NumPy
     envs = [make_env(size) for _ in range(replicas)]
-    if size.task:
+    if size.task or size == DEEP:
         space = envs[0].action_space
         assert isinstance(space, Discrete)
-        config, n_actions = make_config(envs[0]), int(space.n)
+        config = make_config(envs[0], "deep" if size == DEEP else "lif")
+        n_actions = int(space.n)
     else:
         config, n_actions = agent_config(size, _parts(size, spec)), size.outputs
     agents = side_by_side(

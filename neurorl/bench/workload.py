@@ -1,4 +1,4 @@
-"""Define the one workload that everything is measured on: sizes, encoder, environments.
+"""Define the workload that everything is measured on: sizes, encoder, environments.
 
 A network of three layers, all-to-all, of leaky integrate-and-fire neurons; a window of `STEPS`
 steps of 1 ms for each environment step. Every projection takes one step. In step t, with the
@@ -13,6 +13,8 @@ After the window the action is the output neuron of most spikes (the first of eq
 reward r: ``m = r - rbar; rbar <- rbar + BASELINE_RATE m; w <- clip(w + RATE mean m e, +-4 mean)``,
 *mean* the layer's mean initial weight. All but w and rbar becomes 0 at an episode's end. Replicas
 are independent: own environment, weights and rbar; the same initial weights.
+
+The size `DEEP` is another workload: the preset of agents with shared hidden layers, on `Bricks`.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ from neurorl.tasks.kinds import Environment
 from neurorl.tasks.registration import GRID_ID
 
 __all__ = [
+    "DEEP",
     "PRESETS",
     "SIZES",
+    "Bricks",
     "Falls",
     "GaussianEncoder",
     "Sinusoids",
@@ -89,6 +93,8 @@ class Size:
 
 SIZES = {s.name: s for s in (Size("small", 32, 200, 2), Size("large", 128, 1000, 10))}
 
+DEEP = Size("deep", 400, 128, 3)
+"""Let actor and critic have hidden layers of 128 neurons each, that all actions share."""
 
 PRESETS = {
     name: Size(name, 0, 0, 0, task)
@@ -99,7 +105,7 @@ PRESETS = {
 
 def get_size(name: str) -> Size:
     """Return the size, or the preset, of this name. Raises UnknownNameError."""
-    known = {**SIZES, **PRESETS}
+    known = {**SIZES, DEEP.name: DEEP, **PRESETS}
     if name not in known:
         raise unknown_name_error("size", name, known)
     return known[name]
@@ -187,10 +193,53 @@ class Sinusoids(Environment):
         return np.sin(self._phase + self._frequency * t), reward, False, t >= self._LENGTH, {}
 
 
+class Bricks(Environment):
+    """Show images like those of MinAtar's Breakout, and reward at random, whatever is done.
+
+    Of 10 x 10 x 4 bits some 33 are set: 30 bricks, one of which moves each 100 steps, a paddle, and
+    a ball with where it was. Episodes of 500 steps end by themselves; the images are drawn once.
+    """
+
+    _LENGTH = 500
+
+    def __init__(self) -> None:
+        self.observation_space = gym.spaces.Box(0, 1, (10, 10, 4), np.bool_)
+        self.action_space = gym.spaces.Discrete(3)
+        rng = np.random.default_rng(0)
+        images = np.zeros((self._LENGTH + 1, 10, 10, 4), dtype=np.bool_)
+        bricks = np.arange(100) < 30
+        steps = rng.choice([-1, 1], self._LENGTH + 1)
+        paddle = np.abs((np.cumsum(steps) + 10) % 20 - 9.5).astype(int)
+        x, y = (abs((np.arange(-1, self._LENGTH + 1) + n) % 18 - 9) for n in (0, 5))
+        for t, image in enumerate(images):
+            if t % 100 == 99:
+                bricks[rng.choice(np.flatnonzero(bricks))] = False
+                bricks[rng.choice(np.flatnonzero(~bricks))] = True
+            image[..., 3] = bricks.reshape(10, 10)
+            image[9, paddle[t], 0] = image[y[t + 1], x[t + 1], 1] = image[y[t], x[t], 2] = True
+        self._images = list(images)
+        self._rewards = (rng.random(self._LENGTH + 1) < 0.1).astype(float).tolist()
+        self._t = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[npt.NDArray[np.bool_], dict[str, Any]]:
+        self._t = 0
+        return self._images[0], {}
+
+    def step(self, action: Any) -> tuple[npt.NDArray[np.bool_], float, bool, bool, dict[str, Any]]:
+        self._t = t = self._t + 1
+        return self._images[t], self._rewards[t], t >= self._LENGTH, False, {}
+
+
 def make_env(size: Size) -> Environment:
-    """Make CartPole-v1 with a penalty for the small network, a preset's own, else `Sinusoids`."""
+    """Make CartPole-v1 with a penalty for the small network, a preset's own, `Bricks` for the deep
+    one, else `Sinusoids`.
+    """
     if size.task:
         return gym.make(size.task)
+    if size == DEEP:
+        return Bricks()
     return Falls(gym.make("CartPole-v1")) if size.inputs == 32 else Sinusoids()
 
 

@@ -8,7 +8,7 @@ once; of a truncated episode's last decision nothing is learned.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from neurorl.learning.deep.rule import (
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.features import Raw
 from neurorl.network.description import CURRENT_GRID
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
@@ -84,6 +85,20 @@ class DeepLoop(NumpyLoop):
         self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
         draws = len(self.groups) * self.policy.draws
         self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in backend.seeds]
+
+    def _hold_seen(self) -> None:
+        """Make the arrays of what agents see; they have no features beside their cells."""
+        super()._hold_seen()
+        self._alike, self._features_flat = True, self._cells_flat
+
+    def see(self, k: int, observation: Any) -> None:
+        self._cells_flat[k] = self.cells.flat(observation)
+
+    def seer(self, shape: tuple[int, ...] | None) -> Callable[[int, Any], None]:
+        plain = type(self.cells) is Raw and self.cells.unit == 1.0
+        if not plain or shape is None or math.prod(shape) != self.cells.n_inputs:
+            return self.see
+        return self._cells_flat.reshape(self.n, *shape).__setitem__
 
     def _plastic(self) -> list[tuple[Half, Any]]:
         return [(half, p) for half in self.layers.halves for la in half.layers for p in la.into]

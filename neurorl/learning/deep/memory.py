@@ -126,8 +126,8 @@ def deep_memory(
             tie = layer.tie(p.name)
             rows, columns = shapes[p.name] = layer.shape(p)
             if tie is not None:
-                first = weights[p.name].reshape(n, -1)[:, tie.first].astype(np.float32)
-                lasting[f"{p.name}.tied"] = first.reshape(n, rows, columns)
+                tied = lasting[f"{p.name}.tied"] = zeros(rows, columns)
+                tied[...] = weights[p.name].reshape(n, -1)[:, tie.first].reshape(tied.shape)
             lasting[f"{p.name}.h"] = zeros(rows, columns)
             lasting[f"{p.name}.last"] = zeros(rows, of=np.int64)
             passing[f"{p.name}.age"] = zeros(rows, of=np.int64)
@@ -146,8 +146,11 @@ def deep_memory(
         drawn = [plan.trunk.feedback.first(row.reshape(shape)) for row in draws]
         lasting[f"{layer.above}.feedback"] = np.array(drawn, dtype=np.float32)
     plastic = [p.name for layer in plan.layers for p in layer.into]
+    learned = {name: zeros(*weights[name].shape[1:]) for name in plastic}
+    for name, array in learned.items():
+        array[...] = weights[name]
     return DeepMemory(
-        weights={name: weights[name].astype(np.float32) for name in plastic},
+        weights=learned,
         eligibility={name: zeros(*shapes[name]) for name in plastic},
         in_force={name: np.zeros((n, *shapes[name])) for name in plastic},
         **_unused(n),

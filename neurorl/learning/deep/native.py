@@ -54,6 +54,7 @@ class DeepNativeLoop(DeepLoop):
             is_tied = self._ties[name] is not None
             if lent is not None and lent.dtype == np.float64 and not is_tied:
                 self.memory.in_force[name] = lent.reshape(self.memory.in_force[name].shape)
+        self._told = [n for n, lent in self._lent.items() if lent is None and self._learns_late]
         self._biases = {layer.name: backend.biases(layer.name) for layer in self.layers.hidden}
         self._agent, self._parts_of_c = self._make_agent(), self._make_parts()
         self._buffers = self._make_buffers()
@@ -78,12 +79,11 @@ class DeepNativeLoop(DeepLoop):
         self._agent.has_masks = self.has_masks
 
     def decide(self) -> Array:
-        if self._c_decide is None:
+        if self._c_decide is None or "_learn_late" in vars(self):  # `shared` has replaced it
             return super().decide()
         self.backend.check_open()
         self._check(self._c_decide(self._address))
-        if self._learns_late:
-            self._learn_late()
+        self._tell()
         return self.actions
 
     def learn(self) -> None:
@@ -117,9 +117,8 @@ class DeepNativeLoop(DeepLoop):
     def _tell(self) -> None:
         """Tell the simulator of weights that it doesn't read from memory."""
         self._is_stale = self.trunk.patches is not None
-        for name, lent in self._lent.items():
-            if lent is None and self._learns_late:
-                self._write(name)
+        for name in self._told:
+            self._write(name)
 
     def _check(self, fault: int) -> None:
         if fault != -1:

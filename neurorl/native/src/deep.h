@@ -206,21 +206,30 @@ inline void refresh_copies(const DeepLayer &layer, int64_t k, const double *x)
         bias.copied_integers ? bias.copied_integers + first_bias : nullptr);
 }
 
-// Add what arrives at a layer's neurons, as it is transmitted.
+// Add what arrives at a layer's neurons, as it is transmitted: exact, so that the order is free.
 inline void arrive(const DeepLayer &layer, int64_t k, const double *x, double *arrived)
 {
     const int64_t n = layer.below.n_post, n_pre = layer.below.n_pre;
-    const double *row = layer.below.sent + k * n_pre * n, *bias = layer.bias.sent + k * n;
+    const double *first = layer.below.sent + k * n_pre * n, *bias = layer.bias.sent + k * n;
     if (layer.patches) {
-        arrive_in_patches(*layer.patches, row, bias, x, arrived);
+        arrive_in_patches(*layer.patches, first, bias, x, arrived);
         return;
     }
-    for (int64_t i = 0; i < n; i++) arrived[i] = bias[i];
-    for (int64_t j = 0; j < n_pre; j++, row += n) {
-        const double xj = x[j];
-        if (xj == 0.0) continue;
-        for (int64_t i = 0; i < n; i++) arrived[i] += xj * row[i];
+    double *__restrict sum = arrived, a[4];
+    const double *row[4];
+    int64_t held = 0;
+    for (int64_t i = 0; i < n; i++) sum[i] = bias[i];
+    for (int64_t j = 0; j < n_pre; j++) {
+        if (x[j] == 0.0) continue;
+        a[held] = x[j];
+        row[held++] = first + j * n;
+        if (held < 4) continue;
+        held = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += (a[0] * row[0][i] + a[1] * row[1][i]) + (a[2] * row[2][i] + a[3] * row[3][i]);
     }
+    for (int64_t m = 0; m < held; m++)
+        for (int64_t i = 0; i < n; i++) sum[i] += a[m] * row[m][i];
 }
 
 template <class Number> inline Number mean_of(const Number *x, int64_t n)
@@ -419,16 +428,35 @@ inline void note(const Deep &deep, int64_t k)
 // The constants of one pass over synapses, each as it is rounded.
 struct Pass {
     float delta, keep, eta, share, rest, correction, floor, limit, bound;
-    double inverse, most, unit;
-    int64_t kernel;
 };
 
+// Take the signal g of a synapse into its mean square h, and return the change of its weight.
+template <int KERNEL> inline float change_of(const Pass &pass, float g, float &h)
+{
+    float step = g;
+    if (KERNEL == ROOT_MEAN_SQUARE) {
+        h = pass.share * h + (pass.rest * g) * g;
+        step = g / __builtin_sqrtf(h * pass.correction + pass.floor);
+    }
+    if (KERNEL == BOUNDED) {
+        step = step > -pass.limit ? step : -pass.limit;
+        step = step < pass.limit ? step : pass.limit;
+    }
+    return pass.eta * step;
+}
+
+inline float within(float w, float bound)
+{
+    w = w > -bound ? w : -bound;
+    return w < bound ? w : bound;
+}
+
 // Remember and learn a row: x is what its input said, extra what is added to g for each unit of it.
-template <int KERNEL, bool SAID, bool EXTRA, bool FEEDBACK, bool LIMITED>
+// pass is a copy, as floats that are written might lie in the caller's.
+template <int KERNEL, bool SAID, bool EXTRA, bool FEEDBACK>
 inline void learn_row(
-    const Pass &pass, int64_t n, float x, const float *__restrict f, const float *__restrict extra,
-    float *__restrict e, float *__restrict h, float *__restrict w, float *__restrict b,
-    double *__restrict sent)
+    const Pass pass, int64_t n, float x, const float *__restrict f, const float *__restrict extra,
+    float *__restrict e, float *__restrict h, float *__restrict w, float *__restrict b)
 {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
@@ -437,42 +465,23 @@ inline void learn_row(
         e[i] = trace;
         float g = pass.delta * trace;
         if (SAID && EXTRA) g = g + x * extra[i];
-        float step = g;
-        if (KERNEL == ROOT_MEAN_SQUARE) {
-            const float square = pass.share * h[i] + (pass.rest * g) * g;
-            h[i] = square;
-            step = g / __builtin_sqrtf(square * pass.correction + pass.floor);
-        }
-        if (KERNEL == BOUNDED) {
-            step = step > -pass.limit ? step : -pass.limit;
-            step = step < pass.limit ? step : pass.limit;
-        }
-        const float change = pass.eta * step;
-        float weight = w[i] + change;
-        weight = weight > -pass.bound ? weight : -pass.bound;
-        weight = weight < pass.bound ? weight : pass.bound;
-        w[i] = weight;
+        const float change = change_of<KERNEL>(pass, g, h[i]);
+        w[i] = within(w[i] + change, pass.bound);
         if (FEEDBACK) b[i] = b[i] + change;
-        double level = __builtin_rint((double)weight * pass.inverse);
-        if (LIMITED) {
-            level = level > -pass.most ? level : -pass.most;
-            level = level < pass.most ? level : pass.most;
-        }
-        sent[i] = level * pass.unit;
     }
 }
 
-template <int KERNEL, bool FEEDBACK, bool LIMITED>
+template <int KERNEL, bool FEEDBACK>
 inline void learn_row_by(
     const Pass &pass, int64_t n, float x, const float *f, const float *extra, float *e, float *h,
-    float *w, float *b, double *sent)
+    float *w, float *b)
 {
     if (x == 0.0f)
-        learn_row<KERNEL, false, false, FEEDBACK, LIMITED>(pass, n, x, f, extra, e, h, w, b, sent);
+        learn_row<KERNEL, false, false, FEEDBACK>(pass, n, x, f, extra, e, h, w, b);
     else if (extra)
-        learn_row<KERNEL, true, true, FEEDBACK, LIMITED>(pass, n, x, f, extra, e, h, w, b, sent);
+        learn_row<KERNEL, true, true, FEEDBACK>(pass, n, x, f, extra, e, h, w, b);
     else
-        learn_row<KERNEL, true, false, FEEDBACK, LIMITED>(pass, n, x, f, extra, e, h, w, b, sent);
+        learn_row<KERNEL, true, false, FEEDBACK>(pass, n, x, f, extra, e, h, w, b);
 }
 
 // Sum what one number of all patches said, in the order of their positions. Return whether it spoke.
@@ -494,55 +503,143 @@ inline bool sum_patches(
     return speaks;
 }
 
+typedef std::vector<float, OnLines<float>> Floats;
+
+// Do as learn_row for all rows together, given x, f, extra and whether it lives of each synapse:
+// a row of few columns costs more than these.
+template <int KERNEL, bool EXTRA, bool FEEDBACK>
+inline void learn_narrow(
+    const Pass pass, int64_t n, const float *__restrict live, const float *__restrict x,
+    const float *__restrict f, const float *__restrict extra, float *__restrict e,
+    float *__restrict h, float *__restrict w, float *__restrict b)
+{
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) {
+        const bool lives = live[i] != 0.0f, said = x[i] != 0.0f;
+        const float kept = pass.keep * e[i], trace = said ? kept + x[i] * f[i] : kept;
+        float g = pass.delta * trace, square = h[i];
+        if (EXTRA) g = said ? g + x[i] * extra[i] : g;
+        const float change = change_of<KERNEL>(pass, g, square);
+        const float weight = within(w[i] + change, pass.bound);
+        e[i] = lives ? trace : e[i];
+        h[i] = lives ? square : h[i];
+        w[i] = lives ? weight : w[i];
+        if (FEEDBACK) b[i] = lives ? b[i] + change : b[i];
+    }
+}
+
+// Bring n weights from number *at* on in force.
+inline void transmit(const DeepSynapses &s, int64_t at, int64_t n)
+{
+    const float *__restrict w = s.weights + at;
+    double *__restrict sent = s.sent + at;
+    const double inverse = s.inverse, unit = s.transmitted_unit, most = s.limit;
+    if (most < __builtin_inf())
+        for (int64_t i = 0; i < n; i++) {
+            double level = __builtin_rint((double)w[i] * inverse);
+            level = level > -most ? level : -most;
+            sent[i] = (level < most ? level : most) * unit;
+        }
+    else
+        for (int64_t i = 0; i < n; i++) sent[i] = __builtin_rint((double)w[i] * inverse) * unit;
+    if (s.sent_integers)
+        for (int64_t i = 0; i < n; i++) s.sent_integers[at + i] = (int32_t)sent[i];
+}
+
+// Let rows of replica k wake and fall silent. Return how many live, and write their numbers.
+template <int KERNEL>
+inline int64_t living_rows(
+    const DeepSynapses &s, int64_t k, const float *x, int64_t decisions, double log_keep,
+    int64_t *rows)
+{
+    static thread_local std::vector<uint8_t> heeded;
+    const int64_t n = s.n_post, n_pre = s.n_pre, first = k * n_pre;
+    int64_t *age = s.age + first, count = 0;
+    uint8_t *live = s.live + first;
+    heeded.resize(n_pre + 8);
+    uint8_t *__restrict heed = heeded.data();
+    for (int64_t j = 0; j < n_pre; j++) heed[j] = (uint8_t)(x[j] != 0.0f) | live[j];
+    memset(heed + n_pre, 0, 8);
+    for (int64_t j = 0; j < n_pre; j++) age[j] = x[j] != 0.0f ? 0 : age[j] + 1;
+    for (int64_t eighth = 0; eighth < n_pre; eighth += 8) {
+        uint64_t bytes;
+        memcpy(&bytes, heed + eighth, 8);
+        if (!bytes) continue;
+        for (int64_t j = eighth; j < eighth + 8; j++) {
+            if (!heed[j]) continue;
+            const int64_t row = first + j, at = row * n;
+            if (!live[j]) {
+                if (KERNEL == ROOT_MEAN_SQUARE) {
+                    const float left = (float)exp((double)(decisions - s.last[row]) * log_keep);
+                    float *h = s.mean_square + at;
+                    for (int64_t i = 0; i < n; i++) h[i] = h[i] * left;
+                }
+                live[j] = 1;
+            } else if (age[j] > s.longest) {
+                for (int64_t i = 0; i < n; i++) s.trace[at + i] = 0.0f;
+                live[j] = 0;
+                continue;
+            }
+            s.last[row] = decisions + 1;
+            rows[count++] = j;
+        }
+    }
+    return count;
+}
+
+const int64_t NARROW = 8;  // columns
+
 template <int KERNEL>
 inline void learn_rows(
     const Pass &pass, const DeepSynapses &s, const DeepPatches *patches, int64_t k, const float *x,
-    const float *of_all, const float *extra_of_all, int64_t decisions, double log_keep)
+    const float *f, const float *extra, int64_t decisions, double log_keep)
 {
-    static thread_local std::vector<float, OnLines<float>> sums;
-    sums.resize(2 * s.n_post);
-    const float *f = of_all, *extra = extra_of_all;
-    if (patches) f = sums.data();
-    if (patches && extra) extra = sums.data() + s.n_post;
-    const int64_t n = s.n_post, first = k * s.n_pre;
-    const bool limited = s.limit < __builtin_inf();
-    for (int64_t j = 0; j < s.n_pre; j++) {
-        const int64_t row = first + j, at = row * n;
-        int64_t &age = s.age[row];
-        float xj = 1.0f;
-        if (!patches)
-            xj = x ? x[j] : 1.0f;
-        else if (!sum_patches(*patches, j, x, of_all, extra_of_all, sums.data(), sums.data() + n))
-            xj = 0.0f;
-        age = xj != 0.0f ? 0 : age + 1;
-        float *h = s.mean_square + at;
-        if (!s.live[row]) {
-            if (xj == 0.0f) continue;
-            if (KERNEL == ROOT_MEAN_SQUARE) {
-                const float left = (float)exp((double)(decisions - s.last[row]) * log_keep);
-                for (int64_t i = 0; i < n; i++) h[i] = h[i] * left;
-            }
-            s.live[row] = 1;
-        } else if (age > s.longest) {
-            for (int64_t i = 0; i < n; i++) s.trace[at + i] = 0.0f;
-            s.live[row] = 0;
-            continue;
+    static thread_local std::vector<int64_t> rows;
+    static thread_local Floats buffer, summed;
+    const int64_t n = s.n_post, n_pre = s.n_pre, first = k * n_pre, all = n_pre * n;
+    rows.resize(n_pre);
+    if (patches) {
+        summed.resize(2 * all + n_pre);
+        float *spoke = summed.data() + 2 * all;
+        for (int64_t j = 0; j < n_pre; j++) {
+            float *sum = summed.data() + j * n;
+            spoke[j] = sum_patches(*patches, j, x, f, extra, sum, sum + all) ? 1.0f : 0.0f;
         }
-        s.last[row] = decisions + 1;
-        float *e = s.trace + at, *w = s.weights + at;
-        float *b = s.feedback_learns ? s.feedback + at : nullptr;
-        double *sent = s.sent + at;
-        if (b && limited)
-            learn_row_by<KERNEL, true, true>(pass, n, xj, f, extra, e, h, w, b, sent);
-        else if (b)
-            learn_row_by<KERNEL, true, false>(pass, n, xj, f, extra, e, h, w, b, sent);
-        else if (limited)
-            learn_row_by<KERNEL, false, true>(pass, n, xj, f, extra, e, h, w, b, sent);
-        else
-            learn_row_by<KERNEL, false, false>(pass, n, xj, f, extra, e, h, w, b, sent);
-        if (s.sent_integers)
-            for (int64_t i = 0; i < n; i++) s.sent_integers[at + i] = (int32_t)sent[i];
+        x = spoke;
     }
+    const int64_t count = living_rows<KERNEL>(s, k, x, decisions, log_keep, rows.data());
+    if (!patches && (n > NARROW || n_pre == 1)) {
+        for (int64_t m = 0; m < count; m++) {
+            const int64_t j = rows[m], at = (first + j) * n;
+            float *e = s.trace + at, *h = s.mean_square + at, *w = s.weights + at;
+            if (s.feedback_learns)
+                learn_row_by<KERNEL, true>(pass, n, x[j], f, extra, e, h, w, s.feedback + at);
+            else
+                learn_row_by<KERNEL, false>(pass, n, x[j], f, extra, e, h, w, nullptr);
+            transmit(s, at, n);
+        }
+        return;
+    }
+    buffer.resize(4 * all);
+    float *live = buffer.data(), *said = live + all, *each = said + all, *added = each + all;
+    for (int64_t j = 0, at = 0; j < n_pre; j++)
+        for (int64_t i = 0; i < n; i++, at++) {
+            live[at] = s.live[first + j];
+            said[at] = x[j];
+            each[at] = patches ? summed[at] : f[i];
+            added[at] = !extra ? 0.0f : patches ? summed[all + at] : extra[i];
+        }
+    const int64_t at = first * n;
+    float *e = s.trace + at, *h = s.mean_square + at, *w = s.weights + at, *b = s.feedback + at;
+    if (extra && s.feedback_learns)
+        learn_narrow<KERNEL, true, true>(pass, all, live, said, each, added, e, h, w, b);
+    else if (extra)
+        learn_narrow<KERNEL, true, false>(pass, all, live, said, each, added, e, h, w, b);
+    else if (s.feedback_learns)
+        learn_narrow<KERNEL, false, true>(pass, all, live, said, each, added, e, h, w, b);
+    else
+        learn_narrow<KERNEL, false, false>(pass, all, live, said, each, added, e, h, w, b);
+    transmit(s, at, all);
 }
 
 inline void learn_synapses(
@@ -558,9 +655,6 @@ inline void learn_synapses(
     pass.floor = (float)size.floor;
     pass.limit = (float)size.limit;
     pass.bound = (float)s.bound;
-    pass.inverse = s.inverse;
-    pass.most = s.limit;
-    pass.unit = s.transmitted_unit;
     if (size.kernel == ROOT_MEAN_SQUARE) {
         pass.correction = (float)(1.0 / (1.0 - exp(((double)decisions + 1.0) * size.log_keep)));
         learn_rows<ROOT_MEAN_SQUARE>(pass, s, layer.patches, k, x, f, extra, decisions, size.log_keep);
@@ -570,8 +664,6 @@ inline void learn_synapses(
         learn_rows<PLAIN>(pass, s, layer.patches, k, x, f, extra, decisions, 0.0);
     }
 }
-
-typedef std::vector<float, OnLines<float>> Floats;
 
 // Find a hidden layer's post factors from those of the layer above, and what centring adds to g.
 inline void post_factors(
@@ -642,8 +734,9 @@ inline bool learn_from(const Deep &deep, int64_t k, double ahead)
         for (size_t c = 0; c < changes.size(); c++) {
             const DeepLayer &layer = half.layers[half.n_layers - 1 - (int64_t)c];
             const float *x = layer.x + k * layer.n_x;
+            const float *ones = layer.patches ? nullptr : &one;
             learn_synapses(deep, layer, layer.below, k, x, changes[c].first, changes[c].second, delta, keep);
-            learn_synapses(deep, layer, layer.bias, k, nullptr, changes[c].first, changes[c].second, delta, keep);
+            learn_synapses(deep, layer, layer.bias, k, ones, changes[c].first, changes[c].second, delta, keep);
         }
     }
     deep.learned[k]++;

@@ -343,15 +343,6 @@ extern "C" int64_t neurorl_deep_conclude(const Deep *deep)
     return -1;
 }
 
-extern "C" int64_t neurorl_deep_decide(const Deep *deep)
-{
-    const Agent &agent = *deep->agent;
-    const int64_t unknown = neurorl_deep_prepare(deep);
-    if (unknown >= 0) return unknown;
-    agent.run(1, agent.window, agent.run_inputs, agent.run_rasters);
-    return neurorl_deep_conclude(deep);
-}
-
 extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
 {
     const Agent &agent = *deep->agent;
@@ -372,6 +363,17 @@ extern "C" void neurorl_deep_refresh(const Deep *deep)
         for (int64_t k = 0; k < deep->agent->n_replicas; k++)
             if (deep->halves[h].layers[0].patches)
                 refresh_copies(deep->halves[h].layers[0], k, nullptr);
+}
+
+// Decide, and learn from the decision before, in agents that learn.
+extern "C" int64_t neurorl_deep_decide(const Deep *deep)
+{
+    const Agent &agent = *deep->agent;
+    const int64_t unknown = neurorl_deep_prepare(deep);
+    if (unknown >= 0) return unknown;
+    agent.run(1, agent.window, agent.run_inputs, agent.run_rasters);
+    neurorl_deep_conclude(deep);
+    return deep->learns ? neurorl_deep_learn_late(deep) : -1;
 }
 
 extern "C" int64_t neurorl_deep_learn(const Deep *deep)
