@@ -26,6 +26,7 @@ from neurorl.bench.workload import (
     TAU_TRACE,
     THRESHOLD,
     Size,
+    deep_config,
     make_env,
 )
 from neurorl.models import LIF
@@ -108,7 +109,7 @@ def make(size: Size, replicas: int, spec: BackendSpec) -> BenchLoop:
     if size.task or size == DEEP:
         space = envs[0].action_space
         assert isinstance(space, Discrete)
-        config = make_config(envs[0], "deep" if size == DEEP else "lif")
+        config = deep_config(envs[0]) if size == DEEP else make_config(envs[0])
         n_actions = int(space.n)
     else:
         config, n_actions = agent_config(size, _parts(size, spec)), size.outputs

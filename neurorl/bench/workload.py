@@ -28,6 +28,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import unknown_name_error
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.critics import Layers
+from neurorl.models.deep.observations import AsSeen
+from neurorl.models.deep.trunk import Shared
+from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.registration import GRID_ID
 
@@ -95,6 +100,20 @@ SIZES = {s.name: s for s in (Size("small", 32, 200, 2), Size("large", 128, 1000,
 
 DEEP = Size("deep", 400, 128, 3)
 """Let actor and critic have hidden layers of 128 neurons each, that all actions share."""
+
+DENSE: dict[str, Any] = {
+    **dict.fromkeys(("alpha_hidden", "alpha_output"), 2e-4),
+    "trunk": Shared(observations=AsSeen()),
+    "critic": Layers(hidden=DEEP.hidden, alpha=2e-4),
+    "hidden": DEEP.hidden,
+}
+"""Map options of the size deep to their values: dense layers, which learn by local numbers."""
+
+
+def deep_config(env: Environment) -> AgentConfig:
+    """Return the agents of the size deep."""
+    return make_config(env, "deep", DENSE)
+
 
 PRESETS = {
     name: Size(name, 0, 0, 0, task)

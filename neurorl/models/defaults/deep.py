@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.encoders import Current, Once
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.agent.readout_policy import GaussianReadout
+from neurorl.models.deep.feedback import Random
 from neurorl.models.deep.normalisation import Pool
 from neurorl.models.deep.observations import AsSeen, Standardised
 from neurorl.models.deep.patches import Patches
@@ -66,12 +68,16 @@ def deep_defaults(env: Environment) -> dict[str, Any]:
     """Return the fields that follow from an environment's spaces.
 
     Images and numbers of states enter as they are: as spikes where they are 0 or 1, else as
-    currents. Other numbers are measured in running deviations.
+    currents. Other numbers are measured in running deviations. Where actions are numbers, feedback
+    stays as it was drawn: own feedback fell back on Pendulum-v1, seeds 100 to 102.
     """
     space = env.observation_space
     seen = _of_image(space) if has_patches(space) else _of_numbers(space)
-    policy = GaussianReadout() if isinstance(env.action_space, gym.spaces.Box) else Softmax(1.0)
-    return {**seen, "features": seen["cells"], "policy": policy, "window": 2}
+    fields = {**seen, "features": seen["cells"], "policy": Softmax(1.0), "window": 2}
+    if isinstance(env.action_space, gym.spaces.Box):
+        fields |= {"policy": GaussianReadout(), "lambda_actor": 0.9}
+        fields["trunk"] = dataclasses.replace(fields["trunk"], feedback=Random())
+    return fields
 
 
 def least_steps_of(fields: Mapping[str, Any]) -> int:

@@ -665,6 +665,24 @@ inline void learn_synapses(
     }
 }
 
+// Sum what each of n neurons hears, in the order of m signals; 8 sums at once, as each waits for itself.
+inline void hear(const float *heard, const float *signals, int64_t n, int64_t m, float *out)
+{
+    for (int64_t i = 0; i < n; i += 8) {
+        const int64_t last = n - i < 8 ? n - i : 8;
+        const float *row = heard + i * m;
+        float total[8] = {0.0f};
+        if (last == 8)
+            for (int64_t j = 0; j < m; j++)
+                for (int r = 0; r < 8; r++) total[r] = total[r] + row[r * m + j] * signals[j];
+        else
+            for (int64_t j = 0; j < m; j++)
+                for (int64_t r = 0; r < last; r++)
+                    total[r] = total[r] + row[r * m + j] * signals[j];
+        for (int64_t r = 0; r < last; r++) out[i + r] = total[r];
+    }
+}
+
 // Find a hidden layer's post factors from those of the layer above, and what centring adds to g.
 inline void post_factors(
     const Deep &deep, const DeepLayer &layer, const DeepLayer &above, int64_t k, const float *signals,
@@ -674,11 +692,8 @@ inline void post_factors(
     const float *heard = layer.feedback_is_forward ? above.below.weights : above.below.feedback;
     heard += k * n * m;
     const float *u = layer.u + k * n, *slope = layer.slope + k * n, *inverse = layer.inverse + k * n;
-    for (int64_t i = 0; i < n; i++) {
-        float total = 0.0f;
-        for (int64_t j = 0; j < m; j++) total = total + heard[i * m + j] * signals[j];
-        f[i] = total * slope[i];
-    }
+    hear(heard, signals, n, m, f);
+    for (int64_t i = 0; i < n; i++) f[i] = f[i] * slope[i];
     if (deep.normalisation->kernel == POOL) {
         static thread_local Floats buffer;
         buffer.resize(n);
