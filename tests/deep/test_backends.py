@@ -25,6 +25,8 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "spikes, homeostasis": ({}, {"hidden": (7, 5)}),
     "spikes, pool": ({}, {"trunk.normalisation": "pool", "hidden": (7, 5)}),
     "currents, homeostasis": ({"seen": "image"}, {"hidden": (7, 5)}),
+    "patches": ({"seen": "picture"}, {}),
+    "patches of shades": ({"seen": "shades"}, {"trunk.normalisation": "homeostasis"}),
     "currents, pool": ({"seen": "numbers", "taken": "numbers"}, {"hidden": (7, 5)}),
 }
 

@@ -28,6 +28,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"hidden": (9, 5), "trunk.normalisation": "pool"},
     ),
     "states": ({"seen": "states"}, {}),
+    "patches": ({"seen": "picture"}, {}),
+    "patches of shades": ({"seen": "shades"}, {"hidden": (9, 5), "critic.hidden": 0}),
+    "patches alone": ({"seen": "picture"}, {"hidden": 0, "critic.hidden": 0}),
+    "patches, homeostasis": (
+        {"seen": "picture", "masked": True},
+        {"trunk.normalisation": "homeostasis", "trunk.centring": 1e-2},
+    ),
+    "patches, random feedback": (
+        {"seen": "picture"},
+        {"trunk.feedback": "random", "trunk.step_size": "plain"},
+    ),
+    "patches, numbers as actions": ({"seen": "shades", "taken": "numbers"}, {}),
     "two layers": ({}, {"hidden": (9, 5), "critic.hidden": 7}),
     "a deeper critic": ({}, {"hidden": 17, "critic.hidden": (3, 4, 11)}),
     "no hidden layers": ({}, {"hidden": 0, "critic.hidden": 0}),
@@ -86,8 +98,14 @@ def test_a_case_has_the_same_bits_in_both_loops(name: str) -> None:
     assert not differing(compiled, defined)
 
 
+CHIP = (
+    *("bits, pool", "numbers, homeostasis", "images, two layers, pool"),
+    *("patches", "patches, homeostasis"),
+)
+
+
 @pytest.mark.parametrize("backend", ["reference", "native", "loihi"])
-@pytest.mark.parametrize("name", ["bits, pool", "numbers, homeostasis", "images, two layers, pool"])
+@pytest.mark.parametrize("name", CHIP)
 def test_chip_arithmetic_has_the_same_bits_in_both_loops(name: str, backend: str) -> None:
     env, options = CASES[name]
     compiled, defined = both(env, {**options, "backend": backend, "arithmetic": "loihi"}, 60)
@@ -122,7 +140,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
 }
 ENVIRONMENTS = st.fixed_dictionaries(
     {
-        "seen": st.sampled_from(["bits", "numbers", "image", "states"]),
+        "seen": st.sampled_from(["bits", "numbers", "image", "states", "picture", "shades"]),
         "taken": st.sampled_from(["one", "several", "numbers"]),
     }
 )

@@ -101,7 +101,7 @@ def test_numbers_are_learned() -> None:
             return self.seen, -float(np.abs(action - self.seen).sum()), True, False, {}
 
     options: dict[str, Any] = {"hidden": 16, "critic.hidden": 8}
-    options |= {"alpha_hidden": 3e-3, "alpha_output": 3e-3, "critic.alpha": 3e-3}
+    options |= {"alpha_hidden": 1e-3, "alpha_output": 1e-3, "critic.alpha": 1e-3}
     agent = SpikingActorCritic(Follow(), "deep", "native", seed=100, **options)
     returns = [episode.ret for episode in agent.learn(4000)]
     assert np.mean(returns[-300:]) > 0.5 * np.mean(returns[:300])

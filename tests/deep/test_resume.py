@@ -27,6 +27,8 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no traces": ({"seen": "states"}, {"lambda_actor": 0.0, "critic.lambda_": 0.0}),
     "numbers": ({"seen": "numbers", "taken": "numbers"}, {}),
     "numbers, homeostasis": ({"seen": "numbers"}, {"trunk.normalisation": "homeostasis"}),
+    "patches": ({"seen": "picture"}, {}),
+    "patches of the chip": ({"seen": "shades"}, {"backend": "native", "arithmetic": "loihi"}),
     "masks": ({"masked": True, "taken": "several"}, {}),
     "chip arithmetic": ({"seen": "image"}, {"arithmetic": "loihi"}),
     "the chip": ({}, {"backend": "loihi"}),

@@ -18,6 +18,9 @@ SEEN: dict[str, gym.spaces.Space[Any]] = {
     "numbers": gym.spaces.Box(-np.inf, np.inf, (3,), np.float64),
     "image": gym.spaces.Box(0, 255, (2, 3), np.uint8),
     "states": gym.spaces.Discrete(6),
+    "picture": gym.spaces.Box(0, 1, (4, 5, 2), np.bool_),
+    "board": gym.spaces.Box(0, 1, (6, 6, 4), np.bool_),
+    "shades": gym.spaces.Box(0, 255, (5, 3), np.uint8),
 }
 TAKEN: dict[str, gym.spaces.Space[Any]] = {
     "one": gym.spaces.Discrete(3),
@@ -86,6 +89,7 @@ def loop_of(agent: SpikingActorCritic) -> DeepLoop:
 
 def known(agent: SpikingActorCritic) -> dict[str, Array]:
     """Return copies of all that an agent has learned and remembers, and what it has played."""
+    loop_of(agent).settle()
     memory = loop_of(agent).memory
     arrays = {
         **{f"weights {name}": a for name, a in memory.weights.items()},
