@@ -44,7 +44,7 @@ __all__ = ["LEARNERS", "TASKS", "Row", "main", "measure", "read"]
 
 FILE, PAGE = Path("results/tables/depth.csv"), Path("docs/depth.md")
 SHOWN = ("deep", "frozen", "none", "local")
-ABLATED = ("Breakout", 200_000)
+ABLATED, WHOLE = ("Breakout", 200_000), "local"
 OTHERS: Mapping[str, str] = {
     "Breakout": "AC(.8) 9.5, DQN 9",
     "SpaceInvaders": "AC(.8) 45, DQN 35",
@@ -116,7 +116,7 @@ LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "frozen": ({}, {"alpha_hidden": 0.0}),
     "none": (_DENSE, {"hidden": 0, "critic.hidden": 0}),
     "local": (_LOCAL, _OF_DENSE),
-    "pool": (_POOL, _OF_DENSE),
+    "local but for a pool": (_POOL, _OF_DENSE),
     "chip integers": ({}, {"arithmetic": "loihi"}),
     **{
         name: ({**_LOCAL, **of_trunk}, {**_OF_DENSE, **options})
@@ -208,10 +208,10 @@ def lines_of_ablations(rows: Sequence[Row], task: str, steps: int) -> list[str]:
     """Return the table of what one change of `local` costs in a task."""
     table = table_head(("one change", "training and greedy play", "share of `local`"))
     of_task = [row for row in rows if (row.task, row.steps) == (task, steps)]
-    whole = np.mean([row.training for row in of_task if row.learner == "local"])
+    whole = np.mean([row.training for row in of_task if row.learner == WHOLE])
     for learner in LEARNERS:
         own = [row for row in of_task if row.learner == learner]
-        if own and learner not in ("deep", "frozen", "none"):
+        if own and learner.startswith(WHOLE):
             share = np.mean([row.training for row in own]) / whole
             table.append(table_row(learner, reached(own), f"{share:.0%}"))
     return table

@@ -8,16 +8,19 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    "installed lines": 67_530,  # of them 2,000 for depth: layers that learn their features
-    "core lines": 36_370,
+    "installed lines": 69_150,  # of them 3,600 for depth: layers that learn their features
+    "core lines": 37_510,
     "program and executors": 1_815,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 35,
     "floors": 15,
-    "Any": 1_095,
+    "Any": 1_145,
 }
-LARGEST = {"models": 7_080, "validation": 6_940, "learning": 4_730, "backends": 4_120}
+LARGEST = {
+    **{"models": 8_320, "validation": 6_940, "learning": 5_880, "native": 4_550},
+    "backends": 4_130,
+}
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_640
 
