@@ -34,6 +34,7 @@ import numpy as np
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])
 
+from experiments.depth_tasks import Digits, Parity, Spirals
 from experiments.held_out_tasks import minatar
 from experiments.markup import put_between, table_head, table_row
 from neurorl import SpikingActorCritic, evaluate
@@ -51,6 +52,8 @@ OTHERS: Mapping[str, str] = {
     "Freeway": "AC(.8) 0, DQN 47",
     "Asterix": "AC(.8) 1, DQN 7",
     "Seaquest": "AC(.8) 1, DQN 1",
+    "Parity": "backpropagation .98",
+    "Digits": "PPO .98",
     "CartPole": "by tiles 500",
     "Acrobot": "by tiles -84",
     "LunarLander": "by tiles 234, PPO 223",
@@ -88,11 +91,22 @@ def _gym(name: str, steps: int, **options: Any) -> Task:
     return Task(lambda: gym.make(name), steps, options)
 
 
+def _sizes(hidden: int) -> dict[str, Any]:
+    return {"hidden": hidden, "critic.hidden": hidden}
+
+
+def _rates(alpha: float) -> dict[str, Any]:
+    return dict.fromkeys(("alpha_hidden", "alpha_output", "critic.alpha"), alpha)
+
+
 TASKS: Mapping[str, Task] = {
     **{
         name: Task(minatar(name), 1_000_000, {})
         for name in ("Breakout", "SpaceInvaders", "Freeway", "Asterix", "Seaquest")
     },
+    "Parity": Task(Parity, 30_000, {**_sizes(16), **_rates(1e-3)}),
+    "Spirals": Task(Spirals, 100_000, {**_sizes(64), **_rates(1e-3)}),
+    "Digits": Task(Digits, 30_000, {**_sizes(128), **_rates(3e-4)}),
     "CartPole": _gym("CartPole-v1", 100_000),
     "Acrobot": _gym("Acrobot-v1", 100_000),
     "LunarLander": _gym("LunarLander-v3", 600_000),
@@ -150,7 +164,10 @@ def agent_of(task: Task, learner: str, seed: int) -> SpikingActorCritic:
     usual = SpikingActorCritic(env, "deep", seed=seed).config.trunk
     assert isinstance(usual, Shared)
     trunk = replace(usual, **of_trunk)
-    return SpikingActorCritic(env, "deep", seed=seed, trunk=trunk, **{**task.options, **options})
+    chosen = {**task.options, **options}
+    if chosen.get("hidden") == 0:
+        chosen.pop("alpha_hidden", None)
+    return SpikingActorCritic(env, "deep", seed=seed, trunk=trunk, **chosen)
 
 
 def measure(name: str, learner: str, steps: int, seed: int) -> Row:

@@ -57,6 +57,7 @@ _OF_IMAGES: dict[str, Any] = {
     "alpha_output": 4e-4,
     "critic": Layers(hidden=64, alpha=4e-4),
 }
+_POOLED = Shared(observations=AsSeen(), normalisation=Pool(), centring=0.0)
 _SIDE, _FILTERS, _ENTROPY = 3, 8, 5e-3
 """Let 8 neurons see each 3 x 3 patch of an image. Chosen on MinAtar's Breakout, SpaceInvaders and
 Asterix, seeds 100 and 101, as are the steps and the entropy."""
@@ -101,13 +102,8 @@ def _of_image(space: Any) -> dict[str, Any]:
     blocks = blocks_for(space.shape, _MOST_PLACES)
     of = Raw(int(np.prod(blocks)), float(space.high.max()) or 1.0)
     is_sharp = space.dtype.kind == "b" and blocks == space.shape
-    trunk = Shared(
-        observations=AsSeen(),
-        normalisation=Pool(),
-        centring=0.0,
-        entropy=_ENTROPY,
-        patches=Patches((*blocks, 1)[: len(shape)], _SIDE, _FILTERS),
-    )
+    patches = Patches((*blocks, 1)[: len(shape)], _SIDE, _FILTERS)
+    trunk = dataclasses.replace(_POOLED, entropy=_ENTROPY, patches=patches)
     return {
         "cells": of if blocks == space.shape else BlockMeans(of, space.shape, blocks),
         "encoder": Once() if is_sharp else Current(),
@@ -121,4 +117,4 @@ def _of_numbers(space: Space) -> dict[str, Any]:
         return {"cells": Raw(int(np.prod(space.shape))), **_NUMBERS}
     is_flags = isinstance(space, (gym.spaces.Box, gym.spaces.MultiBinary))
     cells = Raw(int(np.prod(space.shape or 1))) if is_flags else default_cells(space)
-    return {"cells": cells, "encoder": Once(), "trunk": Shared(observations=AsSeen())}
+    return {"cells": cells, "encoder": Once(), "trunk": _POOLED}
