@@ -56,7 +56,7 @@ left.set_ylabel("share of right answers")
 left.legend(frameon=False)
 
 # %%
-# The weights from the four bits to each hidden neuron: which bits it waits for, and which it rejects.
+# Weights from the four bits to each hidden neuron: which bits it waits for, and which it rejects.
 
 weights = agents["trained"].weights["input_hidden"]
 most = np.abs(weights).max()
