@@ -19,7 +19,7 @@ from experiments.validation_matrix import TASKS, cells, merge, run_matrix
 from experiments.validation_page import insert, tables
 from neurorl.cli.output import print_table, steps_progress
 from neurorl.cli.status import exit_status
-from neurorl.models.defaults.presets import MODELS
+from neurorl.models.defaults.presets import ALONE
 from neurorl.runs.training import read_seeds
 from neurorl.storage.files import write_json
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--backends", metavar="A,B", help="default: all that are installed")
-    parser.add_argument("--models", default=",".join(MODELS), metavar="A,B")
+    parser.add_argument("--models", default=",".join(ALONE), metavar="A,B")
     parser.add_argument("--tasks", default=",".join(TASKS), metavar="A,B")
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--updates", type=int, default=100)
@@ -79,7 +79,7 @@ def command(options: Any) -> str:
     parts = ["python scripts/validate_backends.py", f"--steps {options.steps}"]
     parts += [f"--updates {options.updates}", f"--seeds {options.seeds}"]
     parts += [f"--episodes {options.episodes}"] if options.episodes else []
-    parts += [f"--models {options.models}"] if options.models != ",".join(MODELS) else []
+    parts += [f"--models {options.models}"] if options.models != ",".join(ALONE) else []
     parts += [f"--tasks {options.tasks}"] if options.tasks != ",".join(TASKS) else []
     parts += [f"--backends {options.backends}"] if options.backends else []
     return " ".join(parts)

@@ -232,7 +232,7 @@ class Backend(Ownable):
         offset: in the description's units, ``(n_replicas * size,)``, multiples of 2**-20 in float
             arithmetic, so that every sum with a weight is exact.
         """
-        self.check_open()
+        self.check_free("backend.set_offset", "learning.window")
         unit = self.arithmetic.bias_unit(population)
         self._offsets[population] = offset * unit
         if population not in self._weights.currents.entered:

@@ -11,7 +11,7 @@ from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.registry import available_backends
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning
-from neurorl.models.defaults.presets import MODELS
+from neurorl.models.defaults.presets import ALONE
 from neurorl.tasks.registration import GRID_ID
 from neurorl.validation.report import Validation, validate
 from neurorl.validation.specs import read_specs
@@ -42,7 +42,7 @@ class Cell(NamedTuple):
 
 def cells(
     backends: str | Sequence[str] | None = None,
-    models: Sequence[str] = MODELS,
+    models: Sequence[str] = ALONE,
     tasks: Sequence[str] = TASKS,
     seeds: Sequence[int] = (0,),
     episodes: int = 0,
@@ -146,7 +146,7 @@ def _row(cell: Cell, spec: BackendSpec, validation: Validation) -> dict[str, Any
 def merge(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put *new* rows in the places of the same cells of *old*, in the order of the whole matrix."""
     by_key = {_key(row): row for row in [*old, *new]}
-    models, tasks = list(MODELS), list(TASKS)
+    models, tasks = list(ALONE), list(TASKS)
 
     def order(row: dict[str, Any]) -> tuple[Any, ...]:
         known = (models.index(row["model"]), tasks.index(row["env"]))

@@ -33,6 +33,7 @@ from neurorl.models.agent.critics import Linear
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.options import option_types, with_options
 from neurorl.models.agent.policies import Softmax
+from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, OneHot
 from neurorl.tasks.environments import make_env
@@ -176,6 +177,13 @@ NOT_CHANGED: Mapping[str, str] = {
     "critic.changes": "needs features of changes; tests/models/test_history.py",
     "memories": "needs cells of memories; tests/models/test_memories.py",
     **dict.fromkeys(KINDS, "is a row of this table itself"),
+    **dict.fromkeys(
+        (
+            *(f"trunk.{field.name}" for field in dataclasses.fields(Shared)),
+            *("critic.hidden", "policy.first", "policy.explores"),
+        ),
+        "is of agents with shared hidden layers; tests/deep",
+    ),
 }
 """Give the reason why an option isn't changed here."""
 HAS_NO_EFFECT: Mapping[tuple[str, str], str] = {

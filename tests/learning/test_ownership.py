@@ -136,6 +136,8 @@ def advances(backend: Backend) -> dict[str, Callable[[], object]]:
         "backend.begin_at": lambda: backend.begin_at(7),
         "backend.transmitted": lambda: backend.transmitted("masked"),
         "backend.levels": lambda: backend.levels("masked", 2.0**-20),
+        "backend.set_offset": lambda: backend.set_offset("a", np.zeros(6)),
+        "backend.biases": lambda: backend.biases("a"),
     }
 
 

@@ -89,12 +89,16 @@ def test_scaled_features_are_multiplied() -> None:
             Multiply(of, factor)  # type: ignore[arg-type]
 
 
+MODULES = {"actors": 10}
+"""Name what images have only where cells are chosen."""
+
+
 @pytest.mark.parametrize("env", [Flashes, FlashesOfFlags])
 def test_flashes_are_learned(env: type[Flashes], tmp_path: Path) -> None:
-    config = make_config(env())
+    config = make_config(env(), overrides=MODULES)
     assert type(config.features) is Multiply
     assert isinstance(config.cells, ImageCells) == (env is Flashes)
-    agent = SpikingActorCritic(env(), seed=1)
+    agent = SpikingActorCritic(env(), seed=1, config=config)
     agent.learn(total_steps=8_000)  # without, values are not finite from step 2,400 or 9,000 on
     assert evaluate(agent, episodes=5)["mean_return"] > 8.0  # of 10; 5 by chance
     agent.close()
@@ -110,7 +114,7 @@ def test_gradients_learn_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_named_stays() -> None:
-    cells = make_config(Flashes()).cells
+    cells = make_config(Flashes(), overrides=MODULES).cells
     assert make_config(Flashes(), "lif", {"cells": cells}).features == cells
     assert make_config(Flashes(), "lif", {"features": cells}).features == cells
     flags = GaussianCells(np.zeros(100), np.ones(100), 1)

@@ -175,10 +175,11 @@ def test_rows_that_move_up_are_stacked_observations() -> None:
 
 
 def test_the_default_chooses_them() -> None:
-    cells = make_config(WideCatch()).cells
+    modules = {"actors": 10}  # else hidden layers see the pixels
+    cells = make_config(WideCatch(), overrides=modules).cells
     assert isinstance(cells, ImageCells)
     assert (cells.blocks, cells.levels) == ((10, 10), 2)
-    noisy = make_config(Falling())
+    noisy = make_config(Falling(), overrides=modules)
     assert isinstance(noisy.cells, ImageCells)
     assert noisy.cells.levels == 4
     assert noisy.alpha_output == 0.198  # a third of that of tiles

@@ -637,7 +637,9 @@ def test_a_game_of_many_images_has_cells_of_images(
     n: int, shape: tuple[int, ...], kind: type
 ) -> None:
     """Random play sees how a game begins; a table would know nothing of what comes then."""
-    assert isinstance(make_config(Game(n, shape)).cells, kind)
+    assert isinstance(make_config(Game(n, shape), overrides={"actors": 10}).cells, kind)
+    shares = make_config(Game(n, shape)).trunk.is_shared
+    assert shares == (kind is ImageCells)
 
 
 @pytest.mark.parametrize(("numbers", "joint"), [(5, 10), (6, 0), (9, 0), (11, 0)])

@@ -18,7 +18,10 @@ BOUNDS = {
     "Any": 1_145,
 }
 LARGEST = {
-    **{"models": 8_320, "validation": 6_940, "learning": 5_880, "native": 4_550},
+    "models": 8_320,
+    "validation": 6_940,
+    "learning": 5_880,
+    "native": 4_550,
     "backends": 4_130,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""

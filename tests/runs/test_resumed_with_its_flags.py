@@ -21,6 +21,7 @@ BESIDE = {
     "annealed-softmax": ["--set", "policy.beta_decisions=50", "--set", "policy.beta=0.2"],
 }
 """Give what a choice needs, or what is set besides."""
+DEEP = ("gaussian-readout", "layers", "shared")
 CHOICES = [
     (kind, name)
     for kind, registry in KINDS.items()
@@ -31,9 +32,11 @@ CHOICES = [
 
 def trained(out: Path, steps: int, kind: str, name: str, *more: str) -> int:
     """Train until so many steps, with flags that choose a part."""
-    env = PENDULUM if name == "gaussian" else GRID
-    flags = ["--set", f"{kind}={name}", "--set", "actors=1", *BESIDE.get(name, [])]
-    flags += ["--model", "lif-spiking-critic" if name == "spiking" else "lif", "--json"]
+    env = PENDULUM if name.startswith("gaussian") else GRID
+    flags = ["--set", f"{kind}={name}", *BESIDE.get(name, [])]
+    flags += ["--set", "hidden=8" if name in DEEP else "actors=1"]
+    model = "deep" if name in DEEP else "lif-spiking-critic" if name == "spiking" else "lif"
+    flags += ["--model", model, "--json"]
     backend = "loihi" if kind in ("writes", "learning") and name not in ("host", "shadow") else ""
     flags += ["--backend", backend or "reference", "--steps", str(steps), "--seed", "5"]
     return main(["train", env, "--out", str(out), *flags, *more])

@@ -49,6 +49,7 @@ from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
 __all__ = [
+    "ALONE",
     "MODELS",
     "default_cells",
     "default_features",
@@ -58,6 +59,8 @@ __all__ = [
 ]
 
 MODELS = ("lif", "glm", "lif-spiking-critic", "deep")
+ALONE = MODELS[:3]
+"""Name the models whose neurons spike without a host that sets their biases."""
 _SHARING = MODELS[0]
 """Name the model whose default may have shared hidden layers: what a user gets who names none."""
 
