@@ -1,6 +1,6 @@
 """
-Features that hidden neurons learn
-==================================
+Learn features by hidden neurons
+================================
 
 Whether four bits have an odd sum can't be seen in any one of them. An agent with hidden layers that
 all actions share learns it from the raw bits, by reward alone; with hidden layers that stay as they
