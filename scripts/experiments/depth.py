@@ -225,7 +225,7 @@ def lines_of_ablations(rows: Sequence[Row], task: str, steps: int) -> list[str]:
     """Return the table of what one change of `local` costs in a task."""
     table = table_head(("one change", "training and greedy play", "share of `local`"))
     of_task = [row for row in rows if (row.task, row.steps) == (task, steps)]
-    whole = np.mean([row.training for row in of_task if row.learner == WHOLE])
+    whole = float(np.mean([row.training for row in of_task if row.learner == WHOLE] or [np.nan]))
     for learner in LEARNERS:
         own = [row for row in of_task if row.learner == learner]
         if own and learner.startswith(WHOLE):
@@ -239,8 +239,12 @@ def reached(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     training, greedy = [row.training for row in rows], [row.greedy for row in rows]
-    ends = f"({min(training):.1f} to {max(training):.1f})" if len(rows) > 1 else ""
-    return f"{np.mean(training):.1f} {ends}; {np.mean(greedy):.1f}; {len(rows)}"
+    digits = 2 if max(map(abs, training)) <= 1.0 else 1
+    mean, least, most = (
+        f"{x:.{digits}f}" for x in (np.mean(training), min(training), max(training))
+    )
+    ends = f" ({least} to {most})" if len(rows) > 1 else ""
+    return f"{mean}{ends}; {np.mean(greedy):.{digits}f}; {len(rows)}"
 
 
 def draw(rows: Sequence[Row], to: Path) -> None:
@@ -248,8 +252,9 @@ def draw(rows: Sequence[Row], to: Path) -> None:
     import matplotlib.pyplot as plt
 
     names = [name for name in TASKS if any(row.task == name for row in rows)]
-    figure, axes = plt.subplots(1, len(names), figsize=(3.2 * len(names), 3.0), squeeze=False)
-    for name, ax in zip(names, axes[0], strict=True):
+    columns = -(-len(names) // 2)
+    figure, axes = plt.subplots(2, columns, figsize=(2.9 * columns, 5.4), squeeze=False)
+    for name, ax in zip(names, axes.ravel(), strict=False):
         for learner in SHOWN:
             own = [
                 r
@@ -264,6 +269,8 @@ def draw(rows: Sequence[Row], to: Path) -> None:
             ax.fill_between(x, curves.min(0), curves.max(0), alpha=0.2, color=line.get_color())
         ax.set_title(name)
         ax.set_xlabel("environment steps")
+    for ax in axes.ravel()[len(names) :]:
+        ax.axis("off")
     axes[0][0].set_ylabel("mean return of 100 episodes")
     axes[0][0].legend(frameon=False)
     figure.tight_layout()
