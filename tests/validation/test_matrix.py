@@ -11,7 +11,7 @@ from load_script import load_script
 from experiments.validation_matrix import TASKS, cells, merge
 from experiments.validation_page import END, START, insert, tables
 from neurorl.errors import ArgumentError
-from neurorl.models.defaults.presets import MODELS
+from neurorl.models.defaults.presets import ALONE
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ def test_every_model_is_exact_on_every_backend(
     assert json.loads(kept.read_text()) == rows
     assert merge(rows[::-1], rows[3:5]) == rows
     of = {(row["model"], row["env"], row["backend_a"], row["backend_b"]): row for row in rows}
-    assert len(of) == len(rows) == 4 * len(MODELS) * len(TASKS)
+    assert len(of) == len(rows) == 4 * len(ALONE) * len(TASKS)
     for (_, _, a, b), row in of.items():
         mixed = a.split(":")[-1] != b.split(":")[-1]
         assert row["verdict"] == "exact" or mixed, row
@@ -39,7 +39,7 @@ def test_every_model_is_exact_on_every_backend(
     assert text.startswith(f"before\n{START}\n`python scripts/validate_backends.py --steps 48")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
-    assert text.count("| exact |") >= 2 * len(MODELS) * len(TASKS)
+    assert text.count("| exact |") >= 2 * len(ALONE) * len(TASKS)
 
 
 def test_a_difference_is_exit_status_1(
