@@ -65,8 +65,9 @@ class Player:
         self._read = None if space is None else observation_reader(space)
         self.backend = backend
         self._loop = make_loop(config, backend, n_actions, greedy=not explore, learns=False)
-        for k in range(backend.n_replicas if learned else 0):
-            self._loop.memory.of(k).restore_lasting(learned or {})
+        if learned:
+            for k in range(backend.n_replicas):
+                self._loop.memory.of(k).restore_lasting(learned)
 
     @property
     def decisions(self) -> int:

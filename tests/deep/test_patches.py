@@ -86,6 +86,28 @@ def test_large_images_are_seen_by_blocks() -> None:
     assert isinstance(config.trunk, Shared)
     assert config.trunk.patches is not None
     assert config.trunk.patches.n_inputs == config.cells.size <= 2000
+    for shade in (0, 51, 255):
+        seen = config.cells(np.full((96, 80, 3), shade, np.uint8))
+        np.testing.assert_allclose(seen, shade / 255)
+    known_by_both = []
+    for loop in ("native", "numpy"):
+        agent = deep_agent(env, loop=loop, hidden=4, **{"critic.hidden": 3})
+        agent.learn(total_steps=4)
+        loop_of(agent).settle()
+        seen = loop_of(agent).memory.passing_arrays["hidden_2.x"]
+        assert 0.3 < seen.mean() < 0.7  # of random bytes
+        known_by_both.append(agent.weights)
+    for name, weights in known_by_both[0].items():
+        assert np.array_equal(weights, known_by_both[1][name]), name
+
+
+def test_channels_that_come_first_have_no_patches() -> None:
+    env = Small("shades")
+    for shape, has in (((4, 20, 20), False), ((20, 20, 4), True), ((3, 3, 3), True)):
+        env.observation_space = gym.spaces.Box(0, 255, shape, np.uint8)
+        trunk = make_config(env, "deep").trunk
+        assert isinstance(trunk, Shared)
+        assert (trunk.patches is not None) == has, shape
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from neurorl.agents.recorder import Recorder
 from neurorl.errors import (
     ArgumentError,
     DescriptionError,
+    DivergenceError,
     EnvError,
     UnknownNameError,
     UnsupportedError,
@@ -189,15 +190,24 @@ def test_nothing_is_learned_from_what_isnt_finite(what: str, value: float, loop:
     agent, healthy = deep_agent(env, loop=loop), deep_agent(Broken(0), loop=loop)
     with pytest.raises(EnvError, match=r"finite|nan|inf"):
         agent.learn(total_steps=40)
-    healthy.learn(total_steps=11)
+    healthy.learn(total_steps=12)
     held, expected = agent.memory.weights, healthy.memory.weights
     for name in expected:
-        assert np.isfinite(held[name]).all()
+        assert np.array_equal(held[name], expected[name]), name
     for name, array in loop_of(agent).memory.lasting.items():
         assert np.isfinite(array).all(), name
     env.at = -1
     agent.learn(total_steps=40)
     agent.close()
+
+
+@pytest.mark.parametrize("loop", ["native", "numpy"])
+def test_a_reward_that_no_deviation_can_hold_is_no_silent_zero(loop: str) -> None:
+    agent = deep_agent(Broken(12, paid=1e200), loop=loop)
+    with pytest.raises(DivergenceError):
+        agent.learn(total_steps=40)
+    for name, array in loop_of(agent).memory.lasting.items():
+        assert np.isfinite(array).all(), name
 
 
 def test_a_mask_that_allows_nothing_is_refused() -> None:

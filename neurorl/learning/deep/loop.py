@@ -278,6 +278,8 @@ class DeepLoop(NumpyLoop):
         off = now - mean
         mean += off / count
         square += off * (now - mean)
+        if not math.isfinite(square):  # later rewards would be divided by infinity
+            raise NotFiniteError(k, None)
         part.lasting["returns"][:] = mean, square, count
         part.passing_arrays["return"][0] = now
         variance = square / (count - 1.0) if count > 1.0 else 0.0

@@ -14,6 +14,7 @@ from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.plan import DeepLayer, Half
 from neurorl.learning.finite import NotFiniteError
+from neurorl.learning.loops.native import OF_LOOP
 from neurorl.learning.loops.native_features import Map, seen_by_c
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
@@ -23,15 +24,9 @@ from neurorl.numerics.arrays import Array
 
 __all__ = ["DeepNativeLoop"]
 
-_OF_LOOP = (
-    *("actions", "decided", "probabilities", "phi", "t"),
-    *("allowed", "reward", "discount", "rate", "active"),
-)
-_KINDS = {"f": np.float64, "i": np.int64, "b": np.bool_}
-
 
 class DeepNativeLoop(DeepLoop):
-    """Make one call for the actions and two for learning, for all replicas.
+    """Make one call for actions and what is learned late, and one for ends, for all replicas.
 
     What a weight transmits goes straight into the simulator's memory, and biases too, where a
     backend lends these (`neurorl.backends.base.Backend.transmitted`, `biases`); other backends are
@@ -138,7 +133,7 @@ class DeepNativeLoop(DeepLoop):
 
     def _make_agent(self) -> ctypes.Structure:
         self._cells = Map(self.cells)
-        of_loop = {name: getattr(self, name) for name in _OF_LOOP}
+        of_loop = {name: getattr(self, name) for name in OF_LOOP}
         places = {name: self._keep(array) for name, array in of_loop.items()}
         chosen = places.pop("actions")
         inputs, native = self.window.inputs["input"], self.window.native

@@ -17,7 +17,8 @@ critic 1), each hidden neuron i and its synapses learn from the earlier decision
 The actor's readout has instead ``g_aj = delta e_aj + x_j dH/dlogit_a`` times the entropy's factor.
 All is local but for delta and the layer's scores: a synapse has its trace, its mean square and its
 weight, a neuron two traces and two means. Every number is float32, each operation rounded on its
-own, and sums run in the order of what is added, so that ``native/src/deep.h`` has the same bits.
+own, and sums run in the order of what is added, so that ``native/src/deep_learning.h`` has the same
+bits.
 
 A row of synapses (of one presynaptic neuron) whose input was silent for so long that less than
 ``faded`` of its trace is left is not visited; its mean squares decay when it speaks again.

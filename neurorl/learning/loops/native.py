@@ -23,12 +23,13 @@ from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.numerics.arrays import Array
 
-__all__ = ["NativeLoop"]
+__all__ = ["OF_LOOP", "NativeLoop"]
 
-_OF_LOOP = (
+OF_LOOP = (
     *("actions", "decided", "probabilities", "phi", "t"),
     *("allowed", "reward", "discount", "rate", "active"),
 )
+"""Name the arrays of a loop that C reads and writes."""
 _OF_MEMORY = ("decisions", "x", "value", "value_trace", "mean_reward", "expected")
 
 
@@ -179,7 +180,7 @@ class NativeLoop(Loop):
         kinds = {"f": np.float64, "i": np.int64, "b": np.bool_}
         places = {
             name: keep(array, kinds[array.dtype.kind])
-            for of, names in ((self, _OF_LOOP), (memory, _OF_MEMORY))
+            for of, names in ((self, OF_LOOP), (memory, _OF_MEMORY))
             for name in names
             for array in [getattr(of, name)]
         }

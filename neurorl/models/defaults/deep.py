@@ -92,19 +92,23 @@ def least_steps_of(fields: Mapping[str, Any]) -> int:
 
 
 def has_patches(space: Space) -> bool:
-    """Return whether observations are rows and columns of numbers from 0 to a limit."""
+    """Return whether observations are rows and columns of numbers from 0 to a limit.
+
+    Channels come last: a first axis shorter than the other two holds channels, and has no patches.
+    """
     if not isinstance(space, gym.spaces.Box) or len(space.shape) not in (2, 3):
+        return False
+    if len(space.shape) == 3 and space.shape[0] < min(space.shape[1:]):
         return False
     bounded = (space.low >= 0).all() and np.isfinite(space.high).all()
     return bool(bounded) and min(space.shape[:2]) >= _SIDE
 
 
 def _of_image(space: Any) -> dict[str, Any]:
-    shape = (*space.shape, 1)[:3]
     blocks = blocks_for(space.shape, _MOST_PLACES)
     of = Raw(int(np.prod(blocks)), float(space.high.max()) or 1.0)
     is_sharp = space.dtype.kind == "b" and blocks == space.shape
-    patches = Patches((*blocks, 1)[: len(shape)], _SIDE, _FILTERS)
+    patches = Patches((*blocks, 1)[:3], _SIDE, _FILTERS)
     trunk = dataclasses.replace(_POOLED, entropy=_ENTROPY, patches=patches)
     return {
         "cells": of if blocks == space.shape else BlockMeans(of, space.shape, blocks),

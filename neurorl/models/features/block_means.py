@@ -62,7 +62,7 @@ class BlockMeans(FromNumbers, named="Pooled"):
         if numbers.size != math.prod(self.shape):
             what, got = "the observation has another shape", numbers.shape
             raise ArgumentError("BlockMeans", what, got=got, limit=self.shape)
-        return pooled(numbers.reshape(self.shape), self.blocks).ravel()
+        return self.of.flat(pooled(numbers.reshape(self.shape), self.blocks).ravel())
 
     def values(self, flat: FloatArray) -> FloatArray:
         return self.of.values(flat)

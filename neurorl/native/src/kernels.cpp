@@ -3,7 +3,7 @@
 // that aren't finite; or diverged(k) if its change of weights isn't finite.
 #include "critic.h"
 #include "decision.h"
-#include "deep.h"
+#include "deep_learning.h"
 #include "rule.h"
 
 namespace neurorl {
@@ -383,7 +383,7 @@ extern "C" int64_t neurorl_deep_learn(const Deep *deep)
         if (agent.active[k] && !sees_numbers(agent, k)) return k;
     for (int64_t k = 0; k < agent.n_replicas; k++) {
         if (!agent.active[k]) continue;
-        hear_reward(*deep, k);
+        if (!hear_reward(*deep, k)) return diverged(k);
         if (agent.discount[k] != 0.0 || deep->before[k] != deep->before[k]) continue;
         if (!learn_from(*deep, k, 0.0)) return diverged(k);
         deep->before[k] = __builtin_nan("");

@@ -1,0 +1,347 @@
+// Decide by hidden layers that serve all actions: what goes before and after a window, the same
+// operations in the same order as in neurorl/learning/deep/loop.py.
+#ifndef NEURORL_DEEP_WINDOW_H
+#define NEURORL_DEEP_WINDOW_H
+#include "buffers.h"
+#include "decision.h"
+#include "deep.h"
+#include "elementary.h"
+#include "expressions.h"
+
+namespace neurorl {
+
+// Take what replica k sees into the running statistics of observations.
+inline void hear_observation(const Deep &deep, int64_t k, const double *seen)
+{
+    const int64_t n = deep.n_seen;
+    double *mean = deep.seen_mean + k * n, *square = deep.seen_square + k * n;
+    if (deep.learns) {
+        if (deep.observations->kernel == STANDARDISED) {
+            const double count = (double)deep.seen_count[k] + 1.0;
+            for (int64_t i = 0; i < n; i++) {
+                const double off = seen[i] - mean[i];
+                mean[i] += off / count;
+                square[i] += off * (seen[i] - mean[i]);
+            }
+        }
+        deep.seen_count[k]++;
+    }
+}
+
+inline double least(double x, double y) { return x < y ? x : y; }
+
+inline double at_least_0(double x) { return x > 0.0 ? x : 0.0; }
+
+inline void activations(const Deep &deep, int64_t k, const double *seen, double *out)
+{
+    const int64_t n = deep.n_seen;
+    if (deep.observations->kernel == AS_SEEN) {
+        for (int64_t i = 0; i < n; i++) out[i] = least(at_least_0(seen[i]), 1.0);
+        return;
+    }
+    const double *mean = deep.seen_mean + k * n, *square = deep.seen_square + k * n;
+    const double count = (double)deep.seen_count[k], limit = deep.observations->limit;
+    for (int64_t i = 0; i < n; i++) {
+        const double variance = count > 1.0 ? square[i] / (count - 1.0) : 1.0;
+        const double z = (seen[i] - mean[i]) / __builtin_sqrt(variance + 1e-8);
+        out[i] = least(at_least_0(z) / limit, 1.0);
+        out[n + i] = least(at_least_0(-z) / limit, 1.0);
+    }
+}
+
+// Encode what replica k sees, and note what enters. Return false for an unknown observation.
+inline bool enter(const Deep &deep, int64_t k)
+{
+    static thread_local Numbers buffer;
+    const Agent &agent = *deep.agent;
+    const int64_t n = deep.n_channels;
+    buffer.resize(deep.n_seen + 3 * n);
+    double *seen = buffer.data(), *x = seen + deep.n_seen;
+    if (!features(agent.cells, agent.cells_input + k * agent.cells.n_inputs, seen)) return false;
+    hear_observation(deep, k, seen);
+    activations(deep, k, seen, x);
+    encode_cells(agent, k, x, n, 0, agent.input, agent.current);
+    double *input = deep.input + k * n;
+    if (agent.encoder->kernel == CURRENT)
+        memcpy(input, agent.current + k * n, n * sizeof *input);
+    else
+        for (int64_t i = 0; i < n; i++) input[i] = agent.input[k * n + i];
+    return true;
+}
+
+inline void arrive_in_patches(
+    const DeepPatches &patches, const double *weights, const double *bias, const double *x,
+    double *arrived)
+{
+    const int64_t n = patches.filters, n_seen = patches.n_seen;
+    for (int64_t p = 0; p < patches.positions; p++) {
+        double *own = arrived + p * n;
+        for (int64_t i = 0; i < n; i++) own[i] = bias[i];
+        for (int64_t j = 0; j < n_seen; j++) {
+            const double xj = x[patches.index[p * n_seen + j]];
+            if (xj == 0.0) continue;
+            for (int64_t i = 0; i < n; i++) own[i] += xj * weights[j * n + i];
+        }
+    }
+}
+
+template <class Number>
+inline void copy_row(const double *from, int64_t n, Number *to)
+{
+    for (int64_t i = 0; i < n; i++) to[i] = (Number)from[i];
+}
+
+// Let the simulator's copies of shared weights be those that learned: of the synapses of inputs that
+// speak, or of all where x is null.
+template <class Number>
+inline void refresh(
+    const DeepPatches &patches, const double *weights, const double *bias, const double *x,
+    Number *copies, Number *bias_copies)
+{
+    const int64_t n = patches.filters;
+    for (int64_t j = 0; copies && j < patches.n_inputs; j++) {
+        if (x && x[j] == 0.0) continue;
+        for (int64_t b = patches.start[j]; b < patches.start[j + 1]; b++)
+            copy_row(weights + patches.rows[b] * n, n, copies + b * n);
+    }
+    for (int64_t p = 0; bias_copies && p < patches.positions; p++)
+        copy_row(bias, n, bias_copies + p * n);
+}
+
+inline void refresh_copies(const DeepLayer &layer, int64_t k, const double *x)
+{
+    const DeepPatches &patches = *layer.patches;
+    const DeepSynapses &below = layer.below, &bias = layer.bias;
+    const int64_t first = k * patches.n_synapses, first_bias = k * layer.size;
+    const double *weights = below.sent + k * below.n_pre * below.n_post;
+    const double *own = bias.sent + k * bias.n_post;
+    refresh(
+        patches, weights, own, x, below.copies ? below.copies + first : nullptr,
+        bias.copies ? bias.copies + first_bias : nullptr);
+    refresh(
+        patches, weights, own, x, below.copied_integers ? below.copied_integers + first : nullptr,
+        bias.copied_integers ? bias.copied_integers + first_bias : nullptr);
+}
+
+// Add what arrives at a layer's neurons, as it is transmitted: exact, so that the order is free.
+inline void arrive(const DeepLayer &layer, int64_t k, const double *x, double *arrived)
+{
+    const int64_t n = layer.below.n_post, n_pre = layer.below.n_pre;
+    const double *first = layer.below.sent + k * n_pre * n, *bias = layer.bias.sent + k * n;
+    if (layer.patches) {
+        arrive_in_patches(*layer.patches, first, bias, x, arrived);
+        return;
+    }
+    double *__restrict sum = arrived, a[4];
+    const double *row[4];
+    int64_t held = 0;
+    for (int64_t i = 0; i < n; i++) sum[i] = bias[i];
+    for (int64_t j = 0; j < n_pre; j++) {
+        if (x[j] == 0.0) continue;
+        a[held] = x[j];
+        row[held++] = first + j * n;
+        if (held < 4) continue;
+        held = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += (a[0] * row[0][i] + a[1] * row[1][i]) + (a[2] * row[2][i] + a[3] * row[3][i]);
+    }
+    for (int64_t m = 0; m < held; m++)
+        for (int64_t i = 0; i < n; i++) sum[i] += a[m] * row[m][i];
+}
+
+template <class Number> inline Number mean_of(const Number *x, int64_t n)
+{
+    Number total = x[0];
+    for (int64_t i = 1; i < n; i++) total += x[i];
+    return total / (Number)n;
+}
+
+// Compute shift and scale of a layer, and what its biases get.
+inline void normal(const Deep &deep, const DeepLayer &layer, int64_t k, const double *arrived, double *shift, double *scale)
+{
+    static thread_local Numbers buffer;
+    const int64_t n = layer.size;
+    const double floor = deep.normalisation->floor;
+    if (deep.normalisation->kernel == HOMEOSTASIS) {
+        const double *mean = layer.mean + k * n, *variance = layer.variance + k * n;
+        for (int64_t i = 0; i < n; i++) shift[i] = mean[i];
+        for (int64_t i = 0; i < n; i++) scale[i] = __builtin_sqrt(variance[i] + floor);
+    } else if (deep.normalisation->kernel == POOL) {
+        buffer.resize(2 * n);
+        double *drive = buffer.data(), *square = drive + n;
+        for (int64_t i = 0; i < n; i++) drive[i] = arrived[i] * layer.unit;
+        const double middle = mean_of(drive, n);
+        for (int64_t i = 0; i < n; i++) square[i] = (drive[i] - middle) * (drive[i] - middle);
+        const double width = __builtin_sqrt(mean_of(square, n) + floor);
+        for (int64_t i = 0; i < n; i++) shift[i] = middle;
+        for (int64_t i = 0; i < n; i++) scale[i] = width;
+    } else {
+        for (int64_t i = 0; i < n; i++) shift[i] = 0.0;
+        for (int64_t i = 0; i < n; i++) scale[i] = 1.0;
+    }
+    double *offset = layer.offset + k * n;
+    for (int64_t i = 0; i < n; i++)
+        offset[i] = __builtin_rint((1.0 - shift[i] - scale[i]) * 0x1p20) * 0x1p-20;
+    if (layer.simulator_bias) memcpy(layer.simulator_bias + k * n, offset, n * sizeof *offset);
+}
+
+// Return the bias that a chip gives a neuron for an offset, as bias_integers of
+// neurorl/arithmetic/quantiser.py does; in float arithmetic the offset itself.
+inline double bias_of(const DeepLayer &layer, double offset)
+{
+    if (layer.bias_unit == 0.0) return offset;
+    const double value = layer.own_bias + offset * layer.bias_unit;
+    double step = 1.0, power = 1.0;
+    for (int e = 0; e < 7; e++, power *= 2.0)
+        if (__builtin_rint(__builtin_fabs(value) / power) > 4095.0) step *= 2.0;
+    double level = __builtin_rint(value / step);
+    level = level < 4095.0 ? level : 4095.0;
+    return (level > -4095.0 ? level : -4095.0) * step;
+}
+
+// Prepare the window of replica k.
+inline bool prepare(const Deep &deep, int64_t k)
+{
+    static thread_local Numbers buffer;
+    if (!sees_numbers(*deep.agent, k) || !enter(deep, k)) return false;
+    const bool reads_drive = deep.normalisation->kernel == POOL;
+    double *shift = deep.shift + k * deep.n_hidden, *scale = deep.scale + k * deep.n_hidden;
+    for (int64_t h = 0; h < deep.n_halves; h++) {
+        const double *x = deep.input + k * deep.n_channels;
+        for (int64_t l = 0; l + 1 < deep.halves[h].n_layers; l++) {
+            const DeepLayer &layer = deep.halves[h].layers[l];
+            const int64_t n = layer.size;
+            buffer.resize(2 * (deep.n_hidden + 1));
+            double *arrived = buffer.data() + l % 2 * deep.n_hidden;
+            if (layer.patches) refresh_copies(layer, k, x);
+            if (reads_drive) arrive(layer, k, x, arrived);
+            normal(deep, layer, k, arrived, shift, scale);
+            if (reads_drive) {
+                const double *offset = layer.offset + k * n;
+                for (int64_t i = 0; i < n; i++)
+                    arrived[i] = arrived[i] + bias_of(layer, offset[i]) > layer.threshold ? 1.0 : 0.0;
+                x = arrived;
+            }
+            shift += n;
+            scale += n;
+        }
+    }
+    return true;
+}
+
+inline double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
+
+// Take a hidden layer's drives into its statistics, and note u, psi and 1 / scale.
+inline void hear_drive(
+    const Deep &deep, const DeepLayer &layer, int64_t k, const double *drive, const double *shift,
+    const double *scale, float *u, float *slope, float *inverse)
+{
+    const int64_t n = layer.size;
+    const double steepness = deep.slope;
+    for (int64_t i = 0; i < n; i++) {
+        const double normal = (drive[i] - shift[i]) / scale[i];
+        const double p = sigmoid(steepness * (normal - 1.0));
+        u[i] = (float)normal;
+        slope[i] = (float)((steepness * p) * (1.0 - p));
+        inverse[i] = (float)(1.0 / scale[i]);
+    }
+    if (!deep.learns || deep.normalisation->kernel != HOMEOSTASIS) return;
+    const double first = 1.0 / ((double)deep.learned[k] + 2.0), usual = deep.normalisation->rate;
+    const double rate = usual > first ? usual : first;
+    double *mean = layer.mean + k * n, *variance = layer.variance + k * n;
+    for (int64_t i = 0; i < n; i++) {
+        mean[i] += rate * (drive[i] - mean[i]);
+        const double deviation = drive[i] - mean[i];
+        variance[i] += rate * (deviation * deviation - variance[i]);
+    }
+}
+
+inline void entropy_pull(const double *p, int64_t n, double factor, float *pull)
+{
+    static thread_local Numbers logs;
+    logs.resize(n);
+    double total = 0.0;
+    for (int64_t m = 0; m < n; m++) {
+        logs[m] = p[m] > 0.0 ? neurorl_log(p[m] > 1e-300 ? p[m] : 1e-300) : 0.0;
+        total = m ? total + p[m] * logs[m] : p[m] * logs[m];
+    }
+    const double entropy = -total;
+    for (int64_t m = 0; m < n; m++) pull[m] = (float)(factor * (-p[m] * (logs[m] + entropy)));
+}
+
+// The entropy of a normal distribution grows with the logarithm of its width.
+inline void entropy_pull_of_readouts(double factor, float *pull)
+{
+    pull[0] = 0.0f;
+    pull[1] = (float)factor;
+}
+
+// Read replica k's window: value, preferences, and all that its layers will learn from; choose.
+inline void conclude(const Deep &deep, int64_t k)
+{
+    static thread_local Numbers buffer;
+    const Agent &agent = *deep.agent;
+    int64_t at = k * deep.n_hidden;
+    float *new_x = deep.new_x + k * deep.n_x;
+    for (int64_t h = 0; h < deep.n_halves; h++) {
+        const Half &half = deep.halves[h];
+        buffer.resize(2 * deep.n_hidden + 2 * agent.n_actions + 2 + deep.n_channels);
+        double *x = buffer.data() + deep.n_hidden + agent.n_actions + 1, *drive = buffer.data();
+        memcpy(x, deep.input + k * deep.n_channels, deep.n_channels * sizeof *x);
+        for (int64_t l = 0; l < half.n_layers; l++) {
+            const DeepLayer &layer = half.layers[l];
+            const int64_t n = layer.size, n_pre = layer.n_x;
+            for (int64_t j = 0; j < n_pre; j++) new_x[j] = (float)x[j];
+            new_x += n_pre;
+            arrive(layer, k, x, drive);
+            for (int64_t i = 0; i < n; i++) drive[i] = drive[i] * layer.unit;
+            if (!layer.is_hidden) continue;
+            hear_drive(
+                deep, layer, k, drive, deep.shift + at, deep.scale + at, deep.new_u + at,
+                deep.new_slope + at, deep.new_inverse + at);
+            const uint8_t *spikes = layer.raster + (layer.row * agent.n_replicas + k) * n;
+            for (int64_t i = 0; i < n; i++) x[i] = spikes[i];
+            at += n;
+        }
+        if (half.is_actor)
+            memcpy(agent.probabilities + k * agent.n_actions, drive, agent.n_actions * sizeof *drive);
+        else
+            deep.value[k] = drive[0];
+    }
+    choose_by_votes(agent, k);
+}
+
+// Note what the next decision will learn from.
+inline void note(const Deep &deep, int64_t k)
+{
+    const Agent &agent = *deep.agent;
+    const int64_t n = agent.n_actions;
+    int64_t at = k * deep.n_hidden, first = 0;
+    const float *new_x = deep.new_x + k * deep.n_x;
+    for (int64_t h = 0; h < deep.n_halves; h++)
+        for (int64_t l = 0; l < deep.halves[h].n_layers; l++) {
+            const DeepLayer &layer = deep.halves[h].layers[l];
+            const int64_t n_pre = layer.n_x, size = layer.size;
+            memcpy(layer.x + k * n_pre, new_x, n_pre * sizeof *new_x);
+            new_x += n_pre;
+            if (!layer.is_hidden) continue;
+            memcpy(layer.u + k * size, deep.new_u + at, size * sizeof(float));
+            memcpy(layer.slope + k * size, deep.new_slope + at, size * sizeof(float));
+            memcpy(layer.inverse + k * size, deep.new_inverse + at, size * sizeof(float));
+            at += size;
+        }
+    for (int64_t m = 0; m < n; m++) deep.scores[k * n + m] = (float)agent.phi[k * n + m];
+    for (int64_t g = 0; g < agent.n_groups; g++) {
+        float *pull = deep.pull + k * n + first;
+        if (agent.policy->kernel == READOUT)
+            entropy_pull_of_readouts(deep.entropy, pull);
+        else
+            entropy_pull(agent.probabilities + k * n + first, agent.groups[g], deep.entropy, pull);
+        first += agent.groups[g];
+    }
+    deep.before[k] = deep.value[k];
+}
+
+}  // namespace neurorl
+
+#endif
