@@ -104,7 +104,7 @@ TASKS: Mapping[str, Task] = {
         name: Task(minatar(name), 1_000_000, {})
         for name in ("Breakout", "SpaceInvaders", "Freeway", "Asterix", "Seaquest")
     },
-    "Parity": Task(Parity, 30_000, {**_sizes(16), **_rates(1e-3)}),
+    "Parity": Task(Parity, 30_000, {**_sizes(16), **_rates(2e-3), "weight_bound": 5.0}),
     "Spirals": Task(Spirals, 100_000, {**_sizes(64), **_rates(1e-3)}),
     "Digits": Task(Digits, 30_000, {**_sizes(128), **_rates(3e-4)}),
     "CartPole": _gym("CartPole-v1", 100_000),
