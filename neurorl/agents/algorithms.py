@@ -13,6 +13,7 @@ from neurorl.errors import (
     BackendUnavailableError,
     unknown_name_error,
 )
+from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.readers import said_in
 from neurorl.network.serialization import Described
 
@@ -50,10 +51,11 @@ class Algorithm:
     backend: the only backend it trains on; None for any. Agents play on any backend.
     needs: distributions that it needs beyond those of every run.
     only: training options for which it accepts a single value.
-    unread: options of agents that it doesn't read, though other algorithms do.
+    unread: options of agents that it doesn't read, though other algorithms do; read_if_shared:
+        those of them that agents with shared hidden layers have a use for.
     stops_exactly: whether it stops after exactly the given environment steps, or some later.
     keeps_floats: whether it learns floats, which an arithmetic only rounds.
-    can_share: whether it learns hidden layers that serve all actions.
+    can_share: whether agents have hidden layers that serve all actions by default.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Algorithm:
     needs: tuple[str, ...] = ()
     only: Mapping[str, Only] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
+    read_if_shared: frozenset[str] = frozenset()
     stops_exactly: bool = True
     keeps_floats: bool = False
     can_share: bool = False
@@ -76,10 +79,11 @@ class Algorithm:
                 where = f"approach {self.name!r}"
                 raise ArgumentError(where, only.why, got=got, remedy=remedy)
 
-    def check_read(self, named: Mapping[str, Any]) -> None:
-        """Raise ArgumentError for a *named* option of agents that it ignores."""
+    def check_read(self, named: Mapping[str, Any], config: AgentConfig) -> None:
+        """Raise ArgumentError for a *named* option of the agents that it ignores."""
+        unread = self.unread - (self.read_if_shared if config.trunk.is_shared else frozenset())
         for name in said_in(named):
-            if self.unread.intersection((name, name.partition(".")[0])):
+            if unread.intersection((name, name.partition(".")[0])):
                 what, remedy = f"doesn't read {name}", "leave it out, or take approach 'local'"
                 raise ArgumentError(f"approach {self.name!r}", what, remedy=remedy)
 
@@ -146,6 +150,13 @@ REPARAMETERIZATION = Algorithm(
             *("rule", "rules", "modulator", "modulators", "trace_tau", "schedule", "writes"),
             *("alpha_output", "alpha_hidden", "lambda_actor", "critic.alpha", "critic.lambda_"),
             *("normalises", "eligibility_tau", "post_tau", "depression", "learning.magnitude"),
+            *("policy.beta_end", "policy.beta_decisions", "policy.repeats_decisions"),
+            *("trunk.feedback", "trunk.step_size", "trunk.faded"),
+        )
+    ),
+    read_if_shared=frozenset(
+        (
+            *("schedule", "modulator"),
             *("policy.beta_end", "policy.beta_decisions", "policy.repeats_decisions"),
         )
     ),

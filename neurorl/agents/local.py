@@ -149,7 +149,8 @@ class SpikingActorCritic(LearningAgent):
         many. trust_env: whether to import modules that the file names for the environment; if not,
         only registered or imported code is used. learning: None takes the configuration's; with
         ``'host'``, an agent that learned on the chip goes on anywhere. An agent trained by
-        gradients begins with its weights and critic, without episodes, and learns by the rule.
+        gradients begins with its weights and critic, without episodes (with shared hidden layers:
+        with its last episode begun again), and learns by the rule.
         Raises RunError for a file that is missing, damaged or of another class, or whose
         environment can't be made.
         """
@@ -180,6 +181,8 @@ class SpikingActorCritic(LearningAgent):
             stays = backend in (None, described.backend)
             trained = (described.arithmetic, config.learning)
             agent.restore(arrays, not stays or trained != (chosen["arithmetic"], learner.learning))
+        elif config.trunk.is_shared:
+            agent.restore(arrays, moved=True)
         else:
             agent.adopt(arrays)
         agent._learned_in = described.arithmetic

@@ -31,7 +31,7 @@ class ReparameterizedActorCritic(LearningAgent):
     """Train an actor of spiking neurons by gradients through its stochastic spikes.
 
     env: a Gymnasium id, or an environment that `gymnasium.make` made; agents learn in several
-    copies of it. model, seed, config, options: as in
+    copies of it, agents with the trunk ``'shared'`` in itself. model, seed, config, options: as in
     `neurorl.SpikingActorCritic`, whose networks, cells and critics these are. arithmetic: in which
     the weights act while they learn: ``'float'``, or ``'loihi'`` for an agent that is to run on
     the chip. gradient: fields of `GradientConfig` that aren't the preset's, or a whole one.
@@ -68,12 +68,13 @@ class ReparameterizedActorCritic(LearningAgent):
         check_name("arithmetic", arithmetic, ("float", "loihi"))
         if not isinstance(gradient, GradientConfig):
             check_options("gradient", gradient)
-        self.algorithm.check_read(options)
         self.env, self.env_id = own_env(env)
         config = config or make_config(self.env, model, options, can_share=False)
+        self.algorithm.check_read(options, config)
         own = gradient.to_dict() if isinstance(gradient, GradientConfig) else gradient or {}
         spec = BackendSpec("torch", arithmetic, options={"device": device})
-        plan = GroupPlan(copy_env(self.env), self.env_id, config, (seed,), spec, own)
+        played = self.env if config.trunk.is_shared else copy_env(self.env)
+        plan = GroupPlan(played, self.env_id, config, (seed,), spec, own)
         self._begin(plan.make(self.algorithm))
 
     @property

@@ -42,6 +42,10 @@ class GradientConfig(Described):
     Of the `AgentConfig`, the network, cells, features, window, encoder, policy, gamma and
     reward_scale count; its rule and the rates of that don't. Where the policy repeats an action,
     the loss is of the steps in which one was chosen; the critic learns in each.
+
+    Agents with the trunk ``'shared'`` learn otherwise, see `neurorl.reparameterization.decisions`:
+    in one environment, by ``'slope'``, whose surrogate is the trunk's, and their schedule scales
+    the rate too. Their entropy is the trunk's if none is named.
     """
 
     environments: int = 4

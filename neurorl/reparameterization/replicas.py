@@ -41,6 +41,7 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.choices import choices_for
 from neurorl.reparameterization.config import GradientConfig, check_agent
+from neurorl.reparameterization.deep import DeepGradientReplicas
 from neurorl.reparameterization.defaults import make_gradient
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
@@ -288,9 +289,11 @@ class GradientReplicas(AgentGroup):
         self._actors.put(k, dict(self._learners[k].module.named_parameters()))
 
 
-def make_gradient_group(plan: GroupPlan) -> GradientReplicas:
+def make_gradient_group(plan: GroupPlan) -> GradientReplicas | DeepGradientReplicas:
     """Make agents that learn by gradients."""
     gradient = make_gradient(plan.config, task_of(plan.env), plan.gradient)
+    if plan.config.trunk.is_shared:
+        return DeepGradientReplicas(plan, gradient)
     envs = plan.envs(len(plan.seeds) * gradient.environments)
     return GradientReplicas(
         envs,

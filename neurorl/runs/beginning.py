@@ -27,7 +27,7 @@ def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> Ag
     env: the first agent's environment; others get copies.
     """
     agent, gradient = _agent_config(env, config), config.gradient or config.own_options
-    config.algorithm.check_read(config.overrides)
+    config.algorithm.check_read(config.overrides, agent)
     config.algorithm.check(
         learning=agent.learning.name,
         noise=config.noise,

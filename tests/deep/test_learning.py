@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from deep_agents import Parity
 
 from neurorl import SpikingActorCritic
 from neurorl.native import toolchain
@@ -14,22 +15,6 @@ from neurorl.native import toolchain
 pytestmark = pytest.mark.skipif(
     toolchain.problem() is not None, reason="no C++ compiler: it would take minutes"
 )
-
-
-class Parity(gym.Env[Any, Any]):
-    """Ask in one step whether two of four bits differ; no bit alone says anything."""
-
-    observation_space = gym.spaces.Box(0, 1, (4,), np.bool_)
-    action_space = gym.spaces.Discrete(2)
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
-        super().reset(seed=seed)
-        self.bits = self.np_random.random(4) < 0.5
-        return self.bits, {}
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        right = int(action) == int(self.bits[0] ^ self.bits[1])
-        return self.bits, float(right), True, False, {}
 
 
 def share_right(**options: Any) -> float:

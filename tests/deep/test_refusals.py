@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from deep_agents import Small, deep_agent, differing, known, loop_of
+from deep_agents import Broken, Small, deep_agent, differing, known, loop_of
 
 from neurorl import (
     AgentConfig,
@@ -167,21 +167,6 @@ def test_what_is_known_a_decision_later_cant_be_recorded() -> None:
     assert len(recorder["action"]) == agent.env_steps
 
 
-class Broken(Small):
-    """Show or pay what isn't finite in one step."""
-
-    def __init__(self, at: int, seen: float = 0.0, paid: float = 0.0) -> None:
-        super().__init__("numbers")
-        self.at, self.seen, self.paid, self.steps = at, seen, paid, 0
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        self.steps += 1
-        shown, reward, _, _, info = super().step(action)
-        if self.steps == self.at:
-            shown, reward = shown + self.seen, reward + self.paid
-        return shown, reward, False, False, info
-
-
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("what", ["seen", "paid"])
@@ -217,14 +202,6 @@ def test_a_mask_that_allows_nothing_is_refused() -> None:
 
     with pytest.raises(EnvError, match=r"mask"):
         deep_agent(Forbidden(masked=True)).learn(total_steps=5)
-
-
-def test_gradients_cant_train_it() -> None:
-    pytest.importorskip("torch", reason="torch is not installed")
-    from neurorl import ReparameterizedActorCritic
-
-    with pytest.raises(UnsupportedError, match=r"linear critic only"):
-        ReparameterizedActorCritic("CartPole-v1", "deep")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    "installed lines": 69_150,  # of them 3,600 for depth: layers that learn their features
-    "core lines": 37_510,
+    "installed lines": 69_510,  # of them 3,600 for depth, and 340 for depth by gradients
+    "core lines": 37_555,
     "program and executors": 1_815,
     "core rooms": 18,
     "core floors": 12,
@@ -18,10 +18,10 @@ BOUNDS = {
     "Any": 1_145,
 }
 LARGEST = {
-    "models": 8_320,
+    "models": 8_325,
     "validation": 6_940,
     "learning": 5_880,
-    "native": 4_550,
+    "native": 4_570,
     "backends": 4_130,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""

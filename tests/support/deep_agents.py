@@ -11,7 +11,7 @@ from neurorl import SpikingActorCritic
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.numerics.arrays import Array
 
-__all__ = ["Small", "deep_agent", "differing", "known", "loop_of"]
+__all__ = ["Broken", "Parity", "Small", "deep_agent", "differing", "known", "loop_of"]
 
 SEEN: dict[str, gym.spaces.Space[Any]] = {
     "bits": gym.spaces.Box(0, 1, (5,), np.bool_),
@@ -70,6 +70,37 @@ class Small(gym.Env[Any, Any]):
         reward, end = float(sign * np.sum(action) - 0.7), float(self.np_random.random())
         shown, info = self._shown()
         return shown, reward, end < 0.07, 0.07 <= end < 0.12, info
+
+
+class Broken(Small):
+    """Show or pay what isn't finite in one step."""
+
+    def __init__(self, at: int, seen: float = 0.0, paid: float = 0.0) -> None:
+        super().__init__("numbers")
+        self.at, self.seen, self.paid, self.steps = at, seen, paid, 0
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        shown, reward, _, _, info = super().step(action)
+        if self.steps == self.at:
+            shown, reward = shown + self.seen, reward + self.paid
+        return shown, reward, False, False, info
+
+
+class Parity(gym.Env[Any, Any]):
+    """Ask in one step whether two of four bits differ; no bit alone says anything."""
+
+    observation_space = gym.spaces.Box(0, 1, (4,), np.bool_)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.bits = self.np_random.random(4) < 0.5
+        return self.bits, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        right = int(action) == int(self.bits[0] ^ self.bits[1])
+        return self.bits, float(right), True, False, {}
 
 
 def deep_agent(env: Any = None, **options: Any) -> SpikingActorCritic:

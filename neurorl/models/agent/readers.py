@@ -42,10 +42,14 @@ def said_in(named: Mapping[str, Any]) -> dict[str, Any]:
     said = {**named}
     for kind in KINDS.keys() & named.keys():
         if isinstance(part := named[kind], Part):
-            usual = {f.name: f.default for f in dataclasses.fields(part)}  # type: ignore[arg-type]
+            usual = {f.name: _usual(f) for f in dataclasses.fields(part)}  # type: ignore[arg-type]
             has = {name: getattr(part, name) for name in usual}
             said |= {f"{kind}.{n}": v for n, v in has.items() if np.any(v != usual[n])}
     return said
+
+
+def _usual(of: dataclasses.Field[object]) -> object:
+    return of.default if of.default_factory is dataclasses.MISSING else of.default_factory()
 
 
 def _pairs_spikes(config: AgentFields) -> bool:

@@ -237,7 +237,7 @@ def make_config(
     model: ``'lif'`` (CUBA-LIF, rule spikes-only), ``'glm'`` (the papers' units, rule
     centred-feedback) or ``'lif-spiking-critic'`` (as lif, with a population as its critic).
     overrides: see `neurorl.models.agent.options.with_options`. can_share: whether hidden layers may
-    serve all actions, which only the local rule learns.
+    serve all actions by default, as they do with the local rule.
     Raises UnknownNameError for another model or field.
     """
     check_name("model", model, MODELS)
