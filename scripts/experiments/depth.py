@@ -13,7 +13,7 @@ once. `table` writes the tables of docs/depth.md, `figure` its curves.
 Learners: `deep` is the preset; `frozen` has its hidden layers as they were drawn; `none` has no
 hidden layers, so that it is a linear actor-critic on raw observations. `local` has one dense hidden
 layer that learns by local numbers alone, `pool` the same with a normalisation by the layer; other
-names change one thing of `local`.
+names change one thing of `local`. `by gradients` is the preset, learned by PyTorch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 from experiments.depth_tasks import Digits, Parity, Spirals
 from experiments.held_out_tasks import minatar
 from experiments.markup import put_between, table_head, table_row
-from neurorl import SpikingActorCritic, evaluate
+from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.models.deep.normalisation import Homeostasis, Pool
 from neurorl.models.deep.trunk import Shared
 
@@ -132,6 +132,7 @@ LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "local": (_LOCAL, _OF_DENSE),
     "local but for a pool": (_POOL, _OF_DENSE),
     "chip integers": ({}, {"arithmetic": "loihi"}),
+    "by gradients": ({}, {}),
     **{
         name: ({**_LOCAL, **of_trunk}, {**_OF_DENSE, **options})
         for name, of_trunk, options in (
@@ -157,10 +158,17 @@ LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
 """Map each learner to fields of its trunk and to other options."""
 
 
-def agent_of(task: Task, learner: str, seed: int) -> SpikingActorCritic:
+def agent_of(
+    task: Task, learner: str, seed: int
+) -> SpikingActorCritic | ReparameterizedActorCritic:
     """Return a learner that has learned nothing."""
     of_trunk, options = LEARNERS[learner]
     env = task.make()
+    if learner == "by gradients":
+        chosen = {name: x for name, x in task.options.items() if "alpha" not in name}
+        rate = 3.0 * task.options.get("alpha_hidden", 1e-3 / 3.0)
+        gradient = {"learning_rate": rate}
+        return ReparameterizedActorCritic(env, "deep", seed=seed, gradient=gradient, **chosen)
     usual = SpikingActorCritic(env, "deep", seed=seed).config.trunk
     assert isinstance(usual, Shared)
     trunk = replace(usual, **of_trunk)
