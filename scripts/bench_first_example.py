@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from neurorl.agents.arguments import check_count
-from neurorl.backends.quickest import VARIABLE
+from neurorl.backends.lookup import VARIABLE
 from neurorl.cli.status import exit_status
 
 ROOT = Path(__file__).parents[1]

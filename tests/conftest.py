@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from neurorl.backends.quickest import VARIABLE
+from neurorl.backends.lookup import VARIABLE
 from neurorl.native import toolchain
 from neurorl.native.build import library
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from neurorl.backends.quickest import quickest
+from neurorl.backends.lookup import quickest
 from neurorl.errors import (
     ArgumentError,
     BackendUnavailableError,

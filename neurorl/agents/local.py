@@ -52,7 +52,7 @@ class SpikingActorCritic(LearningAgent):
     env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete,
     MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'native'``, ``'brian2:cython:loihi'``, ..., or a
-    `neurorl.backends.spec.BackendSpec`; None is the quickest here (`neurorl.backends.quickest`),
+    `neurorl.backends.spec.BackendSpec`; None is the quickest here (`neurorl.backends.lookup`),
     with the same bits: see ``backend_name``. arithmetic: ``'float'`` or ``'loihi'``; None is the
     backend's own. seed: decides everything. config: replaces model and options. backend_options:
     options of the backend's class. loop: ``'native'`` or ``'numpy'``, with the same bits; None

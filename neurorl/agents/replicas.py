@@ -25,7 +25,7 @@ from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.midway import OpenEpisodes
 from neurorl.backends.checks import check_seeds
-from neurorl.backends.quickest import quickest
+from neurorl.backends.lookup import quickest
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Monitor

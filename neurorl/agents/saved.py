@@ -13,8 +13,8 @@ from neurorl.agents.checkpoint import checkpoint_in, read_checkpoint
 from neurorl.agents.episodes import State
 from neurorl.agents.fits import check_fits, modules
 from neurorl.arithmetic.rounding import find_arithmetic
+from neurorl.backends.lookup import current_name
 from neurorl.backends.registry import backend_class
-from neurorl.backends.renamed import current_name
 from neurorl.errors import RunError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.serialization import Described

@@ -14,13 +14,13 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import (
     Inputs,
     check_errors,
+    check_finite,
     check_inputs,
     check_replica,
     check_state,
     check_steps,
     learned_populations,
 )
-from neurorl.backends.finite import check_finite
 from neurorl.backends.ownership import Ownable
 from neurorl.backends.prepare import prepare
 from neurorl.backends.recording import Recording, advance_recorded

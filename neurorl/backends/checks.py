@@ -13,6 +13,7 @@ from neurorl.arithmetic.rounding import ARITHMETICS, find_arithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.errors import (
     ArgumentError,
+    DivergenceError,
     UnsupportedError,
     check_name,
     unknown_name_error,
@@ -26,6 +27,7 @@ __all__ = [
     "Inputs",
     "check_arithmetic",
     "check_errors",
+    "check_finite",
     "check_inputs",
     "check_noise",
     "check_record",
@@ -225,3 +227,22 @@ def _of_kind(key: str, array: Array, dtype: np.dtype[Any]) -> Array:
     if not is_exact or (converted < low).any() or (converted > high).any():
         raise ArgumentError("restore", f"{key} holds what is no state")
     return converted
+
+
+def check_finite(population: str, state: Mapping[str, Array], size: int, when: str) -> None:
+    """Raise DivergenceError if a state variable of a population is nan or infinite.
+
+    state: arrays of all replicas, by variable. size: neurons of one replica. when: such as
+    ``"step 12"``.
+    """
+    for name, values in state.items():
+        # One sum is quicker than a test of each; it overflows before a value does, so look again.
+        with np.errstate(all="ignore"):
+            if np.isfinite(values.sum()) or np.isfinite(values).all():
+                continue
+        first = int(np.argmin(np.isfinite(values)))
+        replica = f"replica {first // size}, " if len(values) > size else ""
+        where = f"population {population!r}, {replica}neuron {first % size}, {when}"
+        what = f"{name} has become {'nan' if np.isnan(values[first]) else 'infinite'}"
+        remedy = "look for a division by 0 or a growth without bound, or take a smaller dt"
+        raise DivergenceError(where, what, remedy=remedy)

@@ -1,20 +1,44 @@
-"""Find the simulator of a backend by its name; importing this module imports no simulator."""
+"""Find the simulator of a backend by its name, an earlier name's, or the quickest one.
+
+Importing this module imports no simulator.
+"""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
+import os
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neurorl.backends.plugins import BackendInfo, Engine, check_class, plugins
-from neurorl.errors import BackendUnavailableError, check_name
+from neurorl.errors import (
+    BackendUnavailableError,
+    FallbackWarning,
+    check_name,
+    format_message,
+    one_line,
+    warn_outside,
+)
+from neurorl.network.description import Network
+
+__all__ = [
+    "BACKENDS",
+    "VARIABLE",
+    "Vocabulary",
+    "backend_class",
+    "current_engine",
+    "current_name",
+    "current_words",
+    "import_plugin",
+    "import_shipped",
+    "quickest",
+]
 
 if TYPE_CHECKING:
     from neurorl.backends.simulator import Simulator
-
-__all__ = ["BACKENDS", "Vocabulary", "backend_class", "import_plugin", "import_shipped"]
 
 
 BACKENDS: dict[str, BackendInfo] = {
@@ -123,3 +147,94 @@ def import_plugin(name: str, info: BackendInfo) -> type[Simulator]:
     cls = import_shipped(name, info)
     check_class(name, cls, info.remedy)
     return cls
+
+
+_ENGINES = {("brian2", "compiled"): "native", ("loihi", "accelerated"): "loihi"}
+"""Map backend and engine of version 0.2 to the backend whose default engine goes on with them."""
+_OPTIONS = {("loihi", "accelerate", True): "accelerated", ("loihi", "accelerate", False): "stock"}
+"""Map backend, option and value of version 0.2 to an engine."""
+
+
+def current_name(backend: str) -> str:
+    """Return the backend that goes on with what was saved on one of this name; says so once.
+
+    Until version 0.2, ``brian2`` was an engine in C++, which is ``native`` now, with equal bits.
+    """
+    if backend != "brian2":
+        return backend
+    _say("saved on brian2", "native", "backend='brian2' runs Brian2's own code, much slower")
+    return "native"
+
+
+def current_engine(
+    backend: str, engine: str | None, options: Mapping[str, Any]
+) -> tuple[str, str | None, dict[str, Any]]:
+    """Return what a choice of an earlier version means now: backend, engine and options."""
+    rest = dict(options)
+    for option, value in options.items():
+        if isinstance(value, bool) and (backend, option, value) in _OPTIONS:
+            del rest[option]
+            rest["engine"] = _OPTIONS[backend, option, value]
+    for named in (engine, rest.get("engine")):
+        now = _ENGINES.get((backend, named)) if isinstance(named, str) else None
+        if now is not None:
+            rest.pop("engine", None)
+            _say(f"{backend}:{named}", now, f"say backend={now!r}")
+            return now, None, rest
+    return backend, engine, rest
+
+
+def current_words(backend: str, words: list[str]) -> tuple[str, list[str]]:
+    """Return the words of a choice as text, backend and rest, as they are now."""
+    for word in words:
+        if (backend, word) in _ENGINES:
+            rest = [other for other in words if other != word]
+            return current_engine(backend, word, {})[0], rest
+    return backend, words
+
+
+@functools.cache
+def _say(where: str, now: str, remedy: str) -> None:
+    what = f"its engine in C++ is the backend {now} now"
+    warn_outside(format_message(where, what, remedy=remedy), FallbackWarning)
+
+
+VARIABLE = "NEURORL_BACKEND"
+"""Name the environment variable whose value is taken, if it is set, as if it had been named."""
+
+
+def quickest(network: Network | None = None, arithmetic: str | None = None) -> str:
+    """Return the name of the quickest backend that can run *network*; None is any.
+
+    The order is declared, `neurorl.backends.plugins.BackendInfo.speed`. Warns once of a quicker one
+    that is missing, or is slow without a compiler.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return named
+    ordered = sorted(BACKENDS, key=lambda name: BACKENDS[name].speed, reverse=True)
+    *quicker, last = [name for name in ordered if BACKENDS[name].speed > 0]
+    for name in quicker:
+        problem = _hindrance(name)
+        if problem is not None:
+            _warn(name, problem)
+            continue
+        chosen = arithmetic or BACKENDS[name].arithmetics[0]
+        if network is None or not backend_class(name).problems(network, chosen):
+            return name
+    return last
+
+
+def _hindrance(name: str) -> str | None:
+    """Return why a backend is missing or slow here; None if it isn't."""
+    try:
+        return backend_class(name).hindrance()
+    except BackendUnavailableError as exc:
+        return one_line(exc)
+
+
+@functools.cache
+def _warn(name: str, problem: str) -> None:
+    what, remedy = f"{name} isn't taken, so all is slower", "neurorl doctor says more"
+    message = format_message("default backend", what, got=problem, remedy=remedy)
+    warn_outside(message, FallbackWarning)

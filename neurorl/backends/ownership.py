@@ -1,4 +1,4 @@
-"""Let one object alone advance a backend, so that nothing it should have seen passes it by."""
+"""Close a backend once, and let one object alone advance it, so that nothing passes that by."""
 
 from __future__ import annotations
 
@@ -6,15 +6,52 @@ import abc
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 import numpy.typing as npt
 
-from neurorl.backends.lifetime import Closable
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, BackendError
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Ownable", "Owner"]
+__all__ = ["Closable", "Ownable", "Owner"]
+
+
+class Closable(abc.ABC):
+    """Close once, by `close` or at the end of a ``with`` block.
+
+    name: the backend's name, for the error message.
+    closed: whether `close` was called.
+    """
+
+    name: str
+    closed: bool
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def check_open(self) -> None:
+        """Raise BackendError if the backend has been closed."""
+        if self.closed:
+            raise BackendError(f"backend {self.name}", "is closed", remedy="make a new one")
+
+    def close(self) -> None:
+        """Release the simulator's resources; any later call but `close` raises BackendError."""
+        if not self.closed:
+            self.closed = True
+            self._free()
+
+    @abc.abstractmethod
+    def _free(self) -> None:
+        """Release the simulator's resources; called once."""
 
 
 class Owner(Protocol):

@@ -45,7 +45,7 @@ class BackendInfo:
     problem: why it can't be loaded, as known without importing it; None if it may work.
     arithmetics, engines: of the library's own backends, as in
         `neurorl.backends.lookup.Vocabulary`.
-    speed: its place among those that `neurorl.backends.quickest` chooses from, larger is quicker;
+    speed: its place among those that `neurorl.backends.lookup` chooses from, larger is quicker;
         0 if it runs only when it is named.
     """
 

@@ -15,9 +15,9 @@ from neurorl.backends.lookup import (
     backend_class,
     import_plugin,
     import_shipped,
+    quickest,
 )
 from neurorl.backends.plugins import BackendInfo, plugins
-from neurorl.backends.quickest import quickest
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import BackendUnavailableError, one_line
 from neurorl.network.description import Network
@@ -55,7 +55,7 @@ def load(
     """Compile *network* for a backend; options as in `neurorl.backends.base.Backend`.
 
     name: of a backend; or a text as of `BackendSpec`, one of these, or a class of your own.
-    ``load(network)`` takes the quickest backend here (`neurorl.backends.quickest`).
+    ``load(network)`` takes the quickest backend here (`neurorl.backends.lookup`).
     Raises ArgumentError for an option that the backend hasn't, or that *name* contradicts.
 
     >>> from neurorl import Network, Source, load

@@ -13,9 +13,8 @@ from urllib.parse import quote, unquote
 from neurorl.arithmetic.chip_noise import NOISES
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.base import Backend
-from neurorl.backends.lookup import Vocabulary, backend_class
+from neurorl.backends.lookup import Vocabulary, backend_class, current_engine, current_words
 from neurorl.backends.plugins import Engine
-from neurorl.backends.renamed import current_engine, current_words
 from neurorl.backends.simulator import Simulator
 from neurorl.errors import ArgumentError, check_name, unknown_name_error
 from neurorl.network.description import Network

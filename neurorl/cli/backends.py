@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.backends.quickest import quickest
+    from neurorl.backends.lookup import quickest
     from neurorl.backends.remembered import remembered_backends
 
     rows, default = remembered_backends(), quickest()

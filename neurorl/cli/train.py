@@ -196,7 +196,7 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
 
 def _default_out(arguments: argparse.Namespace, options: Options) -> Path:
     from neurorl.agents.algorithms import LOCAL, find_algorithm
-    from neurorl.backends.quickest import quickest
+    from neurorl.backends.lookup import quickest
 
     name = arguments.env.replace("/", "-")
     algorithm = find_algorithm(options.get("approach"))

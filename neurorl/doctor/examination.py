@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
-from neurorl.backends.quickest import quickest
+from neurorl.backends.lookup import quickest
 from neurorl.backends.registry import available_backends
 from neurorl.doctor.backends import backend
 from neurorl.doctor.rows import Row, row

@@ -2,7 +2,7 @@
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import FUNCTIONS
-from neurorl.expressions.problem import ExpressionError
+from neurorl.expressions.scan import ExpressionError
 from neurorl.expressions.statements import Statement, read_statements
 
 __all__ = ["FUNCTIONS", "Expression", "ExpressionError", "Statement", "read_statements"]

@@ -16,7 +16,7 @@ from neurorl.expressions.hints import hint
 from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes_of
 from neurorl.expressions.parse import check_kind, parse
 from neurorl.expressions.printing import CPP, TEXT, render
-from neurorl.expressions.problem import TextPlace
+from neurorl.expressions.scan import TextPlace
 from neurorl.numerics.arrays import Array
 
 __all__ = ["Expression"]

@@ -18,7 +18,7 @@ from neurorl.expressions.expression import Expression
 from neurorl.expressions.linear import LinearForm, NotLinearError, linear, substituted
 from neurorl.expressions.nodes import Name, Node, names_in, nodes_of
 from neurorl.expressions.printing import TEXT, render
-from neurorl.expressions.problem import ExpressionError, TextPlace
+from neurorl.expressions.scan import ExpressionError, TextPlace
 from neurorl.expressions.statements import Statement
 
 __all__ = ["METHODS", "Method", "System", "Updates"]

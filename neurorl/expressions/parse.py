@@ -21,8 +21,7 @@ from neurorl.expressions.nodes import (
     Unary,
     kind_of,
 )
-from neurorl.expressions.problem import ExpressionError, TextPlace
-from neurorl.expressions.scan import MAX_DEPTH, scan
+from neurorl.expressions.scan import MAX_DEPTH, ExpressionError, TextPlace, scan
 
 __all__ = ["MAX_EXPONENT", "check_kind", "parse"]
 

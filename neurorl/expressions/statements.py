@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import FUNCTIONS
-from neurorl.expressions.problem import TextPlace
-from neurorl.expressions.scan import MAX_NAME
+from neurorl.expressions.scan import MAX_NAME, TextPlace
 
 __all__ = ["MAX_LETTERS", "MAX_STATEMENTS", "Statement", "read_statements"]
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from neurorl.learning.constants import RuleConstants
-from neurorl.learning.synapse_groups import SynapseGroup, groups_by_delay
+from neurorl.learning.tags import SynapseGroup, groups_by_delay
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import SpikingCritic
 from neurorl.network.description import Network, Plasticity, Population, Projection

@@ -13,16 +13,18 @@ from neurorl.backends.base import Backend, Raster, State
 from neurorl.backends.checks import Inputs, check_inputs, check_replica, check_steps
 from neurorl.backends.records import Callback, read_names
 from neurorl.errors import ArgumentError
-from neurorl.learning.broadcasts import Numbers, read_modulators, read_signal
 from neurorl.learning.constants import RuleConstants
 from neurorl.learning.membranes import Membranes
 from neurorl.learning.plan import Layer
 from neurorl.learning.standalone_rules import (
+    Numbers,
     check_backend,
     check_constants,
     check_windows,
     found_rule,
     post_factors,
+    read_modulators,
+    read_signal,
     rules_by_population,
     rules_by_projection,
 )

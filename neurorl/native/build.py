@@ -1,4 +1,4 @@
-"""Compile C++ libraries into the user's cache folder, and load them by ctypes."""
+"""Compile C++ libraries into the user's cache folder, the texts of rules too, and load them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import functools
 import hashlib
 import subprocess
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from platformdirs import user_cache_path
 from neurorl.errors import BackendError, one_line
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
-from neurorl.native.rule_text import printed, text_name
 from neurorl.native.structures import Terms, asserted
 from neurorl.numerics import elementary
 from neurorl.rules import Rule
+from neurorl.rules.post_factor import NAMES, PostFactor
 from neurorl.rules.registry import SHIPPED
 from neurorl.rules.value import VALUE
 
@@ -28,7 +29,9 @@ __all__ = [
     "failure",
     "has_library",
     "library",
+    "printed",
     "text_addresses",
+    "text_name",
 ]
 
 _LOOP = ("learning loop", "take loop='numpy'")  # for errors
@@ -159,3 +162,32 @@ def _terms() -> ctypes.Structure:
         ln2_high=elementary.LN2_HIGH,
         ln2_low=elementary.LN2_LOW,
     )
+
+
+_CPP: Mapping[str, str] = {name: f"{name}[j]" for name in NAMES} | {
+    "spike": "(double)spike[j]",
+    "W": "W",
+    "M": "M",
+    "trace": "1.0",
+}
+_USED = ("p", "y", "v", "slow", "phi", "t", "n", "V")
+
+
+def printed(rules: Iterable[Rule]) -> str:
+    """Return the C++ of the texts of *rules*, one for each that differs from the others."""
+    texts = {text_name(text): _arguments(text) for rule in rules for text in rule.texts}
+    lines = (f"NEURORL_TEXT({name}, {arguments})" for name, arguments in texts.items())
+    return "\n".join(['#include "expressions.h"', '#include "names.h"', *lines, ""])
+
+
+def text_name(text: PostFactor) -> str:
+    """Return the name of a text in C++, the same for texts that compute the same."""
+    return f"neurorl_text_{hashlib.sha256(_arguments(text).encode()).hexdigest()[:16]}"
+
+
+def _arguments(text: PostFactor) -> str:
+    used = (name for name in _USED if name in text.expression.names)
+    bits = " | ".join(f"neurorl::USED_{name}" for name in used) or "0"
+    # A gain is that of a step with a spike.
+    value = text.expression.cpp({**_CPP, "spike": "1.0"} if text.is_gain else _CPP)
+    return f"{int(text.is_gain)}, {bits}, ({value})"

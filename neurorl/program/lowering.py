@@ -14,8 +14,7 @@ from neurorl.network.description import Network, Node, Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.program.membranes import membrane_on_chip
 from neurorl.program.program import Draw, NodeProgram, Program
-from neurorl.program.projections import projection_program
-from neurorl.program.releases import release_of, with_release
+from neurorl.program.projections import projection_program, release_of, with_release
 
 __all__ = ["lower", "lower_node"]
 

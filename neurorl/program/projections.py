@@ -1,17 +1,24 @@
-"""Lower projections: dense blocks stay dense, lists and sparse masks become rows of synapses."""
+"""Lower projections: dense blocks stay dense, lists and sparse masks become rows of synapses.
+
+What the spikes of a presynaptic neuron release is stated as statements of that neuron.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from neurorl.arithmetic.rounding import Arithmetic
+from neurorl.errors import DescriptionError
+from neurorl.expressions.statements import read_statements
 from neurorl.network.description import Network, Population, Projection
+from neurorl.network.short_term import RELEASE_GRID
 from neurorl.network.synapse_list import SynapseList
-from neurorl.program.program import ProjectionProgram, Release, SynapseRows
+from neurorl.program.program import NodeProgram, ProjectionProgram, Release, SynapseRows
 
-__all__ = ["projection_program"]
+__all__ = ["projection_program", "release_of", "with_release"]
 
 _SPARSE = 0.25
 """Make rows of a mask that leaves less than this part of all weights."""
@@ -77,3 +84,46 @@ def _rows_of_list(
         done += len(numbers)
     places = np.argsort(steps, kind="stable").astype(np.int32)
     return tuple(delays.tolist()), SynapseRows(np.stack(starts), listed.post[places], places)
+
+
+_UPDATE = """{u} = {u}_kept*{u}
+{used} = {used}_kept*{used}
+{raised} = {u} + {u}_use*(1 - {u})
+{out} = floor({raised}*(1 - {used})*{inverse!r} + 0.5)*{grid!r}"""
+_RESET = "{used} = {used} + {raised}*(1 - {used}); {u} = {raised}"
+
+
+def with_release(node: NodeProgram, release: Release) -> NodeProgram:
+    """Return a presynaptic node that also keeps what its spikes release.
+
+    Raises DescriptionError if a variable of its model has one of the names.
+    """
+    names = {"u": release.u, "used": release.used, "out": release.variable}
+    names["raised"] = release.raised
+    taken = {*node.initial, *node.constants, *(line.variable for line in node.update)}
+    for name in taken.intersection([*names.values(), *release.constants]):
+        what = "a variable has the name of one of short-term plasticity"
+        raise DescriptionError(f"population {node.name!r}", what, got=name, remedy="rename it")
+    grid = {"inverse": 1 / RELEASE_GRID, "grid": RELEASE_GRID}
+    update = read_statements(_UPDATE.format(**names, **grid), release.projection)
+    reset = read_statements(_RESET.format(**names), release.projection)
+    return replace(
+        node,
+        initial={**node.initial, release.u: np.zeros(node.size), release.used: np.zeros(node.size)},
+        constants={**node.constants, **{k: np.asarray(x) for k, x in release.constants.items()}},
+        update=(*node.update, *update),
+        reset=(*node.reset, *reset),
+        releases={**node.releases, release.variable: release},
+    )
+
+
+def release_of(network: Network, projection: Projection) -> Release:
+    """Return the release of a projection with short-term plasticity."""
+    plasticity = projection.short_term
+    assert plasticity is not None
+    number = network.projections.index(projection)
+    u, used, out = (f"short_term_{name}{number}" for name in ("u", "used", "release"))
+    kept_u, kept_used = plasticity.decays(network.dt)
+    constants = {f"{u}_use": plasticity.U, f"{u}_kept": kept_u, f"{used}_kept": kept_used}
+    delay = network.delay_steps(projection.name)
+    return Release(projection.name, delay, out, u, used, constants)

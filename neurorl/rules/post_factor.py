@@ -36,7 +36,7 @@ import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.nodes import Binary, Name, Node, Unary, names_in, nodes_of
-from neurorl.expressions.problem import ExpressionError, TextPlace
+from neurorl.expressions.scan import ExpressionError, TextPlace
 from neurorl.rules.decision import Array, Decision, HiddenLayer, chosen, per_module
 from neurorl.rules.presynaptic import TRACE, check_trace
 

@@ -19,7 +19,7 @@ from neurorl.expressions.nodes import (
     names_in,
     nodes_of,
 )
-from neurorl.expressions.problem import ExpressionError, TextPlace
+from neurorl.expressions.scan import ExpressionError, TextPlace
 
 __all__ = ["TRACE", "check_trace"]
 

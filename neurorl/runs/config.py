@@ -11,8 +11,7 @@ from typing import Any, Self, TypedDict
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
 from neurorl.agents.arguments import check_kind, check_names
 from neurorl.agents.budget import Budget, check_budget
-from neurorl.backends.quickest import quickest
-from neurorl.backends.renamed import current_name
+from neurorl.backends.lookup import current_name, quickest
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
 from neurorl.models.agent.config import AgentConfig

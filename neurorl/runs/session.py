@@ -16,8 +16,8 @@ from neurorl.agents.episodes import Episode
 from neurorl.agents.fits import check_fits, modules
 from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.saved import AgentDescription, read_agent
+from neurorl.backends.lookup import current_name
 from neurorl.backends.plugins import installed_version
-from neurorl.backends.renamed import current_name
 from neurorl.errors import (
     EnvironmentWarning,
     NeurorlError,

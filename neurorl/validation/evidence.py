@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from neurorl.backends.base import Raster
-from neurorl.backends.currents import Currents
 from neurorl.backends.reference.node import NumpyNode
+from neurorl.backends.weights import Currents
 from neurorl.network.description import Network, Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.history import History

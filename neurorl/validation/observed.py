@@ -17,7 +17,7 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import NoiseRows
 from neurorl.program import NodeProgram, Release
 from neurorl.program.lowering import lower_node
-from neurorl.program.releases import release_of, with_release
+from neurorl.program.projections import release_of, with_release
 from neurorl.validation.history import History, variables_of
 from neurorl.validation.membranes import membrane_scale
 from neurorl.validation.pathways import Pathway, pathways

@@ -16,7 +16,7 @@ from neurorl.expressions.nodes import (
     Unary,
 )
 from neurorl.expressions.parse import parse
-from neurorl.expressions.problem import TextPlace
+from neurorl.expressions.scan import TextPlace
 from neurorl.expressions.statements import Statement, read_statements
 
 __all__ = ["expression", "number", "statements", "symbol"]

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic, load
-from neurorl.backends import quickest as module
-from neurorl.backends.lookup import BACKENDS
+from neurorl.backends import lookup as module
+from neurorl.backends.lookup import BACKENDS, VARIABLE, quickest
 from neurorl.backends.native import NativeSimulator
-from neurorl.backends.quickest import VARIABLE, quickest
 from neurorl.cli import main
 from neurorl.errors import BackendUnavailableError, FallbackWarning, UnknownNameError
 from neurorl.models import LIF

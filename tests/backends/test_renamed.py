@@ -10,7 +10,7 @@ import pytest
 
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic, load
 from neurorl.agents.checkpoint import read_checkpoint, write_checkpoint
-from neurorl.backends import renamed
+from neurorl.backends import lookup
 from neurorl.backends.base import Backend
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import FallbackWarning
@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {"actors": 1, "hidden": 2}
 @pytest.fixture(autouse=True)
 def forgetful() -> None:
     """Say it anew."""
-    renamed._say.cache_clear()
+    lookup._say.cache_clear()
 
 
 WAYS: dict[str, Callable[[], Backend]] = {

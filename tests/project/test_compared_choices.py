@@ -31,7 +31,7 @@ CHOICES = {
 OWN = {
     "neurorl/backends/brian2/simulator.py": {"cython"},  # has the engines of Brian2
     "neurorl/backends/brian2/vendor.py": {"brian2"},  # a module of Python
-    "neurorl/backends/renamed.py": {"brian2"},  # finds what names meant before
+    "neurorl/backends/lookup.py": {"brian2"},  # finds what names meant before
     "neurorl/models/defaults/presets.py": {"glm"},  # has the models
     "neurorl/learning/loops/choose.py": {"native", "numpy"},  # has the loops
 }

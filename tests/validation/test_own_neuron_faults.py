@@ -11,7 +11,7 @@ import pytest
 from stepwise import EquationNeurons, SteppedSimulator
 
 import neurorl
-from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.backends.reference.node import ReplicaNoise
 from neurorl.models import ADAPTIVE_LIF, COBA_LIF, Equations
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.network.step_plan import StepPlan

@@ -12,8 +12,13 @@ from textwrap import indent
 
 import numpy as np
 
-from neurorl.backends.brian2.expressions import assignments, expression_text
-from neurorl.backends.brian2.names import arrival_of, brian2_names, past_release
+from neurorl.backends.brian2.expressions import (
+    arrival_of,
+    assignments,
+    brian2_names,
+    expression_text,
+    past_release,
+)
 from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.brian2.equations import group_text, synapses_text
-from neurorl.backends.brian2.names import brian2_names, past_release
+from neurorl.backends.brian2.expressions import brian2_names, past_release
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator

@@ -1,4 +1,4 @@
-"""Print a program as one C++ file, whose memory is a table of arrays that the caller holds.
+"""Print a program as one C++ file, whose memory is arrays that the caller holds, and compile it.
 
 Sizes are constants of the code, values are in the arrays. So networks of one structure share a
 library, and a library has no memory of its own.
@@ -6,14 +6,18 @@ library, and a library has no memory of its own.
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
-from neurorl.backends.native.node_printer import NodePrinter
-from neurorl.backends.native.table import Table
+from neurorl.backends.native.node_printer import NodePrinter, Table
+from neurorl.native import SOURCES
+from neurorl.native.build import CppSource, compiled
 from neurorl.program import Program, ProjectionProgram
 
-__all__ = ["CppProgram", "printed"]
+__all__ = ["CppProgram", "library_of", "printed"]
 
 _SIGNATURE = """#include "engine.h"
 using namespace neurorl;
@@ -101,3 +105,29 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
                 yield f"add_dense(row, n, Levels{{{levels}, {unit}[0]}}, {sizes}); else"
             yield f"add_dense(row, n, Weights{{{w}}}, {sizes});"
         yield "}"
+
+
+_FOLDERS = (SOURCES, Path(__file__).parent / "src")
+_WHERE, _REMEDY = "backend native", "take backend='reference'"
+
+
+@functools.cache
+def library_of(source: str) -> ctypes.CDLL:
+    """Return the library of printed code, whose function is ``neurorl_advance``; it stays loaded.
+
+    Raises BackendError if it doesn't compile.
+    """
+    kernels = _kernels()
+    loaded = compiled(CppSource(source, _FOLDERS), _WHERE, _REMEDY)
+    for name in ("neurorl_list_spikes", "neurorl_draw_rows"):
+        address = ctypes.cast(getattr(kernels, name), ctypes.c_void_p).value
+        ctypes.c_void_p.in_dll(loaded, name).value = address
+    pointers = [ctypes.c_void_p, ctypes.c_void_p]
+    loaded.neurorl_advance.argtypes = [ctypes.c_int, ctypes.c_int64, *pointers]
+    loaded.neurorl_advance.restype = None
+    return loaded
+
+
+@functools.cache
+def _kernels() -> ctypes.CDLL:
+    return compiled(CppSource('#include "engine.cpp"', _FOLDERS), _WHERE, _REMEDY)

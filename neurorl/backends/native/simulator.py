@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
-from neurorl.backends.native.library import library_of
-from neurorl.backends.native.printer import printed
+from neurorl.backends.native.printer import library_of, printed
 from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import NativeRun, Raster, WindowCall

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.reference.noise import DrawAll, ReplicaNoise
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import Style, render
@@ -17,7 +16,27 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import NodeProgram
 
-__all__ = ["NumpyNode", "python_source"]
+__all__ = ["DrawAll", "NumpyNode", "ReplicaNoise", "python_source"]
+
+DrawAll = Callable[[Sequence[int]], FloatArray]
+"""Return the draws of all neurons, given the index of the step in each replica."""
+
+
+class ReplicaNoise:
+    """Draw the noise of one population in all replicas.
+
+    rows: the draws of each replica, by its own seed.
+    """
+
+    def __init__(self, rows: Sequence[DrawRows]) -> None:
+        self._rows = rows
+
+    def __call__(self, steps: Sequence[int]) -> FloatArray:
+        """Return the draws of step ``steps[k]`` for replica k, shape ``(n_replicas * size,)``."""
+        if len(steps) == 1:
+            return self._rows[0](steps[0])
+        return np.concatenate([draw(step) for draw, step in zip(self._rows, steps, strict=True)])
+
 
 Bools = npt.NDArray[np.bool_]
 

@@ -1,4 +1,4 @@
-"""Choose on which device, with which threads and with which memory PyTorch runs."""
+"""Choose by which engine, on which device, with which threads and memory PyTorch runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 import torch
 
-from neurorl.errors import ArgumentError, BackendUnavailableError, quoted
+from neurorl.errors import ArgumentError, BackendUnavailableError, quoted, unknown_name_error
+from neurorl.native import toolchain
 
-__all__ = ["check_device", "keep_freed_memory", "one_thread"]
+__all__ = ["COMPILED", "ENGINES", "check_device", "check_engine", "keep_freed_memory", "one_thread"]
 
 _LIMIT = "cpu, cuda, cuda:0, ..."
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
@@ -63,3 +64,21 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(_TRIM_THRESHOLD, _NEVER) and mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP))
+
+
+ENGINES = ("compiled", "eager")
+"""Choose how windows without gradients run: in C++, or by torch's own operations, as others do."""
+COMPILED = ENGINES[0]
+
+
+def check_engine(engine: str | None) -> str:
+    """Return the engine of this name, or for None the first that works here.
+
+    Raises UnknownNameError for an unknown name, BackendUnavailableError without a compiler.
+    """
+    if engine is not None and engine not in ENGINES:
+        raise unknown_name_error("engine of torch", engine, ENGINES)
+    why = toolchain.problem()
+    if engine == COMPILED and why is not None:
+        raise BackendUnavailableError(f"engine {COMPILED!r}", why, remedy="take engine='eager'")
+    return engine or ("eager" if why else COMPILED)

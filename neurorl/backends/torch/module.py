@@ -16,13 +16,13 @@ from neurorl.arithmetic.rounding import (
     make_arithmetic,
 )
 from neurorl.backends.checks import check_seeds
-from neurorl.backends.torch.engines import COMPILED, check_engine
+from neurorl.backends.torch.device import COMPILED, check_engine
 from neurorl.backends.torch.estimators import Concrete, Estimator
+from neurorl.backends.torch.expressions import CHIP
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
 from neurorl.backends.torch.node import TensorNode
 from neurorl.backends.torch.noise import draw_words
 from neurorl.backends.torch.state import ModuleState
-from neurorl.backends.torch.straight import CHIP
 from neurorl.backends.torch.synapses import Path, Sent, TensorSynapses, bias_with, paths_of
 from neurorl.backends.torch.unroll import Unroll, groups
 from neurorl.backends.torch.weights import SynapticModule
@@ -47,7 +47,7 @@ class SpikingModule(SynapticModule):
         its own; all tensors then have an axis of replicas in front of that of the batch.
     arithmetic: ``'float'``, in which weights are not rounded, or ``'loihi'``, the chip's integers
         which trains weights for the chip: rounding is the identity in the backward pass
-        (`neurorl.backends.torch.straight`).
+        (`neurorl.backends.torch.expressions`).
     dtype: float32 is quick, and the default of float arithmetic. float64 is that of the chip's
         integers; in it every spike is the reference's, for the same noise.
     estimator: how gradients pass through spikes; None for `Concrete`.

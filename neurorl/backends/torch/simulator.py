@@ -14,8 +14,7 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.backends.torch.device import check_device
-from neurorl.backends.torch.engines import ENGINES, check_engine
+from neurorl.backends.torch.device import ENGINES, check_device, check_engine
 from neurorl.backends.torch.estimators import Score
 from neurorl.backends.torch.inputs import Batch
 from neurorl.backends.torch.module import SpikingModule

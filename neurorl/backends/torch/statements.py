@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.backends.torch.expressions import tensor_style
-from neurorl.backends.torch.straight import RELEASE
+from neurorl.backends.torch.expressions import RELEASE, tensor_style
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.nodes import (
     Binary,
@@ -90,7 +89,7 @@ def _draws(tree: Node, node: NodeProgram) -> bool:
 class TensorSource:
     """Write and compile the functions of a node.
 
-    straight: functions with gradients of their own, as in `neurorl.backends.torch.straight`.
+    straight: functions with gradients of their own, as in `neurorl.backends.torch.expressions`.
 
     step: ``(state, constants, arrived, bias, noise, alive, firing, given)`` to spikes, state
     variables, and what the spikes released, by name. jitter: ``(constants, draw)`` to the noise.

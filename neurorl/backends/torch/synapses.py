@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from neurorl.arithmetic.rounding import Rounding
-from neurorl.backends.torch.straight import bias_integers, in_quanta, truncated
+from neurorl.backends.torch.expressions import bias_integers, in_quanta, truncated
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
 from neurorl.program import Program

@@ -15,8 +15,7 @@ from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import Map, seen_by_c
-from neurorl.learning.loops.native_layers import NativeLayers
-from neurorl.learning.loops.native_weights import NativeWeights
+from neurorl.learning.loops.native_layers import NativeLayers, NativeWeights
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c

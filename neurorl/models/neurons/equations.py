@@ -14,7 +14,7 @@ from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.nodes import Binary, Name, nodes_of
 from neurorl.expressions.parse import parse
 from neurorl.expressions.printing import TEXT, render
-from neurorl.expressions.problem import TextPlace
+from neurorl.expressions.scan import TextPlace
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY

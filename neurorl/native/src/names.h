@@ -1,4 +1,4 @@
-// What the texts of a rule can name (neurorl/rules/post_factor.py), and how neurorl/native/rule_text.py
+// What the texts of a rule can name (neurorl/rules/post_factor.py), and how neurorl/native/build.py
 // prints one.
 #ifndef NEURORL_NAMES_H
 #define NEURORL_NAMES_H

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import load
-from neurorl.backends.native import library
+from neurorl.backends.native import printer
 from neurorl.errors import BackendError
 from neurorl.native import build, toolchain
 from neurorl.testing import FEATURES, rasters
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ 
 
 def forget() -> None:
     """Forget what is loaded, as a new process has."""
-    library.library_of.cache_clear()
-    library._kernels.cache_clear()
+    printer.library_of.cache_clear()
+    printer._kernels.cache_clear()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
-from neurorl.backends.reference.noise import DrawAll
+from neurorl.backends.reference.node import DrawAll
 from neurorl.network.integrator import Integrator
 
 __all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]

@@ -12,7 +12,7 @@ from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.reference import ReferenceSimulator
-from neurorl.backends.reference.noise import ReplicaNoise
+from neurorl.backends.reference.node import ReplicaNoise
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
