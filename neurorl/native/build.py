@@ -15,7 +15,7 @@ from platformdirs import user_cache_path
 from neurorl.errors import BackendError, one_line
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
-from neurorl.native.structures import Terms, asserted
+from neurorl.native.structures import asserted
 from neurorl.numerics import elementary
 from neurorl.rules import Rule
 from neurorl.rules.post_factor import NAMES, PostFactor
@@ -63,7 +63,7 @@ def cache_folder() -> Path:
 def library() -> ctypes.CDLL:
     """Return the library of ``src/``, with the texts of all rules of ours, see `compiled`."""
     loaded = compiled(_kernels(), *_LOOP)
-    loaded.neurorl_set_terms(ctypes.byref(_terms()))
+    loaded.neurorl_set_cos_terms((ctypes.c_double * 13)(*elementary.COS_TERMS))
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
@@ -152,16 +152,6 @@ def _build(source: CppSource, library: Path, where: str, remedy: str) -> None:
         remedy = f"all of it is in {log}; or {remedy}"
         lines = [line for line in done.stdout.splitlines() if "error" in line] or [""]
         raise BackendError(where, "its library doesn't compile", got=lines[0], remedy=remedy)
-
-
-def _terms() -> ctypes.Structure:
-    return Terms(
-        exp=(ctypes.c_double * 14)(*elementary.EXP_TERMS),
-        cos=(ctypes.c_double * 13)(*elementary.COS_TERMS),
-        log2_e=elementary.LOG2_E,
-        ln2_high=elementary.LN2_HIGH,
-        ln2_low=elementary.LN2_LOW,
-    )
 
 
 _CPP: Mapping[str, str] = {name: f"{name}[j]" for name in NAMES} | {

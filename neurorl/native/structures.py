@@ -31,7 +31,6 @@ __all__ = [
     "Node",
     "Part",
     "Projection",
-    "Terms",
     "asserted",
     "choices",
     "fields",
@@ -116,7 +115,6 @@ TRUNK_PARTS = {
 }
 """Map each part of a shared trunk that C++ knows to its structure."""
 
-Terms = structure("elementary.h", "Terms")
 Part = structure("agent.h", "Part")
 Features = structure("agent.h", "Features")
 Node = structure("agent.h", "Node")
@@ -133,7 +131,6 @@ Half = structure("deep.h", "Half")
 Deep = structure("deep.h", "Deep")
 
 ALL: tuple[type[ctypes.Structure], ...] = (
-    Terms,
     Part,
     Features,
     Node,

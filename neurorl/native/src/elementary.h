@@ -5,36 +5,22 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "expressions.h"
+
 namespace neurorl {
 
 // The coefficients come from Python, once, so that both have the same bits.
-struct Terms {
-    double exp[14], cos[13];
-    double log2_e, ln2_high, ln2_low;
-};
-extern Terms terms;
+extern double cos_terms[13];
 
-inline double exp(double x)
-{
-    x = x > -700.0 ? x : -700.0;
-    x = x < 700.0 ? x : 700.0;
-    const double k = __builtin_rint(x * terms.log2_e);
-    const double r = (x - k * terms.ln2_high) - k * terms.ln2_low;
-    double value = terms.exp[13];
-    for (int n = 12; n >= 0; n--) value = value * r + terms.exp[n];
-    const int64_t bits = ((int64_t)k + 1023) << 52;
-    double power;
-    memcpy(&power, &bits, sizeof power);
-    return value * power;
-}
+inline double exp(double x) { return neurorl_exp(x); }
 
 inline double cospi(double y)
 {
     const double whole = __builtin_rint(y);
     const double r = y - whole, z = r * r;
     const double odd = whole - 2.0 * __builtin_floor(0.5 * whole);
-    double value = terms.cos[12];
-    for (int m = 11; m >= 0; m--) value = value * z + terms.cos[m];
+    double value = cos_terms[12];
+    for (int m = 11; m >= 0; m--) value = value * z + cos_terms[m];
     return value * (1.0 - 2.0 * odd);
 }
 

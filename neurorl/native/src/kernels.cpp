@@ -8,7 +8,7 @@
 
 namespace neurorl {
 
-Terms terms;
+double cos_terms[13];
 
 inline int64_t diverged(int64_t k) { return -2 - k; }
 
@@ -226,7 +226,10 @@ static int64_t learn(const Agent &agent, int64_t k)
 
 using namespace neurorl;
 
-extern "C" void neurorl_set_terms(const Terms *given) { terms = *given; }
+extern "C" void neurorl_set_cos_terms(const double *terms)
+{
+    memcpy(cos_terms, terms, sizeof cos_terms);
+}
 
 extern "C" void neurorl_exp(const double *x, double *out, int64_t n)
 {
