@@ -107,6 +107,7 @@ class Loop(abc.ABC):
         for name, raster in self.window.inputs.items():
             raster[:] = name == "bias"
         self._hold_seen()
+        self._prepare()
 
     def _hold_decisions(self, policy: Policy, n_actions: int | Sequence[int]) -> None:
         """Make the arrays of what agents decide and are told, by a policy of these actions."""
@@ -252,6 +253,10 @@ class Loop(abc.ABC):
     def _as_seen(self, features: Features) -> Any:
         """Return the map of observations to numbers from which this loop computes *features*."""
         return features
+
+    @abc.abstractmethod
+    def _prepare(self) -> None:
+        """Make what this kind of loop needs beside."""
 
     @abc.abstractmethod
     def _begin(self, k: int) -> None: ...

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Backend
 from neurorl.errors import ArgumentError
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.native_features import Map, seen_by_c
 from neurorl.learning.loops.native_layers import NativeLayers, NativeWeights
-from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
@@ -40,15 +37,8 @@ class NativeLoop(Loop):
     In float arithmetic those of `memory` follow in `settle`.
     """
 
-    def __init__(
-        self,
-        config: AgentConfig,
-        backend: Backend,
-        n_actions: int | Sequence[int],
-        greedy: bool = False,
-        learns: bool = True,
-    ) -> None:
-        super().__init__(config, backend, n_actions, greedy, learns)
+    def _prepare(self) -> None:
+        config, backend = self.config, self.backend
         self._weights = NativeWeights(backend, self.memory, self._levels)
         self._layers = NativeLayers(
             config, backend, self.plan, self.window, self.memory, self._weights
@@ -72,17 +62,13 @@ class NativeLoop(Loop):
         if self._c_decide is None:
             return super().decide()
         self.backend.check_open()
-        fault = self._c_decide(self._address)
-        if fault != -1:
-            self._complain(fault)
+        self._check(self._c_decide(self._address))
         if self._learns_late:
             self._learn_late()
         return self.actions
 
     def learn(self) -> None:
-        fault = self._c_learn(self._address)
-        if fault != -1:
-            self._complain(fault)
+        self._check(self._c_learn(self._address))
         self._weights.tell(self._write)
 
     def settle(self, k: int | None = None) -> None:
@@ -103,26 +89,22 @@ class NativeLoop(Loop):
         pass  # C does in `_begin`
 
     def _begin(self, k: int) -> None:
-        fault = self._c_begin(self._address, ctypes.c_int64(k))
-        if fault != -1:
-            self._complain(fault)
+        self._check(self._c_begin(self._address, ctypes.c_int64(k)))
 
     def _encode(self) -> None:
-        fault = self._c_encode(self._address)
-        if fault != -1:
-            self._complain(fault)
+        self._check(self._c_encode(self._address))
 
     def _choose(self) -> None:
         self._c_choose(self._address)
 
     def _learn_late(self) -> None:
-        fault = self._c_learn_late(self._address)
-        if fault != -1:
-            self._complain(fault)
+        self._check(self._c_learn_late(self._address))
         self._weights.tell(self._write)
 
-    def _complain(self, fault: int) -> NoReturn:
-        """Raise the error for what C returned: see ``src/kernels.cpp``."""
+    def _check(self, fault: int) -> None:
+        """Raise the error for what C returned, if it is one: see ``src/kernels.cpp``."""
+        if fault == -1:
+            return
         if fault < 0:
             k = -2 - fault
             Learner(self.plan, self._parts[k], replica=k).check(*self._seen(k))

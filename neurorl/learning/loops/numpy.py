@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import Learner, Modulators
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.writes import Writer
-from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import votes
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
@@ -23,15 +19,8 @@ __all__ = ["NumpyLoop"]
 class NumpyLoop(Loop):
     """Compose the pure functions of this package, agent by agent."""
 
-    def __init__(
-        self,
-        config: AgentConfig,
-        backend: Backend,
-        n_actions: int | Sequence[int],
-        greedy: bool = False,
-        learns: bool = True,
-    ) -> None:
-        super().__init__(config, backend, n_actions, greedy, learns)
+    def _prepare(self) -> None:
+        config, seeds = self.config, self.backend.seeds
         parts = self._parts
         n = config.cells.size + (self.critic is not None) * config.features.size
         self._learners = [
@@ -42,9 +31,9 @@ class NumpyLoop(Loop):
             config.critic.values(part.value, part.value_trace, part.x, config.gamma)
             for part in parts
         ]
-        self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
+        self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in seeds]
         draws = len(self.groups) * self.policy.draws
-        self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in backend.seeds]
+        self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in seeds]
 
     def learn(self) -> None:
         self._check_all_seen()

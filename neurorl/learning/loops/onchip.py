@@ -13,13 +13,9 @@ the host.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from neurorl.backends.base import Backend
 from neurorl.learning.loops.numpy import NumpyLoop
-from neurorl.models.agent.config import AgentConfig
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["OnChipLoop", "steps_to_learn"]
@@ -38,15 +34,9 @@ def steps_to_learn(window: int, period: int, phase: int) -> int:
 class OnChipLoop(NumpyLoop):
     """Run the `NumpyLoop` of agents with ``learning='pes'``."""
 
-    def __init__(
-        self,
-        config: AgentConfig,
-        backend: Backend,
-        n_actions: int | Sequence[int],
-        greedy: bool = False,
-        learns: bool = True,
-    ) -> None:
-        super().__init__(config, backend, n_actions, greedy, learns)
+    def _prepare(self) -> None:
+        super()._prepare()
+        config, backend = self.config, self.backend
         backend.check_can("weights", "state")  # for what is saved and watched after an episode
         self._steps = steps_to_learn(config.window, *backend.learning_steps)
         self._rates = {
