@@ -1,6 +1,6 @@
 """Run nengo-loihi's emulator with escape noise and exact restoring.
 
-`emulator_names` lists every attribute of the emulator that this file touches;
+`vendor.NEEDED` lists every attribute of the emulator that this file touches;
 ``tests/backends/loihi/test_loihi_emulator.py`` fails if nengo-loihi changes what they do.
 
 Time: the emulator drops whatever would arrive in its first step, so it starts as if it had made
@@ -21,14 +21,15 @@ import numpy.typing as npt
 from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
-from neurorl.backends.loihi.emulator_names import NEEDED, missing
 from neurorl.backends.loihi.engine import ChipEngine
 from neurorl.backends.loihi.learning_tables import LearningTable
 from neurorl.backends.loihi.model import ChipModel, Places
 from neurorl.backends.loihi.noise import NEEDED_FOR_NOISE, OwnNoise
 from neurorl.backends.loihi.pes import NEEDED_FOR_PES, OnChipLearning
 from neurorl.backends.loihi.vendor import (
+    NEEDED,
     EmulatorInterface,
+    missing,
     overflow_signed,
     version,
 )

@@ -11,8 +11,7 @@ from simulators import loihi_of
 
 from neurorl.backends.base import Backend
 from neurorl.backends.loihi import LoihiSimulator, emulator
-from neurorl.backends.loihi.emulator_names import NEEDED, missing
-from neurorl.backends.loihi.vendor import EmulatorInterface, overflow_signed
+from neurorl.backends.loihi.vendor import NEEDED, EmulatorInterface, missing, overflow_signed
 from neurorl.backends.registry import load
 from neurorl.errors import BackendUnavailableError
 from neurorl.models import LIF, CubaLIF

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX, quantise
-from neurorl.backends.loihi import numpy2
+from neurorl.backends.loihi import vendor
 from neurorl.backends.registry import load
 from neurorl.errors import BackendUnavailableError
 from neurorl.models import CubaLIF
@@ -165,13 +165,13 @@ def test_only_the_places_that_are_mended_need_it() -> None:
     for info in pkgutil.walk_packages(nengo_loihi.__path__, "nengo_loihi."):
         if ".tests" not in info.name and ".hardware" not in info.name:
             source = inspect.getsource(importlib.import_module(info.name))
-            assert source.count("copy=False") == numpy2.PLACES.get(info.name, 0), info.name
+            assert source.count("copy=False") == vendor.PLACES.get(info.name, 0), info.name
 
 
 @pytest.fixture
 def unmended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use nengo-loihi as it comes; afterwards it is mended again."""
-    for name in numpy2.PLACES:
+    for name in vendor.PLACES:
         monkeypatch.setattr(importlib.import_module(name), "np", np)
 
 
@@ -180,23 +180,23 @@ class TestOnNumPy2:
     def test_without_it_no_network_is_built(self, unmended: None) -> None:
         with pytest.raises(ValueError, match="Unable to avoid copy"):
             nengo_loihi.Simulator(driven(0), target="sim")
-        assert numpy2.mend() == tuple(numpy2.PLACES)
+        assert vendor.mend() == tuple(vendor.PLACES)
         nengo_loihi.Simulator(driven(0), target="sim").close()
 
     def test_mending_twice_changes_nothing(self) -> None:
-        before = [importlib.import_module(name).np for name in numpy2.PLACES]
-        assert numpy2.mend() == ()
+        before = [importlib.import_module(name).np for name in vendor.PLACES]
+        assert vendor.mend() == ()
         assert all(
             importlib.import_module(name).np is module
-            for name, module in zip(numpy2.PLACES, before, strict=True)
+            for name, module in zip(vendor.PLACES, before, strict=True)
         )
 
     def test_another_vendor_is_refused_and_left_alone(
         self, unmended: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(numpy2.PLACES, "nengo_loihi.neurons", 2)
+        monkeypatch.setitem(vendor.PLACES, "nengo_loihi.neurons", 2)
         with pytest.raises(BackendUnavailableError, match=r"got 3 times.*limit 2 times.*pip inst"):
-            numpy2.mend()
+            vendor.mend()
         assert importlib.import_module("nengo_loihi.block").np is np
 
     def test_a_vendor_that_calls_numpy_otherwise_is_refused(
@@ -204,7 +204,7 @@ class TestOnNumPy2:
     ) -> None:
         monkeypatch.setattr("nengo_loihi.block.np", types.ModuleType("numpy"))
         with pytest.raises(BackendUnavailableError, match=r"nengo_loihi.block .*another 'np'"):
-            numpy2.mend()
+            vendor.mend()
 
     def test_its_numpy_is_numpy_but_for_copying(self) -> None:
         theirs: Any = importlib.import_module("nengo_loihi.block").np
