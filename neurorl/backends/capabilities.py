@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from neurorl.arithmetic.rounding import ARITHMETICS
@@ -50,46 +51,36 @@ class Capabilities:
 
     def problems(self, network: Network, arithmetic: str) -> list[str]:
         """Return a line for each part of *network* that exceeds these; empty if none does."""
-        problems = []
+        return list(self._problems(network, arithmetic))
+
+    def _problems(self, network: Network, arithmetic: str) -> Iterator[str]:
         is_chip = arithmetic in ARITHMETICS and ARITHMETICS[arithmetic].is_chip
         network = on_chip(network) if is_chip else network
         if arithmetic not in self.arithmetics:
-            problems.append(f"arithmetic {arithmetic!r} (has {', '.join(self.arithmetics)})")
+            yield f"arithmetic {arithmetic!r} (has {', '.join(self.arithmetics)})"
         for population in network.populations:
+            who = f"population {population.name!r} of"
             if self.max_population is not None and population.size > self.max_population:
-                problems.append(
-                    f"population {population.name!r} of {population.size} neurons"
-                    f" (limit {self.max_population}; split it into several populations)"
-                )
+                remedy = "split it into several populations"
+                yield f"{who} {population.size} neurons (limit {self.max_population}; {remedy})"
             if not population.is_integrator(network.dt) and not (self.equations and not is_chip):
                 other = " in chip arithmetic that are no LIF or CubaLIF" * is_chip
-                problems.append(
-                    f"population {population.name!r} of neurons by equations{other}"
-                    f" (the nearest it has: CubaLIF, LIF)"
-                )
+                yield f"{who} neurons by equations{other} (the nearest it has: CubaLIF, LIF)"
         for name in sorted(network.currents if not self.currents else ()):
-            problems.append(f"source {name!r} of currents (take the encoder 'quiet')")
+            yield f"source {name!r} of currents (take the encoder 'quiet')"
         for p in network.projections:
-            if network.delay_steps(p.name) > 1 and not self.delays:
-                problems.append(
-                    f"projection {p.name!r} with a delay of more than one step (leave it out)"
-                )
+            which, steps = f"projection {p.name!r}", network.delay_steps(p.name)
+            if steps > 1 and not self.delays:
+                yield f"{which} with a delay of more than one step (leave it out)"
             if p.is_sparse and not self.sparse:
-                problems.append(f"projection {p.name!r} of listed synapses (take a mask)")
+                yield f"{which} of listed synapses (take a mask)"
             elif p.has_delays and not self.synapse_delays:
-                problems.append(
-                    f"projection {p.name!r} with a delay for each synapse (one projection a delay)"
-                )
+                yield f"{which} with a delay for each synapse (one projection a delay)"
+            short = f"{which} with short-term plasticity"
             if p.short_term is not None and (is_chip or not self.short_term):
-                problems.append(
-                    f"projection {p.name!r} with short-term plasticity"
-                    f"{' in chip arithmetic' * is_chip} (it has none; leave out short_term=)"
-                )
-            elif p.short_term is not None and network.delay_steps(p.name) > self.short_term:
-                problems.append(
-                    f"projection {p.name!r} with short-term plasticity and a delay of"
-                    f" {network.delay_steps(p.name)} steps (limit {self.short_term})"
-                )
+                where = " in chip arithmetic" * is_chip
+                yield f"{short}{where} (it has none; leave out short_term=)"
+            elif p.short_term is not None and steps > self.short_term:
+                yield f"{short} and a delay of {steps} steps (limit {self.short_term})"
             if p.signed and not self.signed:
-                problems.append(f"signed projection {p.name!r}")
-        return problems
+                yield f"signed {which}"

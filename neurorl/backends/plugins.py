@@ -77,13 +77,13 @@ def plugins(taken: Collection[str]) -> list[tuple[str, BackendInfo]]:
         of = point.dist.name if point.dist is not None else "an unnamed distribution"
         points.setdefault(point.name, {}).setdefault(of, point.value)
     return [
-        (name, _info(name, values, of, name in taken))
+        (name, _info(values, of, name in taken))
         for name, values in sorted(points.items())
         for of in sorted(values)
     ]
 
 
-def _info(name: str, values: dict[str, str], of: str, is_taken: bool) -> BackendInfo:
+def _info(values: dict[str, str], of: str, is_taken: bool) -> BackendInfo:
     problem, remedy = None, f"pip install --upgrade {of}"
     if is_taken:
         problem = f"{of} offers a backend of a name that is neurorl's own"

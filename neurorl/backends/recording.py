@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
@@ -97,12 +96,7 @@ class Recording(Records):
         self._backend.recordings.append(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._backend.recordings.remove(self)
         if error is None and not self._backend.closed:
             self.check_complete()

@@ -27,7 +27,6 @@ class EffectiveWeights:
     simulator: not built yet.
     first: weights by projection in place of the initial ones, in the caller's shapes.
 
-    simulator: may be set to another one of the same weights.
     If a simulator has a `Simulator.memory`, that holds the weights in force, and
     ``simulated.weights`` may be outdated.
     """
@@ -38,7 +37,7 @@ class EffectiveWeights:
         simulator: Simulator,
         first: Mapping[str, npt.ArrayLike],
     ) -> None:
-        self._simulated, self.simulator = simulated, simulator
+        self._simulated, self._simulator = simulated, simulator
         network, self._arithmetic = simulated.network, simulated.arithmetic
         for name in first:
             network.projection(name)
@@ -101,16 +100,11 @@ class EffectiveWeights:
         if projection in self.currents.weights:
             self.currents.write(projection, rounded)
         else:
-            self.simulator.write_weights(projection)
+            self._simulator.write_weights(projection)
             post = self._signed_into.get(projection)
             if post is not None:
-                self.simulator.write_bias(post, self._simulated.bias(post))
+                self._simulator.write_bias(post, self._simulated.bias(post))
         return self._shown(projection, rounded)
-
-    def keep(self) -> None:
-        """Let ``simulated.weights`` be those in force, wherever they are held."""
-        for name in self._shapes:
-            self._simulated.weights[name] = self._in_force(name).copy()
 
     def write_one(self, projection: str, weights: FloatArray, replica: int) -> None:
         """Apply one replica's weights, ``shape``; those of others stay."""
@@ -122,7 +116,7 @@ class EffectiveWeights:
         """Return the memory of transmitted weights, of spikes or of currents; None without one."""
         if projection in self.currents.weights:
             return self.currents.weights[projection].reshape(-1)
-        return self.simulator.memory(projection)
+        return self._simulator.memory(projection)
 
     def copy(self, projection: str) -> FloatArray:
         """Return a copy of the effective weights in a caller's shape."""
@@ -139,7 +133,7 @@ class EffectiveWeights:
         if projection in self.currents.weights:
             held: Array | None = self.currents.weights[projection]
         else:
-            held = self.simulator.held(projection)
+            held = self._simulator.held(projection)
         if held is None:
             return rounded
         return self._arithmetic.rounding(projection).in_force(held).reshape(rounded.shape)

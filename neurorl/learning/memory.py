@@ -131,15 +131,12 @@ class Memory(SynapseMemory):
 
     def passing(self) -> dict[str, Array]:
         """Copy what one agent forgets at the end of the episode that it is in."""
-        return self._passing()
-
-    def _passing(self) -> dict[str, Array]:
         arrays = {f"{of}.{n}": a.copy() for of in PASSING for n, a in getattr(self, of).items()}
         return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
 
     def restore_passing(self, state: dict[str, Array]) -> None:
         """Go on from one agent's `passing`. Raises KeyError or ValueError if it doesn't fit."""
-        for key in self._passing():
+        for key in Memory.passing(self):
             of, _, name = key.partition(".")
             array = getattr(self, of)[name] if name else getattr(self, of)
             kind = {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")

@@ -20,7 +20,7 @@ from neurorl.backends.brian2.vendor import BrianObject
 from neurorl.errors import BackendError
 from neurorl.numerics.arrays import Array
 
-__all__ = ["Stepper", "array", "refill_queue", "spike_space"]
+__all__ = ["Stepper", "array", "refill_queue"]
 
 _SYNAPSES_SLOTS = ("before_synapses", "synapses", "after_synapses")
 
@@ -116,11 +116,6 @@ def array(owner: Any, variable: str) -> Array:
     """Return a variable's own memory: no units, no copies, valid as long as its size stays."""
     value: Array = owner.variables[variable].get_value()
     return value
-
-
-def spike_space(group: Any) -> npt.NDArray[np.int32]:
-    """Return a group's spikes of its last step: indices, and their number at the end."""
-    return array(group, "_spikespace")
 
 
 def refill_queue(synapses: Any, rows: Iterable[npt.NDArray[np.bool_]], delay_steps: int) -> None:

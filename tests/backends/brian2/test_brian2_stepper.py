@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neurorl.backends.brian2.preferences import exact_preferences
-from neurorl.backends.brian2.stepper import Stepper, array, refill_queue, spike_space
+from neurorl.backends.brian2.stepper import Stepper, array, refill_queue
 from neurorl.backends.brian2.vendor import brian2
 from neurorl.errors import BackendError
 
@@ -92,7 +92,7 @@ def test_the_private_names_are_there() -> None:
         assert {"when", "active", "_code_objects"} <= set(dir(obj))
         for code in obj._code_objects:
             assert {"compiled_code", "namespace", "nonconstant_values"} <= set(dir(code))
-    assert spike_space(small.cells).shape == (6,)
+    assert array(small.cells, "_spikespace").shape == (6,)
     assert array(small.clock, "timestep").dtype == np.int64
     assert array(small.clock, "t")[0] == pytest.approx(1e-3)
     assert {"push", "advance", "peek"} <= set(dir(small.into.pre.queue))
