@@ -37,21 +37,6 @@ from neurorl.network.limits import free_name
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import U32, DrawRows, Stream
 
-__all__ = [
-    "COINS",
-    "NOISES",
-    "NOISE_MODES",
-    "CoinRows",
-    "Noise",
-    "UniformRows",
-    "coin_rows",
-    "find_noise",
-    "half_width",
-    "threshold_reduction",
-    "toss",
-    "with_coin_sources",
-]
-
 
 @dataclass(frozen=True)
 class Noise:

@@ -27,8 +27,6 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Sums", "fit_bounds", "largest_sums"]
-
 Weights = Mapping[str, FloatArray]
 
 

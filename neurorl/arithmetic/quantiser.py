@@ -36,19 +36,6 @@ from neurorl.network.description import Network, Population, Projection, Uniform
 from neurorl.network.integrator import Integrator
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = [
-    "BIAS_MAX",
-    "VOLTAGE_MAX",
-    "ChipNetwork",
-    "ChipPopulation",
-    "ChipProjection",
-    "bias_integers",
-    "kept",
-    "quantise",
-    "signed_offset",
-    "weight_integers",
-]
-
 IntArray = npt.NDArray[np.int64]
 
 MANTISSA_MAX = 254

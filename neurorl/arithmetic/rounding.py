@@ -37,17 +37,6 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
 from neurorl.storage.plain import real_array
 
-__all__ = [
-    "ARITHMETICS",
-    "Arithmetic",
-    "ChipArithmetic",
-    "FloatArithmetic",
-    "Rounding",
-    "find_arithmetic",
-    "initial_weights",
-    "make_arithmetic",
-]
-
 GRID_BITS = 32
 _SHORT_GRID_BITS = 24  # used with short-term plasticity
 _SUM_BITS = 20  # 52 bits of mantissa minus GRID_BITS

@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from neurorl.errors import GridWarning, format_message, warn_outside
 
-__all__ = ["warn_of_lost_steps", "warn_of_lost_weights"]
-
 _NOTABLE = 2.0**-8  # share of the largest weight
 _SMALL_STEP = 2.0**-10  # modulator times eligibility
 

@@ -23,21 +23,6 @@ from neurorl.network.units import refuse_units
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import read_seed
 
-__all__ = [
-    "Inputs",
-    "check_arithmetic",
-    "check_errors",
-    "check_finite",
-    "check_inputs",
-    "check_noise",
-    "check_record",
-    "check_replica",
-    "check_seeds",
-    "check_state",
-    "check_steps",
-    "learned_populations",
-]
-
 Inputs = dict[str, Array]
 """Map each source to its raster (spikes) or activations (currents)."""
 

@@ -24,19 +24,6 @@ from neurorl.errors import (
 )
 from neurorl.network.description import Network
 
-__all__ = [
-    "BACKENDS",
-    "VARIABLE",
-    "Vocabulary",
-    "backend_class",
-    "current_engine",
-    "current_name",
-    "current_words",
-    "import_plugin",
-    "import_shipped",
-    "quickest",
-]
-
 if TYPE_CHECKING:
     from neurorl.backends.simulator import Simulator
 

@@ -13,8 +13,6 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Closable", "Ownable", "Owner"]
-
 
 class Closable(abc.ABC):
     """Close once, by `close` or at the end of a ``with`` block.

@@ -15,8 +15,6 @@ from typing import Any
 
 from neurorl.errors import BackendUnavailableError
 
-__all__ = ["GROUP", "BackendInfo", "Engine", "check_class", "installed_version", "plugins"]
-
 GROUP = "neurorl.backends"
 
 _TARGET = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")

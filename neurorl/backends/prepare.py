@@ -15,8 +15,6 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.on_chip import on_chip
 
-__all__ = ["prepare"]
-
 
 def prepare(
     simulator: Simulator,

@@ -16,8 +16,6 @@ from neurorl.network.limits import MAX_DELAY
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program, Release
 
-__all__ = ["OF_PROGRAMS", "ProgramSimulator"]
-
 OF_PROGRAMS = Capabilities(
     arithmetics=("float", "loihi"),
     exact_arithmetics=("float", "loihi"),

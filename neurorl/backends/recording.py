@@ -16,8 +16,6 @@ from neurorl.errors import BackendError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Recording", "advance_recorded"]
-
 _NEVER = 2**62  # steps
 
 

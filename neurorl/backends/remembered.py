@@ -19,8 +19,6 @@ from neurorl.backends.plugins import plugins
 from neurorl.backends.registry import available_backends
 from neurorl.storage.files import as_json, replace
 
-__all__ = ["remembered_backends"]
-
 _IMPORTED = ("numpy", "brian2", "nengo", "nengo_loihi", "nxsdk", "torch")
 
 

@@ -22,8 +22,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import Program, lower
 
-__all__ = ["SimulatedNetwork"]
-
 
 @dataclass(frozen=True)
 class SimulatedNetwork:

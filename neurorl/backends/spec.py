@@ -19,8 +19,6 @@ from neurorl.backends.simulator import Simulator
 from neurorl.errors import ArgumentError, check_name, unknown_name_error
 from neurorl.network.description import Network
 
-__all__ = ["BackendSpec"]
-
 
 @dataclass(frozen=True)
 class BackendSpec:

@@ -17,8 +17,6 @@ from neurorl.errors import unknown_name_error
 from neurorl.network.description import CURRENT_GRID, Network, Projection
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = ["Currents", "EffectiveWeights"]
-
 
 class EffectiveWeights:
     """Hold the effective weights of all replicas, and write them to a simulator.

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from neurorl.numerics.arrays import Array
 
-__all__ = ["NativeRun", "Raster", "Window", "WindowCall"]
-
 Raster = npt.NDArray[np.bool_]
 
 

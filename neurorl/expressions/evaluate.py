@@ -14,9 +14,6 @@ from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Binary, Flag, FunctionCall, Name, Node, Number, Power, Unary
 from neurorl.numerics.arrays import Array
 
-__all__ = ["evaluate_arrays"]
-
-
 _OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,

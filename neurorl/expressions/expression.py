@@ -19,8 +19,6 @@ from neurorl.expressions.printing import CPP, TEXT, render
 from neurorl.expressions.scan import TextPlace
 from neurorl.numerics.arrays import Array
 
-__all__ = ["Expression"]
-
 
 @dataclass(frozen=True)
 class Expression:

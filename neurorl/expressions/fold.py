@@ -20,8 +20,6 @@ from neurorl.expressions.nodes import (
 )
 from neurorl.numerics.arrays import Array
 
-__all__ = ["Constants"]
-
 _PREFIX = "fixed_"
 
 

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from neurorl.expressions.nodes import Kind
 from neurorl.numerics import elementary
 
-__all__ = ["FUNCTIONS", "Function", "power"]
-
 Array = npt.NDArray[np.float64]
 
 

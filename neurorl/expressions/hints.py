@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 
-__all__ = ["ELSEWHERE", "INPUT", "hint"]
-
 INPUT = (
     "what changes in time arrives at an input: spikes, or a source of kind 'current', "
     "given in each call of step"

@@ -16,8 +16,6 @@ from neurorl.expressions.nodes import (
     with_parts,
 )
 
-__all__ = ["LinearForm", "NotLinearError", "linear", "substituted"]
-
 _ONE = Number(1.0)
 _MINUS_ONE = Unary("-", _ONE)
 

@@ -21,8 +21,6 @@ from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.scan import ExpressionError, TextPlace
 from neurorl.expressions.statements import Statement
 
-__all__ = ["METHODS", "Method", "System", "Updates"]
-
 Array = npt.NDArray[np.float64]
 
 

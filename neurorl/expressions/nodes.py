@@ -6,24 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-__all__ = [
-    "COMPARISONS",
-    "LOGIC",
-    "Binary",
-    "Flag",
-    "FunctionCall",
-    "Kind",
-    "Name",
-    "Node",
-    "Number",
-    "Power",
-    "Unary",
-    "kind_of",
-    "names_in",
-    "nodes_of",
-    "with_parts",
-]
-
 Kind = Literal["number", "boolean"]
 
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")

@@ -23,8 +23,6 @@ from neurorl.expressions.nodes import (
 )
 from neurorl.expressions.scan import MAX_DEPTH, ExpressionError, TextPlace, scan
 
-__all__ = ["MAX_EXPONENT", "check_kind", "parse"]
-
 MAX_EXPONENT = 16
 
 _ARITHMETIC: dict[type[ast.operator], str] = {

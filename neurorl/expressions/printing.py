@@ -18,8 +18,6 @@ from neurorl.expressions.nodes import (
     Unary,
 )
 
-__all__ = ["CPP", "TEXT", "Style", "render"]
-
 
 @dataclass(frozen=True)
 class Style:

@@ -12,16 +12,6 @@ from dataclasses import dataclass
 
 from neurorl.errors import DescriptionError, format_message
 
-__all__ = [
-    "MAX_DEPTH",
-    "MAX_NAME",
-    "MAX_TEXT",
-    "MAX_TOKENS",
-    "ExpressionError",
-    "TextPlace",
-    "scan",
-]
-
 _AROUND = 30  # characters that an error quotes to either side
 
 

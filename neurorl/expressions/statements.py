@@ -11,8 +11,6 @@ from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import FUNCTIONS
 from neurorl.expressions.scan import MAX_NAME, TextPlace
 
-__all__ = ["MAX_LETTERS", "MAX_STATEMENTS", "Statement", "read_statements"]
-
 MAX_LETTERS = 20_000
 MAX_STATEMENTS = 100
 

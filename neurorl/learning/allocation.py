@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from neurorl.numerics.arrays import Array
 
-__all__ = ["zeros_on_lines"]
-
 LINE = 64
 """Number the bytes of a line of the cache."""
 HUGE_PAGE = 2**21

@@ -11,8 +11,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 
-__all__ = ["RuleConstants"]
-
 
 @dataclass(frozen=True)
 class RuleConstants:

@@ -19,19 +19,6 @@ from neurorl.errors import (
 from neurorl.numerics.arrays import Array
 from neurorl.rules.decision import Decision, Factors
 
-__all__ = [
-    "LARGEST_FACTOR",
-    "NotFiniteError",
-    "are_no_factors",
-    "bad_reward",
-    "bad_sum",
-    "check_factors",
-    "check_learned",
-    "check_shapes",
-    "explained",
-    "first_not_finite",
-]
-
 LARGEST_FACTOR = 2.0**40
 """Bound a post factor, so that no sum of such is too large for float32."""
 

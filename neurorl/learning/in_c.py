@@ -14,8 +14,6 @@ from neurorl.learning.synapses import SynapseMemory
 from neurorl.native import structures as c
 from neurorl.numerics.arrays import Array
 
-__all__ = ["LayersInC", "sums_fit"]
-
 _LARGEST_SUM = 2.0**11  # of int32 in units of 2**-20
 
 

@@ -35,8 +35,6 @@ from neurorl.numerics.elementary import dot, on_grid
 from neurorl.rules import Rule
 from neurorl.rules.three_factor import apply_modulator
 
-__all__ = ["NORM_RATE", "Learner", "Modulators"]
-
 Modulators = Mapping[str | None, float]
 """Map the names that rules have for their modulators to their values."""
 

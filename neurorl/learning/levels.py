@@ -40,16 +40,6 @@ from neurorl.learning.plan import Plastic
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = [
-    "FADED",
-    "LEVELS",
-    "Levels",
-    "eligibility_type",
-    "levels_of",
-    "remember",
-    "weights_to_begin_with",
-]
-
 FADED = 2.0**-60
 _BITS = 28
 LEVELS = 2.0 ** (_BITS - 1)

@@ -18,8 +18,6 @@ from neurorl.numerics.elementary import exp
 from neurorl.rules import Rule
 from neurorl.rules.membrane import noise_problem
 
-__all__ = ["OF_MEMBRANES", "Membranes"]
-
 OF_MEMBRANES = ("v", "p", "theta")
 _OF_P = ("voltage", "current", "refractory")
 

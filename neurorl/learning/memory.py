@@ -23,8 +23,6 @@ from neurorl.network.restoring import take, take_count
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 
-__all__ = ["Memory", "memory_for"]
-
 IntArray = npt.NDArray[np.int64]
 
 

@@ -22,8 +22,6 @@ from neurorl.rules.decision import Broadcast
 from neurorl.rules.membrane import Start, membranes, spike_probability
 from neurorl.rules.three_factor import arrivals
 
-__all__ = ["Observation", "Observer", "Seen"]
-
 Seen = tuple[Inputs, dict[str, Raster], int | Broadcast, FloatArray]
 """Hold the inputs and rasters of a window, the action that it led to, and the policy."""
 

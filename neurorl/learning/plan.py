@@ -24,15 +24,6 @@ from neurorl.rules import Rule
 from neurorl.rules.post_factor import PostFactor
 from neurorl.rules.value import VALUE
 
-__all__ = [
-    "InputProjection",
-    "Layer",
-    "LearningPlan",
-    "Plastic",
-    "incoming",
-    "plastic_into",
-]
-
 
 @dataclass(frozen=True)
 class InputProjection:

@@ -17,8 +17,6 @@ from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.arrays import FloatArray
 from neurorl.rules.membrane import Start, spike_probability
 
-__all__ = ["Replay"]
-
 
 class Replay:
     """Make the steps of a backend again with the spikes that they had, in the reference's NumPy.

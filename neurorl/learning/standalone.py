@@ -37,8 +37,6 @@ from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules import Rule
 
-__all__ = ["Learning"]
-
 _BACKEND = "backend."
 _CONSTANTS, _USUAL = ("eligibility_tau", "post_tau", "depression"), (1.0, 0.02, 1.0)
 

@@ -24,19 +24,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules import Decision, Rule, find_rule
 
-__all__ = [
-    "Numbers",
-    "check_backend",
-    "check_constants",
-    "check_windows",
-    "found_rule",
-    "post_factors",
-    "read_modulators",
-    "read_signal",
-    "rules_by_population",
-    "rules_by_projection",
-]
-
 _OF_AGENTS = ("V", "y", "t", "M")
 
 

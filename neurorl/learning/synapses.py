@@ -24,8 +24,6 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import arrivals, window_traces
 
-__all__ = ["PASSING", "SynapseMemory", "empty"]
-
 PASSING = ("eligibility", "trace", "post_trace", "last", "slow_trace")
 """Name the arrays that don't outlive an episode."""
 

@@ -25,8 +25,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import outer_sum, window_traces
 
-__all__ = ["Post", "PostFactors", "SynapseGroup", "depressing", "groups_by_delay", "tags", "traces"]
-
 _GATHERED = 2**18
 """Gather at most this many numbers at once per side, so that they fit in a processor's cache."""
 

@@ -19,8 +19,6 @@ from neurorl.network.serialization import number
 from neurorl.numerics.arrays import FloatArray
 from neurorl.rules.three_factor import apply_modulator
 
-__all__ = ["SynapticWeights"]
-
 
 class SynapticWeights:
     """Hold the weights that learn on a backend, and let nobody else have others in force.

@@ -9,8 +9,6 @@ import numpy as np
 
 from neurorl.backends.records import Array, Callback, Records, check_every
 
-__all__ = ["WindowRecords"]
-
 
 class WindowRecords(Records):
     """Record in a ``with`` block; a row is of a window that is over, with all that reinforced it.

@@ -21,8 +21,6 @@ from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.numerics.arrays import Array
 
-__all__ = ["LONGEST", "WindowsInC", "is_in_c", "parted", "reinforce"]
-
 WORTH = 20_000
 """Tell from how many synapses on compiled code is worth its compiler's seconds."""
 LONGEST = 2**15 - 1

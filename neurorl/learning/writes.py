@@ -14,14 +14,6 @@ from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
 
-__all__ = [
-    "Writer",
-    "check_writes",
-    "levels",
-    "stochastic_round",
-    "stream",
-]
-
 END = Stream.WRITES_AT_ENDS - Stream.WRITES
 
 

@@ -22,18 +22,6 @@ from neurorl.rules.post_factor import NAMES, PostFactor
 from neurorl.rules.registry import SHIPPED
 from neurorl.rules.value import VALUE
 
-__all__ = [
-    "CppSource",
-    "cache_folder",
-    "compiled",
-    "failure",
-    "has_library",
-    "library",
-    "printed",
-    "text_addresses",
-    "text_name",
-]
-
 _LOOP = ("learning loop", "take loop='numpy'")  # for errors
 
 

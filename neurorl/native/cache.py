@@ -21,8 +21,6 @@ from pathlib import Path
 from neurorl.errors import BackendError
 from neurorl.storage.files import unwritable
 
-__all__ = ["CompileCache", "load_copy"]
-
 _ANOTHER = "set XDG_CACHE_HOME to a folder of your own"
 _LOADING_S = 60.0
 """Delete private copies of a library older than this: the process that made one was killed."""

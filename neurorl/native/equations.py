@@ -17,8 +17,6 @@ from neurorl.native.structures import Equations, pointer
 from neurorl.network.step_plan import IS_SILENT, StepPlan
 from neurorl.numerics.arrays import Array
 
-__all__ = ["equations_of"]
-
 _SIGNATURE = """#include "expressions.h"
 extern "C" void neurorl_step(
     int64_t n, const double *__restrict constants, const double *__restrict arrived,

@@ -13,33 +13,6 @@ from typing import Any
 from neurorl.native import SOURCES
 from neurorl.numerics.arrays import Array
 
-__all__ = [
-    "AGENT",
-    "ALL",
-    "PARTS",
-    "TRUNK_PARTS",
-    "Agent",
-    "Deep",
-    "DeepLayer",
-    "DeepPatches",
-    "DeepSynapses",
-    "Equations",
-    "Features",
-    "Fields",
-    "Half",
-    "Layer",
-    "Node",
-    "Part",
-    "Projection",
-    "asserted",
-    "choices",
-    "fields",
-    "filled",
-    "kernels_of",
-    "pointer",
-    "structure",
-]
-
 Fields = list[tuple[str, Any]]
 AGENT = SOURCES / "agent.h"
 """Name the header that declares what the learning loop works on."""

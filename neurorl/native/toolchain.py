@@ -12,8 +12,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-__all__ = ["EXACT_FLAGS", "LIBRARY_FLAGS", "compiler", "identity", "problem", "trial"]
-
 EXACT_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off", "-fno-fast-math"]
 EXACT_FLAGS += ["-fno-trapping-math"]
 """Compile to the same bits everywhere. Brian2's default is -ffast-math; with it, and with fused

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "FloatArray"]
-
 Array = npt.NDArray[Any]
 """Represent an array of numbers or booleans of any type."""
 

@@ -12,8 +12,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["cospi", "decay", "dot", "exp", "log", "on_grid", "sigmoid", "tanh"]
-
 Array = npt.NDArray[np.float64]
 
 LANES = 8

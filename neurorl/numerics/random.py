@@ -19,23 +19,6 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError
 from neurorl.storage.plain import plain
 
-__all__ = [
-    "LOGISTIC_BITS",
-    "LOGISTIC_TABLE",
-    "DrawRows",
-    "NoiseRows",
-    "Stream",
-    "derive",
-    "derive_several",
-    "logistic",
-    "philox4x32",
-    "read_seed",
-    "to_unit",
-    "uniforms",
-    "uniforms_at",
-    "words",
-]
-
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]

@@ -16,8 +16,6 @@ from neurorl.program.membranes import membrane_on_chip
 from neurorl.program.program import Draw, NodeProgram, Program
 from neurorl.program.projections import projection_program, release_of, with_release
 
-__all__ = ["lower", "lower_node"]
-
 
 def lower(
     network: Network, arithmetic: Arithmetic, depths: Mapping[str, int], seeds: Sequence[int]

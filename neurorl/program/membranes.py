@@ -19,8 +19,6 @@ from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
 from neurorl.numerics.random import Stream
 from neurorl.program.program import Draw
 
-__all__ = ["Membrane", "membrane_on_chip"]
-
 Array = npt.NDArray[np.generic]
 
 

@@ -12,8 +12,6 @@ from neurorl.expressions.expression import Expression
 from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Draw", "NodeProgram", "Program", "ProjectionProgram", "Release", "SynapseRows"]
-
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.integer]
 

@@ -18,8 +18,6 @@ from neurorl.network.short_term import RELEASE_GRID
 from neurorl.network.synapse_list import SynapseList
 from neurorl.program.program import NodeProgram, ProjectionProgram, Release, SynapseRows
 
-__all__ = ["projection_program", "release_of", "with_release"]
-
 _SPARSE = 0.25
 """Make rows of a mask that leaves less than this part of all weights."""
 

@@ -19,8 +19,6 @@ from neurorl.reparameterization.encode import encode
 from neurorl.reparameterization.loss import votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
 
-__all__ = ["Actors"]
-
 
 class Actors:
     """Hold one network for each of *seeds*, for *size* environments each; they don't learn.

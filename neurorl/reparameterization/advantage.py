@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["LinearValues", "advantages"]
-
 
 def advantages(
     rewards: FloatArray,

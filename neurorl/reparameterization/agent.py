@@ -24,8 +24,6 @@ from neurorl.tasks.specification import copy_env
 if TYPE_CHECKING:
     from neurorl.reparameterization.replicas import GradientReplicas
 
-__all__ = ["ReparameterizedActorCritic"]
-
 
 class ReparameterizedActorCritic(LearningAgent):
     """Train an actor of spiking neurons by gradients through its stochastic spikes.

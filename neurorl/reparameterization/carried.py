@@ -11,8 +11,6 @@ from neurorl.backends.torch import ModuleState
 from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array
 
-__all__ = ["joined", "replica_arrays", "replica_of", "with_replica"]
-
 _KINDS = {"b": "bool", "i": "whole"}
 Arrays = dict[str, Array]
 

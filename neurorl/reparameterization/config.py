@@ -13,8 +13,6 @@ from neurorl.models.agent.policies import AnnealedSoftmax, Softmax
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
 from neurorl.network.serialization import Described, number, positive
 
-__all__ = ["ESTIMATORS", "GradientConfig", "check_agent", "softmax_of"]
-
 ESTIMATORS = ("concrete", "slope")
 
 

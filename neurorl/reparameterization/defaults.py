@@ -18,8 +18,6 @@ from neurorl.models.features.image_cells import ImageCells
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
 
-__all__ = ["make_gradient"]
-
 _FEW_ACTIVE = 12
 """Let the learning rate fall as 1 over the number of active cells, from so many on: Adam moves the
 weight of each by the rate, whatever the others do. Chosen on Acrobot-v1 and LunarLander-v3; of

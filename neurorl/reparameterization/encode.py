@@ -12,8 +12,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.encoders import constant_currents
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["draws_shape", "encode"]
-
 
 def draws_shape(config: AgentConfig) -> tuple[int, ...]:
     """Return the shape of the uniform draws that the spikes of one observation need."""

@@ -22,8 +22,6 @@ from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.loss import votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
 
-__all__ = ["GradientLearner"]
-
 _NOISE = 5  # purpose of derived seeds
 _CPU = torch.device("cpu")
 State = dict[str, Array]

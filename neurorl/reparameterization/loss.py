@@ -7,8 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["log_policy", "policy_loss", "votes"]
-
 
 def votes(output: Tensor, n_actions: int, first_step: int) -> Tensor:
     """Count votes as `neurorl.models.agent.policies.votes` does.

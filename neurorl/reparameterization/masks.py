@@ -13,8 +13,6 @@ from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.actions import MASK, allowed_actions
 
-__all__ = ["Masks"]
-
 BoolArray = npt.NDArray[np.bool_]
 
 

@@ -49,8 +49,6 @@ from neurorl.reparameterization.stage import Stage
 from neurorl.tasks.groups import EnvGroup
 from neurorl.tasks.known import task_of
 
-__all__ = ["GradientReplicas", "make_gradient_group"]
-
 
 class GradientReplicas(AgentGroup):
     """Let agents learn by gradients, each in environments of its own.

@@ -19,8 +19,6 @@ from neurorl.reparameterization.carried import joined, replica_of
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.encode import draws_shape
 
-__all__ = ["Draws", "Inputs", "Rollout"]
-
 
 class Draws:
     """Hold the random draws of a rollout. Each replica uses its own generator.

@@ -10,8 +10,6 @@ from neurorl.agents.running import SCORES, OpenEpisode
 from neurorl.network.restoring import take, take_counts
 from neurorl.numerics.arrays import Array
 
-__all__ = ["running_from", "running_state"]
-
 State = dict[str, Array]
 
 

@@ -26,8 +26,6 @@ from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.running import running_from, running_state
 from neurorl.tasks.groups import EnvGroup
 
-__all__ = ["Stage"]
-
 _RESET = 1  # purpose of derived seeds
 
 

@@ -11,6 +11,4 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["AGREEMENT"]
-
 AGREEMENT = Rule("agreement", output="2*(t*y)*(spike - p)")

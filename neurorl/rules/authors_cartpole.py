@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["AUTHORS_CARTPOLE"]
-
 AUTHORS_CARTPOLE = Rule(
     "authors-cartpole",
     output="where(t > 0, 2*(spike - p), -2*y*(spike - p))",

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["AUTHORS_MOUNTAINCAR"]
-
 AUTHORS_MOUNTAINCAR = Rule(
     "authors-mountaincar",
     output="where(t > 0 or M > 0, 2*spike - 1, 0)",

@@ -11,6 +11,4 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["CENTRED_FEEDBACK"]
-
 CENTRED_FEEDBACK = Rule("centred-feedback", output="2*(phi*y)*(spike - p)", is_centred=True)

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["COAGENT"]
-
 COAGENT = Rule(
     "coagent", output="2*(spike - p)", counts_returns=True, is_centred=True, drops_late=True
 )

@@ -9,18 +9,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "Array",
-    "Broadcast",
-    "Decision",
-    "Factors",
-    "HiddenLayer",
-    "Raster",
-    "chosen",
-    "feedback",
-    "per_module",
-]
-
 Array = npt.NDArray[np.float64]
 Raster = npt.NDArray[np.bool_]
 

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["E_PROP"]
-
 E_PROP = Rule(
     "e-prop",
     output="phi*b*(0.3/theta*where(spike > 0, 1, max(0, 1 - abs(v - theta)/theta)))",

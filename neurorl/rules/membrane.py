@@ -14,8 +14,6 @@ from neurorl.network.stepping import after_reset, before_reset
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
 
-__all__ = ["Start", "membranes", "noise_problem", "spike_probability"]
-
 
 class Start(NamedTuple):
     """Hold the state before a window, and the bias in it; None is at rest, with the plan's own.

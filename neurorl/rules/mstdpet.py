@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["MSTDPET"]
-
 MSTDPET = Rule(
     "mstdpet",
     output="spike/25",

@@ -14,6 +14,4 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["NODE_PERTURBATION"]
-
 NODE_PERTURBATION = Rule("node-perturbation", output="perturbation", signals=("perturbation",))

@@ -40,8 +40,6 @@ from neurorl.expressions.scan import ExpressionError, TextPlace
 from neurorl.rules.decision import Array, Decision, HiddenLayer, chosen, per_module
 from neurorl.rules.presynaptic import TRACE, check_trace
 
-__all__ = ["NAMES", "OF_MODULES", "PostFactor"]
-
 NAMES = ("spike", "p", "phi", "t", "b", "V", "y", "n", "W", "v", "theta", "slow", "M", TRACE)
 OF_MODULES = ("phi", "t", "b", "V", "y")
 _OF_STEPS = frozenset({"spike", "p", "y", "v", "slow"})

@@ -21,8 +21,6 @@ from neurorl.expressions.nodes import (
 )
 from neurorl.expressions.scan import ExpressionError, TextPlace
 
-__all__ = ["TRACE", "check_trace"]
-
 TRACE = "trace"
 _ALLOWED = "every term is trace times a factor of the neuron, such as trace*(spike - 0.1)"
 _WEIGHTS = ("w", "weight", "weights")

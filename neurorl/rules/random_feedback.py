@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["RANDOM_FEEDBACK"]
-
 RANDOM_FEEDBACK = Rule(
     "random-feedback",
     output="spike*(1 - n/W)*(phi*b)",

@@ -23,8 +23,6 @@ from neurorl.rules.surrogate import SURROGATE
 from neurorl.rules.td_stdp import TD_STDP
 from neurorl.rules.triplet_stdp import TRIPLET_STDP
 
-__all__ = ["RULES", "SHIPPED", "find_rule", "is_shipped", "register_rule", "saved"]
-
 SHIPPED: dict[str, Rule] = {
     rule.name: rule
     for rule in (

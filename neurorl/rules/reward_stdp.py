@@ -10,6 +10,4 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["REWARD_STDP"]
-
 REWARD_STDP = Rule("reward-stdp", output="spike", pairs_spikes=True)

@@ -10,6 +10,4 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["SPIKES_ONLY"]
-
 SPIKES_ONLY = Rule("spikes-only", output="spike*(1 - n/W)*(phi*b)", is_centred=True)

@@ -9,6 +9,4 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["SPIKES_ONLY_HEBBIAN"]
-
 SPIKES_ONLY_HEBBIAN = Rule("spikes-only-hebbian", output="spike*(phi*b)")

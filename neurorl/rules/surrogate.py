@@ -15,6 +15,4 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["SURROGATE"]
-
 SURROGATE = Rule("surrogate", output="phi*V*(p*(1 - p))")

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["TD_STDP"]
-
 TD_STDP = Rule(
     "td-stdp",
     output="spike*(phi*b)",

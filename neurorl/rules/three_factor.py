@@ -23,16 +23,6 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError
 from neurorl.numerics.elementary import on_grid
 
-__all__ = [
-    "apply_modulator",
-    "arrivals",
-    "eligibility",
-    "td_error",
-    "trace",
-    "window_eligibility",
-    "window_traces",
-]
-
 Array = npt.NDArray[np.float64]
 
 

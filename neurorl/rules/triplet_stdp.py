@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["TRIPLET_STDP"]
-
 TRIPLET_STDP = Rule(
     "triplet-stdp",
     output="0.0065*slow*spike",

@@ -10,6 +10,4 @@ from __future__ import annotations
 
 from neurorl.rules.base import Rule
 
-__all__ = ["VALUE"]
-
 VALUE = Rule("value", output="spike*(1 - n/W)*b")

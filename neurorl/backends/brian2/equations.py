@@ -23,8 +23,6 @@ from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program
 
-__all__ = ["GroupText", "SynapsesText", "constants_of", "group_text", "synapses_text"]
-
 
 @dataclass(frozen=True)
 class GroupText:

@@ -20,15 +20,6 @@ from neurorl.expressions.printing import Style, render
 from neurorl.native import SOURCES
 from neurorl.program import NodeProgram
 
-__all__ = [
-    "arrival_of",
-    "assignments",
-    "brian2_names",
-    "expression_functions",
-    "expression_text",
-    "past_release",
-]
-
 _C = (SOURCES / "expressions.h").read_text()
 _STYLE = Style(
     call=lambda name, arguments: f"neurorl_{name}({', '.join(arguments)})",

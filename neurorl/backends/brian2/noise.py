@@ -16,8 +16,6 @@ from neurorl.native import SOURCES
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, U32, DrawRows, logistic
 
-__all__ = ["noise_functions"]
-
 # The draws in C. The table is the function's own array, so it isn't compiled into the code.
 _C = (SOURCES / "philox.h").read_text()
 _CYTHON = f"""

@@ -21,9 +21,6 @@ from neurorl.backends.brian2.vendor import brian2
 from neurorl.numerics.arrays import Array
 from neurorl.program import Program, ProjectionProgram
 
-__all__ = ["Objects"]
-
-
 _DTYPES: dict[str, type] = {"1": np.float64, "integer": np.int64, "boolean": np.bool_}
 
 

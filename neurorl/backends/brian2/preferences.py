@@ -16,8 +16,6 @@ from neurorl.backends.lookup import BACKENDS
 from neurorl.native.cache import CompileCache
 from neurorl.native.toolchain import EXACT_FLAGS
 
-__all__ = ["cython_problem", "exact_preferences"]
-
 _NO_SYMBOLS = "-g0"
 """Override the flag -g that most Pythons compile modules with: a third of the compiler's time."""
 

@@ -25,8 +25,6 @@ from neurorl.program import Program
 from neurorl.storage.archive import packed
 from neurorl.storage.files import make_folder, write_bytes
 
-__all__ = ["HEAD", "TAIL", "write_script"]
-
 HEAD = Template('''"""Run a network in plain Brian2, from rest, on the input spikes in arrays.npz.
 
     python network.py               by Brian2's Cython

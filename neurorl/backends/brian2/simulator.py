@@ -25,8 +25,6 @@ from neurorl.errors import BackendError, NeurorlError, check_name
 from neurorl.numerics.arrays import Array
 from neurorl.program import Release
 
-__all__ = ["ENGINES", "Brian2Simulator"]
-
 # Fails without Brian2, so that importing this module shows whether the backend is available. Brian2
 # itself is imported only where it is needed, as that takes a second.
 _found = importlib.util.find_spec("brian2")

@@ -20,8 +20,6 @@ from neurorl.backends.brian2.vendor import BrianObject
 from neurorl.errors import BackendError
 from neurorl.numerics.arrays import Array
 
-__all__ = ["Stepper", "array", "refill_queue"]
-
 _SYNAPSES_SLOTS = ("before_synapses", "synapses", "after_synapses")
 
 

@@ -21,8 +21,6 @@ from neurorl.network.connectors import Copies, Synapses
 from neurorl.network.description import Network, Node, Population, Projection, Source, Uniform
 from neurorl.network.limits import free_name
 
-__all__ = ["InputHistory", "RelayNetwork", "relayed"]
-
 _RELAY = LIF(tau_mem=0.0, threshold=0.5)
 
 

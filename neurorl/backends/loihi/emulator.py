@@ -39,8 +39,6 @@ from neurorl.errors import BackendUnavailableError
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows
 
-__all__ = ["EmulatorEngine"]
-
 _FIRST = 1  # the emulator's t at the start
 _CHUNK = 64  # steps whose thresholds are made at once; some of them may be of the next window
 _NEVER = np.iinfo(np.int32).max  # a threshold that no voltage exceeds

@@ -15,8 +15,6 @@ from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["EMULATE", "ChipEngine"]
-
 EMULATE = "use target='emulator' (--target emulator)"
 """Suggest the remedy for what a chip can't do."""
 

@@ -27,8 +27,6 @@ from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["HardwareEngine", "hardware_problems", "learns", "translated"]
-
 
 def hardware_problems(compiled: ChipModel) -> list[str]:
     """Return why a chip can't run a network that the emulator can, one line for each reason."""

@@ -20,8 +20,6 @@ from neurorl.backends.loihi.hardware import HardwareEngine, hardware_problems, l
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.window import Raster
 
-__all__ = ["LearningHardwareEngine"]
-
 Errors = Mapping[str, npt.NDArray[np.float64]]
 
 

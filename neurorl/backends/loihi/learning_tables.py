@@ -11,8 +11,6 @@ from neurorl.backends.loihi.synapses import Share, SynapseLayout, WeightTable
 from neurorl.backends.loihi.vendor import Synapse
 from neurorl.network.description import Network, Projection
 
-__all__ = ["LearningPart", "LearningTable"]
-
 _RATE_EXPONENT = -7  # the chip's learning rate is 2**-7, the only one that nengo-loihi uses
 
 

@@ -40,8 +40,6 @@ from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, pl
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 
-__all__ = ["CHIPS", "CORES", "RESOURCES", "chip_problems", "register_problems", "usage"]
-
 CORES = 128
 """Count the cores of one chip."""
 

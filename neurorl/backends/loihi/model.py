@@ -32,8 +32,6 @@ from neurorl.backends.loihi.vendor import (
 from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = ["ChipModel", "Places", "compile_network"]
-
 Places = slice | npt.NDArray[np.intp]
 
 _NO_NOISE_EXPONENT = 7  # for blocks without the chip's own noise; keeps its register in range

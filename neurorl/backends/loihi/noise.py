@@ -18,8 +18,6 @@ from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.backends.loihi.model import Places
 from neurorl.numerics.random import DrawRows
 
-__all__ = ["NEEDED_FOR_NOISE", "OwnNoise"]
-
 NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
 """Name the attributes of an `EmulatorInterface` through which it gets random draws."""
 

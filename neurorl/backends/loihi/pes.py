@@ -31,15 +31,6 @@ from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.simulator import State
 from neurorl.network.description import Network
 
-__all__ = [
-    "ERROR_SCALE",
-    "NEEDED_FOR_PES",
-    "WORDS",
-    "OnChipLearning",
-    "mantissas_learned",
-    "pes_problems",
-]
-
 NEEDED_FOR_PES = (
     "rng",
     "synapses.error",

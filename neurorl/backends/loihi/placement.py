@@ -30,8 +30,6 @@ from neurorl.backends.loihi.vendor import (
 from neurorl.errors import ArgumentError
 from neurorl.network.description import Network, Population
 
-__all__ = ["CoreLimits", "Overfull", "Placement", "place"]
-
 Fits = Callable[[int, int], bool]
 """Tell whether the neurons ``first <= i < last`` fit on one core."""
 

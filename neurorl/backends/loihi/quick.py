@@ -28,8 +28,6 @@ from neurorl.backends.window import Raster
 from neurorl.native import toolchain
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["QuickEngine", "quick_simulator"]
-
 
 def quick_simulator(simulated: SimulatedNetwork) -> ProgramSimulator:
     """Return what runs a network's program: in C++, or in NumPy where there is no compiler."""

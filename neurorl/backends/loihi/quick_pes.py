@@ -18,8 +18,6 @@ from neurorl.backends.loihi.pes import ERROR_SCALE, WORDS
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 
-__all__ = ["QuickPes"]
-
 _FIRST = 2  # the emulator's number of the first step
 _TRACE_STEPS, _WEIGHT_STEPS = 2, 4
 _TRACE_MAX, _MANTISSA_MAX = 127, 127

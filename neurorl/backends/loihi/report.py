@@ -10,8 +10,6 @@ from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.loihi.limits import CORES, RESOURCES, usage
 from neurorl.backends.loihi.placement import Placement
 
-__all__ = ["source_text"]
-
 
 def source_text(
     arithmetic: ChipArithmetic,

@@ -18,8 +18,6 @@ from neurorl.arithmetic.quantiser import VOLTAGE_MAX
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Silence", "silence"]
-
 LONGEST = 4096
 """Wait at most this many steps for silence; beyond it, building a new backend is cheaper."""
 

@@ -41,8 +41,6 @@ from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 
-__all__ = ["Learning", "LoihiSimulator", "Target"]
-
 ENGINES = ("native", "stock")
 """Name the ways in which the emulated chip runs, the default one first."""
 

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from neurorl.backends.loihi.vendor import Synapse, SynapseConfig
 from neurorl.network.description import Network, Projection
 
-__all__ = ["Share", "SynapseLayout", "WeightTable"]
-
 WEIGHT_BITS = 7  # index into SynapseConfig.WEIGHT_BITS_MAP: 8 bits
 SYNAPSES_PER_ENTRY = 63  # the chip's field is one less than the number, 64
 MIXED = 1  # fanout type: excitatory and inhibitory weights, so mantissas are even

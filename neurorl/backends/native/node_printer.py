@@ -12,8 +12,6 @@ from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import LOGISTIC_BITS
 from neurorl.program import Program
 
-__all__ = ["NodePrinter", "Table", "allocate"]
-
 _CPP = {"f8": "double", "i8": "int64_t", "i4": "int32_t", "u4": "uint32_t", "u1": "uint8_t"}
 _LINE, _HUGE = 64, 2 << 20  # bytes
 _MADV_HUGEPAGE = 14

@@ -17,8 +17,6 @@ from neurorl.native import SOURCES
 from neurorl.native.build import CppSource, compiled
 from neurorl.program import Program, ProjectionProgram
 
-__all__ = ["CppProgram", "library_of", "printed"]
-
 _SIGNATURE = """#include "engine.h"
 using namespace neurorl;
 

@@ -21,8 +21,6 @@ from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl.program import NodeProgram, Release
 
-__all__ = ["NativeSimulator"]
-
 _MOST = 2**28
 """Bound a level, see `Simulator.levels`: the code adds four in 32 bits."""
 

@@ -16,8 +16,6 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import NodeProgram
 
-__all__ = ["DrawAll", "NumpyNode", "ReplicaNoise", "python_source"]
-
 DrawAll = Callable[[Sequence[int]], FloatArray]
 """Return the draws of all neurons, given the index of the step in each replica."""
 

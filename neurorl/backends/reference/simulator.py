@@ -18,8 +18,6 @@ from neurorl.backends.window import Raster
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import ProjectionProgram, Release
 
-__all__ = ["Arrivals", "ReferenceSimulator"]
-
 
 class ReferenceSimulator(ProgramSimulator):
     """Run a network in NumPy, in both arithmetics.

@@ -12,8 +12,6 @@ import torch
 from neurorl.errors import ArgumentError, BackendUnavailableError, quoted, unknown_name_error
 from neurorl.native import toolchain
 
-__all__ = ["COMPILED", "ENGINES", "check_device", "check_engine", "keep_freed_memory", "one_thread"]
-
 _LIMIT = "cpu, cuda, cuda:0, ..."
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
 _LARGEST_MMAP = 2**25

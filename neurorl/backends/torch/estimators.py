@@ -29,8 +29,6 @@ from torch import Tensor
 from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.serialization import number
 
-__all__ = ["ESTIMATORS", "Concrete", "Estimator", "Score", "Slope", "estimator"]
-
 
 class Estimator(abc.ABC):
     """Define how gradients pass through stochastic spikes; frozen, so that it can be shared."""

@@ -25,16 +25,6 @@ from neurorl.expressions.functions import power
 from neurorl.expressions.printing import Style, render
 from neurorl.numerics import elementary
 
-__all__ = [
-    "CHIP",
-    "RELEASE",
-    "bias_integers",
-    "evaluate_tensors",
-    "in_quanta",
-    "tensor_style",
-    "truncated",
-]
-
 Function = Callable[[Tensor], Tensor]
 
 

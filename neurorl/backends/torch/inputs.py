@@ -12,8 +12,6 @@ from torch import Tensor
 from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.description import CURRENT_GRID, Network
 
-__all__ = ["Batch", "Shape", "check_batch", "check_series"]
-
 
 @dataclass(frozen=True)
 class Shape:

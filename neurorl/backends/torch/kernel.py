@@ -18,8 +18,6 @@ from neurorl.native import SOURCES
 from neurorl.native.build import CppSource, compiled
 from neurorl.program import NodeProgram
 
-__all__ = ["WindowKernel"]
-
 _BEGIN = """#include "expressions.h"
 // Arrays of a window are (n_replicas, n_steps, batch, size), those of a step lack the second axis.
 extern "C" void neurorl_window(const int64_t *shape, void *const *at)

@@ -34,8 +34,6 @@ from neurorl.network.description import Network
 from neurorl.network.on_chip import on_chip
 from neurorl.program import NodeProgram, lower
 
-__all__ = ["SpikingModule"]
-
 Rasters = dict[str, Tensor]
 
 

@@ -19,8 +19,6 @@ from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 
-__all__ = ["Emitted", "TensorNode"]
-
 Tensors = Mapping[str, Tensor]
 
 

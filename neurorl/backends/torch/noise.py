@@ -11,8 +11,6 @@ from torch import Tensor
 
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE
 
-__all__ = ["draw_words", "logistic"]
-
 _WORDS = 4  # draws made from one number of 64 bits
 
 

@@ -24,8 +24,6 @@ from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import Array
 from neurorl.program import Release
 
-__all__ = ["TorchSimulator"]
-
 
 class TorchSimulator(ProgramSimulator):
     """Run a network in PyTorch in float64; `module` is the same for training.

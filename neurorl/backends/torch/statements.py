@@ -27,8 +27,6 @@ from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import FloatArray
 from neurorl.program import NodeProgram
 
-__all__ = ["Crossing", "TensorSource", "is_memoryless", "without_zeros"]
-
 NOISE = "0noise"
 """Name what a draw adds to a threshold; no variable has such a name."""
 

@@ -15,17 +15,6 @@ from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
 from neurorl.program import Program
 
-__all__ = [
-    "Listed",
-    "Path",
-    "Sent",
-    "TensorSynapses",
-    "bias_with",
-    "paths_of",
-    "shifted",
-    "transmit",
-]
-
 _AT_ONCE = 2**22
 """Bound the products of spikes and weights of a list that are in memory at once."""
 

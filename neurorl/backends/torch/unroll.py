@@ -14,8 +14,6 @@ from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.synapses import Path, Sent, shifted, transmit
 from neurorl.network.description import Network
 
-__all__ = ["Unroll", "groups"]
-
 
 def groups(network: Network) -> list[tuple[str, ...]]:
     """Return the populations in groups, each group after those that lead to it.

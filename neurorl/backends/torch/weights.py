@@ -16,8 +16,6 @@ from neurorl.errors import ArgumentError, format_message, unknown_name_error, wa
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["SynapticModule"]
-
 
 class SynapticModule(nn.Module):
     """Hold the synapses of a network as parameters and buffers.

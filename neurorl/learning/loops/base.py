@@ -39,8 +39,6 @@ from neurorl.models.features import Features, FromNumbers
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.decision import Broadcast
 
-__all__ = ["Loop"]
-
 
 class Loop(abc.ABC):
     """Let replicas of one agent decide and learn side by side on one backend.

@@ -18,15 +18,6 @@ from neurorl.models.deep.trunk import INNER, Shared
 from neurorl.network.description import Network
 from neurorl.rules import Rule
 
-__all__ = [
-    "check_learning",
-    "check_probability",
-    "is_users",
-    "learning_options",
-    "not_compiled",
-    "warned",
-]
-
 
 def check_probability(config: AgentConfig, backend: Backend) -> None:
     """Raise UnsupportedError for a rule that needs spike probabilities if p is no sigmoid."""

@@ -14,8 +14,6 @@ from neurorl.learning.loops.onchip import OnChipLoop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.native import toolchain
 
-__all__ = ["LOOPS", "make_loop"]
-
 LOOPS = ("native", "numpy")
 
 

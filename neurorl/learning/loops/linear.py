@@ -24,8 +24,6 @@ from neurorl.native.structures import pointer
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 
-__all__ = ["ACTOR", "LinearLoop"]
-
 _FILLED = -1  # what C++ returns
 _Fill = Callable[[], None]
 

@@ -19,8 +19,6 @@ from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.numerics.arrays import Array
 
-__all__ = ["OF_LOOP", "NativeLoop"]
-
 OF_LOOP = (
     *("actions", "decided", "probabilities", "phi", "t"),
     *("allowed", "reward", "discount", "rate", "active"),

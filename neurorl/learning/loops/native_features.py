@@ -11,8 +11,6 @@ from neurorl.models import features as maps
 from neurorl.models.features.block_means import BlockMeans
 from neurorl.native.structures import AGENT, Features, Part, choices, pointer
 
-__all__ = ["Given", "Map", "is_compiled", "seen_by_c"]
-
 
 class Given:
     """Give C the values of features that it has no twin of, in place of an observation."""

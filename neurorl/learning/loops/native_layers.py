@@ -23,8 +23,6 @@ from neurorl.native.build import text_addresses
 from neurorl.native.equations import equations_of
 from neurorl.numerics.arrays import Array
 
-__all__ = ["NativeLayers", "NativeWeights"]
-
 
 class NativeWeights:
     """Hold weights where C reads and writes them.

@@ -13,8 +13,6 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.three_factor import td_error
 
-__all__ = ["NumpyLoop"]
-
 
 class NumpyLoop(Loop):
     """Compose the pure functions of this package, agent by agent."""

@@ -18,8 +18,6 @@ import numpy as np
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["OnChipLoop", "steps_to_learn"]
-
 
 def steps_to_learn(window: int, period: int, phase: int) -> int:
     """Return the steps after a window in which the chip learns once, to whole periods.

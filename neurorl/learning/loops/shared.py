@@ -17,8 +17,6 @@ from neurorl.errors import UnsupportedError
 from neurorl.learning.loops.base import Loop
 from neurorl.numerics.arrays import Array
 
-__all__ = ["share"]
-
 
 def share(loop: Loop, rate: Callable[[], float]) -> None:
     """Make the replicas of *loop* one agent, which begins with what the first replica has.

@@ -14,8 +14,6 @@ from neurorl.reparameterization.choices.base import Choices
 from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.loss import log_policy, policy_loss
 
-__all__ = ["OneOfEach", "OneOfSeveral"]
-
 
 class _Alternatives(Choices):
     """Describe a choice by its log policies."""

@@ -11,8 +11,6 @@ from torch import Tensor
 from neurorl.models.agent.config import AgentConfig
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = ["Choices"]
-
 
 @dataclass(frozen=True)
 class Choices(abc.ABC):

@@ -14,8 +14,6 @@ from neurorl.models.agent.gaussian_policy import Gaussian, no_mask
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.choices.base import Choices
 
-__all__ = ["NumberChoices"]
-
 
 @dataclass(frozen=True)
 class NumberChoices(Choices):
