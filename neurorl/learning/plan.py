@@ -22,7 +22,7 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 from neurorl.rules.post_factor import PostFactor
-from neurorl.rules.value import VALUE
+from neurorl.rules.shipped import VALUE
 
 
 @dataclass(frozen=True)

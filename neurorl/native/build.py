@@ -19,8 +19,7 @@ from neurorl.native.structures import asserted
 from neurorl.numerics import elementary
 from neurorl.rules import Rule
 from neurorl.rules.post_factor import NAMES, PostFactor
-from neurorl.rules.registry import SHIPPED
-from neurorl.rules.value import VALUE
+from neurorl.rules.shipped import SHIPPED, VALUE
 
 _LOOP = ("learning loop", "take loop='numpy'")  # for errors
 

@@ -1,4 +1,4 @@
-"""Define learning rules: a file for each, a registry that users add to, the three-factor update.
+"""Define learning rules: the library's, a registry that users add to, the three-factor update.
 
 A rule defines what a postsynaptic neuron adds to the eligibility of its synapses; the rest of
 learning is the same for every rule. For one decision, with m the module of a neuron, a the action

@@ -6,43 +6,8 @@ import sys
 
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
 from neurorl.network.naming import add_name, find_name
-from neurorl.rules.agreement import AGREEMENT
-from neurorl.rules.authors_cartpole import AUTHORS_CARTPOLE
-from neurorl.rules.authors_mountaincar import AUTHORS_MOUNTAINCAR
 from neurorl.rules.base import Rule
-from neurorl.rules.centred_feedback import CENTRED_FEEDBACK
-from neurorl.rules.coagent import COAGENT
-from neurorl.rules.e_prop import E_PROP
-from neurorl.rules.mstdpet import MSTDPET
-from neurorl.rules.node_perturbation import NODE_PERTURBATION
-from neurorl.rules.random_feedback import RANDOM_FEEDBACK
-from neurorl.rules.reward_stdp import REWARD_STDP
-from neurorl.rules.spikes_only import SPIKES_ONLY
-from neurorl.rules.spikes_only_hebbian import SPIKES_ONLY_HEBBIAN
-from neurorl.rules.surrogate import SURROGATE
-from neurorl.rules.td_stdp import TD_STDP
-from neurorl.rules.triplet_stdp import TRIPLET_STDP
-
-SHIPPED: dict[str, Rule] = {
-    rule.name: rule
-    for rule in (
-        AGREEMENT,
-        CENTRED_FEEDBACK,
-        COAGENT,
-        RANDOM_FEEDBACK,
-        REWARD_STDP,
-        SPIKES_ONLY,
-        SPIKES_ONLY_HEBBIAN,
-        SURROGATE,
-        TD_STDP,
-        E_PROP,
-        TRIPLET_STDP,
-        MSTDPET,
-        AUTHORS_CARTPOLE,
-        AUTHORS_MOUNTAINCAR,
-        NODE_PERTURBATION,
-    )
-}
+from neurorl.rules.shipped import SHIPPED
 
 RULES: dict[str, Rule] = dict(SHIPPED)
 """Map the name of each rule to it."""

@@ -8,7 +8,7 @@ modulator that arrives later turns the memory into a change of the weight::
     dw_ij = eta M e_ij                                          M the modulator, e.g. the TD error
 
 Weights don't change inside a window of W steps, so its part of the sum is one matrix product,
-``(rows of x weighted by decay**(W-1-t))^T f``: `window_eligibility` equals W times `eligibility`.
+``(rows of x weighted by decay**(W-1-t))^T f``, which equals W times `eligibility`.
 
 Suffixes as in rlax: ``_tm1`` is the step before, ``_t`` the step. Arrays of a window have steps on
 their first axis. Source: the three-factor form of Fremaux & Gerstner 2016
@@ -58,7 +58,8 @@ def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Arr
     arrived: ``(W, n)``. decay: in [0, 1]. x_0: trace before the window, ``(n,)``; None is 0.
     Returns ``(W, n)``; the last row is the next window's x_0.
     """
-    _check_matrix("window_traces", arrived)
+    if arrived.ndim != 2:
+        raise ArgumentError("window_traces", "needs (steps, neurons)", got=arrived.shape)
     if decay == 0.0:
         return arrived
     x = np.array(arrived, dtype=np.float64)
@@ -67,22 +68,6 @@ def window_traces(arrived: Array, decay: float, x_0: Array | None = None) -> Arr
         row += on_grid(decay * before)
         before = row
     return x
-
-
-def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:
-    """Return `eligibility` after all steps of a window, by one matrix product.
-
-    e_0: ``(n_pre, n_post)``, or ``(blocks, n_pre // blocks, n_post // blocks)`` for blocks. x:
-    traces ``(W, n_pre)``. f: post factors ``(W, n_post)``. decay: per step, [0, 1].
-    Raises ArgumentError if the shapes don't fit.
-    """
-    _check_matrix("window_eligibility", x)
-    _check_matrix("window_eligibility", f)
-    n_steps = len(x)
-    if decay != 1.0:
-        x = x * (decay ** np.arange(n_steps - 1, -1, -1.0))[:, None]
-        e_0 = decay**n_steps * e_0
-    return np.asarray(e_0 + outer_sum(x, f, e_0.shape))
 
 
 def outer_sum(x: Array, f: Array, shape: tuple[int, ...]) -> Array:
@@ -116,8 +101,3 @@ def td_error(r_t: float, discount_t: float, v_tm1: float, v_t: float) -> float:
     A truncated episode is not terminal: its last state keeps its value (gamma).
     """
     return r_t + discount_t * v_t - v_tm1
-
-
-def _check_matrix(where: str, x: Array) -> None:
-    if x.ndim != 2:
-        raise ArgumentError(where, "needs (steps, neurons)", got=x.shape)

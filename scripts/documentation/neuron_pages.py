@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import itertools
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +11,15 @@ from typing import Any
 import neurorl.models
 from documentation import formulas
 from documentation.neuron_figure import response
-from documentation.pages import Page, cleaned, described, equations, table, where_networks_run
+from documentation.pages import (
+    Page,
+    below_constant,
+    cleaned,
+    described,
+    equations,
+    table,
+    where_networks_run,
+)
 from neurorl.models import Equations, InChipUnits, Lesion
 from neurorl.models.neurons import published
 from neurorl.network.description import Network, Population, Projection, Source
@@ -69,13 +75,7 @@ def docstring(name: str, neuron: Neuron) -> str:
     """Return what the source says of a neuron: of its class, or under the constant."""
     if not isinstance(neuron, Equations):
         return inspect.getdoc(type(neuron)) or ""
-    body = ast.parse(inspect.getsource(published)).body
-    for before, statement in itertools.pairwise(body):
-        match before, statement:
-            case ast.Assign(targets=[ast.Name(id=found)]), ast.Expr(ast.Constant(str() as text)):
-                if found == name:
-                    return inspect.cleandoc(text)
-    raise LookupError(name)
+    return below_constant(published, name)
 
 
 def usage(name: str, neuron: Neuron, weight: float) -> str:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from matplotlib.figure import Figure
 
 from neurorl.backends.registry import BACKENDS, backend_class
 from neurorl.network.description import Network
 
-__all__ = ["Page", "cleaned", "described", "equations", "table", "where_networks_run"]
+__all__ = [
+    "Page",
+    "below_constant",
+    "cleaned",
+    "described",
+    "equations",
+    "table",
+    "where_networks_run",
+]
 
 _PARAMETER = re.compile(r"(\w+(?:, \w+)*): (.*)")
 _DOI = re.compile(r"\bdoi\s+(10\.\d{4,}/[^\s,;)]+[^\s,;).])")
@@ -54,6 +66,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(
         "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in lines
     )
+
+
+def below_constant(module: ModuleType, name: str) -> str:
+    """Return the docstring below a constant of a module."""
+    for before, statement in itertools.pairwise(ast.parse(inspect.getsource(module)).body):
+        match before, statement:
+            case ast.Assign(targets=[ast.Name(id=found)]), ast.Expr(ast.Constant(str() as text)):
+                if found == name:
+                    return inspect.cleandoc(text)
+    raise LookupError(name)
 
 
 def cleaned(docstring: str) -> str:

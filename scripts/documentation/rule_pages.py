@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
 from documentation import formulas
-from documentation.pages import Page, cleaned, described, equations, table
+from documentation.pages import Page, below_constant, cleaned, described, equations, table
 from documentation.rule_figure import response
-from neurorl.rules import RULES, Rule
+from neurorl.rules import RULES, Rule, shipped
 from neurorl.rules.registry import is_shipped
 
 __all__ = ["NAMES", "needs", "page", "rules", "usage", "where", "write_pages"]
@@ -80,9 +78,8 @@ def page(rule: Rule, folder: Path) -> Page:
 
 
 def docstring(rule: Rule) -> str:
-    """Return what the rule's file says of it."""
-    module = importlib.import_module(f"neurorl.rules.{rule.name.replace('-', '_')}")
-    return inspect.getdoc(module) or ""
+    """Return what the source says below the rule."""
+    return below_constant(shipped, rule.name.replace("-", "_").upper())
 
 
 def usage(rule: Rule) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neurorl.errors import ArgumentError
+from neurorl.numerics.arrays import Array
 from neurorl.rules.three_factor import (
     apply_modulator,
     arrivals,
@@ -16,9 +17,15 @@ from neurorl.rules.three_factor import (
     outer_sum,
     td_error,
     trace,
-    window_eligibility,
     window_traces,
 )
+
+
+def window_eligibility(e_0: Array, x: Array, f: Array, decay: float) -> Array:
+    """Return `eligibility` after all steps of a window, by one matrix product."""
+    n_steps = len(x)
+    weighted = x * (decay ** np.arange(n_steps - 1, -1, -1.0))[:, None]
+    return np.asarray(decay**n_steps * e_0 + outer_sum(weighted, f, e_0.shape))
 
 
 def test_trace_by_hand() -> None:
@@ -106,4 +113,4 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         with pytest.raises(ArgumentError, match="shapes don't fit"):
             outer_sum(x, post, shape)
     with pytest.raises(ArgumentError, match=r"needs \(steps, neurons\)"):
-        window_eligibility(np.zeros((3, 2)), x[0], f, 1.0)
+        window_traces(x[0], 0.5)
