@@ -103,20 +103,10 @@ DeepLayer = structure("deep.h", "DeepLayer", DeepSynapses)
 Half = structure("deep.h", "Half")
 Deep = structure("deep.h", "Deep")
 
-ALL: tuple[type[ctypes.Structure], ...] = (
-    Part,
-    Features,
-    Node,
-    Equations,
-    Projection,
-    Layer,
-    Agent,
-    DeepSynapses,
-    DeepPatches,
-    DeepLayer,
-    Half,
-    Deep,
-    *_ALL_PARTS.values(),
+ALL: tuple[type[ctypes.Structure], ...] = tuple(
+    made
+    for made in (*globals().values(), *_ALL_PARTS.values())
+    if isinstance(made, type) and issubclass(made, ctypes.Structure)
 )
 """List every structure; compiling compares what was read of them with C++."""
 

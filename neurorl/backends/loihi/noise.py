@@ -52,11 +52,6 @@ class OwnNoise:
         if self._draws:
             compartment.noise._uniform = self._uniform
 
-    @property
-    def draws(self) -> bool:
-        """Return whether draws are supplied in place of the emulator's."""
-        return bool(self._draws)
-
     def prepare(self, first_step: int, n_steps: int) -> None:
         """Draw for *n_steps* steps from *first_step* on."""
         if self._draws:
