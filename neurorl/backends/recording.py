@@ -81,7 +81,10 @@ class Recording(Records):
     def __enter__(self) -> Self:
         """Begin, or go on."""
         for name in (*self._variables, *self._untold):
-            self._check_readable(name)
+            try:
+                self._backend.check_can("state")
+            except UnsupportedError as exc:
+                raise UnsupportedError(f"recording {name!r}", str(exc)) from exc
         simulator = self._backend.simulator
         states = self._states() if self._variables else []
         for name, node in self._spikes.items():
@@ -142,12 +145,6 @@ class Recording(Records):
     def _states(self) -> list[State]:
         simulator, n_replicas = self._backend.simulator, self._backend.simulated.n_replicas
         return [simulator.state(k) for k in range(n_replicas)]
-
-    def _check_readable(self, name: str) -> None:
-        try:
-            self._backend.check_can("state")
-        except UnsupportedError as exc:
-            raise UnsupportedError(f"recording {name!r}", str(exc)) from exc
 
 
 def advance_recorded(

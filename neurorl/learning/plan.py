@@ -14,7 +14,7 @@ from neurorl.learning.constants import RuleConstants
 from neurorl.learning.tags import SynapseGroup, groups_by_delay
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import SpikingCritic
-from neurorl.network.description import Network, Plasticity, Population, Projection
+from neurorl.network.description import Network, Population, Projection
 from neurorl.network.modules import hidden_layers, lag, module_projections
 from neurorl.network.short_term import TsodyksMarkram
 from neurorl.network.step_plan import StepPlan
@@ -221,20 +221,15 @@ def _plan(network: Network, name: str) -> StepPlan:
 
 def plastic_into(network: Network, population: str) -> list[Plastic]:
     """Return what is known of the projections into a population that learn."""
-
-    def plastic(p: Projection, rule_of: Plasticity) -> Plastic:
-        tau = rule_of.trace_tau
-        return Plastic(
+    return [
+        Plastic(
             **_looked_up(network, p),
-            trace_decay=decay(network.dt, tau),
+            trace_decay=decay(network.dt, rule_of.trace_tau),
             low=rule_of.low,
             high=rule_of.high,
         )
-
-    return [
-        plastic(p, p.plasticity)
         for p in network.projections
-        if p.post == population and p.plasticity is not None
+        if p.post == population and (rule_of := p.plasticity) is not None
     ]
 
 

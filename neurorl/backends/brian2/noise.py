@@ -46,7 +46,7 @@ def noise_functions() -> dict[str, Any]:
     table = {"_logistic_table": LOGISTIC_TABLE.copy()}
     return {
         "logistic": _function("logistic", logistic, looked_up, table),
-        "draw": _function("draw", _as_floats, _WORD, {}),
+        "draw": _function("draw", lambda drawn: drawn.astype(np.float64), _WORD, {}),
     }
 
 
@@ -72,11 +72,6 @@ def _function(
     code = _CYTHON.replace("NAME", name).replace("VALUE", value)
     function.implementations.add_implementation("cython", code, name=name, namespace=namespace)
     return function
-
-
-def _as_floats(drawn: U32) -> FloatArray:
-    """Convert the words to float64."""
-    return drawn.astype(np.float64)
 
 
 class _Rows:

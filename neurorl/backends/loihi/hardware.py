@@ -178,13 +178,14 @@ class HardwareEngine(ChipEngine):
         try:
             from nengo_loihi.hardware import HardwareInterface
 
+            axons = (axon for i in compiled.model.inputs for axon in i.axons)
             interface = HardwareInterface(
                 compiled.model,
                 use_snips=self.uses_snips,
                 seed=0,
                 n_chips=chips,
                 # nengo-loihi drops spikes beyond this number, so it is as many as can come.
-                snip_max_spikes_per_step=max(1, _axons_of_inputs(compiled)),
+                snip_max_spikes_per_step=max(1, sum(axon.n_axons for axon in axons)),
             )
             return interface.__enter__()
         except Exception as exc:  # NxSDK, or the board it looks for, may raise anything
@@ -210,11 +211,6 @@ def _probe(blocks: tuple[Any, ...]) -> Any:
 def learns(block: Any) -> bool:
     """Return whether a core's synapses learn."""
     return any(synapse.learning for synapse in block.synapses)
-
-
-def _axons_of_inputs(compiled: ChipModel) -> int:
-    """Return the number of axons of all spike inputs."""
-    return sum(int(axon.n_axons) for i in compiled.model.inputs for axon in i.axons)
 
 
 @contextmanager

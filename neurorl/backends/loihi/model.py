@@ -120,7 +120,10 @@ def compile_network(
         for share, block in zip(placement.shares(p.name, p.post), blocks[p.post], strict=True):
             _connect(table, share, senders, block)
         table.write(arithmetic.mantissa(p.name, rounded[p.name]))
-    _validate(model)
+    try:
+        validate_model(model)
+    except (BuildError, AssertionError) as exc:
+        raise UnsupportedError("backend loihi", f"nengo-loihi refuses the network: {exc}") from exc
     starts = _starts(blocks)
     return ChipModel(
         model=model,
@@ -223,11 +226,3 @@ def _connect(
         axon_map[: part.stop - part.start] = axons[part]
         axon.set_compartment_axon_map(axon_map)
         sender.add_axon(axon)
-
-
-def _validate(model: Model) -> None:
-    """Raise UnsupportedError if nengo-loihi refuses the model."""
-    try:
-        validate_model(model)
-    except (BuildError, AssertionError) as exc:
-        raise UnsupportedError("backend loihi", f"nengo-loihi refuses the network: {exc}") from exc

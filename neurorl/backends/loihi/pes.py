@@ -134,7 +134,7 @@ class OnChipLearning:
         Keys: ``pes.draws`` (the generator's words, then its position), ``PROJECTION.trace`` and
         ``PROJECTION.trace_spikes``, the axons of all its cores in one row.
         """
-        words, position = self._generator()
+        _, words, position, *_ = self._emulator.rng.get_state()
         state: State = {"pes.draws": np.append(words.astype(np.int64), position)}
         for name, table in self._tables.items():
             traces = [self._synapses.traces[part.synapse] for part in table.parts]
@@ -146,7 +146,7 @@ class OnChipLearning:
     def restore(self, state: State) -> None:
         """Restore what `state` returned."""
         words, position = state["pes.draws"][:WORDS], int(state["pes.draws"][WORDS])
-        self._set_generator(words.astype(np.uint32), position)
+        self._emulator.rng.set_state(("MT19937", words.astype(np.uint32), position))
         for name, table in self._tables.items():
             last = 0
             for part in table.parts:
@@ -165,15 +165,6 @@ class OnChipLearning:
         spikes = self._synapses.trace_spikes[part.synapse]
         spikes.clear()
         spikes.update(came.nonzero()[0].tolist())
-
-    def _generator(self) -> tuple[npt.NDArray[np.uint32], int]:
-        """Return the state and position of the random generator for stochastic rounding."""
-        _, words, position, *_ = self._emulator.rng.get_state()
-        return words, position
-
-    def _set_generator(self, words: npt.NDArray[np.uint32], position: int) -> None:
-        """Set the state and position of the random generator for stochastic rounding."""
-        self._emulator.rng.set_state(("MT19937", words, position))
 
 
 def _accept(message: str) -> None:

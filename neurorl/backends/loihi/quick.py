@@ -18,7 +18,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.engine import ChipEngine
 from neurorl.backends.loihi.learning_tables import LearningTable
 from neurorl.backends.loihi.model import ChipModel
-from neurorl.backends.loihi.quick_pes import QuickPes
+from neurorl.backends.loihi.quick_pes import FIRST, WEIGHT_STEPS, QuickPes
 from neurorl.backends.native import NativeSimulator
 from neurorl.backends.programmed import ProgramSimulator
 from neurorl.backends.reference import ReferenceSimulator
@@ -81,8 +81,8 @@ class QuickEngine(ChipEngine):
         parts: list[dict[str, Raster]] = []
         done = 0
         while done < n_steps:
-            t = self._pes.step_of(self.steps)
-            rows = slice(done, done + min(self._pes.until(t), n_steps - done))
+            t = self.steps + FIRST
+            rows = slice(done, done + min(-t % WEIGHT_STEPS + 1, n_steps - done))
             before = {pre: self._running.past(self._running.numbers[pre]) for pre in self._heard}
             given = {name: inputs[name][rows] for name in sources}
             spikes = self._running.step(given, rows.stop - done)
@@ -90,26 +90,19 @@ class QuickEngine(ChipEngine):
                 pre: np.concatenate([before[pre], (given | spikes)[pre]]) for pre in self._heard
             }
             told = {name: values[rows] for name, values in errors.items()}
-            arrived = {name: self._arrived(name, known, before) for name in self._tables}
+            arrived = {
+                name: known[pre][len(before[pre]) - delay :]
+                for name, (pre, delay) in self._ends.items()
+                if name in self._tables
+            }
             if self._pes.learn(t, arrived, told, rows.stop - done):
-                self._put_in_force()
+                for name, table in self._tables.items():
+                    memory = self._running.memory(name)
+                    assert memory is not None
+                    memory[:] = table.transmitted().ravel()
             parts.append(spikes)
             done = rows.stop
         return {name: np.concatenate([part[name] for part in parts]) for name in self._record}
-
-    def _arrived(
-        self, name: str, known: Mapping[str, Raster], before: Mapping[str, Raster]
-    ) -> Raster:
-        """Return the spikes that arrive in each of the steps just made over a projection."""
-        pre, delay = self._ends[name]
-        return known[pre][len(before[pre]) - delay :]
-
-    def _put_in_force(self) -> None:
-        """Let the program use the weights of the tables."""
-        for name, table in self._tables.items():
-            memory = self._running.memory(name)
-            assert memory is not None
-            memory[:] = table.transmitted().ravel()
 
     def reset(self) -> None:
         self._running.reset([0])

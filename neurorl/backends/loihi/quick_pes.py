@@ -18,8 +18,11 @@ from neurorl.backends.loihi.pes import ERROR_SCALE, WORDS
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 
-_FIRST = 2  # the emulator's number of the first step
-_TRACE_STEPS, _WEIGHT_STEPS = 2, 4
+FIRST = 2
+"""Number the first step as the emulator does."""
+WEIGHT_STEPS = 4
+"""Count the steps from one that learns to the next; those learn whose number it divides."""
+_TRACE_STEPS = 2
 _TRACE_MAX, _MANTISSA_MAX = 127, 127
 _NOISE = 127  # the emulator draws noise from -127..127
 
@@ -63,16 +66,6 @@ class QuickPes:
         self._magnitude = np.repeat([float(x.tracing_mag) for x in configured], counts)
         self._exponents = [int(synapse.synapse_cfg.weight_exp) for synapse in configured]
 
-    @staticmethod
-    def step_of(steps: int) -> int:
-        """Return the emulator's number of the next step, after *steps* were made."""
-        return steps + _FIRST
-
-    @staticmethod
-    def until(t: int) -> int:
-        """Return the number of steps from *t* to the next that learns, including that one."""
-        return -t % _WEIGHT_STEPS + 1
-
     def learn(
         self,
         t: int,
@@ -93,7 +86,7 @@ class QuickPes:
             # All traces before any weights: this is the order in which the emulator draws.
             if (t + k) % _TRACE_STEPS == 0:
                 self._update_traces()
-            if (t + k) % _WEIGHT_STEPS == 0:
+            if (t + k) % WEIGHT_STEPS == 0:
                 told = {name: rows[k] for name, rows in errors.items()}
                 if self._trace.any() and any(rows.any() for rows in told.values()):
                     learns = True

@@ -198,16 +198,13 @@ class LoihiSimulator(Simulator):
             self.target = EmulatorEngine.target
             self.engines = self._make_engines()
         if self._is_quick and not self.learns_by_itself:
-            self._hand_over(quick_simulator(simulated))
+            quick = quick_simulator(simulated)  # which does all that a step needs
+            for name in _OF_A_STEP:
+                setattr(self, name, getattr(quick, name))
 
     @property
     def _is_quick(self) -> bool:
         return self.target == EmulatorEngine.target and self._emulation == ENGINES[0]
-
-    def _hand_over(self, quick: Simulator) -> None:
-        """Let a simulator of the same integers do all that a step needs."""
-        for name in _OF_A_STEP:
-            setattr(self, name, getattr(quick, name))
 
     def _check_learning(self, network: Network) -> None:
         """Raise UnsupportedError if *network*, with its relays, can't learn on the chip."""

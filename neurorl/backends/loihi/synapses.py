@@ -94,11 +94,6 @@ class SynapseLayout:
         return cls(rows, targets, index, lengths, mask)
 
     @property
-    def compression(self) -> int:
-        """Return the chip's code for how targets are stored."""
-        return DENSE if self.index is None else EXPLICIT
-
-    @property
     def stored(self) -> npt.NDArray[np.bool_]:
         """Return a mask of the entries of a table that aren't padding, ``(rows, longest)``."""
         return np.arange(self.shape[1]) < self.lengths[:, None]
@@ -176,7 +171,7 @@ class Share:
     def format(self) -> dict[str, int]:
         """Return the chip's synapse format, without the exponent."""
         return {
-            "compression": self.layout.compression,
+            "compression": DENSE if self.layout.index is None else EXPLICIT,
             "idx_bits": self.index_bits,
             "fanout_type": MIXED,
             "n_synapses": SYNAPSES_PER_ENTRY,

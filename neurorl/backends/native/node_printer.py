@@ -72,27 +72,27 @@ class NodePrinter:
         self._number = kinds.count(node.is_source)  # among sources, or among populations
         self._locals = {*(line.variable for line in node.update), *node.inputs}
         table.add(f"row{k}", "i4", node.depth * (n + 1))
-        for x in node.initial:
-            table.add(f"state{k}_{x}", "f8", n)
-            table.add(f"initial{k}_{x}", "f8", n)
         for x, value in node.constants.items():
             table.add(f"constant{k}_{x}", "f8", value.size)
-        for x in node.inputs:
-            table.add(f"q{k}_{x}", "f8", n)
-        for x in node.kept:
-            table.add(f"kept{k}_{x}", "f8", n)
-        for x in node.releases:
-            table.add(f"released{k}_{x}", "f8", node.depth * n)
-        for x in node.draws:
-            table.add(f"next{k}_{x}", "i8", self._replicas)
-            table.add(f"words{k}_{x}", "u4", 4 * n)
-        if node.has_bias:
-            table.add(f"bias{k}", "f8", n)
-        if node.refractory is not None:
-            table.add(f"dead{k}", "i4", n)
-            table.add(f"refractory{k}", "i4", n)
-        if not node.is_source:
-            table.add(f"over{k}", "u1", n)
+        for kind, type_, size, names in (
+            ("state", "f8", n, node.initial),
+            ("initial", "f8", n, node.initial),
+            ("q", "f8", n, node.inputs),
+            ("kept", "f8", n, node.kept),
+            ("released", "f8", node.depth * n, node.releases),
+            ("next", "i8", self._replicas, node.draws),
+            ("words", "u4", 4 * n, node.draws),
+        ):
+            for x in names:
+                table.add(f"{kind}{k}_{x}", type_, size)
+        for name, type_, is_needed in (
+            ("bias", "f8", node.has_bias),
+            ("dead", "i4", node.refractory is not None),
+            ("refractory", "i4", node.refractory is not None),
+            ("over", "u1", not node.is_source),
+        ):
+            if is_needed:
+                table.add(f"{name}{k}", type_, n)
 
     def fresh(self) -> Iterator[str]:
         """Yield the code that returns the node to its initial state, without spikes on the way."""

@@ -192,7 +192,7 @@ _BIAS_MANTISSA, _BIAS_EXPONENTS = 4095, 7
 def in_quanta(weight: Tensor, rounding: Rounding) -> Tensor:
     """Return *weight* in whole numbers of ``rounding.unit``, as `Rounding.round` rounds it."""
     return torch.clamp(
-        _through(weight * rounding.inverse, torch.round), -rounding.limit, rounding.limit
+        through(weight * rounding.inverse, torch.round), -rounding.limit, rounding.limit
     )
 
 
@@ -204,15 +204,15 @@ def bias_integers(bias: Tensor) -> Tensor:
         for e in range(_BIAS_EXPONENTS):
             exponent += torch.round(size / 2**e) > _BIAS_MANTISSA
         step = 2.0**exponent
-    return torch.clamp(_through(bias / step, torch.round), -_BIAS_MANTISSA, _BIAS_MANTISSA) * step
+    return torch.clamp(through(bias / step, torch.round), -_BIAS_MANTISSA, _BIAS_MANTISSA) * step
 
 
 def truncated(x: Tensor) -> Tensor:
     """Round *x* towards zero."""
-    return _through(x, torch.trunc)
+    return through(x, torch.trunc)
 
 
-def _through(x: Tensor, rounding: Callable[[Tensor], Tensor]) -> Tensor:
+def through(x: Tensor, rounding: Callable[[Tensor], Tensor]) -> Tensor:
     """Return what *rounding* makes of *x*, with the gradient of *x*; exact below 2**52."""
     rounded = rounding(x.detach())
     return x + (rounded - x.detach()) if torch.is_grad_enabled() and x.requires_grad else rounded
@@ -225,5 +225,5 @@ CHIP: Mapping[str, Callable[..., Tensor]] = {
 }
 """Map functions in the statements of a chip's integers to those with their gradients."""
 
-RELEASE: Mapping[str, Callable[..., Tensor]] = {"floor": lambda x: _through(x, torch.floor)}
+RELEASE: Mapping[str, Callable[..., Tensor]] = {"floor": lambda x: through(x, torch.floor)}
 """Map the same in what a spike releases, which is rounded to a grid."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neurorl.backends.torch.expressions import through
 from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.description import CURRENT_GRID, Network
 
@@ -70,7 +71,7 @@ def check_batch(
         size, where = sources[name].size, f"input {name!r}"
         if name in network.currents:
             current = _taken(where, value, {"batch": batch, str(size): size}, shape)
-            currents[name], batch = _on_grid(current), current.shape[-2]
+            currents[name], batch = through(current, _on_grid), current.shape[-2]
         else:
             axes = {"n_steps": n_steps, "batch": batch, str(size): size}
             spikes[name] = _taken(where, value, axes, shape)
@@ -129,6 +130,4 @@ def _taken(where: str, value: Any, axes: Mapping[str, int | None], shape: Shape)
 
 
 def _on_grid(x: Tensor) -> Tensor:
-    """Return activations rounded as a backend does; straight-through if they have gradients."""
-    rounded = torch.round(x.detach() * (1.0 / CURRENT_GRID)) * CURRENT_GRID
-    return x + (rounded - x.detach()) if x.requires_grad else rounded
+    return torch.round(x * (1.0 / CURRENT_GRID)) * CURRENT_GRID

@@ -158,7 +158,14 @@ class NativeLayers(LayersInC):
 
     def _layer(self, layer: Layer) -> ctypes.Structure:
         learning = [part for p in layer.into for part in self._projections(p, layer)]
-        fixed = [self._fixed(p, layer) for p in layer.fixed]
+        fixed = [
+            c.Projection(
+                **self.ends(p, layer),
+                target=_target(p, layer),
+                in_force=self.keep(self._memory.in_force[p.name]),
+            )
+            for p in layer.fixed
+        ]
         rule, steps, signs = layer.rule, self._config.window, self._memory.signs.get(layer.name)
         if layer.is_critic and self._plan.critic is not None:
             n_replicas = len(self._memory.norm[layer.key])
@@ -188,11 +195,6 @@ class NativeLayers(LayersInC):
         made, arrays = equations_of(layer.plan, f"population {layer.name!r}")
         self._kept += [made, *arrays]
         return ctypes.addressof(made)
-
-    def _fixed(self, p: InputProjection, layer: Layer) -> ctypes.Structure:
-        target = _target(p, layer)
-        in_force = self.keep(self._memory.in_force[p.name])
-        return c.Projection(**self.ends(p, layer), target=target, in_force=in_force)
 
     def _projections(self, p: Plastic, layer: Layer) -> list[ctypes.Structure]:
         memory, network, arithmetic = self._memory, self._plan.network, self._arithmetic
