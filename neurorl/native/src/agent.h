@@ -1,7 +1,7 @@
 // The data of the learning loop of one network, which neurorl/native/structures.py reads here.
 // Arrays of replicas have the replica as their first index, rasters (step, replica, neuron).
-#ifndef NEURORL_AGENT_H
-#define NEURORL_AGENT_H
+#pragma once
+
 #include <stdint.h>
 
 #include "names.h"
@@ -127,5 +127,3 @@ struct Agent {
 };
 
 }  // namespace neurorl
-
-#endif

@@ -1,7 +1,7 @@
 // Vectors that begin at a cache line: loads and stores of 64 bytes that straddle two lines cost twice
 // as much. What they grow by isn't set to 0.
-#ifndef NEURORL_BUFFERS_H
-#define NEURORL_BUFFERS_H
+#pragma once
+
 #include <stdint.h>
 #include <new>
 #include <vector>
@@ -26,5 +26,3 @@ typedef std::vector<int32_t, OnLines<int32_t>> Integers;
 typedef std::vector<uint32_t, OnLines<uint32_t>> Words;
 
 }  // namespace neurorl
-
-#endif

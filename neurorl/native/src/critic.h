@@ -1,6 +1,6 @@
 // The modulator (third factor): models/agent/critics.py in C.
-#ifndef NEURORL_CRITIC_H
-#define NEURORL_CRITIC_H
+#pragma once
+
 #include "agent.h"
 #include "elementary.h"
 #include "membranes.h"
@@ -66,5 +66,3 @@ inline double spiking_value(const Window &window, const Layer &critic)
 }
 
 }  // namespace neurorl
-
-#endif

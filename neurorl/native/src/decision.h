@@ -1,7 +1,7 @@
 // Encode observations as input spikes, and choose actions from output spikes: models/agent/encoders.py
 // and models/agent/policies.py in C.
-#ifndef NEURORL_DECISION_H
-#define NEURORL_DECISION_H
+#pragma once
+
 #include "buffers.h"
 #include "agent.h"
 #include "elementary.h"
@@ -342,5 +342,3 @@ inline void choose(const Agent &agent, int64_t k)
 }
 
 }  // namespace neurorl
-
-#endif

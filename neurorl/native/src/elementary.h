@@ -1,7 +1,7 @@
 // neurorl/numerics/elementary.py in C: the same operations in the same order, so the same bits. It
 // is compiled without contraction into fused multiply-adds and without reassociation.
-#ifndef NEURORL_ELEMENTARY_H
-#define NEURORL_ELEMENTARY_H
+#pragma once
+
 #include <stdint.h>
 #include <string.h>
 
@@ -73,5 +73,3 @@ inline int32_t grid_units(double x)
 }
 
 }  // namespace neurorl
-
-#endif

@@ -1,6 +1,6 @@
 // Post factors: what the texts of rules name, neurorl/rules/post_factor.py in C.
-#ifndef NEURORL_FACTORS_H
-#define NEURORL_FACTORS_H
+#pragma once
+
 #include "membranes.h"
 
 namespace neurorl {
@@ -144,5 +144,3 @@ inline bool repair_gain(const Window &window, const Layer &layer, double *gain)
 }
 
 }  // namespace neurorl
-
-#endif

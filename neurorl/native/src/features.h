@@ -1,6 +1,6 @@
 // Features of observations: models/features in C.
-#ifndef NEURORL_FEATURES_H
-#define NEURORL_FEATURES_H
+#pragma once
+
 #include "buffers.h"
 #include "agent.h"
 #include "elementary.h"
@@ -129,5 +129,3 @@ inline bool features(const Features &map, const double *in, double *out)
 }
 
 }  // namespace neurorl
-
-#endif

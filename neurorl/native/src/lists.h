@@ -1,6 +1,6 @@
 // Learning by the synapses of a list, of one delay, in the order of their presynaptic neurons.
-#ifndef NEURORL_LISTS_H
-#define NEURORL_LISTS_H
+#pragma once
+
 #include "factors.h"
 #include "spikes.h"
 #include "synapses.h"
@@ -151,5 +151,3 @@ inline void learn_list(
 }
 
 }  // namespace neurorl
-
-#endif

@@ -1,6 +1,6 @@
 // Membranes and spike probabilities of a window: neurorl/rules/membrane.py in C.
-#ifndef NEURORL_MEMBRANES_H
-#define NEURORL_MEMBRANES_H
+#pragma once
+
 #include "buffers.h"
 #include "agent.h"
 #include "elementary.h"
@@ -149,5 +149,3 @@ inline void membranes(const Window &window, const Layer &layer, double *p, doubl
 }
 
 }  // namespace neurorl
-
-#endif

@@ -1,7 +1,7 @@
 // What the texts of a rule can name (neurorl/rules/post_factor.py), and how neurorl/native/build.py
 // prints one.
-#ifndef NEURORL_NAMES_H
-#define NEURORL_NAMES_H
+#pragma once
+
 #include <stdint.h>
 
 namespace neurorl {
@@ -45,5 +45,3 @@ struct Text {
         } \
     } \
     extern "C" { neurorl::Text name = {is_gain, used, name##_factors}; }
-
-#endif

@@ -2,8 +2,8 @@
 //
 // All sums S_ij = sum_t x_i(t) f_j(t) add numbers on a grid and are exact, so their order is free;
 // where a factor is 0 without a spike, spikes are visited instead of steps.
-#ifndef NEURORL_RULE_H
-#define NEURORL_RULE_H
+#pragma once
+
 #include "critic.h"
 #include "factors.h"
 #include "lists.h"
@@ -274,5 +274,3 @@ inline bool find_factors(const Window &window, const Layer &layer, Post &post, B
 }
 
 }  // namespace neurorl
-
-#endif

@@ -1,6 +1,6 @@
 // Spikes of a window as a list instead of a raster.
-#ifndef NEURORL_SPIKES_H
-#define NEURORL_SPIKES_H
+#pragma once
+
 #include <stdint.h>
 #include <string.h>
 #include "buffers.h"
@@ -139,5 +139,3 @@ private:
 };
 
 }  // namespace neurorl
-
-#endif

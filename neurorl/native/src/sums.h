@@ -2,8 +2,8 @@
 //
 // Traces are whole numbers of 2**-20, so their sums are sums of integers: a spike adds one vector of
 // 16. The sums then turn, from columns to rows.
-#ifndef NEURORL_SUMS_H
-#define NEURORL_SUMS_H
+#pragma once
+
 #include <stdint.h>
 #include <string.h>
 #include "buffers.h"
@@ -127,5 +127,3 @@ private:
 };
 
 }  // namespace neurorl
-
-#endif

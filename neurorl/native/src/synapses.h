@@ -1,6 +1,6 @@
 // Eligibilities and weights of synapses in a row, and how a window's sums change them.
-#ifndef NEURORL_SYNAPSES_H
-#define NEURORL_SYNAPSES_H
+#pragma once
+
 #include <stdint.h>
 #include <string.h>
 #include "agent.h"
@@ -141,5 +141,3 @@ inline void apply(
 }
 
 }  // namespace neurorl
-
-#endif

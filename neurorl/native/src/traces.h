@@ -1,6 +1,6 @@
 // Traces of a window: neurorl/rules/three_factor.py in C.
-#ifndef NEURORL_TRACES_H
-#define NEURORL_TRACES_H
+#pragma once
+
 #include "membranes.h"
 #include "spikes.h"
 
@@ -172,5 +172,3 @@ inline Spikes arrivals_of(const Window &window, const Projection &p)
 }
 
 }  // namespace neurorl
-
-#endif

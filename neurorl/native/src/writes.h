@@ -1,6 +1,6 @@
 // Write changes into coarse weights without a shadow: neurorl/learning/writes.py in C.
-#ifndef NEURORL_WRITES_H
-#define NEURORL_WRITES_H
+#pragma once
+
 #include "agent.h"
 #include "decision.h"
 
@@ -151,5 +151,3 @@ inline void write_row(
 }
 
 }  // namespace neurorl
-
-#endif

@@ -1,6 +1,6 @@
 // What the printed code of a network calls: sums of arriving weights, and draws.
-#ifndef NEURORL_ENGINE_H
-#define NEURORL_ENGINE_H
+#pragma once
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -151,4 +151,3 @@ inline void add_listed_released(
 }
 
 }  // namespace neurorl
-#endif
