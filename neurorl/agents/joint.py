@@ -19,7 +19,7 @@ from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError
 from neurorl.learning.loops.base import Loop
-from neurorl.learning.loops.shared import share
+from neurorl.learning.loops.choose import share
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.tasks.kinds import VectorEnvironment
@@ -42,7 +42,7 @@ _FOREVER = Budget(None, 2**62)
 
 
 class JointReplicas(AgentGroup):
-    """Make the replicas of *group* one agent: see `neurorl.learning.loops.shared`.
+    """Make the replicas of *group* one agent: see `neurorl.learning.loops.choose`.
 
     The first environment's draws and resets follow from the agent's seed, others from seeds derived
     from it (`seeds_of`). `episodes` has the episodes of all environments in the order of their

@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
-from neurorl.expressions.evaluate import evaluate_arrays
+from neurorl.expressions.functions import evaluate_arrays
 from neurorl.expressions.hints import hint
 from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes_of
 from neurorl.expressions.parse import check_kind, parse

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Mapping
 
-from neurorl.expressions.evaluate import evaluate_arrays
 from neurorl.expressions.expression import Expression
+from neurorl.expressions.functions import evaluate_arrays
 from neurorl.expressions.nodes import (
     Flag,
     FunctionCall,

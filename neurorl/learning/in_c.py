@@ -1,17 +1,24 @@
-"""Fill the C structures of layers, and of the projections that their rules change."""
+"""Fill the C structures of layers that learn, and let large projections learn by compiled code."""
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from neurorl.learning.levels import Levels
 from neurorl.learning.plan import InputProjection, Layer, Plastic
 from neurorl.learning.synapses import SynapseMemory
+from neurorl.learning.tags import PostFactors
 from neurorl.native import structures as c
+from neurorl.native import toolchain
+from neurorl.native.build import library
 from neurorl.numerics.arrays import Array
 
 _LARGEST_SUM = 2.0**11  # of int32 in units of 2**-20
@@ -124,3 +131,109 @@ def sums_fit(p: Plastic, layer: Layer, steps: int, carries: bool) -> bool:
     constants = layer.constants
     taken = constants.depression * largest_trace(constants.post_decay)
     return steps * (largest_trace(p.trace_decay) + taken) < _LARGEST_SUM
+
+
+WORTH = 20_000
+"""Tell from how many synapses on compiled code is worth its compiler's seconds."""
+LONGEST = 2**15 - 1
+"""Count the most steps of a window that C++ takes."""
+
+
+def is_in_c(p: Plastic) -> bool:
+    """Return whether `WindowsInC` can and should take a projection's windows."""
+    fits = not p.current and not p.signed
+    return math.prod(p.shape) >= WORTH and fits and _has_compiler()
+
+
+@functools.cache
+def _has_compiler() -> bool:
+    return toolchain.problem() is None
+
+
+def reinforce(weights: npt.NDArray[np.float64], e: Array, of: Levels, step: float) -> None:
+    """Change weights on levels by eta M = *step* where they are, as `Levels.changed` does.
+
+    weights, e: of one shape, float64 and float32, in C order.
+    """
+    number, integer, place = ctypes.c_double, ctypes.c_int64, ctypes.c_void_p
+    library().neurorl_reinforce(
+        integer(weights.size),
+        place(weights.ctypes.data),
+        place(e.ctypes.data),
+        ctypes.c_float(float(of.factor(step))),
+        *map(number, (of.unit, of.least, of.largest)),
+    )
+
+
+class WindowsInC(LayersInC):
+    """Let the synapses of replicas take windows in, with the bits of `Synapses.remember`.
+
+    layers: with those projections alone that C shall take.
+    """
+
+    def __init__(self, layers: Sequence[Layer], synapses: SynapseMemory) -> None:
+        sizes = {p.pre: p.n_pre for layer in layers for p in layer.into}
+        sizes |= {layer.name: layer.size for layer in layers}
+        super().__init__(synapses, {name: number for number, name in enumerate(sizes)})
+        self._layers = layers
+        # Projections that C doesn't take see a layer's traces as they were before the window, too.
+        self._after = {of.key: np.zeros_like(synapses.post_trace[of.key]) for of in layers}
+        self._nodes = self.array([self.node(name, size, None) for name, size in sizes.items()])
+        self._into = [
+            [(p, part) for p in of.into for part in self.projections(p, of)] for of in layers
+        ]
+        self._parts = [self.array([part for _, part in into]) for into in self._into]
+        self._c_layers = self.array(
+            [
+                self.layer(of, parts, 1, post_trace=self.keep(self._after[of.key]))
+                for of, parts in zip(layers, self._parts, strict=True)
+            ]
+        )
+        n = len(next(iter(synapses.weights.values())))
+        self._agent = c.Agent(
+            n_replicas=n,
+            carries=True,
+            n_nodes=len(self._nodes),
+            n_layers=len(layers),
+            nodes=ctypes.addressof(self._nodes),
+            layers=ctypes.addressof(self._c_layers),
+            decisions=self.keep(np.zeros(n, np.int64), np.int64),
+            rate=self.keep(np.zeros(n)),
+            modulator=ctypes.addressof(self.array([c.PARTS["modulator"]()])),
+        )
+
+    def remember(self, spikes: Mapping[str, Array], posts: Mapping[str, PostFactors]) -> None:
+        """Let eligibilities take a window in. spikes: by node. posts: by the layer's key."""
+        held = [np.ascontiguousarray(spikes[name]) for name in self._numbers]
+        for node, raster in zip(self._nodes, held, strict=True):
+            node.raster = c.pointer(raster)
+        for number, layer in enumerate(self._layers):
+            post, constants, of_c = posts[layer.key], layer.constants, self._c_layers[number]
+            self._agent.window = n_steps = len(post.raster)
+            self._after[layer.key][...] = self._synapses.post_trace[layer.key]
+            numbers, powers = np.ascontiguousarray(post.numbers), constants.powers(n_steps)
+            held += [numbers, powers]
+            of_c.given, of_c.given_gain, of_c.powers = (
+                c.pointer(numbers),
+                post.is_gain,
+                c.pointer(powers),
+            )
+            of_c.end, of_c.keep = n_steps, constants.left(n_steps)
+            for part, (p, _) in zip(self._parts[number], self._into[number], strict=True):
+                part.sums_fit = sums_fit(p, layer, n_steps, carries=True)
+        library().neurorl_remember(ctypes.byref(self._agent))
+
+    def settle(self) -> None:
+        """Take the neurons' own traces after the window that was remembered last."""
+        for key, after in self._after.items():
+            self._synapses.post_trace[key][...] = after
+
+
+def parted(
+    layers: Sequence[Layer], synapses: SynapseMemory
+) -> tuple[WindowsInC | None, Sequence[Layer]]:
+    """Return what takes windows in C, None if nothing does, and layers of what is left to NumPy."""
+    left = [replace(of, into=tuple(p for p in of.into if not is_in_c(p))) for of in layers]
+    mine = [replace(of, into=tuple(filter(is_in_c, of.into))) for of in layers]
+    mine = [layer for layer in mine if layer.into]
+    return (WindowsInC(mine, synapses) if mine else None), left

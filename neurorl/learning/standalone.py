@@ -14,6 +14,7 @@ from neurorl.backends.checks import Inputs, check_inputs, check_replica, check_s
 from neurorl.backends.records import Callback, read_names
 from neurorl.errors import ArgumentError
 from neurorl.learning.constants import RuleConstants
+from neurorl.learning.in_c import LONGEST, parted
 from neurorl.learning.membranes import Membranes
 from neurorl.learning.plan import Layer
 from neurorl.learning.standalone_rules import (
@@ -31,7 +32,6 @@ from neurorl.learning.standalone_rules import (
 from neurorl.learning.tags import PostFactors
 from neurorl.learning.weights import SynapticWeights
 from neurorl.learning.window_records import WindowRecords
-from neurorl.learning.windows_in_c import LONGEST, parted
 from neurorl.network.restoring import take
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray

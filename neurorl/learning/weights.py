@@ -11,10 +11,10 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_replica
 from neurorl.errors import ArgumentError, DivergenceError, quoted, unknown_name_error
+from neurorl.learning.in_c import is_in_c, reinforce
 from neurorl.learning.levels import eligibility_type, levels_of
 from neurorl.learning.plan import Layer, Plastic
 from neurorl.learning.synapses import SynapseMemory, empty
-from neurorl.learning.windows_in_c import is_in_c, reinforce
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import FloatArray
 from neurorl.rules.three_factor import apply_modulator

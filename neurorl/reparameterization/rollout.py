@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch import ModuleState
-from neurorl.backends.torch.inputs import Batch
-from neurorl.backends.torch.noise import draw_words
+from neurorl.backends.torch.inputs import Batch, draw_words
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
@@ -23,7 +22,7 @@ from neurorl.reparameterization.encode import draws_shape
 class Draws:
     """Hold the random draws of a rollout. Each replica uses its own generator.
 
-    noise: by population, ``(R, W, T, E, size)``, see `neurorl.backends.torch.noise.draw_words`.
+    noise: by population, ``(R, W, T, E, size)``, see `neurorl.backends.torch.inputs.draw_words`.
     cells: ``(T, R, E, *draws_shape)``. actions: ``(T, R, E, *draws)``, float64; *draws*: of a
     choice, see `neurorl.reparameterization.choices`.
     """

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import Learning, Network, Plasticity, Population, Projection, Source, Uniform, load
-from neurorl.learning import standalone, weights, windows_in_c
+from neurorl.learning import in_c, standalone, weights
 from neurorl.learning.levels import Levels
 from neurorl.learning.synapses import SynapseMemory
 from neurorl.models import CubaLIF, FixedProbability
@@ -82,7 +82,7 @@ def learned(
 @pytest.mark.parametrize("dense", KINDS)
 def test_where_the_backend_has_the_weights(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     in_numpy = learned(3, "reward-stdp", dense)
-    monkeypatch.setattr(windows_in_c, "WORTH", 0)
+    monkeypatch.setattr(in_c, "WORTH", 0)
     compiled = learned(3, "reward-stdp", dense, backend_name="native")
     assert all(np.array_equal(compiled[key], array) for key, array in in_numpy.items())
 
@@ -94,7 +94,7 @@ def test_steps_of_weights() -> None:
     for step in (0.3, -1e-5, 0.0, 1e9):
         changed = levels.changed(weights, e, step)
         here = weights.copy()
-        windows_in_c.reinforce(here, e, levels, step)
+        in_c.reinforce(here, e, levels, step)
         assert here.tobytes() == changed.tobytes()
 
 
@@ -103,7 +103,7 @@ def test_steps_of_weights() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_bits(seed: int, rule: str | Rule, dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     in_numpy = learned(seed, rule, dense)
-    monkeypatch.setattr(windows_in_c, "WORTH", 0)
+    monkeypatch.setattr(in_c, "WORTH", 0)
     compiled = learned(seed, rule, dense)
     assert compiled.keys() == in_numpy.keys()
     for key, array in in_numpy.items():
@@ -114,7 +114,7 @@ def test_bits(seed: int, rule: str | Rule, dense: bool, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("dense", KINDS)
 def test_chip_arithmetic(dense: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     in_numpy = learned(5, "reward-stdp", dense, "loihi")
-    monkeypatch.setattr(windows_in_c, "WORTH", 0)
+    monkeypatch.setattr(in_c, "WORTH", 0)
     compiled = learned(5, "reward-stdp", dense, "loihi")
     assert all(np.array_equal(compiled[key], array) for key, array in in_numpy.items())
 
@@ -131,9 +131,9 @@ def test_compiled_code_runs(dense: bool, monkeypatch: pytest.MonkeyPatch) -> Non
 
         return count
 
-    monkeypatch.setattr(windows_in_c, "WORTH", 0)
+    monkeypatch.setattr(in_c, "WORTH", 0)
     for owner, name in (
-        (windows_in_c.WindowsInC, "remember"),
+        (in_c.WindowsInC, "remember"),
         (weights, "reinforce"),
         (SynapseMemory, "remember"),
     ):
@@ -145,7 +145,7 @@ def test_compiled_code_runs(dense: bool, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_dense_projection_is_the_list_of_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     plastic, held = Plasticity(0.02, -1.0, 1.0), []
-    monkeypatch.setattr(windows_in_c, "WORTH", 0)
+    monkeypatch.setattr(in_c, "WORTH", 0)
     for connect in (None, Pairs(np.arange(300) // 15, np.arange(300) % 15)):
         up = Projection("up", "in", "a", Uniform(0, 0.6), connect=connect, plasticity=plastic)
         nodes = Source("in", 20), Population("a", 15, CubaLIF(3e-3, 10e-3, 0.4))
@@ -170,7 +170,7 @@ def test_some_in_c_and_some_in_numpy(
     in_numpy = learned(2, rule, dense)
     sizes = [np.prod(network(2, dense).weight_shape(p.name)) for p in network(2, dense).projections]
     assert min(sizes) < 1500 <= max(sizes)
-    monkeypatch.setattr(windows_in_c, "WORTH", worth)
+    monkeypatch.setattr(in_c, "WORTH", worth)
     monkeypatch.setattr(standalone, "LONGEST", longest)
     compiled = learned(2, rule, dense)
     for key, array in in_numpy.items():

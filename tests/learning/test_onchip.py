@@ -15,7 +15,7 @@ from neurorl import SpikingActorCritic, load
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
 from neurorl.learning.learner import NORM_RATE
-from neurorl.learning.loops.onchip import steps_to_learn
+from neurorl.learning.loops.numpy import steps_to_learn
 from neurorl.models.agent.critics import Linear
 from neurorl.models.agent.modulators import TDError
 from neurorl.models.agent.places import Host, OnChip

@@ -13,7 +13,7 @@ import pytest
 from neurorl import Learning, Network, Plasticity, Population, Projection, Recording, Source, load
 from neurorl.backends.base import Backend
 from neurorl.errors import ArgumentError, BackendError, UnknownNameError
-from neurorl.learning import windows_in_c
+from neurorl.learning import in_c
 from neurorl.models import CubaLIF, FixedProbability
 from neurorl.rules import Rule
 
@@ -77,7 +77,7 @@ def test_weights_that_others_write_are_followed(
     def restore(learning: Learning, p: str, w: npt.NDArray[np.float64]) -> None:
         learning.restore({**learning.state(), f"weights.{p}": w})
 
-    monkeypatch.setattr(windows_in_c, "WORTH", worth)
+    monkeypatch.setattr(in_c, "WORTH", worth)
     by_backend = rewritten(name, arithmetic, lambda ln, p, w: ln.backend.set_weights(p, w))
     by_learning = rewritten(name, arithmetic, lambda ln, p, w: ln.set_weights(p, w))
     assert by_backend.keys() == by_learning.keys()
@@ -209,7 +209,7 @@ def test_a_refused_second_one_changes_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["reference", "native"])
 def test_nothing_is_written_to_a_closed_backend(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows_in_c, "WORTH", 0)
+    monkeypatch.setattr(in_c, "WORTH", 0)
     backend = loaded(name, "float")
     learning = Learning(backend)
     learning.window(raster(1), 12)

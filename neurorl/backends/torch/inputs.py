@@ -1,8 +1,10 @@
-"""Check the arguments of a module's methods, and bring them into one shape."""
+"""Check the arguments of a module's methods, bring them into one shape, and draw noise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,36 @@ from torch import Tensor
 from neurorl.backends.torch.expressions import through
 from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.description import CURRENT_GRID, Network
+from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE
+
+_WORDS = 4  # draws made from one number of 64 bits
+
+
+@functools.cache
+def _table(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return `neurorl.numerics.random.LOGISTIC_TABLE` as a tensor."""
+    return torch.tensor(LOGISTIC_TABLE, dtype=dtype, device=device)
+
+
+def draw_words(
+    shape: Sequence[int], generator: torch.Generator | None, device: torch.device
+) -> Tensor:
+    """Return indices into the table, all equally likely: int16 of this shape.
+
+    generator: None for torch's own.
+
+    Of each 16 bits drawn 14 are used: four draws cost what one would cost by a logarithm.
+    """
+    n = math.prod(shape)
+    drawn = torch.empty(-(-n // _WORDS), dtype=torch.int64, device=device)
+    drawn.random_(generator=generator)  # 63 bits; the missing one is among those cut off
+    return drawn.view(torch.int16)[:n].bitwise_and_(2**LOGISTIC_BITS - 1).view(*shape)
+
+
+def logistic(words: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the draws that *words* encode, with the distribution that every simulator has."""
+    table = _table(dtype, words.device)
+    return table.index_select(0, words.flatten().int()).view(words.shape)
 
 
 @dataclass(frozen=True)

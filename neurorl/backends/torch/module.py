@@ -19,9 +19,8 @@ from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.device import COMPILED, check_engine
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.expressions import CHIP
-from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series
+from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series, draw_words
 from neurorl.backends.torch.node import TensorNode
-from neurorl.backends.torch.noise import draw_words
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.synapses import Path, Sent, TensorSynapses, bias_with, paths_of
 from neurorl.backends.torch.unroll import Unroll, groups

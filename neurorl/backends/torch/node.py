@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from neurorl.backends.torch.estimators import Estimator, Score
+from neurorl.backends.torch.inputs import logistic
 from neurorl.backends.torch.kernel import WindowKernel
-from neurorl.backends.torch.noise import logistic
 from neurorl.backends.torch.state import Carried
 from neurorl.backends.torch.statements import Crossing, TensorSource, is_memoryless, without_zeros
 from neurorl.errors import UnsupportedError

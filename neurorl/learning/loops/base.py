@@ -8,7 +8,7 @@ state, which is worth 0, is learned from at once. What a truncated episode's las
 is never heard, so nothing is learned from it.
 
 `neurorl.learning.loops.numpy.NumpyLoop` is the definition; `neurorl.learning.loops.native` does the
-same in C, bit for bit. Where weights learn on a chip, `neurorl.learning.loops.onchip` tells it the
+same in C, bit for bit. Where weights learn on a chip, `neurorl.learning.loops.numpy` tells it the
 modulator.
 """
 

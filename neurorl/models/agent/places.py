@@ -37,7 +37,7 @@ class Host(Place):
 
 @dataclass(frozen=True, eq=False)
 class OnChip(Place):
-    """Learn on the chip by its rule PES (`neurorl.learning.loops.onchip`).
+    """Learn on the chip by its rule PES (`neurorl.learning.loops.numpy`).
 
     The chip gets modulator times post factor, and has only the trace of inputs that the last window
     left, so ``lambda_actor`` must be 0.

@@ -20,8 +20,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 from neurorl.arithmetic.quantiser import bias_integers as exact_bias_integers  # noqa: E402
 from neurorl.backends.torch import Score, Slope, SpikingModule  # noqa: E402
 from neurorl.backends.torch.expressions import bias_integers, truncated  # noqa: E402
+from neurorl.backends.torch.inputs import draw_words  # noqa: E402
 from neurorl.backends.torch.node import TensorNode  # noqa: E402
-from neurorl.backends.torch.noise import draw_words  # noqa: E402
 
 torch.set_num_threads(1)  # others test beside us
 

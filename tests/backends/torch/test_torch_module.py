@@ -34,7 +34,7 @@ from neurorl.backends.torch import (  # noqa: E402
     TorchSimulator,
     estimator,
 )
-from neurorl.backends.torch.noise import draw_words, logistic  # noqa: E402
+from neurorl.backends.torch.inputs import draw_words, logistic  # noqa: E402
 from neurorl.backends.torch.unroll import groups  # noqa: E402
 
 torch.set_num_threads(1)  # others test beside us
