@@ -8,6 +8,7 @@ in 21 bits, and wraps around beyond them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -105,18 +106,11 @@ def _fit(network: Network, population: str, weights: Weights) -> Network:
             network,
             {n: max(reach[n], min(bound, described[n])) for n, bound in wanted.items()},
         )
-        if _fits(tried, population, weights):
-            return tried
+        with contextlib.suppress(UnsupportedError):
+            if largest_sums(tried, quantise(tried), population, weights).fit:
+                return tried
         factor *= 2
     return network
-
-
-def _fits(network: Network, population: str, weights: Weights) -> bool:
-    try:
-        chip = quantise(network)
-    except UnsupportedError:
-        return False
-    return largest_sums(network, chip, population, weights).fit
 
 
 def _bounded(network: Network, bounds: Mapping[str, float]) -> Network:

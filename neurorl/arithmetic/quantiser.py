@@ -152,17 +152,14 @@ def weight_range(network: Network, projection: Projection) -> float:
     return (2 if projection.signed else 1) * reach
 
 
-def _incoming(network: Network, population: Population) -> list[Projection]:
-    return [p for p in network.projections if p.post == population.name]
-
-
 def _membrane_unit(network: Network, population: Population) -> float:
     """Return the chip integers in a membrane unit, so that the widest projection has exponent 0.
 
     Lower exponents are taken while the threshold, the noise or the bias would not fit.
     """
     integrator = population.integrator(network.dt)
-    widest = max([weight_range(network, p) for p in _incoming(network, population)], default=0.0)
+    into = [p for p in network.projections if p.post == population.name]
+    widest = max([weight_range(network, p) for p in into], default=0.0)
     level = np.abs(integrator.threshold) + _LOGISTIC_REACH * integrator.noise_width
     widest = widest or float(level.max()) or 1.0
     unit = MANTISSA_MAX * 2.0**6 / widest

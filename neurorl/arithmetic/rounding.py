@@ -31,7 +31,7 @@ from neurorl.errors import (
 )
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.short_term import RELEASE_GRID
-from neurorl.network.synapse_list import SynapseList, repeats
+from neurorl.network.synapse_list import repeats
 from neurorl.network.units import refuse_units
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
@@ -319,27 +319,22 @@ def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
     projection = network.projection(name)
     shape = network.weight_shape(name)
     synapses = network.synapses(name)
-    if synapses is not None and isinstance(projection.weights, Uniform):
-        stream = Stream.WEIGHTS + network.projections.index(projection)
-        return _drawn(projection.weights, synapses, seed, stream)
     if isinstance(projection.weights, Uniform):
-        k = network.projections.index(projection)
-        drawn = uniforms(seed, Stream.WEIGHTS + k, int(np.prod(shape)), 0).reshape(shape)
+        stream = Stream.WEIGHTS + network.projections.index(projection)
         low, high = projection.weights.low, projection.weights.high
+        if synapses is not None:
+            listed = np.empty(len(synapses))
+            for part, places in synapses.chunks():
+                listed[part] = uniforms_at(seed, stream, places, repeats(places))
+            listed *= high - low
+            listed += low
+            return listed
+        drawn = uniforms(seed, stream, int(np.prod(shape)), 0).reshape(shape)
         weights = low + (high - low) * drawn
     else:
         weights = np.broadcast_to(projection.weights, shape).copy()
     kept = weights if projection.mask is None else np.where(projection.mask, weights, 0.0)
     return np.asarray(kept, dtype=np.float64)
-
-
-def _drawn(weights: Uniform, synapses: SynapseList, seed: int, stream: int) -> FloatArray:
-    drawn = np.empty(len(synapses))
-    for part, places in synapses.chunks():
-        drawn[part] = uniforms_at(seed, stream, places, repeats(places))
-    drawn *= weights.high - weights.low
-    drawn += weights.low
-    return drawn
 
 
 def _bias(population: Population, dt: float) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +58,11 @@ class EffectiveWeights:
                 del drawn, stacked
             left |= self._warn_of_lost(p, weights)
             self._round(p.name, weights)
-        if not left:
-            self._warn_of_all(network.projections)
+        if not left:  # a chip's levels leave nothing of the network
+            for p in network.projections:
+                levels = MANTISSA_MAX / 2 if p.plasticity is not None else None
+                unit, kept = self._arithmetic.rounding(p.name).unit, self._initial[p.name]
+                warn_of_lost_weights(p.name, kept, unit, levels=levels, every=True)
         self._initial.clear()
         self.currents = Currents(simulated.whole, self._arithmetic)
         for name in self.currents.weights:
@@ -78,13 +81,6 @@ class EffectiveWeights:
             return bool(np.abs(kept).max(initial=0.0) > unit / 2)
         warn_of_lost_weights(name, kept, unit, levels=None)
         return True
-
-    def _warn_of_all(self, projections: Sequence[Projection]) -> None:
-        """Warn that a chip's levels leave nothing of the network."""
-        for p in projections:
-            levels = MANTISSA_MAX / 2 if p.plasticity is not None else None
-            unit = self._arithmetic.rounding(p.name).unit
-            warn_of_lost_weights(p.name, self._initial[p.name], unit, levels=levels, every=True)
 
     def check(self, projection: str) -> None:
         """Raise UnknownNameError if there is no such projection."""

@@ -53,10 +53,10 @@ class CompileCache:
         """Return whether the code of library *name* is there, undamaged."""
         return self._whole(name) is not None
 
-    def read(self, *parts: str) -> bytes | None:
+    def read(self, name: str) -> bytes | None:
         """Return a file of the cache, None if it can't be read."""
         self.check()
-        path = self.folder.joinpath(*parts)
+        path = self.folder / name
         try:
             with path.open("rb") as file:
                 _check_private(path, os.fstat(file.fileno()))
@@ -109,18 +109,6 @@ class CompileCache:
             what = unwritable(f"cache {self.folder}", exc)
             raise BackendError(f"{what}; or {_ANOTHER}") from exc
 
-    def publish(self, built: Path, name: str) -> None:
-        """Put a file or folder of `building` in place, durably, where it replaces what is there."""
-        files = [path for path in built.rglob("*") if path.is_file()] if built.is_dir() else [built]
-        for path in files:
-            _sync(path)
-        place = self.folder / name
-        if built.is_dir():
-            os.chmod(built, 0o700)
-            shutil.rmtree(place, ignore_errors=True)
-        os.replace(built, place)
-        _sync(self.folder)
-
     def tidy(self, locked: str | None = None) -> None:
         """Remove folders left behind by processes that were killed while they built.
 
@@ -152,8 +140,10 @@ class CompileCache:
         build(library)
         code = library.read_bytes()
         digest.write_bytes(_digest(code))
-        self.publish(library, f"{name}.so")
-        self.publish(digest, f"{name}.sha256")
+        for built, place in ((library, f"{name}.so"), (digest, f"{name}.sha256")):
+            _sync(built)
+            os.replace(built, self.folder / place)
+            _sync(self.folder)
         return code
 
     def _lock(self, name: str) -> Path:

@@ -148,13 +148,8 @@ class EmulatorEngine(ChipEngine):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of every weight and trace at its bound
             for k in range(start, start + count):
-                self._present(k)
+                self._learning.present({name: rows[k] for name, rows in self._errors.items()})
                 self._emulator.step()
-
-    def _present(self, k: int) -> None:
-        """Set the errors of the emulator's next step to the window's errors in step *k*."""
-        if self._learning is not None:
-            self._learning.present({name: rows[k] for name, rows in self._errors.items()})
 
     def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1

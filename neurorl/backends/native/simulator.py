@@ -19,7 +19,7 @@ from neurorl.backends.window import NativeRun, Raster, WindowCall
 from neurorl.native.build import failure
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import LOGISTIC_TABLE
-from neurorl.program import NodeProgram, Release
+from neurorl.program import Release
 
 _MOST = 2**28
 """Bound a level, see `Simulator.levels`: the code adds four in 32 bits."""
@@ -51,21 +51,17 @@ class NativeSimulator(ProgramSimulator):
         self._addresses = _addresses([*self._arrays.values()])
         self._arrays["seeds"][:] = simulated.seeds
         for k, node in enumerate(self.program.nodes):
-            self._fill_node(k, node)
+            for x, value in node.initial.items():
+                self._arrays[f"initial{k}_{x}"][:] = self._arrays[f"state{k}_{x}"][:] = value
+            for x, value in node.constants.items():
+                self._arrays[f"constant{k}_{x}"][:] = value
+            if node.refractory is not None:
+                self._arrays[f"refractory{k}"][:] = node.refractory
         for k, projection in enumerate(self.program.projections):
             if projection.rows is not None:
                 self._arrays[f"start{k}"][:] = projection.rows.start.ravel()
                 self._arrays[f"to{k}"][:] = projection.rows.to
         self.put_in_force(simulated)
-
-    def _fill_node(self, k: int, node: NodeProgram) -> None:
-        arrays = self._arrays
-        for x, value in node.initial.items():
-            arrays[f"initial{k}_{x}"][:] = arrays[f"state{k}_{x}"][:] = value
-        for x, value in node.constants.items():
-            arrays[f"constant{k}_{x}"][:] = value
-        if node.refractory is not None:
-            arrays[f"refractory{k}"][:] = node.refractory
 
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall:
         """Return a call of C that reads and writes these arrays, without copies or allocations."""

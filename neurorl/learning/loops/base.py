@@ -132,7 +132,10 @@ class Loop(abc.ABC):
         self._memories = Memories(config.memories, self.n) if config.memories else None
         self._history = ObservationHistory(self.features, config.critic.changes, self.n)
         self._features_flat = self._history.flat
-        self._alike = _flat_alike(self.cells, self.features)
+        maps = (self.cells, self.features)
+        plain = all(getattr(type(of), "flat", None) is FromNumbers.flat for of in maps)
+        # Whether cells and features see an observation as the same numbers.
+        self._alike = plain and self.cells.n_inputs == self.features.n_inputs
         if self._alike:
             self._features_flat = self._cells_flat
 
@@ -300,9 +303,3 @@ class Loop(abc.ABC):
         self.memory.in_force[name][...] = held
         if not self._shadow:
             weights[...] = held
-
-
-def _flat_alike(cells: Any, features: Any) -> bool:
-    """Return whether cells and features see an observation as the same numbers."""
-    plain = all(getattr(type(f), "flat", None) is FromNumbers.flat for f in (cells, features))
-    return plain and cells.n_inputs == features.n_inputs
