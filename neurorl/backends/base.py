@@ -22,9 +22,8 @@ from neurorl.backends.checks import (
     learned_populations,
 )
 from neurorl.backends.ownership import Ownable
-from neurorl.backends.prepare import prepare
 from neurorl.backends.recording import Recording, advance_recorded
-from neurorl.backends.simulator import Simulator, State
+from neurorl.backends.simulator import Simulator, State, prepare
 from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
 from neurorl.errors import UnsupportedError

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.backends.lookup import quickest
-    from neurorl.backends.remembered import remembered_backends
+    from neurorl.backends.registry import remembered_backends
 
     rows, default = remembered_backends(), quickest()
     if arguments.json:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster, State
 from neurorl.backends.checks import Inputs, check_inputs, check_replica, check_steps
-from neurorl.backends.records import Callback, read_names
+from neurorl.backends.records import Callback, WindowRecords, read_names
 from neurorl.errors import ArgumentError
 from neurorl.learning.constants import RuleConstants
 from neurorl.learning.in_c import LONGEST, parted
@@ -31,7 +31,6 @@ from neurorl.learning.standalone_rules import (
 )
 from neurorl.learning.tags import PostFactors
 from neurorl.learning.weights import SynapticWeights
-from neurorl.learning.window_records import WindowRecords
 from neurorl.network.restoring import take
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray
@@ -202,7 +201,7 @@ class Learning(SynapticWeights):
         """Return what records weights and eligibilities, window by window, in a ``with`` block.
 
         names: ``PROJECTION.weights`` (learned) and ``PROJECTION.eligibility``. every, callback: see
-        `neurorl.learning.window_records.WindowRecords`. Raises UnknownNameError.
+        `neurorl.backends.records.WindowRecords`. Raises UnknownNameError.
         """
         shown = {"weights": self.weights, "eligibility": self.eligibility}
         told = {
@@ -270,15 +269,12 @@ class Learning(SynapticWeights):
                 names = " or ".join(repr(layer) for layer in self._rule_names)
                 what = f"rule {names} doesn't name {name}"
                 raise ArgumentError(f"{where}, {name}", what, remedy="leave it out")
-        return {name: self._read_one(where, name, x, n_steps) for name, x in signals.items()}
-
-    def _read_one(
-        self, where: str, name: str, signal: Numbers, n_steps: int | None
-    ) -> dict[str, FloatArray]:
-        named = {t.name: t.size for t in self._layers if name in t.text.expression.names}
-        others = [layer.name for layer in self._layers]
-        n_steps = None if name == "phi" else n_steps
-        return read_signal(where, name, signal, named, others, self._n, n_steps)
+        read, others = {}, [layer.name for layer in self._layers]
+        for name, x in signals.items():
+            named = {t.name: t.size for t in self._layers if name in t.text.expression.names}
+            steps = None if name == "phi" else n_steps
+            read[name] = read_signal(where, name, x, named, others, self._n, steps)
+        return read
 
     def _hear(self, signals: Mapping[str, Numbers]) -> None:
         """Let the window that waits hear what it waits for."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
-from neurorl.expressions.fold import Constants
+from neurorl.expressions.linear import Constants
 from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import FloatArray
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from neurorl.backends import remembered
+from neurorl.backends import registry
 from neurorl.backends.registry import available_backends
 
 COMMAND = """
 import json, sys
-from neurorl.backends.remembered import remembered_backends
+from neurorl.backends.registry import remembered_backends
 rows = remembered_backends()
 print(json.dumps([rows, [name for name in ("brian2", "nengo", "torch") if name in sys.modules]]))
 """
@@ -54,11 +54,11 @@ def test_a_file_of_something_else_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(remembered, "available_backends", list)
-    monkeypatch.setattr(remembered, "BACKENDS", {})
+    monkeypatch.setattr(registry, "available_backends", list)
+    monkeypatch.setattr(registry, "BACKENDS", {})
     for text in ("", "[]", '{"key": []}', '{"key": 3, "rows": [1]}'):
         (tmp_path / "neurorl").mkdir(exist_ok=True)
         (tmp_path / "neurorl" / "backends.json").write_text(text)
-        assert remembered.remembered_backends() == []
+        assert registry.remembered_backends() == []
         kept = json.loads((tmp_path / "neurorl" / "backends.json").read_text())
         assert kept["rows"] == []

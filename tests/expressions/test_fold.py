@@ -12,7 +12,7 @@ from random_neurons import random_neuron
 from stepwise import EquationNeurons
 
 from neurorl.expressions import Expression
-from neurorl.expressions.fold import Constants
+from neurorl.expressions.linear import Constants
 from neurorl.expressions.nodes import Name, Number, Unary, kind_of, names_in, nodes_of
 from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, Equations
 from neurorl.network.step_plan import StepPlan

@@ -1,7 +1,4 @@
-"""Run networks on Brian2: readable equations, stepped without `Network.run`.
-
-Installs as ``neurorl.backends.brian2``.
-"""
+"""Run networks on Brian2: readable equations, stepped without `Network.run`."""
 
 from neurorl.backends.brian2.simulator import Brian2Simulator
 

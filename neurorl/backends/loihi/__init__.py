@@ -1,7 +1,4 @@
-"""Run networks on Loihi through nengo-loihi, on its emulator or on a chip.
-
-Installs as ``neurorl.backends.loihi``.
-"""
+"""Run networks on Loihi through nengo-loihi, on its emulator or on a chip."""
 
 from neurorl.backends.loihi.simulator import LoihiSimulator
 

@@ -1,7 +1,4 @@
-"""Run networks in C++ printed from their program: what a user gets who names no backend.
-
-Installs as ``neurorl.backends.native``.
-"""
+"""Run networks in C++ printed from their program: what a user gets who names no backend."""
 
 from neurorl.backends.native.simulator import NativeSimulator
 

@@ -1,7 +1,4 @@
-"""Run networks in NumPy: the executable definition of what a network means.
-
-Installs as ``neurorl.backends.reference``.
-"""
+"""Run networks in NumPy: the executable definition of what a network means."""
 
 from neurorl.backends.reference.simulator import ReferenceSimulator
 

@@ -1,7 +1,4 @@
-"""Run networks in PyTorch: as a differentiable module, and as a backend that steps it.
-
-Installs as ``neurorl.backends.torch``.
-"""
+"""Run networks in PyTorch: as a differentiable module, and as a backend that steps it."""
 
 from neurorl.backends.torch.device import keep_freed_memory, one_thread
 from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope, estimator

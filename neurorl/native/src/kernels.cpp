@@ -267,10 +267,8 @@ extern "C" int64_t neurorl_encode(const Agent *agent)
 
 extern "C" void neurorl_choose(const Agent *agent)
 {
-    for (int64_t k = 0; k < agent->n_replicas; k++) {
-        if (!agent->active[k]) continue;
-        choose(*agent, k);
-    }
+    for (int64_t k = 0; k < agent->n_replicas; k++)
+        if (agent->active[k]) choose(*agent, k);
 }
 
 extern "C" int64_t neurorl_decide(const Agent *agent)
