@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -142,12 +141,7 @@ LONGEST = 2**15 - 1
 def is_in_c(p: Plastic) -> bool:
     """Return whether `WindowsInC` can and should take a projection's windows."""
     fits = not p.current and not p.signed
-    return math.prod(p.shape) >= WORTH and fits and _has_compiler()
-
-
-@functools.cache
-def _has_compiler() -> bool:
-    return toolchain.problem() is None
+    return math.prod(p.shape) >= WORTH and fits and toolchain.problem() is None
 
 
 def reinforce(weights: npt.NDArray[np.float64], e: Array, of: Levels, step: float) -> None:

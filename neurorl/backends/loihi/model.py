@@ -46,11 +46,9 @@ class ChipModel:
     inputs: the spike input of each source of spikes.
     blocks: by population, one block for each of its cores.
     tables: the weights of each projection of spikes.
-    ends: presynaptic and postsynaptic node of each table's projection.
     chip: the integers of each population.
     slices: by population, the indices of its compartments among all compartments, on all its cores;
         an index array where silent twins lie between them, else a slice.
-    starts: by population, the index of the first compartment on each of its cores.
     currents: names of the sources of currents, which are not part of the model.
     """
 
@@ -58,10 +56,8 @@ class ChipModel:
     inputs: dict[str, SpikeInput]
     blocks: dict[str, tuple[LoihiBlock, ...]]
     tables: dict[str, WeightTable]
-    ends: dict[str, tuple[str, str]]
     chip: dict[str, ChipPopulation]
     slices: dict[str, Places]
-    starts: dict[str, tuple[int, ...]]
     currents: frozenset[str] = frozenset()
 
 
@@ -124,28 +120,21 @@ def compile_network(
         validate_model(model)
     except (BuildError, AssertionError) as exc:
         raise UnsupportedError("backend loihi", f"nengo-loihi refuses the network: {exc}") from exc
-    starts = _starts(blocks)
+    slices: dict[str, Places] = {}
+    end = 0
+    for name, cores in blocks.items():
+        sizes = [block.n_neurons for block in cores]
+        starts = tuple(itertools.accumulate(sizes[:-1], initial=end))
+        slices[name], end = _places(starts, placement.cores[name]), end + sum(sizes)
     return ChipModel(
         model=model,
         inputs=inputs,
         blocks=blocks,
         tables=tables,
-        ends={p.name: (p.pre, p.post) for p in network.spiking.projections},
         chip=dict(chip.populations),
-        slices={name: _places(starts[name], parts) for name, parts in placement.cores.items()},
-        starts=starts,
+        slices=slices,
         currents=network.currents,
     )
-
-
-def _starts(blocks: dict[str, tuple[LoihiBlock, ...]]) -> dict[str, tuple[int, ...]]:
-    """Return the index of the first compartment on each core, by population."""
-    starts, end = {}, 0
-    for name, cores in blocks.items():
-        sizes = [block.n_neurons for block in cores]
-        starts[name] = tuple(itertools.accumulate(sizes[:-1], initial=end))
-        end += sum(sizes)
-    return starts
 
 
 def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:

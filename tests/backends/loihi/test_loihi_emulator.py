@@ -237,8 +237,9 @@ def test_weights_are_shared_with_the_emulator() -> None:
     with load("loihi", tangle(), engine="stock") as backend:
         for table in engine(backend)._compiled.tables.values():
             assert table.data.dtype == np.int32
-        for name, (_, post) in engine(backend)._compiled.ends.items():
-            (block,) = engine(backend)._compiled.blocks[post]
+        for p in loihi_of(backend).delays.network.spiking.projections:
+            name = p.name
+            (block,) = engine(backend)._compiled.blocks[p.post]
             data = engine(backend)._compiled.tables[name].data
             own = [synapse for synapse in block.synapses if synapse.label == name]
             assert len(own) == (name != "nothing")  # a mask without a synapse takes no axon
