@@ -128,20 +128,16 @@ def with_coin_sources(network: Network, mode: str) -> tuple[Network, dict[str, s
         integrator = population.integrator(network.dt)
         if not integrator.noise_width.any():
             continue
-        _check_memoryless(noise, population.name, integrator)
+        noisy = integrator.noise_width > 0
+        if integrator.current_decay[noisy].any() or integrator.membrane_decay[noisy].any():
+            where = f"noise {noise.name!r}, population {population.name!r}"
+            what, remedy = "units with a memory, in which coins would stay", "noise='chip'"
+            raise UnsupportedError(where, what, limit="tau_syn = tau_mem = 0", remedy=remedy)
         source, projection = _coins(noise, population, integrator, names)
         nodes.append(source)
         projections.append(projection)
         sources[population.name] = source.name
     return dataclasses.replace(network, nodes=tuple(nodes), projections=tuple(projections)), sources
-
-
-def _check_memoryless(noise: Noise, population: str, integrator: Integrator) -> None:
-    noisy = integrator.noise_width > 0
-    if integrator.current_decay[noisy].any() or integrator.membrane_decay[noisy].any():
-        where = f"noise {noise.name!r}, population {population!r}"
-        what, remedy = "units with a memory, in which coins would stay", "noise='chip'"
-        raise UnsupportedError(where, what, limit="tau_syn = tau_mem = 0", remedy=remedy)
 
 
 def _coins(

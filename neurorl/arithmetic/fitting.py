@@ -94,7 +94,8 @@ def _fit(network: Network, population: str, weights: Weights) -> Network:
     plastic = [p for p in network.projections if p.post == population and p.plasticity]
     reach = {p.name: float(np.abs(weights[p.name]).max(initial=0.0)) for p in plastic}
     some = [r for r in reach.values() if r > 0]
-    described = {p.name: _bound(p) for p in plastic}
+    bounds = {p.name: p.plasticity for p in plastic if p.plasticity is not None}
+    described = {name: max(abs(rule.low), abs(rule.high)) for name, rule in bounds.items()}
     factor = 1.0
     while some:
         # Zeros fit any range.
@@ -123,8 +124,3 @@ def _bounded(network: Network, bounds: Mapping[str, float]) -> Network:
         )
 
     return dataclasses.replace(network, projections=tuple(map(bounded, network.projections)))
-
-
-def _bound(p: Projection) -> float:
-    assert p.plasticity is not None
-    return max(abs(p.plasticity.low), abs(p.plasticity.high))
