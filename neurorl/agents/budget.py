@@ -1,9 +1,13 @@
-"""Say how long agents train: until a total of episodes or environment steps."""
+"""Say how long agents train: until a total of episodes or environment steps, or until Ctrl-C."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from neurorl.errors import ArgumentError, RunError, format_message, quoted, warn_outside
@@ -13,7 +17,9 @@ __all__ = [
     "LONG_EPISODE",
     "TIME_LIMIT",
     "Budget",
+    "Interrupt",
     "check_budget",
+    "held_interrupts",
     "joint_budget",
     "warn_of_budget",
 ]
@@ -90,3 +96,46 @@ def warn_of_budget(budget: Budget, episodes: int, steps: int, *, is_bare: bool) 
     elif is_bare and asked and asked >= MANY_EPISODES:
         what, remedy = "means episodes", f"learn(total_steps={asked}) or total_episodes={asked}"
         warn_outside(format_message(f"learn({asked})", what, remedy=remedy), UserWarning)
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """Say whether the user has asked to stop."""
+
+    requested: bool = False
+
+
+def _is_usual(handler: Any) -> bool:
+    """Return whether Ctrl-C raises KeyboardInterrupt; Brian2's handler calls the previous one."""
+    while handler is not None and handler is not signal.default_int_handler:
+        handler = getattr(handler, "previous_handler", None)
+    return handler is not None
+
+
+@contextmanager
+def held_interrupts() -> Iterator[Interrupt]:
+    """Note a Ctrl-C instead of raising KeyboardInterrupt; a second one raises it at once.
+
+    Code inside checks `Interrupt.requested` where it can stop; at the end KeyboardInterrupt is
+    raised at the latest. This works only in the main thread and without other handlers of Ctrl-C;
+    otherwise nothing is noted.
+    """
+    interrupt = Interrupt()
+    usual = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not _is_usual(usual):
+        yield interrupt
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if interrupt.requested:
+            signal.default_int_handler(number, frame)
+        interrupt.requested = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if interrupt.requested:
+        raise KeyboardInterrupt

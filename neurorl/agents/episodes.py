@@ -1,24 +1,36 @@
-"""Hold episodes that have been played, and turn them into arrays and back."""
+"""Hold episodes that have been played, and those that aren't over, which can be resumed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from array import array
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 
+from neurorl.errors import RunError
 from neurorl.models.agent.schedules import Schedule
-from neurorl.network.restoring import take, take_counts
+from neurorl.network.restoring import take, take_count, take_counts
 from neurorl.numerics.arrays import Array
+from neurorl.tasks.groups import EnvGroup
 
 __all__ = [
+    "SCORES",
     "Episode",
+    "OpenEpisode",
     "State",
+    "empty_actions",
     "episode_columns",
     "episodes_from",
+    "not_repeatable",
     "prefixed",
     "rate_after",
+    "read_running",
     "strip_prefix",
+    "take_up",
 ]
 
 State = dict[str, Array]
@@ -86,3 +98,129 @@ def episodes_from(columns: State, first: int = 0) -> list[Episode]:
         Episode(n, float(ret), int(length), int(steps), float(discounted), float(wall))
         for n, (ret, length, steps, discounted, wall) in enumerate(rows, first)
     ]
+
+
+Arrays = dict[str, Array]
+SCORES = ("total", "discounted", "factor")
+"""List the fields of `OpenEpisode` that hold its rewards."""
+
+
+@dataclass(slots=True)
+class OpenEpisode:
+    """Hold an episode so far: its number, which its seed is derived from, and its actions.
+
+    digest: checksum of observations. is_over: whether it has ended but isn't counted yet.
+    """
+
+    number: int
+    started: float = field(default_factory=time.perf_counter)
+    total: float = 0.0
+    discounted: float = 0.0
+    factor: float = 1.0
+    actions: MutableSequence[Any] = field(default_factory=list)
+    digest: int = 0
+    is_over: bool = False
+
+    def add(self, action: Any, reward: float, gamma: float) -> None:
+        """Add a step."""
+        self.actions.append(action)
+        self.total += reward
+        self.discounted += self.factor * reward
+        self.factor *= gamma
+
+    def see(self, *numbers: Any) -> None:
+        """Add an observation to the checksum."""
+        for row in numbers:
+            self.digest = crc32(row, self.digest)
+
+    def is_like(self, other: OpenEpisode) -> bool:
+        """Return whether the environment behaved the same in both."""
+        return self._answers() == other._answers()
+
+    def _answers(self) -> tuple[float, ...]:
+        return self.digest, len(self.actions), *(getattr(self, name) for name in SCORES)
+
+    def episode(self, number: int, env_steps: int) -> Episode:
+        """Return it as a finished episode, the *number*-th to end."""
+        wall = time.perf_counter() - self.started
+        return Episode(number, self.total, len(self.actions), env_steps, self.discounted, wall)
+
+    def arrays(self, one: Array) -> Arrays:
+        """Return the arrays for `read_running`; *one*: as in `empty_actions`."""
+        return {
+            "actions": _array(self.actions, one),
+            "digest": np.array(self.digest, dtype=np.uint32),
+            **{name: np.array(getattr(self, name)) for name in SCORES},
+        }
+
+
+def empty_actions(n_actions: int, one: Array) -> MutableSequence[Any]:
+    """Return a list for actions that takes little memory, as endless episodes are kept completely.
+
+    n_actions: number of actions. one: one choice of an agent, of shape ``()`` or ``(groups,)``.
+    """
+    if one.ndim:
+        return []
+    return array("B" if n_actions <= 1 << 8 else "H" if n_actions <= 1 << 16 else "L")
+
+
+def read_running(
+    number: int, arrays: Mapping[str, Array], n_actions: int, one: Array
+) -> OpenEpisode:
+    """Return the episode of `Running.arrays`. Raises RunError if the arrays are wrong.
+
+    n_actions, one: as in `empty_actions`.
+    """
+    actions = empty_actions(n_actions, one)
+    shape = (None, *one.shape)
+    if one.dtype.kind == "f":
+        taken = take(arrays, "actions", shape, low=-1.0, high=1.0)
+    else:
+        taken = take(arrays, "actions", shape, "whole", 0, n_actions - 1)
+    actions.extend(taken.tolist())
+    running = OpenEpisode(number, actions=actions, digest=take_count(arrays, "digest", 2**32 - 1))
+    for name in SCORES:
+        setattr(running, name, float(take(arrays, name, ())))
+    return running
+
+
+def take_up(
+    envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[Any]]]
+) -> Iterator[tuple[int, Any, float | None]]:
+    """Play episodes again; yield environment, observation and reward of each step.
+
+    episodes: seed and actions by environment. The reward is None after a reset. All end in the same
+    step, as a vector environment is stepped as a whole. Raises RunError if one ends before.
+    """
+    longest = max((len(actions) for _, actions in episodes.values()), default=0)
+    chosen, playing = [envs.actions.idle] * envs.n, []
+    for step in range(longest + 1):
+        for i, (seed, actions) in episodes.items():
+            if longest - len(actions) == step:
+                playing.append(i)
+                yield i, envs.reset(i, seed), None
+        if step == longest:
+            break
+        for i in playing:
+            actions = episodes[i][1]
+            chosen[i] = actions[step - longest + len(actions)]
+        if playing:
+            for i, observation, reward, *over in envs.step(chosen, sorted(playing)):
+                if any(over[:2]):
+                    raise not_repeatable()
+                yield i, observation, float(reward)
+
+
+def not_repeatable(where: str = "environment") -> RunError:
+    """Return the error for an environment that behaves differently when it is played again."""
+    what = "doesn't repeat itself for the same seed and actions, so its episode can't go on"
+    remedy = (
+        "a run of it can't be resumed within an episode; --from begins another with its weights"
+    )
+    return RunError(where, what, remedy=remedy)
+
+
+def _array(actions: Sequence[Any], one: Array) -> Array:
+    """Return actions as an array, a row for each; *one*: as in `empty_actions`."""
+    dtype = actions.typecode if isinstance(actions, array) else one.dtype
+    return np.array(actions, dtype=dtype).reshape(-1, *one.shape)

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.budget import Budget
+from neurorl.agents.budget import Budget, held_interrupts
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
-from neurorl.agents.fits import modules
-from neurorl.agents.interrupts import held_interrupts
 from neurorl.agents.recorder import Recorder
-from neurorl.agents.saved import AgentDescription
+from neurorl.agents.saved import AgentDescription, modules
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.errors import RunError

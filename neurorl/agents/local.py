@@ -19,7 +19,6 @@ from neurorl.agents.arguments import (
 )
 from neurorl.agents.base import LearningAgent, snapshots
 from neurorl.agents.episodes import Episode
-from neurorl.agents.fits import modules
 from neurorl.agents.joint import (
     MAX_ENVIRONMENTS,
     JointReplicas,
@@ -29,7 +28,7 @@ from neurorl.agents.joint import (
     seeds_of,
 )
 from neurorl.agents.replicas import Replicas
-from neurorl.agents.saved import played_on, read_agent, read_saved
+from neurorl.agents.saved import modules, played_on, read_agent, read_saved
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import Memory

@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 
 from neurorl.agents.budget import LONG_EPISODE
-from neurorl.agents.episodes import Episode, State, rate_after
-from neurorl.agents.running import OpenEpisode, empty_actions, not_repeatable, read_running, take_up
+from neurorl.agents.episodes import (
+    Episode,
+    OpenEpisode,
+    State,
+    empty_actions,
+    not_repeatable,
+    rate_after,
+    read_running,
+    take_up,
+)
 from neurorl.learning.finite import NotFiniteError, explained
 from neurorl.learning.loops.base import Loop
 from neurorl.models.agent.config import AgentConfig

@@ -21,9 +21,9 @@ from neurorl.agents.episodes import (
     rate_after,
     strip_prefix,
 )
-from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.midway import OpenEpisodes
+from neurorl.agents.saved import modules
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.lookup import quickest
 from neurorl.backends.simulator import Simulator

@@ -1,4 +1,4 @@
-"""Describe a saved agent, beside the arrays that it has learned."""
+"""Describe a saved agent, beside the arrays that it has learned, and check these against it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,60 @@ from neurorl.agents.algorithms import Algorithm, find_algorithm
 from neurorl.agents.arguments import check_kind, own_env, path_of
 from neurorl.agents.checkpoint import checkpoint_in, read_checkpoint
 from neurorl.agents.episodes import State
-from neurorl.agents.fits import check_fits, modules
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.lookup import current_name
 from neurorl.backends.registry import backend_class
-from neurorl.errors import RunError
+from neurorl.errors import RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
+from neurorl.network.restoring import take
 from neurorl.network.serialization import Described
+from neurorl.numerics.arrays import Array
 from neurorl.storage.zoo import located, name_of
-from neurorl.tasks.actions import read_actions
+from neurorl.tasks.actions import Actions, read_actions
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.loading import saved_env
 
-__all__ = ["AgentDescription", "Setting", "played_on", "read_agent", "read_saved"]
+__all__ = [
+    "AgentDescription",
+    "Setting",
+    "check_fits",
+    "modules",
+    "played_on",
+    "read_agent",
+    "read_saved",
+]
+
+
+def modules(config: AgentConfig, actions: Actions, where: str) -> tuple[int, ...]:
+    """Return how many modules an actor has for each choice of an environment.
+
+    Raises UnsupportedError for a policy that can't make such choices.
+    """
+    if config.policy.is_continuous != actions.is_continuous:
+        kind = "numbers" if actions.is_continuous else "discrete"
+        what, got = f"its actions are {kind}", f"policy {config.policy.name!r}"
+        numbers = "gaussian-readout" if config.trunk.is_shared else "gaussian"
+        remedy = f"policy={numbers if actions.is_continuous else 'softmax'!r}"
+        raise UnsupportedError(where, what, got=got, remedy=remedy)
+    return actions.groups(config.policy.population)
+
+
+def check_fits(config: AgentConfig, n_actions: int, state: Mapping[str, Array], where: str) -> None:
+    """Raise RunError unless *state* fits an agent of this kind with so many actions.
+
+    This is checked before the agent is made, so that it can't take more memory than the file.
+    """
+    network = config.network(n_actions)
+    try:
+        for p in network.projections:
+            shape = network.weight_shape(p.name)
+            if p.plasticity is not None:
+                take(state, f"learner.weights.{p.name}", shape)
+            if "backend.t" in state:
+                take(state, f"backend.{p.name}.weights", shape)
+        take(state, "critic", (config.critic.n_values(config.features),))
+    except RunError as exc:
+        raise RunError(where, "doesn't fit the agent that it describes", got=exc) from exc
 
 
 class Setting(TypedDict):

@@ -31,6 +31,7 @@ __all__ = [
     "positive",
     "several",
     "type_name",
+    "whole_numbers",
 ]
 
 _T = TypeVar("_T")
@@ -326,3 +327,8 @@ def several(where: str, values: object) -> tuple[Any, ...]:
     if not isinstance(values, (list, tuple, np.ndarray)) or np.ndim(values) == 0:
         raise DescriptionError(where, "must be a tuple", got=quoted(values))
     return tuple(values)
+
+
+def whole_numbers(where: str, values: object, least: int = 1, most: int = _MOST) -> tuple[int, ...]:
+    """Return several whole numbers, each of *least* to *most*. Raises DescriptionError."""
+    return tuple(positive(where, value, least, most) for value in several(where, values))

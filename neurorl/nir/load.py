@@ -15,22 +15,22 @@ from neurorl.models import LIF, CubaLIF
 from neurorl.network.connectors import Synapses
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
 from neurorl.network.serialization import number
-from neurorl.nir.checks import check_graph
 from neurorl.nir.discretise import (
     NEVER,
     check_discretisation,
+    cycles,
     keep_and_fraction,
+    levels,
     near_one,
     tau_of,
     tidy,
 )
 from neurorl.nir.equations import readout, subtracting
-from neurorl.nir.exact import FORM
 from neurorl.nir.graph import READOUTS, Drive, SpikingGraph, Term
 from neurorl.nir.layout import Layout, restore, text_of
 from neurorl.nir.maps import SparseMap
-from neurorl.nir.package import DroppedWarning, read_graph
-from neurorl.nir.timing import cycles, levels
+from neurorl.nir.package import DroppedWarning, check_graph, read_graph
+from neurorl.nir.write import FORM
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["from_nir"]

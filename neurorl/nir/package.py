@@ -1,18 +1,159 @@
-"""Import the package ``nir`` when it is first needed, and read and write its files."""
+"""Import the package ``nir`` when it is first needed; check, read and write its files."""
 
 from __future__ import annotations
 
 import importlib
 import io
 import keyword
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from neurorl.errors import ArgumentError, BackendUnavailableError
-from neurorl.nir.checks import check_file
+import numpy as np
+
+from neurorl.errors import ArgumentError, BackendUnavailableError, DescriptionError
+from neurorl.network.limits import MAX_SIZE, check_limit
+from neurorl.network.serialization import LARGEST
 from neurorl.storage.files import write_bytes
 
-__all__ = ["RESERVED", "DroppedWarning", "load_package", "read_graph", "write_graph"]
+__all__ = [
+    "RESERVED",
+    "DroppedWarning",
+    "check_file",
+    "check_graph",
+    "load_package",
+    "read_graph",
+    "write_graph",
+]
+
+_LARGEST_FILE = 2**31
+_SQUEEZED = 1024  # gzip doesn't compress any data better than this
+_SMALL = 2**24
+_MOST_OBJECTS = 2**18
+_DEEPEST = 12
+_MOST_NODES, _MOST_EDGES = 1024, 8192
+_FILTERS = (None, "gzip", "lzf", "szip")
+_NUMBERS = (
+    *("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold", "v_reset", "threshold"),
+    *("weight", "bias", "scale", "delay", "stride", "dilation", "groups", "kernel_size"),
+    "input_shape",
+)
+
+
+def check_file(path: Path) -> None:
+    """Raise ValueError for an HDF5 file with links out of it, or more data than it can hold."""
+    import h5py
+
+    size = path.stat().st_size
+    left = min(_LARGEST_FILE, _SMALL + _SQUEEZED * size)
+    with h5py.File(path, "r") as file:
+        for number, item in enumerate(_items(file, 0)):
+            if number >= _MOST_OBJECTS:
+                raise ValueError("too many parts")
+            if isinstance(item, h5py.Dataset):
+                left -= _bytes_of(item, left)
+                if left < 0:
+                    raise ValueError("says that it holds more than a file of its size can")
+
+
+def _items(group: Any, depth: int) -> Iterator[Any]:
+    """Yield everything in a group, from the outside in."""
+    import h5py
+
+    if depth > _DEEPEST:
+        raise ValueError("nested too deeply")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name[:60]!r} is a link")
+        item = group[name]
+        yield item
+        if isinstance(item, h5py.Group):
+            yield from _items(item, depth + 1)
+
+
+def _bytes_of(dataset: Any, most: int) -> int:
+    """Return the memory that an array takes. Raises ValueError for data unknown to NIR."""
+    import h5py
+
+    where = dataset.name[:60]
+    if dataset.external or dataset.is_virtual or dataset.compression not in _FILTERS:
+        raise ValueError(f"{where}: is kept elsewhere, or packed otherwise than ours")
+    if dataset.shape is None:
+        raise ValueError(f"{where}: is empty")
+    if h5py.check_string_dtype(dataset.dtype) is None and dataset.dtype.kind not in "biufS":
+        raise ValueError(f"{where}: neither numbers nor text")
+    size = int(dataset.size) * max(8, dataset.dtype.itemsize)
+    if dataset.dtype.kind == "O" and size <= most:
+        # Texts of any length; many entries may share one.
+        rows = dataset.shape[0] if dataset.shape else 1
+        for k in range(rows):
+            row = np.atleast_1d(dataset[k] if dataset.shape else dataset[()])
+            size += sum(len(text) for text in row.ravel())
+            if size > most:
+                break
+    return int(size)
+
+
+def check_graph(graph: Any, depth: int = 0) -> None:
+    """Raise DescriptionError for a graph with parts that no ``nir.NIRGraph`` has."""
+    if depth > _DEEPEST:
+        raise DescriptionError("NIR", "subgraphs nested too deeply", limit=_DEEPEST)
+    if not isinstance(graph.nodes, dict) or not all(isinstance(n, str) for n in graph.nodes):
+        raise DescriptionError("NIR", "nodes without names")
+    check_limit("NIR", "nodes", len(graph.nodes), _MOST_NODES)
+    edges = list(graph.edges)
+    check_limit("NIR", "edges", len(edges), _MOST_EDGES)
+    for edge in edges:
+        if not (isinstance(edge, (tuple, list)) and len(edge) == 2) or not all(
+            isinstance(end, str) for end in edge
+        ):
+            raise DescriptionError("NIR", "an edge that isn't from one node to another")
+    for name, node in graph.nodes.items():
+        if type(node).__name__ == "NIRGraph":
+            check_graph(node, depth + 1)
+        else:
+            _check_node(name, node)
+
+
+def _check_node(name: str, node: Any) -> None:
+    for field in _NUMBERS:
+        value = getattr(node, field, None)
+        if value is not None:
+            _check_numbers(f"NIR node {name!r}, {field}", value)
+    if type(node).__name__ == "Input":
+        _check_type(name, node.input_type)
+
+
+def _check_numbers(where: str, value: Any) -> None:
+    try:
+        numbers = np.asarray(value)
+    except ValueError as exc:
+        raise DescriptionError(where, "not numbers", got=exc) from exc
+    if numbers.dtype.kind not in "biuf":
+        raise DescriptionError(where, "not numbers", got=numbers.dtype)
+    if not numbers.size:
+        raise DescriptionError(where, "is empty")
+    if not (np.abs(numbers.astype(np.float64)) <= LARGEST).all():
+        raise DescriptionError(where, "not finite, or too large", limit=f"{LARGEST:g}")
+
+
+def _check_type(name: str, shapes: Any) -> None:
+    where = f"NIR node {name!r}, its shape"
+    if not isinstance(shapes, dict) or "input" not in shapes:
+        raise DescriptionError(where, "is missing")
+    if shapes["input"] is None:
+        return
+    try:
+        shape = np.asarray(shapes["input"])
+    except ValueError as exc:
+        raise DescriptionError(where, "not whole numbers", got=exc) from exc
+    if shape.dtype.kind not in "iu" or shape.size > 8 or (shape < 1).any():
+        raise DescriptionError(where, "not whole numbers of at least 1", got=shape)
+    size = 1
+    for n in shape.ravel().tolist():
+        size *= n
+    check_limit(where, "channels", size, MAX_SIZE)
+
 
 # Readers make each node a module, or an attribute of a PyTorch module that has these already.
 _OF_MODULES = """

@@ -5,9 +5,8 @@ PyNN's cells are equations in mV, ms, nA and nF. With a membrane unit of 1 mV an
 simulators that integrate exactly, such as NEST, then have the description's membranes.
 """
 
-from neurorl.pynn.export import PyNNExport, problems, to_pynn
-from neurorl.pynn.held import as_held
+from neurorl.pynn.export import PyNNExport, Windows, problems, to_pynn
+from neurorl.pynn.lags import as_held
 from neurorl.pynn.targets import TARGETS
-from neurorl.pynn.windows import Windows
 
 __all__ = ["TARGETS", "PyNNExport", "Windows", "as_held", "problems", "to_pynn"]

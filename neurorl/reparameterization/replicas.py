@@ -19,8 +19,8 @@ from neurorl.agents.episodes import (
     prefixed,
     strip_prefix,
 )
-from neurorl.agents.fits import modules
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
+from neurorl.agents.saved import modules
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.torch.device import check_device

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurorl.agents.running import SCORES, OpenEpisode
+from neurorl.agents.episodes import SCORES, OpenEpisode
 from neurorl.network.restoring import take, take_counts
 from neurorl.numerics.arrays import Array
 

@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.agents.episodes import State, strip_prefix
-from neurorl.agents.running import SCORES, OpenEpisode, not_repeatable, take_up
+from neurorl.agents.episodes import (
+    SCORES,
+    OpenEpisode,
+    State,
+    not_repeatable,
+    strip_prefix,
+    take_up,
+)
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.history import ObservationHistory
-from neurorl.models.agent.memories import Memories
+from neurorl.models.agent.memories import Memories, ObservationHistory
 from neurorl.network.restoring import take_count, take_shown
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive

@@ -15,7 +15,7 @@ from neurorl.backends.lookup import current_name, quickest
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.older import current_agent
+from neurorl.models.agent.options import current_agent
 from neurorl.storage.reading import FilePlace, check_fields
 from neurorl.tasks.arguments import check_env_args
 from neurorl.tasks.loading import check_arguments

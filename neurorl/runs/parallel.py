@@ -19,8 +19,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from neurorl.agents.budget import Interrupt, held_interrupts
 from neurorl.agents.episodes import Episode
-from neurorl.agents.interrupts import Interrupt, held_interrupts
 from neurorl.errors import ArgumentError, PopulationWarning, RunError, warn_outside
 from neurorl.models.agent.fields import NAMED
 from neurorl.runs.children import GUARD

@@ -10,12 +10,10 @@ from typing import Any
 
 from neurorl._version import __version__
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.budget import Budget
+from neurorl.agents.budget import Budget, held_interrupts
 from neurorl.agents.checkpoint import packed, read_checkpoint
 from neurorl.agents.episodes import Episode
-from neurorl.agents.fits import check_fits, modules
-from neurorl.agents.interrupts import held_interrupts
-from neurorl.agents.saved import AgentDescription, read_agent
+from neurorl.agents.saved import AgentDescription, check_fits, modules, read_agent
 from neurorl.backends.lookup import current_name
 from neurorl.backends.plugins import installed_version
 from neurorl.errors import (

@@ -20,8 +20,7 @@ from typing import Any, cast
 
 from neurorl.errors import ArgumentError, quoted
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.older import current_name
-from neurorl.models.agent.options import check_option
+from neurorl.models.agent.options import check_option, current_name
 from neurorl.network.serialization import Described
 from neurorl.runs.config import Options, RunConfig
 from neurorl.storage.reading import JSON_BYTES, FilePlace, parse_json, read_bytes

@@ -1,15 +1,12 @@
-"""Make the environment of a saved agent again, without running code that the file names.
-
-A file names entry points. Only what the running process has registered or imported is used; nothing
-is imported, or written to, only because a file says so.
-"""
+"""Limit what a stranger's description of an environment may ask for, before making it."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -17,17 +14,93 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from neurorl.errors import RunError
 from neurorl.tasks.arguments import decode
-from neurorl.tasks.bounds import check_bounds, check_observation, enlarged
 from neurorl.tasks.environments import first_line, is_registered, make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
 from neurorl.tasks.wrapping import read_wrapper
 
-__all__ = ["check_arguments", "saved_env"]
+__all__ = [
+    "MAX_ARGUMENTS",
+    "MAX_NUMBER",
+    "MAX_OBSERVATION",
+    "MAX_WRAPPERS",
+    "check_arguments",
+    "check_bounds",
+    "check_observation",
+    "enlarged",
+    "saved_env",
+]
 
+MAX_WRAPPERS = 32
+"""Limit the wrappers around an environment."""
+MAX_ARGUMENTS = 2**18
+"""Limit the numbers and letters in all arguments of an environment and its wrappers."""
+MAX_NUMBER = 2**20
+"""Limit whole numbers among the arguments, except `_COUNTS`."""
+MAX_OBSERVATION = 2**22
+"""Limit the numbers of an observation made by wrappers, like an agent's features."""
+
+_COUNTS = ("seed", "max_episode_steps")  # large values take no memory
+_SIZES = ("stack_size", "shape", "screen_size", "bins")  # observations grow by these
 _GIVE_IT = "pass env= (on the command line --env ENV_ID)"
-_TRUST_IT = "or trust_env=True (--trust-env) if you know the file"
+_TRUST_IT = "trust_env=True (--trust-env) if you know the file"
 _IMPORTING = ("GymV21Environment-v0", "GymV26Environment-v0")  # import what an argument names
+
+
+def check_bounds(spec: Mapping[str, Any], where: str, remedy: str = _TRUST_IT) -> None:
+    """Raise RunError for a description, as in a file, that asks for more than the limits above.
+
+    Raises KeyError or TypeError if it is malformed.
+    """
+    wrappers: Sequence[Mapping[str, Any]] = spec["additional_wrappers"]
+    if len(wrappers) > MAX_WRAPPERS:
+        raise _too_much(where, "has too many wrappers", len(wrappers), MAX_WRAPPERS, remedy)
+    total = 0
+    for name, value in _leaves([spec["kwargs"], [w["kwargs"] for w in wrappers]]):
+        total += len(value) if isinstance(value, str) else 1
+        is_whole = isinstance(value, int) and name not in _COUNTS
+        if is_whole and abs(value) > MAX_NUMBER:
+            what = f"has too large an argument {name!r}"[:80]
+            raise _too_much(where, what, f"{value:.3g}", MAX_NUMBER, remedy)
+    if total > MAX_ARGUMENTS:
+        what = "has too many numbers and letters in its arguments"
+        raise _too_much(where, what, total, MAX_ARGUMENTS, remedy)
+
+
+def enlarged(spec: Mapping[str, Any]) -> int:
+    """Return by how much wrappers may make observations larger: the product of their sizes."""
+    wrappers = [w["kwargs"] for w in spec["additional_wrappers"]]
+    sizes = (n for name, n in _leaves(wrappers) if name in _SIZES and isinstance(n, int))
+    return math.prod(max(1, abs(n)) for n in sizes)
+
+
+def check_observation(env: Environment, factor: int, where: str, remedy: str = _TRUST_IT) -> None:
+    """Raise RunError if observations *factor* times those of *env* would be too large."""
+    try:
+        size = int(gym.spaces.flatdim(env.observation_space))
+    except (NotImplementedError, ValueError):  # a space without a size, which no agent takes
+        return
+    if size * factor > MAX_OBSERVATION:
+        what = "has wrappers that make too large an observation"
+        got = f"up to {size * factor:.3g} numbers"
+        raise _too_much(where, what, got, MAX_OBSERVATION, remedy)
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the numbers and texts of arguments, each with its key."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield "", key
+            yield from _leaves(part, name if key == "of" else key)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _leaves(part, name)
+    else:
+        yield name, value
+
+
+def _too_much(where: str, what: str, got: object, limit: object, remedy: str) -> RunError:
+    return RunError(where, f"its environment: {what}", got=got, limit=limit, remedy=remedy)
 
 
 def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> Environment:
@@ -52,7 +125,7 @@ def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> 
             what = f"its environment {env_id} is not registered here"
             source = module or _module_of((spec or {}).get("entry_point"))
             first = f"import {source}" if source not in ("", "__main__") else "register it"
-            remedy = f"{first} first, {_TRUST_IT}, or {_GIVE_IT}"
+            remedy = f"{first} first, or {_TRUST_IT}, or {_GIVE_IT}"
             raise RunError(where, what, remedy=remedy)
         if module:
             _import(module, where)
@@ -103,7 +176,7 @@ def _checked(spec: Mapping[str, Any], where: str, trust: bool) -> EnvSpec:
     """Return the `EnvSpec` of a description. Raises RunError, or anything if it is malformed."""
     if not trust:
         check_bounds(spec, where)
-        _check_import(spec["id"], where, f"{_GIVE_IT}, {_TRUST_IT}")
+        _check_import(spec["id"], where, f"{_GIVE_IT}, or {_TRUST_IT}")
     env_id, place = spec["id"], spec["entry_point"]
     registered = gym.registry.get(env_id)
     if registered is not None and entry_point_name(registered.entry_point) != place:
@@ -134,13 +207,13 @@ def _wrapper(described: Mapping[str, Any], where: str, trust: bool) -> WrapperSp
     module, _, name = place.partition(":")
     if not (_is_gymnasiums(module) or module in sys.modules or trust):
         what = f"a wrapper of its environment, {place}, is not imported here"
-        remedy = f"import {module} first, {_TRUST_IT}, or {_GIVE_IT}"
+        remedy = f"import {module} first, or {_TRUST_IT}, or {_GIVE_IT}"
         raise RunError(where, what, remedy=remedy)
     cls = getattr(_import(module, where), name, None)
     if not (isinstance(cls, type) and issubclass(cls, gym.Wrapper)):
         raise RunError(where, "names a wrapper that is none", got=place, remedy=_GIVE_IT)
     if not trust:
-        _check_writes(cls, where, f"{_GIVE_IT}, {_TRUST_IT}")
+        _check_writes(cls, where, f"{_GIVE_IT}, or {_TRUST_IT}")
     return WrapperSpec(str(described["name"]), place, decode(described["kwargs"]))
 
 

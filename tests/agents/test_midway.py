@@ -13,8 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic
-from neurorl.agents.budget import Budget
-from neurorl.agents.interrupts import held_interrupts
+from neurorl.agents.budget import Budget, held_interrupts
 from neurorl.agents.replicas import Replicas
 from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.errors import ArgumentError, EnvironmentWarning, RunError

@@ -20,8 +20,7 @@ from neurorl.errors import NeurorlError, RunError
 from neurorl.runs.settings import read_config
 from neurorl.runs.training import train
 from neurorl.storage.reading import FilePlace, parse_json
-from neurorl.tasks.bounds import MAX_ARGUMENTS, MAX_NUMBER, MAX_WRAPPERS
-from neurorl.tasks.loading import saved_env
+from neurorl.tasks.loading import MAX_ARGUMENTS, MAX_NUMBER, MAX_WRAPPERS, saved_env
 from neurorl.tasks.specification import describe_env
 
 SMALL: dict[str, Any] = {"hidden": 2, "actors": 1, "window": 4}

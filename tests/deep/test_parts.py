@@ -9,8 +9,8 @@ import pytest
 from deep_agents import Small, deep_agent, loop_of
 
 from neurorl.learning.deep.rule import Centring, TracedSynapses, longest_silence, surrogate, told
+from neurorl.models.agent.gaussian_policy import GaussianReadout
 from neurorl.models.agent.policies import Greedy, Softmax
-from neurorl.models.agent.readout_policy import GaussianReadout
 from neurorl.models.deep.feedback import Own, Random, Signs, Symmetric
 from neurorl.models.deep.normalisation import Homeostasis, Pool, Unnormalised
 from neurorl.models.deep.observations import AsSeen, Standardised

@@ -9,8 +9,8 @@ import pytest
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
-from neurorl.models.agent.average_reward import DifferentialTD
 from neurorl.models.agent.critics import Linear
+from neurorl.models.agent.modulators import DifferentialTD
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::neurorl.errors.{name}Warning")

@@ -12,8 +12,8 @@ from gymnasium.spaces import Box, Discrete, MultiBinary
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
-from neurorl.models.defaults.critic_features import critic_features
 from neurorl.models.defaults.presets import make_config
+from neurorl.models.defaults.rates import critic_features
 from neurorl.models.features import GaussianCells, Multiply
 from neurorl.models.features.image_cells import ImageCells
 

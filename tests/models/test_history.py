@@ -10,7 +10,7 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.history import ObservationHistory
+from neurorl.models.agent.memories import ObservationHistory
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import RBF, Concat, Fourier, GaussianCells, OneHot
 from neurorl.tasks.environments import make_env

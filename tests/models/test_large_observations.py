@@ -16,7 +16,7 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.defaults.presets import MODELS, default_cells, default_features, make_config
 from neurorl.models.features import Concat, Features, Fourier, GaussianCells, OneHot
-from neurorl.models.features.block_means import BlockMeans, blocks_for, pooled
+from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
 from neurorl.runs.evaluation import evaluate
 
 SIZES = [(84, 84, 1), (84, 84, 3), (210, 160, 3), (96, 96), (5000,), (4, 84, 84)]

@@ -32,10 +32,15 @@ from neurorl.models import LIF, CubaLIF, Equations, features
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.patches import Patches
-from neurorl.models.features.block_means import BlockMeans
-from neurorl.models.features.from_features import Multiply, SubtractMean
 from neurorl.models.features.image_cells import ImageCells
-from neurorl.models.features.select import Select, SelectChanges, SelectParts
+from neurorl.models.features.of_others import (
+    BlockMeans,
+    Multiply,
+    Select,
+    SelectChanges,
+    SelectParts,
+    SubtractMean,
+)
 from neurorl.models.neurons.leaky import InChipUnits, Lesion
 from neurorl.network import connectors
 from neurorl.network.drawn_delays import Normal

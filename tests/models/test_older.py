@@ -19,13 +19,12 @@ from neurorl import AgentConfig, SpikingActorCritic
 from neurorl.agents.saved import read_agent
 from neurorl.errors import UnknownNameError
 from neurorl.lab.sweep import Sweep
-from neurorl.models.agent.average_reward import DifferentialTD
 from neurorl.models.agent.critics import Linear, Optimistic, Spiking
 from neurorl.models.agent.encoders import Bernoulli
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.gaussian_policy import Gaussian
-from neurorl.models.agent.older import MOVED, current_agent
-from neurorl.models.agent.options import option_types
+from neurorl.models.agent.modulators import DifferentialTD
+from neurorl.models.agent.options import MOVED, current_agent, option_types
 from neurorl.models.agent.places import OnChip
 from neurorl.models.agent.policies import AnnealedSoftmax, EpsilonGreedy, Softmax
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall

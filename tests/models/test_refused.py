@@ -12,8 +12,8 @@ import pytest
 from neurorl import Network, Population, Projection, Source, SpikingActorCritic, Uniform
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models import IZHIKEVICH, LIF
-from neurorl.models.features.gaussian import RBF
-from neurorl.models.features.hashes import HashedStates
+from neurorl.models.features.bases import RBF
+from neurorl.models.features.states import HashedStates
 from neurorl.models.neurons.leaky import InChipUnits, Lesion
 from neurorl.nengo import to_nengo
 from neurorl.network.connectors import Synapses

@@ -11,8 +11,14 @@ from gymnasium.spaces import Box
 
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.agents.saved import read_agent
+from neurorl.models.defaults.hidden_state import (
+    changed,
+    delays,
+    left_out,
+    seeing_changes,
+    tell_more,
+)
 from neurorl.models.defaults.presets import make_config
-from neurorl.models.defaults.stacks import changed, delays, left_out, seeing_changes, tell_more
 from neurorl.models.features import Select, SelectChanges, Tiles
 from neurorl.tasks.first_play import FirstPlay, first_play
 

@@ -21,8 +21,7 @@ from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
 from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of_parts
 from neurorl.models.defaults.observations import default_cells
 from neurorl.models.defaults.presets import make_config
-from neurorl.models.defaults.rates import TABLES
-from neurorl.models.defaults.reward_scales import reward_scale
+from neurorl.models.defaults.rates import TABLES, reward_scale
 from neurorl.models.defaults.tasks import task_defaults
 from neurorl.models.features import (
     Concat,

@@ -15,7 +15,7 @@ from neurorl.cli import main
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
 from neurorl.nir import DroppedWarning, from_nir, to_nir
-from neurorl.nir.timing import cycles, levels
+from neurorl.nir.discretise import cycles, levels
 from neurorl.numerics.arrays import FloatArray
 from neurorl.testing import FEATURES, random_network
 

@@ -19,7 +19,7 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.pynn import PyNNExport, Windows, as_held, problems, to_pynn
-from neurorl.pynn.lists import make_projection
+from neurorl.pynn.wiring import make_projection
 from neurorl.storage.zoo import agents
 from neurorl.testing import FEATURES, random_network, rasters
 

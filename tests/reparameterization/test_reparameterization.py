@@ -14,8 +14,8 @@ from resumed import same
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic  # noqa: E402
+from neurorl.agents.episodes import take_up  # noqa: E402
 from neurorl.agents.group import GroupPlan  # noqa: E402
-from neurorl.agents.running import take_up  # noqa: E402
 from neurorl.backends.spec import BackendSpec  # noqa: E402
 from neurorl.errors import ArgumentError, RunError  # noqa: E402
 from neurorl.models.defaults.presets import make_config  # noqa: E402

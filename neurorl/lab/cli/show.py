@@ -138,7 +138,7 @@ class Shown:
 
 
 def _shown(arguments: argparse.Namespace) -> Shown:
-    from neurorl.agents.fits import modules
+    from neurorl.agents.saved import modules
     from neurorl.errors import unknown_name_error
     from neurorl.models.defaults.presets import MODELS, make_config
     from neurorl.storage.zoo import located

@@ -32,8 +32,7 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.learning.writes import check_writes
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.history import ObservationHistory
-from neurorl.models.agent.memories import Memories
+from neurorl.models.agent.memories import Memories, ObservationHistory
 from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
 from neurorl.numerics.arrays import Array, FloatArray

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.models import features as maps
-from neurorl.models.features.block_means import BlockMeans
+from neurorl.models.features.of_others import BlockMeans
 from neurorl.native.structures import AGENT, Features, Part, choices, pointer
 
 

@@ -18,8 +18,7 @@ from neurorl.models.agent.checks import (
     check_rules,
 )
 from neurorl.models.agent.fields import KINDS, AgentFields
-from neurorl.models.agent.older import current_agent
-from neurorl.models.agent.options import AgentOptions, with_options
+from neurorl.models.agent.options import AgentOptions, current_agent, with_options
 from neurorl.models.agent.readers import check_read
 from neurorl.models.deep.network import check_deep, deep_network
 from neurorl.models.deep.trunk import Modules

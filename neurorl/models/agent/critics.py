@@ -15,7 +15,7 @@ import numpy.typing as npt
 from neurorl.errors import DescriptionError
 from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.answers import Check, finite_number, refused, whole_number
-from neurorl.models.agent.history import check_changes
+from neurorl.models.agent.memories import check_changes
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.models.features import Features
 from neurorl.network.description import Network
@@ -137,7 +137,7 @@ class Linear(Critic):
     """Judge states by a weighted sum of features, learned by TD(lambda) on the host.
 
     changes: how many last changes of the observation the features also read
-        (`neurorl.models.agent.history.ObservationHistory`).
+        (`neurorl.models.agent.memories.ObservationHistory`).
     """
 
     name: ClassVar[str] = "linear"

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurorl.errors import DescriptionError, quoted
-from neurorl.models.agent.average_reward import DifferentialTD
 from neurorl.models.agent.critics import CRITICS, Critic
 from neurorl.models.agent.encoders import ENCODERS, Encoder
-from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.gaussian_policy import Gaussian, GaussianReadout
 from neurorl.models.agent.modulators import MODULATORS, Modulator
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.models.agent.places import PLACES, Place
 from neurorl.models.agent.policies import POLICIES, Policy
-from neurorl.models.agent.readout_policy import GaussianReadout
 from neurorl.models.agent.schedules import SCHEDULES, Schedule
 from neurorl.models.agent.writes import WRITES, Writes
 from neurorl.models.deep.trunk import TRUNKS, Trunk
@@ -27,7 +25,6 @@ from neurorl.rules.registry import saved
 
 POLICIES.register("gaussian", Gaussian)
 POLICIES.register("gaussian-readout", GaussianReadout)
-MODULATORS.register("differential-td", DifferentialTD)
 
 __all__ = ["KINDS", "NAMED", "AgentFields"]
 

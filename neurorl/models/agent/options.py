@@ -1,4 +1,4 @@
-"""Say which options of an agent a caller may name, and put them among its fields."""
+"""Read what versions 0.1 and 0.2 wrote, when fields of parts were options of the agent."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from neurorl.errors import ArgumentError, DescriptionError, quoted, unknown_name_error
+from neurorl.errors import (
+    ArgumentError,
+    DescriptionError,
+    format_message,
+    quoted,
+    unknown_name_error,
+    warn_outside,
+)
 from neurorl.models.agent.critics import Critic
 from neurorl.models.agent.encoders import Encoder
 from neurorl.models.agent.fields import KINDS, NAMED
 from neurorl.models.agent.hints import HINTS
 from neurorl.models.agent.modulators import Modulator
-from neurorl.models.agent.older import MOVED
+from neurorl.models.agent.parts import field_names
 from neurorl.models.agent.places import Place
 from neurorl.models.agent.policies import Policy
 from neurorl.models.agent.schedules import Schedule
@@ -20,11 +27,79 @@ from neurorl.models.agent.writes import Writes
 from neurorl.models.deep.trunk import INNER, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
-from neurorl.network.serialization import Described
+from neurorl.network.serialization import Described, type_name
 from neurorl.rules import Rule
 from neurorl.storage.plain import declared_types, fits, kind_name
 
-__all__ = ["AgentOptions", "check_names", "check_option", "option_types", "unread", "with_options"]
+__all__ = [
+    "MOVED",
+    "AgentOptions",
+    "check_names",
+    "check_option",
+    "current_agent",
+    "current_name",
+    "option_types",
+    "unread",
+    "with_options",
+]
+
+_NAMES: Mapping[str, str] = {
+    "peak": "encoder.peak",
+    "beta": "policy.beta",
+    "beta_end": "policy.beta_end",
+    "beta_decisions": "policy.beta_decisions",
+    "epsilon": "policy.epsilon",
+    "exploration": "policy.exploration",
+    "repeats": "policy.repeats",
+    "repeats_decisions": "policy.repeats_decisions",
+    "alpha_critic": "critic.alpha",
+    "lambda_critic": "critic.lambda_",
+    "critic_neurons": "critic.neurons",
+    "critic_scale": "critic.scale",
+    "critic_changes": "critic.changes",
+    "initial_value": "critic.initial_value",
+    "write_every": "writes.every",
+    "modulator_limit": "modulator.limit",
+    "rate_end": "schedule.end",
+    "rate_episodes": "schedule.episodes",
+    "rate_decisions": "schedule.decisions",
+    "pes_magnitude": "learning.magnitude",
+}
+
+
+def _as_object(name: str) -> str:
+    kind, _, field = name.partition(".")
+    cls = KINDS[kind].with_field(field)[0]
+    return f"{kind}={cls.__name__}({field}=...), on the command line {name}=..."
+
+
+MOVED: Mapping[str, str] = {old: _as_object(new) for old, new in _NAMES.items()}
+"""Map each option that has become a field of a part to its new name."""
+
+
+def current_name(where: str, name: str) -> str:
+    """Return today's name of an option; warn if it has moved."""
+    if name in _NAMES:
+        what, remedy = f"{name} is a field of a part now", f"write {_NAMES[name]}"
+        warn_outside(format_message(where, what, remedy=remedy), FutureWarning)
+    return _NAMES.get(name, name)
+
+
+def current_agent(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return plain data of an agent with the fields of each part inside it; parts were names."""
+    named = KINDS.keys() - {"trunk"}  # which only some files of today have
+    if not any(isinstance(data.get(kind, ""), str) for kind in named):
+        return data
+    current = {name: value for name, value in data.items() if name not in _NAMES}
+    for kind, registry in KINDS.items():
+        choice = data.get(kind, registry.default.name)
+        if isinstance(choice, str):
+            cls = registry.find(choice)
+            options = {field: f"{kind}.{field}" for field in field_names(cls)}
+            said = {new: data[old] for old, new in _NAMES.items() if old in data}
+            fields = {field: said[new] for field, new in options.items() if new in said}
+            current[kind] = {"type": type_name(cls), **fields}
+    return current
 
 
 class AgentOptions(TypedDict, total=False):

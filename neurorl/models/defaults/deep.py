@@ -12,8 +12,8 @@ import numpy as np
 from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.encoders import Current, Once
+from neurorl.models.agent.gaussian_policy import GaussianReadout
 from neurorl.models.agent.policies import Softmax
-from neurorl.models.agent.readout_policy import GaussianReadout
 from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.deep.normalisation import Pool
 from neurorl.models.deep.observations import AsSeen, Standardised
@@ -21,7 +21,7 @@ from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.observations import default_cells
 from neurorl.models.features import Raw
-from neurorl.models.features.block_means import BlockMeans, blocks_for
+from neurorl.models.features.of_others import BlockMeans, blocks_for
 from neurorl.models.neurons.leaky import LIF
 from neurorl.tasks.kinds import Environment, Space
 

@@ -9,8 +9,8 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.features.block_means import pooled
 from neurorl.models.features.image_cells import ImageCells
+from neurorl.models.features.of_others import pooled
 
 __all__ = ["MOST_ACTIVE", "active_cells", "image_cells", "is_image"]
 

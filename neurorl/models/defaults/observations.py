@@ -18,7 +18,7 @@ from neurorl.models.features import (
     JointStates,
     OneHot,
 )
-from neurorl.models.features.block_means import BlockMeans, blocks_for, pooled
+from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.kinds import Space
 

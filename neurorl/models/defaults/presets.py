@@ -30,7 +30,7 @@ from neurorl.models.defaults.observations import (
     default_joint_cells,
     unseen,
 )
-from neurorl.models.defaults.reward_scales import scale_of_wrapped
+from neurorl.models.defaults.rates import scale_of_wrapped
 from neurorl.models.defaults.tasks import task_defaults
 from neurorl.models.features import (
     RBF,
@@ -41,8 +41,8 @@ from neurorl.models.features import (
     PlaceCells,
     Tiles,
 )
-from neurorl.models.features.block_means import BlockMeans
 from neurorl.models.features.image_cells import ImageCells
+from neurorl.models.features.of_others import BlockMeans
 from neurorl.storage.plain import plain
 from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.known import other_spaces, pays_otherwise, task_of

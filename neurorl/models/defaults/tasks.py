@@ -15,14 +15,26 @@ from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.memories import extended
 from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of_parts
-from neurorl.models.defaults.critic_features import critic_features
 from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
-from neurorl.models.defaults.hidden_state import memories_for
+from neurorl.models.defaults.hidden_state import (
+    changed,
+    delays,
+    left_out,
+    memories_for,
+    seeing_changes,
+    tell_more,
+)
 from neurorl.models.defaults.images import image_cells, is_image
 from neurorl.models.defaults.observations import default_cells, default_features, seen_parts
-from neurorl.models.defaults.rates import rates_of, rates_of_numbers
-from neurorl.models.defaults.reward_scales import LEAST_GAMMA, UNSEEN, UNSEEN_OF_TILES, reward_scale
-from neurorl.models.defaults.stacks import changed, delays, left_out, seeing_changes, tell_more
+from neurorl.models.defaults.rates import (
+    LEAST_GAMMA,
+    UNSEEN,
+    UNSEEN_OF_TILES,
+    critic_features,
+    rates_of,
+    rates_of_numbers,
+    reward_scale,
+)
 from neurorl.models.features import (
     Features,
     HashedStates,

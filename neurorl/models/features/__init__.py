@@ -7,16 +7,19 @@ marked *Cells* give activations in [0, 1] and can drive a source, by an encoder.
 """
 
 from neurorl.models.features.base import Features, FromNumbers
-from neurorl.models.features.concat import Concat
-from neurorl.models.features.fourier import Fourier
-from neurorl.models.features.from_features import FromFeatures, Multiply, SubtractMean
-from neurorl.models.features.gaussian import RBF, GaussianCells
-from neurorl.models.features.hashes import HashedStates
-from neurorl.models.features.ranges import RangeFeatures
-from neurorl.models.features.raw import Raw
-from neurorl.models.features.select import Select, SelectChanges, SelectParts
-from neurorl.models.features.states import Combinations, JointStates, OneHot, PlaceCells
-from neurorl.models.features.tiles import BinnedCombinations, Tiles
+from neurorl.models.features.bases import RBF, Fourier, GaussianCells
+from neurorl.models.features.codes import BinnedCombinations, Combinations
+from neurorl.models.features.of_others import (
+    FromFeatures,
+    Multiply,
+    Select,
+    SelectChanges,
+    SelectParts,
+    SubtractMean,
+)
+from neurorl.models.features.ranges import RangeFeatures, Raw
+from neurorl.models.features.states import HashedStates, JointStates, OneHot, PlaceCells
+from neurorl.models.features.tiles import Concat, Tiles
 
 __all__ = [
     "RBF",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import abc
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
+from neurorl.errors import ArgumentError
 from neurorl.models.agent.answers import AnswerChecks, Check, array
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import Described, flag, positive
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = ["NARROWEST", "Features", "FromNumbers"]
+__all__ = ["NARROWEST", "Features", "FromNumbers", "image_of", "numbers_of"]
 
 NARROWEST = 1e-9
 
@@ -100,3 +102,21 @@ class FromNumbers(Features):
 
     @abc.abstractmethod
     def values(self, flat: FloatArray) -> FloatArray: ...
+
+
+def numbers_of(where: str, observation: Any, n: int) -> FloatArray:
+    """Return the *n* numbers of an observation, flattened. Raises ArgumentError for others."""
+    numbers = np.asarray(observation, dtype=np.float64).ravel()
+    if len(numbers) != n:
+        what = "the observation has another size"
+        raise ArgumentError(where, what, got=len(numbers), limit=n)
+    return numbers
+
+
+def image_of(where: str, observation: Any, shape: tuple[int, ...]) -> FloatArray:
+    """Return an observation as an array of this shape. Raises ArgumentError for another size."""
+    numbers = np.asarray(observation, dtype=np.float64)
+    if numbers.size != math.prod(shape):
+        what, got = "the observation has another shape", numbers.shape
+        raise ArgumentError(where, what, got=got, limit=shape)
+    return numbers.reshape(shape)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features import Features
-from neurorl.models.features.block_means import pooled
+from neurorl.errors import DescriptionError
+from neurorl.models.features.base import Features, image_of
+from neurorl.models.features.of_others import pooled
 from neurorl.network.limits import MAX_FEATURES, check_limit
-from neurorl.network.serialization import frozen_array, positive, several
+from neurorl.network.serialization import frozen_array, positive, whole_numbers
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["ImageCells"]
@@ -54,8 +54,7 @@ class ImageCells(Features):
 
     def __post_init__(self) -> None:
         for name in ("shape", "blocks"):
-            where = f"ImageCells.{name}"
-            sizes = tuple(positive(where, n) for n in several(where, getattr(self, name)))
+            sizes = whole_numbers(f"ImageCells.{name}", getattr(self, name))
             object.__setattr__(self, name, sizes)
         if len(self.shape) not in (2, 3):
             what = "must have 2 or 3 axes"
@@ -126,11 +125,7 @@ class ImageCells(Features):
 
     def _unusual(self, observation: Any) -> Indices:
         """Return the single cells of the finest scale that are active."""
-        image = np.asarray(observation, dtype=np.float64)
-        if image.size != math.prod(self.shape):
-            what, got = "the observation has another shape", image.shape
-            raise ArgumentError("ImageCells", what, got=got, limit=self.shape)
-        image = image.reshape(self.shape)
+        image = image_of("ImageCells", observation, self.shape)
         if len(self.shape) == 3:
             image = np.moveaxis(image, 0, -1) if self.first else image
         else:

@@ -1,4 +1,4 @@
-"""Scale a vector with a range for each dimension."""
+"""Scale a vector with a range for each dimension, or see its numbers as they are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features.base import NARROWEST, FromNumbers
+from neurorl.models.features.base import NARROWEST, Features, FromNumbers, numbers_of
 from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import frozen_array, number, positive
 from neurorl.network.units import refuse_units
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import real_array
 
-__all__ = ["RangeFeatures", "scaled_to_one"]
+__all__ = ["RangeFeatures", "Raw", "scaled_to_one"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,3 +100,27 @@ def scaled_to_one(
         x = flat[..., squashed]
         scaled[..., squashed] = 0.5 + 0.5 * x / (1.0 + np.abs(x))
     return np.asarray(np.minimum(np.maximum(scaled, 0.0), 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Raw(Features):
+    """See the n numbers of an array, one after the other, each divided by *unit*.
+
+    n: numbers of an observation. unit: such as 255 for bytes of an image, > 0.
+    """
+
+    n: int
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive("Raw.n", self.n, most=MAX_FEATURES)
+        number("Raw.unit", self.unit, 1e-30)
+
+    are_cells = False
+
+    @property
+    def size(self) -> int:
+        return self.n
+
+    def __call__(self, observation: Any) -> FloatArray:
+        return numbers_of("Raw", observation, self.n) / self.unit

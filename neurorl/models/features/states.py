@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import abc
 import functools
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features.base import NARROWEST, FromNumbers
-from neurorl.models.features.codes import check_enough, code_table, count_codes
+from neurorl.models.features.base import NARROWEST, FromNumbers, numbers_of
+from neurorl.models.features.tiles import Concat
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
-from neurorl.network.serialization import number, positive, several
+from neurorl.network.serialization import number, positive, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
 
-__all__ = ["Combinations", "JointStates", "OneHot", "PlaceCells"]
+__all__ = ["STARTS", "HashedStates", "JointStates", "OfState", "OneHot", "PlaceCells"]
 
-_STARTS = (-(2**53), 2**53)
-_MAX_GROUPS = 64
+STARTS = (-(2**53), 2**53)
+_MOST = 2**16
+_SHIFT = 16  # so that the two halves of a hash share no bits
 
 
 class OfState(FromNumbers):
@@ -46,13 +46,15 @@ class OfState(FromNumbers):
         return self.row(index)
 
     @property
-    @abc.abstractmethod
     def n_states(self) -> int:
-        """Return how many states there are."""
+        """Return how many states there are: one for each cell, unless a class says otherwise."""
+        return self.size
 
-    @abc.abstractmethod
     def row(self, index: int) -> FloatArray:
         """Return the features of the state number ``start + index``."""
+        x = np.zeros(self.size)
+        x[index] = 1.0
+        return x
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,20 +66,11 @@ class OneHot(OfState):
 
     def __post_init__(self) -> None:
         positive("OneHot.n", self.n, most=MAX_FEATURES)
-        number("OneHot.start", self.start, *_STARTS)
+        number("OneHot.start", self.start, *STARTS)
 
     @property
     def size(self) -> int:
         return self.n
-
-    @property
-    def n_states(self) -> int:
-        return self.n
-
-    def row(self, index: int) -> FloatArray:
-        x = np.zeros(self.n)
-        x[index] = 1.0
-        return x
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +88,9 @@ class JointStates(OfState):
     start = 0
 
     def __post_init__(self) -> None:
-        sizes = several("JointStates.sizes", self.sizes)
+        sizes = whole_numbers("JointStates.sizes", self.sizes, most=MAX_FEATURES)
         starts = several("JointStates.starts", self.starts)
-        sizes = tuple(positive("JointStates.sizes", n, most=MAX_FEATURES) for n in sizes)
-        starts = tuple(int(number("JointStates.starts", n, *_STARTS)) for n in starts)
+        starts = tuple(int(number("JointStates.starts", n, *STARTS)) for n in starts)
         keys = tuple(several("JointStates.keys", self.keys))
         positive("JointStates.sizes", len(sizes), most=MAX_PARTS)
         for name, values in (("sizes", sizes), ("starts", starts), ("keys", keys)):
@@ -109,12 +101,8 @@ class JointStates(OfState):
             object.__setattr__(self, name, values)
         check_limit("JointStates", "states", math.prod(sizes), MAX_FEATURES)
 
-    @property
-    def size(self) -> int:
-        return self.n_states
-
     @functools.cached_property
-    def n_states(self) -> int:
+    def size(self) -> int:
         return math.prod(self.sizes)
 
     def flat(self, observation: Any) -> FloatArray:
@@ -126,11 +114,6 @@ class JointStates(OfState):
                 raise ArgumentError("JointStates", "no such state", got=value, limit=limit)
             index = index * size + int(value) - start
         return np.array([index], dtype=np.float64)
-
-    def row(self, index: int) -> FloatArray:
-        x = np.zeros(self.size)
-        x[index] = 1.0
-        return x
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +135,7 @@ class PlaceCells(OfState):
             positive(f"PlaceCells.{name}", getattr(self, name), most=MAX_FEATURES)
         check_limit("PlaceCells", "cells", self.size, MAX_FEATURES)
         check_limit("PlaceCells", "activations", self.n_states * self.size, MAX_TABLE)
-        number("PlaceCells.start", self.start, *_STARTS)
+        number("PlaceCells.start", self.start, *STARTS)
         number("PlaceCells.width", self.width, NARROWEST)
 
     @property
@@ -183,47 +166,52 @@ class PlaceCells(OfState):
 
 
 @dataclass(frozen=True, eq=False)
-class Combinations(OfState):
-    """Give each state the code of its rank: which *active* of *channels* cells are 1. Cells.
+class HashedStates(FromNumbers):
+    """Give each different observation a cell in each of two tables of *n*. Cells.
 
-    n: states, numbered from *start*. groups: if more than 1, a state is a combination of so many
-    different codes, one in each group of *channels* cells. Ranks follow lexicographic order, so
-    neighbours share most cells. The papers' gridworld has 3 groups of 2 active among 5. Raises
-    DescriptionError if ``C(C(channels, active), groups) < n``.
-    Source: the code of arXiv:1910.06489, which writes -1 for 0.
+    The lower half of its CRC-32 gives its place in one table, the upper half in the other, so two
+    observations hardly ever share both. Similar observations share no cells: this is for tasks of
+    few states that aren't numbered.
+
+    length: size of the flattened observation. places: indices of the numbers that are compared.
+    keys: keys of the parts of a Dict, or their places in a Tuple, flattened one after the other.
     """
 
-    n: int
-    active: int
-    channels: int
-    start: int = 0
-    groups: int = 1
+    length: int
+    places: tuple[int, ...]
+    n: int = 1024
+    keys: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
-        positive("Combinations.n", self.n, most=MAX_FEATURES)
-        positive("Combinations.groups", self.groups, most=_MAX_GROUPS)
-        number("Combinations.start", self.start, *_STARTS)
-        codes = count_codes("Combinations", self.active, self.channels)
-        check_enough("Combinations.n", self.n, math.comb(codes, self.groups))
-        check_limit("Combinations", "activations", self.n * self.size, MAX_TABLE)
+        positive("HashedStates.length", self.length, most=MAX_FEATURES)
+        positive("HashedStates.n", self.n, most=_MOST)
+        places = whole_numbers("HashedStates.places", self.places, 0, self.length - 1)
+        object.__setattr__(self, "places", places)
+        object.__setattr__(self, "keys", tuple(several("HashedStates.keys", self.keys)))
 
     @property
     def size(self) -> int:
-        return self.groups * self.channels
+        return 2 * self.n
 
     @property
-    def n_states(self) -> int:
-        return self.n
-
-    def row(self, index: int) -> FloatArray:
-        return np.asarray(self.table[index])
+    def n_inputs(self) -> int:
+        return 2
 
     @functools.cached_property
-    def table(self) -> FloatArray:
-        """Return the codes of all states, ``(n, size)``."""
-        # Of the n first combinations, none has a code beyond that of rank n + groups - 2.
-        needed = min(self.n + self.groups - 1, math.comb(self.channels, self.active))
-        codes = code_table(needed, self.active, self.channels)
-        chosen = itertools.combinations(range(needed), self.groups)
-        ranks = np.array(list(itertools.islice(chosen, self.n)))
-        return np.asarray(codes[ranks].reshape(self.n, self.size))
+    def tables(self) -> Concat:
+        """Return the features of the two places."""
+        return Concat((OneHot(self.n), OneHot(self.n)))
+
+    @functools.cached_property
+    def _index(self) -> Any:
+        return np.array(self.places, dtype=np.int64)
+
+    def flat(self, observation: Any) -> FloatArray:
+        if self.keys:
+            observation = np.concatenate([np.ravel(observation[key]) for key in self.keys])
+        numbers = numbers_of("HashedStates", observation, self.length)
+        code = crc32(numbers[self._index] + 0.0)  # + 0.0 turns -0.0, which has other bits, into 0.0
+        return np.array([code % _MOST % self.n, (code >> _SHIFT) % self.n], dtype=np.float64)
+
+    def values(self, flat: FloatArray) -> FloatArray:
+        return self.tables.values(flat)

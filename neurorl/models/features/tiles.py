@@ -1,20 +1,23 @@
-"""Cut dimensions into bins: tile coding, and codes of each dimension's bin."""
+"""Cut dimensions into tiles, and join features of several observations."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from neurorl.models.features.codes import check_enough, code_table, count_codes
+from neurorl.errors import DescriptionError, quoted
+from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.features.ranges import RangeFeatures, scaled_to_one
-from neurorl.network.limits import MAX_TABLE, check_limit
+from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
+from neurorl.network.serialization import positive, several
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["BinnedCombinations", "Tiles", "TilesInARow"]
+__all__ = ["Concat", "Tiles"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +46,7 @@ class Tiles(RangeFeatures):
         np.put_along_axis(x, index, 1.0, axis=-1)
         return x
 
-    def of_all(self, flat: FloatArray) -> FloatArray:
-        return self.values(flat)
+    of_all = values
 
     @functools.cached_property
     def offsets(self) -> FloatArray:
@@ -93,40 +95,61 @@ class TilesInARow:
 
 
 @dataclass(frozen=True, eq=False)
-class BinnedCombinations(RangeFeatures):
-    """Give each dimension's bin the code of its rank, one after the other. Cells, 0 or 1.
+class Concat(FromNumbers):
+    """Join features of the parts of a Tuple or Dict observation, one after the other.
 
-    bins: equal bins along a dimension, ``floor(bins unit)``; the last includes its upper end.
-    active, channels: a bin's code says which *active* of a dimension's *channels* cells are 1, as
-    in `Combinations`. Raises DescriptionError if ``C(channels, active) < bins``.
-    Source: the code of arXiv:1910.06489, which codes each dimension by itself, in as many bins as
-    channels; half of these are active, and it writes -1 for 0.
+    keys: keys of a Dict or places in a Tuple, in the order of *parts*; empty: a whole Tuple.
     """
 
-    bins: int = 10
-    active: int = 5
-    channels: int = 10
+    parts: tuple[Features, ...]
+    keys: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        codes = count_codes("BinnedCombinations", self.active, self.channels)
-        self._check_cells("bins")
-        check_enough("BinnedCombinations.bins", self.bins, codes)
-        check_limit("BinnedCombinations", "codes", self.bins * self.channels, MAX_TABLE)
+        parts = several("Concat.parts", self.parts)
+        if not all(isinstance(part, Features) for part in parts):
+            raise DescriptionError("Concat.parts", "not features", got=quoted(self.parts))
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "keys", several("Concat.keys", self.keys))
+        positive("Concat.parts", len(self.parts), most=MAX_PARTS)
+        check_limit("Concat", "features", self.size, MAX_FEATURES)
+
+    @property
+    def are_cells(self) -> bool:
+        return all(part.are_cells for part in self.parts)
 
     @property
     def size(self) -> int:
-        return len(self.low) * self.channels
+        return sum(part.size for part in self.parts)
+
+    @property
+    def n_inputs(self) -> int:
+        return sum(part.n_inputs for part in self.parts)
+
+    def flat(self, observation: Any) -> FloatArray:
+        observations = [observation[key] for key in self.keys] if self.keys else observation
+        pairs = zip(self.parts, observations, strict=True)
+        return np.concatenate([part.flat(value) for part, value in pairs])
 
     def values(self, flat: FloatArray) -> FloatArray:
-        index = np.floor(self.unit(flat) * self.bins).astype(np.int64)
-        codes = self.table[np.minimum(index, self.bins - 1)]
-        return np.asarray(codes.reshape(*flat.shape[:-1], self.size))
+        ends = np.cumsum([part.n_inputs for part in self.parts])[:-1]
+        pairs = zip(self.parts, np.split(flat, ends), strict=True)
+        return np.concatenate([part.values(inputs) for part, inputs in pairs])
 
     def of_all(self, flat: FloatArray) -> FloatArray:
-        return self.values(flat)
+        ends = np.cumsum([run.n_inputs for run in self._runs])[:-1]
+        pairs = zip(self._runs, np.split(flat, ends, axis=1), strict=True)
+        return np.concatenate([run.of_all(inputs) for run, inputs in pairs], axis=1)
 
     @functools.cached_property
-    def table(self) -> FloatArray:
-        """Return the codes of all bins, ``(bins, channels)``."""
-        return code_table(self.bins, self.active, self.channels)
+    def _runs(self) -> list[Features | TilesInARow]:
+        """Return the parts, with successive tiles of the same shape joined into one."""
+        runs: list[Features | TilesInARow] = []
+        for shape, of_shape in itertools.groupby(self.parts, _shape_of_tiles):
+            parts = list(of_shape)
+            tiles = [part for part in parts if isinstance(part, Tiles)]
+            runs += parts if shape is None else [TilesInARow(tiles)]
+        return runs
+
+
+def _shape_of_tiles(part: Features) -> tuple[int, int, int] | None:
+    return part.shape if type(part) is Tiles else None

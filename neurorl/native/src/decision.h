@@ -254,7 +254,7 @@ inline double choose_number(const Group &group)
     return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
 }
 
-// Choose a number by two readouts: models/agent/readout_policy.py in C.
+// Choose a number by two readouts: models/agent/gaussian_policy.py in C.
 inline double choose_by_readouts(const Group &group)
 {
     double *p = group.of(group.agent.probabilities);
