@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.network.description import Network
-from neurorl.network.on_chip import on_chip
+from neurorl.network.replicate import on_chip
 
 __all__ = ["Capabilities"]
 

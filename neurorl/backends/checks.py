@@ -19,7 +19,7 @@ from neurorl.errors import (
     unknown_name_error,
 )
 from neurorl.network.description import Network
-from neurorl.network.units import refuse_units
+from neurorl.network.limits import refuse_units
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import read_seed
 

@@ -16,7 +16,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import SpikingCritic
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.modules import hidden_layers, lag, module_projections
-from neurorl.network.short_term import TsodyksMarkram
+from neurorl.network.plasticity import TsodyksMarkram
 from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay

@@ -16,7 +16,7 @@ from neurorl.network.connectors import (
     OneToOne,
     Synapses,
 )
-from neurorl.network.on_chip import on_chip
+from neurorl.network.replicate import on_chip
 
 __all__ = [
     "ADAPTIVE_LIF",

@@ -16,10 +16,9 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.network.drawing import choices, hits
-from neurorl.network.limits import MAX_LISTED, MAX_SIZE, check_limit
+from neurorl.network.limits import MAX_LISTED, MAX_SIZE, check_limit, refuse_units
 from neurorl.network.serialization import Described, flag, number, positive
 from neurorl.network.synapse_list import SynapseList, listed
-from neurorl.network.units import refuse_units
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive
 

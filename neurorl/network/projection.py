@@ -21,9 +21,9 @@ from neurorl.network.connectors import (
     Synapses,
     check_count,
 )
-from neurorl.network.drawn_delays import Normal, drawn_steps
+from neurorl.network.drawing import Normal, drawn_steps
 from neurorl.network.limits import check_identifier, truth_values
-from neurorl.network.plasticity import Plasticity, Uniform
+from neurorl.network.plasticity import Plasticity, TsodyksMarkram, Uniform
 from neurorl.network.serialization import (
     LARGEST,
     Described,
@@ -33,7 +33,6 @@ from neurorl.network.serialization import (
     number,
     positive,
 )
-from neurorl.network.short_term import TsodyksMarkram
 from neurorl.network.synapse_list import SynapseList
 
 __all__ = ["Projection"]

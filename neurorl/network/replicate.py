@@ -1,4 +1,4 @@
-"""Put many copies of a network into one, which a simulator steps at once."""
+"""Derive networks: copies side by side, which a simulator steps at once, and neurons of chips."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neurorl.network.description import (
 from neurorl.network.neuron import Neuron
 from neurorl.network.step_plan import StepPlan
 
-__all__ = ["SideBySide", "replicate"]
+__all__ = ["SideBySide", "on_chip", "replicate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,3 +75,30 @@ def _projection(network: Network, p: Projection, n: int) -> Projection:
     if mask is not None:
         mask = np.tile(mask, (n, 1, 1))
     return dataclasses.replace(p, weights=weights, mask=mask, blocks=n * p.blocks)
+
+
+def on_chip(network: Network) -> Network:
+    """Return the network for chip arithmetic: equations of a LIF or CubaLIF become that neuron.
+
+    Other equations stay, and are refused by name later. Weights keep their values and units. The
+    chip's membrane is the equations' membrane minus the reset value, times the share of the weights
+    that reaches it. Returns *network* itself if no neuron has equations.
+    """
+    nodes = tuple(_on_chip(node, network.dt) for node in network.nodes)
+    replaced = {n.name for n, old in zip(nodes, network.nodes, strict=True) if n is not old}
+    if not replaced:
+        return network
+
+    def arriving(p: Projection) -> Projection:
+        return dataclasses.replace(p, target=None) if p.post in replaced else p
+
+    projections = tuple(arriving(p) for p in network.projections)
+    return dataclasses.replace(network, nodes=nodes, projections=projections)
+
+
+def _on_chip(node: Node, dt: float) -> Node:
+    """Return a population of the chip's neurons, or the node itself."""
+    if not isinstance(node, Population) or node.is_integrator(dt):
+        return node
+    neuron = node.neuron.on_chip(node.size, dt)
+    return node if neuron is None else dataclasses.replace(node, neuron=neuron)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, quoted
 from neurorl.expressions.expression import Expression
-from neurorl.network.units import refuse_units
+from neurorl.network.limits import refuse_units
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import array_from, declared_types, fits, kind_name, plain, real_array
 

@@ -33,7 +33,7 @@ class Release:
     """Hold the names of a projection's short-term plasticity among those of its presynaptic node.
 
     projection: its name. delay: in steps. variable: what a spike of now would release. u, used:
-    state, as in `neurorl.network.short_term.TsodyksMarkram`. constants: numbers by name.
+    state, as in `neurorl.network.plasticity.TsodyksMarkram`. constants: numbers by name.
     """
 
     projection: str

@@ -12,7 +12,7 @@ from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
-from neurorl.network.on_chip import on_chip
+from neurorl.network.replicate import on_chip
 from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Row, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain

@@ -24,7 +24,7 @@ from neurorl import (
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, Equations, FixedInDegree
-from neurorl.network.short_term import RELEASE_GRID
+from neurorl.network.plasticity import RELEASE_GRID
 from neurorl.testing import FEATURES, random_network, rasters, same_state
 
 DT = 1e-3

@@ -43,10 +43,10 @@ from neurorl.models.features.of_others import (
 )
 from neurorl.models.neurons.leaky import InChipUnits, Lesion
 from neurorl.network import connectors
-from neurorl.network.drawn_delays import Normal
+from neurorl.network.drawing import Normal
+from neurorl.network.plasticity import TsodyksMarkram
 from neurorl.network.replicate import SideBySide
 from neurorl.network.serialization import Described
-from neurorl.network.short_term import TsodyksMarkram
 from neurorl.rules import Rule
 
 MODULES: tuple[ModuleType, ...] = (neurorl.reparameterization, models, features)  # classes register

@@ -14,7 +14,7 @@ from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
 from neurorl.models import ADAPTIVE_LIF, LIF, CubaLIF, Equations
 from neurorl.models.features import RBF, GaussianCells
-from neurorl.network.units import unit_of
+from neurorl.network.limits import unit_of
 from neurorl.testing import FEATURES
 
 brian2 = pytest.importorskip("brian2", reason="its quantities are those that are refused")

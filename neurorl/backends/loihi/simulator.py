@@ -36,7 +36,7 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.network.description import Network
-from neurorl.network.on_chip import on_chip
+from neurorl.network.replicate import on_chip
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive

@@ -30,7 +30,7 @@ from neurorl.errors import (
     UnsupportedError,
 )
 from neurorl.network.description import Network
-from neurorl.network.on_chip import on_chip
+from neurorl.network.replicate import on_chip
 from neurorl.program import NodeProgram, lower
 
 Rasters = dict[str, Tensor]

@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features.base import NARROWEST, Features, FromNumbers, numbers_of
-from neurorl.network.limits import MAX_FEATURES, check_limit
+from neurorl.network.limits import MAX_FEATURES, check_limit, refuse_units
 from neurorl.network.serialization import frozen_array, number, positive
-from neurorl.network.units import refuse_units
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import real_array
 

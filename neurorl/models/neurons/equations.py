@@ -17,11 +17,10 @@ from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.scan import TextPlace
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.chip_form import chip_form
-from neurorl.network.limits import MAX_REFRACTORY
+from neurorl.network.limits import MAX_REFRACTORY, refuse_units
 from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import frozen_array, several
 from neurorl.network.step_plan import IS_SILENT, Margin, StepPlan
-from neurorl.network.units import refuse_units
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["IS_SILENT", "Equations"]

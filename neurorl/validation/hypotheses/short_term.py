@@ -10,7 +10,7 @@ import numpy as np
 
 from neurorl.expressions.nodes import Name
 from neurorl.expressions.statements import Statement, read_statements
-from neurorl.network.short_term import TsodyksMarkram
+from neurorl.network.plasticity import TsodyksMarkram
 from neurorl.numerics.arrays import FloatArray
 from neurorl.program import NodeProgram, Release
 from neurorl.validation.evidence import Evidence

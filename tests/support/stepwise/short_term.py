@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.network.short_term import TsodyksMarkram
+from neurorl.network.plasticity import TsodyksMarkram
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["ShortTerm"]
