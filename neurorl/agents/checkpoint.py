@@ -11,18 +11,14 @@ memory than the file is long.
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neurorl.agents.algorithms import ALGORITHMS, LOCAL
-from neurorl.errors import RunError
 from neurorl.numerics.arrays import Array
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
-from neurorl.storage.reading import JSON_MEMORY, FilePlace, check_fields, json_memory, parse_json
+from neurorl.storage.reading import FilePlace, check_fields, parse_json
 
 __all__ = [
     "checkpoint_in",
@@ -64,14 +60,12 @@ def packed(description: dict[str, Any], arrays: dict[str, Array]) -> bytes:
     Raises RunError for data too large to be read again.
     """
     text = json.dumps({"format": FORMAT, **description}, allow_nan=False).encode()
-    _check_size(text, arrays)
     return packed_text(text, arrays)
 
 
 def packed_text(text: bytes, arrays: dict[str, Array]) -> bytes:
-    """Return the file of a description's *text* and *arrays*."""
-    all_arrays = {_DESCRIPTION: np.frombuffer(text, dtype=np.uint8), **arrays}
-    return archive.packed(all_arrays)
+    """Return the file of a description's *text* and *arrays*; RunError as `packed`."""
+    return archive.packed_with(text, arrays, _DESCRIPTION, "checkpoint")
 
 
 def digest(path: Path) -> str:
@@ -92,15 +86,8 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
 
 def read_text(path: Path) -> tuple[bytes, dict[str, Array]]:
     """Read a file's description, as text, and its arrays. Raises RunError if it is damaged."""
-    place, data = FilePlace(f"checkpoint {path}"), _whole(path)
-    try:
-        arrays = archive.read_arrays(data)
-        text = arrays.pop(_DESCRIPTION)
-        if text.dtype != np.uint8 or text.ndim != 1:
-            raise ValueError("no text for a description")
-    except (KeyError, ValueError, zipfile.BadZipFile) as exc:
-        raise place.wrong("is not an agent's", exc) from exc
-    return text.tobytes(), arrays
+    place = FilePlace(f"checkpoint {path}")
+    return archive.read_with(_whole(path), _DESCRIPTION, place, "is not an agent's")
 
 
 def _checked(place: FilePlace, description: Any) -> dict[str, Any]:
@@ -121,16 +108,6 @@ def _checked(place: FilePlace, description: Any) -> dict[str, Any]:
     if not 0 <= described["seed"] < 2**63:
         raise place.wrong("'seed' is damaged", limit="0 to 2**63-1")
     return described
-
-
-def _check_size(text: bytes, arrays: dict[str, Array]) -> None:
-    size = len(text) + sum(array.nbytes for array in arrays.values())
-    for what, got, limit in (
-        ("too large", size, archive.LARGEST_FILE - 2**20),
-        ("has too large a description", json_memory(text), JSON_MEMORY),
-    ):
-        if got > limit:
-            raise RunError("checkpoint", what, got=f"{got} bytes", limit=limit)
 
 
 def _whole(path: Path) -> bytes:

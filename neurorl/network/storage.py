@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from pathlib import Path
 
-import numpy as np
-
-from neurorl.errors import ArgumentError, DescriptionError, RunError, quoted
+from neurorl.errors import ArgumentError, DescriptionError, quoted
 from neurorl.network.description import Network
 from neurorl.network.serialization import arrays_apart
 from neurorl.numerics.arrays import Array
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
-from neurorl.storage.reading import JSON_MEMORY, FilePlace, json_memory, parse_json
+from neurorl.storage.reading import FilePlace, parse_json
 
 __all__ = ["load_network", "save_network"]
 
@@ -32,15 +29,8 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     arrays: dict[str, Array] = {}
     with arrays_apart(arrays):
         text = json.dumps(network.to_dict(), allow_nan=False).encode()
-    size = len(text) + sum(array.nbytes for array in arrays.values())
-    for what, got, limit in (
-        ("too large", size, archive.LARGEST_FILE - 2**20),  # room for the archive's headers
-        ("has too large a description", json_memory(text), JSON_MEMORY),
-    ):
-        if got > limit:
-            raise RunError(f"network {path}", what, got=f"{got} bytes", limit=limit)
-    described = {_DESCRIPTION: np.frombuffer(text, dtype=np.uint8)}
-    write_bytes(Path(path), archive.packed(described | arrays), "network")
+    content = archive.packed_with(text, arrays, _DESCRIPTION, f"network {path}")
+    write_bytes(Path(path), content, "network")
 
 
 def load_network(path: str | os.PathLike[str]) -> Network:
@@ -50,15 +40,9 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     """
     place = FilePlace(f"network {path}")
     data = archive.read_signed(Path(path), place, "save it again")
-    try:
-        arrays = archive.read_arrays(data)
-        del data
-        text = arrays.pop(_DESCRIPTION)
-        if text.dtype != np.uint8 or text.ndim != 1:
-            raise ValueError("no text for a description")
-    except (KeyError, ValueError, zipfile.BadZipFile) as exc:
-        raise place.wrong("is not a network's", exc) from exc
-    described = parse_json(text.tobytes(), place)
+    text, arrays = archive.read_with(data, _DESCRIPTION, place, "is not a network's")
+    del data
+    described = parse_json(text, place)
     try:
         with arrays_apart(arrays):
             return Network.from_dict(described)

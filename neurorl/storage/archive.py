@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.storage.reading import FilePlace, read_bytes
+from neurorl.errors import RunError
+from neurorl.storage.reading import JSON_MEMORY, FilePlace, json_memory, read_bytes
 
 __all__ = [
     "COMPRESSED",
@@ -30,8 +31,10 @@ __all__ = [
     "LARGEST_FILE",
     "compressed",
     "packed",
+    "packed_with",
     "read_arrays",
     "read_signed",
+    "read_with",
     "signed",
 ]
 
@@ -64,6 +67,40 @@ def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
                 # In C order, as np.save notes the order and equal arrays need equal bytes.
                 np.save(file, np.asarray(array, order="C"), allow_pickle=False)
     return signed(buffer)
+
+
+def packed_with(
+    text: bytes, arrays: Mapping[str, npt.NDArray[Any]], member: str, where: str
+) -> bytes:
+    """Return the file of *arrays* and a JSON text that describes them, a member of that name.
+
+    Raises RunError for data too large to be read again.
+    """
+    size = len(text) + sum(array.nbytes for array in arrays.values())
+    for what, got, limit in (
+        ("too large", size, LARGEST_FILE - 2**20),  # room for the archive's headers
+        ("has too large a description", json_memory(text), JSON_MEMORY),
+    ):
+        if got > limit:
+            raise RunError(where, what, got=f"{got} bytes", limit=limit)
+    return packed({member: np.frombuffer(text, dtype=np.uint8), **arrays})
+
+
+def read_with(
+    data: bytes, member: str, place: FilePlace, what: str
+) -> tuple[bytes, dict[str, npt.NDArray[Any]]]:
+    """Return the text and the arrays of `packed_with`; *what*: what is wrong with other files.
+
+    Raises RunError for these.
+    """
+    try:
+        arrays = read_arrays(data)
+        text = arrays.pop(member)
+        if text.dtype != np.uint8 or text.ndim != 1:
+            raise ValueError("no text for a description")
+    except (KeyError, ValueError, zipfile.BadZipFile) as exc:
+        raise place.wrong(what, exc) from exc
+    return text.tobytes(), arrays
 
 
 def signed(content: io.BytesIO) -> bytes:
