@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import zlib
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from neurorl.errors import DescriptionError, quoted
 from neurorl.network.drawing import choices, hits
 from neurorl.network.limits import MAX_LISTED, MAX_SIZE, check_limit, refuse_units
-from neurorl.network.serialization import Described, flag, number, positive
+from neurorl.network.serialization import Count, Described, Flag, Range, Share
 from neurorl.network.synapse_list import SynapseList, listed
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive
@@ -35,7 +35,7 @@ __all__ = [
     "Synapses",
 ]
 
-_SEEDS = 2**53
+Seed = Annotated[int, Range(0, 2**53)]
 _DEVIATIONS = 12.0  # standard deviations: so far from its mean a binomial number never is
 
 
@@ -70,10 +70,7 @@ class AllToAll(Connector):
 class Blocks(Connector):
     """Connect *n* equal blocks of consecutive neurons, all to all inside; ``(n, pre, post)``."""
 
-    n: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "n", positive("Blocks.n", self.n))
+    n: Count
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +100,9 @@ class FixedProbability(Sparse):
     autapses: whether a neuron may connect to itself. seed: seed of the draws.
     """
 
-    p: float
-    autapses: bool = True
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _check_drawn(self)
-        object.__setattr__(self, "p", number("FixedProbability.p", self.p, 0.0, 1.0))
+    p: Share
+    autapses: Flag = True
+    seed: Seed = 0
 
     def counts(self, ends: Ends) -> tuple[int, int]:
         pairs = ends.n_pre * self._width(ends)
@@ -141,16 +134,10 @@ class _FixedDegree(Sparse):
     several synapses; if not, the *n* partners of a neuron differ. seed: seed of the draws.
     """
 
-    n: int
-    autapses: bool = True
-    multapses: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _check_drawn(self)
-        name = type(self).__name__
-        object.__setattr__(self, "n", positive(f"{name}.n", self.n, most=MAX_SIZE))
-        object.__setattr__(self, "multapses", flag(f"{name}.multapses", self.multapses))
+    n: Annotated[int, Range(1, MAX_SIZE)]
+    autapses: Flag = True
+    multapses: Flag = False
+    seed: Seed = 0
 
     def counts(self, ends: Ends) -> tuple[int, int]:
         rows, of = self._sides(ends)
@@ -230,12 +217,12 @@ class Synapses(Sparse):
 
     pre: Any
     post: Any
-    multapses: bool = False
+    multapses: Flag = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for end in ("pre", "post"):
             object.__setattr__(self, end, _indices(f"Synapses.{end}", getattr(self, end)))
-        object.__setattr__(self, "multapses", flag("Synapses.multapses", self.multapses))
         if len(self.pre) != len(self.post):
             got = f"{len(self.pre)} and {len(self.post)}"
             raise DescriptionError("Synapses", "pre and post are of two lengths", got=got)
@@ -285,14 +272,6 @@ def check_count(connector: Sparse, ends: Ends) -> tuple[int, int]:
     counts = connector.counts(ends)
     check_limit(ends.where, "synapses", counts[1], MAX_LISTED)
     return counts
-
-
-def _check_drawn(connector: FixedProbability | _FixedDegree) -> None:
-    """Check the fields that all connectors with draws have."""
-    name = type(connector).__name__
-    object.__setattr__(connector, "autapses", flag(f"{name}.autapses", connector.autapses))
-    seed = positive(f"{name}.seed", connector.seed, least=0, most=_SEEDS)
-    object.__setattr__(connector, "seed", seed)
 
 
 def _indices(where: str, value: Any) -> npt.NDArray[np.int32]:

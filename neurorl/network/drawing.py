@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from neurorl.network.limits import check_delay
 from neurorl.network.plasticity import Uniform
-from neurorl.network.serialization import Described, number
+from neurorl.network.serialization import Described, NotNegative, number
 from neurorl.network.synapse_list import CHUNK, SynapseList, repeats
 from neurorl.numerics.elementary import cospi, log
 from neurorl.numerics.random import Stream, philox4x32, uniforms_at
@@ -132,14 +132,13 @@ class Normal(Described):
     None: one step, and mean + 4 standard deviations, rounded up to a step.
     """
 
-    mean: float
-    sd: float
+    mean: NotNegative
+    sd: NotNegative
     low: float | None = None
     high: float | None = None
 
     def __post_init__(self) -> None:
-        number("Normal.mean", self.mean, low=0.0)
-        number("Normal.sd", self.sd, low=0.0)
+        super().__post_init__()
         if self.low is not None:
             number("Normal.low", self.low, low=0.0)
         if self.high is not None:

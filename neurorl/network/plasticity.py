@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
-from neurorl.network.serialization import Described, number
+from neurorl.network.serialization import Described, NotNegative, Number, number
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay
 
@@ -19,11 +19,11 @@ __all__ = ["RELEASE_GRID", "Plasticity", "TsodyksMarkram", "Uniform"]
 class Uniform(Described):
     """Describe initial weights drawn evenly from [low, high), by the network's seed."""
 
-    low: float
-    high: float
+    low: Number
+    high: Number
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "low", number("Uniform.low", self.low))
+        super().__post_init__()
         object.__setattr__(self, "high", number("Uniform.high", self.high, low=self.low))
 
 
@@ -36,14 +36,13 @@ class Plasticity(Described):
         low, high: bounds of every weight; they also fix the resolution of chip arithmetic.
     """
 
-    trace_tau: float = 0.0
-    low: float = -1.0
-    high: float = 1.0
+    trace_tau: NotNegative = 0.0
+    low: Number = -1.0
+    high: Number = 1.0
 
     def __post_init__(self) -> None:
-        number("Plasticity.trace_tau", self.trace_tau, low=0.0)
-        number("Plasticity.low", self.low)
-        if number("Plasticity.high", self.high) <= self.low:
+        super().__post_init__()
+        if self.high <= self.low:
             raise DescriptionError(
                 "Plasticity.high", "must exceed low", got=self.high, limit=f"> {self.low}"
             )
@@ -71,16 +70,15 @@ class TsodyksMarkram(Described):
     from spike to spike the equations and their order are those of NEST's ``tsodyks2_synapse``.
     """
 
-    U: float = 0.5
-    tau_rec: float = 0.8
-    tau_facil: float = 0.0
+    U: Number = 0.5
+    tau_rec: NotNegative = 0.8
+    tau_facil: NotNegative = 0.0
 
     def __post_init__(self) -> None:
-        where = type(self).__name__
-        if not 0.0 < number(f"{where}.U", self.U) <= 1.0:
-            raise DescriptionError(f"{where}.U", "out of range", got=self.U, limit="0 < U <= 1")
-        for name in ("tau_rec", "tau_facil"):
-            number(f"{where}.{name}", getattr(self, name), low=0.0)
+        super().__post_init__()
+        if not 0.0 < self.U <= 1.0:
+            where = f"{type(self).__name__}.U"
+            raise DescriptionError(where, "out of range", got=self.U, limit="0 < U <= 1")
 
     def decays(self, dt: float) -> tuple[float, float]:
         """Return the shares of facilitation and of used resources left after a step of *dt*."""

@@ -8,9 +8,10 @@ import dataclasses
 import difflib
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+import typing
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,13 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import array_from, declared_types, fits, kind_name, plain, real_array
 
 __all__ = [
+    "Count",
     "Described",
+    "Flag",
+    "NotNegative",
+    "Number",
+    "Range",
+    "Share",
     "arrays_apart",
     "check_kind_or_none",
     "flag",
@@ -43,6 +50,21 @@ LARGEST = 1e30
 _HUGE = 2.0 * LARGEST
 _INLINE = 64  # larger arrays are kept apart, see `arrays_apart`
 _APART: ContextVar[dict[str, Array] | None] = ContextVar("apart", default=None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Limit the numbers that a field of a description may have; declared with its type."""
+
+    low: float = -LARGEST
+    high: float = LARGEST
+
+
+Number = Annotated[float, Range()]
+NotNegative = Annotated[float, Range(0.0)]
+Share = Annotated[float, Range(0.0, 1.0)]
+Count = Annotated[int, Range(1, _MOST)]
+Flag = Annotated[bool, Range()]
 
 
 class _Bounded(abc.ABCMeta):
@@ -89,11 +111,19 @@ class Described(metaclass=_Bounded):
 
     _classes: ClassVar[dict[str, type[Described]]] = {}
     _in_files: ClassVar[str]
+    _place: ClassVar[str] = ""
+    """Begin errors with it; empty: the name of the class."""
 
     def __init_subclass__(cls, named: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._in_files = named or cls.__name__
         Described._classes[type_name(cls)] = cls
+
+    def __post_init__(self) -> None:
+        """Raise DescriptionError for a field out of its declared `Range`."""
+        place = self._place or type(self).__name__
+        for name, check in _checks_of(type(self)).items():
+            object.__setattr__(self, name, check(f"{place}.{name}", getattr(self, name)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as JSON has it, from which `from_dict` builds an equal object."""
@@ -137,6 +167,27 @@ def type_name(cls: type[Described]) -> str:
     if cls.__module__.startswith("neurorl."):
         return cls._in_files
     return f"{cls.__module__}:{cls.__qualname__}"
+
+
+@functools.cache
+def _checks_of(cls: Any) -> Mapping[str, Callable[[str, Any], Any]]:
+    """Return a check for each field whose type has a `Range`."""
+    kinds: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):  # one of a user's may have types that can't be looked up
+        kinds |= declared_types(base, ranges=True)
+    return {
+        field.name: functools.partial(_check_range, *typing.get_args(kinds[field.name]))
+        for field in dataclasses.fields(cls)
+        if typing.get_origin(kinds.get(field.name)) is Annotated
+    }
+
+
+def _check_range(kind: type, limits: Range, where: str, value: object) -> Any:
+    if kind is bool:
+        return flag(where, value)
+    if kind is int:
+        return positive(where, value, int(limits.low), int(limits.high))
+    return number(where, value, limits.low, limits.high)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -115,16 +115,19 @@ def array_from(data: Mapping[str, Any]) -> npt.NDArray[Any]:
     return array
 
 
-def declared_types(cls: type) -> Mapping[str, Any]:
-    """Return the declared type of each field; none if one of them can't be looked up."""
+def declared_types(cls: type, ranges: bool = False) -> Mapping[str, Any]:
+    """Return the declared type of each field; none if one of them can't be looked up.
+
+    ranges: whether with the ranges that ``Annotated`` adds to a type.
+    """
     of: Any = cls
-    return _hints(of)
+    return _hints(of, ranges)
 
 
 @functools.cache
-def _hints(cls: Any) -> Mapping[str, Any]:
+def _hints(cls: Any, ranges: bool) -> Mapping[str, Any]:
     try:
-        return typing.get_type_hints(cls)
+        return typing.get_type_hints(cls, include_extras=ranges)
     except NameError:  # imported for type checkers only
         return {}
 

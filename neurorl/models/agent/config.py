@@ -24,8 +24,8 @@ from neurorl.models.deep.network import check_deep, deep_network
 from neurorl.models.deep.trunk import Modules
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
-from neurorl.network.limits import MAX_AGENT_SYNAPSES, MAX_DELAY, MAX_SIZE, check_limit
-from neurorl.network.serialization import flag, number, positive
+from neurorl.network.limits import MAX_AGENT_SYNAPSES, check_limit
+from neurorl.network.serialization import number
 from neurorl.storage.plain import kind_name
 
 __all__ = ["AgentConfig"]
@@ -36,11 +36,6 @@ _OBJECTS: Mapping[str, type] = {
     "features": Features,
     **{kind: registry.base for kind, registry in KINDS.items()},
 }
-_FLAGS = ("signed", "normalises", "carries", "solved_discounted", "bias")
-_COUNTS = {"window": MAX_DELAY, "actors": MAX_SIZE}
-_NOT_NEGATIVE = (
-    *("alpha_output", "alpha_hidden", "trace_tau", "eligibility_tau", "post_tau", "depression"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +50,7 @@ class AgentConfig(AgentFields):
     def __post_init__(self) -> None:
         self._check_kinds()
         super().__post_init__()
-        self._check_ranges()
+        self._check_parts()
         if self.trunk.is_shared:
             check_deep(self)
             return
@@ -71,22 +66,11 @@ class AgentConfig(AgentFields):
                 got, limit = quoted(getattr(self, name)), kind_name(kind)
                 raise DescriptionError(f"agent.{name}", "of another type", got=got, limit=limit)
 
-    def _check_ranges(self) -> None:
+    def _check_parts(self) -> None:
         for part in (*self.parts.values(), *(self.modulators or {}).values()):
             check_attributes(part)
         for features in (self.cells, self.features):
             check_attributes(features)
-        for name in _FLAGS:
-            flag(f"agent.{name}", getattr(self, name))
-        for name, most in _COUNTS.items():
-            positive(f"agent.{name}", getattr(self, name), most=most)
-        positive("agent.first_play_steps", self.first_play_steps, least=0)
-        for name in ("gamma", "lambda_actor"):
-            number(f"agent.{name}", getattr(self, name), 0.0, 1.0)
-        for name in _NOT_NEGATIVE:
-            number(f"agent.{name}", getattr(self, name), 0.0)
-        for name in ("reward_scale", "initial_hidden", "initial_output", "weight_bound"):
-            number(f"agent.{name}", getattr(self, name))
         if self.solved_at is not None:
             number("agent.solved_at", self.solved_at)
 

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,16 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.models.features import Features
 from neurorl.network.description import Network
 from neurorl.network.limits import MAX_SIZE, MAX_TAPS
-from neurorl.network.serialization import check_kind_or_none, number, positive
+from neurorl.network.serialization import (
+    Count,
+    NotNegative,
+    Number,
+    Range,
+    Share,
+    check_kind_or_none,
+    number,
+    positive,
+)
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import dot
 from neurorl.rules.three_factor import td_error
@@ -82,13 +91,10 @@ class Critic(Part, abc.ABC):
         "population": functools.partial(check_kind_or_none, kind=str),
     }
     population: ClassVar[str | None] = None
+    _place = "agent.critic"
 
-    alpha: float = 0.05
-    lambda_: float = 0.9
-
-    def __post_init__(self) -> None:
-        number("agent.critic.alpha", self.alpha, 0.0)
-        number("agent.critic.lambda_", self.lambda_, 0.0, 1.0)
+    alpha: NotNegative = 0.05
+    lambda_: Share = 0.9
 
     @property
     def initial_value(self) -> float:
@@ -143,11 +149,7 @@ class Linear(Critic):
     name: ClassVar[str] = "linear"
     kernel: ClassVar[str | None] = "linear"
 
-    changes: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive("agent.critic.changes", self.changes, least=0, most=MAX_TAPS)
+    changes: Annotated[int, Range(0, MAX_TAPS)] = 0
 
     def check(self, features: Features, cells: Features, window: int) -> None:
         check_changes(features, cells, self.changes)
@@ -165,11 +167,7 @@ class Optimistic(Linear):
     name: ClassVar[str] = "optimistic"
     kernel: ClassVar[str | None] = "linear"
 
-    initial_value: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("agent.critic.initial_value", self.initial_value)
+    initial_value: Number = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,13 +182,12 @@ class Spiking(Critic):
     kernel: ClassVar[str | None] = "spiking"
     population: ClassVar[str | None] = "critic"
 
-    neurons: int = 200
-    scale: float = 6.0
+    neurons: Count = 200
+    scale: NotNegative = 6.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("agent.critic.scale", self.scale, 0.0)
-        if positive("agent.critic.neurons", self.neurons) % 2:
+        if self.neurons % 2:
             what = "must be even: half of them add to the value and half take from it"
             raise DescriptionError("agent.critic.neurons", what, got=self.neurons)
 
@@ -242,8 +239,8 @@ class Layers(Critic):
     kernel: ClassVar[str | None] = "layers"
 
     hidden: int | tuple[int, ...] = 128
-    alpha: float = 2e-4
-    lambda_: float = 0.8
+    alpha: NotNegative = 2e-4
+    lambda_: Share = 0.8
 
     def __post_init__(self) -> None:
         super().__post_init__()

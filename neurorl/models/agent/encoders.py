@@ -14,7 +14,7 @@ import numpy.typing as npt
 from neurorl.models.agent.answers import Check, array, refused, whole_number
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.description import CURRENT_GRID
-from neurorl.network.serialization import flag, number
+from neurorl.network.serialization import Share, flag, number
 from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = [
@@ -62,11 +62,9 @@ class Encoder(Part, abc.ABC):
         "peak": functools.partial(number, low=0.0, high=1.0),
     }
     flows: ClassVar[bool] = False
+    _place = "agent.encoder"
 
-    peak: float = 1.0
-
-    def __post_init__(self) -> None:
-        number("agent.encoder.peak", self.peak, 0.0, 1.0)
+    peak: Share = 1.0
 
     @property
     def source_kind(self) -> str:

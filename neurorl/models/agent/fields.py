@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.models.agent.critics import CRITICS, Critic
@@ -19,7 +19,8 @@ from neurorl.models.agent.writes import WRITES, Writes
 from neurorl.models.deep.trunk import TRUNKS, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
-from neurorl.network.serialization import Described
+from neurorl.network.limits import MAX_DELAY, MAX_SIZE
+from neurorl.network.serialization import Described, Flag, NotNegative, Number, Range, Share
 from neurorl.rules import Rule, find_rule
 from neurorl.rules.registry import saved
 
@@ -84,7 +85,7 @@ class AgentFields(Described):
     rule: str | Rule
     cells: Features
     features: Features
-    window: int
+    window: Annotated[int, Range(1, MAX_DELAY)]
     encoder: Encoder = field(default_factory=ENCODERS.default)
     policy: Policy = field(default_factory=POLICIES.default)
     critic: Critic = field(default_factory=CRITICS.default)
@@ -93,38 +94,41 @@ class AgentFields(Described):
     schedule: Schedule = field(default_factory=SCHEDULES.default)
     learning: Place = field(default_factory=PLACES.default)
     trunk: Trunk = field(default_factory=TRUNKS.default)
-    actors: int = 10
+    actors: Annotated[int, Range(1, MAX_SIZE)] = 10
     hidden: int | tuple[int, ...] = 8
     rules: Mapping[str, str | Rule] | None = None
     modulators: Mapping[str, Modulator] | None = None
-    bias: bool = True
-    signed: bool = False
-    trace_tau: float = 0.0
-    weight_bound: float = 1.0
-    initial_hidden: float = 0.2
-    initial_output: float = 0.2
+    bias: Flag = True
+    signed: Flag = False
+    trace_tau: NotNegative = 0.0
+    weight_bound: Number = 1.0
+    initial_hidden: Number = 0.2
+    initial_output: Number = 0.2
     stimulus_lags: int = 1
     history_lags: int = 0
     history: tuple[float, ...] = ()
     input_recalls: tuple[int, ...] = ()
     hidden_recalls: tuple[int, ...] = ()
-    alpha_output: float = 0.1
-    alpha_hidden: float = 0.5
-    gamma: float = 0.99
-    lambda_actor: float = 0.9
-    reward_scale: float = 0.02
-    normalises: bool = True
-    eligibility_tau: float = 0.1
-    post_tau: float = 0.02
-    depression: float = 0.5
-    carries: bool = False
+    alpha_output: NotNegative = 0.1
+    alpha_hidden: NotNegative = 0.5
+    gamma: Share = 0.99
+    lambda_actor: Share = 0.9
+    reward_scale: Number = 0.02
+    normalises: Flag = True
+    eligibility_tau: NotNegative = 0.1
+    post_tau: NotNegative = 0.02
+    depression: NotNegative = 0.5
+    carries: Flag = False
     memories: tuple[float, ...] = ()
     description: Network | None = None
     solved_at: float | None = None
-    solved_discounted: bool = False
-    first_play_steps: int = 0
+    solved_discounted: Flag = False
+    first_play_steps: Annotated[int, Range(0, 2**53)] = 0
+
+    _place = "agent"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "rule", saved(self.rule))
         object.__setattr__(self, "rules", _named("rules", self.rules, saved))
         object.__setattr__(self, "modulators", _named("modulators", self.modulators, _modulator))

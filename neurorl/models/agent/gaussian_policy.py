@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,11 @@ import numpy.typing as npt
 from neurorl.errors import UnsupportedError
 from neurorl.models.agent.choices import Choice
 from neurorl.models.agent.policies import Policy
-from neurorl.network.serialization import flag, number, positive
+from neurorl.network.serialization import Count, Flag, NotNegative, Range
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi, exp, log
 
 __all__ = ["Gaussian", "GaussianReadout", "normal"]
-
-_MOST, _LONGEST = 256, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,20 +43,12 @@ class Gaussian(Policy):
     is_continuous: ClassVar[bool] = True
     draws: ClassVar[int] = 2
 
-    sigma: float = 0.5
-    sigma_end: float = 0.1
-    decisions: int = 100_000
-    population: int = 2
-    hold: int = 1
-    natural: bool = False
-
-    def __post_init__(self) -> None:
-        number("agent.policy.sigma", self.sigma, 0.0)
-        number("agent.policy.sigma_end", self.sigma_end, 0.0)
-        positive("agent.policy.decisions", self.decisions)
-        positive("agent.policy.population", self.population, 2, most=_MOST)
-        positive("agent.policy.hold", self.hold, most=_LONGEST)
-        flag("agent.policy.natural", self.natural)
+    sigma: NotNegative = 0.5
+    sigma_end: NotNegative = 0.1
+    decisions: Count = 100_000
+    population: Annotated[int, Range(2, 256)] = 2
+    hold: Annotated[int, Range(1, 1000)] = 1
+    natural: Flag = False
 
     def at_best(self) -> Policy:
         return replace(self, sigma=0.0, sigma_end=0.0)
@@ -133,12 +123,8 @@ class GaussianReadout(Policy):
     is_continuous: ClassVar[bool] = True
     draws: ClassVar[int] = 2
 
-    first: float = 0.6
-    explores: bool = True
-
-    def __post_init__(self) -> None:
-        number("agent.policy.first", self.first, 0.0)
-        flag("agent.policy.explores", self.explores)
+    first: NotNegative = 0.6
+    explores: Flag = True
 
     @property
     def population(self) -> int:

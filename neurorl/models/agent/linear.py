@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurorl.models.agent.choices import Choice
 from neurorl.models.agent.gaussian_policy import Gaussian, no_mask, normal
 from neurorl.models.agent.policies import Policy, Softmax, explore
-from neurorl.network.serialization import Described, number
+from neurorl.network.serialization import Described, NotNegative, Share
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["LinearGaussian", "LinearRates", "LinearSoftmax", "linear_policy"]
@@ -26,15 +26,10 @@ class LinearRates(Described):
     lambda_actor, lambda_critic: share of a trace left after a step, before the factor gamma.
     """
 
-    alpha_actor: float = 0.3
-    alpha_critic: float = 0.1
-    lambda_actor: float = 0.9
-    lambda_critic: float = 0.9
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            most = 1.0 if name.startswith("lambda") else None
-            number(f"LinearRates.{name}", value, 0.0, *([most] if most else []))
+    alpha_actor: NotNegative = 0.3
+    alpha_critic: NotNegative = 0.1
+    lambda_actor: Share = 0.9
+    lambda_critic: Share = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +39,7 @@ class LinearSoftmax(Softmax):
     name: ClassVar[str] = "linear-softmax"
     kernel: ClassVar[str | None] = None
 
-    beta: float = 1.0
+    beta: NotNegative = 1.0
 
     def distribution(self, votes: FloatArray) -> FloatArray:
         """Return the probability of each action by its preference, ``(n_actions,)``."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from neurorl.models.agent.answers import Check, finite_number
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import flag, number
+from neurorl.network.serialization import Share, flag, number
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["MODULATORS", "DifferentialTD", "Modulator", "Reward", "TDError"]
@@ -48,9 +48,12 @@ class Modulator(Part, abc.ABC):
     needs_critic: ClassVar[bool] = True
     needs_linear: ClassVar[bool] = False
 
+    _place = "agent.modulator"
+
     limit: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _limit("agent.modulator.limit", self.limit)
 
     def heard(self, reward: float, mean: FloatArray) -> float:
@@ -111,11 +114,7 @@ class DifferentialTD(Modulator):
     is_td_error: ClassVar[bool] = True
     needs_linear: ClassVar[bool] = True
 
-    mean_rate: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("agent.modulator.mean_rate", self.mean_rate, 0.0, 1.0)
+    mean_rate: Share = 0.01
 
     def heard(self, reward: float, mean: FloatArray) -> float:
         return reward - float(mean[0])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from neurorl.models.agent.answers import Check
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import flag, number
+from neurorl.network.serialization import Range, flag
 
 __all__ = ["PLACES", "Host", "OnChip", "Place"]
 
@@ -22,6 +22,7 @@ class Place(Part):
 
     attributes: ClassVar[Mapping[str, Check]] = {"on_chip": flag}
     on_chip: ClassVar[bool] = False
+    _place = "agent.learning"
 
     def backend_options(self) -> dict[str, Any]:
         """Return the options that a backend needs for it."""
@@ -48,10 +49,7 @@ class OnChip(Place):
     name: ClassVar[str] = "pes"
     on_chip: ClassVar[bool] = True
 
-    magnitude: float = 20.0
-
-    def __post_init__(self) -> None:
-        number("agent.learning.magnitude", self.magnitude, 0.0, 127.0)
+    magnitude: Annotated[float, Range(0.0, 127.0)] = 20.0
 
     def backend_options(self) -> dict[str, Any]:
         return {"learning": self.name, "pes_magnitude": self.magnitude}

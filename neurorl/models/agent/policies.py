@@ -6,7 +6,7 @@ import abc
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from neurorl.models.agent.answers import Check, array, refused, whole_number
 from neurorl.models.agent.choices import Choice
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.limits import MAX_SIZE
-from neurorl.network.serialization import flag, number, positive
+from neurorl.network.serialization import Count, NotNegative, Range, Share, flag, number, positive
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import exp, log
 
@@ -97,6 +97,7 @@ class Policy(Part, abc.ABC):
     }
     is_continuous: ClassVar[bool] = False
     draws: ClassVar[int] = 1
+    _place = "agent.policy"
     hold = 1
     repeats = 1
 
@@ -181,16 +182,10 @@ class Softmax(Policy):
     name: ClassVar[str] = "softmax"
     kernel: ClassVar[str | None] = "softmax"
 
-    beta: float = 0.3
-    exploration: float = 0.0
-    repeats: int = 1
-    repeats_decisions: int = 0
-
-    def __post_init__(self) -> None:
-        number("agent.policy.beta", self.beta, 0.0)
-        number("agent.policy.exploration", self.exploration, 0.0, 1.0)
-        positive("agent.policy.repeats", self.repeats, most=_MOST_REPEATS)
-        positive("agent.policy.repeats_decisions", self.repeats_decisions, 0, most=_MOST_DECISIONS)
+    beta: NotNegative = 0.3
+    exploration: Share = 0.0
+    repeats: Annotated[int, Range(1, _MOST_REPEATS)] = 1
+    repeats_decisions: Annotated[int, Range(0, _MOST_DECISIONS)] = 0
 
     def repeats_at(self, decision: int) -> int:
         fall = self.repeats_decisions
@@ -219,14 +214,9 @@ class AnnealedSoftmax(Softmax):
     name: ClassVar[str] = "annealed-softmax"
     kernel: ClassVar[str | None] = "annealed-softmax"
 
-    beta: float = 0.1
-    beta_end: float = 0.4
-    beta_decisions: int = 100_000
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("agent.policy.beta_end", self.beta_end, 0.0)
-        positive("agent.policy.beta_decisions", self.beta_decisions)
+    beta: NotNegative = 0.1
+    beta_end: NotNegative = 0.4
+    beta_decisions: Count = 100_000
 
     def at(self, decision: int) -> Softmax:
         """Return the policy of a decision, counted from 0."""
@@ -274,10 +264,7 @@ class EpsilonGreedy(Policy):
     name: ClassVar[str] = "epsilon-greedy"
     kernel: ClassVar[str | None] = "greedy"  # the kernel explores with a share
 
-    epsilon: float = 0.1
-
-    def __post_init__(self) -> None:
-        number("agent.policy.epsilon", self.epsilon, 0.0, 1.0)
+    epsilon: Share = 0.1
 
     @property
     def exploration(self) -> float:

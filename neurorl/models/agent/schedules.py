@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from neurorl.models.agent.answers import Check, finite_number
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import number, positive
+from neurorl.network.serialization import Count, Share
 
 __all__ = ["SCHEDULES", "HarmonicDecay", "LinearFall", "Schedule"]
 
@@ -23,6 +23,7 @@ class Schedule(Part, abc.ABC):
     """Return a rate that multiplies all step sizes of an episode, the critic's too."""
 
     answers: ClassVar[Mapping[str, Check]] = {"rate": _factor, "rate_after": _factor}
+    _place = "agent.schedule"
 
     @abc.abstractmethod
     def rate(self, episode: int) -> float:
@@ -42,12 +43,8 @@ class LinearFall(Schedule):
 
     name: ClassVar[str] = "linear"
 
-    end: float = 1.0
-    episodes: int = 1
-
-    def __post_init__(self) -> None:
-        number("agent.schedule.end", self.end, 0.0, 1.0)
-        positive("agent.schedule.episodes", self.episodes)
+    end: Share = 1.0
+    episodes: Count = 1
 
     def rate(self, episode: int) -> float:
         return 1.0 - (1.0 - self.end) * min(1.0, episode / self.episodes)
@@ -63,10 +60,7 @@ class HarmonicDecay(Schedule, named="Slowing"):
 
     name: ClassVar[str] = "slowing"
 
-    decisions: int = 300_000
-
-    def __post_init__(self) -> None:
-        positive("agent.schedule.decisions", self.decisions)
+    decisions: Count = 300_000
 
     def rate(self, episode: int) -> float:
         """Return 1, the rate before any decision."""

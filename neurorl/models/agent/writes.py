@@ -27,7 +27,7 @@ import numpy as np
 from neurorl.errors import UnsupportedError
 from neurorl.models.agent.answers import Check, array, refused
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import flag, positive
+from neurorl.network.serialization import Count, flag, positive
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = [
@@ -72,6 +72,7 @@ class Writes(Part):
     }
     has_shadow: ClassVar[bool] = False
     accumulates: ClassVar[bool] = False
+    _place = "agent.writes"
 
     @property
     def every(self) -> int:
@@ -132,10 +133,7 @@ class Accumulate(Writes):
     kernel: ClassVar[str | None] = "accumulate"
     accumulates: ClassVar[bool] = True
 
-    every: int = 16
-
-    def __post_init__(self) -> None:
-        positive("agent.writes.every", self.every)
+    every: Count = 16
 
     def units(
         self,

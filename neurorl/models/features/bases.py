@@ -6,13 +6,15 @@ import functools
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from neurorl.errors import DescriptionError
+from neurorl.models.features.base import NARROWEST
 from neurorl.models.features.ranges import RangeFeatures
 from neurorl.network.limits import MAX_FEATURES, check_limit
-from neurorl.network.serialization import positive
+from neurorl.network.serialization import NotNegative, Range
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi, exp
 
@@ -28,13 +30,11 @@ class Fourier(RangeFeatures):
     Source: Konidaris, Osentoski & Thomas 2011. Not cells: values are in [-1, 1].
     """
 
-    order: int = 3
-    coupled: int = 4
+    order: Annotated[int, Range(1, MAX_FEATURES)] = 3
+    coupled: Annotated[int, Range(1, MAX_FEATURES)] = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("order", "coupled"):
-            positive(f"Fourier.{name}", getattr(self, name), most=MAX_FEATURES)
         d = len(self.low)
         terms = range(min(self.coupled, d) + 1)
         size = 0
@@ -84,13 +84,13 @@ class GaussianCells(RangeFeatures):
     With 1 cell the activation is the scaled value itself. Activations below *floor* are 0.
     """
 
-    cells: int = 10
-    width: float = 0.7
-    floor: float = 1e-2
+    cells: Annotated[int, Range(1, MAX_FEATURES)] = 10
+    width: Annotated[float, Range(NARROWEST)] = 0.7
+    floor: NotNegative = 1e-2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_cells("cells")
+        self._check_size()
 
     @property
     def size(self) -> int:
@@ -116,15 +116,15 @@ class RBF(RangeFeatures):
     product of the dimensions' bumps. Activations below *floor* are 0.
     """
 
-    cells: int = 4
-    width: float = 0.7
-    floor: float = 1e-2
+    cells: Annotated[int, Range(1, MAX_FEATURES)] = 4
+    width: Annotated[float, Range(NARROWEST)] = 0.7
+    floor: NotNegative = 1e-2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if positive("RBF.cells", self.cells) < 2:
+        if self.cells < 2:
             raise DescriptionError("RBF.cells", "too few", got=self.cells, limit=">= 2")
-        self._check_cells("cells")
+        self._check_size()
 
     @property
     def size(self) -> int:

@@ -6,19 +6,19 @@ import functools
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from neurorl.errors import DescriptionError
 from neurorl.models.features.ranges import RangeFeatures
-from neurorl.models.features.states import STARTS, OfState
+from neurorl.models.features.states import OfState, Start
 from neurorl.network.limits import MAX_FEATURES, MAX_TABLE, check_limit
-from neurorl.network.serialization import number, positive
+from neurorl.network.serialization import Count, Range
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["BinnedCombinations", "Combinations"]
 
-_MAX_GROUPS = 64
 _MAX_CHANNELS = 4096  # so that the number of codes has few digits
 
 
@@ -33,16 +33,14 @@ class Combinations(OfState):
     Source: the code of arXiv:1910.06489, which writes -1 for 0.
     """
 
-    n: int
-    active: int
-    channels: int
-    start: int = 0
-    groups: int = 1
+    n: Annotated[int, Range(1, MAX_FEATURES)]
+    active: Count
+    channels: Annotated[int, Range(1, _MAX_CHANNELS)]
+    start: Start = 0
+    groups: Annotated[int, Range(1, 64)] = 1
 
     def __post_init__(self) -> None:
-        positive("Combinations.n", self.n, most=MAX_FEATURES)
-        positive("Combinations.groups", self.groups, most=_MAX_GROUPS)
-        number("Combinations.start", self.start, *STARTS)
+        super().__post_init__()
         codes = _count_codes("Combinations", self.active, self.channels)
         _check_enough("Combinations.n", self.n, math.comb(codes, self.groups))
         check_limit("Combinations", "activations", self.n * self.size, MAX_TABLE)
@@ -80,14 +78,14 @@ class BinnedCombinations(RangeFeatures):
     channels; half of these are active, and it writes -1 for 0.
     """
 
-    bins: int = 10
-    active: int = 5
-    channels: int = 10
+    bins: Annotated[int, Range(1, MAX_FEATURES)] = 10
+    active: Count = 5
+    channels: Annotated[int, Range(1, _MAX_CHANNELS)] = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()
         codes = _count_codes("BinnedCombinations", self.active, self.channels)
-        self._check_cells("bins")
+        self._check_size()
         _check_enough("BinnedCombinations.bins", self.bins, codes)
         check_limit("BinnedCombinations", "codes", self.bins * self.channels, MAX_TABLE)
 
@@ -117,9 +115,8 @@ def _code_table(n: int, active: int, channels: int) -> FloatArray:
 
 
 def _count_codes(where: str, active: int, channels: int) -> int:
-    """Return how many codes there are. Raises DescriptionError for impossible channels."""
-    positive(f"{where}.channels", channels, most=_MAX_CHANNELS)
-    if positive(f"{where}.active", active) > channels:
+    """Return how many codes there are. Raises DescriptionError for too few channels."""
+    if active > channels:
         what = "more active channels than there are"
         raise DescriptionError(f"{where}.active", what, got=active, limit=channels)
     return math.comb(channels, active)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from neurorl.errors import DescriptionError
 from neurorl.models.features.base import Features, FromNumbers, image_of, numbers_of
 from neurorl.models.features.ranges import RangeFeatures, Raw
 from neurorl.network.limits import MAX_FEATURES
-from neurorl.network.serialization import frozen_array, number, positive, several, whole_numbers
+from neurorl.network.serialization import NotNegative, Range, frozen_array, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = [
@@ -102,10 +102,7 @@ class Multiply(FromFeatures, named="Scaled"):
     everywhere.
     """
 
-    factor: float
-
-    def __post_init__(self) -> None:
-        number("Multiply.factor", self.factor, 0.0)
+    factor: NotNegative
 
     def values(self, flat: FloatArray) -> FloatArray:
         return np.asarray(self.of.values(flat) * self.factor)
@@ -124,10 +121,10 @@ class Select(_OfNumbers, named="Picked"):
 
     of: Features
     places: tuple[int, ...]
-    n: int
+    n: Annotated[int, Range(1, MAX_FEATURES)]
 
     def __post_init__(self) -> None:
-        positive("Select.n", self.n, most=MAX_FEATURES)
+        super().__post_init__()
         places = whole_numbers("Select.places", self.places, 0, self.n - 1)
         object.__setattr__(self, "places", places)
         if len(places) != self.of.n_inputs:

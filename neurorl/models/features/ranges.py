@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features.base import NARROWEST, Features, FromNumbers, numbers_of
+from neurorl.models.features.base import Features, FromNumbers, numbers_of
 from neurorl.network.limits import MAX_FEATURES, check_limit, refuse_units
-from neurorl.network.serialization import frozen_array, number, positive
+from neurorl.network.serialization import Range, frozen_array
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import real_array
 
@@ -31,6 +31,7 @@ class RangeFeatures(FromNumbers):
     high: Any
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         low, high = (self._bound(name) for name in ("low", "high"))
         if low.shape != high.shape:
             what = "low and high are of different lengths"
@@ -49,15 +50,9 @@ class RangeFeatures(FromNumbers):
         refuse_units(where, value)
         return real_array(where, value).ravel()
 
-    def _check_cells(self, *counts: str) -> None:
-        """Raise DescriptionError for counts below 1, or if they make too many features."""
-        where = type(self).__name__
-        for name in counts:
-            positive(f"{where}.{name}", getattr(self, name), most=MAX_FEATURES)
-        check_limit(where, "features", self.size, MAX_FEATURES)
-        for name, least in (("width", NARROWEST), ("floor", 0.0)):
-            if hasattr(self, name):
-                number(f"{where}.{name}", getattr(self, name), least)
+    def _check_size(self) -> None:
+        """Raise DescriptionError for too many features."""
+        check_limit(type(self).__name__, "features", self.size, MAX_FEATURES)
 
     @property
     def n_inputs(self) -> int:
@@ -108,12 +103,8 @@ class Raw(Features):
     n: numbers of an observation. unit: such as 255 for bytes of an image, > 0.
     """
 
-    n: int
-    unit: float = 1.0
-
-    def __post_init__(self) -> None:
-        positive("Raw.n", self.n, most=MAX_FEATURES)
-        number("Raw.unit", self.unit, 1e-30)
+    n: Annotated[int, Range(1, MAX_FEATURES)]
+    unit: Annotated[float, Range(1e-30)] = 1.0
 
     are_cells = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from zlib import crc32
 
 import numpy as np
@@ -14,13 +14,15 @@ from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features.base import NARROWEST, FromNumbers, numbers_of
 from neurorl.models.features.tiles import Concat
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
-from neurorl.network.serialization import number, positive, several, whole_numbers
+from neurorl.network.serialization import Range, number, positive, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
 
-__all__ = ["STARTS", "HashedStates", "JointStates", "OfState", "OneHot", "PlaceCells"]
+__all__ = ["HashedStates", "JointStates", "OfState", "OneHot", "PlaceCells", "Start"]
 
-STARTS = (-(2**53), 2**53)
+_STARTS = (-(2**53), 2**53)
+Start = Annotated[int, Range(*_STARTS)]
+Side = Annotated[int, Range(1, MAX_FEATURES)]
 _MOST = 2**16
 _SHIFT = 16  # so that the two halves of a hash share no bits
 
@@ -61,12 +63,8 @@ class OfState(FromNumbers):
 class OneHot(OfState):
     """Give one cell to each of *n* states, numbered from *start*. Cells."""
 
-    n: int
-    start: int = 0
-
-    def __post_init__(self) -> None:
-        positive("OneHot.n", self.n, most=MAX_FEATURES)
-        number("OneHot.start", self.start, *STARTS)
+    n: Side
+    start: Start = 0
 
     @property
     def size(self) -> int:
@@ -90,7 +88,7 @@ class JointStates(OfState):
     def __post_init__(self) -> None:
         sizes = whole_numbers("JointStates.sizes", self.sizes, most=MAX_FEATURES)
         starts = several("JointStates.starts", self.starts)
-        starts = tuple(int(number("JointStates.starts", n, *STARTS)) for n in starts)
+        starts = tuple(int(number("JointStates.starts", n, *_STARTS)) for n in starts)
         keys = tuple(several("JointStates.keys", self.keys))
         positive("JointStates.sizes", len(sizes), most=MAX_PARTS)
         for name, values in (("sizes", sizes), ("starts", starts), ("keys", keys)):
@@ -124,19 +122,16 @@ class PlaceCells(OfState):
     of a cell, as a fraction of the spacing. ``exp(-d**2 / (2 (width spacing)**2))``.
     """
 
-    rows: int
-    columns: int
-    start: int = 0
-    per_side: int = 7
-    width: float = 0.7
+    rows: Side
+    columns: Side
+    start: Start = 0
+    per_side: Side = 7
+    width: Annotated[float, Range(NARROWEST)] = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("rows", "columns", "per_side"):
-            positive(f"PlaceCells.{name}", getattr(self, name), most=MAX_FEATURES)
+        super().__post_init__()
         check_limit("PlaceCells", "cells", self.size, MAX_FEATURES)
         check_limit("PlaceCells", "activations", self.n_states * self.size, MAX_TABLE)
-        number("PlaceCells.start", self.start, *STARTS)
-        number("PlaceCells.width", self.width, NARROWEST)
 
     @property
     def size(self) -> int:
@@ -177,14 +172,13 @@ class HashedStates(FromNumbers):
     keys: keys of the parts of a Dict, or their places in a Tuple, flattened one after the other.
     """
 
-    length: int
+    length: Side
     places: tuple[int, ...]
-    n: int = 1024
+    n: Annotated[int, Range(1, _MOST)] = 1024
     keys: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
-        positive("HashedStates.length", self.length, most=MAX_FEATURES)
-        positive("HashedStates.n", self.n, most=_MOST)
+        super().__post_init__()
         places = whole_numbers("HashedStates.places", self.places, 0, self.length - 1)
         object.__setattr__(self, "places", places)
         object.__setattr__(self, "keys", tuple(several("HashedStates.keys", self.keys)))

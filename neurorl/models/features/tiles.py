@@ -6,7 +6,7 @@ import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from neurorl.errors import DescriptionError, quoted
 from neurorl.models.features.base import Features, FromNumbers
 from neurorl.models.features.ranges import RangeFeatures, scaled_to_one
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
-from neurorl.network.serialization import positive, several
+from neurorl.network.serialization import Range, positive, several
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["Concat", "Tiles"]
@@ -27,12 +27,12 @@ class Tiles(RangeFeatures):
     Offsets are odd multiples of 1/tilings of a tile (Miller & Glanz), so no two tilings align.
     """
 
-    tilings: int = 8
-    bins: int = 6
+    tilings: Annotated[int, Range(1, MAX_FEATURES)] = 8
+    bins: Annotated[int, Range(1, MAX_FEATURES)] = 6
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_cells("tilings", "bins")
+        self._check_size()
 
     @property
     def size(self) -> int:
