@@ -10,17 +10,13 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import ArgumentError
+from neurorl.storage.plain import DTYPES
 
 __all__ = ["NotDataError", "check_env_args", "decode", "encode", "read_env_args", "read_value"]
 
 _TAG = "$"  # key of what JSON doesn't have
 _PLAIN = (bool, int, str, type(None))
 _WORDS = {"True": True, "False": False, "None": None}
-_DTYPES = {
-    "bool",
-    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-    *("float16", "float32", "float64"),
-}
 
 
 class NotDataError(Exception):
@@ -42,7 +38,7 @@ def encode(where: str, value: Any) -> Any:
         return {_TAG: "tuple", "of": [encode(where, v) for v in value]}
     if type(value) is dict and all(type(key) is str and key != _TAG for key in value):
         return {key: encode(where, v) for key, v in value.items()}
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.name in _DTYPES:
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.name in DTYPES:
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
         shape = {"shape": list(value.shape)} if kind == "array" else {}
         content = encode(where, value.ravel().tolist() if kind == "array" else value.item())
@@ -63,7 +59,7 @@ def decode(data: Any) -> Any:
         return float(of)
     if kind == "tuple":
         return tuple(of)
-    if kind not in ("array", "scalar") or data["dtype"] not in _DTYPES:
+    if kind not in ("array", "scalar") or data["dtype"] not in DTYPES:
         raise ValueError(f"unknown kind of data {kind!r}")
     dtype = np.dtype(data["dtype"])
     return dtype.type(of) if kind == "scalar" else np.array(of, dtype).reshape(data["shape"])
