@@ -170,7 +170,7 @@ def type_name(cls: type[Described]) -> str:
 
 
 @functools.cache
-def _checks_of(cls: Any) -> Mapping[str, Callable[[str, Any], Any]]:
+def _checks_of(cls: Any) -> Mapping[str, Callable[[str, object], object]]:
     """Return a check for each field whose type has a `Range`."""
     kinds: dict[str, Any] = {}
     for base in reversed(cls.__mro__):  # one of a user's may have types that can't be looked up
@@ -182,7 +182,7 @@ def _checks_of(cls: Any) -> Mapping[str, Callable[[str, Any], Any]]:
     }
 
 
-def _check_range(kind: type, limits: Range, where: str, value: object) -> Any:
+def _check_range(kind: type, limits: Range, where: str, value: object) -> object:
     if kind is bool:
         return flag(where, value)
     if kind is int:

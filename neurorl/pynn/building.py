@@ -14,9 +14,8 @@ from neurorl.network.description import Network, Population, Projection
 from neurorl.network.integrator import Integrator
 from neurorl.numerics.arrays import FloatArray
 from neurorl.pynn.cells import CellParameters, plain_cells, pulsed_cells, tiled
-from neurorl.pynn.lags import described_steps, lags_of, source_names, steps_there
+from neurorl.pynn.lags import PyNNTarget, described_steps, lags_of, source_names, steps_there
 from neurorl.pynn.pulses import SUBSTEPS, in_steps, lasting, lift_of, pulse_rows, pulses
-from neurorl.pynn.targets import PyNNTarget
 from neurorl.pynn.wiring import Rows, connect, repeated, spike_sources, synapses
 
 __all__ = ["Building", "PlainBuilding", "PulsedBuilding", "Rasters", "rasters_of"]

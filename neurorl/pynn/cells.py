@@ -34,7 +34,7 @@ def plain_cells(d: Integrator, ms: float, begun: int, dead: int) -> CellParamete
     """Return cells that are stepped like the description.
 
     ms: length of a step. begun: how many steps before the description's first the simulator begins.
-    dead: as in `neurorl.pynn.targets.PyNNTarget`.
+    dead: as in `neurorl.pynn.lags.PyNNTarget`.
     """
     tau_m = -ms / np.log(d.membrane_decay)
     tau_s = -ms / np.log(np.maximum(d.current_decay, np.exp(-1 / _SHORTEST)))

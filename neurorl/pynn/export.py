@@ -22,9 +22,8 @@ from neurorl.pynn.building import (
     rasters_of,
 )
 from neurorl.pynn.cells import begins_with_a_spike
-from neurorl.pynn.lags import has_short_loops, lags_of
+from neurorl.pynn.lags import TARGETS, PyNNTarget, has_short_loops, lags_of, target_name
 from neurorl.pynn.pulses import lasting
-from neurorl.pynn.targets import TARGETS, PyNNTarget, target_name
 from neurorl.pynn.wiring import spike_times
 
 __all__ = ["PyNNExport", "Windows", "problems", "to_pynn"]

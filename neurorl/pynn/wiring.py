@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import FloatArray
-from neurorl.pynn.lags import ends_of
-from neurorl.pynn.targets import PyNNTarget
+from neurorl.pynn.lags import PyNNTarget, ends_of
 
 __all__ = [
     "Rows",

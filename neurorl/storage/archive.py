@@ -38,6 +38,8 @@ __all__ = [
     "signed",
 ]
 
+Array = npt.NDArray[Any]
+
 LARGEST_FILE = 2**30
 """Limit the size of a checkpoint or a saved network, in bytes."""
 COMPRESSED = ".xz"
@@ -57,7 +59,7 @@ _MOST_AXES = 8
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip has
 
 
-def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+def packed(arrays: Mapping[str, Array]) -> bytes:
     """Return the file of *arrays*, the same for the same, with its digest at the end."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -69,9 +71,7 @@ def packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     return signed(buffer)
 
 
-def packed_with(
-    text: bytes, arrays: Mapping[str, npt.NDArray[Any]], member: str, where: str
-) -> bytes:
+def packed_with(text: bytes, arrays: Mapping[str, Array], member: str, where: str) -> bytes:
     """Return the file of *arrays* and a JSON text that describes them, a member of that name.
 
     Raises RunError for data too large to be read again.
@@ -88,7 +88,7 @@ def packed_with(
 
 def read_with(
     data: bytes, member: str, place: FilePlace, what: str
-) -> tuple[bytes, dict[str, npt.NDArray[Any]]]:
+) -> tuple[bytes, dict[str, Array]]:
     """Return the text and the arrays of `packed_with`; *what*: what is wrong with other files.
 
     Raises RunError for these.
@@ -147,13 +147,13 @@ def _decompressed(data: bytes, place: FilePlace) -> bytes:
     return plain
 
 
-def read_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+def read_arrays(data: bytes) -> dict[str, Array]:
     """Return the arrays of an archive by name. Raises ValueError or BadZipFile for any other file.
 
     data: the whole file, which ends with the zip's comment.
     """
     _check_directory(data)
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    arrays: dict[str, Array] = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         if sum(member.file_size for member in members) > len(data):
@@ -191,7 +191,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         raise ValueError(f"{member.filename[:60]!r}: {exc}") from exc
 
 
-def _array(name: str, content: bytes) -> npt.NDArray[Any]:
+def _array(name: str, content: bytes) -> Array:
     """Return the array of an npy of version 1.0, of numbers or truth values."""
     if content[:8] != _MAGIC or len(content) < 10:
         raise ValueError(f"{name!r} is no array")

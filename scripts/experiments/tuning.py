@@ -18,7 +18,7 @@ from experiments.tables import Row, rows_of, write_table
 from neurorl.agents.replicas import Episode
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, unknown_name_error
-from neurorl.models.agent.places import PLACES
+from neurorl.models.agent.writes import PLACES
 
 __all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
 

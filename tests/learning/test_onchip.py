@@ -18,7 +18,7 @@ from neurorl.learning.learner import NORM_RATE
 from neurorl.learning.loops.numpy import steps_to_learn
 from neurorl.models.agent.critics import Linear
 from neurorl.models.agent.modulators import TDError
-from neurorl.models.agent.places import Host, OnChip
+from neurorl.models.agent.writes import Host, OnChip
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import OneHot
 from neurorl.rules import feedback

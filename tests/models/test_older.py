@@ -25,10 +25,9 @@ from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.modulators import DifferentialTD
 from neurorl.models.agent.options import MOVED, current_agent, option_types
-from neurorl.models.agent.places import OnChip
 from neurorl.models.agent.policies import AnnealedSoftmax, EpsilonGreedy, Softmax
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
-from neurorl.models.agent.writes import Accumulate
+from neurorl.models.agent.writes import Accumulate, OnChip
 from neurorl.runs.settings import read_settings
 from neurorl.storage.zoo import AGENTS
 

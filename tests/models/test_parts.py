@@ -30,7 +30,6 @@ from neurorl.models.agent.encoders import Bernoulli, Current, Encoder, Quiet
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.modulators import Modulator, Reward, TDError
 from neurorl.models.agent.options import AgentOptions
-from neurorl.models.agent.places import Host, OnChip
 from neurorl.models.agent.policies import (
     POLICIES,
     AnnealedSoftmax,
@@ -41,7 +40,7 @@ from neurorl.models.agent.policies import (
     softmax,
 )
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall, Schedule
-from neurorl.models.agent.writes import Accumulate, Register, Shadow, Writes
+from neurorl.models.agent.writes import Accumulate, Host, OnChip, Register, Shadow, Writes
 from neurorl.models.deep.trunk import Modules
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.arrays import FloatArray

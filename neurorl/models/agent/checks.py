@@ -6,7 +6,7 @@ from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.gaussian_policy import GaussianReadout
-from neurorl.models.agent.places import OnChip
+from neurorl.models.agent.writes import OnChip
 from neurorl.models.features import Features, FromNumbers, Select
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit

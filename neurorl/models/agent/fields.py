@@ -12,10 +12,9 @@ from neurorl.models.agent.encoders import ENCODERS, Encoder
 from neurorl.models.agent.gaussian_policy import Gaussian, GaussianReadout
 from neurorl.models.agent.modulators import MODULATORS, Modulator
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.models.agent.places import PLACES, Place
 from neurorl.models.agent.policies import POLICIES, Policy
 from neurorl.models.agent.schedules import SCHEDULES, Schedule
-from neurorl.models.agent.writes import WRITES, Writes
+from neurorl.models.agent.writes import PLACES, WRITES, Place, Writes
 from neurorl.models.deep.trunk import TRUNKS, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron

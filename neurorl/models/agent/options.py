@@ -20,10 +20,9 @@ from neurorl.models.agent.fields import KINDS, NAMED
 from neurorl.models.agent.hints import HINTS
 from neurorl.models.agent.modulators import Modulator
 from neurorl.models.agent.parts import field_names
-from neurorl.models.agent.places import Place
 from neurorl.models.agent.policies import Policy
 from neurorl.models.agent.schedules import Schedule
-from neurorl.models.agent.writes import Writes
+from neurorl.models.agent.writes import Place, Writes
 from neurorl.models.deep.trunk import INNER, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron

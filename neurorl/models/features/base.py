@@ -104,7 +104,7 @@ class FromNumbers(Features):
     def values(self, flat: FloatArray) -> FloatArray: ...
 
 
-def numbers_of(where: str, observation: Any, n: int) -> FloatArray:
+def numbers_of(where: str, observation: object, n: int) -> FloatArray:
     """Return the *n* numbers of an observation, flattened. Raises ArgumentError for others."""
     numbers = np.asarray(observation, dtype=np.float64).ravel()
     if len(numbers) != n:
@@ -113,7 +113,7 @@ def numbers_of(where: str, observation: Any, n: int) -> FloatArray:
     return numbers
 
 
-def image_of(where: str, observation: Any, shape: tuple[int, ...]) -> FloatArray:
+def image_of(where: str, observation: object, shape: tuple[int, ...]) -> FloatArray:
     """Return an observation as an array of this shape. Raises ArgumentError for another size."""
     numbers = np.asarray(observation, dtype=np.float64)
     if numbers.size != math.prod(shape):
