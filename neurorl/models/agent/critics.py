@@ -79,6 +79,8 @@ class Critic(Part, abc.ABC):
     alpha: step size; for a linear critic the fraction of an error that one step removes.
     lambda_: share of an eligibility left after a decision, before the factor gamma.
     population: name of the population that codes the value; None if the host computes it.
+    neurons: how many it has in an agent's own network. initial_value: of every state before
+        anything is learned. changes: how many last changes of the observation the features read.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"values": _values, "n_values": _number_of_values}
@@ -91,25 +93,13 @@ class Critic(Part, abc.ABC):
         "population": functools.partial(check_kind_or_none, kind=str),
     }
     population: ClassVar[str | None] = None
+    initial_value = 0.0
+    changes = 0
+    neurons = 0
     _place = "agent.critic"
 
     alpha: NotNegative = 0.05
     lambda_: Share = 0.9
-
-    @property
-    def initial_value(self) -> float:
-        """Return the value of every state before anything is learned."""
-        return 0.0
-
-    @property
-    def changes(self) -> int:
-        """Count the last changes of the observation that the features also read."""
-        return 0
-
-    @property
-    def neurons(self) -> int:
-        """Count the neurons of its population in an agent's own network."""
-        return 0
 
     def check(self, features: Features, cells: Features, window: int) -> None:
         """Raise DescriptionError for features or a window that it can't use."""
@@ -139,15 +129,12 @@ class Critic(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Linear(Critic):
+class Linear(Critic, called="linear", kernel="linear"):
     """Judge states by a weighted sum of features, learned by TD(lambda) on the host.
 
     changes: how many last changes of the observation the features also read
         (`neurorl.models.agent.memories.ObservationHistory`).
     """
-
-    name: ClassVar[str] = "linear"
-    kernel: ClassVar[str | None] = "linear"
 
     changes: Annotated[int, Range(0, MAX_TAPS)] = 0
 
@@ -156,7 +143,7 @@ class Linear(Critic):
 
 
 @dataclass(frozen=True, eq=False)
-class Optimistic(Linear):
+class Optimistic(Linear, called="optimistic", kernel="linear"):
     """Begin with high values: ``V = initial_value + v . x``, learned as in `Linear`.
 
     Visited states fall short of that value, so unvisited ones look better, and the agent explores.
@@ -164,22 +151,17 @@ class Optimistic(Linear):
     [0, 10) for each state, where a goal pays 10.
     """
 
-    name: ClassVar[str] = "optimistic"
-    kernel: ClassVar[str | None] = "linear"
-
     initial_value: Number = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Spiking(Critic):
+class Spiking(Critic, called="spiking", kernel="spiking"):
     """Judge states by the rate of a population ``critic`` that sees the features as spikes.
 
     `neurorl.rules.shipped.VALUE` teaches it.
     neurons: how many, even. scale: the value at which half of them spike in every step.
     """
 
-    name: ClassVar[str] = "spiking"
-    kernel: ClassVar[str | None] = "spiking"
     population: ClassVar[str | None] = "critic"
 
     neurons: Count = 200
@@ -227,16 +209,13 @@ class Spiking(Critic):
 
 
 @dataclass(frozen=True, eq=False)
-class Layers(Critic):
+class Layers(Critic, called="layers", kernel="layers"):
     """Judge states by hidden layers of its own, which learn as the actor's do.
 
     It needs the trunk `neurorl.models.deep.trunk.Shared`, whose rule it learns by.
     hidden: sizes of its hidden layers, from the input up. alpha: step of its synapses for a
         normalised signal.
     """
-
-    name: ClassVar[str] = "layers"
-    kernel: ClassVar[str | None] = "layers"
 
     hidden: int | tuple[int, ...] = 128
     alpha: NotNegative = 2e-4

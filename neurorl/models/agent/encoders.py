@@ -85,11 +85,8 @@ class Encoder(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Quiet(Encoder):
+class Quiet(Encoder, called="quiet", kernel="quiet"):
     """Spike at regular intervals from a random phase: no sampling noise enters with the input."""
-
-    name: ClassVar[str] = "quiet"
-    kernel: ClassVar[str | None] = "quiet"
 
     def draws(self, window: int) -> int:
         return 1
@@ -99,11 +96,8 @@ class Quiet(Encoder):
 
 
 @dataclass(frozen=True, eq=False)
-class Bernoulli(Encoder):
+class Bernoulli(Encoder, called="bernoulli", kernel="bernoulli"):
     """Spike in every step with the activation as the probability."""
-
-    name: ClassVar[str] = "bernoulli"
-    kernel: ClassVar[str | None] = "bernoulli"
 
     def draws(self, window: int) -> int:
         return window
@@ -113,14 +107,11 @@ class Bernoulli(Encoder):
 
 
 @dataclass(frozen=True, eq=False)
-class Once(Encoder):
+class Once(Encoder, called="once", kernel="once"):
     """Spike in the window's first step alone, with the activation as the probability.
 
     A cell of 1 spikes surely, so that an image of ones and zeros enters as it is.
     """
-
-    name: ClassVar[str] = "once"
-    kernel: ClassVar[str | None] = "once"
 
     def draws(self, window: int) -> int:
         return 1
@@ -132,14 +123,12 @@ class Once(Encoder):
 
 
 @dataclass(frozen=True, eq=False)
-class Current(Encoder):
+class Current(Encoder, called="current", kernel="current"):
     """Let the activation flow into neurons as a part of their bias, for the whole window.
 
     A `description`'s source ``input`` is then of the kind ``'current'``.
     """
 
-    name: ClassVar[str] = "current"
-    kernel: ClassVar[str | None] = "current"
     flows: ClassVar[bool] = True
 
     def draws(self, window: int) -> int:

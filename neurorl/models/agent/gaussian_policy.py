@@ -21,7 +21,7 @@ __all__ = ["Gaussian", "GaussianReadout", "normal"]
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian(Policy):
+class Gaussian(Policy, called="gaussian", kernel="normal"):
     """Choose each number around the mean that a population of modules codes by its votes.
 
     sigma: initial width of the exploration, for a range from -1 to 1. sigma_end, decisions: sigma
@@ -38,8 +38,6 @@ class Gaussian(Policy):
     step. This is the score times sigma squared, the natural gradient (Kakade, 2001) of the mean.
     """
 
-    name: ClassVar[str] = "gaussian"
-    kernel: ClassVar[str | None] = "normal"
     is_continuous: ClassVar[bool] = True
     draws: ClassVar[int] = 2
 
@@ -108,7 +106,7 @@ _NARROWEST, _WIDEST = -3.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianReadout(Policy):
+class GaussianReadout(Policy, called="gaussian-readout", kernel="readout"):
     """Draw each number from a normal distribution whose mean and width are learned.
 
     With the two readouts m and s of a number, ``sigma = first exp(s)``, s within -3 to 2, and
@@ -118,17 +116,13 @@ class GaussianReadout(Policy):
     first: sigma before learning. explores: False takes the means.
     """
 
-    name: ClassVar[str] = "gaussian-readout"
-    kernel: ClassVar[str | None] = "readout"
     is_continuous: ClassVar[bool] = True
     draws: ClassVar[int] = 2
 
+    population = 2
+
     first: NotNegative = 0.6
     explores: Flag = True
-
-    @property
-    def population(self) -> int:
-        return 2
 
     def at_best(self) -> Policy:
         return GaussianReadout(self.first, explores=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +32,8 @@ class LinearRates(Described):
 
 
 @dataclass(frozen=True, eq=False)
-class LinearSoftmax(Softmax):
+class LinearSoftmax(Softmax, called="linear-softmax"):
     """Draw actions as `Softmax` does, by preferences; NumPy's exp takes half the time."""
-
-    name: ClassVar[str] = "linear-softmax"
-    kernel: ClassVar[str | None] = None
 
     beta: NotNegative = 1.0
 
@@ -48,15 +44,12 @@ class LinearSoftmax(Softmax):
 
 
 @dataclass(frozen=True, eq=False)
-class LinearGaussian(Gaussian):
+class LinearGaussian(Gaussian, called="linear-gaussian"):
     """Choose each number around the mean that a linear map gives; else as `Gaussian`.
 
     ``a = mu + sigma z``, clipped to [-1, 1]; phi is z, if *natural* times sigma over the first
     sigma.
     """
-
-    name: ClassVar[str] = "linear-gaussian"
-    kernel: ClassVar[str | None] = None
 
     def distribution(self, votes: FloatArray) -> FloatArray:
         """Return 1: each number is a choice of its own."""

@@ -71,11 +71,9 @@ class Modulator(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class TDError(Modulator):
+class TDError(Modulator, called="td-error", kernel="td-error"):
     """Compare the reward with what the critic expected: ``r + gamma V(next) - V``."""
 
-    name: ClassVar[str] = "td-error"
-    kernel: ClassVar[str | None] = "td-error"
     is_td_error: ClassVar[bool] = True
 
     def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
@@ -83,11 +81,9 @@ class TDError(Modulator):
 
 
 @dataclass(frozen=True, eq=False)
-class Reward(Modulator):
+class Reward(Modulator, called="reward", kernel="reward"):
     """Compare the reward with its mean in all states: ``M = r - m``, ``m <- m + step M``."""
 
-    name: ClassVar[str] = "reward"
-    kernel: ClassVar[str | None] = "reward"
     needs_critic: ClassVar[bool] = False
 
     def signal(self, reward: float, td_error: float, mean: FloatArray, step: float) -> float:
@@ -97,7 +93,7 @@ class Reward(Modulator):
 
 
 @dataclass(frozen=True, eq=False)
-class DifferentialTD(Modulator):
+class DifferentialTD(Modulator, called="differential-td"):
     """Compute the TD error of rewards less their running mean.
 
     ``M = r - m + gamma V(next) - V`` also trains the critic, and ``m <- m + mean_rate M``. With
@@ -109,8 +105,6 @@ class DifferentialTD(Modulator):
     Source: Sutton & Barto 2018, section 10.3, differential semi-gradient TD.
     """
 
-    name: ClassVar[str] = "differential-td"
-    kernel: ClassVar[str | None] = None
     is_td_error: ClassVar[bool] = True
     needs_linear: ClassVar[bool] = True
 

@@ -28,15 +28,18 @@ class Part(AnswerChecks, Described):
     name: name of a shipped part for users; for other classes, their name in errors.
     kernel: name of its compiled form in ``native/src``, None if it runs in NumPy. A derived class
         doesn't inherit it, as it may compute something else.
+    Both may be said where a class is derived: ``class Quiet(Encoder, called="quiet")``.
     """
 
     name: ClassVar[str] = ""
     kernel: ClassVar[str | None] = None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, called: str | None = None, kernel: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
-        cls.name = cls.__dict__.get("name", type_name(cls))
-        cls.kernel = cls.__dict__.get("kernel")
+        cls.name = called or cls.__dict__.get("name", type_name(cls))
+        cls.kernel = kernel or cls.__dict__.get("kernel")
 
 
 P = TypeVar("P", bound=Part)

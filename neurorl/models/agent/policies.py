@@ -80,6 +80,7 @@ class Policy(Part, abc.ABC):
     is_continuous: whether it chooses numbers, which needs a Box of actions. draws: how many random
     numbers a choice takes. hold: decisions in a row that get the same random numbers. repeats: how
     often in a row an action is taken; decisions that only repeat it broadcast phi and t of 0.
+    population: how many modules of each actor code a number.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {
@@ -100,15 +101,11 @@ class Policy(Part, abc.ABC):
     _place = "agent.policy"
     hold = 1
     repeats = 1
+    population = 1
 
     def repeats_at(self, decision: int) -> int:
         """Return the repeats in force at one of the agent's decisions, counted from 0."""
         return self.repeats
-
-    @property
-    def population(self) -> int:
-        """Return how many modules of each actor code a number."""
-        return 1
 
     def at_best(self) -> Policy:
         """Return the policy of an agent that doesn't explore."""
@@ -169,7 +166,7 @@ class Policy(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Softmax(Policy):
+class Softmax(Policy, called="softmax", kernel="softmax"):
     """Draw actions by ``exp(beta votes)``, and a share of them evenly.
 
     beta: inverse temperature, per vote. exploration: share of actions drawn evenly, in [0, 1]; phi
@@ -178,9 +175,6 @@ class Softmax(Policy):
     repeats_decisions: repeats fall evenly to 1 over so many of the agent's decisions; 0 keeps them,
     and so does learning by gradients. An agent that doesn't explore decides in every step.
     """
-
-    name: ClassVar[str] = "softmax"
-    kernel: ClassVar[str | None] = "softmax"
 
     beta: NotNegative = 0.3
     exploration: Share = 0.0
@@ -200,7 +194,7 @@ class Softmax(Policy):
 
 
 @dataclass(frozen=True, eq=False)
-class AnnealedSoftmax(Softmax):
+class AnnealedSoftmax(Softmax, called="annealed-softmax", kernel="annealed-softmax"):
     """Draw actions as `Softmax` does, by an inverse temperature that grows as the agent decides.
 
     beta: initial value, per vote. beta_end, beta_decisions: beta goes to beta_end, evenly over so
@@ -210,9 +204,6 @@ class AnnealedSoftmax(Softmax):
     unless that is nearly as certain. Votes are noisy, as spikes are drawn; where 1 / beta is less
     than the width of that noise, both policies are alike. Learning by gradients keeps beta.
     """
-
-    name: ClassVar[str] = "annealed-softmax"
-    kernel: ClassVar[str | None] = "annealed-softmax"
 
     beta: NotNegative = 0.1
     beta_end: NotNegative = 0.4
@@ -243,26 +234,22 @@ class AnnealedSoftmax(Softmax):
 
 
 @dataclass(frozen=True, eq=False)
-class Greedy(Policy):
+class Greedy(Policy, called="greedy", kernel="greedy"):
     """Take the action with the most votes; ties are drawn evenly."""
-
-    name: ClassVar[str] = "greedy"
-    kernel: ClassVar[str | None] = "greedy"
 
     def distribution(self, votes: FloatArray) -> FloatArray:
         return greedy(votes)
 
 
 @dataclass(frozen=True, eq=False)
-class EpsilonGreedy(Policy):
+class EpsilonGreedy(
+    Policy, called="epsilon-greedy", kernel="greedy"
+):  # which explores with a share
     """Take the action with the most votes, or with probability *epsilon* any, drawn evenly.
 
     epsilon: in [0, 1]. The code of arXiv:1910.06489 has 0.1 (CartPole, MountainCar) and 0.01
     (gridworld); there ties go to the first action, here they are drawn evenly.
     """
-
-    name: ClassVar[str] = "epsilon-greedy"
-    kernel: ClassVar[str | None] = "greedy"  # the kernel explores with a share
 
     epsilon: Share = 0.1
 

@@ -38,10 +38,8 @@ class Schedule(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class LinearFall(Schedule):
+class LinearFall(Schedule, called="linear"):
     """Fall from 1 to *end* over the first *episodes* episodes, then stay there."""
-
-    name: ClassVar[str] = "linear"
 
     end: Share = 1.0
     episodes: Count = 1
@@ -51,14 +49,12 @@ class LinearFall(Schedule):
 
 
 @dataclass(frozen=True, eq=False)
-class HarmonicDecay(Schedule, named="Slowing"):
+class HarmonicDecay(Schedule, named="Slowing", called="slowing"):
     """Stay at 1 for the agent's first *decisions*, then fall as 1 over their number.
 
     After twice as many it is a half. Such steps meet the conditions of stochastic approximation
     (Robbins and Monro, 1951). The rate changes between episodes only.
     """
-
-    name: ClassVar[str] = "slowing"
 
     decisions: Count = 300_000
 

@@ -63,14 +63,12 @@ class Place(Part):
 
 
 @dataclass(frozen=True, eq=False)
-class Host(Place):
+class Host(Place, called="host"):
     """Learn on the host, which writes the weights to the backend."""
-
-    name: ClassVar[str] = "host"
 
 
 @dataclass(frozen=True, eq=False)
-class OnChip(Place):
+class OnChip(Place, called="pes"):
     """Learn on the chip by its rule PES (`neurorl.learning.loops.onchip`).
 
     The chip gets modulator times post factor, and has only the trace of inputs that the last window
@@ -79,7 +77,6 @@ class OnChip(Place):
         are, and the more coarsely rounded; the smaller it is, the sooner errors are clipped.
     """
 
-    name: ClassVar[str] = "pes"
     on_chip: ClassVar[bool] = True
 
     magnitude: Annotated[float, Range(0.0, 127.0)] = 20.0
@@ -113,6 +110,7 @@ class Writes(Part):
 
     has_shadow: whether floats are learned, and a rounded copy of them is in force.
     accumulates: whether it keeps a number for each synapse until that is written.
+    every: how many decisions there are from one write to the next.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"units": _units}
@@ -123,12 +121,8 @@ class Writes(Part):
     }
     has_shadow: ClassVar[bool] = False
     accumulates: ClassVar[bool] = False
+    every = 1
     _place = "agent.writes"
-
-    @property
-    def every(self) -> int:
-        """Return how many decisions there are from one write to the next."""
-        return 1
 
     def units(
         self,
@@ -150,20 +144,15 @@ class Writes(Part):
 
 
 @dataclass(frozen=True, eq=False)
-class Shadow(Writes):
+class Shadow(Writes, called="shadow", kernel="shadow"):
     """Learn floats, and put them in force rounded: the only scheme in fine arithmetic."""
 
-    name: ClassVar[str] = "shadow"
-    kernel: ClassVar[str | None] = "shadow"
     has_shadow: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, eq=False)
-class Stochastic(Writes):
+class Stochastic(Writes, called="stochastic", kernel="stochastic"):
     """Round each change at random: nothing is kept beside the weights."""
-
-    name: ClassVar[str] = "stochastic"
-    kernel: ClassVar[str | None] = "stochastic"
 
     def units(
         self,
@@ -177,11 +166,9 @@ class Stochastic(Writes):
 
 
 @dataclass(frozen=True, eq=False)
-class Accumulate(Writes):
+class Accumulate(Writes, called="accumulate", kernel="accumulate"):
     """Sum changes in floats, and round the sum at random after every so many decisions."""
 
-    name: ClassVar[str] = "accumulate"
-    kernel: ClassVar[str | None] = "accumulate"
     accumulates: ClassVar[bool] = True
 
     every: Count = 16
@@ -204,11 +191,9 @@ class Accumulate(Writes):
 
 
 @dataclass(frozen=True, eq=False)
-class Register(Writes):
+class Register(Writes, called="register", kernel="register"):
     """Add changes up, rounded at random, in a register of 7 bits that overflows into the weight."""
 
-    name: ClassVar[str] = "register"
-    kernel: ClassVar[str | None] = "register"
     accumulates: ClassVar[bool] = True
 
     def units(
