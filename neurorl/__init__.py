@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from neurorl.network.description import Source as Source
     from neurorl.network.description import TsodyksMarkram as TsodyksMarkram
     from neurorl.network.description import Uniform as Uniform
-    from neurorl.network.storage import load_network as load_network
-    from neurorl.network.storage import save_network as save_network
+    from neurorl.network.restoring import load_network as load_network
+    from neurorl.network.restoring import save_network as save_network
     from neurorl.reparameterization.agent import (
         ReparameterizedActorCritic as ReparameterizedActorCritic,
     )
@@ -64,8 +64,8 @@ _HOME = {
     "evaluate": "neurorl.runs.evaluation",
     "TsodyksMarkram": "neurorl.network.description",
     "Uniform": "neurorl.network.description",
-    "load_network": "neurorl.network.storage",
-    "save_network": "neurorl.network.storage",
+    "load_network": "neurorl.network.restoring",
+    "save_network": "neurorl.network.restoring",
     "available_backends": "neurorl.backends.registry",
     "load": "neurorl.backends.registry",
     "validate": "neurorl.validation",

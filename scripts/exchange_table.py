@@ -28,7 +28,7 @@ from neurorl.backends.base import Raster
 from neurorl.errors import BackendUnavailableError, UnsupportedError
 from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, CubaLIF, FixedInDegree
 from neurorl.nengo import to_nengo
-from neurorl.nengo.package import load_nengo
+from neurorl.nengo.imported import load_nengo
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.nir import from_nir, to_nir
 from neurorl.testing import FEATURES, rasters

@@ -18,7 +18,7 @@ import numpy as np
 
 import neurorl
 from neurorl.nengo import from_nengo, lower_floors
-from neurorl.nengo.package import load_nengo, load_nengo_loihi
+from neurorl.nengo.imported import load_nengo, load_nengo_loihi
 
 STEPS = 300
 ROWS = ("LoihiLIF steps", "LIF equations", "AdaptiveLIF equations", "chip nengo", "LIF steps")

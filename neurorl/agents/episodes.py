@@ -1,4 +1,9 @@
-"""Hold episodes that have been played, and those that aren't over, which can be resumed."""
+"""Hold episodes that have been played, and those that aren't over, which can be resumed.
+
+The state of an environment can't be saved in general. So an episode cut off by the end of a process
+is played again up to the same step, by its seed and its actions; a checksum tells whether the
+environment behaved the same.
+"""
 
 from __future__ import annotations
 

@@ -83,9 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _env(arguments: argparse.Namespace) -> Environment | None:
     """Return the environment that was named, or None."""
     from neurorl.errors import ArgumentError
-    from neurorl.tasks.arguments import read_env_args
+    from neurorl.tasks.arguments import read_env_args, wrapped
     from neurorl.tasks.environments import make_env
-    from neurorl.tasks.wrapping import wrapped
 
     if arguments.trust_env or ":" in (arguments.env or ""):
         look_here()

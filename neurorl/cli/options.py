@@ -94,7 +94,7 @@ def add_wrap(parser: argparse.ArgumentParser) -> None:
 
 def chosen_wrappers(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Return the wrappers that the flags of `add_wrap` name, their modules imported."""
-    from neurorl.tasks.wrapping import check_wrappers, module_of
+    from neurorl.tasks.arguments import check_wrappers, module_of
 
     wrappers = check_wrappers(arguments.wrap)
     for text in wrappers:

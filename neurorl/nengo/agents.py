@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurorl.agents.base import LearningAgent
 from neurorl.errors import ArgumentError, UnsupportedError
-from neurorl.nengo.package import load_nengo
+from neurorl.nengo.imported import load_nengo
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.kinds import Environment, Space

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX, quantise, weight_integers
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF, InChipUnits
-from neurorl.nengo.imported import Imported, Rasters, probed
-from neurorl.nengo.package import load_nengo, load_nengo_loihi
+from neurorl.nengo.imported import Imported, Rasters, load_nengo, load_nengo_loihi, probed
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.numerics.arrays import Array
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF, Equations
-from neurorl.nengo.package import load_nengo
+from neurorl.nengo.imported import load_nengo
 from neurorl.network.neuron import Neuron
 from neurorl.numerics.arrays import FloatArray
 

@@ -1,7 +1,9 @@
-"""Hold the description read from a nengo network."""
+"""Import nengo when it is first needed, and hold the description read from one of its networks."""
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +11,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
 
-__all__ = ["Imported", "Rasters", "probed"]
+__all__ = ["Imported", "Rasters", "load_nengo", "load_nengo_loihi", "probed"]
+
+
+def load_nengo() -> Any:
+    """Return the module ``nengo``. Raises BackendUnavailableError if it is missing."""
+    return _load("nengo")
+
+
+def load_nengo_loihi() -> Any:
+    """Return the module ``nengo_loihi``, mended for NumPy 2; else as `load_nengo`."""
+    module = _load("nengo_loihi")
+    importlib.import_module("neurorl.backends.loihi.vendor")
+    return module
+
+
+def _load(name: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nengo-loihi warns of every nengo newer than 3.2
+            return importlib.import_module(name)
+    except ImportError as exc:
+        distribution = name.replace("_", "-")
+        raise BackendUnavailableError(
+            "nengo", f"{name} can't be imported", remedy=f"pip install {distribution}"
+        ) from exc
+
 
 Rasters = dict[str, npt.NDArray[np.bool_]]
 

@@ -17,8 +17,7 @@ from neurorl.nengo.forms import (
     read_cells,
     step_form,
 )
-from neurorl.nengo.imported import Imported, Rasters, probed
-from neurorl.nengo.package import load_nengo
+from neurorl.nengo.imported import Imported, Rasters, load_nengo, probed
 from neurorl.network.description import Network, Node, Population, Projection, Source
 from neurorl.network.limits import check_identifier
 from neurorl.network.serialization import number

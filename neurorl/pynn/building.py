@@ -13,9 +13,19 @@ import numpy.typing as npt
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.integrator import Integrator
 from neurorl.numerics.arrays import FloatArray
-from neurorl.pynn.cells import CellParameters, plain_cells, pulsed_cells, tiled
 from neurorl.pynn.lags import PyNNTarget, described_steps, lags_of, source_names, steps_there
-from neurorl.pynn.pulses import SUBSTEPS, in_steps, lasting, lift_of, pulse_rows, pulses
+from neurorl.pynn.pulses import (
+    SUBSTEPS,
+    CellParameters,
+    in_steps,
+    lasting,
+    lift_of,
+    plain_cells,
+    pulse_rows,
+    pulsed_cells,
+    pulses,
+    tiled,
+)
 from neurorl.pynn.wiring import Rows, connect, repeated, spike_sources, synapses
 
 __all__ = ["Building", "PlainBuilding", "PulsedBuilding", "Rasters", "rasters_of"]

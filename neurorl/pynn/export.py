@@ -21,9 +21,8 @@ from neurorl.pynn.building import (
     Rasters,
     rasters_of,
 )
-from neurorl.pynn.cells import begins_with_a_spike
 from neurorl.pynn.lags import TARGETS, PyNNTarget, has_short_loops, lags_of, target_name
-from neurorl.pynn.pulses import lasting
+from neurorl.pynn.pulses import begins_with_a_spike, lasting
 from neurorl.pynn.wiring import spike_times
 
 __all__ = ["PyNNExport", "Windows", "problems", "to_pynn"]

@@ -1,4 +1,9 @@
-"""Make PyNN's spike sources and projections."""
+"""Make PyNN's spike sources and projections.
+
+All synapses of a projection are made at once, as PyNN's own `FromListConnector` takes milliseconds
+for each postsynaptic cell. The methods of its simulators used here are private;
+tests/pynn/test_pynn.py reads the results by public ones.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +125,7 @@ def synapses(network: Network, p: Projection, weights: FloatArray, gain: FloatAr
     """Return the synapses of a projection that aren't 0, with their numbers in place of delays.
 
     weights: weights as transmitted. gain: gain of each postsynaptic neuron, see
-    `neurorl.pynn.cells.CellParameters`.
+    `neurorl.pynn.pulses.CellParameters`.
     """
     pre, post = ends_of(network, p)
     values = np.asarray(weights, dtype=np.float64).ravel() * gain[post]

@@ -13,10 +13,10 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.config import RunConfig
 from neurorl.storage.zoo import located
+from neurorl.tasks.arguments import wrapped
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
-from neurorl.tasks.wrapping import wrapped
 
 __all__ = ["make_agents", "open_env", "start_of"]
 

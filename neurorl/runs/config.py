@@ -17,9 +17,8 @@ from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import current_agent
 from neurorl.storage.reading import FilePlace, check_fields
-from neurorl.tasks.arguments import check_env_args
+from neurorl.tasks.arguments import check_env_args, check_wrappers
 from neurorl.tasks.loading import check_arguments
-from neurorl.tasks.wrapping import check_wrappers
 
 __all__ = ["Options", "RunConfig", "check_alike"]
 
@@ -64,7 +63,7 @@ class RunConfig:
     learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
     `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
     result of `neurorl.tasks.specification.describe_env`. wrappers: texts of
-    `neurorl.tasks.wrapping`; the file has them if there are any.
+    `neurorl.tasks.arguments`; the file has them if there are any.
 
     Not kept: base: the agent of a new run; None for a preset. overrides, own_options: changes of
     agent and algorithm options. backend_options: of the backend's class; they change no result.

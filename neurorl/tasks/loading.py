@@ -13,11 +13,10 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from neurorl.errors import RunError
-from neurorl.tasks.arguments import decode
+from neurorl.tasks.arguments import decode, read_wrapper
 from neurorl.tasks.environments import first_line, is_registered, make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
-from neurorl.tasks.wrapping import read_wrapper
 
 __all__ = [
     "MAX_ARGUMENTS",
@@ -138,7 +137,7 @@ def check_arguments(
     """Raise RunError for arguments and wrappers of a file that need the user's trust.
 
     Without it they may not take much memory, nor import or write to what the file names. wrappers:
-    texts of `neurorl.tasks.wrapping`. where, remedy: parts of the error.
+    texts of `neurorl.tasks.arguments`. where, remedy: parts of the error.
     """
     read = [read_wrapper(text) for text in wrappers]
     spec = {"kwargs": arguments, "additional_wrappers": [{"kwargs": of} for _, of in read]}

@@ -16,7 +16,7 @@ from neurorl.arithmetic.quantiser import quantise
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, InChipUnits
 from neurorl.nengo import ActionOutput, NengoEnv, agent_node, from_nengo, lower_floors, to_nengo
-from neurorl.nengo.package import load_nengo, load_nengo_loihi
+from neurorl.nengo.imported import load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES, rasters
 

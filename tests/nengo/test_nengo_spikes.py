@@ -12,7 +12,7 @@ import neurorl
 from neurorl.errors import UnsupportedError
 from neurorl.models import LIF, CubaLIF
 from neurorl.nengo import from_nengo, lower_floors, to_nengo
-from neurorl.nengo.package import load_nengo, load_nengo_loihi
+from neurorl.nengo.imported import load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Population, Projection, Source
 
 nengo, nengo_loihi = load_nengo(), load_nengo_loihi()

@@ -27,7 +27,7 @@ from neurorl.cli.status import exit_status
 from neurorl.errors import ArgumentError, NeurorlError, RunError
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.network.storage import load_network
+from neurorl.network.restoring import load_network
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import read_cost
 from neurorl.runs.training import read_seeds, train

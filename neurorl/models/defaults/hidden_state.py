@@ -1,4 +1,8 @@
-"""Find out from a first play what observations hide, and which of their numbers they repeat."""
+"""Find out from a first play what observations hide, and which of their numbers they repeat.
+
+Numbers that a wrapper stacks repeat what others showed a step before. They are left out if they
+tell nothing more, else replaced by changes.
+"""
 
 from __future__ import annotations
 
