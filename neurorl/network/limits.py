@@ -1,7 +1,7 @@
 """Limit how large a description may be, and refuse numbers that have a unit.
 
-All numbers here are in SI or in the network's own units; only the caller can convert quantities with
-units, of Brian2 and others.
+All numbers here are in SI or in the network's own units; only the caller can convert quantities
+with units, of Brian2 and others.
 """
 
 from __future__ import annotations

@@ -22,10 +22,11 @@ from neurorl.nir.discretise import (
     keep_and_fraction,
     levels,
     near_one,
+    readout,
+    subtracting,
     tau_of,
     tidy,
 )
-from neurorl.nir.equations import readout, subtracting
 from neurorl.nir.graph import READOUTS, Drive, SpikingGraph, Term
 from neurorl.nir.layout import Layout, restore, text_of
 from neurorl.nir.maps import SparseMap

@@ -11,7 +11,7 @@ from neurorl.arithmetic.rounding import FloatArithmetic, initial_weights
 from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.network.description import Network, Projection, Uniform
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
-from neurorl.nir.equations import without_equations
+from neurorl.nir.discretise import without_equations
 from neurorl.nir.maps import SparseMap
 from neurorl.numerics.arrays import FloatArray
 
@@ -29,7 +29,7 @@ class Parts:
     always_on: sources whose channels spike in every step; None means one named ``bias``. If there
     is no other source, they are ordinary. in_force: whether weights are rounded to the grid of
     float arithmetic, as in backends.
-    Equations equal to a LIF or CubaLIF are treated as one; see `neurorl.nir.equations`.
+    Equations equal to a LIF or CubaLIF are treated as one; see `neurorl.nir.discretise`.
     Raises ArgumentError for weights that are missing or don't fit, UnknownNameError, and
     UnsupportedError for sources of currents, short-term plasticity and other equations.
     """
