@@ -15,6 +15,7 @@ from neurorl.errors import (
 )
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.readers import said_in
+from neurorl.models.agent.config import said_in
 from neurorl.network.serialization import Described
 
 __all__ = [

@@ -10,17 +10,19 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from neurorl.errors import ArgumentError, quoted
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = [
     "AnswerChecks",
     "Check",
+    "Choice",
     "array",
     "check_attributes",
     "finite_number",
@@ -118,3 +120,18 @@ def _checked(method: FunctionType, where: str, check: Check) -> Callable[..., An
         return check(where, method(self, *args, **kwargs), self, *args, **kwargs)
 
     return answer
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Hold one decision among n modules of each actor, in one or more groups.
+
+    policy: ``(n,)``, probabilities of the alternatives in each group, or for modules that code a
+    number, their shares of its votes. actions: for each group an index in it, or a number in
+    [-1, 1]. phi, t: ``(n,)``, broadcast to modules (`neurorl.rules.decision.Broadcast`).
+    """
+
+    policy: FloatArray
+    actions: Array
+    phi: FloatArray
+    t: FloatArray

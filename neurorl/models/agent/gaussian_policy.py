@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
-from neurorl.models.agent.choices import Choice
+from neurorl.models.agent.answers import Choice
 from neurorl.models.agent.policies import Policy
 from neurorl.network.serialization import Count, Flag, NotNegative, Range
 from neurorl.numerics.arrays import FloatArray

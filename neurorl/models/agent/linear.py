@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.agent.choices import Choice
+from neurorl.models.agent.answers import Choice
 from neurorl.models.agent.gaussian_policy import Gaussian, no_mask, normal
 from neurorl.models.agent.policies import Policy, Softmax, explore
 from neurorl.network.serialization import Described, NotNegative, Share

@@ -11,8 +11,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.models.agent.answers import Check, array, refused, whole_number
-from neurorl.models.agent.choices import Choice
+from neurorl.models.agent.answers import Check, Choice, array, refused, whole_number
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.limits import MAX_SIZE
 from neurorl.network.serialization import Count, NotNegative, Range, Share, flag, number, positive
@@ -58,7 +57,7 @@ def _choice(
     **__: Any,
 ) -> Choice:
     if not isinstance(answer, Choice):
-        limit = "neurorl.models.agent.choices.Choice"
+        limit = "neurorl.models.agent.answers.Choice"
         raise refused(where, "answers no choice", answer, limit, "return one")
     for name in ("policy", "phi", "t"):
         array(f"{where}, {name}", getattr(answer, name), votes.shape)

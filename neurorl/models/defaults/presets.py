@@ -19,10 +19,9 @@ from neurorl.errors import (
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.models.agent.checks import check_remembered
-from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.config import AgentConfig, check_read, said_in
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.options import check_names, with_options
-from neurorl.models.agent.readers import check_read, said_in
 from neurorl.models.defaults.deep import DEEP, deep_defaults, least_steps_of
 from neurorl.models.defaults.observations import (
     default_cells,

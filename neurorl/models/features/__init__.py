@@ -6,7 +6,7 @@ marked *Cells* give activations in [0, 1] and can drive a source, by an encoder.
 ``native/src/features.h`` computes the same bits in C; your own class needs `size` and a call.
 """
 
-from neurorl.models.features.base import Features, FromNumbers
+from neurorl.models.features.base import Features, FromNumbers, RangeFeatures, Raw
 from neurorl.models.features.bases import RBF, Fourier, GaussianCells
 from neurorl.models.features.codes import BinnedCombinations, Combinations
 from neurorl.models.features.of_others import (
@@ -17,7 +17,6 @@ from neurorl.models.features.of_others import (
     SelectParts,
     SubtractMean,
 )
-from neurorl.models.features.ranges import RangeFeatures, Raw
 from neurorl.models.features.states import HashedStates, JointStates, OneHot, PlaceCells
 from neurorl.models.features.tiles import Concat, Tiles
 

@@ -11,8 +11,7 @@ from typing import Annotated
 import numpy as np
 
 from neurorl.errors import DescriptionError
-from neurorl.models.features.base import NARROWEST
-from neurorl.models.features.ranges import RangeFeatures
+from neurorl.models.features.base import NARROWEST, RangeFeatures
 from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import NotNegative, Range
 from neurorl.numerics.arrays import FloatArray

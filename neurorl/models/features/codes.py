@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 
 from neurorl.errors import DescriptionError
-from neurorl.models.features.ranges import RangeFeatures
+from neurorl.models.features.base import RangeFeatures
 from neurorl.models.features.states import OfState, Start
 from neurorl.network.limits import MAX_FEATURES, MAX_TABLE, check_limit
 from neurorl.network.serialization import Count, Range

@@ -11,8 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
-from neurorl.models.features.base import Features, FromNumbers, image_of, numbers_of
-from neurorl.models.features.ranges import RangeFeatures, Raw
+from neurorl.models.features.base import (
+    Features,
+    FromNumbers,
+    RangeFeatures,
+    Raw,
+    image_of,
+    numbers_of,
+)
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import NotNegative, Range, frozen_array, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray

@@ -11,8 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from neurorl.errors import DescriptionError, quoted
-from neurorl.models.features.base import Features, FromNumbers
-from neurorl.models.features.ranges import RangeFeatures, scaled_to_one
+from neurorl.models.features.base import Features, FromNumbers, RangeFeatures, scaled_to_one
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
 from neurorl.network.serialization import Range, positive, several
 from neurorl.numerics.arrays import FloatArray
