@@ -54,7 +54,10 @@ _APART: ContextVar[dict[str, Array] | None] = ContextVar("apart", default=None)
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Limit the numbers that a field of a description may have; declared with its type."""
+    """Limit the numbers that a field of a description may have; declared with its type.
+
+    A field of several numbers, a tuple, may be given as a list or an array.
+    """
 
     low: float = -LARGEST
     high: float = LARGEST
@@ -183,6 +186,9 @@ def _checks_of(cls: Any) -> Mapping[str, Callable[[str, object], object]]:
 
 
 def _check_range(kind: type, limits: Range, where: str, value: object) -> object:
+    if typing.get_origin(kind) is tuple:
+        of = typing.get_args(kind)[0]
+        return tuple(_check_range(of, limits, where, part) for part in several(where, value))
     if kind is bool:
         return flag(where, value)
     if kind is int:

@@ -11,7 +11,7 @@ from neurorl.models.features import Features, FromNumbers, Select
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
-from neurorl.network.serialization import number, positive, several
+from neurorl.network.serialization import positive, several
 from neurorl.rules import Rule
 from neurorl.rules.membrane import noise_problem
 from neurorl.rules.post_factor import OF_MODULES
@@ -55,13 +55,8 @@ def check_combination(config: AgentFields) -> None:
 
 
 def _check_memories(config: AgentFields) -> None:
-    """Raise DescriptionError for impossible memories, or for features without memories.
-
-    Sets ``memories`` to a tuple.
-    """
-    where = "agent.memories"
-    keeps = tuple(number(where, keep, 0.0, 1.0) for keep in several(where, config.memories))
-    object.__setattr__(config, "memories", keeps)
+    """Raise DescriptionError for too many memories, or for features without memories."""
+    where, keeps = "agent.memories", config.memories
     check_limit(where, "memories", len(keeps), MAX_TAPS)
     if not keeps:
         return
@@ -146,7 +141,7 @@ def _check_on_chip(config: AgentFields) -> None:
 def check_modules(config: AgentFields) -> None:
     """Raise DescriptionError unless modules of this kind can answer in the window.
 
-    Sets ``hidden``, ``history`` and the recalls to tuples.
+    Sets ``hidden`` and ``history`` to tuples.
     """
     sizes = hidden_sizes(config.hidden)
     if isinstance(config.hidden, (list, tuple)):
@@ -188,8 +183,7 @@ def _check_taps(config: AgentFields, layers: int) -> None:
 
 def _check_recalls(config: AgentFields) -> None:
     for name in ("input_recalls", "hidden_recalls"):
-        agos = tuple(positive(f"agent.{name}", ago) for ago in several(name, getattr(config, name)))
-        object.__setattr__(config, name, agos)
+        agos = getattr(config, name)
         if len(set(agos)) < len(agos):
             raise DescriptionError(f"agent.{name}", "the same decision twice", got=agos)
     if config.input_recalls and config.encoder.flows:

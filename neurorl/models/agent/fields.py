@@ -106,8 +106,8 @@ class AgentFields(Described):
     stimulus_lags: int = 1
     history_lags: int = 0
     history: tuple[float, ...] = ()
-    input_recalls: tuple[int, ...] = ()
-    hidden_recalls: tuple[int, ...] = ()
+    input_recalls: Annotated[tuple[int, ...], Range(1, 2**53)] = ()
+    hidden_recalls: Annotated[tuple[int, ...], Range(1, 2**53)] = ()
     alpha_output: NotNegative = 0.1
     alpha_hidden: NotNegative = 0.5
     gamma: Share = 0.99
@@ -118,7 +118,7 @@ class AgentFields(Described):
     post_tau: NotNegative = 0.02
     depression: NotNegative = 0.5
     carries: Flag = False
-    memories: tuple[float, ...] = ()
+    memories: Annotated[tuple[float, ...], Range(0.0, 1.0)] = ()
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: Flag = False

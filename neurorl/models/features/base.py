@@ -25,12 +25,14 @@ __all__ = [
     "FromNumbers",
     "RangeFeatures",
     "Raw",
+    "Sides",
     "image_of",
     "numbers_of",
     "scaled_to_one",
 ]
 
 NARROWEST = 1e-9
+Sides = Annotated[tuple[int, ...], Range(1, 2**53)]
 
 
 def _values(where: str, answer: Any, features: Features, seen: Any) -> Array:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
-from neurorl.models.features.base import Features, image_of
+from neurorl.models.features.base import Features, Sides, image_of
 from neurorl.models.features.of_others import pooled
 from neurorl.network.limits import MAX_FEATURES, check_limit
-from neurorl.network.serialization import frozen_array, positive, whole_numbers
+from neurorl.network.serialization import Range, frozen_array
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["ImageCells"]
@@ -22,7 +22,6 @@ __all__ = ["ImageCells"]
 _HASHES, _ROOT = 7, 3
 """Give each patch a prime number of joint cells; powers of its primitive root number the parts."""
 _TOGETHER = 2
-_MOST_LEVELS = 256
 
 Indices = npt.NDArray[np.int64]
 
@@ -44,18 +43,16 @@ class ImageCells(Features):
     ``(height, width, channels)``, flattened.
     """
 
-    shape: tuple[int, ...]
-    blocks: tuple[int, ...]
+    shape: Sides
+    blocks: Sides
     low: Any
     width: Any
-    levels: int
+    levels: Annotated[int, Range(2, 256)]
     usual: Any
     first: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("shape", "blocks"):
-            sizes = whole_numbers(f"ImageCells.{name}", getattr(self, name))
-            object.__setattr__(self, name, sizes)
+        super().__post_init__()
         if len(self.shape) not in (2, 3):
             what = "must have 2 or 3 axes"
             raise DescriptionError("ImageCells.shape", what, got=self.shape)
@@ -63,7 +60,6 @@ class ImageCells(Features):
         if len(self.blocks) != 2 or self.blocks[0] > height or self.blocks[1] > width:
             what, most = "must be two, at most the image's", (height, width)
             raise DescriptionError("ImageCells.blocks", what, got=self.blocks, limit=most)
-        positive("ImageCells.levels", self.levels, least=2, most=_MOST_LEVELS)
         n = math.prod(self.blocks) * channels
         for name, length in (("low", channels), ("width", channels), ("usual", n)):
             array = frozen_array(f"ImageCells.{name}", getattr(self, name), (length,))

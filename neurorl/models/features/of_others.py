@@ -16,6 +16,7 @@ from neurorl.models.features.base import (
     FromNumbers,
     RangeFeatures,
     Raw,
+    Sides,
     image_of,
     numbers_of,
 )
@@ -205,13 +206,11 @@ class BlockMeans(_OfNumbers, named="Pooled"):
     """
 
     of: Features
-    shape: tuple[int, ...]
-    blocks: tuple[int, ...]
+    shape: Sides
+    blocks: Sides
 
     def __post_init__(self) -> None:
-        for name in ("shape", "blocks"):
-            sizes = whole_numbers(f"BlockMeans.{name}", getattr(self, name))
-            object.__setattr__(self, name, sizes)
+        super().__post_init__()
         pairs = zip(self.blocks, self.shape, strict=False)
         if len(self.shape) != len(self.blocks) or any(n < b for b, n in pairs):
             what = "must be at most the shape, axis by axis"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, fields
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from neurorl.expressions.expression import Expression
 from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.neuron import Neuron
-from neurorl.network.serialization import LARGEST, frozen_array, number, positive, several
+from neurorl.network.serialization import LARGEST, Range, frozen_array, number
 from neurorl.network.step_plan import IS_SILENT, StepPlan
 from neurorl.numerics.arrays import FloatArray
 
@@ -156,14 +156,12 @@ class Lesion(Neuron, named="Silenced"):
     """
 
     neuron: Neuron
-    silent: tuple[int, ...]
+    silent: Annotated[tuple[int, ...], Range(0, 2**53)]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.neuron, Neuron):
             raise DescriptionError("Lesion.neuron", "not a neuron model", got=self.neuron)
-        silent = several("Lesion.silent", self.silent)
-        numbers = tuple(positive("Lesion.silent", i, least=0) for i in silent)
-        object.__setattr__(self, "silent", numbers)
 
     @property
     def inputs(self) -> tuple[str, ...]:
