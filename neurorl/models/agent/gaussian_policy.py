@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +18,49 @@ from neurorl.network.serialization import Count, Flag, NotNegative, Range
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi, exp, log
 
-__all__ = ["Gaussian", "GaussianReadout", "normal"]
+__all__ = ["ChoosesNumbers", "Gaussian", "GaussianReadout", "normal"]
+
+_NARROWEST, _WIDEST = -3.0, 2.0
+
+
+class ChoosesNumbers(Policy):
+    """Choose a number in each group by a standard normal draw z."""
+
+    is_continuous: ClassVar[bool] = True
+    draws: ClassVar[int] = 2
+
+    def decide(
+        self,
+        votes: FloatArray,
+        groups: Sequence[int],
+        allowed: npt.NDArray[np.bool_] | None,
+        u: FloatArray,
+        decision: int = 0,
+    ) -> Choice:
+        if allowed is not None:
+            raise no_mask()
+        policy, phi = np.zeros(len(votes)), np.zeros(len(votes))
+        values, first = np.zeros(len(groups)), 0
+        for g, size in enumerate(groups):
+            group = slice(first, first + size)
+            z = normal(float(u[2 * g]), float(u[2 * g + 1]))
+            value, phi[group] = self.one(votes[group], z, decision)
+            values[g] = min(max(value, -1.0), 1.0)
+            policy[group] = self.distribution(votes[group])
+            first += size
+        return Choice(policy, values, phi, np.sign(phi))
+
+    def distribution(self, votes: FloatArray) -> FloatArray:
+        """Return 1: each number is a choice of its own."""
+        return np.ones(len(votes))
+
+    @abc.abstractmethod
+    def one(self, votes: FloatArray, z: float, decision: int) -> tuple[float, FloatArray]:
+        """Return the number of one group before it is clipped, and phi of its modules."""
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian(Policy, called="gaussian", kernel="normal"):
+class Gaussian(ChoosesNumbers, called="gaussian", kernel="normal"):
     """Choose each number around the mean that a population of modules codes by its votes.
 
     sigma: initial width of the exploration, for a range from -1 to 1. sigma_end, decisions: sigma
@@ -37,9 +76,6 @@ class Gaussian(Policy, called="gaussian", kernel="normal"):
     decision. A smaller exploration explains less of a TD error, so this also shrinks the noise of a
     step. This is the score times sigma squared, the natural gradient (Kakade, 2001) of the mean.
     """
-
-    is_continuous: ClassVar[bool] = True
-    draws: ClassVar[int] = 2
 
     sigma: NotNegative = 0.5
     sigma_end: NotNegative = 0.1
@@ -65,30 +101,42 @@ class Gaussian(Policy, called="gaussian", kernel="normal"):
         total = float(np.add.accumulate(votes)[-1])
         return votes / total if total > 0.0 else np.full(len(votes), 1.0 / len(votes))
 
-    def decide(
-        self,
-        votes: FloatArray,
-        groups: Sequence[int],
-        allowed: npt.NDArray[np.bool_] | None,
-        u: FloatArray,
-        decision: int = 0,
-    ) -> Choice:
-        if allowed is not None:
-            raise no_mask()
-        policy, phi = np.zeros(len(votes)), np.zeros(len(votes))
-        values, first, sigma = np.zeros(len(groups)), 0, self.width(decision)
-        share = self.feedback(decision)
-        for g, size in enumerate(groups):
-            group = slice(first, first + size)
-            n, centres = votes[group], (2.0 * np.arange(size) - (size - 1)) / (size - 1)
-            total = float(np.add.accumulate(n)[-1])
-            # + 0.0 turns -0.0 into 0.0.
-            mean = float(np.add.accumulate(n * centres)[-1] + 0.0) / total if total > 0.0 else 0.0
-            z = normal(float(u[2 * g]), float(u[2 * g + 1]))
-            values[g] = min(max(mean + sigma * z, -1.0), 1.0)
-            policy[group], phi[group] = self.distribution(n), z * (centres - mean) * share
-            first += size
-        return Choice(policy, values, phi, np.sign(phi))
+    def one(self, votes: FloatArray, z: float, decision: int) -> tuple[float, FloatArray]:
+        size, total = len(votes), float(np.add.accumulate(votes)[-1])
+        centres = (2.0 * np.arange(size) - (size - 1)) / (size - 1)
+        # + 0.0 turns -0.0 into 0.0.
+        mean = float(np.add.accumulate(votes * centres)[-1] + 0.0) / total if total > 0.0 else 0.0
+        return mean + self.width(decision) * z, z * (centres - mean) * self.feedback(decision)
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianReadout(ChoosesNumbers, called="gaussian-readout", kernel="readout"):
+    """Draw each number from a normal distribution whose mean and width are learned.
+
+    With the two readouts m and s of a number, ``sigma = first exp(s)``, s within -3 to 2, and
+    ``a = clip(m + sigma z, -1, 1)``, z standard normal. Their scores are ``phi_m = z`` and
+    ``phi_s = z**2 - 1``, that of the mean without its factor 1 / sigma: the natural gradient
+    (Kakade, 2001) up to sigma. It needs the trunk ``'shared'``.
+    first: sigma before learning. explores: False takes the means.
+    """
+
+    population = 2
+
+    first: NotNegative = 0.6
+    explores: Flag = True
+
+    def at_best(self) -> Policy:
+        return GaussianReadout(self.first, explores=False)
+
+    def entropy_slope(self, probabilities: FloatArray) -> FloatArray:
+        """Return 0 for the mean and 1 for the logarithm of the width."""
+        return np.array([0.0, 1.0])
+
+    def one(self, votes: FloatArray, z: float, decision: int) -> tuple[float, FloatArray]:
+        mean, width = votes
+        z = z if self.explores else 0.0
+        sigma = self.first * float(exp(min(max(width, _NARROWEST), _WIDEST)))
+        return mean + sigma * z, np.array([z, z * z - 1.0])
 
 
 def no_mask() -> UnsupportedError:
@@ -100,57 +148,3 @@ def no_mask() -> UnsupportedError:
 def normal(u: float, v: float) -> float:
     """Return a standard normal number from two uniform ones in (0, 1), by Box and Muller."""
     return math.sqrt(-2.0 * float(log(u))) * float(cospi(2.0 * v))
-
-
-_NARROWEST, _WIDEST = -3.0, 2.0
-
-
-@dataclass(frozen=True, eq=False)
-class GaussianReadout(Policy, called="gaussian-readout", kernel="readout"):
-    """Draw each number from a normal distribution whose mean and width are learned.
-
-    With the two readouts m and s of a number, ``sigma = first exp(s)``, s within -3 to 2, and
-    ``a = clip(m + sigma z, -1, 1)``, z standard normal. Their scores are ``phi_m = z`` and
-    ``phi_s = z**2 - 1``, that of the mean without its factor 1 / sigma: the natural gradient
-    (Kakade, 2001) up to sigma. It needs the trunk ``'shared'``.
-    first: sigma before learning. explores: False takes the means.
-    """
-
-    is_continuous: ClassVar[bool] = True
-    draws: ClassVar[int] = 2
-
-    population = 2
-
-    first: NotNegative = 0.6
-    explores: Flag = True
-
-    def at_best(self) -> Policy:
-        return GaussianReadout(self.first, explores=False)
-
-    def distribution(self, votes: FloatArray) -> FloatArray:
-        """Return 1: each number is a choice of its own."""
-        return np.ones(len(votes))
-
-    def entropy_slope(self, probabilities: FloatArray) -> FloatArray:
-        """Return 0 for the mean and 1 for the logarithm of the width."""
-        return np.array([0.0, 1.0])
-
-    def decide(
-        self,
-        votes: FloatArray,
-        groups: Sequence[int],
-        allowed: npt.NDArray[np.bool_] | None,
-        u: FloatArray,
-        decision: int = 0,
-    ) -> Choice:
-        """Choose a number in each group, of two readouts each."""
-        if allowed is not None:
-            raise no_mask()
-        phi, values = np.zeros(len(votes)), np.zeros(len(groups))
-        for g in range(len(groups)):
-            mean, width = votes[2 * g : 2 * g + 2]
-            z = normal(float(u[2 * g]), float(u[2 * g + 1])) if self.explores else 0.0
-            sigma = self.first * float(exp(min(max(width, _NARROWEST), _WIDEST)))
-            values[g] = min(max(mean + sigma * z, -1.0), 1.0)
-            phi[2 * g], phi[2 * g + 1] = z, z * z - 1.0
-        return Choice(self.distribution(votes), values, phi, np.sign(phi))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from neurorl.models.agent.answers import Choice
-from neurorl.models.agent.gaussian_policy import Gaussian, no_mask, normal
+from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.policies import Policy, Softmax, explore
 from neurorl.network.serialization import Described, NotNegative, Share
 from neurorl.numerics.arrays import FloatArray
@@ -55,21 +52,8 @@ class LinearGaussian(Gaussian, called="linear-gaussian"):
         """Return 1: each number is a choice of its own."""
         return np.ones(len(votes))
 
-    def decide(
-        self,
-        votes: FloatArray,
-        groups: Sequence[int],
-        allowed: npt.NDArray[np.bool_] | None,
-        u: FloatArray,
-        decision: int = 0,
-    ) -> Choice:
-        """Choose the numbers around the means *votes*, one in each group."""
-        if allowed is not None:
-            raise no_mask()
-        z = np.array([normal(float(a), float(b)) for a, b in u.reshape(-1, 2)])
-        numbers = np.clip(votes + self.width(decision) * z, -1.0, 1.0)
-        phi = z * self.feedback(decision)
-        return Choice(self.distribution(votes), numbers, phi, np.sign(phi))
+    def one(self, votes: FloatArray, z: float, decision: int) -> tuple[float, FloatArray]:
+        return votes[0] + self.width(decision) * z, np.array([z * self.feedback(decision)])
 
 
 def linear_policy(policy: Policy) -> Policy:
