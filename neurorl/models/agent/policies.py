@@ -124,13 +124,13 @@ class Policy(Part, abc.ABC):
         *votes*, None allows all; modules masked out have probability, phi and t of 0. u:
         ``(groups * draws,)`` in (0, 1). decision: how many decisions the agent made before.
         """
-        policy, t = np.zeros(len(votes)), np.full(len(votes), -1.0)
+        policy, t, now = np.zeros(len(votes)), np.full(len(votes), -1.0), self.at(decision)
         actions, first = np.zeros(len(groups), dtype=np.int64), 0
         for g, size in enumerate(groups):
             group = np.arange(first, first + size)
             if allowed is not None:
                 group = group[allowed[group]]
-            policy[group] = self.distribution(votes[group])
+            policy[group] = now.distribution(votes[group])
             actions[g] = group[choose(policy[group], float(u[g]))]
             first += size
         t[actions] = 1.0
@@ -139,6 +139,10 @@ class Policy(Part, abc.ABC):
         phi = -policy
         phi[actions] += 1.0
         return Choice(policy, actions - np.cumsum([0, *groups[:-1]]), phi, t)
+
+    def at(self, decision: int) -> Policy:
+        """Return the policy of a decision, counted from 0."""
+        return self
 
     def entropy_slope(self, probabilities: FloatArray) -> FloatArray:
         """Return the gradient of one choice's entropy H by its preferences, ``(n,)``.
@@ -209,19 +213,8 @@ class AnnealedSoftmax(Softmax, called="annealed-softmax", kernel="annealed-softm
     beta_decisions: Count = 100_000
 
     def at(self, decision: int) -> Softmax:
-        """Return the policy of a decision, counted from 0."""
         share = min(decision / self.beta_decisions, 1.0)
         return Softmax(self.beta + share * (self.beta_end - self.beta), self.exploration)
-
-    def decide(
-        self,
-        votes: FloatArray,
-        groups: Sequence[int],
-        allowed: npt.NDArray[np.bool_] | None,
-        u: FloatArray,
-        decision: int = 0,
-    ) -> Choice:
-        return self.at(decision).decide(votes, groups, allowed, u)
 
     def distribution(self, votes: FloatArray) -> FloatArray:
         """Return the probability of each action with the final beta."""
