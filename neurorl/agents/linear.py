@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
@@ -12,13 +11,10 @@ from neurorl.agents.arguments import check_count, check_kind, own_env, path_of
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.checkpoint import read_text
 from neurorl.agents.episodes import State
-from neurorl.agents.group import AgentGroup
-from neurorl.agents.midway import OpenEpisodes
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.base import Backend
 from neurorl.backends.registry import load as load_backend
-from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, unknown_name_error
 from neurorl.learning.loops.linear import ACTOR, LinearLoop
 from neurorl.models.agent.config import AgentConfig
@@ -71,22 +67,8 @@ class _Replicas(Replicas):
         self.gradient = rates
         groups = self.envs.actions.groups(1)
         self.backend = _no_neurons([seed])
-        AgentGroup.__init__(
-            self,
-            config,
-            self.backend.network,
-            (seed,),
-            n_actions=sum(groups),
-            backend_name=self.backend.name,
-            arithmetic_name=self.backend.arithmetic_name,
-            noise=self.backend.noise,
-        )
-        self.loop = LinearLoop(config, rates, self.backend, groups)
-        first = self.envs.first_action
-        watched = partial(self._watched, 0)
-        self._monitors = [Monitor(self.network, config, seed, 0, watched, first, groups=groups)]
-        self._resting = {}
-        self._unfinished = OpenEpisodes(self.envs, self.loop, config, (seed,), self.episodes)
+        loop = LinearLoop(config, rates, self.backend, groups)
+        self._take(config, self.backend.network, (seed,), groups, self.backend.name, loop)
 
     def _adopt(self, k: int, state: State) -> None:
         raise UnsupportedError("agent without neurons", "begins with no other agent's weights")

@@ -39,9 +39,11 @@ from neurorl.errors import (
 )
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
 from neurorl.learning.levels import weights_to_begin_with
+from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.checks import learning_options
 from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
+from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.groups import EnvGroup
 
@@ -116,29 +118,40 @@ class Replicas(AgentGroup):
             **({"weights": begin} if begin else {}),
             **learning_options(config, spec.cls or spec.backend),
         )
-        super().__init__(
-            config,
-            self.backend.network,
-            seeds,
-            n_actions=n_actions,
-            backend_name=spec.backend,
-            arithmetic_name=self.backend.arithmetic_name,
-            noise=self.backend.noise,
-        )
         try:
-            self.loop = make_loop(config, self.backend, groups, loop=loop)
+            made = make_loop(config, self.backend, groups, loop=loop)
         except BaseException:
             self.backend.close()
             raise
+        self._take(config, network, seeds, groups, spec.backend, made)
+
+    def _take(
+        self,
+        config: AgentConfig,
+        network: Network,
+        seeds: tuple[int, ...],
+        groups: tuple[int, ...],
+        backend_name: str,
+        loop: Loop,
+    ) -> None:
+        """Take the parts of these agents, beside their environments and backend."""
+        AgentGroup.__init__(
+            self,
+            config,
+            self.backend.network,
+            seeds,
+            n_actions=sum(groups),
+            backend_name=backend_name,
+            arithmetic_name=self.backend.arithmetic_name,
+            noise=self.backend.noise,
+        )
+        self.loop, first = loop, self.envs.first_action
         self._monitors = [
-            Monitor(
-                *(network, config, seed, k, partial(self._watched, k), envs.first_action),
-                groups=groups,
-            )
+            Monitor(network, config, seed, k, partial(self._watched, k), first, groups=groups)
             for k, seed in enumerate(seeds)
         ]
         self._resting: dict[int, State] = {}
-        self._unfinished = OpenEpisodes(envs, self.loop, config, seeds, self.episodes)
+        self._unfinished = OpenEpisodes(self.envs, loop, config, seeds, self.episodes)
 
     def env_steps(self, k: int) -> int:
         """Return how many environment steps agent k has learned from."""

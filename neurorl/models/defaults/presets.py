@@ -281,12 +281,7 @@ def make_config(
     _warn_of_means(space, {k: v for k, v in preset.items() if k not in overrides})
     if "solved_at" not in preset and env.spec is not None:
         preset["solved_at"] = env.spec.reward_threshold
-    fields = with_options(_with_parts(preset), overrides)
-    if "window" not in overrides:
-        # For hidden layers or filters that the preset doesn't have.
-        fields["window"] = max(fields["window"], _least_window(fields))
-    config = AgentConfig(**fields)
-    check_read(config, overrides)
+    config = _made(preset, overrides)
     if config.memories and space.shape is not None:
         check_remembered(config, math.prod(space.shape))
     return config
@@ -303,9 +298,13 @@ def _deep(env: Environment, model: str, overrides: Mapping[str, Any]) -> AgentCo
 
 def _made(preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> AgentConfig:
     fields = with_options(_with_parts(preset), overrides)
-    fields["features"] = fields["cells"]  # which only a linear critic would read
+    shared = fields["trunk"].is_shared
+    if shared:
+        fields["features"] = fields["cells"]  # which only a linear critic would read
     if "window" not in overrides:
-        fields["window"] = max(fields["window"], least_steps_of(fields))
+        # For hidden layers or filters that the preset doesn't have.
+        least = least_steps_of(fields) if shared else _least_window(fields)
+        fields["window"] = max(fields["window"], least)
     config = AgentConfig(**fields)
     check_read(config, overrides)
     return config
@@ -340,7 +339,7 @@ def on_chip(env_id: str) -> dict[str, Any]:
     return {**_PES, **_PES_TASKS.get(env_id, {})}
 
 
-def _least_window(chosen: dict[str, Any]) -> int:
+def _least_window(chosen: Mapping[str, Any]) -> int:
     layers = len(hidden_sizes(chosen.get("hidden", 8))) + 1
     lags = (chosen.get("stimulus_lags", 1), chosen.get("history_lags", 0))
     whole = all(isinstance(n, int) for n in lags)  # else AgentConfig says so
