@@ -127,12 +127,15 @@ def actor_network(
             # Hidden units spike rarely, so a bias with a trace would learn too fast beside them.
             own = dataclasses.replace(wiring.plasticity, trace_tau=0.0 if k else trace_tau)
             wiring.connect("bias", name, 0.0 if is_output else initial_hidden, plasticity=own)
-        wiring.remember(name, modules * size, taps)
+        for lag, tap in enumerate(taps, 1):
+            wiring.recall(f"{name}_history_{lag}", name, name, tap, lag, modules * size)
+    first, drawn = names[0], Uniform(-initial_hidden, initial_hidden)
     for delay in input_delays:
-        wiring.recall(f"input_{names[0]}", "input", names[0], initial_hidden, delay)
+        wiring.recall(f"input_{first}_delay{delay}", "input", first, drawn, delay)
     for delay in hidden_delays:
         spread = initial_hidden * min(1.0, n_inputs / (modules * sizes[0])) ** 0.5
-        wiring.recall(names[0], names[0], names[0], spread, delay)
+        drawn = Uniform(-spread, spread)
+        wiring.recall(f"{first}_delay{delay}", first, first, drawn, delay)
     if critic:
         nodes += [Source("critic_input", critic_inputs, kind), Population("critic", critic, neuron)]
         wiring.connect("critic_input", "critic", 0.0)
@@ -164,35 +167,25 @@ class _Wiring:
     ) -> None:
         """Add a projection, and one more for each of the *lags*; weights within +-*spread*."""
         weights = Uniform(-spread, spread) if spread else 0.0
-        plastic = plasticity or self.plasticity
+        name, plastic = f"{pre}_{post}", plasticity or self.plasticity
+        self.first.append(Projection(name, pre, post, weights, blocks, None, None, signed, plastic))
+        for lag in lags:
+            self.recall(f"{name}_lag{lag}", pre, post, weights, lag, blocks, signed)
 
-        def tap(name: str, lag: int) -> Projection:
-            delay = None if lag == 1 else lag * self.dt
-            return Projection(name, pre, post, weights, blocks, None, delay, signed, plastic)
-
-        self.first.append(tap(f"{pre}_{post}", 1))
-        self.later.extend(tap(f"{pre}_{post}_lag{lag}", lag) for lag in lags)
-
-    def remember(self, name: str, size: int, taps: Sequence[float]) -> None:
-        """Add the filter of a population's own spikes, a projection for each tap."""
-        for lag, tap in enumerate(taps, 1):
-            own, delay = f"{name}_history_{lag}", lag * self.dt
-            self.later.append(
-                Projection(own, name, name, tap, size, None, delay, plasticity=self.plasticity)
-            )
-
-    def recall(self, name: str, pre: str, post: str, spread: float, steps: int) -> None:
+    def recall(
+        self,
+        name: str,
+        pre: str,
+        post: str,
+        weights: Uniform | float,
+        steps: int,
+        blocks: int = 1,
+        signed: bool = False,
+    ) -> None:
         """Add a projection that brings back what *pre* did so many *steps* ago."""
-        weights, delay = Uniform(-spread, spread), steps * self.dt
+        delay, plastic = steps * self.dt, self.plasticity
         self.later.append(
-            Projection(
-                f"{name}_delay{steps}",
-                pre,
-                post,
-                weights,
-                delay=delay,
-                plasticity=self.plasticity,
-            )
+            Projection(name, pre, post, weights, blocks, None, delay, signed, plastic)
         )
 
 
