@@ -15,8 +15,6 @@ from neurorl.bench.loops import BenchLoop
 from neurorl.bench.workload import DEEP, Size
 from neurorl.errors import ArgumentError
 
-__all__ = ["FLOOR", "FLOORS", "Candidate", "backends", "everything", "make_loop", "read_candidate"]
-
 
 @dataclass(frozen=True)
 class Candidate:

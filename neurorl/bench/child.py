@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Job", "main", "peak_mb", "rate", "separate_stdout"]
-
 _SLOW = 0.05  # seconds an environment step, from which a short warm-up must do
 
 

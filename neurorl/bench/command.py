@@ -15,8 +15,6 @@ from neurorl.bench.measure import Plan, Report, measure, processor
 from neurorl.bench.workload import SIZES, get_size
 from neurorl.errors import ArgumentError, BackendError
 
-__all__ = ["COLUMNS", "BenchOptions", "bench", "cells", "make_plan", "progress"]
-
 COLUMNS = {
     "backend": "backend",
     "engine": "engine",

@@ -13,8 +13,6 @@ import numpy.typing as npt
 from neurorl.bench.floor import aligned, load
 from neurorl.bench.workload import Size, make_env
 
-__all__ = ["DeepAgent", "DeepFloor"]
-
 _SOURCE = Path(__file__).with_name("deep.c")
 _Array = npt.NDArray[np.float32]
 

@@ -23,8 +23,6 @@ from neurorl.bench.workload import BOUND, RATE, STEPS, Size, initial_weights
 from neurorl.errors import BackendError, BackendUnavailableError
 from neurorl.native.cache import CompileCache, load_copy
 
-__all__ = ["VARIANTS", "FloorAgent", "aligned", "compiler", "load", "make"]
-
 VARIANTS = ("dense", "block")
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fPIC"]
 _SOURCE = Path(__file__).with_name("floor.c")

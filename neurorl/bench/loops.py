@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from neurorl.bench.workload import BASELINE_RATE, GaussianEncoder, Size, episode_seed, make_env
 
-__all__ = ["AgentLoop", "BenchAgent", "BenchLoop"]
-
 Array = npt.NDArray[np.float32]
 
 

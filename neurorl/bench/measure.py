@@ -18,8 +18,6 @@ from neurorl.bench.child import Job
 from neurorl.bench.workload import DEEP, SIZES
 from neurorl.runs.children import child_environment, module_command
 
-__all__ = ["Plan", "Report", "measure", "processor", "rows", "run_child"]
-
 _TIME_LIMIT = 900.0  # seconds of one child
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
 _FIGURES = ("env_steps_per_s", "us_per_step", "start_s", "peak_mb")

@@ -42,8 +42,6 @@ from neurorl.native.build import library
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.tasks.groups import SeparateEnvs
 
-__all__ = ["ReplicasLoop", "agent_config", "make", "network"]
-
 _FOR_EVER = 2**62
 
 

@@ -36,21 +36,6 @@ from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.registration import GRID_ID
 
-__all__ = [
-    "DEEP",
-    "PRESETS",
-    "SIZES",
-    "Bricks",
-    "Falls",
-    "GaussianEncoder",
-    "Sinusoids",
-    "Size",
-    "episode_seed",
-    "get_size",
-    "initial_weights",
-    "make_env",
-]
-
 Array = npt.NDArray[np.float32]
 
 DT = 1e-3

@@ -17,8 +17,6 @@ from neurorl.cli.parser import Parser
 from neurorl.cli.status import exit_status
 from neurorl.errors import UnsupportedError, one_line
 
-__all__ = ["GROUP", "main"]
-
 GROUP = "neurorl.commands"
 """Name the group of entry points by which other distributions add commands: a module each."""
 

@@ -7,8 +7,6 @@ import json
 
 from neurorl.cli.output import cell, print_table
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "list the backends and what they need"
 
 

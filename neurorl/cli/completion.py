@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 
 from neurorl.cli.parser import Parser
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "print the completion of a shell"
 
 

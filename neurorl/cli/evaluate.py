@@ -20,8 +20,6 @@ from neurorl.tasks.kinds import Environment
 if TYPE_CHECKING:
     pass
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "play a trained agent without learning"
 
 

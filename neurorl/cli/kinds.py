@@ -6,8 +6,6 @@ import argparse
 import os
 from pathlib import Path
 
-__all__ = ["beside", "path", "run"]
-
 _LONGEST_NAME = 255  # bytes; what common file systems take
 _LONGEST_PATH = 4095
 

@@ -9,17 +9,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = [
-    "ChosenBackend",
-    "add_backend",
-    "add_trust",
-    "add_wrap",
-    "chosen_backend",
-    "chosen_wrappers",
-    "import_named",
-    "look_here",
-]
-
 
 def add_backend(parser: argparse.ArgumentParser) -> None:
     """Add ``--backend``, ``--arithmetic``, ``--noise``, ``--target`` and ``--device``."""

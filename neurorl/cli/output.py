@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
     from neurorl.agents.replicas import Episode
 
-__all__ = [
-    "cell",
-    "print_table",
-    "progress",
-    "report",
-    "show",
-    "steps_progress",
-    "training_progress",
-]
-
 
 def report(result: Mapping[str, Any], as_json: bool) -> None:
     """Print a line for each key, or one JSON object."""

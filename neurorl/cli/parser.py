@@ -9,8 +9,6 @@ from typing import Any, NoReturn
 
 from neurorl.models.agent.hints import HINTS
 
-__all__ = ["Parser"]
-
 _CHOICE = re.compile(r"argument \w+: invalid choice: '([^']*)'")
 _UNKNOWN = "unrecognized arguments: "
 

@@ -11,8 +11,6 @@ from typing import Protocol
 
 from neurorl.errors import NeurorlError
 
-__all__ = ["GOES_ON", "Main", "exit_status"]
-
 GOES_ON = "goes on from here when it is started again"
 
 

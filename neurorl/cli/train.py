@@ -23,8 +23,6 @@ from neurorl.cli.output import cell, print_table, progress, report
 if TYPE_CHECKING:
     from neurorl.runs.config import Options
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "train an agent on a Gymnasium environment"
 
 

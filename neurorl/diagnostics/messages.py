@@ -11,8 +11,6 @@ from neurorl.errors import format_message
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Population
 
-__all__ = ["memory_hint", "message"]
-
 
 def message(
     population: Population,

@@ -33,8 +33,6 @@ from neurorl.network.description import Network
 from neurorl.network.restoring import MOST_STEPS, take
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = ["Diagnostics", "Finding", "Monitor", "PopulationRow"]
-
 JUDGE_EVERY = 20
 
 State = dict[str, Array]

@@ -12,8 +12,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network, Population, Projection
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Site"]
-
 _AT_BOUND = 0.01  # share of the range: chip arithmetic may stop one quantum before a bound
 
 

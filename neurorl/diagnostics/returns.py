@@ -26,8 +26,6 @@ from neurorl.diagnostics.verdicts import WINDOW, EpisodeRecord, Standing, Verdic
 from neurorl.errors import format_message
 from neurorl.models.agent.config import AgentConfig
 
-__all__ = ["OF_RETURNS", "Returns", "message_of_returns"]
-
 JUDGED_FROM = 100
 SAME_AFTER = 200
 REWARDED_BY = 300

@@ -35,20 +35,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-__all__ = [
-    "DRIFT_AFTER",
-    "KINDS",
-    "WINDOW",
-    "EpisodeRecord",
-    "RecentFigures",
-    "Standing",
-    "Verdicts",
-    "better",
-    "standing",
-    "surely_no_better",
-    "verdicts",
-]
-
 WINDOW = 20
 STUCK_AFTER = 40
 DRIFT_AFTER = 100

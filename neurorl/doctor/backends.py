@@ -17,8 +17,6 @@ from neurorl.doctor.rows import Row, row
 from neurorl.native import toolchain
 from neurorl.runs.children import child_environment, module_command
 
-__all__ = ["backend"]
-
 PATIENCE = 600
 """Allow each way of a backend this many seconds."""
 

@@ -12,8 +12,6 @@ from neurorl.doctor.rows import Row, row
 from neurorl.doctor.tools import cache, compiler, learning_loop
 from neurorl.doctor.versions import versions
 
-__all__ = ["examine", "verdict"]
-
 
 def examine(watch: Callable[[str], None] = lambda name: None) -> list[Row]:
     """Return all rows; *watch* is told what comes next, as an engine may compile for seconds."""

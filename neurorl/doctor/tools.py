@@ -13,8 +13,6 @@ from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.native.cache import CompileCache
 
-__all__ = ["cache", "compiler", "learning_loop"]
-
 
 def compiler() -> list[Row]:
     """Try the C++ compiler on a small library."""

@@ -16,8 +16,6 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import one_line
 from neurorl.testing.networks import FEATURES
 
-__all__ = ["five_steps", "main"]
-
 
 def five_steps(spec: BackendSpec) -> None:
     """Run five steps of a small network; raises whatever the backend does, or if spikes differ."""

@@ -13,8 +13,6 @@ from neurorl._version import __version__
 from neurorl.backends.plugins import installed_version
 from neurorl.doctor.rows import Row, row
 
-__all__ = ["COMBINATIONS", "versions"]
-
 PYTHONS = SpecifierSet(">=3.11,<3.14")
 
 COMBINATIONS: list[tuple[dict[str, str], str, str]] = [

@@ -20,8 +20,6 @@ from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import Evaluation
 from neurorl.storage.reading import FilePlace, check_fields, read_json
 
-__all__ = ["Notes", "card", "read_evaluation", "rule_of"]
-
 _LARGEST = 2**20
 _PARTS = 10
 _COSTS = {

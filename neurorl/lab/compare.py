@@ -20,8 +20,6 @@ from neurorl.runs.directory import RunDirectory
 from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 from neurorl.storage.zoo import name_of
 
-__all__ = ["GroupSummary", "compare", "runs_in", "scores_of"]
-
 Scores = Mapping[str, Sequence[float]]
 """Map each task to the score of each of its runs."""
 _LAST = 100

@@ -16,8 +16,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.runs.directory import RunDirectory
 from neurorl.storage.files import keep_matplotlib_in_our_cache, save_figure
 
-__all__ = ["plot_runs"]
-
 _WINDOW = 20
 
 

@@ -18,8 +18,6 @@ from neurorl.errors import ArgumentError
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive, read_seed
 
-__all__ = ["Comparison", "Rates", "compare"]
-
 _PLAY, _RESET = 5, 6  # purposes of derived seeds
 
 

@@ -31,8 +31,6 @@ from neurorl.storage.files import make_folder, write_bytes
 from neurorl.storage.reading import FilePlace, parse_json, read_bytes
 from neurorl.storage.zoo import located
 
-__all__ = ["export_run", "import_run"]
-
 MODEL = "model.safetensors"
 _KEPT = ("config.json", "episodes.csv", "evaluation.json", "summary.json")
 _LARGEST_TEXT = 2**28

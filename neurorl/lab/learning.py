@@ -8,8 +8,6 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 
-__all__ = ["LearningReport", "LearningRow", "learning_report"]
-
 _NUMBERS = ("gamma", "lambda_actor", "reward_scale", "normalises")
 
 

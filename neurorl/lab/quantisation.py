@@ -22,8 +22,6 @@ from neurorl.network.integrator import Integrator
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
 
-__all__ = ["QuantisationReport", "quantisation_report", "rate_errors"]
-
 
 class QuantisationReport(TypedDict):
     """Hold a row for each population and projection, see `quantisation_report`."""

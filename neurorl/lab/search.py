@@ -29,8 +29,6 @@ from neurorl.agents.arguments import check_count
 from neurorl.errors import ArgumentError, check_name, unknown_name_error
 from neurorl.lab.sweep import AXES, Sweep, Unit, check_unit
 
-__all__ = ["SAMPLERS", "Parameter", "Search"]
-
 SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}
 """Map each sampler to its class in Optuna."""
 _COUNTS = {"trials": 50, "batch": 4, "seed": 0, "rung": 1}

@@ -17,8 +17,6 @@ from neurorl.lab.sweeping import Outcome, Row, results_of, write_table
 from neurorl.runs.children import end_if_importing_main
 from neurorl.storage.files import as_json, make_folder, write_bytes
 
-__all__ = ["run_search"]
-
 _STARTUP = 4  # complete trials before any is pruned
 
 

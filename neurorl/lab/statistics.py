@@ -11,17 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "WINDOW",
-    "bootstrap_interval",
-    "episodes_to_threshold",
-    "improvement_interval",
-    "interquartile_mean",
-    "probability_of_improvement",
-    "quartiles_over_steps",
-    "running_mean",
-]
-
 Array = npt.NDArray[np.float64]
 
 WINDOW = 100

@@ -31,8 +31,6 @@ from neurorl.runs.config import Options, RunConfig
 from neurorl.runs.settings import apart, flat_fields, read_fields
 from neurorl.runs.training import read_seeds
 
-__all__ = ["AXES", "Sweep", "Unit", "check_unit"]
-
 AXES = ("env", "backend", "arithmetic", "noise", "model", "rule", "learning", "approach")
 """Name the settings that may be lists at the top of a file, in the order of columns."""
 _NUMBERS = ("episodes", "steps", "evaluate")

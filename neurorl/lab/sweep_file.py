@@ -13,8 +13,6 @@ from neurorl.lab.search import Search
 from neurorl.lab.sweep import Sweep
 from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 
-__all__ = ["read_sweep"]
-
 
 def read_sweep(path: Path) -> Sweep | Search:
     """Read a sweep or a search from TOML or YAML. Raises ArgumentError that names the line."""

@@ -31,8 +31,6 @@ from neurorl.runs.training import train_seeds
 from neurorl.storage.files import as_json, make_folder, write_bytes
 from neurorl.storage.reading import FilePlace, read_json
 
-__all__ = ["Outcome", "Row", "results_of", "run_sweep", "run_unit", "write_table"]
-
 Row = dict[str, Any]
 _LARGEST = 64 * 2**20
 _RETRIES = 3

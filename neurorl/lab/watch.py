@@ -18,8 +18,6 @@ from neurorl.storage.files import keep_matplotlib_in_our_cache, temporary_name, 
 from neurorl.tasks.actions import MASK
 from neurorl.tasks.specification import rendered_env
 
-__all__ = ["Frame", "play_frames", "watch"]
-
 _PLAY, _RESET = 5, 6  # purposes of derived seeds
 _SHOWN_WINDOWS = 8
 _SHOWN_NEURONS = 60

@@ -18,8 +18,6 @@ from neurorl.tasks.environments import make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
 
-__all__ = ["make_agents", "open_env", "start_of"]
-
 
 def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> AgentGroup:
     """Make the agents of runs of this *config*, one for each seed.

@@ -17,17 +17,6 @@ import time
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-__all__ = [
-    "GUARD",
-    "begin_session",
-    "child_environment",
-    "end_if_importing_main",
-    "end_now",
-    "end_soon",
-    "end_with",
-    "module_command",
-]
-
 _CHECKPOINT_SECONDS = 1.0
 
 GUARD = 'in a script, call it under if __name__ == "__main__"'

@@ -20,8 +20,6 @@ from neurorl.storage.reading import FilePlace, check_fields
 from neurorl.tasks.arguments import check_env_args, check_wrappers
 from neurorl.tasks.loading import check_arguments
 
-__all__ = ["Options", "RunConfig", "check_alike"]
-
 _REQUIRED = {"env": str, "backend": str, "seed": int, "agent": dict}
 _TEXTS = ("arithmetic", "noise", "model", "learning", "start")
 _OPTIONAL = {

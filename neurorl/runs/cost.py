@@ -32,20 +32,6 @@ from neurorl.errors import ArgumentError
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = [
-    "ACTIVE_UPDATE_J",
-    "FIGURES",
-    "INACTIVE_UPDATE_J",
-    "SYNOP_J",
-    "Figures",
-    "Tally",
-    "dense_synops",
-    "fan_out",
-    "loihi_energy",
-    "neuron_updates",
-    "static_cost",
-]
-
 IntArray = npt.NDArray[np.int64]
 
 # Joules on Loihi, Davies et al. 2018, IEEE Micro 38(1), doi:10.1109/MM.2018.112130359, table 2.

@@ -23,8 +23,6 @@ from neurorl.runs.lock import RunLock
 from neurorl.storage.files import as_json, replace, temporary_files, unwritable
 from neurorl.storage.reading import FilePlace, read_bytes, read_json, read_lines
 
-__all__ = ["COLUMNS", "RunDirectory"]
-
 _LARGEST_TABLE = 2**28
 _LONGEST_ROW = 1000
 

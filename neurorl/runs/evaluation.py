@@ -27,8 +27,6 @@ from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
-__all__ = ["Evaluation", "evaluate", "load_to_play", "read_cost"]
-
 _LARGEST = 2**20
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 

@@ -29,8 +29,6 @@ from neurorl.runs.summary import Summary
 from neurorl.runs.work import Work
 from neurorl.runs.worker import GO, STOP, Kind, Message, work_alone
 
-__all__ = ["train_in_processes"]
-
 _LOOK_SECONDS = 0.2
 _END_SECONDS = 10.0
 

@@ -14,8 +14,6 @@ from neurorl.runs.cost import Tally
 from neurorl.tasks.actions import MASK
 from neurorl.tasks.groups import SeparateEnvs
 
-__all__ = ["LONG", "Play"]
-
 LONG = 100_000
 """Warn after this many steps of one episode that it may have no end."""
 

@@ -33,8 +33,6 @@ from neurorl.storage.files import as_json
 from neurorl.tasks.actions import Actions, read_actions
 from neurorl.tasks.groups import has_time_limit
 
-__all__ = ["Session"]
-
 CHECKPOINT_SECONDS = 5.0
 """Write a checkpoint at the end of an episode if the last one is older, in seconds."""
 EPISODE_SECONDS = 30.0

@@ -26,16 +26,6 @@ from neurorl.runs.config import Options, RunConfig
 from neurorl.storage.reading import JSON_BYTES, FilePlace, parse_json, read_bytes
 from neurorl.tasks.arguments import read_value
 
-__all__ = [
-    "GRADIENT",
-    "apart",
-    "flat_fields",
-    "merged",
-    "read_config",
-    "read_fields",
-    "read_settings",
-]
-
 GRADIENT = "gradient"
 """Prefix options of the gradient algorithm with this: ``gradient.learning_rate=1e-3``."""
 

@@ -16,8 +16,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 
-__all__ = ["Summary", "solved_at", "summary"]
-
 
 class Summary(TypedDict):
     """Hold the results of a run; see `neurorl.runs.training.train_seeds`."""

@@ -14,10 +14,8 @@ from neurorl.runs.children import end_if_importing_main
 from neurorl.runs.config import Options
 from neurorl.runs.parallel import train_in_processes
 from neurorl.runs.session import Session
-from neurorl.runs.summary import Summary, solved_at
+from neurorl.runs.summary import Summary
 from neurorl.runs.work import find_work
-
-__all__ = ["read_seeds", "solved_at", "train", "train_seeds"]
 
 MOST_SEEDS = 1000
 

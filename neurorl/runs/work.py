@@ -12,8 +12,6 @@ from neurorl.agents.budget import joint_budget
 from neurorl.runs.config import Options, RunConfig, check_alike
 from neurorl.runs.directory import RunDirectory
 
-__all__ = ["Work", "find_work"]
-
 
 @dataclass(frozen=True)
 class Work:

@@ -29,8 +29,6 @@ from neurorl.runs.session import Session
 from neurorl.runs.summary import Summary
 from neurorl.runs.work import Work
 
-__all__ = ["GO", "STOP", "Kind", "Message", "work_alone"]
-
 GO, STOP = "go", "stop"
 _TOLD_SECONDS = 0.1
 _OWN = (PopulationWarning, FallbackWarning, EnvironmentWarning)

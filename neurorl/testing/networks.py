@@ -32,8 +32,6 @@ from neurorl.network.description import (
 )
 from neurorl.numerics.arrays import Array
 
-__all__ = ["FEATURES", "random_network", "rasters", "same_state"]
-
 _DT = 1e-3
 
 

@@ -22,8 +22,6 @@ from neurorl.errors import BackendUnavailableError, NeurorlError
 from neurorl.network.description import Network
 from neurorl.testing.networks import random_network
 
-__all__ = ["Case", "cases"]
-
 
 class Case(BackendSpec):
     """Run networks in tests, on a backend in one of its arithmetics and on one of its engines."""

@@ -16,8 +16,6 @@ from neurorl.validation.membranes import membrane_scale
 from neurorl.validation.quantised import quantised
 from neurorl.validation.recording import Scenario, SubjectRecording
 
-__all__ = ["CAUSES", "Event", "Trial", "find_cause"]
-
 CAUSES = (
     *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
     *("rounding of weights", "weights", "noise source", "threshold", "float error", "reset"),

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from neurorl.validation.elsewhere import Agreement
     from neurorl.validation.result import Result
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "run a network on several backends and say how far they agree"
 
 

@@ -19,8 +19,6 @@ from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.recording import Scenario, SubjectRecording
 from neurorl.validation.tolerance import Bounded, Tolerance
 
-__all__ = ["Pair", "Row", "compare", "warn_of_silence"]
-
 Row = dict[str, Any]
 
 

@@ -28,8 +28,6 @@ from neurorl.validation.probes import probe
 from neurorl.validation.recording import Scenario, SubjectRecording
 from neurorl.validation.variants import Variant
 
-__all__ = ["Diagnosis", "diagnose"]
-
 _PROBE = 11  # purpose of derived seeds
 _BEFORE = 250  # steps of a probe before the first that may be odd
 _STEPS = 300  # after it

@@ -16,8 +16,6 @@ import numpy as np
 
 from neurorl.backends.base import Raster
 
-__all__ = ["REMEDY", "Distances", "distances", "missing"]
-
 REMEDY = "pip install 'neurorl[validate]'"
 TAU_STEPS = 10.0
 

@@ -35,8 +35,6 @@ from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import Limits, measured
 
-__all__ = ["TARGETS", "Agreement", "Elsewhere", "validate_on"]
-
 
 class Elsewhere(Protocol):
     """Play networks on a simulator that isn't a backend; see `neurorl.validation.pynn_run`."""

@@ -19,16 +19,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.cause import Trial
 from neurorl.validation.recording import Scenario, SubjectRecording
 
-__all__ = [
-    "CHANGES",
-    "Change",
-    "Found",
-    "find_change",
-    "first_place",
-    "margin",
-    "with_parameter",
-]
-
 NEAR = 1e-9
 """Bound what rounding can move, as a part of a threshold."""
 

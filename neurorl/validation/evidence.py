@@ -16,14 +16,12 @@ from neurorl.backends.base import Raster
 from neurorl.backends.reference.node import NumpyNode
 from neurorl.backends.weights import Currents
 from neurorl.network.description import Network, Population
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.validation.history import History
-from neurorl.validation.observed import FLOAT_ERROR, MOST, Array, Mask, Observed
+from neurorl.validation.observed import MOST, Mask, Observed
 from neurorl.validation.pathways import Pathway
 from neurorl.validation.rewriting import ARRIVED, SEEN, spelled
 from neurorl.validation.variants import PLAIN, Variant
-
-__all__ = ["FLOAT_ERROR", "Evidence", "Mask", "Prediction"]
 
 _SAMPLE = 60  # steps by which most variants are ruled out
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.validation.evidence import Evidence, Mask
-from neurorl.validation.variants import Array
-
-__all__ = ["Gate", "Labels", "gates"]
+from neurorl.numerics.arrays import Array
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.observed import Mask
 
 Feature = Callable[[Evidence], Array]
 

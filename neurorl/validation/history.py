@@ -20,19 +20,6 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = [
-    "VARIABLES",
-    "Act",
-    "Call",
-    "History",
-    "Reset",
-    "Run",
-    "Write",
-    "acts_of",
-    "enact",
-    "variables_of",
-]
-
 VARIABLES = ("current", "voltage", "refractory")
 
 

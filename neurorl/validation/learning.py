@@ -22,8 +22,6 @@ from neurorl.validation.students import QUANTITIES, Snapshot, Student
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["Contrast", "Moment", "TrainingOutcome", "train", "training_rows"]
-
 Key = tuple[str, str]
 
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-__all__ = ["STYLE", "Markup", "badge", "table", "text"]
-
 STYLE = """
 :root{color-scheme:light;--line:#d8dde3;--soft:#f5f7f9}
 *{box-sizing:border-box}

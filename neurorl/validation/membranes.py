@@ -9,8 +9,6 @@ from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.recording import SubjectRecording
 
-__all__ = ["membrane_scale", "unit", "voltages"]
-
 
 def voltages(trace: SubjectRecording, population: str) -> FloatArray:
     """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.

@@ -22,8 +22,6 @@ from neurorl.validation.history import History, variables_of
 from neurorl.validation.membranes import membrane_scale
 from neurorl.validation.pathways import Pathway, pathways
 
-__all__ = ["FLOAT_ERROR", "MOST", "Array", "Mask", "Observed", "Releases", "described_releases"]
-
 FLOAT_ERROR = 1e-9  # of the membrane's scale
 MOST = 900  # steps that are predicted of a history
 Mask = npt.NDArray[np.bool_]

@@ -22,8 +22,6 @@ from neurorl.validation.tolerance import worst
 if TYPE_CHECKING:
     from neurorl.validation.result import Result
 
-__all__ = ["page", "write_page"]
-
 _STEPS, _NEURONS = 60, 48  # of a raster
 _NUMBERS = (
     ("input", "input"),

@@ -13,8 +13,6 @@ from neurorl.network.description import Network, Projection
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["MOST_PLACES", "Pathway", "has_room", "pathways"]
-
 MOST_PLACES = 2**22
 """Lay lists into a population out up to this many places in matrices."""
 

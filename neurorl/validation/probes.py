@@ -18,8 +18,6 @@ from neurorl.validation.history import Act, Reset, Run, Write, single_steps
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["probe"]
-
 _PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 _LENGTH = 12  # steps of a random window
 

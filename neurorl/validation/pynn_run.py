@@ -26,8 +26,6 @@ from neurorl.pynn import problems, to_pynn
 from neurorl.runs.children import child_environment, module_command
 from neurorl.validation.elsewhere_causes import Change
 
-__all__ = ["PYNN", "PynnTarget", "main"]
-
 _REQUEST, _ARRAYS, _ANSWER = "request.json", "arrays.npz", "answer.npz"
 
 

@@ -10,8 +10,6 @@ from neurorl.validation.recording import SubjectRecording
 from neurorl.validation.rewriting import chained, reading, with_constants, without_overflow
 from neurorl.validation.variants import Variant
 
-__all__ = ["quantised"]
-
 
 def quantised(
     evidences: list[Evidence], trace: SubjectRecording, step: int, neuron: int

@@ -21,8 +21,6 @@ from neurorl.validation.history import History, acts_of, enact
 from neurorl.validation.stimulus import InputWindow, place
 from neurorl.validation.subject import Subject
 
-__all__ = ["Scenario", "SubjectRecording", "decide"]
-
 _STEPS, _WINDOWS = 60, 12  # at least as many steps are replayed, if there are so many
 
 

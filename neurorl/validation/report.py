@@ -26,8 +26,6 @@ from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.taught import explain_training
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["Validation", "validate"]
-
 
 class Validation(Result):
     """Hold the results of `validate`, and write them as a page."""

@@ -17,8 +17,6 @@ from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 from neurorl.validation.tolerance import worst
 
-__all__ = ["Result"]
-
 
 @dataclass(frozen=True)
 class Result:

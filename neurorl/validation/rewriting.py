@@ -21,27 +21,6 @@ from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.program import NodeProgram
 
-__all__ = [
-    "ARRIVED",
-    "SEEN",
-    "Change",
-    "Decay",
-    "after",
-    "arriving_at",
-    "before",
-    "chained",
-    "decay_of",
-    "following",
-    "in_line",
-    "on_spike",
-    "reading",
-    "sides",
-    "spelled",
-    "with_constants",
-    "with_threshold",
-    "without_overflow",
-]
-
 Change = Callable[[NodeProgram], NodeProgram]
 SEEN = ("met_level", "met_moved", "met_threshold")
 """Name what the threshold sees: the membrane with noise, without noise, and the threshold."""

@@ -11,8 +11,6 @@ from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError
 
-__all__ = ["read_specs"]
-
 
 def read_specs(
     backends: str | Sequence[str | BackendSpec | type[Simulator]] | None = None,

@@ -16,8 +16,6 @@ from neurorl.numerics.random import derive
 from neurorl.testing import rasters
 from neurorl.validation.subject import Subject
 
-__all__ = ["InputWindow", "make_stimulus", "place"]
-
 _RESET = 5  # purpose of derived seeds
 _PLAIN_WINDOW = 20  # steps, of a network without an agent
 _PROBABILITIES = (0.05, 0.15, 0.3, 0.6)

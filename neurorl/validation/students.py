@@ -18,8 +18,6 @@ from neurorl.tasks.specification import copy_env
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
-__all__ = ["QUANTITIES", "Snapshot", "Student"]
-
 _MOST_LOGGED = 10_000_000  # numbers
 QUANTITIES = ("spikes", "trace", "eligibility", "weights", "in force", "critic")
 """List the quantities of a weight update in the order in which they are computed."""

@@ -20,8 +20,6 @@ from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.testing import FEATURES
 
-__all__ = ["DEFAULT_ENV", "Subject", "check_of_subject", "make_subject"]
-
 DEFAULT_ENV = "CartPole-v1"
 
 

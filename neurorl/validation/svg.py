@@ -11,8 +11,6 @@ import numpy as np
 from neurorl.backends.base import Raster
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["COLOURS", "lines", "rasters", "scatter"]
-
 _LEFT, _BOTTOM, _TOP, _RIGHT = 44, 30, 8, 16
 COLOURS = ("#0b62c4", "#d1495b", "#2a9d6f", "#8a5cd1")
 _DASHES = ("", "6 3", "2 2", "8 2")

@@ -13,8 +13,6 @@ from neurorl.validation.recording import Scenario
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.tolerance import Tolerance
 
-__all__ = ["explain_training"]
-
 _CAUSES = {
     "trace": ("learning rule", "traces of the same spikes differ"),
     "eligibility": ("learning rule", "eligibilities differ, and no spike or trace does"),

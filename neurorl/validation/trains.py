@@ -15,8 +15,6 @@ import numpy as np
 from neurorl.backends.base import Raster
 from neurorl.validation.tolerance import Bounded
 
-__all__ = ["TAU_STEPS", "Limits", "TrainMeasure", "measured", "unmatched", "van_rossum"]
-
 TAU_STEPS = 20.0
 """Set the time constant of van Rossum's kernel ``exp(-t / tau)``, in steps."""
 

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.validation.history import History
-from neurorl.validation.observed import Array, Observed
+from neurorl.validation.observed import Observed
 from neurorl.validation.pathways import Pathway
-
-__all__ = ["PLAIN", "Array", "Variant", "latest"]
 
 
 def _same(x: Any) -> Any:

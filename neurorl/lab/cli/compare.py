@@ -9,8 +9,6 @@ import json
 from neurorl.cli.kinds import run as run_path
 from neurorl.cli.output import cell, print_table
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "compare runs over seeds: interquartile means, intervals, probability of improvement"
 
 

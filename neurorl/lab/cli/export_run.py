@@ -7,8 +7,6 @@ import argparse
 from neurorl.cli.kinds import path
 from neurorl.cli.kinds import run as run_path
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "write a run to a folder in Hugging Face's layout: safetensors and a card"
 
 

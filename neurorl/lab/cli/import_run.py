@@ -6,8 +6,6 @@ import argparse
 
 from neurorl.cli.kinds import path
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "make a run of a folder that neurorl export wrote"
 
 

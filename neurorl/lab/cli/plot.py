@@ -7,8 +7,6 @@ import argparse
 from neurorl.cli.kinds import beside, path
 from neurorl.cli.kinds import run as run_path
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "draw the learning curves of runs, with bands over seeds"
 
 

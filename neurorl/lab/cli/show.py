@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from neurorl.network.description import Network
     from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "print a network as a backend runs it"
 
 # What is printed of a `neurorl.lab.quantisation`: title, rows, and keys with their column.

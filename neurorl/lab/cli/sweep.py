@@ -16,8 +16,6 @@ from neurorl.cli.output import cell, print_table, steps_progress
 if TYPE_CHECKING:
     from neurorl.lab.sweeping import Outcome
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "train tasks x agents x parameters x seeds, and make one table"
 
 

@@ -8,8 +8,6 @@ from neurorl.cli.kinds import beside, path
 from neurorl.cli.kinds import run as run_path
 from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "make a film of an agent at its task, beside its spikes"
 
 

@@ -8,8 +8,6 @@ import json
 
 from neurorl.cli.output import cell
 
-__all__ = ["HELP", "add_arguments", "run"]
-
 HELP = "list the pretrained agents, which stand as zoo:NAME for a run"
 
 

@@ -23,8 +23,6 @@ from neurorl.validation.hypotheses import (
 )
 from neurorl.validation.variants import Variant
 
-__all__ = ["FAMILIES", "Family", "propose"]
-
 
 @dataclass(frozen=True)
 class Family:

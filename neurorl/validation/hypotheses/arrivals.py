@@ -7,12 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.observed import Observed
 from neurorl.validation.pathways import Pathway
-from neurorl.validation.variants import Array, Variant
-
-__all__ = ["delays", "groups", "lose", "lost", "otherwise", "surviving"]
+from neurorl.validation.variants import Variant
 
 Arrivals = Callable[[Observed, Pathway], Array]
 Group = tuple[frozenset[str], str]

@@ -7,13 +7,12 @@ from functools import partial
 
 import numpy as np
 
+from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
 from neurorl.validation.hypotheses.arrivals import groups, lose, surviving
 from neurorl.validation.observed import Observed
-from neurorl.validation.variants import Array, Variant, latest, silence_after_reset
-
-__all__ = ["states", "writes"]
+from neurorl.validation.variants import Variant, latest, silence_after_reset
 
 _NAMES = {
     "current": "the current",

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurorl.validation.evidence import Evidence, Mask
+from neurorl.numerics.arrays import Array
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.observed import Mask
 from neurorl.validation.rewriting import with_constants
-from neurorl.validation.variants import Array, Variant
-
-__all__ = ["fitted_thresholds", "simplest", "widths"]
+from neurorl.validation.variants import Variant
 
 
 def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:

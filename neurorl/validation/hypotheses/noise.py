@@ -7,12 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from neurorl.validation.evidence import Evidence, Mask
-from neurorl.validation.observed import Observed
+from neurorl.numerics.arrays import Array
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.observed import Mask, Observed
 from neurorl.validation.rewriting import with_threshold
-from neurorl.validation.variants import Array, Variant
-
-__all__ = ["draws", "other_draws"]
+from neurorl.validation.variants import Variant
 
 _NUMBERS: dict[str, Callable[[Observed], Array]] = {
     "the noise is that of the step after": lambda e: e.t + 1,

@@ -12,8 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from neurorl.expressions.expression import Expression
-from neurorl.validation.evidence import Evidence, Mask
+from neurorl.numerics.arrays import Array
+from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.single import Steps
+from neurorl.validation.observed import Mask
 from neurorl.validation.rewriting import (
     Change,
     chained,
@@ -23,9 +25,7 @@ from neurorl.validation.rewriting import (
     reading,
     with_constants,
 )
-from neurorl.validation.variants import Array, Variant
-
-__all__ = ["biases", "bounds", "decays", "gains", "periods", "reset_values"]
+from neurorl.validation.variants import Variant
 
 _WHOLE = 4096  # of the chip's decays
 _VARIABLES = {

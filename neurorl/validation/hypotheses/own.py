@@ -15,16 +15,15 @@ from neurorl.expressions.methods import METHODS
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.equations import Equations
 from neurorl.network.description import Network
+from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.program.lowering import lower_node
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.levels import simplest
 from neurorl.validation.hypotheses.weights import scaled
-from neurorl.validation.observed import Array, Mask, Observed
+from neurorl.validation.observed import Mask, Observed
 from neurorl.validation.rewriting import arriving_at, with_constants
 from neurorl.validation.variants import Variant
-
-__all__ = ["initial_values", "methods", "parameters", "reset_offsets", "weights"]
 
 _CELLS, _ROUNDS = 2, 40
 

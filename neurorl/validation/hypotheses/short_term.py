@@ -20,8 +20,6 @@ from neurorl.validation.pathways import Pathway
 from neurorl.validation.rewriting import in_line, with_constants
 from neurorl.validation.variants import Variant
 
-__all__ = ["releases"]
-
 _FACTORS = (0.5, 2.0, 0.1, 10.0, 1e-3, 1e3)
 
 

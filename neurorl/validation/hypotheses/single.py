@@ -6,8 +6,6 @@ import numpy as np
 
 from neurorl.validation.evidence import Evidence
 
-__all__ = ["Steps"]
-
 
 class Steps:
     """Hold calls of one step each; arrays ``(calls, size)``.

@@ -11,9 +11,9 @@ import numpy as np
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.nodes import Binary, FunctionCall, Node, Number, with_parts
 from neurorl.expressions.statements import Statement
+from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.observed import Array
 from neurorl.validation.rewriting import (
     Change,
     after,
@@ -27,17 +27,6 @@ from neurorl.validation.rewriting import (
     without_overflow,
 )
 from neurorl.validation.variants import Variant
-
-__all__ = [
-    "AT_THRESHOLD",
-    "orders",
-    "precisions",
-    "refractory",
-    "reset_lines",
-    "resets",
-    "roundings",
-    "thresholds",
-]
 
 _ABOVE = "met_level > met_threshold"
 _ORDERS: Mapping[str, Change] = {

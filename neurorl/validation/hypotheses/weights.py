@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.single import Steps
-from neurorl.validation.variants import PLAIN, Array, Variant
-
-__all__ = ["changed", "factors", "reported", "rounded", "scaled"]
+from neurorl.validation.variants import PLAIN, Variant
 
 
 def reported(evidence: Evidence) -> Iterator[Variant]:
