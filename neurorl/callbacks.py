@@ -6,14 +6,12 @@ agent.learn(total_steps=100_000, callback=[EvaluateEvery(5_000), CsvFile("progre
 from __future__ import annotations
 
 import abc
-import csv
-import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -24,7 +22,7 @@ from neurorl.agents.episodes import Episode
 from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
-from neurorl.storage.files import as_json, make_folder, unwritable, write_bytes
+from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
@@ -250,12 +248,10 @@ class CsvFile(LogTo):
         return None
 
     def _row(self, values: Mapping[str, float], steps: int) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows((steps, name, repr(float(value))) for name, value in values.items())
+        rows = as_csv((steps, name, repr(float(value))) for name, value in values.items())
         try:
             with self.path.open("ab", buffering=0) as file:
-                file.write(text.getvalue().encode())
+                file.write(rows)
         except OSError as exc:
             raise RunError(unwritable(f"file {self.path}", exc)) from exc
 
@@ -296,7 +292,7 @@ class Progress(Callback):
 
     def __init__(self, episodes: int = 20) -> None:
         self.episodes = check_count("Progress, episodes", episodes)
-        self._bar: _Bar | None = None
+        self._bar: _TerminalBar | _NotebookBar | None = None
 
     def on_start(self) -> bool | None:
         """Draw the bar."""
@@ -327,13 +323,6 @@ class Progress(Callback):
         last = [each.ret for each in self.agent.episodes[-self.episodes :]]
         if self._bar is not None:
             self._bar.move(done, f"{np.mean(last):.1f}" if last else "-")
-
-
-class _Bar(Protocol):
-    """Declare a bar that shows the progress of training."""
-
-    def move(self, done: int, mean_return: str) -> None: ...
-    def stop(self) -> None: ...
 
 
 class _TerminalBar:

@@ -25,7 +25,9 @@ import difflib
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 __all__ = [
     "ArgumentError",
@@ -136,6 +138,24 @@ def warn_outside(message: str, category: type[Warning]) -> None:
     while frame.f_back is not None and frame.f_globals["__name__"].startswith("neurorl."):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def own_warnings(tell: Callable[[type[Warning], str], None]) -> Iterator[None]:
+    """Pass all warnings of what goes wrong here to a function, and show others as usual."""
+    own, others = (PopulationWarning, FallbackWarning, EnvironmentWarning), warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
+        if issubclass(category, own):
+            tell(category, str(message))
+        else:
+            others(message, category, *where, **options)
+
+    with warnings.catch_warnings():
+        for each in own:
+            warnings.simplefilter("always", each)
+        warnings.showwarning = show
+        yield
 
 
 def format_message(

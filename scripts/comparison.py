@@ -18,9 +18,16 @@ from experiments.catalogue import TASKS, Task
 from experiments.comparison.command import PARTS, Comparison, run_parts, write_page
 from experiments.comparison.quality import Amount
 from experiments.comparison.sources import Sources
-from experiments.options import docs_of, experiment_parser, names_of, plan_of, results_of
+from experiments.options import (
+    docs_of,
+    experiment_parser,
+    names_of,
+    plan_of,
+    results_of,
+    training_progress,
+)
 from neurorl.agents.replicas import Episode
-from neurorl.cli.output import show, training_progress
+from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown_name_error
 from neurorl.storage.files import make_folder, write_bytes

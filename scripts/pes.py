@@ -15,13 +15,20 @@ from pathlib import Path
 
 from experiments.catalogue import Experiment
 from experiments.command import summary_line
-from experiments.options import docs_of, experiment_parser, names_of, plan_of, results_of
+from experiments.options import (
+    docs_of,
+    experiment_parser,
+    names_of,
+    plan_of,
+    results_of,
+    training_progress,
+)
 from experiments.pes import COMPARED, GRIDS, write_pes_page
 from experiments.run import Plan, run
 from experiments.tables import rows_of, summary, write_table
 from experiments.tuning import tune
 from neurorl.agents.replicas import Episode
-from neurorl.cli.output import show, training_progress
+from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown_name_error
 

@@ -13,9 +13,16 @@ from pathlib import Path
 
 from experiments.gradients import GRADIENTS, reproduce
 from experiments.gradients_page import put_recalls, put_table
-from experiments.options import docs_of, experiment_parser, names_of, plan_of, results_of
+from experiments.options import (
+    docs_of,
+    experiment_parser,
+    names_of,
+    plan_of,
+    results_of,
+    training_progress,
+)
 from experiments.recall import RECALLS, draw, write_curves
-from neurorl.cli.output import show, training_progress
+from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown_name_error
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from experiments.catalogue import chosen
 from experiments.command import reproduce
-from experiments.options import experiment_parser, names_of, places_of, plan_of
-from neurorl.cli.output import show, training_progress
+from experiments.options import experiment_parser, names_of, places_of, plan_of, training_progress
+from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from experiments.options import names_of
+from experiments.options import names_of, training_progress
 from experiments.tuning import chosen_grids, tune
-from neurorl.cli.output import show, training_progress
+from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
 
 

@@ -92,8 +92,5 @@ def _loaded(point: importlib.metadata.EntryPoint) -> ModuleType:
         raise UnsupportedError(where, f"{point.value} {problem}", remedy=remedy)
 
     broken = ModuleType(point.name)
-    vars(broken).update(HELP=f"of {of}; {problem}", add_arguments=_add_nothing, run=refuse)
+    vars(broken).update(HELP=f"of {of}; {problem}", add_arguments=lambda parser: None, run=refuse)
     return broken
-
-
-def _add_nothing(_: argparse.ArgumentParser) -> None: ...

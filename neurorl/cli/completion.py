@@ -54,11 +54,6 @@ complete -o filenames -F _neurorl neurorl
 """
 
 
-def _zsh(parsers: Mapping[str, Parser], names: list[str]) -> str:
-    """Return zsh's, which takes bash's."""
-    return "autoload -U +X bashcompinit && bashcompinit\n" + _bash(parsers, names)
-
-
 def _fish(parsers: Mapping[str, Parser], names: list[str]) -> str:
     """Return fish's, with the help of each option."""
     first = "complete -c neurorl -n __fish_use_subcommand -f"
@@ -74,6 +69,6 @@ def _fish(parsers: Mapping[str, Parser], names: list[str]) -> str:
 
 _SHELLS: dict[str, Callable[[Mapping[str, Parser], list[str]], str]] = {
     "bash": _bash,
-    "zsh": _zsh,
+    "zsh": lambda *named: "autoload -U +X bashcompinit && bashcompinit\n" + _bash(*named),
     "fish": _fish,
 }

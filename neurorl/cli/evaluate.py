@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from neurorl.cli.kinds import run as run_path
 from neurorl.cli.options import (
     add_backend,
     add_trust,
@@ -14,11 +12,9 @@ from neurorl.cli.options import (
     chosen_wrappers,
     look_here,
 )
+from neurorl.cli.options import run as run_path
 from neurorl.cli.output import progress, report
 from neurorl.tasks.kinds import Environment
-
-if TYPE_CHECKING:
-    pass
 
 HELP = "play a trained agent without learning"
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import warnings
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from neurorl.errors import EnvironmentWarning, FallbackWarning, PopulationWarning
+from neurorl.errors import own_warnings
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from neurorl.agents.replicas import Episode
+    from rich.progress import ProgressColumn
 
 
 def report(result: Mapping[str, Any], as_json: bool) -> None:
@@ -55,97 +54,58 @@ def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     Console().print(table)
 
 
-_OWN = (PopulationWarning, FallbackWarning, EnvironmentWarning)
-
-
 @contextmanager
-def _warnings_on(console: Console) -> Iterator[None]:
-    """Print our own warnings as lines of their own, above a bar that is shown there."""
-    others = warnings.showwarning
+def bar(label: str, /, *columns: ProgressColumn, **fields: Any) -> Iterator[Callable[..., None]]:
+    """Show a bar on a terminal's stderr, our warnings above it; yield what updates its *fields*."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
-        if not issubclass(category, _OWN):
-            others(message, category, *where, **options)
-            return
-        line = f"neurorl: warning: {message}"
+    console = Console(stderr=True)
+
+    def tell(_: type[Warning], text: str) -> None:
+        line = f"neurorl: warning: {text}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    with warnings.catch_warnings():
-        for own in _OWN:
-            warnings.simplefilter("always", own)
-        warnings.showwarning = show
-        yield
+    every = (TextColumn(label), BarColumn(), *columns)
+    with (
+        Progress(*every, console=console, disable=not console.is_terminal) as shown,
+        own_warnings(tell),
+    ):
+        yield partial(shown.update, shown.add_task(label, **fields))
 
 
 @contextmanager
 def progress(
     label: str, total: int | None = None
 ) -> Iterator[tuple[Callable[[float, int], None], Callable[[int, int], None]]]:
-    """Show a bar on a terminal's stderr with return and rate; yield ``(advance, started)``."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    """Show a bar with return and rate; yield ``(advance, started)``."""
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
+    columns = (
+        MofNCompleteColumn(),
+        TextColumn("return {task.fields[mean]:.4g}"),
+        TextColumn("{task.fields[rate]:.0f} env steps/s"),
+        TimeRemainingColumn(),
+    )
     recent: list[float] = []
-    steps = 0
-    with (
-        Progress(
-            TextColumn(label),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("return {task.fields[mean]:.4g}"),
-            TextColumn("{task.fields[rate]:.0f} env steps/s"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        ) as bar,
-        _warnings_on(console),
-    ):
-        task = bar.add_task(label, total=total, mean=0.0, rate=0.0)
+    steps, begun = 0, time.monotonic()
+    with bar(label, *columns, total=total, mean=0.0, rate=0.0) as update:
 
         def advance(ret: float, length: int) -> None:
             nonlocal steps
             recent.append(ret)
             del recent[:-100]
             steps += length
-            elapsed = bar.tasks[0].elapsed or 1e-9
-            bar.update(task, advance=1, mean=sum(recent) / len(recent), rate=steps / elapsed)
+            elapsed = time.monotonic() - begun or 1e-9
+            update(advance=1, mean=sum(recent) / len(recent), rate=steps / elapsed)
 
-        def started(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield advance, started
-
-
-@contextmanager
-def training_progress() -> Iterator[Callable[[str, int], Callable[[Episode], None]]]:
-    """Show the same for each experiment: ``begin(name, episodes)`` gives its callback."""
-    with progress("training") as (advance, started):
-
-        def begin(_name: str, episodes: int) -> Callable[[Episode], None]:
-            started(0, episodes)
-            return lambda e: advance(e.ret, e.length)
-
-        yield begin
+        yield advance, lambda done, total: update(completed=done, total=total)
 
 
 @contextmanager
 def steps_progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar for work whose parts are alike; yield ``advance(done, total)``."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn(label), BarColumn(), TimeRemainingColumn())
-    with (
-        Progress(*columns, console=console, disable=not console.is_terminal) as bar,
-        _warnings_on(console),
-    ):
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with bar(label, TimeRemainingColumn(), total=None) as update:
+        yield lambda done, total: update(completed=done, total=total)

@@ -7,9 +7,8 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from neurorl.cli.kinds import path
 from neurorl.cli.options import (
     add_backend,
     add_wrap,
@@ -17,6 +16,7 @@ from neurorl.cli.options import (
     chosen_wrappers,
     import_named,
     look_here,
+    path,
 )
 from neurorl.cli.output import cell, print_table, progress, report
 
@@ -167,26 +167,15 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
     from neurorl.runs.settings import apart, merged, read_config
     from neurorl.tasks.arguments import read_env_args
 
-    backend = chosen_backend(arguments)
-    overrides, own = apart(settings)
-    flags: Options = {
-        "backend": backend.backend,
-        "arithmetic": backend.arithmetic,
-        "noise": backend.noise,
-        "backend_options": backend.backend_options,
-        "model": arguments.model,
-        "learning": arguments.learning,
-        "episodes": arguments.episodes,
-        "steps": arguments.steps,
-        "approach": arguments.approach,
-        "start": arguments.start,
+    names = ("model", "learning", "episodes", "steps", "approach", "start")
+    said = {
+        **vars(chosen_backend(arguments)),
+        **{name: getattr(arguments, name) for name in names},
         "env_args": read_env_args(arguments.env_arg) or None,
         "wrappers": chosen_wrappers(arguments) or None,
+        **apart(settings),
     }
-    if overrides:
-        flags["overrides"] = overrides
-    if own:
-        flags["gradient"] = own
+    flags = cast("Options", said)
     if arguments.config is None:
         return flags
     return merged(read_config(arguments.config, arguments.env), flags)

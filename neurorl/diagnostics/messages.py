@@ -29,19 +29,16 @@ def message(
     whether it was so before the agent can have learned much.
     """
     kind, value, limit = verdict["kind"], verdict["value"], verdict["limit"]
-    detail = {
-        "silent": "",
-        "saturated": "",
-        "clipped": "",
-        "drifting": ", its return no better than at the start",
-        "stuck": f", always action {action}, its return no better than at the start",
-    }[kind]
-    got = {
-        "silent": f"a spike in {_percent(value)} of the steps",
-        "saturated": f"a spike in {_percent(value)} of the steps",
-        "clipped": f"{_percent(value)} of the weights at their bounds",
-        "drifting": f"mean |w| {value:.3g}",
-        "stuck": f"a mean probability of {_percent(value)}",
+    spikes, no_better = f"a spike in {_percent(value)} of the steps", "its return no better than"
+    detail, got = {
+        "silent": ("", spikes),
+        "saturated": ("", spikes),
+        "clipped": ("", f"{_percent(value)} of the weights at their bounds"),
+        "drifting": (f", {no_better} at the start", f"mean |w| {value:.3g}"),
+        "stuck": (
+            f", always action {action}, {no_better} at the start",
+            f"a mean probability of {_percent(value)}",
+        ),
     }[kind]
     return format_message(
         f"population {population.name!r} of seed {seed}",

@@ -60,7 +60,7 @@ class PopulationRow(TypedDict):
 
 
 class Diagnostics(TypedDict):
-    """Describe an agent's populations, and its policy (entropy 1: all actions are alike)."""
+    """Describe an agent's populations, and its mean policy (entropy 1: all actions are alike)."""
 
     episodes: int
     populations: list[PopulationRow]
@@ -150,12 +150,7 @@ class Monitor:
         return sorted(warnings, key=lambda finding: finding["since_episode"])
 
     def table(self, played: Sequence[EpisodeRecord]) -> Diagnostics:
-        """Return the agent's present condition as plain data.
-
-        episodes; populations: a row for each with population, rate, mean_abs_weight,
-        share_at_bounds (None for fixed weights) and verdict; policy: mean probabilities;
-        policy_entropy: mean, 1 if all actions are alike and 0 if one is certain; warnings.
-        """
+        """Return the agent's present condition as plain data."""
         return {
             "episodes": len(played),
             "populations": self._rows(played),
@@ -211,7 +206,9 @@ class Monitor:
         may_drift = len(played) >= DRIFT_AFTER and now.surely_no_better
         return [
             RecentFigures(
-                rate=self._rate(site, spikes),
+                rate=None
+                if site.name in self._config.trunk.readouts
+                else sum(spikes) / (len(spikes) * site.chances),
                 ceiling=site.ceiling,
                 mean_abs=site.mean_abs(weights) if may_drift and site.acts else None,
                 at_bounds=site.at_bounds(weights),
@@ -224,11 +221,6 @@ class Monitor:
             )
             for site, spikes, start in zip(self._sites, self._spikes, self._start, strict=True)
         ]
-
-    def _rate(self, site: Site, spikes: Sequence[int]) -> float | None:
-        if site.name in self._config.trunk.readouts:
-            return None
-        return sum(spikes) / (len(spikes) * site.chances)
 
     def _rows(self, played: Sequence[EpisodeRecord]) -> list[PopulationRow]:
         weights = self._weights()
@@ -266,38 +258,34 @@ class Monitor:
         return [sum(column) / n for column in zip(*self._policies, strict=True)]
 
     def _warning(self, k: int, column: int) -> Finding:
-        since = int(self._since[k, column])
-        value, limit, action = self._value[k, column].tolist()
-        verdict: Finding = {
-            "population": self._sites[k].name,
-            "kind": KINDS[column],
-            "since_episode": since,
-            "value": value,
-            "limit": limit,
-            "message": "",
-        }
+        *figures, action = self._value[k, column].tolist()
+        verdict = _finding(self._sites[k].name, KINDS[column], self._since[k, column], *figures)
         text = message(
             self._sites[k].population,
             self._config,
             self._seed,
             verdict,
-            from_start=since < WINDOW,
+            from_start=verdict["since_episode"] < WINDOW,
             action=int(action) + self._first_action,
             learning_rate=self._learning_rate,
         )
         return {**verdict, "message": text}
 
     def _warning_of_returns(self, kind: str) -> Finding:
-        since, value, limit = self._of_returns[OF_RETURNS.index(kind)].tolist()
-        verdict: Finding = {
-            "population": "",
-            "kind": kind,
-            "since_episode": int(since),
-            "value": value,
-            "limit": limit,
-            "message": "",
-        }
+        verdict = _finding("", kind, *self._of_returns[OF_RETURNS.index(kind)].tolist())
         return {**verdict, "message": message_of_returns(self._config, self._seed, verdict)}
+
+
+def _finding(population: str, kind: str, since: float, value: float, limit: float) -> Finding:
+    """Return a finding without its message."""
+    return {
+        "population": population,
+        "kind": kind,
+        "since_episode": int(since),
+        "value": value,
+        "limit": limit,
+        "message": "",
+    }
 
 
 def _split(policy: Sequence[float], groups: Sequence[int]) -> list[Sequence[float]]:

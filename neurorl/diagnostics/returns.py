@@ -84,19 +84,24 @@ def message_of_returns(config: AgentConfig, seed: int, verdict: Mapping[str, Any
     """Return a warning in one line. verdict: kind, since_episode, value and limit."""
     kind, value, limit = verdict["kind"], float(verdict["value"]), float(verdict["limit"])
     scale, explores = config.reward_scale, config.policy.exploration
-    what = {
-        "unrewarded": f"every return was 0 in {limit:.0f} episodes, so values never left 0",
-        "flat": f"the last {limit:.0f} returns are all the same",
-        "faint": "are so small when scaled that weights hardly move",
-        "loud": "are so large when scaled that nearly every modulator is clipped",
-    }[str(kind)]
-    explore = f"raise policy.exploration (now {explores:g})"
-    remedy = {
-        "unrewarded": f"{explore}, or let episodes be longer, or reward what leads there",
-        "flat": f"{explore}, or let episodes be longer, or lower policy.beta or alpha_output"
-        + memory_hint(config),
-        "faint": f"raise reward_scale (now {scale:g})",
-        "loud": f"lower reward_scale (now {scale:g})",
+    longer = f"raise policy.exploration (now {explores:g}), or let episodes be longer, or"
+    what, remedy = {
+        "unrewarded": (
+            f"every return was 0 in {limit:.0f} episodes, so values never left 0",
+            f"{longer} reward what leads there",
+        ),
+        "flat": (
+            f"the last {limit:.0f} returns are all the same",
+            f"{longer} lower policy.beta or alpha_output{memory_hint(config)}",
+        ),
+        "faint": (
+            "are so small when scaled that weights hardly move",
+            f"raise reward_scale (now {scale:g})",
+        ),
+        "loud": (
+            "are so large when scaled that nearly every modulator is clipped",
+            f"lower reward_scale (now {scale:g})",
+        ),
     }[str(kind)]
     return format_message(
         f"returns of seed {seed}",

@@ -123,28 +123,12 @@ def standing(played: Sequence[EpisodeRecord]) -> Standing:
     noise taken into account.
     """
     (first, first_variance), (last, last_variance) = (
-        _moments([e.discounted for e in part]) for part in _ends(played)
+        _moments([e.discounted for e in part]) for part in (played[:WINDOW], played[-WINDOW:])
     )
     error = math.sqrt((first_variance + last_variance) / min(WINDOW, len(played)))
     gain, noise = last - first, _ERRORS * error
     level = max(abs(first), abs(last))
     return Standing(gain > noise, gain + _HIDES * noise <= _LEAST_GAIN * level)
-
-
-def better(played: Sequence[EpisodeRecord]) -> bool:
-    """Return whether the mean discounted return has risen since the start, beyond noise."""
-    return standing(played).better
-
-
-def surely_no_better(played: Sequence[EpisodeRecord]) -> bool:
-    """Return whether it hasn't risen by a tenth, even with noise taken into account."""
-    return standing(played).surely_no_better
-
-
-def _ends(
-    played: Sequence[EpisodeRecord],
-) -> tuple[Sequence[EpisodeRecord], Sequence[EpisodeRecord]]:
-    return played[:WINDOW], played[-WINDOW:]
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float]:

@@ -21,18 +21,14 @@ def compiler() -> list[Row]:
     remedy = "install a C++ compiler (g++ or clang++); till then engines are slower"
     if problem is not None:
         return [row("compiler", command, None, "missing", problem, remedy)]
-    version = _run([*toolchain.compiler(), "--version"])[1].partition("\n")[0]
+    asked = [*toolchain.compiler(), "--version"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    version = (done.stdout or done.stderr).partition("\n")[0]
     why = toolchain.trial()
     if why is not None:
         remedy = "install the compiler's standard library (Debian: g++), or set CXX to another"
         return [row("compiler", command, version, "broken", why, remedy)]
     return [row("compiler", command, version)]
-
-
-def _run(command: list[str]) -> tuple[bool, str]:
-    """Return whether a command failed, and its output."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.returncode != 0, done.stdout or done.stderr
 
 
 def learning_loop() -> list[Row]:

@@ -76,10 +76,7 @@ def _plain(needed: Requirement) -> str:
 def _combinations() -> Iterator[Row]:
     for ranges, why, remedy in COMBINATIONS:
         installed = {name: installed_version(name) for name in ranges}
-        if all(v is not None and _is_in(v, ranges[name]) for name, v in installed.items()):
+        wanted = {name: SpecifierSet(wanted, prereleases=True) for name, wanted in ranges.items()}
+        if all(v is not None and v in wanted[name] for name, v in installed.items()):
             shown = " with ".join(f"{name} {number}" for name, number in installed.items())
             yield row("combination", shown, None, "broken", why, remedy)
-
-
-def _is_in(version: str, wanted: str) -> bool:
-    return SpecifierSet(wanted).contains(version, prereleases=True)

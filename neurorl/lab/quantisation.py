@@ -103,12 +103,11 @@ def rate_errors(
                 backend.set_weights(name, values)
             rasters = backend.step(inputs, n_steps)
         rates.append({name: float(raster.mean()) for name, raster in rasters.items()})
-    return {name: _rate_row(rates[0][name], rates[1][name]) for name in rates[0]}
-
-
-def _rate_row(rate: float, on_chip: float) -> dict[str, float | None]:
-    error = 100 * (on_chip - rate) / rate if rate else None
-    return {"rate": rate, "chip_rate": on_chip, "rate_error_percent": error}
+    found: dict[str, dict[str, float | None]] = {}
+    for name, rate in rates[0].items():
+        error = 100 * (rates[1][name] - rate) / rate if rate else None
+        found[name] = {"rate": rate, "chip_rate": rates[1][name], "rate_error_percent": error}
+    return found
 
 
 def _population(

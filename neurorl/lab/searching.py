@@ -15,7 +15,7 @@ from neurorl.lab.search import SAMPLERS, Search
 from neurorl.lab.sweep import Unit
 from neurorl.lab.sweeping import Outcome, Row, results_of, write_table
 from neurorl.runs.children import end_if_importing_main
-from neurorl.storage.files import as_json, make_folder, write_bytes
+from neurorl.storage.files import make_folder, write_json
 
 _STARTUP = 4  # complete trials before any is pruned
 
@@ -84,7 +84,7 @@ def run_search(
     if whole:
         best = max(whole, key=lambda trial: trial.mean(search.metric))
         fields = {name.removeprefix("set."): value for name, value in best.values.items()}
-        write_bytes(out / "best.json", as_json(fields))
+        write_json(out / "best.json", fields)
     rows = tuple(row for trial in done for row in trial.table())
     failed = {f"trial {t.asked.number}": t.problem for t in done if t.problem}
     return Outcome(rows, failed)

@@ -17,6 +17,7 @@ with all its seeds, trained side by side as replicas of one network.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -54,15 +55,8 @@ class Unit:
     @property
     def name(self) -> str:
         """Return the name of its folder: a digest of everything that its results depend on."""
-        said = {
-            "values": dict(self.values),
-            "seeds": list(self.seeds),
-            "episodes": self.episodes,
-            "steps": self.steps,
-            "evaluate": self.evaluate,
-            "env_args": dict(self.env_args),
-        }
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+        said = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     @property
     def env(self) -> str:
@@ -74,11 +68,9 @@ class Unit:
         fields = {k.removeprefix("set."): v for k, v in self.values.items() if k.startswith("set.")}
         if "rule" in self.values:
             fields["rule"] = self.values["rule"]
-        overrides, gradient = apart(read_fields(fields, "sweep, set"))
         options = {k: v for k, v in self.values.items() if k in AXES and k not in ("env", "rule")}
-        options |= {"episodes": self.episodes, "steps": self.steps, "overrides": overrides}
-        if gradient:
-            options["gradient"] = gradient
+        options |= {"episodes": self.episodes, "steps": self.steps}
+        options |= apart(read_fields(fields, "sweep, set"))
         if self.env_args:
             options["env_args"] = dict(self.env_args)
         return cast(Options, options)

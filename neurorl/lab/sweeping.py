@@ -7,8 +7,6 @@ many run at once.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import multiprocessing
 import sys
@@ -28,7 +26,7 @@ from neurorl.runs.children import GUARD, end_if_importing_main, end_with
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
-from neurorl.storage.files import as_json, make_folder, write_bytes
+from neurorl.storage.files import as_csv, make_folder, write_bytes, write_json
 from neurorl.storage.reading import FilePlace, read_json
 
 Row = dict[str, Any]
@@ -75,7 +73,7 @@ def run_unit(unit: Unit, folder: str, search_path: Sequence[str] = ()) -> list[R
             row["greedy_discounted_return"] = played["mean_discounted_return"]
             agent.close()
         rows.append(row)
-    write_bytes(done, as_json({"rows": rows}))
+    write_json(done, {"rows": rows})
     return rows
 
 
@@ -208,11 +206,8 @@ def _begin_worker(theirs: Connection, has_begun: Event) -> None:
 def write_table(out: Path, rows: Sequence[Row]) -> None:
     """Write the rows of finished units, in the order of the grid."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
-    write_bytes(out / "table.csv", text.getvalue().encode())
+    cells = ([_cell(row.get(name)) for name in columns] for row in rows)
+    write_bytes(out / "table.csv", as_csv([columns, *cells]))
     try:
         import pyarrow as arrow
         from pyarrow import parquet

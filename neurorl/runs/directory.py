@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import io
 import math
 import os
 from array import array
@@ -20,7 +19,7 @@ from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError
 from neurorl.runs.config import RunConfig
 from neurorl.runs.lock import RunLock
-from neurorl.storage.files import as_json, replace, temporary_files, unwritable
+from neurorl.storage.files import as_csv, as_json, replace, temporary_files, unwritable
 from neurorl.storage.reading import FilePlace, read_bytes, read_json, read_lines
 
 _LARGEST_TABLE = 2**28
@@ -41,24 +40,10 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.config, self.episodes = path / "config.json", path / "episodes.csv"
+        self.checkpoint, self.summary = path / "checkpoint.npz", path / "summary.json"
         self._rows: BinaryIO | None = None
         self._lock = RunLock(path / ".lock")
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.json"
-
-    @property
-    def episodes(self) -> Path:
-        return self.path / "episodes.csv"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.npz"
-
-    @property
-    def summary(self) -> Path:
-        return self.path / "summary.json"
 
     def has_begun(self) -> bool:
         """Return whether there is a run to resume, as far as this user can see."""
@@ -149,20 +134,15 @@ class RunDirectory:
             dataclasses.replace(e, wall_s=wall_s)
             for e, wall_s in zip(episodes, times, strict=False)
         ]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(_row(episode) for episode in [*timed, *episodes[len(timed) :]])
-        self.keep(self.episodes, text.getvalue().encode())
+        every = (_row(episode) for episode in [*timed, *episodes[len(timed) :]])
+        self.keep(self.episodes, as_csv([COLUMNS, *every]))
         with self._writing(self.episodes):
             self._rows = self.episodes.open("ab", buffering=0)
 
     def append(self, episode: Episode) -> None:
         """Add a row, which is in the file on return; remove the summary, which is outdated now."""
         assert self._rows is not None
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow(_row(episode))
-        left = text.getvalue().encode()
+        left = as_csv([_row(episode)])
         with self._writing(self.episodes):
             self.summary.unlink(missing_ok=True)
             while left:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.player import Player
@@ -42,6 +42,7 @@ class _Episode:
         self.factor *= gamma
 
 
+@dataclass
 class Play:
     """Play an agent's episodes, each on the first free replica.
 
@@ -50,19 +51,14 @@ class Play:
     number; if not, one stream goes through the episodes of the only replica.
     """
 
-    def __init__(
-        self,
-        agent: LearningAgent,
-        envs: SeparateEnvs,
-        player: Player,
-        tally: Tally,
-        seeds: Sequence[int],
-        is_by_number: bool,
-    ) -> None:
-        self._agent, self._envs, self._player = agent, envs, player
-        self._tally, self._seeds, self._is_by_number = tally, seeds, is_by_number
-        self._running: dict[int, _Episode] = {}  # by replica
-        self._begun = 0
+    agent: LearningAgent
+    envs: SeparateEnvs
+    player: Player
+    tally: Tally
+    seeds: Sequence[int]
+    is_by_number: bool
+    _running: dict[int, _Episode] = field(default_factory=dict)  # by replica
+    _begun: int = 0
 
     def scores(self, callback: Callable[[int, float], None] | None) -> list[tuple[float, float]]:
         """Return the return of each episode, and the discounted one.
@@ -72,7 +68,7 @@ class Play:
         """
         over: dict[int, tuple[float, float]] = {}
         told, running = 0, self._running
-        for k in range(self._envs.n):
+        for k in range(self.envs.n):
             self._begin_next(k)
         while running:
             for k, last in self._step():
@@ -89,29 +85,29 @@ class Play:
     def _begin_next(self, k: int) -> None:
         """Begin the next episode on replica k, or let it rest if none is left."""
         self._running.pop(k, None)
-        number, player = self._begun, self._player
-        if number == len(self._seeds):
+        number, player = self._begun, self.player
+        if number == len(self.seeds):
             player.rest(k)
             return
         self._begun += 1
-        observation = self._envs.reset(k, self._seeds[number])
-        if self._is_by_number:
+        observation = self.envs.reset(k, self.seeds[number])
+        if self.is_by_number:
             player.begin_episode(k, number)
         else:
             player.begin(k)
-        mask = self._envs.info(k).get(MASK)
-        episode = self._running[k] = _Episode(number, mask is not None and self._agent.is_masked)
+        mask = self.envs.info(k).get(MASK)
+        episode = self._running[k] = _Episode(number, mask is not None and self.agent.is_masked)
         player.see(k, observation, mask if episode.has_masks else None)
 
     def _step(self) -> list[tuple[int, _Episode]]:
         """Step all replicas that play; return the replicas and episodes that ended."""
-        player, running, config = self._player, self._running, self._agent.config
+        player, running, config = self.player, self._running, self.agent.config
         try:
             chosen = player.decide()
         except NotFiniteError as exc:
             raise explained(str(running[exc.replica]), exc) from exc
         playing, ended = list(running), []
-        answers = self._envs.step(chosen, playing)
+        answers = self.envs.step(chosen, playing)
         for k, observation, reward, terminated, truncated, info in answers:
             episode = running[k]
             episode.step += 1
@@ -123,11 +119,11 @@ class Play:
                 continue
             mask = info.get(MASK) if episode.has_masks and isinstance(info, Mapping) else None
             player.see(k, observation, mask)
-        replicas = playing if self._is_by_number else None
-        self._tally.add({**player.inputs, **player.rasters}, config.window, replicas)
+        replicas = playing if self.is_by_number else None
+        self.tally.add({**player.inputs, **player.rasters}, config.window, replicas)
         return ended
 
     def _warn_of_long(self) -> None:
         what, remedy = f"has lasted {LONG} steps", "wrap it in gymnasium.wrappers.TimeLimit"
-        message = format_message(f"{self._envs.where}, an episode", what, remedy=remedy)
+        message = format_message(f"{self.envs.where}, an episode", what, remedy=remedy)
         warn_outside(message, EnvironmentWarning)

@@ -70,24 +70,17 @@ def read_config(path: Path, env: str) -> Options:
         raise place.wrong("is of something else", limit="fields by name")
     if isinstance(data.get("agent"), Mapping) and "env" in data:
         return _of_run(RunConfig.from_file(data, place), env, place)
-    settings = read_fields(dict(flat_fields(data, place.where)), place.where)
-    overrides, gradient = apart(settings)
-    options: Options = {"overrides": overrides}
-    if gradient:
-        options["gradient"] = gradient
-    return options
+    return apart(read_fields(dict(flat_fields(data, place.where)), place.where))
 
 
-def apart(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Separate fields of the agent from the algorithm's own."""
-    agent, own = {}, {}
+def apart(settings: Mapping[str, Any]) -> Options:
+    """Return options of training: fields of the agent, apart from the algorithm's own."""
+    found: dict[str, dict[str, Any]] = {}
     for name, value in settings.items():
         of, _, option = name.partition(".")
-        if of == GRADIENT:
-            own[option] = value
-        else:
-            agent[name] = value
-    return agent, own
+        kind, field = (GRADIENT, option) if of == GRADIENT else ("overrides", name)
+        found.setdefault(kind, {})[field] = value
+    return cast(Options, found)
 
 
 def merged(file: Options, flags: Options) -> Options:
@@ -128,20 +121,9 @@ def _of_run(run: RunConfig, env: str, place: FilePlace) -> Options:
             remedy="write the fields that you mean to a TOML file",
         )
     run.check_env(place.where, "write the fields that you mean to a TOML file")
-    options: Options = {
-        "config": AgentConfig.from_dict(run.agent or {}),
-        "backend": run.backend,
-        "arithmetic": run.arithmetic,
-        "noise": run.noise,
-        "learning": run.learning,
-        "approach": run.approach,
-        "env_args": run.env_args,
-        "wrappers": run.wrappers,
-        "gradient": run.gradient,
-        "episodes": run.episodes,
-        "steps": run.steps,
-    }
-    return options
+    names = ("backend", "arithmetic", "noise", "learning", "approach", "env_args", "wrappers")
+    said = {name: getattr(run, name) for name in (*names, "gradient", "episodes", "steps")}
+    return cast(Options, {"config": AgentConfig.from_dict(run.agent or {}), **said})
 
 
 def _object(data: Any) -> object:

@@ -11,19 +11,12 @@ import signal
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
 from neurorl.agents.episodes import Episode
-from neurorl.errors import (
-    EnvironmentWarning,
-    FallbackWarning,
-    NeurorlError,
-    PopulationWarning,
-    RunError,
-)
+from neurorl.errors import NeurorlError, RunError, own_warnings
 from neurorl.runs.children import begin_session, end_now, end_soon
 from neurorl.runs.session import Session
 from neurorl.runs.summary import Summary
@@ -31,7 +24,6 @@ from neurorl.runs.work import Work
 
 GO, STOP = "go", "stop"
 _TOLD_SECONDS = 0.1
-_OWN = (PopulationWarning, FallbackWarning, EnvironmentWarning)
 
 
 class Kind(enum.Enum):
@@ -121,8 +113,7 @@ def _work(line: _Line, work: Work, modules: Sequence[str]) -> None:
     try:
         for module in modules:
             importlib.import_module(module)
-        with warnings.catch_warnings():
-            _tell_of_warnings(line)
+        with own_warnings(lambda *told: line.say(Kind.WARNED, told)):
             line.say(Kind.DONE, _train(work, line))
     except KeyboardInterrupt:
         line.say(Kind.STOPPED)
@@ -140,21 +131,6 @@ def _train(work: Work, line: _Line) -> list[Summary]:
         return session.summaries()
     finally:
         session.close()
-
-
-def _tell_of_warnings(line: _Line) -> None:
-    """Send warnings of the library to the parent; print others as usual."""
-    others = warnings.showwarning
-
-    def show(message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
-        if issubclass(category, _OWN):
-            line.say(Kind.WARNED, (category, str(message)))
-        else:
-            others(message, category, *where, **options)
-
-    for own in _OWN:
-        warnings.simplefilter("always", own)
-    warnings.showwarning = show
 
 
 def _portable(exc: BaseException) -> BaseException:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import io
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from platformdirs import user_cache_path, user_config_path
 from neurorl.errors import NeurorlError, RunError, format_message
 
 __all__ = [
+    "as_csv",
     "as_json",
     "keep_matplotlib_in_our_cache",
     "make_folder",
@@ -105,6 +107,13 @@ def write_json(path: Path, data: Any) -> None:
 def as_json(data: Any) -> bytes:
     """Return *data* as the text of our JSON files."""
     return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+
+
+def as_csv(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Return *rows* as the text of our CSV files."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def make_folder(path: Path) -> None:

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from neurorl.cli.kinds import path
-from neurorl.cli.options import add_trust, look_here
+from neurorl.cli.options import add_trust, look_here, path
 from neurorl.cli.output import cell, print_table, steps_progress
 from neurorl.errors import ArgumentError
 

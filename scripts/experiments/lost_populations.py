@@ -16,7 +16,7 @@ import numpy as np
 from experiments.catalogue import ARITHMETIC
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.diagnostics.probes import Site
-from neurorl.diagnostics.verdicts import WINDOW, better
+from neurorl.diagnostics.verdicts import WINDOW, standing
 from neurorl.errors import PopulationWarning
 from neurorl.models import CubaLIF
 
@@ -134,7 +134,7 @@ def measure(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PopulationWarning)
                 agent.learn(total)
-            policy, is_better = agent.diagnostics["policy"], better(agent.episodes)
+            policy, is_better = agent.diagnostics["policy"], standing(agent.episodes).better
             for row in _rows(agent):
                 figures = {**row, "top": max(policy), "better": is_better}
                 blocks[row["population"]].append(figures)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from experiments.catalogue import SEEDS
 from experiments.command import Places
 from experiments.run import Plan
+from neurorl.agents.replicas import Episode
+from neurorl.cli.output import progress
 from neurorl.errors import ArgumentError
 from neurorl.runs.training import read_seeds
 
@@ -19,6 +23,7 @@ __all__ = [
     "places_of",
     "plan_of",
     "results_of",
+    "training_progress",
 ]
 
 QUICK_SEEDS = SEEDS[:2]
@@ -107,3 +112,15 @@ def places_of(options: argparse.Namespace, command: str) -> Places:
 
 def _base(options: argparse.Namespace) -> Path:
     return out_of(options) if options.quick else Path()
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[str, int], Callable[[Episode], None]]]:
+    """Show a bar for each experiment: ``begin(name, episodes)`` gives its callback."""
+    with progress("training") as (advance, started):
+
+        def begin(_name: str, episodes: int) -> Callable[[Episode], None]:
+            started(0, episodes)
+            return lambda e: advance(e.ret, e.length)
+
+        yield begin

@@ -21,7 +21,7 @@ from neurorl.cli import main
 from neurorl.diagnostics.messages import message
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.diagnostics.probes import Site
-from neurorl.diagnostics.verdicts import RecentFigures, better, surely_no_better, verdicts
+from neurorl.diagnostics.verdicts import RecentFigures, standing, verdicts
 from neurorl.errors import PopulationWarning
 from neurorl.models import LIF, CubaLIF, Synapses
 from neurorl.models.agent.config import AgentConfig
@@ -102,24 +102,24 @@ def past(*returns: float) -> list[Past]:
 
 
 def test_better_compares_the_last_twenty_with_the_first() -> None:
-    assert not better(past(*[1.0] * 60))
-    assert better(past(*[1.0] * 40, *[1.1] * 20))
-    assert not better(past(*[1.0] * 20, 9.0, *[1.0] * 20))
-    assert not better(past(*map(float, range(60, 0, -1))))
+    assert not standing(past(*[1.0] * 60)).better
+    assert standing(past(*[1.0] * 40, *[1.1] * 20)).better
+    assert not standing(past(*[1.0] * 20, 9.0, *[1.0] * 20)).better
+    assert not standing(past(*map(float, range(60, 0, -1)))).better
     # Means 10 and 10.6, variances 1 and 1: the standard error is sqrt(2 / 20) = 0.316.
-    assert not better(past(*[9.0, 11.0] * 10, *[9.6, 11.6] * 10))
-    assert better(past(*[9.0, 11.0] * 10, *[9.7, 11.7] * 10))
+    assert not standing(past(*[9.0, 11.0] * 10, *[9.6, 11.6] * 10)).better
+    assert standing(past(*[9.0, 11.0] * 10, *[9.7, 11.7] * 10)).better
 
 
 def test_surely_no_better_is_said_only_where_noise_can_not_hide_it() -> None:
-    assert surely_no_better(past(*[1.0] * 60))
-    assert not surely_no_better(past(*[1.0] * 40, *[1.2] * 20))
+    assert standing(past(*[1.0] * 60)).surely_no_better
+    assert not standing(past(*[1.0] * 40, *[1.2] * 20)).surely_no_better
     # Variances 1 and 1: three times the standard error of the difference is 0.95.
-    assert surely_no_better(past(*[9.0, 11.0] * 20))
-    assert not surely_no_better(past(*[9.0, 11.0] * 10, *[9.1, 11.1] * 10))
-    assert not surely_no_better(past(*[0.0, 2.0] * 20))
-    assert not surely_no_better(past(*[0.0, 2.0] * 10, *[-0.8, 1.2] * 10))
-    assert surely_no_better(past(*[0.0, 2.0] * 10, *[-0.9, 1.1] * 10))
+    assert standing(past(*[9.0, 11.0] * 20)).surely_no_better
+    assert not standing(past(*[9.0, 11.0] * 10, *[9.1, 11.1] * 10)).surely_no_better
+    assert not standing(past(*[0.0, 2.0] * 20)).surely_no_better
+    assert not standing(past(*[0.0, 2.0] * 10, *[-0.8, 1.2] * 10)).surely_no_better
+    assert standing(past(*[0.0, 2.0] * 10, *[-0.9, 1.1] * 10)).surely_no_better
 
 
 def network(**plasticity: float) -> Network:

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 
-from neurorl.cli.kinds import run as run_path
+from neurorl.cli.options import run as run_path
 from neurorl.cli.output import cell, print_table
 
 HELP = "compare runs over seeds: interquartile means, intervals, probability of improvement"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.kinds import path
-from neurorl.cli.kinds import run as run_path
+from neurorl.cli.options import path
+from neurorl.cli.options import run as run_path
 
 HELP = "write a run to a folder in Hugging Face's layout: safetensors and a card"
 

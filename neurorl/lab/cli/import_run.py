@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.kinds import path
+from neurorl.cli.options import path
 
 HELP = "make a run of a folder that neurorl export wrote"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.kinds import beside, path
-from neurorl.cli.kinds import run as run_path
+from neurorl.cli.options import beside, path
+from neurorl.cli.options import run as run_path
 
 HELP = "draw the learning curves of runs, with bands over seeds"
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neurorl.cli.options import ChosenBackend, add_backend, add_trust, chosen_backend, look_here
 from neurorl.cli.output import cell, print_table, report
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
     from neurorl.agents.saved import Setting
     from neurorl.backends.base import Backend
     from neurorl.diagnostics.monitor import Diagnostics
-    from neurorl.lab.deployment import Comparison
     from neurorl.lab.learning import LearningReport
-    from neurorl.lab.quantisation import QuantisationReport
-    from neurorl.models.agent.config import AgentConfig
     from neurorl.network.description import Network
     from neurorl.numerics.arrays import FloatArray
 
@@ -81,76 +77,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+_Shown = dict[str, Any]
+"""Hold what there is to say of a network as a backend runs it: the JSON object that is printed."""
+
+
 def run(arguments: argparse.Namespace) -> int:
     if arguments.trust_env:
         look_here()
     shown = _shown(arguments)
     if arguments.json:
-        print(json.dumps(shown.plain()))
+        print(json.dumps(shown))
     else:
         _print(shown)
     return 0
 
 
-@dataclass(frozen=True)
-class OfRun:
-    """Hold what there is to say of a run beside its network; *compared*: chip with float."""
-
-    is_counted: bool
-    diagnostics: Diagnostics | None
-    digest: str
-    compared: Comparison | None
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Hold what there is to say of a network as a backend runs it.
-
-    cores: a row for each population on a chip. cost: of a decision, if it is an agent's. learning:
-    how one learns, if that was asked for.
-    """
-
-    backend: str
-    arithmetic: str
-    noise: str
-    source: str
-    quantisation: QuantisationReport | None
-    cores: list[dict[str, object]] | None
-    cost: Mapping[str, float] | None = None
-    run: OfRun | None = None
-    learning: LearningReport | None = None
-
-    def plain(self) -> dict[str, object]:
-        """Return it as the one JSON object that is printed."""
-        data: dict[str, object] = {**vars(self)}
-        del data["run"]
-        if self.learning is None:
-            del data["learning"]
-        if self.run is None:
-            return data
-        if self.quantisation is not None:
-            data["quantisation"] = {**self.quantisation, "compared": self.run.compared}
-        of_run = {**vars(self.run)}
-        del of_run["compared"]
-        return {**data, **of_run}
-
-
-def _shown(arguments: argparse.Namespace) -> Shown:
+def _shown(arguments: argparse.Namespace) -> _Shown:
     from neurorl.agents.saved import modules
     from neurorl.errors import unknown_name_error
+    from neurorl.lab.learning import learning_report
     from neurorl.models.defaults.presets import MODELS, make_config
     from neurorl.storage.zoo import located
     from neurorl.tasks.actions import read_actions
     from neurorl.tasks.environments import make_env
+    from neurorl.validation.subject import DEFAULT_ENV, check_of_subject
 
-    _check_flags(arguments)
+    named = {"env": arguments.env != DEFAULT_ENV, "dt": arguments.dt is not None}
+    check_of_subject(arguments.what, {**named, "trust_env": arguments.trust_env})
     path, asked = located(arguments.what), chosen_backend(arguments)
     if arguments.what in MODELS:
         env = make_env(arguments.env)
         config = make_config(env, arguments.what)
         network = config.network(sum(modules(config, read_actions(env), arguments.env)))
         shown = _of_network(network, config.window, asked)
-        return _with_learning(shown, network, config) if arguments.learning else shown
+        if arguments.learning:
+            shown["learning"] = learning_report(network, config)
+        return shown
     if path.suffix == ".nir":
         from neurorl.nir import from_nir
 
@@ -160,21 +122,7 @@ def _shown(arguments: argparse.Namespace) -> Shown:
     return _of_run(path, asked, arguments.trust_env, arguments.learning)
 
 
-def _check_flags(arguments: argparse.Namespace) -> None:
-    """Raise ArgumentError for a flag that is of another kind than what is shown."""
-    from neurorl.validation.subject import DEFAULT_ENV, check_of_subject
-
-    named = {"env": arguments.env != DEFAULT_ENV, "dt": arguments.dt is not None}
-    check_of_subject(arguments.what, {**named, "trust_env": arguments.trust_env})
-
-
-def _with_learning(shown: Shown, network: Network, config: AgentConfig) -> Shown:
-    from neurorl.lab.learning import learning_report
-
-    return replace(shown, learning=learning_report(network, config))
-
-
-def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> Shown:
+def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> _Shown:
     from neurorl.backends.registry import load
     from neurorl.runs.cost import static_cost
 
@@ -182,77 +130,71 @@ def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> S
     name = asked.backend or "reference"
     cost = None if window is None else static_cost(network, window)
     with load(name, network, arithmetic=asked.arithmetic, **options) as backend:
-        return _of_backend(backend, cost=cost)
+        return {**_of_backend(backend), "cost": cost}
 
 
-def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -> Shown:
+def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -> _Shown:
     from neurorl.agents.checkpoint import checkpoint_in, digest
     from neurorl.lab.deployment import compare
+    from neurorl.lab.learning import learning_report
     from neurorl.runs.cost import static_cost
     from neurorl.runs.evaluation import load_to_play, read_cost
 
     agent, chosen = load_to_play(
         path, asked.backend, asked.arithmetic, asked.noise, trust_env=trust_env
     )
-    counted, compared = read_cost(path), None
-    cost = {**static_cost(agent.network, agent.config.window), **counted}
+    counted = read_cost(path)
     with _as_run(path, agent, chosen, asked.backend_options) as backend:
-        if backend.arithmetic.is_chip:
-            described, deployed = {"arithmetic": "float"}, {**chosen, "backend": "reference"}
-            compared = compare(agent, COMPARED, first=described, second=deployed)
-        of_run = OfRun(
-            bool(counted),
-            agent.diagnostics if agent.episodes else None,
-            digest(checkpoint_in(path) if path.is_dir() else path),
-            compared,
-        )
-        shown = _of_backend(backend, agent.weights, cost, of_run)
-        return _with_learning(shown, agent.network, agent.config) if learning else shown
+        shown = _of_backend(backend, agent.weights)
+    if shown["quantisation"] is not None:
+        described, deployed = {"arithmetic": "float"}, {**chosen, "backend": "reference"}
+        compared = compare(agent, COMPARED, first=described, second=deployed)
+        shown["quantisation"]["compared"] = compared
+    shown["cost"] = {**static_cost(agent.network, agent.config.window), **counted}
+    if learning:
+        shown["learning"] = learning_report(agent.network, agent.config)
+    return shown | {
+        "is_counted": bool(counted),
+        "diagnostics": agent.diagnostics if agent.episodes else None,
+        "digest": digest(checkpoint_in(path) if path.is_dir() else path),
+    }
 
 
-def _of_backend(
-    backend: Backend,
-    weights: dict[str, FloatArray] | None = None,
-    cost: Mapping[str, float] | None = None,
-    run: OfRun | None = None,
-) -> Shown:
+def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) -> _Shown:
     """Describe a compiled network. weights: before rounding; None for the initial ones."""
     from neurorl.lab.quantisation import quantisation_report
 
-    quantisation = None
-    if backend.arithmetic.is_chip:
-        quantisation = quantisation_report(
+    table = getattr(backend, "chip_table", None)
+    return {
+        "backend": backend.name,
+        "arithmetic": backend.arithmetic_name,
+        "noise": backend.noise,
+        "source": backend.source(),
+        "quantisation": quantisation_report(
             backend.network, weights, noise=backend.noise, seed=backend.seed
         )
-    table = getattr(backend, "chip_table", None)
-    return Shown(
-        backend.name,
-        backend.arithmetic_name,
-        backend.noise,
-        backend.source(),
-        quantisation,
-        None if table is None else table(),
-        cost,
-        run,
-    )
+        if backend.arithmetic.is_chip
+        else None,
+        "cores": None if table is None else table(),
+    }
 
 
-def _print(shown: Shown) -> None:
-    print(shown.source.rstrip())
-    if shown.quantisation:
-        _print_quantisation(shown.quantisation, shown.run.compared if shown.run else None)
-    if shown.cost:
+def _print(shown: _Shown) -> None:
+    print(shown["source"].rstrip())
+    if shown["quantisation"]:
+        _print_quantisation(shown["quantisation"])
+    if shown["cost"]:
         print("\nCost of a decision:")
-        report(shown.cost, as_json=False)
-    if shown.learning:
-        _print_learning(shown.learning)
-    if shown.run is None:
+        report(shown["cost"], as_json=False)
+    if "learning" in shown:
+        _print_learning(shown["learning"])
+    if "digest" not in shown:
         return
-    if not shown.run.is_counted:
+    if not shown["is_counted"]:
         print("(what depends on spikes is counted by neurorl evaluate)")
-    if shown.run.diagnostics:
-        _print_diagnostics(shown.run.diagnostics)
-    print(f"\nDigest, the same for equal runs: {shown.run.digest}")
+    if shown["diagnostics"]:
+        _print_diagnostics(shown["diagnostics"])
+    print(f"\nDigest, the same for equal runs: {shown['digest']}")
 
 
 def _print_learning(learning: LearningReport) -> None:
@@ -261,29 +203,28 @@ def _print_learning(learning: LearningReport) -> None:
     print("* eligibility after each decision (docs/theory.md):")
     columns = ("projection", "rule", "rate", "eligibility_kept", "trace_kept", "low", "high")
     titles = ("projection", "rule", "rate", "kept a decision", "trace kept a step", "low", "high")
-    rows: list[Mapping[str, object]] = [*learning["projections"]]
-    print_table(titles, [[cell(row[name]) for name in columns] for row in rows])
+    _print_rows(titles, columns, learning["projections"])
     factors = {row["population"]: row["factor"] for row in learning["projections"]}
     for population, factor in factors.items():
         print(f"factor of {population}: {factor or 'a function'}")
     report(learning["parts"], as_json=False)
 
 
-def _print_quantisation(quantisation: QuantisationReport, compared: Comparison | None) -> None:
-    every = (quantisation["populations"], quantisation["projections"])
-    by_kind = dict(zip(("population", "projection"), every, strict=True))
+def _print_quantisation(quantisation: _Shown) -> None:
     for title, kind, keys in _TABLES:
         print(f"\n{title}")
-        rows = [[row[kind], *(_short(row[key]) for key in keys)] for row in by_kind[kind]]
-        print_table((kind, *keys.values()), rows)
-    if compared is None:
-        return
-    percent = f"{100 * compared['agreement']:.1f} %"
-    print(f"\nOf {compared['decisions']} decisions, {percent} are those of float arithmetic:")
-    columns = ("population", "rate", "other_rate", "error_percent", "rms")
-    titles = ("population", "rate in float", "rate", "error %", "rms of neurons")
-    rows = [[cell(row[name]) for name in columns] for row in compared["populations"]]
-    print_table(titles, rows)
+        rows = quantisation[f"{kind}s"]
+        print_table(
+            (kind, *keys.values()),
+            [[row[kind], *(_short(row[key]) for key in keys)] for row in rows],
+        )
+    if "compared" in quantisation:
+        compared = quantisation["compared"]
+        percent = f"{100 * compared['agreement']:.1f} %"
+        print(f"\nOf {compared['decisions']} decisions, {percent} are those of float arithmetic:")
+        columns = ("population", "rate", "other_rate", "error_percent", "rms")
+        titles = ("population", "rate in float", "rate", "error %", "rms of neurons")
+        _print_rows(titles, columns, compared["populations"])
 
 
 def _short(value: object) -> str:
@@ -310,7 +251,12 @@ def _print_diagnostics(diagnostics: Diagnostics) -> None:
     print(f"\nAfter {diagnostics['episodes']} episodes:")
     columns = ("population", "rate", "mean_abs_weight", "share_at_bounds", "verdict")
     titles = ("population", "rate", "mean |w|", "share at bounds", "verdict")
-    rows: list[Mapping[str, object]] = [*diagnostics["populations"]]
-    print_table(titles, [[cell(row[name]) for name in columns] for row in rows])
+    _print_rows(titles, columns, diagnostics["populations"])
     for warning in diagnostics["warnings"]:
         print(warning["message"])
+
+
+def _print_rows(
+    titles: tuple[str, ...], columns: tuple[str, ...], rows: Sequence[Mapping[str, object]]
+) -> None:
+    print_table(titles, [[cell(row[name]) for name in columns] for row in rows])

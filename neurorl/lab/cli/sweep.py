@@ -9,8 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from neurorl.cli.kinds import path
-from neurorl.cli.options import look_here
+from neurorl.cli.options import look_here, path
 from neurorl.cli.output import cell, print_table, steps_progress
 
 if TYPE_CHECKING:

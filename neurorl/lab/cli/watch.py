@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.kinds import beside, path
-from neurorl.cli.kinds import run as run_path
-from neurorl.cli.options import add_backend, add_trust, chosen_backend, look_here
+from neurorl.cli.options import add_backend, add_trust, beside, chosen_backend, look_here, path
+from neurorl.cli.options import run as run_path
 
 HELP = "make a film of an agent at its task, beside its spikes"
 
