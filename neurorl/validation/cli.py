@@ -87,11 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.report is not None:
         result.write(arguments.report)
-    if arguments.json:
-        print(json.dumps(result.to_dict()))
-    else:
-        _print(result)
-    return 1 if result.verdict == "different" else 0
+    return _tell(result, arguments.json)
 
 
 def _run_elsewhere(arguments: argparse.Namespace) -> int:
@@ -115,16 +111,21 @@ def _run_elsewhere(arguments: argparse.Namespace) -> int:
         trust_env=arguments.trust_env,
         noise=not arguments.without_noise,
     )
-    if arguments.json:
+    return _tell(result, arguments.json)
+
+
+def _tell(result: Result | Agreement, as_json: bool) -> int:
+    """Print a result; return the exit status."""
+    if as_json:
         print(json.dumps(result.to_dict()))
     else:
-        for part in result.left_out:
-            print(f"left out on both sides: {part}")
         _print(result)
     return 1 if result.verdict == "different" else 0
 
 
 def _print(result: Result | Agreement) -> None:
+    for part in getattr(result, "left_out", ()):
+        print(f"left out on both sides: {part}")
     for skipped in result.skipped:
         print(f"left out: {skipped['backend']}: {skipped['why']}")
     first, *others = result.backends

@@ -14,7 +14,6 @@ from neurorl.errors import PopulationWarning, format_message, warn_outside
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.distances import distances
-from neurorl.validation.history import variables_of
 from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.recording import Scenario, SubjectRecording
 from neurorl.validation.tolerance import Bounded, Tolerance
@@ -79,14 +78,12 @@ def compare(
     traces: replays from the first window on.
     """
     a, b = recordings
-    pair, rows = Pair.of(a.spec, b.spec, tolerance), []
+    made = _Rows(scenario, Pair.of(a.spec, b.spec, tolerance), recordings, traces)
+    rows = []
     for population in scenario.network.populations:
-        rows.append(_spikes(scenario, pair, population, recordings))
-        rows.append(_membranes(scenario, pair, population, recordings, traces))
-    rows += [_weights(pair, p.name, p.post, recordings) for p in scenario.network.projections]
-    if len(a.decisions):
-        rows.append(_decisions(scenario, pair, a.decisions != b.decisions))
-    return rows
+        rows += [made.spikes(population), made.membranes(population)]
+    rows += [made.weights(p.name, p.post) for p in scenario.network.projections]
+    return [*rows, made.decisions()] if len(a.decisions) else rows
 
 
 def warn_of_silence(*recorded: Mapping[str, npt.NDArray[np.bool_]]) -> None:
@@ -96,76 +93,97 @@ def warn_of_silence(*recorded: Mapping[str, npt.NDArray[np.bool_]]) -> None:
         warn_outside(format_message("validate", what, remedy=remedy), PopulationWarning)
 
 
-def _spikes(
-    scenario: Scenario,
-    pair: Pair,
-    population: Population,
-    recordings: tuple[SubjectRecording, SubjectRecording],
-) -> Row:
-    name, dt = population.name, scenario.network.dt
-    one, other = (recording.rasters[name] for recording in recordings)
-    hertz = 1.0 / (len(one) * population.size * dt)
-    rates = [int(raster.sum()) * hertz for raster in (one, other)]
-    largest = max(rates)
-    differs = one != other
-    difference = abs(rates[0] - rates[1]) / largest if largest else 0.0
-    if pair.exact:  # then a rate that agrees says nothing
-        difference = float(differs.sum() / max(one.sum() + other.sum(), 1))
-    away = distances(one, other)
-    first = _first(scenario, differs, np.arange(len(one)), name)
-    return {
-        **pair.row("spikes", name, first is None, difference, "rate", first),
-        "neurons": population.size,
-        "spikes_a": int(one.sum()),
-        "spikes_b": int(other.sum()),
-        "rate_a_hz": rates[0],
-        "rate_b_hz": rates[1],
-        "differing_spikes": int(differs.sum()),
-        "neurons_that_differ": int(differs.any(axis=0).sum()),
-        "van_rossum": away.van_rossum,
-        "spike_distance": away.spike,
-    }
+@dataclass(frozen=True)
+class _Rows:
+    """Compare two recordings of a scenario; traces: as in `compare`."""
+
+    scenario: Scenario
+    pair: Pair
+    recordings: tuple[SubjectRecording, SubjectRecording]
+    traces: tuple[SubjectRecording, SubjectRecording]
+
+    def spikes(self, population: Population) -> Row:
+        name, dt = population.name, self.scenario.network.dt
+        one, other = (recording.rasters[name] for recording in self.recordings)
+        hertz = 1.0 / (len(one) * population.size * dt)
+        rates = [int(raster.sum()) * hertz for raster in (one, other)]
+        largest = max(rates)
+        differs = one != other
+        difference = abs(rates[0] - rates[1]) / largest if largest else 0.0
+        if self.pair.exact:  # then a rate that agrees says nothing
+            difference = float(differs.sum() / max(one.sum() + other.sum(), 1))
+        away = distances(one, other)
+        first = self._first(differs, np.arange(len(one)), name)
+        return {
+            **self.pair.row("spikes", name, first is None, difference, "rate", first),
+            "neurons": population.size,
+            "spikes_a": int(one.sum()),
+            "spikes_b": int(other.sum()),
+            "rate_a_hz": rates[0],
+            "rate_b_hz": rates[1],
+            "differing_spikes": int(differs.sum()),
+            "neurons_that_differ": int(differs.any(axis=0).sum()),
+            "van_rossum": away.van_rossum,
+            "spike_distance": away.spike,
+        }
+
+    def membranes(self, population: Population) -> Row:
+        """Compare currents and voltages in every step of the replays, then as each window ends.
+
+        Of backends whose arithmetics differ, only the voltage, in the description's units.
+        """
+        name, dt = population.name, self.scenario.network.dt
+        a, b = self.recordings
+        same = a.arithmetic.name == b.arithmetic.name
+        variables = population.variables(dt)[:-1]
+        if not same:
+            variables = variables[-1:]
+        both = zip(self.recordings, self.traces, strict=True)
+        one, other = (_membranes(name, r, t, variables) for r, t in both)
+        apart = np.abs(one - other)
+        scale = 1.0 if same and a.spec.is_chip else membrane_scale(population, dt)
+        ends = np.cumsum([window.n_steps for window in self.scenario.stimulus]) - 1
+        n_steps = self.traces[0].n_steps
+        steps = np.concatenate([np.arange(n_steps), ends])
+        first = self._first(np.any(apart > 0, axis=1), steps, name)
+        median = float(np.median(apart)) / scale
+        more: Row = {"largest_difference": float(apart.max()) / scale, "compared": int(apart.size)}
+        more["traced_steps"] = n_steps
+        return self.pair.row("membrane", name, first is None, median, "membrane", first, **more)
+
+    def weights(self, name: str, post: str) -> Row:
+        a, b = self.recordings
+        apart = np.abs(a.weights[name] - b.weights[name])
+        quantum = max(recording.arithmetic.rounding(name).unit for recording in self.recordings)
+        difference = float(apart.max(initial=0.0)) / quantum
+        row = self.pair.row("weights", post, not apart.any(), difference, "weights", None, name)
+        # Float weights lie on a grid themselves.
+        near = not self.pair.exact and difference <= row["tolerance"] * (1 + 1e-6)
+        return {**row, "verdict": "within"} if near and apart.any() else row
+
+    def decisions(self) -> Row:
+        a, b = self.recordings
+        differs = a.decisions != b.decisions
+        share = float(differs.mean())
+        start = sum(w.n_steps for w in self.scenario.stimulus[: int(differs.argmax())])
+        first = {**self.scenario.place(start), "population": "output", "neuron": None}
+        where = first if differs.any() else None
+        more: Row = {"agreement": 1.0 - share, "decisions": len(differs)}
+        equal = where is None
+        return self.pair.row("decisions", "output", equal, share, "decisions", where, **more)
+
+    def _first(
+        self, differs: npt.NDArray[np.bool_], steps: npt.NDArray[np.int64], population: str
+    ) -> dict[str, Any] | None:
+        """Return where a mask ``(rows, n)`` is first set; steps: the step of each row."""
+        if not differs.any():
+            return None
+        k = int(differs.any(axis=1).argmax())
+        where = self.scenario.place(int(steps[k]))
+        return {**where, "population": population, "neuron": int(differs[k].argmax())}
 
 
 def _membranes(
-    scenario: Scenario,
-    pair: Pair,
-    population: Population,
-    recordings: tuple[SubjectRecording, SubjectRecording],
-    traces: tuple[SubjectRecording, SubjectRecording],
-) -> Row:
-    """Compare currents and voltages in every step of the replays, then at the end of each window.
-
-    Of backends whose arithmetics differ, only the voltage, in the description's units.
-    """
-    name, dt, same = (
-        population.name,
-        scenario.network.dt,
-        recordings[0].arithmetic.name == recordings[1].arithmetic.name,
-    )
-    variables = variables_of(population, dt)[:-1]
-    if not same:
-        variables = variables[-1:]
-    one, other = (_rows(name, r, t, variables) for r, t in zip(recordings, traces, strict=True))
-    apart = np.abs(one - other)
-    scale = 1.0 if same and recordings[0].spec.is_chip else membrane_scale(population, dt)
-    ends = np.cumsum([window.n_steps for window in scenario.stimulus]) - 1
-    steps = np.concatenate([np.arange(traces[0].n_steps), ends])
-    first = _first(scenario, np.any(apart > 0, axis=1), steps, name)
-    return pair.row(
-        "membrane",
-        name,
-        first is None,
-        float(np.median(apart)) / scale,
-        "membrane",
-        first,
-        largest_difference=float(apart.max()) / scale,
-        compared=int(apart.size),
-        traced_steps=traces[0].n_steps,
-    )
-
-
-def _rows(
     name: str, recording: SubjectRecording, trace: SubjectRecording, variables: tuple[str, ...]
 ) -> FloatArray:
     """Return the membrane values that are compared, ``(steps and windows, variables, n)``."""
@@ -174,46 +192,3 @@ def _rows(
     rows = np.concatenate([steps, ends]).astype(np.float64)
     scaled = rows / unit(recording.arithmetic, name)
     return np.asarray(scaled if len(variables) == 1 else rows)
-
-
-def _first(
-    scenario: Scenario,
-    differs: npt.NDArray[np.bool_],
-    steps: npt.NDArray[np.int64],
-    population: str,
-) -> dict[str, Any] | None:
-    """Return where a mask ``(rows, n)`` is first set; steps: the step of each row."""
-    if not differs.any():
-        return None
-    k = int(differs.any(axis=1).argmax())
-    where = scenario.place(int(steps[k]))
-    return {**where, "population": population, "neuron": int(differs[k].argmax())}
-
-
-def _weights(
-    pair: Pair, name: str, post: str, recordings: tuple[SubjectRecording, SubjectRecording]
-) -> Row:
-    a, b = recordings
-    apart = np.abs(a.weights[name] - b.weights[name])
-    quantum = max(recording.arithmetic.rounding(name).unit for recording in recordings)
-    difference = float(apart.max(initial=0.0)) / quantum
-    row = pair.row("weights", post, not apart.any(), difference, "weights", None, name)
-    # Float weights lie on a grid themselves.
-    near = not pair.exact and difference <= row["tolerance"] * (1 + 1e-6)
-    return {**row, "verdict": "within"} if near and apart.any() else row
-
-
-def _decisions(scenario: Scenario, pair: Pair, differs: npt.NDArray[np.bool_]) -> Row:
-    share = float(differs.mean())
-    start = sum(w.n_steps for w in scenario.stimulus[: int(differs.argmax())])
-    first = {**scenario.place(start), "population": "output", "neuron": None}
-    return pair.row(
-        "decisions",
-        "output",
-        not differs.any(),
-        share,
-        "decisions",
-        first if differs.any() else None,
-        agreement=1.0 - share,
-        decisions=len(differs),
-    )

@@ -19,13 +19,14 @@ from neurorl.network.description import Population
 from neurorl.numerics.random import derive
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
-from neurorl.validation.history import Act, History, acts_of, enact
+from neurorl.validation.history import History, enact, windows_of
 from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.observed import MOST
 from neurorl.validation.probes import probe
 from neurorl.validation.recording import Scenario, SubjectRecording
+from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.variants import Variant
 
 _PROBE = 11  # purpose of derived seeds
@@ -70,22 +71,22 @@ class _Laboratory:
 
     def enact(self, split: int | None = None) -> History:
         """Repeat what was recorded; windows from number *split* on step by step."""
-        acts = acts_of(self.scenario.subject, self.scenario.stimulus, split)
-        return self._enacted(acts, self.scenario.seed)
+        windows = windows_of(self.scenario.subject, self.scenario.stimulus, split)
+        return self._enacted(windows, self.scenario.seed)
 
-    def _enacted(self, acts: Sequence[Act], seed: int) -> History:
-        return enact(self.scenario.network, self.spec, seed, acts, self.scenario.subject.t)
+    def _enacted(self, windows: Sequence[InputWindow], seed: int) -> History:
+        return enact(self.scenario.network, self.spec, seed, windows, self.scenario.subject.t)
 
     def observe(self, history: History, most: int = MOST) -> Evidence:
         return Evidence(self.scenario.network, self.population, history, most)
 
     def probe(self, number: int, first: int, length: int = _STEPS) -> Evidence:
-        """Enact other acts with another seed, *length* steps beyond the first unpredicted one."""
+        """Run other windows with another seed, *length* steps beyond the first unpredicted one."""
         scenario, other = self.scenario, derive(self.scenario.seed, _PROBE, number) & 0x7FFFFFFF
         before = max(first - _BEFORE, 0)
         n_steps = length + first - before
-        acts = probe(scenario.subject, scenario.stimulus, other, before, n_steps, length > _STEPS)
-        return self.observe(self._enacted(acts, other), length + _BEFORE)
+        drawn = probe(scenario.subject, scenario.stimulus, other, before, n_steps, length > _STEPS)
+        return self.observe(self._enacted(drawn, other), length + _BEFORE)
 
     def examine(self, own: list[Evidence], first: int) -> _Files:
         """Probe the backend, and choose the history to which variants are fitted."""
@@ -108,7 +109,10 @@ def diagnose(
         detail = "from the same start and by the same calls it does something else the second time"
         return Diagnosis("not repeatable", detail)
     own = [lab.observe(history) for history in (lab.enact(window), recorded)]
-    first = min([_first(e) for e in own if e.odd.any()], default=recorded.n_steps)
+    first = min(
+        [int(e.starts[int(e.odd.any(axis=1).argmax())]) for e in own if e.odd.any()],
+        default=recorded.n_steps,
+    )
     try:
         files = lab.examine(own, first)
     except NeurorlError as exc:  # of a backend that can't do what a probe asks
@@ -132,11 +136,6 @@ def diagnose(
 def _as_recorded(history: History, recording: SubjectRecording) -> bool:
     pairs = ((history.raster(name), raster) for name, raster in recording.rasters.items())
     return all(np.array_equal(again, raster[: len(again)]) for again, raster in pairs)
-
-
-def _first(evidence: Evidence) -> int:
-    """Return the first step of the first call that the description doesn't predict."""
-    return int(evidence.starts[int(evidence.odd.any(axis=1).argmax())])
 
 
 Found = tuple[Variant, Gate, Family]

@@ -4,66 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from neurorl.agents.arguments import check_count
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.backends.base import Raster
 from neurorl.backends.registry import load
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import ArgumentError, UnsupportedError, check_name
+from neurorl.errors import UnsupportedError, check_name
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.validation.compare import Pair, Row, warn_of_silence
 from neurorl.validation.elsewhere_causes import (
     NEAR,
-    Change,
     find_change,
     first_place,
     margin,
     with_parameter,
 )
 from neurorl.validation.explain import Explanation
-from neurorl.validation.pynn_run import PYNN
+from neurorl.validation.pynn_run import PYNN, PynnTarget
 from neurorl.validation.recording import Scenario, SubjectRecording, decide
 from neurorl.validation.stimulus import InputWindow, make_stimulus
 from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import Limits, measured
 
-
-class Elsewhere(Protocol):
-    """Play networks on a simulator that isn't a backend; see `neurorl.validation.pynn_run`."""
-
-    def check(self) -> None:
-        """Raise BackendUnavailableError or UnsupportedError if nothing can be played."""
-
-    def problems(self, network: Network) -> list[str]:
-        """Return what it can't hold of *network*."""
-
-    def changes(self) -> Sequence[Change]:
-        """Return what it is known to do otherwise than described, to explain differences by."""
-
-    def play(
-        self,
-        network: Network,
-        inputs: Mapping[str, Raster],
-        n_steps: int,
-        weights: Mapping[str, FloatArray],
-        seed: int,
-        begins: Sequence[int],
-    ) -> dict[str, Raster]:
-        """Return the spikes of networks side by side, ``(n_steps, len(begins) * size)``.
-
-        begins: the number of the first step of each, by which noise is drawn.
-        """
-
-
-TARGETS: Mapping[str, Elsewhere] = PYNN
+TARGETS: Mapping[str, PynnTarget] = PYNN
 """Hold the simulators that aren't backends, by the name that ``--target`` takes."""
 
 
@@ -104,7 +75,7 @@ class Agreement:
             "steps": self.steps,
             "left_out": list(self.left_out),
             "rows": self.rows,
-            "explanations": [explanation.to_dict() for explanation in self.explanations],
+            "explanations": [asdict(e) for e in self.explanations],
         }
 
 
@@ -137,8 +108,7 @@ def validate_on(
     """
     check_name("target", target, TARGETS)
     seed = read_seed(seed, "validate.seed")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ArgumentError("validate.steps", "not a whole number", got=steps, limit=">= 1")
+    check_count("validate.steps", steps)
     there = TARGETS[target]
     subject = make_subject(what, env, None, dt, trust_env)
     left_out: tuple[str, ...] = ()
@@ -157,7 +127,7 @@ def validate_on(
     ours, theirs = scenario.record(_REFERENCE), _play(there, scenario)
     warn_of_silence(ours.rasters, theirs)
     rows = _rows(scenario, ours, theirs, pair)
-    explanations = _explain(scenario, ours, theirs, target, there.changes())
+    explanations = _explain(scenario, ours, theirs, target)
     rows = [_with_cause(row, explanations) for row in rows]
     n_steps = sum(window.n_steps for window in stimulus)
     return Agreement(subject, target, rows, explanations, seed, n_steps, left_out)
@@ -172,7 +142,7 @@ def _without_noise(subject: Subject) -> tuple[Subject, tuple[str, ...]]:
     return dataclasses.replace(subject, network=silent), told
 
 
-def _play(there: Elsewhere, scenario: Scenario) -> dict[str, Raster]:
+def _play(there: PynnTarget, scenario: Scenario) -> dict[str, Raster]:
     """Return their spikes, ``(steps, size)``: what starts from silence is a replica of its own."""
     subject, seed = scenario.subject, scenario.seed
     parts: list[list[InputWindow]] = []
@@ -229,14 +199,13 @@ def _explain(
     ours: SubjectRecording,
     theirs: Mapping[str, Raster],
     target: str,
-    known: Sequence[Change],
 ) -> list[Explanation]:
     """Return why the first cell differs, and how many of the others that explains."""
     where = first_place(scenario, ours.rasters, theirs)
     if where is None:
         return []
     over = margin(scenario, ours, where)
-    found = find_change(scenario, ours.rasters, theirs, known)
+    found = find_change(scenario, ours.rasters, theirs)
     if found is not None:
         cause = found.change.cause
         detail = f"{target}: {found.change.detail}; the reference, so described, differs in"

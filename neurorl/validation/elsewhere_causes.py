@@ -87,15 +87,14 @@ def find_change(
     scenario: Scenario,
     ours: Mapping[str, Raster],
     theirs: Mapping[str, Raster],
-    own: Sequence[Change] = (),
 ) -> Found | None:
     """Return the change that explains all differences, or most and nine in ten; None without one.
 
-    ours: what the description does. own: changes that the simulator is known for.
+    ours: what the description does.
     """
     before = _differing(ours, theirs)
     best: Found | None = None
-    for change in (*own, *CHANGES):
+    for change in CHANGES:
         subject = dataclasses.replace(scenario.subject, network=change.make(scenario.network))
         changed = dataclasses.replace(scenario, subject=subject)
         rasters = changed.record(BackendSpec("reference", "float")).rasters

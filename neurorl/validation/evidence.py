@@ -135,7 +135,7 @@ class Evidence(Observed):
         last = np.maximum.accumulate(np.where(unsure, self.step[:, None], -1), axis=0)
         doubtful = last >= self.starts[self.call][:, None]
         excused = doubtful[self.lasts]
-        deviating = {"spikes": self._by_call(differs & ~doubtful)}
+        deviating = {"spikes": np.logical_or.reduceat(differs & ~doubtful, self.starts, axis=0)}
         for v in self.variables:
             apart = np.abs(self.after[v] - predicted.after[v][self.lasts])
             deviating[v] = (apart > limit) & ~excused & self.kept[:, None]
@@ -145,10 +145,6 @@ class Evidence(Observed):
         """Return the calls and neurons in which anything is not as predicted."""
         deviating: Mask = np.logical_or.reduce(list(self.odd_states(predicted, exact).values()))
         return deviating
-
-    def _by_call(self, rows: Mask) -> Mask:
-        by_call: Mask = np.logical_or.reduceat(rows, self.starts, axis=0)
-        return by_call
 
     def _advance(self, drive: _Drive, state: dict[str, Array], here: Array) -> dict[str, Array]:
         """Return all values after steps *here*, one of each row of *state* before them."""

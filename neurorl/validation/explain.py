@@ -8,7 +8,7 @@ description; of one that doesn't, it is asked what would fit (`neurorl.validatio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,6 @@ class Explanation:
     lane: str | None
     checked: int
     numbers: list[dict[str, Any]]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def explain(
@@ -162,13 +159,6 @@ def _first_difference(
     return min(found, key=lambda event: event.step, default=None)
 
 
-def _unpredicted(network: Network, population: Population) -> str | None:
-    """Return what a population is whose steps nothing here predicts; None if they are."""
-    if has_room(network, population.name):
-        return None
-    return f"neurons that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
-
-
 def _explain(
     scenario: Scenario,
     recordings: tuple[SubjectRecording, SubjectRecording],
@@ -176,8 +166,7 @@ def _explain(
     population: Population,
     event: Event,
 ) -> Explanation:
-    reason = _unpredicted(scenario.network, population)
-    if reason is None:
+    if has_room(scenario.network, population.name):
         trials = [Trial(scenario.network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
         is_own = not population.is_integrator(scenario.network.dt)
@@ -185,7 +174,10 @@ def _explain(
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
-        detail = f"{reason}, whose steps are not predicted; {what}"
+        detail = (
+            f"neurons that lists of synapses of more than {MOST_PLACES} places in matrices lead "
+            f"to, whose steps are not predicted; {what}"
+        )
     return Explanation(
         cause=cause,
         detail=detail,

@@ -28,9 +28,6 @@ _COUNTERS: tuple[tuple[str, Feature], ...] = (
     ("from step {} after a reset on", lambda e: e.since),
     ("from step {} of a call on", lambda e: e.within),
 )
-_UNTIL: tuple[tuple[str, Feature], ...] = tuple(
-    (words.replace("from", "before").replace(" on", ""), feature) for words, feature in _COUNTERS
-)
 _FEATURES: tuple[tuple[str, Feature], ...] = (
     ("in the first step of each call", lambda e: e.within == 0),
     ("in the call after a reset", lambda e: e.fresh[e.call]),
@@ -88,18 +85,16 @@ def _neurons(chosen: npt.NDArray[np.bool_]) -> str:
 
 
 def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> Iterator[Gate]:
-    for words, feature in _COUNTERS:
-        low, high = _range(labels, chosen, feature, "starts", "lasts")
-        if low[1] < high[0]:
-            at = _at(low[1] + 1, high[0])
-            for first in _moments(low[1] + 1, high[0]):
-                yield _gate(prefix + words.format(at), cost, chosen, _from(feature, first))
-    for words, feature in _UNTIL:
-        low, high = _range(labels, chosen, feature, "lasts", "starts")
-        if high[1] < low[0]:
-            at = _at(high[1] + 1, low[0])
-            for end in _moments(high[1] + 1, low[0]):
-                yield _gate(prefix + words.format(at), cost, chosen, _before(feature, end))
+    for until in (False, True):
+        for words, feature in _COUNTERS:
+            told = words.replace("from", "before").replace(" on", "") if until else words
+            ends = ("lasts", "starts") if until else ("starts", "lasts")
+            described, other = _range(labels, chosen, feature, *ends)
+            earlier, later = (other, described) if until else (described, other)
+            first, last = earlier[1] + 1, later[0]
+            for moment in _moments(first, last) if first <= last else ():
+                at = prefix + told.format(_at(first, last))
+                yield _gate(at, cost, chosen, _from(feature, moment, until))
     for words, feature in _FEATURES:
         low, high = _range(labels, chosen, feature)
         if low[1] < high[0]:
@@ -116,12 +111,9 @@ def _at(first: int, last: int) -> str:
     return str(last) if first >= last or first < 0 else f"{first} to {last}"
 
 
-def _from(feature: Feature, first: int) -> Feature:
-    return lambda e: np.asarray(feature(e)) >= first
-
-
-def _before(feature: Feature, end: int) -> Feature:
-    return lambda e: np.asarray(feature(e)) < end
+def _from(feature: Feature, first: int, until: bool = False) -> Feature:
+    """Return where a feature is at least *first*, or with *until* where it is less."""
+    return lambda e: (np.asarray(feature(e)) >= first) != until
 
 
 def _gate(words: str, cost: int, chosen: Mask, when: Callable[[Evidence], Array]) -> Gate:

@@ -15,41 +15,12 @@ from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithm
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
-from neurorl.network.description import Network, Population
+from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
 VARIABLES = ("current", "voltage", "refractory")
-
-
-def variables_of(population: Population, dt: float) -> tuple[str, ...]:
-    """Return what a population's state consists of, dead steps last."""
-    return population.variables(dt)
-
-
-@dataclass(frozen=True)
-class Reset:
-    """Represent `Backend.reset` of everything."""
-
-
-@dataclass(frozen=True)
-class Write:
-    """Represent `Backend.set_weights` of one projection."""
-
-    name: str
-    weights: FloatArray
-
-
-@dataclass(frozen=True)
-class Run:
-    """Represent one call of `Backend.step`."""
-
-    inputs: Inputs
-    n_steps: int
-
-
-Act = Reset | Write | Run
 
 
 @dataclass(frozen=True)
@@ -119,47 +90,57 @@ class History:
         )
 
 
-def acts_of(
-    subject: Subject, stimulus: Iterable[InputWindow], split: int | None = None
-) -> list[Act]:
-    """Return the acts of a recording; windows from number *split* on are stepped step by step."""
-    acts: list[Act] = [Write(name, weights) for name, weights in subject.weights.items()]
+def windows_of(
+    subject: Subject, stimulus: Sequence[InputWindow], split: int | None = None
+) -> list[InputWindow]:
+    """Return the windows of a recording; those from number *split* on are stepped step by step.
+
+    The subject's weights are written before the first.
+    """
+    windows: list[InputWindow] = []
     for k, window in enumerate(stimulus):
-        acts += [Write(name, weights) for name, weights in window.writes.items()]
-        acts += [Reset()] if window.fresh else []
-        if split is None or k < split:
-            acts.append(Run(window.inputs, window.n_steps))
-        else:
-            acts += single_steps(subject.network, window.inputs, window.n_steps)
-    return acts
+        is_whole = split is None or k < split
+        windows += [window] if is_whole else parts(subject.network, window, [1] * window.n_steps)
+    return after_weights(subject, windows)
 
 
-def single_steps(network: Network, inputs: Inputs, n_steps: int) -> list[Run]:
-    """Split a window into calls of one step each."""
-    return [
-        Run(
-            {n: x if n in network.currents else x[k : k + 1] for n, x in inputs.items()},
-            1,
+def after_weights(subject: Subject, windows: Sequence[InputWindow]) -> list[InputWindow]:
+    """Return windows, the first after writes of the subject's weights, too."""
+    first, *others = windows
+    return [first._replace(writes=(*subject.weights.items(), *first.writes)), *others]
+
+
+def parts(network: Network, window: InputWindow, lengths: Iterable[int]) -> list[InputWindow]:
+    """Split a window into calls of these lengths; its writes and its reset are before the first."""
+    made, start = [], 0
+    for n in lengths:
+        inputs = {
+            name: x if name in network.currents else x[start : start + n]
+            for name, x in window.inputs.items()
+        }
+        begins = start == 0
+        made.append(
+            InputWindow(inputs, n, window.fresh and begins, window.writes if begins else ())
         )
-        for k in range(n_steps)
-    ]
+        start += n
+    return made
 
 
 def enact(
     network: Network,
     spec: BackendSpec,
     seed: int,
-    acts: Sequence[Act],
+    windows: Sequence[InputWindow],
     t: int = 0,
     advance: Callable[[int], None] | None = None,
 ) -> History:
-    """Carry out acts on a new backend, and return its history.
+    """Run windows on a new backend, a call each, and return its history.
 
     t: number of the first step. advance: called with the number of steps of each call.
     """
     arithmetic = make_arithmetic(spec.chosen_arithmetic, network)
     history = History(spec, arithmetic, seed, t)
-    variables = {p.name: variables_of(p, network.dt) for p in network.populations}
+    variables = {p.name: p.variables(network.dt) for p in network.populations}
     with spec.load(network, seed=seed) as backend:
         for p in network.projections:
             drawn = arithmetic.masked(p.name, initial_weights(network, p.name, seed))
@@ -167,32 +148,27 @@ def enact(
             history.reported[p.name] = [backend.weights(p.name)]
         if t:
             backend.restore({**backend.state(), "t": np.array(t, dtype=np.int64)})
-        fresh, resets = False, 0
-        for act in acts:
-            if isinstance(act, Reset):
+        resets = 0
+        for window in windows:
+            for name, weights in window.writes:
+                _write(backend, history, name, weights)
+            if window.fresh:
                 backend.reset()
-                fresh, resets = True, resets + 1
-            elif isinstance(act, Write):
-                _write(backend, history, act)
-            else:
-                rasters = backend.step(act.inputs, act.n_steps)
-                writes = len(history.order)
-                state = backend.state()
-                after = {
-                    n: {v: np.array(state[f"{n}.{v}"]) for v in variables[n]} for n in variables
-                }
-                call = Call(act.inputs, act.n_steps, fresh, resets, writes, rasters, after)
-                history.calls.append(call)
-                fresh = False
-                if advance is not None:
-                    advance(act.n_steps)
+                resets += 1
+            rasters = backend.step(window.inputs, window.n_steps)
+            state = backend.state()
+            after = {n: {v: np.array(state[f"{n}.{v}"]) for v in variables[n]} for n in variables}
+            done = window.inputs, window.n_steps, window.fresh, resets, len(history.order)
+            history.calls.append(Call(*done, rasters, after))
+            if advance is not None:
+                advance(window.n_steps)
         history.held = {p.name: backend.weights(p.name) for p in network.projections}
     return history
 
 
-def _write(backend: Backend, history: History, act: Write) -> None:
-    backend.set_weights(act.name, act.weights)
-    arithmetic, known = history.arithmetic, history.versions[act.name]
-    history.order.append((act.name, len(known)))
-    known.append(arithmetic.round(act.name, arithmetic.masked(act.name, act.weights)))
-    history.reported[act.name].append(backend.weights(act.name))
+def _write(backend: Backend, history: History, name: str, weights: FloatArray) -> None:
+    backend.set_weights(name, weights)
+    arithmetic, known = history.arithmetic, history.versions[name]
+    history.order.append((name, len(known)))
+    known.append(arithmetic.round(name, arithmetic.masked(name, weights)))
+    history.reported[name].append(backend.weights(name))

@@ -7,7 +7,7 @@ alike they see the same, so what they learn can be compared number by number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,7 +88,11 @@ class Contrast:
 
     def _see(self, before: Snapshot, update: int) -> None:
         one, other = self.a.snapshot, self.b.snapshot
-        differing = [key for key in one if not _equal(one[key], other[key])]
+        differing = [
+            key
+            for key in one
+            if not np.array_equal(one[key], other[key], equal_nan=one[key].dtype.kind == "f")
+        ]
         for key in differing:
             self.odd.setdefault(key, {"update": update, "episode": self.a.episode})
         if differing and self.moment is None:
@@ -120,7 +124,7 @@ def train(
 ) -> tuple[list[TrainingOutcome], list[Contrast]]:
     """Train on every backend from the subject's weights, and contrast each with the first."""
     with ExitStack() as stack:
-        students = [stack.enter_context(Student(subject, x, seed, updates)) for x in specs]
+        students = [stack.enter_context(closing(Student(subject, x, seed, updates))) for x in specs]
         contrasts = [Contrast(students[0], other) for other in students[1:]]
         for contrast in contrasts:
             contrast.start()
@@ -208,10 +212,6 @@ def _standard_errors(one: FloatArray, other: FloatArray) -> float | None:
     error = np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
     apart = abs(float(one.mean() - other.mean()))
     return apart / float(error) if error > 0 else None
-
-
-def _equal(one: Array, other: Array) -> bool:
-    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 def _number(x: Array) -> FloatArray:

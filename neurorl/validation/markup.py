@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from neurorl.cli.output import cell
+
 STYLE = """
 :root{color-scheme:light;--line:#d8dde3;--soft:#f5f7f9}
 *{box-sizing:border-box}
@@ -69,13 +71,6 @@ def table(
 
 def _cell(name: str, value: Any) -> str:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    shown = value if isinstance(value, Markup) else escape(text(value))
+    shown = value if isinstance(value, Markup) else escape(cell(value))
     kind = ' class="number"' if number else ""
     return f'<td data-name="{escape(name)}"{kind}>{shown}</td>'
-
-
-def text(value: Any) -> str:
-    """Format a value for a reader: four digits, or ``-`` for None."""
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

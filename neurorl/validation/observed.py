@@ -18,7 +18,7 @@ from neurorl.numerics.random import NoiseRows
 from neurorl.program import NodeProgram, Release
 from neurorl.program.lowering import lower_node
 from neurorl.program.projections import release_of, with_release
-from neurorl.validation.history import History, variables_of
+from neurorl.validation.history import History
 from neurorl.validation.membranes import membrane_scale
 from neurorl.validation.pathways import Pathway, pathways
 
@@ -70,7 +70,7 @@ class Observed:
     ) -> None:
         self.network, self.population, self.history = network, population, history
         self.node = lower_node(network, history.arithmetic, population)
-        self.variables = variables_of(population, network.dt)
+        self.variables = population.variables(network.dt)
         self.names = dict(zip(self.variables, (*self.node.initial, "refractory"), strict=True))
         self.parts = pathways(network, population.name)
         self.into = [part for part in self.parts if part.pre not in network.currents]
@@ -135,6 +135,11 @@ class Observed:
         """Return the dead steps after a spike of each neuron."""
         steps = self.node.refractory
         return np.zeros(self.population.size, dtype=np.int64) if steps is None else steps
+
+    @property
+    def dead_before(self) -> Array:
+        """Return the dead steps that are left before each call, ``(calls, size)``."""
+        return np.where(self.fresh[:, None], 0, self.before["refractory"])
 
     @property
     def moving(self) -> list[Projection]:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError
-from neurorl.storage.files import write_bytes
+from neurorl.cli.output import cell
 from neurorl.validation import svg
 from neurorl.validation.distances import REMEDY
 from neurorl.validation.explain import Explanation
-from neurorl.validation.markup import STYLE, Markup, badge, table, text
+from neurorl.validation.markup import STYLE, Markup, badge, table
 from neurorl.validation.membranes import voltages
 from neurorl.validation.recording import SubjectRecording
+from neurorl.validation.result import Result
 from neurorl.validation.tolerance import worst
-
-if TYPE_CHECKING:
-    from neurorl.validation.result import Result
 
 _STEPS, _NEURONS = 60, 48  # of a raster
 _NUMBERS = (
@@ -33,12 +29,6 @@ _NUMBERS = (
 )
 
 
-def write_page(path: Path, content: str) -> Path:
-    """Write a page, and return *path*. Raises ArgumentError if it can't be written."""
-    write_bytes(path, content.encode(), "report", ArgumentError)
-    return path
-
-
 def page(result: Result) -> str:
     """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
@@ -46,7 +36,11 @@ def page(result: Result) -> str:
         f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
         f"<p>{escape(_summary(report))}</p>",
         *([f"<pre>{escape(report['command'])}</pre>"] if report["command"] else []),
-        *_missing(report["missing"]),
+        *(
+            f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"
+            for names in [report["missing"]]
+            if names
+        ),
         *(f"<p>Left out: {escape(s['backend'])}: {escape(s['why'])}</p>" for s in result.skipped),
         "<h2>Verdicts</h2>",
         _verdicts(result),
@@ -80,12 +74,6 @@ def _summary(report: dict[str, Any]) -> str:
         f"{', '.join(others)} against {first}: the same inputs and noise, seed {report['seed']}, "
         f"{report['steps']} steps in {report['windows']} windows{learned}."
     )
-
-
-def _missing(names: Sequence[str]) -> list[str]:
-    if not names:
-        return []
-    return [f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"]
 
 
 def _verdicts(result: Result) -> str:
@@ -152,12 +140,9 @@ def _spiked(numbers: dict[str, Any]) -> str:
 
 
 def _key(result: Result) -> str:
-    first = escape(result.recordings[0].spec.label)
-    return (
-        '<p class="key">Spikes of <span style="background:#7d8590"></span>both'
-        f'<span style="background:#0b62c4"></span>{first} only'
-        '<span style="background:#d1495b"></span>the other only.</p>'
-    )
+    first = result.recordings[0].spec.label
+    said = ("both", f"{first} only", "the other only.")
+    return _keys("Spikes of ", zip(said, ("#7d8590", *svg.COLOURS), strict=False))
 
 
 def _spikes(result: Result, other: SubjectRecording) -> str:
@@ -199,9 +184,12 @@ def _membranes(result: Result) -> list[str]:
 
 def _legend(result: Result) -> str:
     names = (r.spec.label for r in result.recordings)
-    pairs = zip(names, svg.COLOURS, strict=False)
+    return _keys("", zip(names, svg.COLOURS, strict=False))
+
+
+def _keys(title: str, pairs: Iterable[tuple[str, str]]) -> str:
     keys = (f'<span style="background:{c}"></span>{escape(name)}' for name, c in pairs)
-    return f'<p class="key">{"".join(keys)}</p>'
+    return f'<p class="key">{title}{"".join(keys)}</p>'
 
 
 def _counted(row: dict[str, Any]) -> str:
@@ -213,7 +201,7 @@ def _counted(row: dict[str, Any]) -> str:
         f"{row['spikes_a']} | {row['spikes_b']}",
         f"{row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz",
     ]
-    shown = (f"{name} {text(value)}" for name, value in zip(names, values, strict=True))
+    shown = (f"{name} {cell(value)}" for name, value in zip(names, values, strict=True))
     return f"<p>{escape('; '.join(shown))}</p>"
 
 

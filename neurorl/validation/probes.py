@@ -8,13 +8,13 @@ drives it here, with random spikes between them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from neurorl.arithmetic.rounding import initial_weights
+from neurorl.numerics.arrays import FloatArray
 from neurorl.testing import rasters
-from neurorl.validation.history import Act, Reset, Run, Write, single_steps
+from neurorl.validation.history import after_weights, parts
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
@@ -29,8 +29,8 @@ def probe(
     before: int,
     n_steps: int,
     whole: bool = False,
-) -> list[Act]:
-    """Return acts of about *n_steps* steps, in calls of one step and of several.
+) -> list[InputWindow]:
+    """Return windows of about *n_steps* steps, in calls of one step and of several.
 
     before: steps before these, by windows as in the stimulus, so that as much has happened.
     whole: whether each call is of a window.
@@ -39,13 +39,11 @@ def probe(
     network = subject.network
     resets = any(w.fresh for w in stimulus)
     writes = bool(subject.weights) or any(w.writes for w in stimulus)
-    acts: list[Act] = [Write(name, weights) for name, weights in subject.weights.items()]
+    made: list[InputWindow] = []
     done = 0
     while done < before:
         window = stimulus[int(rng.integers(len(stimulus)))]
-        acts += _writes(subject, seed, rng) if window.writes else []
-        acts += [Reset()] if window.fresh else []
-        acts.append(Run(window.inputs, window.n_steps))
+        made.append(window._replace(writes=_writes(subject, seed, rng) if window.writes else ()))
         done += window.n_steps
     while done < before + n_steps:
         if rng.random() < 0.5:
@@ -55,35 +53,27 @@ def probe(
             length = _LENGTH
             probability = float(rng.choice(_PROBABILITIES))
             inputs = rasters(network, length, int(rng.integers(2**31)), probability)
-        if writes and done and rng.random() < 0.4:
-            acts += _writes(subject, seed, rng)
-        if resets and rng.random() < 0.4:
-            acts.append(Reset())
-        acts += [Run(inputs, length)] if whole else _calls(network, inputs, length, rng)
+        now = writes and done and rng.random() < 0.4
+        written = _writes(subject, seed, rng) if now else ()
+        fresh = resets and rng.random() < 0.4
+        window = InputWindow(inputs, length, fresh, written)
+        made += [window] if whole else parts(network, window, _lengths(length, rng))
         done += length
-    return acts
+    return after_weights(subject, made)
 
 
-def _calls(network: Any, inputs: Any, length: int, rng: np.random.Generator) -> list[Run]:
-    """Split a window into calls, mostly of one step, or of several, or into one."""
+def _lengths(length: int, rng: np.random.Generator) -> list[int]:
+    """Return the calls of a window, mostly of one step, or of several, or one."""
     kind = rng.random()
     if kind < 0.7:
-        return single_steps(network, inputs, length)
-    if kind < 0.85:
-        return [Run(inputs, length)]
-    calls, start = [], 0
-    while start < length:
-        n = min(int(rng.integers(1, 6)), length - start)
-        part = {
-            name: x if name in network.currents else x[start : start + n]
-            for name, x in inputs.items()
-        }
-        calls.append(Run(part, n))
-        start += n
-    return calls
+        return [1] * length
+    lengths = [length] if kind < 0.85 else []
+    while sum(lengths) < length:
+        lengths.append(min(int(rng.integers(1, 6)), length - sum(lengths)))
+    return lengths
 
 
-def _writes(subject: Subject, seed: int, rng: np.random.Generator) -> list[Write]:
+def _writes(subject: Subject, seed: int, rng: np.random.Generator) -> list[tuple[str, FloatArray]]:
     """Return new weights of some projections, each up to 30 % from the initial ones."""
     network = subject.network
     plastic = [p for p in network.projections if p.plasticity is not None]
@@ -97,5 +87,5 @@ def _writes(subject: Subject, seed: int, rng: np.random.Generator) -> list[Write
             other += rng.uniform(-0.1, 0.1, first.shape) * scale
             if p.plasticity is not None:
                 other = np.clip(other, p.plasticity.low, p.plasticity.high)
-            writes.append(Write(p.name, other))
+            writes.append((p.name, other))
     return writes

@@ -17,8 +17,8 @@ from neurorl.models.agent.policies import choose, votes
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
-from neurorl.validation.history import History, acts_of, enact
-from neurorl.validation.stimulus import InputWindow, place
+from neurorl.validation.history import History, enact, windows_of
+from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
 
 _STEPS, _WINDOWS = 60, 12  # at least as many steps are replayed, if there are so many
@@ -90,9 +90,9 @@ class Scenario:
         self, spec: BackendSpec, advance: Callable[[int], None] | None = None
     ) -> SubjectRecording:
         """Run all on a backend; advance: called with the number of steps of each window."""
-        acts = acts_of(self.subject, self.stimulus)
+        windows = windows_of(self.subject, self.stimulus)
         recording = SubjectRecording(
-            enact(self.network, spec, self.seed, acts, self.subject.t, advance)
+            enact(self.network, spec, self.seed, windows, self.subject.t, advance)
         )
         recording.decisions = decide(self.subject, recording.rasters.get("output"), self.seed)
         return recording
@@ -100,8 +100,8 @@ class Scenario:
     def replay(self, recording: SubjectRecording, window: int) -> SubjectRecording:
         """Run windows from *window* on step by step, after the earlier ones as recorded."""
         windows = self.until(window).stimulus
-        acts = acts_of(self.subject, windows, window)
-        history = enact(self.network, recording.spec, self.seed, acts, self.subject.t)
+        calls = windows_of(self.subject, windows, window)
+        history = enact(self.network, recording.spec, self.seed, calls, self.subject.t)
         first = sum(w.n_steps for w in windows[:window])
         ends = window - 1 + np.cumsum([w.n_steps for w in windows[window:]])
         repeats = True
@@ -125,8 +125,16 @@ class Scenario:
         return replace(self, stimulus=self.stimulus[: window + min(most, written)])
 
     def place(self, step: int) -> dict[str, Any]:
-        """Return a step with its window, and its step in that window. Raises IndexError."""
-        return place(self.stimulus, step)
+        """Return a step, counted from 0, with its window and its step in that window.
+
+        Raises IndexError.
+        """
+        start = 0
+        for k, window in enumerate(self.stimulus):
+            if step < start + window.n_steps:
+                return {"step": step, "window": k, "step_in_window": step - start}
+            start += window.n_steps
+        raise IndexError(step)
 
 
 def decide(subject: Subject, output: Raster | None, seed: int) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from neurorl.agents.arguments import check_count
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
@@ -14,10 +15,11 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.numerics.random import read_seed
+from neurorl.storage.files import write_bytes
 from neurorl.validation.compare import Row, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.learning import TrainingOutcome, train
-from neurorl.validation.page import page, write_page
+from neurorl.validation.page import page
 from neurorl.validation.recording import Scenario, SubjectRecording
 from neurorl.validation.result import Result
 from neurorl.validation.specs import read_specs
@@ -32,7 +34,9 @@ class Validation(Result):
 
     def write(self, path: str | Path) -> Path:
         """Write one self-contained HTML page, return *path*; raises ArgumentError if it can't."""
-        return write_page(Path(path), page(self))
+        path = Path(path)
+        write_bytes(path, page(self).encode(), "report", ArgumentError)
+        return path
 
 
 _UPDATES = 100
@@ -74,8 +78,7 @@ def validate(
     """
     seed = read_seed(seed, "validate.seed")
     for name, value in (("steps", steps), ("updates", updates)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"validate.{name}", "not a whole number", got=value, limit=">= 1")
+        check_count(f"validate.{name}", value)
     if updates != _UPDATES and not learn:
         raise ArgumentError("validate.updates", "are of learning", got=updates, remedy="learn too")
     subject = make_subject(what, env, overrides, dt, trust_env)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from neurorl._version import __version__
@@ -69,7 +69,7 @@ class Result:
             "missing": missing(),
             "skipped": self.skipped,
             "rows": self.rows,
-            "explanations": [explanation.to_dict() for explanation in self.explanations],
+            "explanations": [asdict(e) for e in self.explanations],
         }
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +39,6 @@ def _put(tree: Node, parts: Mapping[str, Node]) -> Node:
     if isinstance(tree, Name):
         return parts.get(tree.name, tree)
     return with_parts(tree, lambda part: _put(part, parts))
-
-
-def _stated(text: str, parts: Mapping[str, Node]) -> tuple[Statement, ...]:
-    """Return the lines of a text, with formulas in place of names."""
-    return tuple(in_line(line, parts) for line in _lines(text))
 
 
 def _set(name: str, tree: Node) -> Statement:
@@ -74,7 +70,12 @@ def before(text: str) -> Change:
 
 def after(text: str) -> Change:
     """Run lines, which may name `SEEN`, after a step's own, before the threshold."""
-    return lambda n: replace(n, update=(*n.update, *_stated(text, _seen(n))))
+
+    def change(n: NodeProgram) -> NodeProgram:
+        lines = (in_line(line, _seen(n)) for line in _lines(text))
+        return replace(n, update=(*n.update, *lines))
+
+    return change
 
 
 def following(name: str, text: str) -> Change:
@@ -122,6 +123,11 @@ def with_constants(**values: npt.ArrayLike) -> Change:
     """Give constants other values, or add some."""
     arrays = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
     return lambda n: replace(n, constants={**n.constants, **arrays})
+
+
+def setting(**fields: Any) -> Change:
+    """Give other fields of the program other values."""
+    return lambda n: replace(n, **fields)
 
 
 def reading(name: str, formula: str, but: str = "") -> Change:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,13 +23,13 @@ _PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 class InputWindow(NamedTuple):
     """Hold the inputs of *n_steps* steps; *fresh* windows start from silence.
 
-    writes: weights to write before it, by projection.
+    writes: projections and weights to write to them before it.
     """
 
     inputs: Inputs
     n_steps: int
     fresh: bool
-    writes: Mapping[str, FloatArray] = MappingProxyType({})
+    writes: Sequence[tuple[str, FloatArray]] = ()
 
 
 def make_stimulus(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[InputWindow]:
@@ -78,16 +77,3 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
             observation, _, terminated, truncated, _ = env.step(move.action + first_action)
             done = terminated or truncated
     return windows
-
-
-def place(stimulus: Sequence[InputWindow], step: int) -> dict[str, Any]:
-    """Return a step, counted from 0, with its window and its step in that window.
-
-    Raises IndexError.
-    """
-    start = 0
-    for k, window in enumerate(stimulus):
-        if step < start + window.n_steps:
-            return {"step": step, "window": k, "step_in_window": step - start}
-        start += window.n_steps
-    raise IndexError(step)

@@ -13,7 +13,6 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.groups import SeparateEnvs
-from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 from neurorl.validation.stimulus import InputWindow
 from neurorl.validation.subject import Subject
@@ -27,7 +26,7 @@ Snapshot = Mapping[tuple[str, str], Array]
 
 
 class Student:
-    """Train one backend's agent, with an environment of its own; a context manager.
+    """Train one backend's agent, with an environment of its own.
 
     snapshot: after the last update, or before the first. inputs, t: inputs and number of the first
     step of the last window. action, episode: of the last update. updates: an upper limit.
@@ -40,8 +39,10 @@ class Student:
         assert subject.env is not None
         self.spec = spec
         self._network = subject.network
+        is_registered = subject.env.spec is not None
+        env = copy_env(subject.env) if is_registered else copy.deepcopy(subject.env)
         self._replicas = Replicas(
-            SeparateEnvs([_another(subject.env)]),
+            SeparateEnvs([env]),
             subject.config,
             subject.n_actions,
             (seed,),
@@ -56,10 +57,7 @@ class Student:
         self.action = self.episode = self.t = 0
         self.snapshot: Snapshot = self._snapshot()
 
-    def __enter__(self) -> Student:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self._replicas.close()
 
     @property
@@ -88,11 +86,11 @@ class Student:
         if self.log is None:
             return
         config = self._replicas.config
-        weights = {name: w for (quantity, name), w in before.items() if quantity == "weights"}
-        writes = weights if self.log else {}
+        weights = [(name, w) for (quantity, name), w in before.items() if quantity == "weights"]
+        writes = weights if self.log else []
         fresh = self._begins or not config.carries
         self.log.append(InputWindow(self.inputs, config.window, fresh, writes))
-        self._logged += sum(x.size for x in (*self.inputs.values(), *writes.values()))
+        self._logged += sum(x.size for x in (*self.inputs.values(), *(w for _, w in writes)))
         if self._logged > _MOST_LOGGED:
             self.log = None
 
@@ -120,8 +118,3 @@ class Student:
         values = [memory.value, memory.mean_reward, memory.expected]
         copies["critic", "critic"] = np.concatenate(values)
         return copies
-
-
-def _another(env: Environment) -> Environment:
-    """Return a second environment of the same kind."""
-    return copy_env(env) if env.spec is not None else copy.deepcopy(env)

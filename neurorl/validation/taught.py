@@ -66,10 +66,17 @@ def _with(row: Row, cause: str, detail: str) -> Row:
 
 
 def _explain_windows(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
-    """Run all windows until an update again, with the weights written between them."""
-    if moment.windows is None:
-        return _explain_window(scenario, contrast, moment)
-    return _explain_of(scenario, contrast, moment.windows)
+    """Run all windows until an update again, or its own, with the weights they were run with."""
+    if moment.windows is not None:
+        return _explain_of(scenario, contrast, moment.windows)
+    config = scenario.subject.config
+    assert config is not None
+    if config.carries:
+        return []  # what it started from is not kept
+    weights = {name: w for (quantity, name), w in moment.before.items() if quantity == "weights"}
+    then = dataclasses.replace(scenario.subject, weights=weights, t=moment.t)
+    stimulus = [InputWindow(moment.inputs, config.window, True)]
+    return _explain_of(dataclasses.replace(scenario, subject=then), contrast, stimulus)
 
 
 def _explain_of(
@@ -84,19 +91,7 @@ def _explain_writes(scenario: Scenario, contrast: Contrast, moment: Moment) -> l
     if not moment.windows:
         return []
     last = moment.windows[-1]
-    writes = {name: w for (quantity, name), w in moment.after.items() if quantity == "weights"}
+    writes = [(name, w) for (quantity, name), w in moment.after.items() if quantity == "weights"]
     windows = [*moment.windows, last._replace(writes=writes)]
     explanations = _explain_of(scenario, contrast, windows)
     return [e for e in explanations if e.cause in ("writes", "weights", "rounding of weights")]
-
-
-def _explain_window(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
-    """Run the window of an update again, with the weights that it was run with."""
-    config = scenario.subject.config
-    assert config is not None
-    if config.carries:
-        return []  # what it started from is not kept
-    weights = {name: w for (quantity, name), w in moment.before.items() if quantity == "weights"}
-    then = dataclasses.replace(scenario.subject, weights=weights, t=moment.t)
-    stimulus = [InputWindow(moment.inputs, config.window, True)]
-    return _explain_of(dataclasses.replace(scenario, subject=then), contrast, stimulus)

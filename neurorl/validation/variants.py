@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,14 +16,6 @@ from neurorl.program import NodeProgram
 from neurorl.validation.history import History
 from neurorl.validation.observed import Observed
 from neurorl.validation.pathways import Pathway
-
-
-def _same(x: Any) -> Any:
-    return x
-
-
-def _unchanged(_: str, weights: Array) -> Array:
-    return weights
 
 
 def arrivals(evidence: Observed, part: Pathway) -> Array:
@@ -40,24 +31,9 @@ def latest(history: History, name: str, call: int) -> int:
     return history.version(name, history.calls[call].writes)
 
 
-def described_weights(history: History, name: str, version: int) -> Array:
-    """Return the weights that should be in force."""
-    return history.versions[name][version]
-
-
-def described_draws(evidence: Observed) -> Array:
-    """Return the noise of each step, ``(steps, size)``."""
-    return evidence.draws(evidence.t)
-
-
 def silence_after_reset(evidence: Observed, variable: str, before: Array) -> Array:
     """Return the state from which each call starts, ``(calls, size)``: 0 after a reset."""
     return np.where(evidence.fresh[:, None], evidence.rest(variable), before)
-
-
-def as_it_ends(evidence: Observed, variable: str, after: Array) -> Array:
-    """Return the state after each call, ``(calls, size)``: that of its last step."""
-    return after
 
 
 @dataclass(frozen=True)
@@ -71,23 +47,23 @@ class Variant:
     force among the history's; bias_version: of those in the bias of signed projections; late_by:
     steps by which both come later.
     values: the weights of a version. weights: changes them, for transmission and bias; transmit:
-    changes what a spike transmits. draws: noise of each step. start, finish: changes each variable
-    before and after each call.
+    changes what a spike transmits. draws: noise of each step, ``(steps, size)``. start, finish:
+    changes each variable before and after each call, ``(calls, size)``.
     """
 
     cause: str
     detail: str
-    change: Callable[[NodeProgram], NodeProgram] = _same
+    change: Callable[[NodeProgram], NodeProgram] = lambda node: node
     freedom: int = 0
     arrivals: Callable[[Observed, Pathway], Array] = arrivals
     version: Callable[[History, str, int], int] = latest
     bias_version: Callable[[History, str, int], int] = latest
-    values: Callable[[History, str, int], Array] = described_weights
-    weights: Callable[[str, Array], Array] = _unchanged
-    transmit: Callable[[str, Array], Array] = _unchanged
-    draws: Callable[[Observed], Array] = described_draws
+    values: Callable[[History, str, int], Array] = lambda h, name, k: h.versions[name][k]
+    weights: Callable[[str, Array], Array] = lambda name, weights: weights
+    transmit: Callable[[str, Array], Array] = lambda name, weights: weights
+    draws: Callable[[Observed], Array] = lambda evidence: evidence.draws(evidence.t)
     start: Callable[[Observed, str, Array], Array] = silence_after_reset
-    finish: Callable[[Observed, str, Array], Array] = as_it_ends
+    finish: Callable[[Observed, str, Array], Array] = lambda evidence, variable, after: after
     late_by: int = 0
 
 

@@ -24,7 +24,6 @@ from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES
 from neurorl.validation import elsewhere
 from neurorl.validation.elsewhere import Agreement, validate_on
-from neurorl.validation.elsewhere_causes import Change
 
 
 def network(refractory: float = 2e-3, **loop: Any) -> Network:
@@ -53,20 +52,15 @@ class StandIn:
         self,
         change: Callable[[Network], Network] = lambda n: n,
         mistake: Callable[[Any], None] = lambda rasters: None,
-        known: tuple[Change, ...] = (),
         refused: tuple[str, ...] = (),
     ) -> None:
-        self.change, self.mistake, self.known = change, mistake, known
-        self.refused = refused
+        self.change, self.mistake, self.refused = change, mistake, refused
 
     def check(self) -> None:
         """It is always there."""
 
     def problems(self, network: Network) -> list[str]:
         return list(self.refused)
-
-    def changes(self) -> tuple[Change, ...]:
-        return self.known
 
     def play(
         self, network: Any, inputs: Any, n_steps: int, weights: Any, seed: int, begins: Any
@@ -150,10 +144,7 @@ def test_what_it_does_otherwise_is_named(
     assert {row["cause"] for row in found.rows} == {cause}
 
 
-def test_what_it_is_known_for_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = (Change("delay", "loops take two", change_loop),)
-    found = agreement(monkeypatch, StandIn(change_loop, known=known))
-    assert "loops take two" in found.explanations[0].detail
+def test_a_change_that_is_not_listed_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = agreement(monkeypatch, StandIn(change_loop))
     assert unknown.explanations[0].cause == "unknown"
 

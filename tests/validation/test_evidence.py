@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import injected_faults as injected
 import numpy as np
 import pytest
@@ -13,8 +10,8 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.testing import FEATURES, random_network
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Labels, gates
-from neurorl.validation.history import Reset, Run, Write, acts_of, enact
-from neurorl.validation.hypotheses import FAMILIES, propose
+from neurorl.validation.history import enact, windows_of
+from neurorl.validation.hypotheses import FAMILIES
 from neurorl.validation.hypotheses.levels import simplest
 from neurorl.validation.probes import probe
 from neurorl.validation.rewriting import reading
@@ -36,10 +33,10 @@ def probed(subject: Subject, spec: BackendSpec, seed: int = 4) -> list[Evidence]
     written = {
         n: np.broadcast_to(w, subject.network.weight_shape(n)).copy() for n, w in weights.items()
     }
-    stimulus[0] = stimulus[0]._replace(fresh=True, writes=written)
-    acts = probe(subject, stimulus, seed, 40, 120)
-    assert {type(act) for act in acts} == {Reset, Run, Write}
-    history = enact(subject.network, spec, seed, acts)
+    stimulus[0] = stimulus[0]._replace(fresh=True, writes=list(written.items()))
+    windows = probe(subject, stimulus, seed, 40, 120)
+    assert {w.fresh for w in windows} == {bool(w.writes) for w in windows} == {False, True}
+    history = enact(subject.network, spec, seed, windows)
     assert len({call.n_steps for call in history.calls}) > 2
     return [Evidence(subject.network, p, history) for p in subject.network.populations]
 
@@ -72,7 +69,7 @@ def of_fault(name: str) -> Evidence:
     subject = make_subject(fault.network())
     stimulus = make_stimulus(subject, 120, 3, "float")
     spec = BackendSpec("faulty", "float", cls=fault.cls)
-    history = enact(subject.network, spec, 3, acts_of(subject, stimulus, 0))
+    history = enact(subject.network, spec, 3, windows_of(subject, stimulus, 0))
     return Evidence(subject.network, subject.network.populations[0], history)
 
 
@@ -80,7 +77,8 @@ def test_a_variant_is_the_description_with_one_thing_changed() -> None:
     """The right variant leaves none of the odd steps, and the wrong ones leave some."""
     evidence = of_fault("Subtracts")
     assert evidence.odd.any()
-    right = [v for v in propose(evidence) if not evidence.odd_calls(evidence.predict(v)).any()]
+    proposed = (v for family in FAMILIES for v in family.propose(evidence))
+    right = [v for v in proposed if not evidence.odd_calls(evidence.predict(v)).any()]
     assert {v.cause for v in right} == {"reset"}
     assert any("subtracts the threshold" in v.detail for v in right)
     assert not any(evidence.contradicts(v) for v in right)
@@ -142,12 +140,12 @@ def test_a_probe_does_only_what_was_done() -> None:
     """A history has no resets and writes where none were, and other spikes with another seed."""
     subject = make_subject(injected.plain())
     stimulus = make_stimulus(subject, 60, 0, "float")
-    acts: list[Any] = probe(subject, stimulus, 1, 0, 100)
-    assert {type(act) for act in acts} == {Run}
-    others: list[Any] = probe(subject, stimulus, 2, 0, 100)
+    windows = probe(subject, stimulus, 1, 0, 100)
+    assert not any(w.fresh or w.writes for w in windows)
+    others = probe(subject, stimulus, 2, 0, 100)
     assert any(
         one.n_steps != two.n_steps or not np.array_equal(one.inputs["input"], two.inputs["input"])
-        for one, two in zip(acts, others, strict=False)
+        for one, two in zip(windows, others, strict=False)
     )
-    fresh = [dataclasses.replace(subject), [w._replace(fresh=True) for w in stimulus]]
-    assert any(isinstance(act, Reset) for act in probe(fresh[0], fresh[1], 1, 0, 200))  # type: ignore[arg-type]
+    fresh = [w._replace(fresh=True) for w in stimulus]
+    assert any(w.fresh for w in probe(subject, fresh, 1, 0, 200))

@@ -76,9 +76,3 @@ FAMILIES = (
     Family("parameters", own.parameters, of_currents=False),
 )
 """List the families of hypotheses in the order in which they are tried."""
-
-
-def propose(evidence: Evidence) -> Iterator[Variant]:
-    """Yield all variants of all families."""
-    for family in FAMILIES:
-        yield from family.propose(evidence)

@@ -77,10 +77,6 @@ def _after_write(evidence: Observed, variable: str, before: Array) -> Array:
 Version = Callable[[History, str, int], int]
 
 
-def _call_late(history: History, name: str, call: int) -> int:
-    return latest(history, name, call - 1) if call else 0
-
-
 def _reset_late(history: History, name: str, call: int) -> int:
     while call and not history.calls[call].fresh:
         call -= 1
@@ -113,7 +109,9 @@ _LATE: dict[str, Version] = {
     "weights written{} come into force a write late: those before are in force": (
         lambda h, name, c: max(latest(h, name, c) - 1, 0)
     ),
-    "weights written{} come into force a call of step late": _call_late,
+    "weights written{} come into force a call of step late": (
+        lambda h, name, c: latest(h, name, c - 1) if c else 0
+    ),
     "weights written{} come into force at the next reset only": _reset_late,
     _NEVER: lambda h, name, c: 0,
     "only the first weights written{} come into force: later ones are lost": (
@@ -129,19 +127,14 @@ _LATE: dict[str, Version] = {
         partial(_every_second_of_all, 0)
     ),
 }
-_OF_BIAS = dict(
-    zip(
-        _LATE,
-        (
-            "that of the weights of the write before",
-            "that of the weights before, for a call of step",
-            "that of the weights before, until the next reset",
-            "that of the weights before any write",
-            "that of the first weights written",
-        ),
-        strict=False,
-    )
+_OF_BIAS = (
+    "that of the weights of the write before",
+    "that of the weights before, for a call of step",
+    "that of the weights before, until the next reset",
+    "that of the weights before any write",
+    "that of the first weights written",
 )
+"""Say which bias is in force, of the first of `_LATE`; the others say it themselves."""
 
 
 def writes(evidence: Evidence) -> Iterator[Variant]:
@@ -156,7 +149,7 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
     network, name = evidence.network, evidence.population.name
     into = [p.name for p in network.projections if p.post == name and p.name in written]
     signed = [n for n in into if network.projection(n).signed]
-    for detail, version in _LATE.items():
+    for number, (detail, version) in enumerate(_LATE.items()):
         for chosen, _ in groups(into, "", ""):
             where = f" to {next(iter(chosen))}" if len(chosen) == 1 else ""
             some = partial(_of, chosen, version)
@@ -169,7 +162,7 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
                 beside = "; the bias of signed projections is up to date"
                 yield Variant(cause, told + beside, version=some, freedom=freedom)
         for chosen, subject in groups(signed, "{}", "signed projections"):
-            why = _OF_BIAS.get(detail, detail.format(""))
+            why = _OF_BIAS[number] if number < len(_OF_BIAS) else detail.format("")
             told = (
                 f"the bias of {subject} is stale after a write, though what spikes transmit isn't"
             )

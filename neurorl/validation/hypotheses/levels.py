@@ -75,7 +75,7 @@ def _known(evidence: Evidence, late: bool) -> Mask:
     rows = np.arange(evidence.n_steps)[:, None]
     last = np.maximum.accumulate(np.where(before, rows, -1), axis=0)
     strayed = last > evidence.starts[evidence.call][:, None]
-    starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
+    starts = evidence.dead_before
     dead = np.vstack([0 * starts[:1], evidence.plain.refractory[:-1]])
     dead[evidence.starts] = starts
     known = evidence.kept_rows[:, None] & ~strayed & (dead == 0)

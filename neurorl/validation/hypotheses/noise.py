@@ -117,8 +117,7 @@ def _scores(evidence: Evidence, deviates: Mask) -> Array:
     """Sum over free steps: variance, then scores (mean 0 if independent) and their variances."""
     plain = evidence.plain
     known = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
-    starts = np.where(evidence.fresh[:, None], 0, evidence.before["refractory"])
-    free = known & (starts[evidence.call] == 0) & deviates
+    free = known & (evidence.dead_before[evidence.call] == 0) & deviates
     width = evidence.noise_width
     above = ((plain.moved - plain.threshold) / np.where(width > 0, width, 1.0))[free]
     p = 1 / (1 + np.exp(-np.clip(above, -30, 30)))

@@ -7,7 +7,6 @@ the fault is in some neurons only, or begins late), and then has to predict all 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -17,12 +16,12 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.single import Steps
 from neurorl.validation.observed import Mask
 from neurorl.validation.rewriting import (
-    Change,
     chained,
     decay_of,
     following,
     on_spike,
     reading,
+    setting,
     with_constants,
 )
 from neurorl.validation.variants import Variant
@@ -220,7 +219,7 @@ def periods(evidence: Evidence) -> Iterator[Variant]:
     else:
         which = f"{dead[j]} steps of neuron {j}, not {described[j]}"
         detail = f"the refractory period is another: {which}"
-    yield Variant("refractory", detail, lambda n: replace(n, refractory=dead), 2)
+    yield Variant("refractory", detail, setting(refractory=dead), 2)
 
 
 def reset_values(evidence: Evidence) -> Iterator[Variant]:
@@ -271,8 +270,5 @@ def bounds(evidence: Evidence) -> Iterator[Variant]:
                 else:
                     where = f"a value of each neuron, first {where}"
                 detail = f"{subject} has a {side}: it never goes {way} {where}"
-                yield Variant(side, detail, _clamped(x, clamp, values), 1)
-
-
-def _clamped(x: str, clamp: str, values: Array) -> Change:
-    return chained(with_constants(bound=values), following(x, f"{x} = {clamp}({x}, bound)"))
+                clamped = following(x, f"{x} = {clamp}({x}, bound)")
+                yield Variant(side, detail, chained(with_constants(bound=values), clamped), 1)

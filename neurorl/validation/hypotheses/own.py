@@ -216,8 +216,7 @@ def _factor_at_threshold(evidence: Evidence, variant: Callable[[float], Variant]
         described, other = (now["level"] - now["threshold"] for now in steps)
         with np.errstate(all="ignore"):
             roots = 1 - described * 1e-3 / (other - described)
-        dead = np.where(one.fresh[calls][:, None], 0, one.before["refractory"][calls]) > 0
-        free = ~dead & np.isfinite(roots)
+        free = (one.dead_before[calls] == 0) & np.isfinite(roots)
         differs = one.spikes[one.starts[calls]] != (described > 0)
         changing.append(roots[free & differs])
         agreeing.append(roots[free & ~differs])

@@ -11,12 +11,10 @@ import numpy as np
 from neurorl.expressions.nodes import Name
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.network.plasticity import TsodyksMarkram
-from neurorl.numerics.arrays import FloatArray
 from neurorl.program import NodeProgram, Release
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.arrivals import Arrivals, groups, otherwise
-from neurorl.validation.observed import Observed, Releases, described_releases
-from neurorl.validation.pathways import Pathway
+from neurorl.validation.observed import Releases, described_releases
 from neurorl.validation.rewriting import in_line, with_constants
 from neurorl.validation.variants import Variant
 
@@ -39,18 +37,6 @@ def releases(evidence: Evidence) -> Iterator[Variant]:
 def _released(chosen: Collection[str], make: Releases) -> Arrivals:
     """Return the arrivals, with the releases of some projections replaced."""
     return otherwise(chosen, lambda e, p: e.arriving(p, p.delay, releases=make))
-
-
-def _whole(evidence: Observed, p: Pathway) -> FloatArray:
-    return evidence.sent(p.pre).astype(np.float64)
-
-
-def _surviving(evidence: Observed, p: Pathway) -> FloatArray:
-    return described_releases(evidence, p, silenced=np.zeros(evidence.n_steps, bool))
-
-
-def _cleared(evidence: Observed, p: Pathway) -> FloatArray:
-    return described_releases(evidence, p, silenced=evidence.within == 0)
 
 
 def _late_rise(node: NodeProgram, release: Release) -> NodeProgram:
@@ -80,7 +66,11 @@ def _of_kind(kind: TsodyksMarkram, dt: float, node: NodeProgram, release: Releas
 
 
 _GENERAL: tuple[tuple[str, str, Releases], ...] = (
-    ("parameter", "{} transmit the whole weight: no short-term plasticity", _whole),
+    (
+        "parameter",
+        "{} transmit the whole weight: no short-term plasticity",
+        lambda e, p: e.sent(p.pre).astype(np.float64),
+    ),
     (
         "step order",
         "{} release by u before it rises",
@@ -91,8 +81,16 @@ _GENERAL: tuple[tuple[str, str, Releases], ...] = (
         "what {} release is not rounded",
         partial(described_releases, change=_unrounded),
     ),
-    ("reset between decisions", "u and x of {} survive a reset", _surviving),
-    ("between calls", "u and x of {} begin anew in each call of step", _cleared),
+    (
+        "reset between decisions",
+        "u and x of {} survive a reset",
+        lambda e, p: described_releases(e, p, silenced=np.zeros(e.n_steps, bool)),
+    ),
+    (
+        "between calls",
+        "u and x of {} begin anew in each call of step",
+        lambda e, p: described_releases(e, p, silenced=e.within == 0),
+    ),
 )
 
 

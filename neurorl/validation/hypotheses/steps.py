@@ -10,7 +10,6 @@ import numpy as np
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.nodes import Binary, FunctionCall, Node, Number, with_parts
-from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.validation.evidence import Evidence
@@ -22,6 +21,7 @@ from neurorl.validation.rewriting import (
     decay_of,
     on_spike,
     reading,
+    setting,
     with_constants,
     with_threshold,
     without_overflow,
@@ -112,42 +112,30 @@ def reset_lines(evidence: Evidence) -> Iterator[Variant]:
     if lines:
         yield Variant(cause, "nothing is reset after a spike", on_spike(""))
     if len(lines) > 1:
-        yield Variant(cause, "the lines of the reset run in reverse", _with_reset(lines[::-1]))
+        yield Variant(cause, "the lines of the reset run in reverse", setting(reset=lines[::-1]))
         for k, line in enumerate(lines):
             left = (*lines[:k], *lines[k + 1 :])
-            yield Variant(cause, f"a reset leaves out {str(line)!r}", _with_reset(left))
-
-
-def _with_reset(lines: tuple[Statement, ...]) -> Change:
-    return lambda n: replace(n, reset=lines)
-
-
-def _with_dead(steps: Array) -> Change:
-    return lambda n: replace(n, refractory=steps)
-
-
-def _with_held(*names: str) -> Change:
-    return lambda n: replace(n, held=names)
+            yield Variant(cause, f"a reset leaves out {str(line)!r}", setting(reset=left))
 
 
 _COUNTS = chained(
     lambda n: with_constants(dead_steps=0 if n.refractory is None else n.refractory)(n),
-    lambda n: replace(n, refractory=None),
+    setting(refractory=None),
     after("refractory = max(was_dead - 1, 0)"),
     on_spike("refractory = dead_steps", also=True),
 )
 """Count dead steps of neurons that spike in them."""
 
 _IN_DEAD_STEPS: Mapping[str, Change] = {
-    "the membrane integrates while refractory, and isn't held at 0": _with_held(),
+    "the membrane integrates while refractory, and isn't held at 0": setting(held=()),
     "the membrane integrates in the last refractory step": (
-        chained(_with_held(), after("v = where(was_dead > 1, 0, v)"))
+        chained(setting(held=()), after("v = where(was_dead > 1, 0, v)"))
     ),
     "the membrane is frozen while refractory, and isn't held at 0": (
-        chained(_with_held(), after("v = where(was_dead > 0, was_v, v)"))
+        chained(setting(held=()), after("v = where(was_dead > 0, was_v, v)"))
     ),
     "neurons spike while refractory": _COUNTS,
-    "the refractory time is counted, but nothing comes of it": chained(_COUNTS, _with_held()),
+    "the refractory time is counted, but nothing comes of it": chained(_COUNTS, setting(held=())),
     "the current is cleared while refractory, but for what arrives": (
         before("u = where(was_dead > 0, 0, u)")
     ),
@@ -171,13 +159,15 @@ def refractory(evidence: Evidence) -> Iterator[Variant]:
         detail = f"the refractory period is {size} {'longer' if more > 0 else 'shorter'}"
         if not plain:
             detail = f"{abs(more)} dead step(s) {'more' if more > 0 else 'fewer'} than described"
-        yield Variant(cause, detail, _with_dead(np.maximum(steps + more, 0)))
+        yield Variant(cause, detail, setting(refractory=np.maximum(steps + more, 0)))
     if steps.any():
-        yield Variant(cause, none, _with_dead(0 * steps))
+        yield Variant(cause, none, setting(refractory=0 * steps))
         if not plain:
             yield from _holds(node)
             return
-        yield Variant(cause, "the refractory period is twice as long", _with_dead(2 * steps))
+        yield Variant(
+            cause, "the refractory period is twice as long", setting(refractory=2 * steps)
+        )
         for detail, change in _IN_DEAD_STEPS.items():
             yield Variant(cause, detail, change)
 
@@ -188,7 +178,7 @@ def _holds(node: NodeProgram) -> Iterator[Variant]:
         ("no variable keeps its value", ()),
     ):
         if set(names) != set(node.held):
-            yield Variant("refractory", f"{detail} in dead steps", _with_held(*names))
+            yield Variant("refractory", f"{detail} in dead steps", setting(held=names))
 
 
 AT_THRESHOLD = Variant(
