@@ -107,7 +107,7 @@ def make_loop(candidate: Candidate, size: Size, replicas: int) -> BenchLoop:
         from neurorl.bench import deep, floor
 
         if size == DEEP:
-            return deep.DeepFloor(size, replicas)
+            return deep.make(size, replicas)
         return floor.make(size, replicas, candidate.spec.engine or "dense")
     from neurorl.bench import ours
 

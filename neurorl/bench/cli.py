@@ -27,17 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.bench.command import BenchOptions, bench
+    from neurorl.bench.command import bench
 
-    return bench(
-        BenchOptions(
-            size=arguments.size,
-            backends=arguments.backends,
-            replicas=arguments.replicas,
-            rounds=arguments.rounds,
-            seconds=arguments.seconds,
-            arithmetic=arguments.arithmetic,
-            cold=arguments.cold,
-            as_json=arguments.json,
-        )
-    )
+    return bench(arguments)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from neurorl.backends.plugins import installed_version
@@ -13,6 +13,7 @@ from neurorl.backends.registry import BACKENDS
 from neurorl.bench.candidates import backends
 from neurorl.bench.measure import Plan, Report, measure, processor
 from neurorl.bench.workload import SIZES, get_size
+from neurorl.cli.output import bar
 from neurorl.errors import ArgumentError, BackendError
 
 COLUMNS = {
@@ -29,22 +30,8 @@ COLUMNS = {
 """Map each key of a row to its heading; ``rows`` in `neurorl.bench.measure` explains them."""
 
 
-@dataclass(frozen=True)
-class BenchOptions:
-    """Hold the options of the command line. size: None for both."""
-
-    size: str | None = None
-    backends: str | None = None
-    replicas: int = 1
-    rounds: int = 3
-    seconds: float = 0.8
-    arithmetic: str | None = None
-    cold: bool = False
-    as_json: bool = False
-
-
-def bench(options: BenchOptions) -> int:
-    """Measure and print; return the exit status 0.
+def bench(options: argparse.Namespace) -> int:
+    """Measure and print what the command line says; return the exit status 0.
 
     Raises NeurorlError for bad options, and BackendError, when all else has been printed, if
     something that was asked for couldn't be measured.
@@ -52,7 +39,7 @@ def bench(options: BenchOptions) -> int:
     plan = make_plan(options)
     with progress(plan.children) as advance:
         report = measure(plan, advance)
-    if options.as_json:
+    if options.json:
         print(json.dumps({"cpu": processor(), "rows": report.rows, "notes": report.notes}))
     else:
         _show(report)
@@ -64,7 +51,7 @@ def bench(options: BenchOptions) -> int:
     return 0
 
 
-def _wanted(options: BenchOptions) -> set[str]:
+def _wanted(options: argparse.Namespace) -> set[str]:
     """Return the backends that must be measured: named by the user, or else all installed."""
     named = set(_names(options.backends) or ())
     if options.backends is None:
@@ -72,7 +59,7 @@ def _wanted(options: BenchOptions) -> set[str]:
     return {name.partition(":")[0] for name in named}
 
 
-def make_plan(options: BenchOptions) -> Plan:
+def make_plan(options: argparse.Namespace) -> Plan:
     """Return the plan for checked options; raises NeurorlError for bad ones."""
     sizes = tuple(SIZES) if options.size is None else (get_size(options.size).name,)
     _check("--replicas", options.replicas, 1)
@@ -104,20 +91,11 @@ def cells(row: dict[str, Any]) -> list[str]:
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
     """Show a bar on a terminal's stderr; yield a function to call with each measured name."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import MofNCompleteColumn, TextColumn
 
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("measuring"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[label]}"),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("measuring", total=total, label="")
-        yield lambda label: bar.update(task, advance=1, label=label)
+    columns = MofNCompleteColumn(), TextColumn("{task.fields[label]}")
+    with bar("measuring", *columns, total=total, label="") as update:
+        yield lambda label: update(advance=1, label=label)
 
 
 def _show(report: Report) -> None:

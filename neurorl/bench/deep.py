@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench.floor import aligned, load
+from neurorl.bench.loops import BenchLoop
 from neurorl.bench.workload import Size, make_env
 
 _SOURCE = Path(__file__).with_name("deep.c")
@@ -71,16 +72,10 @@ class DeepAgent:
         self._library.end_deep(self._places[b], reward, ctypes.c_int(terminated))
 
 
-class DeepFloor:
-    """Run a `DeepAgent` in the environments of the size deep."""
-
-    def __init__(self, size: Size, replicas: int) -> None:
-        self.agent, self.engine, self.arithmetic = DeepAgent(size, replicas), "dense", "float32"
-        self._running = _run(self.agent, [make_env(size) for _ in range(replicas)])
-        self.step: Callable[[], int] = self._running.__next__
-
-    def close(self) -> None:
-        self._running.close()
+def make(size: Size, replicas: int) -> BenchLoop:
+    """Return the loop around a `DeepAgent`."""
+    running = _run(DeepAgent(size, replicas), [make_env(size) for _ in range(replicas)])
+    return BenchLoop(running.__next__, running.close, "dense")
 
 
 def _run(agent: DeepAgent, envs: list[Any]) -> Generator[int, None, None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import platform
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -18,10 +17,11 @@ import numpy.typing as npt
 from platformdirs import user_cache_path
 
 from neurorl.bench import workload
-from neurorl.bench.loops import AgentLoop
+from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import BOUND, RATE, STEPS, Size, initial_weights
 from neurorl.errors import BackendError, BackendUnavailableError
 from neurorl.native.cache import CompileCache, load_copy
+from neurorl.native.toolchain import processor
 
 VARIANTS = ("dense", "block")
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fPIC"]
@@ -29,9 +29,9 @@ _SOURCE = Path(__file__).with_name("floor.c")
 _Array = npt.NDArray[np.float32]
 
 
-def make(size: Size, replicas: int, variant: str = "dense") -> AgentLoop:
+def make(size: Size, replicas: int, variant: str = "dense") -> BenchLoop:
     """Return the loop around a `FloorAgent`."""
-    return AgentLoop(FloorAgent(size, replicas, variant), size, replicas, engine=variant)
+    return agent_loop(FloorAgent(size, replicas, variant), size, replicas, engine=variant)
 
 
 class FloorAgent:
@@ -118,7 +118,7 @@ def load(size: Size, source: Path = _SOURCE) -> ctypes.CDLL:
     """Return the library of a size, from the cache or compiled now."""
     sizes = [f"-DNI={size.inputs}", f"-DNH={size.hidden}", f"-DNO={size.outputs}"]
     command = [*compiler(), *FLAGS, *sizes, f"-DSTEPS={STEPS}"]
-    depends = [*command, source.read_text(), _run([*compiler(), "-v"]), _processor()]
+    depends = [*command, source.read_text(), _run([*compiler(), "-v"]), processor()]
     name = hashlib.sha256("\0".join(depends).encode()).hexdigest()[:24]
     cache = CompileCache(user_cache_path("neurorl") / "bench-floor")
     return load_copy(cache.library(name, partial(_build, command, source)), cache.folder)
@@ -140,12 +140,3 @@ def _run(command: list[str]) -> str:
         raise BackendUnavailableError(where, "not found", got=exc, remedy=remedy) from exc
     except subprocess.CalledProcessError as exc:
         raise BackendError("C compiler", "failed", got=exc.stderr[:300]) from exc
-
-
-def _processor() -> str:
-    """Return the features that -march=native compiles for, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
-    except OSError:
-        return platform.machine() + platform.processor()
-    return "\n".join(x for x in lines if x.startswith(("model name", "flags", "Features")))

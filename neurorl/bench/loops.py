@@ -7,6 +7,7 @@ attribute look-ups of the driver, which would count against the quickest candida
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,20 +18,18 @@ from neurorl.bench.workload import BASELINE_RATE, GaussianEncoder, Size, episode
 Array = npt.NDArray[np.float32]
 
 
-class BenchLoop(Protocol):
+@dataclass(frozen=True)
+class BenchLoop:
     """Run an agent in its environment, one of each for every replica.
 
-    engine, arithmetic: what it really runs, for the row of the table.
+    step: takes one environment step in every replica, learning included, and returns how many.
+    close: frees everything. engine, arithmetic: what it really runs, for the row of the table.
     """
 
+    step: Callable[[], int]
+    close: Callable[[], None]
     engine: str
-    arithmetic: str
-
-    def step(self) -> int:
-        """Take one environment step in every replica, learning included; return how many."""
-
-    def close(self) -> None:
-        """Free everything."""
+    arithmetic: str = "float32"
 
 
 class BenchAgent(Protocol):
@@ -49,27 +48,18 @@ class BenchAgent(Protocol):
         """Zero everything but the weights, of these replicas or of all."""
 
 
-class AgentLoop:
-    """Run an `BenchAgent` in the workload's environments."""
-
-    def __init__(
-        self,
-        agent: BenchAgent,
-        size: Size,
-        replicas: int,
-        *,
-        engine: str,
-        arithmetic: str = "float32",
-        close: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.agent, self.engine, self.arithmetic = agent, engine, arithmetic
-        self._running = _many(agent, size, replicas) if replicas > 1 else _one(agent, size)
-        self.step: Callable[[], int] = self._running.__next__
-        self._close_agent = close
-
-    def close(self) -> None:
-        self._running.close()
-        self._close_agent()
+def agent_loop(
+    agent: BenchAgent,
+    size: Size,
+    replicas: int,
+    *,
+    engine: str,
+    arithmetic: str = "float32",
+    close: Callable[[], None] = lambda: None,
+) -> BenchLoop:
+    """Return the loop of a `BenchAgent` in the workload's environments."""
+    running = _many(agent, size, replicas) if replicas > 1 else _one(agent, size)
+    return BenchLoop(running.__next__, close, engine, arithmetic)
 
 
 def _one(agent: BenchAgent, size: Size) -> Generator[int, None, None]:

@@ -124,7 +124,7 @@ def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     warm = [s for s in samples if not s["cold"]]
     cold = {_key(s): s["start_s"] for s in samples if s["cold"]}
     floor: dict[tuple[Any, ...], float] = {}
-    for s in filter(_is_floor, warm):
+    for s in (s for s in warm if s["backend"] == FLOORS[0].spec.backend):
         floor[_where(s)] = max(s["env_steps_per_s"], floor.get(_where(s), 0.0))
     by_case: dict[tuple[Any, ...], list[Sample]] = {}
     for sample in warm:
@@ -152,10 +152,6 @@ def _key(sample: Sample) -> tuple[Any, ...]:
 
 def _where(sample: Sample) -> tuple[Any, ...]:
     return sample["round"], sample["size"], sample["replicas"]
-
-
-def _is_floor(sample: Sample) -> bool:
-    return bool(sample["backend"] == FLOORS[0].spec.backend)
 
 
 def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sample:

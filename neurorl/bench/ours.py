@@ -5,30 +5,12 @@ from __future__ import annotations
 from gymnasium.spaces import Discrete
 
 from neurorl.agents.budget import Budget
-from neurorl.agents.replicas import Replicas
-from neurorl.agents.sharding import ReplicaGroups, side_by_side
+from neurorl.agents.sharding import side_by_side
 from neurorl.backends.lookup import Vocabulary
 from neurorl.backends.spec import BackendSpec
+from neurorl.bench import workload as w
 from neurorl.bench.loops import BenchLoop
-from neurorl.bench.workload import (
-    BASELINE_RATE,
-    BOUND,
-    CARTPOLE_SCALE,
-    CHANNELS,
-    DEEP,
-    DT,
-    MINUS,
-    P_MAX,
-    RATE,
-    STEPS,
-    TAU_ELIGIBILITY,
-    TAU_MEMBRANE,
-    TAU_TRACE,
-    THRESHOLD,
-    Size,
-    deep_config,
-    make_env,
-)
+from neurorl.bench.workload import Size, make_env
 from neurorl.models import LIF
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Linear
@@ -50,10 +32,10 @@ def network(size: Size, parts: int = 1) -> Network:
 
     parts: populations that the hidden neurons are divided into.
     """
-    neuron = LIF(tau_mem=TAU_MEMBRANE, threshold=THRESHOLD)
+    neuron = LIF(tau_mem=w.TAU_MEMBRANE, threshold=w.THRESHOLD)
 
     def projection(name: str, pre: str, post: str, mean: float) -> Projection:
-        plasticity = Plasticity(TAU_TRACE, -BOUND * mean, BOUND * mean)
+        plasticity = Plasticity(w.TAU_TRACE, -w.BOUND * mean, w.BOUND * mean)
         return Projection(name, pre, post, Uniform(0.0, 2.0 * mean), plasticity=plasticity)
 
     hidden, projections = [], []
@@ -67,35 +49,35 @@ def network(size: Size, parts: int = 1) -> Network:
     return Network(
         nodes=(Source("input", size.inputs), *hidden, Population("output", size.outputs, neuron)),
         projections=tuple(projections),
-        dt=DT,
+        dt=w.DT,
     )
 
 
 def agent_config(size: Size, parts: int = 1) -> AgentConfig:
     """Return the workload's rule, encoder and reward as a configuration; parts as in `network`."""
-    n = size.inputs // CHANNELS
-    scale = CARTPOLE_SCALE if n == len(CARTPOLE_SCALE) else (1.0,) * n
-    cells = GaussianCells([-s for s in scale], scale, CHANNELS, width=1.0, floor=0.0)
+    n = size.inputs // w.CHANNELS
+    scale = w.CARTPOLE_SCALE if n == len(w.CARTPOLE_SCALE) else (1.0,) * n
+    cells = GaussianCells([-s for s in scale], scale, w.CHANNELS, width=1.0, floor=0.0)
     return AgentConfig(
         model="own",
-        neuron=LIF(tau_mem=TAU_MEMBRANE, threshold=THRESHOLD),
+        neuron=LIF(tau_mem=w.TAU_MEMBRANE, threshold=w.THRESHOLD),
         rule="reward-stdp",
         cells=cells,
         features=cells,
-        window=STEPS,
+        window=w.STEPS,
         description=network(size, parts),
         carries=True,
-        encoder=Bernoulli(P_MAX),
+        encoder=Bernoulli(w.P_MAX),
         policy=Greedy(),
         modulator=Reward(),
-        critic=Linear(alpha=BASELINE_RATE),
+        critic=Linear(alpha=w.BASELINE_RATE),
         reward_scale=1.0,
         normalises=False,
-        alpha_hidden=RATE * size.hidden_mean,
-        alpha_output=RATE * size.output_mean,
-        eligibility_tau=TAU_ELIGIBILITY,
-        post_tau=TAU_TRACE,
-        depression=MINUS,
+        alpha_hidden=w.RATE * size.hidden_mean,
+        alpha_output=w.RATE * size.output_mean,
+        eligibility_tau=w.TAU_ELIGIBILITY,
+        post_tau=w.TAU_TRACE,
+        depression=w.MINUS,
     )
 
 
@@ -104,23 +86,18 @@ def make(size: Size, replicas: int, spec: BackendSpec) -> BenchLoop:
     if toolchain.problem() is None:
         library()  # what is measured doesn't begin in NumPy
     envs = [make_env(size) for _ in range(replicas)]
-    if size.task or size == DEEP:
+    if size.task or size == w.DEEP:
         space = envs[0].action_space
         assert isinstance(space, Discrete)
-        config = deep_config(envs[0]) if size == DEEP else make_config(envs[0])
+        config = w.deep_config(envs[0]) if size == w.DEEP else make_config(envs[0])
         n_actions = int(space.n)
     else:
         config, n_actions = agent_config(size, _parts(size, spec)), size.outputs
-    agents = side_by_side(
-        SeparateEnvs(envs),
-        config,
-        n_actions,
-        range(replicas),
-        backend=spec,
-    )
+    agents = side_by_side(SeparateEnvs(envs), config, n_actions, range(replicas), backend=spec)
     preferred = next(iter(Vocabulary(spec.backend).engines), "")
     engine = spec.engine or getattr(agents.backend, "engine", None) or preferred
-    return ReplicasLoop(agents, engine)
+    step = iter(agents.play(Budget(_FOR_EVER))).__next__
+    return BenchLoop(step, agents.close, engine, agents.backend.arithmetic_name)
 
 
 def _parts(size: Size, spec: BackendSpec) -> int:
@@ -128,15 +105,3 @@ def _parts(size: Size, spec: BackendSpec) -> int:
     weights = size.inputs * size.hidden
     of_core = spec.backend_class.capabilities.core_weights
     return 1 if of_core is None else -(-weights // of_core)
-
-
-class ReplicasLoop:
-    """Run agents at work, an environment step at a time."""
-
-    def __init__(self, agents: Replicas | ReplicaGroups, engine: str) -> None:
-        self.engine, self.arithmetic = engine, agents.backend.arithmetic_name
-        self._agents = agents
-        self.step = iter(agents.play(Budget(_FOR_EVER))).__next__
-
-    def close(self) -> None:
-        self._agents.close()

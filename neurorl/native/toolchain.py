@@ -81,10 +81,10 @@ def _identity(command: tuple[str, ...]) -> str | None:
         done = subprocess.run([*command, "-v"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return "\n".join([*command, done.stderr, _processor()])
+    return "\n".join([*command, done.stderr, processor()])
 
 
-def _processor() -> str:
+def processor() -> str:
     """Return the processor's model and features, for which -march=native compiles."""
     try:
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench import workload as w
-from neurorl.bench.loops import AgentLoop, BenchLoop
+from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import Size
 from neurorl.errors import UnsupportedError
 
@@ -26,7 +26,7 @@ def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop on one thread; raises UnsupportedError for more than one replica."""
     if replicas > 1:
         raise UnsupportedError("bench bindsnet", "one replica only", got=replicas, limit=1)
-    return AgentLoop(_BindsnetAgent(size), size, replicas, engine="MSTDPET")
+    return agent_loop(_BindsnetAgent(size), size, replicas, engine="MSTDPET")
 
 
 class _BindsnetAgent:

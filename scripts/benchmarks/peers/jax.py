@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench import workload as w
-from neurorl.bench.loops import AgentLoop, BenchLoop
+from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import Size
 
 __all__ = ["make"]
@@ -17,7 +17,7 @@ __all__ = ["make"]
 
 def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop, compiled at its first step."""
-    return AgentLoop(_JaxAgent(size, replicas), size, replicas, engine="jit")
+    return agent_loop(_JaxAgent(size, replicas), size, replicas, engine="jit")
 
 
 class _JaxAgent:

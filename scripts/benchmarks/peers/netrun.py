@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from benchmarks.peers.hostrule import HostRule
 from neurorl.backends.registry import load
-from neurorl.bench.loops import AgentLoop, BenchLoop
+from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.ours import network
 from neurorl.bench.workload import STEPS, Size
 from neurorl.errors import UnsupportedError
@@ -29,7 +29,7 @@ def make(size: Size, replicas: int) -> BenchLoop:
     if replicas > 1:
         raise UnsupportedError("bench netrun", "one replica only", got=replicas, limit=1)
     agent = _NetRun(size)
-    return AgentLoop(agent, size, replicas, engine="cython", arithmetic="float", close=agent.close)
+    return agent_loop(agent, size, replicas, engine="cython", arithmetic="float", close=agent.close)
 
 
 class _NetRun:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.bench.loops import AgentLoop
+from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import (
     BOUND,
     ELIGIBILITY,
@@ -28,9 +28,9 @@ __all__ = ["NumpyAgent", "make"]
 _Array = npt.NDArray[np.float32]
 
 
-def make(size: Size, replicas: int) -> AgentLoop:
+def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop around a `NumpyAgent`."""
-    return AgentLoop(NumpyAgent(size, replicas), size, replicas, engine="numpy")
+    return agent_loop(NumpyAgent(size, replicas), size, replicas, engine="numpy")
 
 
 class _Layer:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench import workload as w
-from neurorl.bench.loops import AgentLoop, BenchLoop
+from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import Size
 from neurorl.errors import UnsupportedError
 
@@ -24,7 +24,7 @@ def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop on one thread; raises UnsupportedError for more than one replica."""
     if replicas > 1:
         raise UnsupportedError("bench spikingjelly", "one replica only", got=replicas, limit=1)
-    return AgentLoop(_SpikingJellyAgent(size), size, replicas, engine="MSTDPETLearner")
+    return agent_loop(_SpikingJellyAgent(size), size, replicas, engine="MSTDPETLearner")
 
 
 class _Layer:

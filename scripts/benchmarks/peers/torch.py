@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench import workload as w
-from neurorl.bench.loops import AgentLoop, BenchLoop
+from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import Size
 
 __all__ = ["TorchLayer", "make"]
@@ -17,7 +17,7 @@ __all__ = ["TorchLayer", "make"]
 
 def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop, on one thread."""
-    return AgentLoop(_TorchAgent(size, replicas), size, replicas, engine="eager")
+    return agent_loop(_TorchAgent(size, replicas), size, replicas, engine="eager")
 
 
 class TorchLayer:
