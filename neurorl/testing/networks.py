@@ -35,17 +35,18 @@ from neurorl.numerics.arrays import Array
 _DT = 1e-3
 
 
+def _network(nodes: tuple[Source | Population, ...], *projections: Projection) -> Network:
+    return Network(nodes, projections, _DT)
+
+
 def _chain(neuron: object, **projection: object) -> Network:
     """Return a network of a source of 6, 12 neurons of the model, and 3 more."""
     middle = Population("middle", 12, neuron)  # type: ignore[arg-type]
     last = Population("last", 3, neuron)  # type: ignore[arg-type]
-    return Network(
+    return _network(
         (Source("input", 6), middle, last),
-        (
-            Projection("first", "input", "middle", Uniform(-0.4, 1.0), **projection),  # type: ignore[arg-type]
-            Projection("second", "middle", "last", Uniform(-0.2, 0.6), **projection),  # type: ignore[arg-type]
-        ),
-        _DT,
+        Projection("first", "input", "middle", Uniform(-0.4, 1.0), **projection),  # type: ignore[arg-type]
+        Projection("second", "middle", "last", Uniform(-0.2, 0.6), **projection),  # type: ignore[arg-type]
     )
 
 
@@ -59,83 +60,68 @@ def _mixed_parameters() -> Network:
         noise=0.05 * (k % 3),
         refractory=_DT * (k % 4),
     )
-    return Network(
+    return _network(
         (Source("input", 5), Population("cells", 8, neuron)),
-        (Projection("drive", "input", "cells", Uniform(-0.5, 1.0)),),
-        _DT,
+        Projection("drive", "input", "cells", Uniform(-0.5, 1.0)),
     )
 
 
 def _recurrent() -> Network:
     cells = Population("cells", 10, CubaLIF(2e-3, 10e-3, 0.6, 0.0, 0.1))
-    return Network(
+    return _network(
         (Source("input", 4), cells),
-        (
-            Projection("drive", "input", "cells", Uniform(0.0, 1.0)),
-            Projection("loop", "cells", "cells", Uniform(-0.5, 0.5)),
-        ),
-        _DT,
+        Projection("drive", "input", "cells", Uniform(0.0, 1.0)),
+        Projection("loop", "cells", "cells", Uniform(-0.5, 0.5)),
     )
 
 
 def _sparse() -> Network:
     mask = (np.arange(6 * 9).reshape(6, 9) * 7) % 5 < 2
-    return Network(
+    return _network(
         (Source("input", 6), Population("cells", 9, LIF(5e-3, 0.5))),
-        (Projection("drive", "input", "cells", Uniform(-0.2, 1.0), mask=mask),),
-        _DT,
+        Projection("drive", "input", "cells", Uniform(-0.2, 1.0), mask=mask),
     )
 
 
 def _two_sources() -> Network:
-    return Network(
+    return _network(
         (Source("left", 3), Source("right", 4), Population("cells", 6, LIF(8e-3, 0.7, noise=0.1))),
-        (
-            Projection("from_left", "left", "cells", Uniform(-1.0, 1.0)),
-            Projection("from_right", "right", "cells", 0.3),
-        ),
-        _DT,
+        Projection("from_left", "left", "cells", Uniform(-1.0, 1.0)),
+        Projection("from_right", "right", "cells", 0.3),
     )
 
 
 def _plastic() -> Network:
     plastic = Plasticity(trace_tau=5e-3, low=-1.0, high=1.0)
-    return Network(
+    return _network(
         (Source("input", 6), Population("cells", 8, CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))),
-        (Projection("drive", "input", "cells", Uniform(-0.2, 0.2), plasticity=plastic),),
-        _DT,
+        Projection("drive", "input", "cells", Uniform(-0.2, 0.2), plasticity=plastic),
     )
 
 
 def _mixed_delays() -> Network:
-    return Network(
+    return _network(
         (Source("input", 5), Population("middle", 8, LIF(6e-3, 0.6)), Population("last", 4, LIF())),
-        (
-            Projection("near", "input", "middle", Uniform(0.0, 0.8)),
-            Projection("far", "input", "last", Uniform(0.0, 0.8), delay=4e-3),
-            Projection("next", "middle", "last", Uniform(-0.2, 0.8), delay=2e-3),
-        ),
-        _DT,
+        Projection("near", "input", "middle", Uniform(0.0, 0.8)),
+        Projection("far", "input", "last", Uniform(0.0, 0.8), delay=4e-3),
+        Projection("next", "middle", "last", Uniform(-0.2, 0.8), delay=2e-3),
     )
 
 
 def _currents() -> Network:
     """Return a network with currents and spikes into one population, also in blocks."""
     cells = CubaLIF(2e-3, 8e-3, 0.8, 0.02, 0.2, refractory=2e-3)
-    return Network(
+    return _network(
         (
             Source("level", 6, kind="current"),
             Source("input", 4),
             Population("middle", 9, cells),
             Population("last", 3, GLM()),
         ),
-        (
-            Projection("flow", "level", "middle", Uniform(-0.3, 0.6)),
-            Projection("first", "input", "middle", Uniform(-0.2, 0.6)),
-            Projection("groups", "level", "last", Uniform(-0.5, 0.5), blocks=3),
-            Projection("second", "middle", "last", Uniform(-0.2, 0.6), signed=True),
-        ),
-        _DT,
+        Projection("flow", "level", "middle", Uniform(-0.3, 0.6)),
+        Projection("first", "input", "middle", Uniform(-0.2, 0.6)),
+        Projection("groups", "level", "last", Uniform(-0.5, 0.5), blocks=3),
+        Projection("second", "middle", "last", Uniform(-0.2, 0.6), signed=True),
     )
 
 
@@ -144,78 +130,43 @@ def _equations() -> Network:
     coba = dataclasses.replace(COBA_LIF, noise=1.0, refractory=2e-3)
     adaptive = ADAPTIVE_LIF.with_parameters(v_t=0.5 + 0.05 * np.arange(5), tau_a=30e-3)
     nodes = (Source("input", 6), Source("level", 2, kind="current"))
-    return Network(
+    return _network(
         (*nodes, Population("middle", 8, coba), Population("last", 5, adaptive)),
-        (
-            Projection("excites", "input", "middle", Uniform(0.2, 1.0), target="ge"),
-            Projection("inhibits", "input", "middle", Uniform(0.0, 0.3), delay=3e-3, target="gi"),
-            Projection("flow", "level", "middle", Uniform(0.0, 0.2), target="ge"),
-            Projection("second", "middle", "last", Uniform(-0.1, 0.8), signed=True),
-            Projection("back", "last", "middle", Uniform(0.0, 0.4), delay=2e-3, target="gi"),
-        ),
-        _DT,
+        Projection("excites", "input", "middle", Uniform(0.2, 1.0), target="ge"),
+        Projection("inhibits", "input", "middle", Uniform(0.0, 0.3), delay=3e-3, target="gi"),
+        Projection("flow", "level", "middle", Uniform(0.0, 0.2), target="ge"),
+        Projection("second", "middle", "last", Uniform(-0.1, 0.8), signed=True),
+        Projection("back", "last", "middle", Uniform(0.0, 0.4), delay=2e-3, target="gi"),
     )
 
 
 def _listed() -> Network:
     """Return drawn, listed and signed synapses, from a source of currents, too."""
     pre, post = np.array([0, 0, 5, 3, 3, 3, 1]), np.array([2, 0, 1, 4, 2, 0, 2])
-    return Network(
+    others, weights = FixedOutDegree(4, autapses=False), 0.1 * (1 + np.arange(7))
+    return _network(
         (
             Source("input", 8),
             Source("level", 6, kind="current"),
             Population("middle", 12, CubaLIF(2e-3, 8e-3, 0.5, 0.0, 0.1)),
             Population("last", 5, LIF(6e-3, 0.4)),
         ),
-        (
-            Projection("drive", "input", "middle", Uniform(0, 0.9), connect=FixedInDegree(3)),
-            Projection("flow", "level", "middle", 0.2, connect=FixedProbability(0.2)),
-            Projection(
-                "loop",
-                "middle",
-                "middle",
-                Uniform(-0.4, 0.4),
-                connect=FixedOutDegree(4, autapses=False),
-                delay=2e-3,
-            ),
-            Projection(
-                "second",
-                "middle",
-                "last",
-                0.1 * (1 + np.arange(7)),
-                connect=Synapses(pre, post),
-                signed=True,
-            ),
-        ),
-        _DT,
+        Projection("drive", "input", "middle", Uniform(0, 0.9), connect=FixedInDegree(3)),
+        Projection("flow", "level", "middle", 0.2, connect=FixedProbability(0.2)),
+        Projection("loop", "middle", "middle", Uniform(-0.4, 0.4), connect=others, delay=2e-3),
+        Projection("second", "middle", "last", weights, connect=Synapses(pre, post), signed=True),
     )
 
 
 def _synapse_delays() -> Network:
     """Return synapses that have a delay each."""
     delays = _DT * (1 + np.arange(24) * 5 % 7)
-    return Network(
+    three, four = FixedInDegree(3), FixedInDegree(4)
+    return _network(
         (Source("input", 6), Population("middle", 8, LIF(8e-3, 0.5)), Population("last", 6, LIF())),
-        (
-            Projection(
-                "drive",
-                "input",
-                "middle",
-                Uniform(0.1, 0.9),
-                connect=FixedInDegree(3),
-                delay=delays,
-            ),
-            Projection("same", "input", "last", 0.3, delay=3e-3),
-            Projection(
-                "second",
-                "middle",
-                "last",
-                Uniform(0.2, 0.8),
-                connect=FixedInDegree(4),
-                delay=delays[::-1],
-            ),
-        ),
-        _DT,
+        Projection("drive", "input", "middle", Uniform(0.1, 0.9), connect=three, delay=delays),
+        Projection("same", "input", "last", 0.3, delay=3e-3),
+        Projection("second", "middle", "last", Uniform(0.2, 0.8), connect=four, delay=delays[::-1]),
     )
 
 
@@ -224,47 +175,25 @@ def _short_term() -> Network:
     facilitates = TsodyksMarkram(U=0.1, tau_rec=20e-3, tau_facil=80e-3)
     depresses = TsodyksMarkram(U=0.6, tau_rec=50e-3)
     delays = _DT * (1 + np.arange(24) * 5 % 4)
-    return Network(
+    loop = {"connect": FixedInDegree(3), "delay": delays, "short_term": facilitates}
+    listed = {"connect": FixedProbability(0.3), "delay": 2e-3, "short_term": depresses}
+    return _network(
         (Source("input", 6), Population("middle", 8, CubaLIF(2e-3, 8e-3, 0.5, 0.0, 0.1))),
-        (
-            Projection("drive", "input", "middle", Uniform(0.2, 1.2), short_term=depresses),
-            Projection(
-                "late", "input", "middle", 0.9, blocks=2, delay=3e-3, short_term=facilitates
-            ),
-            Projection("plain", "input", "middle", Uniform(0.0, 0.3)),
-            Projection(
-                "loop",
-                "middle",
-                "middle",
-                Uniform(-0.8, 0.6),
-                connect=FixedInDegree(3),
-                delay=delays,
-                short_term=facilitates,
-            ),
-            Projection(
-                "list",
-                "middle",
-                "middle",
-                0.3,
-                connect=FixedProbability(0.3),
-                delay=2e-3,
-                short_term=depresses,
-            ),
-        ),
-        _DT,
+        Projection("drive", "input", "middle", Uniform(0.2, 1.2), short_term=depresses),
+        Projection("late", "input", "middle", 0.9, blocks=2, delay=3e-3, short_term=facilitates),
+        Projection("plain", "input", "middle", Uniform(0.0, 0.3)),
+        Projection("loop", "middle", "middle", Uniform(-0.8, 0.6), **loop),  # type: ignore[arg-type]
+        Projection("list", "middle", "middle", 0.3, **listed),  # type: ignore[arg-type]
     )
 
 
 def _crowd() -> Network:
     cell = CubaLIF(2e-3, 8e-3, 1.2, 0.0, 0.1, refractory=2e-3)
-    return Network(
+    return _network(
         (Source("input", 4), Population("cells", 1100, cell), Population("last", 2, LIF())),
-        (
-            Projection("drive", "input", "cells", Uniform(-0.2, 0.8), blocks=2),
-            Projection("own", "cells", "cells", -0.3, blocks=1100),
-            Projection("votes", "cells", "last", Uniform(-0.02, 0.04), blocks=2),
-        ),
-        _DT,
+        Projection("drive", "input", "cells", Uniform(-0.2, 0.8), blocks=2),
+        Projection("own", "cells", "cells", -0.3, blocks=1100),
+        Projection("votes", "cells", "last", Uniform(-0.02, 0.04), blocks=2),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from neurorl.errors import ArgumentError
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.testing import FEATURES, rasters, same_state
+from neurorl.testing import FEATURES, same_state
 
 HALF = 1e-3 / math.log(2)  # a membrane that keeps half of its voltage in a step
 LEVEL = np.array([0.5, 0.25])
@@ -69,40 +69,6 @@ def test_a_current_beyond_the_chips_bias_is_the_largest(case: Any) -> None:
         backend.step({"level": np.ones(40)}, 1)
         expected = 4095 * 2**7 if case.is_chip else 40.0
         assert backend.state()["cells.voltage"].tolist() == [expected]
-
-
-def test_two_steps_equal_one_of_both_lengths_with_currents(case: Any) -> None:
-    network = FEATURES["currents"]()
-    whole_inputs = rasters(network, 20, 3, 0.4)
-    level = {"level": whole_inputs["level"]}
-    first, second = (
-        {**level, "input": whole_inputs["input"][s]} for s in (slice(13), slice(13, 20))
-    )
-    with case.make(network) as whole, case.make(network) as parts:
-        expected = whole.step(whole_inputs, 20)
-        pieces = parts.step(first, 13), parts.step(second, 7)
-        for name, raster in expected.items():
-            assert raster.any()
-            assert np.array_equal(raster, np.vstack([part[name] for part in pieces]))
-        assert same_state(whole.state(), parts.state()) == []
-
-
-def test_reset_and_restore_with_currents(case: Any) -> None:
-    network = FEATURES["currents"]()
-    inputs = rasters(network, 15, 1, 0.4)
-    with case.make(network, seed=5) as backend, case.make(network, seed=5) as fresh:
-        backend.step(rasters(network, 8, 0, 0.5), 8)
-        backend.set_weights("flow", np.full((6, 9), 0.5))
-        saved = backend.state()
-        expected = backend.step(inputs, 15), backend.state()
-        for other in (backend, fresh):
-            other.restore(saved)
-            actual = other.step(inputs, 15)
-            assert all(np.array_equal(actual[name], r) for name, r in expected[0].items())
-            assert same_state(other.state(), expected[1]) == []
-        backend.reset()
-        assert not backend.state()["middle.voltage"].any()
-        assert not backend.state()["middle.current"].any()
 
 
 @pytest.mark.parametrize("seed", [5, (3, 2**62 + 5, 3)])
