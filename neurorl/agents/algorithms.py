@@ -13,9 +13,7 @@ from neurorl.errors import (
     BackendUnavailableError,
     unknown_name_error,
 )
-from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.readers import said_in
-from neurorl.models.agent.config import said_in
+from neurorl.models.agent.config import AgentConfig, said_in
 from neurorl.network.serialization import Described
 
 __all__ = [

@@ -30,12 +30,9 @@ from neurorl.errors import (
     check_name,
 )
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
-from neurorl.network.short_term import RELEASE_GRID
-from neurorl.network.synapse_list import repeats
-from neurorl.network.units import refuse_units
 from neurorl.network.limits import refuse_units
 from neurorl.network.plasticity import RELEASE_GRID
-from neurorl.network.synapse_list import SynapseList, repeats
+from neurorl.network.synapse_list import repeats
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
 from neurorl.storage.plain import real_array

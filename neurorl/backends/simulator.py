@@ -18,7 +18,7 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster, WindowCall
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
-from neurorl.network.on_chip import on_chip
+from neurorl.network.replicate import on_chip
 from neurorl.numerics.arrays import Array, FloatArray
 
 __all__ = ["VARIABLES", "Simulator", "State"]

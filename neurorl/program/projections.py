@@ -14,7 +14,7 @@ from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.errors import DescriptionError
 from neurorl.expressions.statements import read_statements
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.short_term import RELEASE_GRID
+from neurorl.network.plasticity import RELEASE_GRID
 from neurorl.network.synapse_list import SynapseList
 from neurorl.program.program import NodeProgram, ProjectionProgram, Release, SynapseRows
 

@@ -9,8 +9,8 @@ from neurorl.agents.group import GroupPlan
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import UnsupportedError
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.gaussian_policy import GaussianReadout
 from neurorl.models.agent.policies import AnnealedSoftmax, Softmax
-from neurorl.models.agent.readout_policy import GaussianReadout
 from neurorl.models.deep.feedback import Own, Random, Signs, Symmetric
 from neurorl.models.deep.trunk import Shared
 from neurorl.reparameterization.config import GradientConfig

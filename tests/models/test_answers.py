@@ -14,7 +14,7 @@ import pytest
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.callbacks import Callback
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.agent import critics, encoders, modulators, places, policies, schedules, writes
+from neurorl.models.agent import critics, encoders, modulators, policies, schedules, writes
 from neurorl.models.agent.answers import AnswerChecks
 from neurorl.models.agent.parts import Part
 from neurorl.models.deep.feedback import Random as RandomFeedback
@@ -435,7 +435,7 @@ def test_an_attribute_that_cannot_be_meant_is_refused_and_named(name: str) -> No
     kind, values = WRONG_ATTRIBUTES[name]
     options = {
         **SMALL,
-        **(OWN[kind][1] if kind in OWN else {"learning": places.Host(), "trunk": Modules()}),
+        **(OWN[kind][1] if kind in OWN else {"learning": writes.Host(), "trunk": Modules()}),
     }
     base: Any = type(options[kind])
     for value in values:

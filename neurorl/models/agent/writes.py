@@ -69,7 +69,7 @@ class Host(Place, called="host"):
 
 @dataclass(frozen=True, eq=False)
 class OnChip(Place, called="pes"):
-    """Learn on the chip by its rule PES (`neurorl.learning.loops.onchip`).
+    """Learn on the chip by its rule PES (`neurorl.learning.loops.numpy`).
 
     The chip gets modulator times post factor, and has only the trace of inputs that the last window
     left, so ``lambda_actor`` must be 0.

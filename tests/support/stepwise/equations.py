@@ -10,10 +10,6 @@ import numpy.typing as npt
 
 from neurorl.backends.checks import check_finite
 from neurorl.backends.reference.node import DrawAll
-from neurorl.network.step_plan import StepPlan
-from neurorl.network.stepping import after_reset, before_reset
-from neurorl.backends.finite import check_finite
-from neurorl.backends.reference.noise import DrawAll
 from neurorl.network.step_plan import StepPlan, after_reset, before_reset
 from neurorl.numerics.arrays import FloatArray
 
