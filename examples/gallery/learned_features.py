@@ -10,6 +10,8 @@ were drawn, or without any, it doesn't. Then look at what each hidden neuron wai
 # %%
 # The task: four bits, two answers, a reward for the right one. An episode is one question.
 
+from typing import Any
+
 import gymnasium as gym
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,19 +19,19 @@ import numpy as np
 from neurorl import SpikingActorCritic
 
 
-class Parity(gym.Env):
+class Parity(gym.Env[Any, Any]):
     observation_space = gym.spaces.MultiBinary(4)
     action_space = gym.spaces.Discrete(2)
 
-    def ask(self):
+    def ask(self) -> Any:
         self.bits = self.np_random.integers(0, 2, 4).astype(np.int8)
         return self.bits
 
-    def reset(self, *, seed=None, options=None):
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         return self.ask(), {}
 
-    def step(self, action):
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         reward = float(action == self.bits.sum() % 2)
         return self.ask(), reward, True, False, {}
 
@@ -37,8 +39,8 @@ class Parity(gym.Env):
 # %%
 # Three agents: all synapses learn, those of hidden layers don't, and there are no hidden layers.
 
-RATES = {"alpha_output": 1e-3, "critic.alpha": 1e-3}
-LEARNERS = {
+RATES: dict[str, Any] = {"alpha_output": 1e-3, "critic.alpha": 1e-3}
+LEARNERS: dict[str, dict[str, Any]] = {
     "trained": {"hidden": 16, "critic.hidden": 16, "alpha_hidden": 1e-3},
     "frozen": {"hidden": 16, "critic.hidden": 16, "alpha_hidden": 0.0},
     "none": {"hidden": 0, "critic.hidden": 0},

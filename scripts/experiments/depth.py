@@ -44,7 +44,7 @@ from neurorl.models.deep.trunk import Shared
 __all__ = ["LEARNERS", "TASKS", "Row", "main", "measure", "read"]
 
 FILE, PAGE = Path("results/tables/depth.csv"), Path("docs/depth.md")
-SHOWN = ("deep", "frozen", "none", "local")
+SHOWN = ("deep", "frozen", "none", "local", "by gradients")
 ABLATED, WHOLE = ("Breakout", 200_000), "local"
 OTHERS: Mapping[str, str] = {
     "Breakout": "AC(.8) 9.5, DQN 9",
@@ -57,7 +57,9 @@ OTHERS: Mapping[str, str] = {
     "CartPole": "by tiles 500",
     "Acrobot": "by tiles -84",
     "LunarLander": "by tiles 234, PPO 223",
-    "Pendulum": "by tiles -174",
+    "Pendulum": "by tiles -174, PPO -188",
+    "MountainCar": "by tiles -106, PPO -132",
+    "MountainCarContinuous": "by tiles 94, PPO 88",
 }
 """Map tasks to what others reach: of MinAtar read off the curves of its README (one-sample
 actor-critic with backpropagation, and DQN with replay), of others the library's cells of tiles."""
@@ -111,6 +113,8 @@ TASKS: Mapping[str, Task] = {
     "Acrobot": _gym("Acrobot-v1", 100_000),
     "LunarLander": _gym("LunarLander-v3", 600_000),
     "Pendulum": _gym("Pendulum-v1", 200_000, gamma=0.95),
+    "MountainCar": _gym("MountainCar-v0", 60_000),
+    "MountainCarContinuous": _gym("MountainCarContinuous-v0", 100_000),
 }
 
 _DENSE: dict[str, Any] = {"patches": None}
@@ -197,14 +201,14 @@ def read(file: Path = FILE) -> list[Row]:
     if not file.exists():
         return []
     with file.open(newline="", encoding="utf-8") as lines:
-        return [
-            Row(
-                *(row["task"], row["learner"], int(row["steps"]), int(row["seed"])),
-                *(float(row[x]) for x in ("training", "greedy", "cpu_s")),
-                tuple(float(x) for x in row["curve"].split()),
-            )
-            for row in csv.DictReader(lines)
-        ]
+        return [_row(texts) for texts in csv.DictReader(lines)]
+
+
+def _row(texts: Mapping[str, str]) -> Row:
+    training, greedy, cpu_s = (float(texts[name]) for name in ("training", "greedy", "cpu_s"))
+    steps, seed = int(texts["steps"]), int(texts["seed"])
+    curve = tuple(float(x) for x in texts["curve"].split())
+    return Row(texts["task"], texts["learner"], steps, seed, training, greedy, cpu_s, curve)
 
 
 def add(row: Row, file: Path = FILE) -> None:

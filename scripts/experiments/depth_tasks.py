@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
+import importlib
 from typing import Any
 
 import gymnasium as gym
@@ -71,12 +72,11 @@ class Digits(Questions):
         first, last = (0, 400) if self.held_out else (400, len(answers))
         number = int(self.np_random.integers(first, last))
         self.right = int(answers[number])
-        return images[number]
+        image: npt.NDArray[np.float64] = images[number]
+        return image
 
 
 @functools.cache
 def _digits() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
+    data = importlib.import_module("sklearn.datasets").load_digits()
     return np.asarray(data.data, dtype=np.float64), np.asarray(data.target)

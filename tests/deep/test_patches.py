@@ -68,7 +68,7 @@ def test_weights_that_a_user_changes_are_shared_again() -> None:
 @pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
 def test_images_are_learned_by_default_where_nothing_of_modules_is_named() -> None:
     if "deep/Board-v0" not in gym.registry:
-        gym.register("deep/Board-v0", entry_point=Small, kwargs={"seen": "board"})
+        gym.register("deep/Board-v0", entry_point="deep_agents:Small", kwargs={"seen": "board"})
     env = gym.make("deep/Board-v0")
     assert make_config(env).trunk.is_shared
     assert make_config(env, overrides={"gamma": 0.9}).trunk.is_shared
@@ -76,7 +76,7 @@ def test_images_are_learned_by_default_where_nothing_of_modules_is_named() -> No
         assert not make_config(env, overrides=named).trunk.is_shared, named
     assert not make_config(env, "glm").trunk.is_shared
     for other in (LinearActorCritic, ReparameterizedActorCritic):
-        assert not other(env).config.trunk.is_shared  # type: ignore[operator]
+        assert not other(env).config.trunk.is_shared
 
 
 def test_large_images_are_seen_by_blocks() -> None:

@@ -424,7 +424,7 @@ WRONG_IN_TRUNK: dict[str, type[Any]] = {
 def test_a_flag_of_a_part_of_the_trunk_is_a_truth_value(name: str) -> None:
     base = WRONG_IN_TRUNK[name]
     for value in (1, "no", None):
-        part = object.__new__(type("Own", (base,), {name: value}))
+        part: Any = object.__new__(type("Own", (base,), {name: value}))
         kind = "normalisation" if base is Homeostasis else "feedback"
         with pytest.raises(DescriptionError, match=rf"Own\.{name}: .*got"):
             Shared(**{kind: part})

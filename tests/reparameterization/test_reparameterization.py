@@ -41,7 +41,9 @@ def replicas(
     config = make_config(env, "lif", {**SMALL, **fields})
     chosen = {**FEW, **(gradient or {})}
     plan = GroupPlan(env, CARTPOLE, config, seeds, BackendSpec("torch", arithmetic), chosen)
-    return make_gradient_group(plan)
+    group = make_gradient_group(plan)
+    assert isinstance(group, GradientReplicas)
+    return group
 
 
 def played(agents: GradientReplicas, k: int) -> list[Any]:
