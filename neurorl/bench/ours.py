@@ -5,7 +5,8 @@ from __future__ import annotations
 from gymnasium.spaces import Discrete
 
 from neurorl.agents.budget import Budget
-from neurorl.agents.sharding import side_by_side
+from neurorl.agents.replicas import Replicas
+from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.backends.lookup import Vocabulary
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench import workload as w
@@ -81,8 +82,8 @@ def agent_config(size: Size, parts: int = 1) -> AgentConfig:
     )
 
 
-def make(size: Size, replicas: int, spec: BackendSpec) -> BenchLoop:
-    """Return the loop on a backend."""
+def agents_of(size: Size, replicas: int, spec: BackendSpec) -> Replicas | ReplicaGroups:
+    """Return the agents of the loop, which have learned nothing."""
     if toolchain.problem() is None:
         library()  # what is measured doesn't begin in NumPy
     envs = [make_env(size) for _ in range(replicas)]
@@ -93,7 +94,12 @@ def make(size: Size, replicas: int, spec: BackendSpec) -> BenchLoop:
         n_actions = int(space.n)
     else:
         config, n_actions = agent_config(size, _parts(size, spec)), size.outputs
-    agents = side_by_side(SeparateEnvs(envs), config, n_actions, range(replicas), backend=spec)
+    return side_by_side(SeparateEnvs(envs), config, n_actions, range(replicas), backend=spec)
+
+
+def make(size: Size, replicas: int, spec: BackendSpec) -> BenchLoop:
+    """Return the loop on a backend."""
+    agents = agents_of(size, replicas, spec)
     preferred = next(iter(Vocabulary(spec.backend).engines), "")
     engine = spec.engine or getattr(agents.backend, "engine", None) or preferred
     step = iter(agents.play(Budget(_FOR_EVER))).__next__

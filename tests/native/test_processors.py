@@ -26,6 +26,7 @@ import warnings
 import numpy as np
 from neurorl import Learning, Network, Plasticity, Population, Projection, SpikingActorCritic
 from neurorl import Uniform, load
+from neurorl.agents.budget import Budget
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench import ours, workload
 from neurorl.models import LIF, FixedInDegree
@@ -42,10 +43,11 @@ agent = SpikingActorCritic("CartPole-v1", backend="native", seed=3)
 agent.learn(12)
 digest(agent.state())
 for size in ("small", "large"):
-    loop = ours.make(workload.get_size(size), 1, BackendSpec("reference"))
+    agents = ours.agents_of(workload.get_size(size), 1, BackendSpec("reference"))
+    steps = agents.play(Budget(1000))
     for _ in range(60):
-        loop.step()
-    digest(loop._agents.state(0))
+        next(steps)
+    digest(agents.state(0))
 
 warnings.simplefilter("ignore")
 for learning in ("host", "pes"):
