@@ -284,9 +284,10 @@ def draw(rows: Sequence[Row], to: Path) -> None:
     for ax in axes.ravel()[len(names) :]:
         ax.axis("off")
     axes[0][0].set_ylabel("mean return of 100 episodes")
-    axes[0][0].legend(frameon=False)
-    figure.tight_layout()
-    figure.savefig(to, dpi=120)
+    lines = {str(line.get_label()): line for ax in axes.ravel() for line in ax.get_lines()}
+    figure.legend(lines.values(), lines.keys(), loc="upper center", ncols=len(lines), frameon=False)
+    figure.tight_layout(rect=(0.0, 0.0, 1.0, 0.95))
+    figure.savefig(to, dpi=90)
     plt.close(figure)
 
 
