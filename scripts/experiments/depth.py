@@ -12,8 +12,8 @@ once. `table` writes the tables of docs/depth.md, `figure` its curves.
 
 Learners: `deep` is the preset; `frozen` has its hidden layers as they were drawn; `none` has no
 hidden layers, so that it is a linear actor-critic on raw observations. `local` has one dense hidden
-layer that learns by local numbers alone, `pool` the same with a normalisation by the layer; other
-names change one thing of `local`. `by gradients` is the preset, learned by PyTorch.
+layer that learns by local numbers alone; names that begin with it change one thing. `by gradients`
+is the preset, learned by PyTorch.
 """
 
 from __future__ import annotations

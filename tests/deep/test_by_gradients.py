@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from deep_agents import Broken, Parity, Small, deep_agent, differing, loop_of
-from gymnasium.envs.registration import register, registry
+from deep_agents import REGISTERED, Broken, Parity, Small, deep_agent, differing, loop_of
 
 pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
@@ -125,27 +124,16 @@ def test_saved_anywhere_it_goes_on_the_same(kind: str, tmp_path: Path) -> None:
     assert stopped.describe() == whole.describe() | {"env_spec": stopped.describe()["env_spec"]}
 
 
-def _small(**_: Any) -> Small:
-    return Small()
-
-
-@pytest.fixture
-def registered() -> str:
-    if "DeepSmall-v0" not in registry:
-        register("DeepSmall-v0", entry_point=_small, max_episode_steps=30)
-    return "DeepSmall-v0"
-
-
-def test_side_by_side_each_is_as_it_is_alone(registered: str) -> None:
+def test_side_by_side_each_is_as_it_is_alone() -> None:
     seeds = (4, 0, 2**62)
     chosen: dict[str, Any] = {**SMALL, "gradient": {"steps": 5, "learning_rate": 0.02}}
-    alone = [ReparameterizedActorCritic(registered, "deep", seed=s, **chosen) for s in seeds]
+    alone = [ReparameterizedActorCritic(REGISTERED, "deep", seed=s, **chosen) for s in seeds]
     first = alone[0]
-    plan = GroupPlan(first.env, registered, first.config, seeds, BackendSpec("torch", "float"))
+    plan = GroupPlan(first.env, REGISTERED, first.config, seeds, BackendSpec("torch", "float"))
     together = DeepGradientReplicas(plan, first.gradient)
     together.learn(4)
     for k, seed in enumerate(seeds):
-        agent = ReparameterizedActorCritic(registered, "deep", seed=seed, **chosen)
+        agent = ReparameterizedActorCritic(REGISTERED, "deep", seed=seed, **chosen)
         agent.learn(4)
         ours = {name: np.array(array) for name, array in together.state(k).items()}
         assert not differing(ours, state(agent)), k

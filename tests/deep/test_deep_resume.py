@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from deep_agents import Small, deep_agent, differing, known
-from gymnasium.envs.registration import register, registry
+from deep_agents import REGISTERED, Small, deep_agent, differing, known
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.replicas import Replicas
@@ -105,27 +104,16 @@ def test_side_by_side_each_is_as_it_is_alone(way: str) -> None:
     together.close()
 
 
-def _small(**_: Any) -> Small:
-    return Small()
-
-
-@pytest.fixture
-def registered() -> str:
-    if "DeepSmall-v0" not in registry:
-        register("DeepSmall-v0", entry_point=_small, max_episode_steps=30)
-    return "DeepSmall-v0"
-
-
 @pytest.mark.parametrize("loop", ["native", "numpy"])
 @pytest.mark.parametrize("environments", [2, 3])
 def test_several_environments_repeat_and_go_on(
-    environments: int, loop: str, registered: str, tmp_path: Path
+    environments: int, loop: str, tmp_path: Path
 ) -> None:
     if loop == "native" and toolchain.problem() is not None:
         pytest.skip("no C++ compiler")
 
     def several() -> SpikingActorCritic:
-        return deep_agent(registered, environments=environments, loop=loop)
+        return deep_agent(REGISTERED, environments=environments, loop=loop)
 
     one, again, stopped = several(), several(), several()
     one.learn(total_steps=90)
@@ -138,13 +126,13 @@ def test_several_environments_repeat_and_go_on(
     assert not differing(state(resumed), state(one))
     loops = {"native": "numpy", "numpy": "native"}
     if toolchain.problem() is None:
-        other = deep_agent(registered, environments=environments, loop=loops[loop])
+        other = deep_agent(REGISTERED, environments=environments, loop=loops[loop])
         other.learn(total_steps=90)
         assert not differing(state(other), state(one))
 
 
-def test_all_environments_have_the_same_weights(registered: str) -> None:
-    agent = deep_agent(registered, environments=3)
+def test_all_environments_have_the_same_weights() -> None:
+    agent = deep_agent(REGISTERED, environments=3)
     before = agent.weights
     agent.learn(total_steps=60)
     for name, weights in agent._replicas.loop.memory.weights.items():

@@ -11,7 +11,7 @@ from neurorl import SpikingActorCritic
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.numerics.arrays import Array
 
-__all__ = ["Broken", "Parity", "Small", "deep_agent", "differing", "known", "loop_of"]
+__all__ = ["REGISTERED", "Broken", "Parity", "Small", "deep_agent", "differing", "known", "loop_of"]
 
 SEEN: dict[str, gym.spaces.Space[Any]] = {
     "bits": gym.spaces.Box(0, 1, (5,), np.bool_),
@@ -70,6 +70,11 @@ class Small(gym.Env[Any, Any]):
         reward, end = float(sign * np.sum(action) - 0.7), float(self.np_random.random())
         shown, info = self._shown()
         return shown, reward, end < 0.07, 0.07 <= end < 0.12, info
+
+
+REGISTERED = "DeepSmall-v0"
+"""Name the environment with a fresh `Small` for each agent."""
+gym.register(REGISTERED, entry_point="deep_agents:Small", max_episode_steps=30)
 
 
 class Broken(Small):
