@@ -229,6 +229,7 @@ class DeepNativeLoop(DeepLoop):
             n_synapses=len(patches.tie),
             index=self._keep(patches.index),
             rows=self._keep(np.ascontiguousarray(patches.rows)),
+            positions_of=self._keep(np.ascontiguousarray(patches.positions_of)),
             start=self._keep(start),
         )
         self._kept.append(made)

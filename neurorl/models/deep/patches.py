@@ -71,6 +71,11 @@ class Patches(Sparse):
         """
         return self._bundles[1]
 
+    @property
+    def positions_of(self) -> npt.NDArray[np.int64]:
+        """Return the position of each bundle, see `rows`."""
+        return self._bundles[0]
+
     @functools.cached_property
     def _bundles(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return position and row of each bundle, in the order of synapses."""
@@ -90,8 +95,7 @@ class Patches(Sparse):
         return (self.index.size * self.filters,) * 2
 
     def make(self, ends: Ends) -> SynapseList:
-        positions = self._bundles[0]
-        post = (positions[:, None] * self.filters + np.arange(self.filters)).ravel()
+        post = (self.positions_of[:, None] * self.filters + np.arange(self.filters)).ravel()
         counts = np.bincount(self.index.ravel(), minlength=self.n_inputs) * self.filters
         start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return SynapseList(start, post.astype(np.int32), self.size)

@@ -65,23 +65,40 @@ inline void learn_row_by(
         learn_row<KERNEL, true, false, FEEDBACK>(pass, n, x, f, extra, e, h, w, b);
 }
 
-// Sum what one number of all patches said, in the order of their positions. Return whether it spoke.
-inline bool sum_patches(
-    const DeepPatches &patches, int64_t j, const float *x, const float *f, const float *extra,
-    float *__restrict sum, float *__restrict added)
+// Sum what each number of all patches said, in the order of their positions, and note which spoke.
+// Inputs that speak are visited in their order, in which those of one number have rising positions.
+inline void sum_patches(
+    const DeepPatches &patches, const float *x, const float *f, const float *extra,
+    float *__restrict sum, float *__restrict added, float *__restrict spoke)
 {
     const int64_t n = patches.filters;
-    bool speaks = false;
+    memset(sum, 0, patches.n_seen * n * sizeof *sum);
+    memset(added, 0, patches.n_seen * n * sizeof *added);
+    memset(spoke, 0, patches.n_seen * sizeof *spoke);
+    for (int64_t input = 0; input < patches.n_inputs; input++) {
+        if (x[input] == 0.0f) continue;
+        for (int64_t b = patches.start[input]; b < patches.start[input + 1]; b++) {
+            const int64_t row = patches.rows[b] * n, from = patches.positions_of[b] * n;
+            spoke[patches.rows[b]] = 1.0f;
+            for (int64_t i = 0; i < n; i++) sum[row + i] += x[input] * f[from + i];
+            if (extra)
+                for (int64_t i = 0; i < n; i++) added[row + i] += x[input] * extra[from + i];
+        }
+    }
+}
+
+// Sum what all positions said to the bias that they share.
+inline void sum_positions(
+    const DeepPatches &patches, const float *f, const float *extra, float *__restrict sum,
+    float *__restrict added)
+{
+    const int64_t n = patches.filters;
     for (int64_t i = 0; i < n; i++) sum[i] = added[i] = 0.0f;
     for (int64_t p = 0; p < patches.positions; p++) {
-        const float xj = x ? x[patches.index[p * patches.n_seen + j]] : 1.0f;
-        if (xj == 0.0f) continue;
-        speaks = true;
-        for (int64_t i = 0; i < n; i++) sum[i] += xj * f[p * n + i];
+        for (int64_t i = 0; i < n; i++) sum[i] += f[p * n + i];
         if (extra)
-            for (int64_t i = 0; i < n; i++) added[i] += xj * extra[p * n + i];
+            for (int64_t i = 0; i < n; i++) added[i] += extra[p * n + i];
     }
-    return speaks;
 }
 
 typedef std::vector<float, OnLines<float>> Floats;
@@ -181,11 +198,11 @@ inline void learn_rows(
     rows.resize(n_pre);
     if (patches) {
         summed.resize(2 * all + n_pre);
-        float *spoke = summed.data() + 2 * all;
-        for (int64_t j = 0; j < n_pre; j++) {
-            float *sum = summed.data() + j * n;
-            spoke[j] = sum_patches(*patches, j, x, f, extra, sum, sum + all) ? 1.0f : 0.0f;
-        }
+        float *sum = summed.data(), *spoke = sum + 2 * all;
+        if (x)
+            sum_patches(*patches, x, f, extra, sum, sum + all, spoke);
+        else
+            sum_positions(*patches, f, extra, sum, sum + all), *spoke = 1.0f;
         x = spoke;
     }
     const int64_t count = living_rows<KERNEL>(s, k, x, decisions, log_keep, rows.data());
@@ -246,21 +263,57 @@ inline void learn_synapses(
     }
 }
 
-// Sum what each of n neurons hears, in the order of m signals; 8 sums at once, as each waits for itself.
+typedef float Eight __attribute__((vector_size(32), aligned(4)));
+typedef int32_t Places __attribute__((vector_size(32)));
+
+#if defined(__clang__)
+#define NEURORL_MIX(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define NEURORL_MIX(x, y, ...) __builtin_shuffle(x, y, (Places){__VA_ARGS__})
+#endif
+
+// Make columns of 8 rows, which are then rows.
+inline void transpose(Eight *row)
+{
+    Eight pair[8], four[8];
+    for (int r = 0; r < 8; r += 2) {
+        pair[r] = NEURORL_MIX(row[r], row[r + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        pair[r + 1] = NEURORL_MIX(row[r], row[r + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int r = 0; r < 8; r += 4)
+        for (int c = 0; c < 2; c++) {
+            four[r + 2 * c] = NEURORL_MIX(pair[r + c], pair[r + c + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            four[r + 2 * c + 1] = NEURORL_MIX(pair[r + c], pair[r + c + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (int c = 0; c < 4; c++) {
+        row[c] = NEURORL_MIX(four[c], four[c + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        row[c + 4] = NEURORL_MIX(four[c], four[c + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+}
+
+// Sum what 8 neurons hear, in the order of m signals; 8 sums at once, as each waits for itself.
+inline Eight hear_8(const float *heard, const float *signals, int64_t m)
+{
+    Eight total = {}, row[8];
+    int64_t j = 0;
+    for (; j + 8 <= m; j += 8) {
+        for (int r = 0; r < 8; r++) row[r] = *(const Eight *)(heard + r * m + j);
+        transpose(row);
+        for (int c = 0; c < 8; c++) total = total + row[c] * signals[j + c];
+    }
+    for (; j < m; j++)
+        for (int r = 0; r < 8; r++) total[r] = total[r] + heard[r * m + j] * signals[j];
+    return total;
+}
+
+// Sum what each of n neurons hears, in the order of m signals.
 inline void hear(const float *heard, const float *signals, int64_t n, int64_t m, float *out)
 {
-    for (int64_t i = 0; i < n; i += 8) {
-        const int64_t last = n - i < 8 ? n - i : 8;
-        const float *row = heard + i * m;
-        float total[8] = {0.0f};
-        if (last == 8)
-            for (int64_t j = 0; j < m; j++)
-                for (int r = 0; r < 8; r++) total[r] = total[r] + row[r * m + j] * signals[j];
-        else
-            for (int64_t j = 0; j < m; j++)
-                for (int64_t r = 0; r < last; r++)
-                    total[r] = total[r] + row[r * m + j] * signals[j];
-        for (int64_t r = 0; r < last; r++) out[i + r] = total[r];
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) *(Eight *)(out + i) = hear_8(heard + i * m, signals, m);
+    for (; i < n; i++) {
+        out[i] = 0.0f;
+        for (int64_t j = 0; j < m; j++) out[i] = out[i] + heard[i * m + j] * signals[j];
     }
 }
 
@@ -276,11 +329,13 @@ inline void post_factors(
     hear(heard, signals, n, m, f);
     for (int64_t i = 0; i < n; i++) f[i] = f[i] * slope[i];
     if (deep.normalisation->kernel == POOL) {
-        static thread_local Floats buffer;
-        buffer.resize(n);
-        const float middle = mean_of(f, n);
-        for (int64_t i = 0; i < n; i++) buffer[i] = f[i] * u[i];
-        const float tilt = mean_of(buffer.data(), n);
+        float middle = f[0], tilt = f[0] * u[0];  // side by side, as each waits for itself
+        for (int64_t i = 1; i < n; i++) {
+            middle += f[i];
+            tilt += f[i] * u[i];
+        }
+        middle /= (float)n;
+        tilt /= (float)n;
         for (int64_t i = 0; i < n; i++) f[i] = (f[i] - middle) - u[i] * tilt;
     }
     if (deep.centring != 0.0) {

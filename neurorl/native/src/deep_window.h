@@ -71,16 +71,17 @@ inline bool enter(const Deep &deep, int64_t k)
 
 inline void arrive_in_patches(
     const DeepPatches &patches, const double *weights, const double *bias, const double *x,
-    double *arrived)
+    double *__restrict arrived)
 {
-    const int64_t n = patches.filters, n_seen = patches.n_seen;
-    for (int64_t p = 0; p < patches.positions; p++) {
-        double *own = arrived + p * n;
-        for (int64_t i = 0; i < n; i++) own[i] = bias[i];
-        for (int64_t j = 0; j < n_seen; j++) {
-            const double xj = x[patches.index[p * n_seen + j]];
-            if (xj == 0.0) continue;
-            for (int64_t i = 0; i < n; i++) own[i] += xj * weights[j * n + i];
+    const int64_t n = patches.filters;
+    for (int64_t p = 0; p < patches.positions; p++)
+        for (int64_t i = 0; i < n; i++) arrived[p * n + i] = bias[i];
+    for (int64_t input = 0; input < patches.n_inputs; input++) {
+        if (x[input] == 0.0) continue;
+        for (int64_t b = patches.start[input]; b < patches.start[input + 1]; b++) {
+            double *own = arrived + patches.positions_of[b] * n;
+            const double *row = weights + patches.rows[b] * n;
+            for (int64_t i = 0; i < n; i++) own[i] += x[input] * row[i];
         }
     }
 }
