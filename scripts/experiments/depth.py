@@ -154,6 +154,7 @@ LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
             ("local, lambda 0", {}, {"lambda_actor": 0.0, "critic.lambda_": 0.0}),
             ("local, 32 hidden", {}, {"hidden": 32, "critic.hidden": 32}),
             ("local, 512 hidden", {}, {"hidden": 512, "critic.hidden": 512}),
+            ("local, window of 4", {}, {"window": 4}),
             ("local, two layers", {}, {"hidden": (128, 64), "critic.hidden": (128, 64)}),
             ("local, 8-bit weights", {}, {"arithmetic": "loihi"}),
         )
