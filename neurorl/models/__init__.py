@@ -7,6 +7,7 @@ from neurorl.models.actor import actor_network
 from neurorl.models.neurons.equations import Equations
 from neurorl.models.neurons.leaky import GLM, LIF, CubaLIF, InChipUnits, Lesion
 from neurorl.models.neurons.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
+from neurorl.network.between import Between
 from neurorl.network.connectors import (
     AllToAll,
     Blocks,
@@ -17,6 +18,7 @@ from neurorl.network.connectors import (
     Synapses,
 )
 from neurorl.network.replicate import on_chip
+from neurorl.network.spatial import ExponentialDistance, GaussianDistance
 
 __all__ = [
     "ADAPTIVE_LIF",
@@ -26,12 +28,15 @@ __all__ = [
     "IZHIKEVICH",
     "LIF",
     "AllToAll",
+    "Between",
     "Blocks",
     "CubaLIF",
     "Equations",
+    "ExponentialDistance",
     "FixedInDegree",
     "FixedOutDegree",
     "FixedProbability",
+    "GaussianDistance",
     "InChipUnits",
     "Lesion",
     "OneToOne",

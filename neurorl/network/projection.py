@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
+from neurorl.network.between import Between, split_part
 from neurorl.network.connectors import (
     AllToAll,
     Blocks,
@@ -42,6 +43,8 @@ __all__ = ["Projection"]
 class Projection(Described):
     """Describe weighted connections from one node to a population.
 
+    pre, post: names of nodes, or of their parts, ``"cells[:3200]"``, which become names and a
+        `neurorl.network.between.Between` around *connect*.
     weights: an array, one number for all, or `Uniform`. Shape ``(n_pre, n_post)``, or with
         ``blocks`` > 1 ``(blocks, n_pre // blocks, n_post // blocks)``: equal blocks of consecutive
         neurons, each all-to-all inside and unconnected to the others (the modules of an actor).
@@ -76,6 +79,7 @@ class Projection(Described):
     def __post_init__(self) -> None:
         check_identifier(f"{type(self).__name__}.name", self.name)
         where = f"Projection {self.name!r}"
+        self._take_parts()
         object.__setattr__(self, "blocks", positive(f"{where}.blocks", self.blocks))
         self._check_delay(f"{where}.delay")
         object.__setattr__(self, "signed", flag(f"{where}.signed", self.signed))
@@ -96,6 +100,18 @@ class Projection(Described):
         if self.mask is not None:
             object.__setattr__(self, "mask", truth_values(f"{where}.mask", self.mask))
         self._check_connector(f"{where}.connect")
+
+    def _take_parts(self) -> None:
+        """Take parts of nodes out of their names, into the connector."""
+        if not (isinstance(self.pre, str) and isinstance(self.post, str)):
+            return
+        (pre, of_pre), (post, of_post) = split_part(self.pre), split_part(self.post)
+        if (pre, post) == (self.pre, self.post):
+            return
+        connect = AllToAll() if self.connect is None else self.connect
+        for name, value in (("pre", pre), ("post", post)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "connect", Between(connect, of_pre, of_post))
 
     def to_dict(self) -> dict[str, Any]:
         data = super().to_dict()
@@ -162,17 +178,22 @@ class Projection(Described):
         return math.prod(self.shape(n_pre, n_post))
 
     def resolved(self, n_pre: int, n_post: int) -> Projection:
-        """Return the projection for known sizes: one to one becomes blocks of one neuron.
+        """Return the projection for known sizes.
 
+        One to one becomes blocks of one neuron, and a matrix between parts of nodes a list.
         Raises DescriptionError if they don't fit.
         """
+        where, weights = f"Projection {self.name!r}", self.weights
+        if isinstance(self.connect, Between):
+            shape = self.connect.matrix(self._ends(n_pre, n_post))
+            if isinstance(weights, Uniform) or weights.ndim != 2 or weights.shape != shape:
+                return self
+            return dataclasses.replace(self, weights=weights.ravel())
         if not isinstance(self.connect, OneToOne):
             return self
-        where = f"Projection {self.name!r}"
         if n_pre != n_post:
             what, got = "one to one needs two ends of one size", f"{n_pre} and {n_post}"
             raise DescriptionError(f"{where}.connect", what, got=got)
-        weights = self.weights
         if not isinstance(weights, Uniform) and weights.shape == (n_pre,):
             weights = weights.reshape(n_pre, *(1, 1) if n_pre > 1 else (1,))
         return dataclasses.replace(self, connect=None, blocks=n_pre, weights=weights)
