@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from neurorl.backends.recording import Recording as Recording
     from neurorl.backends.registry import available_backends as available_backends
     from neurorl.backends.registry import load as load
+    from neurorl.backends.spike_times import SpikeTimes as SpikeTimes
+    from neurorl.backends.spike_times import step_times as step_times
     from neurorl.errors import EnvironmentWarning as EnvironmentWarning
     from neurorl.errors import FallbackWarning as FallbackWarning
     from neurorl.errors import GridWarning as GridWarning
@@ -58,6 +60,8 @@ _HOME = {
     "Recorder": "neurorl.agents.recorder",
     "Recording": "neurorl.backends.recording",
     "Source": "neurorl.network.description",
+    "SpikeTimes": "neurorl.backends.spike_times",
+    "step_times": "neurorl.backends.spike_times",
     "ReparameterizedActorCritic": "neurorl.reparameterization.agent",
     "AgentConfig": "neurorl.models.agent.config",
     "SpikingActorCritic": "neurorl.agents.local",
