@@ -75,6 +75,7 @@ _TWO: tuple[Kind, ...] = ("number", "number")
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function(_ONE, np.abs),
     "clip": Function(("number", "number", "number"), clip),
+    "cos": Function(_ONE, elementary.cos),
     "exp": Function(_ONE, elementary.exp),
     "floor": Function(_ONE, np.floor),
     "log": Function(_ONE, elementary.log),
@@ -82,6 +83,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "min": Function(_TWO, minimum),
     "sigmoid": Function(_ONE, elementary.sigmoid),
     "sign": Function(_ONE, sign),
+    "sin": Function(_ONE, elementary.sin),
     "sqrt": Function(_ONE, np.sqrt),
     "tanh": Function(_ONE, elementary.tanh),
     "trunc": Function(_ONE, np.trunc),

@@ -12,11 +12,10 @@ INPUT = (
 """Say how a neuron gets values from outside."""
 
 _NOISE = (
-    "formulas draw nothing: Equations(noise=...) draws at the threshold; other noise is drawn by "
-    "NumPy and arrives at an input, as spikes or by a source of kind 'current'"
+    "a neuron's dx/dt may have xi, white noise, and Equations(noise=...) draws at the threshold; "
+    "other noise arrives at an input, as spikes or by a source of kind 'current'"
 )
 _OWN_NUMBER = "give each neuron its own number as a parameter, an array (size,)"
-_TURNS = "let two variables turn: dx/dt = w*y, dy/dt = -w*x, method='exact'"
 _STEPS = "write floor(x/dt + 0.5)"
 _NO_INVERSE = "there is none; as a table of values it can be a parameter or an input"
 _DEAD = "say refractory=... and held=... of Equations"
@@ -27,14 +26,13 @@ ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(_DRAWS.split(), _NOISE),
     **dict.fromkeys(["TimedArray", "stim", "stimulus", "inject"], INPUT),
     **dict.fromkeys(["i", "j", "N"], _OWN_NUMBER),
-    **dict.fromkeys(["sin", "cos"], _TURNS),
     **dict.fromkeys(["asin", "acos", "atan", "arcsin", "arccos", "arctan", "erf"], _NO_INVERSE),
     **dict.fromkeys(["timestep", "steps", "t_in_timesteps"], _STEPS),
     **dict.fromkeys(["lastspike", "not_refractory", "unless"], _DEAD),
     **dict.fromkeys(["convolve", "delta"], _SYNAPSE),
-    "t": "let a variable count the time: dclock/dt = 1 begins at 0",
+    "t": "only a neuron's equations, threshold and reset have it",
     "dt": "only a neuron's equations have dt; write its number",
-    "tan": f"divide a sine by a cosine: {_TURNS}",
+    "tan": "write sin(x)/cos(x)",
     "ceil": "write -floor(-x)",
     "int": "write floor(x), or where(condition, 1, 0)",
     "bool": "compare it, such as x > 0",

@@ -7,8 +7,9 @@ the state before the step. It returns statements, and the constants that they us
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,15 @@ class System:
     """Hold the equations of a neuron.
 
     intermediates: lines ``y = g``, in order. derivatives: lines ``dx/dt = f``.
-    parameters: numbers, or arrays ``(size,)``. dt: seconds.
+    parameters: numbers, or arrays ``(size,)``. dt: seconds. given: ``t`` and white noises that are
+    used, see `from_outside`.
     """
 
     intermediates: Sequence[Statement]
     derivatives: Sequence[Statement]
     parameters: Mapping[str, Any]
     dt: float
+    given: Collection[str] = ()
 
     @property
     def state(self) -> list[str]:
@@ -61,13 +64,39 @@ class System:
 
 @dataclass(frozen=True)
 class Updates:
-    """Hold statements of one step, and their constants by name."""
+    """Hold statements of one step, their constants by name, and what they get from outside.
+
+    words, clock: as in `neurorl.network.step_plan.StepPlan`.
+    """
 
     statements: tuple[Statement, ...]
     constants: Mapping[str, Array]
+    words: tuple[str, ...] = ()
+    clock: str | None = None
 
 
 Method = Callable[[System], Updates]
+
+
+def in_order(lines: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Return equations in their order, but each line ``y = g`` before lines that use y.
+
+    Raises ExpressionError for lines that are defined by one another.
+    """
+    rest = [line for line in lines if not line.is_derivative]
+    waiting = [line.variable for line in rest]
+    if len(set(waiting)) < len(waiting):  # one that is set again needs the order as it is
+        return tuple(lines)
+    made: list[Statement] = []
+    while rest:
+        free = [k for k, line in enumerate(rest) if {*waiting}.isdisjoint(line.value.names)]
+        if not free:
+            line = rest[0]
+            what = f"{line.variable!r} is defined by itself"
+            raise _problem(line, 0, what, "take dx/dt, or a value of the step before")
+        made.append(rest.pop(free[0]))
+        waiting.remove(made[-1].variable)
+    return (*made, *(line for line in lines if line.is_derivative))
 
 
 def euler(system: System) -> Updates:
@@ -99,6 +128,74 @@ def exponential_euler(system: System) -> Updates:
         grown = f"({x} + {b}/{a})*exp({a}*dt) - {b}/{a}"
         made[x] = f"where({a} == 0, {x} + dt*{b}, {grown})"
     return Updates((*system.intermediates, *before, *_at_once(made)), {})
+
+
+def from_outside(updates: Updates, names: Collection[str]) -> Updates:
+    """Return updates that know time and white noise.
+
+    names: those of them that formulas use: ``t``, the seconds since the start at the beginning of
+    the step, and ``xi`` or ``xi_NAME``, white noise: a standard normal draw for each neuron and
+    step, over sqrt(dt), by Box & Muller 1958 from two words.
+    """
+    first, words = [], []
+    for name in names:
+        if name == "t":
+            first.append(Statement(name, Expression(f"{CLOCK}*dt")))
+            continue
+        words += [f"radius_{name}", f"angle_{name}"]
+        radius = f"sqrt(-2*log((radius_{name} + 0.5)*{2.0**-32!r}))"
+        wave = f"cos(angle_{name}*{2.0**-31 * math.pi!r})"
+        first.append(Statement(name, Expression(f"{radius}*{wave}/sqrt(dt)")))
+    clock = CLOCK if "t" in names else None
+    return replace(
+        updates, statements=(*first, *updates.statements), words=tuple(words), clock=clock
+    )
+
+
+def heun(system: System) -> Updates:
+    """Return the mean of the slopes before the step and after one of `euler`'s."""
+    before, first = _stage(system, 1, {}, "0")
+    after, second = _stage(system, 2, first, "dt")
+    made = {x: f"{x} + dt*(0.5*({first[x]} + {second[x]}))" for x in first}
+    return Updates((*before, *after, *_at_once(made)), {})
+
+
+def rk4(system: System) -> Updates:
+    """Return the classical method of Runge and Kutta, of four slopes."""
+    stages: list[dict[str, str]] = [{}]
+    statements = []
+    for number, share in enumerate(("0", "0.5*dt", "0.5*dt", "dt"), start=1):
+        lines, slopes = _stage(system, number, stages[-1], share)
+        stages.append(slopes)
+        statements += lines
+    one, two, three, four = stages[1:]
+    made = {
+        x: f"{x} + dt*(({one[x]} + 2*{two[x]} + 2*{three[x]} + {four[x]})/6)" for x in system.state
+    }
+    return Updates((*statements, *_at_once(made)), {})
+
+
+def _stage(
+    system: System, number: int, slopes: Mapping[str, str], ahead: str
+) -> tuple[list[Statement], dict[str, str]]:
+    """Return the statements of a stage, and the names of its slopes by variable.
+
+    slopes: names of those by which state variables, and time, go *ahead* from their values before
+    the step; empty for the first stage.
+    """
+    made = {x: f"{x} + {ahead}*{slope}" for x, slope in slopes.items()}
+    if slopes and "t" in system.given:
+        made["t"] = f"t + {ahead}"
+    statements = [Statement(f"at{number}_{x}", Expression(text)) for x, text in made.items()]
+    names: dict[str, Node] = {x: Name(f"at{number}_{x}") for x in made}
+    for line in system.intermediates:
+        y = f"at{number}_{line.variable}" if slopes else line.variable
+        statements.append(Statement(y, _formula(substituted(line.value.tree, names))))
+        names[line.variable] = Name(y)
+    for line in system.derivatives:
+        value = _formula(substituted(line.value.tree, names))
+        statements.append(Statement(f"slope{number}_{line.variable}", value))
+    return statements, {x: f"slope{number}_{x}" for x in system.state}
 
 
 def exact(system: System) -> Updates:
@@ -139,8 +236,19 @@ METHODS: Mapping[str, Method] = {
     "euler": euler,
     "exact": exact,
     "exponential_euler": exponential_euler,
+    "heun": heun,
+    "rk4": rk4,
 }
 """Map the name of each integration method to it."""
+
+CLOCK = "step_of_t"
+WITHOUT_NOISE = frozenset({"rk4"})
+"""Name methods that have no meaning for equations with white noise."""
+
+PREFIXES: tuple[str, ...] = ("keep_", "drive_", "slope_", "rest_", "next_")
+PREFIXES += ("radius_xi", "angle_xi", CLOCK)
+PREFIXES += tuple(f"{kind}{stage}_" for kind in ("at", "slope") for stage in (1, 2, 3, 4))
+"""Begin the names that methods add."""
 
 _MOST = 4
 _TERMS = 20

@@ -17,6 +17,9 @@ from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["IS_SILENT", "Margin", "StepPlan", "after_reset", "before_reset"]
 
+MAX_WORDS = 64
+"""Limit the words that a neuron draws in a step."""
+
 IS_SILENT = "is_silent"
 """Name the constant that marks neurons silenced by a lesion."""
 
@@ -41,7 +44,9 @@ class StepPlan:
     ``logistic``, a standard logistic draw for each neuron and step. margin: the sides of a
     threshold ``left > right``, without noise; None for other thresholds. bias: the value ``bias``
     in statements, ``(size,)``, which currents and silent signed synapses add to. Only an
-    `Integrator` has one; None for others, where these add to an input.
+    `Integrator` has one; None for others, where these add to an input. words: names of whole
+    numbers, 0 to 2**32 - 1, that are drawn for each neuron and step. clock: the name of the number
+    of the step, from 0; None if no statement needs it.
     """
 
     initial: Mapping[str, FloatArray]
@@ -55,11 +60,18 @@ class StepPlan:
     is_noisy: bool
     margin: Margin | None = None
     bias: FloatArray | None = None
+    words: tuple[str, ...] = ()
+    clock: str | None = None
 
     @property
     def size(self) -> int:
         """Return the number of neurons."""
         return len(self.refractory_steps)
+
+    @property
+    def from_outside(self) -> tuple[str, ...]:
+        """Return the names of words, and of the number of the step."""
+        return (*self.words, *(() if self.clock is None else (self.clock,)))
 
     def hoisted(self) -> StepPlan:
         """Return a plan of the same bits in which no step computes what never changes.
@@ -68,7 +80,8 @@ class StepPlan:
         """
         moving = {*self.initial, *self.inputs, *(line.variable for line in self.reset)}
         times_set = Counter(line.variable for line in self.update)
-        made = Constants(self.constants, {*moving, *times_set, "logistic", "bias"})
+        drawn = {"logistic", *self.from_outside}
+        made = Constants(self.constants, {*moving, *times_set, *drawn, "bias"})
         update = []
         for line in self.update:
             x, tree = line.variable, line.value.tree
@@ -115,13 +128,15 @@ def before_reset(
     arrived: Mapping[str, FloatArray],
     logistic: FloatArray | None = None,
     bias: FloatArray | None = None,
+    given: Mapping[str, FloatArray] | None = None,
 ) -> tuple[Names, npt.NDArray[np.bool_]]:
     """Return all values at the threshold test by name, and the spikes.
 
     state, dead: before the step, ``(..., size)``. arrived: what synapses add, by input. logistic:
-    draws of the noise. bias: the value ``bias`` in statements; None is the plan's own.
+    draws of the noise. bias: the value ``bias`` in statements; None is the plan's own. given:
+    numbers from outside, by name.
     """
-    names: Names = {**plan.constants, **state}
+    names: Names = {**plan.constants, **state, **(given or {})}
     for name in plan.inputs:
         names[name] = state.get(name, np.zeros(dead.shape)) + arrived.get(name, 0.0)
     if logistic is not None:

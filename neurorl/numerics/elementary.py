@@ -1,4 +1,4 @@
-"""Define exp, log, tanh, cos and sums of products to the last bit, the same in NumPy and in C.
+"""Define exp, log, tanh, sin, cos and sums of products to the last bit, the same in NumPy and in C.
 
 The last bits of a library's exp or of BLAS's sums differ between processors, and a spike that
 depends on such a bit would differ too. Here only operations fixed by IEEE 754 are used (+, -, *, /,
@@ -28,6 +28,17 @@ ONE_BITS = 0x3FF << 52
 FRACTION = (1 << 52) - 1
 TANH_LIMIT = 25.0
 """Clip arguments of tanh here, where it is 1 to the last bit."""
+TWO_BY_PI = 2.0 / math.pi
+# pi/2 in parts of 22 bits, so that multiples up to 2**31 are exact, and the rest.
+HALF_PI = [
+    float.fromhex(text)
+    for text in ("0x1.921fbp+0", "0x1.5110bp-22", "0x1.1846980000000p-44", "0x1.3198a2e037073p-69")
+]
+# Of sin(r)/r - 1 in powers of r**2 after the first, and of cos(r) - 1 + r**2/2 after r**4.
+SIN_TERMS = [(-1.0) ** (m + 1) / math.factorial(2 * m + 3) for m in range(8)]
+COS_RESTS = [(-1.0) ** m / math.factorial(2 * m + 4) for m in range(8)]
+QUARTER_LIMIT = 0.8
+"""Clip here what is left of an angle after turns by pi/2: it is larger beyond 2**30 only."""
 COS_TERMS = [(-1.0) ** m * math.pi ** (2 * m) / math.factorial(2 * m) for m in range(13)]
 
 _GRID = 2.0**20
@@ -84,6 +95,33 @@ def tanh(x: npt.ArrayLike) -> Array:
 def sigmoid(x: npt.ArrayLike) -> Array:
     """Return ``1 / (1 + exp(-x))`` to within 3 units in the last place."""
     return np.asarray(1.0 / (1.0 + exp(np.negative(x))))
+
+
+def sin(x: npt.ArrayLike) -> Array:
+    """Return the sine to within 2**-52; beyond |x| = 2**30 some number from -1 to 1."""
+    x = np.asarray(x, dtype=np.float64)
+    return np.where(x == 0.0, x, _wave(x, 0.0))
+
+
+def cos(x: npt.ArrayLike) -> Array:
+    """Return the cosine to within 2**-52; beyond |x| = 2**30 some number from -1 to 1."""
+    return _wave(np.asarray(x, dtype=np.float64), 1.0)
+
+
+def _wave(x: Array, turn: float) -> Array:
+    """Return the sine, or the cosine for a *turn* of 1, a quarter ahead."""
+    k = np.rint(x * TWO_BY_PI)
+    r = x
+    for part in HALF_PI:
+        r = r - k * part
+    r = np.minimum(np.maximum(r, -QUARTER_LIMIT), QUARTER_LIMIT)
+    z = r * r
+    sine = r + r * (z * _horner(z, SIN_TERMS))
+    cosine = (1.0 - 0.5 * z) + z * z * _horner(z, COS_RESTS)
+    ahead = k + turn
+    quarter = ahead - 4.0 * np.floor(0.25 * ahead)
+    value = np.where((quarter == 1.0) | (quarter == 3.0), cosine, sine)
+    return np.where(quarter >= 2.0, -value, value)
 
 
 def cospi(y: npt.ArrayLike) -> Array:

@@ -11,7 +11,9 @@ from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.statements import read_statements
 from neurorl.network.description import Network, Node, Population
+from neurorl.network.step_plan import MAX_WORDS, StepPlan
 from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.random import Stream
 from neurorl.program.membranes import membrane_on_chip
 from neurorl.program.program import Draw, NodeProgram, Program
 from neurorl.program.projections import projection_program, release_of, with_release
@@ -64,8 +66,16 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
         biased=network.biased(node.name) if plan.bias is None else None,
         names_bias=plan.bias is not None,
         refractory=_refractory(plan.refractory_steps),
-        draws={"logistic": Draw(network.index(node.name), True)} if plan.is_noisy else {},
+        draws=_draws(plan, network.index(node.name)),
     )
+
+
+def _draws(plan: StepPlan, index: int) -> dict[str, Draw]:
+    """Return what a population draws; index: its number in the network."""
+    draws = {"logistic": Draw(index, is_logistic=True)} if plan.is_noisy else {}
+    for k, name in enumerate(plan.words):
+        draws[name] = Draw(Stream.OF_EQUATIONS + MAX_WORDS * index + k)
+    return draws if plan.clock is None else draws | {plan.clock: Draw(None)}
 
 
 def _on_chip(

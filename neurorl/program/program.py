@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.random import DrawRows, NoiseRows, Stream
 
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.integer]
@@ -18,14 +19,28 @@ Numbers = npt.NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Draw:
-    """Describe a random number of each neuron and step, by `neurorl.numerics.random`.
+    """Describe a number that each neuron gets in each step.
 
-    stream: number of the stream. is_logistic: whether it is a standard logistic draw; else the
+    stream: number of the stream of `neurorl.numerics.random`; None for no draw, but the number of
+    the step of its replica, from 0. is_logistic: whether it is a standard logistic draw; else the
     word itself, a whole number from 0 to 2**32 - 1.
     """
 
-    stream: int
-    is_logistic: bool
+    stream: int | None
+    is_logistic: bool = False
+
+    @property
+    def is_noise(self) -> bool:
+        """Return whether it is noise of a threshold or a chip, that no user's statement names."""
+        return self.stream is not None and self.stream < Stream.OF_EQUATIONS
+
+    def rows(self, seed: int, n: int) -> Callable[[int], FloatArray]:
+        """Return what gives the numbers of *n* neurons, by the step of their replica."""
+        if self.stream is None:
+            return lambda step: np.full(n, float(step))
+        if self.is_logistic:
+            return NoiseRows(seed, self.stream, n)
+        return DrawRows(seed, self.stream, n, lambda drawn: drawn.astype(np.float64))
 
 
 @dataclass(frozen=True)

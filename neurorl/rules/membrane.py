@@ -96,8 +96,11 @@ def noise_problem(population: Population, dt: float, needs: str) -> str | None:
 
     needs: says so, ``rule ... needs spike probabilities``.
     """
-    width = population.plan(dt).constants.get("noise_width", np.zeros(1))
-    if width.min() > 0:
+    plan = population.plan(dt)
+    if plan.from_outside:
+        what = "draws xi or reads t, which isn't computed again"
+        return f"{needs}, and {population.name!r} {what}; a rule of spikes"
+    if plan.constants.get("noise_width", np.zeros(1)).min() > 0:
         return None
     remedy = "noise= of its neurons, or a rule of spikes"
     return f"{needs}, and {population.name!r} has no noise; {remedy}"

@@ -167,7 +167,8 @@ class Evidence(Observed):
         neurons = copy(self._of(variant, "change", made))
         if neurons.draws:
             drawn = self._of(variant, "draws", lambda: variant.draws(self)).__getitem__
-            neurons.draws = dict.fromkeys(neurons.draws, drawn)
+            noise = (x for x, draw in self.node.draws.items() if draw.is_noise)
+            neurons.draws = neurons.draws | dict.fromkeys(noise, drawn)
         arrived = {f"{ARRIVED}{x}": self.input(variant, x) for x in self.node.inputs}
         arrived["was_spike"] = self.own_last.astype(np.float64)
         arrived["is_sent"] = self.spikes.astype(np.float64)

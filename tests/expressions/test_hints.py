@@ -53,23 +53,10 @@ def test_only_what_is_near_is_taken_for_a_slip(text: str, said: str) -> None:
 
 def test_names_of_neurons() -> None:
     for line, said in {
-        "dv/dt = -v/tau + xi*tau": "formulas draw nothing: Equations",
+        "dv/dt = -v/tau + rand": "may have xi, white noise",
         "dv/dt = -v/tau + stim": "what changes in time",
-        "dv/dt = -v/tau + t": "dclock/dt = 1",
         "dv/dt = -v/taau + q": "did you mean 'tau'",
         "dv/dt = -v/tau + current": "known: dt, q, tau, v",
     }.items():
         with pytest.raises(ExpressionError, match=said):
             Equations(line, "v > 1", method="exact", parameters={"tau": 0.02})
-
-
-def test_the_remedies_for_time_and_waves_work() -> None:
-    neuron = Equations(
-        "dclock/dt = 1\ndx/dt = w*y\ndy/dt = -w*x\ndv/dt = q",
-        threshold="v > 1",
-        reset="v = 0",
-        method="exact",
-        parameters={"w": 10.0},
-        initial={"y": 1.0},
-    )
-    assert neuron.plan(1, 1e-3).constants["keep_x_y"] > 0

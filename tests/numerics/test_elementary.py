@@ -1,4 +1,4 @@
-"""Compare exp, log, tanh, cos and sums with Python's own, and the C twin bit for bit."""
+"""Compare exp, log, tanh, sin, cos and sums with Python's own, and the C twin bit for bit."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.numerics.elementary import (
+    cos,
     cospi,
     decay,
     dot,
@@ -23,6 +24,7 @@ from neurorl.numerics.elementary import (
     log,
     on_grid,
     sigmoid,
+    sin,
     tanh,
 )
 
@@ -80,6 +82,26 @@ def test_tanh_and_sigmoid_to_three_units_in_the_last_place() -> None:
     assert sigmoid(-np.inf) == exp(-700.0)
     with np.errstate(invalid="ignore"):
         assert np.isnan([tanh(np.nan), sigmoid(np.nan), exp(np.nan)]).all()
+
+
+def test_waves_to_two_to_the_minus_52() -> None:
+    """Python's own are right to a unit in the last place, far from 0 too."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [
+            rng.normal(0, 3, 5000),
+            rng.uniform(-(2.0**30), 2.0**30, 5000),
+            np.arange(-400, 401) * (math.pi / 4),
+            10.0 ** rng.uniform(-300, 9, 500),
+        ]
+    )
+    for ours, pythons in ((sin, math.sin), (cos, math.cos)):
+        assert np.abs(ours(x) - [pythons(v) for v in x.tolist()]).max() <= 2.0**-52
+    small = x[np.abs(x) < 0.7]
+    assert units_off(sin(small), [Decimal(math.sin(v)) for v in small.tolist()]) <= 2.0
+    for huge in (2.0**40, 1e300):
+        assert abs(float(sin(huge))) <= 1.0
+        assert abs(float(cos(huge))) <= 1.0
 
 
 def test_cospi() -> None:

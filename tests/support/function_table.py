@@ -29,6 +29,8 @@ TABLE: list[tuple[str, list[float], list[float]]] = [
     ),
     ("log(v)", [1, 0.0, -0.0, -1, _INF, _NAN], [0.0, -_INF, -_INF, _NAN, _INF, _NAN]),
     ("tanh(v)", [0.0, -0.0, 30, -_INF, 5e-324, _NAN], [0.0, -0.0, 1, -1, 5e-324, _NAN]),
+    ("sin(v)", [0.0, -0.0, 5e-324, _INF, -_INF, _NAN], [0.0, -0.0, 5e-324, *[_NAN] * 3]),
+    ("cos(v)", [0.0, -0.0, 5e-324, _INF, -_INF, _NAN], [1, 1, 1, *[_NAN] * 3]),
     ("sigmoid(v)", [0, 800, -_INF, _NAN], [0.5, 1, _SMALLEST, _NAN]),
     ("min(v, 0)", [1, -1, 0.0, -0.0, -_INF, _NAN], [0.0, -1, 0.0, -0.0, -_INF, _NAN]),
     ("min(0, v)", [1, -1, 0.0, -0.0, -_INF, _NAN], [0.0, -1, 0.0, 0.0, -_INF, _NAN]),

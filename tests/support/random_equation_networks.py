@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from random_neurons import random_neuron
+from random_neurons import random_driven_neuron, random_neuron
 
 from neurorl import TsodyksMarkram
 from neurorl.models import (
@@ -33,15 +33,18 @@ __all__ = ["random_equation_network"]
 DT = 1e-3
 
 
-def random_equation_network(seed: int) -> Network:
+def random_equation_network(seed: int, driven: bool = False) -> Network:
     """Return 2 sources, one of currents, and 1 to 3 populations.
+
+    driven: whether equations have time, waves and white noise too.
 
     Projections are dense, masked, in blocks or lists, some with a delay for each synapse, some with
     short-term plasticity.
     """
     rng = np.random.default_rng(seed)
     sources = [Source("input", 4), Source("level", 2, "current")]
-    populations = [_population(rng, 10 * seed + k, f"cells_{k}") for k in range(rng.integers(1, 4))]
+    make = _driven if driven else _population
+    populations = [make(rng, 10 * seed + k, f"cells_{k}") for k in range(rng.integers(1, 4))]
     nodes: list[Node] = [*sources, *populations]
     projections = []
     for post in populations:
@@ -112,3 +115,8 @@ def _population(rng: np.random.Generator, seed: int, name: str) -> Population:
     elif kind < 0.4:
         chosen = ADAPTIVE_LIF
     return Population(name, size, chosen)
+
+
+def _driven(rng: np.random.Generator, seed: int, name: str) -> Population:
+    size = 2 * int(rng.integers(1, 5))
+    return Population(name, size, random_driven_neuron(seed // 10 + 7 * seed, size))

@@ -31,7 +31,7 @@ SPECIAL += [-1.7e308, 0.5, -2.5, 700.0, 710.0, -745.2, 22.0, 2.0**52, 2.0**53 + 
 _LITERALS = [0.0, 1.0, 2.0, 0.1, 1e-300, 1e300, 5e-324, 1 / 3, 140.0, 0.04, 1e16, 123456789.0]
 
 
-_NEW = {"trunc"}
+_NEW = {"cos", "sin", "trunc"}
 """Name functions of later versions: trees drawn without them stay the same from each seed."""
 
 

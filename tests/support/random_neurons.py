@@ -13,7 +13,7 @@ from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import TEXT, render
 from neurorl.models.neurons.equations import Equations
 
-__all__ = ["random_neuron"]
+__all__ = ["random_driven_neuron", "random_neuron"]
 
 _STATE = ("v", "int", "ms", "old_v")  # names that C++, Brian2 and we have too
 _METHODS = ("euler", "exponential_euler", "exact", "")
@@ -51,6 +51,36 @@ def random_neuron(seed: int, size: int) -> Equations:
         refractory=rng.choice([0, 1e-3, 3e-3]),
         noise=rng.choice([0, 0.1]),
         inputs=("q", state[0]) if is_input else ("q",),
+    )
+
+
+def random_driven_neuron(seed: int, size: int) -> Equations:
+    """Return a neuron with time, waves, white noise, and intermediate lines in any order.
+
+    Every method that takes noise is used, and `rk4` without it.
+    """
+    rng = random.Random(seed)
+    state = _STATE[: rng.randint(1, 3)]
+    method = ("euler", "heun", "rk4", "exponential_euler", "exact")[seed % 5]
+    noises = [] if method == "rk4" else rng.sample(["xi", "xi_other"], rng.randint(1, 2))
+    lines = [f"drive = level + {rng.random():.3f}*sin(80*t)*k", "level = g*q + 0.2*cos(7*t)"]
+    for x in state:
+        noise = " + ".join(f"0.02*{name}" for name in noises if rng.random() < 0.7) or "0"
+        others = [y for y in state if y != x or method != "exponential_euler"]
+        pulled = f"0.3*{rng.choice(state)}*k" if method == "exact" else _bounded(rng, others)
+        lines.append(f"d{x}/dt = (drive + {pulled} - {x})/tau + ({noise})")
+    if noises and not any(name in line for name in noises for line in lines):
+        lines[-1] += f" + 0.02*{noises[0]}"
+    rng.shuffle(lines)
+    late = rng.random() < 0.5
+    return Equations(
+        "\n".join(lines),
+        threshold=f"v > 0.4{' + 0.1*sin(t)' if late else ''}",
+        reset=f"v = 0.5*v - 0.3{'*cos(30*t)' if late else ''}",
+        method=method,
+        parameters={"g": np.random.default_rng(seed).normal(1, 0.3, size), "k": 0.5, "tau": 9e-3},
+        refractory=rng.choice([0, 2e-3]),
+        noise=rng.choice([0, 0.1]),
     )
 
 

@@ -122,7 +122,8 @@ def constants_of(program: Program, k: int) -> dict[str, Array]:
     values: dict[str, Array] = {
         names[x]: np.asarray(value) for x, value in (*node.initial.items(), *node.constants.items())
     }
-    values |= {f"stream_{x}": np.asarray(draw.stream) for x, draw in node.draws.items()}
+    streams = {x: draw.stream for x, draw in node.draws.items() if draw.stream is not None}
+    values |= {f"stream_{x}": np.asarray(stream) for x, stream in streams.items()}
     if node.refractory is not None:
         values["refractory_steps"] = node.refractory
     if program.n_replicas == 1:
@@ -172,9 +173,10 @@ def _model(node: NodeProgram, names: Mapping[str, str], n_replicas: int) -> Iter
         yield from (f"{past_release(release.variable, age)} : 1" for age in ages)
     if node.has_bias:
         yield "bias : 1"
-    for x in node.draws:
+    for x, draw in node.draws.items():
         yield f"drawn_{x} : 1"
-        yield f"stream_{x} : integer (constant, shared)"
+        if draw.stream is not None:
+            yield f"stream_{x} : integer (constant, shared)"
     if node.draws and n_replicas == 1:
         yield "seed : integer (constant, shared)"
     elif node.draws:  # a neuron's number in its replica, and the replica's steps less the network's
@@ -192,6 +194,9 @@ def _draws(node: NodeProgram, n_replicas: int) -> Iterable[str]:
     if n_replicas > 1:
         who, when = ("neuron", "t_in_timesteps + ahead")
     for x, draw in node.draws.items():
+        if draw.stream is None:
+            yield f"drawn_{x} = 1.0*({when})"
+            continue
         function = "logistic" if draw.is_logistic else "draw"
         yield f"drawn_{x} = {function}({who}, {when}, stream_{x}, seed)"
 

@@ -58,7 +58,7 @@ def allocate(size: int, dtype: str) -> Array:
     return raw[first : first + n_bytes].view(dtype)
 
 
-_LONG = frozenset({"exp", "log", "sigmoid", "tanh", "trunc"})
+_LONG = frozenset({"cos", "exp", "log", "sigmoid", "sin", "tanh", "trunc"})
 """Name functions after which a loop has no registers left for the bytes of a threshold."""
 
 
@@ -74,14 +74,15 @@ class NodePrinter:
         table.add(f"row{k}", "i4", node.depth * (n + 1))
         for x, value in node.constants.items():
             table.add(f"constant{k}_{x}", "f8", value.size)
+        drawn = [x for x, draw in node.draws.items() if draw.stream is not None]
         for kind, type_, size, names in (
             ("state", "f8", n, node.initial),
             ("initial", "f8", n, node.initial),
             ("q", "f8", n, node.inputs),
             ("kept", "f8", n, node.kept),
             ("released", "f8", node.depth * n, node.releases),
-            ("next", "i8", self._replicas, node.draws),
-            ("words", "u4", 4 * n, node.draws),
+            ("next", "i8", self._replicas, drawn),
+            ("words", "u4", 4 * n, drawn),
         ):
             for x in names:
                 table.add(f"{kind}{k}_{x}", type_, size)
@@ -139,8 +140,9 @@ class NodePrinter:
 
     def _drawn(self, x: str) -> str:
         """Return the draw of a neuron by its name."""
-        word = f"word_{x}[i]"
-        is_logistic = self._node.draws[x].is_logistic
+        word, is_logistic = f"word_{x}[i]", self._node.draws[x].is_logistic
+        if self._node.draws[x].stream is None:
+            return f"step_{x}"
         return f"logistic[{word} >> {32 - LOGISTIC_BITS}]" if is_logistic else f"(double){word}"
 
     def _neurons(self) -> Iterator[str]:
@@ -154,6 +156,9 @@ class NodePrinter:
         r = "r" if one_by_one else "0"
         ahead = f" + ahead[{r}]" if self._replicas > 1 else ""
         for x, draw in node.draws.items():
+            if draw.stream is None:
+                yield f"const double step_{x} = (double)(t{ahead});"
+                continue
             words = f"words{k}_{x} + {r} * {4 * size}"
             arguments = f"next{k}_{x} + {r}, {words}, t{ahead}, {draw.stream}LL, seeds[{r}], {size}"
             yield f"const uint32_t *const word_{x} = draws({arguments}) - {begin};"

@@ -13,7 +13,6 @@ from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import Style, render
 from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import NodeProgram
 
 DrawAll = Callable[[Sequence[int]], FloatArray]
@@ -26,7 +25,7 @@ class ReplicaNoise:
     rows: the draws of each replica, by its own seed.
     """
 
-    def __init__(self, rows: Sequence[DrawRows]) -> None:
+    def __init__(self, rows: Sequence[Callable[[int], FloatArray]]) -> None:
         self._rows = rows
 
     def __call__(self, steps: Sequence[int]) -> FloatArray:
@@ -77,7 +76,7 @@ class NumpyNode:
         self.released = {x: np.zeros((node.depth, node.size)) for x in node.releases}
         size = node.size // len(seeds)
         self.draws: dict[str, DrawAll] = {
-            x: ReplicaNoise([_rows(draw.is_logistic)(seed, draw.stream, size) for seed in seeds])
+            x: ReplicaNoise([draw.rows(seed, size) for seed in seeds])
             for x, draw in node.draws.items()
         }
         constants = {f"constant_{x}": value[()] for x, value in node.constants.items()}
@@ -105,17 +104,6 @@ class NumpyNode:
             ring[:-1] = ring[1:]
             ring[-1] = values[x]
         return spikes
-
-
-def _rows(is_logistic: bool) -> type[DrawRows]:
-    return NoiseRows if is_logistic else _WordRows
-
-
-class _WordRows(DrawRows):
-    """Draw whole numbers from 0 to 2**32 - 1, as float64."""
-
-    def __init__(self, seed: int, stream: int, n: int) -> None:
-        super().__init__(seed, stream, n, lambda drawn: drawn.astype(np.float64))
 
 
 def python_source(node: NodeProgram) -> str:

@@ -149,11 +149,33 @@ def _tanh_of(x: Tensor) -> Tensor:
     return torch.copysign(less_one / (less_one + 2.0), x)
 
 
+def _wave_of(x: Tensor, turn: float) -> Tensor:
+    """Return the sine, or the cosine for a turn of 1, as `neurorl.numerics.elementary` does."""
+    k = torch.round(x * elementary.TWO_BY_PI)
+    r = x
+    for part in elementary.HALF_PI:
+        r = r - k * part
+    r = torch.clamp(r, -elementary.QUARTER_LIMIT, elementary.QUARTER_LIMIT)
+    z = r * r
+    sine = r + r * (z * _polynomial(z, elementary.SIN_TERMS))
+    cosine = (1.0 - 0.5 * z) + z * z * _polynomial(z, elementary.COS_RESTS)
+    ahead = k + turn
+    quarter = ahead - 4.0 * torch.floor(0.25 * ahead)
+    value = torch.where((quarter == 1.0) | (quarter == 3.0), cosine, sine)
+    return torch.where(quarter >= 2.0, -value, value)
+
+
+def _sin_of(x: Tensor) -> Tensor:
+    return torch.where(x == 0.0, x, _wave_of(x, 0.0))
+
+
 _exp: Function = _with_slope(
     _exp_of, lambda x: torch.where(x.abs() > elementary.EXP_LIMIT, 0.0, _exp(x))
 )
 _log: Function = _with_slope(_log_of, lambda x: 1.0 / x)
 _sqrt: Function = _with_slope(_sqrt_of, lambda x: 1.0 / (2.0 * _sqrt(x)))
+_sin: Function = _with_slope(_sin_of, lambda x: _cos(x))
+_cos: Function = _with_slope(lambda x: _wave_of(x, 1.0), lambda x: -_sin(x))
 _tanh: Function = _with_slope(_tanh_of, lambda x: (1.0 - _tanh(x)) * (1.0 + _tanh(x)))
 
 
@@ -172,6 +194,7 @@ def _sign(x: Tensor) -> Tensor:
 _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "abs": torch.abs,
     "clip": lambda x, low, high: _minimum(_maximum(x, low), high),
+    "cos": _cos,
     "exp": _exp,
     "floor": torch.floor,
     "log": _log,
@@ -179,6 +202,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "min": _minimum,
     "sigmoid": lambda x: 1.0 / (1.0 + _exp(-x)),
     "sign": _sign,
+    "sin": _sin,
     "sqrt": _sqrt,
     "tanh": _tanh,
     "trunc": torch.trunc,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -74,12 +74,14 @@ class Batch:
     size: number of environments of the batch.
     spikes: by source of spikes, ``(n_replicas, n_steps, batch, size)``.
     currents: by source of currents, ``(n_replicas, batch, size)``, on the grid.
+    given: by population and name, what its statements draw, shaped like spikes.
     """
 
     n_steps: int
     size: int
     spikes: dict[str, Tensor]
     currents: dict[str, Tensor]
+    given: dict[tuple[str, str], Tensor] = field(default_factory=dict)
 
 
 def check_batch(

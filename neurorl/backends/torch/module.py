@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from neurorl.backends.torch.expressions import CHIP
 from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series, draw_words
 from neurorl.backends.torch.node import TensorNode
 from neurorl.backends.torch.state import ModuleState
+from neurorl.backends.torch.statements import from_outside, with_given
 from neurorl.backends.torch.synapses import Path, Sent, TensorSynapses, bias_with, paths_of
 from neurorl.backends.torch.unroll import Unroll, groups
 from neurorl.backends.torch.weights import SynapticModule
@@ -100,7 +102,8 @@ class SpikingModule(SynapticModule):
         self._paths = paths_of(program)
         self.cells = nn.ModuleDict()
         none = {p.name: np.zeros(network.weight_shape(p.name)) for p in network.projections}
-        for node in program.nodes:
+        self.from_outside = {node.name: from_outside(node) for node in program.nodes}
+        for node in map(with_given, program.nodes):
             if node.releases or not node.is_source:
                 options = (surrogate_width, detach_reset, compiles)
                 self.cells[node.name] = self._make_cells(node, *options)
@@ -135,7 +138,7 @@ class SpikingModule(SynapticModule):
         The rasters returned are ``(n_steps, [n_replicas,] batch, size)``, 0 and 1 in the module's
         dtype. Raises ArgumentError for a wrong name or shape.
         """
-        batch = self._check(inputs, state, n_steps)
+        batch = self._with_words(self._check(inputs, state, n_steps), generator)
         draws = self._draws(batch, noise, generator)
         before = self.rest(batch.size) if state is None else state
         rasters, after = self.advance(batch, before, draws, estimator)
@@ -297,6 +300,19 @@ class SpikingModule(SynapticModule):
         lead = (self.n_replicas, batch.n_steps, batch.size)
         device = self._device
         return {k: draw_words((*lead, c.size), generator, device) for k, c in noisy.items()}
+
+    def _with_words(self, batch: Batch, generator: torch.Generator | None) -> Batch:
+        """Return a batch with the words that equations draw. Raises UnsupportedError for time."""
+        given = {}
+        for name, draws in self.from_outside.items():
+            shape = (self.n_replicas, batch.n_steps, batch.size, self.network.node(name).size)
+            for x, draw in draws.items():
+                if draw.stream is None:
+                    what, remedy = "reads t, and a module has no clock", "a variable: dx/dt = 1"
+                    raise UnsupportedError(f"module, population {name!r}", what, remedy=remedy)
+                words = torch.randint(2**32, shape, generator=generator, device=self._device)
+                given[name, x] = words.to(torch.float64)
+        return replace(batch, given=given)
 
     def _replayed(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from neurorl.backends.torch.module import SpikingModule
 from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import Release
 
 
@@ -68,6 +68,11 @@ class TorchSimulator(ProgramSimulator):
         self._module.requires_grad_(False).to(self._device)
         noisy = (p.name for p in network.populations if p.is_noisy(network.dt))
         self._draws = {name: simulated.draws(name) for name in noisy}
+        self._from_outside = [
+            (name, x, [draw.rows(seed, network.node(name).size) for seed in simulated.seeds])
+            for name, draws in self._module.from_outside.items()
+            for x, draw in draws.items()
+        ]
         self._bias: dict[str, torch.Tensor] = {}
         self.put_in_force(simulated)
 
@@ -101,8 +106,10 @@ class TorchSimulator(ProgramSimulator):
             name: torch.from_numpy(x).to(self._device).view(n_steps, n_replicas, 1, -1)
             for name, x in given.items()
         }
-        noise = {name: self._drawn(name, n_steps) for name in self._draws}
-        batch = Batch(n_steps, 1, {name: x.transpose(0, 1) for name, x in spikes.items()}, {})
+        noise = {name: self._of_steps(rows, n_steps) for name, rows in self._draws.items()}
+        into = {name: x.transpose(0, 1) for name, x in spikes.items()}
+        words = {(node, x): self._of_steps(rows, n_steps) for node, x, rows in self._from_outside}
+        batch = Batch(n_steps, 1, into, {}, words)
         before = self._with_dead().map(lambda x: x.to(self._device))
         rasters, after = self._module.advance(batch, before, noise, bias=self._bias)
         self._state = after.map(lambda x: x.cpu().contiguous())
@@ -111,10 +118,10 @@ class TorchSimulator(ProgramSimulator):
         shown = {k: rasters[k].transpose(0, 1).reshape(n_steps, -1) for k in self.simulated.record}
         return {k: raster.cpu().numpy().astype(np.bool_) for k, raster in shown.items()}
 
-    def _drawn(self, population: str, n_steps: int) -> torch.Tensor:
-        """Return a population's noise, ``(n_replicas, n_steps, 1, size)``."""
-        rows = zip(self._draws[population], self._t, strict=True)
-        drawn = np.array([[draw(first + t) for t in range(n_steps)] for draw, first in rows])
+    def _of_steps(self, rows: Sequence[Callable[[int], FloatArray]], n_steps: int) -> torch.Tensor:
+        """Return numbers of each replica's steps, ``(n_replicas, n_steps, 1, size)``."""
+        pairs = zip(rows, self._t, strict=True)
+        drawn = np.array([[draw(first + t) for t in range(n_steps)] for draw, first in pairs])
         return torch.from_numpy(drawn[:, :, None]).to(self._device)
 
     def _with_dead(self) -> ModuleState:

@@ -25,7 +25,7 @@ from neurorl.expressions.nodes import (
 from neurorl.expressions.printing import render
 from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import FloatArray
-from neurorl.program import NodeProgram
+from neurorl.program import Draw, NodeProgram
 
 NOISE = "0noise"
 """Name what a draw adds to a threshold; no variable has such a name."""
@@ -82,6 +82,18 @@ class Crossing:
 def _draws(tree: Node, node: NodeProgram) -> bool:
     """Return whether a formula has a draw in it."""
     return any(isinstance(n, Name) and n.name in node.draws for n in nodes_of(tree))
+
+
+def from_outside(node: NodeProgram) -> dict[str, Draw]:
+    """Return what statements of a user draw, and the number of the step, by name."""
+    return {x: draw for x, draw in node.draws.items() if not draw.is_noise}
+
+
+def with_given(node: NodeProgram) -> NodeProgram:
+    """Return a node to which all numbers from outside arrive as inputs, for each window."""
+    given = from_outside(node)
+    noise = {x: draw for x, draw in node.draws.items() if x not in given}
+    return replace(node, inputs=(*node.inputs, *given), draws=noise)
 
 
 class TensorSource:

@@ -147,7 +147,9 @@ class Unroll:
                 q[s.target] = q[s.target] + arrived if s.target in q else arrived
         rest, n_steps = self._before.spikes[post], self._batch.n_steps
         for x in self._cells[post].node.inputs:
-            if x not in q:
+            if (post, x) in self._batch.given:
+                q[x] = self._batch.given[post, x]
+            elif x not in q:
                 q[x] = rest.new_zeros(len(rest), n_steps, *rest.shape[2:])
         return q
 

@@ -54,7 +54,13 @@ def chip_form(plan: StepPlan, dt: float, keeps_all: bool = False) -> ChipForm | 
     which v keeps its value. keeps_all: allow a membrane without a leak.
     """
     (target, *others), state = plan.inputs, list(plan.initial)
-    if others or len(state) > 2 or plan.margin is None or plan.threshold.kind != "boolean":
+    if (
+        plan.from_outside
+        or others
+        or len(state) > 2
+        or plan.margin is None
+        or plan.threshold.kind != "boolean"
+    ):
         return None
     v = plan.margin.left.text
     try:

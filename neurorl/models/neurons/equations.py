@@ -10,7 +10,15 @@ import numpy as np
 
 from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.expressions.expression import Expression
-from neurorl.expressions.methods import METHODS, System, Updates
+from neurorl.expressions.methods import (
+    METHODS,
+    PREFIXES,
+    WITHOUT_NOISE,
+    System,
+    Updates,
+    from_outside,
+    in_order,
+)
 from neurorl.expressions.nodes import Binary, Name, nodes_of
 from neurorl.expressions.parse import parse
 from neurorl.expressions.printing import TEXT, render
@@ -20,7 +28,7 @@ from neurorl.models.neurons.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY, refuse_units
 from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import frozen_array, several
-from neurorl.network.step_plan import IS_SILENT, Margin, StepPlan
+from neurorl.network.step_plan import IS_SILENT, MAX_WORDS, Margin, StepPlan
 from neurorl.numerics.arrays import FloatArray
 
 __all__ = ["IS_SILENT", "Equations"]
@@ -34,11 +42,11 @@ whether a lesion silenced it, and two keys of its state."""
 class Equations(Neuron):
     """Describe a neuron by its equations.
 
-    equations: lines ``dx/dt = ...``, in seconds, and lines ``y = ...`` that they use; or only lines
-        ``x = ...``, which are the update of a step, run in their order.
+    equations: lines ``dx/dt = ...``, in seconds, and lines ``y = ...`` that they use, in any order;
+        or only lines ``x = ...``, which are the update of a step, run in their order.
     threshold: a condition such as ``"v > v_t"``. reset: statements after a spike.
-    method: how differential equations are solved: ``'exact'`` (if linear), ``'exponential_euler'``
-        or ``'euler'``; empty for an update.
+    method: how differential equations are solved: ``'exact'`` (if linear),
+        ``'exponential_euler'``, ``'euler'``, ``'heun'`` or ``'rk4'``; empty for an update.
     parameters: numbers, or arrays ``(size,)``. initial: values of state variables; those with
         differential equations begin at 0 by default.
     refractory: seconds after a spike without another one, rounded to steps.
@@ -48,7 +56,10 @@ class Equations(Neuron):
     inputs: names that synapses add to: state variables, or other names, which begin at 0 in each
         step. `Projection.target` is one of them.
 
-    ``dt`` is the step in seconds. Raises DescriptionError, with line and character.
+    ``dt`` is the step in seconds, ``t`` the time at its beginning, 0 for the first. ``xi``, and
+    each ``xi_NAME``, is white noise: its mean is 0, its variance 1/dt.
+
+    Raises DescriptionError, with line and character.
     """
 
     equations: str
@@ -103,6 +114,8 @@ class Equations(Neuron):
             refractory_steps=steps.astype(np.int64),
             is_noisy=bool(noise.any()),
             margin=_margin(threshold),
+            words=updates.words,
+            clock=updates.clock,
         )
 
     def on_chip(self, size: int, dt: float) -> Neuron | None:
@@ -121,7 +134,10 @@ class Equations(Neuron):
         derived = tuple(line.variable for line in lines if line.is_derivative)
         state = derived or tuple(self.initial)
         self._check_names(state, derived)
-        known = _check_lines(lines, {*parameters, *self.inputs, *state, "dt"}, state)
+        if derived:
+            lines = in_order(lines)
+        given = self._given(lines, {*parameters, *self.inputs, *state})
+        known = _check_lines(lines, {*parameters, *self.inputs, *state, *given, "dt"}, state)
         if not state:
             raise DescriptionError("equations", "no state variable", remedy="say initial={...}")
         self._check_method(derived)
@@ -129,8 +145,12 @@ class Equations(Neuron):
         if derived:
             intermediates = [line for line in lines if not line.is_derivative]
             derivatives = [line for line in lines if line.is_derivative]
-            updates = METHODS[self.method](System(intermediates, derivatives, parameters, dt))
+            system = System(intermediates, derivatives, parameters, dt, given)
+            updates = METHODS[self.method](system)
+        updates = from_outside(updates, given)
+        if derived or given:
             _check_added(updates, known)
+        known = {name for name in known if not _is_white_noise(name) or name not in given}
         place = TextPlace("threshold", self.threshold)
         threshold = Expression(self.threshold, place).check(known, "boolean")
         if np.any(self.noise):
@@ -144,6 +164,32 @@ class Equations(Neuron):
         _check_known("held", held, state)
         self._check_use(lines, threshold, reset)
         return state, updates, threshold, reset, held
+
+    def _given(self, lines: Collection[Statement], own: Collection[str]) -> list[str]:
+        """Return the names of time and white noise that are used, and mean nothing else.
+
+        own: parameters, inputs and state variables.
+        """
+        own = {*own, *(line.variable for line in lines)}
+        known = ("t", *(name for line in lines for name in line.value.names))
+        given = [name for name in dict.fromkeys(known) if name not in own]
+        noises = [name for name in given if _is_white_noise(name)]
+        if noises and not any(line.is_derivative for line in lines):
+            line = next(line for line in lines if noises[0] in line.value.names)
+            place = line.value.place or TextPlace("equations", line.value.text)
+            what, remedy = f"{noises[0]!r} is of differential equations", "write dx/dt = ..."
+            names = (node for node in nodes_of(line.value.tree) if isinstance(node, Name))
+            raise place.problem(next(n.at for n in names if n.name == noises[0]), what, remedy)
+        if noises and self.method in WITHOUT_NOISE:
+            what, remedy = f"isn't for white noise, {noises[0]!r}", "euler, or heun"
+            raise DescriptionError("Equations.method", what, got=self.method, remedy=remedy)
+        if len(noises) > MAX_WORDS // 2:
+            what, limit = "too many white noises", MAX_WORDS // 2
+            raise DescriptionError("equations", what, got=len(noises), limit=limit)
+        texts = (*lines, *read_statements(self.reset, "reset"))
+        used = {name for line in texts for name in line.value.names}
+        used |= {*Expression(self.threshold, TextPlace("threshold", self.threshold)).names}
+        return [*(["t"] if "t" in used - own else []), *noises]
 
     def _check_names(self, state: Collection[str], derived: tuple[str, ...]) -> None:
         """Refuse names that mean two things, and initial values of other than state variables."""
@@ -204,6 +250,10 @@ class Equations(Neuron):
         return Expression(f"{left} + noise_width*logistic {tree.op} {right}")
 
 
+def _is_white_noise(name: str) -> bool:
+    return name == "xi" or name.startswith("xi_")
+
+
 def _margin(threshold: Expression) -> Margin | None:
     tree = threshold.tree
     if not isinstance(tree, Binary) or tree.op not in (">", ">="):
@@ -237,7 +287,7 @@ def _check_is_name(where: str, name: object) -> None:
 def _check_added(updates: Updates, known: Collection[str]) -> None:
     """Refuse names that the user defines but the method adds itself."""
     for name in (*updates.constants, *(line.variable for line in updates.statements)):
-        if name in known and name.startswith(("keep_", "drive_", "slope_", "rest_", "next_")):
+        if name in known and name.startswith(PREFIXES):
             raise DescriptionError("Equations", f"the method needs the name {name!r} itself")
 
 

@@ -124,4 +124,56 @@ static inline double neurorl_tanh(double x)
 
 static inline double neurorl_sigmoid(double x) { return 1.0 / (1.0 + neurorl_exp(-x)); }
 
+// What is left of an angle after k turns by pi/2, whose parts have 22 bits but for the last.
+static inline double neurorl_turned(double x, double k)
+{
+    double r = x - k * 0x1.921fbp+0;
+    r = r - k * 0x1.5110bp-22;
+    r = r - k * 0x1.184698p-44;
+    r = r - k * 0x1.3198a2e037073p-69;
+    r = r < -0.8 ? -0.8 : r;
+    return r > 0.8 ? 0.8 : r;
+}
+
+static inline double neurorl_sin_within(double r)
+{
+    const double z = r * r;
+    double value = 1.0 / 355687428096000.0;
+    value = value * z + -1.0 / 1307674368000.0;
+    value = value * z + 1.0 / 6227020800.0;
+    value = value * z + -1.0 / 39916800.0;
+    value = value * z + 1.0 / 362880.0;
+    value = value * z + -1.0 / 5040.0;
+    value = value * z + 1.0 / 120.0;
+    value = value * z + -1.0 / 6.0;
+    return r + r * (z * value);
+}
+
+static inline double neurorl_cos_within(double r)
+{
+    const double z = r * r;
+    double value = -1.0 / 6402373705728000.0;
+    value = value * z + 1.0 / 20922789888000.0;
+    value = value * z + -1.0 / 87178291200.0;
+    value = value * z + 1.0 / 479001600.0;
+    value = value * z + -1.0 / 3628800.0;
+    value = value * z + 1.0 / 40320.0;
+    value = value * z + -1.0 / 720.0;
+    value = value * z + 1.0 / 24.0;
+    return (1.0 - 0.5 * z) + z * z * value;
+}
+
+// The sine where turn is 0, the cosine where it is 1: a quarter of a turn ahead.
+static inline double neurorl_wave(double x, double turn)
+{
+    const double k = __builtin_rint(x * 0x1.45f306dc9c883p-1), r = neurorl_turned(x, k);
+    const double ahead = k + turn, quarter = ahead - 4.0 * __builtin_floor(0.25 * ahead);
+    const int is_odd = (quarter == 1.0) | (quarter == 3.0);
+    const double value = is_odd ? neurorl_cos_within(r) : neurorl_sin_within(r);
+    return quarter >= 2.0 ? -value : value;
+}
+
+static inline double neurorl_sin(double x) { return x == 0.0 ? x : neurorl_wave(x, 0.0); }
+static inline double neurorl_cos(double x) { return neurorl_wave(x, 1.0); }
+
 #endif

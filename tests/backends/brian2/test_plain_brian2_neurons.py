@@ -69,6 +69,21 @@ CASES = {
     ),
     "COBA-LIF, 0.1 ms": Case(COBA_LIF, COBA, dt=1e-4, jumps=COBA_JUMPS),
     "COBA-LIF, 1 ms": Case(COBA_LIF, COBA, dt=1e-3, jumps=COBA_JUMPS),
+    "driven by waves, rk4": Case(
+        Equations(
+            "drive = 1.2 + sin(300*t)\ndv/dt = (drive + u - v - 0.5*v**3)/tau\ndu/dt = -u/tau_s",
+            threshold="v > 1",
+            reset="v = 0",
+            method="rk4",
+            parameters={"tau": 20e-3, "tau_s": 5e-3},
+            inputs=("u",),
+        ),
+        "drive = 1.2 + sin(300*t/second) : 1\n"
+        "dv/dt = (drive + u - v - 0.5*v**3)/(tau*second) : 1\n"
+        "du/dt = -u/(tau_s*second) : 1",
+        dt=1e-3,
+        jumps=(("u", 0.1, 0.5),),
+    ),
     "LIF, exact": Case(
         SYNAPSE_LIF,
         "dv/dt = (-v + R*u)/(tau_m*second) : 1\ndu/dt = -u/(tau_s*second) : 1",

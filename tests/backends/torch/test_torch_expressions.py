@@ -36,6 +36,8 @@ DERIVATIVES = [
     ("sigmoid(v)", "sigmoid(v)*sigmoid(-v)", SMOOTH),
     ("sign(v)", "0", SMOOTH),
     ("sqrt(v)", "0.5/sqrt(v)", POSITIVE),
+    ("sin(v)", "cos(v)", SMOOTH),
+    ("cos(v)", "-sin(v)", SMOOTH),
     ("tanh(v)", "1 - tanh(v)**2", SMOOTH),
     ("where(v > 0, v**3, -2*v)", "where(v > 0, 3*v**2, -2)", SMOOTH),
     ("exp(tanh(v)*log(v))/(1 + v)", None, POSITIVE),

@@ -67,7 +67,11 @@ class EquationNeurons:
         arrived: what synapses add, by input; 0 where there is none. logistic: draws of the noise.
         Raises DivergenceError if a state variable becomes nan or infinite.
         """
-        names, spikes = before_reset(self._plan, self.state, self.dead, arrived, logistic)
+        clock = self._plan.clock
+        given = {} if clock is None else {clock: np.full(self.dead.shape, float(self._t))}
+        names, spikes = before_reset(
+            self._plan, self.state, self.dead, arrived, logistic, given=given
+        )
         self.state, self.dead = after_reset(self._plan, names, self.dead, spikes)
         check_finite(self._name, self.state, self._size, f"step {self._t}")
         self._t += 1
