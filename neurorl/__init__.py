@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from neurorl.errors import GridWarning as GridWarning
     from neurorl.errors import NeurorlError as NeurorlError
     from neurorl.errors import PopulationWarning as PopulationWarning
+    from neurorl.learning.by_statements import SynapseLearning as SynapseLearning
     from neurorl.learning.standalone import Learning as Learning
     from neurorl.models.agent.config import AgentConfig as AgentConfig
     from neurorl.network.description import Network as Network
@@ -60,6 +61,7 @@ _HOME = {
     "Recorder": "neurorl.agents.recorder",
     "Recording": "neurorl.backends.recording",
     "Source": "neurorl.network.description",
+    "SynapseLearning": "neurorl.learning.by_statements",
     "SpikeTimes": "neurorl.backends.spike_times",
     "step_times": "neurorl.backends.spike_times",
     "ReparameterizedActorCritic": "neurorl.reparameterization.agent",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import FUNCTIONS
@@ -25,12 +25,20 @@ class Statement:
     """Hold one line.
 
     variable: the name that is set, or that changes. value: the right side, a number.
-    is_derivative: whether the line is ``dx/dt = value``.
+    is_derivative: whether the line is ``dx/dt = value``. written: what stands behind ``+=`` and its
+    like in a text; None: the value.
     """
 
     variable: str
     value: Expression
     is_derivative: bool = False
+    written: Expression | None = field(default=None, compare=False)
+
+    def check(self, names: Collection[str]) -> None:
+        """Raise ExpressionError for a name that isn't among *names*, where it was written."""
+        if self.written is not None:
+            self.written.check(names)
+        self.value.check(names)
 
     def __str__(self) -> str:
         left = f"d{self.variable}/dt" if self.is_derivative else self.variable
@@ -89,9 +97,10 @@ def _read(
     end = match.end()
     text = piece[end:].strip()
     value = Expression(text, replace(place, begin=place.begin + end)).check(kind="number")
-    if op != "=":
-        value = Expression(f"{variable} {op[0]} ({text})")
-    return Statement(variable, value, is_derivative)
+    if op == "=":
+        return Statement(variable, value, is_derivative)
+    whole = Expression(f"{variable} {op[0]} ({text})")
+    return Statement(variable, whole, is_derivative, written=value)
 
 
 def _check_target(

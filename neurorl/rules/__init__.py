@@ -25,6 +25,7 @@ and use its name.
 
 from neurorl.rules.base import Decision, Factors, HiddenLayer, Rule, feedback
 from neurorl.rules.registry import RULES, find_rule, register_rule
+from neurorl.rules.synapse_rule import SynapseRule
 
 __all__ = [
     "RULES",
@@ -32,6 +33,7 @@ __all__ = [
     "Factors",
     "HiddenLayer",
     "Rule",
+    "SynapseRule",
     "feedback",
     "find_rule",
     "register_rule",

@@ -157,7 +157,7 @@ class Equations(Neuron):
             self._noisy(threshold)
         reset = read_statements(self.reset, "reset", targets=state)
         for line in reset:
-            line.value.check(known)
+            line.check(known)
         held = self.held
         if held is None:
             held = tuple(x for x in state if x in threshold.names)
@@ -269,7 +269,7 @@ def _check_lines(lines: Collection[Statement], known: set[str], state: Collectio
             place = line.value.place or TextPlace("equations", "")
             raise TextPlace(place.where, place.line).problem(0, f"{line.variable!r} can't be set")
         later = {other.variable for other in lines} - known
-        line.value.check(known | later)
+        line.check(known | later)
         for node in nodes_of(line.value.tree):
             if isinstance(node, Name) and node.name in later:
                 place = line.value.place or TextPlace("equations", line.value.text)
