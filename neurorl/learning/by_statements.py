@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,6 @@ from neurorl.network.description import Projection
 from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.synapse_rule import SynapseRule
-from neurorl.rules.three_factor import arrivals
 
 _BACKEND = "backend."
 
@@ -85,8 +84,8 @@ class SynapseLearning:
         for name, p in self._plastic.items():
             self._learn(name, p, nodes, told)
         for pre, last in self._last.items():
-            last[:] = np.concatenate([last, nodes[pre]])[len(nodes[pre]) :]
-        self._write()
+            last[:] = np.concatenate([last, nodes[pre][-len(last) :]])[-len(last) :]
+        self._write([name for name, rule in self.rules.items() if rule.changes_in_steps])
         return rasters
 
     def reinforce(self, modulator: Numbers) -> None:
@@ -100,9 +99,7 @@ class SynapseLearning:
         )
         thirds = read_modulators(modulator, names, self._n)
         for name, events in self._events.items():
-            each = len(events.weights) // self._n
-            used = {x: np.repeat(thirds[x], each) for x in self.rules[name].modulators}
-            events.reward(used)
+            events.reward({x: np.array(thirds[x]) for x in self.rules[name].modulators})
         self._write()
 
     def weights(self, name: str) -> FloatArray:
@@ -194,7 +191,8 @@ class SynapseLearning:
         """Let a projection learn from a window."""
         events = self._events[name]
         last = self._last[p.pre]
-        arrived = {int(d): arrivals(nodes[p.pre], int(d), last) != 0 for d in events.delays}
+        seen, depth, n_steps = np.concatenate([last, nodes[p.pre]]), len(last), len(nodes[p.pre])
+        arrived = {int(d): seen[depth - d : depth - d + n_steps] for d in events.delays}
         signals = {
             x: told[x][p.post].transpose(1, 0, 2).reshape(-1, nodes[p.post].shape[1])
             for x in self.rules[name].signals
@@ -232,10 +230,14 @@ class SynapseLearning:
         wiring = Wiring.of(network, p, self._n)
         return SynapseEvents(self.rules[p.name], wiring, weights, bounds, network.dt)
 
-    def _write(self) -> None:
-        """Bring learned weights into force; on a fine grid they become those in force."""
+    def _write(self, names: Iterable[str] | None = None) -> None:
+        """Bring learned weights into force; on a fine grid they become those in force.
+
+        names: of their projections; None for all.
+        """
         arithmetic = self.backend.arithmetic
-        for name, events in self._events.items():
+        for name in self._events if names is None else names:
+            events = self._events[name]
             shape = self.backend.network.weight_shape(name)
             new = arithmetic.masked(name, events.weights.reshape(self._n, *shape))
             with self.backend.owner_acts():

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurorl.errors import UnsupportedError
 from neurorl.expressions.functions import clip
 from neurorl.expressions.statements import Statement
-from neurorl.learning.synapse_printer import SynapsePrinter, run
+from neurorl.learning.synapse_printer import SynapsePrinter, run_reward, run_window
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import FloatArray
@@ -93,11 +93,12 @@ class SynapseEvents:
         self.weights = weights
         self._numbers = {**rule.parameters, "dt": dt, "low": bounds[0], "high": bounds[1]}
         self._updates = {owner: rule.updates(owner, dt) for owner in self._sizes}
-        order = np.argsort(wiring.pre, kind="stable"), np.argsort(wiring.post, kind="stable")
-        self._by = {"pre": (order[0], wiring.pre), "post": (order[1], wiring.post)}
+        # Synapses are in the order of their presynaptic neurons.
+        by_post = np.argsort(wiring.post, kind="stable")
+        ends = {"pre": wiring.pre, "post": wiring.post[by_post]}
+        self._by_post = by_post
         self._start = {
-            side: np.searchsorted(ends[order], np.arange(self._sizes[side] + 1))
-            for side, (order, ends) in self._by.items()
+            side: np.searchsorted(of, np.arange(self._sizes[side] + 1)) for side, of in ends.items()
         }
         self._check()
         constants = {k: v for of in self._updates.values() for k, v in of.constants.items()}
@@ -105,11 +106,11 @@ class SynapseEvents:
         self._printer = SynapsePrinter(rule, self._updates, tuple(numbers))
         self._fixed = {
             "number": np.array([float(x) for x in numbers.values()]),
-            "pre_of": wiring.pre,
-            "post_of": wiring.post,
+            "pre_of": wiring.pre.astype(np.int32),
+            "post_of": wiring.post.astype(np.int32),
+            "by_post": by_post.astype(np.int32),
             "delay": wiring.delay,
             "delays": wiring.delays,
-            **{f"by_{side}": order for side, (order, _) in self._by.items()},
             **{f"{side}_start": start for side, start in self._start.items()},
         }
 
@@ -153,7 +154,7 @@ class SynapseEvents:
         arrays["spikes"] = np.ascontiguousarray(spikes)
         sizes = self._sizes
         shape = (len(spikes), sizes["pre"], sizes["post"], sizes["synapse"], len(rows))
-        run(self._printer, shape, arrays)
+        run_window(self._printer, shape, arrays)
 
     def step(
         self,
@@ -178,10 +179,18 @@ class SynapseEvents:
         self._run(self.rule.events["on_post"], self._synapses("post", neurons), neurons, signals)
 
     def reward(self, modulators: Mapping[str, FloatArray]) -> None:
-        """Run the lines of a reinforcement; modulators: of each synapse, by name."""
+        """Run the lines of a reinforcement; modulators: of each replica, by name."""
+        if toolchain.problem() is None:
+            n = len(next(iter(modulators.values()), np.zeros(1)))
+            arrays = {**self._fixed, WEIGHT: self.weights}
+            arrays |= {f"x_{x}": values for x, values in self.variables.items()}
+            arrays |= {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
+            run_reward(self._printer, (n, len(self.weights) // n), arrays)
+            return
         everything = np.arange(len(self.weights))
+        each = {x: np.repeat(m, len(self.weights) // len(m)) for x, m in modulators.items()}
         for line in self.rule.events["on_reward"]:
-            names = self._of_synapses(line, everything, {}) | dict(modulators)
+            names = self._of_synapses(line, everything, {}) | each
             self._set(line, everything, line.value.evaluate(names))
 
     def _advance(self, owner: str, signals: Mapping[str, FloatArray]) -> None:
@@ -247,11 +256,11 @@ class SynapseEvents:
 
     def _synapses(self, side: str, neurons: Ints) -> Ints:
         """Return the numbers of the synapses of some neurons of one side."""
-        order, start = self._by[side][0], self._start[side]
+        start = self._start[side]
         first, counts = start[neurons], start[neurons + 1] - start[neurons]
         before = np.cumsum(counts) - counts
         places = np.repeat(first - before, counts) + np.arange(counts.sum())
-        return np.asarray(order[places])
+        return np.asarray(self._by_post[places]) if side == "post" else places
 
     def _check(self) -> None:
         """Refuse presynaptic variables where a spike arrives several times."""

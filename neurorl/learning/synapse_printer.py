@@ -13,12 +13,17 @@ from neurorl.native.build import CppSource, compiled
 from neurorl.numerics.arrays import Array
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
 
-_HEAD = """#include "expressions.h"
-extern "C" void neurorl_synapses(const int64_t *const shape, void *const *const at)
+_WINDOW = """extern "C" void neurorl_synapses(const int64_t *const shape, void *const *const at)
 {
 const int64_t n_steps = shape[0], n_pre = shape[1], n_post = shape[2], n_synapses = shape[3];
 const int64_t n_delays = shape[4];"""
-_INTEGERS = ("pre_of", "post_of", "delay", "delays", "by_pre", "by_post", "pre_start", "post_start")
+_REWARD = """extern "C" void neurorl_reward(const int64_t *const shape, void *const *const at)
+{
+const int64_t n_replicas = shape[0], each = shape[1];"""
+_ENDS = ("pre_of", "post_of", "by_post")
+_INTEGERS = ("delay", "delays", "pre_start", "post_start")
+_AHEAD = 24
+"""Fetch what so many synapses on will be needed: those of a postsynaptic neuron lie far apart."""
 _BYTES = ("arrived", "spikes")
 
 
@@ -38,16 +43,27 @@ class SynapsePrinter:
         self._rule, self._updates = rule, updates
         self._numbers = {name: f"number[{k}]" for k, name in enumerate(numbers)}
         doubles = ["number", WEIGHT, *(f"x_{x}" for x in rule.variables)]
-        doubles += [f"told_{x}" for x in rule.signals]
+        doubles += [f"told_{x}" for x in (*rule.signals, *rule.modulators)]
         integers = [*_INTEGERS, *(f"step_{x}" for x in rule.signals)]
         kinds = {**dict.fromkeys(doubles, "double"), **dict.fromkeys(integers, "int64_t")}
-        kinds |= dict.fromkeys(_BYTES, "uint8_t")
+        kinds |= {**dict.fromkeys(_ENDS, "int32_t"), **dict.fromkeys(_BYTES, "uint8_t")}
         self.names = tuple(kinds)
-        declared = (
+        declared = [
             f"{kind} *const {name} = ({kind} *)at[{k}];"
             for k, (name, kind) in enumerate(kinds.items())
-        )
-        self.source = "\n".join([_HEAD, *declared, *self._body(), "}", ""])
+        ]
+        window = [_WINDOW, *declared, *self._body(), "}"]
+        reward = [_REWARD, *declared, *self._reward(), "}", ""]
+        self.source = "\n".join(['#include "expressions.h"', *window, *reward])
+
+    def _reward(self) -> Iterator[str]:
+        """Yield what a reinforcement does in all synapses, line by line in each."""
+        told = {x: f"told_{x}[r]" for x in self._rule.modulators}
+        yield "for (int64_t r = 0; r < n_replicas; r++)"
+        yield "for (int64_t i = r * each; i < (r + 1) * each; i++) {"
+        for line in self._rule.events["on_reward"]:
+            yield from self._set(line, "i", self._cpp(line, self._at("synapse", "i") | told))
+        yield "}"
 
     def _body(self) -> Iterator[str]:
         yield "for (int64_t t = 0; t < n_steps; t++) {"
@@ -88,13 +104,26 @@ class SynapsePrinter:
                 names = self._at(side, "j")
                 yield from self._set(line, "j", self._cpp(line, names))
                 continue
-            yield f"for (int64_t k = {side}_start[j]; k < {side}_start[j + 1]; k++) {{"
-            yield f"const int64_t i = by_{side}[k];"
-            if side == "pre":
+            yield f"for (int64_t k = {side}_start[j], last = {side}_start[j + 1]; k < last; k++) {{"
+            if side == "pre":  # their order
+                yield "const int64_t i = k;"
                 yield "if (n_delays > 1 && delay[i] != delays[d]) continue;"
+            else:
+                yield f"const int64_t i = by_post[k], ahead = k + {_AHEAD};"
+                for name in self._of_synapses(line):
+                    yield f"if (ahead < last) __builtin_prefetch({name} + by_post[ahead], 1);"
             yield from self._set(line, "i", self._cpp(line, self._at("synapse", "i")))
             yield "}"
         yield "}"
+
+    def _of_synapses(self, line: Statement) -> Iterator[str]:
+        """Yield the arrays with a number for each synapse that a line touches."""
+        for name in dict.fromkeys((line.variable, *line.value.names)):
+            if name == WEIGHT:
+                yield WEIGHT
+            elif name in self._rule.variables:
+                owner = owner_of(name)
+                yield f"x_{name}" if owner == "synapse" else f"{owner}_of"
 
     def _cpp(self, line: Statement, names: Mapping[str, str]) -> str:
         return line.value.cpp({x: names[x] for x in line.value.names})
@@ -125,16 +154,31 @@ class SynapsePrinter:
         return names
 
 
-def run(printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array]) -> None:
+def run_window(printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array]) -> None:
     """Run a window. shape: steps, neurons of both sides, synapses, delays. arrays: by name."""
-    at = (ctypes.c_void_p * len(printer.names))(*(arrays[x].ctypes.data for x in printer.names))
-    _function(printer.source)((ctypes.c_int64 * len(shape))(*shape), at)
+    _call(_library(printer.source).neurorl_synapses, printer, shape, arrays)
+
+
+def run_reward(printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array]) -> None:
+    """Run a reinforcement. shape: replicas, and synapses of each. arrays: by name."""
+    _call(_library(printer.source).neurorl_reward, printer, shape, arrays)
+
+
+def _call(
+    function: Callable[..., Any],
+    printer: SynapsePrinter,
+    shape: Sequence[int],
+    arrays: Mapping[str, Array],
+) -> None:
+    places = (arrays[x].ctypes.data if x in arrays else None for x in printer.names)
+    at = (ctypes.c_void_p * len(printer.names))(*places)
+    function((ctypes.c_int64 * len(shape))(*shape), at)
 
 
 @functools.cache
-def _function(source: str) -> Callable[..., Any]:
-    """Return the function of printed code. Raises BackendError if it doesn't compile."""
-    library = compiled(CppSource(source), "synapse rule", "make it work without a compiler: none")
-    library.neurorl_synapses.restype = None
-    function: Callable[..., Any] = library.neurorl_synapses
-    return function
+def _library(source: str) -> ctypes.CDLL:
+    """Return the library of printed code. Raises BackendError if it doesn't compile."""
+    library = compiled(CppSource(source), "rule of synapses", "mend the compiler")
+    for name in ("neurorl_synapses", "neurorl_reward"):
+        getattr(library, name).restype = None
+    return library

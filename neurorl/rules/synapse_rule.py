@@ -100,6 +100,12 @@ class SynapseRule(Described):
             for event in ("on_pre", "on_post", "on_reward")
         }
 
+    @property
+    def changes_in_steps(self) -> bool:
+        """Return whether weights change without a reinforcement."""
+        lines = (*self.derivatives, *self.events["on_pre"], *self.events["on_post"])
+        return any(line.variable == WEIGHT for line in lines)
+
     def updates(self, owner: str, dt: float) -> Updates:
         """Return the statements of a step for the equations of one owner; dt: seconds."""
         lines = [line for line in self.derivatives if owner_of(line.variable) == owner]
