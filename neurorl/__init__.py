@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neurorl.agents.linear import LinearActorCritic as LinearActorCritic
     from neurorl.agents.local import SpikingActorCritic as SpikingActorCritic
     from neurorl.agents.recorder import Recorder as Recorder
+    from neurorl.backends.poisson import Poisson as Poisson
     from neurorl.backends.recording import Recording as Recording
     from neurorl.backends.registry import available_backends as available_backends
     from neurorl.backends.registry import load as load
@@ -55,6 +56,7 @@ _HOME = {
     "NeurorlError": "neurorl.errors",
     "Normal": "neurorl.network.description",
     "Plasticity": "neurorl.network.description",
+    "Poisson": "neurorl.backends.poisson",
     "Population": "neurorl.network.description",
     "PopulationWarning": "neurorl.errors",
     "Projection": "neurorl.network.description",

@@ -22,6 +22,7 @@ from neurorl.backends.checks import (
     learned_populations,
 )
 from neurorl.backends.ownership import Ownable
+from neurorl.backends.poisson import Poisson, with_drawn
 from neurorl.backends.recording import Recording, advance_recorded
 from neurorl.backends.simulator import Simulator, State, prepare
 from neurorl.backends.weights import EffectiveWeights
@@ -123,27 +124,38 @@ class Backend(Ownable):
         self.check_open()
         return self.simulator.time(check_replica(replica, self.n_replicas))
 
-    def step(self, inputs: Mapping[str, npt.ArrayLike], n_steps: int) -> dict[str, Raster]:
+    def step(
+        self, inputs: Mapping[str, npt.ArrayLike | Poisson], n_steps: int
+    ) -> dict[str, Raster]:
         """Advance *n_steps* and return the raster ``(n_steps, size)`` of each recorded population.
 
-        inputs: for each source of spikes, a raster of booleans ``(n_steps, size)``; for each source
-            of currents, activations ``(size,)`` in [0, 1] for all these steps, which are rounded to
-            multiples of `neurorl.network.description.CURRENT_GRID`. A source left out is silent.
+        inputs: for each source of spikes, a raster of booleans ``(n_steps, size)``, or `Poisson`
+            with its rates; for each source of currents, activations ``(size,)`` in [0, 1] for all
+            these steps, which are rounded to multiples of
+            `neurorl.network.description.CURRENT_GRID`. A source left out is silent.
 
         With a sequence of seeds, ``n_replicas * size`` takes the place of size.
         Raises ArgumentError for a wrong name, shape or kind.
         """
         self.check_free("backend.step", "learning.window")
         check_steps("step", n_steps)
-        checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
+        checked = self.checked(inputs, n_steps)
         self.flow(checked)
         rasters = self._advance(checked, None, n_steps)
         if self._equations:
             self.check_neurons()
         return rasters
 
+    def checked(self, inputs: Mapping[str, npt.ArrayLike | Poisson], n_steps: int) -> Inputs:
+        """Return rasters and activations of all sources for the next steps, as `step` takes them.
+
+        Raises ArgumentError for a wrong name, shape or kind.
+        """
+        drawn = with_drawn(self, inputs, n_steps)
+        return check_inputs(drawn, self._sources, n_steps, self.network.currents)
+
     def write_script(
-        self, folder: str | Path, inputs: Mapping[str, npt.ArrayLike], n_steps: int
+        self, folder: str | Path, inputs: Mapping[str, npt.ArrayLike | Poisson], n_steps: int
     ) -> None:
         """Write the network, with the weights of now and at rest, as a script for its simulator.
 
@@ -158,7 +170,7 @@ class Backend(Ownable):
         if self.network.currents:
             what, remedy = "a script has no currents", "take sources of spikes"
             raise UnsupportedError(f"backend {self.name}", what, remedy=remedy)
-        checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
+        checked = self.checked(inputs, n_steps)
         self.simulator.write_script(Path(folder), checked, n_steps)
 
     def learn(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_steps
+from neurorl.backends.poisson import Poisson
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.network.serialization import number
@@ -110,7 +111,7 @@ class SpikeTimes:
 
 
 def step_times(
-    backend: Backend, inputs: Mapping[str, SpikeTimes | npt.ArrayLike], n_steps: int
+    backend: Backend, inputs: Mapping[str, SpikeTimes | Poisson | npt.ArrayLike], n_steps: int
 ) -> dict[str, SpikeTimes]:
     """Advance *n_steps* as `Backend.step` does, and return the spikes of recorded populations.
 
@@ -119,7 +120,12 @@ def step_times(
     """
     check_steps("step_times", n_steps)
     sparse = {name: x for name, x in inputs.items() if isinstance(x, SpikeTimes)}
-    dense = {name: np.asarray(x) for name, x in inputs.items() if name not in sparse}
+    rates = {name: x for name, x in inputs.items() if isinstance(x, Poisson)}
+    dense = {
+        name: np.asarray(x)
+        for name, x in inputs.items()
+        if not isinstance(x, (SpikeTimes, Poisson))
+    }
     sizes = {node.name: node.size * backend.n_replicas for node in backend.network.nodes}
     for name, spikes in sparse.items():
         if (spikes.size, spikes.n_steps) != (sizes.get(name, spikes.size), n_steps):
@@ -133,7 +139,10 @@ def step_times(
     counts: dict[str, list[npt.NDArray[np.intp]]] = {}
     for first in range(0, n_steps, at_once):
         last = min(first + at_once, n_steps)
-        now = {name: spikes.raster(first, last) for name, spikes in sparse.items()}
+        now: dict[str, npt.ArrayLike | Poisson] = {
+            name: spikes.raster(first, last) for name, spikes in sparse.items()
+        }
+        now |= {name: x.of_steps(first, last) for name, x in rates.items()}
         for name, x in dense.items():
             now[name] = x if name in backend.network.currents else x[first:last]
         for name, raster in backend.step(now, last - first).items():

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster, State
-from neurorl.backends.checks import check_inputs, check_replica, check_steps
+from neurorl.backends.checks import check_replica, check_steps
+from neurorl.backends.poisson import Poisson
 from neurorl.errors import (
     ArgumentError,
     DescriptionError,
@@ -64,7 +65,7 @@ class SynapseLearning:
 
     def window(
         self,
-        inputs: Mapping[str, npt.ArrayLike],
+        inputs: Mapping[str, npt.ArrayLike | Poisson],
         n_steps: int,
         signals: Mapping[str, Numbers] | None = None,
     ) -> dict[str, Raster]:
@@ -76,8 +77,7 @@ class SynapseLearning:
         self._check_open("window")
         check_steps("SynapseLearning.window", n_steps)
         told = self._signals(dict(signals or {}), n_steps)
-        sizes = {source.name: source.size for source in self.backend.simulated.whole.sources}
-        checked = check_inputs(inputs, sizes, n_steps, self.backend.network.currents)
+        checked = self.backend.checked(inputs, n_steps)
         with self.backend.owner_acts():
             rasters = self.backend.step(checked, n_steps)
         nodes = {**checked, **rasters}

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster, State
-from neurorl.backends.checks import Inputs, check_inputs, check_replica, check_steps
+from neurorl.backends.checks import Inputs, check_replica, check_steps
+from neurorl.backends.poisson import Poisson
 from neurorl.backends.records import Callback, WindowRecords, read_names
 from neurorl.errors import ArgumentError
 from neurorl.learning.constants import RuleConstants
@@ -123,7 +124,7 @@ class Learning(SynapticWeights):
 
     def window(
         self,
-        inputs: Mapping[str, npt.ArrayLike],
+        inputs: Mapping[str, npt.ArrayLike | Poisson],
         n_steps: int,
         signals: Mapping[str, Numbers] | None = None,
     ) -> dict[str, Raster]:
@@ -138,9 +139,7 @@ class Learning(SynapticWeights):
         self._check_none_waits("window")
         check_steps("Learning.window", n_steps)
         told = self._read("window", signals or {}, n_steps)
-        whole, currents = self.backend.simulated.whole, self.backend.network.currents
-        sizes = {source.name: source.size for source in whole.sources}
-        checked = check_inputs(inputs, sizes, n_steps, currents)
+        checked = self.backend.checked(inputs, n_steps)
         self._take_records()
         with self.backend.owner_acts():
             rasters, read = self._membranes.step(checked, n_steps)
