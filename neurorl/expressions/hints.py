@@ -12,7 +12,8 @@ INPUT = (
 """Say how a neuron gets values from outside."""
 
 _NOISE = (
-    "a neuron's dx/dt may have xi, white noise, and Equations(noise=...) draws at the threshold; "
+    "a neuron's dx/dt may have xi, white noise, its formulas rand, from 0 to 1, without brackets, "
+    "and Equations(noise=...) draws at the threshold; "
     "other noise arrives at an input, as spikes or by a source of kind 'current'"
 )
 _OWN_NUMBER = "give each neuron its own number as a parameter, an array (size,)"

@@ -134,13 +134,18 @@ def from_outside(updates: Updates, names: Collection[str]) -> Updates:
     """Return updates that know time and white noise.
 
     names: those of them that formulas use: ``t``, the seconds since the start at the beginning of
-    the step, and ``xi`` or ``xi_NAME``, white noise: a standard normal draw for each neuron and
-    step, over sqrt(dt), by Box & Muller 1958 from two words.
+    the step; ``rand``, drawn evenly from 0 to 1 for each neuron and step; and ``xi`` or
+    ``xi_NAME``, white noise: a standard normal draw for each neuron and step, over sqrt(dt), by Box
+    & Muller 1958 from two words.
     """
     first, words = [], []
     for name in names:
         if name == "t":
             first.append(Statement(name, Expression(f"{CLOCK}*dt")))
+            continue
+        if name == "rand":
+            words.append("word_rand")
+            first.append(Statement(name, Expression(f"(word_rand + 0.5)*{2.0**-32!r}")))
             continue
         words += [f"radius_{name}", f"angle_{name}"]
         radius = f"sqrt(-2*log((radius_{name} + 0.5)*{2.0**-32!r}))"
@@ -246,7 +251,7 @@ WITHOUT_NOISE = frozenset({"rk4"})
 """Name methods that have no meaning for equations with white noise."""
 
 PREFIXES: tuple[str, ...] = ("keep_", "drive_", "slope_", "rest_", "next_")
-PREFIXES += ("radius_xi", "angle_xi", CLOCK)
+PREFIXES += ("radius_xi", "angle_xi", "word_rand", CLOCK)
 PREFIXES += tuple(f"{kind}{stage}_" for kind in ("at", "slope") for stage in (1, 2, 3, 4))
 """Begin the names that methods add."""
 

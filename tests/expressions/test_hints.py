@@ -53,7 +53,7 @@ def test_only_what_is_near_is_taken_for_a_slip(text: str, said: str) -> None:
 
 def test_names_of_neurons() -> None:
     for line, said in {
-        "dv/dt = -v/tau + rand": "may have xi, white noise",
+        "dv/dt = -v/tau + randn": "may have xi, white noise",
         "dv/dt = -v/tau + stim": "what changes in time",
         "dv/dt = -v/taau + q": "did you mean 'tau'",
         "dv/dt = -v/tau + current": "known: dt, q, tau, v",

@@ -105,6 +105,26 @@ def test_multiplied_noise_means_what_stratonovich_says_by_heun() -> None:
     assert grown["euler"] == pytest.approx(1.0, rel=0.03)
 
 
+@pytest.mark.parametrize("backend", ["reference", "native", "brian2"])
+def test_a_hazard_of_ones_own(backend: str) -> None:
+    """Spikes come as often as an exponential hazard says, as Gerstner's escape noise has it."""
+    hazard = Equations(
+        "v = k + 0*q",
+        threshold="rand < dt*rate*exp((v - theta)/delta)",
+        initial={"v": 0.0},
+        parameters={"k": np.linspace(0, 1, 50), "rate": 20.0, "theta": 0.5, "delta": 0.25},
+    )
+    nodes = (Source("input", 1), Population("cells", 50, hazard))
+    network = Network(nodes, (Projection("into", "input", "cells", 0.0),))
+    n = 3000 if backend == "brian2" else 20_000
+    with load(backend, network, seed=2) as loaded:
+        spikes = loaded.step({}, n)["cells"]
+    wanted = 0.02 * np.exp((np.linspace(0, 1, 50) - 0.5) / 0.25)
+    assert (np.abs(spikes.mean(axis=0) - wanted) < 4.5 * np.sqrt(wanted / n)).all()
+    with load("native", network, seed=2) as loaded:
+        assert np.array_equal(spikes, loaded.step({}, n)["cells"])
+
+
 NOISY = Equations(
     "dv/dt = (0.4 - v + q)/0.02 + 0.5*xi", "v > 1", "v = 0", method="euler", noise=0.2
 )

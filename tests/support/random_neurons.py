@@ -72,10 +72,10 @@ def random_driven_neuron(seed: int, size: int) -> Equations:
     if noises and not any(name in line for name in noises for line in lines):
         lines[-1] += f" + 0.02*{noises[0]}"
     rng.shuffle(lines)
-    late = rng.random() < 0.5
+    late, chance = rng.random() < 0.5, rng.random() < 0.4
     return Equations(
         "\n".join(lines),
-        threshold=f"v > 0.4{' + 0.1*sin(t)' if late else ''}",
+        threshold=f"v > 0.4{' + 0.1*sin(t)' if late else ''}{' + 0.2*rand' if chance else ''}",
         reset=f"v = 0.5*v - 0.3{'*cos(30*t)' if late else ''}",
         method=method,
         parameters={"g": np.random.default_rng(seed).normal(1, 0.3, size), "k": 0.5, "tau": 9e-3},

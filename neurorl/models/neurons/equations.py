@@ -57,7 +57,8 @@ class Equations(Neuron):
         step. `Projection.target` is one of them.
 
     ``dt`` is the step in seconds, ``t`` the time at its beginning, 0 for the first. ``xi``, and
-    each ``xi_NAME``, is white noise: its mean is 0, its variance 1/dt.
+    each ``xi_NAME``, is white noise: its mean is 0, its variance 1/dt. ``rand`` is drawn evenly
+    from 0 to 1 for each neuron and step, as for the hazard of ``"rand < hazard*dt"``.
 
     Raises DescriptionError, with line and character.
     """
@@ -171,7 +172,7 @@ class Equations(Neuron):
         own: parameters, inputs and state variables.
         """
         own = {*own, *(line.variable for line in lines)}
-        known = ("t", *(name for line in lines for name in line.value.names))
+        known = (name for line in lines for name in line.value.names)
         given = [name for name in dict.fromkeys(known) if name not in own]
         noises = [name for name in given if _is_white_noise(name)]
         if noises and not any(line.is_derivative for line in lines):
@@ -189,7 +190,7 @@ class Equations(Neuron):
         texts = (*lines, *read_statements(self.reset, "reset"))
         used = {name for line in texts for name in line.value.names}
         used |= {*Expression(self.threshold, TextPlace("threshold", self.threshold)).names}
-        return [*(["t"] if "t" in used - own else []), *noises]
+        return [*(name for name in ("t", "rand") if name in used - own), *noises]
 
     def _check_names(self, state: Collection[str], derived: tuple[str, ...]) -> None:
         """Refuse names that mean two things, and initial values of other than state variables."""
