@@ -59,12 +59,13 @@ class LearningAgent(abc.ABC):
     env_id: str
     _backend_options: Mapping[str, Any]
     _learned_in: str  # the arithmetic
-    _predictor: Player | None = None
+    _predictors: dict[bool, Player]  # by whether they take the action with the most votes
     _is_training = False
 
     def _begin(self, group: AgentGroup) -> None:
         """Take the *group* of this agent alone, and set the attributes that follow from it."""
         self._replicas, self.seed = group, group.seeds[0]
+        self._predictors = {}
         self.config, self.network = group.config, group.network
         self.backend_name, self.noise = group.backend_name, group.noise
         self.arithmetic = self._learned_in = group.arithmetic_name
@@ -170,7 +171,7 @@ class LearningAgent(abc.ABC):
         listeners = Listeners(listening(callback), self, budget)
 
         def after(_: int, episode: Episode) -> None:
-            self._predictor = None
+            self._predictors.clear()
             listeners.tell("on_episode", episode)
 
         self._learned_in = self.arithmetic
@@ -180,7 +181,7 @@ class LearningAgent(abc.ABC):
         finally:
             self._replicas.recorder, self._is_training = None, False
             if self.env_steps != steps_before:
-                self._predictor = None
+                self._predictors.clear()
         return self.episodes[before:]
 
     def _train(
@@ -192,7 +193,7 @@ class LearningAgent(abc.ABC):
             with held_interrupts() as interrupt:
                 for _ in self._replicas.play(budget, after):
                     if listeners.hears_steps:
-                        self._predictor = None
+                        self._predictors.clear()
                         listeners.step()
                         self._replicas.heed()
                     if interrupt.requested or listeners.wants_to_stop:
@@ -247,17 +248,27 @@ class LearningAgent(abc.ABC):
             remedy = "return False from the callback, and call it when learn has returned"
             raise UnsupportedError(f"agent.{method}", what, remedy=remedy)
 
-    def predict(self, observation: Any, action_mask: Any = None, **others: Never) -> Any:
+    def predict(
+        self,
+        observation: Any,
+        action_mask: Any = None,
+        deterministic: bool = True,
+        **others: Never,
+    ) -> Any:
         """Return the action with the most votes; ties are drawn. Doesn't affect training.
 
+        deterministic: False draws the action from the policy instead. Neurons stay stochastic.
         The action has the environment's form: an array for several choices, or for numbers, which
         are the coded ones, without exploration. action_mask: the allowed actions, as in
         ``info["action_mask"]``; None allows all.
         """
-        refuse_words("predict", others, ("observation", "action_mask"))
-        if self._predictor is None:
-            self._predictor = self.player(derive(self.seed, _PREDICT, len(self.episodes)))
-        return self.actions.taken(self._predictor.move(observation, action_mask).action)
+        refuse_words("predict", others, ("observation", "action_mask", "deterministic"))
+        check_kind("predict, deterministic", deterministic, bool, optional=False)
+        if deterministic not in self._predictors:
+            seed = derive(self.seed, _PREDICT, len(self.episodes))
+            self._predictors[deterministic] = self.player(seed, explore=not deterministic)
+        player = self._predictors[deterministic]
+        return self.actions.taken(player.move(observation, action_mask).action)
 
     def predict_batch(self, observations: Any, action_masks: Any = None) -> Array:
         """Return what `predict` returns for each of several observations, in their order.
@@ -357,7 +368,7 @@ class LearningAgent(abc.ABC):
         """Go on from *state*; *moved*: whether it comes from another backend or arithmetic."""
         self._refuse_in_training("restore")
         self._replicas.restore(0, state, moved)
-        self._predictor = None
+        self._predictors.clear()
 
     def adopt(self, state: State) -> None:
         """Take, before any learning, the weights and the critic of another agent's `state`.
@@ -366,7 +377,7 @@ class LearningAgent(abc.ABC):
         """
         self._refuse_in_training("adopt")
         self._replicas.adopt(0, state)
-        self._predictor = None
+        self._predictors.clear()
 
     def close(self) -> None:
         """Free the backend and the environments."""

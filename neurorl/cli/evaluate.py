@@ -39,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of noise and tasks")
     parser.add_argument(
-        "--sample", action="store_true", help="draw actions from the policy instead of most votes"
+        "--sample",
+        "--stochastic",
+        action="store_true",
+        help="draw actions from the policy instead of most votes",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

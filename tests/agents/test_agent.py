@@ -20,6 +20,7 @@ from neurorl.errors import (
     UnsupportedError,
 )
 from neurorl.models.agent.critics import Linear
+from neurorl.models.agent.policies import Softmax
 from neurorl.runs.evaluation import evaluate, load_to_play
 
 GRID = "neurorl/GridWorld-v0"
@@ -66,6 +67,20 @@ def test_every_backend_of_an_arithmetic_learns_the_same(model: str) -> None:
         for other in agents[1:]:
             assert played(other) == played(agents[0])
             assert same_arrays(other.state(), agents[0].state())
+
+
+def test_predicting_by_chance_follows_the_policy() -> None:
+    """Where one action has nearly all votes, the other is drawn as often as the policy says."""
+    policy = Softmax(exploration=0.4)
+    agent = SpikingActorCritic("CartPole-v1", seed=3, policy=policy)
+    agent.learn(total_steps=1500)
+    state, (seen, _) = agent.state(), agent.env.reset(seed=0)
+    best = [int(agent.predict(seen)) for _ in range(60)]
+    drawn = [int(agent.predict(seen, deterministic=False)) for _ in range(60)]
+    assert min(np.bincount(drawn, minlength=2)) > min(np.bincount(best, minlength=2))
+    assert same_arrays(state, agent.state())
+    with pytest.raises(ArgumentError, match="predict, deterministic"):
+        agent.predict(seen, deterministic="yes")  # type: ignore[arg-type]
 
 
 def test_seed_decides_and_predicting_does_not_disturb() -> None:

@@ -12,7 +12,10 @@ _RATES = (
     "alpha_output, alpha_hidden and critic=Linear(alpha=...) are the rates"
     " (by gradients gradient's own)"
 )
-_EXPLORES = "play has no exploration; player(seed, explore=True) and evaluate(explore=True) draw"
+_EXPLORES = (
+    "play has no exploration; predict(deterministic=False), player(seed, explore=True) and "
+    "evaluate(explore=True) draw"
+)
 _NO_BATCH = "leave it out: the local rule learns in each step, from no batch and no replay"
 _NETWORK = "the network is hidden=(8, 4), actors=10, cells=, neuron=; docs/python.md"
 
