@@ -256,7 +256,7 @@ def test_batches_of_parts_and_masks() -> None:
         assert agents[0].predict_batch(batch, masks).tolist() == [[0, 1], [1, 0]]
     one = agents[1].predict_batch(batch)
     for agent in agents:  # each begins its draws anew
-        agent._predictor = None
+        agent._predictors.clear()
     assert one.tolist() == [agents[0].predict(row).tolist() for row in rows]
     for few in (forbids[:1], 3, (forbids[:, :2], forbids[:1, 2:])):
         with pytest.raises(ArgumentError, match=r"action_masks.*limit 2 masks"):

@@ -23,7 +23,7 @@ from neurorl import (
 )
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError
-from neurorl.models import LIF, CubaLIF, Equations, FixedInDegree
+from neurorl.models import LIF, CubaLIF, Equations, FixedInDegree, FixedProbability
 from neurorl.network.plasticity import RELEASE_GRID
 from neurorl.testing import FEATURES, random_network, rasters, same_state
 
@@ -366,3 +366,25 @@ def test_nir_names_the_projection() -> None:
 
     with pytest.raises(UnsupportedError, match="NIR: short-term plasticity: 'drive'"):
         Parts(FEATURES["short-term plasticity"](), {})
+
+
+@pytest.mark.parametrize("backend", ["native", "brian2", "torch"])
+def test_a_projection_without_synapses_keeps_its_state(backend: str) -> None:
+    """Its neurons' variables go on, though nothing is released into any synapse."""
+    nodes = (Source("input", 3), Population("cells", 4, LIF(noise=0.1)))
+    empty = FixedProbability(0.0)
+    network = Network(
+        nodes,
+        (
+            Projection("drive", "input", "cells", 0.5),
+            Projection("none", "cells", "cells", 0.2, connect=empty, short_term=BOTH, delay=3 * DT),
+        ),
+    )
+    spikes = {"input": np.random.default_rng(0).random((60, 3)) < 0.5}
+    with load(backend, network, seed=1) as ours, load("reference", network, seed=1) as reference:
+        for part in (slice(0, 25), slice(25, 60)):
+            given = {"input": spikes["input"][part]}
+            n = len(given["input"])
+            assert np.array_equal(ours.step(given, n)["cells"], reference.step(given, n)["cells"])
+            assert same_state(ours.state(), reference.state()) == []
+            ours.restore(reference.state())

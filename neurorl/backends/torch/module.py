@@ -215,11 +215,11 @@ class SpikingModule(SynapticModule):
             for name, kept in self._kept.items()
         }
         released = {
-            s.projection: spikes[s.pre].new_zeros(
-                self.n_replicas, s.delay, batch, self.network.node(s.pre).size
+            release.projection: spikes[name].new_zeros(
+                self.n_replicas, release.delay, batch, self.network.node(name).size
             )
-            for s in self._paths
-            if s.release
+            for name, c in self._all_cells().items()
+            for release in c.node.releases.values()
         }
         return ModuleState(cells, spikes, released)
 

@@ -118,7 +118,11 @@ class Unroll:
         """Return the state after the window."""
         spikes = {k: _last(past, self.spikes[k]) for k, past in self._before.spikes.items()}
         released = {
-            s.projection: _last(self._past(s), self._now(s)) for s in self._sent if s.release
+            release.projection: _last(
+                self._before.released[release.projection], self._sent_by(name, x)
+            )
+            for name, cells in self._cells.items()
+            for x, release in cells.node.releases.items()
         }
         return ModuleState(self._carried, spikes, released)
 
@@ -130,10 +134,14 @@ class Unroll:
         """Return the same in the window."""
         if s.release is None:
             return self.spikes[s.pre]
-        if (s.pre, s.release) not in self._released:  # the spikes are given
-            released = self._cells[s.pre].released_by(self.spikes[s.pre], self._carried[s.pre])
-            self._released |= {(s.pre, x): sent for x, sent in released.items()}
-        return self._released[s.pre, s.release]
+        return self._sent_by(s.pre, s.release)
+
+    def _sent_by(self, name: str, variable: str) -> Tensor:
+        """Return what the spikes of a node released in the window."""
+        if (name, variable) not in self._released:  # the spikes are given
+            released = self._cells[name].released_by(self.spikes[name], self._carried[name])
+            self._released |= {(name, x): sent for x, sent in released.items()}
+        return self._released[name, variable]
 
     def _drive(self, post: str, without: Collection[Path] = ()) -> dict[str, Tensor]:
         """Return what arrives at each input of a population in all steps, from all spikes known.
