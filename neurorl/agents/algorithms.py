@@ -16,16 +16,6 @@ from neurorl.errors import (
 from neurorl.models.agent.config import AgentConfig, said_in
 from neurorl.network.serialization import Described
 
-__all__ = [
-    "ALGORITHMS",
-    "LOCAL",
-    "REPARAMETERIZATION",
-    "Algorithm",
-    "Only",
-    "find_algorithm",
-    "register_algorithm",
-]
-
 
 @dataclass(frozen=True)
 class Only:

@@ -41,8 +41,6 @@ from neurorl.tasks.kinds import Environment
 from neurorl.tasks.observations import UnfitError, each_mask, each_observation
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
-__all__ = ["LearningAgent", "snapshots"]
-
 _PREDICT = 2  # purpose of derived seeds
 _OF_LEARN = ("total_episodes", "total_steps", "callback", "record")
 

@@ -14,8 +14,6 @@ from neurorl.errors import ArgumentError, quoted
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.kinds import Environment
 
-__all__ = ["AgentInTraining", "Callback", "CallbackLike", "Listeners", "listening"]
-
 
 class AgentInTraining(Protocol):
     """Declare what a callback may use of the agent that trains."""

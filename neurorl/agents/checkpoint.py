@@ -20,16 +20,6 @@ from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
 
-__all__ = [
-    "checkpoint_in",
-    "digest",
-    "packed",
-    "packed_text",
-    "read_checkpoint",
-    "read_text",
-    "write_checkpoint",
-]
-
 FORMAT = 1
 _DESCRIPTION = "description.json"
 _REQUIRED = {

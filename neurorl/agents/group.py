@@ -24,8 +24,6 @@ from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
-__all__ = ["AgentGroup", "Callback", "GroupPlan"]
-
 Callback = Callable[[int, Episode], None]
 """Report an episode that has ended, with the index of its replica."""
 

@@ -24,15 +24,6 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.tasks.kinds import VectorEnvironment
 
-__all__ = [
-    "MAX_ENVIRONMENTS",
-    "JointReplicas",
-    "alone",
-    "check_size",
-    "environments_in",
-    "seeds_of",
-]
-
 MAX_ENVIRONMENTS = 4096
 """Limit the environments that one agent makes, before memory is taken for them."""
 

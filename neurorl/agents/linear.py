@@ -32,8 +32,6 @@ from neurorl.tasks.kinds import Environment
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.observations import observation_reader
 
-__all__ = ["LinearActorCritic"]
-
 LINEAR = Algorithm("linear-actor-critic", maker="")
 """Name the way of learning in files; the command line doesn't offer it."""
 _SAID = {"approach": str, "seed": int, "config": dict, "gradient": dict}

@@ -26,8 +26,6 @@ from neurorl.numerics.random import derive_several
 from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.groups import EnvGroup
 
-__all__ = ["OpenEpisodes"]
-
 _RESET = 1  # purpose of derived seeds
 _AT_ONCE = 32  # how many episodes' seeds are derived together
 

@@ -19,8 +19,6 @@ from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.kinds import Space
 from neurorl.tasks.observations import UnfitError, observation_reader
 
-__all__ = ["MAX_REPLICAS", "Move", "Player"]
-
 MAX_REPLICAS = 4096
 """Limit the replicas that play side by side, before memory is taken for them."""
 

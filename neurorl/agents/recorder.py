@@ -12,8 +12,6 @@ from neurorl.errors import UnsupportedError, unknown_name_error
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.memory import Memory
 
-__all__ = ["Recorder"]
-
 _SIGNALS = ("action", "modulator", "policy", "reward", "value")
 _CHANGED = ("value", "value_trace", "x", "mean_reward")
 """List variables of an agent's memory that learning changes and signals depend on."""

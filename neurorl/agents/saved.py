@@ -24,16 +24,6 @@ from neurorl.tasks.actions import Actions, read_actions
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.loading import saved_env
 
-__all__ = [
-    "AgentDescription",
-    "Setting",
-    "check_fits",
-    "modules",
-    "played_on",
-    "read_agent",
-    "read_saved",
-]
-
 
 def modules(config: AgentConfig, actions: Actions, where: str) -> tuple[int, ...]:
     """Return how many modules an actor has for each choice of an environment.

@@ -17,8 +17,6 @@ from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.kinds import Environment, Space
 
-__all__ = ["ActionOutput", "NengoEnv", "agent_node"]
-
 
 def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: Any) -> Any:
     """Return a `nengo.Node` in which *agent* plays; call it inside of ``with network:``.

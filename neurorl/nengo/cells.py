@@ -17,8 +17,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import nengo
 
-__all__ = ["Decide", "Playing", "ReferenceCells", "SpikeDelay"]
-
 Decide = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
 """Return the output for an input."""
 

@@ -19,8 +19,6 @@ from neurorl.nengo.imported import Imported, Rasters, load_nengo, load_nengo_loi
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.numerics.arrays import Array
 
-__all__ = ["check_integers", "describe_model", "import_integers", "lower_floors", "name_parts"]
-
 Integers = npt.NDArray[np.int64]
 Ends = tuple[str, str, int]  # sender's and receiver's names, and the index of the sender's axon
 

@@ -14,8 +14,6 @@ from neurorl.nengo.imported import load_nengo
 from neurorl.network.neuron import Neuron
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["EnsembleNeurons", "equation_form", "is_whole_step", "read_cells", "step_form"]
-
 _RESTS = {
     "LIF": "r = tau_ref + dt + tau_rc*log(1 - (v - 1)/(J - 1)); v = 0",
     "LoihiLIF": "r = tau_ref + dt; v = 0",

@@ -15,8 +15,6 @@ from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
 
-__all__ = ["Imported", "Rasters", "load_nengo", "load_nengo_loihi", "probed"]
-
 
 def load_nengo() -> Any:
     """Return the module ``nengo``. Raises BackendUnavailableError if it is missing."""

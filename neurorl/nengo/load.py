@@ -23,8 +23,6 @@ from neurorl.network.limits import check_identifier
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["DISCRETISATIONS", "from_nengo"]
-
 DISCRETISATIONS = ("steps", "equations", "nengo")
 _TOLERANCE = 1e-9  # relative, of a spike's height 1/dt
 

@@ -19,8 +19,6 @@ from neurorl.network.description import Network, Projection
 from neurorl.network.integrator import integrator_of
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["NengoExport", "to_nengo"]
-
 _CHIP = "nengo"
 _NO_FLOOR = -np.inf
 _WHOLE = 1.0 + 2.0**-40  # so that a step of 1/dt is a spike however dt is rounded

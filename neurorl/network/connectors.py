@@ -22,19 +22,6 @@ from neurorl.network.synapse_list import SynapseList, listed
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive
 
-__all__ = [
-    "AllToAll",
-    "Blocks",
-    "Connector",
-    "Copies",
-    "FixedInDegree",
-    "FixedOutDegree",
-    "FixedProbability",
-    "OneToOne",
-    "Sparse",
-    "Synapses",
-]
-
 Seed = Annotated[int, Range(0, 2**53)]
 _DEVIATIONS = 12.0  # standard deviations: so far from its mean a binomial number never is
 

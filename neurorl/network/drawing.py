@@ -20,8 +20,6 @@ from neurorl.network.synapse_list import CHUNK, SynapseList, repeats
 from neurorl.numerics.elementary import cospi, log
 from neurorl.numerics.random import Stream, philox4x32, uniforms_at
 
-__all__ = ["Normal", "check_drawn", "choices", "drawn_steps", "hits", "most_steps"]
-
 Indices = npt.NDArray[np.int64]
 
 

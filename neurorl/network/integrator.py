@@ -12,8 +12,6 @@ from neurorl.expressions.statements import read_statements
 from neurorl.network.step_plan import Margin, StepPlan
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Integrator", "integrator_of"]
-
 _UPDATE = read_statements("u = kept_u*u + q; v = kept_v*v + u + bias", "Integrator")
 _RESET = read_statements("v = 0", "Integrator")
 _MARGIN = Margin(Expression("v"), Expression("threshold"))

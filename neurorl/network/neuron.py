@@ -10,8 +10,6 @@ from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.serialization import Described
 from neurorl.network.step_plan import StepPlan
 
-__all__ = ["Neuron"]
-
 
 class Neuron(Described, abc.ABC):
     """Describe a neuron model by its parameters; see `neurorl.models.neurons.leaky`."""

@@ -12,8 +12,6 @@ from neurorl.network.serialization import Described, NotNegative, Number, number
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay
 
-__all__ = ["RELEASE_GRID", "Plasticity", "TsodyksMarkram", "Uniform"]
-
 
 @dataclass(frozen=True, eq=False)
 class Uniform(Described):

@@ -35,8 +35,6 @@ from neurorl.network.serialization import (
 )
 from neurorl.network.synapse_list import SynapseList
 
-__all__ = ["Projection"]
-
 
 @dataclass(frozen=True, eq=False)
 class Projection(Described):

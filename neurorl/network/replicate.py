@@ -19,8 +19,6 @@ from neurorl.network.description import (
 from neurorl.network.neuron import Neuron
 from neurorl.network.step_plan import StepPlan
 
-__all__ = ["SideBySide", "on_chip", "replicate"]
-
 
 @dataclass(frozen=True, eq=False)
 class SideBySide(Neuron, named="Tiled"):

@@ -22,25 +22,6 @@ from neurorl.network.limits import refuse_units
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import array_from, declared_types, fits, kind_name, plain, real_array
 
-__all__ = [
-    "Count",
-    "Described",
-    "Flag",
-    "NotNegative",
-    "Number",
-    "Range",
-    "Share",
-    "arrays_apart",
-    "check_kind_or_none",
-    "flag",
-    "frozen_array",
-    "number",
-    "positive",
-    "several",
-    "type_name",
-    "whole_numbers",
-]
-
 _T = TypeVar("_T")
 _DEPTH = 32
 _MOST = 2**53  # exact as a float

@@ -15,8 +15,6 @@ from neurorl.expressions.linear import Constants
 from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["IS_SILENT", "Margin", "StepPlan", "after_reset", "before_reset"]
-
 IS_SILENT = "is_silent"
 """Name the constant that marks neurons silenced by a lesion."""
 

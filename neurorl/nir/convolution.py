@@ -19,8 +19,6 @@ from neurorl.network.limits import MAX_SIZE, MAX_WEIGHTS, check_limit
 from neurorl.nir.maps import SparseMap
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["IMAGES", "Kernel", "find_convolution", "window_node", "window_of"]
-
 IMAGES = {"Conv1d": 1, "Conv2d": 2, "SumPool2d": 2, "AvgPool2d": 2}
 """Name the nodes that slide a window over an image, and its dimensions."""
 

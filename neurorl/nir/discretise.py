@@ -17,21 +17,6 @@ from neurorl.network.description import Network, Node, Population
 from neurorl.network.integrator import Integrator
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = [
-    "NEVER",
-    "Discretisation",
-    "check_discretisation",
-    "cycles",
-    "keep_and_fraction",
-    "levels",
-    "near_one",
-    "readout",
-    "subtracting",
-    "tau_of",
-    "tidy",
-    "without_equations",
-]
-
 NEVER = 2.0**96
 """Set this threshold for neurons that never spike and whose value is read."""
 

@@ -20,8 +20,6 @@ from neurorl.network.description import Projection
 from neurorl.nir.parts import Parts
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Form", "NoFormError", "RecurrentLayer", "chain", "one_population"]
-
 
 class NoFormError(Exception):
     """Say why a network doesn't have a form."""

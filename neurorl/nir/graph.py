@@ -14,8 +14,6 @@ from neurorl.nir.convolution import IMAGES, Kernel, window_of
 from neurorl.nir.maps import SparseMap
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["READOUTS", "Drive", "SpikingGraph", "Term"]
-
 READOUTS = ("LI", "CubaLI", "I")
 """Name the neurons that don't spike; their membranes are outputs of a graph."""
 NEURONS = ("LIF", "CubaLIF", "IF", "Threshold", *READOUTS)

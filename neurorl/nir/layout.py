@@ -16,8 +16,6 @@ import numpy as np
 from neurorl.errors import DescriptionError
 from neurorl.nir.package import RESERVED, load_package
 
-__all__ = ["Layout", "node_names", "restore", "text_of"]
-
 KEY = "layout"
 
 

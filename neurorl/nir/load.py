@@ -34,8 +34,6 @@ from neurorl.nir.package import DroppedWarning, check_graph, read_graph
 from neurorl.nir.write import FORM
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["from_nir"]
-
 RESETS = ("value", "subtract")
 
 

@@ -12,8 +12,6 @@ from neurorl.network.limits import MAX_WEIGHTS, check_limit
 from neurorl.network.synapse_list import SynapseList, listed
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["SparseMap"]
-
 Indices = npt.NDArray[np.integer[Any]]
 
 

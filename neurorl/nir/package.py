@@ -16,16 +16,6 @@ from neurorl.network.limits import MAX_SIZE, check_limit
 from neurorl.network.serialization import LARGEST
 from neurorl.storage.files import write_bytes
 
-__all__ = [
-    "RESERVED",
-    "DroppedWarning",
-    "check_file",
-    "check_graph",
-    "load_package",
-    "read_graph",
-    "write_graph",
-]
-
 _LARGEST_FILE = 2**31
 _SQUEEZED = 1024  # gzip doesn't compress any data better than this
 _SMALL = 2**24

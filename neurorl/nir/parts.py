@@ -15,8 +15,6 @@ from neurorl.nir.discretise import without_equations
 from neurorl.nir.maps import SparseMap
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Parts"]
-
 
 class Parts:
     """Hold a network's nodes and projections as numbers of float arithmetic.

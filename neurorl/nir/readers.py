@@ -16,8 +16,6 @@ from neurorl.nir.forms import Form, NoFormError, RecurrentLayer, chain, one_popu
 from neurorl.nir.parts import Parts
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["NORSE", "READERS", "SNNTORCH", "SPIKINGJELLY", "Reader", "find_reader"]
-
 _PARAMETERS = {
     "current_decay": "synaptic time constants",
     "membrane_decay": "membrane time constants",

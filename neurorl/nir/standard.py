@@ -17,8 +17,6 @@ from neurorl.nir.layout import Layout, node_names
 from neurorl.nir.parts import Parts
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["standard_graph"]
-
 Shape = tuple[int, ...]
 
 

@@ -23,8 +23,6 @@ from neurorl.nir.readers import Reader, find_reader
 from neurorl.nir.standard import standard_graph
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["FORM", "Written", "exact_graph", "reader_problems", "to_nir"]
-
 FORM = "reader"
 """Name, in a file's metadata, the form in which layers answer within a step."""
 

@@ -28,8 +28,6 @@ from neurorl.pynn.pulses import (
 )
 from neurorl.pynn.wiring import Rows, connect, repeated, spike_sources, synapses
 
-__all__ = ["Building", "PlainBuilding", "PulsedBuilding", "Rasters", "rasters_of"]
-
 Rasters = dict[str, npt.NDArray[np.bool_]]
 
 

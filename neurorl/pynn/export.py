@@ -25,8 +25,6 @@ from neurorl.pynn.lags import TARGETS, PyNNTarget, has_short_loops, lags_of, tar
 from neurorl.pynn.pulses import begins_with_a_spike, lasting
 from neurorl.pynn.wiring import spike_times
 
-__all__ = ["PyNNExport", "Windows", "problems", "to_pynn"]
-
 
 @dataclass(frozen=True)
 class PyNNExport:

@@ -14,19 +14,6 @@ from neurorl.errors import check_name
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import Array
 
-__all__ = [
-    "TARGETS",
-    "PyNNTarget",
-    "as_held",
-    "described_steps",
-    "ends_of",
-    "has_short_loops",
-    "lags_of",
-    "source_names",
-    "steps_there",
-    "target_name",
-]
-
 
 class PyNNTarget(NamedTuple):
     """Describe how one of PyNN's simulators steps; all times in steps.

@@ -25,22 +25,6 @@ from neurorl.numerics.random import NoiseRows
 from neurorl.pynn.lags import ends_of
 from neurorl.pynn.wiring import Rows
 
-__all__ = [
-    "SUBSTEPS",
-    "CellParameters",
-    "Pulses",
-    "added",
-    "begins_with_a_spike",
-    "in_steps",
-    "lasting",
-    "lift_of",
-    "plain_cells",
-    "pulse_rows",
-    "pulsed_cells",
-    "pulses",
-    "tiled",
-]
-
 SUBSTEPS = 2
 """Count the substeps of a step."""
 _LEFT = 1e-14

@@ -18,16 +18,6 @@ from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import FloatArray
 from neurorl.pynn.lags import PyNNTarget, ends_of
 
-__all__ = [
-    "Rows",
-    "connect",
-    "make_projection",
-    "repeated",
-    "spike_sources",
-    "spike_times",
-    "synapses",
-]
-
 Ints = npt.NDArray[np.int64]
 
 

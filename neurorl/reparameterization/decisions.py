@@ -34,8 +34,6 @@ from neurorl.numerics.arrays import Array
 from neurorl.reparameterization.advantage import advantages
 from neurorl.reparameterization.config import GradientConfig
 
-__all__ = ["gradients", "learn_by_gradients"]
-
 _FLOOR = 1e-8  # Adam's
 
 

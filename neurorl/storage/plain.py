@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, NeurorlError, quoted
 
-__all__ = ["DTYPES", "array_from", "declared_types", "fits", "kind_name", "plain", "real_array"]
-
 DTYPES = frozenset(
     f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
 ) - {"float8"} | {"bool"}

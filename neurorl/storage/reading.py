@@ -16,19 +16,6 @@ from typing import Any, BinaryIO, NoReturn
 from neurorl.errors import RunError
 from neurorl.storage.plain import fits, kind_name
 
-__all__ = [
-    "JSON_BYTES",
-    "JSON_DEPTH",
-    "JSON_MEMORY",
-    "FilePlace",
-    "check_fields",
-    "json_memory",
-    "parse_json",
-    "read_bytes",
-    "read_json",
-    "read_lines",
-]
-
 Fields = Mapping[str, Any]
 """Map the name of each field to its declared type."""
 JSON_BYTES = 128 * 2**20

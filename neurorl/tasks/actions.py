@@ -15,8 +15,6 @@ import numpy.typing as npt
 from neurorl.errors import EnvError, UnsupportedError, quoted
 from neurorl.numerics.arrays import Array
 
-__all__ = ["MASK", "Actions", "Alternatives", "Numbers", "OneOf", "allowed_actions", "read_actions"]
-
 MASK = "action_mask"
 """Look up the actions allowed now under this key of an environment's info: an array of 0 and 1."""
 

@@ -23,8 +23,6 @@ from neurorl.tasks.environments import first_line
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.observations import UnfitError, observation_reader
 
-__all__ = ["Answers", "raised", "unfit"]
-
 _Answer = tuple[Any, Any, Any, Any, Any]
 _STEP = "(observation, reward, terminated, truncated, info)"
 _RESET = "(observation, info)"

@@ -23,19 +23,6 @@ from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import first_line
 from neurorl.tasks.kinds import Environment
 
-__all__ = [
-    "NotDataError",
-    "check_env_args",
-    "check_wrappers",
-    "decode",
-    "encode",
-    "module_of",
-    "read_env_args",
-    "read_value",
-    "read_wrapper",
-    "wrapped",
-]
-
 _TAG = "$"  # key of what JSON doesn't have
 _PLAIN = (bool, int, str, type(None))
 _WORDS = {"True": True, "False": False, "None": None}

@@ -16,8 +16,6 @@ from gymnasium.envs.classic_control import CartPoleEnv
 
 from neurorl.tasks.kinds import Environment
 
-__all__ = ["AuthorsCartPoleEnv", "AuthorsMountainCarEnv"]
-
 Observation = npt.NDArray[np.float32]
 
 

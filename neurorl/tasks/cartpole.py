@@ -14,8 +14,6 @@ from gymnasium.envs.classic_control import CartPoleEnv
 
 from neurorl.errors import ArgumentError
 
-__all__ = ["CartPoleVariantEnv"]
-
 Observation = npt.NDArray[np.float32]
 _POSITIONS = [0, 2]
 

@@ -24,17 +24,6 @@ from neurorl.errors import (
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.kinds import Environment
 
-__all__ = [
-    "BanditEnv",
-    "GridWorldEnv",
-    "discrete_actions",
-    "first_line",
-    "is_registered",
-    "make_env",
-    "optimal_return",
-    "unknown_env",
-]
-
 _SIDE = 10
 _GOAL = 100
 _UP, _DOWN, _LEFT, _RIGHT = range(4)

@@ -29,8 +29,6 @@ from neurorl.tasks.answers import Answers
 from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.specification import copy_env
 
-__all__ = ["FIRST_STEPS", "FirstPlay", "first_play"]
-
 FIRST_STEPS = 2000
 _HOLDS = 0.8
 _LARGEST = 2**24

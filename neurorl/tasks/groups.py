@@ -19,16 +19,6 @@ from neurorl.tasks.answers import Answers, raised, unfit
 from neurorl.tasks.kinds import Environment, Space, VectorEnvironment
 from neurorl.tasks.observations import UnfitError, observation_reader
 
-__all__ = [
-    "AutoresetEnvs",
-    "EnvGroup",
-    "SeparateEnvs",
-    "VectorEnvs",
-    "env_group",
-    "has_time_limit",
-    "most_steps",
-]
-
 _NOTHING: Mapping[str, Any] = {}
 Step = tuple[int, Any, SupportsFloat, bool, bool, Any]
 

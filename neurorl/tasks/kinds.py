@@ -6,8 +6,6 @@ from typing import Any
 
 import gymnasium as gym
 
-__all__ = ["Environment", "Space", "VectorEnvironment"]
-
 Environment = gym.Env[Any, Any]
 """Represent an environment."""
 

@@ -18,8 +18,6 @@ from neurorl.numerics.arrays import Array
 from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
 
-__all__ = ["is_like", "other_spaces", "pays_otherwise", "task_of"]
-
 _INF = np.inf
 _TILT = 24.0 / 180.0 * np.pi
 _HUGE = 1e37

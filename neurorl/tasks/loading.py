@@ -18,18 +18,6 @@ from neurorl.tasks.environments import first_line, is_registered, make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
 
-__all__ = [
-    "MAX_ARGUMENTS",
-    "MAX_NUMBER",
-    "MAX_OBSERVATION",
-    "MAX_WRAPPERS",
-    "check_arguments",
-    "check_bounds",
-    "check_observation",
-    "enlarged",
-    "saved_env",
-]
-
 MAX_WRAPPERS = 32
 """Limit the wrappers around an environment."""
 MAX_ARGUMENTS = 2**18

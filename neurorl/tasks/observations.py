@@ -17,8 +17,6 @@ from neurorl.errors import ArgumentError, format_message, quoted
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.kinds import Space
 
-__all__ = ["Read", "UnfitError", "each_mask", "each_observation", "observation_reader"]
-
 Read = Callable[[Any], Any]
 
 

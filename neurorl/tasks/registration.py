@@ -6,8 +6,6 @@ from typing import Any
 
 from gymnasium.envs import registration
 
-__all__ = ["BANDIT_ID", "GRID_ID", "POSITION_ONLY_ID", "VARIANT_ID", "register"]
-
 BANDIT_ID = "neurorl/Bandit-v0"
 GRID_ID = "neurorl/GridWorld-v0"
 VARIANT_ID = "neurorl/CartPole-v0"

@@ -19,17 +19,6 @@ from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_ou
 from neurorl.tasks.arguments import NotDataError, encode
 from neurorl.tasks.kinds import Environment
 
-__all__ = [
-    "PROBLEM",
-    "copy_env",
-    "describe_env",
-    "entry_point_name",
-    "is_same_env",
-    "quiet",
-    "rendered_env",
-    "warn_unsaved",
-]
-
 PROBLEM = "problem"
 """Hold, under this key, the reason why an environment can't be described."""
 

@@ -8,8 +8,6 @@ import gymnasium as gym
 
 from neurorl.tasks.kinds import Environment
 
-__all__ = ["Trials"]
-
 
 class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
     """Make an episode of each trial, with *metric* as its return.

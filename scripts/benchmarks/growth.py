@@ -21,8 +21,6 @@ from neurorl.bench.workload import SIZES
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
 
-__all__ = ["AXES", "Point", "grow", "points"]
-
 AXES: dict[str, tuple[int, ...]] = {
     "neurons": (64, 256, 1024, 4096, 16384),
     "synapses": (1024, 4096, 16384, 65536, 262144, 1048576),

@@ -20,8 +20,6 @@ from neurorl.bench.measure import Plan, Report, processor
 from neurorl.bench.workload import PRESETS, SIZES
 from neurorl.storage.files import make_folder, write_bytes, write_json
 
-__all__ = ["full_plan", "machine", "markdown", "write", "write_measured"]
-
 _HOW = """\
 ## How it was measured
 

@@ -21,8 +21,6 @@ from typing import Any
 from neurorl.errors import ArgumentError, BackendError, UnsupportedError, format_message
 from neurorl.runs.children import child_environment, module_command
 
-__all__ = ["BOUND_MIB", "STEPS", "Look", "growth", "problems", "soak"]
-
 STEPS = {"native": 1_000_000, "loihi": 300_000, "torch": 100_000}
 """Run this many environment steps on each backend."""
 

@@ -19,8 +19,6 @@ from neurorl.expressions.parse import parse
 from neurorl.expressions.scan import TextPlace
 from neurorl.expressions.statements import Statement, read_statements
 
-__all__ = ["expression", "number", "statements", "symbol"]
-
 _GREEK = ("tau", "alpha", "beta", "gamma", "theta", "phi", "psi", "xi", "sigma", "mu", "rho")
 _WHOLE = {"ms": r"\mathrm{ms}", "DT": r"\Delta_T"}
 _OPERATORS = {

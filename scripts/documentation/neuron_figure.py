@@ -14,8 +14,6 @@ from neurorl.network.integrator import integrator_of
 from neurorl.network.neuron import Neuron
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["rates", "response"]
-
 _MORE = 60.0  # spikes a second above those without input
 _STEPS = 300
 _FROM = 50

@@ -11,8 +11,6 @@ from documentation.rule_figure import response
 from neurorl.rules import RULES, Rule, shipped
 from neurorl.rules.registry import is_shipped
 
-__all__ = ["NAMES", "needs", "page", "rules", "usage", "where", "write_pages"]
-
 _SYMBOLS = {"spike": "s", "trace": "x", "slow": r"o_\mathrm{slow}", "perturbation": r"\xi"}
 NAMES = {
     "spike": "1 in a step in which the neuron spikes, else 0",

@@ -22,8 +22,6 @@ from experiments.tables import (
 from neurorl.agents.replicas import Episode
 from neurorl.storage.files import write_bytes
 
-__all__ = ["Places", "reproduce", "summary_line"]
-
 
 @dataclass(frozen=True)
 class Places:

@@ -17,17 +17,6 @@ from neurorl.lab.deployment import compare
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.storage.files import write_json
 
-__all__ = [
-    "DEPLOYED",
-    "NOISES",
-    "DeploymentRow",
-    "RateRow",
-    "chosen_deployments",
-    "deploy",
-    "emulated",
-    "write_deployment",
-]
-
 DECISIONS = 2000
 """Compare actions and rates over this many decisions of one seed."""
 

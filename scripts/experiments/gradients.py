@@ -24,16 +24,6 @@ from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import make_folder, write_json
 
-__all__ = [
-    "GRADIENTS",
-    "GradientExperiment",
-    "GradientRow",
-    "done",
-    "find",
-    "played",
-    "reproduce",
-]
-
 
 @dataclass(frozen=True)
 class GradientExperiment:

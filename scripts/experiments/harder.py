@@ -26,19 +26,6 @@ from neurorl import SpikingActorCritic, evaluate
 from neurorl.lab.statistics import WINDOW, bootstrap_interval, interquartile_mean
 from neurorl.storage.files import make_folder, write_json
 
-__all__ = [
-    "HARDER",
-    "HARDER_TASKS",
-    "CurveRow",
-    "HarderExperiment",
-    "HarderRow",
-    "count_first_plays",
-    "counted",
-    "curve",
-    "missing",
-    "reproduce",
-]
-
 _POINTS = 50
 _LAST = 20
 """Draw curves of so many points, each of the mean of the last 20 episodes."""

@@ -16,8 +16,6 @@ from experiments.tables import read_table
 from neurorl.lab.statistics import bootstrap_interval, interquartile_mean
 from neurorl.storage.files import keep_matplotlib_in_our_cache, save_figure
 
-__all__ = ["draw", "lines", "put_page"]
-
 _COLUMNS = {
     "local": "local rule",
     "local-chip": "local rule, chip",

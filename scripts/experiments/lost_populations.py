@@ -20,8 +20,6 @@ from neurorl.diagnostics.verdicts import WINDOW, standing
 from neurorl.errors import PopulationWarning
 from neurorl.models import CubaLIF
 
-__all__ = ["CASES", "Case", "Seen", "measure"]
-
 _GRID, _CART, _CAR = "neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0"
 _SEEDS = tuple(range(100, 105))
 _DRIFTS: dict[str, Any] = {"rule": "agreement", "modulator": "reward", "critic.alpha": 0.0}

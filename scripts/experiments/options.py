@@ -15,17 +15,6 @@ from neurorl.cli.output import progress
 from neurorl.errors import ArgumentError
 from neurorl.runs.training import read_seeds
 
-__all__ = [
-    "docs_of",
-    "experiment_parser",
-    "names_of",
-    "out_of",
-    "places_of",
-    "plan_of",
-    "results_of",
-    "training_progress",
-]
-
 QUICK_SEEDS = SEEDS[:2]
 QUICK_EPISODES = 3
 QUICK_EVALUATION = 2

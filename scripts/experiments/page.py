@@ -16,8 +16,6 @@ from experiments.tables import Row, Summary, read_rows, summary
 from experiments.tuning_page import tuning_section
 from neurorl.lab.statistics import WINDOW, bootstrap_interval, interquartile_mean
 
-__all__ = ["markdown"]
-
 Rows = dict[str, list[Row]]
 _LIF = [e for e in EXPERIMENTS if e.name.endswith("-lif")]
 

@@ -23,8 +23,6 @@ from neurorl.runs.training import train_seeds
 from neurorl.storage.files import write_json
 from neurorl.tasks.environments import make_env
 
-__all__ = ["Plan", "check", "evaluation_seed", "read_json", "run", "run_path", "train"]
-
 _FIRST_EVALUATION_SEED = 1_000_000
 
 

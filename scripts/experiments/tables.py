@@ -28,19 +28,6 @@ from neurorl.storage.files import make_folder, write_bytes
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = [
-    "CurvePoint",
-    "Row",
-    "Summary",
-    "curve",
-    "read_curve",
-    "read_rows",
-    "read_table",
-    "rows_of",
-    "summary",
-    "write_table",
-]
-
 EVERY = 10
 """Plot a point of a curve every so many episodes."""
 

@@ -20,8 +20,6 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, unknown_name_error
 from neurorl.models.agent.writes import PLACES
 
-__all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
-
 
 @dataclass(frozen=True)
 class TuningRow:

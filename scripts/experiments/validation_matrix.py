@@ -17,8 +17,6 @@ from neurorl.validation.report import Validation, validate
 from neurorl.validation.specs import read_specs
 from neurorl.validation.tolerance import worst
 
-__all__ = ["MIXED", "TASKS", "TRAINED", "Cell", "cells", "merge", "run_matrix"]
-
 TASKS = (GRID_ID, "CartPole-v1", "MountainCar-v0")
 """List the tasks that models have presets for."""
 

@@ -30,8 +30,6 @@ from neurorl.storage import archive
 from neurorl.storage.files import as_json, make_folder, write_bytes, write_json
 from neurorl.storage.zoo import ON_CHIP, ZooAgent
 
-__all__ = ["RECIPES", "Recipe", "chosen", "make", "write_list", "write_page"]
-
 LEARNED = 0.5
 """Leave out what normalised scores say has learned nothing, its best seed below this."""
 MORE_EPISODES = 100

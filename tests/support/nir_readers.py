@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from neurorl.nir.forms import Form
 
-__all__ = ["PLAYERS", "play_form", "play_in"]
-
 Raster = npt.NDArray[np.bool_]
 
 

@@ -23,8 +23,6 @@ from neurorl.expressions.nodes import (
 )
 from neurorl.expressions.printing import TEXT, render
 
-__all__ = ["NAMES", "SPECIAL", "random_expressions", "random_tree", "same_bits", "values"]
-
 NAMES = ("v", "w", "tau", "q")
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -1e-310, 2.0**-1022, 1.7e308]
 SPECIAL += [-1.7e308, 0.5, -2.5, 700.0, 710.0, -745.2, 22.0, 2.0**52, 2.0**53 + 2, 1e16, -0.3]

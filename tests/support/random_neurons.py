@@ -13,8 +13,6 @@ from neurorl.expressions.nodes import Name
 from neurorl.expressions.printing import TEXT, render
 from neurorl.models.neurons.equations import Equations
 
-__all__ = ["random_neuron"]
-
 _STATE = ("v", "int", "ms", "old_v")  # names that C++, Brian2 and we have too
 _METHODS = ("euler", "exponential_euler", "exact", "")
 

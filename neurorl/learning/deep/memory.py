@@ -17,8 +17,6 @@ from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import Stream, uniforms
 
-__all__ = ["DeepMemory", "deep_memory"]
-
 
 @dataclass
 class DeepMemory(Memory):

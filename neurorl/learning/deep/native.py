@@ -22,8 +22,6 @@ from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.numerics.arrays import Array
 
-__all__ = ["DeepNativeLoop"]
-
 
 class DeepNativeLoop(DeepLoop):
     """Make one call for actions and what is learned late, and one for ends, for all replicas.

@@ -16,15 +16,6 @@ from neurorl.rules import Rule
 from neurorl.rules.membrane import noise_problem
 from neurorl.rules.post_factor import OF_MODULES
 
-__all__ = [
-    "check_combination",
-    "check_description",
-    "check_modules",
-    "check_probability",
-    "check_remembered",
-    "check_rules",
-]
-
 
 def check_combination(config: AgentFields) -> None:
     """Raise DescriptionError for parts that don't go together, whatever the network is."""

@@ -31,8 +31,6 @@ from neurorl.network.limits import MAX_AGENT_SYNAPSES, check_limit
 from neurorl.network.serialization import number
 from neurorl.storage.plain import kind_name
 
-__all__ = ["AgentConfig", "check_read", "said_in"]
-
 
 @dataclass(frozen=True)
 class _Reader:

@@ -12,8 +12,6 @@ from neurorl.errors import DescriptionError
 from neurorl.models.features import Features, FromNumbers
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Memories", "ObservationHistory", "check_changes", "extended"]
-
 
 class Memories:
     """Keep running means of the observations of *n* environments, and extend observations by them.

@@ -13,8 +13,6 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import Share, flag, number
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["MODULATORS", "DifferentialTD", "Modulator", "Reward", "TDError"]
-
 
 def _signal(where: str, answer: Any, _: Any, reward: float, *others: Any) -> Any:
     """Return a modulator, which must be finite if reward and TD error are."""

@@ -30,18 +30,6 @@ from neurorl.network.serialization import Described, type_name
 from neurorl.rules import Rule
 from neurorl.storage.plain import declared_types, fits, kind_name
 
-__all__ = [
-    "MOVED",
-    "AgentOptions",
-    "check_names",
-    "check_option",
-    "current_agent",
-    "current_name",
-    "option_types",
-    "unread",
-    "with_options",
-]
-
 _NAMES: Mapping[str, str] = {
     "peak": "encoder.peak",
     "beta": "policy.beta",

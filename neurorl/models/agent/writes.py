@@ -30,21 +30,6 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import Count, Range, flag, positive
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = [
-    "PLACES",
-    "STEPS_OF_REGISTER",
-    "WRITES",
-    "Accumulate",
-    "Host",
-    "OnChip",
-    "Place",
-    "Register",
-    "Shadow",
-    "Stochastic",
-    "Writes",
-    "overflow",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Place(Part):

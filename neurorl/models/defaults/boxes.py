@@ -14,8 +14,6 @@ from neurorl.models.defaults.observations import seen_parts
 from neurorl.models.features import Concat, Features, Select, SelectParts, Tiles
 from neurorl.tasks.kinds import Space
 
-__all__ = ["MOST_JOINT", "BoxRanges", "box_cells", "box_of_parts"]
-
 _QUANTILES = (0.005, 0.995)
 _USUAL = (0.05, 0.95)
 _DIGITS = 4

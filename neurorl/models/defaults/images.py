@@ -12,8 +12,6 @@ import numpy.typing as npt
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import pooled
 
-__all__ = ["MOST_ACTIVE", "active_cells", "image_cells", "is_image"]
-
 MOST_ACTIVE = 64
 _MOST_CELLS = 2**16
 """Average blocks of pixels until there are at most so many active cells (on average), and cells."""

@@ -14,18 +14,6 @@ from neurorl.models.features.image_cells import ImageCells
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.kinds import Environment
 
-__all__ = [
-    "LEAST_GAMMA",
-    "TABLES",
-    "UNSEEN",
-    "UNSEEN_OF_TILES",
-    "critic_features",
-    "rates_of",
-    "rates_of_numbers",
-    "reward_scale",
-    "scale_of_wrapped",
-]
-
 LEAST_GAMMA = 0.99
 """Discount returns by this where an agent doesn't look further ahead."""
 _SMALLEST = 0.025

@@ -47,8 +47,6 @@ from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
 from neurorl.tasks.kinds import Environment, Space
 
-__all__ = ["table_cells", "task_defaults"]
-
 _LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
 """Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
 ahead. Chosen on LunarLander-v3, seeds 100 to 102."""

@@ -19,18 +19,6 @@ from neurorl.network.serialization import Described, Range, flag, frozen_array, 
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import real_array
 
-__all__ = [
-    "NARROWEST",
-    "Features",
-    "FromNumbers",
-    "RangeFeatures",
-    "Raw",
-    "Sides",
-    "image_of",
-    "numbers_of",
-    "scaled_to_one",
-]
-
 NARROWEST = 1e-9
 Sides = Annotated[tuple[int, ...], Range(1, 2**53)]
 

@@ -17,8 +17,6 @@ from neurorl.network.serialization import NotNegative, Range
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi, exp
 
-__all__ = ["RBF", "Fourier", "GaussianCells"]
-
 _MAX_FREQUENCIES = 2**18
 
 

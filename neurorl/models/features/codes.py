@@ -17,8 +17,6 @@ from neurorl.network.limits import MAX_FEATURES, MAX_TABLE, check_limit
 from neurorl.network.serialization import Count, Range
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["BinnedCombinations", "Combinations"]
-
 _MAX_CHANNELS = 4096  # so that the number of codes has few digits
 
 

@@ -17,8 +17,6 @@ from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import Range, frozen_array
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["ImageCells"]
-
 _HASHES, _ROOT = 7, 3
 """Give each patch a prime number of joint cells; powers of its primitive root number the parts."""
 _TOGETHER = 2

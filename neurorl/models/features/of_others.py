@@ -24,18 +24,6 @@ from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import NotNegative, Range, frozen_array, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = [
-    "BlockMeans",
-    "FromFeatures",
-    "Multiply",
-    "Select",
-    "SelectChanges",
-    "SelectParts",
-    "SubtractMean",
-    "blocks_for",
-    "pooled",
-]
-
 
 class _Of(FromNumbers):
     """Have as many numbers, before and after, as other features."""

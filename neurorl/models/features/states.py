@@ -18,8 +18,6 @@ from neurorl.network.serialization import Range, number, positive, several, whol
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
 
-__all__ = ["HashedStates", "JointStates", "OfState", "OneHot", "PlaceCells", "Start"]
-
 _STARTS = (-(2**53), 2**53)
 Start = Annotated[int, Range(*_STARTS)]
 Side = Annotated[int, Range(1, MAX_FEATURES)]

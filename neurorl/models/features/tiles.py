@@ -16,8 +16,6 @@ from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
 from neurorl.network.serialization import Range, positive, several
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Concat", "Tiles"]
-
 
 @dataclass(frozen=True, eq=False)
 class Tiles(RangeFeatures):

@@ -15,8 +15,6 @@ from neurorl.network.neuron import Neuron
 from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["ChipForm", "chip_form"]
-
 _NEAR = 1e-12
 _FORGETS_NOTHING = 2.0**60  # steps
 

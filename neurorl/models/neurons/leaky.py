@@ -17,8 +17,6 @@ from neurorl.network.serialization import LARGEST, Range, frozen_array, number
 from neurorl.network.step_plan import IS_SILENT, StepPlan
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Lesion"]
-
 _NEVER = 12.0  # times the width: more than any draw of escape noise, whose largest is 10.4
 
 

@@ -12,8 +12,6 @@ from neurorl.bench import workload as w
 from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import Size
 
-__all__ = ["make"]
-
 
 def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop, compiled at its first step."""

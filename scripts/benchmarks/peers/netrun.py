@@ -21,8 +21,6 @@ from neurorl.bench.ours import network
 from neurorl.bench.workload import STEPS, Size
 from neurorl.errors import UnsupportedError
 
-__all__ = ["make"]
-
 
 def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop on Brian2's cython target; raises UnsupportedError for several replicas."""

@@ -23,8 +23,6 @@ from neurorl.bench.workload import (
     initial_weights,
 )
 
-__all__ = ["NumpyAgent", "make"]
-
 _Array = npt.NDArray[np.float32]
 
 

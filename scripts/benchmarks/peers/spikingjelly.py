@@ -17,8 +17,6 @@ from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import Size
 from neurorl.errors import UnsupportedError
 
-__all__ = ["make"]
-
 
 def make(size: Size, replicas: int) -> BenchLoop:
     """Return the loop on one thread; raises UnsupportedError for more than one replica."""

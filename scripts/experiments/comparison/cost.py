@@ -25,8 +25,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.environments import discrete_actions, make_env
 
-__all__ = ["REPLICAS", "ROUNDS", "STEPS", "CostRow", "MemoryRow", "memory_held", "times"]
-
 ROUNDS = 5
 STEPS = 2000
 """Make at least this many environment steps per turn."""

@@ -16,8 +16,6 @@ from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.encode import draws_shape, encode
 from neurorl.reparameterization.loss import log_policy, votes
 
-__all__ = ["Decisions", "Frozen", "Sampler"]
-
 Rasters = dict[str, Tensor]
 
 

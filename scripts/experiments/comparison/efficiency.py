@@ -17,20 +17,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.training import train_seeds
 
-__all__ = [
-    "POINTS",
-    "SHORT",
-    "EfficiencyRow",
-    "StepPoint",
-    "Trained",
-    "area",
-    "cut",
-    "efficiency",
-    "greedy_at",
-    "read_trained",
-    "step_curve",
-]
-
 SHORT = 20
 """Average curves and areas over this many episodes; `WINDOW` would show changes too late."""
 

@@ -30,8 +30,6 @@ from neurorl.network.description import Network
 from neurorl.numerics.random import derive
 from neurorl.storage.files import write_json
 
-__all__ = ["SEEDS", "measure", "stopped"]
-
 SEEDS = tuple(range(3))
 _SAMPLES = 9  # purpose of derived seeds
 

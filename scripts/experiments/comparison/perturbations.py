@@ -30,8 +30,6 @@ from neurorl.storage.files import make_folder, write_json
 from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.tasks.specification import describe_env
 
-__all__ = ["PERTURBATIONS", "Perturbation", "noisier", "perturbed"]
-
 _WEIGHTS = 11  # purpose of derived seeds
 
 

@@ -25,8 +25,6 @@ from neurorl.runs.directory import RunDirectory
 from neurorl.runs.training import train_seeds
 from neurorl.tasks.environments import make_env
 
-__all__ = ["POINTS", "Point", "freeze", "points_of"]
-
 POINTS = (0, 25, 50, 100)
 """Save agents at these percentages of a run's episodes."""
 

@@ -24,20 +24,6 @@ from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.lab.statistics import episodes_to_threshold
 from neurorl.runs.training import train_seeds
 
-__all__ = [
-    "BOTH",
-    "EVALUATION_EPISODES",
-    "FIRST",
-    "ON_CHIP",
-    "RECOVERED",
-    "Case",
-    "RecoveryPoint",
-    "RecoveryRow",
-    "cases",
-    "recover",
-    "recovery_curve",
-]
-
 FIRST = 10
 """Average over this many episodes, at the beginning and until the threshold is reached."""
 

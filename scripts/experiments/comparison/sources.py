@@ -13,8 +13,6 @@ from experiments.gradients import GRADIENTS, GradientExperiment
 from experiments.run import Plan
 from neurorl.agents.replicas import Episode
 
-__all__ = ["APPROACHES", "Agent", "Begin", "Source", "Sources", "sources_of"]
-
 APPROACHES = ("local", "gradients")
 
 Begin = Callable[[str, int], Callable[[Episode], None]]

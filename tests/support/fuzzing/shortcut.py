@@ -9,8 +9,6 @@ from unittest import mock
 
 from neurorl.errors import NeurorlError
 
-__all__ = ["nothing_long"]
-
 _LONG = (
     "neurorl.runs.session.Session.learn",
     "neurorl.bench.command.measure",

@@ -13,8 +13,6 @@ from neurorl.backends.reference.node import DrawAll
 from neurorl.network.step_plan import StepPlan, after_reset, before_reset
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["EquationNeurons"]
-
 
 class EquationNeurons:
     """Hold the state of some neurons, and step it.

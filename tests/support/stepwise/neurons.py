@@ -13,8 +13,6 @@ from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulati
 from neurorl.backends.reference.node import DrawAll
 from neurorl.network.integrator import Integrator
 
-__all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
-
 Array = npt.NDArray[Any]
 
 

@@ -24,8 +24,6 @@ from stepwise.listed import ListedArrivals
 from stepwise.neurons import ChipNeurons, FloatNeurons, Neurons
 from stepwise.short_term import ShortTerm
 
-__all__ = ["SteppedSimulator"]
-
 
 class SteppedSimulator(Simulator):
     """Run a network in NumPy, in both arithmetics; short enough to define the semantics.

@@ -20,8 +20,6 @@ from neurorl.network.description import Population
 from neurorl.network.integrator import Integrator
 from neurorl.numerics.random import NoiseRows
 
-__all__ = ["Array", "Cells", "Foreign"]
-
 Array = npt.NDArray[Any]
 
 

@@ -12,17 +12,6 @@ from faults.foreign import Array, Cells, Foreign
 from neurorl.backends.base import Raster
 from neurorl.network.integrator import Integrator
 
-__all__ = [
-    "at_reset",
-    "between_calls",
-    "cells",
-    "draws",
-    "late",
-    "numbers",
-    "projections",
-    "writes",
-]
-
 Kind = type[Foreign]
 _PARTS = ("current", "membrane", "hold", "level", "draw", "over", "reset")
 
