@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurorl.backends.lookup import quickest
-from neurorl.errors import (
-    ArgumentError,
-    BackendUnavailableError,
-    unknown_name_error,
-)
+from neurorl.errors import ArgumentError, BackendUnavailableError, unknown_name_error
 from neurorl.models.agent.config import AgentConfig, said_in
 from neurorl.network.serialization import Described
 

@@ -11,21 +11,14 @@ from typing import Any, ClassVar, Never, Self
 import numpy as np
 
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.arguments import (
-    check_count,
-    check_kind,
-    check_names,
-    check_options,
-    path_of,
-)
+from neurorl.agents.arguments import check_count, check_kind, check_names, check_options, path_of
 from neurorl.agents.budget import Budget, check_budget, held_interrupts, warn_of_budget
 from neurorl.agents.callbacks import CallbackLike, Listeners, listening
-from neurorl.agents.checkpoint import write_checkpoint
+from neurorl.agents.checkpoint import modules, write_checkpoint
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.recorder import Recorder
-from neurorl.agents.saved import modules
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.fitting import fit_bounds
 from neurorl.arithmetic.rounding import find_arithmetic
@@ -37,8 +30,8 @@ from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.tasks.actions import OneOf, read_actions
+from neurorl.tasks.answers import UnfitError, each_mask, each_observation
 from neurorl.tasks.kinds import Environment
-from neurorl.tasks.observations import UnfitError, each_mask, each_observation
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
 _PREDICT = 2  # purpose of derived seeds

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget, held_interrupts
+from neurorl.agents.checkpoint import AgentDescription, modules
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.recorder import Recorder
-from neurorl.agents.saved import AgentDescription, modules
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.errors import RunError

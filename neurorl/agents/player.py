@@ -16,8 +16,8 @@ from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.actions import MASK, allowed_actions
+from neurorl.tasks.answers import UnfitError, observation_reader
 from neurorl.tasks.kinds import Space
-from neurorl.tasks.observations import UnfitError, observation_reader
 
 MAX_REPLICAS = 4096
 """Limit the replicas that play side by side, before memory is taken for them."""

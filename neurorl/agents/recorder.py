@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from neurorl.agents.episodes import Episode
-from neurorl.backends.records import Array, Callback, Records, check_every, read_names
+from neurorl.backends.recording import Callback, Records, check_every, read_names
 from neurorl.errors import UnsupportedError, unknown_name_error
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.memory import Memory
+from neurorl.numerics.arrays import Array
 
 _SIGNALS = ("action", "modulator", "policy", "reward", "value")
 _CHANGED = ("value", "value_trace", "x", "mean_reward")

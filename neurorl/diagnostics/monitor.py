@@ -15,7 +15,6 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.diagnostics.messages import message
 from neurorl.diagnostics.probes import Site
 from neurorl.diagnostics.returns import OF_RETURNS, Returns, message_of_returns
 from neurorl.diagnostics.verdicts import (
@@ -25,6 +24,7 @@ from neurorl.diagnostics.verdicts import (
     EpisodeRecord,
     RecentFigures,
     Standing,
+    message,
     standing,
     verdicts,
 )

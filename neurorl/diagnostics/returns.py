@@ -21,8 +21,14 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neurorl.diagnostics.messages import memory_hint
-from neurorl.diagnostics.verdicts import WINDOW, EpisodeRecord, Standing, Verdicts, standing
+from neurorl.diagnostics.verdicts import (
+    WINDOW,
+    EpisodeRecord,
+    Standing,
+    Verdicts,
+    memory_hint,
+    standing,
+)
 from neurorl.errors import format_message
 from neurorl.models.agent.config import AgentConfig
 

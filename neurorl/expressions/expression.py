@@ -12,11 +12,19 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.expressions.functions import evaluate_arrays
-from neurorl.expressions.hints import hint
-from neurorl.expressions.nodes import Kind, Name, Node, kind_of, names_in, nodes_of
+from neurorl.expressions.nodes import (
+    CPP,
+    TEXT,
+    Kind,
+    Name,
+    Node,
+    kind_of,
+    names_in,
+    nodes_of,
+    render,
+)
 from neurorl.expressions.parse import check_kind, parse
-from neurorl.expressions.printing import CPP, TEXT, render
-from neurorl.expressions.scan import TextPlace
+from neurorl.expressions.scan import TextPlace, hint
 from neurorl.numerics.arrays import Array
 
 

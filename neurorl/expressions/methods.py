@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.linear import LinearForm, NotLinearError, linear, substituted
-from neurorl.expressions.nodes import Name, Node, names_in, nodes_of
-from neurorl.expressions.printing import TEXT, render
+from neurorl.expressions.nodes import TEXT, Name, Node, names_in, nodes_of, render
 from neurorl.expressions.scan import ExpressionError, TextPlace
 from neurorl.expressions.statements import Statement
 

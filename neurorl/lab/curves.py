@@ -10,8 +10,7 @@ from typing import Self
 import numpy as np
 
 from neurorl.errors import ArgumentError, RunError
-from neurorl.lab.compare import runs_in
-from neurorl.lab.statistics import quartiles_over_steps, running_mean
+from neurorl.lab.compare import quartiles_over_steps, running_mean, runs_in
 from neurorl.numerics.arrays import FloatArray
 from neurorl.runs.directory import RunDirectory
 from neurorl.storage.files import keep_matplotlib_in_our_cache, save_figure
@@ -25,7 +24,7 @@ def plot_runs(runs: Sequence[Path], out: Path, optimum: float | None = None) -> 
     A run is drawn over episodes: each one faint, the mean of the last 20 solid. If *runs* has a
     folder of runs, all are drawn over environment steps, and a folder as the median of its runs
     with a band from their lower to their upper quartile, see
-    `neurorl.lab.statistics.quartiles_over_steps`. Tasks whose reward comes only at the end
+    `neurorl.lab.compare.quartiles_over_steps`. Tasks whose reward comes only at the end
     (all returns equal) are shown by discounted return. optimum: drawn as a dashed line.
     Raises RunError for a run without episodes, ArgumentError for an unknown kind of file.
     """

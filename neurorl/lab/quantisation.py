@@ -18,7 +18,7 @@ from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation, kept
 from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
 from neurorl.backends.registry import load
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
 

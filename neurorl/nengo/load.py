@@ -10,13 +10,7 @@ import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.nengo.chip import import_integers
-from neurorl.nengo.forms import (
-    EnsembleNeurons,
-    equation_form,
-    is_whole_step,
-    read_cells,
-    step_form,
-)
+from neurorl.nengo.forms import EnsembleNeurons, equation_form, is_whole_step, read_cells, step_form
 from neurorl.nengo.imported import Imported, Rasters, load_nengo, probed
 from neurorl.network.description import Network, Node, Population, Projection, Source
 from neurorl.network.limits import check_identifier

@@ -16,7 +16,7 @@ from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.models import CubaLIF
 from neurorl.nengo.imported import load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Projection
-from neurorl.network.integrator import integrator_of
+from neurorl.network.neuron import integrator_of
 from neurorl.numerics.arrays import FloatArray
 
 _CHIP = "nengo"

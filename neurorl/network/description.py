@@ -22,7 +22,6 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted, unknown_name_error
 from neurorl.network.drawing import Normal, check_drawn, most_steps
-from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.limits import (
     MAX_PARTS,
     MAX_REMEMBERED,
@@ -33,11 +32,10 @@ from neurorl.network.limits import (
     check_limit,
     check_names,
 )
-from neurorl.network.neuron import Neuron
+from neurorl.network.neuron import Integrator, Neuron, StepPlan, integrator_of
 from neurorl.network.plasticity import Plasticity, TsodyksMarkram, Uniform
 from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
-from neurorl.network.step_plan import StepPlan
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import Array
 

@@ -14,7 +14,7 @@ from neurorl.models import LIF
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.models.neurons.equations import Equations
 from neurorl.network.description import Network, Node, Population
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 
 NEVER = 2.0**96

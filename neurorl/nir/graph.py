@@ -10,8 +10,7 @@ import numpy as np
 
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
-from neurorl.nir.convolution import IMAGES, Kernel, window_of
-from neurorl.nir.maps import SparseMap
+from neurorl.nir.convolution import IMAGES, Kernel, SparseMap, window_of
 from neurorl.numerics.arrays import FloatArray
 
 READOUTS = ("LI", "CubaLI", "I")

@@ -15,6 +15,7 @@ from neurorl.models import LIF, CubaLIF
 from neurorl.network.connectors import Synapses
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
 from neurorl.network.serialization import number
+from neurorl.nir.convolution import SparseMap
 from neurorl.nir.discretise import (
     NEVER,
     check_discretisation,
@@ -29,7 +30,6 @@ from neurorl.nir.discretise import (
 )
 from neurorl.nir.graph import READOUTS, Drive, SpikingGraph, Term
 from neurorl.nir.layout import Layout, restore, text_of
-from neurorl.nir.maps import SparseMap
 from neurorl.nir.package import DroppedWarning, check_graph, read_graph
 from neurorl.nir.write import FORM
 from neurorl.numerics.arrays import FloatArray

@@ -11,8 +11,8 @@ from neurorl.arithmetic.rounding import FloatArithmetic, initial_weights
 from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
 from neurorl.network.description import Network, Projection, Uniform
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
+from neurorl.nir.convolution import SparseMap
 from neurorl.nir.discretise import without_equations
-from neurorl.nir.maps import SparseMap
 from neurorl.numerics.arrays import FloatArray
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
 from neurorl.network.description import Population, Projection
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.nir.convolution import Kernel, find_convolution, window_node
 from neurorl.nir.discretise import NEVER, keep_and_fraction, tidy
 from neurorl.nir.layout import Layout, node_names

@@ -15,11 +15,10 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import GLM
 from neurorl.network.description import Network
 from neurorl.network.serialization import number
-from neurorl.nir.forms import Form
 from neurorl.nir.layout import Layout
 from neurorl.nir.package import DroppedWarning, load_package, write_graph
 from neurorl.nir.parts import Parts
-from neurorl.nir.readers import Reader, find_reader
+from neurorl.nir.readers import Form, Reader, find_reader
 from neurorl.nir.standard import standard_graph
 from neurorl.numerics.arrays import FloatArray
 

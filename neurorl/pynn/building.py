@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
-from neurorl.pynn.lags import PyNNTarget, described_steps, lags_of, source_names, steps_there
 from neurorl.pynn.pulses import (
     SUBSTEPS,
     CellParameters,
@@ -26,7 +25,18 @@ from neurorl.pynn.pulses import (
     pulses,
     tiled,
 )
-from neurorl.pynn.wiring import Rows, connect, repeated, spike_sources, synapses
+from neurorl.pynn.wiring import (
+    PyNNTarget,
+    Rows,
+    connect,
+    described_steps,
+    lags_of,
+    repeated,
+    source_names,
+    spike_sources,
+    steps_there,
+    synapses,
+)
 
 Rasters = dict[str, npt.NDArray[np.bool_]]
 

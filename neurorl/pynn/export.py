@@ -14,16 +14,16 @@ from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import FloatArray
-from neurorl.pynn.building import (
-    Building,
-    PlainBuilding,
-    PulsedBuilding,
-    Rasters,
-    rasters_of,
-)
-from neurorl.pynn.lags import TARGETS, PyNNTarget, has_short_loops, lags_of, target_name
+from neurorl.pynn.building import Building, PlainBuilding, PulsedBuilding, Rasters, rasters_of
 from neurorl.pynn.pulses import begins_with_a_spike, lasting
-from neurorl.pynn.wiring import spike_times
+from neurorl.pynn.wiring import (
+    TARGETS,
+    PyNNTarget,
+    has_short_loops,
+    lags_of,
+    spike_times,
+    target_name,
+)
 
 
 @dataclass(frozen=True)

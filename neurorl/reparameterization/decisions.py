@@ -31,8 +31,8 @@ from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.base import Loop
 from neurorl.models.deep.normalisation import Normalisation
 from neurorl.numerics.arrays import Array
-from neurorl.reparameterization.advantage import advantages
 from neurorl.reparameterization.config import GradientConfig
+from neurorl.reparameterization.loss import advantages
 
 _FLOOR = 1e-8  # Adam's
 

@@ -14,13 +14,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import (
-    ArgumentError,
-    NeurorlError,
-    UnknownNameError,
-    UnsupportedError,
-    quoted,
-)
+from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError, UnsupportedError, quoted
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.kinds import Environment
 

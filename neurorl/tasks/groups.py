@@ -15,9 +15,8 @@ from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.errors import ArgumentError, NeurorlError
 from neurorl.tasks.actions import MASK, Actions, OneOf, read_actions
-from neurorl.tasks.answers import Answers, raised, unfit
+from neurorl.tasks.answers import Answers, UnfitError, observation_reader, raised, unfit
 from neurorl.tasks.kinds import Environment, Space, VectorEnvironment
-from neurorl.tasks.observations import UnfitError, observation_reader
 
 _NOTHING: Mapping[str, Any] = {}
 Step = tuple[int, Any, SupportsFloat, bool, bool, Any]

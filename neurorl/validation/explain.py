@@ -15,11 +15,9 @@ import numpy as np
 
 from neurorl.network.description import Network, Population
 from neurorl.validation.cause import Event, Trial, find_cause
-from neurorl.validation.history import VARIABLES, History
+from neurorl.validation.history import VARIABLES, History, Scenario, SubjectRecording
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.observed import FLOAT_ERROR
-from neurorl.validation.pathways import MOST_PLACES, has_room
-from neurorl.validation.recording import Scenario, SubjectRecording
+from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room
 
 _AROUND = (4, 3)  # steps before and after the divergence that are shown
 

@@ -11,10 +11,9 @@ from neurorl.backends.plugins import installed_version
 from neurorl.validation.compare import Row
 from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation
+from neurorl.validation.history import SubjectRecording
 from neurorl.validation.learning import TrainingOutcome
-from neurorl.validation.recording import SubjectRecording
-from neurorl.validation.stimulus import InputWindow
-from neurorl.validation.subject import Subject
+from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import worst
 
 

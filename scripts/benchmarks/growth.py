@@ -16,7 +16,7 @@ import numpy as np
 
 from neurorl.bench.candidates import FLOOR, Candidate, backends, make_loop, read_candidate
 from neurorl.bench.child import peak_mb, rate, separate_stdout
-from neurorl.bench.measure import run_child
+from neurorl.bench.command import run_child
 from neurorl.bench.workload import SIZES
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source

@@ -101,7 +101,7 @@ class _DoneError(Exception):
 
 def _train(backend: str, steps: int, folder: Path, report: Callable[[Look], None]) -> None:
     """Train in *folder* until *steps* are made, and report at each of `SHARES`."""
-    from neurorl.agents.replicas import Episode
+    from neurorl.agents.episodes import Episode
     from neurorl.runs.training import train
 
     left = [round(share * steps) for share in SHARES]

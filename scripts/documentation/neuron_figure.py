@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from neurorl.backends.recording import Recording
 from neurorl.backends.registry import load
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.network.integrator import integrator_of
-from neurorl.network.neuron import Neuron
+from neurorl.network.neuron import Neuron, integrator_of
 from neurorl.numerics.arrays import FloatArray
 
 _MORE = 60.0  # spikes a second above those without input

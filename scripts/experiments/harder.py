@@ -23,7 +23,7 @@ from experiments.development_tasks import TASKS, Task
 from experiments.run import Plan, evaluation_seed, read_json
 from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic, evaluate
-from neurorl.lab.statistics import WINDOW, bootstrap_interval, interquartile_mean
+from neurorl.lab.compare import WINDOW, bootstrap_interval, interquartile_mean
 from neurorl.storage.files import make_folder, write_json
 
 _POINTS = 50

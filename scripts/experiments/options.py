@@ -10,7 +10,7 @@ from pathlib import Path
 from experiments.catalogue import SEEDS
 from experiments.command import Places
 from experiments.run import Plan
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.cli.output import progress
 from neurorl.errors import ArgumentError
 from neurorl.runs.training import read_seeds

@@ -14,7 +14,7 @@ from typing import Any
 
 from experiments.catalogue import Check, Experiment
 from neurorl.agents.algorithms import find_algorithm
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.directory import RunDirectory

@@ -15,7 +15,7 @@ import numpy as np
 from experiments.catalogue import Experiment
 from experiments.run import Plan, run_path
 from neurorl.errors import RunError
-from neurorl.lab.statistics import (
+from neurorl.lab.compare import (
     WINDOW,
     bootstrap_interval,
     episodes_to_threshold,

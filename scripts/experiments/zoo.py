@@ -22,7 +22,7 @@ from experiments.markup import table_head, table_row
 from experiments.run import Plan, evaluation_seed, run, run_path
 from neurorl import validate
 from neurorl.errors import NeurorlError, unknown_name_error
-from neurorl.lab.card import Notes, card, read_evaluation, rule_of
+from neurorl.lab.exchange import Notes, card, read_evaluation, rule_of
 from neurorl.runs.directory import COLUMNS, RunDirectory
 from neurorl.runs.evaluation import Evaluation, evaluate, load_to_play
 from neurorl.runs.training import train_seeds

@@ -15,16 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from neurorl.native import toolchain
 from neurorl.native.build import library
-from neurorl.numerics.elementary import (
-    cospi,
-    decay,
-    dot,
-    exp,
-    log,
-    on_grid,
-    sigmoid,
-    tanh,
-)
+from neurorl.numerics.elementary import cospi, decay, dot, exp, log, on_grid, sigmoid, tanh
 
 compiled = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 X = np.concatenate(

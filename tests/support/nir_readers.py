@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.nir.forms import Form
+from neurorl.nir.readers import Form
 
 Raster = npt.NDArray[np.bool_]
 

@@ -15,12 +15,11 @@ from neurorl.backends.checks import Inputs, learned_populations
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import EMULATE, ChipEngine
-from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
+from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, source_text, usage
 from neurorl.backends.loihi.model import ChipModel, compile_network
 from neurorl.backends.loihi.pes import mantissas_learned, pes_problems
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.quick import QuickEngine, quick_simulator
-from neurorl.backends.loihi.report import source_text
 from neurorl.backends.loihi.silence import silence
 from neurorl.backends.loihi.vendor import has_nxsdk, version
 from neurorl.backends.simulated import SimulatedNetwork
@@ -259,8 +258,7 @@ class LoihiSimulator(Simulator):
 
     def _connect(self, compiled: ChipModel, replica: int) -> ChipEngine:
         """Return a chip that runs one replica."""
-        from neurorl.backends.loihi.hardware import HardwareEngine
-        from neurorl.backends.loihi.hardware_learning import LearningHardwareEngine
+        from neurorl.backends.loihi.hardware import HardwareEngine, LearningHardwareEngine
 
         made = HardwareEngine if self._pes is None else LearningHardwareEngine
         quiet = silence(self.arithmetic, self.weights_of(replica))

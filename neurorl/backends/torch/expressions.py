@@ -22,7 +22,7 @@ from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import ArgumentError
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import power
-from neurorl.expressions.printing import Style, render
+from neurorl.expressions.nodes import Style, render
 from neurorl.numerics import elementary
 
 Function = Callable[[Tensor], Tensor]

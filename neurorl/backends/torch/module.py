@@ -19,16 +19,25 @@ from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.device import COMPILED, check_engine
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.expressions import CHIP
-from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series, draw_words
-from neurorl.backends.torch.node import TensorNode
-from neurorl.backends.torch.state import ModuleState
-from neurorl.backends.torch.synapses import Path, Sent, TensorSynapses, bias_with, paths_of
-from neurorl.backends.torch.unroll import Unroll, groups
-from neurorl.backends.torch.weights import SynapticModule
-from neurorl.errors import (
-    ArgumentError,
-    UnsupportedError,
+from neurorl.backends.torch.inputs import (
+    Batch,
+    ModuleState,
+    Shape,
+    check_batch,
+    check_series,
+    draw_words,
 )
+from neurorl.backends.torch.node import TensorNode
+from neurorl.backends.torch.synapses import (
+    Path,
+    Sent,
+    SynapticModule,
+    TensorSynapses,
+    bias_with,
+    paths_of,
+)
+from neurorl.backends.torch.unroll import Unroll, groups
+from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.program import NodeProgram, lower

@@ -12,8 +12,8 @@ from neurorl.cli.options import ChosenBackend, add_backend, add_trust, chosen_ba
 from neurorl.cli.output import cell, print_table, report
 
 if TYPE_CHECKING:
+    from neurorl.agents.checkpoint import Setting
     from neurorl.agents.local import SpikingActorCritic
-    from neurorl.agents.saved import Setting
     from neurorl.backends.base import Backend
     from neurorl.diagnostics.monitor import Diagnostics
     from neurorl.lab.learning import LearningReport
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _shown(arguments: argparse.Namespace) -> _Shown:
-    from neurorl.agents.saved import modules
+    from neurorl.agents.checkpoint import modules
     from neurorl.errors import unknown_name_error
     from neurorl.lab.learning import learning_report
     from neurorl.models.defaults.presets import MODELS, make_config
@@ -235,7 +235,7 @@ def _as_run(
     path: Path, agent: SpikingActorCritic, chosen: Setting, own: Mapping[str, object]
 ) -> Backend:
     """Compile a saved agent to play, or to learn if it does so on the chip."""
-    from neurorl.agents.saved import read_agent
+    from neurorl.agents.checkpoint import read_agent
     from neurorl.backends.registry import load
     from neurorl.learning.loops.checks import learning_options
 

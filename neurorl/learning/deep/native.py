@@ -15,7 +15,7 @@ from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.plan import DeepLayer, Half
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.native import OF_LOOP
-from neurorl.learning.loops.native_features import Map, seen_by_c
+from neurorl.learning.loops.native_layers import Map, seen_by_c
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c

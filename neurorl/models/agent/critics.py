@@ -158,7 +158,7 @@ class Optimistic(Linear, called="optimistic", kernel="linear"):
 class Spiking(Critic, called="spiking", kernel="spiking"):
     """Judge states by the rate of a population ``critic`` that sees the features as spikes.
 
-    `neurorl.rules.shipped.VALUE` teaches it.
+    `neurorl.rules.registry.VALUE` teaches it.
     neurons: how many, even. scale: the value at which half of them spike in every step.
     """
 
@@ -287,7 +287,7 @@ class SpikingCritic:
     """Read the value from the rate of a population: ``V = scale sum_i b_i n_i / (N W)``.
 
     n_i counts the spikes of neuron i in the W steps from *first* on; b_i is +1 for the first half
-    of the N neurons and -1 for the second. `neurorl.rules.shipped.VALUE` teaches it.
+    of the N neurons and -1 for the second. `neurorl.rules.registry.VALUE` teaches it.
 
     size: N. first: first step that the input can reach. steps: length of a window.
     """

@@ -31,31 +31,13 @@ from neurorl.models.defaults.observations import (
 )
 from neurorl.models.defaults.rates import scale_of_wrapped
 from neurorl.models.defaults.tasks import task_defaults
-from neurorl.models.features import (
-    RBF,
-    Concat,
-    Fourier,
-    GaussianCells,
-    OneHot,
-    PlaceCells,
-    Tiles,
-)
+from neurorl.models.features import RBF, Concat, Fourier, GaussianCells, OneHot, PlaceCells, Tiles
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import BlockMeans
 from neurorl.storage.plain import plain
 from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
-
-__all__ = [
-    "ALONE",
-    "MODELS",
-    "default_cells",
-    "default_features",
-    "default_joint_cells",
-    "make_config",
-    "on_chip",
-]
 
 MODELS = ("lif", "glm", "lif-spiking-critic", "deep")
 ALONE = MODELS[:3]

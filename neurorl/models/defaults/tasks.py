@@ -35,13 +35,7 @@ from neurorl.models.defaults.rates import (
     rates_of_numbers,
     reward_scale,
 )
-from neurorl.models.features import (
-    Features,
-    HashedStates,
-    JointStates,
-    OneHot,
-    Select,
-)
+from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps

@@ -11,19 +11,15 @@ import numpy as np
 from neurorl.errors import DescriptionError, unknown_name_error
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.methods import METHODS, System, Updates
-from neurorl.expressions.nodes import Binary, Name, nodes_of
+from neurorl.expressions.nodes import TEXT, Binary, Name, nodes_of, render
 from neurorl.expressions.parse import parse
-from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.scan import TextPlace
 from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY, refuse_units
-from neurorl.network.neuron import Neuron
+from neurorl.network.neuron import IS_SILENT, Margin, Neuron, StepPlan
 from neurorl.network.serialization import frozen_array, several
-from neurorl.network.step_plan import IS_SILENT, Margin, StepPlan
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["IS_SILENT", "Equations"]
 
 _OWN = ("dt", "logistic", "noise_width", IS_SILENT, "spikes", "refractory")
 """Reserve the names that every neuron has: length of a step (s), a draw, width of the noise,

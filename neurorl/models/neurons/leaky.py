@@ -10,11 +10,9 @@ import numpy as np
 
 from neurorl.errors import DescriptionError
 from neurorl.expressions.expression import Expression
-from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.limits import MAX_REFRACTORY
-from neurorl.network.neuron import Neuron
+from neurorl.network.neuron import IS_SILENT, Integrator, Neuron, StepPlan, integrator_of
 from neurorl.network.serialization import LARGEST, Range, frozen_array, number
-from neurorl.network.step_plan import IS_SILENT, StepPlan
 from neurorl.numerics.arrays import FloatArray
 
 _NEVER = 12.0  # times the width: more than any draw of escape noise, whose largest is 10.4

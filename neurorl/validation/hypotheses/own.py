@@ -19,7 +19,7 @@ from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.program.lowering import lower_node
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses.levels import simplest
+from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.weights import scaled
 from neurorl.validation.observed import Mask, Observed
 from neurorl.validation.rewriting import arriving_at, with_constants

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.numerics.arrays import Array
-from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses.single import Steps
+from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.variants import PLAIN, Variant
 
 

@@ -35,7 +35,7 @@ class _NetRun:
 
     def __init__(self, size: Size) -> None:
         brian2: Any = importlib.import_module("brian2")
-        preferences: Any = importlib.import_module("neurorl.backends.brian2.preferences")
+        preferences: Any = importlib.import_module("neurorl.backends.brian2.vendor")
         self._open = contextlib.ExitStack()
         self._open.enter_context(preferences.exact_preferences("cython"))
         self._backend = load("brian2", network(size), engine="cython")

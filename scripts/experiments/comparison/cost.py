@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from experiments.catalogue import Task
+from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.group import AgentGroup, GroupPlan
-from neurorl.agents.saved import read_agent
 from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan

@@ -24,7 +24,7 @@ from experiments.comparison.points import Point, freeze, points_of
 from experiments.comparison.quality import ALL, COSINE, Amount, QualityRow
 from experiments.comparison.sources import Source, sources_of
 from experiments.run import Plan
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.backends.torch import keep_freed_memory, one_thread
 from neurorl.network.description import Network
 from neurorl.numerics.random import derive

@@ -17,8 +17,8 @@ from experiments.comparison.decisions import Frozen
 from experiments.comparison.quality import Amount
 from experiments.comparison.sources import Source
 from experiments.run import Plan, run_path
+from neurorl.agents.episodes import Episode
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.agents.replicas import Episode
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.runs.directory import RunDirectory

@@ -11,7 +11,7 @@ from experiments import gradients, run
 from experiments.catalogue import EXPERIMENTS, Experiment, Task
 from experiments.gradients import GRADIENTS, GradientExperiment
 from experiments.run import Plan
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 
 APPROACHES = ("local", "gradients")
 

@@ -13,7 +13,7 @@ _LONG = (
     "neurorl.runs.session.Session.learn",
     "neurorl.bench.command.measure",
     "neurorl.doctor.examine",
-    "neurorl.validation.recording.Scenario.record",
+    "neurorl.validation.history.Scenario.record",
 )
 
 

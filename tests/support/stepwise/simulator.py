@@ -17,7 +17,7 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.network.description import Population
-from neurorl.network.step_plan import StepPlan
+from neurorl.network.neuron import StepPlan
 from neurorl.numerics.arrays import FloatArray
 from stepwise.equations import EquationNeurons
 from stepwise.listed import ListedArrivals
