@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +59,7 @@ class Backend(Ownable):
     Raises UnsupportedError naming every part of the network that the simulator can't run.
     """
 
-    def __new__(cls, simulator: Simulator, *_: Any, **__: Any) -> Backend:
+    def __new__(cls, simulator: Simulator, *_: object, **__: object) -> Backend:
         """Return a backend that also has the attributes that the simulator shows."""
         return super().__new__(_with_doors(type(simulator)))
 

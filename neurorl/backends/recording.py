@@ -13,7 +13,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
-from neurorl.errors import ArgumentError, BackendError, UnsupportedError, unknown_name_error
+from neurorl.errors import ArgumentError, BackendError, UnsupportedError, check_name
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.files import write_bytes
@@ -73,8 +73,7 @@ class Records:
             self._callback(t, name, row.copy())
 
     def _joined(self, parts: dict[str, list[Array]], name: str) -> Array:
-        if name not in parts:
-            raise unknown_name_error("recorded name", name, parts)
+        check_name("recorded name", name, parts)
         if len(parts[name]) > 1:
             parts[name] = [np.concatenate(parts[name])]
         return parts[name][0] if parts[name] else np.zeros(0)
@@ -89,8 +88,7 @@ def read_names(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         limit = "such as ['output.spikes']"
         raise ArgumentError("recording", "no list of names", got=repr(names)[:60], limit=limit)
     for name in names:
-        if name not in known:
-            raise unknown_name_error("recorded name", name, known)
+        check_name("recorded name", name, known)
     return tuple(dict.fromkeys(names))
 
 

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement
 from neurorl.expressions.linear import LinearForm, NotLinearError, linear, substituted
 from neurorl.expressions.nodes import TEXT, Name, Node, names_in, nodes_of, render
 from neurorl.expressions.scan import ExpressionError, TextPlace
-from neurorl.expressions.statements import Statement
 
 Array = npt.NDArray[np.float64]
 

@@ -31,13 +31,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from neurorl.agents.arguments import check_count
-from neurorl.errors import (
-    ArgumentError,
-    NeurorlError,
-    check_name,
-    format_message,
-    unknown_name_error,
-)
+from neurorl.errors import ArgumentError, NeurorlError, check_name, format_message
 from neurorl.lab.sweep import AXES, Sweep, Unit, check_unit
 from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 
@@ -138,8 +132,7 @@ class Search:
         if not isinstance(said, Mapping):
             raise ArgumentError(f"{where}, search", "is no table", got=said)
         for name in said:
-            if name not in _NAMES:
-                raise unknown_name_error("search", name, _NAMES)
+            check_name("search", name, _NAMES)
         units = Sweep.grid(base, where).units
         if len(units) > 1:
             remedy = "put what varies in [search.space], as choices"

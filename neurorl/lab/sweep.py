@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
-from neurorl.errors import ArgumentError, check_name, unknown_name_error
+from neurorl.errors import ArgumentError, check_name
 from neurorl.models.defaults.presets import MODELS
 from neurorl.rules import find_rule
 from neurorl.runs.config import Options, RunConfig
@@ -128,8 +128,7 @@ def check_unit(unit: Unit) -> None:
 def _check_names(settings: Mapping[str, Any], where: str) -> None:
     """Raise an error for an unknown name, or a value of another kind."""
     for name, value in settings.items():
-        if name not in _ALL:
-            raise unknown_name_error(where, name, _ALL)
+        check_name(where, name, _ALL)
         if name in _TABLES and not isinstance(value, Mapping):
             raise ArgumentError(f"{where}, {name}", "is no table", got=value)
         is_number = isinstance(value, int) and not isinstance(value, bool)

@@ -17,7 +17,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from neurorl.errors import BackendError, one_line
-from neurorl.expressions.statements import Statement
+from neurorl.expressions.expression import Statement
 from neurorl.native import SOURCES, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
 from neurorl.native.structures import Equations, asserted, pointer

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
-from neurorl.network.drawing import choices, hits
 from neurorl.network.limits import MAX_LISTED, MAX_SIZE, check_limit, refuse_units
+from neurorl.network.plasticity import choices, hits
 from neurorl.network.serialization import Count, Described, Flag, Range, Share
 from neurorl.network.synapse_list import SynapseList, listed
 from neurorl.numerics.arrays import Array

@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, quoted, unknown_name_error
-from neurorl.network.drawing import Normal, check_drawn, most_steps
+from neurorl.errors import DescriptionError, check_name, quoted, unknown_name_error
 from neurorl.network.limits import (
     MAX_PARTS,
     MAX_REMEMBERED,
@@ -33,7 +32,14 @@ from neurorl.network.limits import (
     check_names,
 )
 from neurorl.network.neuron import Integrator, Neuron, StepPlan, integrator_of
-from neurorl.network.plasticity import Plasticity, TsodyksMarkram, Uniform
+from neurorl.network.plasticity import (
+    Normal,
+    Plasticity,
+    TsodyksMarkram,
+    Uniform,
+    check_drawn,
+    most_steps,
+)
 from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.synapse_list import SynapseList
@@ -79,8 +85,7 @@ class Source(Described):
         check_identifier(f"{type(self).__name__}.name", self.name)
         size = positive(f"Source {self.name!r}.size", self.size, most=MAX_SIZE)
         object.__setattr__(self, "size", size)
-        if self.kind not in SOURCE_KINDS:
-            raise unknown_name_error("kind of source", self.kind, SOURCE_KINDS)
+        check_name("kind of source", self.kind, SOURCE_KINDS)
 
     def to_dict(self) -> dict[str, Any]:
         data = super().to_dict()

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, UnsupportedError
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement, read_statements
 from neurorl.expressions.linear import Constants
-from neurorl.expressions.statements import Statement, read_statements
 from neurorl.network.serialization import Described
 from neurorl.numerics.arrays import FloatArray
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.connectors import Synapses
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
@@ -85,8 +85,7 @@ def from_nir(
     check_discretisation(chosen)
     layout = Layout.of(metadata) if own else None
     restored = graph if layout is None else restore(graph, layout)
-    if reset not in RESETS:
-        raise unknown_name_error("NIR reset", reset, RESETS)
+    check_name("NIR reset", reset, RESETS)
     reader = _Reader(SpikingGraph(restored), number("NIR dt", dt, 1e-12), chosen, reset)
     if align is None:
         align = not own or text_of(metadata.get("form")) == FORM

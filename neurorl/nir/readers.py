@@ -3,8 +3,9 @@
 Each was read and tried; docs/nir.md has the findings, tests/witness/test_nir_readers.py plays
 our files in all of them.
 
-In these simulators a projection takes no step, except one from a population to itself, which takes
-one. So the forms are
+Networks are brought into one of two forms that simulators without a step per layer play exactly.
+In these a projection takes no step, except one from a population to itself, which takes one. So
+the forms are
 - **a chain**: input, layer, layer, ..., each with or without a loop: a layer that our spikes reach
   in k steps answers k steps earlier;
 - **one population**: all neurons together, with one matrix from all to all: every projection inside
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Projection
 from neurorl.nir.parts import Parts
 from neurorl.numerics.arrays import FloatArray
@@ -351,6 +352,5 @@ def find_reader(reader: str | Reader) -> Reader:
     if reader in _REFUSED:
         what, remedy = _REFUSED[reader]
         raise UnsupportedError(f"NIR for {reader}", what, remedy=remedy)
-    if reader not in READERS:
-        raise unknown_name_error("NIR reader", reader, READERS)
+    check_name("NIR reader", reader, READERS)
     return READERS[reader]

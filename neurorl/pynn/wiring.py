@@ -265,7 +265,10 @@ class Rows(NamedTuple):
 
 
 def spike_sources(
-    simulator: Any, trains: Sequence[npt.NDArray[np.floating[Any]]], label: str, can: PyNNTarget
+    simulator: Any,
+    trains: Sequence[npt.NDArray[np.floating[Any]]],
+    label: str,
+    can: PyNNTarget,
 ) -> Any:
     """Return a population that spikes at these times, in ms, a train for each cell."""
     times = spike_times(trains, can)

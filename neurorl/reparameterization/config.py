@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import DescriptionError, UnsupportedError, unknown_name_error
+from neurorl.errors import DescriptionError, UnsupportedError, check_name
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Linear
 from neurorl.models.agent.gaussian_policy import Gaussian
@@ -86,8 +86,7 @@ class GradientConfig(Described):
             raise DescriptionError(
                 "gradient.horizon", what, got=self.horizon, limit=f"a divisor of {self.steps}"
             )
-        if self.estimator not in ESTIMATORS:
-            raise unknown_name_error("estimator", self.estimator, ESTIMATORS)
+        check_name("estimator", self.estimator, ESTIMATORS)
 
     def rate(self, episode: int) -> float:
         """Return the factor of the learning rate after this many episodes."""
@@ -176,8 +175,7 @@ def make_gradient(
         return GradientConfig.from_dict(overrides)
     known = {field.name for field in dataclasses.fields(GradientConfig)}
     for key in overrides or {}:
-        if key not in known:
-            raise unknown_name_error("gradient option", key, known)
+        check_name("gradient option", key, known)
     task = _TASKS.get((env_id, config.model), {})
     return GradientConfig(**{**_of_agent(config), **task, **(overrides or {})})
 

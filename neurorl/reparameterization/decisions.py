@@ -23,14 +23,13 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch import one_thread
-from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.memory import DeepMemory
 from neurorl.learning.deep.plan import DeepLayer, DeepPlan
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.base import Loop
 from neurorl.models.deep.normalisation import Normalisation
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, zeros_on_lines
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.loss import advantages
 

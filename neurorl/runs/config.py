@@ -13,7 +13,7 @@ from neurorl.agents.arguments import check_kind, check_names
 from neurorl.agents.budget import Budget, check_budget
 from neurorl.backends.lookup import current_name, quickest
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
+from neurorl.errors import ArgumentError, RunError, check_name, quoted
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import current_agent
 from neurorl.storage.reading import FilePlace, check_fields
@@ -203,8 +203,7 @@ def _checked(options: Options) -> dict[str, Any]:
     Raises UnknownNameError or ArgumentError for impossible ones.
     """
     for name in options:
-        if name not in Options.__annotations__:
-            raise unknown_name_error("option of train", name, Options.__annotations__)
+        check_name("option of train", name, Options.__annotations__)
     asked: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     check_names(**{name: asked.get(name) for name in ("backend", "approach", *_TEXTS[:-1])})
     if "episodes" in asked or "steps" in asked:

@@ -13,10 +13,10 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning, format_message, warn_outside
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
-from neurorl.validation.distances import distances
 from neurorl.validation.history import Scenario, SubjectRecording
 from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.tolerance import Bounded, Tolerance
+from neurorl.validation.trains import distances
 
 Row = dict[str, Any]
 

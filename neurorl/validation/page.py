@@ -10,12 +10,12 @@ import numpy as np
 
 from neurorl.cli.output import cell
 from neurorl.validation import svg
-from neurorl.validation.distances import REMEDY
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import SubjectRecording
 from neurorl.validation.membranes import voltages
 from neurorl.validation.result import Result
 from neurorl.validation.tolerance import worst
+from neurorl.validation.trains import REMEDY
 
 STYLE = """
 :root{color-scheme:light;--line:#d8dde3;--soft:#f5f7f9}

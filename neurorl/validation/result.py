@@ -9,12 +9,12 @@ from typing import Any
 from neurorl._version import __version__
 from neurorl.backends.plugins import installed_version
 from neurorl.validation.compare import Row
-from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import SubjectRecording
 from neurorl.validation.learning import TrainingOutcome
 from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import worst
+from neurorl.validation.trains import missing
 
 
 @dataclass(frozen=True)

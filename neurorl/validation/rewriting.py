@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement, read_statements
 from neurorl.expressions.nodes import (
     TEXT,
     Binary,
@@ -28,7 +28,6 @@ from neurorl.expressions.nodes import (
     render,
     with_parts,
 )
-from neurorl.expressions.statements import Statement, read_statements
 from neurorl.program import NodeProgram
 
 Change = Callable[[NodeProgram], NodeProgram]

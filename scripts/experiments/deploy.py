@@ -13,7 +13,7 @@ from experiments.run import Plan, evaluation_seed, read_json, run, run_path
 from experiments.tables import read_table, write_table
 from neurorl.agents.episodes import Episode
 from neurorl.errors import unknown_name_error
-from neurorl.lab.deployment import compare
+from neurorl.lab.quantisation import compare
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.storage.files import write_json
 

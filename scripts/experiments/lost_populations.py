@@ -15,7 +15,7 @@ import numpy as np
 
 from experiments.catalogue import ARITHMETIC
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.diagnostics.probes import Site
+from neurorl.diagnostics.monitor import Site
 from neurorl.diagnostics.verdicts import WINDOW, standing
 from neurorl.errors import PopulationWarning
 from neurorl.models import CubaLIF

@@ -18,8 +18,7 @@ from configs import config_of
 
 from neurorl import Network, Plasticity, Population, Projection, Source, SpikingActorCritic
 from neurorl.cli import main
-from neurorl.diagnostics.monitor import Monitor
-from neurorl.diagnostics.probes import Site
+from neurorl.diagnostics.monitor import Monitor, Site
 from neurorl.diagnostics.verdicts import RecentFigures, message, standing, verdicts
 from neurorl.errors import PopulationWarning
 from neurorl.models import LIF, CubaLIF, Synapses

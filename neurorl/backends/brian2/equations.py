@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Kind, Name, Style, render
-from neurorl.expressions.statements import Statement
 from neurorl.native import SOURCES
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program

@@ -208,7 +208,7 @@ class Brian2Simulator(ProgramSimulator):
         return row
 
     def put_past(self, rasters: Mapping[int, Raster]) -> None:
-        from neurorl.backends.brian2.stepper import refill_queue
+        from neurorl.backends.brian2.objects import refill_queue
 
         for k, rows in rasters.items():
             if k in self._past:

@@ -4,7 +4,8 @@ The emulator makes an object for every spike. Its results are those of the progr
 so it stays the witness, as the engine ``'stock'``; nengo-loihi still builds, places and checks the
 model.
 
-nengo-loihi's own loop rounds row by row; here whole tables are rounded.
+PES learns so too, in every bit and with the same random draws: nengo-loihi's own loop rounds row by
+row; here whole tables are rounded.
 """
 
 from __future__ import annotations

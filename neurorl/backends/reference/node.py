@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Name, Style, render
-from neurorl.expressions.statements import Statement
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import NodeProgram

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from neurorl.backends.torch.expressions import RELEASE, tensor_style
 from neurorl.backends.torch.inputs import Carried
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement
 from neurorl.expressions.nodes import (
     CPP,
     Binary,
@@ -27,7 +27,6 @@ from neurorl.expressions.nodes import (
     render,
     with_parts,
 )
-from neurorl.expressions.statements import Statement
 from neurorl.native import SOURCES
 from neurorl.native.build import CppSource, compiled
 from neurorl.numerics.arrays import FloatArray

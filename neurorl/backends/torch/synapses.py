@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from neurorl.arithmetic.rounding import Rounding
 from neurorl.backends.base import Backend
 from neurorl.backends.torch.expressions import bias_integers, in_quanta, truncated
-from neurorl.errors import ArgumentError, format_message, unknown_name_error, warn_outside
+from neurorl.errors import ArgumentError, check_name, format_message, warn_outside
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import Program
@@ -287,8 +287,7 @@ class SynapticModule(nn.Module):
 
     def _known(self, name: str) -> TensorSynapses:
         """Return a projection's synapses; raise UnknownNameError if there is no such projection."""
-        if name not in self.synapses:
-            raise unknown_name_error("projection", name, self.synapses)
+        check_name("projection", name, self.synapses)
         synapses = self.synapses[name]
         assert isinstance(synapses, TensorSynapses)
         return synapses

@@ -135,8 +135,8 @@ def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> _
 
 def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -> _Shown:
     from neurorl.agents.checkpoint import checkpoint_in, digest
-    from neurorl.lab.deployment import compare
     from neurorl.lab.learning import learning_report
+    from neurorl.lab.quantisation import compare
     from neurorl.runs.cost import static_cost
     from neurorl.runs.evaluation import load_to_play, read_cost
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from neurorl.backends.base import Backend
 from neurorl.errors import ArgumentError
-from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.plan import DeepLayer, Half
 from neurorl.learning.finite import NotFiniteError
@@ -20,7 +19,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, zeros_on_lines
 
 
 class DeepNativeLoop(DeepLoop):

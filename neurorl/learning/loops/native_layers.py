@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend
 from neurorl.backends.window import Window
-from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.in_c import LayersInC, sums_fit
 from neurorl.learning.levels import Levels
 from neurorl.learning.memory import Memory
@@ -23,7 +22,7 @@ from neurorl.models.features.of_others import BlockMeans
 from neurorl.native import structures as c
 from neurorl.native.build import equations_of, text_addresses
 from neurorl.native.structures import AGENT, Features, Part, choices, pointer
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, zeros_on_lines
 
 
 class Given:

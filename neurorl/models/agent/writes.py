@@ -77,7 +77,9 @@ PLACES: Registry[Place] = Registry("learning", Place, Host, OnChip, compiled=Fal
 STEPS_OF_REGISTER = 64
 
 
-def _units(where: str, answer: Any, _: Any, change: FloatArray, *__: Any, **___: Any) -> Any:
+def _units(
+    where: str, answer: Any, _: object, change: FloatArray, *__: object, **___: object
+) -> Any:
     if answer is None:
         return None
     units = array(where, answer, change.shape)

@@ -208,7 +208,7 @@ def _table(
     if cells is None and not _OTHER_CELLS.intersection(named):
         if "memories" not in named and not spiking_critic:
             memories = _memories(space, play)
-        keeps = memories.get("memories", named.get("memories", ()))
+        keeps = {"memories": (), **named, **memories}["memories"]
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, keeps, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):

@@ -7,7 +7,7 @@ marked *Cells* give activations in [0, 1] and can drive a source, by an encoder.
 """
 
 from neurorl.models.features.base import Features, FromNumbers, RangeFeatures, Raw
-from neurorl.models.features.bases import RBF, Fourier, GaussianCells
+from neurorl.models.features.bases import RBF, Concat, Fourier, GaussianCells, Tiles
 from neurorl.models.features.of_others import (
     FromFeatures,
     Multiply,
@@ -24,7 +24,6 @@ from neurorl.models.features.states import (
     OneHot,
     PlaceCells,
 )
-from neurorl.models.features.tiles import Concat, Tiles
 
 __all__ = [
     "RBF",

@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.features.base import NARROWEST, FromNumbers, RangeFeatures, numbers_of
-from neurorl.models.features.tiles import Concat
+from neurorl.models.features.bases import Concat
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
 from neurorl.network.serialization import Count, Range, number, positive, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import DescriptionError, unknown_name_error
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement, read_statements
 from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.nodes import TEXT, Binary, Name, nodes_of, render
 from neurorl.expressions.parse import parse
 from neurorl.expressions.scan import TextPlace
-from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY, refuse_units
 from neurorl.network.neuron import IS_SILENT, Margin, Neuron, StepPlan

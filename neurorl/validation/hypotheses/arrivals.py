@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
+from neurorl.expressions.expression import Statement, read_statements
 from neurorl.expressions.nodes import Name
-from neurorl.expressions.statements import Statement, read_statements
 from neurorl.network.plasticity import TsodyksMarkram
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Release

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import NeurorlError
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement, read_statements
 from neurorl.expressions.methods import METHODS
-from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.equations import Equations
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array

@@ -16,9 +16,8 @@ import numpy.typing as npt
 
 from benchmarks.peers.hostrule import HostRule
 from neurorl.backends.registry import load
-from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.ours import network
-from neurorl.bench.workload import STEPS, Size
+from neurorl.bench.workload import STEPS, BenchLoop, Size, agent_loop
 from neurorl.errors import UnsupportedError
 
 

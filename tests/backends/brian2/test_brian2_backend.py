@@ -16,7 +16,7 @@ import pytest
 from neurorl import load
 from neurorl.backends.brian2 import Brian2Simulator, objects, vendor
 from neurorl.backends.brian2.equations import group_text
-from neurorl.backends.brian2.stepper import array
+from neurorl.backends.brian2.objects import array
 from neurorl.backends.brian2.vendor import brian2, exact_preferences
 from neurorl.errors import BackendError, UnknownNameError
 from neurorl.models import LIF, CubaLIF
