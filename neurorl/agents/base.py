@@ -29,9 +29,10 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.actions import OneOf, read_actions
 from neurorl.tasks.answers import UnfitError, each_mask, each_observation
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.kinds import Environment, Shown
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
 _PREDICT = 2  # purpose of derived seeds
@@ -48,7 +49,7 @@ class LearningAgent(abc.ABC):
     algorithm: ClassVar[Algorithm]
     env: Environment
     env_id: str
-    _backend_options: Mapping[str, Any]
+    _backend_options: Named
     _learned_in: str  # the arithmetic
     _predictor: Player | None = None
     _is_training = False
@@ -238,7 +239,7 @@ class LearningAgent(abc.ABC):
             remedy = "return False from the callback, and call it when learn has returned"
             raise UnsupportedError(f"agent.{method}", what, remedy=remedy)
 
-    def predict(self, observation: Any, action_mask: Any = None, **others: Never) -> Any:
+    def predict(self, observation: Shown, action_mask: Any = None, **others: Never) -> Shown:
         """Return the action with the most votes; ties are drawn. Doesn't affect training.
 
         The action has the environment's form: an array for several choices, or for numbers, which
@@ -250,7 +251,7 @@ class LearningAgent(abc.ABC):
             self._predictor = self.player(derive(self.seed, _PREDICT, len(self.episodes)))
         return self.actions.taken(self._predictor.move(observation, action_mask).action)
 
-    def predict_batch(self, observations: Any, action_masks: Any = None) -> Array:
+    def predict_batch(self, observations: Shown, action_masks: Any = None) -> Array:
         """Return what `predict` returns for each of several observations, in their order.
 
         observations: as returned by a vector of such environments, ``(n, ...)``; in Dict and Tuple
@@ -273,7 +274,7 @@ class LearningAgent(abc.ABC):
         explore: bool = False,
         noise: str | None = None,
         fit: bool | None = None,
-        backend_options: Mapping[str, Any] | None = None,
+        backend_options: Named | None = None,
         replicas: int | None = None,
     ) -> Player:
         """Return a player of the present network, which doesn't learn.
@@ -296,7 +297,7 @@ class LearningAgent(abc.ABC):
         check_kind("explore", explore, bool, optional=False)
         check_kind("fit", fit, bool)
         name = backend or self.algorithm.plays_on(self.backend_name)
-        options: Mapping[str, Any] = backend_options or {}
+        options: Named = backend_options or {}
         if backend in (None, self.backend_name):
             arithmetic = arithmetic or self.arithmetic
             options = {**self._backend_options, **options}
@@ -336,7 +337,7 @@ class LearningAgent(abc.ABC):
         warn_unsaved(self.env, described["env_spec"])
         write_checkpoint(where, described, self.state())
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> PlainData:
         """Return a description of the agent as plain data."""
         return self._replicas.describe(0, self.env_id, describe_env(self.env)).to_dict()
 

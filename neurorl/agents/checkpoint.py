@@ -29,6 +29,7 @@ from neurorl.network.serialization import Described
 from neurorl.numerics.arrays import Array
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
+from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.storage.zoo import located, name_of
 from neurorl.tasks.actions import Actions, read_actions
@@ -54,12 +55,12 @@ def checkpoint_in(run: Path) -> Path:
     return small if small.exists() and not path.exists() else path
 
 
-def write_checkpoint(path: Path, description: dict[str, Any], arrays: dict[str, Array]) -> None:
+def write_checkpoint(path: Path, description: PlainData, arrays: dict[str, Array]) -> None:
     """Write *description* (plain data) and *arrays* to *path*, atomically. Raises RunError."""
     write_bytes(path, packed(description, arrays), "checkpoint")
 
 
-def packed(description: dict[str, Any], arrays: dict[str, Array]) -> bytes:
+def packed(description: PlainData, arrays: dict[str, Array]) -> bytes:
     """Return the file of *description* (plain data) and *arrays*; equal data give equal bytes.
 
     Raises RunError for data too large to be read again.
@@ -82,7 +83,7 @@ def digest(path: Path) -> str:
     return _whole(path)[-archive.DIGEST :].decode()
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_checkpoint(path: Path) -> tuple[PlainData, dict[str, Array]]:
     """Read the description and arrays of a file. Raises RunError if it is damaged."""
     text, arrays = read_text(path)
     place = FilePlace(f"checkpoint {path}")
@@ -95,7 +96,7 @@ def read_text(path: Path) -> tuple[bytes, dict[str, Array]]:
     return archive.read_with(_whole(path), _DESCRIPTION, place, "is not an agent's")
 
 
-def _checked(place: FilePlace, description: Any) -> dict[str, Any]:
+def _checked(place: FilePlace, description: Any) -> PlainData:
     """Return the description of an agent, complete. Raises RunError."""
     if not isinstance(description, dict):
         raise place.wrong("is not an agent's")
@@ -171,7 +172,7 @@ class AgentDescription:
     """
 
     env: str
-    env_spec: Mapping[str, Any] | None
+    env_spec: Named | None
     approach: str
     backend: str
     arithmetic: str
@@ -185,14 +186,14 @@ class AgentDescription:
         """Return the algorithm by which it learned."""
         return find_algorithm(self.approach)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return plain data for `neurorl.agents.checkpoint.write_checkpoint`."""
         plain = {**vars(self), "config": self.config.to_dict()}
         gradient = plain.pop("gradient")
         return plain if gradient is None else {**plain, "gradient": gradient.to_dict()}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Named) -> Self:
         """Return the description that `neurorl.agents.checkpoint.read_checkpoint` has read.
 
         Raises DescriptionError. The environment is not checked here, but by

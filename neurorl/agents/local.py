@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 import gymnasium as gym
 
@@ -42,6 +42,7 @@ from neurorl.models.agent.options import AgentOptions
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
+from neurorl.storage.plain import Named
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
 from neurorl.tasks.kinds import Environment, VectorEnvironment
@@ -213,7 +214,7 @@ class SpikingActorCritic(LearningAgent):
         arithmetic: str | None = None,
         seed: int = 0,
         config: AgentConfig | None = None,
-        backend_options: Mapping[str, Any] | None = None,
+        backend_options: Named | None = None,
         loop: str | None = None,
         noise: str | None = None,
         environments: int = 1,
@@ -267,7 +268,7 @@ class SpikingActorCritic(LearningAgent):
         backend: str | None = None,
         arithmetic: str | None = None,
         env: str | Environment | VectorEnvironment | None = None,
-        backend_options: Mapping[str, Any] | None = None,
+        backend_options: Named | None = None,
         noise: str | None = None,
         learning: str | None = None,
         trust_env: bool = False,

@@ -23,12 +23,13 @@ from neurorl.bench.workload import DEEP, SIZES, get_size
 from neurorl.cli.output import bar
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.runs.children import child_environment, module_command
+from neurorl.storage.plain import Named, PlainData
 
 _TIME_LIMIT = 900.0  # seconds of one child
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
 _FIGURES = ("env_steps_per_s", "us_per_step", "start_s", "peak_mb")
 
-Sample = dict[str, Any]
+Sample = PlainData
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Report:
     rows: as in `rows`. failed: which candidates couldn't, at least once, and why at first.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[PlainData] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     failed: dict[Candidate, str] = field(default_factory=dict)
 
@@ -119,7 +120,7 @@ def processor() -> str:
     return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
-def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+def rows(samples: Sequence[Sample]) -> list[PlainData]:
     """Return a row for each case: medians over rounds, and the ratio to the floor of that case.
 
     ratio_to_floor is the row's rate over that of the quicker floor in the same round, at the same
@@ -140,7 +141,7 @@ def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
 
 def _row(
     same: list[Sample], floor: Mapping[tuple[Any, ...], float], cold: float | None
-) -> dict[str, Any]:
+) -> PlainData:
     row = {k: same[0][k] for k in ("size", "replicas", "backend", "engine", "arithmetic")}
     ratios = [s["env_steps_per_s"] / floor[_where(s)] for s in same if _where(s) in floor]
     full = [{**s, "us_per_step": 1e6 / s["env_steps_per_s"]} for s in same]
@@ -178,9 +179,7 @@ def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sam
         return {**where, **run_child("neurorl.bench.child", asdict(job), cache)}
 
 
-def run_child(
-    module: str, job: Mapping[str, Any], environment: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def run_child(module: str, job: Named, environment: Mapping[str, str] | None = None) -> PlainData:
     """Return the last line that ``python -m module JSON`` prints, or ``{"error": ...}``.
 
     One thread for every library that has a variable for it.
@@ -196,7 +195,7 @@ def run_child(
             timeout=_TIME_LIMIT,
             check=False,
         )
-        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        result: PlainData = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
         return {"error": f"took more than {_TIME_LIMIT:g} s"}
     except (IndexError, ValueError):
@@ -259,7 +258,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
     return Plan(candidates, sizes, replicas, rounds, options.seconds, options.cold)
 
 
-def cells(row: dict[str, Any]) -> list[str]:
+def cells(row: PlainData) -> list[str]:
     """Format a row as text, in the order of `COLUMNS`."""
     texts = []
     for key in COLUMNS:

@@ -37,7 +37,8 @@ from neurorl.models.agent.critics import Layers
 from neurorl.models.deep.observations import AsSeen
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.presets import make_config
-from neurorl.tasks.kinds import Environment
+from neurorl.storage.plain import PlainData
+from neurorl.tasks.kinds import Environment, Shown
 from neurorl.tasks.registration import GRID_ID
 
 Array = npt.NDArray[np.float32]
@@ -90,7 +91,7 @@ SIZES = {s.name: s for s in (Size("small", 32, 200, 2), Size("large", 128, 1000,
 DEEP = Size("deep", 400, 128, 3)
 """Let actor and critic have hidden layers of 128 neurons each, that all actions share."""
 
-DENSE: dict[str, Any] = {
+DENSE: PlainData = {
     **dict.fromkeys(("alpha_hidden", "alpha_output"), 2e-4),
     "trunk": Shared(observations=AsSeen()),
     "critic": Layers(hidden=DEEP.hidden, alpha=2e-4),
@@ -163,7 +164,7 @@ class GaussianEncoder:
 class Falls(gym.Wrapper[Any, Any, Any, Any]):
     """Give CartPole a reward of -1 for the step that ends in a fall."""
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[Any, Any, bool, bool, PlainData]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         return observation, -1.0 if terminated else reward, terminated, truncated, info
 
@@ -184,17 +185,15 @@ class Sinusoids(Environment):
         self._t = 0
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[npt.NDArray[np.float64], PlainData]:
         rng = np.random.default_rng(seed)
         self._phase = rng.uniform(0.0, 6.28, self._N)
         self._frequency = rng.uniform(0.01, 0.1, self._N)
         self._t = 0
         return np.sin(self._phase), {}
 
-    def step(
-        self, action: Any
-    ) -> tuple[npt.NDArray[np.float64], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[npt.NDArray[np.float64], float, bool, bool, PlainData]:
         self._t = t = self._t + 1
         reward = 1.0 if action == t // self._HOLD % self._ACTIONS else 0.0
         return np.sin(self._phase + self._frequency * t), reward, False, t >= self._LENGTH, {}
@@ -229,12 +228,12 @@ class Bricks(Environment):
         self._t = 0
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[npt.NDArray[np.bool_], dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[npt.NDArray[np.bool_], PlainData]:
         self._t = 0
         return self._images[0], {}
 
-    def step(self, action: Any) -> tuple[npt.NDArray[np.bool_], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[npt.NDArray[np.bool_], float, bool, bool, PlainData]:
         self._t = t = self._t + 1
         return self._images[t], self._rewards[t], t >= self._LENGTH, False, {}
 

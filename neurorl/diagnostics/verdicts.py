@@ -47,22 +47,23 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from neurorl.errors import format_message
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Population
+from neurorl.storage.plain import Named
 
 
 def message(
     population: Population,
     config: AgentConfig,
     seed: int,
-    verdict: Mapping[str, Any],
+    verdict: Named,
     *,
     from_start: bool,
     action: int,
@@ -307,7 +308,7 @@ class Returns:
         return wrong
 
 
-def message_of_returns(config: AgentConfig, seed: int, verdict: Mapping[str, Any]) -> str:
+def message_of_returns(config: AgentConfig, seed: int, verdict: Named) -> str:
     """Return a warning in one line. verdict: kind, since_episode, value and limit."""
     kind, value, limit = verdict["kind"], float(verdict["value"]), float(verdict["limit"])
     scale, explores = config.reward_scale, config.policy.exploration

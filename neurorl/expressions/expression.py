@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy.typing as npt
 
@@ -27,6 +26,7 @@ from neurorl.expressions.nodes import (
 from neurorl.expressions.parse import check_kind, parse
 from neurorl.expressions.scan import MAX_NAME, TextPlace, hint
 from neurorl.numerics.arrays import Array
+from neurorl.storage.plain import PlainData
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Expression:
         """
         return render(self.tree, CPP, names)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return plain data, as descriptions hold it."""
         return {"type": "Expression", "text": self.text}
 

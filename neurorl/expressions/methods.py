@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from neurorl.expressions.expression import Expression, Statement
 from neurorl.expressions.linear import LinearForm, NotLinearError, linear, substituted
 from neurorl.expressions.nodes import TEXT, Name, Node, names_in, nodes_of, render
 from neurorl.expressions.scan import ExpressionError, TextPlace
+from neurorl.storage.plain import Named
 
 Array = npt.NDArray[np.float64]
 
@@ -32,7 +32,7 @@ class System:
 
     intermediates: Sequence[Statement]
     derivatives: Sequence[Statement]
-    parameters: Mapping[str, Any]
+    parameters: Named
     dt: float
 
     @property

@@ -12,7 +12,7 @@ that what differs is due to the setting.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +29,15 @@ from neurorl.network.description import Network, Population, Projection
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive, read_seed
+from neurorl.storage.plain import Named, PlainData
 
 
 class QuantisationReport(TypedDict):
     """Hold a row for each population and projection, see `quantisation_report`."""
 
     noise: str
-    populations: list[dict[str, Any]]
-    projections: list[dict[str, Any]]
+    populations: list[PlainData]
+    projections: list[PlainData]
 
 
 def quantisation_report(
@@ -120,7 +121,7 @@ def rate_errors(
 
 def _population(
     arithmetic: ChipArithmetic, population: Population, weights: Mapping[str, FloatArray]
-) -> dict[str, Any]:
+) -> PlainData:
     chip = arithmetic.chip.populations[population.name]
     d = population.integrator(arithmetic.network.dt)
     scale = _scale(d)
@@ -158,7 +159,7 @@ def _noise_error(
     return None if has_memory else arithmetic.noise.largest_error
 
 
-def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) -> dict[str, Any]:
+def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) -> PlainData:
     network = arithmetic.network
     chip = arithmetic.chip.projections[p.name]
     post = network.node(p.post)
@@ -215,7 +216,7 @@ class Rates:
         self._spikes = {p.name: np.zeros(p.size) for p in network.populations}
         self._steps = dict.fromkeys(self._spikes, 0)
 
-    def add(self, rasters: Mapping[str, Any]) -> None:
+    def add(self, rasters: Named) -> None:
         """Add one decision, ``(window, size)`` of each population."""
         for name, spikes in self._spikes.items():
             raster = rasters[name][self._from[name] :]
@@ -232,15 +233,15 @@ class Comparison(TypedDict):
 
     decisions: int
     agreement: float
-    populations: list[dict[str, Any]]
+    populations: list[PlainData]
 
 
 def compare(
     agent: SpikingActorCritic,
     decisions: int = 2000,
     *,
-    first: Mapping[str, Any],
-    second: Mapping[str, Any],
+    first: Named,
+    second: Named,
     seed: int = 0,
     other_seed: int | None = None,
 ) -> Comparison:
@@ -293,7 +294,7 @@ def compare(
     }
 
 
-def _row(population: str, first: Rates, second: Rates) -> dict[str, Any]:
+def _row(population: str, first: Rates, second: Rates) -> PlainData:
     a, b = first.of(population), second.of(population)
     rate, other = float(a.mean()), float(b.mean())
     return {

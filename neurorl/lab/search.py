@@ -33,6 +33,7 @@ from typing import Any, Self
 from neurorl.agents.arguments import check_count
 from neurorl.errors import ArgumentError, NeurorlError, check_name, format_message
 from neurorl.lab.sweep import AXES, Sweep, Unit, check_unit
+from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 
 SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}
@@ -43,7 +44,7 @@ _METRICS = (
     *("greedy_return", "greedy_discounted_return"),
     *("mean_return_last_100", "mean_discounted_return_last_100"),
 )
-_Space = Mapping[str, Any]
+_Space = Named
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Search:
     prune: bool = True
 
     @classmethod
-    def read(cls, settings: Mapping[str, Any], where: str = "sweep") -> Self:
+    def read(cls, settings: Named, where: str = "sweep") -> Self:
         """Return the search that plain data describes. Raises NeurorlError if it is wrong."""
         base = {name: value for name, value in settings.items() if name != "search"}
         said = settings["search"]
@@ -163,14 +164,14 @@ class Search:
         seeds = self.base.seeds
         return [seeds[first : first + self.rung] for first in range(0, len(seeds), self.rung)]
 
-    def unit(self, values: Mapping[str, Any], seeds: tuple[int, ...]) -> Unit:
+    def unit(self, values: Named, seeds: tuple[int, ...]) -> Unit:
         """Return the setting with these values, for some of its seeds."""
         return dataclasses.replace(self.base, values={**self.base.values, **values}, seeds=seeds)
 
 
-def _checked(said: _Space, base: Unit) -> dict[str, Any]:
+def _checked(said: _Space, base: Unit) -> PlainData:
     """Return the other options of a search. Raises ArgumentError."""
-    options: dict[str, Any] = {}
+    options: PlainData = {}
     quarter = -(-len(base.seeds) // 4)
     for name, usual in {**_COUNTS, "rung": quarter}.items():
         options[name] = check_count(f"search, {name}", said.get(name, usual), min(usual, 1))

@@ -29,9 +29,10 @@ from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import as_csv, make_folder, write_bytes, write_json
+from neurorl.storage.plain import PlainData
 from neurorl.storage.reading import FilePlace, read_json
 
-Row = dict[str, Any]
+Row = PlainData
 _LARGEST = 64 * 2**20
 _RETRIES = 3
 _FIGURES = (
@@ -240,7 +241,7 @@ class _Trial:
     """Hold a trial: Optuna's object, its values, and its rows so far."""
 
     asked: Any
-    values: dict[str, Any]
+    values: PlainData
     rows: list[Row] = field(default_factory=list)
     problem: str = ""
     is_pruned: bool = False

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 from neurorl.rules.post_factor import PostFactor
 from neurorl.rules.registry import VALUE
+from neurorl.storage.plain import PlainData
 
 
 @dataclass(frozen=True)
@@ -299,7 +299,7 @@ def incoming(
     return [InputProjection(**_looked_up(network, p)) for p in others]
 
 
-def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
+def _looked_up(network: Network, p: Projection) -> PlainData:
     return {
         "name": p.name,
         "pre": p.pre,

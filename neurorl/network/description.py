@@ -15,7 +15,6 @@ import dataclasses
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +43,7 @@ from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import Array
+from neurorl.storage.plain import PlainData
 
 __all__ = [
     "CURRENT_GRID",
@@ -87,7 +87,7 @@ class Source(Described):
         object.__setattr__(self, "size", size)
         check_name("kind of source", self.kind, SOURCE_KINDS)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         data = super().to_dict()
         if self.kind == "spikes":
             del data["kind"]  # as before there were other kinds

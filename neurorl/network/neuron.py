@@ -17,6 +17,9 @@ from neurorl.expressions.linear import Constants
 from neurorl.network.serialization import Described
 from neurorl.numerics.arrays import FloatArray
 
+PerNeuron = Any
+"""Represent a parameter of neurons: a number, or an array of shape ``(size,)``."""
+
 IS_SILENT = "is_silent"
 """Name the constant that marks neurons silenced by a lesion."""
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_SIZE, MAX_WEIGHTS, check_limit
 from neurorl.network.synapse_list import SynapseList, listed
+from neurorl.nir.package import NirObject
 from neurorl.numerics.arrays import FloatArray
 
 Indices = npt.NDArray[np.integer[Any]]
@@ -153,7 +154,7 @@ class Kernel:
         ends = (math.prod(image), math.prod(out))
         return SparseMap.of(np.concatenate(pre), np.concatenate(post), np.concatenate(values), ends)
 
-    def _inside(self, dim: int, tap: int) -> tuple[Any, Any]:
+    def _inside(self, dim: int, tap: int) -> tuple[NirObject, NirObject]:
         """Return the pixels, and the places of the output, that a tap of the kernel connects."""
         place = np.arange(self.output[1 + dim])
         pixel = place * self.stride[dim] - self.before[dim] + tap * self.dilation[dim]
@@ -161,7 +162,7 @@ class Kernel:
         return pixel[kept], place[kept]
 
 
-def window_of(name: str, node: Any, shape: Shape) -> Kernel:
+def window_of(name: str, node: NirObject, shape: Shape) -> Kernel:
     """Return the window of a node for images of this shape. Raises DescriptionError."""
     kind, where = type(node).__name__, f"NIR node {name!r}"
     n = IMAGES[kind]
@@ -248,12 +249,12 @@ def find_convolution(weights: SparseMap, shape: Shape, output: Shape) -> Kernel 
     return window if window.output == output and _equal(window.map(), weights) else None
 
 
-def _stride(pre: Any, post: Any, n: int) -> int:
+def _stride(pre: NirObject, post: NirObject, n: int) -> int:
     """Return the stride with which the synapses of one dimension span the smallest kernel."""
     return min(range(1, n + 1), key=lambda stride: np.ptp(pre - stride * post))
 
 
-def window_node(nir: Any, window: Kernel, bias: FloatArray | None) -> Any:
+def window_node(nir: NirObject, window: Kernel, bias: FloatArray | None) -> NirObject:
     """Return the NIR node of a convolution with one group, or of a pool.
 
     bias: one for each channel, or None.

@@ -30,7 +30,7 @@ from neurorl.nir.discretise import (
 )
 from neurorl.nir.graph import READOUTS, Drive, SpikingGraph, Term
 from neurorl.nir.layout import Layout, restore, text_of
-from neurorl.nir.package import DroppedWarning, check_graph, read_graph
+from neurorl.nir.package import DroppedWarning, NirObject, check_graph, read_graph
 from neurorl.nir.write import FORM
 from neurorl.numerics.arrays import FloatArray
 
@@ -38,7 +38,7 @@ RESETS = ("value", "subtract")
 
 
 def from_nir(
-    graph: Any,
+    graph: NirObject,
     dt: float | None = None,
     *,
     discretisation: str | None = None,
@@ -160,7 +160,7 @@ class _Reader:
         gain = gain * near_one(self._spread(name, node.w_in) * fraction)
         return gain, CubaLIF(_plain(tau_of(keep, dt)), tau_mem, _plain(threshold)), leak
 
-    def _keep(self, name: str, tau: Any) -> tuple[FloatArray, FloatArray]:
+    def _keep(self, name: str, tau: NirObject) -> tuple[FloatArray, FloatArray]:
         keep, fraction = keep_and_fraction(self._spread(name, tau), self._dt, self._discretisation)
         if not (np.isfinite(keep).all() and keep.min() >= 0.0):
             raise UnsupportedError(
@@ -272,6 +272,6 @@ def _tails() -> Iterable[str]:
         yield f"_{k}"
 
 
-def _plain(values: FloatArray) -> Any:
+def _plain(values: FloatArray) -> NirObject:
     """Return one number if all are equal."""
     return float(values[0]) if (values == values[0]).all() else values

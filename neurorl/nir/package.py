@@ -30,6 +30,10 @@ _NUMBERS = (
 )
 
 
+NirObject = Any
+"""Represent the module ``nir``, or an object of its graphs, which have no types."""
+
+
 def check_file(path: Path) -> None:
     """Raise ValueError for an HDF5 file with links out of it, or more data than it can hold."""
     import h5py
@@ -46,7 +50,7 @@ def check_file(path: Path) -> None:
                     raise ValueError("says that it holds more than a file of its size can")
 
 
-def _items(group: Any, depth: int) -> Iterator[Any]:
+def _items(group: NirObject, depth: int) -> Iterator[NirObject]:
     """Yield everything in a group, from the outside in."""
     import h5py
 
@@ -61,7 +65,7 @@ def _items(group: Any, depth: int) -> Iterator[Any]:
             yield from _items(item, depth + 1)
 
 
-def _bytes_of(dataset: Any, most: int) -> int:
+def _bytes_of(dataset: NirObject, most: int) -> int:
     """Return the memory that an array takes. Raises ValueError for data unknown to NIR."""
     import h5py
 
@@ -84,7 +88,7 @@ def _bytes_of(dataset: Any, most: int) -> int:
     return int(size)
 
 
-def check_graph(graph: Any, depth: int = 0) -> None:
+def check_graph(graph: NirObject, depth: int = 0) -> None:
     """Raise DescriptionError for a graph with parts that no ``nir.NIRGraph`` has."""
     if depth > _DEEPEST:
         raise DescriptionError("NIR", "subgraphs nested too deeply", limit=_DEEPEST)
@@ -105,7 +109,7 @@ def check_graph(graph: Any, depth: int = 0) -> None:
             _check_node(name, node)
 
 
-def _check_node(name: str, node: Any) -> None:
+def _check_node(name: str, node: NirObject) -> None:
     for field in _NUMBERS:
         value = getattr(node, field, None)
         if value is not None:
@@ -168,7 +172,7 @@ class DroppedWarning(UserWarning):
     """Warn that something has no counterpart on the other side, and was left out."""
 
 
-def load_package() -> Any:
+def load_package() -> NirObject:
     """Return the module ``nir``. Raises BackendUnavailableError if it is missing."""
     try:
         return importlib.import_module("nir")
@@ -178,7 +182,7 @@ def load_package() -> Any:
         ) from exc
 
 
-def read_graph(path: Path) -> Any:
+def read_graph(path: Path) -> NirObject:
     """Return the graph of a file. Raises ArgumentError if it is missing or not a NIR file."""
     nir = load_package()
     if not path.is_file():
@@ -190,7 +194,7 @@ def read_graph(path: Path) -> Any:
         raise ArgumentError(f"NIR file {path}", "can't be read", got=exc) from exc
 
 
-def write_graph(path: Path, graph: Any) -> None:
+def write_graph(path: Path, graph: NirObject) -> None:
     """Write a graph to a file, atomically. Raises ArgumentError if it can't be."""
     file = io.BytesIO()
     load_package().write(file, graph)

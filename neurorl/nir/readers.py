@@ -17,12 +17,12 @@ In both, a bias acts from a layer's first step on. A network with other biases h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Projection
+from neurorl.nir.package import NirObject
 from neurorl.nir.parts import Parts
 from neurorl.numerics.arrays import FloatArray
 
@@ -235,7 +235,9 @@ class Reader:
         """Explain why it can't play the network; empty if it can."""
         return self.form(parts)[1]
 
-    def nodes(self, nir: Any, layer: RecurrentLayer, dt: float) -> tuple[Any, FloatArray]:
+    def nodes(
+        self, nir: NirObject, layer: RecurrentLayer, dt: float
+    ) -> tuple[NirObject, FloatArray]:
         """Return a layer's neurons, and the factor ``(n,)`` of their inputs."""
         n = len(layer.threshold)
         zeros, ones = np.zeros(n), np.ones(n)

@@ -18,6 +18,7 @@ from neurorl.pynn.building import Building, PlainBuilding, PulsedBuilding, Raste
 from neurorl.pynn.pulses import begins_with_a_spike, lasting
 from neurorl.pynn.wiring import (
     TARGETS,
+    PynnObject,
     PyNNTarget,
     has_short_loops,
     lags_of,
@@ -36,7 +37,7 @@ class PyNNExport:
     noise.
     """
 
-    simulator: Any
+    simulator: PynnObject
     populations: Mapping[str, Any]
     network: Network
     replicas: int = 1
@@ -96,7 +97,7 @@ def _without_pulses(network: Network, can: PyNNTarget) -> list[str]:
 
 def to_pynn(
     network: Network,
-    simulator: Any,
+    simulator: PynnObject,
     inputs: Mapping[str, npt.ArrayLike],
     *,
     seed: int = 0,
@@ -173,7 +174,7 @@ class Windows:
     def __init__(
         self,
         network: Network,
-        simulator: Any,
+        simulator: PynnObject,
         n_steps: int,
         n_windows: int,
         weights: Mapping[str, FloatArray],

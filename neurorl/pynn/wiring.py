@@ -20,6 +20,9 @@ from neurorl.errors import check_name
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import Array, FloatArray
 
+PynnObject = Any
+"""Represent a module of PyNN, or an object of its simulators, which have no types."""
+
 
 class PyNNTarget(NamedTuple):
     """Describe how one of PyNN's simulators steps; all times in steps.
@@ -70,7 +73,7 @@ from its documentation.
 """
 
 
-def target_name(simulator: Any) -> str:
+def target_name(simulator: PynnObject) -> str:
     """Return the name of a simulator's module. Raises UnknownNameError for another."""
     module = str(getattr(simulator, "__name__", simulator))
     name = "spiNNaker" if module == "spynnaker.pyNN" else module.rpartition(".")[2]
@@ -193,14 +196,14 @@ Ints = npt.NDArray[np.int64]
 
 
 def make_projection(
-    simulator: Any,
-    ends: tuple[Any, Any],
+    simulator: PynnObject,
+    ends: tuple[PynnObject, PynnObject],
     pre: Ints,
     post: Ints,
     weights: FloatArray,
     delays: FloatArray,
     receptor: str,
-) -> Any:
+) -> PynnObject:
     """Return a projection of these synapses; weights in nA, all of one sign, delays in ms."""
     module = str(getattr(simulator, "__name__", ""))
     fill = _FILL.get(module)
@@ -218,8 +221,10 @@ def make_projection(
     return made
 
 
-def _fill_nest(made: Any, pre: Ints, post: Ints, weights: FloatArray, delays: FloatArray) -> None:
-    nest: Any = importlib.import_module("nest")
+def _fill_nest(
+    made: PynnObject, pre: Ints, post: Ints, weights: FloatArray, delays: FloatArray
+) -> None:
+    nest: PynnObject = importlib.import_module("nest")
     ids = [np.asarray(end.all_cells, dtype=np.int64) for end in (made.pre, made.post)]
     nest.Connect(
         ids[0][pre],
@@ -236,8 +241,10 @@ def _fill_nest(made: Any, pre: Ints, post: Ints, weights: FloatArray, delays: Fl
     made._simulator.state.stale_connection_cache = True
 
 
-def _fill_brian2(made: Any, pre: Ints, post: Ints, weights: FloatArray, delays: FloatArray) -> None:
-    brian2: Any = importlib.import_module("brian2")
+def _fill_brian2(
+    made: PynnObject, pre: Ints, post: Ints, weights: FloatArray, delays: FloatArray
+) -> None:
+    brian2: PynnObject = importlib.import_module("brian2")
     synapses = made._brian2_synapses[0][0]
     synapses.connect(i=pre, j=post)
     synapses.weight = weights * brian2.nA
@@ -265,23 +272,25 @@ class Rows(NamedTuple):
 
 
 def spike_sources(
-    simulator: Any,
-    trains: Sequence[npt.NDArray[np.floating[Any]]],
+    simulator: PynnObject,
+    trains: Sequence[npt.NDArray[np.floating[PynnObject]]],
     label: str,
     can: PyNNTarget,
-) -> Any:
+) -> PynnObject:
     """Return a population that spikes at these times, in ms, a train for each cell."""
     times = spike_times(trains, can)
     cell = simulator.SpikeSourceArray(spike_times=times)
     return simulator.Population(len(times), cell, label=label)
 
 
-def spike_times(trains: Sequence[npt.NDArray[np.floating[Any]]], can: PyNNTarget) -> list[Any]:
+def spike_times(
+    trains: Sequence[npt.NDArray[np.floating[PynnObject]]], can: PyNNTarget
+) -> list[PynnObject]:
     """Return trains, in ms, in the simulator's form."""
     # NEST rounds a time up to the end of its step, after PyNN has subtracted a delay
-    times: list[Any] = [(np.round(train, 9) - _EARLY).tolist() for train in trains]
+    times: list[PynnObject] = [(np.round(train, 9) - _EARLY).tolist() for train in trains]
     times += [[]] * (can.least - len(times))
-    sequence: Any = importlib.import_module("pyNN.parameters").Sequence
+    sequence: PynnObject = importlib.import_module("pyNN.parameters").Sequence
     return times if can.takes_lists else [sequence(train) for train in times]
 
 
@@ -309,7 +318,9 @@ def repeated(rows: Rows, sizes: tuple[int, int], replicas: int) -> Rows:
     )
 
 
-def connect(simulator: Any, pre: Any, post: Any, rows: Rows, fine: float) -> None:
+def connect(
+    simulator: PynnObject, pre: PynnObject, post: PynnObject, rows: Rows, fine: float
+) -> None:
     """Connect two populations by a list: presynaptic, postsynaptic, weight, delay.
 
     fine: ms of a substep.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from neurorl.models.features import Features, Select
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
 from neurorl.network.serialization import Described, number, positive
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
 
 ESTIMATORS = ("concrete", "slope")
@@ -131,13 +130,13 @@ updates are too few. At most of so many steps, as all their inputs are kept."""
 
 # Memoryless units without filters: spikes of one step only, for which the slope has the least noise
 # and hardly any bias, and which bear larger steps.
-_MODELS: dict[str, dict[str, Any]] = {"glm": {"estimator": "slope", "learning_rate": 1e-2}}
+_MODELS: dict[str, PlainData] = {"glm": {"estimator": "slope", "learning_rate": 1e-2}}
 
-_DEEP: dict[str, Any] = {"environments": 1, "estimator": "slope", "learning_rate": 1e-3}
+_DEEP: PlainData = {"environments": 1, "estimator": "slope", "learning_rate": 1e-3}
 """Learn shared hidden layers in one environment, as the local rule does. The rate was chosen on
 CartPole-v1, seeds 100 and 101: with three times as much, agents fell back after 80,000 steps."""
 
-_TASKS: dict[tuple[str, str], dict[str, Any]] = {
+_TASKS: dict[tuple[str, str], PlainData] = {
     # Where rewards are rare or always the same, Adam makes much of little: entropy keeps the policy
     # from an early certainty.
     (GRID_ID, "lif"): {"entropy": 1e-2},
@@ -161,7 +160,7 @@ _TASKS: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def make_gradient(
-    config: AgentConfig, env_id: str, overrides: Mapping[str, Any] | None = None
+    config: AgentConfig, env_id: str, overrides: Named | None = None
 ) -> GradientConfig:
     """Return the configuration for an agent on an environment.
 
@@ -180,7 +179,7 @@ def make_gradient(
     return GradientConfig(**{**_of_agent(config), **task, **(overrides or {})})
 
 
-def _of_agent(config: AgentConfig) -> dict[str, Any]:
+def _of_agent(config: AgentConfig) -> PlainData:
     """Return what follows from the model, the cells and how often actions are repeated.
 
     With longer rollouts there are fewer updates, so these step as much further.

@@ -29,6 +29,7 @@ from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.masks import Masks
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.tasks.groups import EnvGroup
+from neurorl.tasks.kinds import Shown
 
 
 def running_state(running: Sequence[OpenEpisode], template: Array) -> State:
@@ -311,7 +312,7 @@ class Stage:
     def _reset_seed(self, k: int, number: int) -> int:
         return derive(self._seeds[k], _RESET, number) & 0x7FFFFFFF
 
-    def _remembered(self, i: int, observation: Any, is_first: bool) -> Any:
+    def _remembered(self, i: int, observation: Shown, is_first: bool) -> Shown:
         """Return an observation, with how it came about if the agent has memories."""
         if self._memories is None:
             return observation
@@ -320,7 +321,9 @@ class Stage:
             self._memories.begin(i)
         return self._memories.see(i, observation)
 
-    def _see(self, i: int, observation: Any, running: OpenEpisode, is_first: bool = False) -> None:
+    def _see(
+        self, i: int, observation: Shown, running: OpenEpisode, is_first: bool = False
+    ) -> None:
         observation = self._remembered(i, observation, is_first)
         self.cells_flat[i] = self._config.cells.flat(observation)
         self._history.see(i, observation)

@@ -9,9 +9,9 @@ import errno
 import math
 import os
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError
 from neurorl.runs.config import RunConfig
 from neurorl.storage.files import as_csv, as_json, replace, temporary_files, unwritable
+from neurorl.storage.plain import Named
 from neurorl.storage.reading import FilePlace, read_bytes, read_json, read_lines
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -129,7 +130,7 @@ class RunDirectory:
             remedy = "use --resume, or another --out"
             raise RunError(f"run {self.path}", "already exists", remedy=remedy)
 
-    def create(self, config: Mapping[str, Any]) -> None:
+    def create(self, config: Named) -> None:
         """Start a new run and lock it. Raises RunError if something is there already."""
         self.check_free()
         with self._writing(self.path):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Never
+from typing import Never
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explain
 from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.random import derive, read_seed
 from neurorl.runs.cost import FIGURES, Figures, Tally
+from neurorl.storage.plain import Named
 from neurorl.storage.reading import FilePlace, check_fields, read_json
 from neurorl.tasks.actions import MASK, read_actions
 from neurorl.tasks.groups import SeparateEnvs
@@ -171,7 +172,7 @@ def evaluate(
     arithmetic: str | None = None,
     explore: bool = False,
     noise: str | None = None,
-    backend_options: Mapping[str, Any] | None = None,
+    backend_options: Named | None = None,
     env: str | Environment | None = None,
     callback: Callable[[int, float], None] | None = None,
     replicas: int | None = None,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from neurorl._version import __version__
 from neurorl.agents.algorithms import Algorithm
@@ -31,6 +30,7 @@ from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.work import Summary, Work, summary
 from neurorl.storage.files import as_json
+from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.zoo import located
 from neurorl.tasks.actions import Actions, read_actions
 from neurorl.tasks.arguments import wrapped
@@ -127,7 +127,7 @@ class Session:
         self.group = make_agents(config, self.seeds, env)
         self.config = dataclasses.replace(config, model=self.group.config.model)
 
-    def _check_checkpoints(self, agent: Mapping[str, Any], actions: Actions) -> None:
+    def _check_checkpoints(self, agent: Named, actions: Actions) -> None:
         """Raise RunError, before agents are made, for checkpoints that don't fit config.json."""
         config = AgentConfig.from_dict(agent)
         n_actions = sum(modules(config, actions, "config.json"))
@@ -262,7 +262,7 @@ class Session:
     def _describe(self, k: int) -> AgentDescription:
         return self.group.describe(k, self.config.env, self.config.env_spec)
 
-    def _as_begun(self, k: int) -> dict[str, Any]:
+    def _as_begun(self, k: int) -> PlainData:
         """Return the contents of run k's ``config.json`` at its beginning."""
         group, gradient = self.group, self.group.gradient
         config = dataclasses.replace(

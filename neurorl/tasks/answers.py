@@ -28,7 +28,7 @@ from neurorl.errors import (
 )
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.environments import first_line
-from neurorl.tasks.kinds import Environment, Space
+from neurorl.tasks.kinds import Environment, Shown, Space
 
 Read = Callable[[Any], Any]
 
@@ -70,7 +70,7 @@ def observation_reader(space: Space) -> Read:
 
 
 def _discrete(first: int, end: int) -> Read:
-    def read(observation: Any) -> Any:
+    def read(observation: Shown) -> Shown:
         if type(observation) is int and first <= observation < end:
             return observation
         number = _numbers(observation, ())[()]
@@ -85,7 +85,7 @@ def _discrete(first: int, end: int) -> Read:
 def _box(shape: tuple[int, ...], dtype: Any) -> Read:
     dtype, ndarray = np.dtype(dtype), np.ndarray
 
-    def read(observation: Any) -> Any:
+    def read(observation: Shown) -> Shown:
         # NumPy has one object of each plain dtype; if not, the longer way gives the same.
         if (
             type(observation) is ndarray
@@ -99,7 +99,7 @@ def _box(shape: tuple[int, ...], dtype: Any) -> Read:
 
 
 def _whole_numbers(space: spaces.MultiDiscrete | spaces.MultiBinary) -> Read:
-    def read(observation: Any) -> Any:
+    def read(observation: Shown) -> Shown:
         numbers = _numbers(observation, space.shape)
         if not (numbers == np.floor(numbers)).all() or not space.contains(
             numbers.astype(space.dtype)
@@ -111,7 +111,7 @@ def _whole_numbers(space: spaces.MultiDiscrete | spaces.MultiBinary) -> Read:
 
 
 def _tuple(parts: Sequence[Read]) -> Read:
-    def read(observation: Any) -> Any:
+    def read(observation: Shown) -> Shown:
         if not isinstance(observation, (tuple, list)) or len(observation) != len(parts):
             raise UnfitError("the observation is another tuple", quoted(observation), len(parts))
         return tuple(part(value) for part, value in zip(parts, observation, strict=True))
@@ -120,7 +120,7 @@ def _tuple(parts: Sequence[Read]) -> Read:
 
 
 def _dict(parts: Mapping[str, Read]) -> Read:
-    def read(observation: Any) -> Any:
+    def read(observation: Shown) -> Shown:
         if not isinstance(observation, Mapping) or not parts.keys() <= observation.keys():
             raise UnfitError("the observation is another dict", quoted(observation), list(parts))
         return {key: part(observation[key]) for key, part in parts.items()}
@@ -128,7 +128,7 @@ def _dict(parts: Mapping[str, Read]) -> Read:
     return read
 
 
-def _numbers(observation: Any, shape: tuple[int, ...]) -> Array:
+def _numbers(observation: Shown, shape: tuple[int, ...]) -> Array:
     """Return real numbers of *shape*; dimensions of 1 don't matter."""
     try:
         numbers = np.asarray(observation)
@@ -147,7 +147,7 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
-def each_observation(space: Space, observations: Any) -> list[Any]:
+def each_observation(space: Space, observations: Shown) -> list[Any]:
     """Return the observations of a batch one by one.
 
     space: of one observation. observations: from a vector of environments, ``(n, ...)``; in Dict
@@ -182,7 +182,7 @@ def each_mask(masks: Any, n: int, groups: int) -> list[Any]:
     return each
 
 
-def _length(space: Space, observations: Any) -> int:
+def _length(space: Space, observations: Shown) -> int:
     """Return how many observations a batch has, by their first part."""
     while isinstance(space, (spaces.Dict, spaces.Tuple)):
         first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0
@@ -214,7 +214,7 @@ class Answers:
         name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         self.where = f"environment {name}"
 
-    def reset(self, seed: int) -> Any:
+    def reset(self, seed: int) -> Shown:
         """Begin an episode; return the observation. Raises EnvError for another result."""
         try:
             answer = self._env.reset(seed=seed)
@@ -228,7 +228,7 @@ class Answers:
         except UnfitError as exc:
             raise unfit(f"{self.where}, reset", exc) from exc
 
-    def step(self, action: Any) -> _Answer:
+    def step(self, action: Shown) -> _Answer:
         """Take an action; return observation, reward, terminated, truncated and info.
 
         Raises EnvError.

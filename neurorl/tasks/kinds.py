@@ -6,6 +6,9 @@ from typing import Any
 
 import gymnasium as gym
 
+Shown = Any
+"""Represent what an environment shows, or an action that it takes: of any form."""
+
 Environment = gym.Env[Any, Any]
 """Represent an environment."""
 

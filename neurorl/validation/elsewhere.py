@@ -23,6 +23,7 @@ from neurorl.errors import UnsupportedError, check_name
 from neurorl.network.description import Network, Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
+from neurorl.storage.plain import Named, PlainData
 from neurorl.validation.cause import Trial
 from neurorl.validation.compare import Pair, Row, warn_of_silence
 from neurorl.validation.explain import Explanation
@@ -131,7 +132,7 @@ def _differing(one: Mapping[str, Raster], other: Mapping[str, Raster]) -> int:
 
 def first_place(
     scenario: Scenario, ours: Mapping[str, Raster], theirs: Mapping[str, Raster]
-) -> dict[str, Any] | None:
+) -> PlainData | None:
     """Return where *ours* first differ; of several in a step, that nearest to the sources."""
     found = []
     for name, raster in ours.items():
@@ -146,7 +147,7 @@ def first_place(
     return {**scenario.place(step), "population": name, "neuron": neuron}
 
 
-def margin(scenario: Scenario, recording: SubjectRecording, where: Mapping[str, Any]) -> float:
+def margin(scenario: Scenario, recording: SubjectRecording, where: Named) -> float:
     """Return by how much the description's membrane is over its threshold there, in thresholds."""
     trace = scenario.replay(recording, where["window"])
     population = scenario.network.node(where["population"])
@@ -188,7 +189,7 @@ class Agreement:
         """Return what was compared."""
         return [_REFERENCE.label, self.target]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return plain data, for JSON."""
         return {
             "verdict": self.verdict,

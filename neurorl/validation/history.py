@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from neurorl.models.agent.policies import choose, votes
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
+from neurorl.storage.plain import PlainData
 from neurorl.validation.subject import InputWindow, Subject
 
 VARIABLES = ("current", "voltage", "refractory")
@@ -281,7 +281,7 @@ class Scenario:
         written = next((k for k, w in enumerate(windows) if k and w.writes), most)
         return replace(self, stimulus=self.stimulus[: window + min(most, written)])
 
-    def place(self, step: int) -> dict[str, Any]:
+    def place(self, step: int) -> PlainData:
         """Return a step, counted from 0, with its window and its step in that window.
 
         Raises IndexError.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.cli.output import cell
+from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import SubjectRecording
@@ -134,7 +135,7 @@ def page(result: Result) -> str:
     )
 
 
-def _summary(report: dict[str, Any]) -> str:
+def _summary(report: PlainData) -> str:
     first, *others = report["backends"]
     learned = f" and {report['updates']} updates of the weights" if report["updates"] else ""
     return (
@@ -155,7 +156,7 @@ def _verdicts(result: Result) -> str:
     return "".join(parts)
 
 
-def _verdict_cells(row: dict[str, Any]) -> list[Any]:
+def _verdict_cells(row: PlainData) -> list[Any]:
     quantity = f"{row['quantity']} of {row['projection'] or row['population']}"
     shown = Markup(badge(row["verdict"]))
     if row["verdict"] == "exact":
@@ -164,7 +165,7 @@ def _verdict_cells(row: dict[str, Any]) -> list[Any]:
     return [quantity, shown, *numbers, _first(row["first_divergence"]), row["cause"] or ""]
 
 
-def _first(first: dict[str, Any] | None) -> str:
+def _first(first: PlainData | None) -> str:
     if first is None:
         return ""
     if "step" not in first:
@@ -201,7 +202,7 @@ def _explained(e: Explanation) -> str:
     )
 
 
-def _spiked(numbers: dict[str, Any]) -> str:
+def _spiked(numbers: PlainData) -> str:
     shown, expected = ("yes" if numbers[k] else "no" for k in ("spike", "expected_spike"))
     return shown if shown == expected else f"{shown} (expected {expected})"
 
@@ -259,7 +260,7 @@ def _keys(title: str, pairs: Iterable[tuple[str, str]]) -> str:
     return f'<p class="key">{title}{"".join(keys)}</p>'
 
 
-def _counted(row: dict[str, Any]) -> str:
+def _counted(row: PlainData) -> str:
     names = ("van Rossum", "SPIKE", "differing spikes", "spikes", "rate")
     values = [
         row["van_rossum"],

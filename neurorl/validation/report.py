@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.numerics.random import read_seed
 from neurorl.storage.files import write_bytes
+from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Row, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.history import Scenario, SubjectRecording
@@ -202,7 +202,7 @@ def validate(
     learn: bool = False,
     updates: int = _UPDATES,
     env: str = DEFAULT_ENV,
-    overrides: dict[str, Any] | None = None,
+    overrides: PlainData | None = None,
     dt: float | None = None,
     trust_env: bool = False,
     target: str | None = None,

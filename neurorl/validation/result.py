@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from neurorl._version import __version__
 from neurorl.backends.plugins import installed_version
+from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Row
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import SubjectRecording
@@ -53,7 +53,7 @@ class Result:
         """Return for how many steps each of them ran."""
         return sum(window.n_steps for window in self.stimulus)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
         return {
             "verdict": self.verdict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from neurorl.nir import from_nir
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.runs.evaluation import load_to_play
+from neurorl.storage.plain import PlainData
 from neurorl.storage.zoo import is_within, located, name_of
 from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.tasks.kinds import Environment
@@ -115,7 +116,7 @@ class Subject:
 def make_subject(
     what: str | Path | Network | SpikingActorCritic,
     env: str = DEFAULT_ENV,
-    overrides: dict[str, Any] | None = None,
+    overrides: PlainData | None = None,
     dt: float | None = None,
     trust_env: bool = False,
 ) -> Subject:
@@ -169,7 +170,7 @@ def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
             raise ArgumentError(name, "isn't read of what is given here", remedy=remedy)
 
 
-def _of_model(model: str, env_id: str, overrides: dict[str, Any]) -> Subject:
+def _of_model(model: str, env_id: str, overrides: PlainData) -> Subject:
     env = make_env(env_id)
     config = make_config(env, model, overrides)
     n_actions = int(discrete_actions(env, env_id).n)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurorl.backends.base import Raster
+from neurorl.storage.plain import PlainData
 from neurorl.validation.tolerance import Bounded
 
 WIDE_TAU_STEPS = 20.0
@@ -48,7 +49,7 @@ class TrainMeasure(NamedTuple):
     quantity: str
     limit: str
     difference: float
-    more: dict[str, Any]
+    more: PlainData
 
 
 def measured(ours: Raster, theirs: Raster) -> Iterator[TrainMeasure]:

@@ -8,14 +8,14 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    "installed lines": 65_250,  # of them 3,600 for depth, and 340 for depth by gradients
-    "core lines": 35_580,
+    "installed lines": 65_350,  # of them 3,600 for depth, and 340 for depth by gradients
+    "core lines": 35_615,
     "program and executors": 1_695,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 35,
     "floors": 15,
-    "Any": 1_110,
+    "Any": 555,
 }
 LARGEST = {
     "models": 7_715,

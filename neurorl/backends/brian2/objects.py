@@ -33,6 +33,7 @@ from neurorl.native import SOURCES
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, U32, DrawRows, logistic
 from neurorl.program import Program, ProjectionProgram
+from neurorl.storage.plain import PlainData
 
 _SYNAPSES_SLOTS = ("before_synapses", "synapses", "after_synapses")
 
@@ -160,7 +161,7 @@ cdef inline double NAME(int64_t i, int64_t step, int64_t stream, int64_t seed) n
 _WORD = "neurorl_word(i, step, stream, seed)"
 
 
-def noise_functions() -> dict[str, Any]:
+def noise_functions() -> PlainData:
     """Return new Brian2 functions of ``(i, step, stream, seed)``, by their names in the equations.
 
     ``logistic`` is a standard logistic draw; ``draw`` the 32 bits of any, 0 to 2**32 - 1.
@@ -180,7 +181,7 @@ def noise_functions() -> dict[str, Any]:
 
 
 def _function(
-    name: str, convert: Callable[[U32], FloatArray], value: str, namespace: dict[str, Any]
+    name: str, convert: Callable[[U32], FloatArray], value: str, namespace: PlainData
 ) -> Any:
     """Return one Brian2 function.
 

@@ -22,8 +22,6 @@ limits of a core that learns are checked by `pes`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -42,6 +40,7 @@ from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, place
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
+from neurorl.storage.plain import PlainData
 
 CORES = 128
 """Count the cores of one chip."""
@@ -63,7 +62,7 @@ _WORDS = {
 }
 
 
-def usage(placement: Placement) -> list[dict[str, Any]]:
+def usage(placement: Placement) -> list[PlainData]:
     """Return the resources of the chip that each population takes, one row per population.
 
     Keys of a row: ``population``, ``cores``, those of `RESOURCES` (totals over its cores), and each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ from neurorl.network.replicate import on_chip
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
+from neurorl.storage.plain import PlainData
 
 ENGINES = ("native", "stock")
 """Name the ways in which the emulated chip runs, the default one first."""
@@ -365,7 +366,7 @@ class LoihiSimulator(Simulator):
         for engine in self.engines[:1]:
             engine.refuse(verb)
 
-    def chip_table(self) -> list[dict[str, Any]]:
+    def chip_table(self) -> list[PlainData]:
         """Return the resources of the chip that each population takes, one row per population.
 
         Relays, which stand for delays of several steps, have rows and cores of their own.

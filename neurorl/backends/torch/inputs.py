@@ -15,6 +15,7 @@ from neurorl.backends.torch.expressions import through
 from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.description import CURRENT_GRID, Network
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE
+from neurorl.storage.plain import Named
 
 _WORDS = 4  # draws made from one number of 64 bits
 
@@ -84,7 +85,7 @@ class Batch:
 
 def check_batch(
     network: Network,
-    inputs: Mapping[str, Any],
+    inputs: Named,
     shape: Shape,
     n_steps: int | None,
     batch: int | None,
@@ -120,7 +121,7 @@ def check_batch(
 
 
 def check_series(
-    kind: str, series: Mapping[str, Any], sizes: Mapping[str, int], batch: Batch, shape: Shape
+    kind: str, series: Named, sizes: Mapping[str, int], batch: Batch, shape: Shape
 ) -> dict[str, Tensor]:
     """Return a tensor for each of *sizes* in the module's inner shape.
 

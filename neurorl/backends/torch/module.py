@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -41,6 +40,7 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.program import NodeProgram, lower
+from neurorl.storage.plain import Named
 
 Rasters = dict[str, Tensor]
 
@@ -121,11 +121,11 @@ class SpikingModule(SynapticModule):
 
     def forward(
         self,
-        inputs: Mapping[str, Any],
+        inputs: Named,
         state: ModuleState | None = None,
         *,
         n_steps: int | None = None,
-        noise: Mapping[str, Any] | None = None,
+        noise: Named | None = None,
         generator: torch.Generator | None = None,
         estimator: Estimator | None = None,
     ) -> tuple[Rasters, ModuleState]:
@@ -170,8 +170,8 @@ class SpikingModule(SynapticModule):
 
     def log_prob(
         self,
-        inputs: Mapping[str, Any],
-        rasters: Mapping[str, Any],
+        inputs: Named,
+        rasters: Named,
         state: ModuleState | None = None,
         *,
         n_steps: int | None = None,
@@ -196,8 +196,8 @@ class SpikingModule(SynapticModule):
 
     def probabilities(
         self,
-        inputs: Mapping[str, Any],
-        rasters: Mapping[str, Any],
+        inputs: Named,
+        rasters: Named,
         state: ModuleState | None = None,
         *,
         n_steps: int | None = None,
@@ -283,9 +283,7 @@ class SpikingModule(SynapticModule):
         """Return the device on which the module is."""
         return self._example.device
 
-    def _check(
-        self, inputs: Mapping[str, Any], state: ModuleState | None, n_steps: int | None
-    ) -> Batch:
+    def _check(self, inputs: Named, state: ModuleState | None, n_steps: int | None) -> Batch:
         """Return *inputs* as a `Batch`, of the batch size of *state* if there is one."""
         batch = None
         if state is not None:
@@ -295,7 +293,7 @@ class SpikingModule(SynapticModule):
     def _draws(
         self,
         batch: Batch,
-        noise: Mapping[str, Any] | None,
+        noise: Named | None,
         generator: torch.Generator | None,
     ) -> Rasters:
         """Return the noise of each noisy population: as passed after a check, else drawn."""
@@ -309,8 +307,8 @@ class SpikingModule(SynapticModule):
 
     def _replayed(
         self,
-        inputs: Mapping[str, Any],
-        rasters: Mapping[str, Any],
+        inputs: Named,
+        rasters: Named,
         state: ModuleState | None,
         n_steps: int | None,
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:

@@ -6,10 +6,11 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurorl.cli.options import ChosenBackend, add_backend, add_trust, chosen_backend, look_here
 from neurorl.cli.output import cell, print_table, report
+from neurorl.storage.plain import PlainData
 
 if TYPE_CHECKING:
     from neurorl.agents.checkpoint import Setting
@@ -77,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-_Shown = dict[str, Any]
+_Shown = PlainData
 """Hold what there is to say of a network as a backend runs it: the JSON object that is printed."""
 
 

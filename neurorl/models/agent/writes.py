@@ -29,6 +29,7 @@ from neurorl.models.agent.answers import Check, array, refused
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import Count, Range, flag, positive
 from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import PlainData
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Place(Part):
     on_chip: ClassVar[bool] = False
     _place = "agent.learning"
 
-    def backend_options(self) -> dict[str, Any]:
+    def backend_options(self) -> PlainData:
         """Return the options that a backend needs for it."""
         return {}
 
@@ -66,7 +67,7 @@ class OnChip(Place, called="pes"):
 
     magnitude: Annotated[float, Range(0.0, 127.0)] = 20.0
 
-    def backend_options(self) -> dict[str, Any]:
+    def backend_options(self) -> PlainData:
         return {"learning": self.name, "pes_magnitude": self.magnitude}
 
 

@@ -23,6 +23,7 @@ from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, check_limit
 from neurorl.network.serialization import NotNegative, Range, positive, several
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi, exp
+from neurorl.tasks.kinds import Shown
 
 _MAX_FREQUENCIES = 2**18
 
@@ -250,7 +251,7 @@ class Concat(FromNumbers):
     def n_inputs(self) -> int:
         return sum(part.n_inputs for part in self.parts)
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         observations = [observation[key] for key in self.keys] if self.keys else observation
         pairs = zip(self.parts, observations, strict=True)
         return np.concatenate([part.flat(value) for part, value in pairs])

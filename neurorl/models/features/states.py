@@ -18,6 +18,7 @@ from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_lim
 from neurorl.network.serialization import Count, Range, number, positive, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
+from neurorl.tasks.kinds import Shown
 
 _STARTS = (-(2**53), 2**53)
 Start = Annotated[int, Range(*_STARTS)]
@@ -102,7 +103,7 @@ class JointStates(OfState):
     def size(self) -> int:
         return math.prod(self.sizes)
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         shown = [observation[key] for key in self.keys] if self.keys else observation
         index = 0
         for value, size, start in zip(shown, self.sizes, self.starts, strict=True):
@@ -199,7 +200,7 @@ class HashedStates(FromNumbers):
     def _index(self) -> Any:
         return np.array(self.places, dtype=np.int64)
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         if self.keys:
             observation = np.concatenate([np.ravel(observation[key]) for key in self.keys])
         numbers = numbers_of("HashedStates", observation, self.length)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,10 @@ from neurorl.expressions.parse import parse
 from neurorl.expressions.scan import TextPlace
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY, refuse_units
-from neurorl.network.neuron import IS_SILENT, Margin, Neuron, StepPlan
+from neurorl.network.neuron import IS_SILENT, Margin, Neuron, PerNeuron, StepPlan
 from neurorl.network.serialization import frozen_array, several
 from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import Named
 
 _OWN = ("dt", "logistic", "noise_width", IS_SILENT, "spikes", "refractory")
 """Reserve the names that every neuron has: length of a step (s), a draw, width of the noise,
@@ -50,11 +50,11 @@ class Equations(Neuron):
     threshold: str
     reset: str = ""
     method: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    initial: Mapping[str, Any] = field(default_factory=dict)
-    refractory: Any = 0.0
+    parameters: Named = field(default_factory=dict)
+    initial: Named = field(default_factory=dict)
+    refractory: PerNeuron = 0.0
     held: tuple[str, ...] | None = None
-    noise: Any = 0.0
+    noise: PerNeuron = 0.0
     inputs: tuple[str, ...] = ("q",)
 
     def __post_init__(self) -> None:
@@ -104,12 +104,12 @@ class Equations(Neuron):
         form = chip_form(self.plan(size, dt), dt)
         return None if form is None else form.neuron()
 
-    def with_parameters(self, **parameters: Any) -> Equations:
+    def with_parameters(self, **parameters: PerNeuron) -> Equations:
         """Return the same equations with some other parameters."""
         return replace(self, parameters={**self.parameters, **parameters})
 
     def _steps(
-        self, parameters: Mapping[str, Any], dt: float
+        self, parameters: Named, dt: float
     ) -> tuple[tuple[str, ...], Updates, Expression, tuple[Statement, ...], tuple[str, ...]]:
         """Return the state variables, updates, threshold, reset and held variables, all checked."""
         lines = read_statements(self.equations, "equations", derivatives=True)
@@ -242,7 +242,7 @@ def _check_known(where: str, names: Collection[str], known: Collection[str]) -> 
             raise DescriptionError(str(unknown_name_error(f"Equations.{where}", name, known)))
 
 
-def _number(where: str, value: Any) -> float | FloatArray:
+def _number(where: str, value: PerNeuron) -> float | FloatArray:
     """Return a float, or a read-only array of one dimension."""
     array = frozen_array(f"Equations.{where}", value, None)
     if array.ndim > 1:
@@ -250,7 +250,7 @@ def _number(where: str, value: Any) -> float | FloatArray:
     return array if array.ndim else float(array)
 
 
-def _spread(where: str, value: Any, size: int) -> FloatArray:
+def _spread(where: str, value: PerNeuron, size: int) -> FloatArray:
     array = np.asarray(value, dtype=np.float64)
     if array.ndim and array.shape != (size,):
         raise DescriptionError(f"Equations.{where}", "wrong shape", got=array.shape, limit=(size,))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.program.lowering import lower_node
+from neurorl.storage.plain import PlainData
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.weights import scaled
@@ -32,7 +32,7 @@ def methods(evidence: Evidence) -> Iterator[Variant]:
     neuron, dt = evidence.population.neuron, evidence.network.dt
     if not isinstance(neuron, Equations):
         return
-    said: dict[str, tuple[dict[str, Any], float]] = {
+    said: dict[str, tuple[PlainData, float]] = {
         f"the equations are integrated by {m!r}, not {neuron.method!r}": ({"method": m}, dt)
         for m in METHODS
         if neuron.method not in ("", m)
