@@ -18,8 +18,8 @@ import numpy as np
 from neurorl.agents.arguments import check_callable, check_count, check_kind, path_of
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.callbacks import AgentInTraining, Callback
+from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.episodes import Episode
-from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes

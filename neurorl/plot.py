@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurorl.backends.records import Records
+from neurorl.backends.recording import Records
 from neurorl.errors import ArgumentError
-from neurorl.lab.curves import plot_runs
+from neurorl.lab.compare import plot_runs
 from neurorl.storage.files import keep_matplotlib_in_our_cache
 
 if TYPE_CHECKING:

@@ -22,9 +22,8 @@ import numpy as np
 from benchmarks.report import write_measured
 from neurorl import load
 from neurorl.backends.base import Backend
-from neurorl.backends.brian2.preferences import exact_preferences
 from neurorl.backends.brian2.simulator import ENGINES, Brian2Simulator
-from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.brian2.vendor import brian2, exact_preferences
 from neurorl.cli.status import exit_status
 from neurorl.models import CubaLIF, actor_network
 from neurorl.network.serialization import positive

@@ -12,8 +12,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.report import full_plan, write
-from neurorl.bench.command import progress
-from neurorl.bench.measure import measure
+from neurorl.bench.command import measure, progress
 from neurorl.cli.status import exit_status
 from neurorl.errors import BackendUnavailableError
 from neurorl.network.serialization import positive

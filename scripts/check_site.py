@@ -16,8 +16,6 @@ from urllib.parse import unquote, urlsplit
 
 from neurorl.cli.status import exit_status
 
-__all__ = ["broken_links", "main"]
-
 
 class _Page(HTMLParser):
     """Collect the links of a page, and the anchors that others may lead to."""

@@ -26,7 +26,7 @@ from experiments.options import (
     results_of,
     training_progress,
 )
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown_name_error

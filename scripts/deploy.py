@@ -13,17 +13,11 @@ from pathlib import Path
 
 from experiments.catalogue import Experiment
 from experiments.checks import merge, read_checks, write_checks
-from experiments.deploy import (
-    NOISES,
-    chosen_deployments,
-    deploy,
-    emulated,
-    write_deployment,
-)
+from experiments.deploy import NOISES, chosen_deployments, deploy, emulated, write_deployment
 from experiments.deploy_page import deployment_page, lost_percent
 from experiments.options import experiment_parser, names_of, places_of, plan_of, training_progress
 from experiments.run import Plan
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.storage.files import make_folder, write_bytes

@@ -27,7 +27,7 @@ from experiments.pes import COMPARED, GRIDS, write_pes_page
 from experiments.run import Plan, run
 from experiments.tables import rows_of, summary, write_table
 from experiments.tuning import tune
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.cli.output import show
 from neurorl.cli.status import GOES_ON, exit_status
 from neurorl.errors import unknown_name_error

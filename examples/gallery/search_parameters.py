@@ -11,7 +11,7 @@ import tempfile
 import matplotlib.pyplot as plt
 
 from neurorl.lab.search import Search
-from neurorl.lab.searching import run_search
+from neurorl.lab.sweeping import run_search
 
 search = Search.read(
     {

@@ -8,23 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurorl.backends.lookup import quickest
-from neurorl.errors import (
-    ArgumentError,
-    BackendUnavailableError,
-    unknown_name_error,
-)
+from neurorl.errors import ArgumentError, BackendUnavailableError, unknown_name_error
 from neurorl.models.agent.config import AgentConfig, said_in
 from neurorl.network.serialization import Described
-
-__all__ = [
-    "ALGORITHMS",
-    "LOCAL",
-    "REPARAMETERIZATION",
-    "Algorithm",
-    "Only",
-    "find_algorithm",
-    "register_algorithm",
-]
+from neurorl.storage.plain import Named
 
 
 @dataclass(frozen=True)
@@ -78,7 +65,7 @@ class Algorithm:
                 where = f"approach {self.name!r}"
                 raise ArgumentError(where, only.why, got=got, remedy=remedy)
 
-    def check_read(self, named: Mapping[str, Any], config: AgentConfig) -> None:
+    def check_read(self, named: Named, config: AgentConfig) -> None:
         """Raise ArgumentError for a *named* option of the agents that it ignores."""
         unread = self.unread - (self.read_if_shared if config.trunk.is_shared else frozenset())
         for name in said_in(named):
@@ -90,7 +77,7 @@ class Algorithm:
         """Return the default backend to play on, given the backend of training."""
         return trained_on if self.backend is None else quickest()
 
-    def read_config(self, data: Mapping[str, Any] | None) -> Described | None:
+    def read_config(self, data: Named | None) -> Described | None:
         """Return the algorithm's own options from plain data, or None if it has none.
 
         Raises DescriptionError.

@@ -16,17 +16,6 @@ from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.kinds import Environment, VectorEnvironment
 
-__all__ = [
-    "check_callable",
-    "check_count",
-    "check_kind",
-    "check_names",
-    "check_options",
-    "one_of",
-    "own_env",
-    "path_of",
-]
-
 
 def own_env(env: object) -> tuple[Environment, str]:
     """Return the environment of an agent's *env* argument, and its id.

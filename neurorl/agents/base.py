@@ -11,21 +11,14 @@ from typing import Any, ClassVar, Never, Self
 import numpy as np
 
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.arguments import (
-    check_count,
-    check_kind,
-    check_names,
-    check_options,
-    path_of,
-)
+from neurorl.agents.arguments import check_count, check_kind, check_names, check_options, path_of
 from neurorl.agents.budget import Budget, check_budget, held_interrupts, warn_of_budget
 from neurorl.agents.callbacks import CallbackLike, Listeners, listening
-from neurorl.agents.checkpoint import write_checkpoint
+from neurorl.agents.checkpoint import modules, write_checkpoint
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.recorder import Recorder
-from neurorl.agents.saved import modules
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.fitting import fit_bounds
 from neurorl.arithmetic.rounding import find_arithmetic
@@ -36,12 +29,11 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.actions import OneOf, read_actions
-from neurorl.tasks.kinds import Environment
-from neurorl.tasks.observations import UnfitError, each_mask, each_observation
+from neurorl.tasks.answers import UnfitError, each_mask, each_observation
+from neurorl.tasks.kinds import Environment, Shown
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
-
-__all__ = ["LearningAgent", "snapshots"]
 
 _PREDICT = 2  # purpose of derived seeds
 _OF_LEARN = ("total_episodes", "total_steps", "callback", "record")
@@ -57,7 +49,7 @@ class LearningAgent(abc.ABC):
     algorithm: ClassVar[Algorithm]
     env: Environment
     env_id: str
-    _backend_options: Mapping[str, Any]
+    _backend_options: Named
     _learned_in: str  # the arithmetic
     _predictors: dict[bool, Player]  # by whether they take the action with the most votes
     _is_training = False
@@ -250,11 +242,11 @@ class LearningAgent(abc.ABC):
 
     def predict(
         self,
-        observation: Any,
+        observation: Shown,
         action_mask: Any = None,
         deterministic: bool = True,
         **others: Never,
-    ) -> Any:
+    ) -> Shown:
         """Return the action with the most votes; ties are drawn. Doesn't affect training.
 
         deterministic: False draws the action from the policy instead. Neurons stay stochastic.
@@ -270,7 +262,7 @@ class LearningAgent(abc.ABC):
         player = self._predictors[deterministic]
         return self.actions.taken(player.move(observation, action_mask).action)
 
-    def predict_batch(self, observations: Any, action_masks: Any = None) -> Array:
+    def predict_batch(self, observations: Shown, action_masks: Any = None) -> Array:
         """Return what `predict` returns for each of several observations, in their order.
 
         observations: as returned by a vector of such environments, ``(n, ...)``; in Dict and Tuple
@@ -293,7 +285,7 @@ class LearningAgent(abc.ABC):
         explore: bool = False,
         noise: str | None = None,
         fit: bool | None = None,
-        backend_options: Mapping[str, Any] | None = None,
+        backend_options: Named | None = None,
         replicas: int | None = None,
     ) -> Player:
         """Return a player of the present network, which doesn't learn.
@@ -316,7 +308,7 @@ class LearningAgent(abc.ABC):
         check_kind("explore", explore, bool, optional=False)
         check_kind("fit", fit, bool)
         name = backend or self.algorithm.plays_on(self.backend_name)
-        options: Mapping[str, Any] = backend_options or {}
+        options: Named = backend_options or {}
         if backend in (None, self.backend_name):
             arithmetic = arithmetic or self.arithmetic
             options = {**self._backend_options, **options}
@@ -356,7 +348,7 @@ class LearningAgent(abc.ABC):
         warn_unsaved(self.env, described["env_spec"])
         write_checkpoint(where, described, self.state())
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> PlainData:
         """Return a description of the agent as plain data."""
         return self._replicas.describe(0, self.env_id, describe_env(self.env)).to_dict()
 

@@ -13,17 +13,6 @@ from typing import Any
 from neurorl.errors import ArgumentError, RunError, format_message, quoted, warn_outside
 from neurorl.storage.plain import plain
 
-__all__ = [
-    "LONG_EPISODE",
-    "TIME_LIMIT",
-    "Budget",
-    "Interrupt",
-    "check_budget",
-    "held_interrupts",
-    "joint_budget",
-    "warn_of_budget",
-]
-
 LONG_EPISODE = 100_000
 """Warn after this many steps of one episode that it may have no end."""
 

@@ -12,9 +12,7 @@ from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
 from neurorl.errors import ArgumentError, quoted
 from neurorl.numerics.arrays import FloatArray
-from neurorl.tasks.kinds import Environment
-
-__all__ = ["AgentInTraining", "Callback", "CallbackLike", "Listeners", "listening"]
+from neurorl.tasks.kinds import Environment, Shown
 
 
 class AgentInTraining(Protocol):
@@ -36,7 +34,7 @@ class AgentInTraining(Protocol):
     def steps_taken(self) -> int:
         """Return how many environment steps it has learned from."""
 
-    def predict(self, observation: Any) -> Any:
+    def predict(self, observation: Shown) -> Shown:
         """Return the action with the most votes."""
 
     def save(self, path: str | Path) -> None:

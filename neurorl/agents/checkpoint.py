@@ -11,24 +11,30 @@ memory than the file is long.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypedDict
 
-from neurorl.agents.algorithms import ALGORITHMS, LOCAL
+from neurorl.agents.algorithms import ALGORITHMS, LOCAL, Algorithm, find_algorithm
+from neurorl.agents.arguments import check_kind, own_env, path_of
+from neurorl.agents.episodes import State
+from neurorl.arithmetic.rounding import find_arithmetic
+from neurorl.backends.lookup import current_name
+from neurorl.backends.registry import backend_class
+from neurorl.errors import RunError, UnsupportedError
+from neurorl.models.agent.config import AgentConfig
+from neurorl.network.restoring import take
+from neurorl.network.serialization import Described
 from neurorl.numerics.arrays import Array
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
+from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
-
-__all__ = [
-    "checkpoint_in",
-    "digest",
-    "packed",
-    "packed_text",
-    "read_checkpoint",
-    "read_text",
-    "write_checkpoint",
-]
+from neurorl.storage.zoo import located, name_of
+from neurorl.tasks.actions import Actions, read_actions
+from neurorl.tasks.kinds import Environment
+from neurorl.tasks.loading import saved_env
 
 FORMAT = 1
 _DESCRIPTION = "description.json"
@@ -49,12 +55,12 @@ def checkpoint_in(run: Path) -> Path:
     return small if small.exists() and not path.exists() else path
 
 
-def write_checkpoint(path: Path, description: dict[str, Any], arrays: dict[str, Array]) -> None:
+def write_checkpoint(path: Path, description: PlainData, arrays: dict[str, Array]) -> None:
     """Write *description* (plain data) and *arrays* to *path*, atomically. Raises RunError."""
     write_bytes(path, packed(description, arrays), "checkpoint")
 
 
-def packed(description: dict[str, Any], arrays: dict[str, Array]) -> bytes:
+def packed(description: PlainData, arrays: dict[str, Array]) -> bytes:
     """Return the file of *description* (plain data) and *arrays*; equal data give equal bytes.
 
     Raises RunError for data too large to be read again.
@@ -77,7 +83,7 @@ def digest(path: Path) -> str:
     return _whole(path)[-archive.DIGEST :].decode()
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_checkpoint(path: Path) -> tuple[PlainData, dict[str, Array]]:
     """Read the description and arrays of a file. Raises RunError if it is damaged."""
     text, arrays = read_text(path)
     place = FilePlace(f"checkpoint {path}")
@@ -90,7 +96,7 @@ def read_text(path: Path) -> tuple[bytes, dict[str, Array]]:
     return archive.read_with(_whole(path), _DESCRIPTION, place, "is not an agent's")
 
 
-def _checked(place: FilePlace, description: Any) -> dict[str, Any]:
+def _checked(place: FilePlace, description: Any) -> PlainData:
     """Return the description of an agent, complete. Raises RunError."""
     if not isinstance(description, dict):
         raise place.wrong("is not an agent's")
@@ -114,3 +120,138 @@ def _whole(path: Path) -> bytes:
     """Read a file. Raises RunError if it is missing or doesn't match its signature."""
     place = FilePlace(f"checkpoint {path}", remedy="train it first")
     return archive.read_signed(path, place, "restore it from a copy, or train again")
+
+
+def modules(config: AgentConfig, actions: Actions, where: str) -> tuple[int, ...]:
+    """Return how many modules an actor has for each choice of an environment.
+
+    Raises UnsupportedError for a policy that can't make such choices.
+    """
+    if config.policy.is_continuous != actions.is_continuous:
+        kind = "numbers" if actions.is_continuous else "discrete"
+        what, got = f"its actions are {kind}", f"policy {config.policy.name!r}"
+        numbers = "gaussian-readout" if config.trunk.is_shared else "gaussian"
+        remedy = f"policy={numbers if actions.is_continuous else 'softmax'!r}"
+        raise UnsupportedError(where, what, got=got, remedy=remedy)
+    return actions.groups(config.policy.population)
+
+
+def check_fits(config: AgentConfig, n_actions: int, state: Mapping[str, Array], where: str) -> None:
+    """Raise RunError unless *state* fits an agent of this kind with so many actions.
+
+    This is checked before the agent is made, so that it can't take more memory than the file.
+    """
+    network = config.network(n_actions)
+    try:
+        for p in network.projections:
+            shape = network.weight_shape(p.name)
+            if p.plasticity is not None:
+                take(state, f"learner.weights.{p.name}", shape)
+            if "backend.t" in state:
+                take(state, f"backend.{p.name}.weights", shape)
+        take(state, "critic", (config.critic.n_values(config.features),))
+    except RunError as exc:
+        raise RunError(where, "doesn't fit the agent that it describes", got=exc) from exc
+
+
+class Setting(TypedDict):
+    """Name a saved agent's backend, arithmetic and noise, as in `SpikingActorCritic.player`."""
+
+    backend: str
+    arithmetic: str
+    noise: str
+
+
+@dataclass(frozen=True)
+class AgentDescription:
+    """Describe an agent, as its checkpoints do.
+
+    env: id of its environment. env_spec: result of `neurorl.tasks.specification.describe_env`; None
+    in files of older versions.
+    gradient: the algorithm's own options.
+    """
+
+    env: str
+    env_spec: Named | None
+    approach: str
+    backend: str
+    arithmetic: str
+    noise: str
+    seed: int
+    config: AgentConfig
+    gradient: Described | None = None
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """Return the algorithm by which it learned."""
+        return find_algorithm(self.approach)
+
+    def to_dict(self) -> PlainData:
+        """Return plain data for `neurorl.agents.checkpoint.write_checkpoint`."""
+        plain = {**vars(self), "config": self.config.to_dict()}
+        gradient = plain.pop("gradient")
+        return plain if gradient is None else {**plain, "gradient": gradient.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Named) -> Self:
+        """Return the description that `neurorl.agents.checkpoint.read_checkpoint` has read.
+
+        Raises DescriptionError. The environment is not checked here, but by
+        `neurorl.tasks.loading.saved_env`.
+        """
+        said = {"env": None, "env_spec": None, "noise": "exact", **data}
+        algorithm = find_algorithm(data["approach"])
+        said["config"] = AgentConfig.from_dict(data["config"])
+        said["gradient"] = algorithm.read_config(data.get("gradient"))
+        return cls(**{field.name: said[field.name] for field in fields(cls)})
+
+
+def read_agent(path: Path) -> tuple[AgentDescription, State]:
+    """Read description and arrays of a saved agent: a file, a run directory, or ``zoo:NAME``.
+
+    Raises RunError or DescriptionError.
+    """
+    path = located(path)
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise RunError(f"run {name_of(path)}", "is not a run: config.json is missing")
+        path = checkpoint_in(path)
+    described, arrays = read_checkpoint(path)
+    return AgentDescription.from_dict(described), arrays
+
+
+def played_on(
+    described: AgentDescription, backend: str | None, arithmetic: str | None, noise: str | None
+) -> Setting:
+    """Choose backend, arithmetic and noise for a saved agent.
+
+    None takes the training's; on another backend, that backend's own arithmetic; in float
+    arithmetic the noise ``'exact'``. An agent whose algorithm trains on one backend only is played
+    on the quickest one here by default.
+    """
+    trained_on = described.algorithm.plays_on(described.backend)
+    name = backend or current_name(trained_on)
+    same = backend in (None, trained_on)
+    own = described.arithmetic if same else backend_class(name).capabilities.arithmetics[0]
+    arithmetic = arithmetic or own
+    trained = described.noise if find_arithmetic(arithmetic).is_chip else "exact"
+    return {"backend": name, "arithmetic": arithmetic, "noise": noise or trained}
+
+
+def read_saved(
+    path: str | Path, env: str | Environment | None, trust_env: bool
+) -> tuple[AgentDescription, State, Environment, str]:
+    """Read a saved agent: its description and arrays, its environment, and the environment's id.
+
+    env: replaces the saved environment; None makes it. Raises RunError, or DescriptionError.
+    """
+    check_kind("trust_env", trust_env, bool, optional=False)
+    described, arrays = read_agent(path_of(path))
+    where, name = f"agent {path}", described.env
+    if env is None:
+        env = saved_env({"env": name, "env_spec": described.env_spec}, where, trust_env)
+    else:
+        env, name = own_env(env)
+    n_actions = sum(modules(described.config, read_actions(env, where), where))
+    check_fits(described.config, n_actions, arrays, where)
+    return described, arrays, env, name

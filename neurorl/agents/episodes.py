@@ -22,22 +22,6 @@ from neurorl.network.restoring import take, take_count, take_counts
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.groups import EnvGroup
 
-__all__ = [
-    "SCORES",
-    "Episode",
-    "OpenEpisode",
-    "State",
-    "empty_actions",
-    "episode_columns",
-    "episodes_from",
-    "not_repeatable",
-    "prefixed",
-    "rate_after",
-    "read_running",
-    "strip_prefix",
-    "take_up",
-]
-
 State = dict[str, Array]
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget, held_interrupts
+from neurorl.agents.checkpoint import AgentDescription, modules
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.recorder import Recorder
-from neurorl.agents.saved import AgentDescription, modules
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.errors import RunError
@@ -19,12 +19,11 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.storage.plain import Named
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
-
-__all__ = ["AgentGroup", "Callback", "GroupPlan"]
 
 Callback = Callable[[int, Episode], None]
 """Report an episode that has ended, with the index of its replica."""
@@ -162,7 +161,7 @@ class AgentGroup(abc.ABC):
         """Return the findings about agent k's populations, in order."""
         return self._monitors[k].warnings()
 
-    def describe(self, k: int, env_id: str, env_spec: Mapping[str, Any] | None) -> AgentDescription:
+    def describe(self, k: int, env_id: str, env_spec: Named | None) -> AgentDescription:
         """Describe agent k for its checkpoints.
 
         env_spec: result of `neurorl.tasks.specification.describe_env`.
@@ -201,7 +200,7 @@ class GroupPlan:
     config: AgentConfig
     seeds: Sequence[int]
     spec: BackendSpec
-    gradient: Mapping[str, Any] = field(default_factory=dict)
+    gradient: Named = field(default_factory=dict)
 
     @property
     def n_actions(self) -> int:

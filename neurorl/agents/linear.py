@@ -27,12 +27,10 @@ from neurorl.network.restoring import take
 from neurorl.numerics.random import read_seed
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.tasks.actions import read_actions
+from neurorl.tasks.answers import observation_reader
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.loading import saved_env
-from neurorl.tasks.observations import observation_reader
-
-__all__ = ["LinearActorCritic"]
 
 LINEAR = Algorithm("linear-actor-critic", maker="")
 """Name the way of learning in files; the command line doesn't offer it."""

@@ -1,10 +1,11 @@
-"""Train by a local rule: `SpikingActorCritic`."""
+"""Train by a local rule: `SpikingActorCritic`, in one or several environments at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 import gymnasium as gym
 
@@ -18,31 +19,164 @@ from neurorl.agents.arguments import (
     own_env,
 )
 from neurorl.agents.base import LearningAgent, snapshots
-from neurorl.agents.episodes import Episode
-from neurorl.agents.joint import (
-    MAX_ENVIRONMENTS,
-    JointReplicas,
-    alone,
-    check_size,
-    environments_in,
-    seeds_of,
+from neurorl.agents.budget import Budget
+from neurorl.agents.checkpoint import modules, played_on, read_saved
+from neurorl.agents.episodes import (
+    Episode,
+    State,
+    episode_columns,
+    prefixed,
+    rate_after,
+    strip_prefix,
 )
+from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
-from neurorl.agents.saved import modules, played_on, read_agent, read_saved
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
+from neurorl.errors import ArgumentError
+from neurorl.learning.loops.base import Loop
+from neurorl.learning.loops.choose import share
 from neurorl.learning.memory import Memory
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import AgentOptions
 from neurorl.models.defaults.presets import make_config
-from neurorl.numerics.arrays import FloatArray
-from neurorl.numerics.random import read_seed
+from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.random import derive, read_seed
+from neurorl.storage.plain import Named
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
 from neurorl.tasks.kinds import Environment, VectorEnvironment
 from neurorl.tasks.specification import copy_env
 
-__all__ = ["Episode", "SpikingActorCritic", "played_on", "read_agent"]
+MAX_ENVIRONMENTS = 4096
+"""Limit the environments that one agent makes, before memory is taken for them."""
+
+_ENVIRONMENT = 4  # purpose of derived seeds
+_SHARED = ("learner.", "deep.", "critic", "mean_reward", "diagnostics.")
+_FOREVER = Budget(None, 2**62)
+
+
+class JointReplicas(AgentGroup):
+    """Make the replicas of *group* one agent: see `neurorl.learning.loops.choose`.
+
+    The first environment's draws and resets follow from the agent's seed, others from seeds derived
+    from it (`seeds_of`). `episodes` has the episodes of all environments in the order of their
+    ends, within one step in the order of environments; ``env_steps`` counts steps of all. A budget
+    is checked after each step of all environments, so a few more steps may be taken.
+    """
+
+    algorithm = LOCAL
+
+    def __init__(self, group: Replicas) -> None:
+        super().__init__(
+            group.config,
+            group.network,
+            group.seeds[:1],
+            n_actions=group.n_actions,
+            backend_name=group.backend_name,
+            arithmetic_name=group.arithmetic_name,
+            noise=group.noise,
+        )
+        self.backend = group.backend
+        self._group, self._n = group, len(group.seeds)
+        self._ended: list[tuple[int, Episode]] = []  # (environment, episode), not counted yet
+        share(group.loop, lambda: rate_after(self.episodes[0], group.config.schedule))
+        self._monitors = group._monitors[:1]
+        for k, monitor in enumerate(group._monitors):
+            monitor.begin()
+            monitor.is_quiet = k > 0  # the first environment's episodes speak for all
+
+    @property
+    def loop(self) -> Loop:
+        """Return the present loop, in which all environments are played."""
+        return self._group.loop
+
+    def env_steps(self, k: int) -> int:
+        """Return how many environment steps were learned from, in all environments."""
+        return sum(self._group.env_steps(e) for e in range(self._n))
+
+    def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
+        """Do as `learn`, a step of every environment at a time; yield how many were stepped."""
+        self._count(callback)  # episodes of an interrupted call
+        # The budget is for all environments together, so each of them plays without one.
+        steps = self._group.play(_FOREVER, lambda e, episode: self._ended.append((e, episode)))
+        while not budget.is_spent(len(self.episodes[0]), self.env_steps(0)):
+            stepped = next(steps)
+            self._count(callback)
+            yield stepped
+        if isinstance(steps, Generator):
+            steps.close()
+
+    def _count(self, callback: Callback | None) -> None:
+        episodes, taken = self.episodes[0], self.env_steps(0)
+        self._ended.sort(key=lambda ended: ended[0])
+        while self._ended:
+            _, last = self._ended.pop(0)
+            episodes.append(replace(last, episode=len(episodes), env_steps=taken))
+            if callback is not None:
+                callback(0, episodes[-1])
+
+    def learned_beside(self, k: int) -> dict[str, Array]:
+        return self._group.learned_beside(0)
+
+    def state(self, k: int) -> State:
+        parts = [self._group.state(e) for e in range(self._n)]
+        shared = {key: value for key, value in parts[0].items() if key.startswith(_SHARED)}
+        own = [
+            {key: value for key, value in part.items() if not key.startswith(_SHARED)}
+            for part in parts
+        ]
+        every = {f"env{e}": part for e, part in enumerate(own)}
+        return {**shared, **prefixed(**every, episodes=episode_columns(self.episodes[0]))}
+
+    def is_masked(self, k: int) -> bool:
+        return self._group.is_masked(0)
+
+    def leave(self, k: int) -> None:
+        pass  # others use an environment that it doesn't learn from
+
+    def heed(self) -> None:
+        self._group.heed()
+
+    def weights(self, k: int) -> dict[str, FloatArray]:
+        return self._group.weights(0)
+
+    def close(self) -> None:
+        self._group.close()
+
+    def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
+        shared = {key: value for key, value in state.items() if key.startswith(_SHARED)}
+        for e in range(self._n):
+            self._group.restore(e, {**shared, **strip_prefix(state, f"env{e}.")}, moved)
+
+    def _adopt(self, k: int, state: State) -> None:
+        for e in range(self._n):
+            self._group._adopt(e, state)
+
+
+def seeds_of(seed: int, n: int) -> tuple[int, ...]:
+    """Return the seeds of an agent's *n* environments, the agent's own first."""
+    return (seed, *(derive(seed, _ENVIRONMENT, e) for e in range(1, n)))
+
+
+def environments_in(state: State) -> int:
+    """Return how many environments a state has, 0 for an agent without a vector."""
+    return sum(key.startswith("env") and key.endswith(".decisions") for key in state)
+
+
+def check_size(vector: VectorEnvironment, n: int) -> None:
+    """Raise ArgumentError unless a vector has *n* environments; 0 is an agent without a vector."""
+    if vector.num_envs != n:
+        what, limit = "has another number of environments than its agent", n or "no vector"
+        raise ArgumentError("vector environment", what, got=vector.num_envs, limit=limit)
+
+
+def alone(state: State) -> State:
+    """Return the state without a vector of an agent whose vector had one environment.
+
+    The state of an agent without a vector is returned as it is.
+    """
+    return {key.removeprefix("env0."): value for key, value in state.items()}
 
 
 class SpikingActorCritic(LearningAgent):
@@ -59,7 +193,7 @@ class SpikingActorCritic(LearningAgent):
     arithmetic one of Loihi's own, ``'chip'`` or ``'chip+coins'`` (`neurorl.arithmetic.chip_noise`).
     options: fields of `AgentConfig`, such as ``policy=Softmax(0.2)``, or ``learning=OnChip()`` for
     weights that learn on the (emulated) chip. environments: how many copies of *env* it learns from
-    at once (`neurorl.agents.joint.JointReplicas`); a vector environment is used as it is.
+    at once (`neurorl.agents.local.JointReplicas`); a vector environment is used as it is.
 
     The same seed gives the same episodes, bit for bit, independent of anything else.
 
@@ -80,7 +214,7 @@ class SpikingActorCritic(LearningAgent):
         arithmetic: str | None = None,
         seed: int = 0,
         config: AgentConfig | None = None,
-        backend_options: Mapping[str, Any] | None = None,
+        backend_options: Named | None = None,
         loop: str | None = None,
         noise: str | None = None,
         environments: int = 1,
@@ -134,7 +268,7 @@ class SpikingActorCritic(LearningAgent):
         backend: str | None = None,
         arithmetic: str | None = None,
         env: str | Environment | VectorEnvironment | None = None,
-        backend_options: Mapping[str, Any] | None = None,
+        backend_options: Named | None = None,
         noise: str | None = None,
         learning: str | None = None,
         trust_env: bool = False,

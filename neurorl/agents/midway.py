@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +22,9 @@ from neurorl.learning.loops.base import Loop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take, take_shown
 from neurorl.numerics.random import derive_several
+from neurorl.storage.plain import Named
 from neurorl.tasks.actions import MASK, allowed_actions
 from neurorl.tasks.groups import EnvGroup
-
-__all__ = ["OpenEpisodes"]
 
 _RESET = 1  # purpose of derived seeds
 _AT_ONCE = 32  # how many episodes' seeds are derived together
@@ -81,7 +79,7 @@ class OpenEpisodes:
             raise explained(self.where(k), exc) from exc
         self.running[k] = running
 
-    def allow(self, k: int, info: Mapping[str, Any]) -> None:
+    def allow(self, k: int, info: Named) -> None:
         """Restrict agent k, whose actions are masked, to the actions allowed now."""
         loop = self.loop
         numbers = loop.policy.is_continuous

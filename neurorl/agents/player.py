@@ -16,10 +16,8 @@ from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.actions import MASK, allowed_actions
-from neurorl.tasks.kinds import Space
-from neurorl.tasks.observations import UnfitError, observation_reader
-
-__all__ = ["MAX_REPLICAS", "Move", "Player"]
+from neurorl.tasks.answers import UnfitError, observation_reader
+from neurorl.tasks.kinds import Shown, Space
 
 MAX_REPLICAS = 4096
 """Limit the replicas that play side by side, before memory is taken for them."""
@@ -105,7 +103,7 @@ class Player:
         """Stop the decisions of replica k."""
         self._loop.active[k] = False
 
-    def see(self, k: int, observation: Any, action_mask: Any = None) -> None:
+    def see(self, k: int, observation: Shown, action_mask: Any = None) -> None:
         """Show replica k an observation. Raises ArgumentError for one of another space.
 
         action_mask: the allowed actions; None allows all.
@@ -126,7 +124,7 @@ class Player:
         chosen: list[Any] = self._loop.decide().tolist()
         return chosen
 
-    def move(self, observation: Any, action_mask: Any = None) -> Move:
+    def move(self, observation: Shown, action_mask: Any = None) -> Move:
         """Choose the first replica's action for an observation; arguments as in `see`."""
         self.see(0, observation, action_mask)
         return Move(self.decide()[0], self._loop.probabilities[0], self.inputs, self.rasters)

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from neurorl.agents.episodes import Episode
-from neurorl.backends.records import Array, Callback, Records, check_every, read_names
-from neurorl.errors import UnsupportedError, unknown_name_error
+from neurorl.backends.recording import Callback, Records, check_every, read_names
+from neurorl.errors import UnsupportedError, check_name
 from neurorl.learning.loops.base import Loop
 from neurorl.learning.memory import Memory
-
-__all__ = ["Recorder"]
+from neurorl.numerics.arrays import Array
 
 _SIGNALS = ("action", "modulator", "policy", "reward", "value")
 _CHANGED = ("value", "value_trace", "x", "mean_reward")
@@ -54,8 +53,7 @@ class Recorder(Records):
         known = [f"{name}.spikes" for name in nodes if name not in loop.backend.network.currents]
         known += [f"{p}.{kind}" for p in loop.memory.weights for kind in ("weights", "eligibility")]
         for name in self.names:
-            if name not in (*known, *_SIGNALS):
-                raise unknown_name_error("recorded name", name, (*known, *_SIGNALS))
+            check_name("recorded name", name, (*known, *_SIGNALS))
             if name in ("modulator", "value") and _is_late(loop):
                 problem = "a spiking critic says it only with the next decision"
                 raise UnsupportedError(f"Recorder {name!r}", problem, remedy="record others")

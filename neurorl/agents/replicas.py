@@ -13,17 +13,10 @@ import numpy as np
 from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.arguments import check_count, check_kind, check_names, check_options
 from neurorl.agents.budget import TIME_LIMIT, Budget
-from neurorl.agents.episodes import (
-    Episode,
-    State,
-    episode_columns,
-    prefixed,
-    rate_after,
-    strip_prefix,
-)
+from neurorl.agents.checkpoint import modules
+from neurorl.agents.episodes import State, episode_columns, prefixed, rate_after, strip_prefix
 from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.midway import OpenEpisodes
-from neurorl.agents.saved import modules
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.lookup import quickest
 from neurorl.backends.simulator import Simulator
@@ -46,8 +39,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.groups import EnvGroup
-
-__all__ = ["Episode", "Replicas", "State"]
 
 _MASKED = "masked"  # a key in states of masked agents
 _OLDER = (

@@ -14,8 +14,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 
-__all__ = ["ReplicaGroups", "group_sizes", "make_local_group", "side_by_side"]
-
 CACHE_BYTES = 2_000_000
 """Limit the bytes of one group's neurons to about the cache of one core.
 

@@ -32,8 +32,8 @@ import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError, check_name
 from neurorl.network.description import Network, Node, Population, Projection, Source
-from neurorl.network.integrator import Integrator
 from neurorl.network.limits import free_name
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import U32, DrawRows, Stream
 

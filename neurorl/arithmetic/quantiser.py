@@ -33,7 +33,7 @@ from neurorl.arithmetic.chip_noise import (
 )
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Population, Projection, Uniform
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import Array, FloatArray
 
 IntArray = npt.NDArray[np.int64]

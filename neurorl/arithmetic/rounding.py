@@ -23,12 +23,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic import quantiser
 from neurorl.arithmetic.chip_noise import find_noise
-from neurorl.errors import (
-    ArgumentError,
-    DescriptionError,
-    UnsupportedError,
-    check_name,
-)
+from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, check_name
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.limits import refuse_units
 from neurorl.network.plasticity import RELEASE_GRID

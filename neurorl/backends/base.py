@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +60,7 @@ class Backend(Ownable):
     Raises UnsupportedError naming every part of the network that the simulator can't run.
     """
 
-    def __new__(cls, simulator: Simulator, *_: Any, **__: Any) -> Backend:
+    def __new__(cls, simulator: Simulator, *_: object, **__: object) -> Backend:
         """Return a backend that also has the attributes that the simulator shows."""
         return super().__new__(_with_doors(type(simulator)))
 
@@ -151,7 +150,8 @@ class Backend(Ownable):
 
         Raises ArgumentError for a wrong name, shape or kind.
         """
-        drawn = with_drawn(self, inputs, n_steps)
+        replicas = [(seed, self.simulator.time(k)) for k, seed in enumerate(self.seeds)]
+        drawn = with_drawn(inputs, self.network, replicas, n_steps)
         return check_inputs(drawn, self._sources, n_steps, self.network.currents)
 
     def write_script(

@@ -100,8 +100,7 @@ def check_errors(
     """
     checked = {}
     for name, values in errors.items():
-        if name not in sizes:
-            raise unknown_name_error("population that learns", name, sizes)
+        check_name("population that learns", name, sizes)
         shape, where = (n_steps, sizes[name]), f"errors of {name!r}"
         rows = np.asanyarray(values)
         _refuse_masked(where, rows)

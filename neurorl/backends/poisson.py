@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, quoted
+from neurorl.network.description import Network
 from neurorl.network.limits import refuse_units
 from neurorl.numerics.random import DrawRows, Stream
 
-if TYPE_CHECKING:
-    from neurorl.backends.base import Backend
+Replicas = Sequence[tuple[int, int]]
 
 
 class Poisson:
@@ -39,9 +39,12 @@ class Poisson:
         """Return the rates of steps *first* to *last* - 1 of a longer window."""
         return Poisson(self.rates[first:last]) if self.rates.ndim == 2 else self
 
-    def raster(self, backend: Backend, name: str, n_steps: int) -> Raster:
-        """Return the spikes of the next steps of a source, ``(n_steps, n_replicas * size)``."""
-        network, n = backend.network, backend.n_replicas
+    def raster(self, network: Network, name: str, replicas: Replicas, n_steps: int) -> Raster:
+        """Return the spikes of the next steps of a source, ``(n_steps, n_replicas * size)``.
+
+        replicas: seed, and steps that were made, of each.
+        """
+        n = len(replicas)
         size, stream = network.node(name).size, Stream.POISSON + network.index(name)
         shape, where = (n_steps, n * size), f"input {name!r}"
         chance = self.rates * network.dt
@@ -53,19 +56,21 @@ class Poisson:
         if chance.shape not in ((), (n * size,), shape):
             limits = f"a number, ({size},) or {shape}"
             raise ArgumentError(where, "wrong shape", got=chance.shape, limit=limits)
-        drawn = [
-            DrawRows(seed, stream, size).rows(backend.simulator.time(k), n_steps)
-            for k, seed in enumerate(backend.seeds)
-        ]
+        drawn = [DrawRows(seed, stream, size).rows(t, n_steps) for seed, t in replicas]
         return np.asarray(np.concatenate(drawn, axis=1) < chance)
 
 
-def with_drawn(backend: Backend, inputs: Mapping[str, Any], n_steps: int) -> Mapping[str, Any]:
-    """Return inputs in which `Poisson` sources have their spikes. Raises ArgumentError."""
-    if not any(isinstance(x, Poisson) for x in inputs.values()):
-        return inputs
-    spiking = {s.name for s in backend.network.sources if s.name not in backend.network.currents}
-    return {
-        name: x.raster(backend, name, n_steps) if isinstance(x, Poisson) and name in spiking else x
+def with_drawn(
+    inputs: Mapping[str, Any], network: Network, replicas: Replicas, n_steps: int
+) -> Mapping[str, Any]:
+    """Return inputs in which `Poisson` sources have their spikes; as `Poisson.raster` says.
+
+    Raises ArgumentError.
+    """
+    spiking = {s.name for s in network.sources if s.name not in network.currents}
+    drawn = {
+        name: x.raster(network, name, replicas, n_steps)
         for name, x in inputs.items()
+        if isinstance(x, Poisson) and name in spiking
     }
+    return {**inputs, **drawn}

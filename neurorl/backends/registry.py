@@ -32,6 +32,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import BackendUnavailableError, one_line
 from neurorl.network.description import Network
 from neurorl.storage.files import as_json, replace
+from neurorl.storage.plain import PlainData
 
 __all__ = [
     "BACKENDS",
@@ -95,7 +96,7 @@ def variants(name: str) -> list[BackendSpec]:
     ]
 
 
-def available_backends() -> list[dict[str, Any]]:
+def available_backends() -> list[PlainData]:
     """Return a row for each backend, the library's own first.
 
     Keys: name, distribution, available, version, target, engines, arithmetics, unverified (the
@@ -107,8 +108,8 @@ def available_backends() -> list[dict[str, Any]]:
 
 def _row(
     name: str, info: BackendInfo, import_: Callable[[str, BackendInfo], type[Simulator]]
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name, "distribution": info.distribution, "available": False}
+) -> PlainData:
+    row: PlainData = {"name": name, "distribution": info.distribution, "available": False}
     row |= {"version": None, "target": None, "engines": [], "arithmetics": [], "unverified": None}
     row["remedy"] = None
     try:
@@ -127,7 +128,7 @@ def _row(
 _IMPORTED = ("numpy", "brian2", "nengo", "nengo_loihi", "nxsdk", "torch")
 
 
-def remembered_backends() -> list[dict[str, Any]]:
+def remembered_backends() -> list[PlainData]:
     """Return what `available_backends` does, or did when all was as it is now.
 
     Nothing is remembered of backends of other distributions, or of ones that are broken.
@@ -136,7 +137,7 @@ def remembered_backends() -> list[dict[str, Any]]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(file.read_text())
         if kept["key"] == key and not plugins(BACKENDS):
-            rows: list[dict[str, Any]] = kept["rows"]
+            rows: list[PlainData] = kept["rows"]
             return rows
     rows = available_backends()
     if len(rows) == len(BACKENDS) and not any(map(_is_broken, rows)):
@@ -146,7 +147,7 @@ def remembered_backends() -> list[dict[str, Any]]:
     return rows
 
 
-def _is_broken(row: dict[str, Any]) -> bool:
+def _is_broken(row: PlainData) -> bool:
     """Return whether a backend is there and doesn't work."""
     module = row["distribution"].replace("-", "_")
     return not row["available"] and _origin(module) is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
@@ -18,6 +17,7 @@ from neurorl.backends.plugins import Engine
 from neurorl.backends.simulator import Simulator
 from neurorl.errors import ArgumentError, check_name, unknown_name_error
 from neurorl.network.description import Network
+from neurorl.storage.plain import Named, PlainData
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class BackendSpec:
     arithmetic: str | None = None
     noise: str | None = None
     engine: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    options: Named = field(default_factory=dict, hash=False)
     cls: type[Simulator] | None = None
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class BackendSpec:
         name, *parts = choice.strip().split(":")
         name, parts = current_words(name, parts)
         vocabulary, spec = Vocabulary(name), BackendSpec(name)
-        options: dict[str, Any] = {}
+        options: PlainData = {}
         for part in parts:
             key, equals, text = part.partition("=")
             if equals:
@@ -88,7 +88,7 @@ class BackendSpec:
         choice: object,
         arithmetic: str | None = None,
         noise: str | None = None,
-        options: Mapping[str, Any] | None = None,
+        options: Named | None = None,
     ) -> BackendSpec:
         """Return the spec of *choice*, completed by the keywords.
 
@@ -144,14 +144,14 @@ class BackendSpec:
         return next(iter(engines.values()), Engine())
 
     @property
-    def class_options(self) -> dict[str, Any]:
+    def class_options(self) -> PlainData:
         """Return the options of the backend's class, the engine's among them."""
         if self.engine is None:
             return dict(self.options)
         return self._merged(self.chosen_engine.options, self.options)
 
     @property
-    def keywords(self) -> dict[str, Any]:
+    def keywords(self) -> PlainData:
         """Return the spec as keywords of agents, of `neurorl.evaluate` and of training."""
         return {
             "backend": self.backend,
@@ -202,7 +202,7 @@ class BackendSpec:
         said = {name: value for name, value in own.items() if value is not None}
         return dataclasses.replace(self, **self._merged(said, words))
 
-    def _merged(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    def _merged(self, one: Named, other: Named) -> PlainData:
         """Return both specs as one; raise ArgumentError if they specify different values."""
         merged = dict(one)
         for name, value in other.items():
@@ -260,7 +260,7 @@ def _check_network(cls: type[Simulator], network: object) -> None:
         raise ArgumentError(f"backend {cls.name}", "not a network", got=got, remedy=remedy)
 
 
-def _check_options(cls: type[Simulator], options: Mapping[str, Any], shared: list[str]) -> None:
+def _check_options(cls: type[Simulator], options: Named, shared: list[str]) -> None:
     own = inspect.signature(cls).parameters
     if any(p.kind is p.VAR_KEYWORD for p in own.values()):
         return

@@ -13,7 +13,7 @@ from neurorl.arithmetic.swallowed import warn_of_lost_weights
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
-from neurorl.errors import unknown_name_error
+from neurorl.errors import check_name
 from neurorl.network.description import CURRENT_GRID, Network, Projection
 from neurorl.numerics.arrays import Array, FloatArray
 
@@ -84,8 +84,7 @@ class EffectiveWeights:
 
     def check(self, projection: str) -> None:
         """Raise UnknownNameError if there is no such projection."""
-        if projection not in self._simulated.weights:
-            raise unknown_name_error("projection", projection, self._simulated.weights)
+        check_name("projection", projection, self._simulated.weights)
 
     def write(self, projection: str, weights: npt.ArrayLike) -> FloatArray:
         """Round and apply *weights*; return them in a caller's shape."""

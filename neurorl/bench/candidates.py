@@ -11,8 +11,7 @@ from typing import Any
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.lookup import BACKENDS
 from neurorl.backends.spec import BackendSpec
-from neurorl.bench.loops import BenchLoop
-from neurorl.bench.workload import DEEP, Size
+from neurorl.bench.workload import DEEP, BenchLoop, Size
 from neurorl.errors import ArgumentError
 
 

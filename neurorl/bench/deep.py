@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench.floor import aligned, load
-from neurorl.bench.loops import BenchLoop
-from neurorl.bench.workload import Size, make_env
+from neurorl.bench.workload import BenchLoop, Size, make_env
 
 _SOURCE = Path(__file__).with_name("deep.c")
 _Array = npt.NDArray[np.float32]

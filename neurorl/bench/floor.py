@@ -17,8 +17,7 @@ import numpy.typing as npt
 from platformdirs import user_cache_path
 
 from neurorl.bench import workload
-from neurorl.bench.loops import BenchLoop, agent_loop
-from neurorl.bench.workload import BOUND, RATE, STEPS, Size, initial_weights
+from neurorl.bench.workload import BOUND, RATE, STEPS, BenchLoop, Size, agent_loop, initial_weights
 from neurorl.errors import BackendError, BackendUnavailableError
 from neurorl.native.cache import CompileCache, load_copy
 from neurorl.native.toolchain import processor

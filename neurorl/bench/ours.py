@@ -10,8 +10,7 @@ from neurorl.agents.sharding import ReplicaGroups, side_by_side
 from neurorl.backends.lookup import Vocabulary
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench import workload as w
-from neurorl.bench.loops import BenchLoop
-from neurorl.bench.workload import Size, make_env
+from neurorl.bench.workload import BenchLoop, Size, make_env
 from neurorl.models import LIF
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Linear

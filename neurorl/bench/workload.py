@@ -1,4 +1,4 @@
-"""Define the workload that everything is measured on: sizes, encoder, environments.
+"""Define the workload that everything is measured on, and the closed loop that is measured.
 
 A network of three layers, all-to-all, of leaky integrate-and-fire neurons; a window of `STEPS`
 steps of 1 ms for each environment step. Every projection takes one step. In step t, with the
@@ -15,25 +15,30 @@ reward r: ``m = r - rbar; rbar <- rbar + BASELINE_RATE m; w <- clip(w + RATE mea
 are independent: own environment, weights and rbar; the same initial weights.
 
 The size `DEEP` is another workload: the preset of agents with shared hidden layers, on `Bricks`.
+
+The loops are generators: their state is in local variables, so an environment step costs no
+attribute look-ups of the driver, which would count against the quickest candidates.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import unknown_name_error
+from neurorl.errors import check_name
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Layers
 from neurorl.models.deep.observations import AsSeen
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.presets import make_config
-from neurorl.tasks.kinds import Environment
+from neurorl.storage.plain import PlainData
+from neurorl.tasks.kinds import Environment, Shown
 from neurorl.tasks.registration import GRID_ID
 
 Array = npt.NDArray[np.float32]
@@ -86,7 +91,7 @@ SIZES = {s.name: s for s in (Size("small", 32, 200, 2), Size("large", 128, 1000,
 DEEP = Size("deep", 400, 128, 3)
 """Let actor and critic have hidden layers of 128 neurons each, that all actions share."""
 
-DENSE: dict[str, Any] = {
+DENSE: PlainData = {
     **dict.fromkeys(("alpha_hidden", "alpha_output"), 2e-4),
     "trunk": Shared(observations=AsSeen()),
     "critic": Layers(hidden=DEEP.hidden, alpha=2e-4),
@@ -110,8 +115,7 @@ PRESETS = {
 def get_size(name: str) -> Size:
     """Return the size, or the preset, of this name. Raises UnknownNameError."""
     known = {**SIZES, DEEP.name: DEEP, **PRESETS}
-    if name not in known:
-        raise unknown_name_error("size", name, known)
+    check_name("size", name, known)
     return known[name]
 
 
@@ -160,7 +164,7 @@ class GaussianEncoder:
 class Falls(gym.Wrapper[Any, Any, Any, Any]):
     """Give CartPole a reward of -1 for the step that ends in a fall."""
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[Any, Any, bool, bool, PlainData]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         return observation, -1.0 if terminated else reward, terminated, truncated, info
 
@@ -181,17 +185,15 @@ class Sinusoids(Environment):
         self._t = 0
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[npt.NDArray[np.float64], PlainData]:
         rng = np.random.default_rng(seed)
         self._phase = rng.uniform(0.0, 6.28, self._N)
         self._frequency = rng.uniform(0.01, 0.1, self._N)
         self._t = 0
         return np.sin(self._phase), {}
 
-    def step(
-        self, action: Any
-    ) -> tuple[npt.NDArray[np.float64], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[npt.NDArray[np.float64], float, bool, bool, PlainData]:
         self._t = t = self._t + 1
         reward = 1.0 if action == t // self._HOLD % self._ACTIONS else 0.0
         return np.sin(self._phase + self._frequency * t), reward, False, t >= self._LENGTH, {}
@@ -226,12 +228,12 @@ class Bricks(Environment):
         self._t = 0
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[npt.NDArray[np.bool_], dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[npt.NDArray[np.bool_], PlainData]:
         self._t = 0
         return self._images[0], {}
 
-    def step(self, action: Any) -> tuple[npt.NDArray[np.bool_], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[npt.NDArray[np.bool_], float, bool, bool, PlainData]:
         self._t = t = self._t + 1
         return self._images[t], self._rewards[t], t >= self._LENGTH, False, {}
 
@@ -250,3 +252,90 @@ def make_env(size: Size) -> Environment:
 def episode_seed(replica: int, episode: int) -> int:
     """Return the seed for `reset`: ``1000 (replica + 1) + episode``."""
     return 1000 * (replica + 1) + episode
+
+
+@dataclass(frozen=True)
+class BenchLoop:
+    """Run an agent in its environment, one of each for every replica.
+
+    step: takes one environment step in every replica, learning included, and returns how many.
+    close: frees everything. engine, arithmetic: what it really runs, for the row of the table.
+    """
+
+    step: Callable[[], int]
+    close: Callable[[], None]
+    engine: str
+    arithmetic: str = "float32"
+
+
+class BenchAgent(Protocol):
+    """Describe a network with its rule, for one or many replicas."""
+
+    def step(self, p: Array) -> npt.NDArray[Any]:
+        """Run a window at spike probabilities ``(replicas, inputs)``; return output counts.
+
+        The counts may be overwritten by the next call.
+        """
+
+    def learn(self, m: Any) -> None:
+        """Update the weights for modulators, a float or ``(replicas,)``."""
+
+    def reset(self, replicas: Sequence[int] | None = None) -> None:
+        """Zero everything but the weights, of these replicas or of all."""
+
+
+def agent_loop(
+    agent: BenchAgent,
+    size: Size,
+    replicas: int,
+    *,
+    engine: str,
+    arithmetic: str = "float32",
+    close: Callable[[], None] = lambda: None,
+) -> BenchLoop:
+    """Return the loop of a `BenchAgent` in the workload's environments."""
+    running = _many(agent, size, replicas) if replicas > 1 else _one(agent, size)
+    return BenchLoop(running.__next__, close, engine, arithmetic)
+
+
+def _one(agent: BenchAgent, size: Size) -> Generator[int, None, None]:
+    env, encode = make_env(size), GaussianEncoder(size)
+    step, learn, env_step = agent.step, agent.learn, env.step
+    episode, rbar = 0, 0.0
+    observation, _ = env.reset(seed=episode_seed(0, 0))
+    while True:
+        action = int(step(encode(observation)).argmax())
+        observation, reward, terminated, truncated, _ = env_step(action)
+        m = float(reward) - rbar
+        rbar += BASELINE_RATE * m
+        learn(m)
+        if terminated or truncated:
+            agent.reset()
+            episode += 1
+            observation, _ = env.reset(seed=episode_seed(0, episode))
+        yield 1
+
+
+def _many(agent: BenchAgent, size: Size, replicas: int) -> Generator[int, None, None]:
+    envs, encode = [make_env(size) for _ in range(replicas)], GaussianEncoder(size, replicas)
+    env_steps = list(enumerate([env.step for env in envs]))
+    observations = np.stack([e.reset(seed=episode_seed(b, 0))[0] for b, e in enumerate(envs)])
+    episodes = [0] * replicas
+    rewards, rbar = np.zeros(replicas), np.zeros(replicas)
+    ended: list[int] = []
+    while True:
+        actions = agent.step(encode(observations)).argmax(1).tolist()
+        for b, env_step in env_steps:
+            observations[b], rewards[b], terminated, truncated, _ = env_step(actions[b])
+            if terminated or truncated:
+                ended.append(b)
+        m = rewards - rbar
+        rbar += BASELINE_RATE * m
+        agent.learn(m)
+        if ended:
+            agent.reset(ended)
+            for b in ended:
+                episodes[b] += 1
+                observations[b], _ = envs[b].reset(seed=episode_seed(b, episodes[b]))
+            ended.clear()
+        yield replicas

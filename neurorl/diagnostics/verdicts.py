@@ -1,4 +1,4 @@
-"""Judge a population by its activity in the last episodes.
+"""Judge a population by its activity in the last episodes, and word the warnings.
 
 All use the last `WINDOW` episodes, and wait until as many have been played:
 
@@ -26,14 +26,132 @@ so: the last mean plus three such errors would exceed it by less than a tenth. I
 as in episodes of one decision, an agent may learn, with weights that rightly grow, long before it
 is better beyond noise. Weights that grow steadily at a constant return are no sign: weights of
 healthy agents do so for hundreds of episodes after the task is solved.
+
+Agents are judged by their returns, too: no reward, no progress, rewards too small or too large. All
+use discounted returns, and apply to agents that are no better than at the start:
+
+unrewarded
+    Every return was 0, over `REWARDED_BY` episodes or more: values never leave 0.
+flat
+    The last `FLAT_AFTER` returns are equal and below the best one, or all of `SAME_AFTER` or more
+    returns are equal.
+faint
+    No scaled return reached `FAINT`, over `JUDGED_FROM` episodes or more: modulators, which have
+    the size of returns, hardly move a weight.
+loud
+    Half of the last scaled returns exceed `LOUD`, so nearly every modulator is clipped, and they
+    aren't in the best quarter so far (an agent may learn all in its first episodes).
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from neurorl.errors import format_message
+from neurorl.models.agent.config import AgentConfig
+from neurorl.network.description import Population
+from neurorl.storage.plain import Named
+
+
+def message(
+    population: Population,
+    config: AgentConfig,
+    seed: int,
+    verdict: Named,
+    *,
+    from_start: bool,
+    action: int,
+    learning_rate: float | None = None,
+) -> str:
+    """Return a warning in one line.
+
+    verdict: kind, since_episode, value and limit. action: action of a stuck policy. learning_rate:
+    rate of agents that learn by gradients, in place of the configuration's rates. from_start:
+    whether it was so before the agent can have learned much.
+    """
+    kind, value, limit = verdict["kind"], verdict["value"], verdict["limit"]
+    spikes, no_better = f"a spike in {_percent(value)} of the steps", "its return no better than"
+    detail, got = {
+        "silent": ("", spikes),
+        "saturated": ("", spikes),
+        "clipped": ("", f"{_percent(value)} of the weights at their bounds"),
+        "drifting": (f", {no_better} at the start", f"mean |w| {value:.3g}"),
+        "stuck": (
+            f", always action {action}, {no_better} at the start",
+            f"a mean probability of {_percent(value)}",
+        ),
+    }[kind]
+    return format_message(
+        f"population {population.name!r} of seed {seed}",
+        f"{kind} since episode {verdict['since_episode']}{detail}",
+        got=got,
+        limit=f"{limit:.3g}" if kind == "drifting" else _percent(limit),
+        remedy=_remedy(population, config, kind, from_start, learning_rate),
+    )
+
+
+def _remedy(
+    population: Population,
+    config: AgentConfig,
+    kind: str,
+    from_start: bool,
+    learning_rate: float | None,
+) -> str:
+    alphas = {
+        "output": ("alpha_output", config.alpha_output),
+        config.critic.population: ("critic.alpha", config.critic.alpha),
+    }
+    name, now = alphas.get(population.name, ("alpha_hidden", config.alpha_hidden))
+    alpha = f"{name} (now {now:g})"
+    if learning_rate is not None:
+        alpha = f"learning_rate (now {learning_rate:g})"
+    bound = f"weight_bound (now {config.weight_bound:g})"
+    own = config.description is not None
+    if kind == "silent":
+        if from_start:
+            return f"lower the neurons' {_now(population, 'threshold')}, or raise their bias"
+        return f"lower {alpha}"
+    if kind == "saturated":
+        if from_start:
+            return f"lower the neurons' {_now(population, 'bias')}, or raise their threshold"
+        return f"lower {alpha} or " + ("the bounds of the weights" if own else bound)
+    if kind == "clipped" and population.name == config.critic.population:
+        return f"raise {config.critic.widening}"
+    if kind == "clipped":
+        return f"lower {alpha}, or widen " + ("the bounds of the weights" if own else bound)
+    if kind == "drifting":
+        rule = config.learning_rule
+        if rule.is_centred or learning_rate is not None:
+            return f"lower {alpha}"
+        return f"lower {alpha}, or take a centred rule such as 'spikes-only' (now {rule.name!r})"
+    remedy = f"lower {alpha}" + (f" or {config.policy.remedy}" if config.policy.remedy else "")
+    return remedy + memory_hint(config)
+
+
+def memory_hint(config: AgentConfig) -> str:
+    """Return what to try if an observation may not show the whole state, without a memory."""
+    if config.memories or config.carries or config.description is not None:
+        return ""
+    return "; or, if an observation hides what matters, memories=(0.9,) or stacked observations"
+
+
+def _now(population: Population, parameter: str) -> str:
+    """Return the parameter's name, and its value if all neurons share it."""
+    if not population.is_integrator(1e-3):
+        return f"{parameter}, in their equations,"
+    values = np.unique(getattr(population.neuron.integrator(population.size, 1e-3), parameter))
+    return f"{parameter} (now {values[0]:g})" if len(values) == 1 else parameter
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
 
 WINDOW = 20
 STUCK_AFTER = 40
@@ -134,3 +252,89 @@ def standing(played: Sequence[EpisodeRecord]) -> Standing:
 def _moments(values: Sequence[float]) -> tuple[float, float]:
     mean = sum(values) / len(values)
     return mean, sum((value - mean) ** 2 for value in values) / len(values)
+
+
+JUDGED_FROM = 100
+SAME_AFTER = 200
+REWARDED_BY = 300
+FLAT_AFTER = 500
+FAINT = 0.1
+LOUD = 20.0
+_BEST = 0.25
+
+OF_RETURNS = ("unrewarded", "flat", "faint", "loud")
+
+
+class Returns:
+    """Judge returns as they come, each once. scale: scale of rewards."""
+
+    def __init__(self, scale: float) -> None:
+        self._scale = abs(scale)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget all returns."""
+        self._judged, self._least, self._most = 0, float("inf"), float("-inf")
+        self._same = 0
+
+    def verdicts(self, played: Sequence[EpisodeRecord], stands: Standing | None = None) -> Verdicts:
+        """Return ``{kind: (value, limit)}`` for problems of the returns of *played*.
+
+        stands: result of `neurorl.diagnostics.verdicts.standing` for them; None computes it.
+        """
+        for k in range(self._judged, len(played)):
+            now = played[k].discounted
+            self._same = self._same + 1 if k and now == played[k - 1].discounted else 1
+            self._least, self._most = min(self._least, now), max(self._most, now)
+        self._judged = n = len(played)
+        if n < JUDGED_FROM or (stands or standing(played)).better:
+            return {}
+        return self._wrong(n, played[-1].discounted, [e.discounted for e in played[-WINDOW:]])
+
+    def _wrong(self, n: int, last: float, lately: Sequence[float]) -> Verdicts:
+        largest = max(-self._least, self._most, 0.0)
+        if largest == 0.0:
+            return {"unrewarded": (0.0, REWARDED_BY)} if n >= REWARDED_BY else {}
+        wrong: Verdicts = {}
+        is_lost = self._same >= FLAT_AFTER and last < self._most
+        if is_lost or (self._same == n and n >= SAME_AFTER):
+            wrong["flat"] = last, self._same
+        if self._scale * largest < FAINT:
+            wrong["faint"] = self._scale * largest, FAINT
+        usual = self._scale * statistics.median(map(abs, lately))
+        is_low = statistics.median(lately) <= self._most - _BEST * (self._most - self._least)
+        if usual > LOUD and is_low:
+            wrong["loud"] = usual, LOUD
+        return wrong
+
+
+def message_of_returns(config: AgentConfig, seed: int, verdict: Named) -> str:
+    """Return a warning in one line. verdict: kind, since_episode, value and limit."""
+    kind, value, limit = verdict["kind"], float(verdict["value"]), float(verdict["limit"])
+    scale, explores = config.reward_scale, config.policy.exploration
+    longer = f"raise policy.exploration (now {explores:g}), or let episodes be longer, or"
+    what, remedy = {
+        "unrewarded": (
+            f"every return was 0 in {limit:.0f} episodes, so values never left 0",
+            f"{longer} reward what leads there",
+        ),
+        "flat": (
+            f"the last {limit:.0f} returns are all the same",
+            f"{longer} lower policy.beta or alpha_output{memory_hint(config)}",
+        ),
+        "faint": (
+            "are so small when scaled that weights hardly move",
+            f"raise reward_scale (now {scale:g})",
+        ),
+        "loud": (
+            "are so large when scaled that nearly every modulator is clipped",
+            f"lower reward_scale (now {scale:g})",
+        ),
+    }[str(kind)]
+    return format_message(
+        f"returns of seed {seed}",
+        f"{kind} since episode {verdict['since_episode']}: {what}",
+        got=f"{value:.3g}",
+        limit=f"{limit:g}" if kind in ("faint", "loud") else None,
+        remedy=remedy,
+    )

@@ -10,17 +10,15 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement
 from neurorl.expressions.linear import LinearForm, NotLinearError, linear, substituted
-from neurorl.expressions.nodes import Name, Node, names_in, nodes_of
-from neurorl.expressions.printing import TEXT, render
+from neurorl.expressions.nodes import TEXT, Name, Node, names_in, nodes_of, render
 from neurorl.expressions.scan import ExpressionError, TextPlace
-from neurorl.expressions.statements import Statement
+from neurorl.storage.plain import Named
 
 Array = npt.NDArray[np.float64]
 
@@ -36,7 +34,7 @@ class System:
 
     intermediates: Sequence[Statement]
     derivatives: Sequence[Statement]
-    parameters: Mapping[str, Any]
+    parameters: Named
     dt: float
     given: Collection[str] = ()
 
@@ -66,7 +64,7 @@ class System:
 class Updates:
     """Hold statements of one step, their constants by name, and what they get from outside.
 
-    words, clock: as in `neurorl.network.step_plan.StepPlan`.
+    words, clock: as in `neurorl.network.neuron.StepPlan`.
     """
 
     statements: tuple[Statement, ...]

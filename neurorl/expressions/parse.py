@@ -7,7 +7,6 @@ import math
 import re
 
 from neurorl.expressions.functions import FUNCTIONS
-from neurorl.expressions.hints import INPUT, hint
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
@@ -21,7 +20,7 @@ from neurorl.expressions.nodes import (
     Unary,
     kind_of,
 )
-from neurorl.expressions.scan import MAX_DEPTH, ExpressionError, TextPlace, scan
+from neurorl.expressions.scan import INPUT, MAX_DEPTH, ExpressionError, TextPlace, hint, scan
 
 MAX_EXPONENT = 16
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from neurorl.learning.plan import LearningPlan
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
+from neurorl.storage.plain import PlainData
 
 _NUMBERS = ("gamma", "lambda_actor", "reward_scale", "normalises")
 
@@ -34,7 +35,7 @@ class LearningReport(TypedDict):
     """Say how an agent learns. parts: its encoder, critic, modulator, ... and their numbers."""
 
     projections: list[LearningRow]
-    parts: dict[str, Any]
+    parts: PlainData
 
 
 def learning_report(network: Network, config: AgentConfig) -> LearningReport:
@@ -58,9 +59,9 @@ def learning_report(network: Network, config: AgentConfig) -> LearningReport:
     return {"projections": rows, "parts": _parts(config)}
 
 
-def _parts(config: AgentConfig) -> dict[str, Any]:
+def _parts(config: AgentConfig) -> PlainData:
     """Return the agent's parts by name, their fields as ``PART.FIELD``, and its numbers."""
-    parts: dict[str, Any] = {}
+    parts: PlainData = {}
     for kind, part in config.parts.items():
         fields = {f"{kind}.{name}": value for name, value in part.to_dict().items()}
         parts |= {**fields, f"{kind}.type": part.name}

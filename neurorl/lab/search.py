@@ -14,6 +14,8 @@ A sweep's file with a table ``[search]`` is a search, with ranges in ``[search.s
 
 Trials are asked for in batches and reported in order, so that the same file gives the same trials
 and table everywhere, and running it again resumes a killed search.
+
+`read_sweep` reads files of sweeps and of searches; errors name the line.
 """
 
 from __future__ import annotations
@@ -21,13 +23,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from neurorl.agents.arguments import check_count
-from neurorl.errors import ArgumentError, check_name, unknown_name_error
+from neurorl.errors import ArgumentError, NeurorlError, check_name, format_message
 from neurorl.lab.sweep import AXES, Sweep, Unit, check_unit
+from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 
 SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}
 """Map each sampler to its class in Optuna."""
@@ -37,7 +44,7 @@ _METRICS = (
     *("greedy_return", "greedy_discounted_return"),
     *("mean_return_last_100", "mean_discounted_return_last_100"),
 )
-_Space = Mapping[str, Any]
+_Space = Named
 
 
 @dataclass(frozen=True)
@@ -119,15 +126,14 @@ class Search:
     prune: bool = True
 
     @classmethod
-    def read(cls, settings: Mapping[str, Any], where: str = "sweep") -> Self:
+    def read(cls, settings: Named, where: str = "sweep") -> Self:
         """Return the search that plain data describes. Raises NeurorlError if it is wrong."""
         base = {name: value for name, value in settings.items() if name != "search"}
         said = settings["search"]
         if not isinstance(said, Mapping):
             raise ArgumentError(f"{where}, search", "is no table", got=said)
         for name in said:
-            if name not in _NAMES:
-                raise unknown_name_error("search", name, _NAMES)
+            check_name("search", name, _NAMES)
         units = Sweep.grid(base, where).units
         if len(units) > 1:
             remedy = "put what varies in [search.space], as choices"
@@ -158,14 +164,14 @@ class Search:
         seeds = self.base.seeds
         return [seeds[first : first + self.rung] for first in range(0, len(seeds), self.rung)]
 
-    def unit(self, values: Mapping[str, Any], seeds: tuple[int, ...]) -> Unit:
+    def unit(self, values: Named, seeds: tuple[int, ...]) -> Unit:
         """Return the setting with these values, for some of its seeds."""
         return dataclasses.replace(self.base, values={**self.base.values, **values}, seeds=seeds)
 
 
-def _checked(said: _Space, base: Unit) -> dict[str, Any]:
+def _checked(said: _Space, base: Unit) -> PlainData:
     """Return the other options of a search. Raises ArgumentError."""
-    options: dict[str, Any] = {}
+    options: PlainData = {}
     quarter = -(-len(base.seeds) // 4)
     for name, usual in {**_COUNTS, "rung": quarter}.items():
         options[name] = check_count(f"search, {name}", said.get(name, usual), min(usual, 1))
@@ -196,3 +202,46 @@ def _flat(space: _Space, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def read_sweep(path: Path) -> Sweep | Search:
+    """Read a sweep or a search from TOML or YAML. Raises ArgumentError that names the line."""
+    place = FilePlace(f"sweep {path}")
+    text = read_bytes(path, JSON_BYTES, place).decode(errors="replace")
+    data = _parse(path, text, place)
+    if not isinstance(data, Mapping):
+        raise place.wrong("is of something else", limit="fields by name")
+    try:
+        return Search.read(data) if "search" in data else Sweep.grid(data)
+    except NeurorlError as exc:
+        line = _line_of(str(exc), text)
+        where = f"sweep {path}" + (f", line {line}" if line else "")
+        raise ArgumentError(format_message(where, str(exc).removeprefix("sweep, "))) from exc
+
+
+def _parse(path: Path, text: str, place: FilePlace) -> Any:
+    """Return the data of a file. Errors of both parsers name line and column."""
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        try:
+            return tomllib.loads(text)
+        except (ValueError, RecursionError) as exc:
+            raise place.wrong("is no TOML", got=exc) from exc
+    try:
+        import yaml
+    except ImportError as exc:
+        raise place.wrong("needs PyYAML", limit="TOML without it") from exc
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as exc:
+        raise place.wrong("is no YAML", got=" ".join(str(exc).split())) from exc
+
+
+def _line_of(message: str, text: str) -> int | None:
+    """Return the line of *text* that begins with a name in *message*, if there is one."""
+    table = r"""\s*\[+\s*["']?([\w.]+)["']?\s*\]"""  # messages name a table before its key
+    for pattern in (r"""\s*["']?([\w.]+)["']?\s*[=:]""", table):
+        for number, line in enumerate(text.splitlines(), start=1):
+            name = re.match(pattern, line)
+            if name and re.search(rf"(?<![\w.]){re.escape(name[1])}(?!\w)", message):
+                return number
+    return None

@@ -23,14 +23,15 @@ import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, cast
+from typing import Self, cast
 
-from neurorl.errors import ArgumentError, check_name, unknown_name_error
+from neurorl.errors import ArgumentError, check_name
 from neurorl.models.defaults.presets import MODELS
 from neurorl.rules import find_rule
 from neurorl.runs.config import Options, RunConfig
 from neurorl.runs.settings import apart, flat_fields, read_fields
 from neurorl.runs.training import read_seeds
+from neurorl.storage.plain import Named
 
 AXES = ("env", "backend", "arithmetic", "noise", "model", "rule", "learning", "approach")
 """Name the settings that may be lists at the top of a file, in the order of columns."""
@@ -45,12 +46,12 @@ _EVALUATE = 100
 class Unit:
     """Hold one setting: values by axis, as plain data; fields of the agent begin with ``set.``."""
 
-    values: Mapping[str, Any]
+    values: Named
     seeds: tuple[int, ...]
     episodes: int | None = None
     steps: int | None = None
     evaluate: int = _EVALUATE
-    env_args: Mapping[str, Any] = field(default_factory=dict)
+    env_args: Named = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -84,7 +85,7 @@ class Sweep:
     axes: tuple[str, ...]
 
     @classmethod
-    def grid(cls, settings: Mapping[str, Any], where: str = "sweep") -> Self:
+    def grid(cls, settings: Named, where: str = "sweep") -> Self:
         """Return the sweep that plain data describes, see the module.
 
         Raises ArgumentError or UnknownNameError for impossible settings, before training.
@@ -125,11 +126,10 @@ def check_unit(unit: Unit) -> None:
     run.algorithm.check(backend=run.spec.backend)
 
 
-def _check_names(settings: Mapping[str, Any], where: str) -> None:
+def _check_names(settings: Named, where: str) -> None:
     """Raise an error for an unknown name, or a value of another kind."""
     for name, value in settings.items():
-        if name not in _ALL:
-            raise unknown_name_error(where, name, _ALL)
+        check_name(where, name, _ALL)
         if name in _TABLES and not isinstance(value, Mapping):
             raise ArgumentError(f"{where}, {name}", "is no table", got=value)
         is_number = isinstance(value, int) and not isinstance(value, bool)

@@ -9,18 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.plan import LearningPlan
 from neurorl.learning.synapses import PASSING, SynapseMemory, empty
 from neurorl.network.description import Network
-from neurorl.network.modules import (
-    chain_weights,
-    hidden_layers,
-    module_projections,
-    path_weights,
-)
+from neurorl.network.modules import chain_weights, hidden_layers, module_projections, path_weights
 from neurorl.network.restoring import take, take_count
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.random import DrawRows, Stream
 
 IntArray = npt.NDArray[np.int64]

@@ -7,22 +7,79 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
 
-from neurorl.learning.constants import RuleConstants
+import numpy as np
+
 from neurorl.learning.tags import SynapseGroup, groups_by_delay
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import SpikingCritic
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.modules import hidden_layers, lag, module_projections
+from neurorl.network.neuron import StepPlan
 from neurorl.network.plasticity import TsodyksMarkram
-from neurorl.network.step_plan import StepPlan
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay
 from neurorl.rules import Rule
 from neurorl.rules.post_factor import PostFactor
-from neurorl.rules.shipped import VALUE
+from neurorl.rules.registry import VALUE
+from neurorl.storage.plain import PlainData
+
+
+@dataclass(frozen=True)
+class RuleConstants:
+    """Hold how a rule's eligibilities and its neurons' own traces decay, and A.
+
+    kept: what is left of an eligibility after a step; kept_window: after a window, None for what
+    its steps leave. post_decay, slow_decay: what a step leaves of traces.
+    """
+
+    kept: float
+    kept_window: float | None
+    post_decay: float
+    slow_decay: float
+    depression: float
+
+    @classmethod
+    def of(
+        cls,
+        rule: Rule,
+        dt: float,
+        eligibility_tau: float | None,
+        post_tau: float,
+        depression: float,
+        kept_window: float | None = None,
+    ) -> RuleConstants:
+        """Return the rule's own constants, or these where it has none.
+
+        eligibility_tau: in seconds; None for an eligibility that stays, or that each window
+        multiplies by *kept_window*.
+        """
+        tau = eligibility_tau if rule.eligibility_tau is None else rule.eligibility_tau
+        own = rule.eligibility_keep
+        steps = tau is not None and own is None
+        return cls(
+            kept=decay(dt, tau) if steps and tau is not None else 1.0,
+            kept_window=kept_window if tau is None and own is None else own,
+            post_decay=decay(dt, post_tau if rule.post_tau is None else rule.post_tau),
+            slow_decay=decay(dt, rule.slow_tau or 0.0),
+            depression=depression if rule.depression is None else rule.depression,
+        )
+
+    def powers(self, n_steps: int) -> FloatArray:
+        """Return what is left at a window's end of what each step added, ``(n_steps,)``."""
+        return _powers(self.kept, n_steps)
+
+    def left(self, n_steps: int) -> float:
+        """Return what a window leaves of an eligibility."""
+        return self.kept**n_steps if self.kept_window is None else self.kept_window
+
+
+@lru_cache(maxsize=64)
+def _powers(kept: float, n_steps: int) -> FloatArray:
+    powers = np.array([kept ** (n_steps - 1 - t) for t in range(n_steps)])
+    powers.flags.writeable = False
+    return powers
 
 
 @dataclass(frozen=True)
@@ -242,7 +299,7 @@ def incoming(
     return [InputProjection(**_looked_up(network, p)) for p in others]
 
 
-def _looked_up(network: Network, p: Projection) -> dict[str, Any]:
+def _looked_up(network: Network, p: Projection) -> PlainData:
     return {
         "name": p.name,
         "pre": p.pre,

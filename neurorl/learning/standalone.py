@@ -12,12 +12,11 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend, Raster, State
 from neurorl.backends.checks import Inputs, check_replica, check_steps
 from neurorl.backends.poisson import Poisson
-from neurorl.backends.records import Callback, WindowRecords, read_names
+from neurorl.backends.recording import Callback, WindowRecords, read_names
 from neurorl.errors import ArgumentError
-from neurorl.learning.constants import RuleConstants
 from neurorl.learning.in_c import LONGEST, parted
 from neurorl.learning.membranes import Membranes
-from neurorl.learning.plan import Layer
+from neurorl.learning.plan import Layer, RuleConstants
 from neurorl.learning.standalone_rules import (
     Numbers,
     check_backend,
@@ -200,7 +199,7 @@ class Learning(SynapticWeights):
         """Return what records weights and eligibilities, window by window, in a ``with`` block.
 
         names: ``PROJECTION.weights`` (learned) and ``PROJECTION.eligibility``. every, callback: see
-        `neurorl.backends.records.WindowRecords`. Raises UnknownNameError.
+        `neurorl.backends.recording.WindowRecords`. Raises UnknownNameError.
         """
         shown = {"weights": self.weights, "eligibility": self.eligibility}
         told = {

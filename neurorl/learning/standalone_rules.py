@@ -9,13 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
-from neurorl.errors import (
-    ArgumentError,
-    DescriptionError,
-    UnsupportedError,
-    quoted,
-    unknown_name_error,
-)
+from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, check_name, quoted
 from neurorl.learning.finite import NotFiniteError, are_no_factors, check_factors, explained
 from neurorl.learning.plan import Layer
 from neurorl.learning.tags import PostFactors
@@ -53,8 +47,7 @@ def rules_by_projection(
     """Return the rule of each projection that learns: *rule*, or what *rules* has for it."""
     plastic = [p.name for p in network.projections if p.plasticity is not None]
     for name in rules:
-        if name not in plastic:
-            raise unknown_name_error("Learning.rules, plastic projection", name, plastic)
+        check_name("Learning.rules, plastic projection", name, plastic)
     chosen = {name: found_rule(rules[name]) if name in rules else rule for name in plastic}
     known: dict[str, Rule] = {}
     for one in chosen.values():

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
+from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import clip
-from neurorl.expressions.statements import Statement
 from neurorl.learning.synapse_printer import SynapsePrinter, run_reward, run_window
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection

@@ -7,8 +7,8 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from neurorl.expressions.expression import Statement
 from neurorl.expressions.methods import Updates
-from neurorl.expressions.statements import Statement
 from neurorl.native.build import CppSource, compiled
 from neurorl.numerics.arrays import Array
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of

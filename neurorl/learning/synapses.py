@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from neurorl.backends.base import Raster
-from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.levels import Eligibility, remember
 from neurorl.learning.plan import InputProjection, Layer, Plastic
 from neurorl.learning.tags import Post, PostFactors, depressing, tags, traces
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import arrivals, window_traces
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend
 from neurorl.backends.checks import check_replica
-from neurorl.errors import ArgumentError, DivergenceError, quoted, unknown_name_error
+from neurorl.errors import ArgumentError, DivergenceError, check_name, quoted
 from neurorl.learning.in_c import is_in_c, reinforce
 from neurorl.learning.levels import eligibility_type, levels_of
 from neurorl.learning.plan import Layer, Plastic
@@ -201,8 +201,7 @@ class SynapticWeights:
         return held.reshape(*self.backend.simulated.axes, *held.shape[1:]).copy()
 
     def _of(self, name: str, by_name: Mapping[str, FloatArray]) -> FloatArray:
-        if name not in by_name:
-            raise unknown_name_error("plastic projection", name, by_name)
+        check_name("plastic projection", name, by_name)
         return by_name[name]
 
 

@@ -23,8 +23,6 @@ from neurorl.network.limits import MAX_LAYERS, MAX_SIZE, MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_name
 from neurorl.network.serialization import number, positive
 
-__all__ = ["actor_network", "hidden_sizes", "history_taps", "least_window"]
-
 
 def hidden_sizes(hidden: int | Sequence[int]) -> tuple[int, ...]:
     """Return the units of a module's hidden layers, from the input to the output; none for 0.

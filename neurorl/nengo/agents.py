@@ -15,9 +15,8 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.nengo.imported import load_nengo
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import FloatArray
-from neurorl.tasks.kinds import Environment, Space
-
-__all__ = ["ActionOutput", "NengoEnv", "agent_node"]
+from neurorl.storage.plain import PlainData
+from neurorl.tasks.kinds import Environment, Shown, Space
 
 
 def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: Any) -> Any:
@@ -55,7 +54,7 @@ def agent_node(agent: LearningAgent, every: int = 10, seed: int = 0, **options: 
     return load_nengo().Node(playing, size_in=size, size_out=n_actions, label="agent")
 
 
-def _observation(space: Space, signal: FloatArray) -> Any:
+def _observation(space: Space, signal: FloatArray) -> Shown:
     """Return *signal* as an observation of *space*, clipped to its bounds."""
     if isinstance(space, gym.spaces.Discrete):
         first = int(space.start)
@@ -93,7 +92,7 @@ class NengoEnv(Environment):
         self,
         network: Any,
         actions: ActionOutput,
-        observation: Any,
+        observation: Shown,
         reward: Any,
         *,
         every: int = 10,
@@ -115,8 +114,8 @@ class NengoEnv(Environment):
         self.action_space = gym.spaces.Discrete(len(actions.value))
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[FloatArray, dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[FloatArray, PlainData]:
         """Begin an episode with one window without an action."""
         super().reset(seed=seed)
         self._actions.value[:] = 0
@@ -133,7 +132,7 @@ class NengoEnv(Environment):
                 self._simulator.close()
         self._simulator = self._make(self._network, progress_bar=False)
 
-    def step(self, action: Any) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[FloatArray, float, bool, bool, PlainData]:
         """Act for a window of steps."""
         if self._simulator is None:
             raise ArgumentError("NengoEnv.step", "no episode has begun", remedy="call reset()")

@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from neurorl.backends.reference.node import NumpyNode
 from neurorl.errors import UnsupportedError
+from neurorl.storage.plain import PlainData
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import nengo
-
-__all__ = ["Decide", "Playing", "ReferenceCells", "SpikeDelay"]
 
 Decide = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
 """Return the output for an input."""
@@ -47,7 +46,7 @@ class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
         super().__init__()
         self._neurons, self._names = neurons, names
 
-    def make_state(self, n_neurons: int, rng: Any = np.random, dtype: Any = None) -> dict[str, Any]:
+    def make_state(self, n_neurons: int, rng: Any = np.random, dtype: Any = None) -> PlainData:
         """Return the variables of all neurons, and the step; nengo keeps them as signals."""
         own = self._neurons
         variables = {name: own.state[x].copy() for x, name in self._names.items()}
@@ -92,7 +91,7 @@ class SpikeDelay(_Alike, nengo.synapses.Synapse):  # type: ignore[misc]
 
     def make_state(
         self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None, y0: float = 0
-    ) -> dict[str, Any]:
+    ) -> PlainData:
         """Return the spikes on their way."""
         return {"past": np.zeros((self._delay, *shape_in))}
 

@@ -7,7 +7,6 @@ description that `neurorl.arithmetic.quantiser` turns back into the same integer
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +14,16 @@ import numpy.typing as npt
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX, quantise, weight_integers
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF, InChipUnits
-from neurorl.nengo.imported import Imported, Rasters, load_nengo, load_nengo_loihi, probed
+from neurorl.nengo.imported import (
+    Imported,
+    NengoObject,
+    Rasters,
+    load_nengo,
+    load_nengo_loihi,
+    probed,
+)
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.numerics.arrays import Array
-
-__all__ = ["check_integers", "describe_model", "import_integers", "lower_floors", "name_parts"]
 
 Integers = npt.NDArray[np.int64]
 Ends = tuple[str, str, int]  # sender's and receiver's names, and the index of the sender's axon
@@ -32,7 +36,7 @@ _PASS_ON = (
 _FOREVER = 1e9  # seconds: no leak
 
 
-def lower_floors(network: Any, dt: float = 1e-3) -> None:
+def lower_floors(network: NengoObject, dt: float = 1e-3) -> None:
     """Give the LIF ensembles of a nengo network the chip's lowest voltage, in place.
 
     nengo's own is 0. The chip's, in nengo's units, follows from how nengo-loihi's builder scales an
@@ -54,7 +58,7 @@ def lower_floors(network: Any, dt: float = 1e-3) -> None:
         )
 
 
-def simulator_of(network: Any, dt: float) -> Any:
+def simulator_of(network: NengoObject, dt: float) -> NengoObject:
     """Return nengo-loihi's simulator of a network, on its emulator."""
     nengo_loihi = load_nengo_loihi()
     with warnings.catch_warnings():
@@ -62,7 +66,7 @@ def simulator_of(network: Any, dt: float) -> Any:
         return nengo_loihi.Simulator(network, dt=dt, target="sim", progress_bar=False)
 
 
-def import_integers(network: Any, dt: float) -> Imported:
+def import_integers(network: NengoObject, dt: float) -> Imported:
     """Return the description of *network* as nengo-loihi builds it; see `from_nengo`."""
     with simulator_of(network, dt) as simulator:
         model, names = simulator.model, name_parts(simulator.model)
@@ -82,7 +86,7 @@ def import_integers(network: Any, dt: float) -> Imported:
     )
 
 
-def _inputs(network: Any, dt: float, n_steps: int) -> Rasters:
+def _inputs(network: NengoObject, dt: float, n_steps: int) -> Rasters:
     """Return the spikes that the host sends to the chip in a run by nengo-loihi."""
     with simulator_of(network, dt) as simulator:
         names = name_parts(simulator.model)
@@ -90,7 +94,7 @@ def _inputs(network: Any, dt: float, n_steps: int) -> Rasters:
         for source in simulator.model.inputs:
             rasters[names[source]] = np.zeros((n_steps, source.n_neurons), dtype=bool)
             note_spikes(source, rasters[names[source]])
-        largest: dict[Any, float] = {}
+        largest: dict[NengoObject, float] = {}
         for _ in range(n_steps):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -103,7 +107,7 @@ def _inputs(network: Any, dt: float, n_steps: int) -> Rasters:
     return rasters
 
 
-def _note_values(simulator: Any, largest: dict[Any, float]) -> None:
+def _note_values(simulator: NengoObject, largest: dict[NengoObject, float]) -> None:
     """Note the largest value of each Node that neurons of the host decode for the chip."""
     node_type = load_nengo().Node
     hosts = [simulator.sims[name] for name in ("host_pre", "host") if name in simulator.sims]
@@ -114,11 +118,11 @@ def _note_values(simulator: Any, largest: dict[Any, float]) -> None:
             largest[node] = max(largest.get(node, 0.0), value)
 
 
-def note_spikes(source: Any, raster: npt.NDArray[np.bool_]) -> None:
+def note_spikes(source: NengoObject, raster: npt.NDArray[np.bool_]) -> None:
     """Write every spike that the host puts into *source* to *raster* too."""
     stock = source.add_spikes
 
-    def add_spikes(ti: int, spike_idxs: Any, permanent: bool = False) -> None:
+    def add_spikes(ti: int, spike_idxs: NengoObject, permanent: bool = False) -> None:
         if 0 < ti <= len(raster):  # the spikes of step ti arrive in the one after
             raster[int(ti) - 1, spike_idxs] = True
         stock(ti, spike_idxs, permanent)
@@ -126,13 +130,13 @@ def note_spikes(source: Any, raster: npt.NDArray[np.bool_]) -> None:
     source.add_spikes = add_spikes
 
 
-def name_parts(model: Any) -> dict[Any, str]:
+def name_parts(model: NengoObject) -> dict[NengoObject, str]:
     """Return our name for each block and each input of a nengo-loihi model."""
     blocks = {block: f"block{k}" for k, block in enumerate(model.blocks)}
     return {**blocks, **{source: f"input{k}" for k, source in enumerate(model.inputs)}}
 
 
-def describe_model(model: Any) -> Network:
+def describe_model(model: NengoObject) -> Network:
     """Return the network of a built and discretised nengo-loihi *model*.
 
     Raises UnsupportedError for learning, for noise and for a voltage floor that may be reached.
@@ -150,7 +154,7 @@ def describe_model(model: Any) -> Network:
     return description
 
 
-def _of_values(model: Any) -> set[Any]:
+def _of_values(model: NengoObject) -> set[NengoObject]:
     """Return the synapses that transmit decoded values of the host, in pairs of both signs."""
     return {
         axon.target
@@ -160,7 +164,9 @@ def _of_values(model: Any) -> set[Any]:
     }
 
 
-def _population(block: Any, name: str, dt: float, of_values: set[Any]) -> Population:
+def _population(
+    block: NengoObject, name: str, dt: float, of_values: set[NengoObject]
+) -> Population:
     """Return a block as a population; *of_values*: see `_of_values`."""
     c, where = block.compartment, f"from_nengo, {block.label or name}"
     if any(synapse.learning for synapse in block.synapses):
@@ -199,7 +205,7 @@ def _joined(ends: Ends) -> str:
     return f"{pre}_{post}_{k}"
 
 
-def _tables(model: Any, name: dict[Any, str]) -> dict[Ends, Integers]:
+def _tables(model: NengoObject, name: dict[NengoObject, str]) -> dict[Ends, Integers]:
     """Return what each spike of one part transmits to another, from axons and synapses."""
     owner = {synapse: block for block in model.blocks for synapse in block.synapses}
     tables: dict[Ends, Integers] = {}
@@ -214,7 +220,7 @@ def _tables(model: Any, name: dict[Any, str]) -> dict[Ends, Integers]:
     return {ends: table for ends, table in tables.items() if table.any()}
 
 
-def _add_row(row: Integers, synapse: Any, spike: Any) -> None:
+def _add_row(row: Integers, synapse: NengoObject, spike: NengoObject) -> None:
     """Add what one *spike* of an axon transmits through its *synapse*."""
     base = None if spike is None else synapse.axon_compartment_base(spike.axon_idx)
     if base is not None:
@@ -222,7 +228,7 @@ def _add_row(row: Integers, synapse: Any, spike: Any) -> None:
         np.add.at(row, base + np.asarray(indices), weights)
 
 
-def check_integers(model: Any, network: Network) -> None:
+def check_integers(model: NengoObject, network: Network) -> None:
     """Raise UnsupportedError unless *network* has, in chip arithmetic, every integer of *model*."""
     chip, name = quantise(network), name_parts(model)
     differing = []

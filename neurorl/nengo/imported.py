@@ -15,22 +15,23 @@ from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
 
-__all__ = ["Imported", "Rasters", "load_nengo", "load_nengo_loihi", "probed"]
+NengoObject = Any
+"""Represent a module of nengo or nengo-loihi, or an object of theirs, which have no types."""
 
 
-def load_nengo() -> Any:
+def load_nengo() -> NengoObject:
     """Return the module ``nengo``. Raises BackendUnavailableError if it is missing."""
     return _load("nengo")
 
 
-def load_nengo_loihi() -> Any:
+def load_nengo_loihi() -> NengoObject:
     """Return the module ``nengo_loihi``, mended for NumPy 2; else as `load_nengo`."""
     module = _load("nengo_loihi")
     importlib.import_module("neurorl.backends.loihi.vendor")
     return module
 
 
-def _load(name: str) -> Any:
+def _load(name: str) -> NengoObject:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nengo-loihi warns of every nengo newer than 3.2
@@ -58,10 +59,10 @@ class Imported:
     """
 
     network: Network
-    populations: Mapping[Any, tuple[str, ...]]
+    populations: Mapping[NengoObject, tuple[str, ...]]
     sources: Mapping[str, Any]
     notes: tuple[str, ...]
-    probes: Mapping[Any, tuple[str, ...]]
+    probes: Mapping[NengoObject, tuple[str, ...]]
     play: Callable[[int], Rasters]
 
     def inputs(self, n_steps: int) -> Rasters:
@@ -73,7 +74,9 @@ class Imported:
         """Return the populations whose spikes nengo probes, for ``load(..., record=)``."""
         return tuple(dict.fromkeys(name for names in self.probes.values() for name in names))
 
-    def spikes(self, probe: Any, rasters: Mapping[str, npt.NDArray[np.bool_]]) -> Any:
+    def spikes(
+        self, probe: NengoObject, rasters: Mapping[str, npt.NDArray[np.bool_]]
+    ) -> NengoObject:
         """Return the record of *probe*: columns of *rasters*, 0 or 1 spike a step."""
         if probe not in self.probes:
             what, remedy = "not a probe of spikes of this network", "see Imported.probes"
@@ -82,7 +85,9 @@ class Imported:
         return whole if probe.slice is None else whole[:, probe.slice]
 
 
-def probed(network: Any, populations: Mapping[Any, tuple[str, ...]]) -> dict[Any, tuple[str, ...]]:
+def probed(
+    network: NengoObject, populations: Mapping[NengoObject, tuple[str, ...]]
+) -> dict[NengoObject, tuple[str, ...]]:
     """Return the populations to record for each probe of spikes in *network*."""
     return {
         probe: populations[probe.obj.ensemble]

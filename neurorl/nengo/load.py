@@ -2,28 +2,154 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
+from neurorl.models import CubaLIF, Equations
 from neurorl.nengo.chip import import_integers
-from neurorl.nengo.forms import (
-    EnsembleNeurons,
-    equation_form,
-    is_whole_step,
-    read_cells,
-    step_form,
-)
-from neurorl.nengo.imported import Imported, Rasters, load_nengo, probed
+from neurorl.nengo.imported import Imported, NengoObject, Rasters, load_nengo, probed
 from neurorl.network.description import Network, Node, Population, Projection, Source
 from neurorl.network.limits import check_identifier
+from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import PlainData
 
-__all__ = ["DISCRETISATIONS", "from_nengo"]
+_RESTS = {
+    "LIF": "r = tau_ref + dt + tau_rc*log(1 - (v - 1)/(J - 1)); v = 0",
+    "LoihiLIF": "r = tau_ref + dt; v = 0",
+    "AdaptiveLIF": "r = tau_ref + dt + tau_rc*log(1 - (v - 1)/(J - 1)); v = 0; n += jump",
+}
+
+
+@dataclass(frozen=True)
+class EnsembleNeurons:
+    """Hold an ensemble's neurons as nengo built them.
+
+    kind: class of nengo's neuron type, a key of `_RESTS`. lif: the type itself. bias, voltage: bias
+    and initial voltage of each neuron. taus: distinct time constants of their synapses, s.
+    """
+
+    name: str
+    kind: str
+    lif: NengoObject
+    bias: FloatArray
+    voltage: FloatArray
+    taus: tuple[float, ...]
+    dt: float
+
+    @property
+    def tau_rc(self) -> float:
+        """Return the time constant of the membrane, as nengo's step uses it."""
+        if self.kind != "LoihiLIF":
+            return float(self.lif.tau_rc)
+        neurons = importlib.import_module("nengo_loihi.neurons")
+        return float(neurons.discretize_tau_rc(self.lif.tau_rc, self.dt))
+
+    @property
+    def tau_ref(self) -> float:
+        """Return the refractory period in seconds, as nengo's step uses it."""
+        whole = self.dt * round(self.lif.tau_ref / self.dt)
+        return whole if self.kind == "LoihiLIF" else float(self.lif.tau_ref)
+
+    def decay(self, tau: float) -> float:
+        """Return the share that a synapse keeps in a step; nengo takes 0 for the shortest."""
+        return float(np.exp(-self.dt / tau)) if tau > 0.03 * self.dt else 0.0
+
+
+def read_cells(
+    ensemble: NengoObject, name: str, simulator: NengoObject, taus: tuple[float, ...], dt: float
+) -> EnsembleNeurons:
+    """Return the neurons of *ensemble*. Raises UnsupportedError for neurons of another kind."""
+    lif, known = ensemble.neuron_type, load_nengo().LIF
+    kind = type(lif).__name__
+    if not isinstance(lif, known) or kind not in _RESTS:
+        limit = ", ".join(_RESTS)
+        raise UnsupportedError(f"from_nengo, {name}", "another neuron", got=lif, limit=limit)
+    signals = simulator.model.sig[ensemble.neurons]
+    return EnsembleNeurons(
+        name=name,
+        kind=kind,
+        lif=lif,
+        bias=np.array(simulator.data[ensemble].bias, dtype=np.float64),
+        voltage=np.array(simulator.signals[signals["voltage"]], dtype=np.float64),
+        taus=taus,
+        dt=dt,
+    )
+
+
+def is_whole_step(cells: EnsembleNeurons) -> bool:
+    """Return whether nengo, too, counts the refractory period of these neurons in whole steps."""
+    return cells.kind == "LoihiLIF"
+
+
+def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
+    """Return a CubaLIF for neurons with one synaptic time constant, and the factor of weights.
+
+    Raises UnsupportedError for features that a CubaLIF doesn't have.
+    """
+    where, remedy = f"from_nengo, {cells.name}", "take discretisation='equations'"
+    if cells.kind == "AdaptiveLIF":
+        raise UnsupportedError(where, "an adapting neuron", got=cells.lif, remedy=remedy)
+    if len(cells.taus) > 1:
+        what, got = "synapses of several time constants", ", ".join(f"{t:g}" for t in cells.taus)
+        raise UnsupportedError(where, what, got=got, limit=1, remedy=remedy)
+    tau_syn = cells.taus[0] if cells.taus and cells.decay(cells.taus[0]) else 0.0
+    gain = -float(np.expm1(-cells.dt / cells.tau_rc))
+    neuron = CubaLIF(
+        tau_syn=tau_syn,
+        tau_mem=cells.tau_rc,
+        threshold=1.0,
+        bias=gain * cells.bias,
+        refractory=cells.tau_ref,
+    )
+    return neuron, gain * (1.0 - cells.decay(tau_syn))
+
+
+def equation_form(cells: EnsembleNeurons) -> Equations:
+    """Return nengo's own step of these neurons, with inputs ``q0``, ... for the time constants."""
+    numbers = range(len(cells.taus) or 1)
+    taus = cells.taus or (0.0,)
+    adapts = cells.kind == "AdaptiveLIF"
+    lines = [f"f{k} = a{k}*f{k} + b{k}*q{k}" for k in numbers]
+    drive = " + ".join(f"f{k}" for k in numbers)
+    lines += (
+        [f"J = bias + {drive} - n", "n = n - dt/tau_n*n"] if adapts else [f"J = bias + {drive}"]
+    )
+    lines += ["r = r - dt", "d = clip(dt - r, 0, dt)", "v = v - (J - v)*(exp(-d/tau_rc) - 1)"]
+    parameters: PlainData = {
+        "bias": cells.bias,
+        "tau_rc": cells.tau_rc,
+        "tau_ref": cells.tau_ref,
+        **{f"a{k}": cells.decay(tau) for k, tau in enumerate(taus)},
+        **{f"b{k}": 1.0 - cells.decay(tau) for k, tau in enumerate(taus)},
+    }
+    initial: PlainData = {"v": cells.voltage, "r": 0.0, "J": 0.0, "d": 0.0}
+    initial |= {f"f{k}": 0.0 for k in numbers}
+    if np.isfinite(cells.lif.min_voltage):
+        lines.append("v = max(v, floor_v)")
+        parameters["floor_v"] = float(cells.lif.min_voltage)
+    if adapts:
+        initial["n"] = 0.0
+        parameters["tau_n"] = float(cells.lif.tau_n)
+        jump = cells.lif.inc_n * cells.lif.amplitude / cells.lif.tau_n
+        parameters["jump"] = float(jump)
+    return Equations(
+        "\n".join(lines),
+        threshold="v > 1",
+        reset=_RESTS[cells.kind],
+        parameters=parameters,
+        initial=initial,
+        held=(),
+        inputs=tuple(f"q{k}" for k in numbers),
+    )
+
 
 DISCRETISATIONS = ("steps", "equations", "nengo")
 _TOLERANCE = 1e-9  # relative, of a spike's height 1/dt
@@ -32,13 +158,13 @@ _TOLERANCE = 1e-9  # relative, of a spike's height 1/dt
 class _Wire(NamedTuple):
     """Hold a connection: its ends, ``weights[pre, post]`` for a spike, and its time constant."""
 
-    pre: Any
-    post: Any
+    pre: NengoObject
+    post: NengoObject
     weights: FloatArray
     tau: float
 
 
-def from_nengo(network: Any, discretisation: str = "steps", dt: float = 1e-3) -> Imported:
+def from_nengo(network: NengoObject, discretisation: str = "steps", dt: float = 1e-3) -> Imported:
     """Return the description of a nengo network, and its differences from nengo.
 
     discretisation: form of neurons and weights.
@@ -72,7 +198,7 @@ def from_nengo(network: Any, discretisation: str = "steps", dt: float = 1e-3) ->
 class _Reader:
     """Read one network, and keep what is found on the way."""
 
-    def __init__(self, network: Any, by_equations: bool, dt: float) -> None:
+    def __init__(self, network: NengoObject, by_equations: bool, dt: float) -> None:
         self.nengo, self.network, self.dt = load_nengo(), network, dt
         self.by_equations = by_equations
         self.notes: list[str] = []
@@ -88,7 +214,7 @@ class _Reader:
             cells = {e: self._cells(e, wires, simulator) for e in ensembles}
         populations: list[Node] = []
         projections: list[Projection] = []
-        gains: dict[Any, float] = {}
+        gains: dict[NengoObject, float] = {}
         for ensemble, own in cells.items():
             neuron, gains[ensemble] = (
                 (equation_form(own), 1.0) if self.by_equations else step_form(own)
@@ -113,12 +239,12 @@ class _Reader:
             play=lambda n_steps: _play(self.network, self.names, nodes, self.dt, n_steps),
         )
 
-    def _relays(self) -> dict[Any, Any]:
+    def _relays(self) -> dict[NengoObject, NengoObject]:
         """Return the ensembles that only pass on a Node's spikes, each with its Node.
 
         `to_nengo` makes them for nengo-loihi.
         """
-        into: dict[Any, list[Any]] = {}
+        into: dict[NengoObject, list[NengoObject]] = {}
         for connection in self.network.all_connections:
             into.setdefault(connection.post_obj, []).append(connection)
         relays = {}
@@ -143,7 +269,9 @@ class _Reader:
                 what = "a learning rule"
                 raise UnsupportedError(f"from_nengo, {connection}", what, remedy="leave it out")
 
-    def _cells(self, ensemble: Any, wires: list[_Wire], simulator: Any) -> EnsembleNeurons:
+    def _cells(
+        self, ensemble: NengoObject, wires: list[_Wire], simulator: NengoObject
+    ) -> EnsembleNeurons:
         taus = tuple(dict.fromkeys(w.tau for w in wires if w.post is ensemble))
         cells = read_cells(ensemble, self.names[ensemble], simulator, taus, self.dt)
         if not self.by_equations:
@@ -155,7 +283,7 @@ class _Reader:
                 self.notes.append(f"{cells.name}: membranes have no lowest voltage")
         return cells
 
-    def _wire(self, connection: Any, simulator: Any) -> _Wire | None:
+    def _wire(self, connection: NengoObject, simulator: NengoObject) -> _Wire | None:
         """Return a connection as weights of a spike; None for one to a Node, which is noted."""
         where = f"from_nengo, {connection}"
         pre, post = connection.pre_obj, connection.post_obj
@@ -187,7 +315,7 @@ class _Reader:
             weights = weights / self.dt
         return _Wire(pre, post.ensemble, weights, float(synapse.tau))
 
-    def _matrix(self, connection: Any, simulator: Any, where: str) -> FloatArray:
+    def _matrix(self, connection: NengoObject, simulator: NengoObject, where: str) -> FloatArray:
         """Return the weights between all neurons of both ends, ``[pre, post]``."""
         transform, kinds = connection.transform, self.nengo.transforms
         if not isinstance(transform, (kinds.Dense, kinds.Sparse, kinds.NoTransform)):
@@ -213,14 +341,14 @@ class _Reader:
         return np.ascontiguousarray((gain[:, None] * whole).T)
 
 
-def _are_numbers(values: Any, number: float) -> bool:
+def _are_numbers(values: NengoObject, number: float) -> bool:
     """Return whether nengo's gains or biases are given and all equal *number*."""
     return isinstance(values, np.ndarray) and np.allclose(values, number, rtol=0, atol=_TOLERANCE)
 
 
-def _names(network: Any) -> dict[Any, str]:
+def _names(network: NengoObject) -> dict[NengoObject, str]:
     """Return a name for each Node and each ensemble: its label, if that can be a name."""
-    names: dict[Any, str] = {}
+    names: dict[NengoObject, str] = {}
     for kind, things in (("node", network.all_nodes), ("ensemble", network.all_ensembles)):
         for k, thing in enumerate(things):
             label = str(thing.label or "")
@@ -234,11 +362,15 @@ def _names(network: Any) -> dict[Any, str]:
 
 
 def _play(
-    network: Any, names: dict[Any, str], nodes: list[Any], dt: float, n_steps: int
+    network: NengoObject,
+    names: dict[NengoObject, str],
+    nodes: list[NengoObject],
+    dt: float,
+    n_steps: int,
 ) -> Rasters:
     """Return the spikes of *nodes* in a run by nengo. Raises UnsupportedError for other values."""
     nengo = load_nengo()
-    values: dict[Any, npt.NDArray[np.float64]] = {
+    values: dict[NengoObject, npt.NDArray[np.float64]] = {
         node: np.zeros((n_steps, node.size_out)) for node in nodes
     }
     with warnings.catch_warnings():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +13,11 @@ from neurorl.backends.base import Backend
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.models import CubaLIF
-from neurorl.nengo.imported import load_nengo, load_nengo_loihi
+from neurorl.nengo.imported import NengoObject, load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Projection
-from neurorl.network.integrator import integrator_of
+from neurorl.network.neuron import integrator_of
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["NengoExport", "to_nengo"]
+from neurorl.storage.plain import Named, PlainData
 
 _CHIP = "nengo"
 _NO_FLOOR = -np.inf
@@ -34,12 +32,12 @@ class NengoExport:
     spikes, which are 1/dt high, by population.
     """
 
-    network: Any
-    nodes: Mapping[str, Any]
-    ensembles: Mapping[str, Any]
-    probes: Mapping[str, Any]
+    network: NengoObject
+    nodes: Named
+    ensembles: Named
+    probes: Named
 
-    def spikes(self, simulator: Any) -> dict[str, npt.NDArray[np.bool_]]:
+    def spikes(self, simulator: NengoObject) -> dict[str, npt.NDArray[np.bool_]]:
         """Return the spikes that a nengo simulator has recorded, as rasters."""
         return {name: simulator.data[probe] > 0 for name, probe in self.probes.items()}
 
@@ -93,7 +91,7 @@ class _Builder:
 
     def __init__(self, backend: Backend, inputs: dict[str, npt.ArrayLike]) -> None:
         self.nengo, self.backend, self.description = load_nengo(), backend, backend.network
-        self.simulator: Any = backend.simulator
+        self.simulator: NengoObject = backend.simulator
         known = [source.name for source in self.description.sources]
         for name in inputs:
             check_name("source", name, known)
@@ -106,7 +104,7 @@ class _Builder:
 
     def exact(self) -> NengoExport:
         """Return the network with neurons that step as neurorl's."""
-        cells: Any = importlib.import_module("neurorl.nengo.cells")
+        cells: NengoObject = importlib.import_module("neurorl.nengo.cells")
         simulator = self.simulator
         types = {
             p.name: cells.ReferenceCells(simulator.nodes[k], simulator.node_variables(k))
@@ -159,7 +157,7 @@ class _Builder:
             probes = {name: self.nengo.Probe(e.neurons) for name, e in ensembles.items()}
         return NengoExport(network, nodes, ensembles, probes)
 
-    def _spiking(self, network: Any, nodes: Mapping[str, Any]) -> dict[str, Any]:
+    def _spiking(self, network: NengoObject, nodes: Named) -> PlainData:
         """Return neurons on the host that repeat the spikes of Nodes.
 
         nengo-loihi sends spikes of neurons to the chip as they are, but values of a Node through
@@ -180,7 +178,7 @@ class _Builder:
         """Return a population as a CubaLIF with one time constant. Raises UnsupportedError."""
         population, dt = self.description.node(name), self.description.dt
         where, remedy = f"to_nengo, population {name!r}", "take neurons='exact'"
-        neuron: Any = population.neuron  # type: ignore[union-attr]
+        neuron: NengoObject = population.neuron  # type: ignore[union-attr]
         d = integrator_of(neuron.plan(population.size, dt))
         if d is None:
             raise UnsupportedError(where, "equations", limit="LIF, CubaLIF", remedy=remedy)
@@ -201,10 +199,10 @@ class _Builder:
         tau_syn, tau_mem = taus
         return CubaLIF(tau_syn, tau_mem, threshold=d.threshold, bias=bias, refractory=rest)
 
-    def _nodes(self) -> dict[str, Any]:
+    def _nodes(self) -> PlainData:
         return {source.name: self._node(source.name) for source in self.description.sources}
 
-    def _node(self, name: str) -> Any:
+    def _node(self, name: str) -> NengoObject:
         raster, dt = self.rasters.get(name), self.description.dt
         if raster is None:
             return self.nengo.Node(size_in=self.description.node(name).size, label=name)
@@ -216,13 +214,13 @@ class _Builder:
 
         return self.nengo.Node(play, size_out=raster.shape[1], label=name)
 
-    def _ensembles(self, types: Mapping[str, Any]) -> dict[str, Any]:
+    def _ensembles(self, types: Named) -> PlainData:
         return {
             name: self._ensemble(name, self.description.node(name).size, kind)
             for name, kind in types.items()
         }
 
-    def _ensemble(self, label: str, size: int, kind: Any) -> Any:
+    def _ensemble(self, label: str, size: int, kind: NengoObject) -> NengoObject:
         return self.nengo.Ensemble(
             size,
             dimensions=1,

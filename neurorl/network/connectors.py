@@ -15,25 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
-from neurorl.network.drawing import choices, hits
 from neurorl.network.limits import MAX_LISTED, MAX_SIZE, check_limit, refuse_units
+from neurorl.network.plasticity import choices, hits
 from neurorl.network.serialization import Count, Described, Flag, Range, Share
 from neurorl.network.synapse_list import SynapseList, listed
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive
-
-__all__ = [
-    "AllToAll",
-    "Blocks",
-    "Connector",
-    "Copies",
-    "FixedInDegree",
-    "FixedOutDegree",
-    "FixedProbability",
-    "OneToOne",
-    "Sparse",
-    "Synapses",
-]
 
 Seed = Annotated[int, Range(0, 2**53)]
 _DEVIATIONS = 12.0  # standard deviations: so far from its mean a binomial number never is

@@ -15,14 +15,11 @@ import dataclasses
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import DescriptionError, quoted, unknown_name_error
-from neurorl.network.drawing import Normal, check_drawn, most_steps
-from neurorl.network.integrator import Integrator, integrator_of
+from neurorl.errors import DescriptionError, check_name, quoted, unknown_name_error
 from neurorl.network.limits import (
     MAX_PARTS,
     MAX_REMEMBERED,
@@ -33,13 +30,20 @@ from neurorl.network.limits import (
     check_limit,
     check_names,
 )
-from neurorl.network.neuron import Neuron
-from neurorl.network.plasticity import Plasticity, TsodyksMarkram, Uniform
+from neurorl.network.neuron import Integrator, Neuron, StepPlan, integrator_of
+from neurorl.network.plasticity import (
+    Normal,
+    Plasticity,
+    TsodyksMarkram,
+    Uniform,
+    check_drawn,
+    most_steps,
+)
 from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
-from neurorl.network.step_plan import StepPlan
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import Array
+from neurorl.storage.plain import PlainData
 
 __all__ = [
     "CURRENT_GRID",
@@ -81,10 +85,9 @@ class Source(Described):
         check_identifier(f"{type(self).__name__}.name", self.name)
         size = positive(f"Source {self.name!r}.size", self.size, most=MAX_SIZE)
         object.__setattr__(self, "size", size)
-        if self.kind not in SOURCE_KINDS:
-            raise unknown_name_error("kind of source", self.kind, SOURCE_KINDS)
+        check_name("kind of source", self.kind, SOURCE_KINDS)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         data = super().to_dict()
         if self.kind == "spikes":
             del data["kind"]  # as before there were other kinds

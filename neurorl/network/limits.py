@@ -16,32 +16,6 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
 
-__all__ = [
-    "MAX_AGENT_SYNAPSES",
-    "MAX_DELAY",
-    "MAX_FEATURES",
-    "MAX_LAYERS",
-    "MAX_LISTED",
-    "MAX_PARTS",
-    "MAX_REFRACTORY",
-    "MAX_REMEMBERED",
-    "MAX_ROLLOUT",
-    "MAX_SIZE",
-    "MAX_SYNAPSES",
-    "MAX_TABLE",
-    "MAX_TAPS",
-    "MAX_WEIGHTS",
-    "check_delay",
-    "check_delays",
-    "check_identifier",
-    "check_limit",
-    "check_names",
-    "free_name",
-    "refuse_units",
-    "truth_values",
-    "unit_of",
-]
-
 _MARKS = ("dim", "dimensions", "dimensionality", "unit", "units")
 _PLAIN = (bool, int, float, str, bytes, type(None))
 

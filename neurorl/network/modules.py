@@ -13,15 +13,6 @@ import numpy as np
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = [
-    "chain_weights",
-    "hidden_layers",
-    "hidden_name",
-    "lag",
-    "module_projections",
-    "path_weights",
-]
-
 
 def hidden_name(below: int) -> str:
     """Return the name of the hidden layer *below* layers under the output, at least 1."""

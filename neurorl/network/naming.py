@@ -8,8 +8,6 @@ from typing import TypeVar
 
 from neurorl.errors import ArgumentError, UnknownNameError, unknown_name_error
 
-__all__ = ["add_name", "find_name"]
-
 T = TypeVar("T")
 
 

@@ -1,16 +1,245 @@
-"""Define what a neuron model is to a network: its parameters, and the statements of a step."""
+"""Define a neuron model to a network: its parameters, and the statements of a step."""
 
 from __future__ import annotations
 
 import abc
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, UnsupportedError
-from neurorl.network.integrator import Integrator, integrator_of
+from neurorl.expressions.expression import Expression, Statement, read_statements
+from neurorl.expressions.linear import Constants
 from neurorl.network.serialization import Described
-from neurorl.network.step_plan import StepPlan
+from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["Neuron"]
+PerNeuron = Any
+"""Represent a parameter of neurons: a number, or an array of shape ``(size,)``."""
+
+MAX_WORDS = 64
+"""Limit the words that a neuron draws in a step."""
+
+IS_SILENT = "is_silent"
+"""Name the constant that marks neurons silenced by a lesion."""
+
+
+class Margin(NamedTuple):
+    """Hold the sides of a threshold ``left > right`` or ``left >= right``, without noise."""
+
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """Hold the statements of a neuron's step.
+
+    Order: add to inputs; run *update*; in dead (refractory) steps give the variables *held* their
+    old values; spike where *threshold* holds, unless dead; run *reset* where it spiked.
+
+    initial: state variables, ``(size,)`` each. constants: parameters and what the method added.
+    inputs: what synapses add to; inputs that aren't state variables begin at 0 in each step.
+    refractory_steps: dead steps after a spike, ``(size,)``. is_noisy: whether *threshold* uses
+    ``logistic``, a standard logistic draw for each neuron and step. margin: the sides of a
+    threshold ``left > right``, without noise; None for other thresholds. bias: the value ``bias``
+    in statements, ``(size,)``, which currents and silent signed synapses add to. Only an
+    `Integrator` has one; None for others, where these add to an input. words: names of whole
+    numbers, 0 to 2**32 - 1, that are drawn for each neuron and step. clock: the name of the number
+    of the step, from 0; None if no statement needs it.
+    """
+
+    initial: Mapping[str, FloatArray]
+    constants: Mapping[str, FloatArray]
+    inputs: tuple[str, ...]
+    update: tuple[Statement, ...]
+    threshold: Expression
+    reset: tuple[Statement, ...]
+    held: tuple[str, ...]
+    refractory_steps: npt.NDArray[np.int64]
+    is_noisy: bool
+    margin: Margin | None = None
+    bias: FloatArray | None = None
+    words: tuple[str, ...] = ()
+    clock: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Return the number of neurons."""
+        return len(self.refractory_steps)
+
+    @property
+    def from_outside(self) -> tuple[str, ...]:
+        """Return the names of words, and of the number of the step."""
+        return (*self.words, *(() if self.clock is None else (self.clock,)))
+
+    def hoisted(self) -> StepPlan:
+        """Return a plan of the same bits in which no step computes what never changes.
+
+        Results of constants alone become constants; constants that nothing uses are left out.
+        """
+        moving = {*self.initial, *self.inputs, *(line.variable for line in self.reset)}
+        times_set = Counter(line.variable for line in self.update)
+        drawn = {"logistic", *self.from_outside}
+        made = Constants(self.constants, {*moving, *times_set, *drawn, "bias"})
+        update = []
+        for line in self.update:
+            x, tree = line.variable, line.value.tree
+            if x not in moving and times_set[x] == 1 and made.holds(tree):
+                made.values[x] = made.value(tree)
+            else:
+                update.append(Statement(x, made.folded(line.value)))
+        reset = tuple(Statement(line.variable, made.folded(line.value)) for line in self.reset)
+        threshold = made.folded(self.threshold)
+        margin = None if self.margin is None else Margin(*map(made.folded, self.margin))
+        formulas = [threshold, *(margin or ()), *(line.value for line in (*update, *reset))]
+        used = {"noise_width", IS_SILENT, *(name for one in formulas for name in one.names)}
+        return replace(
+            self,
+            constants={name: value for name, value in made.values.items() if name in used},
+            update=tuple(update),
+            threshold=threshold,
+            reset=reset,
+            margin=margin,
+        )
+
+    def tiled(self, copies: int) -> StepPlan:
+        """Return the plan of *copies* equal populations side by side."""
+
+        def tile(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+            return {k: np.tile(v, copies) if v.ndim else v for k, v in values.items()}
+
+        return replace(
+            self,
+            initial=tile(self.initial),
+            constants=tile(self.constants),
+            refractory_steps=np.tile(self.refractory_steps, copies),
+            bias=None if self.bias is None else np.tile(self.bias, copies),
+        )
+
+
+Names = dict[str, npt.NDArray[np.float64]]
+
+
+def before_reset(
+    plan: StepPlan,
+    state: Mapping[str, FloatArray],
+    dead: npt.NDArray[np.int64],
+    arrived: Mapping[str, FloatArray],
+    logistic: FloatArray | None = None,
+    bias: FloatArray | None = None,
+    given: Mapping[str, FloatArray] | None = None,
+) -> tuple[Names, npt.NDArray[np.bool_]]:
+    """Return all values at the threshold test by name, and the spikes.
+
+    state, dead: before the step, ``(..., size)``. arrived: what synapses add, by input. logistic:
+    draws of the noise. bias: the value ``bias`` in statements; None is the plan's own. given:
+    numbers from outside, by name.
+    """
+    names: Names = {**plan.constants, **state, **(given or {})}
+    for name in plan.inputs:
+        names[name] = state.get(name, np.zeros(dead.shape)) + arrived.get(name, 0.0)
+    if logistic is not None:
+        names["logistic"] = logistic
+    if plan.bias is not None:
+        names["bias"] = plan.bias if bias is None else bias
+    _run(plan.update, names)
+    is_dead = dead > 0
+    for name in plan.held:
+        names[name] = np.where(is_dead, state[name], names[name])
+    return names, np.broadcast_to(plan.threshold.evaluate(names), dead.shape) & ~is_dead
+
+
+def after_reset(
+    plan: StepPlan, names: Names, dead: npt.NDArray[np.int64], spikes: npt.NDArray[np.bool_]
+) -> tuple[dict[str, FloatArray], npt.NDArray[np.int64]]:
+    """Return the state and dead steps after a step; *dead*: dead steps before it."""
+    _run(plan.reset, names, spikes)
+    state = {name: np.array(np.broadcast_to(names[name], dead.shape)) for name in plan.initial}
+    return state, np.where(spikes, plan.refractory_steps, dead - (dead > 0))
+
+
+def _run(
+    statements: Sequence[Statement],
+    names: dict[str, npt.NDArray[np.float64]],
+    where: npt.NDArray[np.bool_] | None = None,
+) -> None:
+    """Run statements in order; *where*: only for these neurons."""
+    for line in statements:
+        value = line.value.evaluate(names)
+        if where is not None:
+            value = np.where(where, value, names[line.variable])
+        names[line.variable] = value
+
+
+_UPDATE = read_statements("u = kept_u*u + q; v = kept_v*v + u + bias", "Integrator")
+_RESET = read_statements("v = 0", "Integrator")
+_MARGIN = Margin(Expression("v"), Expression("threshold"))
+_SURE, _NOISY = Expression("v > threshold"), Expression("v + noise_width*logistic > threshold")
+
+
+@dataclass(frozen=True, eq=False)
+class Integrator:
+    """Hold the parameters of a current and a membrane that leak; arrays of shape ``(size,)``.
+
+    With input ``q`` (the sum of weights of arriving spikes), per step::
+
+        u <- current_decay * u + q
+        v <- membrane_decay * v + u + bias          (v stays 0 in a dead step)
+        spike if v + noise_width * L > threshold    (L standard logistic; never in a dead step)
+        v <- 0 and refractory_steps dead steps after a spike
+
+    so that P(spike) = sigmoid((v - threshold) / noise_width), or a hard threshold for width 0.
+    """
+
+    current_decay: FloatArray
+    membrane_decay: FloatArray
+    threshold: FloatArray
+    bias: FloatArray
+    noise_width: FloatArray
+    refractory_steps: npt.NDArray[np.int64]
+
+    def plan(self) -> StepPlan:
+        """Return the statements of a step."""
+        is_noisy = bool(self.noise_width.any())
+        constants = {
+            "kept_u": self.current_decay,
+            "kept_v": self.membrane_decay,
+            "threshold": self.threshold,
+        }
+        return StepPlan(
+            initial={name: np.zeros(len(self.threshold)) for name in ("u", "v")},
+            constants=constants | ({"noise_width": self.noise_width} if is_noisy else {}),
+            inputs=("q",),
+            update=_UPDATE,
+            threshold=_NOISY if is_noisy else _SURE,
+            reset=_RESET,
+            held=("v",),
+            refractory_steps=self.refractory_steps,
+            is_noisy=is_noisy,
+            margin=_MARGIN,
+            bias=self.bias,
+        )
+
+
+def integrator_of(plan: StepPlan) -> Integrator | None:
+    """Return the parameters of a step with an integrator's statements; None for others."""
+    statements = plan.update, plan.reset, plan.margin, plan.held
+    if plan.bias is None or statements != (_UPDATE, _RESET, _MARGIN, ("v",)):
+        return None
+    if plan.threshold not in (_SURE, _NOISY) or any(x.any() for x in plan.initial.values()):
+        return None
+    return Integrator(
+        current_decay=plan.constants["kept_u"],
+        membrane_decay=plan.constants["kept_v"],
+        threshold=plan.constants["threshold"],
+        bias=plan.bias,
+        noise_width=plan.constants.get("noise_width", np.zeros(plan.size)),
+        refractory_steps=plan.refractory_steps,
+    )
 
 
 class Neuron(Described, abc.ABC):

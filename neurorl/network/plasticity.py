@@ -1,18 +1,27 @@
-"""Describe how weights begin, that they learn, and how much a spike releases after others."""
+"""Describe how synapses learn and what spikes release, and draw weights and delays.
+
+Random synapses and delays are drawn by a counter; a synapse depends on the seed alone.
+
+A row is a neuron that draws. Its draw k is made of words 2k and 2k + 1 of the row's counter, so no
+chunk, order or machine changes it.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
+from neurorl.network.limits import check_delay
 from neurorl.network.serialization import Described, NotNegative, Number, number
+from neurorl.network.synapse_list import CHUNK, SynapseList, repeats
 from neurorl.numerics.arrays import FloatArray
-from neurorl.numerics.elementary import decay
-
-__all__ = ["RELEASE_GRID", "Plasticity", "TsodyksMarkram", "Uniform"]
+from neurorl.numerics.elementary import cospi, decay, log
+from neurorl.numerics.random import Stream, philox4x32, uniforms_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,3 +118,169 @@ class TsodyksMarkram(Described):
         rounded = np.floor(released / RELEASE_GRID + 0.5) * RELEASE_GRID
         after = np.where(spikes, raised, u), np.where(spikes, used + released, used)
         return *after, np.where(spikes, rounded, 0.0)
+
+
+Indices = npt.NDArray[np.int64]
+
+
+def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator[Indices]:
+    """Yield for chunks of rows, in order, *n* of the numbers 0 to *of* - 1, sorted in each row.
+
+    repeats: whether a row may have a number twice. Without, it is the first *n* different draws.
+    """
+    excludes = not repeats and n > of // 2
+    width = of if excludes else max(n, 1)
+    step = max(1, CHUNK // width)
+    for first in range(0, rows, step):
+        chunk = np.arange(first, min(first + step, rows))
+        if repeats:
+            yield np.sort(_numbers(seed, chunk, n, of), axis=1)
+        elif excludes:  # if most are chosen, drawing the rest is quicker
+            is_in = np.ones((len(chunk), of), dtype=bool)
+            np.put_along_axis(is_in, _different(seed, chunk, of - n, of), False, axis=1)
+            yield np.nonzero(is_in)[1].reshape(len(chunk), n)
+        else:
+            yield _different(seed, chunk, n, of)
+
+
+def hits(seed: int, places: int, p: float) -> Iterator[Indices]:
+    """Yield, in order and in chunks, places taken independently with probability *p*.
+
+    The draws are the distances from one taken place to the next, which are geometric.
+    """
+    if p == 0:
+        return
+    scale, row = _log_of_rest(p), np.zeros(1, dtype=np.int64)
+    at, drawn = -1, 0
+    while at < places:
+        expected = p * (places - at)
+        # Even, as `_units` begins at even draws only.
+        n = min(CHUNK, 2 * int(expected / 2 + 2 * expected**0.5 + 8))
+        gaps = np.floor(log(_units(seed, row, drawn, n)[0]) / scale)
+        # Clipped, as a gap may be too large for int64.
+        where = at + np.cumsum(np.minimum(gaps, float(places)).astype(np.int64) + 1)
+        yield where[where < places]
+        at, drawn = int(where[-1]), drawn + n
+
+
+def _log_of_rest(p: float) -> float:
+    """Return log(1 - p), for small p by its series."""
+    if p < 2.0**-20:
+        return -p * (1.0 + p * (0.5 + p / 3.0))
+    return float(log(1.0 - p))
+
+
+def _different(seed: int, rows: Indices, n: int, of: int) -> Indices:
+    """Return the first *n* different draws of each row, sorted, ``(rows, n)``."""
+    chosen = np.empty((len(rows), n), dtype=np.int64)
+    # Enough draws for the expected repeats; rows with more begin again with twice as many.
+    left, draws = np.arange(len(rows)), n + n * n // of + 8
+    while len(left) and n:
+        drawn = _numbers(seed, rows[left], draws, of)
+        is_first = _first_ones(drawn)
+        so_far = np.cumsum(is_first, axis=1)
+        is_done = so_far[:, -1] >= n
+        taken = (is_first & (so_far <= n))[is_done]
+        chosen[left[is_done]] = drawn[is_done][taken].reshape(-1, n)
+        left, draws = left[~is_done], 2 * draws
+    chosen.sort(axis=1)
+    return chosen
+
+
+def _first_ones(drawn: Indices) -> npt.NDArray[np.bool_]:
+    """Return which draws of a row are the first of their number."""
+    order = np.argsort(drawn, axis=1, kind="stable")
+    ordered = np.take_along_axis(drawn, order, axis=1)
+    is_new = np.ones(drawn.shape, dtype=bool)
+    is_new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    is_first = np.empty(drawn.shape, dtype=bool)
+    np.put_along_axis(is_first, order, is_new, axis=1)
+    return is_first
+
+
+def _numbers(seed: int, rows: Indices, n: int, of: int) -> Indices:
+    """Return the first *n* draws of each row as numbers 0 to *of* - 1."""
+    numbers = (_units(seed, rows, 0, n) * of).astype(np.int64)
+    # A unit just below 1 times *of* may round to *of*.
+    return np.minimum(numbers, of - 1)
+
+
+def _units(seed: int, rows: Indices, first: int, n: int) -> npt.NDArray[np.float64]:
+    """Return draws *first* to ``first + n - 1`` of each row, in (0, 1), of 52 bits each.
+
+    first: even.
+    """
+    blocks = np.arange(first // 2, (first + n + 1) // 2, dtype=np.uint64)
+    key = (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)
+    drawn = philox4x32((rows[:, None].astype(np.uint64), blocks, 0, Stream.CONNECT), key)
+    units = np.empty((len(rows), len(blocks), 2))
+    for k in range(2):
+        units[..., k] = ((drawn[2 * k] << 20 | drawn[2 * k + 1] >> 12) + 0.5) * 2.0**-52
+    return units.reshape(len(rows), -1)[:, :n]
+
+
+_FAR = 4.0  # standard deviations
+
+
+@dataclass(frozen=True, eq=False)
+class Normal(Described):
+    """Describe delays of a normal distribution, in seconds, rounded to steps and clipped.
+
+    mean, sd: seconds. low, high: the shortest and longest delay, whole steps; others are clipped.
+    None: one step, and mean + 4 standard deviations, rounded up to a step.
+    """
+
+    mean: NotNegative
+    sd: NotNegative
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.low is not None:
+            number("Normal.low", self.low, low=0.0)
+        if self.high is not None:
+            number("Normal.high", self.high, low=self.low or 0.0)
+
+
+def check_drawn(where: str, delays: Uniform | Normal, dt: float) -> None:
+    """Raise DescriptionError unless the shortest and the longest delay are whole steps of *dt*."""
+    for steps in _limits(delays, dt):
+        check_delay(where, steps * dt, dt)
+
+
+def _limits(delays: Uniform | Normal, dt: float) -> tuple[float, float]:
+    """Return the fewest and the most steps that can be drawn."""
+    if isinstance(delays, Uniform):
+        return delays.low / dt, delays.high / dt
+    low = 1.0 if delays.low is None else delays.low / dt
+    far = math.ceil((delays.mean + _FAR * delays.sd) / dt - 1e-6)
+    return low, max(low, far) if delays.high is None else delays.high / dt
+
+
+def most_steps(delays: Uniform | Normal, dt: float) -> int:
+    """Return the most steps that can be drawn."""
+    return round(_limits(delays, dt)[1])
+
+
+def drawn_steps(
+    delays: Uniform | Normal, key: int, synapses: SynapseList, dt: float
+) -> npt.NDArray[np.int32]:
+    """Return the steps of each synapse's delay.
+
+    The draw depends only on the synapse's place in a matrix and its number among synapses of the
+    same two neurons. key: key of the projection's draws.
+    """
+    first, last = (round(steps) for steps in _limits(delays, dt))
+    drawn = np.empty(len(synapses), dtype=np.int32)
+    for part, places in synapses.chunks():
+        again = repeats(places)
+        one = uniforms_at(key, Stream.DELAYS, places, 2 * again)
+        if isinstance(delays, Uniform):
+            steps = first + np.floor(one * (last - first + 1))
+        else:
+            other = uniforms_at(key, Stream.DELAYS, places, 2 * again + 1)
+            deviates = np.sqrt(-2.0 * log(one)) * cospi(2.0 * other)  # Box and Muller's
+            steps = np.floor(delays.mean / dt + delays.sd / dt * deviates + 0.5)
+        drawn[part] = np.clip(steps, first, last).astype(np.int32)
+    return drawn

@@ -22,9 +22,8 @@ from neurorl.network.connectors import (
     Synapses,
     check_count,
 )
-from neurorl.network.drawing import Normal, drawn_steps
 from neurorl.network.limits import check_identifier, truth_values
-from neurorl.network.plasticity import Plasticity, TsodyksMarkram, Uniform
+from neurorl.network.plasticity import Normal, Plasticity, TsodyksMarkram, Uniform, drawn_steps
 from neurorl.network.serialization import (
     LARGEST,
     Described,
@@ -35,8 +34,6 @@ from neurorl.network.serialization import (
     positive,
 )
 from neurorl.network.synapse_list import SynapseList
-
-__all__ = ["Projection"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,18 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurorl.network.connectors import Copies
-from neurorl.network.description import (
-    Network,
-    Node,
-    Population,
-    Projection,
-    Source,
-    Uniform,
-)
-from neurorl.network.neuron import Neuron
-from neurorl.network.step_plan import StepPlan
-
-__all__ = ["SideBySide", "on_chip", "replicate"]
+from neurorl.network.description import Network, Node, Population, Projection, Source, Uniform
+from neurorl.network.neuron import Neuron, StepPlan
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,16 +21,6 @@ from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
 from neurorl.storage.reading import FilePlace, parse_json
 
-__all__ = [
-    "MOST_STEPS",
-    "load_network",
-    "save_network",
-    "take",
-    "take_count",
-    "take_counts",
-    "take_shown",
-]
-
 MOST_STEPS = 2**48
 """Limit the steps, decisions or episodes that a state counts: thousands of years, far from
 overflow."""

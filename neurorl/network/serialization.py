@@ -20,26 +20,16 @@ from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, quo
 from neurorl.expressions.expression import Expression
 from neurorl.network.limits import refuse_units
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.storage.plain import array_from, declared_types, fits, kind_name, plain, real_array
-
-__all__ = [
-    "Count",
-    "Described",
-    "Flag",
-    "NotNegative",
-    "Number",
-    "Range",
-    "Share",
-    "arrays_apart",
-    "check_kind_or_none",
-    "flag",
-    "frozen_array",
-    "number",
-    "positive",
-    "several",
-    "type_name",
-    "whole_numbers",
-]
+from neurorl.storage.plain import (
+    Named,
+    PlainData,
+    array_from,
+    declared_types,
+    fits,
+    kind_name,
+    plain,
+    real_array,
+)
 
 _T = TypeVar("_T")
 _DEPTH = 32
@@ -128,7 +118,7 @@ class Described(metaclass=_Bounded):
         for name, check in _checks_of(type(self)).items():
             object.__setattr__(self, name, check(f"{place}.{name}", getattr(self, name)))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return plain data, as JSON has it, from which `from_dict` builds an equal object."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         return {
@@ -137,7 +127,7 @@ class Described(metaclass=_Bounded):
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Named) -> Self:
         """Return the object that `to_dict` described. Raises DescriptionError for anything else."""
         try:
             described = _decode(data, _DEPTH)
@@ -152,7 +142,7 @@ class Described(metaclass=_Bounded):
         return described
 
     @classmethod
-    def of_file(cls, fields: Mapping[str, Any]) -> Self:
+    def of_file(cls, fields: Named) -> Self:
         """Return the object of a file's fields; a class may drop fields that older files had."""
         return cls(**fields)
 
@@ -175,7 +165,7 @@ def type_name(cls: type[Described]) -> str:
 @functools.cache
 def _checks_of(cls: Any) -> Mapping[str, Callable[[str, object], object]]:
     """Return a check for each field whose type has a `Range`."""
-    kinds: dict[str, Any] = {}
+    kinds: PlainData = {}
     for base in reversed(cls.__mro__):  # one of a user's may have types that can't be looked up
         kinds |= declared_types(base, ranges=True)
     return {
@@ -251,7 +241,7 @@ def arrays_apart(arrays: dict[str, Array]) -> Iterator[None]:
         _APART.reset(before)
 
 
-def _stored(value: Mapping[str, Any]) -> Array:
+def _stored(value: Named) -> Array:
     """Return an array that is kept apart. Raises DescriptionError if it is missing."""
     arrays, name = _APART.get() or {}, value["stored"]
     if set(value) != {"stored"} or not isinstance(name, str) or name not in arrays:
@@ -262,7 +252,7 @@ def _stored(value: Mapping[str, Any]) -> Array:
     return array
 
 
-def _construct(kind: Any, fields: Mapping[str, Any]) -> Described | Expression:
+def _construct(kind: Any, fields: Named) -> Described | Expression:
     cls = Expression if kind == "Expression" else _class_of(kind)
     if cls.__module__.startswith("neurorl."):  # a user's own declarations may be loose
         _check_types(cls, fields)
@@ -298,7 +288,7 @@ def _class_of(kind: Any) -> type[Described]:
     raise UnknownNameError(where, what, got=repr(kind), remedy=remedy)
 
 
-def _check_types(cls: Any, fields: Mapping[str, Any]) -> None:
+def _check_types(cls: Any, fields: Named) -> None:
     """Raise DescriptionError for a field that isn't of its declared type."""
     types = declared_types(cls)
     for name, value in fields.items():

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.network.connectors import Ends, FixedProbability, Seed, Sparse
-from neurorl.network.drawing import hits
+from neurorl.network.plasticity import hits
 from neurorl.network.serialization import LARGEST, Flag, Range, Share, frozen_array
 from neurorl.network.synapse_list import SynapseList, listed
 from neurorl.numerics.arrays import FloatArray

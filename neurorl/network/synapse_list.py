@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["CHUNK", "SynapseList", "listed", "repeats"]
-
 CHUNK = 2**18
 """Work on this many synapses at once, so that intermediate results stay small."""
 

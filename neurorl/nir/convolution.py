@@ -1,4 +1,4 @@
-"""Turn convolutions and pooling into lists of synapses, and find them in such lists.
+"""Hold linear maps as lists of synapses: convolutions and pooling, found in such lists too.
 
 Images are ``(channels, height, width)``, for Conv1d ``(channels, length)``, flattened in C order.
 Padding, stride and dilation mean what they mean to ``torch.nn.functional.conv2d``; an average pool
@@ -13,13 +13,85 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_SIZE, MAX_WEIGHTS, check_limit
-from neurorl.nir.maps import SparseMap
+from neurorl.network.synapse_list import SynapseList, listed
+from neurorl.nir.package import NirObject
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["IMAGES", "Kernel", "find_convolution", "window_node", "window_of"]
+Indices = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMap:
+    """Hold the weights that aren't zero, one for each pair of an input and an output."""
+
+    synapses: SynapseList
+    values: FloatArray
+
+    @classmethod
+    def of(
+        cls, pre: Indices, post: Indices, values: FloatArray, sizes: tuple[int, int]
+    ) -> SparseMap:
+        """Return the map of entries in any order; several entries of a pair are added.
+
+        sizes: ``(n_pre, n_post)``.
+        """
+        places, first = np.unique(pre.astype(np.int64) * sizes[1] + post, return_inverse=True)
+        sums = np.bincount(first, values, len(places))
+        kept = sums != 0
+        rows, columns = np.divmod(places[kept], sizes[1])
+        return cls(listed(rows, columns.astype(np.int32), sizes), sums[kept])
+
+    @property
+    def n_pre(self) -> int:
+        """Return the number of inputs."""
+        return self.synapses.n_pre
+
+    def __len__(self) -> int:
+        return self.synapses.n_post
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        """Return the outputs, ``(n_post,)``, for inputs ``(n_pre,)``."""
+        return self.synapses.sums(self.values * values[self.synapses.pre])
+
+    def scaled(self, scale: FloatArray) -> SparseMap:
+        """Return the map with each output multiplied by its *scale*, ``(n_post,)``."""
+        return SparseMap(self.synapses, self.values * scale[self.synapses.post])
+
+    def after(self, first: SparseMap | FloatArray, where: str) -> SparseMap:
+        """Return this map applied after *first*, one weight for each channel or a map.
+
+        Raises DescriptionError for more weights than a projection may have, naming *where*.
+        """
+        if not isinstance(first, SparseMap):
+            return SparseMap(self.synapses, self.values * first[self.synapses.pre])
+        counts = np.diff(self.synapses.start)[first.synapses.post]
+        check_limit(where, "weights", int(counts.sum()), MAX_WEIGHTS)
+        numbers = self.synapses.of(first.synapses.post.astype(np.intp))
+        return SparseMap.of(
+            np.repeat(first.synapses.pre, counts),
+            self.synapses.post[numbers],
+            np.repeat(first.values, counts) * self.values[numbers],
+            (first.n_pre, len(self)),
+        )
+
+    def through(self, matrix: FloatArray) -> FloatArray:
+        """Return the matrix ``(n, n_pre)`` of *matrix*, ``(n, n_post)``, applied after this map."""
+        product = np.zeros((len(matrix), self.n_pre))
+        for i in np.flatnonzero(np.diff(self.synapses.start)):
+            part = slice(self.synapses.start[i], self.synapses.start[i + 1])
+            product[:, i] = matrix[:, self.synapses.post[part]] @ self.values[part]
+        return product
+
+    @classmethod
+    def of_matrix(cls, matrix: FloatArray) -> SparseMap:
+        """Return the map of a matrix ``(n_post, n_pre)``."""
+        post, pre = np.nonzero(matrix)
+        return cls.of(pre, post, matrix[post, pre], (matrix.shape[1], matrix.shape[0]))
+
 
 IMAGES = {"Conv1d": 1, "Conv2d": 2, "SumPool2d": 2, "AvgPool2d": 2}
 """Name the nodes that slide a window over an image, and its dimensions."""
@@ -82,7 +154,7 @@ class Kernel:
         ends = (math.prod(image), math.prod(out))
         return SparseMap.of(np.concatenate(pre), np.concatenate(post), np.concatenate(values), ends)
 
-    def _inside(self, dim: int, tap: int) -> tuple[Any, Any]:
+    def _inside(self, dim: int, tap: int) -> tuple[NirObject, NirObject]:
         """Return the pixels, and the places of the output, that a tap of the kernel connects."""
         place = np.arange(self.output[1 + dim])
         pixel = place * self.stride[dim] - self.before[dim] + tap * self.dilation[dim]
@@ -90,7 +162,7 @@ class Kernel:
         return pixel[kept], place[kept]
 
 
-def window_of(name: str, node: Any, shape: Shape) -> Kernel:
+def window_of(name: str, node: NirObject, shape: Shape) -> Kernel:
     """Return the window of a node for images of this shape. Raises DescriptionError."""
     kind, where = type(node).__name__, f"NIR node {name!r}"
     n = IMAGES[kind]
@@ -177,12 +249,12 @@ def find_convolution(weights: SparseMap, shape: Shape, output: Shape) -> Kernel 
     return window if window.output == output and _equal(window.map(), weights) else None
 
 
-def _stride(pre: Any, post: Any, n: int) -> int:
+def _stride(pre: NirObject, post: NirObject, n: int) -> int:
     """Return the stride with which the synapses of one dimension span the smallest kernel."""
     return min(range(1, n + 1), key=lambda stride: np.ptp(pre - stride * post))
 
 
-def window_node(nir: Any, window: Kernel, bias: FloatArray | None) -> Any:
+def window_node(nir: NirObject, window: Kernel, bias: FloatArray | None) -> NirObject:
     """Return the NIR node of a convolution with one group, or of a pool.
 
     bias: one for each channel, or None.

@@ -9,28 +9,13 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import UnsupportedError, unknown_name_error
+from neurorl.errors import UnsupportedError, check_name
 from neurorl.models import LIF
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.models.neurons.equations import Equations
 from neurorl.network.description import Network, Node, Population
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = [
-    "NEVER",
-    "Discretisation",
-    "check_discretisation",
-    "cycles",
-    "keep_and_fraction",
-    "levels",
-    "near_one",
-    "readout",
-    "subtracting",
-    "tau_of",
-    "tidy",
-    "without_equations",
-]
 
 NEVER = 2.0**96
 """Set this threshold for neurons that never spike and whose value is read."""
@@ -43,8 +28,7 @@ _SINGLE = 1e-6  # covers rounding to float32, which most files hold
 
 def check_discretisation(name: str) -> None:
     """Raise UnknownNameError for another name."""
-    if name not in get_args(Discretisation):
-        raise unknown_name_error("discretisation", name, get_args(Discretisation))
+    check_name("discretisation", name, get_args(Discretisation))
 
 
 def keep_and_fraction(

@@ -10,11 +10,9 @@ import numpy as np
 
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
-from neurorl.nir.convolution import IMAGES, Kernel, window_of
-from neurorl.nir.maps import SparseMap
+from neurorl.nir.convolution import IMAGES, Kernel, SparseMap, window_of
+from neurorl.nir.package import NirObject
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["READOUTS", "Drive", "SpikingGraph", "Term"]
 
 READOUTS = ("LI", "CubaLI", "I")
 """Name the neurons that don't spike; their membranes are outputs of a graph."""
@@ -65,7 +63,7 @@ class SpikingGraph:
     Raises UnsupportedError naming every node that isn't a source, a neuron or linear.
     """
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: NirObject) -> None:
         self.nodes: dict[str, Any] = {}
         self._edges: list[tuple[str, str]] = []
         self._take_apart(graph, "")
@@ -103,7 +101,7 @@ class SpikingGraph:
             self._shapes[name] = shape
         return self._shapes[name]
 
-    def _take_apart(self, graph: Any, prefix: str) -> None:
+    def _take_apart(self, graph: NirObject, prefix: str) -> None:
         for name, node in graph.nodes.items():
             if _kind(node) == "NIRGraph":
                 self._take_apart(node, f"{prefix}{name}.")
@@ -253,11 +251,11 @@ class SpikingGraph:
         return drive
 
 
-def _kind(node: Any) -> str:
+def _kind(node: NirObject) -> str:
     return type(node).__name__
 
 
-def _port(graph: Any, name: str, kind: str) -> str:
+def _port(graph: NirObject, name: str, kind: str) -> str:
     """Return a subgraph's own input or output node, for an edge that leads to or from it."""
     node = graph.nodes.get(name)
     if node is None or _kind(node) != "NIRGraph":
@@ -269,14 +267,14 @@ def _port(graph: Any, name: str, kind: str) -> str:
     return f"{name}.{ports[0]}"
 
 
-def _matrix(name: str, node: Any) -> FloatArray:
+def _matrix(name: str, node: NirObject) -> FloatArray:
     matrix = np.asarray(node.weight, dtype=np.float64)
     if matrix.ndim != 2:
         raise UnsupportedError(f"NIR node {name!r}", "weights aren't a matrix", got=matrix.shape)
     return matrix
 
 
-def _through_matrix(name: str, node: Any, drive: Drive) -> Drive:
+def _through_matrix(name: str, node: NirObject, drive: Drive) -> Drive:
     matrix = _matrix(name, node)
     terms = []
     for t in drive.terms:
@@ -335,7 +333,7 @@ def _scaled(scale: FloatArray, weights: FloatArray | SparseMap) -> FloatArray | 
     return scale[:, None] * weights if weights.ndim == 2 else scale * weights
 
 
-def _one_delay(name: str, node: Any) -> float:
+def _one_delay(name: str, node: NirObject) -> float:
     delays = np.unique(np.asarray(node.delay, dtype=np.float64))
     if len(delays) != 1:
         raise UnsupportedError(f"NIR node {name!r}", "has several delays", got=delays)

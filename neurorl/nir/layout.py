@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.errors import DescriptionError
-from neurorl.nir.package import RESERVED, load_package
-
-__all__ = ["Layout", "node_names", "restore", "text_of"]
+from neurorl.nir.package import RESERVED, NirObject, load_package
 
 KEY = "layout"
 
@@ -82,7 +80,7 @@ def node_names(populations: list[str], projections: list[str]) -> dict[str, str]
     return names
 
 
-def restore(graph: Any, layout: Layout) -> Any:
+def restore(graph: NirObject, layout: Layout) -> NirObject:
     """Return copies of the graph's `nodes` and `edges` with our own sources and names.
 
     Raises DescriptionError if the layout doesn't fit this graph.
@@ -97,14 +95,14 @@ def restore(graph: Any, layout: Layout) -> Any:
 class _Restorer:
     """Undo the writer's changes to one graph; see `restore`."""
 
-    def __init__(self, graph: Any, layout: Layout) -> None:
+    def __init__(self, graph: NirObject, layout: Layout) -> None:
         self._nir = load_package()
         self._layout = layout
         gone = {"output", *layout.readouts}
         self._nodes = {name: node for name, node in graph.nodes.items() if name not in gone}
         self._edges = [(a, b) for a, b in graph.edges if a not in gone and b not in gone]
 
-    def graph(self) -> Any:
+    def graph(self) -> NirObject:
         self._unfold()
         self._split_input()
         names = self._layout.names

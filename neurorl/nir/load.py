@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.connectors import Synapses
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
 from neurorl.network.serialization import number
+from neurorl.nir.convolution import SparseMap
 from neurorl.nir.discretise import (
     NEVER,
     check_discretisation,
@@ -29,18 +30,15 @@ from neurorl.nir.discretise import (
 )
 from neurorl.nir.graph import READOUTS, Drive, SpikingGraph, Term
 from neurorl.nir.layout import Layout, restore, text_of
-from neurorl.nir.maps import SparseMap
-from neurorl.nir.package import DroppedWarning, check_graph, read_graph
+from neurorl.nir.package import DroppedWarning, NirObject, check_graph, read_graph
 from neurorl.nir.write import FORM
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["from_nir"]
 
 RESETS = ("value", "subtract")
 
 
 def from_nir(
-    graph: Any,
+    graph: NirObject,
     dt: float | None = None,
     *,
     discretisation: str | None = None,
@@ -87,8 +85,7 @@ def from_nir(
     check_discretisation(chosen)
     layout = Layout.of(metadata) if own else None
     restored = graph if layout is None else restore(graph, layout)
-    if reset not in RESETS:
-        raise unknown_name_error("NIR reset", reset, RESETS)
+    check_name("NIR reset", reset, RESETS)
     reader = _Reader(SpikingGraph(restored), number("NIR dt", dt, 1e-12), chosen, reset)
     if align is None:
         align = not own or text_of(metadata.get("form")) == FORM
@@ -163,7 +160,7 @@ class _Reader:
         gain = gain * near_one(self._spread(name, node.w_in) * fraction)
         return gain, CubaLIF(_plain(tau_of(keep, dt)), tau_mem, _plain(threshold)), leak
 
-    def _keep(self, name: str, tau: Any) -> tuple[FloatArray, FloatArray]:
+    def _keep(self, name: str, tau: NirObject) -> tuple[FloatArray, FloatArray]:
         keep, fraction = keep_and_fraction(self._spread(name, tau), self._dt, self._discretisation)
         if not (np.isfinite(keep).all() and keep.min() >= 0.0):
             raise UnsupportedError(
@@ -275,6 +272,6 @@ def _tails() -> Iterable[str]:
         yield f"_{k}"
 
 
-def _plain(values: FloatArray) -> Any:
+def _plain(values: FloatArray) -> NirObject:
     """Return one number if all are equal."""
     return float(values[0]) if (values == values[0]).all() else values

@@ -16,16 +16,6 @@ from neurorl.network.limits import MAX_SIZE, check_limit
 from neurorl.network.serialization import LARGEST
 from neurorl.storage.files import write_bytes
 
-__all__ = [
-    "RESERVED",
-    "DroppedWarning",
-    "check_file",
-    "check_graph",
-    "load_package",
-    "read_graph",
-    "write_graph",
-]
-
 _LARGEST_FILE = 2**31
 _SQUEEZED = 1024  # gzip doesn't compress any data better than this
 _SMALL = 2**24
@@ -38,6 +28,10 @@ _NUMBERS = (
     *("weight", "bias", "scale", "delay", "stride", "dilation", "groups", "kernel_size"),
     "input_shape",
 )
+
+
+NirObject = Any
+"""Represent the module ``nir``, or an object of its graphs, which have no types."""
 
 
 def check_file(path: Path) -> None:
@@ -56,7 +50,7 @@ def check_file(path: Path) -> None:
                     raise ValueError("says that it holds more than a file of its size can")
 
 
-def _items(group: Any, depth: int) -> Iterator[Any]:
+def _items(group: NirObject, depth: int) -> Iterator[NirObject]:
     """Yield everything in a group, from the outside in."""
     import h5py
 
@@ -71,7 +65,7 @@ def _items(group: Any, depth: int) -> Iterator[Any]:
             yield from _items(item, depth + 1)
 
 
-def _bytes_of(dataset: Any, most: int) -> int:
+def _bytes_of(dataset: NirObject, most: int) -> int:
     """Return the memory that an array takes. Raises ValueError for data unknown to NIR."""
     import h5py
 
@@ -94,7 +88,7 @@ def _bytes_of(dataset: Any, most: int) -> int:
     return int(size)
 
 
-def check_graph(graph: Any, depth: int = 0) -> None:
+def check_graph(graph: NirObject, depth: int = 0) -> None:
     """Raise DescriptionError for a graph with parts that no ``nir.NIRGraph`` has."""
     if depth > _DEEPEST:
         raise DescriptionError("NIR", "subgraphs nested too deeply", limit=_DEEPEST)
@@ -115,7 +109,7 @@ def check_graph(graph: Any, depth: int = 0) -> None:
             _check_node(name, node)
 
 
-def _check_node(name: str, node: Any) -> None:
+def _check_node(name: str, node: NirObject) -> None:
     for field in _NUMBERS:
         value = getattr(node, field, None)
         if value is not None:
@@ -178,7 +172,7 @@ class DroppedWarning(UserWarning):
     """Warn that something has no counterpart on the other side, and was left out."""
 
 
-def load_package() -> Any:
+def load_package() -> NirObject:
     """Return the module ``nir``. Raises BackendUnavailableError if it is missing."""
     try:
         return importlib.import_module("nir")
@@ -188,7 +182,7 @@ def load_package() -> Any:
         ) from exc
 
 
-def read_graph(path: Path) -> Any:
+def read_graph(path: Path) -> NirObject:
     """Return the graph of a file. Raises ArgumentError if it is missing or not a NIR file."""
     nir = load_package()
     if not path.is_file():
@@ -200,7 +194,7 @@ def read_graph(path: Path) -> Any:
         raise ArgumentError(f"NIR file {path}", "can't be read", got=exc) from exc
 
 
-def write_graph(path: Path, graph: Any) -> None:
+def write_graph(path: Path, graph: NirObject) -> None:
     """Write a graph to a file, atomically. Raises ArgumentError if it can't be."""
     file = io.BytesIO()
     load_package().write(file, graph)

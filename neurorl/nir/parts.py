@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import FloatArithmetic, initial_weights
-from neurorl.errors import ArgumentError, UnsupportedError, unknown_name_error
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network, Projection, Uniform
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
+from neurorl.nir.convolution import SparseMap
 from neurorl.nir.discretise import without_equations
-from neurorl.nir.maps import SparseMap
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["Parts"]
 
 
 class Parts:
@@ -42,8 +40,7 @@ class Parts:
         in_force: bool = False,
     ) -> None:
         for name in weights:
-            if name not in {p.name for p in network.projections}:
-                raise unknown_name_error("projection", name, [p.name for p in network.projections])
+            check_name("projection", name, [p.name for p in network.projections])
         if network.currents:
             what = f"sources of currents: {', '.join(map(repr, sorted(network.currents)))}"
             raise UnsupportedError("NIR", what, remedy="take sources of spikes")
@@ -150,8 +147,7 @@ def _always_on(network: Network, named: Iterable[str] | None) -> set[str]:
         chosen = set(named)
     for name in sorted(chosen):
         sizes = {s.name: s.size for s in network.sources}
-        if name not in sizes:
-            raise unknown_name_error("source", name, sizes)
+        check_name("source", name, sizes)
         if name in signed or sizes[name] > 1:
             what = "only one channel of unsigned projections can become a bias"
             raise UnsupportedError(f"NIR, source {name!r}", what, remedy="use always_on=()")

@@ -10,19 +10,20 @@ import numpy as np
 from neurorl.errors import UnsupportedError
 from neurorl.models import CubaLIF
 from neurorl.network.description import Population, Projection
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.nir.convolution import Kernel, find_convolution, window_node
 from neurorl.nir.discretise import NEVER, keep_and_fraction, tidy
 from neurorl.nir.layout import Layout, node_names
+from neurorl.nir.package import NirObject
 from neurorl.nir.parts import Parts
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["standard_graph"]
 
 Shape = tuple[int, ...]
 
 
-def standard_graph(nir: Any, parts: Parts, dt: float, shapes: Mapping[str, Shape]) -> Any:
+def standard_graph(
+    nir: NirObject, parts: Parts, dt: float, shapes: Mapping[str, Shape]
+) -> NirObject:
     """Return a network's graph for readers with this step. Raises UnsupportedError.
 
     shapes: shapes of nodes that are images; see `neurorl.nir.write.to_nir`.
@@ -33,7 +34,9 @@ def standard_graph(nir: Any, parts: Parts, dt: float, shapes: Mapping[str, Shape
 class _Writer:
     """Write one network; see `standard_graph`."""
 
-    def __init__(self, nir: Any, parts: Parts, dt: float, shapes: Mapping[str, Shape]) -> None:
+    def __init__(
+        self, nir: NirObject, parts: Parts, dt: float, shapes: Mapping[str, Shape]
+    ) -> None:
         self._nir = nir
         self._parts = parts
         self._network = parts.network
@@ -55,7 +58,7 @@ class _Writer:
         self._nodes: dict[str, Any] = {}
         self._edges: list[tuple[str, str]] = []
 
-    def graph(self) -> Any:
+    def graph(self) -> NirObject:
         network, nir = self._network, self._nir
         if self._parts.width:
             only = next(iter(self._parts.columns)) if len(self._parts.columns) == 1 else ""
@@ -113,7 +116,7 @@ class _Writer:
         self._nodes[self._names[population.name]] = self._neuron(population.name, d, leak, cuba)
         return {into[0].name: bias} if carried else {}
 
-    def _neuron(self, name: str, d: Integrator, bias: FloatArray, cuba: bool) -> Any:
+    def _neuron(self, name: str, d: Integrator, bias: FloatArray, cuba: bool) -> NirObject:
         nir, dt = self._nir, self._dt
         forgets = d.membrane_decay < 1.0
         if not forgets.all() and (cuba or forgets.any() or bias.any()):

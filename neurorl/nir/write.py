@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,23 +15,21 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models import GLM
 from neurorl.network.description import Network
 from neurorl.network.serialization import number
-from neurorl.nir.forms import Form
 from neurorl.nir.layout import Layout
-from neurorl.nir.package import DroppedWarning, load_package, write_graph
+from neurorl.nir.package import DroppedWarning, NirObject, load_package, write_graph
 from neurorl.nir.parts import Parts
-from neurorl.nir.readers import Reader, find_reader
+from neurorl.nir.readers import Form, Reader, find_reader
 from neurorl.nir.standard import standard_graph
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["FORM", "Written", "exact_graph", "reader_problems", "to_nir"]
+from neurorl.storage.plain import PlainData
 
 FORM = "reader"
 """Name, in a file's metadata, the form in which layers answer within a step."""
 
 
-def exact_graph(nir: Any, form: Form, reader: Reader, dt: float) -> Any:
+def exact_graph(nir: NirObject, form: Form, reader: Reader, dt: float) -> NirObject:
     """Return the graph of a form for a reader with this step."""
-    nodes: dict[str, Any] = {"input": nir.Input(np.array([form.layers[0].weights.shape[1]]))}
+    nodes: PlainData = {"input": nir.Input(np.array([form.layers[0].weights.shape[1]]))}
     edges: list[tuple[str, str]] = []
     layout = Layout(sources=[("input", form.layers[0].weights.shape[1])])
     layout.lag, layout.lead = form.lag, form.lead
@@ -68,12 +66,12 @@ def exact_graph(nir: Any, form: Form, reader: Reader, dt: float) -> Any:
     return nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False)
 
 
-def _linear(nir: Any, weights: FloatArray, bias: FloatArray) -> Any:
+def _linear(nir: NirObject, weights: FloatArray, bias: FloatArray) -> NirObject:
     return nir.Affine(weights, bias) if bias.any() else nir.Linear(weights)
 
 
 def _add_loop(
-    nir: Any, nodes: dict[str, Any], neurons: str, tail: str, weights: FloatArray, reader: Reader
+    nir: NirObject, nodes: PlainData, neurons: str, tail: str, weights: FloatArray, reader: Reader
 ) -> list[tuple[str, str]]:
     """Add the edges of a loop: two matrices, as snnTorch mistakes one for a separate network."""
     recurrent, feedback = f"recurrent{tail}", f"feedback{tail}"
@@ -87,7 +85,7 @@ def _add_loop(
 class Written(NamedTuple):
     """Hold a ``nir.NIRGraph``, and a line for each feature that it leaves out."""
 
-    graph: Any
+    graph: NirObject
     dropped: tuple[str, ...]
 
     @property

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
-from neurorl.expressions.expression import Expression
-from neurorl.expressions.statements import read_statements
+from neurorl.expressions.expression import Expression, read_statements
 from neurorl.network.description import Network, Node, Population
-from neurorl.network.step_plan import MAX_WORDS, StepPlan
+from neurorl.network.neuron import MAX_WORDS, StepPlan
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import Stream
 from neurorl.program.membranes import membrane_on_chip

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.expressions.expression import Expression
-from neurorl.expressions.statements import Statement
+from neurorl.expressions.expression import Expression, Statement
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows, Stream
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.errors import DescriptionError
-from neurorl.expressions.statements import read_statements
+from neurorl.expressions.expression import read_statements
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.plasticity import RELEASE_GRID
 from neurorl.network.synapse_list import SynapseList

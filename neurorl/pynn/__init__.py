@@ -6,6 +6,6 @@ simulators that integrate exactly, such as NEST, then have the description's mem
 """
 
 from neurorl.pynn.export import PyNNExport, Windows, problems, to_pynn
-from neurorl.pynn.lags import TARGETS, as_held
+from neurorl.pynn.wiring import TARGETS, as_held
 
 __all__ = ["TARGETS", "PyNNExport", "Windows", "as_held", "problems", "to_pynn"]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import abc
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
-from neurorl.pynn.lags import PyNNTarget, described_steps, lags_of, source_names, steps_there
 from neurorl.pynn.pulses import (
     SUBSTEPS,
     CellParameters,
@@ -26,9 +25,20 @@ from neurorl.pynn.pulses import (
     pulses,
     tiled,
 )
-from neurorl.pynn.wiring import Rows, connect, repeated, spike_sources, synapses
-
-__all__ = ["Building", "PlainBuilding", "PulsedBuilding", "Rasters", "rasters_of"]
+from neurorl.pynn.wiring import (
+    PynnObject,
+    PyNNTarget,
+    Rows,
+    connect,
+    described_steps,
+    lags_of,
+    repeated,
+    source_names,
+    spike_sources,
+    steps_there,
+    synapses,
+)
+from neurorl.storage.plain import Named, PlainData
 
 Rasters = dict[str, npt.NDArray[np.bool_]]
 
@@ -46,7 +56,7 @@ class Building(abc.ABC):
     def __init__(
         self,
         network: Network,
-        simulator: Any,
+        simulator: PynnObject,
         can: PyNNTarget,
         weights: Mapping[str, FloatArray],
         seed: int,
@@ -56,7 +66,7 @@ class Building(abc.ABC):
         self.seed, self.begins = seed, begins
         self.ms = network.dt * 1e3
         self.fine = self.ms / self.substeps
-        self.populations: dict[str, Any] = {}
+        self.populations: PlainData = {}
         self._gains: dict[str, FloatArray] = {}
 
     def build(
@@ -74,7 +84,7 @@ class Building(abc.ABC):
             options["max_delay"] = self.longest(n_steps) * self.ms
         self.simulator.setup(timestep=self.fine, min_delay=self.fine, **options)
         if self.can.clock:  # PyNN doesn't set it, but spike sources use it
-            brian2: Any = importlib.import_module(self.can.clock)
+            brian2: PynnObject = importlib.import_module(self.can.clock)
             brian2.defaultclock.dt = self.fine * brian2.ms
         for name, raster in inputs.items():
             trains = [(np.flatnonzero(row) + 2) * self.ms for row in raster.T]
@@ -106,7 +116,7 @@ class Building(abc.ABC):
         """Return the constants of one replica's neurons."""
         return population.integrator(self.network.dt)
 
-    def make(self, population: Population, cells: CellParameters) -> Any:
+    def make(self, population: Population, cells: CellParameters) -> PynnObject:
         """Make PyNN's population of these cells, and record it."""
         size = len(self.begins) * population.size
         kind = self.simulator.IF_curr_exp(**cells.parameters)
@@ -131,7 +141,7 @@ class PlainBuilding(Building):
 
     substeps = 1
 
-    def __init__(self, *parts: Any) -> None:
+    def __init__(self, *parts: PynnObject) -> None:
         super().__init__(*parts)
         self.lags = lags_of(self.network, self.can)
 
@@ -149,7 +159,7 @@ class PulsedBuilding(Building):
 
     substeps = SUBSTEPS
 
-    def __init__(self, *parts: Any) -> None:
+    def __init__(self, *parts: PynnObject) -> None:
         super().__init__(*parts)
         self.lags = dict.fromkeys((node.name for node in self.network.nodes), 0)
 
@@ -176,7 +186,7 @@ class PulsedBuilding(Building):
 
 def rasters_of(
     network: Network,
-    populations: Mapping[str, Any],
+    populations: Named,
     n_steps: int,
     replicas: int,
     first: Mapping[str, int],

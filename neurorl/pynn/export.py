@@ -14,18 +14,17 @@ from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import FloatArray
-from neurorl.pynn.building import (
-    Building,
-    PlainBuilding,
-    PulsedBuilding,
-    Rasters,
-    rasters_of,
-)
-from neurorl.pynn.lags import TARGETS, PyNNTarget, has_short_loops, lags_of, target_name
+from neurorl.pynn.building import Building, PlainBuilding, PulsedBuilding, Rasters, rasters_of
 from neurorl.pynn.pulses import begins_with_a_spike, lasting
-from neurorl.pynn.wiring import spike_times
-
-__all__ = ["PyNNExport", "Windows", "problems", "to_pynn"]
+from neurorl.pynn.wiring import (
+    TARGETS,
+    PynnObject,
+    PyNNTarget,
+    has_short_loops,
+    lags_of,
+    spike_times,
+    target_name,
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class PyNNExport:
     noise.
     """
 
-    simulator: Any
+    simulator: PynnObject
     populations: Mapping[str, Any]
     network: Network
     replicas: int = 1
@@ -98,7 +97,7 @@ def _without_pulses(network: Network, can: PyNNTarget) -> list[str]:
 
 def to_pynn(
     network: Network,
-    simulator: Any,
+    simulator: PynnObject,
     inputs: Mapping[str, npt.ArrayLike],
     *,
     seed: int = 0,
@@ -175,7 +174,7 @@ class Windows:
     def __init__(
         self,
         network: Network,
-        simulator: Any,
+        simulator: PynnObject,
         n_steps: int,
         n_windows: int,
         weights: Mapping[str, FloatArray],

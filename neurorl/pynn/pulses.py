@@ -19,27 +19,10 @@ from typing import NamedTuple
 import numpy as np
 
 from neurorl.network.description import Network, Population
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import NoiseRows
-from neurorl.pynn.lags import ends_of
-from neurorl.pynn.wiring import Rows
-
-__all__ = [
-    "SUBSTEPS",
-    "CellParameters",
-    "Pulses",
-    "added",
-    "begins_with_a_spike",
-    "in_steps",
-    "lasting",
-    "lift_of",
-    "plain_cells",
-    "pulse_rows",
-    "pulsed_cells",
-    "pulses",
-    "tiled",
-]
+from neurorl.pynn.wiring import Rows, ends_of
 
 SUBSTEPS = 2
 """Count the substeps of a step."""
@@ -162,7 +145,7 @@ def plain_cells(d: Integrator, ms: float, begun: int, dead: int) -> CellParamete
     """Return cells that are stepped like the description.
 
     ms: length of a step. begun: how many steps before the description's first the simulator begins.
-    dead: as in `neurorl.pynn.lags.PyNNTarget`.
+    dead: as in `neurorl.pynn.wiring.PyNNTarget`.
     """
     tau_m = -ms / np.log(d.membrane_decay)
     tau_s = -ms / np.log(np.maximum(d.current_decay, np.exp(-1 / _SHORTEST)))

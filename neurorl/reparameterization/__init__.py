@@ -6,7 +6,6 @@ backend. See docs/reparameterization.md.
 
 from __future__ import annotations
 
-from neurorl.reparameterization.config import GradientConfig
-from neurorl.reparameterization.defaults import make_gradient
+from neurorl.reparameterization.config import GradientConfig, make_gradient
 
 __all__ = ["GradientConfig", "make_gradient"]

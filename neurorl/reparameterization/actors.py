@@ -13,11 +13,9 @@ from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
-from neurorl.reparameterization.carried import replica_arrays, with_replica
 from neurorl.reparameterization.choices import Choices
-from neurorl.reparameterization.encode import encode
 from neurorl.reparameterization.loss import votes
-from neurorl.reparameterization.rollout import Inputs, Rollout
+from neurorl.reparameterization.rollout import Inputs, Rollout, encode, replica_arrays, with_replica
 
 
 class Actors:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.arguments import check_kind, check_options, own_env
 from neurorl.agents.base import LearningAgent
+from neurorl.agents.checkpoint import read_saved
 from neurorl.agents.group import GroupPlan
-from neurorl.agents.saved import read_saved
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, check_name
 from neurorl.models.agent.config import AgentConfig

@@ -23,18 +23,15 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch import one_thread
-from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.memory import DeepMemory
 from neurorl.learning.deep.plan import DeepLayer, DeepPlan
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.base import Loop
 from neurorl.models.deep.normalisation import Normalisation
-from neurorl.numerics.arrays import Array
-from neurorl.reparameterization.advantage import advantages
+from neurorl.numerics.arrays import Array, zeros_on_lines
 from neurorl.reparameterization.config import GradientConfig
-
-__all__ = ["gradients", "learn_by_gradients"]
+from neurorl.reparameterization.loss import advantages
 
 _FLOOR = 1e-8  # Adam's
 

@@ -16,8 +16,6 @@ from neurorl.models.deep.trunk import Shared
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.decisions import learn_by_gradients
 
-__all__ = ["DeepGradientReplicas"]
-
 
 class DeepGradientReplicas(Replicas):
     """Let agents act as `Replicas` does, and learn by `neurorl.reparameterization.decisions`.

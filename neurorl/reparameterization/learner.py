@@ -16,10 +16,9 @@ from neurorl.network.restoring import take
 from neurorl.network.serialization import LARGEST
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
-from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.config import GradientConfig
-from neurorl.reparameterization.loss import votes
+from neurorl.reparameterization.loss import LinearValues, advantages, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
 
 _NOISE = 5  # purpose of derived seeds

@@ -11,6 +11,7 @@ from functools import partial
 
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.budget import LONG_EPISODE, TIME_LIMIT, Budget
+from neurorl.agents.checkpoint import modules
 from neurorl.agents.episodes import (
     Episode,
     State,
@@ -20,7 +21,6 @@ from neurorl.agents.episodes import (
     strip_prefix,
 )
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
-from neurorl.agents.saved import modules
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.torch.device import check_device
@@ -40,9 +40,8 @@ from neurorl.network.restoring import take
 from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.choices import choices_for
-from neurorl.reparameterization.config import GradientConfig, check_agent
+from neurorl.reparameterization.config import GradientConfig, check_agent, make_gradient
 from neurorl.reparameterization.deep import DeepGradientReplicas
-from neurorl.reparameterization.defaults import make_gradient
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,11 +13,84 @@ from torch import Tensor
 from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.inputs import Batch, draw_words
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.encoders import constant_currents
 from neurorl.network.description import Network
+from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.reparameterization.carried import joined, replica_of
 from neurorl.reparameterization.choices import Choices
-from neurorl.reparameterization.encode import draws_shape
+
+_KINDS = {"b": "bool", "i": "whole"}
+Arrays = dict[str, Array]
+
+
+def replica_of(state: ModuleState, k: int) -> ModuleState:
+    """Return replica *k*'s own state, without its past."""
+    return state.map(lambda x: x[k : k + 1]).detach()
+
+
+def joined(states: Sequence[ModuleState]) -> ModuleState:
+    """Join states into that of one batch, one after the other."""
+    return states[0].map(lambda *x: torch.cat(x, dim=-2), *states[1:]) if states[1:] else states[0]
+
+
+def replica_arrays(state: ModuleState, k: int) -> Arrays:
+    """Return replica *k*'s own state as arrays."""
+    return {name: x.cpu().numpy().copy() for name, x in _named(replica_of(state, k)).items()}
+
+
+def with_replica(state: ModuleState, k: int, arrays: Mapping[str, Array]) -> ModuleState:
+    """Return *state* with these `replica_arrays` in replica *k*'s place. Raises RunError."""
+    whole = state.map(torch.clone)
+    for name, tensor in _named(replica_of(whole, k)).items():
+        kind = _KINDS.get(tensor.cpu().numpy().dtype.kind, "float")
+        tensor.copy_(torch.from_numpy(take(arrays, name, tuple(tensor.shape), kind)))
+    return whole
+
+
+def _named(part: ModuleState) -> dict[str, Tensor]:
+    named = {f"{name}.{x}": v for name, c in part.cells.items() for x, v in c.variables.items()}
+    named |= {f"{name}.blocked": c.blocked.transpose(0, 1) for name, c in part.cells.items()}
+    return {**named, **{f"{name}.spikes": s for name, s in part.spikes.items()}}
+
+
+def draws_shape(config: AgentConfig) -> tuple[int, ...]:
+    """Return the shape of the uniform draws that the spikes of one observation need."""
+    return config.encoder.draws(config.window), config.cells.size
+
+
+def encode(config: AgentConfig, flat: FloatArray, u: Tensor) -> Tensor:
+    """Return what source ``input`` gets of observations, as the encoder defines it.
+
+    flat: ``(n, n_inputs)``. u: ``(n, *draws_shape)``, in (0, 1). Returns spikes ``(window, n,
+    cells)``, or the currents ``(n, cells)``; float32.
+    """
+    x, encoder = config.encoder.peak * config.cells.of_all(flat), config.encoder
+    if encoder.kernel in _IN_TORCH:
+        return _IN_TORCH[encoder.kernel](x, u, config.window)
+    rows = zip(x, u.double().numpy(), strict=True)
+    made = np.array([encoder.encode(*row, config.window) for row in rows], dtype=np.float32)
+    return torch.from_numpy(made if encoder.flows else made.swapaxes(0, 1))
+
+
+def _current(x: FloatArray, u: Tensor, window: int) -> Tensor:
+    return torch.from_numpy(constant_currents(x)).float()
+
+
+def _quiet(x: FloatArray, u: Tensor, window: int) -> Tensor:
+    steps = torch.arange(window + 1, dtype=torch.float32)[:, None, None]
+    level = torch.floor(u[:, 0] + steps * torch.from_numpy(x).float())
+    return (level[1:] > level[:-1]).float()
+
+
+def _bernoulli(x: FloatArray, u: Tensor, window: int) -> Tensor:
+    return (u.transpose(0, 1) < torch.from_numpy(x).float()).float()
+
+
+_IN_TORCH: dict[str | None, Callable[[FloatArray, Tensor, int], Tensor]] = {
+    "current": _current,
+    "quiet": _quiet,
+    "bernoulli": _bernoulli,
+}
 
 
 class Draws:

@@ -22,14 +22,54 @@ from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explain
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import Memories, ObservationHistory
-from neurorl.network.restoring import take_count, take_shown
-from neurorl.numerics.arrays import FloatArray
+from neurorl.network.restoring import take, take_count, take_counts, take_shown
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.masks import Masks
 from neurorl.reparameterization.rollout import Rollout
-from neurorl.reparameterization.running import running_from, running_state
 from neurorl.tasks.groups import EnvGroup
+from neurorl.tasks.kinds import Shown
+
+
+def running_state(running: Sequence[OpenEpisode], template: Array) -> State:
+    """Return the episodes of one replica as arrays.
+
+    template: an action of zeros, with the shape and dtype of those that were taken.
+    """
+    actions = np.array([a for r in running for a in r.actions], dtype=template.dtype)
+    return {
+        "number": np.array([r.number for r in running], dtype=np.int64),
+        "length": np.array([len(r.actions) for r in running], dtype=np.int64),
+        "actions": actions.reshape(-1, *template.shape),
+        **{name: np.array([getattr(r, name) for r in running]) for name in SCORES},
+    }
+
+
+def running_from(
+    state: State, n: int, n_actions: int, begun: int, template: Array
+) -> list[OpenEpisode]:
+    """Return what `running_state` described, of *n* environments. Raises RunError.
+
+    n_actions: how many there are. begun: number of episodes begun so far, the running ones last.
+    template: as of `running_state`.
+    """
+    lengths = take_counts(state, "length", n)
+    numbers = take(state, "number", (n,), "whole", 0, begun - 1)
+    shape = (int(lengths.sum()), *template.shape)
+    if template.dtype.kind == "f":
+        actions = take(state, "actions", shape, low=-1.0, high=1.0)
+    else:
+        actions = take(state, "actions", shape, "whole", 0, n_actions - 1)
+    scores = {name: take(state, name, (n,)) for name in SCORES}
+    episodes = []
+    for e, taken in enumerate(np.split(actions, np.cumsum(lengths)[:-1])):
+        running = OpenEpisode(int(numbers[e]), actions=taken.tolist())
+        for name, score in scores.items():
+            setattr(running, name, float(score[e]))
+        episodes.append(running)
+    return episodes
+
 
 _RESET = 1  # purpose of derived seeds
 
@@ -272,7 +312,7 @@ class Stage:
     def _reset_seed(self, k: int, number: int) -> int:
         return derive(self._seeds[k], _RESET, number) & 0x7FFFFFFF
 
-    def _remembered(self, i: int, observation: Any, is_first: bool) -> Any:
+    def _remembered(self, i: int, observation: Shown, is_first: bool) -> Shown:
         """Return an observation, with how it came about if the agent has memories."""
         if self._memories is None:
             return observation
@@ -281,7 +321,9 @@ class Stage:
             self._memories.begin(i)
         return self._memories.see(i, observation)
 
-    def _see(self, i: int, observation: Any, running: OpenEpisode, is_first: bool = False) -> None:
+    def _see(
+        self, i: int, observation: Shown, running: OpenEpisode, is_first: bool = False
+    ) -> None:
         observation = self._remembered(i, observation, is_first)
         self.cells_flat[i] = self._config.cells.flat(observation)
         self._history.see(i, observation)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.expressions.functions import FUNCTIONS
@@ -13,6 +13,7 @@ from neurorl.network.limits import check_identifier
 from neurorl.network.serialization import LARGEST, Described, flag, number, several
 from neurorl.rules.decision import Array, Decision, Factors, HiddenLayer, Raster, feedback
 from neurorl.rules.post_factor import NAMES, OF_MODULES, PostFactor
+from neurorl.storage.plain import Named, PlainData
 
 __all__ = ["Array", "Decision", "Factors", "HiddenLayer", "Raster", "Rule", "feedback"]
 
@@ -107,7 +108,7 @@ class Rule(Described):
                 object.__setattr__(self, name, value)
 
     @classmethod
-    def of_file(cls, fields: Mapping[str, Any]) -> Self:
+    def of_file(cls, fields: Named) -> Self:
         """Return the rule of a file's fields, without fields that nothing reads.
 
         Files from before such fields were refused may have them; the rule learns as it did.
@@ -209,7 +210,7 @@ class Rule(Described):
                 return f"{text.place}, character {at} ({name} in {text.text[:_LONGEST]!r}),"
         return f"rule {self.name!r}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return plain data, without properties that follow from the texts."""
         unset = [name for name in _ONLY_IF_SET if getattr(self, name) in (None, ())]
         left_out = {"post_factors", *_FOLLOWING, *unset}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.network.description import Population
-from neurorl.network.step_plan import IS_SILENT, StepPlan, after_reset, before_reset
+from neurorl.network.neuron import IS_SILENT, StepPlan, after_reset, before_reset
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import exp
 

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from neurorl.errors import DescriptionError, quoted, unknown_name_error
+from neurorl.expressions.expression import Statement, read_statements
 from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.scan import TextPlace
-from neurorl.expressions.statements import Statement, read_statements
 from neurorl.network.limits import check_identifier
 from neurorl.network.serialization import Described, number, several
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypedDict
@@ -13,9 +13,10 @@ from neurorl.agents.arguments import check_kind, check_names
 from neurorl.agents.budget import Budget, check_budget
 from neurorl.backends.lookup import current_name, quickest
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import ArgumentError, RunError, quoted, unknown_name_error
+from neurorl.errors import ArgumentError, RunError, check_name, quoted
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import current_agent
+from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields
 from neurorl.tasks.arguments import check_env_args, check_wrappers
 from neurorl.tasks.loading import check_arguments
@@ -45,12 +46,12 @@ class Options(TypedDict, total=False):
     steps: int | None
     approach: str | None
     start: str | Path | None
-    env_args: Mapping[str, Any] | None
+    env_args: Named | None
     wrappers: Sequence[str] | None
-    overrides: Mapping[str, Any] | None
+    overrides: Named | None
     config: AgentConfig
-    gradient: Mapping[str, Any] | None
-    backend_options: Mapping[str, Any] | None
+    gradient: Named | None
+    backend_options: Named | None
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,16 @@ class RunConfig:
     steps: int | None = None
     approach: str = LOCAL.name
     start: str | None = None
-    env_args: Mapping[str, Any] = field(default_factory=dict)
+    env_args: Named = field(default_factory=dict)
     seed: int = 0
-    agent: Mapping[str, Any] | None = None
-    gradient: Mapping[str, Any] | None = None
-    env_spec: Mapping[str, Any] | None = None
+    agent: Named | None = None
+    gradient: Named | None = None
+    env_spec: Named | None = None
     wrappers: tuple[str, ...] = ()
     base: AgentConfig | None = None
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    own_options: Mapping[str, Any] = field(default_factory=dict)
-    backend_options: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Named = field(default_factory=dict)
+    own_options: Named = field(default_factory=dict)
+    backend_options: Named = field(default_factory=dict)
 
     @classmethod
     def begin(cls, env: str, options: Options) -> Self:
@@ -113,7 +114,7 @@ class RunConfig:
             raise place.wrong("is damaged: seed, episodes or steps out of range")
         return cls(**{**said, "agent": current_agent(said["agent"])})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return the data of ``config.json``, without the versions of packages."""
         plain = {name: getattr(self, name) for name in _KEPT}
         wrappers = plain.pop("wrappers")
@@ -162,7 +163,7 @@ class RunConfig:
         """Raise RunError for an environment that needs the user's trust."""
         check_arguments(self.env, self.env_args, self.wrappers, where, remedy)
 
-    def _check_agent(self, where: str, asked: Mapping[str, Any]) -> None:
+    def _check_agent(self, where: str, asked: Named) -> None:
         """Raise RunError if another agent is *asked* for than this run has."""
         if self.agent is not None and {"base", "overrides"} & set(asked):
             agent, overrides = AgentConfig.from_dict(self.agent), asked.get("overrides", {})
@@ -197,15 +198,14 @@ def check_alike(configs: Sequence[RunConfig]) -> None:
                 raise RunError("runs", f"were started with different {key}", remedy=remedy)
 
 
-def _checked(options: Options) -> dict[str, Any]:
+def _checked(options: Options) -> PlainData:
     """Return the fields of a `RunConfig` that are asked for.
 
     Raises UnknownNameError or ArgumentError for impossible ones.
     """
     for name in options:
-        if name not in Options.__annotations__:
-            raise unknown_name_error("option of train", name, Options.__annotations__)
-    asked: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        check_name("option of train", name, Options.__annotations__)
+    asked: PlainData = {name: value for name, value in options.items() if value is not None}
     check_names(**{name: asked.get(name) for name in ("backend", "approach", *_TEXTS[:-1])})
     if "episodes" in asked or "steps" in asked:
         check_budget("train", asked.get("episodes"), asked.get("steps"), least=1)

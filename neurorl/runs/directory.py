@@ -1,16 +1,17 @@
-"""Keep a run in its directory: config.json, episodes.csv, checkpoint.npz, summary.json."""
+"""Keep a run in its directory: config.json, episodes.csv, checkpoint.npz, summary.json, a lock."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import dataclasses
+import errno
 import math
 import os
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -18,9 +19,66 @@ from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError
 from neurorl.runs.config import RunConfig
-from neurorl.runs.lock import RunLock
 from neurorl.storage.files import as_csv, as_json, replace, temporary_files, unwritable
+from neurorl.storage.plain import Named
 from neurorl.storage.reading import FilePlace, read_bytes, read_json, read_lines
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class RunLock:
+    """Lock a run directory until the process that holds it ends.
+
+    The lock file is removed on release, which `filelock` doesn't do, so that the directory of a
+    finished run has no other files. Without ``fcntl``, and on file systems without locks (on some
+    clusters), nothing is locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock; False if another process, or this one, holds it. Raises OSError."""
+        try:
+            import fcntl
+        except ImportError:
+            return True
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(descriptor, self.path):
+                    self._descriptor = descriptor
+                    return True
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            except OSError as exc:
+                if exc.errno in _NO_LOCKS:
+                    self._descriptor = descriptor
+                    return True
+                os.close(descriptor)
+                raise
+            os.close(descriptor)  # the last holder removed the file while we waited to open it
+
+    def release(self) -> None:
+        """Release the lock, if it is held."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                # While it is locked: after the close another process may hold this file.
+                self.path.unlink()
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Return whether an open file is the one that has this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
 
 _LARGEST_TABLE = 2**28
 _LONGEST_ROW = 1000
@@ -72,7 +130,7 @@ class RunDirectory:
             remedy = "use --resume, or another --out"
             raise RunError(f"run {self.path}", "already exists", remedy=remedy)
 
-    def create(self, config: Mapping[str, Any]) -> None:
+    def create(self, config: Named) -> None:
         """Start a new run and lock it. Raises RunError if something is there already."""
         self.check_free()
         with self._writing(self.path):

@@ -1,37 +1,99 @@
-"""Train runs of one kind side by side, and write their files."""
+"""Make the environment and the agents of runs of one kind, train them and write their files."""
 
 from __future__ import annotations
 
 import dataclasses
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from neurorl._version import __version__
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget, held_interrupts
-from neurorl.agents.checkpoint import packed, read_checkpoint
+from neurorl.agents.checkpoint import (
+    AgentDescription,
+    check_fits,
+    modules,
+    packed,
+    read_agent,
+    read_checkpoint,
+)
 from neurorl.agents.episodes import Episode
-from neurorl.agents.saved import AgentDescription, check_fits, modules, read_agent
+from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.backends.lookup import current_name
 from neurorl.backends.plugins import installed_version
-from neurorl.errors import (
-    EnvironmentWarning,
-    NeurorlError,
-    RunError,
-    format_message,
-    warn_outside,
-)
+from neurorl.errors import EnvironmentWarning, NeurorlError, RunError, format_message, warn_outside
 from neurorl.models.agent.config import AgentConfig
-from neurorl.runs.beginning import make_agents, open_env, start_of
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.summary import Summary, summary
-from neurorl.runs.work import Work
+from neurorl.runs.work import Summary, Work, summary
 from neurorl.storage.files import as_json
+from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.zoo import located
 from neurorl.tasks.actions import Actions, read_actions
+from neurorl.tasks.arguments import wrapped
+from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import has_time_limit
+from neurorl.tasks.kinds import Environment
+from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
+
+
+def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> AgentGroup:
+    """Make the agents of runs of this *config*, one for each seed.
+
+    env: the first agent's environment; others get copies.
+    """
+    agent, gradient = _agent_config(env, config), config.gradient or config.own_options
+    config.algorithm.check_read(config.overrides, agent)
+    config.algorithm.check(
+        learning=agent.learning.name,
+        noise=config.noise,
+        backend_options=sorted(config.backend_options),
+        gradient=sorted(gradient),
+    )
+    plan = GroupPlan(env, config.env, agent, seeds, config.spec, gradient)
+    return plan.make(config.algorithm)
+
+
+def open_env(config: RunConfig) -> tuple[Environment, RunConfig]:
+    """Make a run's environment by its id and arguments; return it, and *config* with its spec.
+
+    Raises RunError if the run was begun with another environment.
+    """
+    env = wrapped(make_env(config.env, config.env_args), config.wrappers)
+    made, before = describe_env(env), config.env_spec
+    if before is not None and PROBLEM not in before and not is_same_env(made, before):
+        env.close()
+        what = "is made otherwise here than when the run was begun"
+        remedy = "register it as it was, or begin another run"
+        raise RunError(f"environment {config.env}", what, remedy=remedy)
+    return env, dataclasses.replace(config, env_spec=before or made)
+
+
+def start_of(start: str, seed: int | None) -> Path:
+    """Return the run to start from: *start*, or its run of this seed (None: any) of several."""
+    path = located(start)
+    if (path / "config.json").exists() or not path.is_dir():
+        return path
+    several = sorted(path.glob("seed*/config.json")) if seed is None else []
+    return several[0].parent if several else path / f"seed{seed}"
+
+
+def _agent_config(env: Environment, config: RunConfig) -> AgentConfig:
+    """Return the agent of a run already begun, or of the run to start from, or a preset."""
+    if config.agent:
+        return AgentConfig.from_dict(config.agent)
+    changed = {"learning": config.learning, **config.overrides}
+    if config.base is not None:
+        return config.base.changed(**changed)
+    if not config.start:
+        can_share = config.algorithm.can_share
+        return make_config(env, config.model or "lif", changed, can_share=can_share)
+    started, _ = read_agent(start_of(config.start, None))
+    return started.config.changed(**changed)
+
 
 CHECKPOINT_SECONDS = 5.0
 """Write a checkpoint at the end of an episode if the last one is older, in seconds."""
@@ -65,7 +127,7 @@ class Session:
         self.group = make_agents(config, self.seeds, env)
         self.config = dataclasses.replace(config, model=self.group.config.model)
 
-    def _check_checkpoints(self, agent: Mapping[str, Any], actions: Actions) -> None:
+    def _check_checkpoints(self, agent: Named, actions: Actions) -> None:
         """Raise RunError, before agents are made, for checkpoints that don't fit config.json."""
         config = AgentConfig.from_dict(agent)
         n_actions = sum(modules(config, actions, "config.json"))
@@ -200,7 +262,7 @@ class Session:
     def _describe(self, k: int) -> AgentDescription:
         return self.group.describe(k, self.config.env, self.config.env_spec)
 
-    def _as_begun(self, k: int) -> dict[str, Any]:
+    def _as_begun(self, k: int) -> PlainData:
         """Return the contents of run k's ``config.json`` at its beginning."""
         group, gradient = self.group, self.group.gradient
         config = dataclasses.replace(

@@ -23,6 +23,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import check_option, current_name
 from neurorl.network.serialization import Described
 from neurorl.runs.config import Options, RunConfig
+from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import JSON_BYTES, FilePlace, parse_json, read_bytes
 from neurorl.tasks.arguments import read_value
 
@@ -30,12 +31,12 @@ GRADIENT = "gradient"
 """Prefix options of the gradient algorithm with this: ``gradient.learning_rate=1e-3``."""
 
 
-def read_settings(texts: Sequence[str], where: str = "--set") -> dict[str, Any]:
+def read_settings(texts: Sequence[str], where: str = "--set") -> PlainData:
     """Return the fields named by ``FIELD=VALUE``; VALUE is JSON or else text, of FIELD's type.
 
     Raises ArgumentError, or UnknownNameError for an unknown field.
     """
-    fields: dict[str, Any] = {}
+    fields: PlainData = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
@@ -47,7 +48,7 @@ def read_settings(texts: Sequence[str], where: str = "--set") -> dict[str, Any]:
     return read_fields(fields, where)
 
 
-def read_fields(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+def read_fields(data: Named, where: str) -> PlainData:
     """Return fields of an agent from plain data, with their types; errors begin with *where*."""
     fields = {current_name(where, name): _object(value) for name, value in data.items()}
     for name, value in fields.items():
@@ -73,9 +74,9 @@ def read_config(path: Path, env: str) -> Options:
     return apart(read_fields(dict(flat_fields(data, place.where)), place.where))
 
 
-def apart(settings: Mapping[str, Any]) -> Options:
+def apart(settings: Named) -> Options:
     """Return options of training: fields of the agent, apart from the algorithm's own."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, PlainData] = {}
     for name, value in settings.items():
         of, _, option = name.partition(".")
         kind, field = (GRADIENT, option) if of == GRADIENT else ("overrides", name)
@@ -88,8 +89,8 @@ def merged(file: Options, flags: Options) -> Options:
 
     Raises ArgumentError for a flag that the file's agent can't follow.
     """
-    said: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
-    below: dict[str, Any] = {**file}
+    said: PlainData = {name: value for name, value in flags.items() if value is not None}
+    below: PlainData = {**file}
     if "config" in file and said.get("model") not in (None, file["config"].model):
         got, limit = said["model"], file["config"].model
         raise ArgumentError("--model", "is another than that of --config", got=got, limit=limit)
@@ -133,7 +134,7 @@ def _object(data: Any) -> object:
     return Described.from_dict(data) if isinstance(data, Mapping) and "type" in data else data
 
 
-def flat_fields(data: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+def flat_fields(data: Named, where: str) -> Iterator[tuple[str, Any]]:
     """Yield the fields, in tables as ``TABLE.NAME``; an empty table raises ArgumentError."""
     for name, value in data.items():
         if not isinstance(value, Mapping) or "type" in value:

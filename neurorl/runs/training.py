@@ -14,8 +14,7 @@ from neurorl.runs.children import end_if_importing_main
 from neurorl.runs.config import Options
 from neurorl.runs.parallel import train_in_processes
 from neurorl.runs.session import Session
-from neurorl.runs.summary import Summary
-from neurorl.runs.work import find_work
+from neurorl.runs.work import Summary, find_work
 
 MOST_SEEDS = 1000
 

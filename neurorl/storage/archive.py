@@ -25,19 +25,6 @@ import numpy.typing as npt
 from neurorl.errors import RunError
 from neurorl.storage.reading import JSON_MEMORY, FilePlace, json_memory, read_bytes
 
-__all__ = [
-    "COMPRESSED",
-    "DIGEST",
-    "LARGEST_FILE",
-    "compressed",
-    "packed",
-    "packed_with",
-    "read_arrays",
-    "read_signed",
-    "read_with",
-    "signed",
-]
-
 Array = npt.NDArray[Any]
 
 LARGEST_FILE = 2**30

@@ -18,20 +18,6 @@ from platformdirs import user_cache_path, user_config_path
 
 from neurorl.errors import NeurorlError, RunError, format_message
 
-__all__ = [
-    "as_csv",
-    "as_json",
-    "keep_matplotlib_in_our_cache",
-    "make_folder",
-    "replace",
-    "save_figure",
-    "temporary_files",
-    "temporary_name",
-    "unwritable",
-    "write_bytes",
-    "write_json",
-]
-
 _REMEDIES = {
     errno.ENOSPC: "make room on its disk",
     errno.EDQUOT: "make room on its disk",

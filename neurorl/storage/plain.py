@@ -13,7 +13,11 @@ import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, NeurorlError, quoted
 
-__all__ = ["DTYPES", "array_from", "declared_types", "fits", "kind_name", "plain", "real_array"]
+PlainData = dict[str, Any]
+"""Represent values by name, such as what JSON holds."""
+
+Named = Mapping[str, Any]
+"""Represent values by name that are only read, such as options, or fields of a description."""
 
 DTYPES = frozenset(
     f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)

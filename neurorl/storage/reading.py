@@ -8,28 +8,15 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from neurorl.errors import RunError
-from neurorl.storage.plain import fits, kind_name
+from neurorl.storage.plain import Named, PlainData, fits, kind_name
 
-__all__ = [
-    "JSON_BYTES",
-    "JSON_DEPTH",
-    "JSON_MEMORY",
-    "FilePlace",
-    "check_fields",
-    "json_memory",
-    "parse_json",
-    "read_bytes",
-    "read_json",
-    "read_lines",
-]
-
-Fields = Mapping[str, Any]
+Fields = Named
 """Map the name of each field to its declared type."""
 JSON_BYTES = 128 * 2**20
 JSON_MEMORY = 400 * 2**20
@@ -109,7 +96,7 @@ def parse_json(data: bytes, place: FilePlace) -> Any:
     return value
 
 
-def check_fields(data: Any, place: FilePlace, required: Fields, optional: Fields) -> dict[str, Any]:
+def check_fields(data: Any, place: FilePlace, required: Fields, optional: Fields) -> PlainData:
     """Return *data*, a dictionary with these fields of these types, and maybe others.
 
     Raises RunError for anything else.
@@ -152,7 +139,7 @@ def _reason(exc: Exception) -> str:
     return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
 
 
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: Sequence[tuple[str, Any]]) -> PlainData:
     result = dict(pairs)
     if len(result) < len(pairs):
         raise ValueError("a key stands there twice")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from neurorl.errors import unknown_name_error
+from neurorl.errors import check_name
 from neurorl.storage.reading import FilePlace, check_fields, read_bytes, read_json
 
 __all__ = [
@@ -93,8 +93,7 @@ def find(name: str) -> Path:
     Raises UnknownNameError, or RunError for one that isn't as it was made.
     """
     name = name.removeprefix(PREFIX)
-    if name not in agents():
-        raise unknown_name_error("pretrained agent", name, agents())
+    check_name("pretrained agent", name, agents())
     folder = AGENTS / name
     for file, digest in agents()[name].files.items():
         place = FilePlace(f"{PREFIX}{name}", file, _REMEDY)

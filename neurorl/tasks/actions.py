@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from neurorl.errors import EnvError, UnsupportedError, quoted
 from neurorl.numerics.arrays import Array
-
-__all__ = ["MASK", "Actions", "Alternatives", "Numbers", "OneOf", "allowed_actions", "read_actions"]
+from neurorl.tasks.kinds import Shown
 
 MASK = "action_mask"
 """Look up the actions allowed now under this key of an environment's info: an array of 0 and 1."""
@@ -42,18 +41,18 @@ class Actions(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def idle(self) -> Any:
+    def idle(self) -> Shown:
         """Return a choice that every environment takes, for environments whose agent rests."""
 
     @abc.abstractmethod
-    def taken(self, choice: Any) -> Any:
+    def taken(self, choice: Shown) -> Shown:
         """Return the action that the environment takes for an agent's choice."""
 
     @abc.abstractmethod
-    def drawn(self, draw: Callable[[], float]) -> Any:
+    def drawn(self, draw: Callable[[], float]) -> Shown:
         """Return a random choice; *draw* returns uniform numbers in [0, 1)."""
 
-    def allowed(self, mask: Any) -> Any:
+    def allowed(self, mask: Any) -> Shown:
         """Return a choice that a mask allows."""
         return self.idle
 

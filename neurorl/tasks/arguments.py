@@ -18,23 +18,10 @@ import gymnasium as gym
 import numpy as np
 
 from neurorl.errors import ArgumentError, UnsupportedError
-from neurorl.storage.plain import DTYPES
+from neurorl.storage.plain import DTYPES, Named, PlainData
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import first_line
 from neurorl.tasks.kinds import Environment
-
-__all__ = [
-    "NotDataError",
-    "check_env_args",
-    "check_wrappers",
-    "decode",
-    "encode",
-    "module_of",
-    "read_env_args",
-    "read_value",
-    "read_wrapper",
-    "wrapped",
-]
 
 _TAG = "$"  # key of what JSON doesn't have
 _PLAIN = (bool, int, str, type(None))
@@ -87,12 +74,12 @@ def decode(data: Any) -> Any:
     return dtype.type(of) if kind == "scalar" else np.array(of, dtype).reshape(data["shape"])
 
 
-def read_env_args(texts: Sequence[str]) -> dict[str, Any]:
+def read_env_args(texts: Sequence[str]) -> PlainData:
     """Return the arguments named by ``--env-arg K=V``, V read as JSON or else as text.
 
     Raises ArgumentError.
     """
-    arguments: dict[str, Any] = {}
+    arguments: PlainData = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier() or key == "id":
@@ -105,7 +92,7 @@ def read_env_args(texts: Sequence[str]) -> dict[str, Any]:
     return arguments
 
 
-def check_env_args(arguments: Mapping[str, Any]) -> None:
+def check_env_args(arguments: Named) -> None:
     """Raise ArgumentError unless *arguments* can be stored with a run."""
     for key, value in arguments.items():
         try:
@@ -168,7 +155,7 @@ def wrapped(env: Environment, wrappers: Sequence[str]) -> Environment:
     return env
 
 
-def read_wrapper(text: str) -> tuple[Any, dict[str, Any]]:
+def read_wrapper(text: str) -> tuple[Any, PlainData]:
     """Return the class and the arguments of a wrapper's text.
 
     Raises ArgumentError for one that isn't a wrapper or isn't imported.

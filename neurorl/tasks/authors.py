@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.classic_control import CartPoleEnv
 
+from neurorl.storage.plain import PlainData
 from neurorl.tasks.kinds import Environment
-
-__all__ = ["AuthorsCartPoleEnv", "AuthorsMountainCarEnv"]
 
 Observation = npt.NDArray[np.float32]
 
@@ -28,7 +27,7 @@ class AuthorsCartPoleEnv(CartPoleEnv):
     state whatever ended the episode, so every end is reported as a truncation.
     """
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, PlainData]:
         observation, reward, fell, _, info = super().step(action)  # type: ignore[no-untyped-call]
         fast = abs(float(observation[3])) >= math.pi
         return observation, float(reward), False, bool(fell) or fast, info
@@ -52,13 +51,13 @@ class AuthorsMountainCarEnv(Environment):
         self._place, self._velocity = -0.5, 0.0
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[Observation, PlainData]:
         super().reset(seed=seed, options=options)
         self._place, self._velocity = -0.5, 0.0
         return self._observation(), {}
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, PlainData]:
         push = 0.001 * (int(action) - 1)
         velocity = self._velocity + push - 0.0025 * math.cos(3 * self._place)
         place = self._place + velocity

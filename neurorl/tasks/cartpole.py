@@ -13,8 +13,7 @@ import numpy.typing as npt
 from gymnasium.envs.classic_control import CartPoleEnv
 
 from neurorl.errors import ArgumentError
-
-__all__ = ["CartPoleVariantEnv"]
+from neurorl.storage.plain import PlainData
 
 Observation = npt.NDArray[np.float32]
 _POSITIONS = [0, 2]
@@ -43,11 +42,11 @@ class CartPoleVariantEnv(CartPoleEnv):
             self.observation_space = gym.spaces.Box(-high, high)
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[Observation, PlainData]:
         observation, info = super().reset(seed=seed, options=options)
         return observation[self._seen], info
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, PlainData]:
         observation, reward, terminated, truncated, info = super().step(action)  # type: ignore[no-untyped-call]
         return observation[self._seen], float(reward), terminated, truncated, info

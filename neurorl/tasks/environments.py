@@ -7,33 +7,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import (
-    ArgumentError,
-    NeurorlError,
-    UnknownNameError,
-    UnsupportedError,
-    quoted,
-)
+from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError, UnsupportedError, quoted
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.actions import read_actions
-from neurorl.tasks.kinds import Environment
-
-__all__ = [
-    "BanditEnv",
-    "GridWorldEnv",
-    "discrete_actions",
-    "first_line",
-    "is_registered",
-    "make_env",
-    "optimal_return",
-    "unknown_env",
-]
+from neurorl.tasks.kinds import Environment, Shown
 
 _SIDE = 10
 _GOAL = 100
@@ -73,13 +56,13 @@ class GridWorldEnv(Environment):
         self._state = 1
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[int, dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[int, PlainData]:
         super().reset(seed=seed, options=options)
         self._state = 1
         return self._state, {}
 
-    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[int, float, bool, bool, PlainData]:
         u = self.np_random.random()
         a = int(action)
         if u < _P_INTENDED:
@@ -118,13 +101,13 @@ class BanditEnv(Environment):
         self._context = 0
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[int, dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[int, PlainData]:
         super().reset(seed=seed, options=options)
         self._context = int(self.np_random.integers(self._contexts))
         return self._context, {}
 
-    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[int, float, bool, bool, PlainData]:
         is_good = int(action) == self._context % self._arms
         reward = float(self.np_random.random() < (self._good if is_good else self._bad))
         return self._context, reward, True, False, {"good": is_good}
@@ -163,7 +146,7 @@ def optimal_return(gamma: float = 0.9) -> float:
     return float(v[0])
 
 
-def make_env(env_id: str, arguments: Mapping[str, Any] | None = None) -> Environment:
+def make_env(env_id: str, arguments: Named | None = None) -> Environment:
     """Make the environment of an id that the user has named; ``module:id`` imports the module.
 
     arguments: arguments of `gymnasium.make`.

@@ -26,10 +26,8 @@ from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.answers import Answers
-from neurorl.tasks.kinds import Environment, Space
+from neurorl.tasks.kinds import Environment, Shown, Space
 from neurorl.tasks.specification import copy_env
-
-__all__ = ["FIRST_STEPS", "FirstPlay", "first_play"]
 
 FIRST_STEPS = 2000
 _HOLDS = 0.8
@@ -144,7 +142,7 @@ def _play(env: Environment, steps: int, play: FirstPlay) -> None:
     # Not default_rng, whose generator may change with NumPy's version.
     draws = np.random.Generator(np.random.PCG64(_SEED))
 
-    def note(observation: Any, step: int) -> None:
+    def note(observation: Shown, step: int) -> None:
         if step % stride == 0:
             for place, rows in play.seen.items():
                 rows.append(np.array(_at(observation, place)))
@@ -187,7 +185,7 @@ def _of_numbers(space: Space, place: Place) -> Iterator[tuple[Place, int]]:
         yield place, 8 * int(np.prod(space.shape))
 
 
-def _at(observation: Any, place: Place) -> Any:
+def _at(observation: Shown, place: Place) -> Shown:
     for key in place:
         observation = observation[key]
     return observation

@@ -14,22 +14,12 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.errors import ArgumentError, NeurorlError
+from neurorl.storage.plain import Named
 from neurorl.tasks.actions import MASK, Actions, OneOf, read_actions
-from neurorl.tasks.answers import Answers, raised, unfit
-from neurorl.tasks.kinds import Environment, Space, VectorEnvironment
-from neurorl.tasks.observations import UnfitError, observation_reader
+from neurorl.tasks.answers import Answers, UnfitError, observation_reader, raised, unfit
+from neurorl.tasks.kinds import Environment, Shown, Space, VectorEnvironment
 
-__all__ = [
-    "AutoresetEnvs",
-    "EnvGroup",
-    "SeparateEnvs",
-    "VectorEnvs",
-    "env_group",
-    "has_time_limit",
-    "most_steps",
-]
-
-_NOTHING: Mapping[str, Any] = {}
+_NOTHING: Named = {}
 Step = tuple[int, Any, SupportsFloat, bool, bool, Any]
 
 
@@ -58,11 +48,11 @@ class EnvGroup(abc.ABC):
         return self.actions.first if isinstance(self.actions, OneOf) else 0
 
     @abc.abstractmethod
-    def reset(self, k: int, seed: int) -> Any:
+    def reset(self, k: int, seed: int) -> Shown:
         """Start an episode of agent k; return the observation."""
 
     @abc.abstractmethod
-    def info(self, k: int) -> Mapping[str, Any]:
+    def info(self, k: int) -> Named:
         """Return the info that agent k's environment gave with its first observation."""
 
     @abc.abstractmethod
@@ -90,10 +80,10 @@ class SeparateEnvs(EnvGroup):
         self.where = self._answers[0].where
         self._steps = [answers.step for answers in self._answers]
 
-    def reset(self, k: int, seed: int) -> Any:
+    def reset(self, k: int, seed: int) -> Shown:
         return self._answers[k].reset(seed)
 
-    def info(self, k: int) -> Mapping[str, Any]:
+    def info(self, k: int) -> Named:
         return _mapping(self._answers[k].info)
 
     def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
@@ -131,7 +121,7 @@ class VectorEnvs(EnvGroup):
         spec = getattr(env.spec, "id", None)
         self._where = f"environment {spec or type(env.unwrapped).__name__}"
 
-    def reset(self, k: int, seed: int) -> Any:
+    def reset(self, k: int, seed: int) -> Shown:
         mask = np.zeros(self.n, dtype=bool)
         mask[k] = True
         if self._over.all():
@@ -147,7 +137,7 @@ class VectorEnvs(EnvGroup):
         self._over[k] = False
         return observation
 
-    def info(self, k: int) -> Mapping[str, Any]:
+    def info(self, k: int) -> Named:
         return {MASK: self._masks[k]} if k in self._masks else _NOTHING
 
     def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
@@ -193,7 +183,7 @@ class VectorEnvs(EnvGroup):
         """Note which episodes are over, after a step in which the environments show *each*."""
         self._over = ends
 
-    def _each(self, observations: Any) -> list[Any]:
+    def _each(self, observations: Shown) -> list[Any]:
         return list(iterate(self._batched, observations))
 
     def _failed(self, call: str, exc: Exception) -> NeurorlError:
@@ -223,7 +213,7 @@ class AutoresetEnvs(VectorEnvs):
     def ready(self, k: int) -> bool:
         return not self._is_begun or self._fresh[k] is not None
 
-    def reset(self, k: int, seed: int) -> Any:
+    def reset(self, k: int, seed: int) -> Shown:
         try:
             if not self._is_begun:
                 with warnings.catch_warnings():  # envpool's, of a seed that it doesn't heed
@@ -249,7 +239,7 @@ def _common_shape(spaces: Sequence[Space]) -> tuple[int, ...] | None:
     return shapes.pop() if len(shapes) == 1 else None
 
 
-def _mapping(info: Any) -> Mapping[str, Any]:
+def _mapping(info: Any) -> Named:
     return info if isinstance(info, Mapping) else _NOTHING
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import gymnasium as gym
 
-__all__ = ["Environment", "Space", "VectorEnvironment"]
+Shown = Any
+"""Represent what an environment shows, or an action that it takes: of any form."""
 
 Environment = gym.Env[Any, Any]
 """Represent an environment."""

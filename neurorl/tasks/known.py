@@ -6,19 +6,15 @@ actions may differ; settings chosen for the task then don't fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
 from neurorl.numerics.arrays import Array
+from neurorl.storage.plain import Named
 from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
-
-__all__ = ["is_like", "other_spaces", "pays_otherwise", "task_of"]
 
 _INF = np.inf
 _TILT = 24.0 / 180.0 * np.pi
@@ -83,7 +79,7 @@ def _has_other_arguments(env: Environment) -> bool:
     return _shown(spec.kwargs) != _shown(registered.kwargs)
 
 
-def _shown(arguments: Mapping[str, Any]) -> dict[str, str]:
+def _shown(arguments: Named) -> dict[str, str]:
     """Return arguments as text, because == of arrays isn't one bool."""
     return {name: repr(value) for name, value in arguments.items() if name not in _OF_SHOWING}
 

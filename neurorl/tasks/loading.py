@@ -13,22 +13,11 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from neurorl.errors import RunError
+from neurorl.storage.plain import Named
 from neurorl.tasks.arguments import decode, read_wrapper
 from neurorl.tasks.environments import first_line, is_registered, make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
-
-__all__ = [
-    "MAX_ARGUMENTS",
-    "MAX_NUMBER",
-    "MAX_OBSERVATION",
-    "MAX_WRAPPERS",
-    "check_arguments",
-    "check_bounds",
-    "check_observation",
-    "enlarged",
-    "saved_env",
-]
 
 MAX_WRAPPERS = 32
 """Limit the wrappers around an environment."""
@@ -46,12 +35,12 @@ _TRUST_IT = "trust_env=True (--trust-env) if you know the file"
 _IMPORTING = ("GymV21Environment-v0", "GymV26Environment-v0")  # import what an argument names
 
 
-def check_bounds(spec: Mapping[str, Any], where: str, remedy: str = _TRUST_IT) -> None:
+def check_bounds(spec: Named, where: str, remedy: str = _TRUST_IT) -> None:
     """Raise RunError for a description, as in a file, that asks for more than the limits above.
 
     Raises KeyError or TypeError if it is malformed.
     """
-    wrappers: Sequence[Mapping[str, Any]] = spec["additional_wrappers"]
+    wrappers: Sequence[Named] = spec["additional_wrappers"]
     if len(wrappers) > MAX_WRAPPERS:
         raise _too_much(where, "has too many wrappers", len(wrappers), MAX_WRAPPERS, remedy)
     total = 0
@@ -66,7 +55,7 @@ def check_bounds(spec: Mapping[str, Any], where: str, remedy: str = _TRUST_IT) -
         raise _too_much(where, what, total, MAX_ARGUMENTS, remedy)
 
 
-def enlarged(spec: Mapping[str, Any]) -> int:
+def enlarged(spec: Named) -> int:
     """Return by how much wrappers may make observations larger: the product of their sizes."""
     wrappers = [w["kwargs"] for w in spec["additional_wrappers"]]
     sizes = (n for name, n in _leaves(wrappers) if name in _SIZES and isinstance(n, int))
@@ -102,7 +91,7 @@ def _too_much(where: str, what: str, got: object, limit: object, remedy: str) ->
     return RunError(where, f"its environment: {what}", got=got, limit=limit, remedy=remedy)
 
 
-def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> Environment:
+def saved_env(described: Named, where: str, trust: bool = False) -> Environment:
     """Make the environment of a saved agent.
 
     described: the id under ``env`` and the result of `describe_env` under ``env_spec``; agents
@@ -132,7 +121,7 @@ def saved_env(described: Mapping[str, Any], where: str, trust: bool = False) -> 
 
 
 def check_arguments(
-    env_id: str, arguments: Mapping[str, Any], wrappers: Sequence[str], where: str, remedy: str
+    env_id: str, arguments: Named, wrappers: Sequence[str], where: str, remedy: str
 ) -> None:
     """Raise RunError for arguments and wrappers of a file that need the user's trust.
 
@@ -151,7 +140,7 @@ def check_arguments(
         bare.close()
 
 
-def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> Environment:
+def _rebuilt(spec: Named, where: str, trust: bool) -> Environment:
     try:
         checked = _checked(spec, where, trust)
         if not trust and (factor := enlarged(spec)) > 1:
@@ -171,7 +160,7 @@ def _rebuilt(spec: Mapping[str, Any], where: str, trust: bool) -> Environment:
     return env
 
 
-def _checked(spec: Mapping[str, Any], where: str, trust: bool) -> EnvSpec:
+def _checked(spec: Named, where: str, trust: bool) -> EnvSpec:
     """Return the `EnvSpec` of a description. Raises RunError, or anything if it is malformed."""
     if not trust:
         check_bounds(spec, where)
@@ -201,7 +190,7 @@ def _checked(spec: Mapping[str, Any], where: str, trust: bool) -> EnvSpec:
     )
 
 
-def _wrapper(described: Mapping[str, Any], where: str, trust: bool) -> WrapperSpec:
+def _wrapper(described: Named, where: str, trust: bool) -> WrapperSpec:
     place = described["entry_point"]
     module, _, name = place.partition(":")
     if not (_is_gymnasiums(module) or module in sys.modules or trust):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gymnasium.envs import registration
 
-__all__ = ["BANDIT_ID", "GRID_ID", "POSITION_ONLY_ID", "VARIANT_ID", "register"]
+from neurorl.storage.plain import PlainData
 
 BANDIT_ID = "neurorl/Bandit-v0"
 GRID_ID = "neurorl/GridWorld-v0"
@@ -15,7 +13,7 @@ AUTHORS_CARTPOLE_ID = "neurorl/AuthorsCartPole-v0"
 AUTHORS_MOUNTAINCAR_ID = "neurorl/AuthorsMountainCar-v0"
 POSITION_ONLY_ID = "neurorl/PositionOnlyCartPole-v0"
 _CART = {"max_episode_steps": 500, "reward_threshold": 475.0}
-_ENVS: dict[str, tuple[str, dict[str, Any]]] = {
+_ENVS: dict[str, tuple[str, PlainData]] = {
     GRID_ID: ("neurorl.tasks.environments:GridWorldEnv", {"max_episode_steps": 300}),
     BANDIT_ID: ("neurorl.tasks.environments:BanditEnv", {}),
     VARIANT_ID: ("neurorl.tasks.cartpole:CartPoleVariantEnv", _CART),

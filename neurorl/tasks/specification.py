@@ -9,26 +9,16 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec, load_env_creator
 
 from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.arguments import NotDataError, encode
 from neurorl.tasks.kinds import Environment
-
-__all__ = [
-    "PROBLEM",
-    "copy_env",
-    "describe_env",
-    "entry_point_name",
-    "is_same_env",
-    "quiet",
-    "rendered_env",
-    "warn_unsaved",
-]
 
 PROBLEM = "problem"
 """Hold, under this key, the reason why an environment can't be described."""
@@ -40,7 +30,7 @@ _DECIDES = (
 )
 
 
-def describe_env(env: Environment) -> dict[str, Any]:
+def describe_env(env: Environment) -> PlainData:
     """Return *env* as plain data, or ``{"problem": why}`` if it can't be made again from data."""
     try:
         spec = _spec_of(env)
@@ -67,12 +57,12 @@ def describe_env(env: Environment) -> dict[str, Any]:
         return {PROBLEM: str(exc)}
 
 
-def is_same_env(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def is_same_env(one: Named, other: Named) -> bool:
     """Return whether two descriptions are of environments that behave alike."""
     return all(one.get(key) == other.get(key) for key in _DECIDES)
 
 
-def warn_unsaved(env: Environment, described: Mapping[str, Any]) -> None:
+def warn_unsaved(env: Environment, described: Named) -> None:
     """Warn with `EnvironmentWarning` of parts of *env* that *described* doesn't hold."""
     where = f"environment {_name(env)}"
     if PROBLEM in described:
@@ -226,7 +216,7 @@ def _wrapper_spec(layer: Environment) -> WrapperSpec:
     if getattr(sys.modules.get(kind.__module__), kind.__name__, None) is not kind:
         raise NotDataError(f"{where} is defined inside of something else")
     if kind is gym.wrappers.TimeLimit:
-        arguments: dict[str, Any] | None = {"max_episode_steps": _time_limit(layer)}
+        arguments: PlainData | None = {"max_episode_steps": _time_limit(layer)}
     else:
         last = layer.spec.additional_wrappers[-1:] if layer.spec is not None else ()
         arguments = last[0].kwargs if last else None
@@ -261,5 +251,5 @@ def entry_point_name(entry_point: Any) -> str:
     return f"{entry_point.__module__}:{name}"
 
 
-def _arguments(where: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(where: str, arguments: Named) -> PlainData:
     return {key: encode(f"argument {key!r} of {where}", v) for key, v in arguments.items()}

@@ -6,9 +6,8 @@ from typing import Any
 
 import gymnasium as gym
 
-from neurorl.tasks.kinds import Environment
-
-__all__ = ["Trials"]
+from neurorl.storage.plain import PlainData
+from neurorl.tasks.kinds import Environment, Shown
 
 
 class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
@@ -29,14 +28,14 @@ class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
         self._metric, self._ends = metric, ends
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+        self, *, seed: int | None = None, options: PlainData | None = None
+    ) -> tuple[Any, PlainData]:
         sow = getattr(self.env.unwrapped, "seed", None)
         if seed is not None and callable(sow):
             sow(seed)
         return self.env.reset(seed=seed, options=options)
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Shown) -> tuple[Any, float, bool, bool, PlainData]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         is_over = bool(info.get(self._ends, False))
         paid = float(reward)

@@ -4,8 +4,7 @@ The first of several backends (a backend in an arithmetic) is what the others ar
 """
 
 from neurorl.validation.elsewhere import Agreement, validate_on
-from neurorl.validation.report import Validation, validate
-from neurorl.validation.specs import read_specs
+from neurorl.validation.report import Validation, read_specs, validate
 from neurorl.validation.tolerance import Tolerance
 from neurorl.validation.trains import Limits
 

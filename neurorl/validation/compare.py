@@ -13,12 +13,13 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning, format_message, warn_outside
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
-from neurorl.validation.distances import distances
+from neurorl.storage.plain import PlainData
+from neurorl.validation.history import Scenario, SubjectRecording
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.recording import Scenario, SubjectRecording
 from neurorl.validation.tolerance import Bounded, Tolerance
+from neurorl.validation.trains import distances
 
-Row = dict[str, Any]
+Row = PlainData
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Pair:
         equal: bool,
         difference: float | None,
         limit: str,
-        first: dict[str, Any] | None,
+        first: PlainData | None,
         projection: str | None = None,
         **more: Any,
     ) -> Row:
@@ -174,7 +175,7 @@ class _Rows:
 
     def _first(
         self, differs: npt.NDArray[np.bool_], steps: npt.NDArray[np.int64], population: str
-    ) -> dict[str, Any] | None:
+    ) -> PlainData | None:
         """Return where a mask ``(rows, n)`` is first set; steps: the step of each row."""
         if not differs.any():
             return None

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from neurorl.network.description import Network, Population
+from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
-from neurorl.validation.history import VARIABLES, History
+from neurorl.validation.history import VARIABLES, History, Scenario, SubjectRecording
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.observed import FLOAT_ERROR
-from neurorl.validation.pathways import MOST_PLACES, has_room
-from neurorl.validation.recording import Scenario, SubjectRecording
+from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room
 
 _AROUND = (4, 3)  # steps before and after the divergence that are shown
 
@@ -46,7 +44,7 @@ class Explanation:
     backend_b: str
     lane: str | None
     checked: int
-    numbers: list[dict[str, Any]]
+    numbers: list[PlainData]
 
 
 def explain(
@@ -193,7 +191,7 @@ def _explain(
     )
 
 
-def _numbers(trials: list[Trial], event: Event) -> list[dict[str, Any]]:
+def _numbers(trials: list[Trial], event: Event) -> list[PlainData]:
     """Return the neuron's numbers in both backends, some steps before and after an event."""
     trace = trials[0].replay
     first = max(event.step - _AROUND[0], 0)
@@ -205,7 +203,7 @@ def _numbers(trials: list[Trial], event: Event) -> list[dict[str, Any]]:
     ]
 
 
-def _numbers_of(trial: Trial, steps: range, i: int) -> list[dict[str, Any]]:
+def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
     """Return a neuron's numbers in the backend's own units; the margin is in the description's.
 
     input and level are predicted from the backend's own spikes and state before the step.

@@ -7,7 +7,7 @@ import numpy as np
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
-from neurorl.validation.recording import SubjectRecording
+from neurorl.validation.history import SubjectRecording
 
 
 def voltages(trace: SubjectRecording, population: str) -> FloatArray:

@@ -1,14 +1,20 @@
-"""Run `validate`: a subject on several backends, as one report."""
+"""Run `validate`: a subject on several backends, as one report.
+
+If training differs, it says where: in spikes, in the rule, or in the weights that a backend holds.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from neurorl.agents.arguments import check_count
 from neurorl.agents.local import SpikingActorCritic
+from neurorl.arithmetic.rounding import find_arithmetic
+from neurorl.backends.registry import available_backends
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, UnsupportedError
@@ -16,17 +22,161 @@ from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.numerics.random import read_seed
 from neurorl.storage.files import write_bytes
+from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Row, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
-from neurorl.validation.learning import TrainingOutcome, train
+from neurorl.validation.history import Scenario, SubjectRecording
+from neurorl.validation.learning import Contrast, Moment, TrainingOutcome, train, training_rows
 from neurorl.validation.page import page
-from neurorl.validation.recording import Scenario, SubjectRecording
 from neurorl.validation.result import Result
-from neurorl.validation.specs import read_specs
-from neurorl.validation.stimulus import make_stimulus
-from neurorl.validation.subject import DEFAULT_ENV, Subject, make_subject
-from neurorl.validation.taught import explain_training
+from neurorl.validation.subject import (
+    DEFAULT_ENV,
+    InputWindow,
+    Subject,
+    make_stimulus,
+    make_subject,
+)
 from neurorl.validation.tolerance import Tolerance
+
+_CAUSES = {
+    "trace": ("learning rule", "traces of the same spikes differ"),
+    "eligibility": ("learning rule", "eligibilities differ, and no spike or trace does"),
+    "critic": ("learning rule", "the critic's values differ, and no weight does"),
+}
+
+
+def explain_training(
+    scenario: Scenario, contrast: Contrast, tolerance: Tolerance
+) -> tuple[list[Row], list[Explanation]]:
+    """Return rows with their causes, and explanations of the spikes that differed first."""
+    rows, moment = training_rows(scenario.network, contrast, tolerance), contrast.moment
+    if moment is None:
+        return [_with(row, "", "") for row in rows], []
+    where = f"from update {moment.update} on, first in {moment.quantity} of {moment.name}"
+    if contrast.a.spec.arithmetic != contrast.b.spec.arithmetic:
+        return [_with(row, "quantisation", f"the arithmetics differ; {where}") for row in rows], []
+    if moment.quantity != "spikes":
+        if moment.quantity in _CAUSES:
+            cause, reason = _CAUSES[moment.quantity]
+            return [_with(row, cause, f"{where}: {reason}") for row in rows], []
+        late = _explain_writes(scenario, contrast, moment)
+        cause, reason = (late[0].cause, late[0].detail) if late else _held(moment)
+        return [_with(row, cause, f"{where}: {reason}") for row in rows], late
+    explanations = _explain_windows(scenario, contrast, moment)
+    why = [f"{e.cause}: {e.detail}" for e in explanations[:1]]
+    detail = "; ".join([where, *why])
+    cause = "follows" if explanations else "unknown"
+    return [_with(row, cause, detail) for row in rows], explanations
+
+
+def _held(moment: Moment) -> tuple[str, str]:
+    """Explain weights that differ though the eligibilities that changed them don't.
+
+    The rule is the same code for all backends, so the backend must hold other weights.
+    """
+    held = moment.held
+    for bits in range(2, 31):
+        unit = 2.0**-bits
+        if not moment.apart <= unit:
+            break
+        if np.array_equal(np.rint(held / unit) * unit, held):
+            detail = f"weights held are multiples of 2^-{bits}, up to {moment.apart:.3g} away"
+            return "rounding of weights", f"{detail} from the rule's"
+    return "weights", f"weights held are others than the rule's, up to {moment.apart:.3g} away"
+
+
+def _with(row: Row, cause: str, detail: str) -> Row:
+    exact = row["verdict"] == "exact"
+    return {**row, "cause": None if exact else cause, "detail": None if exact else detail}
+
+
+def _explain_windows(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
+    """Run all windows until an update again, or its own, with the weights they were run with."""
+    if moment.windows is not None:
+        return _explain_of(scenario, contrast, moment.windows)
+    config = scenario.subject.config
+    assert config is not None
+    if config.carries:
+        return []  # what it started from is not kept
+    weights = {name: w for (quantity, name), w in moment.before.items() if quantity == "weights"}
+    then = dataclasses.replace(scenario.subject, weights=weights, t=moment.t)
+    stimulus = [InputWindow(moment.inputs, config.window, True)]
+    return _explain_of(dataclasses.replace(scenario, subject=then), contrast, stimulus)
+
+
+def _explain_of(
+    scenario: Scenario, contrast: Contrast, windows: list[InputWindow]
+) -> list[Explanation]:
+    scenario = dataclasses.replace(scenario, stimulus=windows)
+    return explain(scenario, scenario.record(contrast.a.spec), scenario.record(contrast.b.spec))
+
+
+def _explain_writes(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
+    """Explain weights that aren't held as written, by running the window that would follow."""
+    if not moment.windows:
+        return []
+    last = moment.windows[-1]
+    writes = [(name, w) for (quantity, name), w in moment.after.items() if quantity == "weights"]
+    windows = [*moment.windows, last._replace(writes=writes)]
+    explanations = _explain_of(scenario, contrast, windows)
+    return [e for e in explanations if e.cause in ("writes", "weights", "rounding of weights")]
+
+
+def read_specs(
+    backends: str | Sequence[str | BackendSpec | type[Simulator]] | None = None,
+    arithmetic: str | None = None,
+    target: str | None = None,
+) -> list[BackendSpec]:
+    """Return specs with an arithmetic each; None for *backends* takes all that are installed.
+
+    backends: such as ``reference:float,brian2:cython,loihi``, or a list.
+    arithmetic: of those that have it and name none themselves; the others take their own. target:
+    of those that have targets.
+    Raises ArgumentError for fewer than two or one twice, UnknownNameError, or
+    BackendUnavailableError.
+    """
+    if arithmetic is not None:
+        find_arithmetic(arithmetic)
+    if backends is None:
+        backends = [row["name"] for row in available_backends() if row["available"]]
+    choices = backends.split(",") if isinstance(backends, str) else backends
+    specs = [_with_arithmetic(BackendSpec.parse(choice), arithmetic) for choice in choices]
+    if target is not None:
+        specs = _on_target(specs, target)
+    labels = [spec.label for spec in specs]
+    if len(specs) < 2:
+        limit = "two or more, such as reference,native"
+        raise ArgumentError("backends", "nothing to compare", got=",".join(labels), limit=limit)
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ArgumentError("backends", "one is named twice", got=label)
+    return specs
+
+
+def _on_target(specs: list[BackendSpec], target: str) -> list[BackendSpec]:
+    """Return specs with the option *target*, of those that have it. Raises ArgumentError."""
+    chosen = [
+        BackendSpec.of(spec, options={"target": target}) if spec.has_option("target") else spec
+        for spec in specs
+    ]
+    if chosen == specs:
+        limit = "such as loihi"
+        remedy = (
+            "of simulators that are no backends, such as pynn.nest: validate_on"
+            if "." in target
+            else None
+        )
+        raise ArgumentError(
+            "validate, target", "no backend has one", got=target, limit=limit, remedy=remedy
+        )
+    return chosen
+
+
+def _with_arithmetic(spec: BackendSpec, arithmetic: str | None) -> BackendSpec:
+    """Return a spec with *arithmetic* if it names none and has it, else with its own."""
+    if spec.arithmetic is None and arithmetic in spec.arithmetics:
+        return dataclasses.replace(spec, arithmetic=arithmetic)
+    return dataclasses.replace(spec, arithmetic=spec.chosen_arithmetic)
 
 
 class Validation(Result):
@@ -52,7 +202,7 @@ def validate(
     learn: bool = False,
     updates: int = _UPDATES,
     env: str = DEFAULT_ENV,
-    overrides: dict[str, Any] | None = None,
+    overrides: PlainData | None = None,
     dt: float | None = None,
     trust_env: bool = False,
     target: str | None = None,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from neurorl._version import __version__
 from neurorl.backends.plugins import installed_version
+from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Row
-from neurorl.validation.distances import missing
 from neurorl.validation.explain import Explanation
+from neurorl.validation.history import SubjectRecording
 from neurorl.validation.learning import TrainingOutcome
-from neurorl.validation.recording import SubjectRecording
-from neurorl.validation.stimulus import InputWindow
-from neurorl.validation.subject import Subject
+from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import worst
+from neurorl.validation.trains import missing
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Result:
         """Return for how many steps each of them ran."""
         return sum(window.n_steps for window in self.stimulus)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
         return {
             "verdict": self.verdict,

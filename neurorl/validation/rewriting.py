@@ -16,10 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.expressions.expression import Expression
-from neurorl.expressions.nodes import Binary, FunctionCall, Name, Node, Number, names_in, with_parts
-from neurorl.expressions.printing import TEXT, render
-from neurorl.expressions.statements import Statement, read_statements
+from neurorl.expressions.expression import Expression, Statement, read_statements
+from neurorl.expressions.nodes import (
+    TEXT,
+    Binary,
+    FunctionCall,
+    Name,
+    Node,
+    Number,
+    names_in,
+    render,
+    with_parts,
+)
 from neurorl.program import NodeProgram
 
 Change = Callable[[NodeProgram], NodeProgram]

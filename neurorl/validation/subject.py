@@ -1,24 +1,95 @@
-"""Describe what is validated: a network, its weights and an agent's configuration and task."""
+"""Describe what is validated, and make the input of every backend once: windows of spikes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+import numpy as np
 
 from neurorl.agents.local import SpikingActorCritic
+from neurorl.agents.player import Player
+from neurorl.backends.checks import Inputs
+from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.network.description import Network
 from neurorl.nir import from_nir
 from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.random import derive
 from neurorl.runs.evaluation import load_to_play
+from neurorl.storage.plain import PlainData
 from neurorl.storage.zoo import is_within, located, name_of
 from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.tasks.kinds import Environment
-from neurorl.testing import FEATURES
+from neurorl.testing import FEATURES, rasters
+
+_RESET = 5  # purpose of derived seeds
+_PLAIN_WINDOW = 20  # steps, of a network without an agent
+_PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
+
+
+class InputWindow(NamedTuple):
+    """Hold the inputs of *n_steps* steps; *fresh* windows start from silence.
+
+    writes: projections and weights to write to them before it.
+    """
+
+    inputs: Inputs
+    n_steps: int
+    fresh: bool
+    writes: Sequence[tuple[str, FloatArray]] = ()
+
+
+def make_stimulus(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[InputWindow]:
+    """Make windows of at least *n_steps* steps of input.
+
+    Of an agent, what it sees while the reference plays its environment by its policy, in
+    *arithmetic*; else random spikes of several rates.
+    """
+    if subject.config is None:
+        return _random(subject, n_steps, seed)
+    return _played(subject, n_steps, seed, arithmetic)
+
+
+def _random(subject: Subject, n_steps: int, seed: int) -> list[InputWindow]:
+    windows = []
+    for k, start in enumerate(range(0, n_steps, _PLAIN_WINDOW)):
+        length = min(_PLAIN_WINDOW, n_steps - start)
+        probability = _PROBABILITIES[k % len(_PROBABILITIES)]
+        inputs = rasters(subject.network, length, derive(seed, _RESET, k), probability)
+        windows.append(InputWindow(inputs, length, False))
+    return windows
+
+
+def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[InputWindow]:
+    config, env = subject.config, subject.env
+    assert config is not None
+    assert env is not None
+    first_action = int(env.action_space.start)  # type: ignore[attr-defined]
+    windows: list[InputWindow] = []
+    with load("reference", subject.network, seed=seed, arithmetic=arithmetic) as backend:
+        for name, weights in subject.weights.items():
+            backend.set_weights(name, weights)
+        player = Player(config, backend, subject.n_actions, explore=True)
+        done, episode, observation = True, 0, None
+        while config.window * len(windows) < n_steps:
+            begins = done
+            if begins:
+                reset_seed = derive(seed, _RESET, episode) & 0x7FFFFFFF
+                observation, _ = env.reset(seed=reset_seed)
+                player.begin()
+                episode += 1
+            move = player.move(observation)
+            inputs = {name: np.array(values) for name, values in move.inputs.items()}
+            windows.append(InputWindow(inputs, config.window, begins or not config.carries))
+            observation, _, terminated, truncated, _ = env.step(move.action + first_action)
+            done = terminated or truncated
+    return windows
+
 
 DEFAULT_ENV = "CartPole-v1"
 
@@ -45,7 +116,7 @@ class Subject:
 def make_subject(
     what: str | Path | Network | SpikingActorCritic,
     env: str = DEFAULT_ENV,
-    overrides: dict[str, Any] | None = None,
+    overrides: PlainData | None = None,
     dt: float | None = None,
     trust_env: bool = False,
 ) -> Subject:
@@ -99,7 +170,7 @@ def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
             raise ArgumentError(name, "isn't read of what is given here", remedy=remedy)
 
 
-def _of_model(model: str, env_id: str, overrides: dict[str, Any]) -> Subject:
+def _of_model(model: str, env_id: str, overrides: PlainData) -> Subject:
     env = make_env(env_id)
     config = make_config(env, model, overrides)
     n_actions = int(discrete_actions(env, env_id).n)

@@ -14,8 +14,7 @@ import numpy as np
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.validation.history import History
-from neurorl.validation.observed import Observed
-from neurorl.validation.pathways import Pathway
+from neurorl.validation.observed import Observed, Pathway
 
 
 def arrivals(evidence: Observed, part: Pathway) -> Array:

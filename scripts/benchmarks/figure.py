@@ -7,8 +7,6 @@ from typing import Any
 
 from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
-__all__ = ["draw"]
-
 _PANELS = (
     ("neurons", "us_per_step", "neurons (one synapse each)", "us / simulation step"),
     ("synapses", "us_per_step", "synapses (onto 256 neurons)", "us / simulation step"),

@@ -16,12 +16,10 @@ import numpy as np
 
 from neurorl.bench.candidates import FLOOR, Candidate, backends, make_loop, read_candidate
 from neurorl.bench.child import peak_mb, rate, separate_stdout
-from neurorl.bench.measure import run_child
+from neurorl.bench.command import run_child
 from neurorl.bench.workload import SIZES
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
-
-__all__ = ["AXES", "Point", "grow", "points"]
 
 AXES: dict[str, tuple[int, ...]] = {
     "neurons": (64, 256, 1024, 4096, 16384),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["markdown"]
-
 REAL_TIME_US = 1000.0
 """Take 1 ms for a simulation step in real time, in us."""
 

@@ -17,8 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-__all__ = ["main"]
-
 
 def seconds(folder: Path, jobs: int, seeds: str, episodes: int, backend: str) -> float:
     """Train the seeds into *folder*, and return the wall seconds."""

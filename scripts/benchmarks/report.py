@@ -14,13 +14,10 @@ from typing import Any
 from benchmarks.peers import PEERS, candidates
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench.candidates import Candidate, everything
-from neurorl.bench.command import COLUMNS, cells
+from neurorl.bench.command import COLUMNS, Plan, Report, cells, processor
 from neurorl.bench.floor import FLAGS, compiler
-from neurorl.bench.measure import Plan, Report, processor
 from neurorl.bench.workload import PRESETS, SIZES
 from neurorl.storage.files import make_folder, write_bytes, write_json
-
-__all__ = ["full_plan", "machine", "markdown", "write", "write_measured"]
 
 _HOW = """\
 ## How it was measured

@@ -21,8 +21,6 @@ from typing import Any
 from neurorl.errors import ArgumentError, BackendError, UnsupportedError, format_message
 from neurorl.runs.children import child_environment, module_command
 
-__all__ = ["BOUND_MIB", "STEPS", "Look", "growth", "problems", "soak"]
-
 STEPS = {"native": 1_000_000, "loihi": 300_000, "torch": 100_000}
 """Run this many environment steps on each backend."""
 
@@ -103,7 +101,7 @@ class _DoneError(Exception):
 
 def _train(backend: str, steps: int, folder: Path, report: Callable[[Look], None]) -> None:
     """Train in *folder* until *steps* are made, and report at each of `SHARES`."""
-    from neurorl.agents.replicas import Episode
+    from neurorl.agents.episodes import Episode
     from neurorl.runs.training import train
 
     left = [round(share * steps) for share in SHARES]

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from neurorl.bench.floor import compiler
 
-__all__ = ["FloorConstants", "SparseFloor"]
-
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fPIC"]
 _SOURCE = Path(__file__).with_name("sparse_floor.c")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["OURS", "pes_table", "training_table"]
-
 OURS = "neurorl"
 """Name this library as `neurorl.bench.training.contenders` does, which needs PyTorch."""
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from documentation import neuron_pages, rule_pages
 from documentation.pages import described, table
 
-__all__ = ["write_catalogue"]
-
 _NEURONS = """# Every neuron
 
 Made from `neurorl.models` when the site is built: each with its equations, parameters

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from documentation.drawing import Drawing
 from documentation.window import window
 
-__all__ = ["DRAWINGS"]
-
 
 def description() -> Drawing:
     """Draw how a description becomes a simulation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from neurorl.expressions.expression import Statement, read_statements
 from neurorl.expressions.nodes import (
     COMPARISONS,
     Binary,
@@ -17,9 +18,6 @@ from neurorl.expressions.nodes import (
 )
 from neurorl.expressions.parse import parse
 from neurorl.expressions.scan import TextPlace
-from neurorl.expressions.statements import Statement, read_statements
-
-__all__ = ["expression", "number", "statements", "symbol"]
 
 _GREEK = ("tau", "alpha", "beta", "gamma", "theta", "phi", "psi", "xi", "sigma", "mu", "rho")
 _WHOLE = {"ms": r"\mathrm{ms}", "DT": r"\Delta_T"}

@@ -10,11 +10,8 @@ from matplotlib.figure import Figure
 from neurorl.backends.recording import Recording
 from neurorl.backends.registry import load
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.network.integrator import integrator_of
-from neurorl.network.neuron import Neuron
+from neurorl.network.neuron import Neuron, integrator_of
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["rates", "response"]
 
 _MORE = 60.0  # spikes a second above those without input
 _STEPS = 300

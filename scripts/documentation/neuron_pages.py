@@ -25,8 +25,6 @@ from neurorl.models.neurons import published
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.network.neuron import Neuron
 
-__all__ = ["neurons", "page", "usage", "write_pages"]
-
 _WRAPPERS = (Equations, InChipUnits, Lesion)
 """Name what makes neurons of others, or of texts, and so has a page of its own elsewhere."""
 

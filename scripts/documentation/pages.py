@@ -15,16 +15,6 @@ from matplotlib.figure import Figure
 from neurorl.backends.registry import BACKENDS, backend_class
 from neurorl.network.description import Network
 
-__all__ = [
-    "Page",
-    "below_constant",
-    "cleaned",
-    "described",
-    "equations",
-    "table",
-    "where_networks_run",
-]
-
 _PARAMETER = re.compile(r"(\w+(?:, \w+)*): (.*)")
 _DOI = re.compile(r"\bdoi\s+(10\.\d{4,}/[^\s,;)]+[^\s,;).])")
 _ARXIV = re.compile(r"\barXiv:(\d{4}\.\d{4,5})")

@@ -14,8 +14,6 @@ from neurorl.network.description import Network, Plasticity, Population, Project
 from neurorl.numerics.arrays import FloatArray
 from neurorl.rules import Decision, HiddenLayer, Rule, feedback
 
-__all__ = ["factors", "response", "timing"]
-
 _STEPS, _POLICY = 12, np.array([0.4, 0.6])
 _LAGS = np.arange(-40, 41)
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from documentation import formulas
 from documentation.pages import Page, below_constant, cleaned, described, equations, table
 from documentation.rule_figure import response
-from neurorl.rules import RULES, Rule, shipped
+from neurorl.rules import RULES, Rule, registry
 from neurorl.rules.registry import is_shipped
-
-__all__ = ["NAMES", "needs", "page", "rules", "usage", "where", "write_pages"]
 
 _SYMBOLS = {"spike": "s", "trace": "x", "slow": r"o_\mathrm{slow}", "perturbation": r"\xi"}
 NAMES = {
@@ -79,7 +77,7 @@ def page(rule: Rule, folder: Path) -> Page:
 
 def docstring(rule: Rule) -> str:
     """Return what the source says below the rule."""
-    return below_constant(shipped, rule.name.replace("-", "_").upper())
+    return below_constant(registry, rule.name.replace("-", "_").upper())
 
 
 def usage(rule: Rule) -> str:

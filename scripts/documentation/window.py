@@ -16,8 +16,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.rules import Decision, feedback, find_rule
 from neurorl.rules.three_factor import apply_modulator, arrivals, window_traces
 
-__all__ = ["Example", "window"]
-
 _STEPS, _DT, _TAU = 12, 1e-3, 4.48e-3
 _NEURON = CubaLIF(tau_syn=1.44e-3, tau_mem=4.48e-3, threshold=0.5, noise=0.1)
 _POLICY, _M, _ALPHA, _WEIGHT = np.array([0.4, 0.6]), 0.8, 0.1, 0.2

@@ -37,26 +37,6 @@ from experiments.held_out_tasks import HELD_OUT
 from experiments.markup import put_between, table_head, table_row
 from experiments.rl_zoo import FIGURES
 
-__all__ = [
-    "BASELINES",
-    "CONTROLS",
-    "FILE",
-    "HELD_OUT_FILE",
-    "IN_README",
-    "LINEAR",
-    "PAGE",
-    "README",
-    "Result",
-    "cell",
-    "held_out",
-    "lines",
-    "main",
-    "read",
-    "short",
-    "with_first_plays",
-    "write",
-]
-
 ROOT = Path(__file__).parents[2]
 FILE, PAGE = ROOT / "results" / "tables" / "any-task.csv", ROOT / "docs" / "your-own-task.md"
 BASELINES, CONTROLS = FILE.with_name("baselines.csv"), FILE.with_name("controls.csv")

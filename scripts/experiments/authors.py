@@ -15,8 +15,6 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PROGRAMS", "Program", "run"]
-
 Values = npt.NDArray[np.float64]
 Rng = np.random.Generator
 

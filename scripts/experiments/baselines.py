@@ -28,8 +28,6 @@ from experiments import stable_baselines
 from experiments.development_tasks import TASKS, Task
 from experiments.markup import table_head, table_row
 
-__all__ = ["LEARNERS", "learn_table", "main", "measure"]
-
 FIRST_SEED = 100
 _ALPHA, _EPSILON, _GAMMA = 0.1, 0.1, 0.99
 

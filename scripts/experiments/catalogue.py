@@ -11,23 +11,6 @@ from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import unknown_name_error
 
-__all__ = [
-    "ARITHMETIC",
-    "BANDIT",
-    "CARTPOLE",
-    "CHECKS",
-    "EXPERIMENTS",
-    "GRIDWORLD",
-    "POSITION_ONLY",
-    "SEEDS",
-    "TASKS",
-    "Check",
-    "Experiment",
-    "Published",
-    "Task",
-    "chosen",
-]
-
 SEEDS = tuple(range(20))
 ARITHMETIC = {name: cls.title for name, cls in ARITHMETICS.items()}
 """Map each arithmetic to its name on the pages."""

@@ -11,8 +11,6 @@ from pathlib import Path
 from neurorl.errors import RunError
 from neurorl.storage.files import make_folder, write_bytes
 
-__all__ = ["CheckRow", "merge", "read_checks", "write_checks"]
-
 
 @dataclass(frozen=True)
 class CheckRow:

@@ -11,18 +11,9 @@ from experiments.checks import CheckRow, merge, read_checks, write_checks
 from experiments.curves import draw
 from experiments.page import markdown
 from experiments.run import Plan, check, run
-from experiments.tables import (
-    Summary,
-    curve,
-    read_rows,
-    rows_of,
-    summary,
-    write_table,
-)
-from neurorl.agents.replicas import Episode
+from experiments.tables import Summary, curve, read_rows, rows_of, summary, write_table
+from neurorl.agents.episodes import Episode
 from neurorl.storage.files import write_bytes
-
-__all__ = ["Places", "reproduce", "summary_line"]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from experiments.markup import read_data
 from experiments.smaller import Smaller
 from neurorl.errors import RunError
 
-__all__ = ["COSTS"]
-
 _SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 

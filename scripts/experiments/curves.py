@@ -10,8 +10,6 @@ from experiments.catalogue import EXPERIMENTS, TASKS, Experiment, Task
 from experiments.tables import read_curve
 from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
-__all__ = ["draw"]
-
 _ARITHMETIC = {"float": "float", "loihi": "chip arithmetic"}
 
 

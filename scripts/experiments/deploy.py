@@ -11,22 +11,11 @@ from experiments.catalogue import EXPERIMENTS, Experiment
 from experiments.checks import CheckRow
 from experiments.run import Plan, evaluation_seed, read_json, run, run_path
 from experiments.tables import read_table, write_table
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.errors import unknown_name_error
-from neurorl.lab.deployment import compare
+from neurorl.lab.quantisation import compare
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.storage.files import write_json
-
-__all__ = [
-    "DEPLOYED",
-    "NOISES",
-    "DeploymentRow",
-    "RateRow",
-    "chosen_deployments",
-    "deploy",
-    "emulated",
-    "write_deployment",
-]
 
 DECISIONS = 2000
 """Compare actions and rates over this many decisions of one seed."""

@@ -13,8 +13,6 @@ from experiments.deploy import DEPLOYED, NOISES, DeploymentRow, RateRow
 from experiments.markup import table_head, table_row
 from experiments.tables import read_table
 
-__all__ = ["deployment_page"]
-
 _HEAD = """# Deployment: what float-trained agents lose on Loihi
 
 `{command}`

@@ -41,8 +41,6 @@ from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.models.deep.normalisation import Homeostasis, Pool
 from neurorl.models.deep.trunk import Shared
 
-__all__ = ["LEARNERS", "TASKS", "Row", "main", "measure", "read"]
-
 FILE, PAGE = Path("results/tables/depth.csv"), Path("docs/depth.md")
 SHOWN = ("deep", "frozen", "none", "local", "by gradients")
 ABLATED, WHOLE = ("Breakout", 200_000), "local"

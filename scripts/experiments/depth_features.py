@@ -28,8 +28,6 @@ if __name__ == "__main__":
 from experiments.depth import TASKS
 from neurorl import SpikingActorCritic
 
-__all__ = ["Watched", "alignment", "fields_of", "main", "watch"]
-
 PAGE = Path("docs/depth_features.png")
 CHANNELS = ("paddle", "ball", "trail", "brick")
 ALIGNED = {"hidden_2_hidden": "patches to hidden", "hidden_output": "hidden to readout"}

@@ -11,8 +11,6 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Digits", "Parity", "Spirals"]
-
 
 class Questions(gym.Env[Any, Any], abc.ABC):
     """Ask a question in each step, and pay 1 for the right answer; an episode is one question."""

@@ -27,8 +27,6 @@ from neurorl import SpikingActorCritic, evaluate
 from neurorl.models.defaults.observations import default_cells, default_features
 from neurorl.models.defaults.presets import make_config
 
-__all__ = ["before", "first_play_steps", "main", "measure", "now"]
-
 FIRST_SEED = 100
 _COLUMNS = ("task", "steps", "default before", "default now", "reference")
 

@@ -18,8 +18,6 @@ from gymnasium import spaces
 from neurorl.tasks.registration import register
 from neurorl.tasks.trials import Trials
 
-__all__ = ["TASKS", "Catch", "ContextBandit", "Discounted", "Falling", "Task", "WideCatch"]
-
 Env = gym.Env[Any, Any]
 
 

@@ -28,8 +28,6 @@ from experiments.markup import table_head, table_row
 from neurorl import SpikingActorCritic
 from neurorl.models.neurons.leaky import CubaLIF
 
-__all__ = ["RUNS", "Numbers", "Run", "main", "measure"]
-
 _LIF = {"tau_syn": 1.44e-3, "tau_mem": 4.48e-3, "threshold": 0.5, "noise": 0.5}
 _COLUMNS = ("run", "seed", "first 50", "last 50", "warnings", "right")
 

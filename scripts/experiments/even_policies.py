@@ -27,8 +27,6 @@ from experiments.markup import table_head, table_row
 from neurorl import SpikingActorCritic
 from neurorl.tasks.actions import MASK
 
-__all__ = ["BOUNDS", "Evenness", "main", "measure"]
-
 BOUNDS = (0.5, 2.0)
 _ENOUGH = 10
 """Leave out actions that were hardly ever allowed."""

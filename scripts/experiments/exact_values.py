@@ -32,8 +32,6 @@ from experiments.markup import table_head, table_row
 from neurorl import SpikingActorCritic
 from neurorl.tasks.groups import most_steps
 
-__all__ = ["Chain", "greedy_policy", "main"]
-
 DECISIONS = 20
 _COLUMNS = ("task", "steps", "default", "seeds", "best policy")
 

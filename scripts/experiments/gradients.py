@@ -17,22 +17,12 @@ import numpy as np
 
 from experiments.catalogue import CARTPOLE, GRIDWORLD, MOUNTAINCAR, Task
 from experiments.run import Plan, evaluation_seed, run_path
-from neurorl.agents.replicas import Episode
-from neurorl.lab.statistics import WINDOW, episodes_to_threshold
+from neurorl.agents.episodes import Episode
+from neurorl.lab.compare import WINDOW, episodes_to_threshold
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import make_folder, write_json
-
-__all__ = [
-    "GRADIENTS",
-    "GradientExperiment",
-    "GradientRow",
-    "done",
-    "find",
-    "played",
-    "reproduce",
-]
 
 
 @dataclass(frozen=True)

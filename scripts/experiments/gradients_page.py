@@ -14,8 +14,6 @@ from experiments.markup import put_between, table_head, table_row
 from experiments.recall import LEARNED_BY, RECALLS, REMEMBERED
 from neurorl.arithmetic.rounding import ChipArithmetic, FloatArithmetic
 
-__all__ = ["put_recalls", "put_table", "recalls", "table"]
-
 Line = Mapping[str, str]
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.models.features import Features
 
-__all__ = ["Grid", "Overrides", "Rates", "preset_grid", "rule_grid", "seeds", "words"]
-
 Overrides = dict[str, Any]
 Rates = tuple[float, ...]
 

@@ -23,21 +23,8 @@ from experiments.development_tasks import TASKS, Task
 from experiments.run import Plan, evaluation_seed, read_json
 from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic, evaluate
-from neurorl.lab.statistics import WINDOW, bootstrap_interval, interquartile_mean
+from neurorl.lab.compare import WINDOW, bootstrap_interval, interquartile_mean
 from neurorl.storage.files import make_folder, write_json
-
-__all__ = [
-    "HARDER",
-    "HARDER_TASKS",
-    "CurveRow",
-    "HarderExperiment",
-    "HarderRow",
-    "count_first_plays",
-    "counted",
-    "curve",
-    "missing",
-    "reproduce",
-]
 
 _POINTS = 50
 _LAST = 20

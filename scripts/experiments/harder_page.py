@@ -13,10 +13,8 @@ from experiments.harder import HARDER, HARDER_TASKS, CurveRow, HarderRow
 from experiments.markup import put_between, table_head, table_row
 from experiments.rl_zoo import FIGURES
 from experiments.tables import read_table
-from neurorl.lab.statistics import bootstrap_interval, interquartile_mean
+from neurorl.lab.compare import bootstrap_interval, interquartile_mean
 from neurorl.storage.files import keep_matplotlib_in_our_cache, save_figure
-
-__all__ = ["draw", "lines", "put_page"]
 
 _COLUMNS = {
     "local": "local rule",

@@ -18,8 +18,6 @@ from gymnasium.wrappers import TimeLimit
 from experiments.development_tasks import Env, Task
 from neurorl.tasks.trials import Trials
 
-__all__ = ["HELD_OUT", "DeepSea", "Maze", "Puddle", "SwingUp", "Umbrella", "WindyGrid"]
-
 _MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))  # rows and columns, of up, right, down and left
 
 Reset = tuple[Any, dict[str, Any]]

@@ -15,12 +15,10 @@ import numpy as np
 
 from experiments.catalogue import ARITHMETIC
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.diagnostics.probes import Site
+from neurorl.diagnostics.monitor import Site
 from neurorl.diagnostics.verdicts import WINDOW, standing
 from neurorl.errors import PopulationWarning
 from neurorl.models import CubaLIF
-
-__all__ = ["CASES", "Case", "Seen", "measure"]
 
 _GRID, _CART, _CAR = "neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0"
 _SEEDS = tuple(range(100, 105))

@@ -10,8 +10,6 @@ from typing import Any
 from neurorl.errors import RunError
 from neurorl.storage.files import write_bytes
 
-__all__ = ["put_between", "read_data", "span", "table_head", "table_row"]
-
 
 def put_between(page: Path, name: str, lines: Sequence[str]) -> None:
     """Write *lines* between ``<!-- NAME: begin -->`` and its end in *page*. Raises RunError."""

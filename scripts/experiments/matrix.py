@@ -10,8 +10,6 @@ from experiments.catalogue import ARITHMETIC, EXPERIMENTS, TASKS, Experiment
 from experiments.markup import span, table_head, table_row
 from experiments.tables import Row, summary
 
-__all__ = ["learned", "matrix"]
-
 _HEAD = """## Rules and tasks
 
 Each cell: **mean** of the greedy figure over seeds (of the worst seed); failures; *learned*, the

@@ -10,21 +10,10 @@ from pathlib import Path
 from experiments.catalogue import SEEDS
 from experiments.command import Places
 from experiments.run import Plan
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.cli.output import progress
 from neurorl.errors import ArgumentError
 from neurorl.runs.training import read_seeds
-
-__all__ = [
-    "docs_of",
-    "experiment_parser",
-    "names_of",
-    "out_of",
-    "places_of",
-    "plan_of",
-    "results_of",
-    "training_progress",
-]
 
 QUICK_SEEDS = SEEDS[:2]
 QUICK_EPISODES = 3

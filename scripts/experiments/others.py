@@ -10,8 +10,6 @@ from experiments.catalogue import Published
 from experiments.controls import lines_of_presets
 from experiments.markup import table_head, table_row
 
-__all__ = ["controls_section", "others_section"]
-
 _ABOUT_CONTROLS = """## What the network is worth
 
 The same presets, seeds and episodes as the LIF presets' in float: with hidden units that don't

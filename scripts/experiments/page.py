@@ -14,9 +14,7 @@ from experiments.matrix import learned, matrix
 from experiments.others import controls_section, others_section
 from experiments.tables import Row, Summary, read_rows, summary
 from experiments.tuning_page import tuning_section
-from neurorl.lab.statistics import WINDOW, bootstrap_interval, interquartile_mean
-
-__all__ = ["markdown"]
+from neurorl.lab.compare import WINDOW, bootstrap_interval, interquartile_mean
 
 Rows = dict[str, list[Row]]
 _LIF = [e for e in EXPERIMENTS if e.name.endswith("-lif")]

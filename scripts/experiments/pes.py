@@ -17,8 +17,6 @@ from neurorl.models.defaults.presets import make_config, on_chip
 from neurorl.storage.files import make_folder, write_bytes
 from neurorl.tasks.environments import make_env
 
-__all__ = ["COMPARED", "GRIDS", "write_pes_page"]
-
 _EPISODES = {BANDIT: 800, GRIDWORLD: 300, CARTPOLE: 150}
 _PRESET_EPISODES = {GRIDWORLD: 600, CARTPOLE: 250}  # as `experiments.catalogue` has them
 _EVALUATION = {BANDIT: 1000, GRIDWORLD: 300, CARTPOLE: 30}

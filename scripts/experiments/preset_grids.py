@@ -7,8 +7,6 @@ from typing import Any
 from experiments.grid import Overrides, preset_grid, seeds
 from neurorl.models.features import PlaceCells, Tiles
 
-__all__ = ["PRESET_GRIDS"]
-
 _CART = {"initial_output": 0.2, "policy.beta": 0.3, "critic.alpha": 0.05, "lambda_actor": 0.9}
 _CART_CHOSEN = {**_CART, "policy.beta": 0.15, "critic.alpha": 0.1}
 _CAR_LOW, _CAR_HIGH = (-1.2, -0.07), (0.6, 0.07)

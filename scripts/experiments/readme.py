@@ -13,8 +13,6 @@ from experiments import any_task, controls
 from experiments.catalogue import TASKS, Task
 from experiments.markup import put_between, read_data, table_head, table_row
 
-__all__ = ["PAGES", "write_pages"]
-
 _NETWORKS = {
     "LIF, `spikes-only` (ours), float": "lif",
     "LIF, `spikes-only`, chip, 8-bit weights": "lif-chip",

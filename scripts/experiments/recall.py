@@ -18,8 +18,6 @@ from experiments.run import Plan, run_path
 from experiments.tables import read_table, write_table
 from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
-__all__ = ["LEARNED_BY", "RECALLS", "REMEMBERED", "draw", "write_curves"]
-
 _NAME = f"{POSITION_ONLY.name}-lif-gradients"
 
 

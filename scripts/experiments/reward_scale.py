@@ -10,8 +10,6 @@ import numpy as np
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.runs.evaluation import evaluate
 
-__all__ = ["SCALES", "Scaled", "measure"]
-
 SCALES = (0.02, 1.0)
 _SEEDS = tuple(range(100, 105))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from experiments.catalogue import Check, Experiment
 from neurorl.agents.algorithms import find_algorithm
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.errors import RunError
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.directory import RunDirectory
@@ -22,8 +22,6 @@ from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import write_json
 from neurorl.tasks.environments import make_env
-
-__all__ = ["Plan", "check", "evaluation_seed", "read_json", "run", "run_path", "train"]
 
 _FIRST_EVALUATION_SEED = 1_000_000
 

@@ -21,8 +21,6 @@ from experiments.time_step import Rates
 from experiments.time_step import measure as measure_rates
 from neurorl.backends.spec import BackendSpec
 
-__all__ = ["DEEP", "SMALLER", "Smaller"]
-
 DEEP = (
     Experiment(
         name="cartpole-lif-deep",

@@ -19,8 +19,6 @@ from experiments.development_tasks import Task
 from experiments.rl_zoo import SETTINGS, Setting
 from neurorl.models.defaults.observations import seen_parts
 
-__all__ = ["NAMES", "learn"]
-
 Act = Callable[[Any, bool], Any]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from experiments.catalogue import Experiment
 from experiments.run import Plan, run_path
 from neurorl.errors import RunError
-from neurorl.lab.statistics import (
+from neurorl.lab.compare import (
     WINDOW,
     bootstrap_interval,
     episodes_to_threshold,
@@ -27,19 +27,6 @@ from neurorl.storage.files import make_folder, write_bytes
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-
-__all__ = [
-    "CurvePoint",
-    "Row",
-    "Summary",
-    "curve",
-    "read_curve",
-    "read_rows",
-    "read_table",
-    "rows_of",
-    "summary",
-    "write_table",
-]
 
 EVERY = 10
 """Plot a point of a curve every so many episodes."""

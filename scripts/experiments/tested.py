@@ -13,8 +13,6 @@ from experiments.smaller import Smaller
 from experiments.tables import read_table, write_table
 from neurorl.errors import RunError
 
-__all__ = ["TESTED", "Bias", "Noise"]
-
 _TESTS = Path(__file__).parents[2] / "tests"
 
 

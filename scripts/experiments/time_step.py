@@ -16,8 +16,6 @@ from neurorl.backends.registry import load
 from neurorl.models import CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 
-__all__ = ["STEPS_MS", "Rates", "converted", "measure", "network"]
-
 STEPS_MS = (1.0, 0.5, 0.25)
 _SIZE, _INPUTS, _INPUT_HZ = 50, 20, 50.0
 

@@ -15,12 +15,10 @@ from experiments.grid import Overrides
 from experiments.grids import GRIDS, Grid, words
 from experiments.run import Plan, run
 from experiments.tables import Row, rows_of, write_table
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, unknown_name_error
 from neurorl.models.agent.writes import PLACES
-
-__all__ = ["TuningRow", "chosen_grids", "experiments_of", "read_tuning", "tune"]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from experiments.grids import GRIDS, Grid
 from experiments.markup import table_head, table_row
 from experiments.tuning import TuningRow, read_tuning
 
-__all__ = ["tuning_section"]
-
 _HEAD = """## Tuning
 
 `python scripts/tune.py`

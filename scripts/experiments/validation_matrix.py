@@ -13,11 +13,8 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning
 from neurorl.models.defaults.presets import ALONE
 from neurorl.tasks.registration import GRID_ID
-from neurorl.validation.report import Validation, validate
-from neurorl.validation.specs import read_specs
+from neurorl.validation.report import Validation, read_specs, validate
 from neurorl.validation.tolerance import worst
-
-__all__ = ["MIXED", "TASKS", "TRAINED", "Cell", "cells", "merge", "run_matrix"]
 
 TASKS = (GRID_ID, "CartPole-v1", "MountainCar-v0")
 """List the tasks that models have presets for."""

@@ -12,8 +12,6 @@ from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.errors import ArgumentError
 from neurorl.storage.files import write_bytes
 
-__all__ = ["END", "START", "insert", "tables"]
-
 START, END = "<!-- matrix: start -->", "<!-- matrix: end -->"
 
 Rows = Sequence[dict[str, Any]]

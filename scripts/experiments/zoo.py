@@ -22,15 +22,13 @@ from experiments.markup import table_head, table_row
 from experiments.run import Plan, evaluation_seed, run, run_path
 from neurorl import validate
 from neurorl.errors import NeurorlError, unknown_name_error
-from neurorl.lab.card import Notes, card, read_evaluation, rule_of
+from neurorl.lab.exchange import Notes, card, read_evaluation, rule_of
 from neurorl.runs.directory import COLUMNS, RunDirectory
 from neurorl.runs.evaluation import Evaluation, evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage import archive
 from neurorl.storage.files import as_json, make_folder, write_bytes, write_json
 from neurorl.storage.zoo import ON_CHIP, ZooAgent
-
-__all__ = ["RECIPES", "Recipe", "chosen", "make", "write_list", "write_page"]
 
 LEARNED = 0.5
 """Leave out what normalised scores say has learned nothing, its best seed below this."""

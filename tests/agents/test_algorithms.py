@@ -11,10 +11,10 @@ import pytest
 
 from neurorl.agents import algorithms
 from neurorl.agents.algorithms import ALGORITHMS, LOCAL, Algorithm, Only, find_algorithm
+from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.group import GroupPlan
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.replicas import Replicas
-from neurorl.agents.saved import read_agent
 from neurorl.errors import ArgumentError, BackendUnavailableError, RunError, UnknownNameError
 from neurorl.runs.training import train
 

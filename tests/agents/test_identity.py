@@ -20,7 +20,7 @@ from neurorl.models import LIF
 from neurorl.models.features import Concat, Features, FromNumbers, GaussianCells
 from neurorl.network.serialization import Described, type_name
 from neurorl.rules import RULES, Decision, Factors, Rule
-from neurorl.rules.shipped import REWARD_STDP, SPIKES_ONLY
+from neurorl.rules.registry import REWARD_STDP, SPIKES_ONLY
 
 SMALL: dict[str, Any] = {"hidden": 2, "actors": 1}
 

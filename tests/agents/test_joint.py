@@ -14,7 +14,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.budget import Budget
-from neurorl.agents.joint import JointReplicas, alone, seeds_of
+from neurorl.agents.local import JointReplicas, alone, seeds_of
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.runs.evaluation import evaluate

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.agents.checkpoint import write_checkpoint
+from neurorl.agents.checkpoint import read_agent, write_checkpoint
 from neurorl.agents.replicas import Replicas
-from neurorl.agents.saved import read_agent
 from neurorl.cli import main
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
 from neurorl.models.agent.writes import WRITES, Accumulate

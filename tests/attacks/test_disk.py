@@ -21,7 +21,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def attacker() -> Iterator[Attacker]:
-    with Attacker(["neurorl.lab.curves", "neurorl.nir", "neurorl.backends.loihi"]) as started:
+    with Attacker(["neurorl.lab.compare", "neurorl.nir", "neurorl.backends.loihi"]) as started:
         yield started
 
 

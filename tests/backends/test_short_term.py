@@ -127,7 +127,7 @@ def in_plain_brian2(
     """Return the raster, and u and x of all synapses, by Brian2's own event-driven equations."""
     import brian2
 
-    from neurorl.backends.brian2.preferences import exact_preferences
+    from neurorl.backends.brian2.vendor import exact_preferences
 
     with exact_preferences("numpy"):
         clock, second = brian2.Clock(DT * brian2.second), brian2.second

@@ -15,7 +15,7 @@ from neurorl.backends.registry import backend_class
 from neurorl.errors import DescriptionError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population
-from neurorl.network.step_plan import StepPlan
+from neurorl.network.neuron import StepPlan
 from neurorl.nir import from_nir
 
 backend_class("loihi")

@@ -11,10 +11,9 @@ import pytest
 from benchmarks import peers
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench import candidates as c
-from neurorl.bench import measure as measure_module
+from neurorl.bench import command as measure_module
 from neurorl.bench.child import rate
-from neurorl.bench.command import cells
-from neurorl.bench.measure import Plan, measure, processor, rows
+from neurorl.bench.command import Plan, cells, measure, processor, rows
 from neurorl.bench.workload import SIZES, get_size
 from neurorl.cli import main
 from neurorl.errors import UnsupportedError

@@ -9,8 +9,8 @@ import numpy as np
 
 from neurorl.agents.replicas import Replicas
 from neurorl.bench import candidates as c
+from neurorl.bench.command import Plan
 from neurorl.bench.deep import DeepAgent
-from neurorl.bench.measure import Plan
 from neurorl.bench.workload import DEEP, Bricks, deep_config
 from neurorl.tasks.groups import SeparateEnvs
 

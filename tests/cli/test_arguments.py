@@ -27,7 +27,8 @@ from neurorl.errors import (
     UnsupportedError,
 )
 from neurorl.models.agent.options import option_types
-from neurorl.models.defaults.presets import default_cells, default_features, make_config
+from neurorl.models.defaults.observations import default_cells, default_features
+from neurorl.models.defaults.presets import make_config
 from neurorl.runs.evaluation import evaluate
 from neurorl.tasks.environments import make_env
 from neurorl.tasks.groups import SeparateEnvs

@@ -9,14 +9,7 @@ import numpy as np
 import pytest
 from deep_agents import Broken, Small, deep_agent, differing, known, loop_of
 
-from neurorl import (
-    AgentConfig,
-    Network,
-    Population,
-    Projection,
-    Source,
-    SpikingActorCritic,
-)
+from neurorl import AgentConfig, Network, Population, Projection, Source, SpikingActorCritic
 from neurorl.agents.recorder import Recorder
 from neurorl.errors import (
     ArgumentError,

@@ -18,10 +18,8 @@ from configs import config_of
 
 from neurorl import Network, Plasticity, Population, Projection, Source, SpikingActorCritic
 from neurorl.cli import main
-from neurorl.diagnostics.messages import message
-from neurorl.diagnostics.monitor import Monitor
-from neurorl.diagnostics.probes import Site
-from neurorl.diagnostics.verdicts import RecentFigures, standing, verdicts
+from neurorl.diagnostics.monitor import Monitor, Site
+from neurorl.diagnostics.verdicts import RecentFigures, message, standing, verdicts
 from neurorl.errors import PopulationWarning
 from neurorl.models import LIF, CubaLIF, Synapses
 from neurorl.models.agent.config import AgentConfig

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gymnasium as gym
 import pytest
 
-from neurorl.diagnostics.messages import message
-from neurorl.diagnostics.returns import message_of_returns
+from neurorl.diagnostics.verdicts import message, message_of_returns
 from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.registration import POSITION_ONLY_ID
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.diagnostics.returns import Returns
+from neurorl.diagnostics.verdicts import Returns
 from neurorl.errors import PopulationWarning
 
 

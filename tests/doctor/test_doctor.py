@@ -13,8 +13,8 @@ import pytest
 from neurorl.backends.plugins import installed_version
 from neurorl.backends.registry import BACKENDS, available_backends, variants
 from neurorl.cli import main
-from neurorl.doctor import backends, examine, tools, verdict, versions
-from neurorl.doctor.rows import row
+from neurorl.doctor import examination, examine, verdict
+from neurorl.doctor.examination import row
 
 
 def test_all_that_is_installed_here_works(tmp_path: Path) -> None:
@@ -45,13 +45,13 @@ def test_another_neurorl_in_the_current_folder_is_not_taken(
     (tmp_path / "neurorl" / "__init__.py").write_text("raise ImportError('another one')")
     monkeypatch.chdir(tmp_path)
     (listed,) = [r for r in available_backends() if r["name"] == "reference"]
-    assert {r["status"] for r in backends.backend(listed)} == {"ok"}
+    assert {r["status"] for r in examination.backend(listed)} == {"ok"}
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **installed: str | None) -> None:
     """Pretend that these distributions have other versions (None: are missing)."""
     real = installed_version
-    monkeypatch.setattr(versions, "installed_version", lambda n: installed.get(n, real(n)))
+    monkeypatch.setattr(examination, "installed_version", lambda n: installed.get(n, real(n)))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_known_combinations(
     brian2: str, numpy: str, words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, brian2=brian2, numpy=numpy)
-    found = [r for r in versions.versions() if r["check"] == "combination"]
+    found = [r for r in examination.versions() if r["check"] == "combination"]
     assert [r["problem"] for r in found] == ([words] if words else [])
     for r in found:
         assert r["status"] == "broken"
@@ -78,7 +78,7 @@ def test_known_combinations(
 
 def test_versions_beyond_the_pins(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, gymnasium="0.29.1", rich=None)
-    rows = {r["name"]: r for r in versions.versions()}
+    rows = {r["name"]: r for r in examination.versions()}
     assert rows["gymnasium"]["status"] == "broken"
     assert rows["gymnasium"]["remedy"] == "pip install 'gymnasium<2,>=1.0'"
     assert rows["rich"]["status"] == "missing"
@@ -91,20 +91,20 @@ def test_versions_beyond_the_pins(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pythons(python: str, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.python_version", lambda: python)
     monkeypatch.setattr("platform.python_version_tuple", lambda: tuple(python.split(".")))
-    rows = {r["name"]: r for r in versions.versions()}
+    rows = {r["name"]: r for r in examination.versions()}
     assert (rows["python"]["found"], rows["python"]["status"]) == (python, status)
 
 
 def test_a_trial_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has so long for each line that it adds."""
-    monkeypatch.setattr(backends, "PATIENCE", 0.2)
+    monkeypatch.setattr(examination, "PATIENCE", 0.2)
     out = tmp_path / "problems"
     out.touch()
     wait = "import time; time.sleep(1000)"
     adds = f"print('null', file=open({str(out)!r}, 'a'), flush=True); {wait}"
     for code in (wait, adds):
-        assert "not done after 0.2 s" in backends._wait([sys.executable, "-c", code], out)
-    assert backends._wait([sys.executable, "-c", "raise SystemExit(3)"], out).endswith("3")
+        assert "not done after 0.2 s" in examination._wait([sys.executable, "-c", code], out)
+    assert examination._wait([sys.executable, "-c", "raise SystemExit(3)"], out).endswith("3")
 
 
 def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,10 +114,10 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     )
     script.chmod(0o755)
     monkeypatch.setenv("CXX", str(script))
-    (found,) = tools.compiler()
+    (found,) = examination.compiler()
     assert (found["status"], found["problem"]) == ("broken", "can't compile: no")
     monkeypatch.setenv("CXX", str(tmp_path / "nothing"))
-    for found in (*tools.compiler(), *tools.learning_loop()):
+    for found in (*examination.compiler(), *examination.learning_loop()):
         assert found["status"] == "missing"
         assert "C++ compiler" in found["problem"]
 
@@ -126,9 +126,9 @@ def test_a_cache_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "neurorl").mkdir()
     (tmp_path / "neurorl" / "some").write_bytes(bytes(2_000_000))
-    assert [(r["status"], r["found"]) for r in tools.cache()] == [("ok", "2.0 MB in 1 files")]
+    assert [(r["status"], r["found"]) for r in examination.cache()] == [("ok", "2.0 MB in 1 files")]
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    (found,) = tools.cache()
+    (found,) = examination.cache()
     assert found["status"] == "note"
     assert "XDG_CACHE_HOME" in found["remedy"]
 
@@ -139,7 +139,7 @@ def test_a_cache_that_others_can_write_is_broken(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "neurorl" / "native").mkdir(parents=True)
     (tmp_path / "neurorl" / "native").chmod(0o777)
-    (found,) = tools.cache()
+    (found,) = examination.cache()
     assert found["status"] == "broken"
     assert "native: can be written by other users" in found["problem"]
     assert "chmod" in found["remedy"]
@@ -186,7 +186,7 @@ def test_backends_that_fail(
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.delitem(sys.modules, "odd", raising=False)
-    found = list(backends.backend(available_backends()[-1]))
+    found = list(examination.backend(available_backends()[-1]))
     monkeypatch.delitem(sys.modules, "odd", raising=False)
     assert [(r["name"], r["found"]) for r in found] == [
         ("odd, float", "1.0"),
@@ -200,7 +200,7 @@ def test_backends_that_fail(
 @pytest.mark.parametrize(("distribution", "status"), [("numpy", "broken"), ("nmpy", "missing")])
 def test_a_backend_that_does_not_load(distribution: str, status: str) -> None:
     listed = {"name": "odd", "distribution": distribution, "available": False, "remedy": "do"}
-    (found,) = backends.backend(listed)
+    (found,) = examination.backend(listed)
     assert (found["status"], found["remedy"]) == (status, "do")
 
 

@@ -15,7 +15,7 @@ from neurorl.expressions import Expression
 from neurorl.expressions.linear import Constants
 from neurorl.expressions.nodes import Name, Number, Unary, kind_of, names_in, nodes_of
 from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, Equations
-from neurorl.network.step_plan import StepPlan, after_reset, before_reset
+from neurorl.network.neuron import StepPlan, after_reset, before_reset
 
 SIZE, STEPS = 11, 60
 PUBLISHED = [IZHIKEVICH, ADEX, COBA_LIF, ADAPTIVE_LIF]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from neurorl.expressions import FUNCTIONS, Expression, ExpressionError
-from neurorl.expressions.hints import ELSEWHERE
+from neurorl.expressions.scan import ELSEWHERE
 from neurorl.models import Equations
 
 

@@ -14,9 +14,18 @@ from random_expressions import random_tree
 
 from neurorl.errors import DescriptionError
 from neurorl.expressions import Expression, ExpressionError
-from neurorl.expressions.nodes import Binary, Flag, FunctionCall, Name, Number, Power, Unary
+from neurorl.expressions.nodes import (
+    TEXT,
+    Binary,
+    Flag,
+    FunctionCall,
+    Name,
+    Number,
+    Power,
+    Unary,
+    render,
+)
 from neurorl.expressions.parse import parse
-from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.scan import MAX_DEPTH, MAX_NAME, MAX_TEXT
 from neurorl.network.serialization import Described
 

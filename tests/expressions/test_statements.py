@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from neurorl.errors import DescriptionError
 from neurorl.expressions import ExpressionError, read_statements
-from neurorl.expressions.statements import MAX_LETTERS, MAX_STATEMENTS
+from neurorl.expressions.expression import MAX_LETTERS, MAX_STATEMENTS
 
 
 def test_updates_and_equations() -> None:

@@ -12,8 +12,7 @@ from chip_features import CHIP_FEATURES
 
 from neurorl.cli import main
 from neurorl.errors import ArgumentError
-from neurorl.lab.deployment import compare
-from neurorl.lab.quantisation import quantisation_report
+from neurorl.lab.quantisation import compare, quantisation_report
 from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.runs.training import train

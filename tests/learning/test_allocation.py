@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurorl.learning import allocation
-from neurorl.learning.allocation import HUGE_PAGE, LINE, zeros_on_lines
+from neurorl.numerics import arrays
+from neurorl.numerics.arrays import HUGE_PAGE, LINE, zeros_on_lines
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32])
@@ -26,9 +26,9 @@ def test_zeros_begin_at_a_line(shape: tuple[int, ...], kind: type[np.generic]) -
 def test_large_arrays_begin_at_a_huge_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are none, arrays are as small ones are."""
     shape = (2 * HUGE_PAGE // 4, 2)
-    if allocation._huge(HUGE_PAGE) is not None:
+    if arrays._huge(HUGE_PAGE) is not None:
         assert zeros_on_lines(shape, np.int32).__array_interface__["data"][0] % HUGE_PAGE == 0
-    monkeypatch.setattr(allocation, "_huge", lambda size: None)
+    monkeypatch.setattr(arrays, "_huge", lambda size: None)
     array = zeros_on_lines(shape, np.int32)
     assert array.shape == shape
     assert array.__array_interface__["data"][0] % LINE == 0

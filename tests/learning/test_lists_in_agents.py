@@ -13,7 +13,7 @@ import pytest
 from configs import config_of
 
 from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform, load
-from neurorl.agents.saved import read_agent
+from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import FallbackWarning, UnsupportedError
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.learning.memory import memory_for

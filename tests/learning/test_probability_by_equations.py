@@ -11,16 +11,9 @@ from random_equation_networks import random_equation_network
 
 from neurorl import Learning, TsodyksMarkram, load
 from neurorl.errors import NeurorlError
-from neurorl.learning.replay import Replay
+from neurorl.learning.membranes import Replay
 from neurorl.models import ADAPTIVE_LIF, Equations, Synapses
-from neurorl.network.description import (
-    Network,
-    Plasticity,
-    Population,
-    Projection,
-    Source,
-    Uniform,
-)
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.rules import Rule
 from neurorl.testing import rasters
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.agents.saved import read_agent
+from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import DescriptionError, UnknownNameError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.modulators import Reward, TDError

@@ -11,16 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl import (
-    Learning,
-    Network,
-    Plasticity,
-    Population,
-    Projection,
-    Source,
-    Uniform,
-    load,
-)
+from neurorl import Learning, Network, Plasticity, Population, Projection, Source, Uniform, load
 from neurorl.models import LIF, CubaLIF, FixedInDegree, Synapses
 from neurorl.network.synapse_list import SynapseList
 from neurorl.rules import Rule

@@ -9,8 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import Network, Population, Projection, Source, SynapseLearning, load
-from neurorl.backends.brian2.preferences import exact_preferences
-from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.brian2.vendor import brian2, exact_preferences
 from neurorl.models import LIF, FixedProbability, OneToOne
 from neurorl.network.description import Plasticity
 from neurorl.rules import SynapseRule

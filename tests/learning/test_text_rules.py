@@ -30,7 +30,7 @@ from neurorl.models.neurons.equations import Equations
 from neurorl.native import build, toolchain
 from neurorl.network.description import Source
 from neurorl.rules import Rule, find_rule
-from neurorl.rules.shipped import SHIPPED
+from neurorl.rules.registry import SHIPPED
 from neurorl.runs.training import train
 
 pytestmark = pytest.mark.skipif(

@@ -19,7 +19,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import SpikingCritic
 from neurorl.models.features import RBF, Concat, Fourier, OneHot, Tiles
 from neurorl.rules import Decision, HiddenLayer
-from neurorl.rules.shipped import VALUE
+from neurorl.rules.registry import VALUE
 
 LOW, HIGH = (-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0)
 SMALL: dict[str, Any] = {

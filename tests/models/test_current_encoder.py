@@ -14,7 +14,7 @@ from neurorl.models import GLM
 from neurorl.models.agent.encoders import constant_currents
 from neurorl.models.defaults.presets import make_config
 from neurorl.network.description import Population, Projection, Source
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.elementary import exp
 from neurorl.rules.membrane import Start, spike_probability
 from neurorl.runs.evaluation import evaluate

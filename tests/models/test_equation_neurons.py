@@ -18,7 +18,7 @@ from neurorl.errors import DescriptionError, DivergenceError, NeurorlError
 from neurorl.expressions import Expression
 from neurorl.expressions.linear import NotLinearError, linear
 from neurorl.expressions.methods import propagators
-from neurorl.expressions.printing import TEXT, render
+from neurorl.expressions.nodes import TEXT, render
 from neurorl.models import CubaLIF
 from neurorl.models.neurons.equations import Equations
 from neurorl.models.neurons.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH

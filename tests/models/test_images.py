@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from experiments.development_tasks import Falling, WideCatch
 from neurorl import SpikingActorCritic
-from neurorl.agents.saved import read_agent
+from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning
 from neurorl.models.defaults.images import MOST_ACTIVE, active_cells, image_cells, is_image
 from neurorl.models.defaults.presets import make_config

@@ -14,7 +14,8 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from neurorl import SpikingActorCritic
 from neurorl.errors import ArgumentError, DescriptionError, EnvironmentWarning, UnsupportedError
-from neurorl.models.defaults.presets import MODELS, default_cells, default_features, make_config
+from neurorl.models.defaults.observations import default_cells, default_features
+from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.models.features import Concat, Features, Fourier, GaussianCells, OneHot
 from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
 from neurorl.runs.evaluation import evaluate

@@ -43,8 +43,7 @@ from neurorl.models.features.of_others import (
 )
 from neurorl.models.neurons.leaky import InChipUnits, Lesion
 from neurorl.network import connectors
-from neurorl.network.drawing import Normal
-from neurorl.network.plasticity import TsodyksMarkram
+from neurorl.network.plasticity import Normal, TsodyksMarkram
 from neurorl.network.replicate import SideBySide
 from neurorl.network.serialization import Described
 from neurorl.rules import Rule

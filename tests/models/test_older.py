@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from neurorl import AgentConfig, SpikingActorCritic
-from neurorl.agents.saved import read_agent
+from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import UnknownNameError
 from neurorl.lab.sweep import Sweep
 from neurorl.models.agent.critics import Linear, Optimistic, Spiking

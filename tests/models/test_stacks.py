@@ -10,7 +10,7 @@ import pytest
 from gymnasium.spaces import Box
 
 from neurorl import SpikingActorCritic, evaluate
-from neurorl.agents.saved import read_agent
+from neurorl.agents.checkpoint import read_agent
 from neurorl.models.defaults.hidden_state import (
     changed,
     delays,

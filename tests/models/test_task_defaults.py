@@ -13,7 +13,7 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
 
 from neurorl import SpikingActorCritic
-from neurorl.agents.saved import read_agent
+from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.gaussian_policy import Gaussian

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from neurorl.backends.brian2.preferences import exact_preferences
+from neurorl.backends.brian2.vendor import exact_preferences
 from neurorl.errors import BackendError
 from neurorl.native import build, toolchain
 from neurorl.native.cache import CompileCache, load_copy

@@ -20,7 +20,7 @@ from neurorl.models import (
     OneToOne,
     Synapses,
 )
-from neurorl.network import drawing
+from neurorl.network import plasticity
 from neurorl.network.description import Network, Normal, Population, Projection, Source, Uniform
 from neurorl.network.replicate import replicate
 from neurorl.network.synapse_list import SynapseList
@@ -99,7 +99,7 @@ def test_seeds_and_names_draw_others_and_chunks_the_same(monkeypatch: pytest.Mon
         nodes = (Source("input", 40), Population("cells", 30, LIF()))
         named = Network(nodes, (Projection("q", "input", "cells", connect=make(size)),))
         assert not np.array_equal(named.synapses("q").post, one.post)  # type: ignore[union-attr]
-        monkeypatch.setattr(drawing, "CHUNK", 16)
+        monkeypatch.setattr(plasticity, "CHUNK", 16)
         again = synapses(network(make(size)))
         monkeypatch.undo()
         assert np.array_equal(again.post, one.post)

@@ -11,14 +11,7 @@ import pytest
 
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError
 from neurorl.models import GLM, LIF, CubaLIF
-from neurorl.network.description import (
-    Network,
-    Plasticity,
-    Population,
-    Projection,
-    Source,
-    Uniform,
-)
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.network.serialization import Described
 from neurorl.testing import FEATURES
 

@@ -13,14 +13,7 @@ from neurorl import load
 from neurorl.backends.registry import backend_class
 from neurorl.errors import DescriptionError, DivergenceError, UnsupportedError
 from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, LIF, Equations
-from neurorl.network.description import (
-    Network,
-    Plasticity,
-    Population,
-    Projection,
-    Source,
-    Uniform,
-)
+from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.network.replicate import replicate
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from neurorl import Network, SpikingActorCritic
-from neurorl.agents.replicas import Replicas, State
+from neurorl.agents.episodes import State
+from neurorl.agents.replicas import Replicas
 from neurorl.errors import DescriptionError
 from neurorl.models import GLM, LIF, actor_network
 from neurorl.models.agent.config import AgentConfig

@@ -59,6 +59,6 @@ def test_training_is_drawn_by_decision(tmp_path: Path) -> None:
 
 
 def test_the_old_name_of_the_plots_of_runs() -> None:
-    from neurorl.lab.curves import plot_runs
+    from neurorl.lab.compare import plot_runs
 
     assert plot.plot_runs is plot_runs

@@ -27,12 +27,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from experiments.comparison import gradients, measured, points  # noqa: E402
 from experiments.comparison.decisions import Decisions, Frozen, Sampler  # noqa: E402
-from experiments.comparison.estimators import (  # noqa: E402
-    LOCAL,
-    Rules,
-    backpropagated,
-    coagent_by_pairs,
-)
+from experiments.comparison.estimators import LOCAL, Rules, backpropagated, coagent_by_pairs  # noqa: E402
 from experiments.comparison.exact_gradient import PairedRedraws  # noqa: E402
 from experiments.comparison.gradients_page import draw_gradients, gradient_table  # noqa: E402
 from experiments.comparison.moments import Moments, Quality, inner, quality  # noqa: E402

@@ -13,19 +13,14 @@ import pytest
 from experiments.gradients_page import put_table
 from neurorl.errors import DescriptionError, RunError, UnknownNameError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.encoders import (
-    Encoder,
-    bernoulli_spikes,
-    constant_currents,
-    quiet_spikes,
-)
+from neurorl.models.agent.encoders import Encoder, bernoulli_spikes, constant_currents, quiet_spikes
 from neurorl.models.agent.policies import AnnealedSoftmax, Softmax, softmax
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import OneHot
 from neurorl.network.serialization import Described
 from neurorl.reparameterization import GradientConfig, make_gradient
-from neurorl.reparameterization.advantage import LinearValues, advantages
 from neurorl.reparameterization.config import check_agent, softmax_of
+from neurorl.reparameterization.loss import LinearValues, advantages
 from neurorl.tasks.environments import make_env
 
 NO = np.zeros((3, 1), dtype=bool)
@@ -176,7 +171,7 @@ def small(**fields: Any) -> AgentConfig:
 
 
 def test_input_spikes_are_those_of_the_encoder() -> None:
-    from neurorl.reparameterization.encode import draws_shape, encode
+    from neurorl.reparameterization.rollout import draws_shape, encode
 
     flat = np.random.default_rng(0).normal(0.0, 0.3, (5, 4))
     for encoder in ("quiet", "bernoulli", "current"):
@@ -206,7 +201,7 @@ class Doubled(Encoder):
 
 
 def test_an_encoder_of_a_user_encodes_and_a_policy_of_one_is_refused() -> None:
-    from neurorl.reparameterization.encode import draws_shape, encode
+    from neurorl.reparameterization.rollout import draws_shape, encode
 
     @dataclasses.dataclass(frozen=True, eq=False)
     class Colder(Softmax):

@@ -11,7 +11,7 @@ from neurorl import SpikingActorCritic
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.rules import RULES, Decision, Factors, Rule, find_rule, register_rule
-from neurorl.rules.shipped import SPIKES_ONLY_HEBBIAN
+from neurorl.rules.registry import SPIKES_ONLY_HEBBIAN
 
 
 def halved(decision: Decision) -> Factors:

@@ -10,8 +10,7 @@ import pytest
 
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnknownNameError
-from neurorl.lab.compare import compare, scores_of
-from neurorl.lab.statistics import probability_of_improvement, quartiles_over_steps
+from neurorl.lab.compare import compare, probability_of_improvement, quartiles_over_steps, scores_of
 from neurorl.runs.training import train_seeds
 
 

@@ -24,8 +24,8 @@ from neurorl.errors import EnvError, RunError
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs import session
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.summary import solved_at
 from neurorl.runs.training import train, train_seeds
+from neurorl.runs.work import solved_at
 from neurorl.tasks.environments import make_env
 
 GRID = "neurorl/GridWorld-v0"

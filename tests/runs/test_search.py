@@ -12,10 +12,9 @@ import pytest
 
 from neurorl.cli import main
 from neurorl.errors import NeurorlError
-from neurorl.lab.search import Search
-from neurorl.lab.searching import run_search
+from neurorl.lab.search import Search, read_sweep
 from neurorl.lab.sweep import Sweep, Unit
-from neurorl.lab.sweep_file import read_sweep
+from neurorl.lab.sweeping import run_search
 
 SETTINGS: dict[str, Any] = {
     "env": "neurorl/GridWorld-v0",

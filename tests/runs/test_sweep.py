@@ -17,8 +17,8 @@ import pytest
 
 from neurorl.cli import main
 from neurorl.errors import NeurorlError, RunError
+from neurorl.lab.search import read_sweep
 from neurorl.lab.sweep import Sweep
-from neurorl.lab.sweep_file import read_sweep
 from neurorl.lab.sweeping import run_sweep, run_unit
 from neurorl.runs.children import child_environment
 

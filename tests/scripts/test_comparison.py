@@ -19,17 +19,11 @@ from experiments.comparison.efficiency import (
 )
 from experiments.comparison.page import put_tables
 from experiments.comparison.perturbations import PERTURBATIONS, noisier, perturbed
-from experiments.comparison.robustness import (
-    BOTH,
-    ON_CHIP,
-    RECOVERED,
-    RecoveryRow,
-    cases,
-)
+from experiments.comparison.robustness import BOTH, ON_CHIP, RECOVERED, RecoveryRow, cases
 from experiments.comparison.tasks import engine_car, long_pole, noisy_cart
 from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic
-from neurorl.agents.local import read_agent
+from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import DescriptionError, RunError
 from neurorl.models import GLM, LIF, CubaLIF, Lesion, actor_network
 from neurorl.runs.evaluation import evaluate, load_to_play

@@ -17,7 +17,7 @@ from experiments.page import markdown
 from experiments.run import Plan, evaluation_seed, run
 from experiments.tables import Row, read_curve, read_rows, summary, write_table
 from neurorl.errors import RunError, UnknownNameError
-from neurorl.lab.statistics import (
+from neurorl.lab.compare import (
     bootstrap_interval,
     episodes_to_threshold,
     interquartile_mean,

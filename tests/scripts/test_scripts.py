@@ -11,14 +11,7 @@ import pytest
 from load_script import load_script
 from test_versions import digest_of
 
-from experiments.options import (
-    docs_of,
-    experiment_parser,
-    names_of,
-    places_of,
-    plan_of,
-    results_of,
-)
+from experiments.options import docs_of, experiment_parser, names_of, places_of, plan_of, results_of
 from neurorl.cli.status import exit_status
 from neurorl.errors import ArgumentError
 

@@ -20,8 +20,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["Attack", "Attacker", "Outcome", "hashes"]
-
 EVENTS = {
     *("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate"),
     *("os.link", "os.symlink", "os.listdir", "os.scandir", "shutil.rmtree", "shutil.copyfile"),

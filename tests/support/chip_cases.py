@@ -19,8 +19,6 @@ from neurorl.models import GLM, CubaLIF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["FEATURES", "PLAIN", "ChipCase", "Moment", "chip_cases", "tau_mem", "tau_syn"]
-
 DT = 1e-3
 Rng = np.random.Generator
 Draw = Callable[[st.SearchStrategy[Any]], Any]

@@ -20,8 +20,6 @@ from neurorl.backends.registry import backend_class, load
 from neurorl.backends.simulator import Simulator
 from neurorl.testing import rasters, same_state
 
-__all__ = ["agree", "run"]
-
 
 def run(feature: str, examples: int, is_quick: bool = False) -> Counter[str]:
     """Count what happened in the examples of a feature, in which all backends agreed.

@@ -13,8 +13,6 @@ from stepwise.neurons import ChipNeurons
 
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX
 
-__all__ = ["counting"]
-
 
 @contextmanager
 def counting() -> Iterator[Counter[str]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from neurorl.testing import FEATURES
 
-__all__ = ["CHIP_FEATURES"]
-
 CHIP_FEATURES = tuple(
     name for name in FEATURES if name not in ("neurons by equations", "short-term plasticity")
 )

@@ -8,8 +8,6 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
-__all__ = ["KINDS", "SEES", "Task"]
-
 KINDS = ["several", "matrix", "bits", "masked", "masks", "numbers"]
 SEES = Box(-1.0, 1.0, (2,), np.float32)
 

@@ -10,8 +10,6 @@ from neurorl import load
 from neurorl.network.description import Network
 from neurorl.testing import rasters, same_state
 
-__all__ = ["compare"]
-
 
 def compare(
     network: Network,

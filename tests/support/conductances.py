@@ -15,8 +15,6 @@ import numpy.typing as npt
 from neurorl import Network, Population, Projection, Source
 from neurorl.models import COBA_LIF, Equations
 
-__all__ = ["DRIVES", "NEURONS", "Drive", "nest_of", "run_nest"]
-
 Array = npt.NDArray[Any]
 
 RUNNER = Path(__file__).parents[1] / "witness" / "nest_neurons_run.py"

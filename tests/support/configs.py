@@ -8,8 +8,6 @@ from neurorl import AgentConfig
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.options import with_options
 
-__all__ = ["config_of"]
-
 
 def config_of(model: str = "own", **options: Any) -> AgentConfig:
     """Return the agent of these options, without a preset; those that nothing reads may be named.

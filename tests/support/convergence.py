@@ -22,8 +22,6 @@ from scipy.integrate import solve_ivp  # type: ignore[import-untyped]
 from neurorl import load
 from neurorl.models import Equations
 
-__all__ = ["STEPS", "Errors", "measure"]
-
 Array = npt.NDArray[Any]
 STEPS = (1e-4, 5e-5, 2.5e-5, 1.25e-5)
 """List the steps, in seconds, each half of the one before."""

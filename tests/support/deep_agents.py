@@ -11,8 +11,6 @@ from neurorl import SpikingActorCritic
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.numerics.arrays import Array
 
-__all__ = ["REGISTERED", "Broken", "Parity", "Small", "deep_agent", "differing", "known", "loop_of"]
-
 SEEN: dict[str, gym.spaces.Space[Any]] = {
     "bits": gym.spaces.Box(0, 1, (5,), np.bool_),
     "numbers": gym.spaces.Box(-np.inf, np.inf, (3,), np.float64),

@@ -6,8 +6,6 @@ import numpy as np
 
 from neurorl.numerics.elementary import exp
 
-__all__ = ["TABLE"]
-
 _INF, _NAN = np.inf, np.nan
 _SMALLEST, _LARGEST = float(exp(-700.0)), float(exp(700.0))
 

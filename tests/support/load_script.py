@@ -6,8 +6,6 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["SCRIPTS", "load_script"]
-
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 

@@ -13,8 +13,6 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text, Tuple
 
-__all__ = ["CASES", "Case", "Hooked", "make"]
-
 Hook = Callable[[Any], Any]
 Named = collections.namedtuple("Named", "observation reward terminated truncated info")
 BOX = Box(-1.0, 1.0, (3,), np.float32)

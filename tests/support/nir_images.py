@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DT", "Drawn", "play_graph", "random_graph"]
-
 DT = 2.0**-10
 Raster = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]

@@ -16,8 +16,6 @@ from neurorl.models import LIF, CubaLIF
 from neurorl.nir.discretise import tau_of
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["CASES", "Case", "Played"]
-
 DT = 1e-3
 DECISIONS = 100
 Rng = np.random.Generator

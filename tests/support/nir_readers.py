@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.nir.forms import Form
-
-__all__ = ["PLAYERS", "play_form", "play_in"]
+from neurorl.nir.readers import Form
 
 Raster = npt.NDArray[np.bool_]
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["PAGE", "Row", "expect_row"]
-
 PAGE = Path(__file__).parents[2] / "docs" / "nir.md"
 
 

@@ -13,8 +13,6 @@ import numpy as np
 from neurorl import load
 from neurorl.nir import from_nir
 
-__all__ = ["FOLDER", "HEAD", "differences", "peer_row"]
-
 FOLDER = Path(__file__).parents[1] / "nir" / "peers"
 HEAD = (
     "| written by | network | read with | cells that differ here | the file doesn't say"

@@ -17,8 +17,6 @@ from neurorl.network.description import (
     Uniform,
 )
 
-__all__ = ["random_chip_network"]
-
 DT = 1e-3
 
 

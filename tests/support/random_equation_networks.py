@@ -28,8 +28,6 @@ from neurorl.network.description import (
     Uniform,
 )
 
-__all__ = ["random_equation_network"]
-
 DT = 1e-3
 
 

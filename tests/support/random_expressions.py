@@ -11,6 +11,7 @@ import numpy.typing as npt
 from neurorl.expressions import FUNCTIONS, Expression
 from neurorl.expressions.nodes import (
     COMPARISONS,
+    TEXT,
     Binary,
     Flag,
     FunctionCall,
@@ -20,10 +21,8 @@ from neurorl.expressions.nodes import (
     Number,
     Power,
     Unary,
+    render,
 )
-from neurorl.expressions.printing import TEXT, render
-
-__all__ = ["NAMES", "SPECIAL", "random_expressions", "random_tree", "same_bits", "values"]
 
 NAMES = ("v", "w", "tau", "q")
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -1e-310, 2.0**-1022, 1.7e308]

@@ -9,11 +9,8 @@ import numpy as np
 from random_expressions import NAMES, random_tree
 
 from neurorl.expressions.linear import substituted
-from neurorl.expressions.nodes import Name
-from neurorl.expressions.printing import TEXT, render
+from neurorl.expressions.nodes import TEXT, Name, render
 from neurorl.models.neurons.equations import Equations
-
-__all__ = ["random_driven_neuron", "random_neuron"]
 
 _STATE = ("v", "int", "ms", "old_v")  # names that C++, Brian2 and we have too
 _METHODS = ("euler", "exponential_euler", "exact", "")

@@ -9,18 +9,6 @@ import numpy as np
 from neurorl import SpikingActorCritic
 from neurorl.rules import Rule
 
-__all__ = [
-    "ELSEWHERE",
-    "SMALL",
-    "STDP",
-    "check_equal",
-    "drawn",
-    "everywhere",
-    "known",
-    "learned",
-    "of_numpy",
-]
-
 STDP: dict[str, Any] = {"normalises": False, "alpha_output": 1e-3, "alpha_hidden": 1e-3}
 SMALL: dict[str, Any] = {"actors": 3, "hidden": (3, 2), "window": 8}
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from neurorl import ReparameterizedActorCritic
 
-__all__ = ["check_saved_goes_on", "same"]
-
 
 def same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     """Return whether two states have equal arrays, times on the clock aside."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from neurorl.backends.base import Backend
 from neurorl.backends.loihi import LoihiSimulator
 
-__all__ = ["loihi_of"]
-
 
 def loihi_of(backend: Backend) -> LoihiSimulator:
     assert isinstance(backend.simulator, LoihiSimulator)

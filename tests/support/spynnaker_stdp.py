@@ -9,8 +9,6 @@ import numpy as np
 
 from neurorl.spinnaker import NeuromodulatedStdp
 
-__all__ = ["weights_after"]
-
 
 def weights_after(
     constants: NeuromodulatedStdp,

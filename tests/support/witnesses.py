@@ -16,8 +16,6 @@ from neurorl.models.features import RBF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.rules.three_factor import arrivals
 
-__all__ = ["WINDOW", "learner_of", "observe", "relative", "rounding_bound"]
-
 Array = npt.NDArray[Any]
 
 WINDOW = 10

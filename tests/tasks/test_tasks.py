@@ -22,7 +22,8 @@ from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.group import GroupPlan
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import EnvironmentWarning
-from neurorl.models.defaults.presets import MODELS, default_features, make_config
+from neurorl.models.defaults.observations import default_features
+from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.models.features import Concat, Select, Tiles
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.known import is_like, task_of

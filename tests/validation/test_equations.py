@@ -10,9 +10,8 @@ import pytest
 from neurorl.backends.spec import BackendSpec
 from neurorl.testing import FEATURES, random_network
 from neurorl.validation.cause import Trial
-from neurorl.validation.recording import Scenario
-from neurorl.validation.stimulus import make_stimulus
-from neurorl.validation.subject import Subject, make_subject
+from neurorl.validation.history import Scenario
+from neurorl.validation.subject import Subject, make_stimulus, make_subject
 from neurorl.validation.variants import PLAIN
 
 SPECS = [

@@ -8,15 +8,14 @@ import pytest
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.testing import FEATURES, random_network
+from neurorl.validation.diagnosis import probe
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Labels, gates
 from neurorl.validation.history import enact, windows_of
 from neurorl.validation.hypotheses import FAMILIES
-from neurorl.validation.hypotheses.levels import simplest
-from neurorl.validation.probes import probe
+from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.rewriting import reading
-from neurorl.validation.stimulus import make_stimulus
-from neurorl.validation.subject import Subject, make_subject
+from neurorl.validation.subject import Subject, make_stimulus, make_subject
 from neurorl.validation.variants import Variant
 
 SPECS = [

@@ -14,8 +14,7 @@ from neurorl.models import CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.validation import validate
 from neurorl.validation.cause import CAUSES
-from neurorl.validation.stimulus import make_stimulus
-from neurorl.validation.subject import make_subject
+from neurorl.validation.subject import make_stimulus, make_subject
 
 
 @pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda f: f"{f.name}-{f.arithmetic}")

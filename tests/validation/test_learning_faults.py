@@ -10,7 +10,7 @@ from stepwise import SteppedSimulator
 
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.spec import BackendSpec
-from neurorl.validation import Validation, taught, validate
+from neurorl.validation import Validation, report, validate
 from neurorl.validation.learning import Moment
 
 
@@ -149,6 +149,6 @@ def test_weights_that_a_backend_holds_otherwise_are_told_by_their_grid(
 ) -> None:
     snapshot: Any = None
     moment = Moment(1, "weights", "in", snapshot, snapshot, np.array(held), {}, 20, 0.1, None)
-    found, detail = taught._held(moment)
+    found, detail = report._held(moment)
     assert found == cause
     assert said in detail

@@ -15,12 +15,11 @@ from neurorl import Network, Population, Projection, Source, TsodyksMarkram, Uni
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.spec import BackendSpec
 from neurorl.models import COBA_LIF, CubaLIF, FixedInDegree, FixedProbability, Synapses
-from neurorl.validation import pathways
+from neurorl.validation import observed
+from neurorl.validation.diagnosis import probe
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import enact
-from neurorl.validation.probes import probe
-from neurorl.validation.stimulus import make_stimulus
-from neurorl.validation.subject import Subject
+from neurorl.validation.subject import Subject, make_stimulus
 
 CELL = CubaLIF(2e-3, 8e-3, 0.5, 0.0, 0.1)
 RNG = np.random.default_rng(4)
@@ -130,7 +129,7 @@ def test_a_fault_is_named(name: str) -> None:
 
 
 def test_lists_that_are_too_long_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pathways, "MOST_PLACES", 10)
+    monkeypatch.setattr(observed, "MOST_PLACES", 10)
     result = neurorl.validate(network(), ["reference", OtherWeight], steps=40)
     assert result.explanations[0].cause == "unknown"
     assert "lists of synapses of more than" in result.explanations[0].detail

@@ -14,7 +14,7 @@ import neurorl
 from neurorl.backends.reference.node import ReplicaNoise
 from neurorl.models import ADAPTIVE_LIF, COBA_LIF, Equations
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
-from neurorl.network.step_plan import StepPlan
+from neurorl.network.neuron import StepPlan
 from neurorl.numerics.random import NoiseRows
 
 COBA = dataclasses.replace(COBA_LIF, noise=0.5, refractory=3e-3)

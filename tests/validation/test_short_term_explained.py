@@ -16,12 +16,11 @@ from neurorl import Network, Population, Projection, Source, TsodyksMarkram
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.spec import BackendSpec
 from neurorl.models import COBA_LIF, CubaLIF
+from neurorl.validation.diagnosis import probe
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import enact
-from neurorl.validation.hypotheses.short_term import releases
-from neurorl.validation.probes import probe
-from neurorl.validation.stimulus import make_stimulus
-from neurorl.validation.subject import Subject
+from neurorl.validation.hypotheses.arrivals import releases
+from neurorl.validation.subject import Subject, make_stimulus
 
 CELL = CubaLIF(2e-3, 8e-3, 0.5, 0.0, 0.1)
 DEPRESSES = TsodyksMarkram(U=0.6, tau_rec=50e-3)

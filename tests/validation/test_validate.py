@@ -23,9 +23,9 @@ from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.nir import to_nir
 from neurorl.testing import FEATURES
 from neurorl.validation import Tolerance, read_specs
-from neurorl.validation.distances import REMEDY, TAU_STEPS, distances, missing
 from neurorl.validation.page import page
 from neurorl.validation.tolerance import worst
+from neurorl.validation.trains import REMEDY, TAU_STEPS, distances, missing
 
 needs_distances = pytest.mark.skipif(
     bool(missing()), reason=f"needs {' and '.join(missing())}: {REMEDY}"
@@ -257,7 +257,7 @@ def test_distances_of_known_trains() -> None:
 
 
 def test_without_the_libraries_only_distances_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurorl.validation.distances._library", lambda name: None)
+    monkeypatch.setattr("neurorl.validation.trains._library", lambda name: None)
     report = neurorl.validate(FEATURES["LIF"](), "reference:float,loihi", steps=60)
     row = report.rows[0]
     assert row["verdict"] in ("within", "different")

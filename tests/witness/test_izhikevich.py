@@ -69,8 +69,7 @@ def by_brian2(trial: Trial, method: str, paths: list[tuple[str, str]]) -> dict[s
     method: 'euler' for all of the equations, or 'exact' for those of c and d, and s, whose equation
     isn't linear, by a line of its own.
     """
-    from neurorl.backends.brian2.preferences import exact_preferences
-    from neurorl.backends.brian2.vendor import brian2
+    from neurorl.backends.brian2.vendor import brian2, exact_preferences
 
     ms = brian2.ms
     taus = {"tau_c": TAU_C, "tau_d": TAU_D, "tau_s": TAU_S, "tau_pre": TAU_PRE}

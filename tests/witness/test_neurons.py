@@ -42,8 +42,7 @@ def ours(neuron: Equations, drive: Drive, dt: float, seconds: float) -> tuple[Ar
 
 def plain_brian2(network: Network, spikes: dict[str, Array]) -> Array:
     """Return the same of Brian2's own equations, methods and synapses."""
-    from neurorl.backends.brian2.preferences import exact_preferences
-    from neurorl.backends.brian2.vendor import brian2
+    from neurorl.backends.brian2.vendor import brian2, exact_preferences
 
     (cells,) = network.populations
     neuron, dt = cells.neuron, network.dt * brian2.second

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import neurorl
-from neurorl.agents.saved import read_agent
+from neurorl.agents.checkpoint import read_agent
 from neurorl.cli import main
 from neurorl.errors import RunError, UnknownNameError
-from neurorl.lab.card import read_evaluation
+from neurorl.lab.exchange import read_evaluation
 from neurorl.storage import archive, zoo
 from neurorl.storage.reading import FilePlace
 from neurorl.storage.zoo import AGENTS, agents, find

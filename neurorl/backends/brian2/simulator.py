@@ -14,8 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.brian2.equations import group_text, synapses_text
-from neurorl.backends.brian2.expressions import brian2_names, past_release
+from neurorl.backends.brian2.equations import brian2_names, group_text, past_release, synapses_text
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
@@ -53,7 +52,7 @@ class Brian2Simulator(ProgramSimulator):
     `source` shows the equations. `brian2_network` is the real `brian2.Network`: add monitors to it
     at any time, with ``clock=backend.brian2_network["node_0"].clock`` if they have a clock of their
     own choice. To step with `brian2.Network.run` instead, make a backend only for that, and run
-    inside `neurorl.backends.brian2.preferences.exact_preferences`.
+    inside `neurorl.backends.brian2.vendor.exact_preferences`.
 
     `build` raises BackendError if Brian2 can't generate or compile the network, or if another
     Brian2 device is set.
@@ -91,8 +90,7 @@ class Brian2Simulator(ProgramSimulator):
 
     def _check_engine(self) -> None:
         """Raise BackendError if another Brian2 device is set, or if Cython can't compile."""
-        from neurorl.backends.brian2.preferences import cython_problem
-        from neurorl.backends.brian2.vendor import all_devices, brian2
+        from neurorl.backends.brian2.vendor import all_devices, brian2, cython_problem
 
         if brian2.get_device() is not all_devices["runtime"]:
             remedy = "call brian2.set_device('runtime') first"
@@ -210,7 +208,7 @@ class Brian2Simulator(ProgramSimulator):
         return row
 
     def put_past(self, rasters: Mapping[int, Raster]) -> None:
-        from neurorl.backends.brian2.stepper import refill_queue
+        from neurorl.backends.brian2.objects import refill_queue
 
         for k, rows in rasters.items():
             if k in self._past:
@@ -236,7 +234,7 @@ class Brian2Simulator(ProgramSimulator):
     @contextlib.contextmanager
     def _generating(self) -> Iterator[None]:
         """Let Brian2 generate and compile inside; add a failed compiler's output to the error."""
-        from neurorl.backends.brian2.preferences import exact_preferences
+        from neurorl.backends.brian2.vendor import exact_preferences
 
         printed = io.StringIO()
         with (

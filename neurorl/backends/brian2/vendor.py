@@ -7,12 +7,22 @@ a backend wants none of it. If the program imported Brian2 itself before, all of
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import os
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
+from platformdirs import user_cache_path
+
+from neurorl.backends.lookup import BACKENDS
+from neurorl.native.cache import CompileCache
+from neurorl.native.toolchain import EXACT_FLAGS
 from neurorl.storage.files import keep_matplotlib_in_our_cache
 
 keep_matplotlib_in_our_cache()  # Brian2 imports matplotlib
@@ -60,3 +70,56 @@ def _undo_global_changes() -> None:
 
 if not _was_imported:
     _undo_global_changes()
+
+_NO_SYMBOLS = "-g0"
+"""Override the flag -g that most Pythons compile modules with: a third of the compiler's time."""
+
+
+@contextlib.contextmanager
+def exact_preferences(engine: str) -> Iterator[None]:
+    """Set preferences with which *engine* gives the reference's bits; restore them at the end.
+
+    Run `brian2.Network.run` on a network of this backend inside it for the same exactness.
+    """
+    wanted = {
+        "codegen.target": engine,
+        "codegen.string_expression_target": "numpy",
+        # So that terms are neither reordered nor taken out of loops.
+        "codegen.loop_invariant_optimisations": False,
+        "codegen.cpp.extra_compile_args": [*EXACT_FLAGS, _NO_SYMBOLS],
+        "core.default_float_dtype": np.float64,
+    }
+    # Brian2 names a cached module without regard to its flags, so exact ones need a folder of their
+    # own.
+    folder = user_cache_path("neurorl") / "brian2"
+    wanted["codegen.runtime.cython.cache_dir"] = str(folder)
+    if BACKENDS["brian2"].engines[engine].compiles:
+        _prepare(folder)
+    before = {name: brian2.prefs[name] for name in wanted}
+    try:
+        for name, value in wanted.items():
+            brian2.prefs[name] = value
+        with warnings.catch_warnings():
+            # Brian2 uses deprecated names of its own dependencies.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        for name, value in before.items():
+            brian2.prefs[name] = value
+
+
+def _prepare(folder: Path) -> None:
+    """Make a folder that only the user can write, for the modules that Brian2 will load."""
+    CompileCache(folder).check()
+    with contextlib.suppress(OSError):  # Brian2 says what is wrong
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+@functools.cache
+def cython_problem() -> str | None:
+    """Return the error of a test compilation, which Brian2 only logs; None if it works."""
+    with exact_preferences("cython"), catch_logs() as logged:
+        if CythonCodeObject.is_available():
+            return None
+    return str(logged[0][2]).splitlines()[0] if logged else "no reason given"

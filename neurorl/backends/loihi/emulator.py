@@ -7,6 +7,10 @@ Time: the emulator drops whatever would arrive in its first step, so it starts a
 one, ``emu.t = steps + 1``. A spike of a source in step s is labelled ``s + 2``, the emulator's
 number of that step, and arrives in the next. The label of a window's last row stays in
 `SpikeInput.spikes` until the next window.
+
+nengo-loihi draws from a generator that has a state, in the order of compartments. Our draws are a
+function of seed, neuron and step, so replicas are independent, a restored state goes on exactly,
+and the reference draws the same numbers. A chip's own draws can't be chosen.
 """
 
 from __future__ import annotations
@@ -18,14 +22,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import CoinRows, toss
+from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, toss
+from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
 from neurorl.backends.loihi.engine import ChipEngine
-from neurorl.backends.loihi.learning_tables import LearningTable
 from neurorl.backends.loihi.model import ChipModel, Places
-from neurorl.backends.loihi.noise import NEEDED_FOR_NOISE, OwnNoise
-from neurorl.backends.loihi.pes import NEEDED_FOR_PES, OnChipLearning
+from neurorl.backends.loihi.pes import NEEDED_FOR_PES, LearningTable, OnChipLearning
 from neurorl.backends.loihi.vendor import (
     NEEDED,
     EmulatorInterface,
@@ -38,6 +41,61 @@ from neurorl.backends.window import Raster
 from neurorl.errors import BackendUnavailableError
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows
+
+NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
+"""Name the attributes of an `EmulatorInterface` through which it gets random draws."""
+
+
+class OwnNoise:
+    """Supply the noise of one emulator's compartments.
+
+    compartment: the emulator's compartments.
+    draws: rows of draws by population; only `UniformRows` are used.
+    chip: the integers of each population.
+    slices: the indices of each population's compartments.
+
+    bias: the array that biases are to be written to.
+    """
+
+    def __init__(
+        self,
+        compartment: Any,
+        draws: Mapping[str, DrawRows],
+        chip: Mapping[str, ChipPopulation],
+        slices: Mapping[str, Places],
+    ) -> None:
+        self._draws = {
+            name: rows
+            for name, rows in draws.items()
+            if isinstance(rows, UniformRows) and chip[name].noise_exponent
+        }
+        self._slices = slices
+        self.bias: npt.NDArray[np.int32] = compartment.bias
+        self._rows = self._drawn(0, 1)
+        self._row = 0
+        if self._draws:
+            compartment.noise._uniform = self._uniform
+
+    def prepare(self, first_step: int, n_steps: int) -> None:
+        """Draw for *n_steps* steps from *first_step* on."""
+        if self._draws:
+            self._rows = self._drawn(first_step, n_steps)
+
+    def take(self, row: int) -> None:
+        """Use *row* of the prepared draws in the next step."""
+        self._row = row
+
+    def _drawn(self, first_step: int, n_steps: int) -> npt.NDArray[np.int32]:
+        """Return draws for *n_steps*, int32 ``(n_steps, compartments)``; 0 without noise."""
+        rows = np.zeros((n_steps, len(self.bias)), dtype=np.int32)
+        for name, draw in self._draws.items():
+            rows[:, self._slices[name]] = [draw(first_step + k) for k in range(n_steps)]
+        return rows
+
+    def _uniform(self, rng: object) -> npt.NDArray[np.int32]:
+        """Return the current row; stands in for the emulator's method that draws."""
+        return np.asarray(self._rows[self._row])
+
 
 _FIRST = 1  # the emulator's t at the start
 _CHUNK = 64  # steps whose thresholds are made at once; some of them may be of the next window

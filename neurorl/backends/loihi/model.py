@@ -17,8 +17,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.quantiser import THRESHOLD_MAX, VOLTAGE_MAX, ChipPopulation
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.checks import learned_populations
-from neurorl.backends.loihi.learning_tables import LearningTable
-from neurorl.backends.loihi.pes import ERROR_SCALE
+from neurorl.backends.loihi.pes import ERROR_SCALE, LearningTable
 from neurorl.backends.loihi.placement import Placement
 from neurorl.backends.loihi.synapses import Share, WeightTable
 from neurorl.backends.loihi.vendor import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,11 @@ from neurorl.backends.checks import Inputs, learned_populations
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.emulator import EmulatorEngine
 from neurorl.backends.loihi.engine import EMULATE, ChipEngine
-from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, usage
+from neurorl.backends.loihi.limits import CHIPS, CORES, chip_problems, source_text, usage
 from neurorl.backends.loihi.model import ChipModel, compile_network
 from neurorl.backends.loihi.pes import mantissas_learned, pes_problems
 from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.quick import QuickEngine, quick_simulator
-from neurorl.backends.loihi.report import source_text
 from neurorl.backends.loihi.silence import silence
 from neurorl.backends.loihi.vendor import has_nxsdk, version
 from neurorl.backends.simulated import SimulatedNetwork
@@ -40,6 +39,7 @@ from neurorl.network.replicate import on_chip
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
+from neurorl.storage.plain import PlainData
 
 ENGINES = ("native", "stock")
 """Name the ways in which the emulated chip runs, the default one first."""
@@ -259,8 +259,7 @@ class LoihiSimulator(Simulator):
 
     def _connect(self, compiled: ChipModel, replica: int) -> ChipEngine:
         """Return a chip that runs one replica."""
-        from neurorl.backends.loihi.hardware import HardwareEngine
-        from neurorl.backends.loihi.hardware_learning import LearningHardwareEngine
+        from neurorl.backends.loihi.hardware import HardwareEngine, LearningHardwareEngine
 
         made = HardwareEngine if self._pes is None else LearningHardwareEngine
         quiet = silence(self.arithmetic, self.weights_of(replica))
@@ -367,7 +366,7 @@ class LoihiSimulator(Simulator):
         for engine in self.engines[:1]:
             engine.refuse(verb)
 
-    def chip_table(self) -> list[dict[str, Any]]:
+    def chip_table(self) -> list[PlainData]:
         """Return the resources of the chip that each population takes, one row per population.
 
         Relays, which stand for delays of several steps, have rows and cores of their own.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import FUNCTIONS, power
-from neurorl.expressions.nodes import Name
-from neurorl.expressions.printing import Style, render
-from neurorl.expressions.statements import Statement
+from neurorl.expressions.nodes import Name, Style, render
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import NodeProgram
+from neurorl.storage.plain import Named
 
 DrawAll = Callable[[Sequence[int]], FloatArray]
 """Return the draws of all neurons, given the index of the step in each replica."""
@@ -45,7 +44,7 @@ _PYTHON = Style(
     operators={"and": "&", "or": "|", "not": "~"},
     brackets_all=True,
 )
-_SPACE: Mapping[str, Any] = {
+_SPACE: Named = {
     **{f"{name}_": function.numpy for name, function in FUNCTIONS.items()},
     "power": power,
     "float64": np.float64,

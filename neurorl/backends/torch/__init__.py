@@ -2,9 +2,9 @@
 
 from neurorl.backends.torch.device import keep_freed_memory, one_thread
 from neurorl.backends.torch.estimators import Concrete, Estimator, Score, Slope, estimator
+from neurorl.backends.torch.inputs import ModuleState
 from neurorl.backends.torch.module import SpikingModule
 from neurorl.backends.torch.simulator import TorchSimulator
-from neurorl.backends.torch.state import ModuleState
 
 __all__ = [
     "Concrete",

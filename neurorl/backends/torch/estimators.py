@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from neurorl.errors import ArgumentError, unknown_name_error
+from neurorl.errors import ArgumentError, check_name
 from neurorl.network.serialization import number
 
 
@@ -146,8 +146,7 @@ def estimator(name: str, **options: Any) -> Estimator:
     >>> estimator("concrete", temperature=0.5)
     Concrete(temperature=0.5, hard=True)
     """
-    if name not in ESTIMATORS:
-        raise unknown_name_error("estimator", name, ESTIMATORS)
+    check_name("estimator", name, ESTIMATORS)
     return ESTIMATORS[name](**options)
 
 

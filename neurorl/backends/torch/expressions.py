@@ -22,8 +22,9 @@ from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import ArgumentError
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.functions import power
-from neurorl.expressions.printing import Style, render
+from neurorl.expressions.nodes import Style, render
 from neurorl.numerics import elementary
+from neurorl.storage.plain import PlainData
 
 Function = Callable[[Tensor], Tensor]
 
@@ -34,7 +35,7 @@ def evaluate_tensors(expression: Expression, names: Mapping[str, Tensor]) -> Ten
     Tensors of another dtype are converted; a bool is 0 or 1.
     Raises ArgumentError for a name without a tensor.
     """
-    space: dict[str, Any] = {}
+    space: PlainData = {}
     for name in expression.names:
         if not isinstance(names.get(name), Tensor):
             raise ArgumentError("expression", f"{name!r} has no tensor")
@@ -46,7 +47,7 @@ def evaluate_tensors(expression: Expression, names: Mapping[str, Tensor]) -> Ten
 
 
 def tensor_style(
-    space: dict[str, Any], dtype: torch.dtype, straight: Mapping[str, Callable[..., Tensor]] = {}
+    space: PlainData, dtype: torch.dtype, straight: Mapping[str, Callable[..., Tensor]] = {}
 ) -> Style:
     """Return how an expression is written in Python, to be run in *space*, which is added to.
 

@@ -1,11 +1,11 @@
-"""Check the arguments of a module's methods, bring them into one shape, and draw noise."""
+"""Check a module's arguments, draw noise, and hold the state between windows."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from neurorl.backends.torch.expressions import through
 from neurorl.errors import ArgumentError, unknown_name_error
 from neurorl.network.description import CURRENT_GRID, Network
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE
+from neurorl.storage.plain import Named
 
 _WORDS = 4  # draws made from one number of 64 bits
 
@@ -86,7 +87,7 @@ class Batch:
 
 def check_batch(
     network: Network,
-    inputs: Mapping[str, Any],
+    inputs: Named,
     shape: Shape,
     n_steps: int | None,
     batch: int | None,
@@ -122,7 +123,7 @@ def check_batch(
 
 
 def check_series(
-    kind: str, series: Mapping[str, Any], sizes: Mapping[str, int], batch: Batch, shape: Shape
+    kind: str, series: Named, sizes: Mapping[str, int], batch: Batch, shape: Shape
 ) -> dict[str, Tensor]:
     """Return a tensor for each of *sizes* in the module's inner shape.
 
@@ -165,3 +166,72 @@ def _taken(where: str, value: Any, axes: Mapping[str, int | None], shape: Shape)
 
 def _on_grid(x: Tensor) -> Tensor:
     return torch.round(x * (1.0 / CURRENT_GRID)) * CURRENT_GRID
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Hold the state of a node.
+
+    variables: by name, ``(n_replicas, batch, size)`` each. start: the same at rest, ``(size,)``.
+    blocked: ``(n_replicas, longest, batch, size)``, 1 where the next step, the one after it, ... is
+        dead; longest is the longest refractory period in steps, 0 if there is none.
+    """
+
+    variables: Mapping[str, Tensor]
+    start: Mapping[str, Tensor]
+    blocked: Tensor
+
+    def map(self, f: Callable[..., Tensor], *others: Carried) -> Carried:
+        """Return the state with *f* applied to all that changes, beside the same of *others*."""
+        variables = {
+            x: f(value, *(other.variables[x] for other in others))
+            for x, value in self.variables.items()
+        }
+        blocked = f(self.blocked, *(other.blocked for other in others))
+        return Carried(variables, self.start, blocked)
+
+    def silenced(self, kept: Tensor) -> Carried:
+        """Return the state, at rest where *kept* ``(..., batch, 1)`` is False."""
+        variables = {x: torch.where(kept, v, self.start[x]) for x, v in self.variables.items()}
+        return replace(self, variables=variables, blocked=self.blocked * kept.unsqueeze(-3))
+
+
+@dataclass(frozen=True)
+class ModuleState:
+    """Hold the state of a network between windows.
+
+    Gradients pass through it, as far as it acts on later windows.
+
+    cells: state of each population, and of each source whose spikes release less than all.
+    spikes: by node that spikes, its last steps, newest last, ``(n_replicas, steps, batch, size)``.
+    released: by projection that has short-term plasticity, what each of these spikes released, 0
+        without a spike.
+    """
+
+    cells: dict[str, Carried]
+    spikes: dict[str, Tensor]
+    released: dict[str, Tensor] = field(default_factory=dict)
+
+    def map(self, f: Callable[..., Tensor], *others: ModuleState) -> ModuleState:
+        """Return the state with *f* applied to every tensor, beside the same of *others*."""
+        cells = {k: c.map(f, *(other.cells[k] for other in others)) for k, c in self.cells.items()}
+        spikes = {k: f(s, *(other.spikes[k] for other in others)) for k, s in self.spikes.items()}
+        released = {
+            k: f(s, *(other.released[k] for other in others)) for k, s in self.released.items()
+        }
+        return ModuleState(cells, spikes, released)
+
+    def detach(self) -> ModuleState:
+        """Return the same state without its graph, which ends backpropagation here."""
+        return self.map(torch.Tensor.detach)
+
+    def silenced(self, which: Tensor) -> ModuleState:
+        """Return the state with silence where *which* is True.
+
+        which: booleans ``(batch,)`` or ``(n_replicas, batch)``.
+        """
+        kept = ~which[..., None]
+        cells = {k: c.silenced(kept) for k, c in self.cells.items()}
+        in_window = kept.unsqueeze(-3)
+        spikes = {k: s * in_window for k, s in self.spikes.items()}
+        return ModuleState(cells, spikes, {k: s * in_window for k, s in self.released.items()})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,20 +19,30 @@ from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.device import COMPILED, check_engine
 from neurorl.backends.torch.estimators import Concrete, Estimator
 from neurorl.backends.torch.expressions import CHIP
-from neurorl.backends.torch.inputs import Batch, Shape, check_batch, check_series, draw_words
-from neurorl.backends.torch.node import TensorNode
-from neurorl.backends.torch.state import ModuleState
-from neurorl.backends.torch.statements import from_outside, with_given
-from neurorl.backends.torch.synapses import Path, Sent, TensorSynapses, bias_with, paths_of
-from neurorl.backends.torch.unroll import Unroll, groups
-from neurorl.backends.torch.weights import SynapticModule
-from neurorl.errors import (
-    ArgumentError,
-    UnsupportedError,
+from neurorl.backends.torch.inputs import (
+    Batch,
+    ModuleState,
+    Shape,
+    check_batch,
+    check_series,
+    draw_words,
 )
+from neurorl.backends.torch.node import TensorNode
+from neurorl.backends.torch.statements import from_outside, with_given
+from neurorl.backends.torch.synapses import (
+    Path,
+    Sent,
+    SynapticModule,
+    TensorSynapses,
+    bias_with,
+    paths_of,
+)
+from neurorl.backends.torch.unroll import Unroll, groups
+from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.program import NodeProgram, lower
+from neurorl.storage.plain import Named
 
 Rasters = dict[str, Tensor]
 
@@ -115,11 +124,11 @@ class SpikingModule(SynapticModule):
 
     def forward(
         self,
-        inputs: Mapping[str, Any],
+        inputs: Named,
         state: ModuleState | None = None,
         *,
         n_steps: int | None = None,
-        noise: Mapping[str, Any] | None = None,
+        noise: Named | None = None,
         generator: torch.Generator | None = None,
         estimator: Estimator | None = None,
     ) -> tuple[Rasters, ModuleState]:
@@ -164,8 +173,8 @@ class SpikingModule(SynapticModule):
 
     def log_prob(
         self,
-        inputs: Mapping[str, Any],
-        rasters: Mapping[str, Any],
+        inputs: Named,
+        rasters: Named,
         state: ModuleState | None = None,
         *,
         n_steps: int | None = None,
@@ -190,8 +199,8 @@ class SpikingModule(SynapticModule):
 
     def probabilities(
         self,
-        inputs: Mapping[str, Any],
-        rasters: Mapping[str, Any],
+        inputs: Named,
+        rasters: Named,
         state: ModuleState | None = None,
         *,
         n_steps: int | None = None,
@@ -277,9 +286,7 @@ class SpikingModule(SynapticModule):
         """Return the device on which the module is."""
         return self._example.device
 
-    def _check(
-        self, inputs: Mapping[str, Any], state: ModuleState | None, n_steps: int | None
-    ) -> Batch:
+    def _check(self, inputs: Named, state: ModuleState | None, n_steps: int | None) -> Batch:
         """Return *inputs* as a `Batch`, of the batch size of *state* if there is one."""
         batch = None
         if state is not None:
@@ -289,7 +296,7 @@ class SpikingModule(SynapticModule):
     def _draws(
         self,
         batch: Batch,
-        noise: Mapping[str, Any] | None,
+        noise: Named | None,
         generator: torch.Generator | None,
     ) -> Rasters:
         """Return the noise of each noisy population: as passed after a check, else drawn."""
@@ -316,8 +323,8 @@ class SpikingModule(SynapticModule):
 
     def _replayed(
         self,
-        inputs: Mapping[str, Any],
-        rasters: Mapping[str, Any],
+        inputs: Named,
+        rasters: Named,
         state: ModuleState | None,
         n_steps: int | None,
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:

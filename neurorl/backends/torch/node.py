@@ -11,10 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from neurorl.backends.torch.estimators import Estimator, Score
-from neurorl.backends.torch.inputs import logistic
-from neurorl.backends.torch.kernel import WindowKernel
-from neurorl.backends.torch.state import Carried
-from neurorl.backends.torch.statements import Crossing, TensorSource, is_memoryless, without_zeros
+from neurorl.backends.torch.inputs import Carried, logistic
+from neurorl.backends.torch.statements import (
+    Crossing,
+    TensorSource,
+    WindowKernel,
+    is_memoryless,
+    without_zeros,
+)
 from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram

@@ -16,9 +16,8 @@ from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.torch.device import ENGINES, check_device, check_engine
 from neurorl.backends.torch.estimators import Score
-from neurorl.backends.torch.inputs import Batch
+from neurorl.backends.torch.inputs import Batch, ModuleState
 from neurorl.backends.torch.module import SpikingModule
-from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import Array, FloatArray

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from neurorl.backends.torch.estimators import Estimator, Score
-from neurorl.backends.torch.inputs import Batch
+from neurorl.backends.torch.inputs import Batch, ModuleState
 from neurorl.backends.torch.node import Emitted, TensorNode
-from neurorl.backends.torch.state import ModuleState
 from neurorl.backends.torch.synapses import Path, Sent, shifted, transmit
 from neurorl.network.description import Network
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from neurorl.lab.curves import plot_runs
+    from neurorl.lab.compare import plot_runs
 
     out = arguments.out or beside(arguments.runs[0], "learning_curve.png")
     print(plot_runs(arguments.runs, out))

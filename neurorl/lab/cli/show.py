@@ -6,14 +6,15 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurorl.cli.options import ChosenBackend, add_backend, add_trust, chosen_backend, look_here
 from neurorl.cli.output import cell, print_table, report
+from neurorl.storage.plain import PlainData
 
 if TYPE_CHECKING:
+    from neurorl.agents.checkpoint import Setting
     from neurorl.agents.local import SpikingActorCritic
-    from neurorl.agents.saved import Setting
     from neurorl.backends.base import Backend
     from neurorl.diagnostics.monitor import Diagnostics
     from neurorl.lab.learning import LearningReport
@@ -77,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-_Shown = dict[str, Any]
+_Shown = PlainData
 """Hold what there is to say of a network as a backend runs it: the JSON object that is printed."""
 
 
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _shown(arguments: argparse.Namespace) -> _Shown:
-    from neurorl.agents.saved import modules
+    from neurorl.agents.checkpoint import modules
     from neurorl.errors import unknown_name_error
     from neurorl.lab.learning import learning_report
     from neurorl.models.defaults.presets import MODELS, make_config
@@ -135,8 +136,8 @@ def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> _
 
 def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -> _Shown:
     from neurorl.agents.checkpoint import checkpoint_in, digest
-    from neurorl.lab.deployment import compare
     from neurorl.lab.learning import learning_report
+    from neurorl.lab.quantisation import compare
     from neurorl.runs.cost import static_cost
     from neurorl.runs.evaluation import load_to_play, read_cost
 
@@ -235,7 +236,7 @@ def _as_run(
     path: Path, agent: SpikingActorCritic, chosen: Setting, own: Mapping[str, object]
 ) -> Backend:
     """Compile a saved agent to play, or to learn if it does so on the chip."""
-    from neurorl.agents.saved import read_agent
+    from neurorl.agents.checkpoint import read_agent
     from neurorl.backends.registry import load
     from neurorl.learning.loops.checks import learning_options
 

@@ -38,10 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from neurorl.errors import ArgumentError
-    from neurorl.lab.search import Search
-    from neurorl.lab.searching import run_search
-    from neurorl.lab.sweep_file import read_sweep
-    from neurorl.lab.sweeping import run_sweep
+    from neurorl.lab.search import Search, read_sweep
+    from neurorl.lab.sweeping import run_search, run_sweep
 
     look_here()
     if arguments.scheduler is not None and arguments.jobs != 1:

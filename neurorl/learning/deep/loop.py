@@ -32,8 +32,6 @@ from neurorl.network.description import CURRENT_GRID
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 
-__all__ = ["DeepLoop"]
-
 
 class DeepLoop(NumpyLoop):
     """Compose the pure functions of `neurorl.learning.deep.rule`, agent by agent."""

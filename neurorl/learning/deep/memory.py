@@ -10,14 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
-from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.deep.plan import DeepPlan
 from neurorl.learning.memory import Memory
 from neurorl.network.restoring import take
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.random import Stream, uniforms
-
-__all__ = ["DeepMemory", "deep_memory"]
 
 
 @dataclass
@@ -70,7 +67,7 @@ class DeepMemory(Memory):
             array[...] = taken
         super().restore_passing(state)
 
-    def adopt(self, *_: Any) -> None:
+    def adopt(self, *_: object) -> None:
         """Raise UnsupportedError: weights alone are no agent of this kind."""
         remedy = "load the agent itself"
         raise UnsupportedError("agent.trunk 'shared'", "begins with no other's", remedy=remedy)

@@ -10,19 +10,16 @@ import numpy as np
 
 from neurorl.backends.base import Backend
 from neurorl.errors import ArgumentError
-from neurorl.learning.allocation import zeros_on_lines
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.plan import DeepLayer, Half
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.native import OF_LOOP
-from neurorl.learning.loops.native_features import Map, seen_by_c
+from neurorl.learning.loops.native_layers import Map, seen_by_c
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
-from neurorl.numerics.arrays import Array
-
-__all__ = ["DeepNativeLoop"]
+from neurorl.numerics.arrays import Array, zeros_on_lines
 
 
 class DeepNativeLoop(DeepLoop):

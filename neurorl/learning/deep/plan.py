@@ -17,8 +17,6 @@ from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
 from neurorl.network.description import Network
 
-__all__ = ["DeepLayer", "DeepPlan", "Half", "Tie"]
-
 
 @dataclass(frozen=True)
 class Tie:

@@ -38,8 +38,6 @@ from neurorl.models.deep.step_size import StepSize
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import sigmoid
 
-__all__ = ["Centring", "TracedSynapses", "feedback_of", "longest_silence", "surrogate", "told"]
-
 
 def surrogate(u: FloatArray, slope: float) -> Array:
     """Return psi of normalised drives, float32 ``(n,)``."""

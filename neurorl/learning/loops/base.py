@@ -37,6 +37,7 @@ from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.decision import Broadcast
+from neurorl.tasks.kinds import Shown
 
 
 class Loop(abc.ABC):
@@ -138,7 +139,7 @@ class Loop(abc.ABC):
         if self._alike:
             self._features_flat = self._cells_flat
 
-    def see(self, k: int, observation: Any) -> None:
+    def see(self, k: int, observation: Shown) -> None:
         """Take what agent k's environment shows."""
         if self._memories is not None:
             observation = self._memories.see(k, observation)
@@ -157,7 +158,7 @@ class Loop(abc.ABC):
         plain = self._memories is None and self._alike and shape == self._cells_flat.shape[1:]
         return self._cells_flat.__setitem__ if plain else self.see
 
-    def see_first(self, k: int, observation: Any) -> None:
+    def see_first(self, k: int, observation: Shown) -> None:
         """Take what agent k's environment shows at the beginning of an episode."""
         self.forget_seen(k)
         if self._memories is not None:

@@ -19,17 +19,6 @@ import numpy as np
 from neurorl.errors import ArgumentError, quoted
 from neurorl.numerics.arrays import Array, FloatArray
 
-__all__ = [
-    "AnswerChecks",
-    "Check",
-    "Choice",
-    "array",
-    "check_attributes",
-    "finite_number",
-    "refused",
-    "whole_number",
-]
-
 Check = Callable[..., Any]
 """Return the checked result; called with its location, the result, and the arguments."""
 

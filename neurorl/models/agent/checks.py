@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurorl.errors import DescriptionError, unknown_name_error
+from neurorl.errors import DescriptionError, check_name
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.gaussian_policy import GaussianReadout
@@ -15,15 +15,6 @@ from neurorl.network.serialization import positive, several
 from neurorl.rules import Rule
 from neurorl.rules.membrane import noise_problem
 from neurorl.rules.post_factor import OF_MODULES
-
-__all__ = [
-    "check_combination",
-    "check_description",
-    "check_modules",
-    "check_probability",
-    "check_remembered",
-    "check_rules",
-]
 
 
 def check_combination(config: AgentFields) -> None:
@@ -97,8 +88,7 @@ def _check_several(config: AgentFields) -> None:
         raise DescriptionError("agent.modulators", what, remedy="critic 'linear'")
     named = [rule.modulator for rule in config.all_rules if rule.modulator is not None]
     for name in config.modulators:
-        if name not in named:
-            raise unknown_name_error("agent.modulators, modulator of a rule", name, named)
+        check_name("agent.modulators, modulator of a rule", name, named)
     for name in named:
         if name not in config.modulators:
             what, limit = f"has none for a rule's modulator {name!r}", list(config.modulators)
@@ -246,8 +236,7 @@ def check_rules(config: AgentFields, where: str, network: Network) -> dict[str, 
     rules = config.rules_of(network)
     drawn: dict[str, bool] = {}
     for name in config.rules or {}:
-        if name not in rules:
-            raise unknown_name_error("agent.rules, plastic projection", name, rules)
+        check_name("agent.rules, plastic projection", name, rules)
         if network.projection(name).post == config.critic.population:
             what = f"{name!r} leads to the critic, which learns in its own way"
             raise DescriptionError("agent.rules", what)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 import numpy as np
 
@@ -29,9 +29,7 @@ from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.limits import MAX_AGENT_SYNAPSES, check_limit
 from neurorl.network.serialization import number
-from neurorl.storage.plain import kind_name
-
-__all__ = ["AgentConfig", "check_read", "said_in"]
+from neurorl.storage.plain import Named, PlainData, kind_name
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class _Reader:
     by: str
 
 
-def check_read(config: AgentFields, named: Mapping[str, Any]) -> None:
+def check_read(config: AgentFields, named: Named) -> None:
     """Raise DescriptionError for the first of the *named* options that nothing in an agent reads.
 
     Files have all options, so only those that a caller names are checked.
@@ -53,7 +51,7 @@ def check_read(config: AgentFields, named: Mapping[str, Any]) -> None:
                 raise unread(name, value, reader.by)
 
 
-def said_in(named: Mapping[str, Any]) -> dict[str, Any]:
+def said_in(named: Named) -> PlainData:
     """Return the *named* options, and fields of named parts that differ from their defaults."""
     said = {**named}
     for kind in KINDS.keys() & named.keys():
@@ -162,7 +160,7 @@ class AgentConfig(AgentFields):
             number("agent.solved_at", self.solved_at)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: Named) -> Self:
         """Return the agent that `to_dict` wrote, in this version or an older one.
 
         Raises DescriptionError for anything else.
@@ -186,7 +184,7 @@ class AgentConfig(AgentFields):
         check_limit("agent", "synapses", network.n_synapses, MAX_AGENT_SYNAPSES)
         return network
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainData:
         """Return plain data for `from_dict`; modules, as older versions had them, aren't named."""
         data = super().to_dict()
         if type(self.trunk) is Modules:

@@ -61,14 +61,14 @@ class _Heard:
         return finite_number(self._where, error) if isfinite(reward) else error
 
 
-def _values(where: str, answer: Any, *_: Any) -> Any:
+def _values(where: str, answer: Any, *_: object) -> Any:
     if not callable(getattr(answer, "modulator", None)):
         limit = "an object with a method modulator, as LinearCritic"
         raise refused(where, "answers no critic", answer, limit, "return one")
     return answer if type(answer) is LinearCritic else _Heard(where, answer)
 
 
-def _number_of_values(where: str, answer: Any, *_: Any) -> int:
+def _number_of_values(where: str, answer: Any, *_: object) -> int:
     return whole_number(where, answer, 0)
 
 
@@ -158,7 +158,7 @@ class Optimistic(Linear, called="optimistic", kernel="linear"):
 class Spiking(Critic, called="spiking", kernel="spiking"):
     """Judge states by the rate of a population ``critic`` that sees the features as spikes.
 
-    `neurorl.rules.shipped.VALUE` teaches it.
+    `neurorl.rules.registry.VALUE` teaches it.
     neurons: how many, even. scale: the value at which half of them spike in every step.
     """
 
@@ -287,7 +287,7 @@ class SpikingCritic:
     """Read the value from the rate of a population: ``V = scale sum_i b_i n_i / (N W)``.
 
     n_i counts the spikes of neuron i in the W steps from *first* on; b_i is +1 for the first half
-    of the N neurons and -1 for the second. `neurorl.rules.shipped.VALUE` teaches it.
+    of the N neurons and -1 for the second. `neurorl.rules.registry.VALUE` teaches it.
 
     size: N. first: first step that the input can reach. steps: length of a window.
     """

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-def _draws(where: str, answer: Any, *_: Any) -> int:
+def _draws(where: str, answer: Any, *_: object) -> int:
     return whole_number(where, answer, 0)
 
 

@@ -26,8 +26,6 @@ from neurorl.rules.registry import saved
 POLICIES.register("gaussian", Gaussian)
 POLICIES.register("gaussian-readout", GaussianReadout)
 
-__all__ = ["KINDS", "NAMED", "AgentFields"]
-
 KINDS: Mapping[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (ENCODERS, POLICIES, CRITICS, WRITES, MODULATORS, SCHEDULES, PLACES, TRUNKS)

@@ -18,8 +18,6 @@ from neurorl.network.serialization import Count, Flag, NotNegative, Range
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import cospi, exp, log
 
-__all__ = ["ChoosesNumbers", "Gaussian", "GaussianReadout", "normal"]
-
 _NARROWEST, _WIDEST = -3.0, 2.0
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from neurorl.errors import ArgumentError, unknown_name_error
 
-__all__ = ["HINTS", "refuse_policy", "refuse_words"]
-
 _RATES = (
     "alpha_output, alpha_hidden and critic=Linear(alpha=...) are the rates"
     " (by gradients gradient's own)"

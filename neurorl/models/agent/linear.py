@@ -11,8 +11,6 @@ from neurorl.models.agent.policies import Policy, Softmax, explore
 from neurorl.network.serialization import Described, NotNegative, Share
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["LinearGaussian", "LinearRates", "LinearSoftmax", "linear_policy"]
-
 
 @dataclass(frozen=True, eq=False)
 class LinearRates(Described):

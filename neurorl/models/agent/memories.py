@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +10,7 @@ import numpy.typing as npt
 from neurorl.errors import DescriptionError
 from neurorl.models.features import Features, FromNumbers
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["Memories", "ObservationHistory", "check_changes", "extended"]
+from neurorl.tasks.kinds import Shown
 
 
 class Memories:
@@ -32,7 +30,7 @@ class Memories:
         """Begin an episode of environment *i*: forget its observations."""
         self._means[i] = None
 
-    def see(self, i: int, observation: Any) -> FloatArray:
+    def see(self, i: int, observation: Shown) -> FloatArray:
         """Return the observation of environment *i* extended by its memories, and remember it."""
         now = np.asarray(observation, dtype=np.float64).ravel()
         mean = self._means[i]
@@ -78,7 +76,7 @@ class ObservationHistory:
         self._size = features.n_inputs // (1 + changes)
         self.changes = self.flat[:, self._size :]
 
-    def see(self, i: int, observation: Any) -> None:
+    def see(self, i: int, observation: Shown) -> None:
         """Take the observation of environment *i* after a step."""
         if not self._n:
             self.see_again(i, observation)
@@ -89,7 +87,7 @@ class ObservationHistory:
         rows[1] = now - rows[0]
         rows[0] = now
 
-    def see_again(self, i: int, observation: Any) -> None:
+    def see_again(self, i: int, observation: Shown) -> None:
         """Take another observation of environment *i* at the same time, without a change."""
         self.flat[i, : self._size] = self._features.flat(observation)
 

@@ -13,10 +13,8 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import Share, flag, number
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["MODULATORS", "DifferentialTD", "Modulator", "Reward", "TDError"]
 
-
-def _signal(where: str, answer: Any, _: Any, reward: float, *others: Any) -> Any:
+def _signal(where: str, answer: Any, _: object, reward: float, *others: Any) -> Any:
     """Return a modulator, which must be finite if reward and TD error are."""
     error = others[0] if len(others) > 1 else 0.0
     is_lost = not (isfinite(reward) and isfinite(error))

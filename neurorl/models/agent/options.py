@@ -28,19 +28,7 @@ from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.serialization import Described, type_name
 from neurorl.rules import Rule
-from neurorl.storage.plain import declared_types, fits, kind_name
-
-__all__ = [
-    "MOVED",
-    "AgentOptions",
-    "check_names",
-    "check_option",
-    "current_agent",
-    "current_name",
-    "option_types",
-    "unread",
-    "with_options",
-]
+from neurorl.storage.plain import Named, PlainData, declared_types, fits, kind_name
 
 _NAMES: Mapping[str, str] = {
     "peak": "encoder.peak",
@@ -84,7 +72,7 @@ def current_name(where: str, name: str) -> str:
     return _NAMES.get(name, name)
 
 
-def current_agent(data: Mapping[str, Any]) -> Mapping[str, Any]:
+def current_agent(data: Named) -> Named:
     """Return plain data of an agent with the fields of each part inside it; parts were names."""
     named = KINDS.keys() - {"trunk"}  # which only some files of today have
     if not any(isinstance(data.get(kind, ""), str) for kind in named):
@@ -148,7 +136,7 @@ class AgentOptions(TypedDict, total=False):
     solved_discounted: bool
 
 
-def option_types() -> dict[str, Any]:
+def option_types() -> PlainData:
     """Return the type of each option, fields of parts as ``KIND.FIELD``."""
     types = {**declared_types(AgentOptions)}
     for kind, registry in KINDS.items():
@@ -178,7 +166,7 @@ def check_option(where: str, name: str, value: object) -> None:
         raise ArgumentError(f"{where} {name}", "of another type", got=got, limit=limit)
 
 
-def with_options(fields: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+def with_options(fields: Named, named: Named) -> PlainData:
     """Return an agent's *fields* with the options that are *named* put in.
 
     Options are fields, or fields of a part as ``FIELD.NAME``; ``rules.PROJECTION`` and
@@ -207,7 +195,7 @@ def unread(name: str, value: object, by: str) -> DescriptionError:
     return DescriptionError(f"agent.{name}", what, got=quoted(value), remedy=remedy)
 
 
-def _check_inner(fields: Mapping[str, Any], outer: str, inner: str, value: object) -> None:
+def _check_inner(fields: Named, outer: str, inner: str, value: object) -> None:
     """Raise an error unless the field *outer* has a field *inner*."""
     part = fields.get(outer)
     if not isinstance(part, Described):

@@ -17,8 +17,6 @@ from neurorl.models.agent.answers import AnswerChecks
 from neurorl.network.naming import add_name, find_name
 from neurorl.network.serialization import Described, type_name
 
-__all__ = ["Part", "Registry", "field_names"]
-
 
 class Part(AnswerChecks, Described):
     """Describe a part of an agent; derive the bases of all kinds from this class.

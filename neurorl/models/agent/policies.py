@@ -38,7 +38,7 @@ _ROUNDING = 1e-6
 _TINY = 1e-300
 
 
-def _distribution(where: str, answer: Any, _: Any, votes: FloatArray) -> Array:
+def _distribution(where: str, answer: Any, _: object, votes: FloatArray) -> Array:
     probabilities = array(where, answer, votes.shape, 0.0, 1.0)
     total = float(probabilities.sum())
     if abs(total - 1.0) > _ROUNDING:
@@ -53,8 +53,8 @@ def _choice(
     policy: Policy,
     votes: FloatArray,
     groups: Sequence[int],
-    *_: Any,
-    **__: Any,
+    *_: object,
+    **__: object,
 ) -> Choice:
     if not isinstance(answer, Choice):
         limit = "neurorl.models.agent.answers.Choice"
@@ -66,7 +66,7 @@ def _choice(
     return answer
 
 
-def _repeats(where: str, answer: Any, *_: Any) -> int:
+def _repeats(where: str, answer: Any, *_: object) -> int:
     return whole_number(where, answer, 1)
 
 

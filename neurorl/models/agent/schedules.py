@@ -14,7 +14,7 @@ from neurorl.network.serialization import Count, Share
 __all__ = ["SCHEDULES", "HarmonicDecay", "LinearFall", "Schedule"]
 
 
-def _factor(where: str, answer: Any, *_: Any) -> float:
+def _factor(where: str, answer: Any, *_: object) -> float:
     return finite_number(where, answer, 0.0)
 
 

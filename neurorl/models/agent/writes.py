@@ -29,21 +29,7 @@ from neurorl.models.agent.answers import Check, array, refused
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import Count, Range, flag, positive
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = [
-    "PLACES",
-    "STEPS_OF_REGISTER",
-    "WRITES",
-    "Accumulate",
-    "Host",
-    "OnChip",
-    "Place",
-    "Register",
-    "Shadow",
-    "Stochastic",
-    "Writes",
-    "overflow",
-]
+from neurorl.storage.plain import PlainData
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +43,7 @@ class Place(Part):
     on_chip: ClassVar[bool] = False
     _place = "agent.learning"
 
-    def backend_options(self) -> dict[str, Any]:
+    def backend_options(self) -> PlainData:
         """Return the options that a backend needs for it."""
         return {}
 
@@ -81,7 +67,7 @@ class OnChip(Place, called="pes"):
 
     magnitude: Annotated[float, Range(0.0, 127.0)] = 20.0
 
-    def backend_options(self) -> dict[str, Any]:
+    def backend_options(self) -> PlainData:
         return {"learning": self.name, "pes_magnitude": self.magnitude}
 
 
@@ -92,7 +78,9 @@ PLACES: Registry[Place] = Registry("learning", Place, Host, OnChip, compiled=Fal
 STEPS_OF_REGISTER = 64
 
 
-def _units(where: str, answer: Any, _: Any, change: FloatArray, *__: Any, **___: Any) -> Any:
+def _units(
+    where: str, answer: Any, _: object, change: FloatArray, *__: object, **___: object
+) -> Any:
     if answer is None:
         return None
     units = array(where, answer, change.shape)

@@ -21,9 +21,8 @@ from neurorl.network.description import (
     Source,
     Uniform,
 )
-from neurorl.network.integrator import integrator_of
 from neurorl.network.modules import hidden_name
-from neurorl.network.neuron import Neuron
+from neurorl.network.neuron import Neuron, integrator_of
 
 __all__ = ["check_deep", "deep_network", "layers_of", "least_steps", "sizes_of"]
 

@@ -14,8 +14,6 @@ from neurorl.models.defaults.observations import seen_parts
 from neurorl.models.features import Concat, Features, Select, SelectParts, Tiles
 from neurorl.tasks.kinds import Space
 
-__all__ = ["MOST_JOINT", "BoxRanges", "box_cells", "box_of_parts"]
-
 _QUANTILES = (0.005, 0.995)
 _USUAL = (0.05, 0.95)
 _DIGITS = 4
@@ -95,10 +93,10 @@ class BoxRanges:
         width, d = seen_high - seen_low, len(low)
         paid_low, paid_high = np.array([seen_low, seen_high])
         is_open = ~(np.isfinite(low) & np.isfinite(high)) | (high / 2.0 - low / 2.0 > _HUGE / 2.0)
-        low = np.where(is_open, _short(seen_low - _BEYOND * width)[:d], low)
-        high = np.where(is_open, _short(seen_high + _BEYOND * width)[:d], high)
-        low = np.concatenate([low, _short((seen_low - width / 2.0)[d:])])
-        high = np.concatenate([high, _short((seen_high + width / 2.0)[d:])])
+        low = np.where(is_open, short(seen_low - _BEYOND * width)[:d], low)
+        high = np.where(is_open, short(seen_high + _BEYOND * width)[:d], high)
+        low = np.concatenate([low, short((seen_low - width / 2.0)[d:])])
+        high = np.concatenate([high, short((seen_high + width / 2.0)[d:])])
         if is_better is not None:
             is_guessed = np.append(is_open, np.zeros(len(width) - d, dtype=bool))
             paid = np.quantile(rows[is_better], _USUAL, axis=0)
@@ -108,20 +106,20 @@ class BoxRanges:
         return cls(
             low,
             high,
-            _short(seen_low),
-            _short(seen_high),
-            _short(usual_low),
-            _short(usual_high),
+            short(seen_low),
+            short(seen_high),
+            short(usual_low),
+            short(usual_high),
             tuple(np.flatnonzero(most > least).tolist()),
             ~is_between.any(axis=0),
-            _short(paid_low),
-            _short(paid_high),
+            short(paid_low),
+            short(paid_high),
         )
 
 
-def _short(numbers: Numbers) -> Numbers:
+def short(numbers: npt.ArrayLike) -> Numbers:
     """Round to a few digits, so that files are short and last bits make no difference."""
-    return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers.tolist()])
+    return np.array([float(f"{number:.{_DIGITS}g}") for number in np.asarray(numbers).tolist()])
 
 
 def box_of_parts(space: Space) -> gym.spaces.Box | None:

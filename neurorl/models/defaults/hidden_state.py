@@ -16,8 +16,6 @@ from neurorl.models.agent.memories import extended
 from neurorl.models.features import Select, SelectChanges
 from neurorl.tasks.first_play import FirstPlay
 
-__all__ = ["changed", "delays", "left_out", "memories_for", "seeing_changes", "tell_more"]
-
 Numbers = npt.NDArray[np.float64]
 
 _KEEPS = (0.0, 0.9)

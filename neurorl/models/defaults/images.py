@@ -9,10 +9,9 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.models.defaults.boxes import short
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import pooled
-
-__all__ = ["MOST_ACTIVE", "active_cells", "image_cells", "is_image"]
 
 MOST_ACTIVE = 64
 _MOST_CELLS = 2**16
@@ -22,7 +21,6 @@ _MOST_KINDS, _LEVELS = 16, 4
 _MOST_NUMBERS = 128
 """Take more numbers than this on two or three axes for an image, whatever they are."""
 _LOOKS = 100
-_DIGITS = 4
 _LEAST_WIDTH = 1e-6
 
 Numbers = npt.NDArray[np.float64]
@@ -118,14 +116,9 @@ def _levels(images: Numbers) -> tuple[Numbers, Numbers, int]:
     if max(steps) <= _MOST_KINDS - 1:
         levels = max(2, round(max(steps)) + 1)
         low = [low - gap / 2.0 for (low, _), gap in zip(ends, gaps, strict=True)]
-        return _short(low), _short(gaps), levels
+        return short(low), short(gaps), levels
     width = [max((high - low) / _LEVELS, _LEAST_WIDTH) for low, high in ends]
-    return _short([low for low, _ in ends]), _short(width), _LEVELS
-
-
-def _short(numbers: list[float]) -> Numbers:
-    """Return numbers of a few digits, which files can show."""
-    return np.array([float(f"{number:.{_DIGITS}g}") for number in numbers])
+    return short([low for low, _ in ends]), short(width), _LEVELS
 
 
 def _usual(means: Numbers, low: Numbers, width: Numbers, levels: int) -> Numbers:

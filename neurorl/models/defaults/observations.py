@@ -22,8 +22,6 @@ from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.kinds import Space
 
-__all__ = ["default_cells", "default_features", "default_joint_cells", "seen_parts", "unseen"]
-
 _MAX_CELLS = 400
 _MAX_FEATURES = 1024
 _MAX_SEEN = 1024

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -31,31 +30,13 @@ from neurorl.models.defaults.observations import (
 )
 from neurorl.models.defaults.rates import scale_of_wrapped
 from neurorl.models.defaults.tasks import task_defaults
-from neurorl.models.features import (
-    RBF,
-    Concat,
-    Fourier,
-    GaussianCells,
-    OneHot,
-    PlaceCells,
-    Tiles,
-)
+from neurorl.models.features import RBF, Concat, Fourier, GaussianCells, OneHot, PlaceCells, Tiles
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import BlockMeans
-from neurorl.storage.plain import plain
+from neurorl.storage.plain import Named, PlainData, plain
 from neurorl.tasks.kinds import Environment, Space
 from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
 from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
-
-__all__ = [
-    "ALONE",
-    "MODELS",
-    "default_cells",
-    "default_features",
-    "default_joint_cells",
-    "make_config",
-    "on_chip",
-]
 
 MODELS = ("lif", "glm", "lif-spiking-critic", "deep")
 ALONE = MODELS[:3]
@@ -71,7 +52,7 @@ _STEP_LOW, _STEP_HIGH = (-0.06, -0.06), (0.06, 0.06)  # their changes in a step 
 _CAR_LOW = (-1.2, -0.07)
 _CAR_HIGH = (0.6, 0.07)
 
-_TASKS: dict[str, dict[str, Any]] = {
+_TASKS: dict[str, PlainData] = {
     BANDIT_ID: {"reward_scale": 1.0, "critic.alpha": 0.1, "solved_at": 0.8},
     GRID_ID: {
         "gamma": 0.9,
@@ -84,7 +65,7 @@ _TASKS: dict[str, dict[str, Any]] = {
     "MountainCar-v0": {"features": Tiles(_CAR_LOW, _CAR_HIGH, 8, 8), "critic.alpha": 0.1},
 }
 
-_LIF_BASE: dict[str, Any] = {
+_LIF_BASE: PlainData = {
     "neuron": _LIF,
     "rule": "spikes-only",
     "modulator.limit": 2.0,
@@ -94,7 +75,7 @@ _LIF_BASE: dict[str, Any] = {
     "alpha_hidden": 0.6,
     "policy.beta": 0.25,
 }
-_LIF_TASKS: dict[str, dict[str, Any]] = {
+_LIF_TASKS: dict[str, PlainData] = {
     BANDIT_ID: {"hidden": 0, "policy.beta": 0.1, "alpha_output": 1.2, "initial_output": 0.02},
     GRID_ID: {
         "cells": PlaceCells(10, 10, start=1),
@@ -139,13 +120,13 @@ _LIF_TASKS: dict[str, dict[str, Any]] = {
 # # delta becomes mere noise. By chance the policy may become deterministic too early; the
 # exploration
 # # brings it back.
-_CRITIC_BASE: dict[str, Any] = {
+_CRITIC_BASE: PlainData = {
     **_LIF_BASE,
     "critic": "spiking",
     "critic.alpha": 0.2,
     "policy.exploration": 0.02,
 }
-_CRITIC_TASKS: dict[str, dict[str, Any]] = {
+_CRITIC_TASKS: dict[str, PlainData] = {
     GRID_ID: {**_LIF_TASKS[GRID_ID], "features": PlaceCells(10, 10, start=1)},
     "CartPole-v1": {
         **_LIF_TASKS["CartPole-v1"],
@@ -159,7 +140,7 @@ _CRITIC_TASKS: dict[str, dict[str, Any]] = {
     "MountainCar-v0": {**_LIF_TASKS["MountainCar-v0"]},
 }
 
-_GLM_BASE: dict[str, Any] = {
+_GLM_BASE: PlainData = {
     "neuron": GLM(),
     "rule": "centred-feedback",
     "modulator.limit": 2.0,
@@ -172,7 +153,7 @@ _GLM_BASE: dict[str, Any] = {
     "alpha_output": 0.3,
     "alpha_hidden": 1.0,
 }
-_GLM_TASKS: dict[str, dict[str, Any]] = {
+_GLM_TASKS: dict[str, PlainData] = {
     GRID_ID: {
         # The limit of the modulator (above) keeps the first goal from deciding for all places.
         "cells": PlaceCells(10, 10, start=1),
@@ -209,8 +190,8 @@ _GLM_TASKS: dict[str, dict[str, Any]] = {
 
 # For learning='pes': after a window of 14 steps the chip learns in the very next one, and its trace
 # should still know the whole window. With no eligibility from earlier decisions, rates are higher.
-_PES: dict[str, Any] = {"lambda_actor": 0.0, "window": 14, "trace_tau": 10e-3}
-_PES_TASKS: dict[str, dict[str, Any]] = {GRID_ID: {"alpha_output": 0.2, "alpha_hidden": 2.0}}
+_PES: PlainData = {"lambda_actor": 0.0, "window": 14, "trace_tau": 10e-3}
+_PES_TASKS: dict[str, PlainData] = {GRID_ID: {"alpha_output": 0.2, "alpha_hidden": 2.0}}
 
 _MODELS = {
     "lif": (_LIF_BASE, _LIF_TASKS),
@@ -223,7 +204,7 @@ _MODELS = {
 def make_config(
     env: Environment,
     model: str = "lif",
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Named | None = None,
     *,
     can_share: bool = True,
 ) -> AgentConfig:
@@ -245,7 +226,7 @@ def make_config(
     _warn_of_other_spaces(env, tasks)
     overrides = {name: plain(f"agent.{name}", value) for name, value in (overrides or {}).items()}
     check_names(overrides)
-    preset: dict[str, Any] = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
+    preset: PlainData = {"model": model, **base, **_TASKS.get(name, {}), **tasks.get(name, {})}
     if isinstance(env.action_space, gym.spaces.Box):
         preset["policy"] = "gaussian"
     if _class_of("trunk", preset, overrides).is_shared:
@@ -287,7 +268,7 @@ def make_config(
     return config
 
 
-def _deep(env: Environment, model: str, overrides: Mapping[str, Any]) -> AgentConfig:
+def _deep(env: Environment, model: str, overrides: Named) -> AgentConfig:
     """Return the configuration of an agent with shared hidden layers: no first play chooses it."""
     preset = {"model": model, **DEEP, **deep_defaults(env)}
     if env.spec is not None:
@@ -296,7 +277,7 @@ def _deep(env: Environment, model: str, overrides: Mapping[str, Any]) -> AgentCo
     return _made(preset, overrides)
 
 
-def _made(preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> AgentConfig:
+def _made(preset: Named, overrides: Named) -> AgentConfig:
     fields = with_options(_with_parts(preset), overrides)
     shared = fields["trunk"].is_shared
     if shared:
@@ -310,7 +291,7 @@ def _made(preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> AgentConfi
     return config
 
 
-def _with_parts(preset: Mapping[str, Any]) -> dict[str, Any]:
+def _with_parts(preset: Named) -> PlainData:
     """Return the fields of a preset, with parts in place of their names and fields."""
     parts = {}
     for kind, registry in KINDS.items():
@@ -319,13 +300,13 @@ def _with_parts(preset: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in preset.items() if "." not in name} | parts
 
 
-def _class_of(kind: str, preset: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
+def _class_of(kind: str, preset: Named, overrides: Named) -> Any:
     """Return the class of a part that is chosen, or the default. Raises UnknownNameError."""
     registry = KINDS[kind]
     return registry.class_of({**preset, **overrides}.get(kind, registry.default.name))
 
 
-def _warn_of_other_spaces(env: Environment, tasks: dict[str, Any]) -> None:
+def _warn_of_other_spaces(env: Environment, tasks: PlainData) -> None:
     other, name = other_spaces(env), env.spec.id if env.spec is not None else ""
     if other and (name in _TASKS or name in tasks):
         what = "has other spaces than the task of this id, so its preset is not used"
@@ -334,12 +315,12 @@ def _warn_of_other_spaces(env: Environment, tasks: dict[str, Any]) -> None:
         warn_outside(message, EnvironmentWarning)
 
 
-def on_chip(env_id: str) -> dict[str, Any]:
+def on_chip(env_id: str) -> PlainData:
     """Return the fields that a preset replaces for ``learning='pes'``."""
     return {**_PES, **_PES_TASKS.get(env_id, {})}
 
 
-def _least_window(chosen: Mapping[str, Any]) -> int:
+def _least_window(chosen: Named) -> int:
     layers = len(hidden_sizes(chosen.get("hidden", 8))) + 1
     lags = (chosen.get("stimulus_lags", 1), chosen.get("history_lags", 0))
     whole = all(isinstance(n, int) for n in lags)  # else AgentConfig says so
@@ -354,7 +335,7 @@ def _warn_of_unseen(space: Space) -> None:
         warn_outside(message, EnvironmentWarning)
 
 
-def _warn_of_means(space: Space, chosen: dict[str, Any]) -> None:
+def _warn_of_means(space: Space, chosen: PlainData) -> None:
     for features in (chosen.get("cells"), chosen.get("features")):
         parts = features.parts if isinstance(features, Concat) else (features,)
         for part in parts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -11,20 +10,9 @@ import numpy.typing as npt
 
 from neurorl.models.features import Concat, Features, HashedStates, Multiply, Select, Tiles
 from neurorl.models.features.image_cells import ImageCells
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.kinds import Environment
-
-__all__ = [
-    "LEAST_GAMMA",
-    "TABLES",
-    "UNSEEN",
-    "UNSEEN_OF_TILES",
-    "critic_features",
-    "rates_of",
-    "rates_of_numbers",
-    "reward_scale",
-    "scale_of_wrapped",
-]
 
 LEAST_GAMMA = 0.99
 """Discount returns by this where an agent doesn't look further ahead."""
@@ -111,7 +99,7 @@ def critic_features(features: Features, rows: npt.NDArray[np.float64]) -> Featur
     return Multiply(features, float(f"{max(sizes) ** -0.5:.{_DIGITS}g}"))
 
 
-TABLES: Mapping[str, Mapping[str, Any]] = {
+TABLES: Mapping[str, Named] = {
     "lif": {
         "alpha_output": 0.3,
         "policy.beta": 0.1,
@@ -128,19 +116,19 @@ a table, so there are no hidden units, and no bias, which would spike in every s
 state. Short eligibilities, of the critic too, chosen on slippery lakes and cliffs and a windy grid,
 seeds 100 to 119."""
 
-_HASHED: Mapping[str, Mapping[str, Any]] = {
+_HASHED: Mapping[str, Named] = {
     **TABLES,
     "lif": {**TABLES["lif"], "lambda_actor": 0.5, "critic.lambda_": 0.9},
 }
 """Let eligibilities last longer for observations that come back: one observation may belong to
 several states, such as a view in a maze, so the critic can't predict what comes next."""
-_TILED: Mapping[str, Mapping[str, Any]] = {
+_TILED: Mapping[str, Named] = {
     **TABLES,
     "lif": {**_HASHED["lif"], "alpha_output": 0.6, "lambda_actor": 0.85},
 }
 _MOST_GRIDS = 24
 """Let rates fall as 1 over the number of sets of tilings, from so many sets on."""
-_IMAGES: Mapping[str, Mapping[str, Any]] = {
+_IMAGES: Mapping[str, Named] = {
     **TABLES,
     "lif": {**_TILED["lif"], "lambda_actor": 0.9},
 }
@@ -157,13 +145,13 @@ LunarLander-v3 by numbers, seeds 100 to 103.
 """
 
 
-def rates_of(cells: Features, model: str) -> dict[str, Any]:
+def rates_of(cells: Features, model: str) -> PlainData:
     """Return the default rates of a model for an agent with these cells."""
     rates = dict(_of_kind(cells)[model])
     return {**rates, "alpha_output": round(rates["alpha_output"] * _share(cells), 3)}
 
 
-def _of_kind(cells: Features) -> Mapping[str, Mapping[str, Any]]:
+def _of_kind(cells: Features) -> Mapping[str, Named]:
     if isinstance(cells, ImageCells):
         return _IMAGES
     if isinstance(cells, Select):
@@ -171,7 +159,7 @@ def _of_kind(cells: Features) -> Mapping[str, Mapping[str, Any]]:
     return _HASHED if isinstance(cells, HashedStates) else TABLES
 
 
-def rates_of_numbers(cells: Features | None, gamma: float | None) -> dict[str, Any]:
+def rates_of_numbers(cells: Features | None, gamma: float | None) -> PlainData:
     """Return the rates for actions that are numbers.
 
     gamma: the discount, if feedback shrinks with the exploration; None if it doesn't.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -35,19 +35,12 @@ from neurorl.models.defaults.rates import (
     rates_of_numbers,
     reward_scale,
 )
-from neurorl.models.features import (
-    Features,
-    HashedStates,
-    JointStates,
-    OneHot,
-    Select,
-)
+from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
 from neurorl.tasks.kinds import Environment, Space
-
-__all__ = ["table_cells", "task_defaults"]
 
 _LAMBDAS, _LARGEST_LAMBDA = 15, 0.98
 """Let the eligibilities of an actor of many cells last a fifteenth of what the discount looks
@@ -68,7 +61,7 @@ steps cancel out before a pole that hangs is up. Chosen on a swing-up and on Mou
 reward at its goal alone, seeds 100 to 102."""
 _HORIZONS, _LARGEST_GAMMA = 2, 0.999
 """Make the longest episode two horizons long; horizons are 100 to 1,000 steps."""
-_OF_TABLES: Mapping[str, Any] = {"hidden": 0, "bias": False, "description": None}
+_OF_TABLES: Named = {"hidden": 0, "bias": False, "description": None}
 _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Choose no table if the user names one of these, as it wouldn't fit their network."""
 _OTHER_CELLS = frozenset({"critic.changes", "input_recalls", "hidden_recalls", "carries"})
@@ -93,11 +86,11 @@ _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
 def task_defaults(
     env: Environment,
     model: str,
-    named: Mapping[str, Any],
+    named: Named,
     *,
     spiking_critic: bool,
     can_share: bool = False,
-) -> dict[str, Any]:
+) -> PlainData:
     """Return the fields that follow from the task, except those that are *named*.
 
     spiking_critic: whether spiking neurons compute the value; its features must be few cells.
@@ -131,7 +124,7 @@ def task_defaults(
     return {name: value for name, value in chosen.items() if name not in named}
 
 
-def _of_modules(named: Mapping[str, Any]) -> bool:
+def _of_modules(named: Named) -> bool:
     """Return whether the user names a field that shared hidden layers don't read."""
     return any(name.partition(".")[0] not in _OF_SHARED for name in named)
 
@@ -149,13 +142,13 @@ def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
     return len(places) > MOST_JOINT and is_image(space, rows, lengths)
 
 
-def _is_other(named: Mapping[str, Any]) -> bool:
+def _is_other(named: Named) -> bool:
     """Return whether the user names a network that can't learn a table."""
     others = (name in named and named[name] != only for name, only in _OF_TABLES.items())
     return any(others) or any(name in named for name in _OTHER_NETWORK)
 
 
-def _gamma(env: Environment, named: Mapping[str, Any]) -> float:
+def _gamma(env: Environment, named: Named) -> float:
     """Return the *named* discount, or one that looks half of the longest episode ahead.
 
     It is 0.99 without a time limit. The configuration refuses a named one that is out of range.
@@ -167,21 +160,21 @@ def _gamma(env: Environment, named: Mapping[str, Any]) -> float:
     return min(max(LEAST_GAMMA, gamma), _LARGEST_GAMMA)
 
 
-def _lambda(chosen: Mapping[str, Any], gamma: float) -> dict[str, Any]:
+def _lambda(chosen: Named, gamma: float) -> PlainData:
     """Return the decay of an actor's eligibilities, longer where the discount looks far ahead."""
     usual = chosen.get("lambda_actor", AgentConfig.lambda_actor)
     longest = round(1.0 - _LAMBDAS * (1.0 - gamma), 3)
     return {"lambda_actor": min(longest, _LARGEST_LAMBDA)} if longest > usual else {}
 
 
-def _schedule(env: Environment, named: Mapping[str, Any]) -> dict[str, Any]:
+def _schedule(env: Environment, named: Named) -> PlainData:
     """Return a schedule that falls after many decisions, unless actions are numbers."""
     if isinstance(env.action_space, gym.spaces.Box) or _OF_FALLING.intersection(named):
         return {}
     return {"schedule": HarmonicDecay.name}
 
 
-def _repeats(env: Environment, named: Mapping[str, Any], searches: bool) -> dict[str, Any]:
+def _repeats(env: Environment, named: Named, searches: bool) -> PlainData:
     """Return how often each action is repeated, if episodes are long or the agent *searches*.
 
     searches: whether the first play saw no reward. Repeats fall as the agent learns.
@@ -195,9 +188,7 @@ def _repeats(env: Environment, named: Mapping[str, Any], searches: bool) -> dict
     return {"policy.repeats": repeats, "policy.repeats_decisions": _FALLING} if repeats > 1 else {}
 
 
-def _for_numbers(
-    chosen: Mapping[str, Any], play: Any, gamma: float, is_named: bool
-) -> dict[str, Any]:
+def _for_numbers(chosen: Named, play: Any, gamma: float, is_named: bool) -> PlainData:
     """Return the fields for actions that are numbers, with a policy unless one is named."""
     rates = rates_of_numbers(chosen.get("cells"), None if is_named else gamma)
     if is_named:
@@ -208,21 +199,21 @@ def _for_numbers(
 
 
 def _table(
-    env: Environment, model: str, named: Mapping[str, Any], play: Any, spiking_critic: bool
-) -> dict[str, Any]:
+    env: Environment, model: str, named: Named, play: Any, spiking_critic: bool
+) -> PlainData:
     """Return the fields of an agent that learns a table, if its cells make one possible."""
     space, cells = env.observation_space, named.get("cells")
-    memories: dict[str, Any] = {}
+    memories: PlainData = {}
     if cells is None and not _OTHER_CELLS.intersection(named):
         if "memories" not in named and not spiking_critic:
             memories = _memories(space, play)
-        keeps = memories.get("memories", named.get("memories", ()))
+        keeps = {"memories": (), **named, **memories}["memories"]
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, keeps, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
         return {}
     is_tiled = isinstance(cells, (Select, ImageCells))
-    features: dict[str, Any] = {} if is_tiled and spiking_critic else {"features": cells}
+    features: PlainData = {} if is_tiled and spiking_critic else {"features": cells}
     if isinstance(cells, ImageCells) and features and "cells" not in named:
         features["features"] = critic_features(cells, play().all_numbers())
     return {
@@ -235,7 +226,7 @@ def _table(
     }
 
 
-def _of_flags(space: Space, play: Any) -> dict[str, Any]:
+def _of_flags(space: Space, play: Any) -> PlainData:
     """Return the features of a critic of many flags, as a field, if hardly any are set at times."""
     if not isinstance(space, gym.spaces.MultiBinary) or play().all_numbers() is None:
         return {}
@@ -244,7 +235,7 @@ def _of_flags(space: Space, play: Any) -> dict[str, Any]:
     return {} if features is usual else {"features": features}
 
 
-def _memories(space: Space, play: Any) -> dict[str, Any]:
+def _memories(space: Space, play: Any) -> PlainData:
     """Return the memories of an agent of a Box that hides something, as a field, if any."""
     if not isinstance(space, gym.spaces.Box):
         return {}

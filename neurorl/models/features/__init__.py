@@ -7,8 +7,7 @@ marked *Cells* give activations in [0, 1] and can drive a source, by an encoder.
 """
 
 from neurorl.models.features.base import Features, FromNumbers, RangeFeatures, Raw
-from neurorl.models.features.bases import RBF, Fourier, GaussianCells
-from neurorl.models.features.codes import BinnedCombinations, Combinations
+from neurorl.models.features.bases import RBF, Concat, Fourier, GaussianCells, Tiles
 from neurorl.models.features.of_others import (
     FromFeatures,
     Multiply,
@@ -17,8 +16,14 @@ from neurorl.models.features.of_others import (
     SelectParts,
     SubtractMean,
 )
-from neurorl.models.features.states import HashedStates, JointStates, OneHot, PlaceCells
-from neurorl.models.features.tiles import Concat, Tiles
+from neurorl.models.features.states import (
+    BinnedCombinations,
+    Combinations,
+    HashedStates,
+    JointStates,
+    OneHot,
+    PlaceCells,
+)
 
 __all__ = [
     "RBF",

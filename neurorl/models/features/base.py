@@ -18,18 +18,7 @@ from neurorl.network.limits import MAX_FEATURES, check_limit, refuse_units
 from neurorl.network.serialization import Described, Range, flag, frozen_array, positive
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import real_array
-
-__all__ = [
-    "NARROWEST",
-    "Features",
-    "FromNumbers",
-    "RangeFeatures",
-    "Raw",
-    "Sides",
-    "image_of",
-    "numbers_of",
-    "scaled_to_one",
-]
+from neurorl.tasks.kinds import Shown
 
 NARROWEST = 1e-9
 Sides = Annotated[tuple[int, ...], Range(1, 2**53)]
@@ -88,7 +77,7 @@ class Features(AnswerChecks, Described, abc.ABC):
         """Return the length of `flat`."""
         return self.size
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         """Return an observation as the numbers that `values` reads, ``(n_inputs,)``."""
         return self(observation)
 
@@ -101,17 +90,17 @@ class Features(AnswerChecks, Described, abc.ABC):
         return np.stack([self.values(row) for row in flat])
 
     @abc.abstractmethod
-    def __call__(self, observation: Any) -> FloatArray:
+    def __call__(self, observation: Shown) -> FloatArray:
         """Return the numbers of one observation; the array may be reused by the next call."""
 
 
 class FromNumbers(Features):
     """Map the numbers of `flat` to features; by default observations are a vector or a number."""
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         return np.asarray(observation, dtype=np.float64).ravel()
 
-    def __call__(self, observation: Any) -> FloatArray:
+    def __call__(self, observation: Shown) -> FloatArray:
         return self.values(self.flat(observation))
 
     @abc.abstractmethod
@@ -175,7 +164,7 @@ class RangeFeatures(FromNumbers):
     def n_inputs(self) -> int:
         return len(self.low)
 
-    def __call__(self, observation: Any) -> FloatArray:
+    def __call__(self, observation: Shown) -> FloatArray:
         numbers = self.flat(observation)
         if len(numbers) != self.n_inputs:  # one would be taken for each dimension
             what, got = "is of another size", len(numbers)
@@ -229,5 +218,5 @@ class Raw(Features):
     def size(self) -> int:
         return self.n
 
-    def __call__(self, observation: Any) -> FloatArray:
+    def __call__(self, observation: Shown) -> FloatArray:
         return numbers_of("Raw", observation, self.n) / self.unit

@@ -16,8 +16,7 @@ from neurorl.models.features.of_others import pooled
 from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import Range, frozen_array
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["ImageCells"]
+from neurorl.tasks.kinds import Shown
 
 _HASHES, _ROOT = 7, 3
 """Give each patch a prime number of joint cells; powers of its primitive root number the parts."""
@@ -107,7 +106,7 @@ class ImageCells(Features):
     def size(self) -> int:
         return self.n_single + _HASHES * self.n_patches
 
-    def __call__(self, observation: Any) -> FloatArray:
+    def __call__(self, observation: Shown) -> FloatArray:
         x = np.zeros(self.size)
         singles = self._scales[self._unusual(observation)].ravel()
         x[singles] = 1.0
@@ -119,7 +118,7 @@ class ImageCells(Features):
         x[self.n_single + _HASHES * jointly + hashes[jointly].astype(np.int64) % _HASHES] = 1.0
         return x
 
-    def _unusual(self, observation: Any) -> Indices:
+    def _unusual(self, observation: Shown) -> Indices:
         """Return the single cells of the finest scale that are active."""
         image = image_of("ImageCells", observation, self.shape)
         if len(self.shape) == 3:

@@ -23,18 +23,7 @@ from neurorl.models.features.base import (
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import NotNegative, Range, frozen_array, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = [
-    "BlockMeans",
-    "FromFeatures",
-    "Multiply",
-    "Select",
-    "SelectChanges",
-    "SelectParts",
-    "SubtractMean",
-    "blocks_for",
-    "pooled",
-]
+from neurorl.tasks.kinds import Shown
 
 
 class _Of(FromNumbers):
@@ -76,7 +65,7 @@ class FromFeatures(_Of):
 
     are_cells = False
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         return self.of.flat(observation)
 
 
@@ -143,7 +132,7 @@ class Select(_OfNumbers, named="Picked"):
     def _index(self) -> npt.NDArray[np.int64]:
         return np.array(self.places, dtype=np.int64)
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         return np.asarray(numbers_of("Select", observation, self.n)[self._index])
 
 
@@ -160,7 +149,7 @@ class SelectParts(Select, named="PickedParts"):
         super().__post_init__()
         object.__setattr__(self, "keys", tuple(several("SelectParts.keys", self.keys)))
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         return super().flat(np.concatenate([np.ravel(observation[key]) for key in self.keys]))
 
 
@@ -189,7 +178,7 @@ class SelectChanges(Select, named="PickedChanges"):
         before = np.array(self.before, dtype=np.int64)
         return before >= 0, before[before >= 0]
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         numbers = np.asarray(observation, dtype=np.float64).ravel()
         picked = super().flat(numbers)
         is_change, earlier = self._taken_off
@@ -222,7 +211,7 @@ class BlockMeans(_OfNumbers, named="Pooled"):
         if n != limit:
             raise DescriptionError("BlockMeans.of", "is of other numbers", got=n, limit=limit)
 
-    def flat(self, observation: Any) -> FloatArray:
+    def flat(self, observation: Shown) -> FloatArray:
         image = image_of("BlockMeans", observation, self.shape)
         return self.of.flat(pooled(image, self.blocks).ravel())
 

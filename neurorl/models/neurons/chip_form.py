@@ -8,14 +8,10 @@ import numpy as np
 
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.linear import NotLinearError, linear, substituted
-from neurorl.expressions.nodes import FunctionCall, Name, Node, names_in
-from neurorl.expressions.printing import TEXT, render
+from neurorl.expressions.nodes import TEXT, FunctionCall, Name, Node, names_in, render
 from neurorl.models.neurons.leaky import LIF, CubaLIF
-from neurorl.network.neuron import Neuron
-from neurorl.network.step_plan import StepPlan
+from neurorl.network.neuron import Neuron, StepPlan
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["ChipForm", "chip_form"]
 
 _NEAR = 1e-12
 _FORGETS_NOTHING = 2.0**60  # steps

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from neurorl.errors import DescriptionError, unknown_name_error
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement, read_statements
 from neurorl.expressions.methods import (
     METHODS,
     PREFIXES,
@@ -19,19 +18,15 @@ from neurorl.expressions.methods import (
     from_outside,
     in_order,
 )
-from neurorl.expressions.nodes import Binary, Name, nodes_of
+from neurorl.expressions.nodes import TEXT, Binary, Name, nodes_of, render
 from neurorl.expressions.parse import parse
-from neurorl.expressions.printing import TEXT, render
 from neurorl.expressions.scan import TextPlace
-from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.network.limits import MAX_REFRACTORY, refuse_units
-from neurorl.network.neuron import Neuron
+from neurorl.network.neuron import IS_SILENT, MAX_WORDS, Margin, Neuron, PerNeuron, StepPlan
 from neurorl.network.serialization import frozen_array, several
-from neurorl.network.step_plan import IS_SILENT, MAX_WORDS, Margin, StepPlan
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["IS_SILENT", "Equations"]
+from neurorl.storage.plain import Named
 
 _OWN = ("dt", "logistic", "noise_width", IS_SILENT, "spikes", "refractory")
 """Reserve the names that every neuron has: length of a step (s), a draw, width of the noise,
@@ -67,11 +62,11 @@ class Equations(Neuron):
     threshold: str
     reset: str = ""
     method: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    initial: Mapping[str, Any] = field(default_factory=dict)
-    refractory: Any = 0.0
+    parameters: Named = field(default_factory=dict)
+    initial: Named = field(default_factory=dict)
+    refractory: PerNeuron = 0.0
     held: tuple[str, ...] | None = None
-    noise: Any = 0.0
+    noise: PerNeuron = 0.0
     inputs: tuple[str, ...] = ("q",)
 
     def __post_init__(self) -> None:
@@ -123,12 +118,12 @@ class Equations(Neuron):
         form = chip_form(self.plan(size, dt), dt)
         return None if form is None else form.neuron()
 
-    def with_parameters(self, **parameters: Any) -> Equations:
+    def with_parameters(self, **parameters: PerNeuron) -> Equations:
         """Return the same equations with some other parameters."""
         return replace(self, parameters={**self.parameters, **parameters})
 
     def _steps(
-        self, parameters: Mapping[str, Any], dt: float
+        self, parameters: Named, dt: float
     ) -> tuple[tuple[str, ...], Updates, Expression, tuple[Statement, ...], tuple[str, ...]]:
         """Return the state variables, updates, threshold, reset and held variables, all checked."""
         lines = read_statements(self.equations, "equations", derivatives=True)
@@ -298,7 +293,7 @@ def _check_known(where: str, names: Collection[str], known: Collection[str]) -> 
             raise DescriptionError(str(unknown_name_error(f"Equations.{where}", name, known)))
 
 
-def _number(where: str, value: Any) -> float | FloatArray:
+def _number(where: str, value: PerNeuron) -> float | FloatArray:
     """Return a float, or a read-only array of one dimension."""
     array = frozen_array(f"Equations.{where}", value, None)
     if array.ndim > 1:
@@ -306,7 +301,7 @@ def _number(where: str, value: Any) -> float | FloatArray:
     return array if array.ndim else float(array)
 
 
-def _spread(where: str, value: Any, size: int) -> FloatArray:
+def _spread(where: str, value: PerNeuron, size: int) -> FloatArray:
     array = np.asarray(value, dtype=np.float64)
     if array.ndim and array.shape != (size,):
         raise DescriptionError(f"Equations.{where}", "wrong shape", got=array.shape, limit=(size,))

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import numpy as np
 
 from neurorl.errors import DescriptionError
 from neurorl.expressions.expression import Expression
-from neurorl.network.integrator import Integrator, integrator_of
 from neurorl.network.limits import MAX_REFRACTORY
-from neurorl.network.neuron import Neuron
+from neurorl.network.neuron import IS_SILENT, Integrator, Neuron, PerNeuron, StepPlan, integrator_of
 from neurorl.network.serialization import LARGEST, Range, frozen_array, number
-from neurorl.network.step_plan import IS_SILENT, StepPlan
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["GLM", "LIF", "CubaLIF", "InChipUnits", "Lesion"]
 
 _NEVER = 12.0  # times the width: more than any draw of escape noise, whose largest is 10.4
 
@@ -60,12 +56,12 @@ class CubaLIF(_Leaky):
     Each is a number or an array of shape ``(size,)``.
     """
 
-    tau_syn: Any = 5e-3
-    tau_mem: Any = 20e-3
-    threshold: Any = 1.0
-    bias: Any = 0.0
-    noise: Any = 0.0
-    refractory: Any = 0.0
+    tau_syn: PerNeuron = 5e-3
+    tau_mem: PerNeuron = 20e-3
+    threshold: PerNeuron = 1.0
+    bias: PerNeuron = 0.0
+    noise: PerNeuron = 0.0
+    refractory: PerNeuron = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +78,11 @@ class LIF(_Leaky):
     refractory: time after a spike in which v stays 0, s, >= 0, rounded to steps.
     """
 
-    tau_mem: Any = 20e-3
-    threshold: Any = 1.0
-    bias: Any = 0.0
-    noise: Any = 0.0
-    refractory: Any = 0.0
+    tau_mem: PerNeuron = 20e-3
+    threshold: PerNeuron = 1.0
+    bias: PerNeuron = 0.0
+    noise: PerNeuron = 0.0
+    refractory: PerNeuron = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +104,7 @@ class GLM(_Leaky):
     `Projection.signed`.
     """
 
-    bias: Any = 0.0
+    bias: PerNeuron = 0.0
 
     def plan(self, size: int, dt: float) -> StepPlan:
         return _integrator(self, size, dt, bias=self.bias, noise=0.5).plan()
@@ -225,14 +221,14 @@ def _integrator(
     size: int,
     dt: float,
     *,
-    tau_syn: Any = 0.0,
-    tau_mem: Any = 0.0,
-    threshold: Any = 0.0,
-    bias: Any = 0.0,
-    noise: Any = 0.0,
-    refractory: Any = 0.0,
+    tau_syn: PerNeuron = 0.0,
+    tau_mem: PerNeuron = 0.0,
+    threshold: PerNeuron = 0.0,
+    bias: PerNeuron = 0.0,
+    noise: PerNeuron = 0.0,
+    refractory: PerNeuron = 0.0,
 ) -> Integrator:
-    def spread(name: str, value: Any) -> FloatArray:
+    def spread(name: str, value: PerNeuron) -> FloatArray:
         array = np.asarray(value, dtype=np.float64)
         if array.ndim and array.shape != (size,):
             where = f"{type(neuron).__name__}.{name}"

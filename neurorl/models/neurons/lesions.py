@@ -14,8 +14,6 @@ from neurorl.network.description import Network, Node, Population, Projection
 from neurorl.network.modules import hidden_layers
 from neurorl.network.serialization import number
 
-__all__ = ["lesioned"]
-
 Alive = Mapping[str, npt.NDArray[np.bool_]]
 
 

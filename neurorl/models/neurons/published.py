@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from neurorl.models.neurons.equations import Equations
 
-__all__ = ["ADAPTIVE_LIF", "ADEX", "COBA_LIF", "IZHIKEVICH"]
-
 IZHIKEVICH = Equations(
     """
     dv/dt = (0.04*v**2 + 5*v + 140 - u + q)/ms

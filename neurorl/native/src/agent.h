@@ -33,7 +33,7 @@ struct Node {
     uint8_t *last;  // (replica, depth, neuron): the last spikes of the window before
 };
 
-// Neurons of a layer whose rule needs p or v; neurorl/native/equations.py writes step.
+// Neurons of a layer whose rule needs p or v; neurorl/native/build.py writes step.
 struct Equations {
     int64_t n_variables, n_inputs;
     int64_t v;  // the number of the variable v, or -1

@@ -13,6 +13,7 @@ from neurorl.errors import ArgumentError, BackendError, UnknownNameError, Unsupp
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES, rasters, same_state
+from neurorl.testing.plugin import Case
 
 WINDOWS = (7, 1, 12, 5)
 
@@ -38,7 +39,7 @@ def assert_same(a: list[Any], b: list[Any]) -> None:
         assert same_state(state_a, state_b) == [], f"window {k}"
 
 
-def test_it_runs_the_plainest_network_and_says_in_which_arithmetics(case: Any) -> None:
+def test_it_runs_the_plainest_network_and_says_in_which_arithmetics(case: Case) -> None:
     assert case.problems(FEATURES["LIF"]()) == []
     with case.load(FEATURES["LIF"]()) as backend:
         can = backend.capabilities
@@ -52,7 +53,7 @@ def test_it_runs_the_plainest_network_and_says_in_which_arithmetics(case: Any) -
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_equals_the_reference(
-    feature: str, case: Any, record_feature: Callable[[str, str], None]
+    feature: str, case: Case, record_feature: Callable[[str, str], None]
 ) -> None:
     network = FEATURES[feature]()
     if refuses(case, network):
@@ -69,7 +70,7 @@ def test_equals_the_reference(
         assert_same(pairs, expected)
 
 
-def refuses(case: Any, network: Network) -> bool:
+def refuses(case: Case, network: Network) -> bool:
     """Return whether the backend can't run a network; if so, check that its error says why."""
     problems = case.problems(network)
     if problems:
@@ -86,7 +87,7 @@ def refuses(case: Any, network: Network) -> bool:
         *("delays of several steps", "currents"),
     ],
 )
-def test_two_steps_equal_one_of_both_lengths(feature: str, case: Any) -> None:
+def test_two_steps_equal_one_of_both_lengths(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 20, 3, 0.4)
     first, second = (
@@ -102,7 +103,7 @@ def test_two_steps_equal_one_of_both_lengths(feature: str, case: Any) -> None:
         assert same_state(whole.state(), parts.state()) == []
 
 
-def test_reset_silences_but_keeps_weights_and_time(case: Any) -> None:
+def test_reset_silences_but_keeps_weights_and_time(case: Case) -> None:
     network = FEATURES["refractory period"]()
     with case.make(network) as backend:
         backend.set_weights("first", np.full((6, 12), 0.5))
@@ -131,7 +132,7 @@ def test_reset_silences_but_keeps_weights_and_time(case: Any) -> None:
         *("delays of several steps", "currents"),
     ],
 )
-def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case: Any) -> None:
+def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     name = network.projections[0].name
     with case.make(network, seed=5) as backend, case.make(network, seed=5) as fresh:
@@ -154,7 +155,7 @@ def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case
 
 
 @pytest.mark.parametrize("feature", ["recurrent projection", "delays of several steps"])
-def test_a_reference_state_moves_to_it(feature: str, case: Any) -> None:
+def test_a_reference_state_moves_to_it(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 12, 1)
     with (
@@ -169,7 +170,7 @@ def test_a_reference_state_moves_to_it(feature: str, case: Any) -> None:
         )
 
 
-def test_weights_read_back_as_rounded(case: Any) -> None:
+def test_weights_read_back_as_rounded(case: Case) -> None:
     network = FEATURES["weights written between windows"]()
     value = np.linspace(-1.3, 1.3, 48).reshape(6, 8)
     with case.make(network) as backend:
@@ -182,7 +183,7 @@ def test_weights_read_back_as_rounded(case: Any) -> None:
         assert np.array_equal(backend.set_weights("drive", in_force), in_force)
 
 
-def test_weights_given_at_the_start_are_in_force(case: Any) -> None:
+def test_weights_given_at_the_start_are_in_force(case: Case) -> None:
     network = FEATURES["LIF"]()
     value = np.linspace(-0.5, 1.0, 72).reshape(6, 12)
     inputs = rasters(network, 20, 0, 0.5)
@@ -199,7 +200,7 @@ def test_weights_given_at_the_start_are_in_force(case: Any) -> None:
         case.make(network, weights={"first": value.T})
 
 
-def test_weights_are_copies(case: Any) -> None:
+def test_weights_are_copies(case: Case) -> None:
     with case.make(FEATURES["LIF"]()) as backend:
         backend.weights("first")[:] = 0
         assert backend.weights("first").any()
@@ -219,7 +220,7 @@ def test_weights_are_copies(case: Any) -> None:
     ],
 )
 def test_bad_weights_change_nothing(
-    name: str, value: Any, error: type[Exception], words: str, case: Any
+    name: str, value: Any, error: type[Exception], words: str, case: Case
 ) -> None:
     with case.make(FEATURES["LIF"]()) as backend:
         before = backend.state()
@@ -238,7 +239,7 @@ def test_bad_weights_change_nothing(
     ],
 )
 def test_bad_inputs_change_nothing(
-    inputs: Any, n_steps: int, error: type[Exception], words: str, case: Any
+    inputs: Any, n_steps: int, error: type[Exception], words: str, case: Case
 ) -> None:
     with case.make(FEATURES["escape noise"]()) as backend:
         before = backend.state()
@@ -247,7 +248,7 @@ def test_bad_inputs_change_nothing(
         assert same_state(backend.state(), before) == []
 
 
-def test_instances_do_not_disturb_each_other(case: Any) -> None:
+def test_instances_do_not_disturb_each_other(case: Case) -> None:
     network = FEATURES["escape noise"]()
     with case.make(network, seed=1) as alone:
         expected = run(alone, network)
@@ -261,7 +262,7 @@ def test_instances_do_not_disturb_each_other(case: Any) -> None:
     assert_same(pairs, expected)
 
 
-def test_seed_decides_weights_and_noise(case: Any) -> None:
+def test_seed_decides_weights_and_noise(case: Case) -> None:
     network = FEATURES["escape noise"]()
     with case.make(network, seed=1) as a, case.make(network, seed=2) as b:
         assert not np.array_equal(a.weights("first"), b.weights("first"))
@@ -271,7 +272,7 @@ def test_seed_decides_weights_and_noise(case: Any) -> None:
         assert not np.array_equal(a.step(inputs, 40)["middle"], b.step(inputs, 40)["middle"])
 
 
-def test_record_limits_what_is_returned(case: Any) -> None:
+def test_record_limits_what_is_returned(case: Case) -> None:
     network = FEATURES["LIF"]()
     with case.make(network) as whole, case.make(network, record=("last",)) as part:
         inputs = rasters(network, 30, 0, 0.6)
@@ -283,7 +284,7 @@ def test_record_limits_what_is_returned(case: Any) -> None:
         case.make(network, record=("lst",))
 
 
-def test_a_closed_backend_says_so(case: Any) -> None:
+def test_a_closed_backend_says_so(case: Case) -> None:
     backend = case.make(FEATURES["LIF"]())
     backend.close()
     backend.close()
@@ -298,7 +299,7 @@ def test_a_closed_backend_says_so(case: Any) -> None:
             call()
 
 
-def test_another_networks_state_is_refused(case: Any) -> None:
+def test_another_networks_state_is_refused(case: Case) -> None:
     with case.make(FEATURES["LIF"]()) as a, case.make(FEATURES["several sources"]()) as b:
         before = b.state()
         with pytest.raises(ArgumentError, match="another network"):
@@ -306,7 +307,7 @@ def test_another_networks_state_is_refused(case: Any) -> None:
         assert same_state(b.state(), before) == []
 
 
-def test_everything_unsupported_is_named_at_once(case: Any) -> None:
+def test_everything_unsupported_is_named_at_once(case: Case) -> None:
     cls = type(case.make(FEATURES["LIF"]()).simulator)
     limit = cls.capabilities.max_population
     size = 5 if limit is None else limit + 1
@@ -320,7 +321,7 @@ def test_everything_unsupported_is_named_at_once(case: Any) -> None:
     assert cls.capabilities.delays != any("'slow'" in p for p in problems)
 
 
-def test_input_takes_one_step_for_each_hop(case: Any) -> None:
+def test_input_takes_one_step_for_each_hop(case: Case) -> None:
     """Check that a spike of step t acts in step t + 1, so that two hops need three steps."""
     cell = LIF(tau_mem=0.0, threshold=0.5)
     network = Network(

@@ -12,6 +12,7 @@ from neurorl.errors import ArgumentError
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES, same_state
+from neurorl.testing.plugin import Case
 
 HALF = 1e-3 / math.log(2)  # a membrane that keeps half of its voltage in a step
 LEVEL = np.array([0.5, 0.25])
@@ -25,7 +26,7 @@ def two_cells(threshold: float = 1.0) -> Network:
     )
 
 
-def test_membranes_by_hand(case: Any) -> None:
+def test_membranes_by_hand(case: Case) -> None:
     """Check that a current acts in each of its steps: v = c, 3/2 c, 7/4 c, until a spike."""
     with case.make(two_cells()) as backend:
         spikes = backend.step({"level": LEVEL}, 2)["cells"]
@@ -44,7 +45,7 @@ def test_membranes_by_hand(case: Any) -> None:
         assert after == pytest.approx([0, -5376] if case.is_chip else [0, -0.328125], abs=1e-9)
 
 
-def test_a_current_ends_with_its_steps(case: Any) -> None:
+def test_a_current_ends_with_its_steps(case: Case) -> None:
     with case.make(two_cells()) as backend:
         backend.step({"level": LEVEL}, 1)
         before = backend.state()["cells.voltage"]
@@ -52,7 +53,7 @@ def test_a_current_ends_with_its_steps(case: Any) -> None:
         assert backend.state()["cells.voltage"].tolist() == pytest.approx(0.5 * before, abs=1e-9)
 
 
-def test_activations_are_rounded_to_the_grid(case: Any) -> None:
+def test_activations_are_rounded_to_the_grid(case: Case) -> None:
     with case.make(two_cells()) as a, case.make(two_cells()) as b:
         a.step({"level": np.array([0.3, 0.0])}, 1)
         b.step({"level": np.array([77 / 256, 0.0])}, 1)
@@ -60,7 +61,7 @@ def test_activations_are_rounded_to_the_grid(case: Any) -> None:
         assert a.state()["cells.voltage"].any()
 
 
-def test_a_current_beyond_the_chips_bias_is_the_largest(case: Any) -> None:
+def test_a_current_beyond_the_chips_bias_is_the_largest(case: Case) -> None:
     network = Network(
         (Source("level", 40, "current"), Population("cells", 1, LIF(HALF, 60.0))),
         (Projection("flow", "level", "cells", 1.0),),
@@ -72,7 +73,7 @@ def test_a_current_beyond_the_chips_bias_is_the_largest(case: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", [5, (3, 2**62 + 5, 3)])
-def test_windows_equal_steps_with_currents(seed: Any, case: Any) -> None:
+def test_windows_equal_steps_with_currents(seed: Any, case: Case) -> None:
     """Check that weights written to the simulator's memory act on the next window."""
     network = FEATURES["currents"]()
     with case.make(network, seed=seed) as stepped, case.make(network, seed=seed) as backend:
@@ -112,7 +113,7 @@ def test_windows_equal_steps_with_currents(seed: Any, case: Any) -> None:
         (np.array([np.nan, 0.5]), "out of range .*nan"),
     ],
 )
-def test_bad_activations_change_nothing(value: Any, words: str, case: Any) -> None:
+def test_bad_activations_change_nothing(value: Any, words: str, case: Case) -> None:
     with case.make(two_cells()) as backend:
         before = backend.state()
         with pytest.raises(ArgumentError, match=words):

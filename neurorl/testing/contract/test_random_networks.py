@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from neurorl.testing import rasters, same_state
+from neurorl.testing.plugin import Case
 
 
-def compare(seed: int, case: Any, currents: bool = False) -> None:
+def compare(seed: int, case: Case, currents: bool = False) -> None:
     """Compare a backend with the reference over windows, resets and writes of weights."""
     network = case.random_network(seed, currents)
     rng = np.random.default_rng(seed)
@@ -36,10 +35,10 @@ def compare(seed: int, case: Any, currents: bool = False) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_random_networks(seed: int, quick_case: Any) -> None:
+def test_random_networks(seed: int, quick_case: Case) -> None:
     compare(seed, quick_case)
 
 
 @pytest.mark.parametrize("seed", range(600, 612))
-def test_random_networks_with_currents(seed: int, quick_case: Any) -> None:
+def test_random_networks_with_currents(seed: int, quick_case: Case) -> None:
     compare(seed, quick_case, currents=True)

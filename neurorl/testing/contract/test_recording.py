@@ -10,6 +10,7 @@ import pytest
 from neurorl.backends.recording import Recording
 from neurorl.errors import UnsupportedError
 from neurorl.testing import FEATURES, rasters, same_state
+from neurorl.testing.plugin import Case
 
 WINDOWS = (7, 1, 12)
 
@@ -19,7 +20,7 @@ def variables_of(state: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("feature", ["CUBA-LIF", "delays of several steps", "neurons by equations"])
-def test_a_recorded_run_equals_one_that_is_not(feature: str, case: Any) -> None:
+def test_a_recorded_run_equals_one_that_is_not(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = [rasters(network, n, k) for k, n in enumerate(WINDOWS)]
     with case.make(network, seed=4) as plain, case.make(network, seed=4) as recorded:
@@ -48,7 +49,7 @@ def test_a_recorded_run_equals_one_that_is_not(feature: str, case: Any) -> None:
         assert recording[names[-1]].shape == (6, *first[names[-1]].shape)
 
 
-def test_rows_are_the_states_after_these_steps(case: Any) -> None:
+def test_rows_are_the_states_after_these_steps(case: Case) -> None:
     network = FEATURES["CUBA-LIF"]()
     inputs = rasters(network, 8, 1)
     with case.make(network, record=["last"]) as backend:

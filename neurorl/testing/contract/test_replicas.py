@@ -14,6 +14,7 @@ from neurorl.errors import ArgumentError, BackendError
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
 from neurorl.testing import FEATURES, rasters, same_state
+from neurorl.testing.plugin import Case
 
 SEEDS = (3, 2**62 + 5, 3)  # equal seeds are replicas of one another until their inputs differ
 N = len(SEEDS)
@@ -23,7 +24,7 @@ MOVING = ["escape noise", "refractory period", "delays of several steps", "signe
 class ReplicaPair:
     """Hold replicas in one backend, and single backends that must equal them."""
 
-    def __init__(self, case: Any, network: Network) -> None:
+    def __init__(self, case: Case, network: Network) -> None:
         self.network = network
         self.many: Backend = case.make(network, seed=SEEDS)
         self.ones: list[Backend] = [case.make(network, seed=seed) for seed in SEEDS]
@@ -85,19 +86,19 @@ def exercise(pair: ReplicaPair) -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_replicas_equal_single_backends(feature: str, case: Any) -> None:
+def test_replicas_equal_single_backends(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     pair = ReplicaPair(case, network)
     exercise(pair)
     pair.close()
 
 
-def test_replicas_of_a_random_network(case: Any) -> None:
+def test_replicas_of_a_random_network(case: Case) -> None:
     exercise_quietly(ReplicaPair(case, case.random_network(0)))
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
-def test_replicas_of_random_networks(seed: int, quick_case: Any) -> None:
+def test_replicas_of_random_networks(seed: int, quick_case: Case) -> None:
     exercise_quietly(ReplicaPair(quick_case, quick_case.random_network(seed)))
 
 
@@ -116,7 +117,7 @@ def exercise_quietly(pair: ReplicaPair) -> None:
     pair.close()
 
 
-def test_a_sequence_of_one_has_the_axis(case: Any) -> None:
+def test_a_sequence_of_one_has_the_axis(case: Case) -> None:
     network = FEATURES["escape noise"]()
     with case.make(network, seed=[4]) as listed, case.make(network, seed=4) as single:
         assert (listed.seeds, listed.seed, listed.n_replicas) == ((4,), 4, 1)
@@ -128,7 +129,7 @@ def test_a_sequence_of_one_has_the_axis(case: Any) -> None:
         assert same_state(listed.state(), single.state()) == []
 
 
-def test_a_state_moves_to_a_replica_of_another_backend(case: Any) -> None:
+def test_a_state_moves_to_a_replica_of_another_backend(case: Case) -> None:
     network = FEATURES["recurrent projection"]()
     with (
         case.reference(network, seed=SEEDS[1]) as reference,
@@ -145,7 +146,7 @@ def test_a_state_moves_to_a_replica_of_another_backend(case: Any) -> None:
         assert same_state(backend.state(1), reference.state()) == []
 
 
-def test_a_run_split_at_any_step_goes_on_in_another_replica(case: Any) -> None:
+def test_a_run_split_at_any_step_goes_on_in_another_replica(case: Case) -> None:
     """Check replicas at different steps of a group of four, whose noise is drawn together."""
     network = FEATURES["escape noise"]()
     inputs = rasters(network, 20, 0, 0.4)
@@ -173,7 +174,7 @@ def test_a_run_split_at_any_step_goes_on_in_another_replica(case: Any) -> None:
 
 @pytest.mark.parametrize("feature", MOVING)
 @pytest.mark.parametrize("seed", [5, SEEDS])
-def test_windows_equal_steps(feature: str, seed: Any, case: Any) -> None:
+def test_windows_equal_steps(feature: str, seed: Any, case: Case) -> None:
     network = FEATURES[feature]()
     record = [p.name for p in network.populations][-1:]
     with (
@@ -209,7 +210,7 @@ def test_windows_equal_steps(feature: str, seed: Any, case: Any) -> None:
         assert places == after
 
 
-def test_a_window_of_a_closed_backend_says_so(case: Any) -> None:
+def test_a_window_of_a_closed_backend_says_so(case: Case) -> None:
     backend = case.make(FEATURES["LIF"](), seed=SEEDS)
     window = backend.window(3)
     backend.close()
@@ -221,7 +222,7 @@ def test_a_window_of_a_closed_backend_says_so(case: Any) -> None:
 
 @pytest.mark.parametrize("feature", ["LIF", "modules (blocks)", "signed units (+-1)"])
 @pytest.mark.parametrize("seed", [5, SEEDS])
-def test_weights_written_directly(feature: str, seed: Any, case: Any) -> None:
+def test_weights_written_directly(feature: str, seed: Any, case: Case) -> None:
     """Check that weights rounded by hand and put into the memory act as by `set_weights`."""
     network = FEATURES[feature]()
     special = [p.name for p in network.projections if p.signed or p.blocks > 1]
@@ -261,7 +262,7 @@ def write_directly(
     memory[:] = ((n if mask is None else n * mask) * by.transmitted_unit).ravel()
 
 
-def test_bad_replicas_and_shapes(case: Any) -> None:
+def test_bad_replicas_and_shapes(case: Case) -> None:
     network = FEATURES["LIF"]()
     with case.make(network, seed=SEEDS) as backend:
         calls: list[Callable[[], object]] = [

@@ -12,8 +12,7 @@ import numpy as np
 
 from neurorl.expressions.expression import Expression
 from neurorl.numerics.arrays import Array
-from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses.single import Steps
+from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.observed import Mask
 from neurorl.validation.rewriting import (
     chained,

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from neurorl.errors import NeurorlError
-from neurorl.expressions.expression import Expression
+from neurorl.expressions.expression import Expression, Statement, read_statements
 from neurorl.expressions.methods import METHODS
-from neurorl.expressions.statements import Statement, read_statements
 from neurorl.models.neurons.equations import Equations
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.program.lowering import lower_node
+from neurorl.storage.plain import PlainData
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses.levels import simplest
+from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.weights import scaled
 from neurorl.validation.observed import Mask, Observed
 from neurorl.validation.rewriting import arriving_at, with_constants
@@ -33,7 +32,7 @@ def methods(evidence: Evidence) -> Iterator[Variant]:
     neuron, dt = evidence.population.neuron, evidence.network.dt
     if not isinstance(neuron, Equations):
         return
-    said: dict[str, tuple[dict[str, Any], float]] = {
+    said: dict[str, tuple[PlainData, float]] = {
         f"the equations are integrated by {m!r}, not {neuron.method!r}": ({"method": m}, dt)
         for m in METHODS
         if neuron.method not in ("", m)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from neurorl.numerics.arrays import Array
-from neurorl.validation.evidence import Evidence
-from neurorl.validation.hypotheses.single import Steps
+from neurorl.storage.plain import PlainData
+from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.variants import PLAIN, Variant
 
 
@@ -99,7 +98,7 @@ def factors(evidence: Evidence) -> Iterator[Variant]:
     yield from scaled(evidence, {n: k for n, k in each.items() if (k != 1).any()})
 
 
-def scaled(evidence: Evidence, factors: dict[str, Any]) -> Iterator[Variant]:
+def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
     """Propose factors on what spikes of projections transmit, numbers or arrays of each neuron."""
     if not factors:
         return

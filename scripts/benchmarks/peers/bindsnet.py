@@ -15,11 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench import workload as w
-from neurorl.bench.loops import BenchLoop, agent_loop
-from neurorl.bench.workload import Size
+from neurorl.bench.workload import BenchLoop, Size, agent_loop
 from neurorl.errors import UnsupportedError
-
-__all__ = ["make"]
 
 
 def make(size: Size, replicas: int) -> BenchLoop:

@@ -8,8 +8,6 @@ import numpy.typing as npt
 from neurorl.bench.workload import BOUND, ELIGIBILITY, MINUS, PLUS, RATE, TRACE, Size
 from neurorl.rules.three_factor import window_traces
 
-__all__ = ["HostRule"]
-
 _Array = npt.NDArray[np.float64]
 _Raster = npt.NDArray[np.bool_]
 

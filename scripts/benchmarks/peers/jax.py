@@ -9,10 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.bench import workload as w
-from neurorl.bench.loops import BenchLoop, agent_loop
-from neurorl.bench.workload import Size
-
-__all__ = ["make"]
+from neurorl.bench.workload import BenchLoop, Size, agent_loop
 
 
 def make(size: Size, replicas: int) -> BenchLoop:

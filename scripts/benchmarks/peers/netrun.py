@@ -16,12 +16,9 @@ import numpy.typing as npt
 
 from benchmarks.peers.hostrule import HostRule
 from neurorl.backends.registry import load
-from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.ours import network
-from neurorl.bench.workload import STEPS, Size
+from neurorl.bench.workload import STEPS, BenchLoop, Size, agent_loop
 from neurorl.errors import UnsupportedError
-
-__all__ = ["make"]
 
 
 def make(size: Size, replicas: int) -> BenchLoop:
@@ -37,7 +34,7 @@ class _NetRun:
 
     def __init__(self, size: Size) -> None:
         brian2: Any = importlib.import_module("brian2")
-        preferences: Any = importlib.import_module("neurorl.backends.brian2.preferences")
+        preferences: Any = importlib.import_module("neurorl.backends.brian2.vendor")
         self._open = contextlib.ExitStack()
         self._open.enter_context(preferences.exact_preferences("cython"))
         self._backend = load("brian2", network(size), engine="cython")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.bench.loops import BenchLoop, agent_loop
 from neurorl.bench.workload import (
     BOUND,
     ELIGIBILITY,
@@ -19,11 +18,11 @@ from neurorl.bench.workload import (
     STEPS,
     THRESHOLD,
     TRACE,
+    BenchLoop,
     Size,
+    agent_loop,
     initial_weights,
 )
-
-__all__ = ["NumpyAgent", "make"]
 
 _Array = npt.NDArray[np.float32]
 

@@ -11,8 +11,6 @@ from neurorl.models import LIF, CubaLIF, actor_network
 from neurorl.network.description import Network, Plasticity, Projection, Uniform
 from neurorl.reparameterization.loss import log_policy, policy_loss, votes
 
-__all__ = ["CASES", "Case", "Data", "choose", "get_loss", "make_data", "make_network"]
-
 _TAU_SYN, _TAU_MEM, _THRESHOLD = 1.44e-3, 4.48e-3, 0.5
 _BETA = 0.15
 _RATE = 0.3  # of the inputs, spikes per step

@@ -16,8 +16,6 @@ from torch import Tensor
 from benchmarks.training.cases import Case, make_network
 from benchmarks.training.layered import Cells, State
 
-__all__ = ["WIDTH", "make_norse", "make_pytorch", "make_snntorch", "make_spikingjelly"]
-
 WIDTH = 0.25
 
 

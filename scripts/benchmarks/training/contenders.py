@@ -13,8 +13,6 @@ from benchmarks.training.layered import Cells, Layered
 from benchmarks.training.ours import Ours
 from neurorl.errors import unknown_name_error
 
-__all__ = ["BASELINE", "LIBRARIES", "Library", "layered", "ways"]
-
 Update = Callable[[], None]
 BASELINE = "neurorl"
 

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from benchmarks.training.cases import Case, choose, get_loss, make_data, make_network
 from neurorl.backends.torch import SpikingModule
 
-__all__ = ["Cells", "Layered", "State"]
-
 State = tuple[Tensor, ...]
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from neurorl import ReparameterizedActorCritic
 
-__all__ = ["whole_loop"]
-
 
 def whole_loop(rounds: int, warm_up: int = 60, episodes: int = 10) -> dict[str, float]:
     """Train CartPole's preset, seed 100; return steps per CPU second and the share of updates.

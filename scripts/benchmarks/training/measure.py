@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["measure", "per_call"]
-
 Key = tuple[str, str]
 
 

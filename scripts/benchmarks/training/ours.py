@@ -8,8 +8,6 @@ from torch import Tensor
 from benchmarks.training.cases import Case, choose, get_loss, make_data, make_network
 from neurorl.backends.torch import SpikingModule
 
-__all__ = ["Ours"]
-
 
 class Ours:
     """Update a case our way. arithmetic, engine, detach_reset: as in `SpikingModule`.

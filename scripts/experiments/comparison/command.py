@@ -41,8 +41,6 @@ from experiments.comparison.sources import APPROACHES, Begin, Source, Sources, s
 from experiments.tables import read_table, write_table
 from neurorl.storage.files import make_folder
 
-__all__ = ["PARTS", "Comparison", "run_parts", "write_page"]
-
 PARTS = ("efficiency", "cost", "robustness", "gradients")
 MODELS = ("lif", "glm")
 

@@ -16,16 +16,14 @@ from typing import Any
 import numpy as np
 
 from experiments.catalogue import Task
+from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.group import AgentGroup, GroupPlan
-from neurorl.agents.saved import read_agent
 from neurorl.backends.spec import BackendSpec
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
 from neurorl.models.agent.config import AgentConfig
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.tasks.environments import discrete_actions, make_env
-
-__all__ = ["REPLICAS", "ROUNDS", "STEPS", "CostRow", "MemoryRow", "memory_held", "times"]
 
 ROUNDS = 5
 STEPS = 2000

@@ -13,10 +13,8 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.config import softmax_of
-from neurorl.reparameterization.encode import draws_shape, encode
 from neurorl.reparameterization.loss import log_policy, votes
-
-__all__ = ["Decisions", "Frozen", "Sampler"]
+from neurorl.reparameterization.rollout import draws_shape, encode
 
 Rasters = dict[str, Tensor]
 

@@ -12,24 +12,10 @@ from experiments.catalogue import Experiment, Task
 from experiments.comparison.sources import Agent, Source
 from experiments.gradients import done, played
 from experiments.run import Plan
-from neurorl.lab.statistics import WINDOW, episodes_to_threshold, running_mean
+from neurorl.lab.compare import WINDOW, episodes_to_threshold, running_mean
 from neurorl.numerics.arrays import FloatArray
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.training import train_seeds
-
-__all__ = [
-    "POINTS",
-    "SHORT",
-    "EfficiencyRow",
-    "StepPoint",
-    "Trained",
-    "area",
-    "cut",
-    "efficiency",
-    "greedy_at",
-    "read_trained",
-    "step_curve",
-]
 
 SHORT = 20
 """Average curves and areas over this many episodes; `WINDOW` would show changes too late."""

@@ -21,8 +21,6 @@ from neurorl.reparameterization.loss import log_policy, votes
 from neurorl.rules import Decision, HiddenLayer, find_rule
 from neurorl.rules.three_factor import arrivals, window_traces
 
-__all__ = ["BACKPROPAGATED", "LOCAL", "SCORE", "Changes", "Rules", "backpropagated", "score"]
-
 Changes = dict[str, Tensor]
 """Map each projection to what each of R decisions would add to its weights, ``(R, *shape)``."""
 

@@ -32,8 +32,6 @@ from neurorl.network.description import Network, Source
 from neurorl.network.modules import hidden_layers
 from neurorl.reparameterization.loss import votes
 
-__all__ = ["Pair", "PairedRedraws"]
-
 
 @dataclass(frozen=True)
 class Pair:

@@ -14,8 +14,6 @@ from experiments.tables import read_table
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
-__all__ = ["draw_efficiency", "draw_robustness"]
-
 _COLOURS = {"local": "C0", "gradients": "C3"}
 _LABELS = {"local": "local rule", "gradients": "gradients"}
 _PRESET = "local rule (preset)"

@@ -24,13 +24,11 @@ from experiments.comparison.points import Point, freeze, points_of
 from experiments.comparison.quality import ALL, COSINE, Amount, QualityRow
 from experiments.comparison.sources import Source, sources_of
 from experiments.run import Plan
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.backends.torch import keep_freed_memory, one_thread
 from neurorl.network.description import Network
 from neurorl.numerics.random import derive
 from neurorl.storage.files import write_json
-
-__all__ = ["SEEDS", "measure", "stopped"]
 
 SEEDS = tuple(range(3))
 _SAMPLES = 9  # purpose of derived seeds

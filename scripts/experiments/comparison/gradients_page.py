@@ -14,8 +14,6 @@ from experiments.markup import table_head, table_row
 from experiments.tables import read_table
 from neurorl.storage.files import keep_matplotlib_in_our_cache, make_folder, save_figure
 
-__all__ = ["draw_gradients", "gradient_table"]
-
 Key = tuple[str, int]
 """Combine the name of an approach with a point of its runs."""
 

@@ -25,8 +25,6 @@ from experiments.comparison.exact_gradient import PairedRedraws
 from experiments.comparison.moments import Moments, Quality, inner, quality
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["ALL_ACTIONS", "ESTIMATORS", "TRAINED", "Measured", "centred"]
-
 TRAINED = "concrete, tau 1"
 ALL_ACTIONS = f"{TRAINED}, all actions"
 """Name the estimate that averages over actions under the policy, for each raster, instead of

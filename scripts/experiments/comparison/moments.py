@@ -16,8 +16,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Moments", "Quality", "inner", "quality"]
-
 
 class Moments:
     """Hold the means of K parts of samples, and the mean of their squared norms.

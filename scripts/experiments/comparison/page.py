@@ -20,8 +20,6 @@ from experiments.gradients import GRADIENTS, GradientRow
 from experiments.markup import put_between, table_head, table_row
 from experiments.tables import read_rows, read_table
 
-__all__ = ["put_tables"]
-
 _HOW = {"local": "local rule", "gradients": "gradients"}
 _LEARNS_ON = {"local": "the local rule", "reparameterization": "gradients"}
 _NEVER = "never"

@@ -12,16 +12,8 @@ from typing import Any
 import numpy as np
 
 from experiments.catalogue import CARTPOLE, GRIDWORLD, MOUNTAINCAR, Task
-from experiments.comparison.tasks import (
-    ENGINES,
-    LENGTHS,
-    NOISES,
-    engine_car,
-    long_pole,
-    noisy_cart,
-)
-from neurorl.agents.checkpoint import write_checkpoint
-from neurorl.agents.saved import read_agent
+from experiments.comparison.tasks import ENGINES, LENGTHS, NOISES, engine_car, long_pole, noisy_cart
+from neurorl.agents.checkpoint import read_agent, write_checkpoint
 from neurorl.errors import DescriptionError
 from neurorl.models.neurons.lesions import lesioned
 from neurorl.network.description import Network, Population
@@ -29,8 +21,6 @@ from neurorl.numerics.random import derive
 from neurorl.storage.files import make_folder, write_json
 from neurorl.tasks.environments import discrete_actions, make_env
 from neurorl.tasks.specification import describe_env
-
-__all__ = ["PERTURBATIONS", "Perturbation", "noisier", "perturbed"]
 
 _WEIGHTS = 11  # purpose of derived seeds
 

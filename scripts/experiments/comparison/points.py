@@ -17,15 +17,13 @@ from experiments.comparison.decisions import Frozen
 from experiments.comparison.quality import Amount
 from experiments.comparison.sources import Source
 from experiments.run import Plan, run_path
+from neurorl.agents.episodes import Episode
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.agents.replicas import Episode
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.training import train_seeds
 from neurorl.tasks.environments import make_env
-
-__all__ = ["POINTS", "Point", "freeze", "points_of"]
 
 POINTS = (0, 25, 50, 100)
 """Save agents at these percentages of a run's episodes."""

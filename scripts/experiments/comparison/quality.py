@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ALL", "COSINE", "FULL", "Amount", "QualityRow"]
-
 COSINE = 0.5
 ALL = "all"
 

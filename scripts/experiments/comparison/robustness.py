@@ -19,24 +19,10 @@ from experiments.comparison.perturbations import Perturbation, perturbed
 from experiments.comparison.sources import APPROACHES
 from experiments.gradients import done, played
 from experiments.run import Plan, run_path
-from neurorl.agents.replicas import Episode
+from neurorl.agents.episodes import Episode
 from neurorl.arithmetic.rounding import find_arithmetic
-from neurorl.lab.statistics import episodes_to_threshold
+from neurorl.lab.compare import episodes_to_threshold
 from neurorl.runs.training import train_seeds
-
-__all__ = [
-    "BOTH",
-    "EVALUATION_EPISODES",
-    "FIRST",
-    "ON_CHIP",
-    "RECOVERED",
-    "Case",
-    "RecoveryPoint",
-    "RecoveryRow",
-    "cases",
-    "recover",
-    "recovery_curve",
-]
 
 FIRST = 10
 """Average over this many episodes, at the beginning and until the threshold is reached."""

@@ -11,9 +11,7 @@ from experiments import gradients, run
 from experiments.catalogue import EXPERIMENTS, Experiment, Task
 from experiments.gradients import GRADIENTS, GradientExperiment
 from experiments.run import Plan
-from neurorl.agents.replicas import Episode
-
-__all__ = ["APPROACHES", "Agent", "Begin", "Source", "Sources", "sources_of"]
+from neurorl.agents.episodes import Episode
 
 APPROACHES = ("local", "gradients")
 

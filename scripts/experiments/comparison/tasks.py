@@ -15,17 +15,6 @@ from gymnasium.envs.classic_control import MountainCarEnv
 from neurorl.numerics.random import derive
 from neurorl.tasks.cartpole import CartPoleVariantEnv
 
-__all__ = [
-    "ENGINES",
-    "LENGTHS",
-    "NOISES",
-    "EngineMountainCar",
-    "NoisyCartPole",
-    "engine_car",
-    "long_pole",
-    "noisy_cart",
-]
-
 ENGINES = (0.6, 0.8, 1.2)
 """Scale the force of MountainCar's engine by these factors."""
 

@@ -13,8 +13,6 @@ from neurorl.models import GLM, CubaLIF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["CASES", "Case"]
-
 _DT = 1e-3
 _FOREVER = 1e9  # seconds: a membrane that keeps all
 Rng = np.random.Generator

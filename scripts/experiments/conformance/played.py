@@ -15,8 +15,6 @@ from neurorl.backends.registry import load
 from neurorl.network.description import Plasticity
 from neurorl.testing import rasters
 
-__all__ = ["STEPS", "Arrays", "describe", "play"]
-
 Arrays = dict[str, npt.NDArray[Any]]
 STEPS = 120
 _MAGNITUDE = 20.0

@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 
 from neurorl import load
-from neurorl.backends.brian2 import Brian2Simulator, noise, objects, preferences
+from neurorl.backends.brian2 import Brian2Simulator, objects, vendor
 from neurorl.backends.brian2.equations import group_text
-from neurorl.backends.brian2.preferences import exact_preferences
-from neurorl.backends.brian2.stepper import array
-from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.brian2.objects import array
+from neurorl.backends.brian2.vendor import brian2, exact_preferences
 from neurorl.errors import BackendError, UnknownNameError
 from neurorl.models import LIF, CubaLIF
 from neurorl.models.neurons.published import ADEX
@@ -217,14 +216,14 @@ def test_unknown_engine() -> None:
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "/nonexistent/cc")
     monkeypatch.setenv("CXX", "/nonexistent/c++")
-    preferences.cython_problem.cache_clear()
+    vendor.cython_problem.cache_clear()
     try:
         with pytest.raises(BackendError, match=r"engine 'cython': can't compile .*engine='numpy'"):
             load("brian2", FEATURES["LIF"](), engine="cython")
         with load("brian2", FEATURES["LIF"]()) as backend:
             assert getattr(backend, "engine", None) == "numpy"
     finally:
-        preferences.cython_problem.cache_clear()
+        vendor.cython_problem.cache_clear()
 
 
 def test_what_brian2_refuses_becomes_a_backend_error(
@@ -243,7 +242,7 @@ def test_what_brian2_refuses_becomes_a_backend_error(
 def test_what_the_compiler_says_is_in_the_error(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(noise, "_CYTHON", noise._CYTHON.replace("uint32_t k0", "nonsense_t k0"))
+    monkeypatch.setattr(objects, "_CYTHON", objects._CYTHON.replace("uint32_t k0", "nonsense_t k0"))
     with pytest.raises(BackendError, match=r"can't build the network .*nonsense_t"):
         load("brian2", FEATURES["escape noise"](), engine="cython")
     gc.collect()

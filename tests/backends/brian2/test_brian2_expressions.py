@@ -11,13 +11,8 @@ import pytest
 from function_table import TABLE
 from random_expressions import random_expressions, same_bits, values
 
-from neurorl.backends.brian2.expressions import (
-    assignments,
-    expression_functions,
-    expression_text,
-)
-from neurorl.backends.brian2.preferences import cython_problem, exact_preferences
-from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.brian2.equations import assignments, expression_functions, expression_text
+from neurorl.backends.brian2.vendor import brian2, cython_problem, exact_preferences
 from neurorl.expressions import FUNCTIONS, Expression
 
 Arrays = dict[str, npt.NDArray[np.float64]]

@@ -1,4 +1,4 @@
-"""Test what `neurorl.backends.brian2.stepper` assumes of Brian2: a release that differs fails."""
+"""Test what `neurorl.backends.brian2.objects` assumes of Brian2: a release that differs fails."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.backends.brian2.preferences import exact_preferences
-from neurorl.backends.brian2.stepper import Stepper, array, refill_queue
-from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.brian2.objects import Stepper, array, refill_queue
+from neurorl.backends.brian2.vendor import brian2, exact_preferences
 from neurorl.errors import BackendError
 
 WINDOWS = (3, 1, 11, 20)

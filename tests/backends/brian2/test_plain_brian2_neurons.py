@@ -14,8 +14,7 @@ import numpy.typing as npt
 import pytest
 from stepwise import EquationNeurons
 
-from neurorl.backends.brian2.preferences import exact_preferences
-from neurorl.backends.brian2.vendor import brian2
+from neurorl.backends.brian2.vendor import brian2, exact_preferences
 from neurorl.models.neurons.equations import Equations
 from neurorl.models.neurons.published import ADEX, COBA_LIF, IZHIKEVICH
 

@@ -29,13 +29,7 @@ from neurorl.rules.membrane import spike_probability
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 
-from neurorl.backends.torch import (  # noqa: E402
-    Concrete,
-    Estimator,
-    Score,
-    Slope,
-    SpikingModule,
-)
+from neurorl.backends.torch import Concrete, Estimator, Score, Slope, SpikingModule  # noqa: E402
 
 torch.set_num_threads(1)  # others test beside us
 

@@ -20,8 +20,6 @@ from neurorl import ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.agents.checkpoint import packed, read_checkpoint
 from neurorl.storage.archive import signed
 
-__all__ = ["TARGETS"]
-
 Arrays = dict[str, npt.NDArray[Any]]
 _DTYPES = ["float64", "float32", "float16", "int64", "int8", "uint64", "bool", "complex128", "S4"]
 _DTYPES += ["U3", "datetime64[s]"]

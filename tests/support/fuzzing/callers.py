@@ -13,8 +13,6 @@ from fuzzing.descriptions import descriptions
 from fuzzing.targets import Target
 from neurorl.network.serialization import Described
 
-__all__ = ["TARGETS"]
-
 _NUMBERS = [0, 1, -1, 3, 0.5, -0.25, 1e-3, 1e30, 1e300, 255, 2**31, 2**63 - 1]
 _KINDS = [np.float16, np.float32, np.float64, np.longdouble, np.int8, np.int64, np.uint64, np.bool_]
 _MASKED: Any = np.ma

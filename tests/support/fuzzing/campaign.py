@@ -14,8 +14,6 @@ from typing import Any
 
 from fuzzing.run import TARGETS
 
-__all__ = ["COLUMNS", "Row", "campaign", "shares"]
-
 _AT_ONCE = 5000  # inputs of one process: hypothesis remembers them all
 COLUMNS = ("target", "inputs", "refused", "failed", "peak MB", "slowest s")
 

@@ -19,8 +19,6 @@ from neurorl.backends.registry import available_backends
 from neurorl.cli import main
 from neurorl.errors import NeurorlError
 
-__all__ = ["TARGETS"]
-
 _WORDS = [
     *("", " ", "-", "--", ":", "::", "x", "0", "-1", "1", "2", "1.5", "nan", "inf", "1e999"),
     *("9" * 30, "9" * 5000, "-" + "9" * 30, "0x10", "1_000", "１２", "²", "\0", "a\0b", "\n", "🦄"),

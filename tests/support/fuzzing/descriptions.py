@@ -20,8 +20,6 @@ from neurorl.network.description import Network, Plasticity, Population, Project
 from neurorl.network.serialization import Described
 from neurorl.reparameterization.config import GradientConfig
 
-__all__ = ["TARGETS", "descriptions"]
-
 
 def descriptions() -> list[dict[str, Any]]:
     """Draw valid descriptions, of every class."""

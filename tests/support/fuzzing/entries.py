@@ -11,8 +11,6 @@ from fuzzing.targets import Target
 from fuzzing.values import changed_bytes
 from neurorl.native.cache import CompileCache
 
-__all__ = ["TARGETS"]
-
 _CODE = b"\x7fELF" + bytes(200)
 
 

@@ -13,8 +13,6 @@ from fuzzing.values import HOSTILE, changed_bytes, changed_tree, paths_of
 from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 
-__all__ = ["TARGETS"]
-
 
 def network() -> Network:
     """Make a small network, whose file has every kind of node that we write."""

@@ -18,8 +18,6 @@ from typing import Any
 from fuzzing.values import TRAP
 from neurorl.errors import NeurorlError
 
-__all__ = ["Tally", "limited_memory", "set_trap", "tried"]
-
 MEMORY = 500 * 2**20
 SECONDS = 10.0
 

@@ -21,8 +21,6 @@ from fuzzing import archives, callers, commands, descriptions, entries, graphs, 
 from fuzzing.guard import Tally, limited_time, set_trap, tried
 from fuzzing.targets import Target
 
-__all__ = ["TARGETS", "fuzz", "main"]
-
 _MODULES = (runs, descriptions, callers, archives, graphs, entries, commands)
 TARGETS: dict[str, type[Target]] = {
     target.name: target for module in _MODULES for target in module.TARGETS

@@ -20,8 +20,6 @@ from neurorl.runs.training import train
 from neurorl.tasks.loading import saved_env
 from neurorl.tasks.specification import describe_env
 
-__all__ = ["ENV", "TARGETS", "small_run"]
-
 ENV = "neurorl/Bandit-v0"
 SMALL = {"actors": 1, "hidden": 2, "window": 4}
 

@@ -9,13 +9,11 @@ from unittest import mock
 
 from neurorl.errors import NeurorlError
 
-__all__ = ["nothing_long"]
-
 _LONG = (
     "neurorl.runs.session.Session.learn",
     "neurorl.bench.command.measure",
     "neurorl.doctor.examine",
-    "neurorl.validation.recording.Scenario.record",
+    "neurorl.validation.history.Scenario.record",
 )
 
 

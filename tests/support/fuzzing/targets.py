@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 
-__all__ = ["Target"]
-
 
 class Target(abc.ABC):
     """Prepare once in an empty folder of its own, then attempt often.

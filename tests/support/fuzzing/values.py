@@ -9,8 +9,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["HOSTILE", "as_text", "changed_bytes", "changed_tree", "paths_of"]
-
 TRAP = "fuzz_trap"
 """Name a module that leaves a mark when it is imported; see `fuzzing.guard`."""
 

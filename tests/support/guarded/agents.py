@@ -17,8 +17,6 @@ from neurorl.errors import DivergenceError, NeurorlError
 from neurorl.models import ADAPTIVE_LIF
 from neurorl.rules import RULES
 
-__all__ = ["AGENTS", "played"]
-
 _STEPS = 80
 _SMALL: dict[str, Any] = {"actors": 3, "hidden": 3, "window": 8}
 _DISCRETE = ("CartPole-v1", "neurorl/GridWorld-v0", "MountainCar-v0", "FrozenLake-v1", "Acrobot-v1")

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Digests", "digested"]
-
 Digests = dict[str, str]
 """Map the name of what a case computes to its digest."""
 

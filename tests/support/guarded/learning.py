@@ -13,8 +13,6 @@ from neurorl import Learning, Network, Plasticity, Population, Projection, Sourc
 from neurorl.models import ADAPTIVE_LIF, IZHIKEVICH, CubaLIF, FixedInDegree
 from neurorl.rules import RULES, Rule
 
-__all__ = ["LEARNING"]
-
 _DT, _WINDOWS = 1e-3, 6
 _NEURONS = {
     "CubaLIF": CubaLIF(tau_syn=3e-3, tau_mem=15e-3, threshold=0.8, noise=0.1),

@@ -16,8 +16,6 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.testing import FEATURES, random_network, rasters
 
-__all__ = ["NETWORKS"]
-
 _WINDOWS = 4
 
 

@@ -10,8 +10,6 @@ from typing import Any
 from guarded.agents import played
 from neurorl import SpikingActorCritic
 
-__all__ = ["RECORDED"]
-
 _STEPS = 60
 _AGENTS = (
     *("acrobot-default", "cartpole-glm-agreement", "cartpole-lif", "cartpole-lif-chip"),

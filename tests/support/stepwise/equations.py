@@ -10,10 +10,8 @@ import numpy.typing as npt
 
 from neurorl.backends.checks import check_finite
 from neurorl.backends.reference.node import DrawAll
-from neurorl.network.step_plan import StepPlan, after_reset, before_reset
+from neurorl.network.neuron import StepPlan, after_reset, before_reset
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["EquationNeurons"]
 
 
 class EquationNeurons:

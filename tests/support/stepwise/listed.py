@@ -8,8 +8,6 @@ import numpy.typing as npt
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["ListedArrivals"]
-
 
 class ListedArrivals:
     """Find the synapses of a projection at which spikes arrive.

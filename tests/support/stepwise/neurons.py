@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import CURRENT_BITS, VOLTAGE_MAX, ChipPopulation
 from neurorl.backends.reference.node import DrawAll
-from neurorl.network.integrator import Integrator
-
-__all__ = ["ChipNeurons", "FloatNeurons", "Neurons"]
+from neurorl.network.neuron import Integrator
 
 Array = npt.NDArray[Any]
 
@@ -74,7 +72,7 @@ class Neurons(abc.ABC):
 
 
 class FloatNeurons(Neurons):
-    """Update neurons by `neurorl.network.integrator.Integrator` in float64."""
+    """Update neurons by `neurorl.network.neuron.Integrator` in float64."""
 
     def __init__(self, dynamics: Integrator, noise: DrawAll) -> None:
         super().__init__(len(dynamics.bias), np.float64, dynamics.refractory_steps)

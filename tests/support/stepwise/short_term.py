@@ -8,8 +8,6 @@ import numpy.typing as npt
 from neurorl.network.plasticity import TsodyksMarkram
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["ShortTerm"]
-
 
 class ShortTerm:
     """Hold what the presynaptic neurons of a projection release.

@@ -17,14 +17,12 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.network.description import Population
-from neurorl.network.step_plan import StepPlan
+from neurorl.network.neuron import StepPlan
 from neurorl.numerics.arrays import FloatArray
 from stepwise.equations import EquationNeurons
 from stepwise.listed import ListedArrivals
 from stepwise.neurons import ChipNeurons, FloatNeurons, Neurons
 from stepwise.short_term import ShortTerm
-
-__all__ = ["SteppedSimulator"]
 
 
 class SteppedSimulator(Simulator):

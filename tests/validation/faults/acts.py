@@ -9,40 +9,6 @@ import numpy as np
 
 from faults.foreign import Cells, Foreign
 
-__all__ = [
-    "adding",
-    "after",
-    "apply_pending",
-    "clear",
-    "clear_dead_current",
-    "clear_sent",
-    "draw_normal",
-    "draw_of_own",
-    "floor",
-    "freeze_current",
-    "halved",
-    "ignore_input",
-    "keep",
-    "leak_less",
-    "lose_newest",
-    "noisy_membrane",
-    "note_start",
-    "one_weight",
-    "reset_late",
-    "reset_to",
-    "row",
-    "silence_and_note",
-    "spike_clears_current",
-    "stale",
-    "steps_since",
-    "subtract",
-    "swap",
-    "take_first_only",
-    "take_late",
-    "take_next_call",
-    "take_second",
-]
-
 
 def floor(at: float) -> Any:
     return lambda self: np.maximum(Cells.membrane(self), at)

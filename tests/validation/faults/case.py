@@ -10,8 +10,6 @@ from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.validation import Validation, validate
 
-__all__ = ["LEARN", "Fault", "judge"]
-
 LEARN: dict[str, Any] = {"learn": True, "updates": 12}
 
 

@@ -17,10 +17,8 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.network.description import Population
-from neurorl.network.integrator import Integrator
+from neurorl.network.neuron import Integrator
 from neurorl.numerics.random import NoiseRows
-
-__all__ = ["Array", "Cells", "Foreign"]
 
 Array = npt.NDArray[Any]
 

@@ -11,8 +11,6 @@ from faults import networks as n
 from faults.case import LEARN, Fault
 from faults.foreign import Foreign
 
-__all__ = ["HELD_OUT"]
-
 LIF: Callable[[], Any] = lambda: "lif"  # noqa: E731
 TASK = {"env": "MountainCar-v0"}
 

@@ -10,18 +10,7 @@ import numpy as np
 
 from faults.foreign import Array, Cells, Foreign
 from neurorl.backends.base import Raster
-from neurorl.network.integrator import Integrator
-
-__all__ = [
-    "at_reset",
-    "between_calls",
-    "cells",
-    "draws",
-    "late",
-    "numbers",
-    "projections",
-    "writes",
-]
+from neurorl.network.neuron import Integrator
 
 Kind = type[Foreign]
 _PARTS = ("current", "membrane", "hold", "level", "draw", "over", "reset")

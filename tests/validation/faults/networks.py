@@ -7,8 +7,6 @@ import numpy as np
 from neurorl.models import GLM, LIF, CubaLIF, actor_network
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 
-__all__ = ["cuba", "delayed", "glm", "lif", "loop", "noisy", "signed", "uneven"]
-
 
 def _two(neuron: object, n: int = 9, m: int = 4) -> Network:
     return Network(

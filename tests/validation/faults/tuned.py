@@ -7,8 +7,6 @@ from faults import mistakes as m
 from faults import networks as n
 from faults.case import LEARN, Fault
 
-__all__ = ["TUNED"]
-
 TUNED = (
     Fault(
         "tau_mem 10 % long", m.numbers("membrane_decay", m.tau(1.1)), n.lif, ("decay",), "1.1 times"

@@ -15,8 +15,6 @@ from faults.case import LEARN, Fault
 from faults.foreign import Cells, Foreign
 from neurorl.testing import FEATURES, random_network
 
-__all__ = ["UNSEEN"]
-
 
 def feature(name: str) -> Callable[[], Any]:
     return FEATURES[name]

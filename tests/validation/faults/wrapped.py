@@ -11,8 +11,6 @@ from stepwise import SteppedSimulator
 
 from neurorl.backends.simulated import SimulatedNetwork
 
-__all__ = ["Wrapped", "of_neurons", "parameters"]
-
 
 class Wrapped(SteppedSimulator):
     """Name a reference otherwise; weights come to it by `set_weights`."""

@@ -6,19 +6,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "clear_u",
-    "kept",
-    "only_state",
-    "previous",
-    "rectified",
-    "rewind",
-    "soft",
-    "spike_and_current",
-    "third_lost",
-    "twice",
-]
-
 
 def previous(backend: Any, write: Any, name: str) -> None:
     """Write the weights of the write before."""

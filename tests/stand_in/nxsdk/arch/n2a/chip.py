@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from nxsdk.arch.n2a.registers import Core
 
-__all__ = ["RunningCore"]
-
 SPIKE = 128  # what V shows after a spike, times the refractory delay
 
 

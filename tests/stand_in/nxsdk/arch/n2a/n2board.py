@@ -17,8 +17,6 @@ from nxsdk.arch.n2a.registers import Core
 from nxsdk.arch.n2a.snips import EmbeddedCode
 from nxsdk.graph.processes.phase_enums import Phase
 
-__all__ = ["N2Board"]
-
 
 class N2Board:
     """Hold a board, whose chips run as soon as `run` is called. last: the one made last.

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from nxsdk.graph.processes.phase_enums import Phase
 
-__all__ = ["EmbeddedCode"]
-
 ENTRY = """
 static runState state;
 void stand_in_step(int t, const int32_t *in, int32_t *out) {

@@ -1,0 +1,298 @@
+"""Choose by votes what an environment takes, and say which loss learns from it.
+
+An agent chooses one of several alternatives, one of each of several groups of them, or real
+numbers, each around the mean that a population codes.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.gaussian_policy import Gaussian, no_mask
+from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.reparameterization.config import softmax_of
+from neurorl.reparameterization.loss import log_policy, policy_loss
+
+
+@dataclass(frozen=True)
+class Choices(abc.ABC):
+    """Turn votes into log policies or means, which a gradient passes through, and into actions.
+
+    config: of the agent. A choice takes even random numbers in [0, 1), in an array of shape
+    `draws`; `hold` steps of a rollout in a row get the same ones.
+    """
+
+    config: AgentConfig
+
+    @property
+    @abc.abstractmethod
+    def groups(self) -> tuple[int, ...]:
+        """Return the number of votes in each group; one choice is made in each."""
+
+    @property
+    @abc.abstractmethod
+    def template(self) -> Array:
+        """Return an action of zeros: its shape, ``()`` or ``(groups,)``, and its dtype."""
+
+    @property
+    @abc.abstractmethod
+    def draws(self) -> tuple[int, ...]:
+        """Return the shape of the random numbers that one choice takes."""
+
+    @property
+    def hold(self) -> int:
+        """Return how many steps in a row explore the same way."""
+        return 1
+
+    @property
+    def repeats(self) -> int:
+        """Return how many steps of an episode in a row take the same action."""
+        return self.config.policy.repeats
+
+    @abc.abstractmethod
+    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """Return log policies or means, ``(..., n)``.
+
+        allowed: a mask of *votes*; None allows all. Raises UnsupportedError for one of numbers.
+        """
+
+    @abc.abstractmethod
+    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
+        """Return the policy, or each module's share in the votes of its population."""
+
+    @abc.abstractmethod
+    def choose(
+        self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
+    ) -> Array:
+        """Return the actions that votes ``(R, E, n_actions)`` lead to, by random numbers *u*.
+
+        widths: of exploration, ``(R,)``. allowed: as in `describe`.
+        """
+
+    def taken(self, actions: Array) -> list[Any]:
+        """Return actions ``(n, *template.shape)`` as a list of what environments take."""
+        taken: list[Any] = actions.tolist()
+        return taken
+
+    def width(self, decision: int) -> float:
+        """Return the width of exploration in a decision, counted from 0; 0 if it has none."""
+        return 0.0
+
+    @abc.abstractmethod
+    def loss(
+        self,
+        described: Tensor,
+        actions: Array,
+        widths: FloatArray,
+        advantage: Tensor,
+        entropy: float,
+    ) -> Tensor:
+        """Return the loss of actions ``(N, *template.shape)``, a scalar.
+
+        described: what `describe` returned, ``(N, n)``. widths, advantage: ``(N,)``.
+        """
+
+
+class _Alternatives(Choices):
+    """Describe a choice by its log policies."""
+
+    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
+        shares: FloatArray = self.describe(votes, allowed).exp().double().numpy()
+        return shares
+
+
+@dataclass(frozen=True)
+class OneOfSeveral(_Alternatives):
+    """Draw one of n alternatives by the softmax of their votes."""
+
+    n: int
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        return (self.n,)
+
+    @property
+    def template(self) -> Array:
+        return np.array(0, dtype=np.int64)
+
+    @property
+    def draws(self) -> tuple[int, ...]:
+        return ()
+
+    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+        return log_policy(votes, *softmax_of(self.config), allowed)
+
+    def choose(
+        self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
+    ) -> Array:
+        cumulated = self.describe(votes, allowed).exp().double().cumsum(-1)
+        below = (cumulated < u[..., None]).sum(-1)
+        if allowed is None:
+            chosen: Array = below.clamp(max=self.n - 1).numpy()
+            return chosen
+        numbers = torch.arange(self.n)  # at 0 and at sums that fall short of 1, of those allowed
+        first = torch.where(allowed, numbers, self.n).amin(-1)
+        chosen = below.clamp(first, torch.where(allowed, numbers, -1).amax(-1)).numpy()
+        return chosen
+
+    def loss(
+        self,
+        described: Tensor,
+        actions: Array,
+        widths: FloatArray,
+        advantage: Tensor,
+        entropy: float,
+    ) -> Tensor:
+        taken = torch.from_numpy(actions).to(described.device)
+        return policy_loss(described, taken, advantage, entropy)
+
+
+@dataclass(frozen=True)
+class OneOfEach(_Alternatives):
+    """Draw one alternative of each of several groups, independently of the others.
+
+    The log-probability of a choice is the sum over groups, and so is the policy's entropy.
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        return self.sizes
+
+    @property
+    def template(self) -> Array:
+        return np.zeros(len(self.sizes), dtype=np.int64)
+
+    @property
+    def draws(self) -> tuple[int, ...]:
+        return (len(self.sizes),)
+
+    @property
+    def _each(self) -> list[OneOfSeveral]:
+        return [OneOfSeveral(self.config, n) for n in self.sizes]
+
+    def _split(self, x: Tensor) -> tuple[Tensor, ...]:
+        parts: tuple[Tensor, ...] = torch.split(x, list(self.sizes), dim=-1)
+        return parts
+
+    def _split_mask(self, allowed: Tensor | None) -> Sequence[Tensor | None]:
+        return [None] * len(self.sizes) if allowed is None else self._split(allowed)
+
+    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+        parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
+        return torch.cat([group.describe(n, mask) for group, n, mask in parts], dim=-1)
+
+    def choose(
+        self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
+    ) -> Array:
+        parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
+        chosen = [
+            group.choose(n, u[..., g], widths, mask) for g, (group, n, mask) in enumerate(parts)
+        ]
+        return np.stack(chosen, axis=-1)
+
+    def loss(
+        self,
+        described: Tensor,
+        actions: Array,
+        widths: FloatArray,
+        advantage: Tensor,
+        entropy: float,
+    ) -> Tensor:
+        parts = zip(self._each, self._split(described), actions.T, strict=True)
+        losses = [
+            group.loss(log_pi, taken, widths, advantage, entropy) for group, log_pi, taken in parts
+        ]
+        return torch.stack(losses).sum()
+
+
+@dataclass(frozen=True)
+class NumberChoices(Choices):
+    """Explore around the means that populations code, as `Normal` does.
+
+    Actions are kept as they were before they were clipped. The policy's entropy doesn't depend on
+    the votes, so no loss has it.
+    """
+
+    policy: Gaussian
+    n: int
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        return (self.policy.population,) * self.n
+
+    @property
+    def template(self) -> Array:
+        return np.zeros(self.n)
+
+    @property
+    def draws(self) -> tuple[int, ...]:
+        return (self.n, 2)
+
+    @property
+    def hold(self) -> int:
+        return self.policy.hold
+
+    def _populations(self, votes: Tensor) -> Tensor:
+        return votes.view(*votes.shape[:-1], self.n, self.policy.population)
+
+    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+        if allowed is not None:
+            raise no_mask()
+        n = self._populations(votes)
+        ends = torch.linspace(-1.0, 1.0, self.policy.population, dtype=torch.float64)
+        centres = ends.to(votes)  # its device, too
+        total = n.sum(-1)
+        mean: Tensor = (n @ centres) / torch.where(total > 0.0, total, 1.0)
+        return mean
+
+    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
+        n = self._populations(votes).double()
+        total = n.sum(-1, keepdim=True)
+        even = torch.full_like(n, 1.0 / self.policy.population)
+        shares: FloatArray = torch.where(total > 0.0, n / total, even).flatten(-2).numpy()
+        return shares
+
+    def choose(
+        self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
+    ) -> Array:
+        z = torch.sqrt(-2.0 * torch.log1p(-u[..., 0])) * torch.cos(2.0 * math.pi * u[..., 1])
+        sigma = torch.from_numpy(widths)[:, None, None]
+        chosen: Array = (self.describe(votes, allowed).double() + sigma * z).numpy()
+        return chosen
+
+    def taken(self, actions: Array) -> list[Any]:
+        return super().taken(actions.clip(-1.0, 1.0))
+
+    def width(self, decision: int) -> float:
+        return self.policy.width(decision)
+
+    def loss(
+        self,
+        described: Tensor,
+        actions: Array,
+        widths: FloatArray,
+        advantage: Tensor,
+        entropy: float,
+    ) -> Tensor:
+        sigma, a = (torch.from_numpy(x).to(described) for x in (widths, actions))
+        log_p = -0.5 * (((a - described) / sigma[:, None]) ** 2).sum(-1)
+        return -(advantage * log_p).mean()
+
+
+def choices_for(config: AgentConfig, groups: Sequence[int]) -> Choices:
+    """Return how an agent chooses that `check_agent` has let pass. groups: sizes, in modules."""
+    if isinstance(config.policy, Gaussian):
+        return NumberChoices(config, config.policy, len(groups))
+    sizes = tuple(groups)
+    return OneOfSeveral(config, *sizes) if len(sizes) == 1 else OneOfEach(config, sizes)
