@@ -7,6 +7,7 @@ from neurorl.models.actor import actor_network
 from neurorl.models.neurons.equations import Equations
 from neurorl.models.neurons.leaky import GLM, LIF, CubaLIF, InChipUnits, Lesion
 from neurorl.models.neurons.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
+from neurorl.models.neurons.shifted import ShiftLIF
 from neurorl.network.connectors import (
     AllToAll,
     Blocks,
@@ -35,6 +36,7 @@ __all__ = [
     "InChipUnits",
     "Lesion",
     "OneToOne",
+    "ShiftLIF",
     "Synapses",
     "actor_network",
     "on_chip",

@@ -77,7 +77,7 @@ class NodePrinter:
         for kind, type_, size, names in (
             ("state", "f8", n, node.initial),
             ("initial", "f8", n, node.initial),
-            ("q", "f8", n, node.inputs),
+            ("q", "f8", n, node.inputs if node.limits is None else ()),
             ("kept", "f8", n, node.kept),
             ("released", "f8", node.depth * n, node.releases),
             ("next", "i8", self._replicas, node.draws),
@@ -135,6 +135,7 @@ class NodePrinter:
         for x, value in node.constants.items():
             names[x] = f"constant{k}_{x}[i]" if value.ndim else f"shared{k}_{x}"
         names |= {x: f"state{k}_{x}[i]" for x in node.initial}
+        names |= {x: f"to_{x}[i]" for x in node.releases}
         return names | ({"bias": f"bias{k}[i]"} if node.names_bias else {})
 
     def _drawn(self, x: str) -> str:
@@ -181,6 +182,8 @@ class NodePrinter:
         threshold = self._node.threshold
         if threshold is None or not known.keys() >= {*threshold.names}:
             return False
+        if self._node.limits is not None:
+            return True
         trees = (node for line in self._node.update for node in nodes_of(line.value.tree))
         return any(isinstance(tree, FunctionCall) and tree.function in _LONG for tree in trees)
 
@@ -190,7 +193,7 @@ class NodePrinter:
         for x in sorted(self._locals):
             first = f"state{k}_{x}[i]" if x in node.initial else "0.0"
             yield f"double own_{x} = {self._drawn(x) if x in node.draws else first};"
-        for x in node.inputs:
+        for x in node.inputs if node.limits is None else ():
             arrived = f"(q{k}_{x}[i] + bias{k}[i])" if x == node.biased else f"q{k}_{x}[i]"
             yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}{arrived};"
             yield f"q{k}_{x}[i] = 0.0;"

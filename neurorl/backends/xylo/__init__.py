@@ -1,0 +1,5 @@
+"""Run networks on SynSense's own simulator of Xylo, and say what its chips have room for."""
+
+from neurorl.backends.xylo.simulator import XyloSimulator
+
+__all__ = ["XyloSimulator"]
