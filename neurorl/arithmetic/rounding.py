@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic import quantiser
 from neurorl.arithmetic.chip_noise import NOISE_MODES, find_noise
+from neurorl.arithmetic.fitting import Weights, fit_bounds
 from neurorl.errors import (
     ArgumentError,
     DescriptionError,
@@ -100,6 +101,11 @@ class Arithmetic(abc.ABC):
     def problems(cls, network: Network) -> Sequence[str]:
         """Return a line for each part of *network* that it has no numbers for."""
         return ()
+
+    @classmethod
+    def fitted(cls, network: Network, weights: Weights) -> Network:
+        """Return *network* with bounds of plasticity that suit *weights*, which won't learn."""
+        return network
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         self.network = network
@@ -258,6 +264,10 @@ class ChipArithmetic(Arithmetic):
     name, title = "loihi", "chip"
     is_chip, is_fine, number = True, False, np.int64
     noises = NOISE_MODES
+
+    @classmethod
+    def fitted(cls, network: Network, weights: Weights) -> Network:
+        return fit_bounds(network, weights)
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)

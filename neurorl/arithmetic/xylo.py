@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.fitting import Weights, bounded
 from neurorl.arithmetic.rounding import Arithmetic, Rounding
 from neurorl.arithmetic.xylo_integers import (
     MANTISSA_MAX,
@@ -43,6 +44,11 @@ class XyloArithmetic(Arithmetic):
     @classmethod
     def problems(cls, network: Network) -> Sequence[str]:
         return [*_of_neurons(network), *_of_projections(network)]
+
+    @classmethod
+    def fitted(cls, network: Network, weights: Weights) -> Network:
+        reach = {name: float(np.abs(w).max(initial=0.0)) for name, w in weights.items()}
+        return bounded(network, {name: most for name, most in reach.items() if most})
 
     def shift(self, name: str) -> int:
         """Return the shift of a projection's weights."""

@@ -65,7 +65,7 @@ BACKENDS: dict[str, BackendInfo] = {
         },
     ),
     "xylo": BackendInfo(
-        "neurorl.backends.xylo:XyloSimulator",
+        "neurorl.backends.xylo.simulator:XyloSimulator",
         "xylosim",
         "pip install xylosim",
         arithmetics=("xylo",),

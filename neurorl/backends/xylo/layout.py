@@ -1,21 +1,28 @@
-"""Lay a network out as one chip of the Xylo family has it: inputs, hidden and output neurons."""
+"""Lay a network out as a chip of the Xylo family has it: inputs, hidden and output neurons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.xylo import XyloArithmetic
-from neurorl.arithmetic.xylo_integers import MEMORIES, memory_of
+from neurorl.arithmetic.xylo_integers import MEMORIES, IntArray, memory_of
+from neurorl.numerics.arrays import FloatArray
 from neurorl.program import Program, ProjectionProgram
 
-IntArray = npt.NDArray[np.int64]
+KINDS = ("input", "hidden", "output")
 
 
-@dataclass(frozen=True, eq=False)
-class Wire:
+class Place(NamedTuple):
+    """Hold which neurons of one of `KINDS` a node is."""
+
+    kind: str
+    numbers: slice
+
+
+class Wire(NamedTuple):
     """Hold the synapses of one projection by the chip's numbers.
 
     memory: of `MEMORIES`. first: number of its first synapse there. pre, post: ends of each
@@ -29,42 +36,77 @@ class Wire:
     places: IntArray
 
 
+class Cells(NamedTuple):
+    """Hold the integers of all hidden or all output neurons, ``(size,)`` each."""
+
+    threshold: IntArray
+    bias: IntArray
+    shift_mem: IntArray
+    shift_syn: IntArray
+
+
 @dataclass(frozen=True, eq=False)
 class XyloLayout:
-    """Hold which neuron and synapse of the chip each one of a network is.
+    """Hold which neurons and synapses of the chip a network is.
 
-    first: by node, the number of its first neuron among inputs, hidden or output neurons. sizes:
-    how many there are of each, by these names. wires: by projection, in the order of delivery.
+    places: by node. sizes: neurons of each of `KINDS`. wires: by projection, in the order of
+    delivery. hidden, output: integers of the neurons. shifts: of the weights in `MEMORIES`.
     """
 
-    first: dict[str, int]
-    kind: dict[str, str]
+    places: dict[str, Place]
     sizes: dict[str, int]
     wires: dict[str, Wire]
+    hidden: Cells
+    output: Cells
+    shifts: tuple[int, ...]
 
-    def slice_of(self, program: Program, name: str) -> slice:
-        """Return the numbers of a node's neurons among those of its kind."""
-        size = next(node.size for node in program.nodes if node.name == name)
-        return slice(self.first[name], self.first[name] + size)
+    def ends(self, memory: str) -> tuple[IntArray, IntArray]:
+        """Return the presynaptic and postsynaptic numbers of all synapses of a memory."""
+        held = [wire for wire in self.wires.values() if wire.memory == memory]
+        return joined([wire.pre for wire in held]), joined([wire.post for wire in held])
+
+    def mantissas(
+        self, arithmetic: XyloArithmetic, projection: str, weights: FloatArray
+    ) -> IntArray:
+        """Return what the chip stores of each synapse of a projection, in the order of its wire.
+
+        weights: of one replica, as described.
+        """
+        return arithmetic.mantissa(projection, weights).ravel()[self.wires[projection].places]
 
 
 def lay_out(program: Program, arithmetic: XyloArithmetic) -> XyloLayout:
     """Return the layout of a program of one replica."""
-    first, kind = dict[str, int](), dict[str, str]()
-    sizes = dict.fromkeys(("input", "hidden", "output"), 0)
+    places, sizes = dict[str, Place](), dict.fromkeys(KINDS, 0)
+    chips = arithmetic.chip.populations
     for node in program.nodes:
-        of = "input"
-        if not node.is_source:
-            of = "output" if arithmetic.chip.populations[node.name].is_output else "hidden"
-        kind[node.name], first[node.name] = of, sizes[of]
-        sizes[of] += node.size
+        kind = "input" if node.is_source else KINDS[1 + chips[node.name].is_output]
+        places[node.name] = Place(kind, slice(sizes[kind], sizes[kind] + node.size))
+        sizes[kind] += node.size
     used, wires = dict.fromkeys(MEMORIES, 0), dict[str, Wire]()
     for p in program.projections:
         memory = memory_of(arithmetic.network, arithmetic.network.projection(p.name))
-        names = program.nodes[p.pre].name, program.nodes[p.post].name
-        wires[p.name] = _wire(p, memory, used[memory], first[names[0]], first[names[1]])
+        first = [places[program.nodes[k].name].numbers.start for k in (p.pre, p.post)]
+        wires[p.name] = _wire(p, memory, used[memory], *first)
         used[memory] += p.n_weights
-    return XyloLayout(first, kind, sizes, wires)
+    hidden, output = (
+        Cells(
+            *(
+                joined(
+                    [getattr(chips[name], x) for name, place in places.items() if place[0] == kind]
+                )
+                for x in Cells._fields
+            )
+        )
+        for kind in KINDS[1:]
+    )
+    shifts = tuple(arithmetic.chip.shifts[memory] for memory in MEMORIES)
+    return XyloLayout(places, sizes, wires, hidden, output, shifts)
+
+
+def joined(parts: list[IntArray]) -> IntArray:
+    """Return arrays one after another; an empty one for none."""
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
 
 
 def _wire(p: ProjectionProgram, memory: str, begin: int, pre: int, post: int) -> Wire:

@@ -9,18 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.xylo import XyloArithmetic
-from neurorl.arithmetic.xylo_integers import MEMORIES
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
-from neurorl.backends.xylo.layout import XyloLayout, lay_out
+from neurorl.backends.xylo.layout import KINDS, lay_out
 from neurorl.backends.xylo.limits import DEFAULT, DEVICES, find_device, problems
-from neurorl.backends.xylo.vendor import Cells, VendorLayer
+from neurorl.backends.xylo.vendor import VendorLayer
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array
 from neurorl.program import lower
 
 
@@ -63,98 +61,72 @@ class XyloSimulator(Simulator):
         """Make a chip for each replica, at rest."""
         assert isinstance(simulated.arithmetic, XyloArithmetic)
         self.simulated, self.arithmetic = simulated, simulated.arithmetic
-        self.program = lower(
-            simulated.network, self.arithmetic, simulated.depths, simulated.seeds[:1]
-        )
-        self.layout = lay_out(self.program, self.arithmetic)
-        n = simulated.n_replicas
-        self.layers = [self._layer(self.layout) for _ in range(n)]
+        one = lower(simulated.network, self.arithmetic, simulated.depths, simulated.seeds[:1])
+        self.layout, n = lay_out(one, self.arithmetic), simulated.n_replicas
+        self.layers = [VendorLayer(self.layout) for _ in range(n)]
         self.steps = [0] * n
         # Input of a step arrives in the next one; here it would arrive at once.
         self.coming = np.zeros((n, self.layout.sizes["input"]), dtype=bool)
-        self.counts = [
-            {kind: np.zeros(self.layout.sizes[kind], np.int64) for kind in ("hidden", "output")}
-            for _ in range(n)
-        ]
+        self.counts = {kind: np.zeros((n, self.layout.sizes[kind]), np.int64) for kind in KINDS[1:]}
         self.put_in_force(simulated)
-
-    def _layer(self, layout: XyloLayout) -> VendorLayer:
-        wires = [
-            (_joined([w.pre for w in held]), _joined([w.post for w in held]))
-            for held in (
-                [w for w in layout.wires.values() if w.memory == memory] for memory in MEMORIES
-            )
-        ]
-        shifts = [self.arithmetic.chip.shifts[memory] for memory in MEMORIES]
-        hidden, output = (self._cells(layout, kind) for kind in ("hidden", "output"))
-        return VendorLayer(layout.sizes["input"], hidden, output, wires, shifts)
-
-    def _cells(self, layout: XyloLayout, kind: str) -> Cells:
-        names = [name for name, of in layout.kind.items() if of == kind]
-        chips = [self.arithmetic.chip.populations[name] for name in names]
-        fields = ("threshold", "bias", "shift_mem", "shift_syn")
-        return Cells(*(_joined([getattr(chip, x) for chip in chips]) for x in fields))
 
     def write_weights(self, projection: str) -> None:
         wire = self.layout.wires.get(projection)
         if wire is None:  # it has no synapse
             return
-        values = self.arithmetic.mantissa(projection, self.simulated.weights[projection])
-        rows = values.reshape(len(self.layers), -1)
+        rows = self.simulated.weights[projection].reshape(len(self.layers), -1)
         for layer, row in zip(self.layers, rows, strict=True):
-            layer.put_weights(MEMORIES.index(wire.memory), wire.first, row[wire.places])
+            held = self.layout.mantissas(self.arithmetic, projection, row)
+            layer.put_weights(wire.memory, wire.first, held)
 
     def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
-        is_output = self.layout.kind[population] == "output"
         rows = bias.astype(np.int64).reshape(len(self.layers), -1)
         for layer, row in zip(self.layers, rows, strict=True):
-            layer.put_bias(is_output, self.layout.first[population], row)
+            layer.put_bias(*self.layout.places[population], row)
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         """Advance all chips, each by its own input."""
-        parts = dict[str, list[Raster]]()
+        parts: dict[str, list[Raster]] = {name: [] for name in self.simulated.record}
         for k, layer in enumerate(self.layers):
             given = np.zeros((n_steps + 1, self.layout.sizes["input"]), dtype=bool)
             given[0] = self.coming[k]
             for source in self.simulated.network.spiking.sources:
                 columns = self.simulated.columns(source.name, k)
-                given[1:, self._numbers(source.name)] = inputs[source.name][:, columns]
-            counts = dict(zip(("hidden", "output"), layer.advance(given[:-1]), strict=True))
+                numbers = self.layout.places[source.name].numbers
+                given[1:, numbers] = inputs[source.name][:, columns]
+            counts = layer.advance(given[:-1])
             self.coming[k] = given[-1]
-            self.counts[k] = {kind: rows[-1] for kind, rows in counts.items()}
+            for kind, rows in counts.items():
+                self.counts[kind][k] = rows[-1]
             self.steps[k] += n_steps
-            for name in self.simulated.record:
-                rows = counts[self.layout.kind[name]][:, self._numbers(name)]
-                parts.setdefault(name, []).append(rows > 0)
-        return {name: np.concatenate(rows, axis=1) for name, rows in parts.items()}
+            for name, rasters in parts.items():
+                kind, numbers = self.layout.places[name]
+                rasters.append(counts[kind][:, numbers] > 0)
+        return {name: np.concatenate(rasters, axis=1) for name, rasters in parts.items()}
 
     def reset(self, replicas: Sequence[int]) -> None:
         for k in replicas:
             self.layers[k].rest()
             self.coming[k] = False
-            for counts in self.counts[k].values():
-                counts[:] = 0
+            for counts in self.counts.values():
+                counts[k] = 0
 
     def time(self, replica: int) -> int:
         return self.steps[replica]
 
     def state(self, replica: int) -> State:
         state: State = {}
-        variables, counts = self.layers[replica].last(), self.counts[replica]
-        n_hidden = self.layout.sizes["hidden"]
-        for node in self.program.nodes:
-            kind, numbers = self.layout.kind[node.name], self._numbers(node.name)
-            if node.is_source:
-                state[f"{node.name}.spikes"] = self.coming[replica][None, numbers].copy()
+        for name, (kind, numbers) in self.layout.places.items():
+            if kind == "input":
+                state[f"{name}.spikes"] = self.coming[replica][None, numbers].copy()
                 continue
-            own = counts[kind][numbers]
-            state[f"{node.name}.spikes"] = own[None] > 0
-            state[f"{node.name}.release"] = own[None].astype(np.float64)
-            begin = numbers.start + n_hidden * (kind == "output")
-            for name, values in variables.items():
-                part = values[begin : begin + node.size]
-                state[f"{node.name}.{name}"] = part if len(values) else np.zeros_like(own)
-            state[f"{node.name}.refractory"] = np.zeros_like(own)
+            own = self.counts[kind][replica][numbers]
+            state[f"{name}.spikes"] = own[None] > 0
+            state[f"{name}.release"] = own[None].astype(np.float64)
+            for variable, values in self.layers[replica].last(kind).items():
+                part = values[numbers] if len(values) else np.zeros_like(own)
+                state[f"{name}.{variable}"] = part
+            state[f"{name}.refractory"] = np.zeros_like(own)
         return state
 
     def restore(self, state: State, replica: int) -> None:
@@ -165,10 +137,3 @@ class XyloSimulator(Simulator):
         if verb == "restore":
             remedy = "backend='native', arithmetic='xylo', which has the same bits"
             raise UnsupportedError("backend xylo", "can't set a state", remedy=remedy)
-
-    def _numbers(self, node: str) -> slice:
-        return self.layout.slice_of(self.program, node)
-
-
-def _joined(parts: Sequence[Array]) -> npt.NDArray[np.int64]:
-    return np.asarray(np.concatenate([np.zeros(0), *parts]), dtype=np.int64)
