@@ -142,6 +142,10 @@ class Arithmetic(abc.ABC):
         """Return how much of a bias is one unit of a population's membrane in the description."""
         return 1.0
 
+    def exponent(self, name: str) -> int:
+        """Return the exponent of 2 by which a chip multiplies the mantissas of a projection."""
+        return 0
+
     def membrane_unit(self, population: str) -> float | FloatArray:
         """Return how much of a membrane is one unit of it in the description, ``(size,)`` or one.
 
@@ -286,6 +290,9 @@ class ChipArithmetic(Arithmetic):
 
     def bias_unit(self, population: str) -> float:
         return self.chip.populations[population].unit
+
+    def exponent(self, name: str) -> int:
+        return self.chip.projections[name].exponent
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
         """Return the mantissas that the chip stores."""

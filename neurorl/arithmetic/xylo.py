@@ -50,8 +50,7 @@ class XyloArithmetic(Arithmetic):
         reach = {name: float(np.abs(w).max(initial=0.0)) for name, w in weights.items()}
         return bounded(network, {name: most for name, most in reach.items() if most})
 
-    def shift(self, name: str) -> int:
-        """Return the shift of a projection's weights."""
+    def exponent(self, name: str) -> int:
         return self.chip.shifts[self._memories[name]]
 
     def threshold(self, population: str) -> npt.NDArray[np.generic]:
@@ -70,7 +69,7 @@ class XyloArithmetic(Arithmetic):
         return np.clip(scaled, -MANTISSA_MAX, MANTISSA_MAX).astype(np.int64)
 
     def rounding(self, name: str) -> Rounding:
-        step = 2.0 ** self.shift(name)
+        step = 2.0 ** self.exponent(name)
         unit = step / self._units[name]
         return Rounding(1.0 / unit, MANTISSA_MAX, unit, transmitted_unit=step)
 
@@ -78,7 +77,7 @@ class XyloArithmetic(Arithmetic):
         return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0
 
     def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
-        return self.mantissa(name, rounded) << self.shift(name)
+        return self.mantissa(name, rounded) << self.exponent(name)
 
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None

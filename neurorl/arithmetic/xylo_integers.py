@@ -104,20 +104,19 @@ def quantise(network: Network) -> XyloNetwork:
     weights against those of inputs is the mean of what populations need for both to have 8 bits.
     """
     shifts, units = dict.fromkeys(MEMORIES, 0), dict[str, float]()
-    for side in (True, False):
-        names = [p.name for p in network.populations if is_output(network, p.name) == side]
-        ranges = {name: _ranges(network, name) for name in names}
-        fixed = {name: _fixed(network, name) for name in names}
-        levels = {name: _level(network, name) for name in names}
-        memories = ("output",) if side else ("input", "recurrent")
-        known = {name: unit for name, unit in fixed.items() if unit is not None}
-        shifts |= _needed(memories, ranges, known) if known else _relative(memories, ranges)
-        free = {
-            name: _unit(ranges[name], levels[name], shifts) for name in names if name not in known
-        }
-        while not known and free and _can_double(free, levels, [shifts[m] for m in memories]):
-            free = {name: 2 * unit for name, unit in free.items()}
-            shifts |= {memory: shifts[memory] + 1 for memory in memories}
+    wants = {p.name: _wanted(network, p) for p in network.populations}
+    for memories in (MEMORIES[:2], MEMORIES[2:]):
+        own = {x: w for x, w in wants.items() if w.is_output == (memories == MEMORIES[2:])}
+        known = {name: want.fixed for name, want in own.items() if want.fixed}
+        shifts |= _shifts(memories, own)
+        free = {name: want.unit(shifts) for name, want in own.items() if name not in known}
+        if free and not known:
+            spare = [
+                np.log2(_LEVEL / (unit * wants[x].level or _LEVEL)) for x, unit in free.items()
+            ]
+            more = int(max(min(SHIFT_MAX - max(shifts[x] for x in memories), *np.floor(spare)), 0))
+            free = {name: 2**more * unit for name, unit in free.items()}
+            shifts |= {memory: shifts[memory] + more for memory in memories}
         units |= known | free
     populations = {p.name: _population(network, p, units[p.name]) for p in network.populations}
     return XyloNetwork(populations, shifts)
@@ -135,63 +134,52 @@ def kept_current(integrator: Integrator) -> FloatArray:
     return np.asarray(1 - 2.0 ** -decay_shift(integrator.current_decay, 1))
 
 
-def _ranges(network: Network, population: str) -> dict[str, float]:
-    """Return the largest weight into a population in each memory, without those that have none."""
-    ranges = dict[str, float]()
+@dataclass(frozen=True)
+class _Wanted:
+    """Hold what decides on the unit of a population.
+
+    fixed: its unit, if the description has it, else 0. level: its largest threshold or bias, in a
+    unit of 1. ranges: the largest weight into it by memory, without those that have none.
+    """
+
+    is_output: bool
+    fixed: float
+    level: float
+    ranges: dict[str, float]
+
+    def unit(self, shifts: dict[str, int]) -> float:
+        """Return the largest unit in which its weights and thresholds fit."""
+        limits = [(MANTISSA_MAX << shifts[memory]) / most for memory, most in self.ranges.items()]
+        return min([*limits, _LEVEL / self.level] if self.level else limits or [1.0])
+
+
+def _wanted(network: Network, population: Population) -> _Wanted:
+    d, ranges = population.integrator(network.dt), dict[str, float]()
     for p in network.projections:
-        if p.post == population and (reach := weight_range(network, p)):
+        if p.post == population.name and (reach := weight_range(network, p)):
             memory = memory_of(network, p)
             ranges[memory] = max(reach, ranges.get(memory, 0.0))
-    return ranges
+    level = float((np.maximum(d.threshold, np.abs(d.bias)) * kept_current(d)).max())
+    fixed = population.neuron.chip_unit or 0.0
+    return _Wanted(is_output(network, population.name), fixed, level, ranges)
 
 
-def _fixed(network: Network, population: str) -> float | None:
-    node = network.node(population)
-    assert isinstance(node, Population)
-    return node.neuron.chip_unit
-
-
-def _level(network: Network, population: str) -> float:
-    """Return the largest threshold or bias, in chip integers for a unit of 1; 0 if all are 0."""
-    node = network.node(population)
-    assert isinstance(node, Population)
-    d = node.integrator(network.dt)
-    return float((np.maximum(d.threshold, np.abs(d.bias)) * kept_current(d)).max())
-
-
-def _needed(
-    memories: Sequence[str], ranges: dict[str, dict[str, float]], units: dict[str, float]
-) -> dict[str, int]:
-    """Return the least shifts with which the weights into populations of known units fit."""
+def _shifts(memories: Sequence[str], wants: dict[str, _Wanted]) -> dict[str, int]:
+    """Return the least shifts of a side: as fixed units need them, or for equal resolution."""
     shifts = dict.fromkeys(memories, 0)
-    for name, unit in units.items():
-        for memory, reach in ranges[name].items():
-            while shifts[memory] < SHIFT_MAX and reach * unit > MANTISSA_MAX << shifts[memory]:
-                shifts[memory] += 1
-    return shifts
-
-
-def _relative(memories: Sequence[str], ranges: dict[str, dict[str, float]]) -> dict[str, int]:
-    """Return shifts, one of them 0, that give all memories of one side the same resolution."""
+    for want in wants.values():
+        for memory, reach in want.ranges.items():
+            over = np.log2(max(reach * want.fixed / MANTISSA_MAX, 1.0))
+            shifts[memory] = max(shifts[memory], min(int(np.ceil(over)), SHIFT_MAX))
     ratios = [
-        np.log2(reach["recurrent"] / reach["input"])
-        for reach in ranges.values()
-        if {"input", "recurrent"} <= {*reach}
+        np.log2(want.ranges["recurrent"] / want.ranges["input"])
+        for want in wants.values()
+        if {"input", "recurrent"} <= {*want.ranges}
     ]
-    ahead = int(np.clip(np.rint(np.mean(ratios)), -SHIFT_MAX, SHIFT_MAX)) if ratios else 0
-    wanted = {"input": max(-ahead, 0), "recurrent": max(ahead, 0), "output": 0}
-    return {memory: wanted[memory] for memory in memories}
-
-
-def _unit(reach: dict[str, float], level: float, shifts: dict[str, int]) -> float:
-    """Return the largest unit in which weights and thresholds of a population fit."""
-    limits = [(MANTISSA_MAX << shifts[memory]) / most for memory, most in reach.items()]
-    return min([*limits, _LEVEL / level] if level else limits or [1.0])
-
-
-def _can_double(units: dict[str, float], levels: dict[str, float], shifts: list[int]) -> bool:
-    fits = all(2 * unit * levels[name] <= _LEVEL for name, unit in units.items())
-    return fits and max(shifts) < SHIFT_MAX
+    if ratios and not any(want.fixed for want in wants.values()):
+        ahead = int(np.clip(np.rint(np.mean(ratios)), -SHIFT_MAX, SHIFT_MAX))
+        shifts |= {"input": max(-ahead, 0), "recurrent": max(ahead, 0)}
+    return shifts
 
 
 def _population(network: Network, population: Population, unit: float) -> XyloPopulation:

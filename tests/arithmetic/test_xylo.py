@@ -56,12 +56,12 @@ def test_numbers_are_as_near_as_8_and_16_bits_allow(
     for name in ("drive", "loop", "read"):
         rounding, post = arithmetic.rounding(name), described.projection(name).post
         chip = arithmetic.chip.populations[post]
-        assert 0 <= arithmetic.shift(name) <= SHIFT_MAX
+        assert 0 <= arithmetic.exponent(name) <= SHIFT_MAX
         in_force = arithmetic.round(name, weights)
         assert np.abs(in_force - weights).max() <= rounding.unit * 0.5 * (1 + 1e-9)
         sent = arithmetic.transmitted(name, in_force)
-        assert (sent % 2 ** arithmetic.shift(name) == 0).all()
-        assert np.abs(sent).max() <= MANTISSA_MAX << arithmetic.shift(name)
+        assert (sent % 2 ** arithmetic.exponent(name) == 0).all()
+        assert np.abs(sent).max() <= MANTISSA_MAX << arithmetic.exponent(name)
         unit = arithmetic.membrane_unit(post)
         assert (chip.threshold > threshold * unit * (1 - 1e-9)).all()
         assert (chip.threshold <= threshold * unit * (1 + 1e-9) + 1).all()
@@ -80,7 +80,7 @@ def test_memories_of_different_range_have_shifts_of_their_own() -> None:
     parts = [described.projections[0], *described.projections[1:]]
     parts[1] = dataclasses.replace(parts[1], weights=np.asarray(8.0))
     arithmetic = XyloArithmetic(dataclasses.replace(described, projections=tuple(parts)))
-    assert arithmetic.shift("loop") - arithmetic.shift("drive") == 3
+    assert arithmetic.exponent("loop") - arithmetic.exponent("drive") == 3
     for name, weight in (("drive", 1.0), ("loop", 8.0)):
         assert arithmetic.mantissa(name, np.asarray(weight)) == MANTISSA_MAX
 
@@ -116,7 +116,7 @@ def test_a_shift_neuron_has_the_chips_own_integers(data: st.DataObject) -> None:
     np.testing.assert_array_equal(chip.threshold, threshold)
     np.testing.assert_array_equal(chip.bias, bias)
     np.testing.assert_array_equal(arithmetic.mantissa("drive", weights * 2.0**shift), weights)
-    assert arithmetic.shift("drive") == shift
+    assert arithmetic.exponent("drive") == shift
 
 
 def test_chip_units_hold_what_a_description_says() -> None:

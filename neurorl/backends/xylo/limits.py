@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.arithmetic.xylo_integers import is_output
 from neurorl.errors import check_name
-from neurorl.network.description import Network
+from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import Array
 
 
@@ -28,8 +28,8 @@ class XyloDevice:
 
     name: str
     title: str
-    hidden: int
-    outputs: int
+    hidden_neurons: int
+    output_neurons: int
     fan_out: int
     synapses: int
     entered: int
@@ -68,64 +68,50 @@ def problems(network: Network, device: XyloDevice) -> list[str]:
 
 def _numbers(network: Network, device: XyloDevice) -> Iterator[tuple[str, int, int, str]]:
     """Yield what is counted, how much of it there is, its limit and a remedy."""
+    spiking = network.spiking
+    sizes = {node.name: node.size for node in spiking.nodes}
     outputs = {p.name for p in network.populations if is_output(network, p.name)}
-    hidden = [p.name for p in network.populations if p.name not in outputs]
-    sources = {source.name for source in network.spiking.sources}
-    into, reached = (_zeros(network, hidden) for _ in range(2))
-    out, read = (_zeros(network, hidden) for _ in range(2))
-    for p in network.spiking.projections:
-        entering, leaving = _degrees(network, p.name)
+    sources = {source.name for source in spiking.sources}
+    starts = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
+    into, reached, out, read = np.zeros((4, sum(sizes.values())), dtype=np.int64)
+    for p in spiking.projections:
+        pre, post = (
+            np.bincount(ends + starts[name], minlength=len(into))
+            for ends, name in zip(_ends(spiking, p), (p.pre, p.post), strict=True)
+        )
         if p.post in outputs:
-            read[p.pre] += leaving
+            read += pre
             continue
-        into[p.post] += entering
+        into += post
         if p.pre in sources:
-            reached[p.post] += entering
+            reached += post
         else:
-            out[p.pre] += leaving
-    n_inputs = sum(network.node(name).size for name in sources)
-    yield "inputs", n_inputs, device.inputs, "an encoder of fewer neurons"
-    n_hidden = sum(network.node(name).size for name in hidden)
-    yield "hidden neurons", n_hidden, device.hidden, "smaller populations"
-    n_outputs = sum(network.node(name).size for name in outputs)
-    yield "output neurons", n_outputs, device.outputs, "smaller populations"
-    fewer = "a mask or a list of fewer synapses"
-    for name in hidden:
-        yield f"synapses into a neuron of {name!r}", _most(into[name]), device.fan_in, fewer
-        what = f"synapses from a neuron of {name!r} to hidden ones"
-        yield what, _most(out[name]), device.fan_out, fewer
-    everything = sum(int(counts.sum()) for counts in out.values())
-    yield "synapses between hidden neurons", everything, device.synapses, fewer
-    n_entered = sum(int((counts > 0).sum()) for counts in reached.values())
-    yield (
-        "hidden neurons that inputs reach",
-        n_entered,
-        device.entered,
-        "a smaller first population",
+            out += pre
+    fewer, of = (
+        "a mask or a list of fewer synapses",
+        np.repeat([*sizes], [*sizes.values()]).tolist(),
     )
-    n_read = sum(int((counts > 0).sum()) for counts in read.values())
-    yield (
-        "hidden neurons that outputs read",
-        n_read,
-        device.read,
-        "a smaller last hidden population",
-    )
+    kinds = {"inputs": sources, "output neurons": outputs}
+    kinds["hidden neurons"] = {*sizes} - sources - outputs
+    for kind, names in kinds.items():
+        limit = getattr(device, kind.replace(" ", "_"))
+        yield kind, sum(sizes[name] for name in names), limit, "smaller populations or sources"
+    yield f"synapses into a neuron of {of[into.argmax()]!r}", int(into.max()), device.fan_in, fewer
+    what = f"synapses from a neuron of {of[out.argmax()]!r} to hidden ones"
+    yield what, int(out.max()), device.fan_out, fewer
+    yield "synapses between hidden neurons", int(out.sum()), device.synapses, fewer
+    what, smaller = "hidden neurons that inputs reach", "a smaller first hidden population"
+    yield what, int(np.count_nonzero(reached)), device.entered, smaller
+    what, smaller = "hidden neurons that outputs read", "a smaller last hidden population"
+    yield what, int(np.count_nonzero(read)), device.read, smaller
 
 
-def _zeros(network: Network, populations: list[str]) -> dict[str, Array]:
-    return {name: np.zeros(network.node(name).size, dtype=np.int64) for name in populations}
-
-
-def _most(counts: Array) -> int:
-    return int(counts.max(initial=0))
-
-
-def _degrees(network: Network, name: str) -> tuple[Array, Array]:
-    """Return the synapses into each postsynaptic neuron, and from each presynaptic one."""
-    p, synapses = network.projection(name), network.synapses(name)
-    sizes = network.node(p.post).size, network.node(p.pre).size
+def _ends(network: Network, p: Projection) -> tuple[Array, Array]:
+    """Return the presynaptic and the postsynaptic neuron of each synapse."""
+    synapses = network.synapses(p.name)
     if synapses is not None:
-        ends = synapses.post, synapses.pre
-        return np.bincount(ends[0], minlength=sizes[0]), np.bincount(ends[1], minlength=sizes[1])
-    there = np.ones(network.weight_shape(name), bool) if p.mask is None else p.mask
-    return there.sum(axis=-2).ravel(), there.sum(axis=-1).ravel()
+        return synapses.pre, synapses.post
+    there = np.ones(network.weight_shape(p.name), bool) if p.mask is None else p.mask
+    n_pre, n_post = there.shape[-2:]
+    block, pre, post = np.nonzero(there.reshape(-1, n_pre, n_post))
+    return block * n_pre + pre, block * n_post + post
