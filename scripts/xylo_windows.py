@@ -23,7 +23,7 @@ from neurorl.arithmetic.xylo_integers import MANTISSA_MAX, MOST_HIDDEN, STATE_MA
 from neurorl.backends.base import Backend
 from neurorl.backends.registry import load
 from neurorl.cli.status import exit_status
-from neurorl.models import CubaLIF, FixedProbability, ShiftLIF
+from neurorl.models import CubaLIF, FixedProbability, shift_lif
 from neurorl.network.description import (
     Network,
     Neuron,
@@ -112,7 +112,7 @@ def _neuron(rng: np.random.Generator, size: int, described: bool) -> Neuron:
         tau_syn, tau_mem = rng.uniform(1e-3, 4e-2, (2, size))
         return CubaLIF(tau_syn, tau_mem, rng.uniform(0.5, 9.0, size), rng.normal(0, 0.2, size))
     high = int(rng.choice([40, 400, 4000, STATE_MAX]))
-    return ShiftLIF(
+    return shift_lif(
         shift_syn=rng.integers(1, 16, size),
         shift_mem=rng.integers(0, 16, size),
         threshold=rng.integers(1, high + 1, size),

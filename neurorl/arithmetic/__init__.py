@@ -10,13 +10,6 @@ from neurorl.arithmetic.rounding import (
 )
 from neurorl.arithmetic.xylo import XyloArithmetic
 
-__all__ = [
-    "Arithmetic",
-    "ChipArithmetic",
-    "Rounding",
-    "XyloArithmetic",
-    "initial_weights",
-    "make_arithmetic",
-]
+__all__ = ["Arithmetic", "ChipArithmetic", "Rounding", "initial_weights", "make_arithmetic"]
 
 ARITHMETICS[XyloArithmetic.name] = XyloArithmetic

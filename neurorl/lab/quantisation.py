@@ -6,8 +6,7 @@ a population without one the width of its noise. So 0.01 is 1 % of what makes a 
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 import numpy as np
@@ -25,7 +24,7 @@ from neurorl.arithmetic.rounding import (
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.backends.registry import load
-from neurorl.errors import UnsupportedError
+from neurorl.errors import check_name
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.integrator import Integrator
 from neurorl.numerics.arrays import FloatArray
@@ -78,11 +77,12 @@ def quantisation_report(
         for p in network.projections
     }
     with_coins = with_coin_sources(network, noise)[0]
-    chip = make_arithmetic(arithmetic, with_coins, noise)
+    check_name("arithmetic of a chip", arithmetic, _POPULATION)
+    made, chip = _POPULATION[arithmetic], make_arithmetic(arithmetic, with_coins, noise)
     every = {p.name: held.get(p.name, p.weights) for p in with_coins.projections}
     report: QuantisationReport = {
         "noise": noise,
-        "populations": [_population(chip, p, every) for p in network.populations],
+        "populations": [made(chip, p, every) for p in network.populations],
         "projections": [_projection(chip, p, held[p.name]) for p in network.projections],
     }
     if inputs is not None:
@@ -122,15 +122,6 @@ def rate_errors(
     return found
 
 
-@functools.singledispatch
-def _population(
-    arithmetic: Arithmetic, population: Population, weights: Mapping[str, FloatArray]
-) -> dict[str, Any]:
-    """Return the row of a population in a chip's arithmetic."""
-    raise UnsupportedError(f"arithmetic {arithmetic.name!r}", "has no integers")
-
-
-@_population.register
 def _on_xylo(
     arithmetic: XyloArithmetic, population: Population, weights: Mapping[str, FloatArray]
 ) -> dict[str, Any]:
@@ -159,7 +150,6 @@ def _on_xylo(
     }
 
 
-@_population.register
 def _on_loihi(
     arithmetic: ChipArithmetic, population: Population, weights: Mapping[str, FloatArray]
 ) -> dict[str, Any]:
@@ -186,6 +176,10 @@ def _on_loihi(
         "current_percent": 100 * sums.current,
         "bias_percent": 100 * sums.bias,
     }
+
+
+_POPULATION: Mapping[str, Callable[..., dict[str, Any]]] = {"loihi": _on_loihi, "xylo": _on_xylo}
+"""Map each arithmetic of a chip to what makes the row of a population."""
 
 
 def _noise_error(

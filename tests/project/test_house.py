@@ -8,21 +8,21 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    "installed lines": 67_960,  # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo
-    "core lines": 37_000,
-    "program and executors": 1_890,
+    "installed lines": 67_954,  # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo
+    "core lines": 36_950,
+    "program and executors": 1_880,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 36,
     "floors": 15,
-    "Any": 1_125,
+    "Any": 1_123,
 }
 LARGEST = {
-    "models": 7_980,
+    "models": 7_945,
     "validation": 6_590,
-    "learning": 5_590,
+    "learning": 5_585,
     "native": 4_440,
-    "backends": 4_070,
+    "backends": 4_065,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_300

@@ -135,7 +135,6 @@ class NodePrinter:
         for x, value in node.constants.items():
             names[x] = f"constant{k}_{x}[i]" if value.ndim else f"shared{k}_{x}"
         names |= {x: f"state{k}_{x}[i]" for x in node.initial}
-        names |= {x: f"to_{x}[i]" for x in node.releases}
         return names | ({"bias": f"bias{k}[i]"} if node.names_bias else {})
 
     def _drawn(self, x: str) -> str:
@@ -182,8 +181,6 @@ class NodePrinter:
         threshold = self._node.threshold
         if threshold is None or not known.keys() >= {*threshold.names}:
             return False
-        if self._node.limits is not None:
-            return True
         trees = (node for line in self._node.update for node in nodes_of(line.value.tree))
         return any(isinstance(tree, FunctionCall) and tree.function in _LONG for tree in trees)
 

@@ -15,7 +15,7 @@ from neurorl.program import Program, ProjectionProgram
 KINDS = ("input", "hidden", "output")
 
 
-class Place(NamedTuple):
+class NodePlace(NamedTuple):
     """Hold which neurons of one of `KINDS` a node is."""
 
     kind: str
@@ -53,7 +53,7 @@ class XyloLayout:
     delivery. hidden, output: integers of the neurons. shifts: of the weights in `MEMORIES`.
     """
 
-    places: dict[str, Place]
+    places: dict[str, NodePlace]
     sizes: dict[str, int]
     wires: dict[str, Wire]
     hidden: Cells
@@ -77,11 +77,11 @@ class XyloLayout:
 
 def lay_out(program: Program, arithmetic: XyloArithmetic) -> XyloLayout:
     """Return the layout of a program of one replica."""
-    places, sizes = dict[str, Place](), dict.fromkeys(KINDS, 0)
+    places, sizes = dict[str, NodePlace](), dict.fromkeys(KINDS, 0)
     chips = arithmetic.chip.populations
     for node in program.nodes:
         kind = "input" if node.is_source else KINDS[1 + chips[node.name].is_output]
-        places[node.name] = Place(kind, slice(sizes[kind], sizes[kind] + node.size))
+        places[node.name] = NodePlace(kind, slice(sizes[kind], sizes[kind] + node.size))
         sizes[kind] += node.size
     used, wires = dict.fromkeys(MEMORIES, 0), dict[str, Wire]()
     for p in program.projections:

@@ -43,15 +43,11 @@ class XyloSimulator(Simulator):
         self.device = find_device(device).name
 
     @classmethod
-    def problems(cls, network: Network, arithmetic: str) -> list[str]:
-        return cls._problems(network, arithmetic, DEFAULT)
+    def problems(cls, network: Network, arithmetic: str, device: str = DEFAULT) -> list[str]:
+        return [*super().problems(network, arithmetic), *problems(network, DEVICES[device])]
 
     def refusals(self, network: Network, arithmetic: str) -> list[str]:
-        return self._problems(network, arithmetic, self.device)
-
-    @classmethod
-    def _problems(cls, network: Network, arithmetic: str, device: str) -> list[str]:
-        return [*super().problems(network, arithmetic), *problems(network, DEVICES[device])]
+        return self.problems(network, arithmetic, self.device)
 
     @classmethod
     def default_target(cls) -> str:

@@ -14,7 +14,7 @@ from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.backends.registry import load
 from neurorl.backends.xylo.specification import write_specification
 from neurorl.errors import UnsupportedError
-from neurorl.models import LIF, ShiftLIF
+from neurorl.models import LIF, shift_lif
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import rasters
 
@@ -25,7 +25,7 @@ def rebuilt(spec: dict[str, Any]) -> Network:
     def cells(name: str, end: str, bias: str) -> Population:
         shifts = spec[f"dash_syn{end}"], spec[f"dash_mem{end}"]
         return Population(
-            name, len(shifts[0]), ShiftLIF(*shifts, spec[f"threshold{end}"], spec[f"bias_{bias}"])
+            name, len(shifts[0]), shift_lif(*shifts, spec[f"threshold{end}"], spec[f"bias_{bias}"])
         )
 
     def weights(name: str) -> Any:

@@ -11,7 +11,7 @@ import xylo_windows as windows
 
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.backends.registry import load
-from neurorl.models import ShiftLIF
+from neurorl.models import shift_lif
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import rasters, same_state
 
@@ -79,7 +79,7 @@ def decayed(x: int, shift: int) -> int:
 def test_the_step_is_that_of_plain_integers(backend: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = 5
-    neuron = ShiftLIF(
+    neuron = shift_lif(
         rng.integers(1, 16, n), rng.integers(0, 16, n), rng.integers(1, 900, n), -40 * (seed % 3)
     )
     shift = 2.0 ** rng.integers(0, 8)
