@@ -47,13 +47,11 @@ def write_specification(
     if max(np.abs(matrix).max(initial=0) for matrix in matrices.values()) > MANTISSA_MAX:
         what = "synapses between the same neurons are more than 8 bits together"
         raise UnsupportedError(f"specification for {chip.title}", what, remedy="one for each pair")
-    names = ("in", "rec", "out")
     found: dict[str, object] = {"device": device, "dt": network.dt}
-    for name, memory, shift in zip(names, MEMORIES, layout.shifts, strict=True):
+    for name, memory, shift in zip(("in", "rec", "out"), MEMORIES, layout.shifts, strict=True):
         found |= {f"weights_{name}": matrices[memory].tolist(), f"weight_shift_{name}": shift}
     for end, bias, cells in (("", "hidden", layout.hidden), ("_out", "out", layout.output)):
-        found |= {f"dash_mem{end}": cells.shift_mem.tolist(), f"bias_{bias}": cells.bias.tolist()}
-        found |= {f"dash_syn{end}": cells.shift_syn.tolist()}
-        found |= {f"threshold{end}": cells.threshold.tolist()}
+        names = f"threshold{end}", f"bias_{bias}", f"dash_mem{end}", f"dash_syn{end}"
+        found |= {name: values.tolist() for name, values in zip(names, cells, strict=True)}
     write_json(Path(file), found)
     return found
