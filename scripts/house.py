@@ -24,7 +24,7 @@ ENGINES = ("neurorl/program", "neurorl/backends/native", "neurorl/backends/refer
 """Name the folders of the program and of the executors that every user has."""
 
 _LEAF = "neurorl/backends/torch"
-_SIMULATORS = ("brian2", "loihi", "torch")
+_SIMULATORS = ("brian2", "loihi", "torch", "xylo")
 _DOORS = ("neurorl", "__main__")
 """Name the rooms that only name what users import, or start the command line."""
 

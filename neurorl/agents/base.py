@@ -19,8 +19,6 @@ from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.recorder import Recorder
-from neurorl.arithmetic.chip_noise import NOISE_MODES
-from neurorl.arithmetic.fitting import fit_bounds
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
@@ -294,7 +292,7 @@ class LearningAgent(abc.ABC):
         backend only. arithmetic: None takes the training's, on another backend that backend's own.
         explore: whether actions are drawn by the policy instead of by most votes. noise: None takes
         the training's, or in float arithmetic ``'exact'``. fit: whether, in chip arithmetic,
-        integers suit the present weights (`neurorl.arithmetic.fitting`) instead of the whole range
+        integers suit the present weights (`Arithmetic.fitted`) instead of the whole range
         of learning; None does so for weights that were learned in float arithmetic, else keeps the
         integers of training. backend_options: options of the backend's class, such as its engine or
         target; by default the training's, on the same backend. replicas: how many play side by
@@ -314,11 +312,12 @@ class LearningAgent(abc.ABC):
             options = {**self._backend_options, **options}
         arithmetic = arithmetic or backend_class(name).capabilities.arithmetics[0]
         on_chip = find_arithmetic(arithmetic).is_chip
-        noise = noise or (self.noise if on_chip else NOISE_MODES[0])
+        known = find_arithmetic(arithmetic).noises
+        noise = noise or (self.noise if self.noise in known else known[0])
         network, weights = self.network, self.weights
         learned_on_chip = find_arithmetic(self._learned_in).is_chip
         if on_chip and (not learned_on_chip if fit is None else fit):
-            network = fit_bounds(network, weights)
+            network = find_arithmetic(arithmetic).fitted(network, weights)
         if replicas is not None:
             weights = {key: np.stack([w] * replicas) for key, w in weights.items()}
         compiled = load_backend(

@@ -234,7 +234,7 @@ def played_on(
     same = backend in (None, trained_on)
     own = described.arithmetic if same else backend_class(name).capabilities.arithmetics[0]
     arithmetic = arithmetic or own
-    trained = described.noise if find_arithmetic(arithmetic).is_chip else "exact"
+    trained = described.noise if described.noise in find_arithmetic(arithmetic).noises else "exact"
     return {"backend": name, "arithmetic": arithmetic, "noise": noise or trained}
 
 

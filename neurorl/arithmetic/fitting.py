@@ -103,7 +103,7 @@ def _fit(network: Network, population: str, weights: Weights) -> Network:
         if all(wanted[name] >= described[name] for name in reach):
             break
         # A user may write weights beyond the bounds; they are not clipped.
-        tried = _bounded(
+        tried = bounded(
             network,
             {n: max(reach[n], min(bound, described[n])) for n, bound in wanted.items()},
         )
@@ -114,8 +114,10 @@ def _fit(network: Network, population: str, weights: Weights) -> Network:
     return network
 
 
-def _bounded(network: Network, bounds: Mapping[str, float]) -> Network:
-    def bounded(p: Projection) -> Projection:
+def bounded(network: Network, bounds: Mapping[str, float]) -> Network:
+    """Return *network* with other bounds of plasticity, by projection, below and above 0."""
+
+    def narrowed(p: Projection) -> Projection:
         if p.name not in bounds or p.plasticity is None:
             return p
         bound = bounds[p.name]
@@ -123,4 +125,4 @@ def _bounded(network: Network, bounds: Mapping[str, float]) -> Network:
             p, plasticity=dataclasses.replace(p.plasticity, low=-bound, high=bound)
         )
 
-    return dataclasses.replace(network, projections=tuple(map(bounded, network.projections)))
+    return dataclasses.replace(network, projections=tuple(map(narrowed, network.projections)))

@@ -1,4 +1,4 @@
-"""Round weights in the two arithmetics that a network can run in.
+"""Round weights in the arithmetics that a network can run in.
 
 ``float``: float64 membranes. Weights are held on a grid of 2**-32 of the postsynaptic membrane's
 scale, so every sum of weights is exact in float64 and no order of summation (BLAS, a queue of
@@ -9,12 +9,14 @@ A spike of a projection with short-term plasticity transmits a weight times its 
 of 2**-16; such weights are on a grid of 2**-24, and weights of all spikes into the same neurons may
 add up to 2**11, 16 + 24 + 11 bits in all.
 
-``loihi``: the chip's integers, from `neurorl.arithmetic.quantiser`.
+``loihi``: the chip's integers, from `neurorl.arithmetic.quantiser`. ``xylo``: those of another, by
+`neurorl.arithmetic.xylo`, which joins `ARITHMETICS`.
 """
 
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic import quantiser
-from neurorl.arithmetic.chip_noise import find_noise
+from neurorl.arithmetic.chip_noise import NOISE_MODES, find_noise
+from neurorl.arithmetic.fitting import Weights, fit_bounds
 from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, check_name
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.limits import refuse_units
@@ -72,10 +75,12 @@ class Arithmetic(abc.ABC):
     """Define how a network's weights are rounded, and what a spike transmits then.
 
     name: name for users. title: name in reports.
-    is_chip: whether membranes are Loihi's integers; then its own noise can be chosen.
+    is_chip: whether membranes are a chip's integers.
     is_fine: whether the grid of weights is so fine that the weights in force learn themselves; if
         not, float weights learn, and their rounded copies are in force.
     number: dtype of membranes and currents.
+    counts_spikes: whether neurons may spike several times a step; a state then says how often.
+    noises: kinds of escape noise that it has, see `neurorl.arithmetic.chip_noise`.
     noise: name of the escape noise or its replacement, see `neurorl.arithmetic.chip_noise`.
     """
 
@@ -84,6 +89,18 @@ class Arithmetic(abc.ABC):
     is_chip: ClassVar[bool]
     is_fine: ClassVar[bool]
     number: ClassVar[type[np.generic]]
+    counts_spikes: ClassVar[bool] = False
+    noises: ClassVar[tuple[str, ...]] = ("exact",)
+
+    @classmethod
+    def problems(cls, network: Network) -> Sequence[str]:
+        """Return a line for each part of *network* that it has no numbers for."""
+        return ()
+
+    @classmethod
+    def fitted(cls, network: Network, weights: Weights) -> Network:
+        """Return *network* with bounds of plasticity that suit *weights*, which won't learn."""
+        return network
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         self.network = network
@@ -119,6 +136,17 @@ class Arithmetic(abc.ABC):
     def bias_unit(self, population: str) -> float:
         """Return how much of a bias is one unit of a population's membrane in the description."""
         return 1.0
+
+    def exponent(self, name: str) -> int:
+        """Return the exponent of 2 by which a chip multiplies the mantissas of a projection."""
+        return 0
+
+    def membrane_unit(self, population: str) -> float | FloatArray:
+        """Return how much of a membrane is one unit of it in the description, ``(size,)`` or one.
+
+        It is `bias_unit` where a bias is added to the membrane as it is.
+        """
+        return self.bias_unit(population)
 
     def _limit(self, name: str) -> float:
         """Return the largest accepted weight; weights beyond a range are clipped."""
@@ -234,6 +262,11 @@ class ChipArithmetic(Arithmetic):
 
     name, title = "loihi", "chip"
     is_chip, is_fine, number = True, False, np.int64
+    noises = NOISE_MODES
+
+    @classmethod
+    def fitted(cls, network: Network, weights: Weights) -> Network:
+        return fit_bounds(network, weights)
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
@@ -252,6 +285,9 @@ class ChipArithmetic(Arithmetic):
 
     def bias_unit(self, population: str) -> float:
         return self.chip.populations[population].unit
+
+    def exponent(self, name: str) -> int:
+        return self.chip.projections[name].exponent
 
     def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
         """Return the mantissas that the chip stores."""
@@ -300,7 +336,7 @@ def find_arithmetic(name: str) -> type[Arithmetic]:
 def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithmetic:
     """Return the arithmetic of a network. Raises UnknownNameError or UnsupportedError.
 
-    noise: another than ``'exact'`` only if it `is_chip`.
+    noise: one of its `Arithmetic.noises`.
     """
     return find_arithmetic(name)(network, noise)
 

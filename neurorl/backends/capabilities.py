@@ -51,7 +51,7 @@ class Capabilities:
 
     def problems(self, network: Network, arithmetic: str) -> list[str]:
         """Return a line for each part of *network* that exceeds these; empty if none does."""
-        return list(self._problems(network, arithmetic))
+        return list(dict.fromkeys(self._problems(network, arithmetic)))
 
     def _problems(self, network: Network, arithmetic: str) -> Iterator[str]:
         is_chip = arithmetic in ARITHMETICS and ARITHMETICS[arithmetic].is_chip
@@ -84,3 +84,5 @@ class Capabilities:
                 yield f"{short} and a delay of {steps} steps (limit {self.short_term})"
             if p.signed and not self.signed:
                 yield f"signed {which}"
+        if arithmetic in ARITHMETICS:
+            yield from ARITHMETICS[arithmetic].problems(network)

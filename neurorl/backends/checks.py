@@ -60,12 +60,12 @@ def check_arithmetic(arithmetic: str | None, capabilities: Capabilities) -> str:
 
 def check_noise(backend: str, noise: str, arithmetic: str, capabilities: Capabilities) -> str:
     """Return *noise*; raise UnknownNameError or UnsupportedError if it isn't available here."""
-    is_exact = find_noise(noise).is_exact
+    find_noise(noise)
     where = f"backend {backend}"
     if noise not in capabilities.noises:
         problem, has = f"can't run noise {noise!r}", ", ".join(capabilities.noises)
         raise UnsupportedError(where, problem, limit=has)
-    if not is_exact and not find_arithmetic(arithmetic).is_chip:
+    if noise not in find_arithmetic(arithmetic).noises:
         problem = f"can't run noise {noise!r} in arithmetic {arithmetic!r}"
         raise UnsupportedError(where, problem, remedy="arithmetic='loihi'")
     return noise

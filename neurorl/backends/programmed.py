@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from neurorl.arithmetic.chip_noise import NOISE_MODES
+from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
@@ -17,15 +19,18 @@ from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram, Program, Release
 
 OF_PROGRAMS = Capabilities(
-    arithmetics=("float", "loihi"),
-    exact_arithmetics=("float", "loihi"),
+    arithmetics=tuple(ARITHMETICS),
+    exact_arithmetics=tuple(ARITHMETICS),
     noises=NOISE_MODES,
     equations=True,
     sparse=True,
     synapse_delays=True,
     short_term=MAX_DELAY,
 )
-"""Hold what every executor of programs can run."""
+"""Hold what an executor of whole programs can run."""
+
+SUMS = replace(OF_PROGRAMS, arithmetics=("float", "loihi"), exact_arithmetics=("float", "loihi"))
+"""Hold what an executor can run that adds weights in any order, so not one by one with clipping."""
 
 
 class ProgramSimulator(Simulator):
@@ -75,7 +80,7 @@ class ProgramSimulator(Simulator):
     def node_variables(self, k: int) -> dict[str, str]:
         """Return the state variables of a node's own model, with their names in a state."""
         node = self.program.nodes[k]
-        others = {x for release in node.releases.values() for x in (release.u, release.used)}
+        others = {x for release in node.releases.values() for x in release.states.values()}
         names = [x for x in node.initial if x not in others]
         if node.names_bias:  # a current and a membrane
             return dict(zip(names, VARIABLES[:2], strict=True))
@@ -111,8 +116,8 @@ class ProgramSimulator(Simulator):
         for k, node, columns in self._columns(replica):
             for release in node.releases.values():
                 name, spikes = release.projection, state[f"{node.name}.spikes"][-release.delay :]
-                state[f"{name}.u"] = self.values(k, release.u)[columns].copy()
-                state[f"{name}.used"] = self.values(k, release.used)[columns].copy()
+                for key, variable in release.states.items():
+                    state[f"{name}.{key}"] = self.values(k, variable)[columns].copy()
                 released = self.released(k, release)[:, columns]
                 state[f"{name}.release"] = np.where(spikes, released, 0.0)
         return state
@@ -133,7 +138,7 @@ class ProgramSimulator(Simulator):
                 self.dead(k)[columns] = state[f"{node.name}.refractory"]
         for k, release, values in released:
             columns = self.simulated.columns(self.program.nodes[k].name, replica)
-            for variable, key in ((release.u, "u"), (release.used, "used")):
+            for key, variable in release.states.items():
                 self.values(k, variable)[columns] = state[f"{release.projection}.{key}"]
             values[:, columns] = state[f"{release.projection}.release"]
             self.put_released(k, release, values)

@@ -171,7 +171,8 @@ class Recording(Records):
     names: ``NODE.spikes``, of every step; after every *every*-th step ``POPULATION.VARIABLE``
         (``voltage``, ``current``, ``refractory``, or a variable of neurons by equations) and
         ``PROJECTION.weights``, the effective ones; with short-term plasticity
-        ``PROJECTION.u`` and ``PROJECTION.used``, which is 1 - x.
+        ``PROJECTION.u`` and ``PROJECTION.used``, which is 1 - x; in arithmetic ``xylo``
+        ``POPULATION.release``, how often each neuron spiked.
     callback: called with ``(t, name, value)`` for each row, which is then not kept.
 
     Rows are those of `Backend.state`, in its dtype and units, after step t, which counts from 1;
@@ -191,7 +192,10 @@ class Recording(Records):
     ) -> None:
         self.every = check_every("Recording, every", every)
         self._backend, network = backend, backend.network
-        chosen = read_names(names, _known(network))
+        known = _known(network)
+        if backend.simulated.arithmetic.counts_spikes:
+            known += [f"{population.name}.release" for population in network.populations]
+        chosen = read_names(names, known)
         super().__init__(chosen, "step", callback)
         self.dt = network.dt
         parts = [(name, *name.split(".")) for name in chosen]

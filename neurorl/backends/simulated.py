@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, coin_rows, find_noise
-from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic, initial_weights, make_arithmetic
+from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithmetic
 from neurorl.network.description import Network, Population
 from neurorl.network.replicate import replicate
 from neurorl.numerics.arrays import FloatArray
@@ -25,7 +25,7 @@ class SimulatedNetwork:
     network: one replica, as described.
     seeds: the seed of each replica.
     axes: the axes in front of the network's own in a caller's arrays, ``(n_replicas,)`` or none.
-    arithmetic_name: ``'float'`` or ``'loihi'``.
+    arithmetic_name: ``'float'``, ``'loihi'`` or ``'xylo'``.
     arithmetic: of one replica; its `network` also has the sources of coins.
     noise: kind of escape noise, see `neurorl.arithmetic.chip_noise`.
     record: the populations whose rasters `Simulator.step` returns.
@@ -88,7 +88,7 @@ class SimulatedNetwork:
     @property
     def dtype(self) -> type[np.float64] | type[np.int64]:
         """Return the dtype of currents and membranes in a state."""
-        return np.int64 if isinstance(self.arithmetic, ChipArithmetic) else np.float64
+        return np.int64 if self.arithmetic.is_chip else np.float64
 
     def columns(self, node: str, replica: int) -> slice:
         """Return the slice of a replica's neurons among all of a node's."""

@@ -65,6 +65,10 @@ The size deep has the first only."""
 FLOOR = FLOORS[0]
 
 
+_RUN = {x: y for x, y in BACKENDS.items() if not find_arithmetic(y.arithmetics[0]).counts_spikes}
+"""Hold the backends that run the workload, whose neurons are stochastic."""
+
+
 def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list[Candidate]:
     """Return candidates of names such as ``brian2:cython``; None takes every backend.
 
@@ -74,7 +78,7 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
     if arithmetic is not None:
         find_arithmetic(arithmetic)
     candidates = []
-    for name in BACKENDS if names is None else names:
+    for name in _RUN if names is None else names:
         spec = BackendSpec.of(name, arithmetic)
         if spec.chosen_arithmetic in spec.arithmetics:
             spec = dataclasses.replace(spec, arithmetic=spec.chosen_arithmetic)
@@ -90,7 +94,7 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
 def everything() -> list[Candidate]:
     """Return every backend on every engine, native in both arithmetics."""
     names = []
-    for backend, info in BACKENDS.items():
+    for backend, info in _RUN.items():
         engines = [name for name, engine in info.engines.items() if engine.options]
         names += [f"{backend}:{engine}" for engine in engines] or [backend]
     return backends([*names, "native:loihi"])

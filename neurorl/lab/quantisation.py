@@ -11,8 +11,8 @@ that what differs is due to the setting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypedDict
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,17 @@ from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import Player
 from neurorl.arithmetic.chip_noise import threshold_reduction, with_coin_sources
 from neurorl.arithmetic.fitting import largest_sums
-from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation, kept
-from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
+from neurorl.arithmetic.quantiser import ChipPopulation, kept
+from neurorl.arithmetic.rounding import (
+    Arithmetic,
+    ChipArithmetic,
+    initial_weights,
+    make_arithmetic,
+)
+from neurorl.arithmetic.xylo import XyloArithmetic
+from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.backends.registry import load
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, check_name
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
@@ -44,6 +51,7 @@ def quantisation_report(
     network: Network,
     weights: Mapping[str, FloatArray] | None = None,
     *,
+    arithmetic: str = "loihi",
     noise: str = "exact",
     inputs: Mapping[str, npt.ArrayLike] | None = None,
     n_steps: int = 0,
@@ -52,8 +60,8 @@ def quantisation_report(
     """Return rows ``populations`` and ``projections``, with the worst neuron or weight.
 
     weights: by projection, in the description's units; those left out are the initial ones of
-    *seed*. noise: as in `neurorl.arithmetic.quantiser.quantise`. Integers are those of *network* as
-    it is described; for one that won't learn, see `neurorl.arithmetic.fitting.fit_bounds`.
+    *seed*. arithmetic: a chip's. noise: as in `neurorl.arithmetic.quantiser.quantise`. Integers are
+    those of *network* as it is described; for one that won't learn, see `Arithmetic.fitted`.
 
     Population: scale; unit (chip integers to one unit of the membrane); threshold_error and
     bias_error (of the scale); threshold_lowered (of the scale), on purpose, see
@@ -62,7 +70,7 @@ def quantisation_report(
     (``'exact'``: of the scale, from rounding draws; of the chip's own the largest
     ``|p - sigmoid|``, None for units with a memory,
     for which no bound is known); arriving_percent, current_percent and bias_percent, see
-    `neurorl.arithmetic.fitting.Sums`: above 100, all inputs at once overflow.
+    `neurorl.arithmetic.fitting.Sums`: above 100, all inputs at once overflow (Xylo: saturate).
 
     Projection: exponent; resolution and largest (of weights); worst_error and rms_error (of the
     scale; without those clipped); clipped_percent of weights beyond the largest, and zeroed_percent
@@ -77,15 +85,17 @@ def quantisation_report(
         for p in network.projections
     }
     with_coins = with_coin_sources(network, noise)[0]
-    arithmetic = ChipArithmetic(with_coins, noise)
+    check_name("arithmetic of a chip", arithmetic, _POPULATION)
+    made, chip = _POPULATION[arithmetic], make_arithmetic(arithmetic, with_coins, noise)
     every = {p.name: held.get(p.name, p.weights) for p in with_coins.projections}
     report: QuantisationReport = {
         "noise": noise,
-        "populations": [_population(arithmetic, p, every) for p in network.populations],
-        "projections": [_projection(arithmetic, p, held[p.name]) for p in network.projections],
+        "populations": [made(chip, p, every) for p in network.populations],
+        "projections": [_projection(chip, p, held[p.name]) for p in network.projections],
     }
     if inputs is not None:
-        measured = rate_errors(network, held, inputs, n_steps, noise=noise, seed=seed)
+        options = {"arithmetic": arithmetic, "noise": noise}
+        measured = rate_errors(network, held, inputs, n_steps, **options, seed=seed)
         for row in report["populations"]:
             row |= measured[row["population"]]
     return report
@@ -97,6 +107,7 @@ def rate_errors(
     inputs: Mapping[str, npt.ArrayLike],
     n_steps: int,
     *,
+    arithmetic: str = "loihi",
     noise: str = "exact",
     seed: int = 0,
 ) -> dict[str, dict[str, float | None]]:
@@ -106,7 +117,7 @@ def rate_errors(
     Measured on the reference, in float arithmetic and in the chip's, with the same draws.
     """
     rates = []
-    for options in ({"arithmetic": "float"}, {"arithmetic": "loihi", "noise": noise}):
+    for options in ({"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise}):
         with load("reference", network, seed=seed, **options) as backend:
             for name, values in weights.items():
                 backend.set_weights(name, values)
@@ -119,7 +130,35 @@ def rate_errors(
     return found
 
 
-def _population(
+def _on_xylo(
+    arithmetic: XyloArithmetic, population: Population, weights: Mapping[str, FloatArray]
+) -> dict[str, Any]:
+    name, network = population.name, arithmetic.network
+    chip, unit = arithmetic.chip.populations[name], arithmetic.membrane_unit(name)
+    d = population.integrator(network.dt)
+    scale, arriving = _scale(d), np.zeros(population.size)
+    for p in network.projections:
+        if p.post == name and p.pre not in network.currents:
+            sent = arithmetic.transmitted(p.name, weights[p.name])
+            signs = (network.sums_into(p.name, np.maximum(sign * sent, 0)) for sign in (1, -1))
+            arriving += np.maximum(*signs)
+    return {
+        "population": name,
+        "scale": scale,
+        "unit": chip.unit,
+        # A threshold of whole numbers stands for all between it and the one below.
+        "threshold_error": _worst((chip.threshold - 0.5) / unit - d.threshold) / scale,
+        "bias_error": _worst(chip.bias / unit - d.bias) / scale,
+        "current_decay_error": _signed(chip.kept - d.current_decay),
+        "membrane_decay_error": _signed(1 - np.exp2(-chip.shift_mem) - d.membrane_decay),
+        "arriving_percent": 100 * _worst(arriving) / STATE_MAX,
+        "current_percent": 100 * _worst(arriving * np.exp2(chip.shift_syn)) / STATE_MAX,
+        "bias_percent": 100 * float(np.abs(chip.bias).max()) / STATE_MAX,
+        **dict.fromkeys(("threshold_lowered", "noise_error"), 0.0),
+    }
+
+
+def _on_loihi(
     arithmetic: ChipArithmetic, population: Population, weights: Mapping[str, FloatArray]
 ) -> PlainData:
     chip = arithmetic.chip.populations[population.name]
@@ -147,6 +186,10 @@ def _population(
     }
 
 
+_POPULATION: Mapping[str, Callable[..., dict[str, Any]]] = {"loihi": _on_loihi, "xylo": _on_xylo}
+"""Map each arithmetic of a chip to what makes the row of a population."""
+
+
 def _noise_error(
     arithmetic: ChipArithmetic, chip: ChipPopulation, d: Integrator, scale: float
 ) -> float | None:
@@ -159,22 +202,21 @@ def _noise_error(
     return None if has_memory else arithmetic.noise.largest_error
 
 
-def _projection(arithmetic: ChipArithmetic, p: Projection, weights: FloatArray) -> PlainData:
-    network = arithmetic.network
-    chip = arithmetic.chip.projections[p.name]
+def _projection(arithmetic: Arithmetic, p: Projection, weights: FloatArray) -> dict[str, Any]:
+    network, rounding = arithmetic.network, arithmetic.rounding(p.name)
     post = network.node(p.post)
     assert isinstance(post, Population)
     there = np.ones(network.weight_shape(p.name), dtype=bool) if p.mask is None else p.mask
     present = np.broadcast_to(weights, there.shape)[there]
     rounded = arithmetic.round(p.name, present)
-    largest = MANTISSA_MAX * chip.unit
-    clipped = np.abs(present) > largest + chip.unit
+    largest = rounding.limit * rounding.unit
+    clipped = np.abs(present) > largest + rounding.unit / 2
     error = (rounded - present)[~clipped] / _scale(post.integrator(network.dt))
     zeroed = (present != 0) & (rounded == 0)
     return {
         "projection": p.name,
-        "exponent": chip.exponent,
-        "resolution": 2 * chip.unit,
+        "exponent": arithmetic.exponent(p.name),
+        "resolution": rounding.unit,
         "largest": largest,
         "worst_error": _worst(error),
         "rms_error": float(np.sqrt(np.mean(error**2))) if error.size else 0.0,

@@ -214,10 +214,9 @@ class Membranes:
     def _tiled(self, values: Array) -> Array:
         return np.tile(values, self._backend.n_replicas)
 
-    def _unit(self, population: str) -> float:
+    def _unit(self, population: str) -> float | FloatArray:
         """Return how many units of the simulator are one of the description."""
-        chip = getattr(self._backend.arithmetic, "chip", None)
-        return 1.0 if chip is None else float(chip.populations[population].unit)
+        return self._backend.arithmetic.membrane_unit(population)
 
     def _check(self, population: Population, rules: Sequence[Rule], named: frozenset[str]) -> None:
         network = self._backend.network

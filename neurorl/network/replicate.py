@@ -23,6 +23,10 @@ class SideBySide(Neuron, named="Tiled"):
     def inputs(self) -> tuple[str, ...]:
         return self.neuron.inputs
 
+    @property
+    def chip_unit(self) -> float | None:
+        return self.neuron.chip_unit
+
     def plan(self, size: int, dt: float) -> StepPlan:
         return self.neuron.plan(size // self.copies, dt).tiled(self.copies)
 

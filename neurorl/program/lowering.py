@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
+from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.expressions.expression import Expression, read_statements
 from neurorl.network.description import Network, Node, Population
 from neurorl.network.neuron import MAX_WORDS, StepPlan
@@ -16,6 +18,7 @@ from neurorl.numerics.random import Stream
 from neurorl.program.membranes import membrane_on_chip
 from neurorl.program.program import Draw, NodeProgram, Program
 from neurorl.program.projections import projection_program, release_of, with_release
+from neurorl.program.xylo import xylo_node
 
 
 def lower(
@@ -34,10 +37,14 @@ def lower(
         if p.short_term:
             k = numbers[p.pre]
             nodes[k] = with_release(nodes[k], releases[p.name])
-    projections = (
-        projection_program(network, arithmetic, p, numbers, releases.get(p.name))
+    projections = [
+        projection_program(
+            network, arithmetic, p, nodes, releases.get(p.name) or nodes[numbers[p.pre]].sent
+        )
         for p in spiking.projections
-    )
+    ]
+    if any(node.limits for node in nodes):  # sums depend on their order: inputs, then neurons
+        projections.sort(key=lambda p: (not nodes[p.pre].is_source, p.pre))
     return Program(tuple(seeds), tuple(nodes), tuple(p for p in projections if p.n_weights))
 
 
@@ -47,6 +54,9 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
         return NodeProgram(node.name, node.size, depth, is_source=True)
     if isinstance(arithmetic, ChipArithmetic):
         return _on_chip(network, arithmetic, node, depth)
+    if isinstance(arithmetic, XyloArithmetic):
+        on_xylo = xylo_node(arithmetic, node.name, depth)
+        return replace(on_xylo, constants=_shared(on_xylo.constants))
     plan = node.plan(network.dt).hoisted()
     lines = (*plan.update, *plan.reset)
     used = {*plan.threshold.names, *(name for line in lines for name in line.value.names)}

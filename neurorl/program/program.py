@@ -44,18 +44,25 @@ class Draw:
 
 @dataclass(frozen=True)
 class Release:
-    """Hold the names of a projection's short-term plasticity among those of its presynaptic node.
+    """Hold the names of what multiplies weights, among those of the presynaptic node.
 
-    projection: its name. delay: in steps. variable: what a spike of now would release. u, used:
-    state, as in `neurorl.network.plasticity.TsodyksMarkram`. constants: numbers by name.
+    projection: name of the one with short-term plasticity; that of the node itself if all that it
+    projects releases the same, such as several spikes in one step. delay: in steps. variable: what
+    a spike of now would release. u, used: state of short-term plasticity, as in
+    `neurorl.network.plasticity.TsodyksMarkram`; empty without. constants: numbers by name.
     """
 
     projection: str
     delay: int
     variable: str
-    u: str
-    used: str
-    constants: Mapping[str, float]
+    u: str = ""
+    used: str = ""
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Return the state variables of short-term plasticity by their names in a state."""
+        return {"u": self.u, "used": self.used} if self.u else {}
 
     @property
     def raised(self) -> str:
@@ -74,6 +81,8 @@ class NodeProgram:
     size: neurons of all replicas. depth: steps for which spikes are kept, the longest delay.
     initial: state variables, ``(size,)`` each. constants: numbers, or arrays ``(size,)``.
     inputs: what projections add to; those that are no state variables begin at 0 in each step.
+    limits: what inputs, state variables then, are clipped to after each weight that is added, one
+    after another by projection and presynaptic neuron; None for plain sums.
     biased: the input to which the bias is added; None if statements name ``bias``, or none does.
     names_bias: whether statements name ``bias``.
     refractory: dead steps after a spike, ``(size,)``; None if there are none.
@@ -97,6 +106,12 @@ class NodeProgram:
     refractory: Ints | None = None
     draws: Mapping[str, Draw] = field(default_factory=dict)
     releases: Mapping[str, Release] = field(default_factory=dict)
+    limits: tuple[float, float] | None = None
+
+    @property
+    def sent(self) -> Release | None:
+        """Return what its spikes release to all projections; None for the whole weight."""
+        return next((r for r in self.releases.values() if r.projection == self.name), None)
 
     @property
     def has_bias(self) -> bool:

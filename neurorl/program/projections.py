@@ -5,7 +5,7 @@ What the spikes of a presynaptic neuron release is stated as statements of that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,14 +26,16 @@ def projection_program(
     network: Network,
     arithmetic: Arithmetic,
     projection: Projection,
-    numbers: Mapping[str, int],
+    nodes: Sequence[NodeProgram],
     release: Release | None = None,
 ) -> ProjectionProgram:
     """Return the program of a projection.
 
-    numbers: of nodes, by name. release: what its spikes release; None for all.
+    nodes: all of the program. release: what its spikes release; None for all.
     """
+    numbers = {node.name: k for k, node in enumerate(nodes)}
     name, post = projection.name, network.node(projection.post)
+    into = nodes[numbers[projection.post]]
     assert isinstance(post, Population)
     shape = network.weight_shape(name)
     delays: tuple[int, ...] = (network.delay_steps(name),)
@@ -46,7 +48,7 @@ def projection_program(
         name=name,
         pre=numbers[projection.pre],
         post=numbers[projection.post],
-        target=network.target(projection),
+        target=network.target(projection) if into.limits is None else into.inputs[0],
         delays=delays,
         block=(shape[-2], shape[-1]) if listed is None else (0, 0),
         n_weights=int(np.prod(shape)) if rows is None else len(rows.to),

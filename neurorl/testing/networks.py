@@ -250,6 +250,20 @@ def random_network(seed: int, delays: bool = False, currents: bool = False) -> N
     return Network(tuple(nodes), tuple(projections), _DT)
 
 
+def plain_network(network: Network) -> Network:
+    """Return a network without noise, dead steps, delays, signs and projections side by side."""
+    nodes: list[Source | Population] = []
+    for node in network.nodes:
+        if isinstance(node, Population):
+            d = node.integrator(network.dt)
+            quiet = CubaLIF(2e-3, 8e-3, np.maximum(d.threshold, 0.2), d.bias)
+            node = dataclasses.replace(node, neuron=quiet)
+        nodes.append(node)
+    first = {(p.pre, p.post): p for p in reversed(network.projections)}
+    plain = (dataclasses.replace(p, signed=False, delay=None) for p in first.values())
+    return Network(tuple(nodes), tuple(plain), network.dt)
+
+
 def _from_currents(projection: Projection) -> Projection:
     return dataclasses.replace(projection, signed=False, delay=None)
 

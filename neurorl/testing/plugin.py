@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.base import Backend
 from neurorl.backends.registry import BACKENDS, variants
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import BackendUnavailableError, NeurorlError
+from neurorl.errors import BackendUnavailableError, NeurorlError, UnsupportedError
 from neurorl.network.description import Network
-from neurorl.testing.networks import random_network
+from neurorl.testing.networks import plain_network, random_network
 
 
 class Case(BackendSpec):
@@ -37,15 +38,23 @@ class Case(BackendSpec):
         return self.chosen_engine.compiles
 
     def random_network(self, seed: int, currents: bool = False) -> Network:
-        """Return a random network, with delays only if the backend supports them."""
-        return random_network(seed, self.backend_class.capabilities.delays, currents)
+        """Return a random network, without what the backend or its arithmetic never has."""
+        network = random_network(seed, self.backend_class.capabilities.delays, currents)
+        counts = find_arithmetic(self.chosen_arithmetic).counts_spikes
+        return plain_network(network) if counts else network
 
-    def make(self, network: Network, **options: Any) -> Backend:
-        """Load a network; skip the test if the backend refuses it."""
+    def make(self, network: Network, needs: str | None = None, **options: Any) -> Backend:
+        """Load a network; skip the test if the backend refuses it, or the method *needs*."""
         problems = self.problems(network)
         if problems:
             pytest.skip(f"{self.backend} refuses {'; '.join(problems)}")
-        return self.load(network, **options)
+        backend = self.load(network, **options)
+        try:
+            backend.check_can(*([needs] if needs else ()))
+        except UnsupportedError as exc:
+            backend.close()
+            pytest.skip(str(exc))
+        return backend
 
     def reference(self, network: Network, **options: Any) -> Backend:
         """Load the reference that it must equal; skip the test if it doesn't promise to."""

@@ -164,7 +164,8 @@ def _explain(
     population: Population,
     event: Event,
 ) -> Explanation:
-    if has_room(scenario.network, population.name):
+    counting = [x.arithmetic.name for x in pair if x.arithmetic.counts_spikes]
+    if not counting and has_room(scenario.network, population.name):
         trials = [Trial(scenario.network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
         is_own = not population.is_integrator(scenario.network.dt)
@@ -172,10 +173,9 @@ def _explain(
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
-        detail = (
-            f"neurons that lists of synapses of more than {MOST_PLACES} places in matrices lead "
-            f"to, whose steps are not predicted; {what}"
-        )
+        lists = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
+        whose = f"in arithmetic {counting[0]!r}" if counting else lists
+        detail = f"neurons {whose}, whose steps are not predicted; {what}"
     return Explanation(
         cause=cause,
         detail=detail,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
+from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.validation.history import SubjectRecording
@@ -20,11 +20,9 @@ def voltages(trace: SubjectRecording, population: str) -> FloatArray:
     return rows / unit(trace.arithmetic, population)
 
 
-def unit(arithmetic: Arithmetic, population: str) -> float:
+def unit(arithmetic: Arithmetic, population: str) -> float | FloatArray:
     """Return how many integers of a membrane make one unit of the description; 1 for floats."""
-    if isinstance(arithmetic, ChipArithmetic):
-        return arithmetic.chip.populations[population].unit
-    return 1.0
+    return arithmetic.membrane_unit(population)
 
 
 def membrane_scale(population: Population, dt: float) -> float:

@@ -97,10 +97,12 @@ def described(docstring: str) -> tuple[list[str], dict[str, str]]:
 
 def where_networks_run(network: Network) -> str:
     """Return a table of the library's backends that run *network*, in each arithmetic."""
-    rows = []
-    for name in BACKENDS:
+    rows, arithmetics = [], ("float", "loihi")
+    for name, info in BACKENDS.items():
+        if not {*arithmetics} & {*info.arithmetics}:
+            continue
         cells = [f"`{name}`"]
-        for arithmetic in ("float", "loihi"):
+        for arithmetic in arithmetics:
             problems = backend_class(name).problems(network, arithmetic)
             why = problems[0].partition(" (")[0] if problems else ""
             cells.append(f"no: {why}" if why else "yes")

@@ -177,7 +177,7 @@ def test_backends_that_fail(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Return a run in float arithmetic, then in chip arithmetic."""
+    """Return a run in float arithmetic, then in those of chips."""
     (tmp_path / "odd.py").write_text(MODULE.format(action=action))
     info = tmp_path / "odd-1.0.dist-info"
     info.mkdir()
@@ -191,8 +191,9 @@ def test_backends_that_fail(
     assert [(r["name"], r["found"]) for r in found] == [
         ("odd, float", "1.0"),
         ("odd, loihi", "1.0"),
+        ("odd, xylo", "1.0"),
     ]
-    for r, words in zip(found, (first, second), strict=True):
+    for r, words in zip(found, (first, second, second), strict=True):
         assert r["status"] == ("broken" if words else "ok")
         assert (words or "") in (r["problem"] or "")
 

@@ -163,3 +163,23 @@ def test_a_setting_agrees_with_itself(trained: Path) -> None:
     assert others["agreement"] < near["agreement"]
     with pytest.raises(ArgumentError, match="decisions out of range"):
         compare(agent, 0, first=described, second=chip)
+
+
+def test_errors_of_xylo_by_hand() -> None:
+    """A weight of 1 is 127 * 2**7 = 16256 chip units, of which three quarters reach a membrane."""
+    tau = -1e-3 / np.log(0.7)  # the nearest that shifts have is 3/4
+    neuron = CubaLIF(tau_syn=tau, tau_mem=tau, threshold=0.4, bias=np.array([0.01, 0.02]))
+    weights = np.array([[0.5, 0.0], [1e-4, 2.0], [-1.0, 1 / 127], [0.25, 0.25]])
+    report = quantisation_report(network(neuron), {"drive": weights}, arithmetic="xylo")
+    (cells,), (drive,) = report["populations"], report["projections"]
+    unit = 0.75 * 16256
+    assert cells["unit"] == 16256
+    assert cells["threshold_error"] == pytest.approx((0.4 * unit - 4876.5) / unit / 0.4)
+    assert cells["bias_error"] == pytest.approx((244 - 0.02 * unit) / unit / 0.4)
+    assert cells["current_decay_error"] == pytest.approx(0.05)
+    assert cells["membrane_decay_error"] == pytest.approx(0.05)
+    assert cells["arriving_percent"] == pytest.approx(100 * (127 + 1 + 32) * 128 / 32767)
+    assert cells["current_percent"] == pytest.approx(4 * cells["arriving_percent"])
+    assert cells["bias_percent"] == pytest.approx(100 * 244 / 32767)
+    assert (drive["exponent"], drive["largest"]) == (7, 1.0)
+    assert (drive["clipped_percent"], drive["zeroed_percent"]) == (100 / 8, 100 / 8)

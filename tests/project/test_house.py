@@ -8,21 +8,21 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    "installed lines": 65_350,  # of them 3,600 for depth, and 340 for depth by gradients
-    "core lines": 35_615,
-    "program and executors": 1_695,
+    "installed lines": 68_600,  # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo
+    "core lines": 37_200,
+    "program and executors": 1_900,
     "core rooms": 18,
     "core floors": 12,
-    "rooms": 35,
+    "rooms": 36,
     "floors": 15,
-    "Any": 555,
+    "Any": 570,
 }
 LARGEST = {
-    "models": 7_715,
-    "validation": 6_450,
-    "learning": 5_475,
-    "native": 4_430,
-    "backends": 3_935,
+    "models": 7_900,
+    "validation": 6_500,
+    "learning": 5_900,
+    "native": 4_500,
+    "backends": 4_200,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_150

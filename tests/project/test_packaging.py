@@ -59,8 +59,8 @@ LAYERS = (
     "__main__",
 )
 GUESTS = {"neurorl.nengo.cells"}  # neuron types of nengo, imported when a function needs them
-OPTIONAL = {"neurorl.backends.torch": "torch"}
-SIMULATORS = {"brian2", "nengo", "nengo_loihi", "nxsdk"}
+OPTIONAL = {"neurorl.backends.torch": "torch", "neurorl.backends.xylo": "xylosim"}
+SIMULATORS = {"brian2", "nengo", "nengo_loihi", "nxsdk", "xylosim"}
 
 
 @functools.cache

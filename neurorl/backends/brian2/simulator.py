@@ -17,7 +17,7 @@ import numpy.typing as npt
 from neurorl.backends.brian2.equations import brian2_names, group_text, past_release, synapses_text
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
-from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
+from neurorl.backends.programmed import SUMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, NeurorlError, check_name
@@ -59,9 +59,7 @@ class Brian2Simulator(ProgramSimulator):
     """
 
     name: ClassVar[str] = "brian2"
-    capabilities: ClassVar[Capabilities] = replace(
-        OF_PROGRAMS, engines=ENGINES, short_term=_MOST_DELAY
-    )
+    capabilities: ClassVar[Capabilities] = replace(SUMS, engines=ENGINES, short_term=_MOST_DELAY)
     shown: ClassVar[tuple[str, ...]] = ("engine", "brian2_network")
 
     def __init__(self, engine: str = ENGINES[0]) -> None:

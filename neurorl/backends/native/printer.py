@@ -87,7 +87,7 @@ class NodePrinter:
         for kind, type_, size, names in (
             ("state", "f8", n, node.initial),
             ("initial", "f8", n, node.initial),
-            ("q", "f8", n, node.inputs),
+            ("q", "f8", n, node.inputs if node.limits is None else ()),
             ("kept", "f8", n, node.kept),
             ("released", "f8", node.depth * n, node.releases),
             ("next", "i8", self._replicas, drawn),
@@ -204,7 +204,7 @@ class NodePrinter:
         for x in sorted(self._locals):
             first = f"state{k}_{x}[i]" if x in node.initial else "0.0"
             yield f"double own_{x} = {self._drawn(x) if x in node.draws else first};"
-        for x in node.inputs:
+        for x in node.inputs if node.limits is None else ():
             arrived = f"(q{k}_{x}[i] + bias{k}[i])" if x == node.biased else f"q{k}_{x}[i]"
             yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}{arrived};"
             yield f"q{k}_{x}[i] = 0.0;"
@@ -259,6 +259,10 @@ extern "C" void neurorl_advance(
 {"""
 
 
+_WHOLE = '#pragma GCC optimize("finite-math-only", "no-signed-zeros")'
+"""Say that all numbers are finite, so that least and largest ones are one instruction each."""
+
+
 class CppProgram(NamedTuple):
     """Hold a program as C++, and the table of its arrays."""
 
@@ -283,6 +287,7 @@ def printed(program: Program) -> CppProgram:
     steps = [line for node in nodes for line in node.step()]
     n_sources = sum(node.is_source for node in program.nodes)
     lines = [
+        *([_WHOLE] if any(node.limits for node in program.nodes) else []),
         _SIGNATURE,
         f"const uint8_t *const *const at = in + {n_sources};",
         *table.declarations(),
@@ -304,7 +309,9 @@ def printed(program: Program) -> CppProgram:
 
 def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> Iterator[str]:
     """Yield the code that adds the weights of the spikes that arrive by projection *k*."""
-    pre, q = program.nodes[p.pre], f"q{p.post}_{p.target}"
+    pre, limits = program.nodes[p.pre], program.nodes[p.post].limits
+    q = f"{'q' if limits is None else 'state'}{p.post}_{p.target}"
+    clip = "" if limits is None else f", Clip{{{limits[0]!r}, {limits[1]!r}}}"
     w = table.add(f"w{k}", "f8", p.n_weights)
     for number, delay in enumerate(p.delays):
         ring = f"row{p.pre}"
@@ -321,7 +328,10 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
             to = table.add(f"to{k}", "i4", p.n_weights)
             start = f"start{k} + {number * (pre.size + 1)}"
             function = "add_listed_released" if release else "add_listed"
-            yield f"{function}(row, n, {release}{w}, {start}, {to}, {q});"
+            yield f"{function}(row, n, {release}{w}, {start}, {to}, {q}{clip});"
+        elif limits is not None:
+            weights = f"Clipped{{{w}, {release or 'NULL, '}{clip[2:]}}}"
+            yield f"add_dense(row, n, {weights}, {q}, {p.block[0]}, {p.block[1]});"
         elif release:
             yield f"add_dense_released(row, n, {release}{w}, {q}, {p.block[0]}, {p.block[1]});"
         else:

@@ -124,7 +124,8 @@ def _lines(node: NodeProgram) -> Iterator[str]:
     yield from (f"x_{x} = draws[{x!r}]" for x in node.draws)
     for x in node.inputs:
         added = f"arrived[{x!r}]" + " + bias" * (x == node.biased)
-        yield f"x_{x} = x_{x} + ({added})" if x in node.initial else f"x_{x} = {added}"
+        begins = x in node.initial and node.limits is None
+        yield f"x_{x} = x_{x} + ({added})" if begins else f"x_{x} = {added}"
     yield from _assignments(node.update, names)
     if node.refractory is not None:
         yield "live = dead == 0"

@@ -86,14 +86,19 @@ class ReferenceSimulator(ProgramSimulator):
     def arrived(self) -> list[dict[str, FloatArray]]:
         """Return what arrives at each node in this step, by input."""
         sums: list[dict[str, FloatArray]] = []
-        for node in self.program.nodes:
+        for k, node in enumerate(self.program.nodes):
             sums.append({})
             for x in node.inputs:
-                sums[-1][x] = np.zeros(node.size)
+                is_sum = node.limits is None
+                sums[-1][x] = np.zeros(node.size) if is_sum else self.nodes[k].state[x].copy()
         for p in self.program.projections:
             arrivals, past = self.arrivals[p.name], self.spikes[p.pre]
             total, blocks = sums[p.post][p.target], arrivals.blocks
             released = None if p.release is None else self.nodes[p.pre].released[p.release]
+            limits = self.program.nodes[p.post].limits
+            if limits is not None:
+                arrivals.add_clipped(total, past[-1], released, limits)
+                continue
             if blocks is None:
                 arrivals.add(total, past, released)
                 continue
@@ -183,3 +188,24 @@ class Arrivals:
             if released is not None:
                 values = values * np.repeat(released[-delay][spiking], counts)
             q += np.bincount(rows.to[reached], values, self._n_post)
+
+    def add_clipped(
+        self,
+        total: FloatArray,
+        spikes: npt.NDArray[np.bool_],
+        released: FloatArray | None,
+        limits: tuple[float, float],
+    ) -> None:
+        """Add the weights of the last step's spikes to *total* one by one, and clip each time."""
+        rows, (n_pre, n_post) = self._projection.rows, self._projection.block
+        for pre in np.flatnonzero(spikes):
+            times = 1.0 if released is None else released[-1, pre]
+            if self.blocks is not None:
+                block, k = divmod(pre, n_pre)
+                part = slice(block * n_post, (block + 1) * n_post)
+                total[part] = np.clip(total[part] + self.blocks[block, k] * times, *limits)
+                continue
+            assert rows is not None
+            for s in range(rows.start[0, pre], rows.start[0, pre + 1]):
+                weight = self.weights[s if rows.places is None else rows.places[s]]
+                total[rows.to[s]] = np.clip(total[rows.to[s]] + weight * times, *limits)

@@ -12,7 +12,7 @@ import torch
 
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
-from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
+from neurorl.backends.programmed import SUMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.torch.device import ENGINES, check_device, check_engine
 from neurorl.backends.torch.estimators import Score
@@ -33,7 +33,7 @@ class TorchSimulator(ProgramSimulator):
     """
 
     name: ClassVar[str] = "torch"
-    capabilities: ClassVar[Capabilities] = replace(OF_PROGRAMS, engines=ENGINES, noises=("exact",))
+    capabilities: ClassVar[Capabilities] = replace(SUMS, engines=ENGINES, noises=("exact",))
     shown: ClassVar[tuple[str, ...]] = ("engine", "module", "device")
 
     def __init__(self, engine: str | None = None, device: str = "cpu") -> None:

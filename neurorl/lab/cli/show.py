@@ -172,7 +172,11 @@ def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) 
         "noise": backend.noise,
         "source": backend.source(),
         "quantisation": quantisation_report(
-            backend.network, weights, noise=backend.noise, seed=backend.seed
+            backend.network,
+            weights,
+            arithmetic=backend.arithmetic_name,
+            noise=backend.noise,
+            seed=backend.seed,
         )
         if backend.arithmetic.is_chip
         else None,

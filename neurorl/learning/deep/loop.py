@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurorl.backends.base import Backend
+from neurorl.errors import UnsupportedError
 from neurorl.learning.deep.memory import DeepMemory, deep_memory
 from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half
 from neurorl.learning.deep.rule import (
@@ -47,6 +48,9 @@ class DeepLoop(NumpyLoop):
         greedy: bool = False,
         learns: bool = True,
     ) -> None:
+        if backend.arithmetic.counts_spikes:
+            where, what = f"arithmetic {backend.arithmetic_name!r}", "has no units of this trunk"
+            raise UnsupportedError(where, what, remedy="trunk='modules'")
         self.config, self.backend, self.n = config, backend, backend.n_replicas
         self.critic, self._learns_late, self._shadow = None, learns, True
         self._levels = {}

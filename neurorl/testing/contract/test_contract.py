@@ -135,7 +135,7 @@ def test_reset_silences_but_keeps_weights_and_time(case: Case) -> None:
 def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     name = network.projections[0].name
-    with case.make(network, seed=5) as backend, case.make(network, seed=5) as fresh:
+    with case.make(network, "restore", seed=5) as backend, case.make(network, seed=5) as fresh:
         backend.step(rasters(network, 8, 0, 0.5), 8)
         backend.set_weights(name, np.full(network.weight_shape(name), 0.7))
         saved = backend.state()
@@ -159,8 +159,8 @@ def test_a_reference_state_moves_to_it(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 12, 1)
     with (
+        case.make(network, "restore", seed=3) as backend,
         case.reference(network, seed=3) as reference,
-        case.make(network, seed=3) as backend,
     ):
         reference.step(rasters(network, 11, 0), 11)
         backend.restore(reference.state())

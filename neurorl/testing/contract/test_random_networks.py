@@ -14,8 +14,8 @@ def compare(seed: int, case: Case, currents: bool = False) -> None:
     network = case.random_network(seed, currents)
     rng = np.random.default_rng(seed)
     with (
-        case.reference(network, seed=seed) as reference,
         case.make(network, seed=seed) as backend,
+        case.reference(network, seed=seed) as reference,
     ):
         for window in range(6):
             n_steps = int(rng.integers(1, 25))

@@ -26,7 +26,7 @@ class ReplicaPair:
 
     def __init__(self, case: Case, network: Network) -> None:
         self.network = network
-        self.many: Backend = case.make(network, seed=SEEDS)
+        self.many: Backend = case.make(network, "restore", seed=SEEDS)
         self.ones: list[Backend] = [case.make(network, seed=seed) for seed in SEEDS]
 
     def step(self, n_steps: int, seed: int) -> bool:
@@ -132,8 +132,8 @@ def test_a_sequence_of_one_has_the_axis(case: Case) -> None:
 def test_a_state_moves_to_a_replica_of_another_backend(case: Case) -> None:
     network = FEATURES["recurrent projection"]()
     with (
+        case.make(network, "restore", seed=SEEDS) as backend,
         case.reference(network, seed=SEEDS[1]) as reference,
-        case.make(network, seed=SEEDS) as backend,
     ):
         reference.step(rasters(network, 11, 0, 0.5), 11)
         backend.step({}, 3)
@@ -264,7 +264,7 @@ def write_directly(
 
 def test_bad_replicas_and_shapes(case: Case) -> None:
     network = FEATURES["LIF"]()
-    with case.make(network, seed=SEEDS) as backend:
+    with case.make(network, "restore", seed=SEEDS) as backend:
         calls: list[Callable[[], object]] = [
             lambda: backend.reset([0, 3]),
             lambda: backend.state(-1),

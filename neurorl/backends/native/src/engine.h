@@ -66,6 +66,45 @@ ALWAYS_INLINE void add_rows(
     }
 }
 
+// What becomes of a number after each weight that is added to it.
+struct Free {
+    double operator()(double sum) const { return sum; }
+};
+
+struct Clip {
+    double low, high;
+    double operator()(double sum) const
+    {
+        sum = sum > low ? sum : low;
+        return sum < high ? sum : high;
+    }
+};
+
+// Weights times what each spike released, or 1 without *release*; sums are clipped one by one.
+struct Clipped {
+    const double *w, *release;
+    Clip held;
+};
+
+template <int ROWS>
+ALWAYS_INLINE void add_rows(
+    const int32_t *spike, const Clipped &weights, double *__restrict q, const int POST)
+{
+    const double *row[ROWS];
+    double times[ROWS];
+    for (int s = 0; s < ROWS; s++) {
+        row[s] = weights.w + (size_t)spike[s] * POST;
+        times[s] = weights.release ? weights.release[spike[s]] : 1.0;
+    }
+    const Clip held = weights.held;
+    #pragma GCC ivdep
+    for (int k = 0; k < POST; k++) {
+        double sum = q[k];
+        for (int s = 0; s < ROWS; s++) sum = held(sum + row[s][k] * times[s]);
+        q[k] = sum;
+    }
+}
+
 // Adds the rows of a block's spikes to its POST sums. Few of these stay in registers meanwhile.
 template <class W>
 ALWAYS_INLINE void add_block(
@@ -111,9 +150,10 @@ inline void fetch_row(const double *w, const int32_t *target, int64_t first, int
 
 // Adds the weights of listed synapses: those of neuron s have the numbers start[s] to start[s + 1]
 // less 1, each with its target.
+template <class Held = Free>
 inline void add_listed(
     const int32_t *spikes, int count, const double *w, const int64_t *start,
-    const int32_t *target, double *q)
+    const int32_t *target, double *q, Held held = {})
 {
     const int near = 2, far = 8;  // spikes ahead
     for (int k = 0; k < count; k++) {
@@ -123,7 +163,7 @@ inline void add_listed(
             if (next[1] - next[0] <= 256) fetch_row(w, target, next[0], next[1]);
         }
         const int64_t last = start[spikes[k] + 1];
-        for (int64_t s = start[spikes[k]]; s < last; s++) q[target[s]] += w[s];
+        for (int64_t s = start[spikes[k]]; s < last; s++) q[target[s]] = held(q[target[s]] + w[s]);
     }
 }
 
@@ -140,13 +180,15 @@ inline void add_dense_released(
     }
 }
 
+template <class Held = Free>
 inline void add_listed_released(
     const int32_t *spikes, int count, const double *release, const double *w, const int64_t *start,
-    const int32_t *target, double *q)
+    const int32_t *target, double *q, Held held = {})
 {
     for (int k = 0; k < count; k++) {
         const int32_t pre = spikes[k];
-        for (int64_t s = start[pre]; s < start[pre + 1]; s++) q[target[s]] += w[s] * release[pre];
+        for (int64_t s = start[pre]; s < start[pre + 1]; s++)
+            q[target[s]] = held(q[target[s]] + w[s] * release[pre]);
     }
 }
 

@@ -1,0 +1,121 @@
+"""Round weights to Xylo's integers, and name what of a network has none.
+
+`neurorl.arithmetic.xylo_integers` says what the chip does with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.fitting import Weights, bounded
+from neurorl.arithmetic.rounding import Arithmetic, Rounding
+from neurorl.arithmetic.xylo_integers import (
+    MANTISSA_MAX,
+    STATE_MAX,
+    kept_current,
+    memory_of,
+    quantise,
+    sixteen_bits,
+)
+from neurorl.errors import UnsupportedError
+from neurorl.network.description import Network
+from neurorl.numerics.arrays import FloatArray
+
+
+class XyloArithmetic(Arithmetic):
+    """Round weights to Xylo's integers; `chip` has those of neurons."""
+
+    name, title = "xylo", "xylo"
+    is_chip, is_fine, number = True, False, np.int64
+    counts_spikes = True
+
+    def __init__(self, network: Network, noise: str = "exact") -> None:
+        super().__init__(network, noise)
+        problems = self.problems(network)
+        if problems:
+            raise UnsupportedError("xylo arithmetic", f"can't hold {'; '.join(problems)}")
+        self.chip = quantise(network)
+        self._memories = {p.name: memory_of(network, p) for p in network.projections}
+        self._units = {p.name: self.chip.populations[p.post].unit for p in network.projections}
+
+    @classmethod
+    def problems(cls, network: Network) -> Sequence[str]:
+        return [*_of_neurons(network), *_of_projections(network)]
+
+    @classmethod
+    def fitted(cls, network: Network, weights: Weights) -> Network:
+        reach = {name: float(np.abs(w).max(initial=0.0)) for name, w in weights.items()}
+        return bounded(network, {name: most for name, most in reach.items() if most})
+
+    def exponent(self, name: str) -> int:
+        return self.chip.shifts[self._memories[name]]
+
+    def threshold(self, population: str) -> npt.NDArray[np.generic]:
+        return self.chip.populations[population].threshold
+
+    def bias_unit(self, population: str) -> float:
+        return self.chip.populations[population].unit
+
+    def membrane_unit(self, population: str) -> float | FloatArray:
+        chip = self.chip.populations[population]
+        return np.asarray(chip.unit * chip.kept)
+
+    def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int64]:
+        """Return the mantissas that the chip stores."""
+        scaled = np.rint(np.asarray(weights) * self.rounding(name).inverse)
+        return np.clip(scaled, -MANTISSA_MAX, MANTISSA_MAX).astype(np.int64)
+
+    def rounding(self, name: str) -> Rounding:
+        step = 2.0 ** self.exponent(name)
+        unit = step / self._units[name]
+        return Rounding(1.0 / unit, MANTISSA_MAX, unit, transmitted_unit=step)
+
+    def round(self, name: str, weights: FloatArray) -> FloatArray:
+        return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0
+
+    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+        return self.mantissa(name, rounded) << self.exponent(name)
+
+    def bias(
+        self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
+    ) -> npt.NDArray[np.generic]:
+        chip = self.chip.populations[population]
+        # Like a current that decays once before it reaches the membrane.
+        return chip.bias if current is None else sixteen_bits(chip.bias + current * chip.kept)
+
+
+def _of_neurons(network: Network) -> Iterator[str]:
+    for population in network.populations:
+        if not population.is_integrator(network.dt):
+            continue  # named by the backend's capabilities
+        d, who = population.integrator(network.dt), f"population {population.name!r} of"
+        if d.noise_width.any():
+            yield f"{who} stochastic neurons (xylo has no noise; take CubaLIF with noise=0)"
+        if d.refractory_steps.any():
+            yield f"{who} neurons with a refractory period (xylo has none; take refractory=0)"
+        if (d.threshold < 0).any():
+            yield f"{who} a negative threshold, {d.threshold.min():g} (limit >= 0; add bias)"
+        unit = population.neuron.chip_unit or 0.0
+        for name, values in (("threshold", d.threshold), ("bias", d.bias)):
+            fixed = values * kept_current(d) * unit
+            if (sixteen_bits(fixed) != np.rint(fixed)).any():
+                got = f"{fixed[np.argmax(np.abs(fixed))]:g}"
+                yield f"{who} a {name} of {got} chip units (limit {STATE_MAX}; scale it down)"
+
+
+def _of_projections(network: Network) -> Iterator[str]:
+    pairs, again = set[tuple[str, str]](), list[str]()
+    for p in network.projections:
+        which = f"projection {p.name!r}"
+        if p.signed:
+            yield f"signed {which}"
+        if network.delay_steps(p.name) > 1:
+            yield f"{which} with a delay of more than one step (leave it out)"
+        if (p.pre, p.post) in pairs and p.pre not in network.currents:
+            again.append(p.name)
+        pairs.add((p.pre, p.post))
+    if again:
+        yield f"several projections between the same nodes, {', '.join(again)} (make them one)"

@@ -1,0 +1,203 @@
+"""Translate a description to the integers of SynSense's Xylo, by one function for all backends.
+
+The chip's neuron, per step, all integers, ``clip`` to 16 bits with sign, ``>>`` towards minus
+infinity, and a decay by at least 1 towards 0::
+
+    i = clip(i + n w)                   for each presynaptic neuron that spiked n times, in order
+    i = i - decay(i, shift_syn);        decay(x, s) = x >> s, or the sign of x where that is 0
+    d = clip(clip(i - decay(v, shift_mem)) + bias);  v = clip(v + d)
+    n = clip(floor(v / threshold), 0, most);         v = v - n threshold
+
+*most* is 31 for hidden neurons and 1 for output neurons, which only hidden ones project to, and
+which project to none. Weights are ``m 2**shift``, m of -127..127 (8 bits with sign; -128 isn't
+used) and one shift of 0..7 for each of the chip's three memories of weights: of inputs, of
+recurrent ones and of outputs. Thresholds are 1..32767, biases have 16 bits with sign, shifts of
+decays are 0..15.
+
+A described current decays before input is added, the chip's after: a weight is as large as
+described, and the membrane, its threshold and its bias are ``kept = 1 - 2**-shift_syn`` as large.
+Source: xylosim 0.1.3, the vendor's simulator, whose bits these are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.quantiser import weight_range
+from neurorl.network.description import Network, Population, Projection
+from neurorl.network.neuron import Integrator
+from neurorl.numerics.arrays import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+STATE_MAX = 2**15 - 1
+MANTISSA_MAX = 127
+SHIFT_MAX = 7
+DECAY_MAX = 15
+MOST_HIDDEN, MOST_OUTPUT = 31, 1
+MEMORIES = ("input", "recurrent", "output")
+"""Name the chip's memories of weights, each with a shift of its own."""
+
+_LEVEL = STATE_MAX // 4
+"""Bound thresholds and biases, so that a membrane reaches four of them in either direction."""
+
+
+@dataclass(frozen=True)
+class XyloPopulation:
+    """Hold the integers of one population; arrays of shape ``(size,)``.
+
+    unit: chip integers in a weight of 1. is_output: whether its neurons are the chip's output
+    neurons. shift_syn, shift_mem: shifts of the decays of current and membrane.
+    """
+
+    name: str
+    unit: float
+    is_output: bool
+    shift_syn: IntArray
+    shift_mem: IntArray
+    threshold: IntArray
+    bias: IntArray
+
+    @property
+    def most(self) -> int:
+        """Return the most spikes of a neuron in one step."""
+        return MOST_OUTPUT if self.is_output else MOST_HIDDEN
+
+    @property
+    def kept(self) -> FloatArray:
+        """Return the part of the current that is left after a step."""
+        return np.asarray(1 - 2.0**-self.shift_syn, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class XyloNetwork:
+    """Hold all integers but the weights. shifts: of the weights in each of `MEMORIES`."""
+
+    populations: dict[str, XyloPopulation]
+    shifts: dict[str, int]
+
+
+def memory_of(network: Network, projection: Projection) -> str:
+    """Return which of `MEMORIES` has the weights of a projection."""
+    if is_output(network, projection.post):
+        return "output"
+    return "input" if projection.pre in {s.name for s in network.sources} else "recurrent"
+
+
+def is_output(network: Network, population: str) -> bool:
+    """Return whether a population is of output neurons: hidden ones alone project to it."""
+    sources = {source.name for source in network.spiking.sources}
+    into = [p.pre for p in network.spiking.projections if p.post == population]
+    projects = any(p.pre == population for p in network.projections)
+    return bool(into) and not projects and sources.isdisjoint(into)
+
+
+def quantise(network: Network) -> XyloNetwork:
+    """Return the integers of *network*, in which `XyloArithmetic.problems` finds nothing.
+
+    Each side, hidden neurons and output neurons, is as large as its thresholds and shifts allow: a
+    decay by shifts is the finer, the larger the numbers are. Within it, the shift of recurrent
+    weights against those of inputs is the mean of what populations need for both to have 8 bits.
+    """
+    shifts, units = dict.fromkeys(MEMORIES, 0), dict[str, float]()
+    wants = {p.name: _wanted(network, p) for p in network.populations}
+    for memories in (MEMORIES[:2], MEMORIES[2:]):
+        own = {x: w for x, w in wants.items() if w.is_output == (memories == MEMORIES[2:])}
+        known = {name: want.fixed for name, want in own.items() if want.fixed}
+        shifts |= _shifts(memories, own)
+        free = {name: want.unit(shifts) for name, want in own.items() if name not in known}
+        if free and not known:
+            spare = [
+                np.log2(_LEVEL / (unit * wants[x].level or _LEVEL)) for x, unit in free.items()
+            ]
+            more = int(max(min(SHIFT_MAX - max(shifts[x] for x in memories), *np.floor(spare)), 0))
+            free = {name: 2**more * unit for name, unit in free.items()}
+            shifts |= {memory: shifts[memory] + more for memory in memories}
+        units |= known | free
+    populations = {p.name: _population(network, p, units[p.name]) for p in network.populations}
+    return XyloNetwork(populations, shifts)
+
+
+def decay_shift(kept: FloatArray, least: int) -> IntArray:
+    """Return the shifts s whose ``1 - 2**-s`` is nearest to *kept*, by time constant."""
+    with np.errstate(divide="ignore"):
+        wanted = np.rint(-np.log2(1 - kept))
+    return np.asarray(np.clip(wanted, least, DECAY_MAX), dtype=np.int64)
+
+
+def kept_current(integrator: Integrator) -> FloatArray:
+    """Return the part of the current that the chip leaves after a step, ``(size,)``."""
+    return np.asarray(1 - 2.0 ** -decay_shift(integrator.current_decay, 1))
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Hold what decides on the unit of a population.
+
+    fixed: its unit, if the description has it, else 0. level: its largest threshold or bias, in a
+    unit of 1. ranges: the largest weight into it by memory, without those that have none.
+    """
+
+    is_output: bool
+    fixed: float
+    level: float
+    ranges: dict[str, float]
+
+    def unit(self, shifts: dict[str, int]) -> float:
+        """Return the largest unit in which its weights and thresholds fit."""
+        limits = [(MANTISSA_MAX << shifts[memory]) / most for memory, most in self.ranges.items()]
+        return min([*limits, _LEVEL / self.level] if self.level else limits or [1.0])
+
+
+def _wanted(network: Network, population: Population) -> _Wanted:
+    d, ranges = population.integrator(network.dt), dict[str, float]()
+    for p in network.projections:
+        if p.post == population.name and (reach := weight_range(network, p)):
+            memory = memory_of(network, p)
+            ranges[memory] = max(reach, ranges.get(memory, 0.0))
+    level = float((np.maximum(d.threshold, np.abs(d.bias)) * kept_current(d)).max())
+    fixed = population.neuron.chip_unit or 0.0
+    return _Wanted(is_output(network, population.name), fixed, level, ranges)
+
+
+def _shifts(memories: Sequence[str], wants: dict[str, _Wanted]) -> dict[str, int]:
+    """Return the least shifts of a side: as fixed units need them, or for equal resolution."""
+    shifts = dict.fromkeys(memories, 0)
+    for want in wants.values():
+        for memory, reach in want.ranges.items():
+            over = np.log2(max(reach * want.fixed / MANTISSA_MAX, 1.0))
+            shifts[memory] = max(shifts[memory], min(int(np.ceil(over)), SHIFT_MAX))
+    ratios = [
+        np.log2(want.ranges["recurrent"] / want.ranges["input"])
+        for want in wants.values()
+        if {"input", "recurrent"} <= {*want.ranges}
+    ]
+    if ratios and not any(want.fixed for want in wants.values()):
+        ahead = int(np.clip(np.rint(np.mean(ratios)), -SHIFT_MAX, SHIFT_MAX))
+        shifts |= {"input": max(-ahead, 0), "recurrent": max(ahead, 0)}
+    return shifts
+
+
+def _population(network: Network, population: Population, unit: float) -> XyloPopulation:
+    d = population.integrator(network.dt)
+    kept = kept_current(d)
+    # Whole numbers are over a threshold x if they are at least floor(x) + 1.
+    threshold = np.floor(d.threshold * unit * kept) + 1
+    return XyloPopulation(
+        name=population.name,
+        unit=unit,
+        is_output=is_output(network, population.name),
+        shift_syn=decay_shift(d.current_decay, 1),
+        shift_mem=decay_shift(d.membrane_decay, 0),
+        threshold=np.clip(threshold, 1, STATE_MAX).astype(np.int64),
+        bias=sixteen_bits(d.bias * unit * kept),
+    )
+
+
+def sixteen_bits(values: FloatArray) -> IntArray:
+    """Return the nearest whole numbers of 16 bits with sign."""
+    return np.asarray(np.clip(np.rint(values), -STATE_MAX - 1, STATE_MAX), dtype=np.int64)

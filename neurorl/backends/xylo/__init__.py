@@ -1,0 +1,1 @@
+"""Run networks on SynSense's own simulator of Xylo, and say what its chips have room for."""

@@ -1,0 +1,135 @@
+"""Define `XyloSimulator`: a network on the vendor's simulator of its chips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.arithmetic.xylo import XyloArithmetic
+from neurorl.backends.capabilities import Capabilities
+from neurorl.backends.checks import Inputs
+from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Simulator, State
+from neurorl.backends.window import Raster
+from neurorl.backends.xylo.layout import KINDS, lay_out
+from neurorl.backends.xylo.limits import DEFAULT, DEVICES, find_device, problems
+from neurorl.backends.xylo.vendor import VendorLayer
+from neurorl.errors import UnsupportedError
+from neurorl.network.description import Network
+from neurorl.program import lower
+
+
+class XyloSimulator(Simulator):
+    """Run a network on xylosim, SynSense's simulator of Xylo, a chip for each replica.
+
+    device: the chip whose room is checked, ``'audio3'``, ``'audio2'`` or ``'imu'``.
+    """
+
+    name: ClassVar[str] = "xylo"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        arithmetics=("xylo",),
+        exact_arithmetics=("xylo",),
+        delays=False,
+        signed=False,
+        engines=("xylosim",),
+        sparse=True,
+    )
+    shown: ClassVar[tuple[str, ...]] = ("device",)
+
+    def __init__(self, device: str = DEFAULT) -> None:
+        self.device = find_device(device).name
+
+    @classmethod
+    def problems(cls, network: Network, arithmetic: str, device: str = DEFAULT) -> list[str]:
+        return [*super().problems(network, arithmetic), *problems(network, DEVICES[device])]
+
+    def refusals(self, network: Network, arithmetic: str) -> list[str]:
+        return self.problems(network, arithmetic, self.device)
+
+    @classmethod
+    def default_target(cls) -> str:
+        return "emulator"
+
+    def build(self, simulated: SimulatedNetwork) -> None:
+        """Make a chip for each replica, at rest."""
+        assert isinstance(simulated.arithmetic, XyloArithmetic)
+        self.simulated, self.arithmetic = simulated, simulated.arithmetic
+        one = lower(simulated.network, self.arithmetic, simulated.depths, simulated.seeds[:1])
+        self.layout, n = lay_out(one, self.arithmetic), simulated.n_replicas
+        self.layers = [VendorLayer(self.layout) for _ in range(n)]
+        self.steps = [0] * n
+        # Input of a step arrives in the next one; here it would arrive at once.
+        self.coming = np.zeros((n, self.layout.sizes["input"]), dtype=bool)
+        self.counts = {kind: np.zeros((n, self.layout.sizes[kind]), np.int64) for kind in KINDS[1:]}
+        self.put_in_force(simulated)
+
+    def write_weights(self, projection: str) -> None:
+        wire = self.layout.wires.get(projection)
+        if wire is None:  # it has no synapse
+            return
+        rows = self.simulated.weights[projection].reshape(len(self.layers), -1)
+        for layer, row in zip(self.layers, rows, strict=True):
+            held = self.layout.mantissas(self.arithmetic, projection, row)
+            layer.put_weights(wire.memory, wire.first, held)
+
+    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+        rows = bias.astype(np.int64).reshape(len(self.layers), -1)
+        for layer, row in zip(self.layers, rows, strict=True):
+            layer.put_bias(*self.layout.places[population], row)
+
+    def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+        """Advance all chips, each by its own input."""
+        parts: dict[str, list[Raster]] = {name: [] for name in self.simulated.record}
+        for k, layer in enumerate(self.layers):
+            given = np.zeros((n_steps + 1, self.layout.sizes["input"]), dtype=bool)
+            given[0] = self.coming[k]
+            for source in self.simulated.network.spiking.sources:
+                columns = self.simulated.columns(source.name, k)
+                numbers = self.layout.places[source.name].numbers
+                given[1:, numbers] = inputs[source.name][:, columns]
+            counts = layer.advance(given[:-1])
+            self.coming[k] = given[-1]
+            for kind, rows in counts.items():
+                self.counts[kind][k] = rows[-1]
+            self.steps[k] += n_steps
+            for name, rasters in parts.items():
+                kind, numbers = self.layout.places[name]
+                rasters.append(counts[kind][:, numbers] > 0)
+        return {name: np.concatenate(rasters, axis=1) for name, rasters in parts.items()}
+
+    def reset(self, replicas: Sequence[int]) -> None:
+        for k in replicas:
+            self.layers[k].rest()
+            self.coming[k] = False
+            for counts in self.counts.values():
+                counts[k] = 0
+
+    def time(self, replica: int) -> int:
+        return self.steps[replica]
+
+    def state(self, replica: int) -> State:
+        state: State = {}
+        for name, (kind, numbers) in self.layout.places.items():
+            if kind == "input":
+                state[f"{name}.spikes"] = self.coming[replica][None, numbers].copy()
+                continue
+            own = self.counts[kind][replica][numbers]
+            state[f"{name}.spikes"] = own[None] > 0
+            state[f"{name}.release"] = own[None].astype(np.float64)
+            for variable, values in self.layers[replica].last(kind).items():
+                part = values[numbers] if len(values) else np.zeros_like(own)
+                state[f"{name}.{variable}"] = part
+            state[f"{name}.refractory"] = np.zeros_like(own)
+        return state
+
+    def restore(self, state: State, replica: int) -> None:
+        self.refuse("restore")
+
+    def refuse(self, verb: str) -> None:
+        """Raise UnsupportedError for `restore`: the vendor's neurons can't be set."""
+        if verb == "restore":
+            remedy = "backend='native', arithmetic='xylo', which has the same bits"
+            raise UnsupportedError("backend xylo", "can't set a state", remedy=remedy)
