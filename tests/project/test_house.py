@@ -8,7 +8,9 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    "installed lines": 68_600,  # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo
+    # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo, 1,900 for rules by statements and
+    # what neurons, sources and connections got with them
+    "installed lines": 68_600,
     "core lines": 37_200,
     "program and executors": 1_900,
     "core rooms": 18,
@@ -20,8 +22,8 @@ BOUNDS = {
 LARGEST = {
     "models": 7_900,
     "validation": 6_500,
-    "learning": 5_900,
-    "native": 4_500,
+    "learning": 6_230,
+    "native": 4_540,
     "backends": 4_200,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
