@@ -52,7 +52,7 @@ class SpikingActorCritic(LearningAgent):
     MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'native'``, ``'brian2:cython:loihi'``, ..., or a
     `neurorl.backends.spec.BackendSpec`; None is the quickest here (`neurorl.backends.lookup`),
-    with the same bits: see ``backend_name``. arithmetic: ``'float'`` or ``'loihi'``; None is the
+    with the same bits: see ``backend_name``. arithmetic: ``'float'``, ``'loihi'``, ``'xylo'``; None is the
     backend's own. seed: decides everything. config: replaces model and options. backend_options:
     options of the backend's class. loop: ``'native'`` or ``'numpy'``, with the same bits; None
     takes the native one if there is a C++ compiler. noise: ``'exact'`` (the default), or in chip
