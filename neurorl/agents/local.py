@@ -186,9 +186,9 @@ class SpikingActorCritic(LearningAgent):
     MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'native'``, ``'brian2:cython:loihi'``, ..., or a
     `neurorl.backends.spec.BackendSpec`; None is the quickest here (`neurorl.backends.lookup`),
-    with the same bits: see ``backend_name``. arithmetic: ``'float'`` or ``'loihi'``; None is the
-    backend's own. seed: decides everything. config: replaces model and options. backend_options:
-    options of the backend's class. loop: ``'native'`` or ``'numpy'``, with the same bits; None
+    with the same bits: see ``backend_name``. arithmetic: ``'float'``, ``'loihi'`` or ``'xylo'``;
+    None is the backend's own. seed: decides everything. config: replaces model and options.
+    backend_options: of the backend's class. loop: ``'native'`` or ``'numpy'``, same bits; None
     takes the native one if there is a C++ compiler. noise: ``'exact'`` (the default), or in chip
     arithmetic one of Loihi's own, ``'chip'`` or ``'chip+coins'`` (`neurorl.arithmetic.chip_noise`).
     options: fields of `AgentConfig`, such as ``policy=Softmax(0.2)``, or ``learning=OnChip()`` for

@@ -46,7 +46,7 @@ class Backend(Ownable):
         equals in every bit a backend with that seed. Rasters then have ``n_replicas * size``
         columns, neuron i of replica k in column ``k * size + i``, and weights have an axis of
         replicas first.
-    arithmetic: ``'float'`` or ``'loihi'``; None takes the simulator's default. In the latter
+    arithmetic: ``'float'``, ``'loihi'`` or ``'xylo'``; None takes the simulator's default. On chips
         neurons by equations that are LIF or CubaLIF run as these, and `network` has them.
     record: populations whose rasters `step` returns; None for all.
     noise: ``'exact'`` is the described escape noise; ``'chip'`` and ``'chip+coins'`` are what Loihi
