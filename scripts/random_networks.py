@@ -1,10 +1,12 @@
 """Compare random networks of equations, and random rules, on all backends and engines.
 
-    python scripts/random_networks.py [--networks 300] [--rules 100] [--cython 30] [--first 0]
+    python scripts/random_networks.py [--networks 300] [--driven 300] [--rules 100] [--cython 30]
+                                      [--first 0]
     python scripts/random_networks.py --only brian2:cython --cython 300 --unoptimised
 
 Networks have 1 to 4 variables a neuron, all functions, conductances, lists, delays for each synapse
-and short-term plasticity; each runs in windows with resets, restored states and written weights.
+and short-term plasticity; driven ones have time, waves, even draws and white noise, too. Each runs
+in windows with resets, restored states and written weights.
 Those whose equations are LIF or CubaLIF run in chip arithmetic, too. A rule learns an agent for an
 episode in each loop. Everything is compared with the reference, or with NumPy's loop, in every bit.
 Cython compiles some ten modules for a network, with -O0 half as long. Exit status 1 if anything
@@ -71,15 +73,21 @@ class Row:
             self.differing.append(f"{self.what} {number} on {self.where}: {exc!r:.300}")
 
 
-def networks(first: int, count: int, n_cython: int, only: str | None) -> Iterator[Row]:
-    """Compare networks of equations in float arithmetic; yield a row for each place."""
+def networks(
+    first: int, count: int, n_cython: int, only: str | None, driven: bool = False
+) -> Iterator[Row]:
+    """Compare networks of equations in float arithmetic; yield a row for each place.
+
+    driven: whether equations have time, waves, even draws and white noise, too.
+    """
     for where, options in FLOAT.items():
         if only not in (None, where):
             continue
-        row = Row("network", where)
+        row = Row("driven network" if driven else "network", where)
         n = min(count, n_cython) if where == "brian2:cython" else count
         for k in range(first, first + n):
-            row.add(k, partial(compare, random_equation_network(k), k, {where: options}))
+            network = random_equation_network(k, driven)
+            row.add(k, partial(compare, network, k, {where: options}))
         yield row
 
 
@@ -120,6 +128,9 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--networks", type=int, default=300, metavar="N")
+    parser.add_argument(
+        "--driven", type=int, default=300, metavar="N", help="with time, waves, draws and noise"
+    )
     parser.add_argument("--cython", type=int, default=30, metavar="N", help="of these on cython")
     parser.add_argument("--chip", type=int, default=100, metavar="N", help="with a chip form")
     parser.add_argument("--rules", type=int, default=100, metavar="N")
@@ -131,7 +142,10 @@ def main(arguments: list[str] | None = None) -> int:
     first, rows = options.first, []
     if options.unoptimised:
         EXACT_FLAGS[EXACT_FLAGS.index("-O3")] = "-O0"
-    parts = [networks(first, options.networks, options.cython, options.only)]
+    parts = [
+        networks(first, options.networks, options.cython, options.only),
+        networks(first, options.driven, options.cython, options.only, driven=True),
+    ]
     if options.only is None:
         parts += [chip_networks(first, options.chip), rules(first, options.rules)]
     for part in parts:
