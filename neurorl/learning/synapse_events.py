@@ -103,7 +103,8 @@ class SynapseEvents:
         self._check()
         constants = {k: v for of in self._updates.values() for k, v in of.constants.items()}
         numbers = {**self._numbers, **constants}
-        self._printer = SynapsePrinter(rule, self._updates, tuple(numbers))
+        several = len(wiring.delays) > 1
+        self._printer = SynapsePrinter(rule, self._updates, tuple(numbers), several)
         self._fixed = {
             "number": np.array([float(x) for x in numbers.values()]),
             "pre_of": wiring.pre.astype(np.int32),

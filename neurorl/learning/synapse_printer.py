@@ -30,7 +30,8 @@ _BYTES = ("arrived", "spikes")
 class SynapsePrinter:
     """Print what a rule does in a window, for arrays of these names, in this order.
 
-    updates: of the equations by owner, `SynapseRule.updates`.
+    updates: of the equations by owner, `SynapseRule.updates`. has_delays: whether synapses have
+    several.
 
     names: ``number``, constants in the order of *numbers*; integers and rasters as
     `SynapseEvents` has them; ``step_NAME``, 1 where a signal differs in every step;
@@ -38,9 +39,13 @@ class SynapsePrinter:
     """
 
     def __init__(
-        self, rule: SynapseRule, updates: Mapping[str, Updates], numbers: Sequence[str]
+        self,
+        rule: SynapseRule,
+        updates: Mapping[str, Updates],
+        numbers: Sequence[str],
+        has_delays: bool,
     ) -> None:
-        self._rule, self._updates = rule, updates
+        self._rule, self._updates, self._has_delays = rule, updates, has_delays
         self._numbers = {name: f"number[{k}]" for k, name in enumerate(numbers)}
         doubles = ["number", WEIGHT, *(f"x_{x}" for x in rule.variables)]
         doubles += [f"told_{x}" for x in (*rule.signals, *rule.modulators)]
@@ -60,6 +65,7 @@ class SynapsePrinter:
         """Yield what a reinforcement does in all synapses, line by line in each."""
         told = {x: f"told_{x}[r]" for x in self._rule.modulators}
         yield "for (int64_t r = 0; r < n_replicas; r++)"
+        yield "#pragma GCC ivdep"
         yield "for (int64_t i = r * each; i < (r + 1) * each; i++) {"
         for line in self._rule.events["on_reward"]:
             yield from self._set(line, "i", self._cpp(line, self._at("synapse", "i") | told))
@@ -104,10 +110,12 @@ class SynapsePrinter:
                 names = self._at(side, "j")
                 yield from self._set(line, "j", self._cpp(line, names))
                 continue
+            yield "#pragma GCC ivdep"  # a neuron's synapses are different ones
             yield f"for (int64_t k = {side}_start[j], last = {side}_start[j + 1]; k < last; k++) {{"
             if side == "pre":  # their order
                 yield "const int64_t i = k;"
-                yield "if (n_delays > 1 && delay[i] != delays[d]) continue;"
+                if self._has_delays:
+                    yield "if (delay[i] != delays[d]) continue;"
             else:
                 yield f"const int64_t i = by_post[k], ahead = k + {_AHEAD};"
                 for name in self._of_synapses(line):
