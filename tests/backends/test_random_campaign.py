@@ -21,10 +21,12 @@ def test_it_counts_cases_and_tells_what_differs(
     monkeypatch.setattr(script, "FLOAT", {"reference": {}})
     monkeypatch.setattr(script, "CHIP", {"reference": {"arithmetic": "loihi"}})
     monkeypatch.setattr(script, "ELSEWHERE", {"native loop": {"backend": "reference"}})
-    arguments = ["--networks", "3", "--chip", "3", "--rules", "1", "--json"]
+    arguments = ["--networks", "3", "--driven", "2", "--chip", "3", "--rules", "1", "--json"]
     assert script.main(arguments) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [(row["cases"], row["differing"]) for row in rows] == [(3, []), (3, []), (1, [])]
+    assert [(row["cases"], row["differing"]) for row in rows] == [
+        *((3, []), (2, []), (3, []), (1, [])),
+    ]
     assert all(row["active"] for row in rows)
 
     sound = script.compare
@@ -35,5 +37,5 @@ def test_it_counts_cases_and_tells_what_differs(
         return sound(network, seed, others, reference)
 
     monkeypatch.setattr(script, "compare", wrong)
-    assert script.main(["--networks", "0", "--chip", "3", "--rules", "0"]) == 1
+    assert script.main(["--networks", "0", "--driven", "0", "--chip", "3", "--rules", "0"]) == 1
     assert "network of a chip form 1 on reference: AssertionError" in capsys.readouterr().out

@@ -88,7 +88,14 @@ def test_show_and_plot_and_backends(trained: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert main(["backends", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [row["name"] for row in rows] == ["reference", "native", "brian2", "loihi", "torch"]
+    assert [row["name"] for row in rows] == [
+        "reference",
+        "native",
+        "brian2",
+        "loihi",
+        "xylo",
+        "torch",
+    ]
     for row in rows:
         assert {"name", "available", "version", "target", "engines", "remedy"} <= set(row)
     unverified = {row["name"]: row["unverified"] for row in rows}

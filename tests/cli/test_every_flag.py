@@ -55,6 +55,7 @@ CHANGES: Mapping[str, tuple[list[str], Mapping[str, list[str]]]] = {
             "--episodes": ["2"],
             "--seed": ["1"],
             "--sample": [],
+            "--stochastic": [],
         },
     ),
     "validate": (

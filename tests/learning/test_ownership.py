@@ -142,7 +142,17 @@ def advances(backend: Backend) -> dict[str, Callable[[], object]]:
 
 
 READS_OR_FOLLOWED = {
-    *("check_can", "check_free", "check_neurons", "check_open", "close", "disown", "flow", "own"),
+    *(
+        "check_can",
+        "check_free",
+        "checked",
+        "check_neurons",
+        "check_open",
+        "close",
+        "disown",
+        "flow",
+        "own",
+    ),
     *("learning_gain", "owner_acts", "set_weights", "source", "state", "time", "weights"),
     *("write", "write_script"),
 }

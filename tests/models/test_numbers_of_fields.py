@@ -42,11 +42,11 @@ from neurorl.models.features.of_others import (
     SubtractMean,
 )
 from neurorl.models.neurons.leaky import InChipUnits, Lesion
-from neurorl.network import connectors
+from neurorl.network import connectors, spatial
 from neurorl.network.plasticity import Normal, TsodyksMarkram
 from neurorl.network.replicate import SideBySide
 from neurorl.network.serialization import Described
-from neurorl.rules import Rule
+from neurorl.rules import Rule, SynapseRule
 
 MODULES: tuple[ModuleType, ...] = (neurorl.reparameterization, models, features)  # classes register
 
@@ -75,10 +75,12 @@ EXAMPLES: Mapping[str, Callable[[], Described]] = {
     "Equations": lambda: Equations(
         "dv/dt = -v / tau", "v > 1", "v = 0 + q", "euler", parameters={"tau": 1}
     ),
+    "ExponentialDistance": lambda: spatial.ExponentialDistance(0.5, [0.0, 1.0]),
     "FixedInDegree": lambda: connectors.FixedInDegree(1),
     "FixedOutDegree": lambda: connectors.FixedOutDegree(1),
     "FixedProbability": lambda: connectors.FixedProbability(0.5),
     "Fourier": lambda: features.Fourier(*BOX),
+    "GaussianDistance": lambda: spatial.GaussianDistance(0.5, [0.0, 1.0]),
     "GaussianCells": lambda: features.GaussianCells(*BOX),
     "HashedStates": lambda: features.HashedStates(3, (0, 1)),
     "ImageCells": lambda: ImageCells((4, 4), (2, 2), (0.0,), (1.0,), 2, (0.0,) * 4),
@@ -111,6 +113,7 @@ EXAMPLES: Mapping[str, Callable[[], Described]] = {
     "Synapses": lambda: connectors.Synapses((0, 1), (1, 0)),
     "SideBySide": lambda: SideBySide(LIF(), 2),
     "Tiles": lambda: TILES,
+    "SynapseRule": lambda: SynapseRule("mine", on_pre="w += k", parameters={"k": 1}),
     "TsodyksMarkram": lambda: TsodyksMarkram(),
     "Uniform": lambda: Uniform(0.0, 1.0),
 }
