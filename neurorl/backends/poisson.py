@@ -20,8 +20,8 @@ Replicas = Sequence[tuple[int, int]]
 class Poisson:
     """Let a source spike by chance, *rates* times a second; an input of `Backend.step`.
 
-    rates: Hz, at most one spike a step; a number, ``(size,)``, or one for each step, ``(n_steps,
-    n_replicas * size)``.
+    rates: Hz, at most one spike a step; a number, ``(size,)``, or one for each step,
+    ``(n_steps, n_replicas * size)``.
 
     Draws depend on the seed of a replica, the source and the number of the step alone, so they are
     equal on every backend, however steps are cut into windows, and go on after `Backend.restore`.

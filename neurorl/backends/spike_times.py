@@ -75,7 +75,7 @@ class SpikeTimes:
 
     @classmethod
     def of_neo(cls, trains: Sequence[Any], dt: float, n_steps: int) -> SpikeTimes:
-        """Return the spikes of Neo's ``SpikeTrain``s, one for each neuron; dt: seconds."""
+        """Return the spikes of a Neo ``SpikeTrain`` for each neuron; dt: seconds."""
         times = [np.asarray(train.rescale("s").magnitude, dtype=np.float64) for train in trains]
         who = np.repeat(np.arange(len(times)), [len(x) for x in times])
         return cls.of_seconds(who, np.concatenate([[], *times]), dt, len(times), n_steps)
