@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xylo_agents as agents
+from xylo_vendor import needs_xylosim
 
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import UnsupportedError
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.PopulationWarning")
-needs_vendor = pytest.mark.skipif(
-    importlib.util.find_spec("xylosim") is None, reason="xylosim isn't installed"
-)
 GRID = "neurorl/GridWorld-v0"
 
 
 @pytest.mark.parametrize(
-    "backend", ["native:xylo", pytest.param("xylo", marks=needs_vendor, id="xylosim")]
+    "backend", ["native:xylo", pytest.param("xylo", marks=needs_xylosim, id="xylosim")]
 )
 @pytest.mark.parametrize("loop", ["numpy", "native"])
 def test_learning_has_the_same_bits_everywhere(backend: str, loop: str) -> None:
@@ -48,7 +45,7 @@ def test_it_learns_with_floats_in_the_shadow_and_8_bits_in_force() -> None:
         assert np.unique(weights).size > np.unique(in_force).size
 
 
-@needs_vendor
+@needs_xylosim
 def test_a_learned_agent_plays_on_the_vendors_simulator_as_on_native() -> None:
     agent = agents.agent(GRID, 2, "native:xylo")
     agent.learn(20)

@@ -370,7 +370,7 @@ def test_nir_names_the_projection() -> None:
 
 @pytest.mark.parametrize("backend", ["native", "brian2", "torch"])
 def test_a_projection_without_synapses_keeps_its_state(backend: str) -> None:
-    """Its neurons' variables go on, though nothing is released into any synapse."""
+    """Compare variables of its presynaptic neurons, which go on though no synapse hears them."""
     nodes = (Source("input", 3), Population("cells", 4, LIF(noise=0.1)))
     empty = FixedProbability(0.0)
     network = Network(

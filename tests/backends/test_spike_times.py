@@ -78,7 +78,7 @@ def test_seconds_and_steps() -> None:
 
 
 def test_neo_and_back() -> None:
-    neo = pytest.importorskip("neo", reason="neo is not installed")
+    neo = pytest.importorskip("neo", reason="neo is not installed: pip install neo")
     raster = np.random.default_rng(3).random((500, 9)) < 0.05
     raster[:, 4] = False
     spikes = SpikeTimes.of_raster(raster)

@@ -80,7 +80,7 @@ def test_noises_of_other_names_seeds_and_populations_are_others() -> None:
 
 @pytest.mark.parametrize("method", ["euler", "heun", "exponential_euler", "exact"])
 def test_a_noisy_leak_has_the_variance_of_ornstein_and_uhlenbeck(method: str) -> None:
-    """Its method's own error at dt / tau = 0.05 is at most 3 %."""
+    """Allow 4 % of the variance: at dt / tau = 0.05 a method's own error is up to 3 %."""
     neuron = cell(
         "dv/dt = -v/tau + sigma*sqrt(2/tau)*xi", method, parameters={"tau": 0.02, "sigma": 0.7}
     )
@@ -91,7 +91,7 @@ def test_a_noisy_leak_has_the_variance_of_ornstein_and_uhlenbeck(method: str) ->
 
 
 def test_multiplied_noise_means_what_stratonovich_says_by_heun() -> None:
-    """Of ``dv = s v xi`` the mean grows as exp(s^2 t / 2) by Heun's method, and not by Euler's."""
+    """Solve ``dv = s v xi``: the mean grows as exp(s^2 t / 2) by Heun's method, not by Euler's."""
     grown = {
         method: recorded(
             cell("dv/dt = s*v*xi", method, parameters={"s": 1.0}, initial={"v": 1.0}),

@@ -1,4 +1,4 @@
-"""What a chip has no room for is named: what, how much, the limit and a remedy."""
+"""Name what a chip has no room for: what, how much, the limit and a remedy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from xylo_vendor import needs_xylosim
 
 from neurorl.backends.xylo.limits import DEVICES, find_device, problems
 from neurorl.errors import UnknownNameError
@@ -81,8 +82,8 @@ def test_an_unknown_chip_is_refused() -> None:
         find_device("audio33")
 
 
+@needs_xylosim
 def test_the_backend_names_them_too() -> None:
-    pytest.importorskip("xylosim", reason="xylosim isn't installed")
     from neurorl.backends.registry import load
     from neurorl.errors import UnsupportedError
 

@@ -34,7 +34,7 @@ def test_files_hold_what_the_model_beside_them_plays() -> None:
 
 
 def test_files_are_as_they_would_be_made() -> None:
-    """Each is played again on the reference, and on xylosim where that is installed."""
+    """Play each again on the reference, and on xylosim where that is installed."""
     assert load_script("xylo_conformance").main(["--check"]) == 0
 
 

@@ -1,4 +1,4 @@
-"""What the backend takes of xylosim is there, and is as it was when it was written."""
+"""Fail where a new xylosim no longer has, or does otherwise, what the backend uses."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from xylo_vendor import REASON
 
-xylosim = pytest.importorskip("xylosim.v2", reason="xylosim isn't installed")
+xylosim = pytest.importorskip("xylosim.v2", reason=REASON)
 
 VERSION = "0.1.3"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
 import pytest
 import xylo_windows as windows
+from xylo_vendor import needs_xylosim
 
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.backends.registry import load
@@ -15,11 +15,8 @@ from neurorl.models import shift_lif
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import rasters, same_state
 
-HAS_VENDOR = importlib.util.find_spec("xylosim") is not None
-needs_vendor = pytest.mark.skipif(not HAS_VENDOR, reason="xylosim isn't installed")
-
 others = pytest.mark.parametrize(
-    "backend", ["native", pytest.param("xylo", marks=needs_vendor)], ids=["native", "xylo"]
+    "backend", ["native", pytest.param("xylo", marks=needs_xylosim)], ids=["native", "xylo"]
 )
 
 
