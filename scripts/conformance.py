@@ -27,9 +27,9 @@ from neurorl.storage.files import write_bytes, write_json
 FOLDER = Path(__file__).parents[1] / "conformance"
 
 
-def checker() -> ModuleType:
-    """Return conformance/check.py as a module."""
-    spec = importlib.util.spec_from_file_location("conformance_check", FOLDER / "check.py")
+def checker(name: str = "check") -> ModuleType:
+    """Return the program conformance/NAME.py as a module."""
+    spec = importlib.util.spec_from_file_location(f"conformance_{name}", FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -40,24 +40,38 @@ def checker() -> ModuleType:
 @exit_status("conformance")
 def main(arguments: list[str] | None = None) -> int:
     """Make or check all files; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true")
-    check_only = parser.parse_args(arguments).check
-    check, status = checker(), 0
+    check_only, check, status = only_checks(__doc__, arguments), checker(), 0
     for name, case in CASES.items():
         data, arrays, events = make(case, check)
         if check_only:
-            stored, stored_arrays = check.load(name)
-            is_same = stored == data and check.digest(stored_arrays) == data["sha256"]
-            status |= not is_same
-            print(f"{name}: {'as stored' if is_same else 'DIFFERS from what is stored'}")
+            status |= not is_as_stored(name, data, check)
             continue
-        write_json(FOLDER / "vectors" / f"{name}.json", data)
-        write_bytes(FOLDER / "vectors" / f"{name}.npz", packed(arrays))
+        write(FOLDER / "vectors" / name, data, arrays)
         print(f"{name}: " + ", ".join(f"{count} {event}" for event, count in events.items()))
     return status
+
+
+def only_checks(description: str | None, arguments: list[str] | None) -> bool:
+    """Return whether a command's arguments say ``--check``."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true")
+    return bool(parser.parse_args(arguments).check)
+
+
+def is_as_stored(name: str, data: dict[str, Any], check: Any) -> bool:
+    """Say, and return, whether a case's files hold its description and arrays of its digest."""
+    stored, stored_arrays = check.load(name)
+    is_same = bool(stored == data and check.digest(stored_arrays) == data["sha256"])
+    print(f"{name}: {'as stored' if is_same else 'DIFFERS from what is stored'}")
+    return is_same
+
+
+def write(path: Path, data: dict[str, Any], arrays: Arrays) -> None:
+    """Write a case's description and arrays as *path* with .json and .npz."""
+    write_json(path.with_suffix(".json"), data)
+    write_bytes(path.with_suffix(".npz"), packed(arrays))
 
 
 def make(case: Case, check: Any) -> tuple[dict[str, Any], Arrays, dict[str, int]]:

@@ -10,16 +10,14 @@ must be equal before a file is written; and what the cases are for must happen.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from xylo_windows import random_xylo_network
 
-from conformance import packed
+from conformance import FOLDER, checker, is_as_stored, only_checks, write
+from experiments.conformance.played import Arrays
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.backends.base import Backend
@@ -27,22 +25,9 @@ from neurorl.backends.registry import load
 from neurorl.backends.xylo.layout import lay_out
 from neurorl.cli.status import exit_status
 from neurorl.network.description import Network
-from neurorl.storage.files import write_bytes, write_json
 from neurorl.testing import rasters
 
-FOLDER = Path(__file__).parents[1] / "conformance"
 STEPS, CASES = 60, 20
-Arrays = dict[str, Any]
-
-
-def checker() -> ModuleType:
-    """Return conformance/check_xylo.py as a module."""
-    spec = importlib.util.spec_from_file_location("check_xylo", FOLDER / "check_xylo.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def described(network: Network, backend: Backend) -> tuple[dict[str, Any], Arrays]:
@@ -123,28 +108,20 @@ def touched(arrays: Arrays) -> dict[str, int]:
 @exit_status("xylo_conformance")
 def main(arguments: list[str] | None = None) -> int:
     """Make or check all files; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true")
-    check_only = parser.parse_args(arguments).check
-    check, status, total = checker(), 0, dict[str, int]()
+    check_only, check = only_checks(__doc__, arguments), checker("check_xylo")
+    status, total = 0, dict[str, int]()
     for number in range(CASES):
         name = f"network-{number:02}"
         case, arrays = make(number, check)
         for event, count in touched(arrays).items():
             total[event] = total.get(event, 0) + count
         if check_only:
-            stored, stored_arrays = check.load(name)
-            is_same = stored == case and check.digest(stored_arrays) == case["sha256"]
-            status |= not is_same
-            print(f"{name}: {'as stored' if is_same else 'DIFFERS from what is stored'}")
-            continue
-        write_json(FOLDER / "xylo" / f"{name}.json", case)
-        write_bytes(FOLDER / "xylo" / f"{name}.npz", packed(arrays))
+            status |= not is_as_stored(name, case, check)
+        else:
+            write(FOLDER / "xylo" / name, case, arrays)
     print(", ".join(f"{count:,} {event}" for event, count in total.items()))
     assert all(total.values())
-    return int(status)
+    return status
 
 
 if __name__ == "__main__":

@@ -18,14 +18,12 @@ from neurorl.errors import (
     quoted,
     unknown_name_error,
 )
+from neurorl.learning.kept import kept, take_up
 from neurorl.learning.standalone_rules import Numbers, read_modulators, read_signal
 from neurorl.learning.synapse_events import SynapseEvents, Wiring
 from neurorl.network.description import Projection
-from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.synapse_rule import SynapseRule
-
-_BACKEND = "backend."
 
 
 class SynapseLearning:
@@ -161,8 +159,7 @@ class SynapseLearning:
         """Return all that `restore` needs of a replica, the backend's state included, as arrays."""
         self._check_open("state")
         k = check_replica(replica, self._n)
-        held = {f"{_BACKEND}{key}": np.asarray(a) for key, a in self.backend.state(k).items()}
-        return held | {key: array.copy() for key, array in self._held(k)}
+        return kept(self.backend, k, self._held(k))
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         """Go on from a state, exactly, on any backend of the same arithmetic.
@@ -171,14 +168,7 @@ class SynapseLearning:
         """
         self._check_open("restore")
         k = check_replica(replica, self._n)
-        arrays = {key: np.asarray(value) for key, value in state.items()}
-        for key, array in self._held(k):
-            take(arrays, key, array.shape, "bool" if array.dtype == bool else "float")
-        held = {key: a for key, a in arrays.items() if key.startswith(_BACKEND)}
-        with self.backend.owner_acts():
-            self.backend.restore({key.removeprefix(_BACKEND): a for key, a in held.items()}, k)
-        for key, array in self._held(k):
-            array[...] = arrays[key]
+        take_up(self.backend, k, dict(self._held(k)), state)
         self._write()
 
     def _learn(

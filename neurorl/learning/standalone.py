@@ -15,6 +15,7 @@ from neurorl.backends.poisson import Poisson
 from neurorl.backends.recording import Callback, WindowRecords, read_names
 from neurorl.errors import ArgumentError
 from neurorl.learning.in_c import LONGEST, parted
+from neurorl.learning.kept import kept, take_up
 from neurorl.learning.membranes import Membranes
 from neurorl.learning.plan import Layer, RuleConstants
 from neurorl.learning.standalone_rules import (
@@ -31,12 +32,10 @@ from neurorl.learning.standalone_rules import (
 )
 from neurorl.learning.tags import PostFactors
 from neurorl.learning.weights import SynapticWeights
-from neurorl.network.restoring import take
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules import Rule
 
-_BACKEND = "backend."
 _CONSTANTS, _USUAL = ("eligibility_tau", "post_tau", "depression"), (1.0, 0.02, 1.0)
 
 
@@ -214,8 +213,7 @@ class Learning(SynapticWeights):
         self._check_open("state")
         self._check_none_waits("state")
         k = check_replica(replica, self._n)
-        held = {f"{_BACKEND}{key}": np.asarray(a) for key, a in self.backend.state(k).items()}
-        return held | {key: array.copy() for key, array in self._held(k)}
+        return kept(self.backend, k, self._held(k))
 
     def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
         """Go on from a state, exactly, on any backend of the same arithmetic.
@@ -226,14 +224,7 @@ class Learning(SynapticWeights):
         self._check_none_waits("restore")
         k = check_replica(replica, self._n)
         self._take_records()
-        arrays = {key: np.asarray(value) for key, value in state.items()}
-        for key, array in self._held(k):
-            take(arrays, key, array.shape, "bool" if array.dtype == bool else "float")
-        held = {key: a for key, a in arrays.items() if key.startswith(_BACKEND)}
-        with self.backend.owner_acts():
-            self.backend.restore({key.removeprefix(_BACKEND): a for key, a in held.items()}, k)
-        for key, array in self._held(k):
-            array[...] = arrays[key]
+        take_up(self.backend, k, dict(self._held(k)), state)
         self._take_levels()
 
     def _take_records(self) -> None:
