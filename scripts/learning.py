@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.runs.training import read_seeds
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(
@@ -29,14 +31,16 @@ def main() -> int:
     parser.add_argument("--backends", default="reference,native,loihi")
     parser.add_argument("--arithmetic")
     parser.add_argument("--model", default="lif")
-    parser.add_argument("--seeds", default="0..4", help="A..B or a list with commas")
+    parser.add_argument(
+        "--seeds", type=read_seeds, default="0..4", help="A..B or a list with commas"
+    )
     parser.add_argument("--episodes", type=int, default=400)
     parser.add_argument("--evaluation-episodes", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    jobs = [(b, s) for b in arguments.backends.split(",") for s in seeds(arguments.seeds)]
+    jobs = [(b, s) for b in arguments.backends.split(",") for s in arguments.seeds]
     with ThreadPoolExecutor(arguments.jobs) as pool:
         rows = list(pool.map(lambda job: one(arguments, *job), jobs))
     same = compare(arguments, rows)
@@ -45,14 +49,6 @@ def main() -> int:
     else:
         show(rows, same)
     return 0
-
-
-def seeds(text: str) -> list[int]:
-    """Parse ``0..4`` or ``0,3,7``."""
-    if ".." in text:
-        first, last = text.split("..")
-        return list(range(int(first), int(last) + 1))
-    return [int(part) for part in text.split(",")]
 
 
 def run_path(arguments: argparse.Namespace, backend: str, seed: int) -> Path:

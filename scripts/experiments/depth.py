@@ -1,7 +1,7 @@
 """Measure networks that learn their own features from raw observations, beside their controls.
 
-    python scripts/experiments/depth.py measure [--tasks NAME...] [--learners NAME...] [--seeds 0-4]
-                                                [--steps N]
+    python scripts/experiments/depth.py measure [--tasks NAME...] [--learners NAME...]
+                                                [--seeds 0..4] [--steps N]
     python scripts/experiments/depth.py table
     python scripts/experiments/depth.py figure
 
@@ -40,6 +40,7 @@ from experiments.markup import put_between, table_head, table_row
 from neurorl import ReparameterizedActorCritic, SpikingActorCritic, evaluate
 from neurorl.models.deep.normalisation import Homeostasis, Pool
 from neurorl.models.deep.trunk import Shared
+from neurorl.runs.training import read_seeds
 
 FILE, PAGE = Path("results/tables/depth.csv"), Path("docs/depth.md")
 SHOWN = ("deep", "frozen", "none", "local", "by gradients")
@@ -290,11 +291,6 @@ def draw(rows: Sequence[Row], to: Path) -> None:
     plt.close(figure)
 
 
-def _seeds(text: str) -> range:
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, or write the tables and the figure."""
     parser = argparse.ArgumentParser(
@@ -303,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=("measure", "table", "figure"))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, metavar="NAME", default=[*TASKS])
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[*LEARNERS][:5])
-    parser.add_argument("--seeds", type=_seeds, default=range(5))
+    parser.add_argument("--seeds", type=read_seeds, default=range(5))
     parser.add_argument("--steps", type=int, help="of every task (default: its own)")
     parser.add_argument("--file", type=Path, default=FILE)
     options = parser.parse_args(arguments)

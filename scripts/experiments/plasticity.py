@@ -1,6 +1,6 @@
 """Check rules of plasticity against what was published about them, by `SynapseRule`s.
 
-    python scripts/experiments/plasticity.py measure [--checks NAME...] [--seeds 0-19]
+    python scripts/experiments/plasticity.py measure [--checks NAME...] [--seeds 0..19]
     python scripts/experiments/plasticity.py table
     python scripts/experiments/plasticity.py figure
 
@@ -27,6 +27,7 @@ from neurorl import Network, Plasticity, Population, Projection, Source, Synapse
 from neurorl.models import LIF, Equations, OneToOne
 from neurorl.numerics.arrays import FloatArray
 from neurorl.rules import SynapseRule
+from neurorl.runs.training import read_seeds
 
 __all__ = ["CHECKS", "Check", "main"]
 
@@ -316,7 +317,7 @@ def read() -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def measure(names: Sequence[str], seeds: range) -> None:
+def measure(names: Sequence[str], seeds: Sequence[int]) -> None:
     """Add the rows that are missing."""
     for name in names:
         for seed in seeds:
@@ -363,11 +364,6 @@ def draw(to: Path) -> None:
     plt.close(figure)
 
 
-def _seeds(text: str) -> range:
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, or write the table and the figure."""
     parser = argparse.ArgumentParser(
@@ -375,7 +371,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("what", choices=("measure", "table", "figure"))
     parser.add_argument("--checks", nargs="+", choices=CHECKS, default=[*CHECKS])
-    parser.add_argument("--seeds", type=_seeds, default=range(20))
+    parser.add_argument("--seeds", type=read_seeds, default=range(20))
     options = parser.parse_args(arguments)
     if options.what == "measure":
         measure(options.checks, options.seeds)
