@@ -299,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=("measure", "table", "figure"))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, metavar="NAME", default=[*TASKS])
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[*LEARNERS][:5])
-    parser.add_argument("--seeds", type=read_seeds, default=range(5))
+    parser.add_argument("--seeds", type=read_seeds, default=range(5), metavar="N..M")
     parser.add_argument("--steps", type=int, help="of every task (default: its own)")
     parser.add_argument("--file", type=Path, default=FILE)
     options = parser.parse_args(arguments)

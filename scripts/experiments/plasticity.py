@@ -371,7 +371,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("what", choices=("measure", "table", "figure"))
     parser.add_argument("--checks", nargs="+", choices=CHECKS, default=[*CHECKS])
-    parser.add_argument("--seeds", type=read_seeds, default=range(20))
+    parser.add_argument("--seeds", type=read_seeds, default=range(20), metavar="N..M")
     options = parser.parse_args(arguments)
     if options.what == "measure":
         measure(options.checks, options.seeds)
