@@ -3,6 +3,7 @@
 #ifndef NEURORL_DEEP_LEARNING_H
 #define NEURORL_DEEP_LEARNING_H
 #include "deep_window.h"
+#include "transpose.h"
 
 namespace neurorl {
 
@@ -263,41 +264,13 @@ inline void learn_synapses(
     }
 }
 
-typedef float Eight __attribute__((vector_size(32), aligned(4)));
-typedef int32_t Places __attribute__((vector_size(32)));
-
-#if defined(__clang__)
-#define NEURORL_MIX(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
-#else
-#define NEURORL_MIX(x, y, ...) __builtin_shuffle(x, y, (Places){__VA_ARGS__})
-#endif
-
-// Make columns of 8 rows, which are then rows.
-inline void transpose(Eight *row)
-{
-    Eight pair[8], four[8];
-    for (int r = 0; r < 8; r += 2) {
-        pair[r] = NEURORL_MIX(row[r], row[r + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        pair[r + 1] = NEURORL_MIX(row[r], row[r + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    for (int r = 0; r < 8; r += 4)
-        for (int c = 0; c < 2; c++) {
-            four[r + 2 * c] = NEURORL_MIX(pair[r + c], pair[r + c + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            four[r + 2 * c + 1] = NEURORL_MIX(pair[r + c], pair[r + c + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-    for (int c = 0; c < 4; c++) {
-        row[c] = NEURORL_MIX(four[c], four[c + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        row[c + 4] = NEURORL_MIX(four[c], four[c + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-}
-
 // Sum what 8 neurons hear, in the order of m signals; 8 sums at once, as each waits for itself.
-inline Eight hear_8(const float *heard, const float *signals, int64_t m)
+inline Octet hear_8(const float *heard, const float *signals, int64_t m)
 {
-    Eight total = {}, row[8];
+    Octet total = {}, row[8];
     int64_t j = 0;
     for (; j + 8 <= m; j += 8) {
-        for (int r = 0; r < 8; r++) row[r] = *(const Eight *)(heard + r * m + j);
+        for (int r = 0; r < 8; r++) memcpy(&row[r], heard + r * m + j, sizeof row[r]);
         transpose(row);
         for (int c = 0; c < 8; c++) total = total + row[c] * signals[j + c];
     }
@@ -310,7 +283,10 @@ inline Eight hear_8(const float *heard, const float *signals, int64_t m)
 inline void hear(const float *heard, const float *signals, int64_t n, int64_t m, float *out)
 {
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8) *(Eight *)(out + i) = hear_8(heard + i * m, signals, m);
+    for (; i + 8 <= n; i += 8) {
+        const Octet sums = hear_8(heard + i * m, signals, m);
+        memcpy(out + i, &sums, sizeof sums);
+    }
     for (; i < n; i++) {
         out[i] = 0.0f;
         for (int64_t j = 0; j < m; j++) out[i] = out[i] + heard[i * m + j] * signals[j];

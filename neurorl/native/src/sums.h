@@ -9,53 +9,33 @@
 #include "buffers.h"
 #include "elementary.h"
 #include "spikes.h"
+#include "transpose.h"
 
 namespace neurorl {
 
 const int64_t TILE = 16;
 typedef int32_t Sixteen __attribute__((vector_size(64)));
 
-#ifdef __clang__
-#define NEURORL_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define NEURORL_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, decltype(a){__VA_ARGS__})
-#endif
-
-// Columns, a tile apart, turn into rows that lie *stride* apart. Compilers shuffle vectors that are
-// wider than the processor's one number at a time: of four or eight, it is what processors have.
+// Columns, a tile apart, turn into rows that lie *stride* apart.
 #ifdef __AVX2__
 const int64_t TURNED = 8;
-typedef int32_t Turned __attribute__((vector_size(32), may_alias));
 
-inline void turn(const Turned *columns, int32_t *rows, int64_t stride)
+inline void turn(const int32_t *columns, int32_t *rows, int64_t stride)
 {
-    Turned pairs[8], fours[8];
-    for (int64_t i = 0; i < 8; i += 2) {
-        const Turned a = columns[2 * i], b = columns[2 * i + 2];
-        pairs[i] = NEURORL_SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
-        pairs[i + 1] = NEURORL_SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    for (int64_t i = 0; i < 8; i += 4)
-        for (int64_t k = 0; k < 2; k++) {
-            const Turned a = pairs[i + k], b = pairs[i + k + 2];
-            fours[i + 2 * k] = NEURORL_SHUFFLE(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
-            fours[i + 2 * k + 1] = NEURORL_SHUFFLE(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-    for (int64_t i = 0; i < 4; i++) {
-        const Turned a = fours[i], b = fours[i + 4];
-        const Turned low = NEURORL_SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
-        const Turned high = NEURORL_SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
-        memcpy(rows + i * stride, &low, sizeof low);
-        memcpy(rows + (i + 4) * stride, &high, sizeof high);
-    }
+    Octet turned[8];
+    for (int64_t i = 0; i < 8; i++) memcpy(&turned[i], columns + i * TILE, sizeof turned[i]);
+    transpose(turned);
+    for (int64_t i = 0; i < 8; i++) memcpy(rows + i * stride, &turned[i], sizeof turned[i]);
 }
 #else
 const int64_t TURNED = 4;
 typedef int32_t Turned __attribute__((vector_size(16), may_alias));
 
-inline void turn(const Turned *columns, int32_t *rows, int64_t stride)
+inline void turn(const int32_t *columns, int32_t *rows, int64_t stride)
 {
-    const Turned a = columns[0], b = columns[4], c = columns[8], d = columns[12];
+    typedef Turned Places;
+    const Turned *quarters = (const Turned *)columns;
+    const Turned a = quarters[0], b = quarters[4], c = quarters[8], d = quarters[12];
     const Turned ac = NEURORL_SHUFFLE(a, c, 0, 4, 1, 5), bd = NEURORL_SHUFFLE(b, d, 0, 4, 1, 5);
     const Turned ca = NEURORL_SHUFFLE(a, c, 2, 6, 3, 7), db = NEURORL_SHUFFLE(b, d, 2, 6, 3, 7);
     const Turned turned[4] = {
@@ -64,8 +44,6 @@ inline void turn(const Turned *columns, int32_t *rows, int64_t stride)
     for (int64_t i = 0; i < 4; i++) memcpy(rows + i * stride, &turned[i], sizeof turned[i]);
 }
 #endif
-
-#undef NEURORL_SHUFFLE
 
 // Traces as integers, 16 neurons together: those of neuron i in step t are at (i / 16, t, i % 16).
 class TileSums {
@@ -102,7 +80,7 @@ public:
         int32_t *rows = rows_.data();
         for (int64_t j = 0; j < n_post; j += TURNED) {
             for (int64_t i = 0; i < TILE; i += TURNED)
-                turn((const Turned *)&sums[j] + i / TURNED, rows + i * stride_ + j, stride_);
+                turn((const int32_t *)&sums[j] + i, rows + i * stride_ + j, stride_);
             for (int64_t i = 0; i < TURNED; i++) sums[j + i] = Sixteen{};  // for the next sums
         }
     }
