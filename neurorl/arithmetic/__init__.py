@@ -5,10 +5,10 @@ from neurorl.arithmetic.rounding import (
     Arithmetic,
     ChipArithmetic,
     Rounding,
-    initial_weights,
     make_arithmetic,
 )
 from neurorl.arithmetic.xylo import XyloArithmetic
+from neurorl.network.initial_weights import initial_weights
 
 __all__ = ["Arithmetic", "ChipArithmetic", "Rounding", "initial_weights", "make_arithmetic"]
 

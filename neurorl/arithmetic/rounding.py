@@ -30,9 +30,7 @@ from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, ch
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.limits import refuse_units
 from neurorl.network.plasticity import RELEASE_GRID
-from neurorl.network.synapse_list import repeats
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.numerics.random import Stream, uniforms, uniforms_at
 from neurorl.storage.plain import real_array
 
 GRID_BITS = 32
@@ -339,33 +337,6 @@ def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithm
     noise: one of its `Arithmetic.noises`.
     """
     return find_arithmetic(name)(network, noise)
-
-
-def initial_weights(network: Network, name: str, seed: int) -> FloatArray:
-    """Return a projection's weights before learning, 0 where masked; *seed* draws `Uniform`.
-
-    A listed synapse has the draw of its place in a matrix; further ones between the same two
-    neurons have later draws.
-    """
-    projection = network.projection(name)
-    shape = network.weight_shape(name)
-    synapses = network.synapses(name)
-    if isinstance(projection.weights, Uniform):
-        stream = Stream.WEIGHTS + network.projections.index(projection)
-        low, high = projection.weights.low, projection.weights.high
-        if synapses is not None:
-            listed = np.empty(len(synapses))
-            for part, places in synapses.chunks():
-                listed[part] = uniforms_at(seed, stream, places, repeats(places))
-            listed *= high - low
-            listed += low
-            return listed
-        drawn = uniforms(seed, stream, int(np.prod(shape)), 0).reshape(shape)
-        weights = low + (high - low) * drawn
-    else:
-        weights = np.broadcast_to(projection.weights, shape).copy()
-    kept = weights if projection.mask is None else np.where(projection.mask, weights, 0.0)
-    return np.asarray(kept, dtype=np.float64)
 
 
 def _bias(population: Population, dt: float) -> FloatArray:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, coin_rows, find_noise
-from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithmetic
+from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
 from neurorl.network.description import Network, Population
+from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import replicate
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows

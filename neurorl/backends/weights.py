@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import MANTISSA_MAX
-from neurorl.arithmetic.rounding import Arithmetic, initial_weights
+from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.arithmetic.swallowed import warn_of_lost_weights
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
 from neurorl.errors import check_name
 from neurorl.network.description import CURRENT_GRID, Network, Projection
+from neurorl.network.initial_weights import initial_weights
 from neurorl.numerics.arrays import Array, FloatArray
 
 

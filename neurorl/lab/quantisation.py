@@ -22,17 +22,13 @@ from neurorl.agents.player import Player
 from neurorl.arithmetic.chip_noise import threshold_reduction, with_coin_sources
 from neurorl.arithmetic.fitting import largest_sums
 from neurorl.arithmetic.quantiser import ChipPopulation, kept
-from neurorl.arithmetic.rounding import (
-    Arithmetic,
-    ChipArithmetic,
-    initial_weights,
-    make_arithmetic,
-)
+from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic, make_arithmetic
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, check_name
 from neurorl.network.description import Network, Population, Projection
+from neurorl.network.initial_weights import initial_weights
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive, read_seed

@@ -38,7 +38,7 @@ def replicate(network: Network, n: int) -> Network:
     ``(n, pre, post)``, ``(blocks, pre, post)`` becomes ``(n * blocks, pre, post)``, lists become
     ``(n * n_synapses,)``: in C order one replica comes after another. `Uniform` weights stay a
     range, but are drawn by each replica's own seed, with
-    `neurorl.arithmetic.rounding.initial_weights` of one replica.
+    `neurorl.network.initial_weights.initial_weights` of one replica.
     """
     if n == 1:
         return network

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.rounding import FloatArithmetic, initial_weights
+from neurorl.arithmetic.rounding import FloatArithmetic
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network, Projection, Uniform
+from neurorl.network.initial_weights import initial_weights
 from neurorl.network.limits import MAX_WEIGHTS, check_limit
 from neurorl.nir.convolution import SparseMap
 from neurorl.nir.discretise import without_equations

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX
 from neurorl.arithmetic.quantiser import CURRENT_BITS, CURRENT_SUM_BITS, VOLTAGE_MAX, ChipPopulation
-from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
+from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.network.initial_weights import initial_weights
 from neurorl.numerics.random import Stream
 from neurorl.program.program import Draw
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorl.arithmetic.rounding import initial_weights
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import NeurorlError
 from neurorl.network.description import Population
+from neurorl.network.initial_weights import initial_weights
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import derive
 from neurorl.testing import rasters

@@ -13,12 +13,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.rounding import Arithmetic, initial_weights, make_arithmetic
+from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.policies import choose, votes
 from neurorl.network.description import Network
+from neurorl.network.initial_weights import initial_weights
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.storage.plain import PlainData

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from neurorl import SpikingActorCritic
 from neurorl.arithmetic.fitting import fit_bounds, largest_sums
 from neurorl.arithmetic.quantiser import quantise
-from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.registry import load
 from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
+from neurorl.network.initial_weights import initial_weights
 from neurorl.runs.evaluation import load_to_play
 from neurorl.testing import random_network
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.arithmetic.rounding import initial_weights
 from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
 from neurorl.learning.learner import Learner
@@ -22,6 +21,7 @@ from neurorl.models.agent.encoders import Current
 from neurorl.models.agent.policies import Softmax, softmax, votes
 from neurorl.models.features import GaussianCells, OneHot
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.initial_weights import initial_weights
 
 Array = npt.NDArray[np.float64]
 Spikes = dict[str, npt.NDArray[np.bool_]]

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from neurorl import SpikingActorCritic
-from neurorl.arithmetic.rounding import initial_weights
 from neurorl.backends.registry import load
 from neurorl.errors import DescriptionError
 from neurorl.models import COBA_LIF, GLM, LIF, CubaLIF, Lesion, actor_network
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.neurons.lesions import lesioned
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
+from neurorl.network.initial_weights import initial_weights
 from neurorl.numerics.arrays import FloatArray
 
 NOISY = CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.2, 0.5)

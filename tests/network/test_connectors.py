@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.arithmetic.rounding import initial_weights
 from neurorl.errors import DescriptionError
 from neurorl.models import (
     LIF,
@@ -22,6 +21,7 @@ from neurorl.models import (
 )
 from neurorl.network import plasticity
 from neurorl.network.description import Network, Normal, Population, Projection, Source, Uniform
+from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import replicate
 from neurorl.network.synapse_list import SynapseList
 

@@ -8,14 +8,10 @@ import numpy as np
 import pytest
 
 from neurorl.arithmetic.quantiser import quantise
-from neurorl.arithmetic.rounding import (
-    Arithmetic,
-    FloatArithmetic,
-    initial_weights,
-    make_arithmetic,
-)
+from neurorl.arithmetic.rounding import Arithmetic, FloatArithmetic, make_arithmetic
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import replicate
 from neurorl.testing import FEATURES, random_network
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl.arithmetic.rounding import initial_weights
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import Memory, memory_for
 from neurorl.learning.plan import LearningPlan
@@ -22,6 +21,7 @@ from neurorl.models import GLM, CubaLIF
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.features import OneHot
+from neurorl.network.initial_weights import initial_weights
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import NOISE_MODES
-from neurorl.arithmetic.rounding import ChipArithmetic, initial_weights
+from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs, learned_populations
 from neurorl.backends.loihi.delays import relayed
@@ -35,6 +35,7 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.network.description import Network
+from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import on_chip
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray

@@ -9,12 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neurorl.arithmetic.rounding import (
-    ChipArithmetic,
-    find_arithmetic,
-    initial_weights,
-    make_arithmetic,
-)
+from neurorl.arithmetic.rounding import ChipArithmetic, find_arithmetic, make_arithmetic
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch.device import COMPILED, check_engine
 from neurorl.backends.torch.estimators import Concrete, Estimator
@@ -40,6 +35,7 @@ from neurorl.backends.torch.synapses import (
 from neurorl.backends.torch.unroll import Unroll, groups
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
+from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import on_chip
 from neurorl.program import NodeProgram, lower
 from neurorl.storage.plain import Named

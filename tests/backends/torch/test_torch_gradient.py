@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from neurorl.arithmetic.rounding import initial_weights
 from neurorl.learning.learner import Learner
 from neurorl.learning.memory import memory_for
 from neurorl.learning.plan import LearningPlan
@@ -25,6 +24,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.policies import Softmax, softmax, votes
 from neurorl.models.features import OneHot
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
+from neurorl.network.initial_weights import initial_weights
 from neurorl.rules.membrane import spike_probability
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'neurorl[torch]'")
