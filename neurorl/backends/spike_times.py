@@ -14,11 +14,13 @@ from neurorl.backends.checks import check_steps
 from neurorl.backends.poisson import Poisson
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, BackendUnavailableError
-from neurorl.network.serialization import number
-from neurorl.numerics.arrays import FloatArray
+from neurorl.network.serialization import number, whole_numbers
+from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.storage.plain import real_array
 
 _ROUNDING = 1e-6  # steps
 _BYTES = 2**24
+_MOST = 2**31 - 1  # i and t have 32 bits
 
 
 class SpikeTimes:
@@ -34,7 +36,8 @@ class SpikeTimes:
     t: npt.NDArray[np.int32]
 
     def __init__(self, i: npt.ArrayLike, t: npt.ArrayLike, size: int, n_steps: int) -> None:
-        self.size, self.n_steps = size, n_steps
+        ends = whole_numbers("SpikeTimes, size and n_steps", (size, n_steps), 0, _MOST)
+        self.size, self.n_steps = ends
         who, when = _whole("SpikeTimes.i", i, size), _whole("SpikeTimes.t", t, n_steps)
         if len(who) != len(when):
             got = f"{len(who)} and {len(when)}"
@@ -70,7 +73,11 @@ class SpikeTimes:
         A time that is a whole number of steps, but for its last bits, is the beginning of that.
         """
         step = number("SpikeTimes.of_seconds, dt", dt, low=1e-12)
-        steps = np.floor(np.asarray(seconds, dtype=np.float64) / step + _ROUNDING)
+        where = "SpikeTimes.of_seconds, seconds"
+        times = real_array(where, seconds, ArgumentError)
+        if not np.isfinite(times).all():
+            raise ArgumentError(where, "not all are finite", got=times[~np.isfinite(times)][0])
+        steps = np.floor(times / step + _ROUNDING)
         return cls(np.asarray(i), steps, size, n_steps)
 
     @classmethod
@@ -101,6 +108,10 @@ class SpikeTimes:
         """Return the beginning of each spike's step in seconds, for steps of *dt* seconds."""
         return np.asarray(self.t * float(dt))
 
+    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Array:
+        """Return `raster`, so that whoever takes a raster, such as `Backend.step`, takes this."""
+        return self.raster().astype(dtype or np.bool_, copy=False)
+
     def raster(self, first: int = 0, last: int | None = None) -> Raster:
         """Return the raster of steps *first* to *last* - 1, ``(n_steps, size)``; None: all."""
         last = self.n_steps if last is None else last
@@ -121,18 +132,15 @@ def step_times(
     check_steps("step_times", n_steps)
     sparse = {name: x for name, x in inputs.items() if isinstance(x, SpikeTimes)}
     rates = {name: x for name, x in inputs.items() if isinstance(x, Poisson)}
-    dense = {
-        name: np.asarray(x)
-        for name, x in inputs.items()
-        if not isinstance(x, (SpikeTimes, Poisson))
-    }
+    other = [name for name in inputs if name not in sparse and name not in rates]
+    dense = {name: np.asarray(inputs[name]) for name in other}
     sizes = {node.name: node.size * backend.n_replicas for node in backend.network.nodes}
     for name, spikes in sparse.items():
-        if (spikes.size, spikes.n_steps) != (sizes.get(name, spikes.size), n_steps):
-            got, limit = (spikes.n_steps, spikes.size), (n_steps, sizes[name])
-            raise ArgumentError(f"input {name!r}", "wrong shape", got=got, limit=limit)
+        shape, limit = (spikes.n_steps, spikes.size), (n_steps, sizes.get(name))
+        if name in sizes and shape != limit:
+            raise ArgumentError(f"input {name!r}", "wrong shape", got=shape, limit=limit)
     for name, raster in dense.items():
-        if name not in backend.network.currents and len(raster) != n_steps:
+        if name not in backend.network.currents and raster.shape[:1] != (n_steps,):
             raise ArgumentError(f"input {name!r}", "wrong shape", got=raster.shape, limit=n_steps)
     at_once = max(1, _BYTES // max(1, sum(sizes.values())))
     parts: dict[str, list[npt.NDArray[np.int32]]] = {}

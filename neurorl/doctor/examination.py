@@ -9,6 +9,7 @@ and not working; ``note``, worth knowing.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -79,11 +80,21 @@ def learning_loop() -> list[Row]:
     return [row("learning loop", "in C++", "compiled")]
 
 
+def _file_sizes(folder: Path) -> list[int]:
+    """Return the bytes of each file under *folder*, but for those that others remove meanwhile."""
+    sizes = []
+    for parent, _, names in os.walk(folder):  # Path.rglob raises where a folder vanishes
+        for name in names:
+            with contextlib.suppress(OSError):
+                sizes.append(os.stat(os.path.join(parent, name)).st_size)
+    return sizes
+
+
 def cache() -> list[Row]:
     """Examine where compiled libraries are kept, and how much is there."""
     folder = user_cache_path("neurorl")
-    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
-    size = f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB in {len(files)} files"
+    sizes = _file_sizes(folder)
+    size = f"{sum(sizes) / 1e6:.1f} MB in {len(sizes)} files"
     try:
         for kept in (folder, *(path for path in folder.glob("*") if path.is_dir())):
             CompileCache(kept).check()

@@ -364,8 +364,10 @@ class Network(Described):
         where = f"Projection {p.name!r}"
         for end, name in (("pre", p.pre), ("post", p.post)):
             if name not in self._index:
+                remedy = "write a part as 'NAME[FIRST:END]', whole numbers from 0" * ("[" in name)
+                known = list(self._index)
                 raise DescriptionError(
-                    f"{where}.{end}", "no such node", got=repr(name), limit=list(self._index)
+                    f"{where}.{end}", "no such node", got=repr(name), limit=known, remedy=remedy
                 )
         pre, post = self.node(p.pre), self.node(p.post)
         if not isinstance(post, Population):

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from neurorl import Network, Population, Projection, Recording, Source, SpikeTimes, load, step_times
 from neurorl.backends import spike_times
-from neurorl.errors import ArgumentError, UnknownNameError
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
 from neurorl.models import LIF
 
 NETWORK = Network(
@@ -103,13 +103,28 @@ def test_neo_and_back() -> None:
         (lambda: SpikeTimes([0.5], [1], 9, 5), "SpikeTimes.i: are no whole numbers"),
         (lambda: SpikeTimes([[0]], [1], 9, 5), "more than one dimension"),
         (lambda: SpikeTimes([np.nan], [1], 9, 5), "SpikeTimes.i"),
+        (lambda: SpikeTimes([], [], -1, 5), "SpikeTimes, size and n_steps"),
+        (lambda: SpikeTimes([], [], 3, 2**31), "SpikeTimes, size and n_steps"),
+        (lambda: SpikeTimes.of_seconds([0], [np.nan], 1e-3, 1, 10), "not all are finite .got nan"),
+        (lambda: SpikeTimes.of_seconds([0], ["x"], 1e-3, 1, 10), "not an array of numbers"),
         (lambda: SpikeTimes.of_raster([1, 0]), "is no raster"),
         (lambda: SpikeTimes.of_seconds([0], [9.0], 1e-3, 1, 10), "SpikeTimes.t: out of range"),
     ],
 )
 def test_what_is_refused(make: Any, message: str) -> None:
-    with pytest.raises(ArgumentError, match=message):
+    with pytest.raises((ArgumentError, DescriptionError), match=message):
         make()
+
+
+def test_a_step_takes_them_as_a_raster() -> None:
+    raster = np.random.default_rng(1).random((20, 7)) < 0.3
+    level = np.full(2, 0.5)
+    with load("reference", NETWORK) as backend, load("reference", NETWORK) as other:
+        spikes = backend.step({"input": SpikeTimes.of_raster(raster), "level": level}, 20)
+        wanted = other.step({"input": raster, "level": level}, 20)
+        assert np.array_equal(spikes["cells"], wanted["cells"])
+        with pytest.raises(ArgumentError, match=r"wrong shape .got .20, 7., limit .19, 7."):
+            backend.step({"input": SpikeTimes.of_raster(raster), "level": level}, 19)
 
 
 def test_inputs_of_another_shape_are_refused() -> None:
@@ -117,6 +132,9 @@ def test_inputs_of_another_shape_are_refused() -> None:
         for spikes in (SpikeTimes([], [], 7, 9), SpikeTimes([], [], 6, 10), np.zeros((9, 7), bool)):
             with pytest.raises(ArgumentError, match="input 'input': wrong shape"):
                 step_times(backend, {"input": spikes}, 10)
-        with pytest.raises(UnknownNameError, match="did you mean 'input'"):
-            step_times(backend, {"inputs": SpikeTimes([], [], 7, 10)}, 10)
+        for n_steps in (10, 9):
+            with pytest.raises(UnknownNameError, match="did you mean 'input'"):
+                step_times(backend, {"inputs": SpikeTimes([], [], 7, n_steps)}, 10)
+        with pytest.raises(ArgumentError, match="input 'input': wrong shape"):
+            step_times(backend, {"input": np.True_}, 10)
         assert int(backend.state()["t"]) == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,30 @@ def test_a_cache_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     (found,) = examination.cache()
     assert found["status"] == "note"
     assert "XDG_CACHE_HOME" in found["remedy"]
+
+
+def test_a_cache_in_which_others_compile_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "user_cache_path", lambda _: tmp_path)
+    ended = threading.Event()
+
+    def compile_and_remove() -> None:
+        while not ended.is_set():
+            folder = tmp_path / "native" / "made"
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in "abcdefgh":
+                (folder / name).write_bytes(b"0")
+            shutil.rmtree(folder)
+
+    other = threading.Thread(target=compile_and_remove)
+    other.start()
+    try:
+        for _ in range(300):
+            assert [found["status"] for found in examination.cache()] == ["ok"]
+    finally:
+        ended.set()
+        other.join()
 
 
 def test_a_cache_that_others_can_write_is_broken(
