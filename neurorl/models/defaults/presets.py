@@ -89,7 +89,7 @@ _LIF_TASKS: dict[str, PlainData] = {
     "CartPole-v1": {
         "cells": GaussianCells(_CART_LOW, _CART_HIGH),
         # Initial votes differ by some 6, rarely by 20. With twice this beta such an agent is almost
-        # # deterministic before it has learned anything, so phi is 0 and it never learns.
+        # deterministic before it has learned anything, so phi is 0 and it never learns.
         "policy.beta": 0.15,
         "critic.alpha": 0.1,
         "alpha_output": 0.36,
@@ -117,9 +117,8 @@ _LIF_TASKS: dict[str, PlainData] = {
 }
 
 # The noise of a population adds to delta, so the actor's rates are half of the above, and fall, as
-# # delta becomes mere noise. By chance the policy may become deterministic too early; the
-# exploration
-# # brings it back.
+# delta becomes mere noise. By chance the policy may become deterministic too early; the exploration
+# brings it back.
 _CRITIC_BASE: PlainData = {
     **_LIF_BASE,
     "critic": "spiking",
