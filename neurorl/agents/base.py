@@ -6,6 +6,7 @@ import abc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Never, Self
 
 import numpy as np
@@ -47,7 +48,7 @@ class LearningAgent(abc.ABC):
     algorithm: ClassVar[Algorithm]
     env: Environment
     env_id: str
-    _backend_options: Named
+    _backend_options: Named = MappingProxyType({})
     _learned_in: str  # the arithmetic
     _predictors: dict[bool, Player]  # by whether they take the action with the most votes
     _is_training = False
@@ -62,7 +63,7 @@ class LearningAgent(abc.ABC):
         self.actions = read_actions(self.env)
         self.first_action = self.actions.first if isinstance(self.actions, OneOf) else 0
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: object) -> Any:
         """Refuse to be copied or pickled: an agent holds compiled code and open environments."""
         remedy = "agent.save(path), and SpikingActorCritic.load(path) for another one"
         raise UnsupportedError("agent", "can't be copied or pickled", remedy=remedy)
@@ -241,7 +242,7 @@ class LearningAgent(abc.ABC):
     def predict(
         self,
         observation: Shown,
-        action_mask: Any = None,
+        action_mask: object = None,
         deterministic: bool = True,
         **others: Never,
     ) -> Shown:
@@ -260,7 +261,7 @@ class LearningAgent(abc.ABC):
         player = self._predictors[deterministic]
         return self.actions.taken(player.move(observation, action_mask).action)
 
-    def predict_batch(self, observations: Shown, action_masks: Any = None) -> Array:
+    def predict_batch(self, observations: Shown, action_masks: object = None) -> Array:
         """Return what `predict` returns for each of several observations, in their order.
 
         observations: as returned by a vector of such environments, ``(n, ...)``; in Dict and Tuple

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
 from neurorl.errors import ArgumentError, RunError, format_message, quoted, warn_outside
 from neurorl.storage.plain import plain
@@ -55,7 +54,7 @@ def joint_budget(budgets: Sequence[Budget]) -> Budget:
     return Budget(episodes, steps)
 
 
-def check_budget(where: str, episodes: Any, steps: Any, least: int = 0) -> Budget:
+def check_budget(where: str, episodes: object, steps: object, least: int = 0) -> Budget:
     """Return the budget of these arguments. Raises ArgumentError unless one is a whole number."""
     if (episodes is None) == (steps is None):
         what = "takes a number of episodes or of environment steps"
@@ -94,7 +93,7 @@ class Interrupt:
     requested: bool = False
 
 
-def _is_usual(handler: Any) -> bool:
+def _is_usual(handler: object) -> bool:
     """Return whether Ctrl-C raises KeyboardInterrupt; Brian2's handler calls the previous one."""
     while handler is not None and handler is not signal.default_int_handler:
         handler = getattr(handler, "previous_handler", None)

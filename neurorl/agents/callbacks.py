@@ -88,14 +88,16 @@ class Callback:
         """Be called when `learn` ends, also by an error."""
 
 
-CallbackLike = Callable[[Episode], Any] | Callback | Iterable[Callable[[Episode], Any] | Callback]
+CallbackLike = (
+    Callable[[Episode], object] | Callback | Iterable[Callable[[Episode], object] | Callback]
+)
 """Accept a function of an episode, a `Callback`, or several of them."""
 
 
 class _Function(Callback):
     """Call a function for each episode; its result doesn't stop training."""
 
-    def __init__(self, function: Callable[[Episode], Any]) -> None:
+    def __init__(self, function: Callable[[Episode], object]) -> None:
         self._function = function
 
     def on_episode(self, episode: Episode) -> None:
@@ -128,7 +130,7 @@ class Listeners:
         own = getattr(Callback, name)
         return [getattr(c, name) for c in self._all if getattr(type(c), name) is not own]
 
-    def tell(self, name: str, *values: Any) -> None:
+    def tell(self, name: str, *values: object) -> None:
         """Call the method *name* of each callback."""
         for callback in self._all:
             self._heed(getattr(callback, name), *values)
@@ -142,7 +144,7 @@ class Listeners:
         for on_update in self._on_update:
             self._heed(on_update, self._updates)
 
-    def _heed(self, method: Callable[..., object], *values: Any) -> None:
+    def _heed(self, method: Callable[..., object], *values: object) -> None:
         """Call a method of a callback, and stop if it returns False. Raises ArgumentError."""
         answer = method(*values)
         if answer is None:

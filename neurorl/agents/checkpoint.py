@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Self, TypedDict
 
 from neurorl.agents.algorithms import ALGORITHMS, LOCAL, Algorithm, find_algorithm
 from neurorl.agents.arguments import check_kind, own_env, path_of
@@ -96,7 +96,7 @@ def read_text(path: Path) -> tuple[bytes, dict[str, Array]]:
     return archive.read_with(_whole(path), _DESCRIPTION, place, "is not an agent's")
 
 
-def _checked(place: FilePlace, description: Any) -> PlainData:
+def _checked(place: FilePlace, description: object) -> PlainData:
     """Return the description of an agent, complete. Raises RunError."""
     if not isinstance(description, dict):
         raise place.wrong("is not an agent's")

@@ -21,6 +21,7 @@ from neurorl.models.agent.schedules import Schedule
 from neurorl.network.restoring import take, take_count, take_counts
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.groups import EnvGroup
+from neurorl.tasks.kinds import Shown
 
 State = dict[str, Array]
 
@@ -106,11 +107,11 @@ class OpenEpisode:
     total: float = 0.0
     discounted: float = 0.0
     factor: float = 1.0
-    actions: MutableSequence[Any] = field(default_factory=list)
+    actions: MutableSequence[Shown] = field(default_factory=list)
     digest: int = 0
     is_over: bool = False
 
-    def add(self, action: Any, reward: float, gamma: float) -> None:
+    def add(self, action: object, reward: float, gamma: float) -> None:
         """Add a step."""
         self.actions.append(action)
         self.total += reward
@@ -143,7 +144,7 @@ class OpenEpisode:
         }
 
 
-def empty_actions(n_actions: int, one: Array) -> MutableSequence[Any]:
+def empty_actions(n_actions: int, one: Array) -> MutableSequence[Shown]:
     """Return a list for actions that takes little memory, as endless episodes are kept completely.
 
     n_actions: number of actions. one: one choice of an agent, of shape ``()`` or ``(groups,)``.
@@ -174,8 +175,8 @@ def read_running(
 
 
 def take_up(
-    envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[Any]]]
-) -> Iterator[tuple[int, Any, float | None]]:
+    envs: EnvGroup, episodes: Mapping[int, tuple[int, Sequence[object]]]
+) -> Iterator[tuple[int, Shown, float | None]]:
     """Play episodes again; yield environment, observation and reward of each step.
 
     episodes: seed and actions by environment. The reward is None after a reset. All end in the same
@@ -209,7 +210,7 @@ def not_repeatable(where: str = "environment") -> RunError:
     return RunError(where, what, remedy=remedy)
 
 
-def _array(actions: Sequence[Any], one: Array) -> Array:
+def _array(actions: Sequence[object], one: Array) -> Array:
     """Return actions as an array, a row for each; *one*: as in `empty_actions`."""
     dtype = actions.typecode if isinstance(actions, array) else one.dtype
     return np.array(actions, dtype=dtype).reshape(-1, *one.shape)

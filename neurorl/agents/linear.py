@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Self, TypedDict, Unpack
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.arguments import check_count, check_kind, own_env, path_of
@@ -25,6 +25,7 @@ from neurorl.models.features import Features
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.numerics.random import read_seed
+from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.answers import observation_reader
@@ -104,7 +105,6 @@ class LinearActorCritic(LearningAgent):
     """
 
     algorithm = LINEAR
-    _backend_options: Mapping[str, Any] = {}
     _replicas: _Replicas
 
     def __init__(
@@ -135,7 +135,7 @@ class LinearActorCritic(LearningAgent):
         explore: bool = False,
         noise: str | None = None,
         fit: bool | None = None,
-        backend_options: Mapping[str, Any] | None = None,
+        backend_options: Named | None = None,
         replicas: int | None = None,
     ) -> Player:
         """Return a player of the present agent, which doesn't learn; see `LearningAgent.player`.
@@ -185,7 +185,7 @@ def _no_neurons(seeds: Sequence[int]) -> Backend:
     return load_backend("reference", Network(()), seed=list(seeds))
 
 
-def _check_options(options: Mapping[str, Any], config: AgentConfig | None) -> None:
+def _check_options(options: Mapping[str, object], config: AgentConfig | None) -> None:
     """Raise an error for a field that would have no effect."""
     for name in options:
         if config is not None:
@@ -206,7 +206,7 @@ def _check_policy(config: AgentConfig, env: Environment, name: str) -> None:
         raise UnsupportedError(f"environment {name}".rstrip(), what, got=got, remedy=remedy)
 
 
-def _read(path: Path, place: FilePlace) -> tuple[dict[str, Any], State]:
+def _read(path: Path, place: FilePlace) -> tuple[PlainData, State]:
     """Read the description and arrays of a file. Raises RunError."""
     text, arrays = read_text(path)
     said = parse_json(text, place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,7 @@ class Move:
     action: counted from 0; for several choices a list of these, or of numbers in [-1, 1].
     """
 
-    action: Any
+    action: Shown
     policy: FloatArray
     inputs: Inputs
     rasters: dict[str, Raster]
@@ -103,7 +102,7 @@ class Player:
         """Stop the decisions of replica k."""
         self._loop.active[k] = False
 
-    def see(self, k: int, observation: Shown, action_mask: Any = None) -> None:
+    def see(self, k: int, observation: Shown, action_mask: object = None) -> None:
         """Show replica k an observation. Raises ArgumentError for one of another space.
 
         action_mask: the allowed actions; None allows all.
@@ -119,17 +118,17 @@ class Player:
         if action_mask is not None or loop.masked[k]:
             loop.allow(k, self._allowed(action_mask))
 
-    def decide(self) -> list[Any]:
+    def decide(self) -> list[Shown]:
         """Return the action of each replica; of resting replicas the last one."""
-        chosen: list[Any] = self._loop.decide().tolist()
+        chosen: list[Shown] = self._loop.decide().tolist()
         return chosen
 
-    def move(self, observation: Shown, action_mask: Any = None) -> Move:
+    def move(self, observation: Shown, action_mask: object = None) -> Move:
         """Choose the first replica's action for an observation; arguments as in `see`."""
         self.see(0, observation, action_mask)
         return Move(self.decide()[0], self._loop.probabilities[0], self.inputs, self.rasters)
 
-    def _allowed(self, action_mask: Any) -> npt.NDArray[np.bool_] | None:
+    def _allowed(self, action_mask: object) -> npt.NDArray[np.bool_] | None:
         if action_mask is None:
             return None
         groups, numbers = self._loop.groups, self._loop.policy.is_continuous

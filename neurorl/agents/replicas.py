@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -38,7 +38,9 @@ from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.storage.plain import Named
 from neurorl.tasks.groups import EnvGroup
+from neurorl.tasks.kinds import Shown
 
 _MASKED = "masked"  # a key in states of masked agents
 _OLDER = (
@@ -51,11 +53,11 @@ class _Calls(NamedTuple):
     """Hold the attributes of a loop that each step uses."""
 
     decide: Callable[[], Array]
-    see: Callable[[int, Any], None]
+    see: Callable[[int, Shown], None]
     learn: Callable[[], None]
     reward: memoryview[float]
     discount: memoryview[float]
-    shown: list[tuple[Any, ...]]
+    shown: list[tuple[Shown, ...]]
 
 
 class Replicas(AgentGroup):
@@ -80,7 +82,7 @@ class Replicas(AgentGroup):
         backend: str | type[Simulator] | BackendSpec | None,
         arithmetic: str | None = None,
         loop: str | None = None,
-        options: Mapping[str, Any] | None = None,
+        options: Named | None = None,
     ) -> None:
         seeds = check_seeds(seeds)
         check_kind("replicas, envs", envs, EnvGroup, optional=False)

@@ -13,6 +13,7 @@ from neurorl.backends.lookup import BACKENDS
 from neurorl.backends.spec import BackendSpec
 from neurorl.bench.workload import DEEP, BenchLoop, Size
 from neurorl.errors import ArgumentError
+from neurorl.storage.plain import PlainData
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Candidate:
         return self.module is None and self.spec.backend != FLOOR.spec.backend
 
 
-def read_candidate(data: dict[str, Any]) -> Candidate:
+def read_candidate(data: PlainData) -> Candidate:
     """Return the candidate that `dataclasses.asdict` made *data* of."""
     return Candidate(**{**data, "spec": BackendSpec(**data["spec"])})
 

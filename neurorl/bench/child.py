@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neurorl.storage.plain import PlainData
+
 _SLOW = 0.05  # seconds an environment step, from which a short warm-up must do
 
 
@@ -26,7 +28,7 @@ class Job:
     loop steps at most; 0 only starts. spawned: `time.time` at which the process was started.
     """
 
-    candidate: dict[str, Any]
+    candidate: PlainData
     size: str
     replicas: int
     seconds: float
@@ -57,13 +59,13 @@ def separate_stdout() -> int:
     return out
 
 
-def _measure(job: Job) -> dict[str, Any]:
+def _measure(job: Job) -> PlainData:
     from neurorl.bench.candidates import make_loop, read_candidate
     from neurorl.bench.workload import get_size
 
     loop = make_loop(read_candidate(job.candidate), get_size(job.size), job.replicas)
     loop.step()
-    result: dict[str, Any] = {"engine": loop.engine, "arithmetic": loop.arithmetic}
+    result: PlainData = {"engine": loop.engine, "arithmetic": loop.arithmetic}
     result["start_s"] = time.time() - job.spawned
     if job.steps != 0:
         before = time.process_time()

@@ -140,7 +140,7 @@ def rows(samples: Sequence[Sample]) -> list[PlainData]:
 
 
 def _row(
-    same: list[Sample], floor: Mapping[tuple[Any, ...], float], cold: float | None
+    same: list[Sample], floor: Mapping[tuple[object, ...], float], cold: float | None
 ) -> PlainData:
     row = {k: same[0][k] for k in ("size", "replicas", "backend", "engine", "arithmetic")}
     ratios = [s["env_steps_per_s"] / floor[_where(s)] for s in same if _where(s) in floor]

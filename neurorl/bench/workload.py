@@ -164,7 +164,7 @@ class GaussianEncoder:
 class Falls(gym.Wrapper[Any, Any, Any, Any]):
     """Give CartPole a reward of -1 for the step that ends in a fall."""
 
-    def step(self, action: Shown) -> tuple[Any, Any, bool, bool, PlainData]:
+    def step(self, action: Shown) -> tuple[Shown, Shown, bool, bool, PlainData]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         return observation, -1.0 if terminated else reward, terminated, truncated, info
 
@@ -271,13 +271,13 @@ class BenchLoop:
 class BenchAgent(Protocol):
     """Describe a network with its rule, for one or many replicas."""
 
-    def step(self, p: Array) -> npt.NDArray[Any]:
+    def step(self, p: Array) -> Array:
         """Run a window at spike probabilities ``(replicas, inputs)``; return output counts.
 
         The counts may be overwritten by the next call.
         """
 
-    def learn(self, m: Any) -> None:
+    def learn(self, m: object) -> None:
         """Update the weights for modulators, a float or ``(replicas,)``."""
 
     def reset(self, replicas: Sequence[int] | None = None) -> None:

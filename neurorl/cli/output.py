@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 
-def report(result: Mapping[str, Any], as_json: bool) -> None:
+def report(result: Mapping[str, object], as_json: bool) -> None:
     """Print a line for each key, or one JSON object."""
     if as_json:
         print(json.dumps(dict(result)))

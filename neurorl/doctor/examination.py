@@ -19,7 +19,6 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -34,8 +33,9 @@ from neurorl.native import toolchain
 from neurorl.native.build import library
 from neurorl.native.cache import CompileCache
 from neurorl.runs.children import child_environment, module_command
+from neurorl.storage.plain import PlainData
 
-Row = dict[str, Any]
+Row = PlainData
 
 
 def row(

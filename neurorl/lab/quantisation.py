@@ -12,7 +12,7 @@ that what differs is due to the setting.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +128,7 @@ def rate_errors(
 
 def _on_xylo(
     arithmetic: XyloArithmetic, population: Population, weights: Mapping[str, FloatArray]
-) -> dict[str, Any]:
+) -> PlainData:
     name, network = population.name, arithmetic.network
     chip, unit = arithmetic.chip.populations[name], arithmetic.membrane_unit(name)
     d = population.integrator(network.dt)
@@ -182,7 +182,7 @@ def _on_loihi(
     }
 
 
-_POPULATION: Mapping[str, Callable[..., dict[str, Any]]] = {"loihi": _on_loihi, "xylo": _on_xylo}
+_POPULATION: Mapping[str, Callable[..., PlainData]] = {"loihi": _on_loihi, "xylo": _on_xylo}
 """Map each arithmetic of a chip to what makes the row of a population."""
 
 
@@ -198,7 +198,7 @@ def _noise_error(
     return None if has_memory else arithmetic.noise.largest_error
 
 
-def _projection(arithmetic: Arithmetic, p: Projection, weights: FloatArray) -> dict[str, Any]:
+def _projection(arithmetic: Arithmetic, p: Projection, weights: FloatArray) -> PlainData:
     network, rounding = arithmetic.network, arithmetic.rounding(p.name)
     post = network.node(p.post)
     assert isinstance(post, Population)

@@ -222,14 +222,14 @@ def write_table(out: Path, rows: Sequence[Row]) -> None:
     write_bytes(out / "table.parquet", buffer.getvalue().to_pybytes())
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     """Return a value as text: numbers with all digits, empty for None, lists as JSON."""
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else _plain(value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return json.dumps(value) if isinstance(value, (list, dict)) else value
 
 

@@ -16,6 +16,7 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.files import keep_matplotlib_in_our_cache, temporary_name, unwritable
 from neurorl.tasks.actions import MASK
+from neurorl.tasks.kinds import Shown
 from neurorl.tasks.specification import rendered_env
 
 _PLAY, _RESET = 5, 6  # purposes of derived seeds
@@ -35,10 +36,10 @@ class Frame:
     """
 
     step: int
-    picture: Any
+    picture: Shown
     rasters: Mapping[str, npt.NDArray[np.bool_]]
     policy: npt.NDArray[np.float64]
-    action: Any
+    action: Shown
     total: float
 
 
@@ -149,7 +150,7 @@ def _draw(figure: Any, frames: Sequence[Frame]) -> None:
     panels[-1].set_xlabel("step of the network")
 
 
-def _draw_task(axes: Any, picture: Any) -> None:
+def _draw_task(axes: Any, picture: Shown) -> None:
     """Draw an image, a text, or the numbers of an observation."""
     values = np.asarray(picture) if not isinstance(picture, str) else None
     if values is not None and values.ndim == 3:

@@ -90,10 +90,10 @@ class NengoEnv(Environment):
 
     def __init__(
         self,
-        network: Any,
+        network: object,
         actions: ActionOutput,
         observation: Shown,
-        reward: Any,
+        reward: object,
         *,
         every: int = 10,
         decisions: int = 100,

@@ -46,7 +46,9 @@ class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
         super().__init__()
         self._neurons, self._names = neurons, names
 
-    def make_state(self, n_neurons: int, rng: Any = np.random, dtype: Any = None) -> PlainData:
+    def make_state(
+        self, n_neurons: int, rng: object = np.random, dtype: object = None
+    ) -> PlainData:
         """Return the variables of all neurons, and the step; nengo keeps them as signals."""
         own = self._neurons
         variables = {name: own.state[x].copy() for x, name in self._names.items()}
@@ -60,7 +62,7 @@ class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
         """Return nan: nengo's highest rate of a neuron isn't defined for these."""
         return np.full(len(gain), np.nan), np.full(len(gain), np.nan)
 
-    def rates(self, x: Any, gain: Any, bias: Any) -> Any:
+    def rates(self, x: object, gain: object, bias: object) -> Any:
         """Raise UnsupportedError: nothing is decoded from these neurons."""
         what, remedy = "no rates to decode from", "connect ensemble.neurons"
         raise UnsupportedError("neurons of neurorl in nengo", what, remedy=remedy)
@@ -119,7 +121,9 @@ class Playing(_Alike, nengo.Process):  # type: ignore[misc]
         super().__init__(default_size_in=size_in, default_size_out=size_out)
         self._begin, self._every = begin, every
 
-    def make_state(self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None) -> Any:
+    def make_state(
+        self, shape_in: object, shape_out: object, dt: float, dtype: object = None
+    ) -> Any:
         """Return nothing: the player has its own state."""
         return {}
 
@@ -127,7 +131,7 @@ class Playing(_Alike, nengo.Process):  # type: ignore[misc]
         """Return the step function of a new player."""
         decide, every, held = self._begin(), self._every, np.zeros(shape_out)
 
-        def step(t: float, signal: Any) -> Any:
+        def step(t: float, signal: object) -> Any:
             if (round(t / dt) - 1) % every == 0:
                 held[:] = decide(np.array(signal))
             return held

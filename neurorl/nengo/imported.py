@@ -14,6 +14,7 @@ import numpy.typing as npt
 from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
+from neurorl.storage.plain import Named
 
 NengoObject = Any
 """Represent a module of nengo or nengo-loihi, or an object of theirs, which have no types."""
@@ -60,7 +61,7 @@ class Imported:
 
     network: Network
     populations: Mapping[NengoObject, tuple[str, ...]]
-    sources: Mapping[str, Any]
+    sources: Named
     notes: tuple[str, ...]
     probes: Mapping[NengoObject, tuple[str, ...]]
     play: Callable[[int], Rasters]

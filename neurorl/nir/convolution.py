@@ -201,7 +201,7 @@ def _check_image(where: str, shape: Shape, kernel: FloatArray, groups: int, n: i
         raise DescriptionError(where, what, got=shape[0], limit=kernel.shape[1] * groups)
 
 
-def _whole(where: str, field: str, value: Any, n: int, least: int) -> Shape:
+def _whole(where: str, field: str, value: object, n: int, least: int) -> Shape:
     """Return a whole number for each of *n* dimensions."""
     numbers = np.asarray(value).ravel()
     if numbers.dtype.kind not in "iu" and not (
@@ -215,7 +215,7 @@ def _whole(where: str, field: str, value: Any, n: int, least: int) -> Shape:
 
 
 def _padding(
-    where: str, value: Any, size: Shape, dilation: Shape, stride: Shape
+    where: str, value: object, size: Shape, dilation: Shape, stride: Shape
 ) -> tuple[Shape, Shape]:
     """Return the zeros before and after the image."""
     text = value.decode() if isinstance(value, bytes) else value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from neurorl.network.limits import MAX_WEIGHTS, check_limit
 from neurorl.nir.convolution import IMAGES, Kernel, SparseMap, window_of
 from neurorl.nir.package import NirObject
 from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import PlainData
 
 READOUTS = ("LI", "CubaLI", "I")
 """Name the neurons that don't spike; their membranes are outputs of a graph."""
@@ -64,7 +64,7 @@ class SpikingGraph:
     """
 
     def __init__(self, graph: NirObject) -> None:
-        self.nodes: dict[str, Any] = {}
+        self.nodes: PlainData = {}
         self._edges: list[tuple[str, str]] = []
         self._take_apart(graph, "")
         self._into: dict[str, list[str]] = {name: [] for name in self.nodes}

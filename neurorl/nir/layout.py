@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,7 @@ class Layout:
         return {KEY: json.dumps(asdict(self), sort_keys=True)}
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> Layout | None:
+    def of(cls, metadata: Mapping[str, object]) -> Layout | None:
         """Return the layout in a graph's metadata, if any. Raises DescriptionError if wrong."""
         if KEY not in metadata:
             return None
@@ -55,7 +54,7 @@ class Layout:
             raise DescriptionError(f"NIR metadata {KEY!r}", "can't be read", got=exc) from exc
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """Return a string of a file's metadata, which h5py gives as bytes."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 

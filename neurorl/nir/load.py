@@ -6,7 +6,6 @@ import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -172,7 +171,7 @@ class _Reader:
             )
         return keep, fraction
 
-    def _spread(self, name: str, value: Any) -> FloatArray:
+    def _spread(self, name: str, value: object) -> FloatArray:
         shape, n = self._graph.shape(name), self._graph.width(name)
         array = np.asarray(value, dtype=np.float64)
         if array.ndim == len(shape) and 1 in array.shape and array.size > 1:

@@ -118,7 +118,7 @@ def _check_node(name: str, node: NirObject) -> None:
         _check_type(name, node.input_type)
 
 
-def _check_numbers(where: str, value: Any) -> None:
+def _check_numbers(where: str, value: object) -> None:
     try:
         numbers = np.asarray(value)
     except ValueError as exc:
@@ -131,7 +131,7 @@ def _check_numbers(where: str, value: Any) -> None:
         raise DescriptionError(where, "not finite, or too large", limit=f"{LARGEST:g}")
 
 
-def _check_type(name: str, shapes: Any) -> None:
+def _check_type(name: str, shapes: object) -> None:
     where = f"NIR node {name!r}, its shape"
     if not isinstance(shapes, dict) or "input" not in shapes:
         raise DescriptionError(where, "is missing")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from neurorl.nir.layout import Layout, node_names
 from neurorl.nir.package import NirObject
 from neurorl.nir.parts import Parts
 from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import PlainData
 
 Shape = tuple[int, ...]
 
@@ -55,7 +55,7 @@ class _Writer:
             for name in flat:  # NIR has no node that turns a vector into an image
                 del self._shapes[name]
             self._windows = dict(self._find_windows())
-        self._nodes: dict[str, Any] = {}
+        self._nodes: PlainData = {}
         self._edges: list[tuple[str, str]] = []
 
     def graph(self) -> NirObject:

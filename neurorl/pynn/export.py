@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from neurorl.pynn.wiring import (
     spike_times,
     target_name,
 )
+from neurorl.storage.plain import Named
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PyNNExport:
     """
 
     simulator: PynnObject
-    populations: Mapping[str, Any]
+    populations: Named
     network: Network
     replicas: int = 1
     lags: Mapping[str, int] = field(default_factory=dict)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from neurorl.errors import check_name
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.storage.plain import Named
 
 PynnObject = Any
 """Represent a module of PyNN, or an object of its simulators, which have no types."""
@@ -43,7 +44,7 @@ class PyNNTarget(NamedTuple):
     first: int
     begun: int
     dead: int
-    options: Mapping[str, Any] = MappingProxyType({})
+    options: Named = MappingProxyType({})
     clock: str = ""
     takes_lists: bool = False
     least: int = 1

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.arguments import check_kind, check_options, own_env
@@ -18,6 +17,7 @@ from neurorl.models.agent.options import AgentOptions
 from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
+from neurorl.storage.plain import Named
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
 
@@ -48,7 +48,6 @@ class ReparameterizedActorCritic(LearningAgent):
 
     algorithm = REPARAMETERIZATION
     _replicas: GradientReplicas
-    _backend_options: Mapping[str, Any] = {}
 
     def __init__(
         self,
@@ -57,7 +56,7 @@ class ReparameterizedActorCritic(LearningAgent):
         arithmetic: str = "float",
         seed: int = 0,
         config: AgentConfig | None = None,
-        gradient: GradientConfig | Mapping[str, Any] | None = None,
+        gradient: GradientConfig | Named | None = None,
         device: str = "cpu",
         **options: Unpack[AgentOptions],
     ) -> None:

@@ -10,7 +10,6 @@ import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from neurorl.models.agent.gaussian_policy import Gaussian, no_mask
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.loss import log_policy, policy_loss
+from neurorl.tasks.kinds import Shown
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class Choices(abc.ABC):
         widths: of exploration, ``(R,)``. allowed: as in `describe`.
         """
 
-    def taken(self, actions: Array) -> list[Any]:
+    def taken(self, actions: Array) -> list[Shown]:
         """Return actions ``(n, *template.shape)`` as a list of what environments take."""
-        taken: list[Any] = actions.tolist()
+        taken: list[Shown] = actions.tolist()
         return taken
 
     def width(self, decision: int) -> float:
@@ -271,7 +271,7 @@ class NumberChoices(Choices):
         chosen: Array = (self.describe(votes, allowed).double() + sigma * z).numpy()
         return chosen
 
-    def taken(self, actions: Array) -> list[Any]:
+    def taken(self, actions: Array) -> list[Shown]:
         return super().taken(actions.clip(-1.0, 1.0))
 
     def width(self, decision: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +43,7 @@ class Masks:
         self._allowed[k] = allowed
 
     def see(
-        self, k: int, e: int, info: Mapping[str, Any], where: str, is_new: bool = False
+        self, k: int, e: int, info: Mapping[str, object], where: str, is_new: bool = False
     ) -> None:
         """Note what environment *e* of replica *k* allows, if the replica heeds masks.
 
@@ -57,7 +56,7 @@ class Masks:
         if self.heeded[k]:
             self._allowed[k, e] = allowed_actions(info, self._groups, where, self._of_numbers)
 
-    def allow(self, k: int, e: int, action: Any) -> bool:
+    def allow(self, k: int, e: int, action: object) -> bool:
         """Return whether an action may be taken again, all of it if it has parts."""
         return bool(self._allowed[k, e, np.asarray(action) + self._first].all())
 

@@ -137,7 +137,7 @@ class Stage:
         rows = self.rows(active)
         self._x[rows] = self._features(rows)
 
-    def _take_up(self, episodes: Mapping[int, tuple[int, Sequence[Any]]]) -> None:
+    def _take_up(self, episodes: Mapping[int, tuple[int, Sequence[object]]]) -> None:
         """Play these environments' episodes up to where they were."""
         again = {i: OpenEpisode(0) for i in episodes}
         last: dict[int, Any] = {}

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Self, TypedDict
 
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
 from neurorl.agents.arguments import check_kind, check_names
@@ -100,7 +100,7 @@ class RunConfig:
         return cls(env, **asked)
 
     @classmethod
-    def from_file(cls, data: Any, place: FilePlace) -> Self:
+    def from_file(cls, data: object, place: FilePlace) -> Self:
         """Return the configuration of a run from its ``config.json``; older files say less.
 
         Raises RunError for a damaged file.

@@ -127,7 +127,7 @@ def _of_run(run: RunConfig, env: str, place: FilePlace) -> Options:
     return cast(Options, {"config": AgentConfig.from_dict(run.agent or {}), **said})
 
 
-def _object(data: Any) -> object:
+def _object(data: object) -> object:
     """Turn plain data into a field's value: lists into tuples, typed dicts into objects."""
     if isinstance(data, list):
         return tuple(map(_object, data))

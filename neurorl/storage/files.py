@@ -85,17 +85,17 @@ def write_bytes(
         raise error(unwritable(f"{what} {path}", exc)) from exc
 
 
-def write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: object) -> None:
     """Replace *path* by *data* as JSON. Raises RunError if the system refuses."""
     write_bytes(path, as_json(data))
 
 
-def as_json(data: Any) -> bytes:
+def as_json(data: object) -> bytes:
     """Return *data* as the text of our JSON files."""
     return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
 
 
-def as_csv(rows: Iterable[Iterable[Any]]) -> bytes:
+def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
     """Return *rows* as the text of our CSV files."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)

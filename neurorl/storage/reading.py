@@ -96,7 +96,7 @@ def parse_json(data: bytes, place: FilePlace) -> Any:
     return value
 
 
-def check_fields(data: Any, place: FilePlace, required: Fields, optional: Fields) -> PlainData:
+def check_fields(data: object, place: FilePlace, required: Fields, optional: Fields) -> PlainData:
     """Return *data*, a dictionary with these fields of these types, and maybe others.
 
     Raises RunError for anything else.
@@ -139,7 +139,7 @@ def _reason(exc: Exception) -> str:
     return (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
 
 
-def _unique(pairs: Sequence[tuple[str, Any]]) -> PlainData:
+def _unique(pairs: Sequence[tuple[str, object]]) -> PlainData:
     result = dict(pairs)
     if len(result) < len(pairs):
         raise ValueError("a key stands there twice")

@@ -81,7 +81,7 @@ def agents() -> Mapping[str, ZooAgent]:
     return {agent.name: agent for agent in listed}
 
 
-def check_list(data: Any, place: FilePlace) -> list[Any]:
+def check_list(data: object, place: FilePlace) -> list[Any]:
     """Return *data*, the list of a field ``agents``. Raises RunError for anything else."""
     listed: list[Any] = check_fields(data, place, {"agents": list}, {})["agents"]
     return listed

@@ -52,11 +52,11 @@ class Actions(abc.ABC):
     def drawn(self, draw: Callable[[], float]) -> Shown:
         """Return a random choice; *draw* returns uniform numbers in [0, 1)."""
 
-    def allowed(self, mask: Any) -> Shown:
+    def allowed(self, mask: object) -> Shown:
         """Return a choice that a mask allows."""
         return self.idle
 
-    def batch(self, choices: Sequence[Any]) -> Array:
+    def batch(self, choices: Sequence[Shown]) -> Array:
         """Return the actions of several environments, for a vector of them."""
         return np.array([self.taken(choice) for choice in choices], dtype=self.dtype)
 
@@ -109,7 +109,7 @@ class Alternatives(Actions):
     def taken(self, choice: Sequence[int]) -> Array:
         return (np.asarray(choice) + self.first).astype(self.dtype).reshape(self.shape)
 
-    def allowed(self, mask: Any) -> list[int]:
+    def allowed(self, mask: object) -> list[int]:
         flat = allowed_actions({MASK: mask}, self.sizes, "vector environment")
         ends = np.cumsum(self.sizes)[:-1]
         return [int(part.argmax()) for part in np.split(flat, ends)]
@@ -141,7 +141,7 @@ class Numbers(Actions):
         return [2.0 * draw() - 1.0 for _ in range(self.low.size)]
 
 
-def read_actions(env: Any, name: str = "") -> Actions:
+def read_actions(env: object, name: str = "") -> Actions:
     """Return the actions of an environment.
 
     Raises UnsupportedError unless its space is Discrete, MultiDiscrete, MultiBinary, or a Box with
@@ -186,7 +186,7 @@ def _numbers(space: gym.spaces.Box, where: str) -> Numbers:
 
 
 def allowed_actions(
-    info: Mapping[str, Any], groups: Sequence[int], where: str, of_numbers: bool = False
+    info: Mapping[str, object], groups: Sequence[int], where: str, of_numbers: bool = False
 ) -> npt.NDArray[np.bool_]:
     """Return the mask of an info, ``(n_actions,)``; several groups may have a mask each.
 

@@ -147,7 +147,7 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
-def each_observation(space: Space, observations: Shown) -> list[Any]:
+def each_observation(space: Space, observations: Shown) -> list[Shown]:
     """Return the observations of a batch one by one.
 
     space: of one observation. observations: from a vector of environments, ``(n, ...)``; in Dict
@@ -161,7 +161,7 @@ def each_observation(space: Space, observations: Shown) -> list[Any]:
         raise UnfitError(what, quoted(observations), limit) from exc
 
 
-def each_mask(masks: Any, n: int, groups: int) -> list[Any]:
+def each_mask(masks: Any, n: int, groups: int) -> list[Shown]:
     """Return the masks of *n* observations one by one, None for each if *masks* is None.
 
     masks: ``(n, n_actions)``, or a tuple with an array ``(n, size)`` for each of several *groups*.
@@ -171,7 +171,7 @@ def each_mask(masks: Any, n: int, groups: int) -> list[Any]:
         return [None] * n
     try:
         if isinstance(masks, tuple) and groups > 1:
-            each: list[Any] = list(zip(*masks, strict=True))
+            each: list[Shown] = list(zip(*masks, strict=True))
         else:
             each = list(masks)
     except (TypeError, ValueError):
@@ -268,14 +268,14 @@ class Answers:
             message = format_message(self.where, "close raised", got=_raised_by(exc))
             warn_outside(message, EnvironmentWarning)
 
-    def _five(self, answer: Any) -> _Answer:
+    def _five(self, answer: object) -> _Answer:
         if isinstance(answer, (tuple, list)) and len(answer) == 5:
             return tuple(answer)
         of_gym = isinstance(answer, tuple) and len(answer) == 4
         what = "answers as the older gym's" if of_gym else "answers otherwise"
         raise self._wrong("step", what, _shown(answer), _STEP)
 
-    def _reward(self, reward: Any) -> float:
+    def _reward(self, reward: object) -> float:
         if isinstance(reward, (np.ndarray, np.generic)):
             if reward.size == 1 and reward.dtype.kind in "biuf":
                 return float(reward.item())
@@ -283,7 +283,7 @@ class Answers:
             return float(reward)
         raise self._wrong("step", "the reward is no number", _shown(reward), "a float")
 
-    def _flag(self, name: str, flag: Any) -> bool:
+    def _flag(self, name: str, flag: object) -> bool:
         if isinstance(flag, (np.ndarray, np.generic)) and flag.size == 1:
             flag = flag.item()
         if isinstance(flag, int) and flag in (0, 1):
@@ -311,7 +311,7 @@ def _raised_by(exc: Exception) -> str:
     return f"{first_line(exc)}{last}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     kind = type(value).__name__
     if isinstance(value, (tuple, list)):
         return f"a {kind} of {len(value)}"

@@ -32,7 +32,7 @@ class NotDataError(Exception):
     """Say what can't be written as data."""
 
 
-def encode(where: str, value: Any) -> Any:
+def encode(where: str, value: object) -> Any:
     """Return *value* as JSON holds it; tuples, arrays and infinities are marked, so that they stay.
 
     Raises NotDataError for anything that isn't made of numbers, texts, lists, dicts and arrays.
@@ -55,7 +55,7 @@ def encode(where: str, value: Any) -> Any:
     raise NotDataError(f"{where} is a {type(value).__name__}, which is not plain data")
 
 
-def decode(data: Any) -> Any:
+def decode(data: object) -> Any:
     """Return the value that `encode` wrote. Raises ValueError or KeyError for anything else."""
     if isinstance(data, list):
         return [decode(v) for v in data]

@@ -27,7 +27,7 @@ class AuthorsCartPoleEnv(CartPoleEnv):
     state whatever ended the episode, so every end is reported as a truncation.
     """
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, PlainData]:
+    def step(self, action: object) -> tuple[Observation, float, bool, bool, PlainData]:
         observation, reward, fell, _, info = super().step(action)  # type: ignore[no-untyped-call]
         fast = abs(float(observation[3])) >= math.pi
         return observation, float(reward), False, bool(fell) or fast, info

@@ -5,8 +5,6 @@ Registered as neurorl/CartPole-v0, and with ``velocities=False`` as neurorl/Posi
 
 from __future__ import annotations
 
-from typing import Any
-
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +45,6 @@ class CartPoleVariantEnv(CartPoleEnv):
         observation, info = super().reset(seed=seed, options=options)
         return observation[self._seen], info
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, PlainData]:
+    def step(self, action: object) -> tuple[Observation, float, bool, bool, PlainData]:
         observation, reward, terminated, truncated, info = super().step(action)  # type: ignore[no-untyped-call]
         return observation[self._seen], float(reward), terminated, truncated, info

@@ -59,7 +59,7 @@ class FirstPlay:
 
     steps: int = 0
     rewards: list[list[float]] = field(default_factory=list)
-    actions: list[Any] = field(default_factory=list)
+    actions: list[Shown] = field(default_factory=list)
     seen: dict[Place, list[Observations]] = field(default_factory=dict)
 
     def of(self, place: Place) -> Observations | None:

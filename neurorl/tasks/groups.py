@@ -20,7 +20,7 @@ from neurorl.tasks.answers import Answers, UnfitError, observation_reader, raise
 from neurorl.tasks.kinds import Environment, Shown, Space, VectorEnvironment
 
 _NOTHING: Named = {}
-Step = tuple[int, Any, SupportsFloat, bool, bool, Any]
+Step = tuple[int, Shown, SupportsFloat, bool, bool, Any]
 
 
 class EnvGroup(abc.ABC):
@@ -56,7 +56,7 @@ class EnvGroup(abc.ABC):
         """Return the info that agent k's environment gave with its first observation."""
 
     @abc.abstractmethod
-    def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
+    def step(self, actions: Sequence[object], active: Sequence[int]) -> Iterable[Step]:
         """Step all active agents.
 
         actions: the choice of each agent, as `neurorl.tasks.actions` has them.
@@ -86,7 +86,7 @@ class SeparateEnvs(EnvGroup):
     def info(self, k: int) -> Named:
         return _mapping(self._answers[k].info)
 
-    def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
+    def step(self, actions: Sequence[Shown], active: Sequence[int]) -> Iterable[Step]:
         taken, steps = self.actions.taken, self._steps
         if isinstance(self.actions, OneOf):
             first = self.actions.first
@@ -140,13 +140,13 @@ class VectorEnvs(EnvGroup):
     def info(self, k: int) -> Named:
         return {MASK: self._masks[k]} if k in self._masks else _NOTHING
 
-    def step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
+    def step(self, actions: Sequence[object], active: Sequence[int]) -> Iterable[Step]:
         try:
             return self._step(actions, active)
         except Exception as exc:
             raise self._failed("step", exc) from exc
 
-    def _step(self, actions: Sequence[Any], active: Sequence[int]) -> Iterable[Step]:
+    def _step(self, actions: Sequence[object], active: Sequence[int]) -> Iterable[Step]:
         if self._mode is AutoresetMode.DISABLED and self._over.any():  # resets finished agents
             unseeded: Any = [None] * self.n
             _, infos = self.env.reset(seed=unseeded, options={"reset_mask": self._over.copy()})
@@ -171,7 +171,7 @@ class VectorEnvs(EnvGroup):
         info = self.info if self._masks else lambda _: _NOTHING
         return [(k, read(shown[k]), paid[k], ended[k], cut[k], info(k)) for k in active]
 
-    def _note_masks(self, infos: Any, of: Iterable[int]) -> None:
+    def _note_masks(self, infos: object, of: Iterable[int]) -> None:
         masks = _mapping(infos).get(MASK)
         if masks is not None:
             parts = isinstance(masks, tuple)  # a mask for each of several choices
@@ -179,11 +179,11 @@ class VectorEnvs(EnvGroup):
                 int(k): tuple(part[k] for part in masks) if parts else masks[k] for k in of
             }
 
-    def _note(self, each: list[Any], ends: npt.NDArray[np.bool_]) -> None:
+    def _note(self, each: list[Shown], ends: npt.NDArray[np.bool_]) -> None:
         """Note which episodes are over, after a step in which the environments show *each*."""
         self._over = ends
 
-    def _each(self, observations: Shown) -> list[Any]:
+    def _each(self, observations: Shown) -> list[Shown]:
         return list(iterate(self._batched, observations))
 
     def _failed(self, call: str, exc: Exception) -> NeurorlError:
@@ -208,7 +208,7 @@ class AutoresetEnvs(VectorEnvs):
     def __init__(self, env: VectorEnvironment) -> None:
         super().__init__(env)
         self._is_begun = False
-        self._fresh: list[Any] = [None] * self.n  # the first observation of an episode to take
+        self._fresh: list[Shown] = [None] * self.n  # the first observation of an episode to take
 
     def ready(self, k: int) -> bool:
         return not self._is_begun or self._fresh[k] is not None
@@ -227,7 +227,7 @@ class AutoresetEnvs(VectorEnvs):
             raise self._failed("reset", exc) from exc
         return observation
 
-    def _note(self, each: list[Any], ends: npt.NDArray[np.bool_]) -> None:
+    def _note(self, each: list[Shown], ends: npt.NDArray[np.bool_]) -> None:
         begun = ends if self._mode is AutoresetMode.SAME_STEP else self._over
         self._fresh = [row if new else None for row, new in zip(each, begun, strict=True)]
         self._over = ends
@@ -239,7 +239,7 @@ def _common_shape(spaces: Sequence[Space]) -> tuple[int, ...] | None:
     return shapes.pop() if len(shapes) == 1 else None
 
 
-def _mapping(info: Any) -> Named:
+def _mapping(info: object) -> Named:
     return info if isinstance(info, Mapping) else _NOTHING
 
 

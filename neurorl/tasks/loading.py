@@ -74,7 +74,7 @@ def check_observation(env: Environment, factor: int, where: str, remedy: str = _
         raise _too_much(where, what, got, MAX_OBSERVATION, remedy)
 
 
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(value: object, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the numbers and texts of arguments, each with its key."""
     if isinstance(value, Mapping):
         for key, part in value.items():
@@ -229,5 +229,5 @@ def _is_gymnasiums(module: str) -> bool:
     return module == "gymnasium.wrappers" or module.startswith("gymnasium.wrappers.")
 
 
-def _module_of(place: Any) -> str:
+def _module_of(place: object) -> str:
     return place.partition(":")[0] if isinstance(place, str) else ""

@@ -10,7 +10,6 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec, load_env_creator
@@ -241,7 +240,7 @@ def _takes_env_alone(kind: type) -> bool:
     return len(parameters) == 1 and all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
 
-def entry_point_name(entry_point: Any) -> str:
+def entry_point_name(entry_point: object) -> str:
     """Return ``module:name`` of an entry point. Raises NotDataError if it has no name."""
     if isinstance(entry_point, str):
         return entry_point

@@ -29,13 +29,13 @@ class Trials(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
 
     def reset(
         self, *, seed: int | None = None, options: PlainData | None = None
-    ) -> tuple[Any, PlainData]:
+    ) -> tuple[Shown, PlainData]:
         sow = getattr(self.env.unwrapped, "seed", None)
         if seed is not None and callable(sow):
             sow(seed)
         return self.env.reset(seed=seed, options=options)
 
-    def step(self, action: Shown) -> tuple[Any, float, bool, bool, PlainData]:
+    def step(self, action: Shown) -> tuple[Shown, float, bool, bool, PlainData]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         is_over = bool(info.get(self._ends, False))
         paid = float(reward)

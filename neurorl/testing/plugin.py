@@ -43,7 +43,7 @@ class Case(BackendSpec):
         counts = find_arithmetic(self.chosen_arithmetic).counts_spikes
         return plain_network(network) if counts else network
 
-    def make(self, network: Network, needs: str | None = None, **options: Any) -> Backend:
+    def make(self, network: Network, needs: str | None = None, **options: object) -> Backend:
         """Load a network; skip the test if the backend refuses it, or the method *needs*."""
         problems = self.problems(network)
         if problems:
@@ -56,7 +56,7 @@ class Case(BackendSpec):
             pytest.skip(str(exc))
         return backend
 
-    def reference(self, network: Network, **options: Any) -> Backend:
+    def reference(self, network: Network, **options: object) -> Backend:
         """Load the reference that it must equal; skip the test if it doesn't promise to."""
         if not self.is_exact:
             pytest.skip(f"{self.backend} promises no equal spikes in {self.arithmetic} arithmetic")

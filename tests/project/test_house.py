@@ -17,7 +17,7 @@ BOUNDS = {
     "core floors": 12,
     "rooms": 36,
     "floors": 15,
-    "Any": 570,
+    "Any": 395,
 }
 LARGEST = {
     "models": 7_900,

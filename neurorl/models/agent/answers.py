@@ -35,7 +35,7 @@ class AnswerChecks:
     answers: ClassVar[Mapping[str, Check]] = {}
     attributes: ClassVar[Mapping[str, Check]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__module__.startswith(_OURS):
             return
@@ -56,7 +56,7 @@ def refused(where: str, what: str, got: object, limit: str, remedy: str) -> Argu
     return ArgumentError(where, what, got=quoted(got), limit=limit, remedy=remedy)
 
 
-def finite_number(where: str, answer: Any, low: float = -math.inf) -> float:
+def finite_number(where: str, answer: object, low: float = -math.inf) -> float:
     """Return an answer that is one finite number, at least *low*."""
     limit = "a finite number" + ("" if low == -math.inf else f", at least {low:g}")
     if isinstance(answer, np.ndarray) and answer.ndim == 0:
@@ -68,7 +68,7 @@ def finite_number(where: str, answer: Any, low: float = -math.inf) -> float:
     return float(answer)
 
 
-def whole_number(where: str, answer: Any, low: int) -> int:
+def whole_number(where: str, answer: object, low: int) -> int:
     """Return an answer that is a whole number, at least *low*."""
     if isinstance(answer, bool) or not isinstance(answer, (int, np.integer)) or answer < low:
         limit = f"a whole number, at least {low}"
@@ -78,7 +78,7 @@ def whole_number(where: str, answer: Any, low: int) -> int:
 
 def array(
     where: str,
-    answer: Any,
+    answer: object,
     shape: tuple[int, ...],
     low: float = -math.inf,
     high: float = math.inf,
@@ -96,7 +96,7 @@ def array(
     return values
 
 
-def _as_array(answer: Any) -> Array:
+def _as_array(answer: object) -> Array:
     try:
         return np.asarray(answer)
     except ValueError:  # lists of different lengths raise it
@@ -105,7 +105,7 @@ def _as_array(answer: Any) -> Array:
 
 def _checked(method: FunctionType, where: str, check: Check) -> Callable[..., Any]:
     @functools.wraps(method)
-    def answer(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def answer(self: object, *args: object, **kwargs: object) -> Any:
         return check(where, method(self, *args, **kwargs), self, *args, **kwargs)
 
     return answer

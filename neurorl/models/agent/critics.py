@@ -61,14 +61,14 @@ class _Heard:
         return finite_number(self._where, error) if isfinite(reward) else error
 
 
-def _values(where: str, answer: Any, *_: object) -> Any:
+def _values(where: str, answer: object, *_: object) -> Any:
     if not callable(getattr(answer, "modulator", None)):
         limit = "an object with a method modulator, as LinearCritic"
         raise refused(where, "answers no critic", answer, limit, "return one")
     return answer if type(answer) is LinearCritic else _Heard(where, answer)
 
 
-def _number_of_values(where: str, answer: Any, *_: object) -> int:
+def _number_of_values(where: str, answer: object, *_: object) -> int:
     return whole_number(where, answer, 0)
 
 

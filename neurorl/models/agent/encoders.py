@@ -6,7 +6,7 @@ import abc
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +30,12 @@ __all__ = [
 ]
 
 
-def _draws(where: str, answer: Any, *_: object) -> int:
+def _draws(where: str, answer: object, *_: object) -> int:
     return whole_number(where, answer, 0)
 
 
 def _input(
-    where: str, answer: Any, encoder: Encoder, activation: FloatArray, u: FloatArray, window: int
+    where: str, answer: object, encoder: Encoder, activation: FloatArray, u: FloatArray, window: int
 ) -> Array:
     """Return currents in [0, 1], or a raster of truth values, which may be the numbers 0 and 1."""
     if encoder.flows:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
 from neurorl.models.agent.answers import AnswerChecks
@@ -33,7 +33,7 @@ class Part(AnswerChecks, Described):
     kernel: ClassVar[str | None] = None
 
     def __init_subclass__(
-        cls, called: str | None = None, kernel: str | None = None, **kwargs: Any
+        cls, called: str | None = None, kernel: str | None = None, **kwargs: object
     ) -> None:
         super().__init_subclass__(**kwargs)
         cls.name = called or cls.__dict__.get("name", type_name(cls))

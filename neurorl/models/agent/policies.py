@@ -6,7 +6,7 @@ import abc
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ _ROUNDING = 1e-6
 _TINY = 1e-300
 
 
-def _distribution(where: str, answer: Any, _: object, votes: FloatArray) -> Array:
+def _distribution(where: str, answer: object, _: object, votes: FloatArray) -> Array:
     probabilities = array(where, answer, votes.shape, 0.0, 1.0)
     total = float(probabilities.sum())
     if abs(total - 1.0) > _ROUNDING:
@@ -49,7 +49,7 @@ def _distribution(where: str, answer: Any, _: object, votes: FloatArray) -> Arra
 
 def _choice(
     where: str,
-    answer: Any,
+    answer: object,
     policy: Policy,
     votes: FloatArray,
     groups: Sequence[int],
@@ -66,7 +66,7 @@ def _choice(
     return answer
 
 
-def _repeats(where: str, answer: Any, *_: object) -> int:
+def _repeats(where: str, answer: object, *_: object) -> int:
     return whole_number(where, answer, 1)
 
 

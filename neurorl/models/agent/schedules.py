@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from neurorl.models.agent.answers import Check, finite_number
 from neurorl.models.agent.parts import Part, Registry
@@ -14,7 +14,7 @@ from neurorl.network.serialization import Count, Share
 __all__ = ["SCHEDULES", "HarmonicDecay", "LinearFall", "Schedule"]
 
 
-def _factor(where: str, answer: Any, *_: object) -> float:
+def _factor(where: str, answer: object, *_: object) -> float:
     return finite_number(where, answer, 0.0)
 
 

@@ -79,7 +79,7 @@ STEPS_OF_REGISTER = 64
 
 
 def _units(
-    where: str, answer: Any, _: object, change: FloatArray, *__: object, **___: object
+    where: str, answer: object, _: object, change: FloatArray, *__: object, **___: object
 ) -> Any:
     if answer is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from neurorl.numerics.arrays import Array
 __all__ = ["FEEDBACKS", "Feedback", "Own", "Random", "Signs", "Symmetric"]
 
 
-def _synapses(where: str, answer: Any, _: Any, draws: Array) -> Array:
+def _synapses(where: str, answer: object, _: object, draws: Array) -> Array:
     return array(where, answer, draws.shape)
 
 

@@ -17,7 +17,7 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["NORMALISATIONS", "Homeostasis", "Normalisation", "Pool", "Unnormalised"]
 
 
-def _normal(where: str, answer: Any, _: Any, drive: FloatArray, *__: Any) -> Any:
+def _normal(where: str, answer: object, _: object, drive: FloatArray, *__: object) -> Any:
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise refused(where, "answers no pair", answer, "(shift, scale)", "return both")
     array(f"{where}, shift", answer[0], drive.shape)

@@ -17,11 +17,13 @@ from neurorl.numerics.arrays import FloatArray
 __all__ = ["OBSERVATIONS", "AsSeen", "Observations", "Standardised"]
 
 
-def _channels(where: str, answer: Any, *_: Any) -> int:
+def _channels(where: str, answer: object, *_: object) -> int:
     return whole_number(where, answer, 1)
 
 
-def _activation(where: str, answer: Any, part: Observations, seen: FloatArray, *_: Any) -> Any:
+def _activation(
+    where: str, answer: object, part: Observations, seen: FloatArray, *_: object
+) -> Any:
     return array(where, answer, (part.channels(len(seen)),), 0.0, 1.0)
 
 

@@ -6,7 +6,7 @@ import abc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from neurorl.numerics.elementary import exp
 __all__ = ["STEP_SIZES", "ClippedStep", "Plain", "RootMeanSquare", "StepSize"]
 
 
-def _steps(where: str, answer: Any, _: Any, signal: Array, *__: Any) -> Array:
+def _steps(where: str, answer: object, _: object, signal: Array, *__: object) -> Array:
     return array(where, answer, signal.shape)
 
 

@@ -24,7 +24,7 @@ INNER: Mapping[str, Registry[Any]] = {
 """Map each field of `Shared` that holds a part to the registry of its classes."""
 
 
-def _names(where: str, value: Any) -> None:
+def _names(where: str, value: object) -> None:
     if not isinstance(value, tuple) or not all(isinstance(name, str) for name in value):
         raise DescriptionError(where, "not names of populations", got=quoted(value))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -23,11 +22,12 @@ from neurorl.models.defaults.observations import default_cells
 from neurorl.models.features import Raw
 from neurorl.models.features.of_others import BlockMeans, blocks_for
 from neurorl.models.neurons.leaky import LIF
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.kinds import Environment, Space
 
 __all__ = ["DEEP", "deep_defaults", "has_patches", "least_steps_of"]
 
-DEEP: dict[str, Any] = {
+DEEP: PlainData = {
     "neuron": LIF(tau_mem=0.0),
     "rule": "spikes-only",  # of modules, which it hasn't
     "trunk": Shared(),
@@ -46,7 +46,7 @@ DEEP: dict[str, Any] = {
 _SLOPE = 6.0
 """Let hidden neurons learn nearer to their thresholds where no image is seen: with 3, parity and
 Pendulum-v1 learn less, seeds 100 to 105. MinAtar's games, seeds 100 to 102, gain nothing by it."""
-_NUMBERS: dict[str, Any] = {
+_NUMBERS: PlainData = {
     "trunk": Shared(observations=Standardised(), normalisation=Pool(), centring=0.0, slope=_SLOPE),
     "encoder": Current(),
     "schedule": HarmonicDecay(150_000),  # LunarLander-v3, seeds 100 to 102, fell back without
@@ -55,7 +55,7 @@ _NUMBERS: dict[str, Any] = {
     "lambda_actor": 0.95,
     "critic": Layers(alpha=3e-4, lambda_=0.95),
 }
-_OF_IMAGES: dict[str, Any] = {
+_OF_IMAGES: PlainData = {
     "hidden": 64,
     "alpha_hidden": 4e-4,
     "alpha_output": 4e-4,
@@ -69,7 +69,7 @@ _MOST_PLACES = 2_000
 """See larger images by the means of at most so many blocks."""
 
 
-def deep_defaults(env: Environment) -> dict[str, Any]:
+def deep_defaults(env: Environment) -> PlainData:
     """Return the fields that follow from an environment's spaces.
 
     Images and numbers of states enter as they are: as spikes where they are 0 or 1, else as
@@ -84,7 +84,7 @@ def deep_defaults(env: Environment) -> dict[str, Any]:
     return fields
 
 
-def least_steps_of(fields: Mapping[str, Any]) -> int:
+def least_steps_of(fields: Named) -> int:
     """Return the steps in which an input reaches the readouts of an agent with these fields."""
     sizes = fields["hidden"], getattr(fields["critic"], "hidden", 0)
     depth = max(len(hidden_sizes(size)) for size in sizes)
@@ -105,7 +105,7 @@ def has_patches(space: Space) -> bool:
     return bool(bounded) and min(space.shape[:2]) >= _SIDE
 
 
-def _of_image(space: Any) -> dict[str, Any]:
+def _of_image(space: Any) -> PlainData:
     blocks = blocks_for(space.shape, _MOST_PLACES)
     of = Raw(int(np.prod(blocks)), float(space.high.max()) or 1.0)
     is_sharp = space.dtype.kind == "b" and blocks == space.shape
@@ -119,7 +119,7 @@ def _of_image(space: Any) -> dict[str, Any]:
     }
 
 
-def _of_numbers(space: Space) -> dict[str, Any]:
+def _of_numbers(space: Space) -> PlainData:
     if isinstance(space, gym.spaces.Box) and space.dtype is not None and space.dtype.kind != "b":
         return {"cells": Raw(int(np.prod(space.shape))), **_NUMBERS}
     is_flags = isinstance(space, (gym.spaces.Box, gym.spaces.MultiBinary))

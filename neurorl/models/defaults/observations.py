@@ -154,7 +154,7 @@ def _joint_states(space: Space) -> JointStates | None:
     return JointStates(tuple(sizes), tuple(starts), keys)
 
 
-def _for_space(space: Space, box: Any) -> Features:
+def _for_space(space: Space, box: object) -> Features:
     if _is_empty(space):
         remedy = "wrap the environment in a Gymnasium ObservationWrapper"
         raise UnsupportedError("observation space", "is empty", got=space, remedy=remedy)

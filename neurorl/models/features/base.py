@@ -24,11 +24,11 @@ NARROWEST = 1e-9
 Sides = Annotated[tuple[int, ...], Range(1, 2**53)]
 
 
-def _values(where: str, answer: Any, features: Features, seen: Any) -> Array:
+def _values(where: str, answer: object, features: Features, seen: object) -> Array:
     return _numbers(where, answer, features.size, seen)
 
 
-def _flat(where: str, answer: Any, features: Features, seen: Any) -> Array:
+def _flat(where: str, answer: object, features: Features, seen: object) -> Array:
     return _numbers(where, answer, features.n_inputs, seen)
 
 
@@ -38,7 +38,7 @@ def _rows(where: str, answer: Any, features: Features, flat: FloatArray) -> Arra
     return np.asarray(answer)
 
 
-def _numbers(where: str, answer: Any, n: int, seen: Any) -> Array:
+def _numbers(where: str, answer: object, n: int, seen: object) -> Array:
     """Return n numbers, finite if *seen* is finite (other checks report it if it isn't)."""
     given = seen if isinstance(seen, (np.ndarray, int, float)) else np.nan
     if np.asarray(given).dtype.kind in "biuf" and np.isfinite(given).all():

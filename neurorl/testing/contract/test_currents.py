@@ -81,7 +81,7 @@ def test_a_current_beyond_the_chips_bias_is_the_largest(case: Case) -> None:
 
 
 @pytest.mark.parametrize("seed", [5, (3, 2**62 + 5, 3)])
-def test_windows_equal_steps_with_currents(seed: Any, case: Case) -> None:
+def test_windows_equal_steps_with_currents(seed: object, case: Case) -> None:
     """Check that weights written to the simulator's memory act on the next window."""
     network = FEATURES["currents"]()
     with case.make(network, seed=seed) as stepped, case.make(network, seed=seed) as backend:

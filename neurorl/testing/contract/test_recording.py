@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from neurorl.backends.recording import Recording
 from neurorl.errors import UnsupportedError
+from neurorl.storage.plain import PlainData
 from neurorl.testing import FEATURES, rasters, same_state
 from neurorl.testing.plugin import Case
 
 WINDOWS = (7, 1, 12)
 
 
-def variables_of(state: dict[str, Any]) -> list[str]:
+def variables_of(state: PlainData) -> list[str]:
     return [name for name in state if not name.endswith((".spikes", ".weights")) and name != "t"]
 
 

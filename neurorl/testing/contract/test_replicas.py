@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -174,7 +173,7 @@ def test_a_run_split_at_any_step_goes_on_in_another_replica(case: Case) -> None:
 
 @pytest.mark.parametrize("feature", MOVING)
 @pytest.mark.parametrize("seed", [5, SEEDS])
-def test_windows_equal_steps(feature: str, seed: Any, case: Case) -> None:
+def test_windows_equal_steps(feature: str, seed: object, case: Case) -> None:
     network = FEATURES[feature]()
     record = [p.name for p in network.populations][-1:]
     with (
@@ -222,7 +221,7 @@ def test_a_window_of_a_closed_backend_says_so(case: Case) -> None:
 
 @pytest.mark.parametrize("feature", ["LIF", "modules (blocks)", "signed units (+-1)"])
 @pytest.mark.parametrize("seed", [5, SEEDS])
-def test_weights_written_directly(feature: str, seed: Any, case: Case) -> None:
+def test_weights_written_directly(feature: str, seed: object, case: Case) -> None:
     """Check that weights rounded by hand and put into the memory act as by `set_weights`."""
     network = FEATURES[feature]()
     special = [p.name for p in network.projections if p.signed or p.blocks > 1]
