@@ -26,12 +26,14 @@ class Wiring:
     """Hold the ends of a projection's synapses, of all replicas side by side.
 
     pre, post: neuron of each synapse, ``(N * n_synapses,)``; neuron i of replica k is
-    ``k * size + i``. delay: of each synapse in steps. n_pre, n_post: of all replicas.
+    ``k * size + i``. delay: of each synapse in steps. delays: the different ones, the shortest
+    first; of no synapse, the projection's. n_pre, n_post: of all replicas.
     """
 
     pre: Ints
     post: Ints
     delay: Ints
+    delays: Ints
     n_pre: int
     n_post: int
 
@@ -41,20 +43,17 @@ class Wiring:
         sizes = network.node(p.pre).size, network.node(p.post).size
         pre, post = _ends(network, p, sizes)
         delays = network.synapse_delays(p.name)
-        steps = np.full(len(pre), network.delay_steps(p.name)) if delays is None else delays
+        longest = network.delay_steps(p.name)
+        steps = np.full(len(pre), longest) if delays is None else delays
         copies = np.arange(n_replicas)[:, None]
         return cls(
             (pre + sizes[0] * copies).ravel(),
             (post + sizes[1] * copies).ravel(),
             np.tile(np.asarray(steps, dtype=np.int64), n_replicas),
+            np.unique(steps).astype(np.int64) if len(steps) else np.array([longest]),
             sizes[0] * n_replicas,
             sizes[1] * n_replicas,
         )
-
-    @property
-    def delays(self) -> Ints:
-        """Return the different delays, the shortest first."""
-        return np.unique(self.delay)
 
 
 def _ends(network: Network, p: Projection, sizes: tuple[int, int]) -> tuple[Ints, Ints]:
@@ -100,7 +99,7 @@ class SynapseEvents:
         self._start = {
             side: np.searchsorted(of, np.arange(self._sizes[side] + 1)) for side, of in ends.items()
         }
-        self._check()
+        check_arrivals(rule, len(wiring.delays))
         constants = {k: v for of in self._updates.values() for k, v in of.constants.items()}
         numbers = {**self._numbers, **constants}
         several = len(wiring.delays) > 1
@@ -263,10 +262,11 @@ class SynapseEvents:
         places = np.repeat(first - before, counts) + np.arange(counts.sum())
         return np.asarray(self._by_post[places]) if side == "post" else places
 
-    def _check(self) -> None:
-        """Refuse presynaptic variables where a spike arrives several times."""
-        sets = [x.variable for x in self.rule.events["on_pre"] if owner_of(x.variable) == "pre"]
-        if sets and len(self._wiring.delays) > 1:
-            what = f"{sets[0]!r} of neurons is set by spikes that arrive at several times"
-            remedy = "a variable of each synapse, or one delay"
-            raise UnsupportedError(f"rule {self.rule.name!r}, on_pre", what, remedy=remedy)
+
+def check_arrivals(rule: SynapseRule, n_delays: int) -> None:
+    """Refuse presynaptic variables where a spike arrives several times."""
+    sets = [x.variable for x in rule.events["on_pre"] if owner_of(x.variable) == "pre"]
+    if sets and n_delays > 1:
+        what = f"{sets[0]!r} of neurons is set by spikes that arrive at several times"
+        remedy = "a variable of each synapse, or one delay"
+        raise UnsupportedError(f"rule {rule.name!r}, on_pre", what, remedy=remedy)
