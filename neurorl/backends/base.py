@@ -341,9 +341,8 @@ class Backend(Ownable):
                 elif key.removesuffix(".weights") not in weights:
                     now[key] = value
             made.restore(now, k)
-        for population, offset in self._offsets.items():
-            if population not in self._weights.currents.entered:
-                made.simulator.write_bias(population, made.simulated.bias(population, offset))
+        for name in self._offsets.keys() - {*self._weights.currents.entered}:
+            made.simulator.write_bias(name, made.simulated.bias(name, self._offsets[name]))
         self.simulator.close()
         kept = {name: vars(self)[name] for name in ("described", "recordings", "_offsets")}
         vars(self).update(vars(made) | kept)

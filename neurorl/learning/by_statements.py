@@ -20,6 +20,7 @@ from neurorl.errors import (
 from neurorl.learning.on_backend import LearnsOnBackend
 from neurorl.learning.standalone_rules import Numbers, check_backend, read_modulators, read_signal
 from neurorl.learning.synapse_events import SynapseEvents, Wiring, check_arrivals
+from neurorl.native import toolchain
 from neurorl.network.description import Projection
 from neurorl.network.rewiring import Ints, Rewiring
 from neurorl.numerics.arrays import Array, FloatArray, carry_newest
@@ -91,6 +92,7 @@ class SynapseLearning(LearnsOnBackend):
         )
         thirds = read_modulators(modulator, names, self._n)
         for name, events in self._events.items():
+            events.in_force = self._memory(name)
             events.reward({x: np.array(thirds[x]) for x in self.rules[name].modulators})
         self._bring(self._events)
 
@@ -134,8 +136,9 @@ class SynapseLearning(LearnsOnBackend):
             x: told[x][p.post].transpose(1, 0, 2).reshape(-1, nodes[p.post].shape[1])
             for x in self.rules[name].signals
         }
+        events.in_force = self._memory(name)
         events.window(arrived, nodes[p.post], signals)
-        if not np.isfinite(events.weights).all():
+        if self.rules[name].changes_in_steps and not np.isfinite(events.weights).all():
             raise DivergenceError(f"weights of {name!r}", "are not finite")
 
     def _signals(
@@ -163,15 +166,31 @@ class SynapseLearning(LearnsOnBackend):
         assert p.plasticity is not None
         network = self.backend.network
         weights = self.backend.weights(p.name).ravel().copy()
-        bounds = p.plasticity.low, p.plasticity.high
+        bounds, rounding = (
+            (p.plasticity.low, p.plasticity.high),
+            self.backend.arithmetic.rounding(p.name),
+        )
         wiring = Wiring.of(network, p, self._n)
-        return SynapseEvents(self.rules[p.name], wiring, weights, bounds, network.dt)
+        return SynapseEvents(self.rules[p.name], wiring, weights, bounds, rounding, network.dt)
 
     def _bring(self, names: Iterable[str]) -> None:
-        """Bring learned weights of projections into force."""
+        """Bring learned weights of projections into force, or look at them if they are."""
+        arithmetic, axes = self.backend.arithmetic, self.backend.simulated.axes
         for name in names:
-            weights = self._weights_of(name)
-            self._write(name, self.backend.arithmetic.masked(name, weights))
+            weights, held = self._weights_of(name), self._events[name].in_force
+            if held is None:
+                self._write(name, arithmetic.masked(name, weights))
+            else:
+                arithmetic.check(name, held.reshape(*axes, *weights.shape[1:]), axes)
+
+    def _memory(self, name: str) -> FloatArray | None:
+        """Return the backend's memory of weights, if compiled code may write to it."""
+        is_all = self.backend.network.projection(name).mask is None
+        if not (is_all and self.backend.arithmetic.is_fine and toolchain.problem() is None):
+            return None
+        with self.backend.owner_acts():
+            memory = self.backend.transmitted(name)
+        return memory if memory is not None and memory.dtype == np.float64 else None
 
     def _weights_of(self, name: str) -> FloatArray:
         shape = self.backend.network.weight_shape(name)
@@ -183,6 +202,8 @@ class SynapseLearning(LearnsOnBackend):
         return np.clip(weights, p.low, p.high)
 
     def _settle(self) -> None:
+        for events in self._events.values():
+            events.in_force = None  # so that they are written
         self._bring(self._events)
 
     def _check_wires(self, name: str, wires: Ints) -> None:

@@ -247,12 +247,15 @@ class LearnsOnBackend(abc.ABC):
         """
         differing, network = dict[str, Ints](), self.backend.network
         for name in self._plastic:
-            if network.synapses(name) is not None:
-                key, wires = f"{_SYNAPSES}{name}", wires_of(self.backend.described, name)
-                if key in state:
-                    wires = take(state, key, (3, None), "whole", 0, _MOST)
-                if not np.array_equal(wires, wires_of(network, name)):
-                    differing[name] = wires
+            key, described = f"{_SYNAPSES}{name}", self.backend.described
+            if key in state:
+                wires = take(state, key, (3, None), "whole", 0, _MOST)
+            elif network is described or network.synapses(name) is None:
+                continue
+            else:
+                wires = wires_of(described, name)
+            if not np.array_equal(wires, wires_of(network, name)):
+                differing[name] = wires
         return differing
 
     def _write(self, name: str, weights: FloatArray) -> None:

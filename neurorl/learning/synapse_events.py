@@ -8,13 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import UnsupportedError
 from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import clip
-from neurorl.learning.synapse_printer import SynapsePrinter, run_reward, run_window
+from neurorl.learning.synapse_printer import (
+    INVERSE,
+    UNIT,
+    SynapsePrinter,
+    run_reward,
+    run_window,
+    width_of,
+)
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
 
 Ints = npt.NDArray[np.int64]
@@ -69,11 +77,15 @@ def _ends(network: Network, p: Projection, sizes: tuple[int, int]) -> tuple[Ints
 class SynapseEvents:
     """Hold the variables of a projection's synapses and neurons, and run a rule on them.
 
-    rule: what happens. wiring: of all replicas. weights: that learn, ``(N * n_synapses,)``, which
-    are written to. bounds: the least and the largest weight. dt: seconds.
+    rule: what happens. wiring: of all replicas. weights: to begin with, ``(N * n_synapses,)``.
+    bounds: the least and the largest weight. rounding: of weights in force. dt: seconds.
 
-    variables: by name, ``(N * n,)``.
+    weights, variables: by name, ``(N * n,)``, to be written to. Those of a synapse lie side by
+    side, as synapses of a postsynaptic neuron lie far apart and each line takes its time.
+    in_force: where compiled code writes weights that changed, rounded; None for nowhere.
     """
+
+    in_force: FloatArray | None = None
 
     def __init__(
         self,
@@ -81,15 +93,19 @@ class SynapseEvents:
         wiring: Wiring,
         weights: FloatArray,
         bounds: tuple[float, float],
+        rounding: Rounding,
         dt: float,
     ) -> None:
         self.rule, self._wiring, self._bounds = rule, wiring, bounds
         self._sizes = {"pre": wiring.n_pre, "post": wiring.n_post, "synapse": len(wiring.pre)}
-        self.variables: dict[str, FloatArray] = {
-            x: np.full(self._sizes[owner_of(x)], float(rule.initial.get(x, 0.0)))
-            for x in rule.variables
-        }
-        self.weights = weights
+        kept = (WEIGHT, *rule.of("synapse"))
+        self._packed = zeros_on_lines((self._sizes["synapse"], width_of(len(kept))), np.float64)
+        held = {x: self._packed[:, k] for k, x in enumerate(kept)}
+        held |= {x: np.zeros(self._sizes[owner_of(x)]) for x in rule.variables if x not in held}
+        self.weights, self.variables = held[WEIGHT], {x: held[x] for x in rule.variables}
+        self.weights[:] = weights
+        self.reset()
+        grid = {INVERSE: rounding.inverse, UNIT: rounding.unit}
         self._numbers = {**rule.parameters, "dt": dt, "low": bounds[0], "high": bounds[1]}
         self._updates = {owner: rule.updates(owner, dt) for owner in self._sizes}
         # Synapses are in the order of their presynaptic neurons.
@@ -101,7 +117,7 @@ class SynapseEvents:
         }
         check_arrivals(rule, len(wiring.delays))
         constants = {k: v for of in self._updates.values() for k, v in of.constants.items()}
-        numbers = {**self._numbers, **constants}
+        numbers = {**self._numbers, **constants, **grid}
         several = len(wiring.delays) > 1
         self._printer = SynapsePrinter(rule, self._updates, tuple(numbers), several)
         self._fixed = {
@@ -109,6 +125,9 @@ class SynapseEvents:
             "pre_of": wiring.pre.astype(np.int32),
             "post_of": wiring.post.astype(np.int32),
             "by_post": by_post.astype(np.int32),
+            "pre_by_post": wiring.pre[by_post].astype(np.int32),
+            "synapse": self._packed,
+            **{f"x_{x}": held[x] for x in rule.variables if x not in kept},
             "delay": wiring.delay,
             "delays": wiring.delays,
             **{f"{side}_start": start for side, start in self._start.items()},
@@ -149,8 +168,12 @@ class SynapseEvents:
         rows = np.ascontiguousarray(np.stack([*arrived.values()]), dtype=np.bool_)
         told = {f"told_{x}": np.ascontiguousarray(s) for x, s in signals.items()}
         told |= {f"step_{x}": np.array([int(len(s) > 1)]) for x, s in signals.items()}
-        arrays = {**self._fixed, **told, WEIGHT: self.weights, "arrived": rows}
-        arrays |= {f"x_{x}": values for x, values in self.variables.items()}
+        arrays: dict[str, Array | None] = {
+            **self._fixed,
+            **told,
+            "arrived": rows,
+            "in_force": self.in_force,
+        }
         arrays["spikes"] = np.ascontiguousarray(spikes)
         sizes = self._sizes
         shape = (len(spikes), sizes["pre"], sizes["post"], sizes["synapse"], len(rows))
@@ -182,8 +205,7 @@ class SynapseEvents:
         """Run the lines of a reinforcement; modulators: of each replica, by name."""
         if toolchain.problem() is None:
             n = len(next(iter(modulators.values()), np.zeros(1)))
-            arrays = {**self._fixed, WEIGHT: self.weights}
-            arrays |= {f"x_{x}": values for x, values in self.variables.items()}
+            arrays: dict[str, Array | None] = {**self._fixed, "in_force": self.in_force}
             arrays |= {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
             run_reward(self._printer, (n, len(self.weights) // n), arrays)
             return
