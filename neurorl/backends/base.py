@@ -312,12 +312,10 @@ class Backend(Ownable):
     def rebuild(self, network: Network, weights: Mapping[str, npt.ArrayLike]) -> None:
         """Go on with other synapses: run *network*, of the same nodes, from the state of now.
 
-        weights: of the projections whose synapses differ. Spikes on their way arrive at the
-        synapses that are there then; a node remembers as many steps as its longest delay was.
-        Memory, windows and scripts that were given away before stand for the old network.
-
-        Raises UnsupportedError if the simulator can't, ArgumentError while something records;
-        nothing has changed then.
+        weights: of the projections whose synapses differ. Spikes on their way arrive at synapses
+        that are there then; a node remembers as many steps as its longest delay was. Memory and
+        windows of before are the old network's. Raises UnsupportedError if the simulator can't,
+        ArgumentError while something records; nothing has changed then.
         """
         self.check_free("backend.rebuild", "learning.rewire")
         self.check_can("state", "restore", "set_weights")

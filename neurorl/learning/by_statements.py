@@ -110,16 +110,6 @@ class SynapseLearning(LearnsOnBackend):
             return self._shown(values.reshape(self._weights_of(name).shape))
         return values.reshape(*self.backend.simulated.axes, -1).copy()
 
-    def reset(self) -> None:
-        """Silence the network, and let variables begin again; weights stay."""
-        self._check_open("reset")
-        with self.backend.owner_acts():
-            self.backend.reset()
-        for events in self._events.values():
-            events.reset()
-        for last in self._last.values():
-            last[:] = False
-
     def _learn(
         self,
         name: str,
@@ -200,6 +190,12 @@ class SynapseLearning(LearnsOnBackend):
         p = self._plastic[name].plasticity
         assert p is not None
         return np.clip(weights, p.low, p.high)
+
+    def _forget(self) -> None:
+        for events in self._events.values():
+            events.reset()
+        for last in self._last.values():
+            last[:] = False
 
     def _settle(self) -> None:
         for events in self._events.values():

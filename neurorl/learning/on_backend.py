@@ -14,7 +14,7 @@ from neurorl.errors import ArgumentError, NeurorlError, quoted
 from neurorl.network.connectors import Connector, Synapses
 from neurorl.network.plasticity import Normal, Uniform
 from neurorl.network.restoring import take
-from neurorl.network.rewiring import Growth, Ints, Rewiring, chosen, rewired, wires_of
+from neurorl.network.rewiring import Growth, Ints, Rewiring, rewired, wires_of
 from neurorl.network.serialization import number
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import Array, FloatArray
@@ -106,7 +106,7 @@ class LearnsOnBackend(abc.ABC):
         Spikes on their way to them are lost. Raises UnsupportedError for a projection without a
         list, ArgumentError for another shape.
         """
-        return self.rewire(name, Synapses([], []), where, delay=self.backend.network.dt)
+        return self.rewire(name, Synapses([], []), where)
 
     def rewire(
         self,
@@ -134,15 +134,20 @@ class LearnsOnBackend(abc.ABC):
         """
         self._prepare("rewire")
         self._weights_of(name)
-        backend, growth = self.backend, Growth(to, n, weights, delay)
-        goes = chosen(backend.network, name, where)
-        return self._rewire(
-            name, growth.made(backend.network, name, goes, backend.t, backend.seeds)
-        )
+        growth, backend = Growth(to, n, weights, delay), self.backend
+        made = growth.made(backend.network, name, where, backend.t, backend.seeds)
+        return self._rewire(name, made)
 
     def learns(self, name: str) -> bool:
         """Return whether a projection learns here."""
         return name in self._plastic
+
+    def reset(self) -> None:
+        """Silence the network, and forget all but the weights; a rule's variables begin again."""
+        self._check_open("reset")
+        with self.backend.owner_acts():
+            self.backend.reset()
+        self._forget()
 
     def close(self) -> None:
         """Let go of the backend, which keeps its weights and may then be stepped by anyone."""
@@ -178,9 +183,8 @@ class LearnsOnBackend(abc.ABC):
         before = self.state(k) if differ else {}
         try:
             for name, wires in differ.items():
-                now, weights = wires_of(self.backend.network, name), np.zeros((1, 1))
-                goes = np.ones(now.shape[1], np.bool_)
-                self._rewire(name, Rewiring.of(now, goes, wires, weights, multapses=True))
+                all_new = np.full(wires.shape[1], -1)
+                self._rewire(name, Rewiring(wires, all_new, np.zeros((1, 1))))
             self._take_up(k, arrays)
         except NeurorlError:
             if before:
@@ -203,6 +207,10 @@ class LearnsOnBackend(abc.ABC):
     @abc.abstractmethod
     def _follow(self, name: str, rewiring: Rewiring) -> None:
         """Take the network of `backend`, which has other synapses *name* than before."""
+
+    @abc.abstractmethod
+    def _forget(self) -> None:
+        """Forget all but the weights."""
 
     @abc.abstractmethod
     def _settle(self) -> None:

@@ -179,15 +179,6 @@ class Learning(SynapticWeights):
         changes = {p.name: (eta, np.array(thirds[layer.rule.modulator])) for layer, p in pairs}
         self._change(changes)
 
-    def reset(self) -> None:
-        """Silence the network and forget all but the weights."""
-        self._check_open("reset")
-        self._take_records()
-        with self.backend.owner_acts():
-            self.backend.reset()
-        self._waiting = None
-        self._synapses.forget()
-
     def record(
         self, names: Sequence[str], every: int = 1, callback: Callback | None = None
     ) -> WindowRecords:
@@ -203,6 +194,11 @@ class Learning(SynapticWeights):
         chosen = read_names(names, [*told])
         of = {name: told[name] for name in chosen}
         return WindowRecords(of, lambda: self._n_windows, self._records, every, callback)
+
+    def _forget(self) -> None:
+        self._take_records()
+        self._waiting = None
+        self._synapses.forget()
 
     def _prepare(self, verb: str) -> None:
         self._check_open(verb)

@@ -65,27 +65,6 @@ class Rewiring:
     before: Ints
     weights: FloatArray
 
-    @classmethod
-    def of(
-        cls, old: Ints, goes: Mask, new: Ints, weights: FloatArray, multapses: bool = False
-    ) -> Rewiring:
-        """Return *old* wires without those that go, and *new* ones, in their order.
-
-        Raises ArgumentError for a new one of neurons with another, unless *multapses* is true.
-        """
-        stays = np.flatnonzero(~goes)
-        wires = np.concatenate([old[:, stays], new], axis=1)
-        order = np.lexsort((wires[1], wires[0]))
-        before = np.append(stays, np.full(new.shape[1], -1))[order]
-        rewiring = cls(wires[:, order], before, weights)
-        is_new = (before[1:] < 0) | (before[:-1] < 0)
-        twice = np.flatnonzero(_again(rewiring.wires) & is_new)
-        if len(twice) and not multapses:
-            pair = " to ".join(map(str, rewiring.wires[:2, twice[0]]))
-            what, remedy = "two synapses of the same neurons", "multapses=True"
-            raise ArgumentError("rewire, to", what, got=pair, remedy=remedy)
-        return rewiring
-
     def carry(self, old: Array, to: Array) -> None:
         """Write the values of synapses that were there before, ``(..., n)``, to where they are."""
         stays = self.before >= 0
@@ -97,20 +76,6 @@ class Rewiring:
         weights[:, self.before < 0] = self.weights
         self.carry(old, weights)
         return weights
-
-
-def chosen(network: Network, name: str, where: npt.ArrayLike | None) -> Mask:
-    """Return which synapses of a projection are meant, none by None.
-
-    Raises ArgumentError for no mask, UnsupportedError for no list.
-    """
-    n = wires_of(network, name).shape[1]
-    mask = np.zeros(n, dtype=np.bool_) if where is None else np.asarray(where)
-    if mask.dtype != np.bool_ or mask.shape != (n,):
-        got, limit = f"{mask.dtype}, shape {mask.shape}", f"one boolean for each synapse, ({n},)"
-        remedy = "such as weights < 0.1; replicas have one mask"
-        raise ArgumentError(f"where, {name!r}", "no mask", got=got, limit=limit, remedy=remedy)
-    return mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,25 +92,45 @@ class Growth:
     delay: float | npt.ArrayLike | Uniform | Normal | None
 
     def made(
-        self, network: Network, name: str, goes: Mask, t: int, seeds: Sequence[int]
+        self,
+        network: Network,
+        name: str,
+        where: npt.ArrayLike | None,
+        t: int,
+        seeds: Sequence[int],
     ) -> Rewiring:
-        """Return a projection without those that go, and with these.
+        """Return a projection without the synapses *where* that is true, and with these.
 
         t: the step, and seeds: of replicas, which key draws.
         """
         p, old = network.projection(name), wires_of(network, name)
+        goes = _mask(name, where, old.shape[1])
         sizes = network.node(p.pre).size, network.node(p.post).size
         ends = Ends(f"{name}_at_{t}", *sizes, p.pre == p.post)
-        if self.delay is None and p.has_delays:
+        pairs, delay = self._pairs(ends, goes, old), self.delay
+        if delay is None and not p.has_delays:
+            delay = p.delay
+        elif delay is None and len(pairs.pre):
             what, remedy = "synapses have delays of their own", "delay= of the new ones"
             raise ArgumentError(f"rewire, delay of {name!r}", what, remedy=remedy)
-        more: dict[str, Any] = {"weights": self.weights, "connect": self._pairs(ends, goes, old)}
-        more["delay"] = p.delay if self.delay is None else self.delay
+        more: dict[str, Any] = {"weights": self.weights, "connect": pairs, "delay": delay}
         nodes = tuple(x for x in network.nodes if x.name in (p.pre, p.post))
         alone = Network(nodes, (replace(p, name=ends.name, **more),), network.dt)
         weights = [initial_weights(alone, ends.name, derive(seed, t)) for seed in seeds]
-        several = bool(getattr(self.to, "multapses", False))
-        return Rewiring.of(old, goes, wires_of(alone, ends.name), np.stack(weights), several)
+        stays, new = np.flatnonzero(~goes), wires_of(alone, ends.name)
+        wires = np.concatenate([old[:, stays], new], axis=1)
+        order = np.lexsort((wires[1], wires[0]))
+        before = np.append(stays, np.full(new.shape[1], -1))[order]
+        self._check_twice(wires[:, order], before)
+        return Rewiring(wires[:, order], before, np.stack(weights))
+
+    def _check_twice(self, wires: Ints, before: Ints) -> None:
+        """Refuse a new synapse of the neurons of another."""
+        twice = np.flatnonzero(_again(wires) & ((before[1:] < 0) | (before[:-1] < 0)))
+        if len(twice) and not getattr(self.to, "multapses", False):
+            pair = " to ".join(map(str, wires[:2, twice[0]]))
+            what, remedy = "two synapses of the same neurons", "multapses=True"
+            raise ArgumentError("rewire, to", what, got=pair, remedy=remedy)
 
     def _pairs(self, ends: Ends, goes: Mask, old: Ints) -> Synapses:
         """Return the pairs of new synapses: those listed, or as many as are wanted, by chance."""
@@ -167,6 +152,16 @@ class Growth:
         draws = uniforms_at(ends.seed(getattr(to, "seed", 0)), Stream.PLACES, free, 1)
         taken = np.sort(free[np.argsort(draws, kind="stable")[:n]])
         return Synapses(*np.divmod(taken, ends.n_post))
+
+
+def _mask(name: str, where: npt.ArrayLike | None, n: int) -> Mask:
+    """Return which of *n* synapses are meant, none by None. Raises ArgumentError for no mask."""
+    mask = np.zeros(n, dtype=np.bool_) if where is None else np.asarray(where)
+    if mask.dtype != np.bool_ or mask.shape != (n,):
+        got, limit = f"{mask.dtype}, shape {mask.shape}", f"one boolean for each synapse, ({n},)"
+        remedy = "such as weights < 0.1; replicas have one mask"
+        raise ArgumentError(f"where, {name!r}", "no mask", got=got, limit=limit, remedy=remedy)
+    return mask
 
 
 def _again(wires: Ints) -> Mask:

@@ -276,6 +276,44 @@ def test_pairs_that_are_connected_are_refused() -> None:
             learning.rewire("up", first)
 
 
+def test_lists_of_currents_and_signed_lists() -> None:
+    """Their weights are in biases, too."""
+    nodes = (Source("bias", 4, kind="current"), *NODES)
+    some: Any = {"connect": FixedProbability(0.7), "plasticity": Plasticity(0.02, -0.5, 0.5)}
+    described = Network(
+        nodes,
+        (
+            Projection("flows", "bias", "cells", 0.2, **some),
+            Projection("turns", "input", "cells", 0.01, signed=True, **some),
+        ),
+    )
+
+    def change_all(learning: Any, number: int) -> None:
+        spikes = np.random.default_rng(number).random((25, 30)) < 0.1
+        learning.window({"input": spikes, "bias": [0.0, 1.0, 0.5, 0.25]}, 25)
+        learning.reinforce(0.01)
+        for x, n in (("flows", 5), ("turns", 60)):
+            goes = np.arange(learning.weights(x).size) < n
+            learning.rewire(x, FixedProbability(1.0), goes, weights=0.1, n=n // 2)
+            learning.prune(x, goes[: learning.weights(x).size])
+
+    states = []
+    for name in ("reference", "native"):
+        with load(name, described) as backend:
+            learning = learner("rule", backend)
+            for number in range(3):
+                if number == 2:
+                    before = learning.state()
+                change_all(learning, number)
+            states.append(learning.state())
+    same(*states)
+    with load("native", described) as backend:
+        learning = learner("rule", backend)
+        learning.restore(before)
+        change_all(learning, 2)
+        same(learning.state(), states[0])
+
+
 def test_late_presynaptic_variables_are_refused() -> None:
     late = SynapseRule("late", "dx_pre/dt = -x_pre/0.02", "x_pre += 1", "w += x_pre")
     up = network().projections[0]
