@@ -18,7 +18,6 @@ from neurorl.learning.synapse_printer import (
     SynapsePrinter,
     run_reward,
     run_window,
-    width_of,
 )
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection
@@ -96,41 +95,46 @@ class SynapseEvents:
         rounding: Rounding,
         dt: float,
     ) -> None:
+        check_arrivals(rule, len(wiring.delays))
         self.rule, self._wiring, self._bounds = rule, wiring, bounds
         self._sizes = {"pre": wiring.n_pre, "post": wiring.n_post, "synapse": len(wiring.pre)}
-        kept = (WEIGHT, *rule.of("synapse"))
-        self._packed = zeros_on_lines((self._sizes["synapse"], width_of(len(kept))), np.float64)
-        held = {x: self._packed[:, k] for k, x in enumerate(kept)}
-        held |= {x: np.zeros(self._sizes[owner_of(x)]) for x in rule.variables if x not in held}
-        self.weights, self.variables = held[WEIGHT], {x: held[x] for x in rule.variables}
-        self.weights[:] = weights
-        self.reset()
-        grid = {INVERSE: rounding.inverse, UNIT: rounding.unit}
-        self._numbers = {**rule.parameters, "dt": dt, "low": bounds[0], "high": bounds[1]}
         self._updates = {owner: rule.updates(owner, dt) for owner in self._sizes}
+        self._numbers = {**rule.parameters, "dt": dt, "low": bounds[0], "high": bounds[1]}
+        constants = {k: v for of in self._updates.values() for k, v in of.constants.items()}
+        grid = {INVERSE: rounding.inverse, UNIT: rounding.unit}
+        numbers = {**self._numbers, **constants, **grid}
+        several = len(wiring.delays) > 1
+        self._printer = printer = SynapsePrinter(rule, self._updates, tuple(numbers), several)
+        packed = zeros_on_lines((len(wiring.pre), printer.width), np.float64)
+        self._held = {x: packed[:, k] for x, k in printer.kept.items()}
+        own = {x: np.zeros(self._sizes[owner_of(x)]) for x in rule.variables if x not in self._held}
+        self._held |= own
+        self.variables = {x: self._held[x] for x in rule.variables}
+        self.reset()
+        self.weights = self._held[WEIGHT]
+        self.weights[:] = weights
+        self._fixed = {
+            "number": np.array([float(x) for x in numbers.values()]),
+            "synapse": packed,
+            **{f"x_{x}": values for x, values in own.items()},
+            **self._lists(),
+        }
+
+    def _lists(self) -> dict[str, Array]:
+        """Return the ends of synapses as C++ reads them, and keep those of each neuron."""
+        pre, post = self._wiring.pre, self._wiring.post
         # Synapses are in the order of their presynaptic neurons.
-        by_post = np.argsort(wiring.post, kind="stable")
-        ends = {"pre": wiring.pre, "post": wiring.post[by_post]}
-        self._by_post = by_post
+        self._by_post = by_post = np.argsort(post, kind="stable")
+        ends = {"pre": pre, "post": post[by_post]}
         self._start = {
             side: np.searchsorted(of, np.arange(self._sizes[side] + 1)) for side, of in ends.items()
         }
-        check_arrivals(rule, len(wiring.delays))
-        constants = {k: v for of in self._updates.values() for k, v in of.constants.items()}
-        numbers = {**self._numbers, **constants, **grid}
-        several = len(wiring.delays) > 1
-        self._printer = SynapsePrinter(rule, self._updates, tuple(numbers), several)
-        self._fixed = {
-            "number": np.array([float(x) for x in numbers.values()]),
-            "pre_of": wiring.pre.astype(np.int32),
-            "post_of": wiring.post.astype(np.int32),
-            "by_post": by_post.astype(np.int32),
-            "pre_by_post": wiring.pre[by_post].astype(np.int32),
-            "synapse": self._packed,
-            **{f"x_{x}": held[x] for x in rule.variables if x not in kept},
-            "delay": wiring.delay,
-            "delays": wiring.delays,
+        ends = {"pre_of": pre, "post_of": post, "by_post": by_post, "pre_by_post": pre[by_post]}
+        return {
+            **{name: of.astype(np.int32) for name, of in ends.items()},
             **{f"{side}_start": start for side, start in self._start.items()},
+            "delay": self._wiring.delay,
+            "delays": self._wiring.delays,
         }
 
     @property
@@ -212,28 +216,19 @@ class SynapseEvents:
         everything = np.arange(len(self.weights))
         each = {x: np.repeat(m, len(self.weights) // len(m)) for x, m in modulators.items()}
         for line in self.rule.events["on_reward"]:
-            names = self._of_synapses(line, everything, {}) | each
+            names = self._names(line, "synapse", everything, {}) | each
             self._set(line, everything, line.value.evaluate(names))
 
     def _advance(self, owner: str, signals: Mapping[str, FloatArray]) -> None:
         """Let equations of one owner make a step."""
-        updates = self._updates[owner]
-        if not updates.statements:
-            return
-        made: dict[str, FloatArray] = {**updates.constants}
         everything = np.arange(self._sizes[owner])
-        for line in updates.statements:
-            names: dict[str, FloatArray] = {**self._numbers}
-            if owner == "synapse":
-                names |= self._of_synapses(line, everything, signals)
+        made: dict[str, FloatArray] = {**self._updates[owner].constants}
+        for line in self._updates[owner].statements:
+            names = self._names(line, owner, everything, signals) | made
+            if line.variable in self._held:
+                self._set(line, everything, line.value.evaluate(names))
             else:
-                names |= {x: self.variables[x] for x in self.rule.of(owner)}
-                names |= signals if owner == "post" else {}
-            value = np.broadcast_to(line.value.evaluate(names | made), everything.shape)
-            if line.variable in self.variables or line.variable == WEIGHT:
-                self._set(line, everything, value)
-            else:
-                made[line.variable] = value
+                made[line.variable] = line.value.evaluate(names)
 
     def _run(
         self,
@@ -245,36 +240,27 @@ class SynapseEvents:
         """Run the lines of an event for the neurons that spiked, and for their synapses."""
         for line in lines if len(neurons) else ():
             owner = owner_of(line.variable)
-            if owner == "synapse":
-                names = self._of_synapses(line, synapses, signals)
-                self._set(line, synapses, line.value.evaluate(names))
-            else:
-                own = {x: self.variables[x][neurons] for x in self.rule.of(owner)}
-                self._set(line, neurons, line.value.evaluate({**self._numbers, **own}))
+            at = synapses if owner == "synapse" else neurons
+            self._set(line, at, line.value.evaluate(self._names(line, owner, at, signals)))
 
-    def _of_synapses(
-        self, line: Statement, synapses: Ints, signals: Mapping[str, FloatArray]
+    def _names(
+        self, line: Statement, owner: str, at: Ints, signals: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
-        """Return the values that a line reads, of some synapses."""
-        ends = {"pre": self._wiring.pre, "post": self._wiring.post}
-        names: dict[str, FloatArray] = {**self._numbers}
+        """Return the values that a line reads, of some entries of its owner."""
+        ends, names = {owner: at}, {**self._numbers}
+        if owner == "synapse":
+            ends |= {"pre": self._wiring.pre[at], "post": self._wiring.post[at]}
         for x in line.value.names:
-            if x == WEIGHT:
-                names[x] = self.weights[synapses]
-            elif x in self.variables:
-                owner = owner_of(x)
-                at = synapses if owner == "synapse" else ends[owner][synapses]
-                names[x] = self.variables[x][at]
+            if x in self._held:
+                names[x] = self._held[x][ends[owner_of(x)]]
             elif x in signals:
-                names[x] = signals[x][ends["post"][synapses]]
+                names[x] = signals[x][ends["post"]]
         return names
 
     def _set(self, line: Statement, at: Ints, value: FloatArray) -> None:
         if line.variable == WEIGHT:
-            low, high = map(np.asarray, self._bounds)
-            self.weights[at] = clip(value, low, high)
-        else:
-            self.variables[line.variable][at] = value
+            value = clip(value, *map(np.asarray, self._bounds))
+        self._held[line.variable][at] = value
 
     def _synapses(self, side: str, neurons: Ints) -> Ints:
         """Return the numbers of the synapses of some neurons of one side."""

@@ -39,8 +39,8 @@ class SynapsePrinter:
     names: ``number``, constants in the order of *numbers*; integers and rasters as
     `SynapseEvents` has them; ``step_NAME``, 1 where a signal differs in every step;
     ``told_NAME``, signals; ``x_NAME``, variables of neurons; ``synapse``, the weight and the
-    variables of each synapse, *width* numbers side by side; ``in_force``, where weights are
-    written once they changed, on the grid then, or null.
+    variables of each synapse, *width* numbers side by side at the places *kept*; ``in_force``,
+    where weights are written once they changed, on the grid then, or null.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class SynapsePrinter:
         self._rule, self._updates, self._has_delays = rule, updates, has_delays
         self._numbers = {name: f"number[{k}]" for k, name in enumerate(numbers)}
         kept = (WEIGHT, *rule.of("synapse"))
-        self.width = width_of(len(kept))
-        self._kept = {x: k for k, x in enumerate(kept)}
+        self.width = _width(len(kept))
+        self.kept = {x: k for k, x in enumerate(kept)}
         doubles = ["number", "synapse", "in_force"]
-        doubles += [f"x_{x}" for x in rule.variables if x not in self._kept]
+        doubles += [f"x_{x}" for x in rule.variables if x not in self.kept]
         doubles += [f"told_{x}" for x in (*rule.signals, *rule.modulators)]
         integers = [*_INTEGERS, *(f"step_{x}" for x in rule.signals)]
         kinds = {**dict.fromkeys(doubles, "double"), **dict.fromkeys(integers, "int64_t")}
@@ -125,7 +125,7 @@ class SynapsePrinter:
         if not lines:
             return
         yield f"for (int64_t j = 0; j < {size}; j++) {{ if (!row[j]) continue;"
-        for is_own, of_owner in itertools.groupby(lines, lambda line: self._is_kept(line.variable)):
+        for is_own, of_owner in itertools.groupby(lines, lambda line: line.variable in self.kept):
             if is_own:
                 yield from self._of_synapses(side, [*of_owner])
                 continue
@@ -151,9 +151,6 @@ class SynapsePrinter:
             yield from self._set(line, "i", self._cpp(line, names))
         yield "}"
 
-    def _is_kept(self, name: str) -> bool:
-        return name in self._kept
-
     def _cpp(self, line: Statement, names: Mapping[str, str]) -> str:
         return line.value.cpp({x: names[x] for x in line.value.names})
 
@@ -165,8 +162,8 @@ class SynapsePrinter:
 
     def _place(self, name: str, at: str) -> str:
         """Return where a variable stands for an entry of its owner."""
-        if name in self._kept:
-            return f"synapse[{self.width} * ({at}) + {self._kept[name]}]"
+        if name in self.kept:
+            return f"synapse[{self.width} * ({at}) + {self.kept[name]}]"
         return f"x_{name}[{at}]"
 
     def _at(self, owner: str, at: str, pre: str = "", post: str = "") -> dict[str, str]:
@@ -186,7 +183,7 @@ class SynapsePrinter:
         return names
 
 
-def width_of(n: int) -> int:
+def _width(n: int) -> int:
     """Return how many numbers of a synapse stand side by side, so that few lie on two lines."""
     if n > _IN_A_LINE:
         return -(-n // _IN_A_LINE) * _IN_A_LINE
