@@ -105,7 +105,7 @@ def neuromodulated_stdp(
 
     Raises UnsupportedError for what means something else there.
     """
-    rule = find_rule(rule) if isinstance(rule, str) else rule
+    rule = find_rule(rule)
     where = f"sPyNNaker, rule {rule.name!r}"
     gain = _gain(rule, where)
     if plasticity.low < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,9 +27,9 @@ from neurorl.backends.recording import Recording, advance_recorded
 from neurorl.backends.simulator import Simulator, State, prepare
 from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
-from neurorl.errors import UnsupportedError
+from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, carry_newest
 
 __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
@@ -52,6 +53,8 @@ class Backend(Ownable):
     noise: ``'exact'`` is the described escape noise; ``'chip'`` and ``'chip+coins'`` are what Loihi
         has in its place, see `neurorl.arithmetic.chip_noise`.
     weights: by projection, in place of the initial ones; shapes as in `set_weights`.
+
+    described: the network as it was given; `network` may have other synapses since, see `rebuild`.
 
     ``step(a); step(b)`` gives the same spikes as ``step(a + b)``.
     Weights may be written between calls of `step`; they act on spikes that arrive from then on.
@@ -79,13 +82,14 @@ class Backend(Ownable):
         self.recordings: list[Recording] = []  # those in whose blocks this is
         self.name, self.capabilities = simulator.name, simulator.capabilities
         self.simulated = prepare(simulator, network, seed, arithmetic, record, noise)
-        self.network, self.seeds = self.simulated.network, self.simulated.seeds
+        self.network = self.described = self.simulated.network
+        self.seeds = self.simulated.seeds
         self.n_replicas = self.simulated.n_replicas
         self.arithmetic = self.simulated.arithmetic
         self.arithmetic_name, self.noise = self.simulated.arithmetic_name, noise
         self.record = self.simulated.record
         self._sources = {source.name: source.size for source in self.simulated.whole.sources}
-        self.simulator = simulator
+        self.simulator, self._unbuilt = simulator, copy.copy(simulator)
         self._weights = EffectiveWeights(self.simulated, self.simulator, weights or {})
         self._equations = {
             p.name: p.size for p in self.network.populations if not p.is_integrator(network.dt)
@@ -304,6 +308,42 @@ class Backend(Ownable):
         if name in self._weights.currents.weights:
             return None
         return self.simulator.levels(name, unit)
+
+    def rebuild(self, network: Network, weights: Mapping[str, npt.ArrayLike]) -> None:
+        """Go on with other synapses: run *network*, of the same nodes, from the state of now.
+
+        weights: of the projections whose synapses differ. Spikes on their way arrive at synapses
+        that are there then; a node remembers as many steps as its longest delay was. Memory and
+        windows of before are the old network's. Raises UnsupportedError if the simulator can't,
+        ArgumentError while something records; nothing has changed then.
+        """
+        self.check_free("backend.rebuild", "learning.rewire")
+        self.check_can("state", "restore", "set_weights")
+        if self.recordings:
+            what, remedy = "is being recorded", "change synapses outside of the block"
+            raise ArgumentError(f"backend {self.name}", what, remedy=remedy)
+        made = Backend(
+            copy.copy(self._unbuilt),
+            network,
+            seed=self.seeds if self.simulated.axes else self.seed,
+            arithmetic=self.arithmetic_name,
+            record=self.record,
+            noise=self.noise,
+            weights=weights,
+        )
+        for k in range(self.n_replicas):
+            now = made.state(k)
+            for key, value in self.state(k).items():
+                if key.endswith(".spikes"):
+                    carry_newest(value, now[key])
+                elif key.removesuffix(".weights") not in weights:
+                    now[key] = value
+            made.restore(now, k)
+        for name in self._offsets.keys() - {*self._weights.currents.entered}:
+            made.simulator.write_bias(name, made.simulated.bias(name, self._offsets[name]))
+        self.simulator.close()
+        kept = {name: vars(self)[name] for name in ("described", "recordings", "_offsets")}
+        vars(self).update(vars(made) | kept)
 
     def state(self, replica: int = 0) -> State:
         """Return all that `restore` needs, as arrays: variables, spikes in flight, weights.

@@ -205,8 +205,7 @@ class Recording(Records):
         self._variables = [name for name in chosen if name not in read]
         told = {*backend.simulated.record, *(source.name for source in network.sources)}
         self._untold = [name for name, node in self._spikes.items() if node not in told]
-        depths = [backend.simulated.depths[self._spikes[name]] for name in self._untold]
-        self._longest = min(depths, default=_NEVER)
+        self._longest = _NEVER
         self._left = every  # steps until variables and weights are read
         self._t = 0  # step at which this recording is
 
@@ -217,7 +216,8 @@ class Recording(Records):
                 self._backend.check_can("state")
             except UnsupportedError as exc:
                 raise UnsupportedError(f"recording {name!r}", str(exc)) from exc
-        simulator = self._backend.simulator
+        simulator, depths = self._backend.simulator, self._backend.simulated.depths
+        self._longest = min((depths[self._spikes[name]] for name in self._untold), default=_NEVER)
         states = self._states() if self._variables else []
         for name, node in self._spikes.items():
             self._begin(name, np.zeros((0, self._backend.simulated.whole.node(node).size), bool))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.errors import BackendError
 from neurorl.numerics.arrays import Array
 
 Raster = npt.NDArray[np.bool_]
@@ -41,6 +42,8 @@ class WindowCall(NamedTuple):
 class _Steps(Protocol):
     """Declare what a window needs of its backend."""
 
+    @property
+    def simulated(self) -> object: ...
     def check_free(self, what: str, instead: str) -> None: ...
     def flow(self, inputs: dict[str, Array]) -> None: ...
 
@@ -65,7 +68,7 @@ class Window:
     ) -> None:
         self.inputs = inputs
         self.rasters = rasters
-        self._backend, self._call = backend, call
+        self._backend, self._call, self._simulated = backend, call, backend.simulated
         self._currents = currents  # those of *inputs*, which become biases before the steps
         self._function, self._arguments = call.function, call.arguments
 
@@ -77,10 +80,13 @@ class Window:
     def run(self, fresh: bool) -> None:
         """Advance with *inputs*, and fill *rasters*; fresh: whether to reset all replicas first.
 
-        Raises BackendError if the backend has been closed, ArgumentError if a `neurorl.Learning`
-        learns on it.
+        Raises BackendError if the backend has been closed or rebuilt, ArgumentError if a
+        `neurorl.Learning` learns on it.
         """
         self._backend.check_free("Window.run", "learning.window")
+        if self._backend.simulated is not self._simulated:
+            what, remedy = "its backend has other synapses since", "backend.window() again"
+            raise BackendError("Window.run", what, remedy=remedy)
         if self._currents:
             self._backend.flow(self._currents)
         self._function(fresh, *self._arguments)

@@ -7,26 +7,27 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Backend, Raster, State
-from neurorl.backends.checks import check_replica, check_steps
+from neurorl.backends.base import Backend, Raster
+from neurorl.backends.checks import check_steps
 from neurorl.backends.poisson import Poisson
 from neurorl.errors import (
     ArgumentError,
-    DescriptionError,
     DivergenceError,
     UnsupportedError,
+    check_name,
     quoted,
-    unknown_name_error,
 )
-from neurorl.learning.kept import kept, take_up
-from neurorl.learning.standalone_rules import Numbers, read_modulators, read_signal
-from neurorl.learning.synapse_events import SynapseEvents, Wiring
+from neurorl.learning.on_backend import LearnsOnBackend
+from neurorl.learning.standalone_rules import Numbers, check_backend, read_modulators, read_signal
+from neurorl.learning.synapse_events import SynapseEvents, Wiring, check_arrivals
+from neurorl.native import toolchain
 from neurorl.network.description import Projection
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.network.rewiring import Ints, Rewiring
+from neurorl.numerics.arrays import Array, FloatArray, carry_newest
 from neurorl.rules.synapse_rule import SynapseRule
 
 
-class SynapseLearning:
+class SynapseLearning(LearnsOnBackend):
     """Step a backend, and let synapses learn by a `neurorl.rules.SynapseRule`.
 
     backend: from `neurorl.load`; its network's projections with ``plasticity=`` learn, between its
@@ -42,24 +43,18 @@ class SynapseLearning:
     def __init__(
         self, backend: Backend, rule: SynapseRule, rules: Mapping[str, SynapseRule] | None = None
     ) -> None:
-        self.backend, self.rule, self._n = backend, rule, backend.n_replicas
+        super().__init__(backend)
+        self.rule = rule
         network = backend.network
-        self._plastic = {p.name: p for p in network.projections if p.plasticity is not None}
+        learn = (p for p in network.projections if p.plasticity is not None)
+        self._plastic: dict[str, Projection] = {p.name: p for p in learn}
         for name in rules or {}:
-            if name not in self._plastic:
-                where = "SynapseLearning.rules, plastic projection"
-                raise unknown_name_error(where, name, self._plastic)
+            check_name("SynapseLearning.rules, plastic projection", name, self._plastic)
         self.rules = {name: (rules or {}).get(name, rule) for name in self._plastic}
         self._check()
         backend.own(self)
         self._events = {name: self._begun(p) for name, p in self._plastic.items()}
-        depth = {p.pre: 0 for p in self._plastic.values()}
-        for name, p in self._plastic.items():
-            depth[p.pre] = max(depth[p.pre], network.delay_steps(name))
-        self._last = {
-            pre: np.zeros((steps, network.node(pre).size * self._n), dtype=np.bool_)
-            for pre, steps in depth.items()
-        }
+        self._last = self._none_last()
 
     def window(
         self,
@@ -83,7 +78,7 @@ class SynapseLearning:
             self._learn(name, p, nodes, told)
         for pre, last in self._last.items():
             last[:] = np.concatenate([last, nodes[pre][-len(last) :]])[-len(last) :]
-        self._write([name for name, rule in self.rules.items() if rule.changes_in_steps])
+        self._bring(name for name, rule in self.rules.items() if rule.changes_in_steps)
         return rasters
 
     def reinforce(self, modulator: Numbers) -> None:
@@ -97,13 +92,9 @@ class SynapseLearning:
         )
         thirds = read_modulators(modulator, names, self._n)
         for name, events in self._events.items():
+            events.in_force = self._memory(name)
             events.reward({x: np.array(thirds[x]) for x in self.rules[name].modulators})
-        self._write()
-
-    def weights(self, name: str) -> FloatArray:
-        """Return a copy of a projection's learned weights, shaped as `Backend.weights`."""
-        self._check_open("weights")
-        return self._shaped(name, self._of(name).weights)
+        self._bring(self._events)
 
     def variable(self, name: str, variable: str) -> FloatArray:
         """Return a copy of a rule's variable at a projection.
@@ -113,63 +104,11 @@ class SynapseLearning:
         """
         self._check_open("variable")
         events = self._of(name)
-        if variable not in events.variables:
-            raise unknown_name_error("SynapseLearning.variable", variable, events.variables)
+        check_name("SynapseLearning.variable", variable, events.variables)
         values = events.variables[variable]
         if variable in self.rules[name].of("synapse"):
-            return self._shaped(name, values)
+            return self._shown(values.reshape(self._weights_of(name).shape))
         return values.reshape(*self.backend.simulated.axes, -1).copy()
-
-    def set_weights(
-        self, name: str, weights: npt.ArrayLike, replica: int | None = None
-    ) -> FloatArray:
-        """Go on from these weights, clipped to low..high; return those in force."""
-        self._check_open("set_weights")
-        events, p = self._of(name), self._plastic[name].plasticity
-        assert p is not None
-        shape = self.backend.network.weight_shape(name)
-        new = events.weights.reshape(self._n, *shape)
-        which = slice(None) if replica is None else check_replica(replica, self._n)
-        axes = self.backend.simulated.axes if replica is None else ()
-        checked = self.backend.arithmetic.check(name, weights, axes)
-        new[which] = np.clip(checked.reshape(new[which].shape), p.low, p.high)
-        self._write()
-        return self.backend.weights(name)
-
-    def learns(self, name: str) -> bool:
-        """Return whether a projection learns here."""
-        return name in self._plastic
-
-    def reset(self) -> None:
-        """Silence the network, and let variables begin again; weights stay."""
-        self._check_open("reset")
-        with self.backend.owner_acts():
-            self.backend.reset()
-        for events in self._events.values():
-            events.reset()
-        for last in self._last.values():
-            last[:] = False
-
-    def close(self) -> None:
-        """Let go of the backend, which keeps its weights and may then be stepped by anyone."""
-        if self.backend.owner is self:
-            self.backend.disown()
-
-    def state(self, replica: int = 0) -> State:
-        """Return all that `restore` needs of a replica, the backend's state included, as arrays."""
-        self._check_open("state")
-        k = check_replica(replica, self._n)
-        return kept(self.backend, k, self._held(k))
-
-    def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
-        """Go on from a state, exactly, on any backend of the same arithmetic.
-
-        Raises RunError or ArgumentError if it doesn't fit; nothing has changed then.
-        """
-        self._check_open("restore")
-        k = check_replica(replica, self._n)
-        take_up(self.backend, k, dict(self._held(k)), state)
-        self._write()
 
     def _learn(
         self,
@@ -187,8 +126,9 @@ class SynapseLearning:
             x: told[x][p.post].transpose(1, 0, 2).reshape(-1, nodes[p.post].shape[1])
             for x in self.rules[name].signals
         }
+        events.in_force = self._memory(name)
         events.window(arrived, nodes[p.post], signals)
-        if not np.isfinite(events.weights).all():
+        if self.rules[name].changes_in_steps and not np.isfinite(events.weights).all():
             raise DivergenceError(f"weights of {name!r}", "are not finite")
 
     def _signals(
@@ -216,31 +156,80 @@ class SynapseLearning:
         assert p.plasticity is not None
         network = self.backend.network
         weights = self.backend.weights(p.name).ravel().copy()
-        bounds = p.plasticity.low, p.plasticity.high
+        bounds, rounding = (
+            (p.plasticity.low, p.plasticity.high),
+            self.backend.arithmetic.rounding(p.name),
+        )
         wiring = Wiring.of(network, p, self._n)
-        return SynapseEvents(self.rules[p.name], wiring, weights, bounds, network.dt)
+        return SynapseEvents(self.rules[p.name], wiring, weights, bounds, rounding, network.dt)
 
-    def _write(self, names: Iterable[str] | None = None) -> None:
-        """Bring learned weights into force; on a fine grid they become those in force.
+    def _bring(self, names: Iterable[str]) -> None:
+        """Bring learned weights of projections into force, or look at them if they are."""
+        arithmetic, axes = self.backend.arithmetic, self.backend.simulated.axes
+        for name in names:
+            weights, held = self._weights_of(name), self._events[name].in_force
+            if held is None:
+                self._write(name, arithmetic.masked(name, weights))
+            else:
+                arithmetic.check(name, held.reshape(*axes, *weights.shape[1:]), axes)
 
-        names: of their projections; None for all.
-        """
-        arithmetic = self.backend.arithmetic
-        for name in self._events if names is None else names:
-            events = self._events[name]
-            shape = self.backend.network.weight_shape(name)
-            new = arithmetic.masked(name, events.weights.reshape(self._n, *shape))
-            with self.backend.owner_acts():
-                held = self.backend.write(name, new.reshape(*self.backend.simulated.axes, *shape))
-            events.weights[:] = np.ravel(held if arithmetic.is_fine else new)
+    def _memory(self, name: str) -> FloatArray | None:
+        """Return the backend's memory of weights, if compiled code may write to it."""
+        is_all = self.backend.network.projection(name).mask is None
+        if not (is_all and self.backend.arithmetic.is_fine and toolchain.problem() is None):
+            return None
+        with self.backend.owner_acts():
+            memory = self.backend.transmitted(name)
+        return memory if memory is not None and memory.dtype == np.float64 else None
 
-    def _shaped(self, name: str, values: FloatArray) -> FloatArray:
+    def _weights_of(self, name: str) -> FloatArray:
         shape = self.backend.network.weight_shape(name)
-        return values.reshape(*self.backend.simulated.axes, *shape).copy()
+        return self._of(name).weights.reshape(self._n, *shape)
+
+    def _bounded(self, name: str, weights: FloatArray) -> FloatArray:
+        p = self._plastic[name].plasticity
+        assert p is not None
+        return np.clip(weights, p.low, p.high)
+
+    def _forget(self) -> None:
+        for events in self._events.values():
+            events.reset()
+        for last in self._last.values():
+            last[:] = False
+
+    def _settle(self) -> None:
+        for events in self._events.values():
+            events.in_force = None  # so that they are written
+        self._bring(self._events)
+
+    def _check_wires(self, name: str, wires: Ints) -> None:
+        check_arrivals(self.rules[name], len(np.unique(wires[2])))
+
+    def _follow(self, name: str, rewiring: Rewiring) -> None:
+        self._plastic[name] = self.backend.network.projection(name)
+        old, last = self._events[name].variables, self._last
+        self._events[name] = self._begun(self._plastic[name])
+        for x, to in self._events[name].variables.items():
+            if x in self.rules[name].of("synapse"):
+                rewiring.carry(*(values.reshape(self._n, -1) for values in (old[x], to)))
+            else:
+                to[:] = old[x]
+        self._last = self._none_last()
+        for pre, steps in self._last.items():
+            carry_newest(last[pre], steps)
+
+    def _none_last(self) -> dict[str, Raster]:
+        """Return that no spikes are on their way, by presynaptic node, ``(steps, N * n)``."""
+        network, depth = self.backend.network, dict[str, int]()
+        for name, p in self._plastic.items():
+            depth[p.pre] = max(depth.get(p.pre, 0), network.delay_steps(name))
+        return {
+            pre: np.zeros((steps, network.node(pre).size * self._n), dtype=np.bool_)
+            for pre, steps in depth.items()
+        }
 
     def _of(self, name: str) -> SynapseEvents:
-        if name not in self._events:
-            raise unknown_name_error("plastic projection", name, self._events)
+        check_name("plastic projection", name, self._events)
         return self._events[name]
 
     def _held(self, k: int) -> Iterator[tuple[str, Array]]:
@@ -252,32 +241,15 @@ class SynapseLearning:
         for pre, last in self._last.items():
             yield f"last.{pre}", last.reshape(len(last), self._n, -1)[:, k]
 
-    def _check_open(self, verb: str) -> None:
-        self.backend.check_open()
-        if self.backend.owner is not self:
-            what, remedy = "is closed", "a new SynapseLearning(backend, rule)"
-            raise ArgumentError(f"SynapseLearning.{verb}", what, remedy=remedy)
-
     def _check(self) -> None:
         """Refuse rules, projections and backends that this can't serve."""
         backend, network = self.backend, self.backend.network
         for rule in {id(rule): rule for rule in (self.rule, *self.rules.values())}.values():
             if not isinstance(rule, SynapseRule):
                 raise ArgumentError("SynapseLearning.rule", "no SynapseRule", got=quoted(rule))
-        if not self._plastic:
-            remedy = "Projection(..., plasticity=Plasticity(...))"
-            what = "no projection of the network learns"
-            raise DescriptionError("SynapseLearning", what, remedy=remedy)
-        if backend.simulator.learns_by_itself:
-            what, remedy = "learns by a rule of its own", "load it without learning="
-            raise UnsupportedError(f"backend {backend.name}", what, remedy=remedy)
-        backend.check_can("set_weights", "weights")
+        ends = {end for p in self._plastic.values() for end in (p.pre, p.post)}
+        check_backend("SynapseLearning", backend, ends)
         for name, p in self._plastic.items():
             if p.signed or p.pre in network.currents:
                 what = "signed synapses and currents have no spikes to learn from"
                 raise UnsupportedError(f"SynapseLearning, projection {name!r}", what)
-        used = {end for p in self._plastic.values() for end in (p.pre, p.post)}
-        missing = sorted(used & {p.name for p in network.populations} - {*backend.record})
-        if missing:
-            what, remedy = "must be recorded to learn", "leave record= out, or add them"
-            raise ArgumentError("SynapseLearning, record", what, got=missing, remedy=remedy)

@@ -9,13 +9,12 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Backend, Raster, State
-from neurorl.backends.checks import Inputs, check_replica, check_steps
+from neurorl.backends.base import Backend, Raster
+from neurorl.backends.checks import Inputs, check_steps
 from neurorl.backends.poisson import Poisson
 from neurorl.backends.recording import Callback, WindowRecords, read_names
 from neurorl.errors import ArgumentError
 from neurorl.learning.in_c import LONGEST, parted
-from neurorl.learning.kept import kept, take_up
 from neurorl.learning.membranes import Membranes
 from neurorl.learning.plan import Layer, RuleConstants
 from neurorl.learning.standalone_rules import (
@@ -32,6 +31,8 @@ from neurorl.learning.standalone_rules import (
 )
 from neurorl.learning.tags import PostFactors
 from neurorl.learning.weights import SynapticWeights
+from neurorl.network.description import Network
+from neurorl.network.rewiring import Ints, Rewiring
 from neurorl.network.serialization import number
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules import Rule
@@ -101,13 +102,13 @@ class Learning(SynapticWeights):
             used.values(), dict(zip(_CONSTANTS, zip(taus, _USUAL, strict=True), strict=True))
         )
         constants = {name: RuleConstants.of(r, dt, *taus) for name, r in used.items()}
-        self._layers = [
-            *Layer.all_of(backend.network, self.rules, lambda rule: constants[rule.name])
-        ]
-        check_backend(backend, self._layers)
-        self._membranes = Membranes(backend, rules_by_population(self._layers))
+        self._constants = constants
+        layers = self._layers_of(backend.network)
+        ends = {name for layer in layers for name in (layer.name, *(p.pre for p in layer.into))}
+        check_backend("Learning", backend, ends)
+        self._membranes = Membranes(backend, rules_by_population(layers))
         backend.own(self)
-        super().__init__(backend, self._layers)
+        super().__init__(backend, layers)
         self._in_c, self._in_numpy = parted(self._layers, self._synapses)
         self._modulators = list(dict.fromkeys(r.modulator for r in used.values()))
         self._broadcast = {
@@ -178,20 +179,6 @@ class Learning(SynapticWeights):
         changes = {p.name: (eta, np.array(thirds[layer.rule.modulator])) for layer, p in pairs}
         self._change(changes)
 
-    def reset(self) -> None:
-        """Silence the network and forget all but the weights."""
-        self._check_open("reset")
-        self._take_records()
-        with self.backend.owner_acts():
-            self.backend.reset()
-        self._waiting = None
-        self._synapses.forget()
-
-    def close(self) -> None:
-        """Let go of the backend, which keeps its weights and may then be stepped by anyone."""
-        if self.backend.owner is self:
-            self.backend.disown()
-
     def record(
         self, names: Sequence[str], every: int = 1, callback: Callback | None = None
     ) -> WindowRecords:
@@ -208,24 +195,33 @@ class Learning(SynapticWeights):
         of = {name: told[name] for name in chosen}
         return WindowRecords(of, lambda: self._n_windows, self._records, every, callback)
 
-    def state(self, replica: int = 0) -> State:
-        """Return all that `restore` needs of a replica, the backend's state included, as arrays."""
-        self._check_open("state")
-        self._check_none_waits("state")
-        k = check_replica(replica, self._n)
-        return kept(self.backend, k, self._held(k))
-
-    def restore(self, state: Mapping[str, npt.ArrayLike], replica: int = 0) -> None:
-        """Go on from a state, exactly, on any backend of the same arithmetic.
-
-        Raises RunError or ArgumentError if it doesn't fit; nothing has changed then.
-        """
-        self._check_open("restore")
-        self._check_none_waits("restore")
-        k = check_replica(replica, self._n)
+    def _forget(self) -> None:
         self._take_records()
-        take_up(self.backend, k, dict(self._held(k)), state)
-        self._take_levels()
+        self._waiting = None
+        self._synapses.forget()
+
+    def _prepare(self, verb: str) -> None:
+        self._check_open(verb)
+        self._check_none_waits(verb)
+        if verb != "state":
+            self._take_records()
+
+    def _check_wires(self, name: str, wires: Ints) -> None:
+        if any(of.startswith(f"{name}.") for records in self._records for of in records.names):
+            what, remedy = "is being recorded", "change synapses outside of the block"
+            raise ArgumentError(f"projection {name!r}", what, remedy=remedy)
+
+    def _follow(self, name: str, rewiring: Rewiring) -> None:
+        old, was = self._synapses, self._plastic[name]
+        layers = self._layers_of(self.backend.network)
+        with self.backend.owner_acts():
+            self._membranes = Membranes(self.backend, rules_by_population(layers))
+        self._begin(layers)
+        self._in_c, self._in_numpy = parted(self._layers, self._synapses)
+        self._carry(old, was, rewiring)
+
+    def _layers_of(self, network: Network) -> list[Layer]:
+        return [*Layer.all_of(network, self.rules, lambda rule: self._constants[rule.name])]
 
     def _take_records(self) -> None:
         """Let those who record take what the last window, which is over, has left."""

@@ -84,21 +84,24 @@ def rules_by_population(targets: Sequence[Layer]) -> dict[str, list[Rule]]:
     return {t.name: [other.rule for other in targets if other.name == t.name] for t in targets}
 
 
-def check_backend(backend: Backend, targets: Sequence[Layer]) -> None:
-    """Raise an error unless the weights are the caller's to write, and what learns is recorded."""
+def check_backend(who: str, backend: Backend, ends: Collection[str]) -> None:
+    """Raise an error unless the weights are the caller's to write, and what learns is recorded.
+
+    who: the name of what learns. ends: nodes at the ends of projections that learn.
+    """
+    if not ends:
+        remedy = "Projection(..., plasticity=Plasticity(...))"
+        raise DescriptionError(who, "no projection of the network learns", remedy=remedy)
     if backend.simulator.learns_by_itself:
         what, remedy = "learns by a rule of its own", "load it without learning="
         raise UnsupportedError(f"backend {backend.name}", what, remedy=remedy)
     backend.check_can("set_weights", "weights")
-    if not targets:
-        remedy = "Projection(..., plasticity=Plasticity(...))"
-        raise DescriptionError("Learning", "no projection of the network learns", remedy=remedy)
-    populations = {p.name for p in backend.network.populations}
-    used = {name for t in targets for name in (t.name, *(p.pre for p in t.into))}
-    missing = sorted(used & populations - set(backend.record))
+    missing = sorted(
+        {p.name for p in backend.network.populations}.intersection(ends) - {*backend.record}
+    )
     if missing:
         what, remedy = "must be recorded to learn", "leave record= out, or add them"
-        raise ArgumentError("Learning, record", what, got=missing, remedy=remedy)
+        raise ArgumentError(f"{who}, record", what, got=missing, remedy=remedy)
 
 
 def post_factors(

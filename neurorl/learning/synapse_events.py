@@ -8,13 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import UnsupportedError
 from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import clip
-from neurorl.learning.synapse_printer import SynapsePrinter, run_reward, run_window
+from neurorl.learning.synapse_printer import (
+    INVERSE,
+    UNIT,
+    SynapsePrinter,
+    run_reward,
+    run_window,
+)
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
 
 Ints = npt.NDArray[np.int64]
@@ -26,12 +33,14 @@ class Wiring:
     """Hold the ends of a projection's synapses, of all replicas side by side.
 
     pre, post: neuron of each synapse, ``(N * n_synapses,)``; neuron i of replica k is
-    ``k * size + i``. delay: of each synapse in steps. n_pre, n_post: of all replicas.
+    ``k * size + i``. delay: of each synapse in steps. delays: the different ones, the shortest
+    first; of no synapse, the projection's. n_pre, n_post: of all replicas.
     """
 
     pre: Ints
     post: Ints
     delay: Ints
+    delays: Ints
     n_pre: int
     n_post: int
 
@@ -41,20 +50,17 @@ class Wiring:
         sizes = network.node(p.pre).size, network.node(p.post).size
         pre, post = _ends(network, p, sizes)
         delays = network.synapse_delays(p.name)
-        steps = np.full(len(pre), network.delay_steps(p.name)) if delays is None else delays
+        longest = network.delay_steps(p.name)
+        steps = np.full(len(pre), longest) if delays is None else delays
         copies = np.arange(n_replicas)[:, None]
         return cls(
             (pre + sizes[0] * copies).ravel(),
             (post + sizes[1] * copies).ravel(),
             np.tile(np.asarray(steps, dtype=np.int64), n_replicas),
+            np.unique(steps).astype(np.int64) if len(steps) else np.array([longest]),
             sizes[0] * n_replicas,
             sizes[1] * n_replicas,
         )
-
-    @property
-    def delays(self) -> Ints:
-        """Return the different delays, the shortest first."""
-        return np.unique(self.delay)
 
 
 def _ends(network: Network, p: Projection, sizes: tuple[int, int]) -> tuple[Ints, Ints]:
@@ -70,11 +76,15 @@ def _ends(network: Network, p: Projection, sizes: tuple[int, int]) -> tuple[Ints
 class SynapseEvents:
     """Hold the variables of a projection's synapses and neurons, and run a rule on them.
 
-    rule: what happens. wiring: of all replicas. weights: that learn, ``(N * n_synapses,)``, which
-    are written to. bounds: the least and the largest weight. dt: seconds.
+    rule: what happens. wiring: of all replicas. weights: to begin with, ``(N * n_synapses,)``.
+    bounds: the least and the largest weight. rounding: of weights in force. dt: seconds.
 
-    variables: by name, ``(N * n,)``.
+    weights, variables: by name, ``(N * n,)``, to be written to. Those of a synapse lie side by
+    side, as synapses of a postsynaptic neuron lie far apart and each line takes its time.
+    in_force: where compiled code writes weights that changed, rounded; None for nowhere.
     """
+
+    in_force: FloatArray | None = None
 
     def __init__(
         self,
@@ -82,37 +92,49 @@ class SynapseEvents:
         wiring: Wiring,
         weights: FloatArray,
         bounds: tuple[float, float],
+        rounding: Rounding,
         dt: float,
     ) -> None:
+        check_arrivals(rule, len(wiring.delays))
         self.rule, self._wiring, self._bounds = rule, wiring, bounds
         self._sizes = {"pre": wiring.n_pre, "post": wiring.n_post, "synapse": len(wiring.pre)}
-        self.variables: dict[str, FloatArray] = {
-            x: np.full(self._sizes[owner_of(x)], float(rule.initial.get(x, 0.0)))
-            for x in rule.variables
-        }
-        self.weights = weights
-        self._numbers = {**rule.parameters, "dt": dt, "low": bounds[0], "high": bounds[1]}
         self._updates = {owner: rule.updates(owner, dt) for owner in self._sizes}
+        self._numbers = {**rule.parameters, "dt": dt, "low": bounds[0], "high": bounds[1]}
+        constants = {k: v for of in self._updates.values() for k, v in of.constants.items()}
+        grid = {INVERSE: rounding.inverse, UNIT: rounding.unit}
+        numbers = {**self._numbers, **constants, **grid}
+        several = len(wiring.delays) > 1
+        self._printer = printer = SynapsePrinter(rule, self._updates, tuple(numbers), several)
+        packed = zeros_on_lines((len(wiring.pre), printer.width), np.float64)
+        self._held = {x: packed[:, k] for x, k in printer.kept.items()}
+        own = {x: np.zeros(self._sizes[owner_of(x)]) for x in rule.variables if x not in self._held}
+        self._held |= own
+        self.variables = {x: self._held[x] for x in rule.variables}
+        self.reset()
+        self.weights = self._held[WEIGHT]
+        self.weights[:] = weights
+        self._fixed = {
+            "number": np.array([float(x) for x in numbers.values()]),
+            "synapse": packed,
+            **{f"x_{x}": values for x, values in own.items()},
+            **self._lists(),
+        }
+
+    def _lists(self) -> dict[str, Array]:
+        """Return the ends of synapses as C++ reads them, and keep those of each neuron."""
+        pre, post = self._wiring.pre, self._wiring.post
         # Synapses are in the order of their presynaptic neurons.
-        by_post = np.argsort(wiring.post, kind="stable")
-        ends = {"pre": wiring.pre, "post": wiring.post[by_post]}
-        self._by_post = by_post
+        self._by_post = by_post = np.argsort(post, kind="stable")
+        ends = {"pre": pre, "post": post[by_post]}
         self._start = {
             side: np.searchsorted(of, np.arange(self._sizes[side] + 1)) for side, of in ends.items()
         }
-        self._check()
-        constants = {k: v for of in self._updates.values() for k, v in of.constants.items()}
-        numbers = {**self._numbers, **constants}
-        several = len(wiring.delays) > 1
-        self._printer = SynapsePrinter(rule, self._updates, tuple(numbers), several)
-        self._fixed = {
-            "number": np.array([float(x) for x in numbers.values()]),
-            "pre_of": wiring.pre.astype(np.int32),
-            "post_of": wiring.post.astype(np.int32),
-            "by_post": by_post.astype(np.int32),
-            "delay": wiring.delay,
-            "delays": wiring.delays,
+        ends = {"pre_of": pre, "post_of": post, "by_post": by_post, "pre_by_post": pre[by_post]}
+        return {
+            **{name: of.astype(np.int32) for name, of in ends.items()},
             **{f"{side}_start": start for side, start in self._start.items()},
+            "delay": self._wiring.delay,
+            "delays": self._wiring.delays,
         }
 
     @property
@@ -150,8 +172,12 @@ class SynapseEvents:
         rows = np.ascontiguousarray(np.stack([*arrived.values()]), dtype=np.bool_)
         told = {f"told_{x}": np.ascontiguousarray(s) for x, s in signals.items()}
         told |= {f"step_{x}": np.array([int(len(s) > 1)]) for x, s in signals.items()}
-        arrays = {**self._fixed, **told, WEIGHT: self.weights, "arrived": rows}
-        arrays |= {f"x_{x}": values for x, values in self.variables.items()}
+        arrays: dict[str, Array | None] = {
+            **self._fixed,
+            **told,
+            "arrived": rows,
+            "in_force": self.in_force,
+        }
         arrays["spikes"] = np.ascontiguousarray(spikes)
         sizes = self._sizes
         shape = (len(spikes), sizes["pre"], sizes["post"], sizes["synapse"], len(rows))
@@ -183,36 +209,26 @@ class SynapseEvents:
         """Run the lines of a reinforcement; modulators: of each replica, by name."""
         if toolchain.problem() is None:
             n = len(next(iter(modulators.values()), np.zeros(1)))
-            arrays = {**self._fixed, WEIGHT: self.weights}
-            arrays |= {f"x_{x}": values for x, values in self.variables.items()}
+            arrays: dict[str, Array | None] = {**self._fixed, "in_force": self.in_force}
             arrays |= {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
             run_reward(self._printer, (n, len(self.weights) // n), arrays)
             return
         everything = np.arange(len(self.weights))
         each = {x: np.repeat(m, len(self.weights) // len(m)) for x, m in modulators.items()}
         for line in self.rule.events["on_reward"]:
-            names = self._of_synapses(line, everything, {}) | each
+            names = self._names(line, "synapse", everything, {}) | each
             self._set(line, everything, line.value.evaluate(names))
 
     def _advance(self, owner: str, signals: Mapping[str, FloatArray]) -> None:
         """Let equations of one owner make a step."""
-        updates = self._updates[owner]
-        if not updates.statements:
-            return
-        made: dict[str, FloatArray] = {**updates.constants}
         everything = np.arange(self._sizes[owner])
-        for line in updates.statements:
-            names: dict[str, FloatArray] = {**self._numbers}
-            if owner == "synapse":
-                names |= self._of_synapses(line, everything, signals)
+        made: dict[str, FloatArray] = {**self._updates[owner].constants}
+        for line in self._updates[owner].statements:
+            names = self._names(line, owner, everything, signals) | made
+            if line.variable in self._held:
+                self._set(line, everything, line.value.evaluate(names))
             else:
-                names |= {x: self.variables[x] for x in self.rule.of(owner)}
-                names |= signals if owner == "post" else {}
-            value = np.broadcast_to(line.value.evaluate(names | made), everything.shape)
-            if line.variable in self.variables or line.variable == WEIGHT:
-                self._set(line, everything, value)
-            else:
-                made[line.variable] = value
+                made[line.variable] = line.value.evaluate(names)
 
     def _run(
         self,
@@ -224,36 +240,27 @@ class SynapseEvents:
         """Run the lines of an event for the neurons that spiked, and for their synapses."""
         for line in lines if len(neurons) else ():
             owner = owner_of(line.variable)
-            if owner == "synapse":
-                names = self._of_synapses(line, synapses, signals)
-                self._set(line, synapses, line.value.evaluate(names))
-            else:
-                own = {x: self.variables[x][neurons] for x in self.rule.of(owner)}
-                self._set(line, neurons, line.value.evaluate({**self._numbers, **own}))
+            at = synapses if owner == "synapse" else neurons
+            self._set(line, at, line.value.evaluate(self._names(line, owner, at, signals)))
 
-    def _of_synapses(
-        self, line: Statement, synapses: Ints, signals: Mapping[str, FloatArray]
+    def _names(
+        self, line: Statement, owner: str, at: Ints, signals: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
-        """Return the values that a line reads, of some synapses."""
-        ends = {"pre": self._wiring.pre, "post": self._wiring.post}
-        names: dict[str, FloatArray] = {**self._numbers}
+        """Return the values that a line reads, of some entries of its owner."""
+        ends, names = {owner: at}, {**self._numbers}
+        if owner == "synapse":
+            ends |= {"pre": self._wiring.pre[at], "post": self._wiring.post[at]}
         for x in line.value.names:
-            if x == WEIGHT:
-                names[x] = self.weights[synapses]
-            elif x in self.variables:
-                owner = owner_of(x)
-                at = synapses if owner == "synapse" else ends[owner][synapses]
-                names[x] = self.variables[x][at]
+            if x in self._held:
+                names[x] = self._held[x][ends[owner_of(x)]]
             elif x in signals:
-                names[x] = signals[x][ends["post"][synapses]]
+                names[x] = signals[x][ends["post"]]
         return names
 
     def _set(self, line: Statement, at: Ints, value: FloatArray) -> None:
         if line.variable == WEIGHT:
-            low, high = map(np.asarray, self._bounds)
-            self.weights[at] = clip(value, low, high)
-        else:
-            self.variables[line.variable][at] = value
+            value = clip(value, *map(np.asarray, self._bounds))
+        self._held[line.variable][at] = value
 
     def _synapses(self, side: str, neurons: Ints) -> Ints:
         """Return the numbers of the synapses of some neurons of one side."""
@@ -263,10 +270,11 @@ class SynapseEvents:
         places = np.repeat(first - before, counts) + np.arange(counts.sum())
         return np.asarray(self._by_post[places]) if side == "post" else places
 
-    def _check(self) -> None:
-        """Refuse presynaptic variables where a spike arrives several times."""
-        sets = [x.variable for x in self.rule.events["on_pre"] if owner_of(x.variable) == "pre"]
-        if sets and len(self._wiring.delays) > 1:
-            what = f"{sets[0]!r} of neurons is set by spikes that arrive at several times"
-            remedy = "a variable of each synapse, or one delay"
-            raise UnsupportedError(f"rule {self.rule.name!r}, on_pre", what, remedy=remedy)
+
+def check_arrivals(rule: SynapseRule, n_delays: int) -> None:
+    """Refuse presynaptic variables where a spike arrives several times."""
+    sets = [x.variable for x in rule.events["on_pre"] if owner_of(x.variable) == "pre"]
+    if sets and n_delays > 1:
+        what = f"{sets[0]!r} of neurons is set by spikes that arrive at several times"
+        remedy = "a variable of each synapse, or one delay"
+        raise UnsupportedError(f"rule {rule.name!r}, on_pre", what, remedy=remedy)

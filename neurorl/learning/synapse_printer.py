@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,10 +21,12 @@ const int64_t n_delays = shape[4];"""
 _REWARD = """extern "C" void neurorl_reward(const int64_t *const shape, void *const *const at)
 {
 const int64_t n_replicas = shape[0], each = shape[1];"""
-_ENDS = ("pre_of", "post_of", "by_post")
+_ENDS = ("pre_of", "post_of", "by_post", "pre_by_post")
 _INTEGERS = ("delay", "delays", "pre_start", "post_start")
 _AHEAD = 24
 """Fetch what so many synapses on will be needed: those of a postsynaptic neuron lie far apart."""
+_IN_A_LINE = 8
+INVERSE, UNIT = "1/unit of the grid", "unit of the grid"
 _BYTES = ("arrived", "spikes")
 
 
@@ -35,7 +38,9 @@ class SynapsePrinter:
 
     names: ``number``, constants in the order of *numbers*; integers and rasters as
     `SynapseEvents` has them; ``step_NAME``, 1 where a signal differs in every step;
-    ``told_NAME``, signals; ``x_NAME``, variables; ``w``.
+    ``told_NAME``, signals; ``x_NAME``, variables of neurons; ``synapse``, the weight and the
+    variables of each synapse, *width* numbers side by side at the places *kept*; ``in_force``,
+    where weights are written once they changed, on the grid then, or null.
     """
 
     def __init__(
@@ -47,7 +52,11 @@ class SynapsePrinter:
     ) -> None:
         self._rule, self._updates, self._has_delays = rule, updates, has_delays
         self._numbers = {name: f"number[{k}]" for k, name in enumerate(numbers)}
-        doubles = ["number", WEIGHT, *(f"x_{x}" for x in rule.variables)]
+        kept = (WEIGHT, *rule.of("synapse"))
+        self.width = _width(len(kept))
+        self.kept = {x: k for k, x in enumerate(kept)}
+        doubles = ["number", "synapse", "in_force"]
+        doubles += [f"x_{x}" for x in rule.variables if x not in self.kept]
         doubles += [f"told_{x}" for x in (*rule.signals, *rule.modulators)]
         integers = [*_INTEGERS, *(f"step_{x}" for x in rule.signals)]
         kinds = {**dict.fromkeys(doubles, "double"), **dict.fromkeys(integers, "int64_t")}
@@ -69,7 +78,14 @@ class SynapsePrinter:
         yield "for (int64_t i = r * each; i < (r + 1) * each; i++) {"
         for line in self._rule.events["on_reward"]:
             yield from self._set(line, "i", self._cpp(line, self._at("synapse", "i") | told))
+        yield from self._settle()
         yield "}"
+
+    def _settle(self) -> Iterator[str]:
+        """Yield what brings the weight of synapse i into force."""
+        inverse, unit = self._numbers[INVERSE], self._numbers[UNIT]
+        w = self._place(WEIGHT, "i")
+        yield f"if (in_force) in_force[i] = {w} = __builtin_rint({w} * {inverse}) * {unit};"
 
     def _body(self) -> Iterator[str]:
         yield "for (int64_t t = 0; t < n_steps; t++) {"
@@ -85,6 +101,10 @@ class SynapsePrinter:
         yield "const uint8_t *const row = spikes + t * n_post;"
         yield from self._event("on_post", "post", "n_post")
         yield "}"
+        if self._rule.changes_in_steps:
+            yield "for (int64_t i = 0; i < n_synapses; i++) {"
+            yield from self._settle()
+            yield "}"
 
     def _advance(self, owner: str) -> Iterator[str]:
         """Yield the statements of a step for entry i."""
@@ -105,33 +125,31 @@ class SynapsePrinter:
         if not lines:
             return
         yield f"for (int64_t j = 0; j < {size}; j++) {{ if (!row[j]) continue;"
-        for line in lines:
-            if owner_of(line.variable) != "synapse":
-                names = self._at(side, "j")
-                yield from self._set(line, "j", self._cpp(line, names))
+        for is_own, of_owner in itertools.groupby(lines, lambda line: line.variable in self.kept):
+            if is_own:
+                yield from self._of_synapses(side, [*of_owner])
                 continue
-            yield "#pragma GCC ivdep"  # a neuron's synapses are different ones
-            yield f"for (int64_t k = {side}_start[j], last = {side}_start[j + 1]; k < last; k++) {{"
-            if side == "pre":  # their order
-                yield "const int64_t i = k;"
-                if self._has_delays:
-                    yield "if (delay[i] != delays[d]) continue;"
-            else:
-                yield f"const int64_t i = by_post[k], ahead = k + {_AHEAD};"
-                for name in self._of_synapses(line):
-                    yield f"if (ahead < last) __builtin_prefetch({name} + by_post[ahead], 1);"
-            yield from self._set(line, "i", self._cpp(line, self._at("synapse", "i")))
-            yield "}"
+            for line in of_owner:
+                yield from self._set(line, "j", self._cpp(line, self._at(side, "j")))
         yield "}"
 
-    def _of_synapses(self, line: Statement) -> Iterator[str]:
-        """Yield the arrays with a number for each synapse that a line touches."""
-        for name in dict.fromkeys((line.variable, *line.value.names)):
-            if name == WEIGHT:
-                yield WEIGHT
-            elif name in self._rule.variables:
-                owner = owner_of(name)
-                yield f"x_{name}" if owner == "synapse" else f"{owner}_of"
+    def _of_synapses(self, side: str, lines: Sequence[Statement]) -> Iterator[str]:
+        """Yield what lines do in the synapses of neuron j, which are different ones."""
+        yield "#pragma GCC ivdep"
+        yield f"for (int64_t k = {side}_start[j], last = {side}_start[j + 1]; k < last; k++) {{"
+        if side == "pre":  # their order
+            yield "const int64_t i = k;"
+            if self._has_delays:
+                yield "if (delay[i] != delays[d]) continue;"
+            names = self._at("synapse", "i", pre="j")
+        else:
+            yield f"const int64_t i = by_post[k], ahead = k + {_AHEAD};"
+            fetched = self._place(WEIGHT, "by_post[ahead]")
+            yield f"if (ahead < n_synapses) __builtin_prefetch(&{fetched}, 1);"
+            names = self._at("synapse", "i", pre="pre_by_post[k]", post="j")
+        for line in lines:
+            yield from self._set(line, "i", self._cpp(line, names))
+        yield "}"
 
     def _cpp(self, line: Statement, names: Mapping[str, str]) -> str:
         return line.value.cpp({x: names[x] for x in line.value.names})
@@ -139,21 +157,24 @@ class SynapsePrinter:
     def _set(self, line: Statement, at: str, value: str) -> Iterator[str]:
         if line.variable == WEIGHT:
             low, high = self._numbers["low"], self._numbers["high"]
-            yield f"{WEIGHT}[{at}] = neurorl_clip({value}, {low}, {high});"
-        else:
-            yield f"x_{line.variable}[{at}] = {value};"
+            value = f"neurorl_clip({value}, {low}, {high})"
+        yield f"{self._place(line.variable, at)} = {value};"
 
-    def _at(self, owner: str, at: str) -> dict[str, str]:
-        """Return where each name stands for an entry of an owner."""
-        ends = {"synapse": at, "pre": f"pre_of[{at}]", "post": f"post_of[{at}]"}
-        if owner != "synapse":
-            ends = {owner: at}
-        names = dict(self._numbers)
-        names |= {
-            x: f"x_{x}[{ends[owner_of(x)]}]" for x in self._rule.variables if owner_of(x) in ends
-        }
+    def _place(self, name: str, at: str) -> str:
+        """Return where a variable stands for an entry of its owner."""
+        if name in self.kept:
+            return f"synapse[{self.width} * ({at}) + {self.kept[name]}]"
+        return f"x_{name}[{at}]"
+
+    def _at(self, owner: str, at: str, pre: str = "", post: str = "") -> dict[str, str]:
+        """Return where each name stands for an entry of an owner; pre, post: a synapse's ends."""
+        ends = {owner: at}
         if owner == "synapse":
-            names[WEIGHT] = f"{WEIGHT}[{at}]"
+            ends |= {"pre": pre or f"pre_of[{at}]", "post": post or f"post_of[{at}]"}
+        names = dict(self._numbers)
+        for x in (WEIGHT, *self._rule.variables):
+            if owner_of(x) in ends:
+                names[x] = self._place(x, ends[owner_of(x)])
         if "post" in ends:
             at_post = ends["post"]
             names |= {
@@ -162,12 +183,23 @@ class SynapsePrinter:
         return names
 
 
-def run_window(printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array]) -> None:
+def _width(n: int) -> int:
+    """Return how many numbers of a synapse stand side by side, so that few lie on two lines."""
+    if n > _IN_A_LINE:
+        return -(-n // _IN_A_LINE) * _IN_A_LINE
+    return 1 << (n - 1).bit_length()
+
+
+def run_window(
+    printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array | None]
+) -> None:
     """Run a window. shape: steps, neurons of both sides, synapses, delays. arrays: by name."""
     _call(_library(printer.source).neurorl_synapses, printer, shape, arrays)
 
 
-def run_reward(printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array]) -> None:
+def run_reward(
+    printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array | None]
+) -> None:
     """Run a reinforcement. shape: replicas, and synapses of each. arrays: by name."""
     _call(_library(printer.source).neurorl_reward, printer, shape, arrays)
 
@@ -176,9 +208,10 @@ def _call(
     function: Callable[..., Any],
     printer: SynapsePrinter,
     shape: Sequence[int],
-    arrays: Mapping[str, Array],
+    arrays: Mapping[str, Array | None],
 ) -> None:
-    places = (arrays[x].ctypes.data if x in arrays else None for x in printer.names)
+    held = (arrays.get(x) for x in printer.names)
+    places = (None if array is None else array.ctypes.data for array in held)
     at = (ctypes.c_void_p * len(printer.names))(*places)
     function((ctypes.c_int64 * len(shape))(*shape), at)
 

@@ -9,106 +9,42 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend
-from neurorl.backends.checks import check_replica
-from neurorl.errors import ArgumentError, DivergenceError, check_name, quoted
+from neurorl.errors import DivergenceError, check_name
 from neurorl.learning.in_c import is_in_c, reinforce
 from neurorl.learning.levels import eligibility_type, levels_of
+from neurorl.learning.on_backend import LearnsOnBackend
 from neurorl.learning.plan import Layer, Plastic
 from neurorl.learning.synapses import SynapseMemory, empty
-from neurorl.network.serialization import number
-from neurorl.numerics.arrays import FloatArray
+from neurorl.network.rewiring import Rewiring
+from neurorl.numerics.arrays import FloatArray, carry_newest
 from neurorl.rules.three_factor import apply_modulator
 
 
-class SynapticWeights:
-    """Hold the weights that learn on a backend, and let nobody else have others in force.
+class SynapticWeights(LearnsOnBackend):
+    """Hold weights and eligibilities on a backend.
 
-    backend: whose owner this is. layers: with the projections that learn.
+    layers: with the projections that learn.
     """
 
     def __init__(self, backend: Backend, layers: Sequence[Layer]) -> None:
-        self.backend, self._layers, self._n = backend, layers, backend.n_replicas
+        super().__init__(backend)
+        self._begin(layers)
+
+    def _begin(self, layers: Sequence[Layer]) -> None:
+        """Remember nothing, with the weights in force."""
+        self._layers = layers
         plastic = [p for layer in layers for p in layer.into]
-        self._plastic = {p.name: p for p in plastic}
+        self._plastic: dict[str, Plastic] = {p.name: p for p in plastic}
         self._synapses = self._begun(plastic)
-        self._levels = levels_of(backend.arithmetic, plastic)
+        self._levels = levels_of(self.backend.arithmetic, plastic)
         self._take_levels()
-        with backend.owner_acts():
+        with self.backend.owner_acts():
             self._lent = self._borrow(plastic)
-
-    def weights(self, name: str) -> FloatArray:
-        """Return a copy of a projection's learned weights, shaped as `Backend.weights`.
-
-        In coarse arithmetic those in force are rounded copies of them.
-        """
-        return self._shown(name, self._synapses.weights)
-
-    def set_weights(
-        self, name: str, weights: npt.ArrayLike, replica: int | None = None
-    ) -> FloatArray:
-        """Go on from these weights, each clipped to low..high; return those in force.
-
-        Eligibilities, traces and spikes in flight stay. `Backend.set_weights` does the same.
-
-        weights: shaped as `weights` returns them. replica: the one whose they are, in the shape
-        that it would have alone; None for all.
-        Raises ArgumentError for a wrong shape or a number that isn't finite.
-        """
-        self._check_open("set_weights")
-        new, arithmetic = self._of(name, self._synapses.weights).copy(), self.backend.arithmetic
-        which = slice(None) if replica is None else check_replica(replica, self._n)
-        axes = self.backend.simulated.axes if replica is None else ()
-        new[which] = arithmetic.check(name, weights, axes).reshape(new[which].shape)
-        p = self._plastic[name]
-        levels = self._levels.get(name)
-        within = np.clip(new, p.low, p.high) if levels is None else levels.nearest(new)
-        self._write(name, arithmetic.masked(name, within))
-        return self.backend.weights(name)
-
-    def learns(self, name: str) -> bool:
-        """Return whether a projection learns here."""
-        return name in self._plastic
 
     def eligibility(self, name: str) -> FloatArray:
         """Return a copy of a projection's eligibilities, shaped as its weights."""
-        return self._shown(name, self._synapses.eligibility)
-
-    def scale(self, name: str, factor: npt.ArrayLike, replica: int | None = None) -> FloatArray:
-        """Multiply weights by a factor, and do with them as `set_weights`.
-
-        factor: a number, or an array that NumPy spreads over the weights, such as one for each
-        neuron that they enter, ``(n_post,)``.
-        """
-        self._check_open("scale")
-        shown = self._chosen(name, replica)
-        factors = np.asarray(factor)
-        if factors.dtype.kind not in "fiu" or not np.isfinite(factors).all():
-            raise ArgumentError("scale, factor", "not finite numbers", got=quoted(factor))
-        try:
-            new = np.broadcast_to(factors, shown.shape) * shown
-        except ValueError:
-            limit = f"a number, or what fits {shown.shape}"
-            got = factors.shape
-            raise ArgumentError("scale, factor", "wrong shape", got=got, limit=limit) from None
-        return self.set_weights(name, new, replica)
-
-    def normalise(self, name: str, total: float, replica: int | None = None) -> FloatArray:
-        """Scale the weights into each neuron, so that their sizes add up to *total*.
-
-        Neurons whose weights are all 0 stay as they are. Weights are then clipped, as by
-        `set_weights`, so that sums differ where bounds or levels get in the way.
-        """
-        self._check_open("normalise")
-        shown, total = self._chosen(name, replica), number("normalise, total", total, low=0.0)
-        sizes, synapses = np.abs(shown), self.backend.network.synapses(name)
-        if synapses is None:
-            sums = sizes.sum(axis=-2, keepdims=True)
-        else:
-            rows = sizes.reshape(-1, len(synapses))
-            post, n = synapses.post, synapses.n_post
-            sums = np.stack([np.bincount(post, row, n)[post] for row in rows]).reshape(shown.shape)
-        factors = np.divide(total, sums, out=np.ones_like(sums), where=sums > 0.0)
-        return self.set_weights(name, shown * factors, replica)
+        self._check_open("eligibility")
+        return self._shown(self._of(name, self._synapses.eligibility))
 
     def _change(self, changes: Mapping[str, tuple[float, FloatArray]]) -> None:
         """Let ``w <- clip(w + eta M e)``. changes: by projection eta, and M of each replica.
@@ -141,12 +77,38 @@ class SynapticWeights:
         for name, rows in learned.items():
             self._write(name, rows)
 
-    def _chosen(self, name: str, replica: int | None) -> FloatArray:
-        """Return the weights of all, or of a replica in the shape that it has alone."""
-        if replica is None:
-            return self.weights(name)
-        alone: FloatArray = self._of(name, self._synapses.weights)[check_replica(replica, self._n)]
-        return alone
+    def _weights_of(self, name: str) -> FloatArray:
+        return self._of(name, self._synapses.weights)
+
+    def _bounded(self, name: str, weights: FloatArray) -> FloatArray:
+        p, levels = self._plastic[name], self._levels.get(name)
+        return np.clip(weights, p.low, p.high) if levels is None else levels.nearest(weights)
+
+    def _settle(self) -> None:
+        self._take_levels()
+
+    def _carry(self, old: SynapseMemory, was: Plastic, rewiring: Rewiring) -> None:
+        """Remember what was, of *was* for the synapses that are still there."""
+        for kind, arrays in vars(old).items():
+            for key, array in arrays.items():
+                to = getattr(self._synapses, kind)[key]
+                if kind == "last":
+                    carry_newest(array.swapaxes(0, 1), to.swapaxes(0, 1))
+                elif key != was.name:
+                    to[...] = array
+                elif kind != "trace":
+                    rewiring.carry(array, to)
+                else:
+                    self._carry_traces(array, to, was.delays, self._plastic[key].delays)
+
+    def _carry_traces(
+        self, old: FloatArray, to: FloatArray, delays: Sequence[int], after: Sequence[int]
+    ) -> None:
+        """Write the traces of delays that there were; those of others begin at 0."""
+        rows, into = (x.reshape(self._n, len(of), -1) for x, of in ((old, delays), (to, after)))
+        for number, delay in enumerate(after):
+            if delay in delays:
+                into[:, number] = rows[:, delays.index(delay)]
 
     def _begun(self, plastic: Sequence[Plastic]) -> SynapseMemory:
         """Return synapses that remember nothing, with the weights in force."""
@@ -158,13 +120,6 @@ class SynapticWeights:
             last[p.pre] = (max(p.delay, last[p.pre][0]), p.n_pre)
         kind = eligibility_type(self.backend.arithmetic)
         return SynapseMemory(**empty(self._layers, weights, kind, last))
-
-    def _check_open(self, verb: str) -> None:
-        """Raise an error if the backend is closed, or this has let go of it."""
-        self.backend.check_open()
-        if self.backend.owner is not self:
-            what, remedy = "is closed", "a new Learning(backend)"
-            raise ArgumentError(f"Learning.{verb}", what, remedy=remedy)
 
     def _take_levels(self) -> None:
         """Bring weights that aren't on their levels there, as others' may be, and into force."""
@@ -187,18 +142,6 @@ class SynapticWeights:
             lent[p.name] = None if mask is None else ~np.asarray(mask)
             self._synapses.weights[p.name] = memory.reshape(self._n, *p.shape)
         return lent
-
-    def _write(self, name: str, weights: FloatArray) -> None:
-        shape = (*self.backend.simulated.axes, *self.backend.network.weight_shape(name))
-        held = self.backend.write(name, weights.reshape(shape))
-        # On a fine grid the weights in force learn; else float weights do, and are copied rounded.
-        learned = np.reshape(held, weights.shape) if self.backend.arithmetic.is_fine else weights
-        self._synapses.weights[name][...] = learned
-
-    def _shown(self, name: str, by_name: Mapping[str, FloatArray]) -> FloatArray:
-        self._check_open("weights")
-        held = self._of(name, by_name)
-        return held.reshape(*self.backend.simulated.axes, *held.shape[1:]).copy()
 
     def _of(self, name: str, by_name: Mapping[str, FloatArray]) -> FloatArray:
         check_name("plastic projection", name, by_name)

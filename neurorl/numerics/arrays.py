@@ -22,6 +22,12 @@ HUGE_PAGE = 2**21
 _LARGE = 2 * HUGE_PAGE
 
 
+def carry_newest(old: Array, to: Array) -> None:
+    """Write the last rows of *old* to the last of *to*, as many as both have."""
+    n = min(len(old), len(to))
+    to[len(to) - n :] = old[len(old) - n :]
+
+
 def zeros_on_lines(shape: tuple[int, ...], kind: npt.DTypeLike) -> Array:
     """Return zeros that begin at a line of the cache, which C reads and writes twice as fast.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError
+from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, quoted
 from neurorl.network.naming import add_name, find_name
 from neurorl.rules.base import Rule
 
@@ -253,11 +253,16 @@ def register_rule(rule: Rule) -> Rule:
     return rule
 
 
-def find_rule(name: str) -> Rule:
+def find_rule(name: object) -> Rule:
     """Return the rule of a plain name, or of ``module:attribute`` if that module is imported.
 
-    Raises UnknownNameError, which says what to import.
+    name: or the rule itself. Raises UnknownNameError, which says what to import.
     """
+    if isinstance(name, Rule):
+        return name
+    if not isinstance(name, str):
+        what, remedy = "neither a name nor a Rule", "SynapseLearning for a SynapseRule"
+        raise ArgumentError("rule", what, got=quoted(name), remedy=remedy)
     rule = find_name("rule", name, RULES)
     if not isinstance(rule, Rule):
         raise UnknownNameError(f"rule {name!r}", "that module has no such Rule")
@@ -270,7 +275,7 @@ def saved(rule: str | Rule) -> str | Rule:
     The name is plain, or ``module:attribute``. Raises UnknownNameError, and DescriptionError for a
     function that is neither registered nor an attribute of a module.
     """
-    named = rule if isinstance(rule, Rule) else find_rule(rule)
+    named = find_rule(rule)
     if named.is_text:
         return named.name if is_shipped(named) and RULES.get(named.name) is named else named
     return _name_of(named) if isinstance(rule, Rule) else rule

@@ -24,7 +24,7 @@ if __name__ == "__main__":
 
 from experiments.markup import put_between, table_head, table_row
 from neurorl import Network, Plasticity, Population, Projection, Source, SynapseLearning, load
-from neurorl.models import LIF, Equations, OneToOne
+from neurorl.models import LIF, Equations, FixedInDegree, FixedProbability, OneToOne
 from neurorl.numerics.arrays import FloatArray
 from neurorl.rules import SynapseRule
 from neurorl.runs.training import read_seeds
@@ -44,7 +44,7 @@ OJA = SynapseRule(
     on_pre="x_pre += 1",
     on_post="y_post += 1",
     method="euler",
-    parameters={"tau": 20 * MS, "eta": 2.0},
+    parameters={"tau": 20 * MS, "eta": 0.5},
 )
 VOGELS = SynapseRule(
     "Vogels et al. 2011",
@@ -94,6 +94,13 @@ SONG = SynapseRule(
     on_pre="w -= b_post; a_pre += up",
     on_post="w += a_pre; b_post += 1.05*up",
     parameters={"tau": 20 * MS, "up": 0.01 * 0.01},
+)
+REWIRED = SynapseRule(
+    "pairs, for rewiring",
+    equations="da_pre/dt = -a_pre/tau; db_post/dt = -b_post/tau",
+    on_pre="w -= 1.8*up*b_post; a_pre += 1",
+    on_post="w += up*a_pre; b_post += 1",
+    parameters={"tau": 20 * MS, "up": 0.05 * 0.1},
 )
 
 
@@ -280,6 +287,32 @@ def song(seed: int) -> float:
     return float(min(counts[0], counts[-1]) / max(counts[1:-1].min(), 1))
 
 
+def rewiring(seed: int) -> float:
+    """Return the share of synapses from inputs that fire together, 0.15 of all inputs.
+
+    Every second, synapses with less than a fifth of the largest weight move to other pairs.
+    """
+    rng, n, together, high = np.random.default_rng(seed), 400, 60, 0.1
+    into = Projection(
+        "into",
+        "input",
+        "cells",
+        high / 2,
+        connect=FixedInDegree(60, seed=seed),
+        plasticity=Plasticity(0.02, 0.0, high),
+    )
+    cells = Population("cells", 4, LIF(tau_mem=20 * MS))
+    learning = _learner(Network((Source("input", n), cells), (into,)), REWIRED, seed)
+    for _ in range(200):
+        common, spikes = rng.random((1000, 1)) < 0.01, rng.random((1000, n)) < 0.01
+        copied = rng.random((1000, together)) < 0.5
+        spikes[:, :together] = np.where(copied, common, spikes[:, :together])
+        learning.window({"input": spikes}, 1000)
+        weak = learning.weights("into") < 0.2 * high
+        synapses = learning.rewire("into", FixedProbability(1.0), weak, weights=high / 2)
+    return float(np.mean(synapses.pre < together))
+
+
 CHECKS: Mapping[str, Check] = {
     "Oja": Check(oja, lambda x: x > 0.95, "weights become the first principal component", "cosine"),
     "Vogels": Check(
@@ -305,6 +338,12 @@ CHECKS: Mapping[str, Check] = {
     ),
     "Song": Check(
         song, lambda x: x > 2.0, "weights become bimodal", "outer bin over the rarest inner one"
+    ),
+    "rewiring": Check(
+        rewiring,
+        lambda x: x > 0.6,
+        "weak synapses that move gather on inputs that fire together",
+        "share of synapses, 0.15 at first",
     ),
 }
 

@@ -138,6 +138,7 @@ def advances(backend: Backend) -> dict[str, Callable[[], object]]:
         "backend.levels": lambda: backend.levels("masked", 2.0**-20),
         "backend.set_offset": lambda: backend.set_offset("a", np.zeros(6)),
         "backend.biases": lambda: backend.biases("a"),
+        "backend.rebuild": lambda: backend.rebuild(backend.network, {}),
     }
 
 

@@ -10,8 +10,8 @@ from load_script import load_script
 BOUNDS = {
     # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo, 1,900 for rules by statements and
     # what neurons, sources and connections got with them
-    "installed lines": 68_600,
-    "core lines": 37_200,
+    "installed lines": 68_953,
+    "core lines": 37_204,
     "program and executors": 1_900,
     "core rooms": 18,
     "core floors": 12,
@@ -22,9 +22,9 @@ BOUNDS = {
 LARGEST = {
     "models": 7_900,
     "validation": 6_500,
-    "learning": 6_250,
+    "learning": 6_424,
     "native": 4_540,
-    "backends": 4_310,
+    "backends": 4_356,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_160

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from neurorl.backends.base import Backend
-from neurorl.errors import ArgumentError
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.plan import DeepLayer, Half
-from neurorl.learning.finite import NotFiniteError
-from neurorl.learning.loops.native import OF_LOOP
-from neurorl.learning.loops.native_layers import Map, seen_by_c
+from neurorl.learning.loops.native import LoopInC
+from neurorl.learning.loops.native_layers import Map
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.numerics.arrays import Array, zeros_on_lines
 
 
-class DeepNativeLoop(DeepLoop):
+class DeepNativeLoop(LoopInC, DeepLoop):
     """Make one call for actions and what is learned late, and one for ends, for all replicas.
 
     What a weight transmits goes straight into the simulator's memory, and biases too, where a
@@ -62,13 +59,6 @@ class DeepNativeLoop(DeepLoop):
             compiled.neurorl_deep_learn,
             compiled.neurorl_deep_learn_late,
         )
-
-    def _as_seen(self, features: Features) -> Any:
-        return seen_by_c(features)
-
-    def allow(self, k: int, allowed: Any) -> None:
-        super().allow(k, allowed)
-        self._agent.has_masks = self.has_masks
 
     def decide(self) -> Array:
         if self._c_decide is None or "_learn_late" in vars(self):  # `shared` has replaced it
@@ -112,51 +102,20 @@ class DeepNativeLoop(DeepLoop):
         for name in self._told:
             self._write(name)
 
-    def _check(self, fault: int) -> None:
-        if fault != -1:
-            self._complain(fault)
-
-    def _complain(self, fault: int) -> NoReturn:
-        """Raise the error for what C returned: see ``src/kernels.cpp``."""
-        if fault < 0:
-            raise NotFiniteError(-2 - fault, None)
-        self._check_seen(fault)
-        numbers = self._cells_flat[fault].tolist()
-        raise ArgumentError("observation", "no cell or feature knows this state", got=numbers[:4])
-
     def _keep(self, array: Array | None) -> int | None:
         self._kept.append(array)
         return c.pointer(array)
 
     def _make_agent(self) -> ctypes.Structure:
         self._cells = Map(self.cells)
-        of_loop = {name: getattr(self, name) for name in OF_LOOP}
-        places = {name: self._keep(array) for name, array in of_loop.items()}
-        chosen = places.pop("actions")
-        inputs, native = self.window.inputs["input"], self.window.native
         parts = self.config.parts | {"policy": self.policy}
         filled = {kind: c.filled(c.PARTS[kind], parts[kind]) for kind in _READ}
         self._kept.append(filled)
         return c.Agent(
-            n_replicas=self.n,
-            window=self.config.window,
-            n_actions=self.n_actions,
-            n_groups=len(self.groups),
-            gamma=self.config.gamma,
+            **self._shared_fields(self._keep),
             cells=self._cells.structure,
-            cells_input=self._keep(self._cells_flat),
             features_input=self._keep(self._cells_flat),
-            decisions=self._keep(self.memory.decisions),
-            seeds=self._keep(np.array(self.backend.seeds, dtype=np.int64)),
-            groups=self._keep(np.array(self.groups, dtype=np.int64)),
-            input=self._keep(inputs) if inputs.dtype == np.bool_ else None,
-            current=self._keep(inputs) if inputs.dtype == np.float64 else None,
-            run=native.function if native else None,
-            run_inputs=native.inputs if native else None,
-            run_rasters=native.rasters if native else None,
             **{kind: ctypes.addressof(part) for kind, part in filled.items()},
-            **{"numbers" if self.policy.is_continuous else "actions": chosen},
-            **places,
         )
 
     def _make_parts(self) -> dict[str, ctypes.Structure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,65 @@ from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.numerics.arrays import Array
 
-OF_LOOP = (
+# Arrays of a loop, and of its memory, that C reads and writes.
+_OF_LOOP = (
     *("actions", "decided", "probabilities", "phi", "t"),
     *("allowed", "reward", "discount", "rate", "active"),
 )
-"""Name the arrays of a loop that C reads and writes."""
-_OF_MEMORY = ("decisions", "x", "value", "value_trace", "mean_reward", "expected")
+_OF_MEMORY = ("x", "value", "value_trace", "mean_reward", "expected")
 
 
-class NativeLoop(Loop):
+class LoopInC(Loop):
+    """Share what loops in C do with the structure of their agents."""
+
+    _agent: ctypes.Structure
+
+    def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+        super().allow(k, allowed)
+        self._agent.has_masks = self.has_masks
+
+    def _as_seen(self, features: Features) -> Any:
+        return seen_by_c(features)
+
+    def _check(self, fault: int) -> None:
+        """Raise the error for what C returned, if it is one: see ``src/kernels.cpp``."""
+        if fault == -1:
+            return
+        if fault < 0:
+            self._explain(-2 - fault)
+            raise NotFiniteError(-2 - fault, None)
+        self._check_seen(fault)
+        numbers = self._cells_flat[fault].tolist()
+        raise ArgumentError("observation", "no cell or feature knows this state", got=numbers[:4])
+
+    def _explain(self, k: int) -> None:
+        """Raise an error that says which numbers of agent k aren't finite."""
+
+    def _shared_fields(self, keep: Callable[[Array], int | None]) -> dict[str, Any]:
+        """Return fields of the agent's structure. keep: return where an array is, and keep it."""
+        inputs, native = self.window.inputs["input"], self.window.native
+        places = {name: keep(getattr(self, name)) for name in _OF_LOOP}
+        chosen, flows = places.pop("actions"), inputs.dtype == np.float64
+        return {
+            **places,
+            "n_replicas": self.n,
+            "window": self.config.window,
+            "n_actions": self.n_actions,
+            "n_groups": len(self.groups),
+            "gamma": self.config.gamma,
+            "cells_input": keep(self._cells_flat),
+            "decisions": keep(self.memory.decisions),
+            "seeds": keep(np.array(self.backend.seeds, dtype=np.int64)),
+            "groups": keep(np.array(self.groups, dtype=np.int64)),
+            "numbers" if self.policy.is_continuous else "actions": chosen,
+            "current" if flows else "input": keep(inputs),
+            "run": native.function if native else None,
+            "run_inputs": native.inputs if native else None,
+            "run_rasters": native.rasters if native else None,
+        }
+
+
+class NativeLoop(LoopInC):
     """Make one call for the input spikes, one for the actions, one for learning, for all replicas.
 
     Weights go straight into the simulator's memory where a backend lends it
@@ -47,13 +98,6 @@ class NativeLoop(Loop):
         self._c_choose, self._c_learn = compiled.neurorl_choose, compiled.neurorl_learn
         self._c_learn_late = compiled.neurorl_learn_late
         self._c_decide = compiled.neurorl_decide if self.window.native else None
-
-    def _as_seen(self, features: Features) -> Any:
-        return seen_by_c(features)
-
-    def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
-        super().allow(k, allowed)
-        self._agent.has_masks = self.has_masks
 
     def decide(self) -> Array:
         if self._c_decide is None:
@@ -98,24 +142,8 @@ class NativeLoop(Loop):
         self._check(self._c_learn_late(self._address))
         self._weights.tell(self._write)
 
-    def _check(self, fault: int) -> None:
-        """Raise the error for what C returned, if it is one: see ``src/kernels.cpp``."""
-        if fault == -1:
-            return
-        if fault < 0:
-            k = -2 - fault
-            Learner(self.plan, self._parts[k], replica=k).check(*self._seen(k))
-            raise NotFiniteError(k, None)
-        self._check_seen(fault)
-        numbers = self._cells_flat[fault].tolist()
-        raise ArgumentError("observation", "no cell or feature knows this state", got=numbers[:4])
-
-    def _input(self, source: str, dtype: type) -> int | None:
-        """Return the address of a source's part of the window, if it is of this kind."""
-        inputs = self.window.inputs.get(source)
-        if inputs is None or inputs.dtype != dtype:
-            return None
-        return self._layers.keep(inputs, dtype)
+    def _explain(self, k: int) -> None:
+        Learner(self.plan, self._parts[k], replica=k).check(*self._seen(k))
 
     def _make_agent(self) -> ctypes.Structure:
         self._cells, self._features = Map(self.cells), Map(self.features)
@@ -123,8 +151,8 @@ class NativeLoop(Loop):
         parts = self.config.parts | {"policy": self.policy}
         self._c_parts = {kind: c.filled(of_c, parts[kind]) for kind, of_c in c.PARTS.items()}
         return c.Agent(
-            **self._numbers(),
-            **self._memory_places(),
+            **self._shared_fields(self._keep),
+            **self._own_fields(),
             **{kind: ctypes.addressof(part) for kind, part in self._c_parts.items()},
             cells=self._cells.structure,
             features=self._features.structure,
@@ -134,47 +162,24 @@ class NativeLoop(Loop):
             layers=ctypes.addressof(layers),
         )
 
-    def _numbers(self) -> dict[str, float]:
-        """Return what the agent's description says, by the fields of the C structure."""
-        config = self.config
-        return {
-            "n_replicas": self.n,
-            "window": config.window,
-            "n_actions": self.n_actions,
+    def _keep(self, array: Array) -> int | None:
+        return self._layers.keep(array, array.dtype.type)
+
+    def _own_fields(self) -> dict[str, Any]:
+        """Return fields that agents with modules alone have."""
+        keep, critic_input = self._keep, self.window.inputs.get("critic_input")
+        fields: dict[str, Any] = {x: keep(getattr(self.memory, x)) for x in _OF_MEMORY}
+        if critic_input is not None:
+            flows = critic_input.dtype == np.float64
+            fields["critic_current" if flows else "critic_input"] = keep(critic_input)
+        return fields | {
             "n_output": self.backend.network.node("output").size,
             "first_vote": self.first_vote,
-            "carries": config.carries,
-            "normalises": config.normalises,
+            "carries": self.config.carries,
+            "normalises": self.config.normalises,
             "has_spiking_critic": self.critic is not None,
-            "n_groups": len(self.groups),
             "critic_unit": self.critic.unit if self.critic else 0.0,
-            "gamma": config.gamma,
             "norm_rate": NORM_RATE,
-        }
-
-    def _memory_places(self) -> dict[str, Any]:
-        """Return where the arrays are that C reads and writes; they are kept as long as this."""
-        memory, native, keep = self.memory, self.window.native, self._layers.keep
-        kinds = {"f": np.float64, "i": np.int64, "b": np.bool_}
-        places = {
-            name: keep(array, kinds[array.dtype.kind])
-            for of, names in ((self, OF_LOOP), (memory, _OF_MEMORY))
-            for name in names
-            for array in [getattr(of, name)]
-        }
-        chosen = places.pop("actions")
-        return places | {
-            "cells_input": keep(self._cells_flat),
             "features_input": keep(self._features_flat),
-            "input": self._input("input", np.bool_),
-            "critic_input": self._input("critic_input", np.bool_),
-            "current": self._input("input", np.float64),
-            "critic_current": self._input("critic_input", np.float64),
-            "output": keep(self.window.rasters["output"], np.bool_),
-            "seeds": keep(np.array(self.backend.seeds, dtype=np.int64), np.int64),
-            "groups": keep(np.array(self.groups, dtype=np.int64), np.int64),
-            "numbers" if self.policy.is_continuous else "actions": chosen,
-            "run": native.function if native else None,
-            "run_inputs": native.inputs if native else None,
-            "run_rasters": native.rasters if native else None,
+            "output": keep(self.window.rasters["output"]),
         }

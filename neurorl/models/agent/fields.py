@@ -133,14 +133,14 @@ class AgentFields(Described):
     @property
     def learning_rule(self) -> Rule:
         """Return the rule that *rule* is or names. Raises UnknownNameError."""
-        return self.rule if isinstance(self.rule, Rule) else find_rule(self.rule)
+        return find_rule(self.rule)
 
     @property
     def all_rules(self) -> list[Rule]:
         """Return ``rule`` and all of ``rules``, each once. Raises UnknownNameError."""
         every: dict[str, Rule] = {}
         for rule in (self.rule, *(self.rules or {}).values()):
-            one = rule if isinstance(rule, Rule) else find_rule(rule)
+            one = find_rule(rule)
             if every.setdefault(one.name, one) != one:
                 what, remedy = "two rules of one name", "a name for each"
                 raise DescriptionError("agent.rules", what, got=one.name, remedy=remedy)
@@ -150,12 +150,8 @@ class AgentFields(Described):
         """Return the rule of each projection of *network* that learns."""
         by_name = {rule.name: rule for rule in self.all_rules}
         own = self.rules or {}
-
-        def of(name: str) -> Rule:
-            rule = own.get(name, self.rule)
-            return by_name[(rule if isinstance(rule, Rule) else find_rule(rule)).name]
-
-        return {p.name: of(p.name) for p in network.projections if p.plasticity is not None}
+        plastic = (p.name for p in network.projections if p.plasticity is not None)
+        return {name: by_name[find_rule(own.get(name, self.rule)).name] for name in plastic}
 
     def modulator_of(self, rule: Rule) -> Modulator:
         """Return the modulator that scales the eligibilities of a rule."""
