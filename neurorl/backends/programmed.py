@@ -22,6 +22,7 @@ OF_PROGRAMS = Capabilities(
     arithmetics=tuple(ARITHMETICS),
     exact_arithmetics=tuple(ARITHMETICS),
     noises=NOISE_MODES,
+    values=True,
     equations=True,
     sparse=True,
     synapse_delays=True,

@@ -60,10 +60,11 @@ class Replay:
         spikes, nodes = {**inputs, **rasters}, self._simulator.program.nodes
         silent = {k: np.zeros((n_steps, node.size), bool) for k, node in enumerate(nodes)}
         known = {k: spikes.get(nodes[k].name, raster) for k, raster in silent.items()}
-        self._again.flow(inputs)
+        given = dict(inputs)
+        self._again.flow(given)
         rows: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in self._names}
         for t in range(n_steps):
-            arrived = self._simulator.arrived()
+            arrived = self._simulator.driven(self._simulator.arrived(), given, t)
             for name, of_steps in rows.items():
                 of_steps.append(self._biased(name, arrived[self._simulator.numbers[name]]))
             self._simulator.give(arrived, {k: raster[t] for k, raster in known.items()})

@@ -76,6 +76,7 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
         names_bias=plan.bias is not None,
         refractory=_refractory(plan.refractory_steps),
         draws=_draws(plan, network.index(node.name)),
+        driven=network.driven(node.name),
     )
 
 

@@ -87,6 +87,7 @@ class NodeProgram:
     names_bias: whether statements name ``bias``.
     refractory: dead steps after a spike, ``(size,)``; None if there are none.
     draws: random numbers by the names that statements have for them.
+    driven: inputs to which values from outside are added in each step, after the weights.
     releases: by the variable that holds what a spike releases.
     """
 
@@ -105,6 +106,7 @@ class NodeProgram:
     names_bias: bool = False
     refractory: Ints | None = None
     draws: Mapping[str, Draw] = field(default_factory=dict)
+    driven: tuple[str, ...] = ()
     releases: Mapping[str, Release] = field(default_factory=dict)
     limits: tuple[float, float] | None = None
 
@@ -112,6 +114,10 @@ class NodeProgram:
     def sent(self) -> Release | None:
         """Return what its spikes release to all projections; None for the whole weight."""
         return next((r for r in self.releases.values() if r.projection == self.name), None)
+
+    def drive(self, x: str) -> str:
+        """Return the name of what is added to an input that is driven, among a window's inputs."""
+        return f"{self.name}.{x}"
 
     @property
     def has_bias(self) -> bool:

@@ -62,7 +62,7 @@ def problems(network: Network, target: str) -> list[str]:
     """Return why *target* can't hold a network, one line for each part; empty if it can."""
     check_name("target of PyNN", target, TARGETS)
     can = TARGETS[target]
-    found = [f"source {name!r} of currents (take spikes)" for name in sorted(network.currents)]
+    found = [f"source {x!r} of {kind} (take spikes)" for x, kind in network.analog.items()]
     for population in network.populations:
         where = f"population {population.name!r}"
         if not population.is_integrator(network.dt):

@@ -125,6 +125,25 @@ def _currents() -> Network:
     )
 
 
+def _values() -> Network:
+    """Return a network with values of two sources, in blocks and lists, and spikes beside them."""
+    cells = CubaLIF(2e-3, 8e-3, 0.8, 0.02, 0.2, refractory=2e-3)
+    return _network(
+        (
+            Source("input", 4),
+            Source("sensed", 6, kind="values"),
+            Source("other", 3, kind="values"),
+            Population("middle", 9, cells),
+            Population("last", 3, GLM()),
+        ),
+        Projection("first", "input", "middle", Uniform(-0.2, 0.6)),
+        Projection("felt", "sensed", "middle", Uniform(-0.2, 0.3)),
+        Projection("groups", "sensed", "last", Uniform(-0.5, 0.5), blocks=3),
+        Projection("few", "other", "middle", Uniform(0.0, 0.4), connect=FixedInDegree(2)),
+        Projection("second", "middle", "last", Uniform(-0.2, 0.6), signed=True),
+    )
+
+
 def _equations() -> Network:
     """Return conductances with noise and dead steps, a rising threshold, a loop between."""
     coba = dataclasses.replace(COBA_LIF, noise=1.0, refractory=2e-3)
@@ -221,6 +240,7 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "synapses as a list": _listed,
     "a delay for each synapse": _synapse_delays,
     "short-term plasticity": _short_term,
+    "values for each step": _values,
 }
 """Map each feature of a description to a network that shows it."""
 
@@ -314,15 +334,20 @@ def rasters(
 ) -> dict[str, Array]:
     """Draw random input of every source.
 
-    Spikes are ``(n_steps, size)``, with *probability* each; activations of currents ``(size,)``.
+    Spikes are ``(n_steps, size)``, with *probability* each; activations of currents ``(size,)``;
+    values ``(n_steps, size)``, of several sizes.
     """
     rng = np.random.default_rng(seed)
-    return {
-        s.name: rng.random(s.size)
-        if s.kind == "current"
-        else rng.random((n_steps, s.size)) < probability
-        for s in network.sources
-    }
+    return {s.name: _drawn(rng, s, n_steps, probability) for s in network.sources}
+
+
+def _drawn(rng: np.random.Generator, source: Source, n_steps: int, probability: float) -> Array:
+    shape = (n_steps, source.size)
+    if source.kind == "current":
+        return rng.random(source.size)
+    if source.kind == "values":
+        return rng.standard_normal(shape) * 10.0 ** rng.integers(-4, 1, shape)
+    return rng.random(shape) < probability
 
 
 def same_state(

@@ -34,7 +34,7 @@ DT = 1e-3
 def random_equation_network(seed: int, driven: bool = False) -> Network:
     """Return 2 sources, one of currents, and 1 to 3 populations.
 
-    driven: whether equations have time, waves and white noise too.
+    driven: whether equations have time, waves and white noise too, and a source gives values.
 
     Projections are dense, masked, in blocks or lists, some with a delay for each synapse, some with
     short-term plasticity.
@@ -68,7 +68,30 @@ def random_equation_network(seed: int, driven: bool = False) -> Network:
             )
             if is_current:
                 projections[-1] = dataclasses.replace(projections[-1], delay=None)
+    if driven:
+        nodes.append(Source("sensed", 4, "values"))
+        projections += _felt(np.random.default_rng([seed, 1]), nodes[-1], populations)
     return Network(tuple(nodes), tuple(projections), DT)
+
+
+def _felt(
+    rng: np.random.Generator, source: Node, populations: list[Population]
+) -> list[Projection]:
+    """Return projections of values, none to some populations and two to others."""
+    made = []
+    for post in populations:
+        for k in range(rng.integers(3)):
+            inputs = post.neuron.inputs
+            synapses = _synapses(rng, source, post, is_plain=bool(rng.random() < 0.5)) | {
+                "delay": None
+            }
+            target, scale = inputs[int(rng.integers(len(inputs)))], 10 ** rng.uniform(-2, 0.3)
+            weights = Uniform(-0.5 * scale, scale)
+            name = f"felt_{post.name}_{k}"
+            made.append(
+                Projection(name, source.name, post.name, weights, target=target, **synapses)
+            )
+    return made
 
 
 def _synapses(rng: np.random.Generator, pre: Node, post: Node, is_plain: bool) -> dict[str, Any]:

@@ -110,7 +110,8 @@ virtual void volatile wchar_t xor xor_eq NULL
 _OURS = "dead live refractory_steps neuron ahead seed inject"
 _BRIAN2 = "i j N t dt t_in_timesteps lastspike not_refractory xi"
 _SYNAPSES = "w delay lastupdate pre post age"  # which no neuron that synapses enter may have too
-_BEGIN = ("arrived_", "drawn_", "neurorl_", "new_", "old_", "own_", "past_", "stream_", "xi_")
+_BEGIN = ("arrived_", "drawn_", "drive_", "neurorl_", "new_", "old_", "own_", "past_", "stream_")
+_BEGIN += ("xi_",)
 _END = ("_", "_pre", "_post")
 
 
@@ -283,6 +284,7 @@ def _model(node: NodeProgram, names: Mapping[str, str], n_replicas: int) -> Iter
     kept = [x for x in set_here if x not in node.initial and (x in later or x in node.releases)]
     yield from (f"{names[x]} : 1" for x in (*node.initial, *kept))
     yield from (f"{arrival_of(x)} : 1" for x in node.inputs)
+    yield from (f"drive_{x} : 1" for x in node.driven)
     for x, value in node.constants.items():
         yield f"{names[x]} : 1 (constant{'' if value.ndim else ', shared'})"
     for release in node.releases.values():
@@ -322,6 +324,8 @@ def _arrivals(node: NodeProgram, names: Mapping[str, str]) -> Iterable[str]:
     """Yield the lines that take in what has arrived; a state variable keeps what it had."""
     for name in node.inputs:
         arrived, x = arrival_of(name), names[name]
+        if name in node.driven:
+            yield f"{arrived} = {arrived} + drive_{name}"
         if name == node.biased:
             yield f"{arrived} = {arrived} + bias"
         yield f"{x} = {x} + {arrived}" if name in node.initial else f"{x} = 1.0*{arrived}"

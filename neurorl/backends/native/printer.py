@@ -205,8 +205,10 @@ class NodePrinter:
             first = f"state{k}_{x}[i]" if x in node.initial else "0.0"
             yield f"double own_{x} = {self._drawn(x) if x in node.draws else first};"
         for x in node.inputs if node.limits is None else ():
-            arrived = f"(q{k}_{x}[i] + bias{k}[i])" if x == node.biased else f"q{k}_{x}[i]"
-            yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}{arrived};"
+            terms = [f"q{k}_{x}[i]"]
+            terms += [f"drive{k}_{x}[s * {node.size} + i]"] if x in node.driven else []
+            terms += [f"bias{k}[i]"] if x == node.biased else []
+            yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}({' + '.join(terms)});"
             yield f"q{k}_{x}[i] = 0.0;"
         for line in node.update:
             yield f"{names[line.variable]} = {line.value.cpp(names)};"
@@ -253,7 +255,8 @@ _SIGNATURE = """#include "engine.h"
 using namespace neurorl;
 
 // Advances n_steps. fresh: whether to reset first. in: for each source, a raster of n_steps rows,
-// then the arrays. out: for each population, a raster to fill, or NULL.
+// then what is added in each step to inputs that are driven, then the arrays. out: for each
+// population, a raster to fill, or NULL.
 extern "C" void neurorl_advance(
     int fresh, int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
 {"""
@@ -286,10 +289,15 @@ def printed(program: Program) -> CppProgram:
     ]
     steps = [line for node in nodes for line in node.step()]
     n_sources = sum(node.is_source for node in program.nodes)
+    driven = [f"drive{k}_{x}" for k, node in enumerate(program.nodes) for x in node.driven]
     lines = [
         *([_WHOLE] if any(node.limits for node in program.nodes) else []),
         _SIGNATURE,
-        f"const uint8_t *const *const at = in + {n_sources};",
+        *(
+            f"const double *const {x} = (const double *)in[{n_sources + k}];"
+            for k, x in enumerate(driven)
+        ),
+        f"const uint8_t *const *const at = in + {n_sources + len(driven)};",
         *table.declarations(),
         "if (fresh) {",
         *(line for node in nodes for line in node.fresh()),

@@ -64,7 +64,7 @@ class ReferenceSimulator(ProgramSimulator):
         out = {k: np.empty((n_steps, nodes[k].size), dtype=bool) for k in record}
         with np.errstate(all="ignore"):  # in expressions nothing warns
             for step in range(n_steps):
-                arrived, now = self.arrived(), {}
+                arrived, now = self.driven(self.arrived(), inputs, step), {}
                 for k, node in enumerate(nodes):
                     given = inputs[node.name][step] if node.is_source else None
                     if given is not None and not node.releases:
@@ -107,6 +107,15 @@ class ReferenceSimulator(ProgramSimulator):
             if released is not None:
                 spikes *= released[-delay]
             total += (spikes.reshape(-1, 1, blocks.shape[1]) @ blocks).ravel()
+        return sums
+
+    def driven(
+        self, sums: list[dict[str, FloatArray]], inputs: Inputs, step: int
+    ) -> list[dict[str, FloatArray]]:
+        """Return what arrives, with what values add in a step of a window."""
+        for node, arrived in zip(self.program.nodes, sums, strict=True):
+            for x in node.driven:
+                arrived[x] += inputs[node.drive(x)][step]
         return sums
 
     def send(self, spikes: Mapping[int, Raster]) -> None:

@@ -30,6 +30,7 @@ from neurorl.backends.torch.synapses import (
     SynapticModule,
     TensorSynapses,
     bias_with,
+    driven_by,
     paths_of,
 )
 from neurorl.backends.torch.unroll import Unroll, groups
@@ -130,7 +131,8 @@ class SpikingModule(SynapticModule):
     ) -> tuple[Rasters, ModuleState]:
         """Advance a window; return the spikes of each population, and the state after it.
 
-        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources of spikes, activations
+        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources of spikes, or numbers of
+            sources of values, activations
             ``([n_replicas,] batch, size)`` of sources of currents; anything that becomes a tensor.
             A source left out is silent.
         state: what the window before returned; None starts from silence.
@@ -253,6 +255,8 @@ class SpikingModule(SynapticModule):
         """Return a window of the network with the weights of now; arguments as in `advance`."""
         synapses = self._all_synapses()
         quanta = {s.name: s.quanta() for s in synapses if bias is None or not s.is_current}
+        if batch.driven is None:
+            batch = replace(batch, driven=driven_by(batch.values, synapses, quanta))
         sent: dict[Path, Sent] = {
             path: self._known(name).transmitted(quanta[name], path.delay)
             for path in self._paths

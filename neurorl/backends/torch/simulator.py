@@ -108,7 +108,15 @@ class TorchSimulator(ProgramSimulator):
         noise = {name: self._of_steps(rows, n_steps) for name, rows in self._draws.items()}
         into = {name: x.transpose(0, 1) for name, x in spikes.items()}
         words = {(node, x): self._of_steps(rows, n_steps) for node, x, rows in self._from_outside}
-        batch = Batch(n_steps, 1, into, {}, words)
+        driven = {
+            (node.name, x): torch.from_numpy(inputs[node.drive(x)]).to(self._device)
+            for node in self.program.nodes
+            for x in node.driven
+        }
+        driven = {
+            key: x.view(n_steps, n_replicas, 1, -1).transpose(0, 1) for key, x in driven.items()
+        }
+        batch = Batch(n_steps, 1, into, {}, words, driven=driven)
         before = self._with_dead().map(lambda x: x.to(self._device))
         rasters, after = self._module.advance(batch, before, noise, bias=self._bias)
         self._state = after.map(lambda x: x.cpu().contiguous())

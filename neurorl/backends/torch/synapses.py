@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from neurorl.arithmetic.rounding import Rounding
+from neurorl.arithmetic.values import parts_of
 from neurorl.backends.base import Backend
 from neurorl.backends.torch.expressions import bias_integers, in_quanta, truncated
 from neurorl.errors import ArgumentError, check_name, format_message, warn_outside
@@ -93,6 +94,8 @@ class TensorSynapses(nn.Module):
         projection = network.projection(name)
         self.name, self.pre, self.post = name, projection.pre, projection.post
         self.signed, self.is_current = projection.signed, projection.pre in network.currents
+        self.is_of_values = network.analog.get(projection.pre) == "values"
+        self.target = network.target(projection)
         self._rounding = rounding
         # What a spike transmits for each quantum of the weight.
         self._gain = 2.0 if self.signed else 1.0
@@ -176,6 +179,33 @@ def bias_with(
     if flow:
         bias = bias + sum(flow[1:], flow[0])
     return bias_integers(bias) if rounds else bias
+
+
+def driven_by(
+    values: Mapping[str, Tensor], synapses: Sequence[TensorSynapses], quanta: Mapping[str, Tensor]
+) -> dict[tuple[str, str], Tensor]:
+    """Return what values add in each step, by population and input, in order of the synapses.
+
+    In float64 it is that of `neurorl.backends.weights.Currents.drive`.
+    """
+    driven: dict[tuple[str, str], Tensor] = {}
+    for s in (s for s in synapses if s.is_of_values):
+        sent, key = s.transmitted(quanta[s.name]), (s.post, s.target)
+        smallest, *others = (transmit(part, sent) for part in _parts_of(values[s.pre]))
+        added = sum(others, smallest)
+        driven[key] = driven[key] + added if key in driven else added
+    return driven
+
+
+def _parts_of(x: Tensor) -> list[Tensor]:
+    """Return the parts of values as `neurorl.arithmetic.values.parts_of` does, float32 as it is.
+
+    The gradient passes through the smallest part.
+    """
+    if x.dtype != torch.float64:
+        return [x]
+    parts = torch.from_numpy(parts_of(x.detach().cpu().numpy())).to(x.device)
+    return [parts[0] + (x - x.detach()), *parts[1:]]
 
 
 def transmit(x: Tensor, weight: Sent) -> Tensor:

@@ -85,6 +85,7 @@ class Unroll:
             for name in group
             for x, q in self._drive(name, without=inner).items()
         }
+        driven = {key: _parts(x, size) for key, x in (self._batch.driven or {}).items()}
         draws = {k: _parts(self._cells[k].draws(noise[k]), size) for k in group if k in noise}
         series = {s: _parts(self._past(s), 1) for s in inner}
         emitted: dict[str, list[Emitted]] = {name: [] for name in group}
@@ -96,6 +97,7 @@ class Unroll:
                     n_steps = q[s.target].shape[1]
                     sent = series[s][len(series[s]) - s.delay :][:n_steps]
                     q[s.target] = q[s.target] + transmit(_joined(sent, 1), self._sent[s])
+                q |= {x: q[x] + driven[name, x][k] for x in cells.node.driven}
                 drawn = draws[name][k] if name in draws else None
                 part = cells.run(q, self._bias[name], self._carried[name], drawn, estimator)
                 self._carried[name] = part.carried
@@ -111,6 +113,9 @@ class Unroll:
     def replay(self, name: str) -> tuple[Tensor, Tensor | None]:
         """Replay a population, see `TensorNode.replay`; all spikes must be known."""
         drive, carried = self._drive(name), self._carried[name]
+        drive |= {
+            x: drive[x] + q for (post, x), q in (self._batch.driven or {}).items() if post == name
+        }
         return self._cells[name].replay(drive, self._bias[name], carried, self.spikes[name])
 
     def after(self) -> ModuleState:
