@@ -274,9 +274,9 @@ class ChipArithmetic(Arithmetic):
                 what = "neurons by equations have no chip arithmetic"
                 raise UnsupportedError(f"population {p.name!r}", what, limit="CubaLIF, LIF")
         for projection in network.projections:
-            if projection.short_term is not None:
-                where, what = f"projection {projection.name!r}", "short-term plasticity"
-                raise UnsupportedError(where, f"{what} has no chip arithmetic", limit="none")
+            if projection.more_than_weights:
+                where, what = f"projection {projection.name!r}", projection.more_than_weights
+                raise UnsupportedError(where, f"no chip arithmetic has {what}", limit="none")
         self.chip = quantiser.quantise(network, noise)
 
     def threshold(self, population: str) -> npt.NDArray[np.generic]:

@@ -13,9 +13,7 @@ import numpy as np
 
 from neurorl.numerics.arrays import FloatArray
 
-VALUE_PARTS = 3
-PART_BITS = 16
-VALUE_BITS = VALUE_PARTS * PART_BITS
+PART_BITS, VALUE_BITS = 16, 48
 """Keep so many bits of a value, from the highest of the largest value of its source and step."""
 SMALLEST = 2.0**-500
 """Round as if a value of this size were there, so that no product is too small for its bits."""
@@ -24,13 +22,12 @@ SMALLEST = 2.0**-500
 def parts_of(values: FloatArray) -> FloatArray:
     """Return three parts, whose sum the rounded *values* are, the smallest first.
 
-    values: finite, ``(..., size)``, each row of one source, step and replica. The result has an
-    axis of parts in front.
+    values: finite, ``(..., size)``, a row for each step and replica. Parts are the first axis.
     """
     largest = np.maximum(np.abs(values).max(axis=-1, keepdims=True, initial=0.0), SMALLEST)
     unit = largest / np.frexp(largest)[0]  # a power of two
     parts, rest = [], values
-    for _ in range(VALUE_PARTS):
+    for _ in range(3):
         unit = unit * 2.0**-PART_BITS
         parts.append(np.rint(rest / unit) * unit)
         rest = rest - parts[-1]

@@ -169,8 +169,7 @@ class Backend(Ownable):
         self.check_open()
         check_steps("write_script", n_steps)
         if self.network.analog:
-            kinds = " or ".join(sorted({*self.network.analog.values()}))
-            what, remedy = f"a script has no {kinds}", "take sources of spikes"
+            what, remedy = "a script has no currents or values", "take sources of spikes"
             raise UnsupportedError(f"backend {self.name}", what, remedy=remedy)
         checked = self.checked(inputs, n_steps)
         self.simulator.write_script(Path(folder), checked, n_steps)
@@ -385,10 +384,7 @@ class Backend(Ownable):
         self.simulator.close()
 
     def flow(self, inputs: Inputs) -> None:
-        """Let currents flow into the biases until the next call, and add up values for each step.
-
-        inputs: as `checked` returns them; what values add is written there, too.
-        """
+        """Let currents flow into biases until the next call; write what values add to *inputs*."""
         self._weights.currents.drive(inputs)
         for population, current in self._weights.currents.into(inputs):
             if population in self._offsets:

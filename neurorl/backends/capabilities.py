@@ -20,7 +20,8 @@ class Capabilities:
     exact_arithmetics: those in which it equals the reference in every spike.
     delays: whether delays may be more than one step.
     signed: whether projections may be signed.
-    currents: whether there may be sources of currents. values: of values, in float arithmetic.
+    currents: whether there may be sources of currents. values: of values, and gap
+        junctions, in float arithmetic.
     max_population: most neurons of one population; None for no limit.
     core_weights: how many weights, of the widest kind, one core has room for; None without cores.
     engines: ways to run the same network, the preferred one first.
@@ -87,6 +88,8 @@ class Capabilities:
                 yield f"{short}{where} (it has none; leave out short_term=)"
             elif p.short_term is not None and steps > self.short_term:
                 yield f"{short} and a delay of {steps} steps (limit {self.short_term})"
+            if p.gap is not None and (is_chip or not self.values):
+                yield f"{which} of gap junctions{' in chip arithmetic' * is_chip} (leave it out)"
             if p.signed and not self.signed:
                 yield f"signed {which}"
         if arithmetic in ARITHMETICS:

@@ -136,10 +136,8 @@ def check_inputs(
     for name, value in inputs.items():
         if name not in sources:
             raise unknown_name_error("source", name, sources)
-        shape = (n_steps, sources[name].size)
         if sources[name].kind != "spikes":
-            check = _check_activations if sources[name].kind == "current" else _check_values
-            rasters[name] = check(name, value, shape)
+            rasters[name] = _check_numbers(name, value, sources[name], n_steps)
             continue
         raster = np.asanyarray(value)
         _refuse_masked(f"input {name!r}", raster)
@@ -147,6 +145,7 @@ def check_inputs(
             raise ArgumentError(
                 f"input {name!r}", "not a raster of booleans", got=str(raster.dtype)
             )
+        shape = (n_steps, sources[name].size)
         if raster.shape != shape:
             raise ArgumentError(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape)
         rasters[name] = raster
@@ -158,37 +157,24 @@ def check_inputs(
     return rasters
 
 
-def _check_values(name: str, value: npt.ArrayLike, shape: tuple[int, int]) -> FloatArray:
-    """Return values as float64; raise ArgumentError for a wrong kind, shape or range."""
-    where = f"input {name!r}"
+def _check_numbers(name: str, value: npt.ArrayLike, source: Source, n_steps: int) -> FloatArray:
+    """Return activations or values as float64; raise ArgumentError for a wrong kind or range."""
+    where, is_current = f"input {name!r}", source.kind == "current"
     refuse_units(where, value)
-    values = np.asanyarray(value)
-    _refuse_masked(where, values)
-    if values.dtype.kind not in "fiu":
-        raise ArgumentError(where, "a source of values takes numbers", got=str(values.dtype))
-    if values.shape != shape:
-        raise ArgumentError(where, "wrong shape", got=values.shape, limit=shape)
-    outside = values[~(np.abs(values.astype(np.float64)) <= LARGEST)]
+    numbers = np.asanyarray(value)
+    _refuse_masked(where, numbers)
+    if numbers.dtype.kind not in ("f" if is_current else "fiu"):
+        takes = "currents takes activations, floats" if is_current else "values takes numbers"
+        raise ArgumentError(where, f"a source of {takes}", got=str(numbers.dtype))
+    shape = (source.size,) if is_current else (n_steps, source.size)
+    if numbers.shape != shape:
+        raise ArgumentError(where, "wrong shape", got=numbers.shape, limit=shape)
+    low, high = (0.0, 1.0) if is_current else (-LARGEST, LARGEST)
+    outside = numbers[~((numbers >= low) & (numbers <= high))]
     if len(outside):
-        raise ArgumentError(where, "a value out of range", got=outside[0], limit=f"{LARGEST:g}")
-    return values.astype(np.float64)
-
-
-def _check_activations(name: str, value: npt.ArrayLike, shape: tuple[int, int]) -> FloatArray:
-    """Return activations as float64; raise ArgumentError for a wrong kind, shape or range."""
-    where = f"input {name!r}"
-    refuse_units(where, value)
-    activations = np.asanyarray(value)
-    _refuse_masked(where, activations)
-    if activations.dtype.kind != "f":
-        problem = "a source of currents takes activations, floats"
-        raise ArgumentError(where, problem, got=str(activations.dtype))
-    if activations.shape != shape[1:]:
-        raise ArgumentError(where, "wrong shape", got=activations.shape, limit=shape[1:])
-    outside = activations[~((activations >= 0) & (activations <= 1))]
-    if len(outside):
-        raise ArgumentError(where, "an activation out of range", got=outside[0], limit="0 to 1")
-    return activations.astype(np.float64)
+        kind, limit = "an activation" if is_current else "a value", f"{low:g} to {high:g}"
+        raise ArgumentError(where, f"{kind} out of range", got=outside[0], limit=limit)
+    return numbers.astype(np.float64)
 
 
 def _refuse_masked(where: str, array: Array) -> None:

@@ -205,9 +205,8 @@ class Network(Described):
     @functools.cached_property
     def analog(self) -> Mapping[str, str]:
         """Return the sources that don't spike, sorted, with a word for what they give."""
-        kinds = {source.name: source.kind for source in self.sources}
-        words = {"current": "currents", "values": "values"}
-        return {name: words[kinds[name]] for name in sorted(kinds) if kinds[name] in words}
+        found = sorted((source.name, source.kind) for source in self.sources)
+        return {name: f"{kind.rstrip('s')}s" for name, kind in found if kind != "spikes"}
 
     @functools.cached_property
     def spiking(self) -> Network:
@@ -291,12 +290,6 @@ class Network(Described):
                 raise DescriptionError(where, f"say which {kind}", limit=", ".join(inputs))
             raise DescriptionError(str(unknown_name_error(f"{where}: {kind}", name, inputs)))
         return name
-
-    def driven(self, population: str) -> tuple[str, ...]:
-        """Return the inputs that values add to, in the order of projections."""
-        into = (p for p in self.projections if p.post == population)
-        targets = (self.target(p) for p in into if self.analog.get(p.pre) == "values")
-        return tuple(dict.fromkeys(targets))
 
     def biased(self, population: str) -> str | None:
         """Return the input that currents and silent signed synapses add to, if any."""
@@ -399,6 +392,11 @@ class Network(Described):
         if kind == "value" and p.plasticity is not None:
             what = "a value has no spikes to learn from"
             raise DescriptionError(f"{where}.plasticity", what, remedy="leave it out")
+        for end, node in (("pre", pre), ("post", post)) if p.gap is not None else ():
+            known = [*node.plan(self.dt).initial] if isinstance(node, Population) else []
+            if p.gap not in known:
+                what = f"{end}={node.name!r} has no such variable"
+                raise DescriptionError(f"{where}.gap", what, got=p.gap, limit=", ".join(known))
         for node in (pre, post):
             if node.size % p.blocks:
                 what = f"must divide {node.name}'s size {node.size}"

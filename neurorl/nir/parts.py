@@ -46,10 +46,11 @@ class Parts:
             kinds = " and ".join(sorted({*network.analog.values()}))
             what = f"sources of {kinds}: {', '.join(map(repr, network.analog))}"
             raise UnsupportedError("NIR", what, remedy="take sources of spikes")
-        short = [repr(p.name) for p in network.projections if p.short_term is not None]
-        if short:
-            what = f"short-term plasticity: {', '.join(short)}"
-            raise UnsupportedError("NIR", what, remedy="leave out short_term=")
+        for what in ("short-term plasticity", "gap junctions"):
+            named = [repr(p.name) for p in network.projections if p.more_than_weights == what]
+            if named:
+                remedy = "leave out short_term= and gap="
+                raise UnsupportedError("NIR", f"{what}: {', '.join(named)}", remedy=remedy)
         arithmetic = FloatArithmetic(network)  # the weight grid of the original equations
         owned = {p.name for p in network.populations if not p.is_integrator(network.dt)}
         self.network = network = without_equations(network)

@@ -172,6 +172,7 @@ class ProjectionProgram:
     n_weights: how many a simulator holds. has_levels: whether they may be held as whole multiples
     of a unit, as `neurorl.backends.simulator.Simulator.levels` says.
     release: the variable of *pre* by which the weights of each spike are multiplied; None for 1.
+    gap: the variable that gap junctions couple, whose *rows* are all synapses; empty for spikes.
     """
 
     name: str
@@ -184,6 +185,7 @@ class ProjectionProgram:
     rows: SynapseRows | None = None
     has_levels: bool = False
     release: str | None = None
+    gap: str = ""
 
     def places(self) -> Numbers | None:
         """Return where each weight stands among those described; None: in this order."""
@@ -213,6 +215,11 @@ class Program:
     seeds: tuple[int, ...]
     nodes: tuple[NodeProgram, ...]
     projections: tuple[ProjectionProgram, ...]
+
+    def gaps(self, post: int, target: str) -> list[int]:
+        """Return the numbers of gap junctions that add to an input, after weights and values."""
+        into = (post, target)
+        return [k for k, p in enumerate(self.projections) if p.gap and (p.post, p.target) == into]
 
     @property
     def n_replicas(self) -> int:

@@ -74,8 +74,8 @@ def problems(network: Network, target: str) -> list[str]:
     if not found and not can.has_pulses:
         found = _without_pulses(network, can)
     for p in network.projections:
-        if p.short_term is not None:
-            found.append(f"projection {p.name!r} with short-term plasticity (leave it out)")
+        if p.more_than_weights:
+            found.append(f"projection {p.name!r} with {p.more_than_weights} (leave it out)")
     return found
 
 

@@ -126,21 +126,20 @@ def _currents() -> Network:
 
 
 def _values() -> Network:
-    """Return a network with values of two sources, in blocks and lists, and spikes beside them."""
-    cells = CubaLIF(2e-3, 8e-3, 0.8, 0.02, 0.2, refractory=2e-3)
+    """Return the network with currents, with values in their place."""
+    currents, values = _currents(), Source("level", 6, kind="values")
+    return dataclasses.replace(currents, nodes=(values, *currents.nodes[1:]))
+
+
+def _gaps() -> Network:
+    """Return gap junctions within a population and between two, all, in blocks and in a list."""
+    network, few = _recurrent(), FixedInDegree(3)
     return _network(
-        (
-            Source("input", 4),
-            Source("sensed", 6, kind="values"),
-            Source("other", 3, kind="values"),
-            Population("middle", 9, cells),
-            Population("last", 3, GLM()),
-        ),
-        Projection("first", "input", "middle", Uniform(-0.2, 0.6)),
-        Projection("felt", "sensed", "middle", Uniform(-0.2, 0.3)),
-        Projection("groups", "sensed", "last", Uniform(-0.5, 0.5), blocks=3),
-        Projection("few", "other", "middle", Uniform(0.0, 0.4), connect=FixedInDegree(2)),
-        Projection("second", "middle", "last", Uniform(-0.2, 0.6), signed=True),
+        (*network.nodes, Population("last", 10, ADAPTIVE_LIF)),
+        *network.projections,
+        Projection("own", "cells", "cells", Uniform(0.0, 0.1), blocks=2, gap="v"),
+        Projection("all", "cells", "last", Uniform(0.1, 0.6), gap="v"),
+        Projection("few", "last", "cells", Uniform(0.0, 0.1), connect=few, gap="v"),
     )
 
 
@@ -241,6 +240,7 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "a delay for each synapse": _synapse_delays,
     "short-term plasticity": _short_term,
     "values for each step": _values,
+    "gap junctions": _gaps,
 }
 """Map each feature of a description to a network that shows it."""
 
@@ -334,8 +334,7 @@ def rasters(
 ) -> dict[str, Array]:
     """Draw random input of every source.
 
-    Spikes are ``(n_steps, size)``, with *probability* each; activations of currents ``(size,)``;
-    values ``(n_steps, size)``, of several sizes.
+    Spikes are ``(n_steps, size)``, with *probability* each, as are values; currents ``(size,)``.
     """
     rng = np.random.default_rng(seed)
     return {s.name: _drawn(rng, s, n_steps, probability) for s in network.sources}
@@ -343,11 +342,9 @@ def rasters(
 
 def _drawn(rng: np.random.Generator, source: Source, n_steps: int, probability: float) -> Array:
     shape = (n_steps, source.size)
-    if source.kind == "current":
-        return rng.random(source.size)
     if source.kind == "values":
         return rng.standard_normal(shape) * 10.0 ** rng.integers(-4, 1, shape)
-    return rng.random(shape) < probability
+    return rng.random(shape) < probability if source.kind == "spikes" else rng.random(source.size)
 
 
 def same_state(

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import neurorl
 from neurorl import Learning, load
 from neurorl.arithmetic.values import SMALLEST, VALUE_BITS, parts_of
+from neurorl.backends.checks import Inputs
+from neurorl.backends.reference.simulator import ReferenceSimulator
 from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError
 from neurorl.models import LIF, CubaLIF, Equations, FixedInDegree
 from neurorl.nengo import to_nengo
@@ -25,6 +28,7 @@ from neurorl.network.description import (
     Uniform,
 )
 from neurorl.nir import to_nir
+from neurorl.numerics.arrays import FloatArray
 from neurorl.pynn.export import problems
 from neurorl.rules import Rule
 from neurorl.testing import FEATURES, rasters, same_state
@@ -150,24 +154,24 @@ def test_a_module_has_the_bits_in_float64_and_gradients() -> None:
     last = Population("last", 3, LIF(8e-3, 0.5))
     learns = (
         Projection("first", "input", "middle", Uniform(-0.2, 0.6), plasticity=Plasticity()),
-        *network.projections[1:],
+        *(p for p in network.projections if p.name != "first"),
     )
-    network = Network((*network.nodes[:3], quiet, last), learns)
+    network = Network((*network.sources, quiet, last), learns)
     inputs = rasters(network, 30, 1)
     module = SpikingModule(network, seed=3, dtype=torch.float64)
     with load("reference", network, seed=3) as backend:
         expected = backend.step(inputs, 30)
         module.set_weights("first", backend.weights("first"))
-        for name in ("felt", "groups", "few", "second"):
+        for name in ("flow", "groups", "second"):
             module.set_weights(name, backend.weights(name))
     seen = {name: torch.tensor(x[:, None].astype(float)) for name, x in inputs.items()}
-    seen["sensed"].requires_grad_()
+    seen["level"].requires_grad_()
     spikes, _ = module(seen)
     for name, raster in expected.items():
         assert raster.any()
         assert np.array_equal(spikes[name][:, 0].detach().numpy() > 0, raster)
     spikes["last"].sum().backward()
-    assert seen["sensed"].grad.abs().sum() > 0
+    assert seen["level"].grad.abs().sum() > 0
 
 
 def test_a_rule_learns_beside_values_by_the_same_probabilities() -> None:
@@ -233,7 +237,7 @@ def test_chips_and_exchange_refuse_values_by_name(tmp_path: Any) -> None:
     assert problems(network, "nest")[0] == "source 'x' of values (take spikes)"
     with (
         load("brian2", network) as backend,
-        pytest.raises(UnsupportedError, match="a script has no values"),
+        pytest.raises(UnsupportedError, match="a script has no currents or values"),
     ):
         backend.write_script(tmp_path, {}, 5)
 
@@ -243,3 +247,25 @@ def test_weights_of_values_may_not_add_up_to_more_than_is_exact() -> None:
         backend.set_weights("felt", np.full((2, 2), 1024.0))
         with pytest.raises(ArgumentError, match=r"too large .*limit 1024\)"):
             backend.set_weights("felt", np.full((2, 2), 1025.0))
+
+
+class Deaf(ReferenceSimulator):
+    """Take neither values nor what comes through gap junctions."""
+
+    name = "deaf"
+
+    def with_given(
+        self, sums: list[dict[str, FloatArray]], inputs: Inputs, step: int
+    ) -> list[dict[str, FloatArray]]:
+        return sums
+
+
+@pytest.mark.parametrize("feature", ["values for each step", "gap junctions"])
+def test_validation_finds_a_backend_without_them_and_blames_no_other(feature: str) -> None:
+    same = neurorl.validate(FEATURES[feature](), ["reference", "native"], steps=40)
+    assert same.verdict == "exact"
+    report = neurorl.validate(FEATURES[feature](), ["reference", Deaf], steps=40)
+    assert report.verdict == "different"
+    first = report.explanations[0]
+    assert first.cause == "unknown"
+    assert "that values or gap junctions enter, whose steps are not predicted" in first.detail

@@ -34,7 +34,8 @@ DT = 1e-3
 def random_equation_network(seed: int, driven: bool = False) -> Network:
     """Return 2 sources, one of currents, and 1 to 3 populations.
 
-    driven: whether equations have time, waves and white noise too, and a source gives values.
+    driven: whether equations have time, waves and white noise too, a source gives values, and gap
+    junctions couple populations.
 
     Projections are dense, masked, in blocks or lists, some with a delay for each synapse, some with
     short-term plasticity.
@@ -70,7 +71,8 @@ def random_equation_network(seed: int, driven: bool = False) -> Network:
                 projections[-1] = dataclasses.replace(projections[-1], delay=None)
     if driven:
         nodes.append(Source("sensed", 4, "values"))
-        projections += _felt(np.random.default_rng([seed, 1]), nodes[-1], populations)
+        others = np.random.default_rng([seed, 1])
+        projections += [*_felt(others, nodes[-1], populations), *_gaps(others, populations)]
     return Network(tuple(nodes), tuple(projections), DT)
 
 
@@ -91,6 +93,24 @@ def _felt(
             made.append(
                 Projection(name, source.name, post.name, weights, target=target, **synapses)
             )
+    return made
+
+
+def _gaps(rng: np.random.Generator, populations: list[Population]) -> list[Projection]:
+    """Return up to two projections of gap junctions, between any populations."""
+    made = []
+    for k in range(rng.integers(3)):
+        pre, post = (populations[i] for i in rng.integers(0, len(populations), 2))
+        gap = "v" if rng.random() < 0.8 or len(pre.variables(DT)) < 3 else "int"
+        if gap not in post.variables(DT):
+            gap = "v"
+        synapses = _synapses(rng, pre, post, is_plain=bool(rng.random() < 0.5)) | {"delay": None}
+        target = post.neuron.inputs[int(rng.integers(len(post.neuron.inputs)))]
+        weights = Uniform(-0.01, float(rng.uniform(0, 0.3)))
+        name = f"gap_{k}"
+        made.append(
+            Projection(name, pre.name, post.name, weights, target=target, gap=gap, **synapses)
+        )
     return made
 
 

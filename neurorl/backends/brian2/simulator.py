@@ -222,8 +222,9 @@ class Brian2Simulator(ProgramSimulator):
         for projection, synapses in zip(
             self.program.projections, self._objects.synapses, strict=True
         ):
-            delay = max(projection.delays) - 1
-            refill_queue(synapses, rasters[projection.pre][:-1], delay)
+            if not projection.gap:
+                delay = max(projection.delays) - 1
+                refill_queue(synapses, rasters[projection.pre][:-1], delay)
 
     def released(self, k: int, release: Release) -> Array:
         names = (past_release(release.variable, age) for age in range(release.delay, 0, -1))

@@ -76,6 +76,7 @@ class NodePrinter:
 
     def __init__(self, program: Program, k: int, table: Table) -> None:
         self._k, self._node, self._replicas = k, program.nodes[k], program.n_replicas
+        self._program = program
         node, n = self._node, self._node.size
         kinds = [other.is_source for other in program.nodes[:k]]
         self._number = kinds.count(node.is_source)  # among sources, or among populations
@@ -207,6 +208,7 @@ class NodePrinter:
         for x in node.inputs if node.limits is None else ():
             terms = [f"q{k}_{x}[i]"]
             terms += [f"drive{k}_{x}[s * {node.size} + i]"] if x in node.driven else []
+            terms += [f"gap{j}[i]" for j in self._program.gaps(k, x)]
             terms += [f"bias{k}[i]"] if x == node.biased else []
             yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}({' + '.join(terms)});"
             yield f"q{k}_{x}[i] = 0.0;"
@@ -321,6 +323,16 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
     q = f"{'q' if limits is None else 'state'}{p.post}_{p.target}"
     clip = "" if limits is None else f", Clip{{{limits[0]!r}, {limits[1]!r}}}"
     w = table.add(f"w{k}", "f8", p.n_weights)
+    if p.gap and p.rows is not None:
+        n_post = program.nodes[p.post].size
+        listed = (
+            w,
+            table.add(f"start{k}", "i8", pre.size + 1),
+            table.add(f"to{k}", "i4", p.n_weights),
+        )
+        ends = table.add(f"gap{k}", "f8", n_post), f"state{p.pre}_{p.gap}", f"state{p.post}_{p.gap}"
+        yield f"couple({', '.join((*listed, *ends))}, {pre.size}, {n_post});"
+        return
     for number, delay in enumerate(p.delays):
         ring = f"row{p.pre}"
         if pre.depth > 1:

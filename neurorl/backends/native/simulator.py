@@ -47,7 +47,7 @@ class NativeSimulator(ProgramSimulator):
         self._source, table = printed(self.program)
         self._advance = library_of(self._source).neurorl_advance
         self._given: dict[str, type] = {self._name(k): bool for k in self.sources}
-        self._given |= {node.drive(x): float for node in self.program.nodes for x in node.driven}
+        self._given |= dict.fromkeys(self.driven, float)
         self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
         self._arrays = table.allocated({"logistic": LOGISTIC_TABLE})
         self._addresses = _addresses([*self._arrays.values()])
@@ -79,9 +79,7 @@ class NativeSimulator(ProgramSimulator):
         return WindowCall(self._advance, arguments, NativeRun(function, *places), kept)
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        rows: Inputs = {
-            name: np.ascontiguousarray(inputs[name], kind) for name, kind in self._given.items()
-        }
+        rows: Inputs = {x: np.ascontiguousarray(inputs[x], kind) for x, kind in self._given.items()}
         rasters = {
             name: np.empty((n_steps, self.program.nodes[self.numbers[name]].size), bool)
             for name in self.simulated.record

@@ -76,8 +76,8 @@ class Batch:
     spikes: by source of spikes, ``(n_replicas, n_steps, batch, size)``.
     currents: by source of currents, ``(n_replicas, batch, size)``, on the grid.
     given: by population and name, what its statements draw, shaped like spikes.
-    values: by source of values, shaped like spikes. driven: by population and input, what these add
-        in each step, in float64; None if the module's weights say.
+    values: by source of values, shaped like spikes. driven: what these add in each
+        step, ``POPULATION.INPUT``; None if the module's weights say.
     """
 
     n_steps: int
@@ -86,7 +86,7 @@ class Batch:
     currents: dict[str, Tensor]
     given: dict[tuple[str, str], Tensor] = field(default_factory=dict)
     values: dict[str, Tensor] = field(default_factory=dict)
-    driven: dict[tuple[str, str], Tensor] | None = None
+    driven: dict[str, Tensor] | None = None
 
 
 def check_batch(

@@ -131,10 +131,9 @@ class SpikingModule(SynapticModule):
     ) -> tuple[Rasters, ModuleState]:
         """Advance a window; return the spikes of each population, and the state after it.
 
-        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources of spikes, or numbers of
-            sources of values, activations
-            ``([n_replicas,] batch, size)`` of sources of currents; anything that becomes a tensor.
-            A source left out is silent.
+        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources of spikes, numbers of
+            those of values, activations ``([n_replicas,] batch, size)`` of those of currents;
+            anything that becomes a tensor. A source left out is silent.
         state: what the window before returned; None starts from silence.
         n_steps: steps of the window; needed only if no raster tells it.
         noise: standard logistic draws of each population that has noise, in the shape of the
@@ -330,6 +329,9 @@ class SpikingModule(SynapticModule):
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
         """Yield each population's name, spikes, their logits, and the mask of neurons alive."""
         cells = {p.name: self._all_cells()[p.name] for p in self.network.populations}
+        if any(p.gap for p in self.network.projections):
+            what, remedy = "isn't computed again beside gap junctions", "leave them out"
+            raise UnsupportedError("score", what, remedy=remedy)
         silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
         if silent:
             problem = f"no probability of spikes without noise, in {', '.join(silent)}"

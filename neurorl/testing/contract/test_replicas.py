@@ -19,7 +19,7 @@ from neurorl.testing.plugin import Case
 SEEDS = (3, 2**62 + 5, 3)  # equal seeds are replicas of one another until their inputs differ
 N = len(SEEDS)
 MOVING = ["escape noise", "refractory period", "delays of several steps", "signed units (+-1)"]
-MOVING += ["values for each step"]
+MOVING += ["values for each step", "gap junctions"]
 
 
 class ReplicaPair:
