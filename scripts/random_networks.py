@@ -5,8 +5,8 @@
     python scripts/random_networks.py --only brian2:cython --cython 300 --unoptimised
 
 Networks have 1 to 4 variables a neuron, all functions, conductances, lists, delays for each synapse
-and short-term plasticity; driven ones have time, waves, even draws and white noise, too. Each runs
-in windows with resets, restored states and written weights.
+and short-term plasticity; driven ones have time, waves, even draws, white noise, a source of values
+and gap junctions, too. Each runs in windows with resets, restored states and written weights.
 Those whose equations are LIF or CubaLIF run in chip arithmetic, too. A rule learns an agent for an
 episode in each loop. Everything is compared with the reference, or with NumPy's loop, in every bit.
 Cython compiles some ten modules for a network, with -O0 half as long. Exit status 1 if anything

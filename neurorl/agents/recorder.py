@@ -50,7 +50,7 @@ class Recorder(Records):
     def check(self, loop: Loop) -> None:
         """Raise an error unless the agent has everything that is to be recorded."""
         nodes = [*loop.window.inputs, *loop.window.rasters]
-        known = [f"{name}.spikes" for name in nodes if name not in loop.backend.network.currents]
+        known = [f"{name}.spikes" for name in nodes if name not in loop.backend.network.analog]
         known += [f"{p}.{kind}" for p in loop.memory.weights for kind in ("weights", "eligibility")]
         for name in self.names:
             check_name("recorded name", name, (*known, *_SIGNALS))

@@ -7,7 +7,8 @@ A current is a sum of weights times activations, multiples of 2**-8, and exact t
 add up to 2**11 of the membrane's scale (2**19 for spikes), 8 + 32 + 11 bits in all.
 A spike of a projection with short-term plasticity transmits a weight times its release, a multiple
 of 2**-16; such weights are on a grid of 2**-24, and weights of all spikes into the same neurons may
-add up to 2**11, 16 + 24 + 11 bits in all.
+add up to 2**11, 16 + 24 + 11 bits in all. Weights of values are the same, see
+`neurorl.arithmetic.values`.
 
 ``loihi``: the chip's integers, from `neurorl.arithmetic.quantiser`. ``xylo``: those of another, by
 `neurorl.arithmetic.xylo`, which joins `ARITHMETICS`.
@@ -34,7 +35,7 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import real_array
 
 GRID_BITS = 32
-_SHORT_GRID_BITS = 24  # used with short-term plasticity
+_SHORT_GRID_BITS = 24  # used with short-term plasticity and values
 _SUM_BITS = 20  # 52 bits of mantissa minus GRID_BITS
 
 
@@ -202,9 +203,9 @@ class FloatArithmetic(Arithmetic):
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
         scales = {p.name: _scale(network, p) for p in network.projections}
-        bits = {
-            p.name: _SHORT_GRID_BITS if p.short_term else GRID_BITS for p in network.projections
-        }
+        values = {p.name for p in network.projections if network.analog.get(p.pre) == "values"}
+        short = values | {p.name for p in network.projections if p.short_term}
+        bits = {name: _SHORT_GRID_BITS if name in short else GRID_BITS for name in scales}
         grid = {name: 2.0 ** -bits[name] * scale for name, scale in scales.items()}
         self._rounding = {
             p.name: Rounding(
@@ -229,7 +230,7 @@ class FloatArithmetic(Arithmetic):
         for p in network.projections:
             if p.pre in network.currents:
                 self._limits[p.name] *= CURRENT_GRID
-            elif p.post in releasing:
+            elif p.post in releasing or p.name in values:
                 self._limits[p.name] *= finer
 
     def _limit(self, name: str) -> float:
@@ -273,9 +274,9 @@ class ChipArithmetic(Arithmetic):
                 what = "neurons by equations have no chip arithmetic"
                 raise UnsupportedError(f"population {p.name!r}", what, limit="CubaLIF, LIF")
         for projection in network.projections:
-            if projection.short_term is not None:
-                where, what = f"projection {projection.name!r}", "short-term plasticity"
-                raise UnsupportedError(where, f"{what} has no chip arithmetic", limit="none")
+            if projection.more_than_weights:
+                where, what = f"projection {projection.name!r}", projection.more_than_weights
+                raise UnsupportedError(where, f"no chip arithmetic has {what}", limit="none")
         self.chip = quantiser.quantise(network, noise)
 
     def threshold(self, population: str) -> npt.NDArray[np.generic]:

@@ -88,7 +88,7 @@ class Backend(Ownable):
         self.arithmetic = self.simulated.arithmetic
         self.arithmetic_name, self.noise = self.simulated.arithmetic_name, noise
         self.record = self.simulated.record
-        self._sources = {source.name: source.size for source in self.simulated.whole.sources}
+        self._sources = {source.name: source for source in self.simulated.whole.sources}
         self.simulator, self._unbuilt = simulator, copy.copy(simulator)
         self._weights = EffectiveWeights(self.simulated, self.simulator, weights or {})
         self._equations = {
@@ -135,7 +135,8 @@ class Backend(Ownable):
         inputs: for each source of spikes, a raster of booleans ``(n_steps, size)``, or `Poisson`
             with its rates; for each source of currents, activations ``(size,)`` in [0, 1] for all
             these steps, which are rounded to multiples of
-            `neurorl.network.description.CURRENT_GRID`. A source left out is silent.
+            `neurorl.network.description.CURRENT_GRID`; for each source of values, numbers
+            ``(n_steps, size)`` up to 1e30. A source left out is silent.
 
         With a sequence of seeds, ``n_replicas * size`` takes the place of size.
         Raises ArgumentError for a wrong name, shape or kind.
@@ -156,7 +157,7 @@ class Backend(Ownable):
         """
         replicas = [(seed, self.simulator.time(k)) for k, seed in enumerate(self.seeds)]
         drawn = with_drawn(inputs, self.network, replicas, n_steps)
-        return check_inputs(drawn, self._sources, n_steps, self.network.currents)
+        return check_inputs(drawn, self._sources, n_steps)
 
     def write_script(
         self, folder: str | Path, inputs: Mapping[str, npt.ArrayLike | Poisson], n_steps: int
@@ -166,13 +167,13 @@ class Backend(Ownable):
         Backend *brian2* writes ``network.py``, which runs in plain Brian2, by Cython or by its C++
         standalone device, and what that reads. inputs: as of `step`, of sources of spikes.
 
-        Raises UnsupportedError for a simulator that has no script, or currents; RunError if the
-        folder can't be written to.
+        Raises UnsupportedError for a simulator that has no script, or analog sources; RunError if
+        the folder can't be written to.
         """
         self.check_open()
         check_steps("write_script", n_steps)
-        if self.network.currents:
-            what, remedy = "a script has no currents", "take sources of spikes"
+        if self.network.analog:
+            what, remedy = "a script has no currents or values", "take sources of spikes"
             raise UnsupportedError(f"backend {self.name}", what, remedy=remedy)
         checked = self.checked(inputs, n_steps)
         self.simulator.write_script(Path(folder), checked, n_steps)
@@ -201,7 +202,7 @@ class Backend(Ownable):
         whole = self.simulated.whole
         sizes = {name: whole.node(name).size for name in learned_populations(self.network)}
         clipped = check_errors(errors, sizes, n_steps)
-        checked = check_inputs(inputs, self._sources, n_steps, self.network.currents)
+        checked = check_inputs(inputs, self._sources, n_steps)
         self.flow(checked)
         return self._advance(checked, clipped, n_steps)
 
@@ -218,16 +219,16 @@ class Backend(Ownable):
         """Return a window with rasters in a fixed place; `step` may be used beside it."""
         self.check_free("backend.window", "learning.window")
         check_steps("window", n_steps)
-        whole, currents = self.simulated.whole, self.network.currents
-        inputs = check_inputs({}, self._sources, n_steps, currents)
+        whole, inputs = self.simulated.whole, check_inputs({}, self._sources, n_steps)
+        given = inputs | self._weights.currents.drives(n_steps)
         rasters = {
             name: np.zeros((n_steps, whole.node(name).size), dtype=bool) for name in self.record
         }
-        call = None if self.recordings else self.simulator.window(inputs, rasters, n_steps)
-        call = call or WindowCall(self._copy_window, (inputs, rasters, n_steps))
+        call = None if self.recordings else self.simulator.window(given, rasters, n_steps)
+        call = call or WindowCall(self._copy_window, (given, rasters, n_steps))
         if self._equations:
             call = call._replace(function=self._checked(call.function))
-        return Window(self, call, inputs, rasters, {name: inputs[name] for name in currents})
+        return Window(self, call, inputs, rasters, given if self.network.analog else {})
 
     def reset(self, replicas: Sequence[int] | None = None) -> None:
         """Silence the network: currents, membranes, refractory times and spikes in flight become 0.
@@ -423,7 +424,8 @@ class Backend(Ownable):
         self.simulator.close()
 
     def flow(self, inputs: Inputs) -> None:
-        """Let the activations of sources of currents flow into the biases until the next call."""
+        """Let currents flow into biases until the next call; write what values add to *inputs*."""
+        self._weights.currents.drive(inputs)
         for population, current in self._weights.currents.into(inputs):
             if population in self._offsets:
                 current = current + self._offsets[population]

@@ -20,7 +20,8 @@ class Capabilities:
     exact_arithmetics: those in which it equals the reference in every spike.
     delays: whether delays may be more than one step.
     signed: whether projections may be signed.
-    currents: whether there may be sources of currents.
+    currents: whether there may be sources of currents. values: of values, and gap
+        junctions, in float arithmetic.
     max_population: most neurons of one population; None for no limit.
     core_weights: how many weights, of the widest kind, one core has room for; None without cores.
     engines: ways to run the same network, the preferred one first.
@@ -39,6 +40,7 @@ class Capabilities:
     delays: bool = True
     signed: bool = True
     currents: bool = True
+    values: bool = False
     max_population: int | None = None
     core_weights: int | None = None
     engines: tuple[str, ...] = ()
@@ -66,8 +68,12 @@ class Capabilities:
             if not population.is_integrator(network.dt) and not (self.equations and not is_chip):
                 other = " in chip arithmetic that are no LIF or CubaLIF" * is_chip
                 yield f"{who} neurons by equations{other} (the nearest it has: CubaLIF, LIF)"
-        for name in sorted(network.currents if not self.currents else ()):
-            yield f"source {name!r} of currents (take the encoder 'quiet')"
+        for name, kind in network.analog.items():
+            if kind == "currents" and not self.currents:
+                yield f"source {name!r} of currents (take the encoder 'quiet')"
+            if kind == "values" and (is_chip or not self.values):
+                where = " in chip arithmetic" * (is_chip and self.values)
+                yield f"source {name!r} of values{where} (take spikes, or a source of currents)"
         for p in network.projections:
             which, steps = f"projection {p.name!r}", network.delay_steps(p.name)
             if steps > 1 and not self.delays:
@@ -82,6 +88,8 @@ class Capabilities:
                 yield f"{short}{where} (it has none; leave out short_term=)"
             elif p.short_term is not None and steps > self.short_term:
                 yield f"{short} and a delay of {steps} steps (limit {self.short_term})"
+            if p.gap is not None and (is_chip or not self.values):
+                yield f"{which} of gap junctions{' in chip arithmetic' * is_chip} (leave it out)"
             if p.signed and not self.signed:
                 yield f"signed {which}"
         if arithmetic in ARITHMETICS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,17 @@ from neurorl.errors import (
     check_name,
     unknown_name_error,
 )
-from neurorl.network.description import Network
+from neurorl.network.description import Network, Source
 from neurorl.network.limits import refuse_units
+from neurorl.network.serialization import LARGEST
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import read_seed
 
 Inputs = dict[str, Array]
-"""Map each source to its raster (spikes) or activations (currents)."""
+"""Map each source to its raster (spikes), activations (currents) or values.
+
+What values add to an input in each step, ``(n_steps, size)``, is beside them, ``POPULATION.INPUT``.
+"""
 
 
 def check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
@@ -120,15 +124,11 @@ def check_steps(where: str, n_steps: int) -> None:
 
 
 def check_inputs(
-    inputs: Mapping[str, npt.ArrayLike],
-    sources: Mapping[str, int],
-    n_steps: int,
-    currents: Collection[str] = (),
+    inputs: Mapping[str, npt.ArrayLike], sources: Mapping[str, Source], n_steps: int
 ) -> Inputs:
-    """Return the input of each source: a raster, or activations; silence if not given.
+    """Return the input of each source: a raster, activations or values; silence if not given.
 
-    sources: size of each source.
-    currents: names of the sources of currents.
+    sources: by name, of all replicas.
 
     Raises ArgumentError, or UnknownNameError for the name of no source.
     """
@@ -136,8 +136,8 @@ def check_inputs(
     for name, value in inputs.items():
         if name not in sources:
             raise unknown_name_error("source", name, sources)
-        if name in currents:
-            rasters[name] = _check_activations(name, value, sources[name])
+        if sources[name].kind != "spikes":
+            rasters[name] = _check_numbers(name, value, sources[name], n_steps)
             continue
         raster = np.asanyarray(value)
         _refuse_masked(f"input {name!r}", raster)
@@ -145,34 +145,36 @@ def check_inputs(
             raise ArgumentError(
                 f"input {name!r}", "not a raster of booleans", got=str(raster.dtype)
             )
-        shape = (n_steps, sources[name])
+        shape = (n_steps, sources[name].size)
         if raster.shape != shape:
             raise ArgumentError(f"input {name!r}", "wrong shape", got=raster.shape, limit=shape)
         rasters[name] = raster
-    for name, size in sources.items():
+    for name, source in sources.items():
         if name not in rasters:
-            if name in currents:
-                rasters[name] = np.zeros(size)
-            else:
-                rasters[name] = np.zeros((n_steps, size), dtype=bool)
+            kind = "?" if source.kind == "spikes" else "f8"
+            silence: Array = np.zeros((n_steps, source.size), dtype=kind)
+            rasters[name] = silence[0] if source.kind == "current" else silence
     return rasters
 
 
-def _check_activations(name: str, value: npt.ArrayLike, size: int) -> npt.NDArray[np.float64]:
-    """Return activations as float64; raise ArgumentError for a wrong kind, shape or range."""
-    where = f"input {name!r}"
+def _check_numbers(name: str, value: npt.ArrayLike, source: Source, n_steps: int) -> FloatArray:
+    """Return activations or values as float64; raise ArgumentError for a wrong kind or range."""
+    where, is_current = f"input {name!r}", source.kind == "current"
     refuse_units(where, value)
-    activations = np.asanyarray(value)
-    _refuse_masked(where, activations)
-    if activations.dtype.kind != "f":
-        problem = "a source of currents takes activations, floats"
-        raise ArgumentError(where, problem, got=str(activations.dtype))
-    if activations.shape != (size,):
-        raise ArgumentError(where, "wrong shape", got=activations.shape, limit=(size,))
-    outside = activations[~((activations >= 0) & (activations <= 1))]
+    numbers = np.asanyarray(value)
+    _refuse_masked(where, numbers)
+    if numbers.dtype.kind not in ("f" if is_current else "fiu"):
+        takes = "currents takes activations, floats" if is_current else "values takes numbers"
+        raise ArgumentError(where, f"a source of {takes}", got=str(numbers.dtype))
+    shape = (source.size,) if is_current else (n_steps, source.size)
+    if numbers.shape != shape:
+        raise ArgumentError(where, "wrong shape", got=numbers.shape, limit=shape)
+    low, high = (0.0, 1.0) if is_current else (-LARGEST, LARGEST)
+    outside = numbers[~((numbers >= low) & (numbers <= high))]
     if len(outside):
-        raise ArgumentError(where, "an activation out of range", got=outside[0], limit="0 to 1")
-    return activations.astype(np.float64)
+        kind, limit = "an activation" if is_current else "a value", f"{low:g} to {high:g}"
+        raise ArgumentError(where, f"{kind} out of range", got=outside[0], limit=limit)
+    return numbers.astype(np.float64)
 
 
 def _refuse_masked(where: str, array: Array) -> None:

@@ -67,7 +67,7 @@ def with_drawn(
 
     Raises ArgumentError.
     """
-    spiking = {s.name for s in network.sources if s.name not in network.currents}
+    spiking = {s.name for s in network.sources if s.name not in network.analog}
     drawn = {
         name: x.raster(network, name, replicas, n_steps)
         for name, x in inputs.items()

@@ -22,6 +22,7 @@ OF_PROGRAMS = Capabilities(
     arithmetics=tuple(ARITHMETICS),
     exact_arithmetics=tuple(ARITHMETICS),
     noises=NOISE_MODES,
+    values=True,
     equations=True,
     sparse=True,
     synapse_delays=True,
@@ -46,6 +47,7 @@ class ProgramSimulator(Simulator):
         """Take the network that is to be built, and its program."""
         self.simulated, self.program = simulated, simulated.program
         self.numbers = {node.name: k for k, node in enumerate(self.program.nodes)}
+        self.driven = [node.drive(x) for node in self.program.nodes for x in node.driven]
         self.sources = [k for k, node in enumerate(self.program.nodes) if node.is_source]
         self.populations = [k for k, node in enumerate(self.program.nodes) if not node.is_source]
 

@@ -311,7 +311,7 @@ def advance_recorded(
 
 def _known(network: Network) -> list[str]:
     """Return all that can be recorded of a network."""
-    known = [f"{node.name}.spikes" for node in network.nodes if node.name not in network.currents]
+    known = [f"{node.name}.spikes" for node in network.nodes if node.name not in network.analog]
     for population in network.populations:
         variables = population.variables(network.dt)
         known += [f"{population.name}.{variable}" for variable in variables]

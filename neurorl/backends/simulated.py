@@ -129,7 +129,7 @@ class SimulatedNetwork:
         lines += [f"{self.n_replicas} replicas of:"] if self.n_replicas > 1 else []
         for node in network.nodes:
             model = f" of {node.neuron}" if isinstance(node, Population) else ""
-            model = " of currents" if node.name in network.currents else model
+            model = f" of {network.analog[node.name]}" if node.name in network.analog else model
             lines.append(f"{type(node).__name__} {node.name}: {node.size}{model}")
         for p in network.projections:
             shape = " x ".join(str(n) for n in network.weight_shape(p.name))

@@ -1,4 +1,4 @@
-"""Hold the weights of a backend, drawn, rounded and masked, and the currents that some carry."""
+"""Hold the weights of a backend, drawn, rounded and masked, and what analog sources add by some."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.quantiser import MANTISSA_MAX
 from neurorl.arithmetic.rounding import Arithmetic
 from neurorl.arithmetic.swallowed import warn_of_lost_weights
+from neurorl.arithmetic.values import parts_of
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator
@@ -65,7 +66,7 @@ class EffectiveWeights:
                 unit, kept = self._arithmetic.rounding(p.name).unit, self._initial[p.name]
                 warn_of_lost_weights(p.name, kept, unit, levels=levels, every=True)
         self._initial.clear()
-        self.currents = Currents(simulated.whole, self._arithmetic)
+        self.currents = Currents(simulated.whole, self._arithmetic, simulated.n_replicas)
         for name in self.currents.weights:
             self.currents.write(name, simulated.weights[name])
 
@@ -144,21 +145,27 @@ class EffectiveWeights:
 
 
 class Currents:
-    """Hold the projections from sources of currents of *network*, all replicas as one.
+    """Hold the projections from analog sources of *network*, all replicas as one.
 
-    weights: by projection, what flows from a unit of activation 1. Exact in float64 in both
-        arithmetics, and always the same arrays, as others may write to them.
+    weights: by projection, what flows from a unit of activation 1, or a value of 1. Exact in
+        float64 in both arithmetics, and always the same arrays, as others may write to them.
     """
 
-    def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
-        self._arithmetic = arithmetic
+    def __init__(self, network: Network, arithmetic: Arithmetic, n_replicas: int = 1) -> None:
+        self._arithmetic, self._n_replicas = arithmetic, n_replicas
         self._size = {p.name: p.size for p in network.populations}
-        projections = [p for p in network.projections if p.pre in network.currents]
+        projections = [p for p in network.projections if p.pre in network.analog]
         self.weights = {p.name: np.zeros(network.weight_shape(p.name)) for p in projections}
+        flows = [p for p in projections if p.pre in network.currents]
         self._into = {
-            post: [(p.name, p.pre, p.blocks) for p in projections if p.post == post]
-            for post in sorted({p.post for p in projections}, key=network.index)
+            post: [(p.name, p.pre, p.blocks) for p in flows if p.post == post]
+            for post in sorted({p.post for p in flows}, key=network.index)
         }
+        self._driven = [
+            (f"{p.post}.{network.target(p)}", self._size[p.post], (p.name, p.pre, p.blocks))
+            for p in projections
+            if p.pre not in network.currents
+        ]
         self._lists = {
             p.name: s for p in projections if (s := network.synapses(p.name)) is not None
         }
@@ -181,11 +188,30 @@ class Currents:
             total = np.zeros(self._size[post])
             for name, pre, blocks in projections:
                 x = np.rint(inputs[pre] * (1.0 / CURRENT_GRID)) * CURRENT_GRID
-                if name in self._lists:
-                    synapses = self._lists[name]
-                    total += synapses.sums(x[synapses.pre] * self.weights[name])
-                elif blocks == 1:
-                    total += x @ self.weights[name]
-                else:
-                    total += (x.reshape(blocks, 1, -1) @ self.weights[name]).ravel()
+                total += self._sums(name, blocks, x[None])[0]
             yield post, total
+
+    def drives(self, n_steps: int) -> dict[str, FloatArray]:
+        """Return the arrays of `drive` for a window, in which it then writes."""
+        return {key: np.zeros((n_steps, size)) for key, size, _ in self._driven}
+
+    def drive(self, inputs: Inputs) -> None:
+        """Write what values add to each input in each step, ``POPULATION.INPUT``, into *inputs*."""
+        totals: dict[str, FloatArray] = {}
+        for key, size, (name, pre, blocks) in self._driven:
+            x = inputs[pre]
+            rows = parts_of(x.reshape(len(x), self._n_replicas, -1)).reshape(-1, x.shape[1])
+            smallest, *others = self._sums(name, blocks, rows).reshape(-1, len(x), size)
+            totals[key] = totals.get(key, 0.0) + sum(others, smallest)
+        for key, total in totals.items():
+            inputs.setdefault(key, total)[:] = total
+
+    def _sums(self, name: str, blocks: int, rows: FloatArray) -> FloatArray:
+        """Return ``sum_i x_i w_ij`` for each row of x, ``(rows, n_post)``."""
+        w = self.weights[name]
+        if name in self._lists:
+            synapses = self._lists[name]
+            return np.array([synapses.sums(x[synapses.pre] * w) for x in rows])
+        if blocks == 1:
+            return np.asarray(rows @ w)
+        return np.asarray((rows.reshape(len(rows), blocks, 1, -1) @ w).reshape(len(rows), -1))

@@ -134,7 +134,7 @@ def _on_xylo(
     d = population.integrator(network.dt)
     scale, arriving = _scale(d), np.zeros(population.size)
     for p in network.projections:
-        if p.post == name and p.pre not in network.currents:
+        if p.post == name and p.pre not in network.analog:
             sent = arithmetic.transmitted(p.name, weights[p.name])
             signs = (network.sums_into(p.name, np.maximum(sign * sent, 0)) for sign in (1, -1))
             arriving += np.maximum(*signs)

@@ -68,7 +68,7 @@ def play_frames(
     try:
         with player.backend:
             network = player.backend.network
-            nodes = [n.name for n in network.nodes if n.name not in network.currents and n.size > 1]
+            nodes = [n.name for n in network.nodes if n.name not in network.analog and n.size > 1]
             observation, info = env.reset(seed=derive(seed, _RESET, 0) & 0x7FFFFFFF)
             player.begin()
             total, is_over = 0.0, False

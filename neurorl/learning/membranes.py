@@ -60,10 +60,10 @@ class Replay:
         spikes, nodes = {**inputs, **rasters}, self._simulator.program.nodes
         silent = {k: np.zeros((n_steps, node.size), bool) for k, node in enumerate(nodes)}
         known = {k: spikes.get(nodes[k].name, raster) for k, raster in silent.items()}
-        self._again.flow(inputs)
+        self._again.flow(inputs := dict(inputs))
         rows: dict[str, list[dict[str, FloatArray]]] = {name: [] for name in self._names}
         for t in range(n_steps):
-            arrived = self._simulator.arrived()
+            arrived = self._simulator.with_given(self._simulator.arrived(), inputs, t)
             for name, of_steps in rows.items():
                 of_steps.append(self._biased(name, arrived[self._simulator.numbers[name]]))
             self._simulator.give(arrived, {k: raster[t] for k, raster in known.items()})
@@ -243,6 +243,10 @@ class Membranes:
         if self._backend.arithmetic.is_chip:
             problem, remedy = "which chip arithmetic doesn't tell", "arithmetic 'float'"
             raise UnsupportedError(f"{what}, {problem}; {remedy}")
+        again = name not in self._integrators
+        if again and any(p.gap for p in network.projections if p.post == name):
+            problem = f"which aren't computed again beside gap junctions into {name!r}"
+            raise UnsupportedError(f"{what}, {problem}; leave these out")
         flows = any(p.post == name and p.pre in network.currents for p in network.projections)
         if flows and name in self._integrators:
             problem = f"and currents flow into {name!r}"

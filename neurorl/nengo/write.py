@@ -73,9 +73,9 @@ def to_nengo(
 
 
 def _check(network: Network) -> None:
-    problems = [f"source {name!r}, of currents" for name in sorted(network.currents)]
+    problems = [f"source {name!r}, of {kind}" for name, kind in network.analog.items()]
     for p in network.projections:
-        problems += [f"projection {p.name!r}, of short-term plasticity"] if p.short_term else []
+        problems += [f"projection {p.name!r}, of {p.more_than_weights}"] * bool(p.more_than_weights)
         if network.synapse_delays(p.name) is not None:
             problems.append(f"projection {p.name!r}, with a delay for each synapse")
     for population in network.populations:

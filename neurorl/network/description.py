@@ -6,7 +6,7 @@ membrane variable, which is dimensionless.
 **Order inside a step of length** ``dt``, the same on every backend: spikes of earlier steps arrive
 -> current -> membrane -> refractory -> spike -> reset. A projection of spikes takes at least one
 step, so a network of L layers needs a window of at least L + 1 steps to answer; a source of
-currents acts in the same step, which saves one.
+currents or values acts in the same step, which saves one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,7 @@ __all__ = [
     "Uniform",
 ]
 
-SOURCE_KINDS = ("spikes", "current")
+SOURCE_KINDS = ("spikes", "current", "values")
 CURRENT_GRID = 2.0**-8
 """Round activations of current sources to this grid, so that sums with weights stay exact."""
 
@@ -74,7 +75,9 @@ class Source(Described):
     name: unique in the network. size: number of channels, at least 1.
     kind: ``'spikes'``, a raster ``(steps, size)``, or ``'current'``, constant for a window:
         activations x in [0, 1], ``(size,)``, add ``c_j = sum_i x_i w_ij`` to the bias of neuron j
-        in every step. They are multiples of `CURRENT_GRID`.
+        in every step. They are multiples of `CURRENT_GRID`. Or ``'values'``, numbers of any range
+        for each step, ``(steps, size)``, which add ``sum_i x_i w_ij`` to an input in that step, as
+        spikes do; rounded to `neurorl.arithmetic.values.VALUE_BITS` bits of the largest of a step.
     """
 
     name: str
@@ -200,14 +203,20 @@ class Network(Described):
         return frozenset(source.name for source in self.sources if source.kind == "current")
 
     @functools.cached_property
+    def analog(self) -> Mapping[str, str]:
+        """Return the sources that don't spike, sorted, with a word for what they give."""
+        found = sorted((source.name, source.kind) for source in self.sources)
+        return {name: f"{kind.rstrip('s')}s" for name, kind in found if kind != "spikes"}
+
+    @functools.cached_property
     def spiking(self) -> Network:
-        """Return the network without sources of currents; nodes have other positions in it."""
-        if not self.currents:
+        """Return the network without analog sources; nodes have other positions in it."""
+        if not self.analog:
             return self
         return dataclasses.replace(
             self,
-            nodes=tuple(node for node in self.nodes if node.name not in self.currents),
-            projections=tuple(p for p in self.projections if p.pre not in self.currents),
+            nodes=tuple(node for node in self.nodes if node.name not in self.analog),
+            projections=tuple(p for p in self.projections if p.pre not in self.analog),
         )
 
     @property
@@ -297,7 +306,7 @@ class Network(Described):
         return sum(math.prod(shape) for shape in shapes)
 
     def delay_steps(self, name: str) -> int:
-        """Return the steps from a spike to its arrival, at least 1; 0 for a current.
+        """Return the steps from a spike to its arrival, at least 1; 0 of an analog source.
 
         If every synapse has a delay of its own, it is the longest.
         """
@@ -305,7 +314,7 @@ class Network(Described):
 
     def _steps_of(self, projection: Projection) -> tuple[int, int]:
         """Return the fewest and the most steps from a spike to its arrival."""
-        if projection.pre in self.currents:
+        if projection.pre in self.analog:
             return 0, 0
         delay = projection.delay
         if isinstance(delay, (Uniform, Normal)):
@@ -373,12 +382,21 @@ class Network(Described):
         if not isinstance(post, Population):
             raise DescriptionError(f"{where}.post", "a source takes no input", got=p.post)
         self._check_target(p)
-        if p.pre in self.currents and (p.signed or p.delay is not None):
-            what = "a current has no delay and no silence to be signed"
+        kind = self.analog.get(p.pre, "")[:-1]
+        if kind and (p.signed or p.delay is not None):
+            what = f"a {kind} has no delay and no silence to be signed"
             raise DescriptionError(where, what, remedy="leave both out")
-        if p.pre in self.currents and p.short_term is not None:
-            what = "a current has no spikes that release"
+        if kind and p.short_term is not None:
+            what = f"a {kind} has no spikes that release"
             raise DescriptionError(f"{where}.short_term", what, remedy="leave it out")
+        if kind == "value" and p.plasticity is not None:
+            what = "a value has no spikes to learn from"
+            raise DescriptionError(f"{where}.plasticity", what, remedy="leave it out")
+        for end, node in (("pre", pre), ("post", post)) if p.gap is not None else ():
+            known = [*node.plan(self.dt).initial] if isinstance(node, Population) else []
+            if p.gap not in known:
+                what = f"{end}={node.name!r} has no such variable"
+                raise DescriptionError(f"{where}.gap", what, got=p.gap, limit=", ".join(known))
         for node in (pre, post):
             if node.size % p.blocks:
                 what = f"must divide {node.name}'s size {node.size}"

@@ -58,6 +58,9 @@ class Projection(Described):
         synapses are sorted by presynaptic, then by postsynaptic neuron, here, in backends and in
         states; weights and delays of `Synapses` listed in another order are sorted with them.
     short_term: short-term plasticity of the presynaptic neurons; see `TsodyksMarkram`.
+    gap: the variable of both populations, mostly the membrane ``v``, that gap junctions of
+        conductances *weights* couple; no spikes then: ``sum_i w_ij (v_i - v_j)`` of the values
+        after the step before is added to the target, from the first neuron i on.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Projection(Described):
     target: str | None = None
     connect: Connector | None = None
     short_term: TsodyksMarkram | None = None
+    gap: str | None = None
 
     def __post_init__(self) -> None:
         check_identifier(f"{type(self).__name__}.name", self.name)
@@ -84,10 +88,14 @@ class Projection(Described):
             ("target", str),
             ("plasticity", Plasticity),
             ("short_term", TsodyksMarkram),
+            ("gap", str),
         ):
             check_kind_or_none(f"{where}.{name}", getattr(self, name), kind)
-        if self.short_term is not None and (self.plasticity is not None or self.signed):
-            what = "goes with no plasticity= and no signed=True"
+        if self.gap is not None and (self.plasticity or self.signed or self.delay is not None):
+            what, remedy = "is coupled without delay, sign and plasticity", "leave these out"
+            raise DescriptionError(f"{where}.gap", what, remedy=remedy)
+        if self.short_term is not None and (self.plasticity or self.signed or self.gap):
+            what = "goes with no plasticity=, no signed=True and no gap="
             raise DescriptionError(f"{where}.short_term", what, remedy="leave these out")
         if not isinstance(self.weights, Uniform):
             weights = frozen_array(f"{where}.weights", self.weights, None, self.is_sparse)
@@ -112,10 +120,17 @@ class Projection(Described):
 
     def to_dict(self) -> dict[str, Any]:
         data = super().to_dict()
-        for name in ("target", "connect", "short_term"):
+        for name in ("target", "connect", "short_term", "gap"):
             if getattr(self, name) is None:
                 del data[name]  # as before this field existed
         return data
+
+    @property
+    def more_than_weights(self) -> str:
+        """Return what few simulators have, short-term plasticity or gap junctions; or nothing."""
+        return (
+            "gap junctions" if self.gap else "short-term plasticity" * (self.short_term is not None)
+        )
 
     @property
     def is_sparse(self) -> bool:

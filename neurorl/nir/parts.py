@@ -30,7 +30,7 @@ class Parts:
     float arithmetic, as in backends.
     Equations equal to a LIF or CubaLIF are treated as one; see `neurorl.nir.discretise`.
     Raises ArgumentError for weights that are missing or don't fit, UnknownNameError, and
-    UnsupportedError for sources of currents, short-term plasticity and other equations.
+    UnsupportedError for analog sources, short-term plasticity and other equations.
     """
 
     def __init__(
@@ -42,13 +42,15 @@ class Parts:
     ) -> None:
         for name in weights:
             check_name("projection", name, [p.name for p in network.projections])
-        if network.currents:
-            what = f"sources of currents: {', '.join(map(repr, sorted(network.currents)))}"
+        if network.analog:
+            kinds = " and ".join(sorted({*network.analog.values()}))
+            what = f"sources of {kinds}: {', '.join(map(repr, network.analog))}"
             raise UnsupportedError("NIR", what, remedy="take sources of spikes")
-        short = [repr(p.name) for p in network.projections if p.short_term is not None]
-        if short:
-            what = f"short-term plasticity: {', '.join(short)}"
-            raise UnsupportedError("NIR", what, remedy="leave out short_term=")
+        for what in ("short-term plasticity", "gap junctions"):
+            named = [repr(p.name) for p in network.projections if p.more_than_weights == what]
+            if named:
+                remedy = "leave out short_term= and gap="
+                raise UnsupportedError("NIR", f"{what}: {', '.join(named)}", remedy=remedy)
         arithmetic = FloatArithmetic(network)  # the weight grid of the original equations
         owned = {p.name for p in network.populations if not p.is_integrator(network.dt)}
         self.network = network = without_equations(network)

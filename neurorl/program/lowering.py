@@ -59,6 +59,8 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
         return replace(on_xylo, constants=_shared(on_xylo.constants))
     plan = node.plan(network.dt).hoisted()
     lines = (*plan.update, *plan.reset)
+    valued = (p for p in network.projections if network.analog.get(p.pre) == "values")
+    driven = dict.fromkeys(network.target(p) for p in valued if p.post == node.name)
     used = {*plan.threshold.names, *(name for line in lines for name in line.value.names)}
     return NodeProgram(
         name=node.name,
@@ -76,6 +78,7 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
         names_bias=plan.bias is not None,
         refractory=_refractory(plan.refractory_steps),
         draws=_draws(plan, network.index(node.name)),
+        driven=tuple(driven),
     )
 
 

@@ -87,6 +87,7 @@ class NodeProgram:
     names_bias: whether statements name ``bias``.
     refractory: dead steps after a spike, ``(size,)``; None if there are none.
     draws: random numbers by the names that statements have for them.
+    driven: inputs to which values from outside are added in each step, after the weights.
     releases: by the variable that holds what a spike releases.
     """
 
@@ -105,6 +106,7 @@ class NodeProgram:
     names_bias: bool = False
     refractory: Ints | None = None
     draws: Mapping[str, Draw] = field(default_factory=dict)
+    driven: tuple[str, ...] = ()
     releases: Mapping[str, Release] = field(default_factory=dict)
     limits: tuple[float, float] | None = None
 
@@ -112,6 +114,10 @@ class NodeProgram:
     def sent(self) -> Release | None:
         """Return what its spikes release to all projections; None for the whole weight."""
         return next((r for r in self.releases.values() if r.projection == self.name), None)
+
+    def drive(self, x: str) -> str:
+        """Return the name of what is added to an input that is driven, among a window's inputs."""
+        return f"{self.name}.{x}"
 
     @property
     def has_bias(self) -> bool:
@@ -166,6 +172,7 @@ class ProjectionProgram:
     n_weights: how many a simulator holds. has_levels: whether they may be held as whole multiples
     of a unit, as `neurorl.backends.simulator.Simulator.levels` says.
     release: the variable of *pre* by which the weights of each spike are multiplied; None for 1.
+    gap: the variable that gap junctions couple, whose *rows* are all synapses; empty for spikes.
     """
 
     name: str
@@ -178,6 +185,7 @@ class ProjectionProgram:
     rows: SynapseRows | None = None
     has_levels: bool = False
     release: str | None = None
+    gap: str = ""
 
     def places(self) -> Numbers | None:
         """Return where each weight stands among those described; None: in this order."""
@@ -207,6 +215,11 @@ class Program:
     seeds: tuple[int, ...]
     nodes: tuple[NodeProgram, ...]
     projections: tuple[ProjectionProgram, ...]
+
+    def gaps(self, post: int, target: str) -> list[int]:
+        """Return the numbers of gap junctions that add to an input, after weights and values."""
+        into = (post, target)
+        return [k for k, p in enumerate(self.projections) if p.gap and (p.post, p.target) == into]
 
     @property
     def n_replicas(self) -> int:

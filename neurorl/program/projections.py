@@ -54,14 +54,17 @@ def projection_program(
         n_weights=int(np.prod(shape)) if rows is None else len(rows.to),
         rows=rows,
         has_levels=rows is None and is_plain and learns,
-        release=None if release is None else release.variable,
+        release=None if release is None or projection.gap else release.variable,
+        gap=projection.gap or "",
     )
 
 
 def _rows_of_mask(network: Network, projection: Projection) -> SynapseRows | None:
-    """Return the synapses that a mask leaves; None if they are many, or all."""
-    mask = projection.mask
-    if mask is None or mask.sum() >= _SPARSE * mask.size:
+    """Return the synapses that a mask leaves, or gap junctions; None if they are many, or all."""
+    mask, is_gap = projection.mask, projection.gap is not None
+    if is_gap and mask is None and not projection.is_sparse:
+        mask = np.ones(network.weight_shape(projection.name), dtype=bool)
+    if mask is None or (mask.sum() >= _SPARSE * mask.size and not is_gap):
         return None
     n_pre, n_post = mask.shape[-2:]
     block, pre, post = np.nonzero(mask.reshape(-1, n_pre, n_post))

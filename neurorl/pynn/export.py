@@ -62,7 +62,7 @@ def problems(network: Network, target: str) -> list[str]:
     """Return why *target* can't hold a network, one line for each part; empty if it can."""
     check_name("target of PyNN", target, TARGETS)
     can = TARGETS[target]
-    found = [f"source {name!r} of currents (take spikes)" for name in sorted(network.currents)]
+    found = [f"source {x!r} of {kind} (take spikes)" for x, kind in network.analog.items()]
     for population in network.populations:
         where = f"population {population.name!r}"
         if not population.is_integrator(network.dt):
@@ -74,8 +74,8 @@ def problems(network: Network, target: str) -> list[str]:
     if not found and not can.has_pulses:
         found = _without_pulses(network, can)
     for p in network.projections:
-        if p.short_term is not None:
-            found.append(f"projection {p.name!r} with short-term plasticity (leave it out)")
+        if p.more_than_weights:
+            found.append(f"projection {p.name!r} with {p.more_than_weights} (leave it out)")
     return found
 
 

@@ -125,6 +125,24 @@ def _currents() -> Network:
     )
 
 
+def _values() -> Network:
+    """Return the network with currents, with values in their place."""
+    currents, values = _currents(), Source("level", 6, kind="values")
+    return dataclasses.replace(currents, nodes=(values, *currents.nodes[1:]))
+
+
+def _gaps() -> Network:
+    """Return gap junctions within a population and between two, all, in blocks and in a list."""
+    network, few = _recurrent(), FixedInDegree(3)
+    return _network(
+        (*network.nodes, Population("last", 10, ADAPTIVE_LIF)),
+        *network.projections,
+        Projection("own", "cells", "cells", Uniform(0.0, 0.1), blocks=2, gap="v"),
+        Projection("all", "cells", "last", Uniform(0.1, 0.6), gap="v"),
+        Projection("few", "last", "cells", Uniform(0.0, 0.1), connect=few, gap="v"),
+    )
+
+
 def _equations() -> Network:
     """Return conductances with noise and dead steps, a rising threshold, a loop between."""
     coba = dataclasses.replace(COBA_LIF, noise=1.0, refractory=2e-3)
@@ -221,6 +239,8 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "synapses as a list": _listed,
     "a delay for each synapse": _synapse_delays,
     "short-term plasticity": _short_term,
+    "values for each step": _values,
+    "gap junctions": _gaps,
 }
 """Map each feature of a description to a network that shows it."""
 
@@ -314,15 +334,17 @@ def rasters(
 ) -> dict[str, Array]:
     """Draw random input of every source.
 
-    Spikes are ``(n_steps, size)``, with *probability* each; activations of currents ``(size,)``.
+    Spikes are ``(n_steps, size)``, with *probability* each, as are values; currents ``(size,)``.
     """
     rng = np.random.default_rng(seed)
-    return {
-        s.name: rng.random(s.size)
-        if s.kind == "current"
-        else rng.random((n_steps, s.size)) < probability
-        for s in network.sources
-    }
+    return {s.name: _drawn(rng, s, n_steps, probability) for s in network.sources}
+
+
+def _drawn(rng: np.random.Generator, source: Source, n_steps: int, probability: float) -> Array:
+    shape = (n_steps, source.size)
+    if source.kind == "values":
+        return rng.standard_normal(shape) * 10.0 ** rng.integers(-4, 1, shape)
+    return rng.random(shape) < probability if source.kind == "spikes" else rng.random(source.size)
 
 
 def same_state(

@@ -165,15 +165,19 @@ def _explain(
     event: Event,
 ) -> Explanation:
     counting = [x.arithmetic.name for x in pair if x.arithmetic.counts_spikes]
-    if not counting and has_room(scenario.network, population.name):
-        trials = [Trial(scenario.network, trace, population) for trace in pair]
+    network = scenario.network
+    into = (p for p in network.projections if p.post == population.name)
+    is_given = any(p.gap or network.analog.get(p.pre) == "values" for p in into)
+    if not (counting or is_given) and has_room(network, population.name):
+        trials = [Trial(network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
-        is_own = not population.is_integrator(scenario.network.dt)
+        is_own = not population.is_integrator(network.dt)
         numbers = [] if is_own else _numbers(trials, event)
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
         lists = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
+        lists = "that values or gap junctions enter" if is_given else lists
         whose = f"in arithmetic {counting[0]!r}" if counting else lists
         detail = f"neurons {whose}, whose steps are not predicted; {what}"
     return Explanation(

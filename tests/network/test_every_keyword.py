@@ -80,6 +80,7 @@ OTHERS: dict[type, Fields] = {
         "target": "v",
         "connect": FixedInDegree(2),
         "short_term": TsodyksMarkram(0.5, 0.1),
+        "gap": "v",
     },
     Network: {"nodes": (Source("in", 6),), "projections": (), "dt": 2e-3},
     Plasticity: {"trace_tau": 0.0, "low": 0.1, "high": 0.12},

@@ -9,10 +9,10 @@ from load_script import load_script
 
 BOUNDS = {
     # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo, 1,900 for rules by statements and
-    # what neurons, sources and connections got with them
+    # what neurons, sources and connections got with them, 300 for values and gap junctions
     "installed lines": 68_953,
-    "core lines": 37_204,
-    "program and executors": 1_900,
+    "core lines": 37_307,
+    "program and executors": 1_946,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 36,
@@ -24,7 +24,7 @@ LARGEST = {
     "validation": 6_500,
     "learning": 6_424,
     "native": 4_540,
-    "backends": 4_356,
+    "backends": 4_401,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_160

@@ -34,7 +34,8 @@ DT = 1e-3
 def random_equation_network(seed: int, driven: bool = False) -> Network:
     """Return 2 sources, one of currents, and 1 to 3 populations.
 
-    driven: whether equations have time, waves and white noise too.
+    driven: whether equations have time, waves and white noise too, a source gives values, and gap
+    junctions couple populations.
 
     Projections are dense, masked, in blocks or lists, some with a delay for each synapse, some with
     short-term plasticity.
@@ -68,7 +69,49 @@ def random_equation_network(seed: int, driven: bool = False) -> Network:
             )
             if is_current:
                 projections[-1] = dataclasses.replace(projections[-1], delay=None)
+    if driven:
+        nodes.append(Source("sensed", 4, "values"))
+        others = np.random.default_rng([seed, 1])
+        projections += [*_felt(others, nodes[-1], populations), *_gaps(others, populations)]
     return Network(tuple(nodes), tuple(projections), DT)
+
+
+def _felt(
+    rng: np.random.Generator, source: Node, populations: list[Population]
+) -> list[Projection]:
+    """Return projections of values, none to some populations and two to others."""
+    made = []
+    for post in populations:
+        for k in range(rng.integers(3)):
+            inputs = post.neuron.inputs
+            synapses = _synapses(rng, source, post, is_plain=bool(rng.random() < 0.5)) | {
+                "delay": None
+            }
+            target, scale = inputs[int(rng.integers(len(inputs)))], 10 ** rng.uniform(-2, 0.3)
+            weights = Uniform(-0.5 * scale, scale)
+            name = f"felt_{post.name}_{k}"
+            made.append(
+                Projection(name, source.name, post.name, weights, target=target, **synapses)
+            )
+    return made
+
+
+def _gaps(rng: np.random.Generator, populations: list[Population]) -> list[Projection]:
+    """Return up to two projections of gap junctions, between any populations."""
+    made = []
+    for k in range(rng.integers(3)):
+        pre, post = (populations[i] for i in rng.integers(0, len(populations), 2))
+        gap = "v" if rng.random() < 0.8 or len(pre.variables(DT)) < 3 else "int"
+        if gap not in post.variables(DT):
+            gap = "v"
+        synapses = _synapses(rng, pre, post, is_plain=bool(rng.random() < 0.5)) | {"delay": None}
+        target = post.neuron.inputs[int(rng.integers(len(post.neuron.inputs)))]
+        weights = Uniform(-0.01, float(rng.uniform(0, 0.3)))
+        name = f"gap_{k}"
+        made.append(
+            Projection(name, pre.name, post.name, weights, target=target, gap=gap, **synapses)
+        )
+    return made
 
 
 def _synapses(rng: np.random.Generator, pre: Node, post: Node, is_plain: bool) -> dict[str, Any]:

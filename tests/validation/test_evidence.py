@@ -44,7 +44,7 @@ def probed(subject: Subject, spec: BackendSpec, seed: int = 4) -> list[Evidence]
 UNPREDICTED = {
     *("more neurons than a core", "neurons by equations"),
     *("synapses as a list", "a delay for each synapse"),  # nor those of listed synapses
-    "short-term plasticity",
+    *("short-term plasticity", "values for each step", "gap junctions"),
 }
 
 

@@ -10,7 +10,7 @@ terms nor lets its compilers fuse them. Names that Brian2 or C++ has taken are o
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
@@ -110,7 +110,7 @@ virtual void volatile wchar_t xor xor_eq NULL
 _OURS = "dead live refractory_steps neuron ahead seed inject"
 _BRIAN2 = "i j N t dt t_in_timesteps lastspike not_refractory xi"
 _SYNAPSES = "w delay lastupdate pre post age"  # which no neuron that synapses enter may have too
-_BEGIN = ("arrived_", "drawn_", "neurorl_", "new_", "old_", "own_", "past_", "stream_", "xi_")
+_BEGIN = "arrived_ drawn_ drive_ gap_ neurorl_ new_ old_ own_ past_ stream_ xi_"
 _END = ("_", "_pre", "_post")
 
 
@@ -124,7 +124,7 @@ def brian2_names(node: NodeProgram) -> dict[str, str]:
     used = {*node.initial, *node.constants, *node.inputs, *(line.variable for line in lines)}
     names = {
         name: f"own_{name}_own"
-        if name in taken or name.startswith(_BEGIN) or name.endswith(_END)
+        if name in taken or name.startswith(tuple(_BEGIN.split())) or name.endswith(_END)
         else name
         for name in sorted(used)
     }
@@ -179,8 +179,8 @@ class GroupText:
 class SynapsesText:
     """Hold the arguments of a `brian2.Synapses`.
 
-    title: a comment for the reader. delay: in steps, one less than the projection's, as what
-    arrives acts in the next step; None if each synapse has its own.
+    title: a comment for the reader. on_pre: empty for gap junctions. delay: in steps, one less than
+    the projection's, as what arrives acts in the next step; None if each synapse has its own.
     """
 
     title: str
@@ -194,7 +194,8 @@ class SynapsesText:
 
     def __str__(self) -> str:
         delay = "" if self.delay is None else f", delay={self.delay}*dt"
-        each = f"\n{self.name}.delay = ...  # of each synapse" if self.delay is None else ""
+        is_each = self.delay is None and self.on_pre
+        each = f"\n{self.name}.delay = ...  # of each synapse" if is_each else ""
         connected = f"{self.name}.connect(i=..., j=...)  # {self.n_synapses} synapses{each}"
         return f"{self.written(delay)}\n{connected}"
 
@@ -215,7 +216,10 @@ def group_text(program: Program, k: int) -> GroupText:
     threshold = "inject" if node.threshold is None else expression_text(node.threshold, names)
     held = [names[x] for x in node.held] if node.refractory is not None else []
     update = [*_draws(node, n_replicas), *(f"old_{x} = 1.0*{x}" for x in held)]
-    update += [*_arrivals(node, names), *_ageing(node), *_lines(node.update, names)]
+    added = {x: [f"gap_{j}" for j in program.gaps(k, x)] for x in node.inputs}
+    added |= {x: [f"drive_{x}", *added[x]] for x in node.driven}
+    model = [*_model(node, names, n_replicas), *(f"{x} : 1" for xs in added.values() for x in xs)]
+    update += [*_arrivals(node, names, added), *_ageing(node), *_lines(node.update, names)]
     if node.refractory is not None:
         update.append("live = dead == 0")
         update += [f"{x} = neurorl_where(live, {x}, old_{x})" for x in held]
@@ -226,7 +230,7 @@ def group_text(program: Program, k: int) -> GroupText:
         title=f"{'source' if node.is_source else 'population'} {node.name!r}",
         name=f"node_{k}",
         size=node.size,
-        model="\n".join(_model(node, names, n_replicas)),
+        model="\n".join(model),
         threshold=threshold,
         reset="\n".join(reset),
         update="\n".join(update),
@@ -255,6 +259,9 @@ def synapses_text(program: Program, k: int) -> SynapsesText:
     p = program.projections[k]
     arrived, has_own = f"{arrival_of(p.target)}_post", len(p.delays) > 1
     model, released = "w : 1", ""
+    if p.gap:
+        v, u = (brian2_names(program.nodes[j])[p.gap] for j in (p.pre, p.post))
+        model += f"\ngap_{k}_post = w*({v}_pre - {u}_post) : 1 (summed)"
     if p.release is not None:
         ages = {delay: f"{past_release(p.release, delay)}_pre" for delay in p.delays}
         released = f"*{ages[p.delays[0]]}"
@@ -267,9 +274,9 @@ def synapses_text(program: Program, k: int) -> SynapsesText:
         name=f"projection_{k}",
         pre=f"node_{p.pre}",
         post=f"node_{p.post}",
-        on_pre=f"{arrived} += w{released}",
+        on_pre="" if p.gap else f"{arrived} += w{released}",
         n_synapses=p.n_weights,
-        delay=None if has_own else p.delays[0] - 1,
+        delay=None if has_own or p.gap else p.delays[0] - 1,
         model=model,
     )
 
@@ -318,10 +325,13 @@ def _draws(node: NodeProgram, n_replicas: int) -> Iterable[str]:
         yield f"drawn_{x} = {function}({who}, {when}, stream_{x}, seed)"
 
 
-def _arrivals(node: NodeProgram, names: Mapping[str, str]) -> Iterable[str]:
+def _arrivals(
+    node: NodeProgram, names: Mapping[str, str], added: Mapping[str, Sequence[str]]
+) -> Iterable[str]:
     """Yield the lines that take in what has arrived; a state variable keeps what it had."""
     for name in node.inputs:
         arrived, x = arrival_of(name), names[name]
+        yield from (f"{arrived} = {arrived} + {more}" for more in added[name])
         if name == node.biased:
             yield f"{arrived} = {arrived} + bias"
         yield f"{x} = {x} + {arrived}" if name in node.initial else f"{x} = 1.0*{arrived}"

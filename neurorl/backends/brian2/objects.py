@@ -290,7 +290,7 @@ class Objects:
             self._groups[projection.pre],
             self._groups[projection.post],
             text.model,
-            on_pre=text.on_pre,
+            on_pre=text.on_pre or None,
             delay=None if text.delay is None else text.delay * self._clock.dt,
             clock=self._clock,
             name=text.name,
@@ -300,7 +300,7 @@ class Objects:
         target = brian2.prefs["codegen.target"]
         brian2.prefs["codegen.target"] = "numpy"  # done once, so not worth a compilation
         made.connect(i=pre, j=post)
-        if text.delay is None:
+        if text.delay is None and text.on_pre:
             made.pre.delay = (delays - 1) * self._clock.dt
         if "age" in text.model:
             made.age = delays

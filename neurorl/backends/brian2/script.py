@@ -101,7 +101,8 @@ def connect(synapses, name):
         ARRAYS[f"synapses/{name}/{key}"] for key in ("pre", "post", "steps", "weights")
     )
     synapses.connect(i=pre, j=post)
-    synapses.pre.delay = (steps - 1) * dt
+    if hasattr(synapses, "pre"):
+        synapses.pre.delay = (steps - 1) * dt
     if "age" in synapses.variables:
         synapses.age = steps
     synapses.w = weights

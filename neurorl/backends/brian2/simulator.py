@@ -114,8 +114,10 @@ class Brian2Simulator(ProgramSimulator):
         ]
         if program.n_replicas > 1:
             head.append(f"# {program.n_replicas} replicas: neuron i of replica k is k*size + i")
-        for name in sorted(simulated.network.currents):
-            head.append(f"# currents of {name!r}: added to the bias of neurons, for a window")
+        of = {"currents": "to the bias of neurons, for a window", "values": "in each step"}
+        head += [
+            f"# {kind} of {x!r}: added {of[kind]}" for x, kind in simulated.network.analog.items()
+        ]
         for function, meaning in _FUNCTIONS.items():
             if any(f" {function}(" in text for text in parts):
                 head.append(f"# {function}(i, step, stream, seed): {meaning}")
@@ -158,12 +160,14 @@ class Brian2Simulator(ProgramSimulator):
         read |= {k for k in self._past if not nodes[k].is_source}
         rasters = {k: np.zeros((n_steps, nodes[k].size), dtype=bool) for k in read}
         feeds = [(memory[k]["inject"], inputs[nodes[k].name]) for k in self.sources]
+        for k, node in enumerate(nodes):
+            feeds += [(memory[k][f"drive_{x}"], inputs[node.drive(x)]) for x in node.driven]
         taps = [(memory[k]["_spikespace"], raster) for k, raster in rasters.items()]
         # In expressions nothing warns: 0 / 0 is nan.
         with np.errstate(all="ignore"), _translated("failed in a step"):
             for step in range(n_steps):
-                for inject, raster in feeds:
-                    inject[:] = raster[step]
+                for given, rows in feeds:
+                    given[:] = rows[step]
                 stepper.advance()
                 for space, raster in taps:
                     raster[step, space[: space[-1]]] = True
@@ -218,8 +222,9 @@ class Brian2Simulator(ProgramSimulator):
         for projection, synapses in zip(
             self.program.projections, self._objects.synapses, strict=True
         ):
-            delay = max(projection.delays) - 1
-            refill_queue(synapses, rasters[projection.pre][:-1], delay)
+            if not projection.gap:
+                delay = max(projection.delays) - 1
+                refill_queue(synapses, rasters[projection.pre][:-1], delay)
 
     def released(self, k: int, release: Release) -> Array:
         names = (past_release(release.variable, age) for age in range(release.delay, 0, -1))

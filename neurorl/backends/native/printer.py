@@ -76,6 +76,7 @@ class NodePrinter:
 
     def __init__(self, program: Program, k: int, table: Table) -> None:
         self._k, self._node, self._replicas = k, program.nodes[k], program.n_replicas
+        self._program = program
         node, n = self._node, self._node.size
         kinds = [other.is_source for other in program.nodes[:k]]
         self._number = kinds.count(node.is_source)  # among sources, or among populations
@@ -205,8 +206,11 @@ class NodePrinter:
             first = f"state{k}_{x}[i]" if x in node.initial else "0.0"
             yield f"double own_{x} = {self._drawn(x) if x in node.draws else first};"
         for x in node.inputs if node.limits is None else ():
-            arrived = f"(q{k}_{x}[i] + bias{k}[i])" if x == node.biased else f"q{k}_{x}[i]"
-            yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}{arrived};"
+            terms = [f"q{k}_{x}[i]"]
+            terms += [f"drive{k}_{x}[s * {node.size} + i]"] if x in node.driven else []
+            terms += [f"gap{j}[i]" for j in self._program.gaps(k, x)]
+            terms += [f"bias{k}[i]"] if x == node.biased else []
+            yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}({' + '.join(terms)});"
             yield f"q{k}_{x}[i] = 0.0;"
         for line in node.update:
             yield f"{names[line.variable]} = {line.value.cpp(names)};"
@@ -253,7 +257,8 @@ _SIGNATURE = """#include "engine.h"
 using namespace neurorl;
 
 // Advances n_steps. fresh: whether to reset first. in: for each source, a raster of n_steps rows,
-// then the arrays. out: for each population, a raster to fill, or NULL.
+// then what is added in each step to inputs that are driven, then the arrays. out: for each
+// population, a raster to fill, or NULL.
 extern "C" void neurorl_advance(
     int fresh, int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
 {"""
@@ -286,10 +291,15 @@ def printed(program: Program) -> CppProgram:
     ]
     steps = [line for node in nodes for line in node.step()]
     n_sources = sum(node.is_source for node in program.nodes)
+    driven = [f"drive{k}_{x}" for k, node in enumerate(program.nodes) for x in node.driven]
     lines = [
         *([_WHOLE] if any(node.limits for node in program.nodes) else []),
         _SIGNATURE,
-        f"const uint8_t *const *const at = in + {n_sources};",
+        *(
+            f"const double *const {x} = (const double *)in[{n_sources + k}];"
+            for k, x in enumerate(driven)
+        ),
+        f"const uint8_t *const *const at = in + {n_sources + len(driven)};",
         *table.declarations(),
         "if (fresh) {",
         *(line for node in nodes for line in node.fresh()),
@@ -313,6 +323,16 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
     q = f"{'q' if limits is None else 'state'}{p.post}_{p.target}"
     clip = "" if limits is None else f", Clip{{{limits[0]!r}, {limits[1]!r}}}"
     w = table.add(f"w{k}", "f8", p.n_weights)
+    if p.gap and p.rows is not None:
+        n_post = program.nodes[p.post].size
+        listed = (
+            w,
+            table.add(f"start{k}", "i8", pre.size + 1),
+            table.add(f"to{k}", "i4", p.n_weights),
+        )
+        ends = table.add(f"gap{k}", "f8", n_post), f"state{p.pre}_{p.gap}", f"state{p.post}_{p.gap}"
+        yield f"couple({', '.join((*listed, *ends))}, {pre.size}, {n_post});"
+        return
     for number, delay in enumerate(p.delays):
         ring = f"row{p.pre}"
         if pre.depth > 1:

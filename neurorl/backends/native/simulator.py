@@ -46,6 +46,8 @@ class NativeSimulator(ProgramSimulator):
         self.take(simulated)
         self._source, table = printed(self.program)
         self._advance = library_of(self._source).neurorl_advance
+        self._given: dict[str, type] = {self._name(k): bool for k in self.sources}
+        self._given |= dict.fromkeys(self.driven, float)
         self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
         self._arrays = table.allocated({"logistic": LOGISTIC_TABLE})
         self._addresses = _addresses([*self._arrays.values()])
@@ -65,7 +67,7 @@ class NativeSimulator(ProgramSimulator):
 
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall:
         """Return a call of C that reads and writes these arrays, without copies or allocations."""
-        into = [inputs[self._name(k)] for k in self.sources]
+        into = [inputs[name] for name in self._given]
         out = [rasters.get(self._name(k)) for k in self.populations]
         tables = _pointers([*_addresses(into), *self._addresses]), _pointers(_addresses(out))
         places = [ctypes.addressof(table) for table in tables]
@@ -77,8 +79,7 @@ class NativeSimulator(ProgramSimulator):
         return WindowCall(self._advance, arguments, NativeRun(function, *places), kept)
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        sources = [self._name(k) for k in self.sources]
-        rows = {name: np.ascontiguousarray(inputs[name], bool) for name in sources}
+        rows: Inputs = {x: np.ascontiguousarray(inputs[x], kind) for x, kind in self._given.items()}
         rasters = {
             name: np.empty((n_steps, self.program.nodes[self.numbers[name]].size), bool)
             for name in self.simulated.record

@@ -64,7 +64,7 @@ class ReferenceSimulator(ProgramSimulator):
         out = {k: np.empty((n_steps, nodes[k].size), dtype=bool) for k in record}
         with np.errstate(all="ignore"):  # in expressions nothing warns
             for step in range(n_steps):
-                arrived, now = self.arrived(), {}
+                arrived, now = self.with_given(self.arrived(), inputs, step), {}
                 for k, node in enumerate(nodes):
                     given = inputs[node.name][step] if node.is_source else None
                     if given is not None and not node.releases:
@@ -91,7 +91,7 @@ class ReferenceSimulator(ProgramSimulator):
             for x in node.inputs:
                 is_sum = node.limits is None
                 sums[-1][x] = np.zeros(node.size) if is_sum else self.nodes[k].state[x].copy()
-        for p in self.program.projections:
+        for p in (p for p in self.program.projections if not p.gap):
             arrivals, past = self.arrivals[p.name], self.spikes[p.pre]
             total, blocks = sums[p.post][p.target], arrivals.blocks
             released = None if p.release is None else self.nodes[p.pre].released[p.release]
@@ -107,6 +107,18 @@ class ReferenceSimulator(ProgramSimulator):
             if released is not None:
                 spikes *= released[-delay]
             total += (spikes.reshape(-1, 1, blocks.shape[1]) @ blocks).ravel()
+        return sums
+
+    def with_given(
+        self, sums: list[dict[str, FloatArray]], inputs: Inputs, step: int
+    ) -> list[dict[str, FloatArray]]:
+        """Return what arrives, with what values and then gap junctions add in a window's step."""
+        for node, arrived in zip(self.program.nodes, sums, strict=True):
+            for x in node.driven:
+                arrived[x] += inputs[node.drive(x)][step]
+        for p in (p for p in self.program.projections if p.gap):
+            ends = (self.nodes[k].state[p.gap] for k in (p.pre, p.post))
+            sums[p.post][p.target] += self.arrivals[p.name].coupled(*ends)
         return sums
 
     def send(self, spikes: Mapping[int, Raster]) -> None:
@@ -188,6 +200,13 @@ class Arrivals:
             if released is not None:
                 values = values * np.repeat(released[-delay][spiking], counts)
             q += np.bincount(rows.to[reached], values, self._n_post)
+
+    def coupled(self, pre: FloatArray, post: FloatArray) -> FloatArray:
+        """Return ``sum_i w_ij (v_i - v_j)`` of gap junctions, added up by i from 0 on."""
+        i, j, _ = self._projection.synapses()
+        places = self._projection.places()
+        w = self.weights if places is None else self.weights[places]
+        return np.asarray(np.bincount(j, w * (pre[i] - post[j]), self._n_post), np.float64)
 
     def add_clipped(
         self,

@@ -76,6 +76,8 @@ class Batch:
     spikes: by source of spikes, ``(n_replicas, n_steps, batch, size)``.
     currents: by source of currents, ``(n_replicas, batch, size)``, on the grid.
     given: by population and name, what its statements draw, shaped like spikes.
+    values: by source of values, shaped like spikes. driven: what these add in each
+        step, ``POPULATION.INPUT``; None if the module's weights say.
     """
 
     n_steps: int
@@ -83,6 +85,8 @@ class Batch:
     spikes: dict[str, Tensor]
     currents: dict[str, Tensor]
     given: dict[tuple[str, str], Tensor] = field(default_factory=dict)
+    values: dict[str, Tensor] = field(default_factory=dict)
+    driven: dict[str, Tensor] | None = None
 
 
 def check_batch(
@@ -119,7 +123,8 @@ def check_batch(
         lead = (shape.n_replicas, rows) if is_current else (shape.n_replicas, n_steps, rows)
         silence = torch.zeros((*lead, source.size), dtype=shape.dtype, device=shape.device)
         (currents if is_current else spikes).setdefault(name, silence)
-    return Batch(n_steps, rows, spikes, currents)
+    values = {name: spikes.pop(name) for name in network.analog if name in spikes}
+    return Batch(n_steps, rows, spikes, currents, values=values)
 
 
 def check_series(

@@ -30,6 +30,7 @@ from neurorl.backends.torch.synapses import (
     SynapticModule,
     TensorSynapses,
     bias_with,
+    driven_by,
     paths_of,
 )
 from neurorl.backends.torch.unroll import Unroll, groups
@@ -130,9 +131,9 @@ class SpikingModule(SynapticModule):
     ) -> tuple[Rasters, ModuleState]:
         """Advance a window; return the spikes of each population, and the state after it.
 
-        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources of spikes, activations
-            ``([n_replicas,] batch, size)`` of sources of currents; anything that becomes a tensor.
-            A source left out is silent.
+        inputs: rasters ``(n_steps, [n_replicas,] batch, size)`` of sources of spikes, numbers of
+            those of values, activations ``([n_replicas,] batch, size)`` of those of currents;
+            anything that becomes a tensor. A source left out is silent.
         state: what the window before returned; None starts from silence.
         n_steps: steps of the window; needed only if no raster tells it.
         noise: standard logistic draws of each population that has noise, in the shape of the
@@ -253,6 +254,8 @@ class SpikingModule(SynapticModule):
         """Return a window of the network with the weights of now; arguments as in `advance`."""
         synapses = self._all_synapses()
         quanta = {s.name: s.quanta() for s in synapses if bias is None or not s.is_current}
+        if batch.driven is None:
+            batch = replace(batch, driven=driven_by(batch.values, synapses, quanta))
         sent: dict[Path, Sent] = {
             path: self._known(name).transmitted(quanta[name], path.delay)
             for path in self._paths
@@ -326,6 +329,9 @@ class SpikingModule(SynapticModule):
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
         """Yield each population's name, spikes, their logits, and the mask of neurons alive."""
         cells = {p.name: self._all_cells()[p.name] for p in self.network.populations}
+        if any(p.gap for p in self.network.projections):
+            what, remedy = "isn't computed again beside gap junctions", "leave them out"
+            raise UnsupportedError("score", what, remedy=remedy)
         silent = sorted(name for name, c in cells.items() if not c.is_stochastic)
         if silent:
             problem = f"no probability of spikes without noise, in {', '.join(silent)}"

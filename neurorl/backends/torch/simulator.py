@@ -100,7 +100,8 @@ class TorchSimulator(ProgramSimulator):
     @torch.no_grad()
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         n_replicas, names = self.simulated.n_replicas, [node.name for node in self.program.nodes]
-        given = {names[k]: np.asarray(inputs[names[k]], dtype=np.float64) for k in self.sources}
+        known = [*(names[k] for k in self.sources), *self.driven]
+        given = {name: np.asarray(inputs[name], dtype=np.float64) for name in known}
         spikes = {
             name: torch.from_numpy(x).to(self._device).view(n_steps, n_replicas, 1, -1)
             for name, x in given.items()
@@ -108,7 +109,8 @@ class TorchSimulator(ProgramSimulator):
         noise = {name: self._of_steps(rows, n_steps) for name, rows in self._draws.items()}
         into = {name: x.transpose(0, 1) for name, x in spikes.items()}
         words = {(node, x): self._of_steps(rows, n_steps) for node, x, rows in self._from_outside}
-        batch = Batch(n_steps, 1, into, {}, words)
+        driven = {key: into.pop(key) for key in self.driven}
+        batch = Batch(n_steps, 1, into, {}, words, driven=driven)
         before = self._with_dead().map(lambda x: x.to(self._device))
         rasters, after = self._module.advance(batch, before, noise, bias=self._bias)
         self._state = after.map(lambda x: x.cpu().contiguous())

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from neurorl.arithmetic.rounding import Rounding
+from neurorl.arithmetic.values import parts_of
 from neurorl.backends.base import Backend
 from neurorl.backends.torch.expressions import bias_integers, in_quanta, truncated
 from neurorl.errors import ArgumentError, check_name, format_message, warn_outside
@@ -25,7 +26,8 @@ _AT_ONCE = 2**22
 class Path(NamedTuple):
     """Name synapses that share a delay: those of a projection, or some of a list.
 
-    release: the presynaptic node's variable by which the weights are multiplied; None for 1.
+    release: the presynaptic node's variable by which the weights are multiplied; None for 1. Gap
+    junctions have delay 0, and the variable that they couple.
     """
 
     projection: str
@@ -54,6 +56,11 @@ class Listed(NamedTuple):
             q = q.index_add(2, self.post[some], arrived)
         return q
 
+    def coupled(self, pre: Tensor, post: Tensor) -> Tensor:
+        """Return ``sum_i w_ij (v_i - v_j)``, by i from 0 on; v: ``(n_replicas, batch, n)``."""
+        terms = self.values[:, None] * (pre[..., self.pre] - post[..., self.post])
+        return torch.zeros_like(post).index_add(2, self.post, terms.to(post.dtype))
+
 
 Sent = Tensor | Listed
 """Hold transmitted weights: a matrix or blocks for each replica, or those of a list."""
@@ -63,9 +70,9 @@ def paths_of(program: Program) -> list[Path]:
     """Return the paths of a program's spikes."""
     names = [node.name for node in program.nodes]
     return [
-        Path(p.name, names[p.pre], names[p.post], delay, p.target, p.release)
+        Path(p.name, names[p.pre], names[p.post], delay, p.target, p.gap or p.release)
         for p in program.projections
-        for delay in p.delays
+        for delay in ((0,) if p.gap else p.delays)
     ]
 
 
@@ -93,6 +100,8 @@ class TensorSynapses(nn.Module):
         projection = network.projection(name)
         self.name, self.pre, self.post = name, projection.pre, projection.post
         self.signed, self.is_current = projection.signed, projection.pre in network.currents
+        is_of_values = network.analog.get(projection.pre) == "values"
+        self.values_into = f"{self.post}.{network.target(projection)}" if is_of_values else ""
         self._rounding = rounding
         # What a spike transmits for each quantum of the weight.
         self._gain = 2.0 if self.signed else 1.0
@@ -134,8 +143,12 @@ class TensorSynapses(nn.Module):
         delay: of those to return, if synapses of a list have delays of their own.
         """
         weight = quanta if self._gain == 1.0 else self._gain * quanta
-        if not self._is_listed:
+        if not self._is_listed and delay != 0:
             return weight
+        if not self._is_listed:  # gap junctions, added up by presynaptic neurons
+            number, (n_pre, n_post) = torch.arange(weight[0].numel()), weight.shape[-2:]
+            pre, to = number.to(weight.device) // n_post, number.to(weight.device) % n_post
+            return Listed(weight.flatten(1), pre, pre // n_pre * n_post + to, self._n_post)
         pre, post = self.get_buffer("pre_of"), self.get_buffer("post_of")
         if delay is None or not self._has_delays:
             return Listed(weight, pre, post, self._n_post)
@@ -176,6 +189,30 @@ def bias_with(
     if flow:
         bias = bias + sum(flow[1:], flow[0])
     return bias_integers(bias) if rounds else bias
+
+
+def driven_by(
+    values: Mapping[str, Tensor], synapses: Sequence[TensorSynapses], quanta: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return what values add in each step, ``POPULATION.INPUT``, in order of the synapses.
+
+    In float64 it is that of `neurorl.backends.weights.Currents.drive`.
+    """
+    driven: dict[str, Tensor] = {}
+    for s in (s for s in synapses if s.values_into):
+        sent, key = s.transmitted(quanta[s.name]), s.values_into
+        smallest, *others = (transmit(part, sent) for part in _parts_of(values[s.pre]))
+        added = sum(others, smallest)
+        driven[key] = driven[key] + added if key in driven else added
+    return driven
+
+
+def _parts_of(x: Tensor) -> list[Tensor]:
+    """Return `parts_of` values, of which the smallest passes the gradient; float32 as it is."""
+    if x.dtype != torch.float64:
+        return [x]
+    parts = torch.from_numpy(parts_of(x.detach().cpu().numpy())).to(x.device)
+    return [parts[0] + (x - x.detach()), *parts[1:]]
 
 
 def transmit(x: Tensor, weight: Sent) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from neurorl.backends.torch.estimators import Estimator, Score
 from neurorl.backends.torch.inputs import Batch, ModuleState
 from neurorl.backends.torch.node import Emitted, TensorNode
-from neurorl.backends.torch.synapses import Path, Sent, shifted, transmit
+from neurorl.backends.torch.synapses import Listed, Path, Sent, shifted, transmit
 from neurorl.network.description import Network
 
 
@@ -33,9 +33,11 @@ def groups(network: Network) -> list[tuple[str, ...]]:
 
 def _reached(network: Network, name: str) -> set[str]:
     """Return the populations that spikes of *name* can reach, over any number of projections."""
-    reached = {p.post for p in network.projections if p.pre == name}
+    ends = [(p.pre, p.post) for p in network.projections]
+    ends += [(p.post, p.pre) for p in network.projections if p.gap]  # they step together
+    reached = {post for pre, post in ends if pre == name}
     for _ in network.nodes:
-        reached |= {p.post for p in network.projections if p.pre in reached}
+        reached |= {post for pre, post in ends if pre in reached}
     return reached
 
 
@@ -43,7 +45,7 @@ class Unroll:
     """Compute the spikes of all nodes in a window, group by group.
 
     cells: the populations, and the sources whose spikes release less than all.
-    sent: the transmitted weights of each path of spikes.
+    sent: the transmitted weights of each path of spikes, and of gap junctions.
     batch: inputs of the window.
     state: state before the window.
     bias: by population, in force.
@@ -59,7 +61,9 @@ class Unroll:
         state: ModuleState,
         bias: Mapping[str, Tensor],
     ) -> None:
-        self._cells, self._sent, self._batch, self._bias = cells, sent, batch, bias
+        self._cells, self._batch, self._bias = cells, batch, bias
+        self._sent = {s: weights for s, weights in sent.items() if s.delay}
+        self._gaps = {s: w for s, w in sent.items() if not s.delay and isinstance(w, Listed)}
         self._before, self._carried = state, dict(state.cells)
         self.spikes: dict[str, Tensor] = dict(batch.spikes)
         self._released: dict[tuple[str, str], Tensor] = {}
@@ -79,16 +83,22 @@ class Unroll:
         """
         within = [s for s in self._sent if s.post in group and s.pre in group]
         inner = [s for s in within if s.delay < self._batch.n_steps]
-        size = min([self._batch.n_steps, *(s.delay for s in inner)])
+        gaps = [g for g in self._gaps if g.post in group]
+        size = min([self._batch.n_steps, *(s.delay for s in inner), *(1 for _ in gaps)])
         outer = {
             (name, x): _parts(q, size)
             for name in group
             for x, q in self._drive(name, without=inner).items()
         }
+        driven = {key: _parts(x, size) for key, x in (self._batch.driven or {}).items()}
         draws = {k: _parts(self._cells[k].draws(noise[k]), size) for k in group if k in noise}
         series = {s: _parts(self._past(s), 1) for s in inner}
         emitted: dict[str, list[Emitted]] = {name: [] for name in group}
         for k in range(-(-self._batch.n_steps // size)):
+            v = {name: self._carried[name].variables for name in group}
+            coupled = {
+                g: self._gaps[g].coupled(*(v[x][str(g.release)] for x in g[1:3])) for g in gaps
+            }
             for name in group:
                 cells = self._cells[name]
                 q = {x: outer[name, x][k] for x in cells.node.inputs}
@@ -96,6 +106,9 @@ class Unroll:
                     n_steps = q[s.target].shape[1]
                     sent = series[s][len(series[s]) - s.delay :][:n_steps]
                     q[s.target] = q[s.target] + transmit(_joined(sent, 1), self._sent[s])
+                q |= {x: q[x] + driven[cells.node.drive(x)][k] for x in cells.node.driven}
+                for g in (g for g in gaps if g.post == name):
+                    q[g.target] = q[g.target] + coupled[g].unsqueeze(1).to(q[g.target].dtype)
                 drawn = draws[name][k] if name in draws else None
                 part = cells.run(q, self._bias[name], self._carried[name], drawn, estimator)
                 self._carried[name] = part.carried
@@ -111,6 +124,8 @@ class Unroll:
     def replay(self, name: str) -> tuple[Tensor, Tensor | None]:
         """Replay a population, see `TensorNode.replay`; all spikes must be known."""
         drive, carried = self._drive(name), self._carried[name]
+        node, driven = self._cells[name].node, self._batch.driven or {}
+        drive |= {x: drive[x] + driven[node.drive(x)] for x in node.driven}
         return self._cells[name].replay(drive, self._bias[name], carried, self.spikes[name])
 
     def after(self) -> ModuleState:

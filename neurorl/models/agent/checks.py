@@ -200,6 +200,8 @@ def check_description(config: AgentFields, network: Network) -> None:
         if rule.pairs_spikes and any(p.signed for p in network.projections):
             what = f"{config.where_rule(rule=rule)} has no signed projections"
             raise DescriptionError(where, what)
+    if any(p.gap for p in network.projections):
+        raise DescriptionError(where, "agents have no gap junctions", remedy="neurorl.Learning")
     _check_kinds(config, where, network)
     config.critic.check_network(network, config.features)
     _check_layers(config, where, network)

@@ -84,7 +84,7 @@ def refuses(case: Case, network: Network) -> bool:
     "feature",
     [
         *("escape noise", "recurrent projection", "refractory period"),
-        *("delays of several steps", "currents"),
+        *("delays of several steps", "currents", "values for each step", "gap junctions"),
     ],
 )
 def test_two_steps_equal_one_of_both_lengths(feature: str, case: Case) -> None:
@@ -129,7 +129,7 @@ def test_reset_silences_but_keeps_weights_and_time(case: Case) -> None:
     "feature",
     [
         *("escape noise", "refractory period", "weights written between windows"),
-        *("delays of several steps", "currents"),
+        *("delays of several steps", "currents", "values for each step", "gap junctions"),
     ],
 )
 def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case: Case) -> None:

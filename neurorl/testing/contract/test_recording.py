@@ -18,7 +18,10 @@ def variables_of(state: PlainData) -> list[str]:
     return [name for name in state if not name.endswith((".spikes", ".weights")) and name != "t"]
 
 
-@pytest.mark.parametrize("feature", ["CUBA-LIF", "delays of several steps", "neurons by equations"])
+@pytest.mark.parametrize(
+    "feature",
+    [*("CUBA-LIF", "delays of several steps", "neurons by equations", "values for each step")],
+)
 def test_a_recorded_run_equals_one_that_is_not(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = [rasters(network, n, k) for k, n in enumerate(WINDOWS)]

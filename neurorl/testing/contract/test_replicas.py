@@ -18,6 +18,7 @@ from neurorl.testing.plugin import Case
 SEEDS = (3, 2**62 + 5, 3)  # equal seeds are replicas of one another until their inputs differ
 N = len(SEEDS)
 MOVING = ["escape noise", "refractory period", "delays of several steps", "signed units (+-1)"]
+MOVING += ["values for each step", "gap junctions"]
 
 
 class ReplicaPair:
@@ -191,7 +192,8 @@ def test_windows_equal_steps(feature: str, seed: object, case: Case) -> None:
             n_steps = (8, 3)[k % 2]
             window = windows[n_steps]
             for raster in window.inputs.values():
-                raster[:] = rng.random(raster.shape) < 0.5
+                drawn = rng.random(raster.shape)
+                raster[:] = drawn < 0.5 if raster.dtype == np.bool_ else drawn
             inputs = {name: raster.copy() for name, raster in window.inputs.items()}
             if fresh:
                 stepped.reset()

@@ -167,6 +167,17 @@ inline void add_listed(
     }
 }
 
+// Writes the sums of w (v_i - v_j) of gap junctions, added up by i from 0 on.
+inline void couple(
+    const double *w, const int64_t *start, const int32_t *target, double *__restrict sum,
+    const double *pre, const double *post, int n_pre, int n_post)
+{
+    memset(sum, 0, sizeof(double) * n_post);
+    for (int i = 0; i < n_pre; i++)
+        for (int64_t s = start[i]; s < start[i + 1]; s++)
+            sum[target[s]] += w[s] * (pre[i] - post[target[s]]);
+}
+
 // Do as add_dense and add_listed, with weights times what each spike released.
 inline void add_dense_released(
     const int32_t *spikes, int count, const double *release, const double *w, double *q, int PRE,
