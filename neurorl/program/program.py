@@ -82,7 +82,8 @@ class NodeProgram:
     initial: state variables, ``(size,)`` each. constants: numbers, or arrays ``(size,)``.
     inputs: what projections add to; those that are no state variables begin at 0 in each step.
     limits: what inputs, state variables then, are clipped to after each weight that is added, one
-    after another by projection and presynaptic neuron; None for plain sums.
+    after another by projection and presynaptic neuron; None for plain sums. All of the node's
+    numbers, those of statements too, are then exact in float32, and weights in int32.
     biased: the input to which the bias is added; None if statements name ``bias``, or none does.
     names_bias: whether statements name ``bias``.
     refractory: dead steps after a spike, ``(size,)``; None if there are none.
@@ -144,7 +145,7 @@ class NodeProgram:
     @property
     def kept(self) -> tuple[str, ...]:
         """Return the variables of a step that *reset* needs, but that are no state."""
-        known = {*self.initial, *self.constants, "bias"}
+        known = {*self.initial, *self.constants, *self.releases, "bias"}
         used = [name for line in self.reset for name in (*line.value.names, line.variable)]
         return tuple(dict.fromkeys(name for name in used if name not in known))
 

@@ -16,7 +16,7 @@ COUNT = "count"
 _CLIP = f"{-STATE_MAX - 1}, {STATE_MAX}"
 _WRAP = f"back = back - {2 * STATE_MAX + 2}*floor(back/{2 * STATE_MAX + 2} + 0.5)"
 # It is floor(v/threshold): whole numbers and a half are far from what rounding could change.
-_SPIKES = "count = clip(floor((v + 0.5)*inverse), 0, {most}); v = v - count*threshold"
+_SPIKES = "count = min(floor((v + 0.5)*inverse), {most}); v = v - count*threshold"
 
 
 def xylo_node(arithmetic: XyloArithmetic, population: str, depth: int) -> NodeProgram:
@@ -38,7 +38,8 @@ def xylo_node(arithmetic: XyloArithmetic, population: str, depth: int) -> NodePr
         inputs=("u",),
         limits=LIMITS,
         update=read_statements("\n".join(_lines(chip)), population),
-        threshold=Expression(f"{COUNT} > 0"),
+        threshold=Expression("v >= threshold"),
+        reset=read_statements(_SPIKES.format(most=chip.most), population),
         names_bias=True,
         releases={COUNT: Release(population, 1, COUNT)},
     )
@@ -52,7 +53,6 @@ def _lines(chip: XyloPopulation) -> list[str]:
         f"change = clip(back + u, {_CLIP})",
         f"change = clip(change + bias, {_CLIP})",
         f"v = clip(v + change, {_CLIP})",
-        *_SPIKES.format(most=chip.most).split("; "),
     ]
     if (chip.shift_mem == 0).any():  # all of the lowest membrane has no positive in 16 bits
         lines.insert(2, _WRAP)

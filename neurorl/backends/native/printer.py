@@ -9,19 +9,23 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from neurorl.expressions.nodes import FunctionCall, nodes_of
+from neurorl.expressions.nodes import CPP, FunctionCall, nodes_of, render
 from neurorl.native import SOURCES
 from neurorl.native.build import CppSource, compiled
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import LOGISTIC_BITS
 from neurorl.program import Program, ProjectionProgram
 
-_CPP = {"f8": "double", "i8": "int64_t", "i4": "int32_t", "u4": "uint32_t", "u1": "uint8_t"}
+_CPP = {"f8": "double", "f4": "float", "i8": "int64_t", "i4": "int32_t", "u4": "uint32_t"}
+_CPP["u1"] = "uint8_t"
+_SHORT = replace(CPP, number=lambda value: f"{value.hex()}f")
+"""Print formulas of a node with limits, in 32 bits: twice as many of its numbers fit a vector."""
 _LINE, _HUGE = 64, 2 << 20  # bytes
 _MADV_HUGEPAGE = 14
 
@@ -81,23 +85,27 @@ class NodePrinter:
         kinds = [other.is_source for other in program.nodes[:k]]
         self._number = kinds.count(node.is_source)  # among sources, or among populations
         self._locals = {*(line.variable for line in node.update), *node.inputs}
+        own, self._style = ("f8", CPP) if node.limits is None else ("f4", _SHORT)
+        self._own, self._vectors = _CPP[own], "#pragma GCC ivdep"
+        if node.limits is not None:  # else the compiler writes out the loops of few neurons
+            self._vectors += "\n#pragma GCC unroll 1"
         table.add(f"row{k}", "i4", node.depth * (n + 1))
         for x, value in node.constants.items():
-            table.add(f"constant{k}_{x}", "f8", value.size)
+            table.add(f"constant{k}_{x}", own, value.size)
         drawn = [x for x, draw in node.draws.items() if draw.stream is not None]
         for kind, type_, size, names in (
-            ("state", "f8", n, node.initial),
-            ("initial", "f8", n, node.initial),
+            ("state", own, n, node.initial),
+            ("initial", own, n, node.initial),
             ("q", "f8", n, node.inputs if node.limits is None else ()),
             ("kept", "f8", n, node.kept),
-            ("released", "f8", node.depth * n, node.releases),
+            ("released", own, node.depth * n, node.releases),
             ("next", "i8", self._replicas, drawn),
             ("words", "u4", 4 * n, drawn),
         ):
             for x in names:
                 table.add(f"{kind}{k}_{x}", type_, size)
         for name, type_, is_needed in (
-            ("bias", "f8", node.has_bias),
+            ("bias", own, node.has_bias),
             ("dead", "i4", node.refractory is not None),
             ("refractory", "i4", node.refractory is not None),
             ("over", "u1", not node.is_source),
@@ -111,7 +119,7 @@ class NodePrinter:
         for step in range(node.depth):
             yield f"row{k}[{step * (node.size + 1) + node.size}] = 0;"
         for x in node.initial:
-            yield f"memcpy(state{k}_{x}, initial{k}_{x}, sizeof(double) * {node.size});"
+            yield f"memcpy(state{k}_{x}, initial{k}_{x}, sizeof *state{k}_{x} * {node.size});"
         if node.refractory is not None:
             yield f"memset(dead{k}, 0, sizeof(int32_t) * {node.size});"
 
@@ -119,7 +127,7 @@ class NodePrinter:
         """Yield the constants that all neurons have in common."""
         for x, value in self._node.constants.items():
             if not value.ndim:
-                yield f"const double shared{self._k}_{x} = constant{self._k}_{x}[0];"
+                yield f"const {self._own} shared{self._k}_{x} = constant{self._k}_{x}[0];"
 
     def step(self) -> Iterator[str]:
         """Yield the code of a step, after all that arrives in it was added."""
@@ -127,7 +135,7 @@ class NodePrinter:
         ring = f" + ring_row(t, {node.depth})" if node.depth > 1 else ""
         yield f"{{ int32_t *const row = row{k}{ring and ring + f' * {n + 1}'};"
         for x in node.releases:
-            yield f"double *const to_{x} = released{k}_{x}{ring and ring + f' * {n}'};"
+            yield f"auto *const to_{x} = released{k}_{x}{ring and ring + f' * {n}'};"
         if node.is_source:
             yield f"const uint8_t *const over{k} = in[{self._number}] + s * {n};"
         if node.update or node.threshold is not None:
@@ -172,7 +180,7 @@ class NodePrinter:
             words = f"words{k}_{x} + {r} * {4 * size}"
             arguments = f"next{k}_{x} + {r}, {words}, t{ahead}, {draw.stream}LL, seeds[{r}], {size}"
             yield f"const uint32_t *const word_{x} = draws({arguments}) - {begin};"
-        loop = f"#pragma GCC ivdep\nfor (int i = {begin}; i < {end}; i++) {{"
+        loop = f"{self._vectors}\nfor (int i = {begin}; i < {end}; i++) {{"
         drawn = {x: self._drawn(x) for x in node.draws}
         known = self._in_memory() | drawn
         is_split = self._is_split(known)
@@ -197,14 +205,15 @@ class NodePrinter:
         if threshold is None or not known.keys() >= {*threshold.names}:
             return False
         trees = (node for line in self._node.update for node in nodes_of(line.value.tree))
-        return any(isinstance(tree, FunctionCall) and tree.function in _LONG for tree in trees)
+        functions = {tree.function for tree in trees if isinstance(tree, FunctionCall)}
+        return self._node.limits is not None or not functions.isdisjoint(_LONG)
 
     def _update(self, names: Mapping[str, str], is_split: bool) -> Iterator[str]:
         """Yield the body of the loop that updates neurons."""
         k, node = self._k, self._node
         for x in sorted(self._locals):
             first = f"state{k}_{x}[i]" if x in node.initial else "0.0"
-            yield f"double own_{x} = {self._drawn(x) if x in node.draws else first};"
+            yield f"{self._own} own_{x} = {self._drawn(x) if x in node.draws else first};"
         for x in node.inputs if node.limits is None else ():
             terms = [f"q{k}_{x}[i]"]
             terms += [f"drive{k}_{x}[s * {node.size} + i]"] if x in node.driven else []
@@ -213,7 +222,7 @@ class NodePrinter:
             yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}({' + '.join(terms)});"
             yield f"q{k}_{x}[i] = 0.0;"
         for line in node.update:
-            yield f"{names[line.variable]} = {line.value.cpp(names)};"
+            yield f"{names[line.variable]} = {render(line.value.tree, self._style, names)};"
         if node.refractory is not None:
             yield f"const int32_t dead = dead{k}[i];"
             yield from (
@@ -237,17 +246,26 @@ class NodePrinter:
         """Yield the test of a neuron's threshold, beside ``dead``, the steps it is dead."""
         assert self._node.threshold is not None
         live = "dead <= 0 & " if self._node.refractory is not None else ""
-        yield f"over{self._k}[i] = {live}({self._node.threshold.cpp(names)});"
+        yield f"over{self._k}[i] = {live}({render(self._node.threshold.tree, self._style, names)});"
 
     def _reset(self) -> Iterator[str]:
-        """Yield the loop over the neurons that spike."""
+        """Yield the loop over the neurons that spike; with limits over all neurons, if any does."""
         k, node = self._k, self._node
         if not node.reset and node.refractory is None:
             return
         names = self._in_memory()
+        if node.limits is not None:
+            names |= {x: f"to_{x}[i]" for x in node.releases}
+            yield f"if (row[{node.size}]) {{\n{self._vectors}"
+            yield f"for (int i = 0; i < {node.size}; i++) {{"
+            for line in node.reset:  # chosen, so that it needs no branch
+                to, value = names[line.variable], render(line.value.tree, self._style, names)
+                yield f"{to} = over{k}[i] ? {value} : {to};"
+            yield "}}"
+            return
         yield f"for (int j = 0; j < row[{node.size}]; j++) {{ const int i = row[j];"
         for line in node.reset:
-            yield f"{names[line.variable]} = {line.value.cpp(names)};"
+            yield f"{names[line.variable]} = {render(line.value.tree, self._style, names)};"
         if node.refractory is not None:
             yield f"dead{k}[i] = refractory{k}[i];"
         yield "}"
@@ -321,8 +339,7 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
     """Yield the code that adds the weights of the spikes that arrive by projection *k*."""
     pre, limits = program.nodes[p.pre], program.nodes[p.post].limits
     q = f"{'q' if limits is None else 'state'}{p.post}_{p.target}"
-    clip = "" if limits is None else f", Clip{{{limits[0]!r}, {limits[1]!r}}}"
-    w = table.add(f"w{k}", "f8", p.n_weights)
+    w = table.add(f"w{k}", "f8" if limits is None else "i4", p.n_weights)
     if p.gap and p.rows is not None:
         n_post = program.nodes[p.post].size
         listed = (
@@ -338,24 +355,22 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
         if pre.depth > 1:
             ring += f" + ring_row(t - {delay}, {pre.depth}) * {pre.size + 1}"
         yield f"{{ const int32_t *const row = {ring}; const int n = row[{pre.size}];"
-        release = ""
+        release = "NULL"
         if p.release is not None:
             at = f"ring_row(t - {delay}, {pre.depth}) * {pre.size}"
-            yield f"const double *const release = released{p.pre}_{p.release} + {at};"
-            release = "release, "
+            yield f"const auto *const release = released{p.pre}_{p.release} + {at};"
+            release = "release"
+        sizes, weights = f"{q}, {p.block[0]}, {p.block[1]}", f"Weights{{{w}, {release}}}"
+        if limits is not None:
+            weights = f"Clipped{{{w}, {release}, Clip{{{limits[0]:.0f}, {limits[1]:.0f}}}}}"
         if p.rows is not None:
             table.add(f"start{k}", "i8", p.rows.start.size)
             to = table.add(f"to{k}", "i4", p.n_weights)
             start = f"start{k} + {number * (pre.size + 1)}"
-            function = "add_listed_released" if release else "add_listed"
-            yield f"{function}(row, n, {release}{w}, {start}, {to}, {q}{clip});"
-        elif limits is not None:
-            weights = f"Clipped{{{w}, {release or 'NULL, '}{clip[2:]}}}"
-            yield f"add_dense(row, n, {weights}, {q}, {p.block[0]}, {p.block[1]});"
-        elif release:
-            yield f"add_dense_released(row, n, {release}{w}, {q}, {p.block[0]}, {p.block[1]});"
+            yield f"add_listed(row, n, {weights}, {start}, {to}, {q});"
+        elif limits is None and p.release is not None:
+            yield f"add_dense_released(row, n, release, {w}, {sizes});"
         else:
-            sizes = f"{q}, {p.block[0]}, {p.block[1]}"
             if p.has_levels:
                 levels, unit = (
                     table.add(f"levels{k}", "i4", p.n_weights),
@@ -363,7 +378,7 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
                 )
                 yield f"if ({unit}[0] != 0.0)"
                 yield f"add_dense(row, n, Levels{{{levels}, {unit}[0]}}, {sizes}); else"
-            yield f"add_dense(row, n, Weights{{{w}}}, {sizes});"
+            yield f"add_dense(row, n, {weights}, {sizes});"
         yield "}"
 
 

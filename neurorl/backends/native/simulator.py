@@ -125,14 +125,14 @@ class NativeSimulator(ProgramSimulator):
         k = self.numbers[population]
         return self._arrays[f"bias{k}"] if self.program.nodes[k].has_bias else None
 
-    def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
+    def memory(self, projection: str) -> Array | None:
         k = self._projections.get(projection)
         if k is None or self.simulated.network.projection(projection).signed:
             return None
         is_direct = not self._unit(k) and self.program.projections[k].places() is None
         return self._arrays[f"w{k}"] if is_direct else None
 
-    def held(self, projection: str) -> npt.NDArray[np.float64] | None:
+    def held(self, projection: str) -> Array | None:
         k = self._projections.get(projection)
         unit = 0.0 if k is None else self._unit(k)
         return self._arrays[f"levels{k}"] * unit if unit else self.memory(projection)

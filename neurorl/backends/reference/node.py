@@ -118,6 +118,7 @@ def _lines(node: NodeProgram) -> Iterator[str]:
     set_here = {*node.initial, *node.inputs, *(line.variable for line in node.update)}
     names = {x: f"constant_{x}" for x in node.constants}
     names |= {x: f"x_{x}" for x in (*set_here, *node.draws)}
+    yield from (f"x_{x.variable} = float64(0)" for x in node.reset if x.variable not in names)
     names |= {line.variable: f"x_{line.variable}" for line in node.reset}
     names |= {"bias": "bias"} if node.names_bias else {}
     yield from (f"x_{x} = state[{x!r}]" for x in node.initial)

@@ -17,6 +17,15 @@ namespace neurorl {
 // "A row of spikes" of N neurons below: indices in ascending order in the first N places, and their
 // number in the last.
 
+// Functions of nodes with limits, whose numbers are exact in 24 bits.
+inline float neurorl_floor(float x) { return __builtin_floorf(x); }
+inline float neurorl_min(float a, float b) { return b < a ? b : a; }
+inline float neurorl_max(float a, float b) { return b > a ? b : a; }
+inline float neurorl_clip(float x, float low, float high)
+{
+    return neurorl_min(neurorl_max(x, low), high);
+}
+
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 // Returns the row of a ring that holds the spikes of a step; the ring has the last *depth* steps.
@@ -34,10 +43,27 @@ inline const uint32_t *draws(
     return words + (step & 3) * N;
 }
 
-// Weights as numbers, and what sums of some of them are.
+// What becomes of a number after each weight that is added to it.
+struct Free {
+    double operator()(double sum) const { return sum; }
+};
+
+struct Clip {
+    float low, high;
+    template <class Number>
+    Number operator()(Number sum) const
+    {
+        sum = sum > (Number)low ? sum : (Number)low;
+        return sum < (Number)high ? sum : (Number)high;
+    }
+};
+
+// Weights as numbers, and what sums of some of them are. Lists take them times what each spike
+// released, or 1 without *release*.
 struct Weights {
-    const double *w;
-    typedef double Sum;
+    const double *w, *release;
+    Free held;
+    typedef double Sum, Total;
     double value(double sum) const { return sum; }
 };
 
@@ -46,6 +72,7 @@ struct Levels {
     const int32_t *w;
     double unit;
     typedef int32_t Sum;
+    typedef double Total;
     double value(int32_t sum) const { return (double)sum * unit; }
 };
 
@@ -66,40 +93,28 @@ ALWAYS_INLINE void add_rows(
     }
 }
 
-// What becomes of a number after each weight that is added to it.
-struct Free {
-    double operator()(double sum) const { return sum; }
-};
-
-struct Clip {
-    double low, high;
-    double operator()(double sum) const
-    {
-        sum = sum > low ? sum : low;
-        return sum < high ? sum : high;
-    }
-};
-
-// Weights times what each spike released, or 1 without *release*; sums are clipped one by one.
+// Weights times what each spike released, as above; sums are clipped one by one.
 struct Clipped {
-    const double *w, *release;
+    const int32_t *w;
+    const float *release;
     Clip held;
+    typedef float Total;
 };
 
 template <int ROWS>
 ALWAYS_INLINE void add_rows(
-    const int32_t *spike, const Clipped &weights, double *__restrict q, const int POST)
+    const int32_t *spike, const Clipped &weights, float *__restrict q, const int POST)
 {
-    const double *row[ROWS];
-    double times[ROWS];
+    const int32_t *row[ROWS];
+    int32_t times[ROWS];
     for (int s = 0; s < ROWS; s++) {
         row[s] = weights.w + (size_t)spike[s] * POST;
-        times[s] = weights.release ? weights.release[spike[s]] : 1.0;
+        times[s] = weights.release ? weights.release[spike[s]] : 1;
     }
     const Clip held = weights.held;
     #pragma GCC ivdep
     for (int k = 0; k < POST; k++) {
-        double sum = q[k];
+        int32_t sum = q[k];
         for (int s = 0; s < ROWS; s++) sum = held(sum + row[s][k] * times[s]);
         q[k] = sum;
     }
@@ -108,10 +123,9 @@ ALWAYS_INLINE void add_rows(
 // Adds the rows of a block's spikes to its POST sums. Few of these stay in registers meanwhile.
 template <class W>
 ALWAYS_INLINE void add_block(
-    const int32_t *spike, const int32_t *end, const W &weights, double *q, const int POST)
+    const int32_t *spike, const int32_t *end, const W &weights, typename W::Total *q, const int POST)
 {
-    double few[32];
-    double *sums = POST <= 32 ? few : q;
+    typename W::Total few[32], *sums = POST <= 32 ? few : q;
     if (POST <= 32)
         for (int k = 0; k < POST; k++) few[k] = q[k];
     for (; spike + 4 <= end; spike += 4) add_rows<4>(spike, weights, sums, POST);
@@ -128,7 +142,8 @@ ALWAYS_INLINE void add_block(
 // block of POST neurons.
 template <class W>
 ALWAYS_INLINE void add_dense(
-    const int32_t *spikes, int count, const W &weights, double *q, const int PRE, const int POST)
+    const int32_t *spikes, int count, const W &weights, typename W::Total *q, const int PRE,
+    const int POST)
 {
     const int32_t *first = spikes, *const end = spikes + count;
     while (first < end) {
@@ -142,28 +157,32 @@ ALWAYS_INLINE void add_dense(
 
 // Asks for the memory of the synapses *first* to *last* less 1, before it is needed: rows of random
 // neurons are too short for a processor to read ahead.
-inline void fetch_row(const double *w, const int32_t *target, int64_t first, int64_t last)
+template <class Number>
+inline void fetch_row(const Number *w, const int32_t *target, int64_t first, int64_t last)
 {
-    for (int64_t s = first; s < last; s += 8) __builtin_prefetch(w + s);
+    for (int64_t s = first; s < last; s += 64 / sizeof *w) __builtin_prefetch(w + s);
     for (int64_t s = first; s < last; s += 16) __builtin_prefetch(target + s);
 }
 
 // Adds the weights of listed synapses: those of neuron s have the numbers start[s] to start[s + 1]
 // less 1, each with its target.
-template <class Held = Free>
-inline void add_listed(
-    const int32_t *spikes, int count, const double *w, const int64_t *start,
-    const int32_t *target, double *q, Held held = {})
+template <class W>
+ALWAYS_INLINE void add_listed(
+    const int32_t *spikes, int count, const W &weights, const int64_t *start,
+    const int32_t *target, typename W::Total *q)
 {
+    typedef typename W::Total Total;
     const int near = 2, far = 8;  // spikes ahead
     for (int k = 0; k < count; k++) {
         if (k + far < count) __builtin_prefetch(start + spikes[k + far]);
         if (k + near < count) {
             const int64_t *next = start + spikes[k + near];
-            if (next[1] - next[0] <= 256) fetch_row(w, target, next[0], next[1]);
+            if (next[1] - next[0] <= 256) fetch_row(weights.w, target, next[0], next[1]);
         }
         const int64_t last = start[spikes[k] + 1];
-        for (int64_t s = start[spikes[k]]; s < last; s++) q[target[s]] = held(q[target[s]] + w[s]);
+        const Total times = weights.release ? weights.release[spikes[k]] : 1;
+        for (int64_t s = start[spikes[k]]; s < last; s++)
+            q[target[s]] = weights.held(q[target[s]] + (Total)weights.w[s] * times);
     }
 }
 
@@ -178,7 +197,7 @@ inline void couple(
             sum[target[s]] += w[s] * (pre[i] - post[target[s]]);
 }
 
-// Do as add_dense and add_listed, with weights times what each spike released.
+// Does as add_dense, with weights times what each spike released.
 inline void add_dense_released(
     const int32_t *spikes, int count, const double *release, const double *w, double *q, int PRE,
     int POST)
@@ -188,18 +207,6 @@ inline void add_dense_released(
         const double *row = w + (size_t)pre * POST;
         double *to = q + (size_t)(pre / PRE) * POST;
         for (int j = 0; j < POST; j++) to[j] += row[j] * release[pre];
-    }
-}
-
-template <class Held = Free>
-inline void add_listed_released(
-    const int32_t *spikes, int count, const double *release, const double *w, const int64_t *start,
-    const int32_t *target, double *q, Held held = {})
-{
-    for (int k = 0; k < count; k++) {
-        const int32_t pre = spikes[k];
-        for (int64_t s = start[pre]; s < start[pre + 1]; s++)
-            q[target[s]] = held(q[target[s]] + w[s] * release[pre]);
     }
 }
 
