@@ -36,7 +36,7 @@ STEPS = [
 def test_a_step_is_that_of_the_authors(state: Any, action: int, then: Any) -> None:
     env = gym.make("plank/Medium-v0", state=state)
     assert env.reset(seed=0)[0] == pytest.approx(state)
-    assert env.step(action)[0] == pytest.approx(then, rel=2e-5)  # six digits were printed
+    assert env.step(action)[0] == pytest.approx(then, rel=5e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize(

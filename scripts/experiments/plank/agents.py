@@ -26,9 +26,9 @@ from neurorl.tasks.environments import make_env
 LESSON = 500
 """Let an episode of training last at most so many steps; those that are measured have 15,000."""
 
-SURVIVAL, BEGIN = 0.5, 200
-"""Pay so much of Medium's reward for a step, whatever is done, in training on Xylo: all of it
-in the first episode, less in the next, and from this one on as much."""
+SURVIVAL, BEGIN, END = 0.5, 150, 350
+"""Pay so much of Medium's reward for a step, whatever is done, in training on Xylo: all of it up to
+one episode, from then on less and less, and from another one on as much as this."""
 
 _HIGH = (2.4, 3.0, 0.21, 3.0)
 _HIGH_OF_POSITIONS = (2.4, 0.21, 0.06, 0.06)  # and of their changes in a step
@@ -83,32 +83,39 @@ class FirstSurvival(gym.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         seen, reward, fallen, truncated, info = self.env.step(action)
-        share = (1.0 - SURVIVAL) * min(1.0, self._episode / BEGIN)
-        return seen, (1.0 - share) + share * float(reward), fallen, truncated, info
+        share = (1.0 - SURVIVAL) * np.clip((self._episode - BEGIN) / (END - BEGIN), 0.0, 1.0)
+        return seen, float(1.0 + share * (float(reward) - 1.0)), fallen, truncated, info
 
 
 def course(level: Level, arithmetic: str) -> Course:
     """Return how an agent learns a level in ``'float'`` or ``'xylo'``."""
     if arithmetic == "xylo":
-        return Course(400 if level.share is None else 500, _of_xylo(level))
+        return Course(300 if level.share is None else 600, _of_xylo(level))
     if not level.velocities:
-        return Course(400, {})  # the default: tiles, and a memory that it finds by itself
+        return Course(300, _seen(level, 6))
     preset = make_config(make_env("CartPole-v1"), "lif")
     return Course(400, {"cells": preset.cells, "features": preset.features, **_RATES})
 
 
 def _of_xylo(level: Level) -> dict[str, Any]:
     """Return an agent of 12 or 16 inputs, deterministic neurons, and votes by output neurons."""
+    return {
+        **_seen(level, 3 if level.velocities else 4),
+        "neuron": CubaLIF(_tau(1), _tau(2), threshold=1.0),
+        "actors": _VOTERS,
+        "bias": False,
+        **({**_RATES, "gamma": 0.99} if level.velocities else {}),
+    }
+
+
+def _seen(level: Level, cells: int) -> dict[str, Any]:
+    """Return so many cells for each number, and the change of each where velocities are hidden."""
     high = _HIGH if level.velocities else _HIGH_OF_POSITIONS
     low = tuple(-x for x in high)
     return {
-        "neuron": CubaLIF(_tau(1), _tau(2), threshold=1.0),
-        "cells": GaussianCells(low, high, cells=3 if level.velocities else 4),
+        "cells": GaussianCells(low, high, cells=cells),
         "features": Fourier(low, high, order=3),
         "memories": () if level.velocities else (0.0,),
-        "actors": _VOTERS,
-        "bias": False,
-        **(_RATES if level.velocities else {}),
     }
 
 
