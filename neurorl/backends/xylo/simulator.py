@@ -38,6 +38,7 @@ class XyloSimulator(Simulator):
         sparse=True,
     )
     shown: ClassVar[tuple[str, ...]] = ("device",)
+    layer = VendorLayer  # what holds a chip; a subclass may have another, such as a board's
 
     def __init__(self, device: str = DEFAULT) -> None:
         self.device = find_device(device).name
@@ -59,7 +60,7 @@ class XyloSimulator(Simulator):
         self.simulated, self.arithmetic = simulated, simulated.arithmetic
         one = lower(simulated.network, self.arithmetic, simulated.depths, simulated.seeds[:1])
         self.layout, n = lay_out(one, self.arithmetic), simulated.n_replicas
-        self.layers = [VendorLayer(self.layout) for _ in range(n)]
+        self.layers = [self.layer(self.layout) for _ in range(n)]
         self.steps = [0] * n
         # Input of a step arrives in the next one; here it would arrive at once.
         self.coming = np.zeros((n, self.layout.sizes["input"]), dtype=bool)

@@ -1,0 +1,1 @@
+"""Run test vectors on a chip or its emulator: ``python -m neurorl.conformance`` writes a report."""
