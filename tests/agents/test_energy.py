@@ -27,7 +27,7 @@ def agent(**others: Any) -> SpikingActorCritic:
 def test_an_evaluation_is_the_same_and_its_counts_are_those_of_the_model() -> None:
     one = agent()
     plain = evaluate(one, 2, seed=1, backend="loihi")
-    measured = dict(evaluate(one, 2, seed=1, energy=True))
+    measured = evaluate(one, 2, seed=1, energy=True)
     energy = measured.pop("energy")
     assert measured == plain
     decisions = energy["decisions"]
