@@ -3,9 +3,9 @@
     python scripts/tables.py [--only time-step,deep] [--page]
 
 deep, lost-populations, estimators and training-cost take some minutes each, the others seconds.
-Those that end in cost are times: measure them with nothing else running. --page makes the pages
-anew from what is in results/tables. Those of README.md and docs/figures.md are made anew each time,
-from the files that these name.
+Those that end in cost are times: measure them with nothing else running; energy needs sanafe.
+--page makes the pages anew from what is in results/tables. Those of README.md and docs/figures.md
+are made anew each time, from the files that these name.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import shutil
 from pathlib import Path
 
 from experiments.costs import COSTS
+from experiments.energy import ENERGY
 from experiments.readme import write_pages
 from experiments.smaller import SMALLER
 from experiments.tested import TESTED
@@ -22,7 +23,7 @@ from neurorl.cli.status import exit_status
 from neurorl.errors import unknown_name_error
 
 ROOT = Path(__file__).parents[1]
-TABLES = {**SMALLER, **TESTED, **COSTS}
+TABLES = {**SMALLER, **TESTED, **COSTS, **ENERGY}
 
 
 @exit_status("tables")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.recorder import Recorder
 from neurorl.arithmetic.rounding import find_arithmetic
+from neurorl.backends.meter import METERED
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
@@ -275,6 +276,23 @@ class LearningAgent(abc.ABC):
             raise ArgumentError(exc.say("observations", remedy)) from exc
         masks = each_mask(action_masks, len(rows), len(self.actions.groups(2)))
         return np.array([self.predict(row, m) for row, m in zip(rows, masks, strict=True)])
+
+    def energy(
+        self, observations: Iterable[Shown], seed: int = 0, noise: str | None = None
+    ) -> PlainData:
+        """Return what decisions cost on Loihi by SANA-FE, see `Metering.result`.
+
+        observations: one after the other, as in an episode; ``evaluate(..., energy=True)`` measures
+        whole ones. seed, noise: as of `player`, on Loihi's emulator. Raises as `Backend.metering`.
+        """
+        player = self.player(seed, METERED, noise=noise)
+        with player.backend:
+            metering = player.backend.metering(None, self.config.carries)
+            player.begin()
+            for observation in observations:
+                move = player.move(observation)
+                metering.add({**move.inputs, **move.rasters}, self.config.window)
+        return metering.result()
 
     def player(
         self,

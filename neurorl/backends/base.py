@@ -21,6 +21,8 @@ from neurorl.backends.checks import (
     check_steps,
     learned_populations,
 )
+from neurorl.backends.lookup import backend_class
+from neurorl.backends.meter import METERED, Metering
 from neurorl.backends.ownership import Ownable
 from neurorl.backends.poisson import Poisson, with_drawn
 from neurorl.backends.recording import Recording, advance_recorded
@@ -28,6 +30,7 @@ from neurorl.backends.simulator import Simulator, State, prepare
 from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
 from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.network.cost import Weights
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray, carry_newest
 
@@ -254,6 +257,18 @@ class Backend(Ownable):
         if population not in self._weights.currents.entered:
             bias = self.simulated.bias(population, self._offsets[population])
             self.simulator.write_bias(population, bias)
+
+    def metering(self, weights: Weights, carries: bool) -> Metering:
+        """Return what measures windows by a model of the chip; arguments as of `Metering`.
+
+        Raises UnsupportedError for other integers, or what doesn't fit; BackendUnavailableError.
+        """
+        if self.arithmetic_name != METERED:
+            what = f"there is no model of a chip with {self.arithmetic_name} arithmetic"
+            remedy = f"backend={METERED!r}, to play in that chip's integers"
+            raise UnsupportedError("energy", what, limit=METERED, remedy=remedy)
+        chip = self.simulator if self.name == METERED else backend_class(METERED)()
+        return Metering(chip.meter(self.simulated), self.network, weights, carries)
 
     def biases(self, population: str) -> FloatArray | None:
         """Return the memory in which the simulator keeps a population's biases, or None.

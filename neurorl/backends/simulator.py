@@ -14,6 +14,7 @@ from neurorl.arithmetic.chip_noise import with_coin_sources
 from neurorl.arithmetic.rounding import find_arithmetic, make_arithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs, check_arithmetic, check_noise, check_record, check_seeds
+from neurorl.backends.meter import Meter
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster, WindowCall
 from neurorl.errors import UnsupportedError
@@ -199,6 +200,10 @@ class Simulator(abc.ABC):
         """
         remedy = "backend='brian2'"
         raise UnsupportedError(f"backend {self.name}", "writes no script", remedy=remedy)
+
+    def meter(self, simulated: SimulatedNetwork) -> Meter:
+        """Return a model of what spikes cost on one replica's chip. Raises UnsupportedError."""
+        raise UnsupportedError(f"backend {self.name}", "has no model of energy")
 
     def close(self) -> None:  # noqa: B027  (most hold nothing)
         """Release resources that are not garbage-collected; called once, as the last method."""

@@ -44,18 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="draw actions from the policy instead of most votes",
     )
+    parser.add_argument("--energy", action="store_true", help="measure it on Loihi, by SANA-FE")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.agents.arguments import check_count
+    from neurorl.backends.meter import METERED
     from neurorl.runs.evaluation import evaluate, load_to_play
 
     check_count("evaluate, episodes", arguments.episodes)
     asked = chosen_backend(arguments)
     agent, chosen = load_to_play(
         arguments.run,
-        asked.backend,
+        asked.backend or (METERED if arguments.energy else None),
         asked.arithmetic,
         asked.noise,
         env=_env(arguments),
@@ -71,9 +73,11 @@ def run(arguments: argparse.Namespace) -> int:
             explore=arguments.sample,
             backend_options=asked.backend_options,
             replicas=arguments.replicas,
+            energy=arguments.energy,
             callback=lambda _, total: advance(total, 1),
         )
-    report(result, arguments.json)
+    measured = {} if arguments.json else result.pop("energy", {})
+    report({**result, **{f"energy.{k}": x for k, x in measured.items()}}, arguments.json)
     return 0
 
 

@@ -23,9 +23,9 @@ from neurorl._version import __version__
 from neurorl.agents.checkpoint import checkpoint_in, digest, packed_text, read_checkpoint, read_text
 from neurorl.errors import RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
+from neurorl.network.cost import FIGURES
 from neurorl.numerics.arrays import Array
 from neurorl.runs.config import RunConfig
-from neurorl.runs.cost import FIGURES
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import Evaluation
 from neurorl.storage import archive
@@ -99,6 +99,7 @@ def read_evaluation(file: Path) -> Evaluation:
     kinds: dict[str, type] = dict.fromkeys(Evaluation.__annotations__, float)
     kinds |= dict.fromkeys(("env", "backend", "arithmetic", "noise"), str)
     kinds |= dict.fromkeys(("seed", "episodes"), int)
+    del kinds["energy"]
     data = check_fields(read_json(file, place, _LARGEST), place, kinds, {})
     kept: Evaluation = {name: data[name] for name in kinds}  # type: ignore[assignment]
     return kept

@@ -249,6 +249,15 @@ class Network(Described):
         projection = self.projection(name)
         return projection.synapses(self.node(projection.pre).size, self.node(projection.post).size)
 
+    def ends(self, name: str) -> tuple[Array, Array]:
+        """Return the presynaptic and postsynaptic neuron of each weight of a projection, flat."""
+        p, synapses = self.projection(name), self.synapses(name)
+        if synapses is not None:
+            return np.asarray(synapses.pre), np.asarray(synapses.post)
+        rows, columns = (self.node(end).size // p.blocks for end in (p.pre, p.post))
+        block, row, column = np.indices((p.blocks, rows, columns)).reshape(3, -1)
+        return block * rows + row, block * columns + column
+
     def synapse_delays(self, name: str) -> npt.NDArray[np.int32] | None:
         """Return each synapse's delay in steps; None if all have `delay_steps`."""
         p = self.projection(name)

@@ -22,7 +22,7 @@ from neurorl.network.description import Network, Population
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import NoiseRows
-from neurorl.pynn.wiring import Rows, ends_of
+from neurorl.pynn.wiring import Rows
 
 SUBSTEPS = 2
 """Count the substeps of a step."""
@@ -79,7 +79,7 @@ def pulses(
     bias = d.bias.astype(np.float64)
     for p in network.projections:
         if p.post == population.name and p.signed:  # a silent neuron transmits the negative weight
-            _, post = ends_of(network, p)
+            _, post = network.ends(p.name)
             bias = bias - np.bincount(post, np.ravel(weights[p.name]), population.size)
     kept = np.broadcast_to(np.tile(bias, len(begins)), (n_steps, len(begins) * population.size))
     return Pulses(kept, np.concatenate(noise, axis=1))
@@ -97,7 +97,7 @@ def lift_of(
     excited = np.zeros(population.size)
     for p in network.projections:
         if p.post == population.name:
-            _, post = ends_of(network, p)
+            _, post = network.ends(p.name)
             strength = np.maximum(np.ravel(weights[p.name]), 0) * (2 if p.signed else 1)
             excited += np.bincount(post, strength, population.size)
     least = 1 / len(given.kept)  # so many steps add no more than this

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from neurorl.errors import check_name
 from neurorl.network.description import Network, Projection
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named
 
 PynnObject = Any
@@ -141,7 +141,7 @@ def described_steps(network: Network, p: Projection) -> npt.NDArray[np.int64]:
     """Return the delay of each synapse, in steps."""
     delays = network.synapse_delays(p.name)
     if delays is None:
-        return np.full(len(ends_of(network, p)[0]), network.delay_steps(p.name))
+        return np.full(len(network.ends(p.name)[0]), network.delay_steps(p.name))
     return np.asarray(delays, dtype=np.int64)
 
 
@@ -154,16 +154,6 @@ def steps_there(
         return np.asarray(steps + 1 + lags[p.post], dtype=np.int64)
     there = steps + lags[p.post] - lags[p.pre] - can.late
     return np.asarray(np.maximum(there, 1), dtype=np.int64)
-
-
-def ends_of(network: Network, p: Projection) -> tuple[Array, Array]:
-    """Return the presynaptic and postsynaptic neuron of each weight of a projection."""
-    synapses = network.synapses(p.name)
-    if synapses is not None:
-        return np.asarray(synapses.pre), np.asarray(synapses.post)
-    rows, columns = (network.node(end).size // p.blocks for end in (p.pre, p.post))
-    block, row, column = np.indices((p.blocks, rows, columns)).reshape(3, -1)
-    return block * rows + row, block * columns + column
 
 
 def as_held(network: Network, target: str) -> Network:
@@ -301,7 +291,7 @@ def synapses(network: Network, p: Projection, weights: FloatArray, gain: FloatAr
     weights: weights as transmitted. gain: gain of each postsynaptic neuron, see
     `neurorl.pynn.pulses.CellParameters`.
     """
-    pre, post = ends_of(network, p)
+    pre, post = network.ends(p.name)
     values = np.asarray(weights, dtype=np.float64).ravel() * gain[post]
     there = np.ones(len(pre), bool) if p.mask is None else np.asarray(p.mask).ravel()
     numbers = np.flatnonzero(there & (values != 0))

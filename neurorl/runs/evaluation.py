@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Never
+from typing import Never, TypedDict
 
 import numpy as np
 
@@ -18,12 +18,13 @@ from neurorl.agents.base import LearningAgent
 from neurorl.agents.checkpoint import Setting, played_on, read_agent
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS, Player
+from neurorl.backends.meter import METERED, Metering
 from neurorl.errors import ArgumentError, EnvironmentWarning, format_message, warn_outside
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.models.agent.hints import refuse_words
+from neurorl.network.cost import FIGURES, Figures, Tally
 from neurorl.numerics.random import derive, read_seed
-from neurorl.runs.cost import FIGURES, Figures, Tally
-from neurorl.storage.plain import Named
+from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, read_json
 from neurorl.tasks.actions import MASK, read_actions
 from neurorl.tasks.groups import SeparateEnvs
@@ -111,6 +112,7 @@ class Play:
             player.begin_episode(k, number)
         else:
             player.begin(k)
+        self.tally.begin(k)
         mask = self.envs.info(k).get(MASK)
         episode = self._running[k] = _Episode(number, mask is not None and self.agent.is_masked)
         player.see(k, observation, mask if episode.has_masks else None)
@@ -149,7 +151,13 @@ _LARGEST = 2**20
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
 
-class Evaluation(Figures):
+class Measured(TypedDict, total=False):
+    """Hold what a model of the chip says, if it was asked: `Metering.result`."""
+
+    energy: PlainData
+
+
+class Evaluation(Figures, Measured):
     """Hold how an agent played, and the cost of a decision."""
 
     env: str
@@ -176,6 +184,7 @@ def evaluate(
     env: str | Environment | None = None,
     callback: Callable[[int, float], None] | None = None,
     replicas: int | None = None,
+    energy: bool = False,
     **others: Never,
 ) -> Evaluation:
     """Return the mean return over *episodes* with the weights as they are.
@@ -198,6 +207,8 @@ def evaluate(
     if replicas is not None:
         replicas = min(check_count("evaluate, replicas", replicas, most=MAX_REPLICAS), episodes)
     check_callable("evaluate, callback", callback)
+    check_kind("evaluate, energy", energy, bool, optional=False)
+    backend = METERED if energy and backend is None else backend
     seed = read_seed(seed, "evaluate.seed")
     with _to_play(agent, env) as (played, env_id), _copies(played, replicas or 1) as envs:
         player = agent.player(
@@ -213,11 +224,13 @@ def evaluate(
         weights = {p.name: player.backend.weights(p.name) for p in network.projections}
         if replicas is not None:
             weights = {name: of_all[0] for name, of_all in weights.items()}
-        tally = Tally(network, weights)
-        with player.backend:
+        with player.backend as compiled:
+            carries = agent.config.carries
+            tally = compiled.metering(weights, carries) if energy else Tally(network, weights)
             seeds = [derive(seed, _RESET, k) & 0x7FFFFFFF for k in range(episodes)]
             play = Play(agent, SeparateEnvs(envs), player, tally, seeds, replicas is not None)
             returns, discounted = zip(*play.scores(callback), strict=True)
+    measured: Measured = {"energy": tally.result()} if isinstance(tally, Metering) else {}
     return {
         "env": env_id,
         "backend": player.backend.name,
@@ -229,6 +242,7 @@ def evaluate(
         "std_return": float(np.std(returns)),
         "mean_discounted_return": float(np.mean(discounted)),
         **tally.per_decision(),
+        **measured,
     }
 
 

@@ -56,6 +56,7 @@ CHANGES: Mapping[str, tuple[list[str], Mapping[str, list[str]]]] = {
             "--seed": ["1"],
             "--sample": [],
             "--stochastic": [],
+            "--energy": [],
         },
     ),
     "validate": (

@@ -14,7 +14,7 @@ from neurorl.backends.registry import load
 from neurorl.cli import main
 from neurorl.errors import ArgumentError
 from neurorl.models import LIF
-from neurorl.runs.cost import (
+from neurorl.network.cost import (
     FIGURES,
     Tally,
     dense_synops,

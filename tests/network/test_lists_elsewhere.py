@@ -12,10 +12,10 @@ from neurorl.backends.reference import ReferenceSimulator
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.models import LIF, FixedInDegree, FixedProbability
 from neurorl.models.neurons.lesions import lesioned
+from neurorl.network.cost import fan_out
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.nir import to_nir
 from neurorl.numerics.arrays import FloatArray
-from neurorl.runs.cost import fan_out
 
 CELLS = LIF(8e-3, 0.5)
 LISTED = Network(

@@ -59,8 +59,12 @@ LAYERS = (
     "__main__",
 )
 GUESTS = {"neurorl.nengo.cells"}  # neuron types of nengo, imported when a function needs them
-OPTIONAL = {"neurorl.backends.torch": "torch", "neurorl.backends.xylo": "xylosim"}
-SIMULATORS = {"brian2", "nengo", "nengo_loihi", "nxsdk", "xylosim"}
+OPTIONAL = {
+    "neurorl.backends.torch": "torch",
+    "neurorl.backends.xylo": "xylosim",
+    "neurorl.backends.loihi.sana_fe": "sanafe",
+}
+SIMULATORS = {"brian2", "nengo", "nengo_loihi", "nxsdk", "sanafe", "xylosim"}
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Compare NeuroBench's counts of a torch network with `neurorl.runs.cost`.
+"""Compare NeuroBench's counts of a torch network with `neurorl.network.cost`.
 
 NeuroBench needs PyTorch and much else (1.3 GB), so it isn't among what the tests install; the
 example of its documentation is counted in ``tests/inspection/test_cost.py`` without it.
@@ -14,8 +14,8 @@ import pytest
 
 from neurorl.backends.registry import load
 from neurorl.models import LIF
+from neurorl.network.cost import Tally
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
-from neurorl.runs.cost import Tally
 from neurorl.testing import rasters
 
 Measured = Callable[[str, str, float, float], None]

@@ -128,15 +128,16 @@ def _needed(node: Node, network: Network, depth: int) -> list[int]:
 class InputHistory:
     """Keep the last spikes of every source of spikes, and make the rasters of its repeats.
 
+    of_all: of every population too, for rasters that are known already.
     past: by source, its last spikes, booleans ``(steps of its longest delay, size)``, newest last.
     """
 
-    def __init__(self, relayed: RelayNetwork) -> None:
-        sources = [s for s in relayed.network.spiking.sources if s.name in relayed.later]
-        self._later = {s.name: relayed.later[s.name] for s in sources}
-        self.past = {
-            s.name: np.zeros((relayed.depths[s.name], s.size), dtype=bool) for s in sources
-        }
+    def __init__(self, relayed: RelayNetwork, of_all: bool = False) -> None:
+        spiking = relayed.network.spiking
+        every = spiking.nodes if of_all else spiking.sources
+        nodes = [n for n in every if n.name in relayed.later]
+        self._later = {n.name: relayed.later[n.name] for n in nodes}
+        self.past = {n.name: np.zeros((relayed.depths[n.name], n.size), dtype=bool) for n in nodes}
 
     def extend(self, inputs: Inputs, n_steps: int) -> Inputs:
         """Return *inputs* with the rasters of the repeating sources; remember the last steps.

@@ -22,6 +22,7 @@ from neurorl.backends.loihi.placement import CoreLimits, place
 from neurorl.backends.loihi.quick import QuickEngine, quick_simulator
 from neurorl.backends.loihi.silence import silence
 from neurorl.backends.loihi.vendor import has_nxsdk, version
+from neurorl.backends.meter import Meter
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
@@ -385,6 +386,22 @@ class LoihiSimulator(Simulator):
         if n_replicas > 1:
             head += f"\n{n_replicas} networks side by side; this is the first"
         return source_text(chip, self.placement, biases, head, self.delays.later, self.chips)
+
+    def meter(self, simulated: SimulatedNetwork) -> Meter:
+        """Return SANA-FE's model of Loihi, with the cores that `build` would take."""
+        problems = self.refusals(simulated.arithmetic.network, simulated.arithmetic_name)
+        problems += ["learning on the chip (take learning='host')"] * self.learns_by_itself
+        problems += ["the coins of 'chip+coins' (take noise='chip')"] * bool(simulated.coins)
+        if problems:
+            raise UnsupportedError("energy on Loihi", f"can't measure {'; '.join(problems)}")
+        try:
+            from neurorl.backends.loihi.sana_fe import SanaFe
+        except ImportError as exc:
+            what, remedy = "the package sanafe can't be imported", "pip install 'neurorl[energy]'"
+            raise BackendUnavailableError("energy", what, got=exc, remedy=remedy) from exc
+        delays = relayed(simulated.network)
+        chip = ChipArithmetic(delays.network, simulated.noise).chip
+        return SanaFe(delays, place(delays.network, chip, self.core))
 
     def close(self) -> None:
         for engine in self.engines:

@@ -125,7 +125,7 @@ def _shown(arguments: argparse.Namespace) -> _Shown:
 
 def _of_network(network: Network, window: int | None, asked: ChosenBackend) -> _Shown:
     from neurorl.backends.registry import load
-    from neurorl.runs.cost import static_cost
+    from neurorl.network.cost import static_cost
 
     options = {**asked.backend_options, "noise": asked.noise or "exact"}
     name = asked.backend or "reference"
@@ -138,7 +138,7 @@ def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -
     from neurorl.agents.checkpoint import checkpoint_in, digest
     from neurorl.lab.learning import learning_report
     from neurorl.lab.quantisation import compare
-    from neurorl.runs.cost import static_cost
+    from neurorl.network.cost import static_cost
     from neurorl.runs.evaluation import load_to_play, read_cost
 
     agent, chosen = load_to_play(

@@ -33,6 +33,7 @@ from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 
 IntArray = npt.NDArray[np.int64]
+Weights = Mapping[str, FloatArray] | None
 
 # Joules on Loihi, Davies et al. 2018, IEEE Micro 38(1), doi:10.1109/MM.2018.112130359, table 2.
 SYNOP_J = 23.6e-12
@@ -56,9 +57,7 @@ class Figures(TypedDict):
 FIGURES = tuple(Figures.__annotations__)
 
 
-def fan_out(
-    network: Network, weights: Mapping[str, FloatArray] | None = None
-) -> dict[str, IntArray]:
+def fan_out(network: Network, weights: Weights = None) -> dict[str, IntArray]:
     """Return the synapses that one spike of each neuron or channel reaches, ``(size,)`` a node.
 
     weights: those in force, of every projection; synapses of weight 0 then don't count.
@@ -126,15 +125,19 @@ def static_cost(network: Network, n_steps: int) -> dict[str, int]:
 class Tally:
     """Count the spikes of each neuron (and activations of currents) over decisions, and their cost.
 
-    weights: those in force, of every projection; they must not change while it counts.
+    weights: those in force, of every projection; they must not change while it counts. None takes
+    all as effective.
     """
 
-    def __init__(self, network: Network, weights: Mapping[str, FloatArray]) -> None:
+    def __init__(self, network: Network, weights: Weights = None) -> None:
         self._network = network
         self._reached = fan_out(network)
         self._effective = fan_out(network, weights)
         self._spikes = {name: np.zeros_like(reached) for name, reached in self._reached.items()}
         self._decisions = self._steps = 0
+
+    def begin(self, replica: int = 0) -> None:
+        """Begin an episode of a replica, which changes no count."""
 
     def add(
         self,
@@ -167,7 +170,7 @@ class Tally:
         fired = sum(int(self._spikes[p.name].sum()) for p in network.populations)
         updates = neuron_updates(network, self._steps)
         spiking = [node.name for node in network.spiking.nodes]
-        synops = self._operations(self._reached, spiking)
+        _, synops = self.on_chip()
         host = self._operations(self._reached, network.currents)
         return {
             "spikes_per_decision": fired / decisions,
@@ -180,6 +183,12 @@ class Tally:
             "activation_sparsity": 1.0 - fired / updates if updates else 1.0,
             "energy_per_decision_j": loihi_energy(synops / decisions, updates / decisions),
         }
+
+    def on_chip(self) -> tuple[int, int]:
+        """Return all spikes so far, of sources too, and their operations, without currents."""
+        nodes = [node.name for node in self._network.spiking.nodes]
+        fired = sum(int(self._spikes[name].sum()) for name in nodes)
+        return fired, self._operations(self._reached, nodes)
 
     def _operations(self, reached: dict[str, IntArray], nodes: Iterable[str]) -> int:
         return sum(int(self._spikes[name] @ reached[name]) for name in nodes)
