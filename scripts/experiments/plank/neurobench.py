@@ -1,6 +1,6 @@
 """Count what NeuroBench counts of an agent in its loop, and let NeuroBench count the same.
 
-Operations and activation sparsity are `neurorl.runs.cost`'s. Each window of a decision is also
+Operations and activation sparsity are `neurorl.network.cost`'s. Each window of a decision is also
 replayed for NeuroBench's own hooks: a torch network in which the same spikes meet the same weights.
 NeuroBench (Yik et al. 2025, doi:10.1038/s41467-025-56739-4) and PyTorch are imported by
 `neurobench_figures` only.
@@ -19,7 +19,7 @@ from neurorl import SpikingActorCritic
 from neurorl.backends.base import Backend
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.runs.cost import Tally
+from neurorl.network.cost import Tally
 
 BITS = {"float": 32, "loihi": 9, "xylo": 8}
 """Map an arithmetic to the bits of a weight: NeuroBench's float32, mantissas with their signs."""
