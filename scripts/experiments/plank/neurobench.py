@@ -17,9 +17,9 @@ import numpy as np
 
 from neurorl import SpikingActorCritic
 from neurorl.backends.base import Backend
+from neurorl.network.cost import Tally
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.network.cost import Tally
 
 BITS = {"float": 32, "loihi": 9, "xylo": 8}
 """Map an arithmetic to the bits of a weight: NeuroBench's float32, mantissas with their signs."""
