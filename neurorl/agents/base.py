@@ -285,10 +285,10 @@ class LearningAgent(abc.ABC):
         observations: one after the other, as in an episode; ``evaluate(..., energy=True)`` measures
         whole ones. seed, noise: as of `player`, on Loihi's emulator. Raises as `Backend.metering`.
         """
+        check_kind("agent.energy, observations", observations, Iterable, optional=False)
         player = self.player(seed, METERED, noise=noise)
         with player.backend:
             metering = player.backend.metering(None, self.config.carries)
-            player.begin()
             for observation in observations:
                 move = player.move(observation)
                 metering.add({**move.inputs, **move.rasters}, self.config.window)

@@ -17,8 +17,7 @@ from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 
-METERED = "loihi"
-"""Name the chip that there is a model of: a backend and an arithmetic."""
+METERED = "loihi"  # the chip that there is a model of: a backend and an arithmetic
 Expand = Callable[[Inputs, int], Inputs]
 
 
@@ -70,10 +69,7 @@ class Metering(Tally):
     def add(
         self, rasters: Mapping[str, Array], n_steps: int, replicas: Sequence[int] | None = None
     ) -> None:
-        """Count and measure one decision, or one of each of these replicas.
-
-        Raises BackendError if the model fails, or counts otherwise than `Tally`.
-        """
+        """Count and measure decisions. Raises BackendError if the model counts otherwise."""
         super().add(rasters, n_steps, replicas)
         for k in (0,) if replicas is None else replicas:
             own = {x: rasters[x][..., k * n : (k + 1) * n] for x, n in self._sizes.items()}

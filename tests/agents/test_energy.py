@@ -90,6 +90,8 @@ def test_what_cannot_be_measured_is_refused() -> None:
         one.energy([[1.0]])
     with pytest.raises(ArgumentError, match="energy: no decision was measured"):
         one.energy([])
+    with pytest.raises(ArgumentError, match="observations: is of another kind"):
+        one.energy(5)  # type: ignore[arg-type]
 
 
 @needs_sanafe

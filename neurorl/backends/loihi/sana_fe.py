@@ -30,6 +30,7 @@ from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 
 _INPUTS, _TILE = 1024, 4  # units of a core that send inputs; cores of a tile
+_SYNAPSES = 4_000_000  # each takes SANA-FE a kilobyte of memory
 _FORCED = {"threshold": 0.5, "leak_decay": 0, "reset_mode": "hard", "force_update": 1}
 _PARTS = ("synapse", "dendrite", "soma", "network")
 _ABOUT = {
@@ -53,10 +54,11 @@ class SanaFe:
         self.network, self._relayed = relayed.network, relayed
         spiking, n_cores = self.network.spiking, placement.n_cores
         n_input_cores = -(-sum(source.size for source in spiking.sources) // _INPUTS)
-        if n_cores + n_input_cores > CORES:
-            what = f"a network of {n_cores} cores and {n_input_cores} for its inputs"
-            remedy = "take a smaller network: SANA-FE has one chip"
-            raise UnsupportedError("energy on Loihi", what, limit=CORES, remedy=remedy)
+        if n_cores + n_input_cores > CORES or spiking.n_synapses > _SYNAPSES:
+            took = f"{n_cores} cores, {n_input_cores} for inputs, {spiking.n_synapses:,} synapses"
+            limit = f"{CORES} cores on SANA-FE's one chip, {_SYNAPSES:,} synapses"
+            what, remedy = "the network is too large", "take a smaller one"
+            raise UnsupportedError("energy on Loihi", what, got=took, limit=limit, remedy=remedy)
         self.about: PlainData = {
             "model": f"SANA-FE {importlib.metadata.version('sanafe')}, its Loihi",
             **_ABOUT,

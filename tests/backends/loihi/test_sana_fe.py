@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sana_fe import needs_sanafe
 
 from neurorl.backends.base import Backend
+from neurorl.backends.loihi import LoihiSimulator
 from neurorl.backends.loihi.delays import InputHistory, relayed
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.meter import Cost, Meter
@@ -292,15 +293,26 @@ def test_an_error_of_sanafe_is_one_of_ours() -> None:
 
 
 @needs_sanafe
-def test_a_network_without_room_is_refused_by_its_cores() -> None:
+@pytest.mark.parametrize(
+    ("inputs", "neurons", "core", "said"),
+    [
+        (2, 130, {"compartments": 1}, "got 130 cores, 1 for inputs, 260 synapses"),
+        (4096, 1000, {}, r"got 34 cores, 4 for inputs, 4,096,000 synapses"),
+    ],
+)
+def test_a_network_that_is_too_large_is_refused_by_what_it_takes(
+    inputs: int, neurons: int, core: dict[str, int], said: str
+) -> None:
     network = Network(
-        (Source("input", 2), Population("many", 130, CELL)),
+        (Source("input", inputs), Population("many", neurons, CELL)),
         (Projection("drive", "input", "many", 0.5),),
     )
-    with load("loihi", network, core=CoreLimits(compartments=1)) as backend:
-        said = r"a network of 130 cores and 1 for its inputs \(limit 128\); take a smaller network"
-        with pytest.raises(UnsupportedError, match=said):
-            backend.metering(None, carries=False)
+    with load("native:loihi", network) as plain:
+        cores = CoreLimits(**core)
+        meter = LoihiSimulator(target="emulator", core=cores).meter
+        limit = "limit 128 cores on SANA-FE's one chip, 4,000,000 synapses"
+        with pytest.raises(UnsupportedError, match=f"{said}, {limit}"):
+            meter(plain.simulated)
 
 
 @needs_sanafe
