@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--levels", nargs="+", choices=LEVELS, default=list(LEVELS))
     parser.add_argument("--seeds", type=read_seeds, default=range(5), metavar="N..M")
-    parser.add_argument("--episodes", type=int, default=3, help="of greedy play, of 15,000 steps")
+    parser.add_argument("--episodes", type=int, default=3, help="of play, of 15,000 steps")
     parser.add_argument("--page", action="store_true")
     parser.add_argument("--neurobench", action="store_true")
     parser.add_argument("--quick", action="store_true")

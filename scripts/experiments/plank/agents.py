@@ -150,7 +150,10 @@ def played(
     mission: int = 0,
     **arguments: object,
 ) -> tuple[list[float], dict[str, Any]]:
-    """Return the score of each episode of greedy play, and what a decision cost.
+    """Return the score of each episode, and what a decision cost.
+
+    Actions are those of most votes. On Medium they are drawn by the policy: the action of most
+    votes is nearly always to do nothing, until the cart has drifted away.
 
     mission: the most steps of an episode, 0 for the level's own. arguments: of the environment.
     """
@@ -165,6 +168,7 @@ def played(
         arithmetic=arithmetic,
         callback=lambda _, total: scores.append(total),
         replicas=episodes,
+        explore=level.share is not None,
     )
     return scores, dict(told)
 
