@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from neurorl.numerics.arrays import Array, FloatArray
 
 _BACKEND, _SYNAPSES = "backend.", "synapses."
 _MOST = 2**31
+
+Where = npt.ArrayLike | Callable[[FloatArray], npt.ArrayLike]
+"""Accept a mask of synapses, or a function of their weights that returns one."""
 
 
 class LearnsOnBackend(abc.ABC):
@@ -99,12 +102,12 @@ class LearnsOnBackend(abc.ABC):
         factors = np.divide(total, sums, out=np.ones_like(sums), where=sums > 0.0)
         return self.set_weights(name, shown * factors, replica)
 
-    def prune(self, name: str, where: npt.ArrayLike) -> SynapseList:
+    def prune(self, name: str, where: Where) -> SynapseList:
         """Take synapses out of a list, in all replicas, and return it; all else stays.
 
-        where: a boolean for each synapse, ``(n_synapses,)``, such as ``weights(name) < 0.1``.
-        Spikes on their way to them are lost. Raises UnsupportedError for a projection without a
-        list, ArgumentError for another shape.
+        where: a boolean for each synapse, ``(n_synapses,)``, such as ``weights(name) < 0.1``, or a
+        function that returns these for the weights. Spikes on their way to them are lost. Raises
+        UnsupportedError for a projection without a list, ArgumentError for another shape.
         """
         return self.rewire(name, Synapses([], []), where)
 
@@ -112,7 +115,7 @@ class LearnsOnBackend(abc.ABC):
         self,
         name: str,
         to: Connector,
-        where: npt.ArrayLike | None = None,
+        where: Where | None = None,
         *,
         n: int | None = None,
         weights: float | npt.ArrayLike | Uniform = 0.0,
@@ -135,7 +138,8 @@ class LearnsOnBackend(abc.ABC):
         self._prepare("rewire")
         self._weights_of(name)
         growth, backend = Growth(to, n, weights, delay), self.backend
-        made = growth.made(backend.network, name, where, backend.t, backend.seeds)
+        goes = where(self.weights(name)) if callable(where) else where
+        made = growth.made(backend.network, name, goes, backend.t, backend.seeds)
         return self._rewire(name, made)
 
     def learns(self, name: str) -> bool:

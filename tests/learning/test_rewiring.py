@@ -69,8 +69,7 @@ def go_on(learning: Any, number: int, steps: int = 25) -> None:
 def change(learning: Any) -> None:
     """Prune and rewire, with windows between."""
     go_on(learning, 0)
-    weights = learning.weights("up")
-    learning.prune("up", (weights if weights.ndim == 1 else weights[0]) < 0.3)
+    learning.prune("up", lambda w: w.reshape(-1, w.shape[-1])[0] < 0.3)
     go_on(learning, 1)
     places = np.linspace(0, 1, 30), np.linspace(0, 1, 20)
     near = GaussianDistance(0.3, *places, p=0.9)
