@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xylo_agents as agents
+import xylo_presets as presets
 from xylo_vendor import needs_xylosim
 
 from neurorl import SpikingActorCritic, evaluate
@@ -70,3 +71,16 @@ def test_the_default_agent_is_refused_with_what_would_work() -> None:
 def test_layers_shared_by_actions_are_refused(loop: str) -> None:
     with pytest.raises(UnsupportedError, match="no units of this trunk; trunk='modules'"):
         SpikingActorCritic("CartPole-v1", backend="native:xylo", trunk="shared", loop=loop)
+
+
+def test_the_table_of_presets_goes_on_where_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(presets.EPISODES, "gridworld", 3)
+    monkeypatch.setitem(presets.PLAYED, "gridworld", 2)
+    arguments = ["--tasks", "gridworld", "--table", str(tmp_path / "xylo.csv"), "--seeds"]
+    assert presets.main([*arguments, "0..0"]) == 0
+    first = (tmp_path / "xylo.csv").read_text().splitlines()
+    assert presets.main([*arguments, "0..1"]) == 0
+    assert (tmp_path / "xylo.csv").read_text().splitlines()[:2] == first
+    assert "gridworld, 2 seeds: in Xylo's integers" in capsys.readouterr().out

@@ -181,3 +181,14 @@ def test_no_noise_but_the_described_one() -> None:
 def test_a_shift_neuron_refuses_what_the_chip_cannot_hold(field: str, value: float) -> None:
     with pytest.raises(DescriptionError, match=rf"shift_lif, {field}"):
         shift_lif(**{field: value})
+
+
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_spikes_are_counted_rightly_in_32_bits(beyond: int) -> None:
+    """Native counts them so: at all thresholds, and beside all their multiples."""
+    threshold = np.arange(1, STATE_MAX + 1)[:, None]
+    membrane = np.arange(32) * threshold + beyond
+    inverse = (1 / threshold).astype(np.float32)
+    counted = np.floor((membrane.astype(np.float32) + np.float32(0.5)) * inverse)
+    reached = (membrane >= threshold) & (membrane <= STATE_MAX)
+    np.testing.assert_array_equal(counted[reached], (membrane // threshold)[reached])
