@@ -15,8 +15,8 @@ COUNT = "count"
 
 _CLIP = f"{-STATE_MAX - 1}, {STATE_MAX}"
 _WRAP = f"back = back - {2 * STATE_MAX + 2}*floor(back/{2 * STATE_MAX + 2} + 0.5)"
-# It is floor(v/threshold): whole numbers and a half are far from what rounding could change.
-_SPIKES = "count = clip(floor((v + 0.5)*inverse), 0, {most}); v = v - count*threshold"
+# It is floor(level/threshold): whole numbers and a half are far from what rounding could change.
+_SPIKES = "count = clip(floor((level + 0.5)*inverse), 0, {most}); v = level - count*threshold"
 
 
 def xylo_node(arithmetic: XyloArithmetic, population: str, depth: int) -> NodeProgram:
@@ -49,9 +49,9 @@ def _lines(chip: XyloPopulation) -> list[str]:
     lines = [
         "u = u - max(min(u, 1), floor(u*lost_u))",
         "back = 0 - max(min(v, 1), floor(v*lost_v))",
-        f"change = clip(back + u, {_CLIP})",
-        f"change = clip(change + bias, {_CLIP})",
-        f"v = clip(v + change, {_CLIP})",
+        f"driven = clip(back + u, {_CLIP})",
+        f"change = clip(driven + bias, {_CLIP})",
+        f"level = clip(v + change, {_CLIP})",
         *_SPIKES.format(most=chip.most).split("; "),
     ]
     if (chip.shift_mem == 0).any():  # all of the lowest membrane has no positive in 16 bits

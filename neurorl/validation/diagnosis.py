@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import NeurorlError
 from neurorl.network.description import Population
@@ -171,7 +172,9 @@ class _Laboratory:
         scenario, other = self.scenario, derive(self.scenario.seed, _PROBE, number) & 0x7FFFFFFF
         before = max(first - _BEFORE, 0)
         n_steps = length + first - before
-        drawn = probe(scenario.subject, scenario.stimulus, other, before, n_steps, length > _STEPS)
+        # Of a whole call nobody knows how often neurons spiked in each step.
+        whole = length > _STEPS and not find_arithmetic(self.spec.chosen_arithmetic).counts_spikes
+        drawn = probe(scenario.subject, scenario.stimulus, other, before, n_steps, whole)
         return self.observe(self._enacted(drawn, other), length + _BEFORE)
 
     def examine(self, own: list[Evidence], first: int) -> _Files:

@@ -15,7 +15,7 @@ import numpy as np
 from neurorl.network.description import Network, Population
 from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
-from neurorl.validation.history import VARIABLES, History, Scenario, SubjectRecording
+from neurorl.validation.history import History, Scenario, SubjectRecording
 from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room
 
@@ -164,8 +164,7 @@ def _explain(
     population: Population,
     event: Event,
 ) -> Explanation:
-    counting = [x.arithmetic.name for x in pair if x.arithmetic.counts_spikes]
-    if not counting and has_room(scenario.network, population.name):
+    if has_room(scenario.network, population.name):
         trials = [Trial(scenario.network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
         is_own = not population.is_integrator(scenario.network.dt)
@@ -174,8 +173,7 @@ def _explain(
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
         lists = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
-        whose = f"in arithmetic {counting[0]!r}" if counting else lists
-        detail = f"neurons {whose}, whose steps are not predicted; {what}"
+        detail = f"neurons {lists}, whose steps are not predicted; {what}"
     return Explanation(
         cause=cause,
         detail=detail,
@@ -210,7 +208,8 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
     """
     name, trace, plain = trial.population.name, trial.replay, trial.evidence.plain
     inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)
-    after, raster = {v: trace.after(name, v) for v in VARIABLES}, trace.rasters[name]
+    shown = trial.evidence.variables
+    after, raster = {v: trace.after(name, v) for v in shown}, trace.rasters[name]
     scale = unit(trace.arithmetic, name)
     rows = []
     for k in steps:
@@ -219,7 +218,7 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
         rows.append(
             {
                 "input": inputs[row, i].item(),
-                **{v: after[v][k, i].item() for v in VARIABLES},
+                **{v: after[v][k, i].item() for v in shown},
                 "level": level,
                 "threshold": threshold,
                 "margin": (level - threshold) / scale,

@@ -8,7 +8,7 @@ the step before (0 or 1), and ``is_sent``, whether the backend let it spike in t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -67,6 +67,8 @@ def _seen(node: NodeProgram) -> dict[str, Node]:
         assert node.threshold is not None
         spikes = FunctionCall("where", (node.threshold.tree, Number(1.0), Number(0.0)))
         known = spikes, Number(0.5)
+    if node.releases:  # as many as the membrane is worth
+        known = Name("level"), Name("threshold")
     quiet = _put(known[0], {"logistic": Number(0.0)})
     return dict(zip(SEEN, (known[0], quiet, known[1]), strict=True))
 
@@ -144,6 +146,34 @@ def reading(name: str, formula: str, but: str = "") -> Change:
 
     def change(node: NodeProgram) -> NodeProgram:
         lines = (x if x.variable == but else in_line(x, parts) for x in node.update)
+        return replace(node, update=tuple(lines))
+
+    return change
+
+
+def line(name: str, text: str) -> Change:
+    """Run other lines in place of the first that sets a variable."""
+
+    def change(n: NodeProgram) -> NodeProgram:
+        at = next(k for k, line in enumerate(n.update) if line.variable == name)
+        return replace(n, update=(*n.update[:at], *_lines(text), *n.update[at + 1 :]))
+
+    return change
+
+
+def calling(
+    function: str, become: Callable[[tuple[Node, ...]], Node], names: Collection[str] = ()
+) -> Change:
+    """Compute something else of a function's arguments in the lines of some variables, or all."""
+
+    def put(tree: Node) -> Node:
+        tree = with_parts(tree, put)
+        is_it = isinstance(tree, FunctionCall) and tree.function == function
+        return become(tree.arguments) if is_it else tree  # type: ignore[union-attr]
+
+    def change(node: NodeProgram) -> NodeProgram:
+        some = {line.variable for line in node.update if not names or line.variable in names}
+        lines = (_set(x.variable, put(x.value.tree)) if x.variable in some else x for x in node.update)
         return replace(node, update=tuple(lines))
 
     return change
@@ -246,11 +276,12 @@ def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:
     resets = {line.variable: line.value.tree for line in described.reset}
     at = {x: y for x, y in resets.items() if isinstance(y, Number)}
     dead = Expression("was_dead > 0").tree
-    lines = [_set(f"was_{x}", Name(x)) for x in node.initial]
+    lines = [_set(f"was_{x}", Name(x)) for x in (*node.initial, *node.releases)]
     lines += _lines("was_dead = refractory")
     for x in node.inputs:
         came = Name(f"{ARRIVED}{x}")
-        lines.append(_set(x, Binary("+", Name(x), came) if x in node.initial else came))
+        adds = x in node.initial and node.limits is None
+        lines.append(_set(x, Binary("+", Name(x), came) if adds else came))
     lines += node.update
     for x in node.held:
         lines.append(_set(x, FunctionCall("where", (dead, at.get(x, Name(f"was_{x}")), Name(x)))))
@@ -263,7 +294,7 @@ def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:
         threshold = Expression.of(Binary("and", threshold.tree, alive))
         constants["refractory_steps"] = node.refractory.astype(np.float64)
         reset = (*reset, *_lines("refractory = refractory_steps"))
-    zeros = {x: np.zeros(node.size) for x in ("refractory", *SEEN)}
+    zeros = {x: np.zeros(node.size) for x in ("refractory", *node.releases, *SEEN)}
     return replace(
         node,
         initial={**node.initial, **zeros},
@@ -275,4 +306,5 @@ def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:
         held=(),
         biased=None,
         refractory=None,
+        releases={},
     )

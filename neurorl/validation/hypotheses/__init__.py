@@ -16,27 +16,30 @@ from neurorl.validation.hypotheses import (
     noise,
     numbers,
     own,
+    shifts,
     steps,
     weights,
 )
 from neurorl.validation.variants import Variant
+
+CURRENTS, EQUATIONS, SHIFTS = ("currents",), ("equations",), ("shifts",)
 
 
 @dataclass(frozen=True)
 class Family:
     """Propose variants of one kind.
 
-    about: what may differ, in the words of docs/validation.md. made: proposes them. of_currents:
-    whether of neurons with a current and a membrane alone, or of equations alone; None for all.
+    about: what may differ, in the words of docs/validation.md. made: proposes them. kinds: of the
+    neurons that may have it: with a current and a membrane, by equations, or by a chip's shifts.
     """
 
     about: str
     made: Callable[[Evidence], Iterator[Variant]]
-    of_currents: bool | None = None
+    kinds: tuple[str, ...] = (*CURRENTS, *EQUATIONS, *SHIFTS)
 
     def propose(self, evidence: Evidence) -> Iterator[Variant]:
         """Yield the variants that make sense for a population in a history."""
-        if self.of_currents in (None, evidence.node.names_bias):
+        if evidence.kind in self.kinds:
             yield from self.made(evidence)
 
 
@@ -48,29 +51,37 @@ FAMILIES = (
     Family("spikes in flight that survive a reset", arrivals.surviving),
     Family("short-term plasticity", arrivals.releases),
     Family("states that a reset keeps, or a call or a write clears", calls.states),
-    Family("method, and length of a step", own.methods, of_currents=False),
-    Family("initial values", own.initial_values, of_currents=False),
-    Family("order of a step", steps.orders, of_currents=True),
-    Family("refractory period", steps.refractory),
-    Family("refractory period of each neuron", numbers.periods),
-    Family("reset", steps.resets, of_currents=True),
-    Family("lines of a reset", steps.reset_lines, of_currents=False),
-    Family("value of a reset", numbers.reset_values, of_currents=True),
-    Family("value of a line of a reset", own.reset_offsets, of_currents=False),
-    Family("rounding of decays, and overflow", steps.roundings, of_currents=True),
-    Family("time constants", numbers.decays, of_currents=True),
-    Family("biases", numbers.biases, of_currents=True),
+    Family("method, and length of a step", own.methods, kinds=EQUATIONS),
+    Family("initial values", own.initial_values, kinds=EQUATIONS),
+    Family("order of a step", steps.orders, kinds=CURRENTS),
+    Family("refractory period", steps.refractory, kinds=(*CURRENTS, *EQUATIONS)),
+    Family("refractory period of each neuron", numbers.periods, kinds=(*CURRENTS, *EQUATIONS)),
+    Family("reset", steps.resets, kinds=CURRENTS),
+    Family("lines of a reset", steps.reset_lines, kinds=EQUATIONS),
+    Family("value of a reset", numbers.reset_values, kinds=CURRENTS),
+    Family("value of a line of a reset", own.reset_offsets, kinds=EQUATIONS),
+    Family("rounding of decays, and overflow", steps.roundings, kinds=CURRENTS),
+    Family("time constants", numbers.decays, kinds=CURRENTS),
+    Family("shifts and roundings of decays", shifts.decays, kinds=SHIFTS),
+    Family("saturation", shifts.saturations, kinds=SHIFTS),
+    Family("several spikes in a step", shifts.spikes, kinds=SHIFTS),
+    Family("resets by subtraction", shifts.resets, kinds=SHIFTS),
+    Family("order of a step in whole numbers", shifts.orders, kinds=SHIFTS),
+    Family("thresholds in whole numbers", shifts.thresholds, kinds=SHIFTS),
+    Family("biases in whole numbers", shifts.biases, kinds=SHIFTS),
+    Family("mantissas and shifts of weights", shifts.weights, kinds=SHIFTS),
+    Family("biases", numbers.biases, kinds=(*CURRENTS, *SHIFTS)),
     Family("draws of noise", noise.draws),
-    Family("comparison with the threshold", steps.thresholds),
-    Family("threshold", noise.fitted_thresholds, of_currents=True),
+    Family("comparison with the threshold", steps.thresholds, kinds=(*CURRENTS, *EQUATIONS)),
+    Family("threshold", noise.fitted_thresholds, kinds=CURRENTS),
     Family("width of the noise", noise.widths),
-    Family("floor and ceiling", numbers.bounds, of_currents=True),
-    Family("precision of a variable", steps.precisions, of_currents=False),
-    Family("rounding of weights", weights.rounded),
-    Family("weights by a factor", weights.factors, of_currents=True),
-    Family("weights, and where they arrive", own.weights, of_currents=False),
-    Family("any weights", weights.changed, of_currents=True),
-    Family("share of the current", numbers.gains, of_currents=True),
-    Family("parameters", own.parameters, of_currents=False),
+    Family("floor and ceiling", numbers.bounds, kinds=CURRENTS),
+    Family("precision of a variable", steps.precisions, kinds=EQUATIONS),
+    Family("rounding of weights", weights.rounded, kinds=(*CURRENTS, *EQUATIONS)),
+    Family("weights by a factor", weights.factors, kinds=(*CURRENTS, *SHIFTS)),
+    Family("weights, and where they arrive", own.weights, kinds=EQUATIONS),
+    Family("any weights", weights.changed, kinds=(*CURRENTS, *SHIFTS)),
+    Family("share of the current", numbers.gains, kinds=CURRENTS),
+    Family("parameters", own.parameters, kinds=EQUATIONS),
 )
 """List the families of hypotheses in the order in which they are tried."""

@@ -72,7 +72,7 @@ def _cut(bits: int, _: str, w: Array) -> Array:
 def factors(evidence: Evidence) -> Iterator[Variant]:
     """Propose a factor on all weights of a projection, or on those into each neuron."""
     steps = Steps(evidence)
-    missing = (steps.now["current"] - steps.plain["current"]).astype(np.float64)
+    missing = (steps.now["current"] - steps.plain["current"]) / steps.left
     inputs = {p.name: evidence.input_of(p)[steps.rows] for p in evidence.into}
     names = [n for n, x in inputs.items() if x.any()]
     if not names or not missing.any():
@@ -132,7 +132,7 @@ def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
 def changed(evidence: Evidence) -> Iterator[Variant]:
     """Propose arbitrary weights: those that explain the currents of all single steps."""
     steps = Steps(evidence)
-    missing = (steps.now["current"] - steps.plain["current"]).astype(np.float64)
+    missing = (steps.now["current"] - steps.plain["current"]) / steps.left
     deviates = steps.odd["current"]
     if not deviates.any():
         return
