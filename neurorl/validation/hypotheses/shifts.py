@@ -229,7 +229,8 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
         for more, reset in _RESETS.items():
             lines = line("count", f"count = clip({_COUNT}, 0, {limit:.0f})"), line("v", reset)
             detail = f"{told}, not {described:.0f}{more}"
-            yield Variant(_ALL, detail, chained(most, *lines))
+            freedom = int("threshold once" in more or "to 0" in more)  # two changes
+            yield Variant(_ALL, detail, chained(most, *lines), freedom)
     for size in (8, 16, 32, 64):
         wrapped = f"full - {size}*floor(full/{size})"
         lines = line("count", f"full = max({_COUNT}, 0); count = {wrapped}"), line("v", _RESETS[""])
@@ -270,7 +271,7 @@ def resets(evidence: Evidence) -> Iterator[Variant]:
         "all that the membrane is worth is subtracted, not what was sent": line("v", _RESETS[
             ", and take off all that the membrane is worth"]),
         "a spike subtracts a step late, before the membrane moves": chained(
-            before("v = v - was_count*threshold"), line("v", "v = level")
+            line("v", "v = level"), before("v = v - was_count*threshold")
         ),
         "a spike subtracts a step late, after the membrane has moved": line(
             "v", "v = level - was_count*threshold"
@@ -405,10 +406,10 @@ def _within(
     some = odd & (low < high)
     if not some.any():
         return
-    d, least, most = described[some], low[some], high[some]
-    more = [x for x in range(int(np.floor((least - d).max())) + 1, int((most - d).min()) + 1) if x]
-    if more:
-        nearest = min(more, key=abs)
+    d, least, most = described[some], low[some], np.minimum(high[some], STATE_MAX + 1.0)
+    first, last = np.floor((least - d).max()) + 1, np.floor((most - d).min())
+    if first <= last and not first <= 0 <= last:
+        nearest = int(first if first > 0 else last)
         values = np.maximum(described + nearest, 1)
         yield f"{abs(nearest)} {'more' if nearest > 0 else 'less'} than described", values, 1
     least_ratio, most_ratio = (least / d).max(), (most / d).min()
@@ -418,7 +419,7 @@ def _within(
             values = np.maximum(rounded(described * factor), 1)
             yield f"{factor:g} times that described", values, 1
     values = described.copy()
-    values[some] = np.maximum(np.where(np.isfinite(most), np.floor(most), np.floor(least) + 1), 1)
+    values[some] = np.maximum(np.where(most <= STATE_MAX, np.floor(most), np.floor(least) + 1), 1)
     j = int(np.flatnonzero(some)[0])
     yield f"another: of neuron {j} {values[j]:g}, not {described[j]:g}", values, 2
 
