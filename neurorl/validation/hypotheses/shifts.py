@@ -504,3 +504,7 @@ def _of_mantissas(exponents: Mapping[str, int], whole: Whole, name: str, w: Arra
 
 def _shifted(chosen: frozenset[str], shift: int, name: str, w: Array) -> Array:
     return np.asarray(np.floor(w * 2.0**shift)) if name in chosen else w
+
+
+UNLIMITED = _saturating("", tuple(_PLACES), "{x}").change
+"""Let all sums hold any number."""
