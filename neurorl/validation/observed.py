@@ -122,6 +122,7 @@ def has_room(network: Network, population: str) -> bool:
 
 FLOAT_ERROR = 1e-9  # of the membrane's scale
 MOST = 900  # steps that are predicted of a history
+_LATEST = 4  # steps of longest delay that is tried where neurons spike several times a step
 Mask = npt.NDArray[np.bool_]
 Releases = Callable[["Observed", Pathway], FloatArray]
 
@@ -174,14 +175,16 @@ class Observed:
         self.parts = pathways(network, population.name)
         self.into = [part for part in self.parts if part.pre not in network.currents]
         if self.node.limits is not None:
-            self.into.sort(key=partial(delivery_order, network))
+            into = (replace(part, target=self.node.inputs[0]) for part in self.into)
+            self.into = sorted(into, key=partial(delivery_order, network))
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
         self.lasts = self.starts + lengths - 1
         self.lengths = lengths
         self.kept = np.cumsum(lengths[::-1])[::-1] <= max(most, int(lengths[-1]))
         if self.node.releases:  # how often neurons spiked is known where a call ends
-            self.kept &= lengths == 1
+            first = np.array([self.starts[max(k - _LATEST, 0)] for k in range(len(lengths))])
+            self.kept &= (lengths == 1) & (self.starts - first == np.minimum(_LATEST, self.starts))
         self.n_steps = int(lengths.sum())
         self.step = np.arange(self.n_steps)
         self.t = history.t + self.step

@@ -151,12 +151,21 @@ def reading(name: str, formula: str, but: str = "") -> Change:
     return change
 
 
-def line(name: str, text: str) -> Change:
-    """Run other lines in place of the first that sets a variable."""
+def instead(text: str) -> Change:
+    """Run other lines: parts with ``|`` between them, each in place of the first of its variable.
+
+    The variable of a part is the last that it sets. A part that begins with ``+`` runs before all
+    lines; if it is the first part, what arrives is summed without limits.
+    """
 
     def change(n: NodeProgram) -> NodeProgram:
-        at = next(k for k, line in enumerate(n.update) if line.variable == name)
-        return replace(n, update=(*n.update[:at], *_lines(text), *n.update[at + 1 :]))
+        update = list(n.update)
+        for part in text.split(" | "):
+            lines, is_more = _lines(part.removeprefix("+ ")), part.startswith("+ ")
+            names = [line.variable for line in update]
+            at = 0 if is_more else names.index(lines[-1].variable)
+            update[at : at + (not is_more)] = lines
+        return replace(n, update=tuple(update), limits=None if text[0] == "+" else n.limits)
 
     return change
 
