@@ -19,7 +19,13 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import Scenario, SubjectRecording
 from neurorl.validation.hypotheses.shifts import UNLIMITED
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.rewriting import chained, on_spike, reading, with_constants, without_overflow
+from neurorl.validation.rewriting import (
+    chained,
+    on_spike,
+    reading,
+    with_constants,
+    without_overflow,
+)
 from neurorl.validation.variants import Variant
 
 

@@ -120,6 +120,7 @@ _PROBE = 11  # purpose of derived seeds
 _BEFORE = 250  # steps of a probe before the first that may be odd
 _STEPS = 300  # after it
 _MORE, _MORE_STEPS = 12, 2000  # probes of a fault that is rare, and their steps
+_REACH = 4  # steps after which spikes may arrive at the latest, of delays that are tried
 _SINGLE_ERROR = 1e4  # times float error
 _ALTERNATIVES = 3  # that are told, of one cause
 _ENOUGH = 8  # bits of a probe that only a variant explains
@@ -165,7 +166,7 @@ class _Laboratory:
         return enact(self.scenario.network, self.spec, seed, windows, self.scenario.subject.t)
 
     def observe(self, history: History, most: int = MOST) -> Evidence:
-        return Evidence(self.scenario.network, self.population, history, most)
+        return Evidence(self.scenario.network, self.population, history, most, _REACH)
 
     def probe(self, number: int, first: int, length: int = _STEPS) -> Evidence:
         """Run other windows with another seed, *length* steps beyond the first unpredicted one."""

@@ -21,7 +21,7 @@ from neurorl.network.description import Network, Population
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.validation.history import History
 from neurorl.validation.observed import MOST, Mask, Observed, Pathway
-from neurorl.validation.rewriting import ARRIVED, SEEN, spelled
+from neurorl.validation.rewriting import ARRIVED, SEEN, setting, spelled
 from neurorl.validation.variants import PLAIN, Variant
 
 T = TypeVar("T")
@@ -79,9 +79,14 @@ class Evidence(Observed):
     """
 
     def __init__(
-        self, network: Network, population: Population, history: History, most: int = MOST
+        self,
+        network: Network,
+        population: Population,
+        history: History,
+        most: int = MOST,
+        reach: int = 1,
     ) -> None:
-        super().__init__(network, population, history, most)
+        super().__init__(network, population, history, most, reach)
         self.siblings: list[Evidence] = [self]
         self.plain = self.predict(PLAIN)
         self.odd = self.odd_calls(self.plain)
@@ -324,7 +329,7 @@ class Steps:
 
     before, now: each variable before and after. plain: what is predicted of them, by name. odd:
     where a variable or spike isn't so. free: where a neuron is neither dead nor spikes. left: the
-    part of what arrives that is in the current after the step.
+    part of what arrives that is in the current after the step. summed: where no sum saturated.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -342,7 +347,9 @@ class Steps:
         self.plain = {name: x[rows] for name, x in known.items()}
         deviating = evidence.odd_states(plain)
         self.odd = {name: mask[calls] for name, mask in deviating.items()}
-        lost = evidence.node.constants["lost_u"] if evidence.kind == "shifts" else 0.0
-        # Of what arrives, a chip's decay by shifts leaves about this part in the same step.
-        self.left = np.asarray(1.0 - lost)
+        self.left, self.summed = np.asarray(1.0), np.ones(self.spikes.shape, dtype=bool)
+        if evidence.kind == "shifts":  # what arrives decays by about as much in the same step
+            self.left = np.asarray(1.0 - evidence.node.constants["lost_u"])
+            sums = evidence.in_one_step(Variant("", "", setting(limits=None)), calls)
+            self.summed = sums["current"] == self.plain["current"]
         self.free = (self.before["refractory"] == 0) & ~self.spikes

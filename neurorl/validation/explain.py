@@ -210,7 +210,7 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
     inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)
     shown = trial.evidence.variables
     after, raster = {v: trace.after(name, v) for v in shown}, trace.rasters[name]
-    scale = unit(trace.arithmetic, name)
+    scale = np.broadcast_to(unit(trace.arithmetic, name), trial.population.size)[i].item()
     rows = []
     for k in steps:
         row = trace.first + k

@@ -122,7 +122,6 @@ def has_room(network: Network, population: str) -> bool:
 
 FLOAT_ERROR = 1e-9  # of the membrane's scale
 MOST = 900  # steps that are predicted of a history
-_LATEST = 4  # steps of longest delay that is tried where neurons spike several times a step
 Mask = npt.NDArray[np.bool_]
 Releases = Callable[["Observed", Pathway], FloatArray]
 
@@ -161,11 +160,17 @@ class Observed:
     row, and the step within it. since: steps since the last reset. starts, lasts: the first and
     last row of each call. fresh: calls just after a reset. spikes: those that the backend sent.
     before, after: its variables around each call, ``(calls, size)``. kept: calls that are
-    predicted, the last ones with up to *most* steps; the others are taken as recorded.
+    predicted, the last ones with up to *most* steps; the others are taken as recorded. Where neurons
+    spike several times a step, these are calls of one step that end *reach* or more of such.
     """
 
     def __init__(
-        self, network: Network, population: Population, history: History, most: int = MOST
+        self,
+        network: Network,
+        population: Population,
+        history: History,
+        most: int = MOST,
+        reach: int = 1,
     ) -> None:
         self.network, self.population, self.history = network, population, history
         self.node = lower_node(network, history.arithmetic, population)
@@ -183,8 +188,10 @@ class Observed:
         self.lengths = lengths
         self.kept = np.cumsum(lengths[::-1])[::-1] <= max(most, int(lengths[-1]))
         if self.node.releases:  # how often neurons spiked is known where a call ends
-            first = np.array([self.starts[max(k - _LATEST, 0)] for k in range(len(lengths))])
-            self.kept &= (lengths == 1) & (self.starts - first == np.minimum(_LATEST, self.starts))
+            known = [
+                (lengths[max(k - reach + 1, 0) : k + 1] == 1).all() for k in range(len(lengths))
+            ]
+            self.kept &= np.array(known)
         self.n_steps = int(lengths.sum())
         self.step = np.arange(self.n_steps)
         self.t = history.t + self.step

@@ -182,7 +182,9 @@ def calling(
 
     def change(node: NodeProgram) -> NodeProgram:
         some = {line.variable for line in node.update if not names or line.variable in names}
-        lines = (_set(x.variable, put(x.value.tree)) if x.variable in some else x for x in node.update)
+        lines = (
+            _set(x.variable, put(x.value.tree)) if x.variable in some else x for x in node.update
+        )
         return replace(node, update=tuple(lines))
 
     return change

@@ -51,16 +51,17 @@ def thresholds(evidence: Evidence) -> Iterator[Variant]:
 
 def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
     """Yield bounds of thresholds, ``low < threshold <= high``, and the neurons that deviate."""
-    steps, most = Steps(evidence), most_spikes(evidence)
-    odd = (steps.odd["voltage"] | steps.odd["release"]) & ~steps.odd["current"]
-    neurons, count = odd.any(axis=0), steps.now["release"].astype(np.float64)
-    level = steps.plain["level"].astype(np.float64)
+    every, most = [Steps(e) for e in evidence.siblings], most_spikes(evidence)
+    odd = np.concatenate([(x.odd["voltage"] | x.odd["release"]) & ~x.odd["current"] for x in every])
+    neurons = odd.any(axis=0)
+    count = np.concatenate([x.now["release"] for x in every]).astype(np.float64)
+    level = np.concatenate([x.plain["level"] for x in every]).astype(np.float64)
+    left = np.concatenate([x.now["voltage"] for x in every])
     for known in (np.ones_like(odd), odd) if neurons.any() else ():
         over = np.where(known & (count < most), level / (count + 1), -np.inf)
         under = np.where(known & (count > 0), level / np.maximum(count, 1), np.inf)
         yield np.maximum(over.max(axis=0), 0), under.min(axis=0), neurons
-        exact = (level - steps.now["voltage"]) / np.maximum(count, 1)
-        taken = of_each(exact, odd & (count > 0), np.nan)
+        taken = of_each((level - left) / np.maximum(count, 1), odd & (count > 0), np.nan)
         yield taken - 0.5, taken, neurons & np.isfinite(taken)
 
 
@@ -130,7 +131,9 @@ def weights(evidence: Evidence) -> Iterator[Variant]:
             change = partial(_of_mantissas, {x: exponents[x] for x in chosen}, whole)
             yield Variant(cause, f"weights of {names} {detail}", transmit=change)
         for shift in (x for x in range(-7, 8) if x):
-            detail = f"the weight shift of {names} is {abs(shift)} {'more' if shift > 0 else 'less'}"
+            detail = (
+                f"the weight shift of {names} is {abs(shift)} {'more' if shift > 0 else 'less'}"
+            )
             yield Variant("weights", detail, transmit=partial(_shifted, chosen, shift))
     for p in evidence.into:
         if p.blocks == 1 and p.pre == evidence.population.name:

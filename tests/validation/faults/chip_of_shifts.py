@@ -74,7 +74,9 @@ class ShiftChip(Simulator):
     """Run one network on one chip. neurons: the class of its layers."""
 
     name: ClassVar[str] = "shifts"
-    capabilities: ClassVar[Capabilities] = Capabilities(("xylo",), ("xylo",), delays=False, signed=False, sparse=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        ("xylo",), ("xylo",), delays=False, signed=False, sparse=True
+    )
     neurons: ClassVar[type[Layer]] = Layer
 
     def build(self, simulated: SimulatedNetwork) -> None:
@@ -126,14 +128,16 @@ class ShiftChip(Simulator):
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         out: dict[str, list[Any]] = {name: [] for name in self.simulated.record}
         for k in range(n_steps):
-            given = {s.name: np.asarray(inputs[s.name][k], dtype=np.int64) for s in self.network.sources}
+            given = {
+                s.name: np.asarray(inputs[s.name][k], dtype=np.int64) for s in self.network.sources
+            }
             for name, now in given.items():
                 self.sent[name].append(now)
             for p in self.order:
                 counts = self.times(p.name, self.arriving(p.name, p.pre))
                 for pre in np.flatnonzero(counts):
                     self.layers[p.post].add(int(counts[pre]), self.matrices[p.name][pre])
-            for name, layer in self.layers.items():
+            for layer in self.layers.values():
                 layer.arrived()
                 layer.step()
             for name, layer in self.layers.items():

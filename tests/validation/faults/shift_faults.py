@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
 from faults.case import Fault
 from faults.chip_of_shifts import Ints, Layer, ShiftChip
-
 from neurorl.models import CubaLIF, shift_lif
 from neurorl.network.description import Network, Population, Projection, Source
 
@@ -37,7 +37,10 @@ def network(seed: int) -> Network:
         level = int(rng.choice([60, 400, 3000]))
         bias = rng.integers(-level // 10, level // 3, size)
         return shift_lif(
-            rng.integers(1, 7, size), rng.integers(1, 9, size), rng.integers(level // 2, level, size), bias
+            rng.integers(1, 7, size),
+            rng.integers(1, 9, size),
+            rng.integers(level // 2, level, size),
+            bias,
         )
 
     is_described = bool(rng.random() < 0.3)
@@ -117,7 +120,9 @@ def _late(rng: np.random.Generator) -> type[ShiftChip]:
 
 
 def _without(place: str) -> type[ShiftChip]:
-    return of_layers(clip=lambda self, x, where: x if where == place else Layer.clip(self, x, where))
+    return of_layers(
+        clip=lambda self, x, where: x if where == place else Layer.clip(self, x, where)
+    )
 
 
 def _no_bias(self: Layer) -> Ints:
@@ -138,7 +143,10 @@ def _old_current(self: Layer) -> None:
 
 _TUNED: dict[str, tuple[tuple[str, ...], Made]] = {
     "shift of the membrane one more": (("decay",), _shift_more),
-    "no least step of a decay": (("decay",), lambda rng: of_layers(decay=lambda self, x, s, of: x >> s)),
+    "no least step of a decay": (
+        ("decay",),
+        lambda rng: of_layers(decay=lambda self, x, s, of: x >> s),
+    ),
     "membrane doesn't saturate": (("saturation",), lambda rng: _without("membrane")),
     "one spike a step": (
         ("several spikes",),
@@ -154,7 +162,9 @@ _TUNED: dict[str, tuple[tuple[str, ...], Made]] = {
     ),
     "threshold 3 more": (
         ("threshold",),
-        lambda rng: with_numbers("", lambda layer: layer.__setattr__("threshold", layer.threshold + 3)),
+        lambda rng: with_numbers(
+            "", lambda layer: layer.__setattr__("threshold", layer.threshold + 3)
+        ),
     ),
     "weights of 7 bits": (
         ("clipping of weights",),
@@ -163,7 +173,8 @@ _TUNED: dict[str, tuple[tuple[str, ...], Made]] = {
     "input a step late": (("delay",), _late),
     "no bias": (("bias",), lambda rng: of_layers(moved=_no_bias)),
     "membrane takes the current before it decays": (
-        ("step order",), lambda rng: of_layers(step=_old_current)
+        ("step order",),
+        lambda rng: of_layers(step=_old_current),
     ),
 }
 
@@ -228,7 +239,9 @@ def _many_of_output(rng: np.random.Generator) -> type[ShiftChip]:
 def _once_of(rng: np.random.Generator) -> type[ShiftChip]:
     chosen = str(rng.choice(["loop", "next", "back", "out"]))
     most = int(rng.choice([1, 1, 5]))
-    return of_chip(times=lambda self, p, counts: np.minimum(counts, most) if p == chosen else counts)
+    return of_chip(
+        times=lambda self, p, counts: np.minimum(counts, most) if p == chosen else counts
+    )
 
 
 def _five_bits(self: Layer, v: Ints) -> Ints:
@@ -302,7 +315,9 @@ def _of_some(rng: np.random.Generator) -> type[ShiftChip]:
     seed, less = int(rng.integers(99)), int(rng.integers(1, 3))
 
     def change(layer: Layer) -> None:
-        layer.shift_mem = np.maximum(layer.shift_mem - less * some(np.random.default_rng(seed), layer.size), 0)
+        layer.shift_mem = np.maximum(
+            layer.shift_mem - less * some(np.random.default_rng(seed), layer.size), 0
+        )
 
     return with_numbers(str(rng.choice(POPULATIONS)), change)
 
@@ -323,7 +338,9 @@ def _decays_last(self: Layer) -> Ints:
 
 
 def _jitter(self: Layer, v: Ints, count: Ints) -> Ints:
-    return Layer.after(self, v, count) + (self.backend.t * 7919 % 5 == 0) * (np.arange(self.size) % 3)
+    return Layer.after(self, v, count) + (self.backend.t * 7919 % 5 == 0) * (
+        np.arange(self.size) % 3
+    )
 
 
 def _two(rng: np.random.Generator) -> type[ShiftChip]:
@@ -340,7 +357,10 @@ _HELD_OUT: dict[str, tuple[tuple[str, ...], Made]] = {
     "a sum wraps": (("saturation",), _wraps),
     "currents saturate after the sum": (
         ("saturation",),
-        lambda rng: of_layers(clip=lambda self, x, place: x if place == "current" else Layer.clip(self, x, place), arrived=_after_sum),
+        lambda rng: of_layers(
+            clip=lambda self, x, place: x if place == "current" else Layer.clip(self, x, place),
+            arrived=_after_sum,
+        ),
     ),
     "fewer spikes a step": (("several spikes",), _fewer),
     "output spikes several times": (("several spikes",), _many_of_output),
@@ -348,15 +368,19 @@ _HELD_OUT: dict[str, tuple[tuple[str, ...], Made]] = {
     "number of spikes in 5 bits": (("several spikes",), lambda rng: of_layers(spikes=_five_bits)),
     "threshold subtracted once": (
         ("reset",),
-        lambda rng: of_layers(after=lambda self, v, count: v - np.minimum(count, 1) * self.threshold),
+        lambda rng: of_layers(
+            after=lambda self, v, count: v - np.minimum(count, 1) * self.threshold
+        ),
     ),
     "threshold exceeded": (("threshold",), lambda rng: of_layers(spikes=_strictly)),
     "thresholds capped": (("threshold",), _capped),
     "weights of a projection of 4 bits": (
-        ("rounding of weights",), partial(_of_projection, lambda w: (w >> 4) << 4)
+        ("rounding of weights",),
+        partial(_of_projection, lambda w: (w >> 4) << 4),
     ),
     "weights of a projection clipped at 31": (
-        ("clipping of weights",), partial(_of_projection, lambda w: np.clip(w, -31, 31))
+        ("clipping of weights",),
+        partial(_of_projection, lambda w: np.clip(w, -31, 31)),
     ),
     "weights of a projection shifted": (("weights",), _shifted),
     "a synapse dropped": (("weights",), _dropped),
@@ -383,9 +407,9 @@ def _faults(made: dict[str, tuple[tuple[str, ...], Made]], first: int) -> tuple[
     )
 
 
-def tuned(shift: int = 0) -> tuple[Fault, ...]:
+def tuned_shifts(shift: int = 0) -> tuple[Fault, ...]:
     return _faults(_TUNED, 300 + shift)
 
 
-def held_out(shift: int = 0) -> tuple[Fault, ...]:
+def held_out_shifts(shift: int = 0) -> tuple[Fault, ...]:
     return _faults(_HELD_OUT, 400 + shift)
