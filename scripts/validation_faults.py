@@ -5,8 +5,8 @@
     python scripts/validation_faults.py --only threshold --json
     python scripts/validation_faults.py --page docs/validation.md
 
-The first sets are in floats and Loihi's integers, those of shifts in Xylo's, where a shift also draws
-other networks. The faults are those of ``tests/validation/faults``. Exit status 1 if one is named wrongly.
+The faults are those of ``tests/validation/faults``; the sets of shifts are in Xylo's integers, and
+--shift draws other networks for them. Exit status 1 if one is named wrongly.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-for _folder in ("support", "validation"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / _folder))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "validation"))
 
 from faults.case import Fault, judge
 from faults.held_out import HELD_OUT

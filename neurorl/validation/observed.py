@@ -160,8 +160,8 @@ class Observed:
     row, and the step within it. since: steps since the last reset. starts, lasts: the first and
     last row of each call. fresh: calls just after a reset. spikes: those that the backend sent.
     before, after: its variables around each call, ``(calls, size)``. kept: calls that are
-    predicted, the last ones with up to *most* steps; the others are taken as recorded. Where neurons
-    spike several times a step, these are calls of one step that end *reach* or more of such.
+    predicted, the last ones with up to *most* steps; the others are taken as recorded. Of neurons
+    that spike several times a step, these are calls of one step that end *reach* such, or more.
     """
 
     def __init__(
