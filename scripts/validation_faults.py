@@ -1,7 +1,7 @@
 """Show what `validate` says of backends with a known fault each: rightly, unknown or wrongly.
 
     python scripts/validation_faults.py [--sets tuned,held_out,unseen] [--shift 0]
-    python scripts/validation_faults.py --sets shifts,shifts_held_out [--shift 0]
+    python scripts/validation_faults.py --sets shifts,shifts_held_out,shifts_unseen [--shift 0]
     python scripts/validation_faults.py --only threshold --json
     python scripts/validation_faults.py --page docs/validation.md
 
@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "validation"))
 
 from faults.case import Fault, judge
 from faults.held_out import HELD_OUT
-from faults.shift_faults import held_out_shifts, tuned_shifts
+from faults.shift_faults import held_out_shifts, tuned_shifts, unseen_shifts
 from faults.tuned import TUNED
 from faults.unseen import UNSEEN
 
@@ -34,7 +34,11 @@ from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
 
 SETS = {"tuned": TUNED, "held_out": HELD_OUT, "unseen": UNSEEN}
-OF_SHIFTS = {"shifts": tuned_shifts, "shifts_held_out": held_out_shifts}
+OF_SHIFTS = {
+    "shifts": tuned_shifts,
+    "shifts_held_out": held_out_shifts,
+    "shifts_unseen": unseen_shifts,
+}
 VERDICTS = ("rightly", "unknown", "wrongly", "not seen")
 
 

@@ -24,6 +24,7 @@ from neurorl.validation.hypotheses import (
 from neurorl.validation.variants import Variant
 
 CURRENTS, EQUATIONS, SHIFTS = ("currents",), ("equations",), ("shifts",)
+NO_SHIFTS, NO_EQUATIONS = CURRENTS + EQUATIONS, CURRENTS + SHIFTS
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Family:
 
     about: str
     made: Callable[[Evidence], Iterator[Variant]]
-    kinds: tuple[str, ...] = (*CURRENTS, *EQUATIONS, *SHIFTS)
+    kinds: tuple[str, ...] = CURRENTS + EQUATIONS + SHIFTS
 
     def propose(self, evidence: Evidence) -> Iterator[Variant]:
         """Yield the variants that make sense for a population in a history."""
@@ -52,36 +53,36 @@ FAMILIES = (
     Family("spikes in flight that survive a reset", arrivals.surviving),
     Family("short-term plasticity", arrivals.releases),
     Family("states that a reset keeps, or a call or a write clears", calls.states),
-    Family("method, and length of a step", own.methods, kinds=EQUATIONS),
-    Family("initial values", own.initial_values, kinds=EQUATIONS),
-    Family("order of a step", steps.orders, kinds=CURRENTS),
-    Family("refractory period", steps.refractory, kinds=(*CURRENTS, *EQUATIONS)),
-    Family("refractory period of each neuron", numbers.periods, kinds=(*CURRENTS, *EQUATIONS)),
-    Family("reset", steps.resets, kinds=CURRENTS),
-    Family("lines of a reset", steps.reset_lines, kinds=EQUATIONS),
-    Family("value of a reset", numbers.reset_values, kinds=CURRENTS),
-    Family("value of a line of a reset", own.reset_offsets, kinds=EQUATIONS),
-    Family("rounding of decays, and overflow", steps.roundings, kinds=CURRENTS),
-    Family("time constants", numbers.decays, kinds=CURRENTS),
-    Family("shifts and roundings of decays", shifts.decays, kinds=SHIFTS),
-    Family("saturation", shifts.saturations, kinds=SHIFTS),
-    Family("several spikes in a step", shifts.spikes, kinds=SHIFTS),
-    Family("lines of a step in whole numbers", shifts.fixed, kinds=SHIFTS),
-    Family("value of a reset by subtraction", mantissas.reset_values, kinds=SHIFTS),
-    Family("thresholds in whole numbers", mantissas.thresholds, kinds=SHIFTS),
-    Family("mantissas and shifts of weights", mantissas.weights, kinds=SHIFTS),
-    Family("biases", numbers.biases, kinds=(*CURRENTS, *SHIFTS)),
+    Family("method, and length of a step", own.methods, EQUATIONS),
+    Family("initial values", own.initial_values, EQUATIONS),
+    Family("order of a step", steps.orders, CURRENTS),
+    Family("refractory period", steps.refractory, NO_SHIFTS),
+    Family("refractory period of each neuron", numbers.periods, NO_SHIFTS),
+    Family("reset", steps.resets, CURRENTS),
+    Family("lines of a reset", steps.reset_lines, EQUATIONS),
+    Family("value of a reset", numbers.reset_values, CURRENTS),
+    Family("value of a line of a reset", own.reset_offsets, EQUATIONS),
+    Family("rounding of decays, and overflow", steps.roundings, CURRENTS),
+    Family("time constants", numbers.decays, CURRENTS),
+    Family("shifts and roundings of decays", shifts.decays, SHIFTS),
+    Family("saturation", shifts.saturations, SHIFTS),
+    Family("several spikes in a step", shifts.spikes, SHIFTS),
+    Family("lines of a step in whole numbers", shifts.fixed, SHIFTS),
+    Family("value of a reset by subtraction", mantissas.reset_values, SHIFTS),
+    Family("thresholds in whole numbers", mantissas.thresholds, SHIFTS),
+    Family("mantissas and shifts of weights", mantissas.weights, SHIFTS),
+    Family("biases", numbers.biases, NO_EQUATIONS),
     Family("draws of noise", noise.draws),
-    Family("comparison with the threshold", steps.thresholds, kinds=(*CURRENTS, *EQUATIONS)),
-    Family("threshold", noise.fitted_thresholds, kinds=CURRENTS),
+    Family("comparison with the threshold", steps.thresholds, NO_SHIFTS),
+    Family("threshold", noise.fitted_thresholds, CURRENTS),
     Family("width of the noise", noise.widths),
-    Family("floor and ceiling", numbers.bounds, kinds=CURRENTS),
-    Family("precision of a variable", steps.precisions, kinds=EQUATIONS),
-    Family("rounding of weights", weights.rounded, kinds=(*CURRENTS, *EQUATIONS)),
-    Family("weights by a factor", weights.factors, kinds=(*CURRENTS, *SHIFTS)),
-    Family("weights, and where they arrive", own.weights, kinds=EQUATIONS),
-    Family("any weights", weights.changed, kinds=(*CURRENTS, *SHIFTS)),
-    Family("share of the current", numbers.gains, kinds=CURRENTS),
-    Family("parameters", own.parameters, kinds=EQUATIONS),
+    Family("floor and ceiling", numbers.bounds, CURRENTS),
+    Family("precision of a variable", steps.precisions, EQUATIONS),
+    Family("rounding of weights", weights.rounded, NO_SHIFTS),
+    Family("weights by a factor", weights.factors, NO_EQUATIONS),
+    Family("weights, and where they arrive", own.weights, EQUATIONS),
+    Family("any weights", weights.changed, NO_EQUATIONS),
+    Family("share of the current", numbers.gains, CURRENTS),
+    Family("parameters", own.parameters, EQUATIONS),
 )
 """List the families of hypotheses in the order in which they are tried."""

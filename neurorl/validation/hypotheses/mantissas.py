@@ -62,7 +62,7 @@ def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
         under = np.where(known & (count > 0), level / np.maximum(count, 1), np.inf)
         yield np.maximum(over.max(axis=0), 0), under.min(axis=0), neurons
         taken = of_each((level - left) / np.maximum(count, 1), odd & (count > 0), np.nan)
-        yield taken - 0.5, taken, neurons & np.isfinite(taken)
+        yield taken - 0.5, taken, np.asarray(neurons & np.isfinite(taken))
 
 
 def _within(

@@ -229,7 +229,7 @@ def _of_chip(node: NodeProgram) -> Iterator[Variant]:
         ("registers stay at their largest value, where the chip's overflow", True),
     ):
         yield Variant("overflow", detail, without_overflow(holds))
-    nearest = lambda x: Binary("-", Binary("+", *x, Number(_NEAREST)), Number(_NEAREST))  # noqa: E731
+    nearest = lambda x: Binary("-", Binary("+", x[0], Number(_NEAREST)), Number(_NEAREST))  # noqa: E731
     for detail, rounded in (
         ("decays are rounded down, not towards zero", lambda x: FunctionCall("floor", x)),
         ("decays are rounded to the nearest", nearest),
