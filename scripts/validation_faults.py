@@ -25,7 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "validation"))
 
 from faults.case import Fault, judge
 from faults.held_out import HELD_OUT
-from faults.shift_faults import held_out_shifts, tuned_shifts, unseen_shifts
+from faults.shift_faults import tuned_shifts
+from faults.shift_held_out import held_out_shifts
+from faults.shift_unseen import unseen_shifts
 from faults.tuned import TUNED
 from faults.unseen import UNSEEN
 

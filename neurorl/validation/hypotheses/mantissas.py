@@ -11,9 +11,9 @@ from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node
+from neurorl.validation.hypotheses.lines import most_spikes
 from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.numbers import of_each
-from neurorl.validation.hypotheses.shifts import most_spikes
 from neurorl.validation.observed import Mask
 from neurorl.validation.rewriting import chained, instead, with_constants
 from neurorl.validation.variants import Variant
@@ -53,7 +53,7 @@ def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
     """Yield bounds of thresholds, ``low < threshold <= high``, and the neurons that deviate."""
     every, most = [Steps(e) for e in evidence.siblings], most_spikes(evidence)
     odd = np.concatenate([(x.odd["voltage"] | x.odd["release"]) & ~x.odd["current"] for x in every])
-    neurons = odd.any(axis=0)
+    neurons: Mask = np.asarray(odd.any(axis=0))
     count = np.concatenate([x.now["release"] for x in every]).astype(np.float64)
     level = np.concatenate([x.plain["level"] for x in every]).astype(np.float64)
     left = np.concatenate([x.now["voltage"] for x in every])

@@ -1,7 +1,4 @@
-"""Propose what a simulator of Xylo may get wrong of neurons: shifts, saturation, several spikes.
-
-A hypothesis is other text of some lines of the program in `neurorl.program.xylo`, see `instead`.
-"""
+"""Propose other shifts and decays of a chip's whole numbers, saturation, and spikes of a step."""
 
 from __future__ import annotations
 
@@ -16,148 +13,17 @@ from neurorl.expressions.nodes import TEXT, Node, render
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node, otherwise
+from neurorl.validation.hypotheses.lines import SPIKES, most_spikes, number_names, taken_off
 from neurorl.validation.observed import Observed, Pathway
 from neurorl.validation.rewriting import (
     Change,
     calling,
     chained,
     instead,
-    reading,
     setting,
     with_constants,
 )
-from neurorl.validation.variants import Variant, silence_after_reset
-
-_SPIKES = "floor((level + 0.5)*inverse)"
-_ADDS_ALL = "driven = clip(v + back, low, high) | change = clip(driven + u, low, high)"
-_NOT_BACK = "back = 0 | moved = clip(v + change, low, high); level = moved - {lost_moved}"
-_FIXED: Mapping[str, Mapping[str, str]] = {
-    "saturation": {
-        "the current saturates once in a step, not at each weight": "+ u = clip(u, low, high)",
-        "what arrives in a step saturates first by itself, then the current": (
-            "+ u = clip(was_u + clip(arrived_u, low, high), low, high)"
-        ),
-        "decay, current and bias are added to the membrane, and saturate, one by one": (
-            f"{_ADDS_ALL} | level = clip(change + bias, low, high)"
-        ),
-        "the bias is added before the current, in sums that saturate": (
-            "driven = clip(back + bias, low, high) | change = clip(driven + u, low, high)"
-        ),
-    },
-    "floor": {
-        "the membrane has a floor: it never goes below 0": (
-            "level = max(clip(v + change, low, high), 0)"
-        ),
-        "the current has a floor: it never goes below 0": "u = max(u - {lost_u}, 0)",
-    },
-    "reset": {
-        "a spike resets the membrane to 0 and doesn't subtract": "v = where(count > 0, 0, level)",
-        "a spike doesn't reset the membrane": "v = level",
-        "the threshold is subtracted once, however often a neuron spikes": (
-            "v = level - min(count, 1)*threshold"
-        ),
-        "all that the membrane is worth is subtracted, not what was sent": (
-            f"v = level - threshold*max({_SPIKES}, 0)"
-        ),
-        "a spike subtracts a step late, before the membrane moves": (
-            "v = level | + v = v - was_count*threshold"
-        ),
-        "a spike subtracts a step late, after the membrane has moved": (
-            "v = level - was_count*threshold"
-        ),
-        "a spike subtracts a step late, before the threshold": (
-            "level = clip(v + change, low, high) - was_count*threshold | v = level"
-        ),
-        "a spike clears the current too": (
-            "u = where(count > 0, 0, u); v = level - count*threshold"
-        ),
-        "a spike sets the membrane to minus the threshold": (
-            "v = where(count > 0, 0 - threshold, level)"
-        ),
-    },
-    "step order": {
-        "the membrane meets the threshold before it moves": (
-            "count = clip(floor((v + 0.5)*inverse), 0, most)"
-        ),
-        "the membrane decays after current and bias are added": _NOT_BACK,
-        "the membrane decays after the current is added": (
-            "back = 0 | change = driven | moved = clip(v + change, low, high); "
-            "level = clip(moved - {lost_moved} + bias, low, high)"
-        ),
-        "the membrane decays after its reset": (
-            "back = 0 | moved = level - count*threshold; v = moved - {lost_moved}"
-        ),
-        "the bias is added after the threshold": (
-            "change = driven | v = clip(level - count*threshold + bias, low, high)"
-        ),
-        "the bias goes into the current before it decays": (
-            "change = driven | u = clip(u + bias, low, high); u = u - {lost_u}"
-        ),
-        "the bias goes into the current after it has decayed": (
-            "change = driven | u = u - {lost_u}; u = clip(u + bias, low, high)"
-        ),
-    },
-    "threshold": {
-        "a membrane must exceed the threshold to spike": (
-            "count = clip(floor((level - 0.5)*inverse), 0, most)"
-        ),
-        "a membrane must exceed the threshold to spike, once or several times": (
-            f"count = where(level > threshold, clip({_SPIKES}, 0, most), 0)"
-        ),
-    },
-}
-_LOST = "max(min({x}, 1), floor({x}*lost_{y}))"
-"""State what a step takes off x; y names whose shift it is, of the current u or membrane v."""
-
-
-def _lost(text: str, y: str, x: str = "") -> str:
-    return f"({text.format(x=x or y, y=y)})"
-
-
-_MACROS = {"{lost_u}": _lost(_LOST, "u"), "{lost_moved}": _lost(_LOST, "v", "moved")}
-
-
-def fixed(evidence: Evidence) -> Iterator[Variant]:
-    """Propose other lines of a step, without numbers."""
-    for cause, details in _FIXED.items():
-        for detail, text in details.items():
-            for macro, meant in _MACROS.items():
-                text = text.replace(macro, meant)
-            yield Variant(cause, detail, chained(_limits(evidence), instead(text)))
-    for detail, text in {
-        "biases saturate at 8 bits": "clip(bias, -128, 127)",
-        "biases wrap around at 8 bits": "(bias - 256*floor(bias/256 + 0.5))",
-        "the bias is subtracted": "(0 - bias)",
-    }.items():
-        yield Variant("bias", detail, reading("bias", text))
-    cause, lost = "step order", Expression(f"u - {_MACROS['{lost_u}']}")
-    constants = {"lost_u": evidence.node.constants["lost_u"]}
-
-    def decayed(e: Observed, variable: str, state: Array) -> Array:
-        start = silence_after_reset(e, variable, state)
-        if variable != "current":
-            return start
-        return np.asarray(lost.evaluate({"u": start.astype(np.float64), **constants}))
-
-    at_once = "the current decays before its input is added"
-    yield Variant(cause, at_once, instead("u = u + 0"), start=decayed)
-    told = "weights are added in another order: those between populations first"
-    yield Variant(cause, told, order=lambda into: into[::-1])
-    for when, name in (("before it decays", "arrived_u"), ("of the step before", "was_u")):
-        detail = f"the membrane takes the current {when}"
-        yield Variant(cause, detail, reading("u", name, but="u"))
-
-
-def _limits(evidence: Evidence) -> Change:
-    """Give the numbers names that statements have as text."""
-    return with_constants(low=-STATE_MAX - 1, high=STATE_MAX, most=most_spikes(evidence))
-
-
-def most_spikes(evidence: Evidence) -> float:
-    """Return the most spikes of a neuron in a step."""
-    (count,) = (x.value for x in evidence.node.update if x.variable == "count")
-    return float(count.text.rstrip(")").rsplit(", ", 1)[1])
-
+from neurorl.validation.variants import Variant
 
 _DECAYS = {
     "have no least step of 1: small numbers stay": "floor({x}*lost_{y})",
@@ -188,7 +54,10 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
     )
     for names, subject in _OF.items():
         for detail, text in _DECAYS.items():
-            lines = {"u": f"u = u - {_lost(text, 'u')}", "v": f"back = 0 - {_lost(text, 'v')}"}
+            lines = {
+                "u": f"u = u - {taken_off(text, 'u')}",
+                "v": f"back = 0 - {taken_off(text, 'v')}",
+            }
             decaying = instead(" | ".join(lines[y] for y in names))
             for kept in factors[: 1 + ("kept" in text)]:
                 change = chained(with_constants(**kept), decaying)
@@ -199,25 +68,29 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
             yield Variant("decay", f"{detail} than described", with_constants(**shifted))
     other = with_constants(lost_u=lost["v"], lost_v=lost["u"])
     yield Variant("decay", "current and membrane have each other's shifts", other)
-    fits = {y: _fitted_shifts(evidence, y, -np.log2(lost[y])) for y in "uv"}
     for names in ("u", "v", "uv"):
-        chosen = {y: fit for y in names if (fit := fits[y]) is not None}
-        if len(chosen) == len(names):
-            told = (f"shifts of {_OF[y]} are others: {words}" for y, (_, words) in chosen.items())
-            constants = {f"lost_{y}": 2.0**-values for y, (values, _) in chosen.items()}
+        constants, told = dict[str, Array](), list[str]()
+        for y in names:  # the membrane with the current that fits, if both are others
+            fit = _fitted_shifts(evidence, y, -np.log2(lost[y]), constants)
+            if fit is not None:
+                constants[f"lost_{y}"] = 2.0 ** -fit[0]
+                told.append(f"shifts of {_OF[y]} are others: {fit[1]}")
+        if len(told) == len(names):
             yield Variant("decay", "; ".join(told), with_constants(**constants), 2)
 
 
-def _fitted_shifts(evidence: Evidence, y: str, described: Array) -> tuple[Array, str] | None:
+def _fitted_shifts(
+    evidence: Evidence, y: str, described: Array, given: Mapping[str, Array]
+) -> tuple[Array, str] | None:
     """Return the shift of each neuron that explains where it deviates, and words for the first.
 
-    None if one of the neurons that deviate in the variable has none.
+    given: constants that are others, too. None if a neuron that deviates in the variable has none.
     """
     steps, variable, values = Steps(evidence), _VARIABLES[y], described.copy()
     odd = steps.odd[variable]
     wrong = odd.any(axis=0)
     for shift in range(DECAY_MAX + 1):
-        change = with_constants(**{f"lost_{y}": 2.0**-shift})
+        change = with_constants(**given, **{f"lost_{y}": 2.0**-shift})
         now = evidence.in_one_step(Variant("", "", change), steps.calls)[variable]
         found = wrong & ~((now != steps.now[variable]) & odd).any(axis=0)
         values[found] = shift
@@ -275,8 +148,8 @@ UNLIMITED = _saturating(_PLACES, "{x}")
 _SEVERAL = "several spikes"
 _TAKEN_OFF = {
     "": "level - count*threshold",
-    ", and take off all that the membrane is worth": f"level - threshold*max({_SPIKES}, 0)",
-    ", and take off as many thresholds as described": f"level - threshold*clip({_SPIKES}, 0, most)",
+    ", and take off all that the membrane is worth": f"level - threshold*max({SPIKES}, 0)",
+    ", and take off as many thresholds as described": f"level - threshold*clip({SPIKES}, 0, most)",
     ", and take the threshold off once": "level - min(count, 1)*threshold",
     ", and reset the membrane to 0": "where(count > 0, 0, level)",
 }
@@ -287,13 +160,13 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
     described = most_spikes(evidence)
     for limit in _other_limits(evidence, described):
         for number, (more, left) in enumerate(_TAKEN_OFF.items()):
-            change = instead(f"count = clip({_SPIKES}, 0, {limit:.0f}) | v = {left}")
+            change = instead(f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}")
             detail = f"neurons spike up to {limit:.0f} times in a step, not {described:.0f}{more}"
-            changes = chained(_limits(evidence), change)
+            changes = chained(number_names(evidence), change)
             yield Variant(_SEVERAL, detail, changes, freedom=int(number > 2))  # two faults
     for size in (8, 16, 32, 64):
         for sent, left in (("", "count"), (" that are sent", "full")):
-            text = f"full = max({_SPIKES}, 0); count = full - {size}*floor(full/{size})"
+            text = f"full = max({SPIKES}, 0); count = full - {size}*floor(full/{size})"
             detail = f"the number of spikes{sent} wraps around at {size}"
             yield Variant(_SEVERAL, detail, instead(f"{text} | v = level - {left}*threshold"))
     for chosen, subject in by_node(evidence, evidence.into, "spikes"):
