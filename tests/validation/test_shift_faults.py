@@ -64,7 +64,7 @@ def unpredicted(seed: int, backends: list[str]) -> list[str]:
     subject, found = Subject("random", windows.random_xylo_network(seed, seed)), []
     for name in backends:
         spec = BackendSpec(name, "xylo")
-        for evidence in probed(subject, spec):
+        for evidence in probed(subject, spec, lengths=2):
             assert evidence.kept.sum() > 10
             odd = evidence.odd_calls(evidence.plain)
             found += [f"{spec.label}: {evidence.population.name}"] if odd.any() else []

@@ -29,11 +29,11 @@ def _short_register(rng: np.random.Generator) -> type[ShiftChip]:
 
 
 def _multiplied(self: Layer, x: Ints, shift: Ints, of: str) -> Ints:
-    return x - ((x * (256 - (256 >> shift))) >> 8)
+    return np.asarray(x - ((x * (256 - (256 >> shift))) >> 8))
 
 
 def _to_zero(self: Layer, x: Ints, shift: Ints, of: str) -> Ints:
-    return np.sign(x) * (np.abs(x) >> shift)
+    return np.asarray(np.sign(x) * (np.abs(x) >> shift))
 
 
 def _narrow(rng: np.random.Generator) -> type[ShiftChip]:
