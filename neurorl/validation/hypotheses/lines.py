@@ -88,6 +88,11 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
             "change = driven | u = u - {lost_u}; u = clip(u + bias, low, high)"
         ),
     },
+    "refractory": {
+        "a neuron that spiked doesn't spike in the next step": (
+            f"count = where(was_count > 0, 0, clip({SPIKES}, 0, most))"
+        ),
+    },
     "threshold": {
         "a membrane must exceed the threshold to spike": (
             "count = clip(floor((level - 0.5)*inverse), 0, most)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -122,19 +122,13 @@ def _stepped(rounded: Whole, step: int, w: Array) -> Array:
 
 
 def weights(evidence: Evidence) -> Iterator[Variant]:
-    """Propose weights of fewer bits, clipped, shifted or transposed; of one projection or more."""
-    arithmetic = evidence.history.arithmetic
-    exponents = {p.name: arithmetic.exponent(p.projection.name) for p in evidence.into}
+    """Propose weights of fewer bits, clipped, or transposed; of one projection or more."""
+    exponents = _exponents(evidence)
     for chosen, _ in by_node(evidence, evidence.into, ""):
         names = ", ".join(sorted(chosen))
         for detail, (cause, whole) in _mantissas().items():
             change = partial(_of_mantissas, {x: exponents[x] for x in chosen}, whole)
             yield Variant(cause, f"weights of {names} {detail}", transmit=change)
-        for shift in (x for x in range(-7, 8) if x):
-            detail = (
-                f"the weight shift of {names} is {abs(shift)} {'more' if shift > 0 else 'less'}"
-            )
-            yield Variant("weights", detail, transmit=partial(_shifted, chosen, shift))
     for p in evidence.into:
         if p.blocks == 1 and p.pre == evidence.population.name:
             for detail, whole in (
@@ -143,6 +137,36 @@ def weights(evidence: Evidence) -> Iterator[Variant]:
             ):
                 only = partial(_of_mantissas, {p.name: 0}, whole)
                 yield Variant("weights", detail, transmit=only)
+
+
+def _exponents(evidence: Evidence) -> dict[str, int]:
+    arithmetic = evidence.history.arithmetic
+    return {p.name: arithmetic.exponent(p.projection.name) for p in evidence.into}
+
+
+def weight_shifts(evidence: Evidence) -> Iterator[Variant]:
+    """Propose other shifts of weights, and shifted weights in 8 bits; of one projection or more."""
+    exponents = _exponents(evidence)
+    for chosen, _ in by_node(evidence, evidence.into, ""):
+        names = ", ".join(sorted(chosen))
+        for shift in (x for x in range(-7, 8) if x):
+            detail = (
+                f"the weight shift of {names} is {abs(shift)} {'more' if shift > 0 else 'less'}"
+            )
+            change = partial(_each_shifted, dict.fromkeys(chosen, shift))
+            yield Variant("weights", detail, transmit=change)
+        for detail, whole in (
+            ("saturate at 8 bits when they are shifted", partial(np.clip, a_min=-128, a_max=127)),
+            ("wrap around at 8 bits when they are shifted", partial(_wrapped, 256)),
+        ):
+            change = partial(_of_mantissas, dict.fromkeys(chosen, 0), whole)
+            yield Variant("weights", f"weights of {names} {detail}", transmit=change)
+        if len({exponents[x] for x in chosen}) == 2:
+            ends = sum({exponents[x] for x in chosen})
+            for detail, of in (("aren't there", 0), ("are each other's", 1)):
+                more = {x: of * (ends - exponents[x]) - exponents[x] for x in chosen}
+                change = partial(_each_shifted, more)
+                yield Variant("weights", f"weight shifts of {names} {detail}", transmit=change)
 
 
 def _without_loops(w: Array) -> Array:
@@ -156,5 +180,5 @@ def _of_mantissas(exponents: Mapping[str, int], whole: Whole, name: str, w: Arra
     return np.asarray(whole(w / unit) * unit)
 
 
-def _shifted(chosen: Collection[str], shift: int, name: str, w: Array) -> Array:
-    return np.asarray(np.floor(w * 2.0**shift)) if name in chosen else w
+def _each_shifted(shifts: Mapping[str, int], name: str, w: Array) -> Array:
+    return np.asarray(np.floor(w * 2.0 ** shifts[name])) if name in shifts else w

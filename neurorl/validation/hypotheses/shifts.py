@@ -37,6 +37,7 @@ _DECAYS = {
     "multiply by a factor and round down, and aren't shifts": "{x} - floor({x}*kept_{y})",
     "multiply by a factor and round to zero, and aren't shifts": "{x} - trunc({x}*kept_{y})",
     "multiply by a factor and round, and aren't shifts": "{x} - floor({x}*kept_{y} + 0.5)",
+    "multiply by a factor and aren't rounded": "{x} - {x}*kept_{y}",
     "are missing: nothing is lost": "0",
     "lose everything": "{x}",
 }
@@ -50,6 +51,7 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
     lost = {y: evidence.constant(f"lost_{y}") for y in "uv"}
     factors = (
         {f"kept_{y}": 1 - x for y, x in lost.items()},
+        {f"kept_{y}": np.exp(-x) for y, x in lost.items()},
         {"kept_u": d.current_decay, "kept_v": d.membrane_decay},
     )
     for names, subject in _OF.items():
@@ -59,7 +61,7 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
                 "v": f"back = 0 - {taken_off(text, 'v')}",
             }
             decaying = instead(" | ".join(lines[y] for y in names))
-            for kept in factors[: 1 + ("kept" in text)]:
+            for kept in factors if "kept" in text else factors[:1]:
                 change = chained(with_constants(**kept), decaying)
                 yield Variant("decay", f"{subject} {detail}", change)
         for more in (1, -1, 2, -2, 3, -3):
@@ -112,17 +114,17 @@ _WIDTHS = (*range(15, 7, -1), *range(17, 25))
 
 def saturations(evidence: Evidence) -> Iterator[Variant]:
     """Propose sums that don't saturate, wrap around, or saturate at other numbers."""
-    highs = {f"{bits} bits, not 16": 2 ** (bits - 1) for bits in _WIDTHS}
+    ends = {f"at {n} bits, not 16": (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in _WIDTHS}
+    ends[f"at {-STATE_MAX}, not below"] = -STATE_MAX, STATE_MAX
+    ends["above only"], ends["below only"] = (-(2**40), STATE_MAX), (-STATE_MAX - 1, 2**40)
     for n in (len(_PLACES), 1, 2, 3):
         for places in itertools.combinations(_PLACES, n):
             subject = "sums" if n == len(_PLACES) else " and ".join(_PLACES[x] for x in places)
             ways = {"don't saturate": _saturating(places, "{x}")}
             ways["wrap around"] = _saturating(places, "{x} - 65536*floor({x}/65536 + 0.5)")
             if n in (1, len(_PLACES)):
-                for told, high in highs.items():
-                    ways[f"saturate at {told}"] = _saturating(places, "", -high, high - 1)
-                of_sign = _saturating(places, "", -STATE_MAX, STATE_MAX)
-                ways[f"saturate at {-STATE_MAX}, not below"] = of_sign
+                for told, (low, high) in ends.items():
+                    ways[f"saturate {told}"] = _saturating(places, "", low, high)
             for way, change in ways.items():
                 yield Variant("saturation", f"{subject}: {way}", change)
 

@@ -119,6 +119,11 @@ class ShiftChip(Simulator):
         if listed is not None:
             flat, whole = whole.ravel(), np.zeros((listed.n_pre, listed.n_post), dtype=np.int64)
             np.add.at(whole, (listed.pre, listed.post), flat)
+        if whole.ndim == 3:  # equal blocks side by side
+            blocks, (n, k, m) = whole, whole.shape
+            whole = np.zeros((n, k, n, m), dtype=np.int64)
+            whole[np.arange(n), :, np.arange(n)] = blocks
+            whole = whole.reshape(n * k, n * m)
         stored = np.asarray(self.mantissas(projection, whole.copy()), dtype=np.int64)
         self.matrices[projection] = stored << self.shift(projection)
 
