@@ -1,10 +1,12 @@
 """Show what `validate` says of backends with a known fault each: rightly, unknown or wrongly.
 
     python scripts/validation_faults.py [--sets tuned,held_out,unseen] [--shift 0]
+    python scripts/validation_faults.py --sets shifts,shifts_held_out,shifts_unseen [--shift 0]
     python scripts/validation_faults.py --only threshold --json
     python scripts/validation_faults.py --page docs/validation.md
 
-The faults are those of ``tests/validation/faults``. Exit status 1 if one is named wrongly.
+The faults are those of ``tests/validation/faults``; the sets of shifts are in Xylo's integers, and
+--shift draws other networks for them. Exit status 1 if one is named wrongly.
 """
 
 from __future__ import annotations
@@ -18,10 +20,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "validation"))
 
 from faults.case import Fault, judge
 from faults.held_out import HELD_OUT
+from faults.shift_faults import tuned_shifts
+from faults.shift_held_out import held_out_shifts
+from faults.shift_unseen import unseen_shifts
 from faults.tuned import TUNED
 from faults.unseen import UNSEEN
 
@@ -30,7 +36,11 @@ from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
 
 SETS = {"tuned": TUNED, "held_out": HELD_OUT, "unseen": UNSEEN}
-MARKS = ("<!-- faults: start -->", "<!-- faults: end -->")
+OF_SHIFTS = {
+    "shifts": tuned_shifts,
+    "shifts_held_out": held_out_shifts,
+    "shifts_unseen": unseen_shifts,
+}
 VERDICTS = ("rightly", "unknown", "wrongly", "not seen")
 
 
@@ -47,20 +57,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     rows = [
-        _row(name, dataclasses.replace(fault, seed=fault.seed + options.shift))
+        _row(name, fault)
         for name in options.sets.split(",")
-        for fault in SETS[name]
+        for fault in _faults(name, options.shift)
         if options.only in fault.name
     ]
     if options.page is not None:
+        named = f" --sets {options.sets}" if options.sets != ",".join(SETS) else ""
         shift = f" --shift {options.shift}" if options.shift else ""
-        command = f"python scripts/validation_faults.py{shift}"
-        insert(options.page, f"`{command}`:\n\n{_table(rows)}", MARKS)
+        command = f"python scripts/validation_faults.py{named}{shift}"
+        block = "shift faults" if named else "faults"
+        marks = f"<!-- {block}: start -->", f"<!-- {block}: end -->"
+        insert(options.page, f"`{command}`:\n\n{_table(rows)}", marks)
     if options.json:
         print(json.dumps(rows))
     else:
         _print(rows)
     return 1 if any(row["verdict"] == "wrongly" for row in rows) else 0
+
+
+def _faults(name: str, shift: int) -> tuple[Fault, ...]:
+    if name in OF_SHIFTS:
+        return OF_SHIFTS[name](shift)
+    return tuple(dataclasses.replace(fault, seed=fault.seed + shift) for fault in SETS[name])
 
 
 def _row(name: str, fault: Fault) -> dict[str, Any]:

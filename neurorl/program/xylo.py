@@ -50,8 +50,8 @@ def _lines(chip: XyloPopulation) -> list[str]:
     lines = [
         "u = u - max(min(u, 1), floor(u*lost_u))",
         "back = 0 - max(min(v, 1), floor(v*lost_v))",
-        f"change = clip(back + u, {_CLIP})",
-        f"change = clip(change + bias, {_CLIP})",
+        f"driven = clip(back + u, {_CLIP})",
+        f"change = clip(driven + bias, {_CLIP})",
         f"v = clip(v + change, {_CLIP})",
     ]
     if (chip.shift_mem == 0).any():  # all of the lowest membrane has no positive in 16 bits

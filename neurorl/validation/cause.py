@@ -17,8 +17,15 @@ from neurorl.network.description import Network, Population
 from neurorl.validation.diagnosis import Diagnosis, diagnose
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import Scenario, SubjectRecording
+from neurorl.validation.hypotheses.shifts import UNLIMITED
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.rewriting import chained, reading, with_constants, without_overflow
+from neurorl.validation.rewriting import (
+    chained,
+    on_spike,
+    reading,
+    with_constants,
+    without_overflow,
+)
 from neurorl.validation.variants import Variant
 
 
@@ -33,11 +40,14 @@ def quantised(
     evidences: of the population that differs. trace: a replay of either. step: of the replay.
     """
     fine, chip = sorted(evidences, key=lambda e: e.history.arithmetic.is_chip)
-    label = chip.history.spec.label
+    if fine.history.arithmetic.is_chip:
+        return "quantisation", "both follow their integers, which are those of different chips"
+    label, by_shifts = chip.history.spec.label, chip.kind == "shifts"
     begin = trace.first + max([k for k in trace.fresh if k <= step] or [0])
     row = trace.first + step
     if _overflows(chip, slice(begin, row + 1), neuron):
-        return "overflow", f"{label}: a register of this neuron overflowed in or before this step"
+        cause, did = ("saturation", "saturated") if by_shifts else ("overflow", "overflowed")
+        return cause, f"{label}: a register of this neuron {did} in or before this step"
     alone = [
         name
         for name, change in _roundings(fine, chip).items()
@@ -47,6 +57,9 @@ def quantised(
     if clipped and "weights" in alone:
         detail = f"{label}: {clipped} weights into this neuron are beyond what the chip can hold"
         return "clipping of weights", detail
+    if alone == [_SEVERAL]:
+        told = "several spikes in a step, and the threshold off the membrane for each"
+        return _SEVERAL, f"{label}: {told}, give its spike, if alone put into float"
     detail = "both follow the equations, each in its own arithmetic; "
     if alone:
         which = "the rounding of " + " alone, or that of ".join(alone)
@@ -55,8 +68,12 @@ def quantised(
     return "quantisation", f"{detail}: it is their sum, with that of the state in every step"
 
 
+_SEVERAL = "several spikes"
+
+
 def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
-    plain, free = chip.plain, chip.predict(Variant("", "", without_overflow(holds=False)))
+    free_of = UNLIMITED if chip.kind == "shifts" else without_overflow(holds=False)
+    plain, free = chip.plain, chip.predict(Variant("", "", free_of))
     return any(
         not np.array_equal(one[rows, neuron], other[rows, neuron])
         for one, other in ((plain.current, free.current), (plain.level, free.level))
@@ -77,11 +94,16 @@ def _clipped(chip: Evidence, fine: Evidence, neuron: int) -> int:
 def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
     """Return the chip's roundings as variants of the float step, by the quantity rounded."""
     constants, scale = chip.node.constants, unit(chip.history.arithmetic, chip.population.name)
-    decays = {name: constants[name] / 4096 for name in ("kept_u", "kept_v")}
+    if chip.kind == "shifts":
+        decays = {f"kept_{x}": 1 - constants[f"lost_{x}"] for x in "uv"}
+    else:
+        decays = {name: constants[name] / 4096 for name in ("kept_u", "kept_v")}
     more = chip.own_bias / scale - fine.own_bias  # of the described bias alone
     levels = with_constants(threshold=constants["threshold"] / scale, more_bias=more)
     versions = chip.history.versions
-    return {
+    several = on_spike("v = v - met_threshold*max(floor(v/met_threshold), 1)")
+    sent = {_SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p, p.delay))}
+    return (sent if chip.kind == "shifts" else {}) | {
         "weights": Variant("", "", values=lambda _, name, version: versions[name][version]),
         "decays": Variant("", "", with_constants(**decays)),
         "thresholds and biases": Variant(
@@ -94,7 +116,7 @@ CAUSES = (
     *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
     *("rounding of weights", "weights", "noise source", "threshold", "float error", "reset"),
     *("decay", "bias", "floor", "ceiling", "reset between decisions", "between calls", "writes"),
-    *("parameter", "method", "initial value"),
+    *("parameter", "method", "initial value", "saturation", "several spikes"),
     *("not repeatable", "unknown"),
 )
 """List the words for causes. A deviation that another population's brought about has

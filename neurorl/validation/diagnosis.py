@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import NeurorlError
 from neurorl.network.description import Population
@@ -119,6 +120,7 @@ _PROBE = 11  # purpose of derived seeds
 _BEFORE = 250  # steps of a probe before the first that may be odd
 _STEPS = 300  # after it
 _MORE, _MORE_STEPS = 12, 2000  # probes of a fault that is rare, and their steps
+_REACH = 4  # steps after which spikes may arrive at the latest, of delays that are tried
 _SINGLE_ERROR = 1e4  # times float error
 _ALTERNATIVES = 3  # that are told, of one cause
 _ENOUGH = 8  # bits of a probe that only a variant explains
@@ -164,14 +166,16 @@ class _Laboratory:
         return enact(self.scenario.network, self.spec, seed, windows, self.scenario.subject.t)
 
     def observe(self, history: History, most: int = MOST) -> Evidence:
-        return Evidence(self.scenario.network, self.population, history, most)
+        return Evidence(self.scenario.network, self.population, history, most, _REACH)
 
     def probe(self, number: int, first: int, length: int = _STEPS) -> Evidence:
         """Run other windows with another seed, *length* steps beyond the first unpredicted one."""
         scenario, other = self.scenario, derive(self.scenario.seed, _PROBE, number) & 0x7FFFFFFF
         before = max(first - _BEFORE, 0)
         n_steps = length + first - before
-        drawn = probe(scenario.subject, scenario.stimulus, other, before, n_steps, length > _STEPS)
+        # Of a whole call nobody knows how often neurons spiked in each step.
+        whole = length > _STEPS and not find_arithmetic(self.spec.chosen_arithmetic).counts_spikes
+        drawn = probe(scenario.subject, scenario.stimulus, other, before, n_steps, whole)
         return self.observe(self._enacted(drawn, other), length + _BEFORE)
 
     def examine(self, own: list[Evidence], first: int) -> _Files:

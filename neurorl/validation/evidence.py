@@ -6,22 +6,25 @@ that the backend itself sent, so nothing adds up: what is predicted wrongly is w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from neurorl.backends.base import Raster
 from neurorl.backends.reference.node import NumpyNode
+from neurorl.backends.reference.simulator import add_clipped
 from neurorl.backends.weights import Currents
 from neurorl.network.description import Network, Population
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.validation.history import History
 from neurorl.validation.observed import MOST, Mask, Observed, Pathway
-from neurorl.validation.rewriting import ARRIVED, SEEN, spelled
+from neurorl.validation.rewriting import ARRIVED, SEEN, setting, spelled
 from neurorl.validation.variants import PLAIN, Variant
 
+T = TypeVar("T")
 _SAMPLE = 60  # steps by which most variants are ruled out
 
 
@@ -45,12 +48,27 @@ class Prediction:
 
 
 @dataclass
+class _Sent:
+    """Hold what spikes of a projection bring: spikes ``(steps, n_pre)``, and weights as matrices.
+
+    weights: with the rows in which they are in force.
+    """
+
+    arrivals: FloatArray
+    weights: list[tuple[Mask, FloatArray]]
+
+
+@dataclass
 class _Drive:
-    """Hold a variant's neurons, and their bias and what arrives, by input, in each step."""
+    """Hold a variant's neurons, and their bias and what arrives, by input, in each step.
+
+    clipped: what spikes bring where each sum is clipped, in order; None where sums are plain.
+    """
 
     neurons: NumpyNode
     bias: Array
     arrived: dict[str, Array]
+    clipped: list[_Sent] | None = None
 
 
 class Evidence(Observed):
@@ -61,9 +79,14 @@ class Evidence(Observed):
     """
 
     def __init__(
-        self, network: Network, population: Population, history: History, most: int = MOST
+        self,
+        network: Network,
+        population: Population,
+        history: History,
+        most: int = MOST,
+        reach: int = 1,
     ) -> None:
-        super().__init__(network, population, history, most)
+        super().__init__(network, population, history, most, reach)
         self.siblings: list[Evidence] = [self]
         self.plain = self.predict(PLAIN)
         self.odd = self.odd_calls(self.plain)
@@ -82,7 +105,7 @@ class Evidence(Observed):
         rows: dict[str, Array] = {}
         state: dict[str, Array] = {}
         lengths = np.where(self.kept if kept is None else kept, self.lengths, 0)
-        for k in range(int(lengths.max())):
+        for k in range(max(int(lengths.max()), 1)):
             calls = np.flatnonzero(lengths > k)
             here = self.starts[calls] + k
             if k:
@@ -152,12 +175,27 @@ class Evidence(Observed):
         made.state |= dict.fromkeys(SEEN, none)
         made.dead, made.bias = np.asarray(none, dtype=np.int64), drive.bias[here]
         arrived = {x: total[here] for x, total in drive.arrived.items()}
+        if drive.clipped is not None:
+            (x,) = self.node.inputs
+            arrived[f"{ARRIVED}{x}"] = self._clipped(drive, made.state[x], here)
         with np.errstate(all="ignore"):
             spikes = made.update(arrived, here.tolist())
         number = self.history.arithmetic.number
         seen = {x.removeprefix("met_"): made.state[x].astype(number) for x in SEEN}
         now = {v: made.state[x].astype(state[v].dtype) for v, x in self.names.items()}
         return {**now, "spikes": spikes, **seen}
+
+    def _clipped(self, drive: _Drive, before: FloatArray, here: Array) -> FloatArray:
+        """Return an input after steps *here*, to which weights are added one by one, clipped."""
+        total, limits = before.copy(), drive.neurons.node.limits
+        assert limits is not None
+        for sent in drive.clipped or ():
+            for in_force, weights in sent.weights:
+                rows = np.flatnonzero(in_force[here])
+                part = total[rows]
+                add_clipped(part, sent.arrivals[here[rows]], weights, limits)
+                total[rows] = part
+        return total
 
     def _drive(self, variant: Variant) -> _Drive:
         def made() -> NumpyNode:
@@ -168,13 +206,16 @@ class Evidence(Observed):
             drawn = self._of(variant, "draws", lambda: variant.draws(self)).__getitem__
             noise = (x for x, draw in self.node.draws.items() if draw.is_noise)
             neurons.draws = neurons.draws | dict.fromkeys(noise, drawn)
-        arrived = {f"{ARRIVED}{x}": self.input(variant, x) for x in self.node.inputs}
+        clipped, inputs = None, self.node.inputs
+        if neurons.node.limits is not None:
+            clipped, inputs = [self.sent_by(p, variant) for p in variant.order(self.into)], ()
+        arrived = {f"{ARRIVED}{x}": self.input(variant, x) for x in inputs}
         arrived["was_spike"] = self.own_last.astype(np.float64)
         arrived["is_sent"] = self.spikes.astype(np.float64)
         bias = self.bias(variant)
         if self.node.biased is not None:
             arrived[f"{ARRIVED}{self.node.biased}"] += bias
-        return _Drive(neurons, bias, arrived)
+        return _Drive(neurons, bias, arrived, clipped)
 
     def run(self, variant: Variant, first: int, last: int) -> Raster:
         """Return the spikes of row *last*, predicted freely from the state before row *first*.
@@ -195,24 +236,40 @@ class Evidence(Observed):
         return sum((self.input_of(p, variant) for p in self.into if p.target == chosen), none)
 
     def input_of(self, part: Pathway, variant: Variant = PLAIN) -> FloatArray:
-        """Return what spikes of a projection add to the input of each step."""
-        names = ("arrivals", "version", "values", "weights", "transmit", "late_by")
+        """Return what spikes of a projection add to the input of each step, as a plain sum."""
 
         def made() -> FloatArray:
-            arrivals = variant.arrivals(self, part).astype(np.float64)
+            sent = self.sent_by(part, variant)
             total = np.zeros((self.n_steps, self.population.size))
-            name = part.projection.name
-            for version, rows in self._versions(name, variant):
-                weights = self.history_weights(name, version, variant)
-                described = self.history.arithmetic.transmitted(name, weights)
-                sent = variant.transmit(part.name, part.matrices(described))
-                blocked = arrivals[rows].reshape(-1, part.blocks, 1, sent.shape[1])
-                total[rows] = (blocked @ sent).reshape(-1, self.population.size)
+            for rows, weights in sent.weights:
+                blocked = sent.arrivals[rows].reshape(-1, part.blocks, 1, weights.shape[1])
+                total[rows] = (blocked @ weights).reshape(-1, self.population.size)
             return total
 
+        return self._as_sent("input", part, variant, made)
+
+    def sent_by(self, part: Pathway, variant: Variant = PLAIN) -> _Sent:
+        """Return what the spikes of a projection bring in each step."""
+        name = part.projection.name
+
+        def transmitted(version: int) -> FloatArray:
+            weights = self.history_weights(name, version, variant)
+            described = self.history.arithmetic.transmitted(name, weights)
+            return variant.transmit(part.name, part.matrices(described))
+
+        def made() -> _Sent:
+            arrivals = variant.arrivals(self, part).astype(np.float64)
+            versions = self._versions(name, variant)
+            return _Sent(arrivals, [(rows, transmitted(version)) for version, rows in versions])
+
+        return self._as_sent("sent by", part, variant, made)
+
+    def _as_sent(self, kind: str, part: Pathway, variant: Variant, make: Callable[[], T]) -> T:
+        """Return what is made of a projection's spikes; once, if these are as described."""
+        names = ("arrivals", "version", "values", "weights", "transmit", "late_by")
         as_described = all(getattr(variant, name) is getattr(PLAIN, name) for name in names)
-        added: FloatArray = self._once(("input", part.name), made) if as_described else made()
-        return added
+        made: T = self._once((kind, part.name), make) if as_described else make()
+        return made
 
     def history_weights(self, name: str, version: int, variant: Variant) -> Array:
         """Return the effective weights with a version number, as a variant has them."""
@@ -271,12 +328,14 @@ class Steps:
     """Hold calls of one step each; arrays ``(calls, size)``.
 
     before, now: each variable before and after. plain: what is predicted of them, by name. odd:
-    where a variable or spike isn't so. free: where a neuron is neither dead nor spikes.
+    where a variable or spike isn't so. free: where a neuron is neither dead nor spikes. left: the
+    part of what arrives that is in the current after the step. summed: where no sum saturated.
     """
 
     def __init__(self, evidence: Evidence) -> None:
         calls = np.flatnonzero((evidence.lengths == 1) & evidence.kept)
         fresh = evidence.fresh[calls][:, None]
+        self.calls = calls
         self.rows = rows = evidence.starts[calls]
         self.before = {
             v: np.where(fresh, evidence.rest(v), x[calls]) for v, x in evidence.before.items()
@@ -284,8 +343,13 @@ class Steps:
         self.now = {v: x[calls] for v, x in evidence.after.items()}
         self.spikes = evidence.spikes[rows]
         plain = evidence.plain
-        known = {**plain.after, "spikes": plain.spikes, "moved": plain.moved}
+        known = {**plain.after, "spikes": plain.spikes, "moved": plain.moved, "level": plain.level}
         self.plain = {name: x[rows] for name, x in known.items()}
         deviating = evidence.odd_states(plain)
         self.odd = {name: mask[calls] for name, mask in deviating.items()}
+        self.left, self.summed = np.asarray(1.0), np.ones(self.spikes.shape, dtype=bool)
+        if evidence.kind == "shifts":  # what arrives decays by about as much in the same step
+            self.left = np.asarray(1.0 - evidence.node.constants["lost_u"])
+            sums = evidence.in_one_step(Variant("", "", setting(limits=None)), calls)
+            self.summed = sums["current"] == self.plain["current"]
         self.free = (self.before["refractory"] == 0) & ~self.spikes

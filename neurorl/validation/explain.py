@@ -15,7 +15,7 @@ import numpy as np
 from neurorl.network.description import Network, Population
 from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
-from neurorl.validation.history import VARIABLES, History, Scenario, SubjectRecording
+from neurorl.validation.history import History, Scenario, SubjectRecording
 from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room
 
@@ -164,11 +164,10 @@ def _explain(
     population: Population,
     event: Event,
 ) -> Explanation:
-    counting = [x.arithmetic.name for x in pair if x.arithmetic.counts_spikes]
     network = scenario.network
     into = (p for p in network.projections if p.post == population.name)
     is_given = any(p.gap or network.analog.get(p.pre) == "values" for p in into)
-    if not (counting or is_given) and has_room(network, population.name):
+    if not is_given and has_room(network, population.name):
         trials = [Trial(network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
         is_own = not population.is_integrator(network.dt)
@@ -178,8 +177,7 @@ def _explain(
         cause, departing, numbers = "unknown", None, []
         lists = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
         lists = "that values or gap junctions enter" if is_given else lists
-        whose = f"in arithmetic {counting[0]!r}" if counting else lists
-        detail = f"neurons {whose}, whose steps are not predicted; {what}"
+        detail = f"neurons {lists}, whose steps are not predicted; {what}"
     return Explanation(
         cause=cause,
         detail=detail,
@@ -214,8 +212,9 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
     """
     name, trace, plain = trial.population.name, trial.replay, trial.evidence.plain
     inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)
-    after, raster = {v: trace.after(name, v) for v in VARIABLES}, trace.rasters[name]
-    scale = unit(trace.arithmetic, name)
+    shown = trial.evidence.variables
+    after, raster = {v: trace.after(name, v) for v in shown}, trace.rasters[name]
+    scale = np.broadcast_to(unit(trace.arithmetic, name), trial.population.size)[i].item()
     rows = []
     for k in steps:
         row = trace.first + k
@@ -223,7 +222,7 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
         rows.append(
             {
                 "input": inputs[row, i].item(),
-                **{v: after[v][k, i].item() for v in VARIABLES},
+                **{v: after[v][k, i].item() for v in shown},
                 "level": level,
                 "threshold": threshold,
                 "margin": (level - threshold) / scale,

@@ -145,7 +145,8 @@ def enact(
     """
     arithmetic = make_arithmetic(spec.chosen_arithmetic, network)
     history = History(spec, arithmetic, seed, t)
-    variables = {p.name: p.variables(network.dt) for p in network.populations}
+    counts = ("release",) if arithmetic.counts_spikes else ()
+    variables = {p.name: (*p.variables(network.dt), *counts) for p in network.populations}
     with spec.load(network, seed=seed) as backend:
         for p in network.projections:
             drawn = arithmetic.masked(p.name, initial_weights(network, p.name, seed))
@@ -162,7 +163,10 @@ def enact(
                 resets += 1
             rasters = backend.step(window.inputs, window.n_steps)
             state = backend.state()
-            after = {n: {v: np.array(state[f"{n}.{v}"]) for v in variables[n]} for n in variables}
+            after = {
+                n: {v: np.array(state[f"{n}.{v}"]).reshape(network.node(n).size) for v in names}
+                for n, names in variables.items()
+            }
             done = window.inputs, window.n_steps, window.fresh, resets, len(history.order)
             history.calls.append(Call(*done, rasters, after))
             if advance is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from neurorl.program.lowering import lower_node
 from neurorl.program.projections import release_of, with_release
 from neurorl.validation.history import History
 from neurorl.validation.membranes import membrane_scale
+from neurorl.validation.rewriting import counting
 
 MOST_PLACES = 2**22
 """Lay lists into a population out up to this many places in matrices."""
@@ -105,6 +107,12 @@ def _delays(network: Network, p: Projection, n: int) -> dict[int, npt.NDArray[np
     return {int(d): np.flatnonzero(steps == d) for d in np.unique(steps)}
 
 
+def delivery_order(network: Network, part: Pathway) -> tuple[bool, int]:
+    """Return a key by which sums that depend on their order are made: of inputs first."""
+    names = [node.name for node in network.spiking.nodes]
+    return part.pre not in {s.name for s in network.sources}, names.index(part.pre)
+
+
 def has_room(network: Network, population: str) -> bool:
     """Return whether the lists that lead to a population fit into matrices."""
     into = (p for p in network.projections if p.post == population)
@@ -153,23 +161,39 @@ class Observed:
     row, and the step within it. since: steps since the last reset. starts, lasts: the first and
     last row of each call. fresh: calls just after a reset. spikes: those that the backend sent.
     before, after: its variables around each call, ``(calls, size)``. kept: calls that are
-    predicted, the last ones with up to *most* steps; the others are taken as recorded.
+    predicted, the last ones with up to *most* steps; the others are taken as recorded. Of neurons
+    that spike several times a step, these are calls of one step that end *reach* such, or more.
     """
 
     def __init__(
-        self, network: Network, population: Population, history: History, most: int = MOST
+        self,
+        network: Network,
+        population: Population,
+        history: History,
+        most: int = MOST,
+        reach: int = 1,
     ) -> None:
         self.network, self.population, self.history = network, population, history
-        self.node = lower_node(network, history.arithmetic, population)
-        self.variables = population.variables(network.dt)
-        self.names = dict(zip(self.variables, (*self.node.initial, "refractory"), strict=True))
+        node = lower_node(network, history.arithmetic, population)
+        self.node = counting(node) if node.releases else node
+        self.variables = tuple(history.calls[0].after[population.name])
+        own = (*self.node.initial, "refractory", *self.node.releases)
+        self.names = dict(zip(self.variables, own, strict=True))
         self.parts = pathways(network, population.name)
         self.into = [part for part in self.parts if part.pre not in network.currents]
+        if self.node.limits is not None:
+            into = (replace(part, target=self.node.inputs[0]) for part in self.into)
+            self.into = sorted(into, key=partial(delivery_order, network))
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
         self.lasts = self.starts + lengths - 1
         self.lengths = lengths
         self.kept = np.cumsum(lengths[::-1])[::-1] <= max(most, int(lengths[-1]))
+        if self.node.releases:  # how often neurons spiked is known where a call ends
+            known = [
+                (lengths[max(k - reach + 1, 0) : k + 1] == 1).all() for k in range(len(lengths))
+            ]
+            self.kept &= np.array(known)
         self.n_steps = int(lengths.sum())
         self.step = np.arange(self.n_steps)
         self.t = history.t + self.step
@@ -233,6 +257,20 @@ class Observed:
         return np.where(self.fresh[:, None], 0, self.before["refractory"])
 
     @property
+    def kind(self) -> str:
+        """Return which neurons these are, of `neurorl.validation.hypotheses.Family`."""
+        if self.node.releases:
+            return "shifts"
+        return "currents" if self.node.names_bias else "equations"
+
+    @property
+    def states(self) -> list[str]:
+        """Return the variables that steps read."""
+        is_dead = self.node.refractory is not None
+        read = {*self.node.initial, *(("refractory",) if is_dead else ())}
+        return [v for v, x in self.names.items() if x in read]
+
+    @property
     def moving(self) -> list[Projection]:
         """Return the projections that move the bias: signed ones, and those of currents."""
         into = (p for p in self.network.projections if p.post == self.population.name)
@@ -253,6 +291,17 @@ class Observed:
         initial = self.node.initial.get(self.names[variable])
         return 0 if initial is None else initial.astype(self.after[variable].dtype)
 
+    def counted(self, node: str) -> Array:
+        """Return how often each neuron of a node spikes in every step.
+
+        It is known of the last step of each call; in others, a neuron spikes once.
+        """
+        counts: Array = self.sent(node)
+        if self.node.releases and node in self.history.calls[0].after:
+            counts = counts.astype(np.float64)
+            counts[self.lasts] = self.history.after(node, "release")
+        return counts
+
     def sent(self, node: str) -> Raster:
         """Return the spikes of a node in every step."""
         rows = [
@@ -267,9 +316,9 @@ class Observed:
             ]
         )
 
-    def arrived(self, node: str, delay: int, oldest: Array | None = None) -> Raster:
+    def arrived(self, node: str, delay: int, oldest: Array | None = None) -> Array:
         """Return the spikes sent *delay* steps before each step; none from before row *oldest*."""
-        return self._late(self._once(("sent", node), lambda: self.sent(node)), delay, oldest)
+        return self._late(self._once(("sent", node), lambda: self.counted(node)), delay, oldest)
 
     def arriving(
         self,
@@ -310,9 +359,9 @@ class Observed:
         return noise
 
     @property
-    def own_last(self) -> Raster:
+    def own_last(self) -> Array:
         """Return the population's own spikes of the step before each."""
-        own: Raster = self._once("own", lambda: self.arrived(self.population.name, 1))
+        own: Array = self._once("own", lambda: self.arrived(self.population.name, 1))
         return own
 
     def _once(self, key: Any, make: Any) -> Any:

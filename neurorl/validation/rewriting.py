@@ -8,7 +8,7 @@ the step before (0 or 1), and ``is_sent``, whether the backend let it spike in t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -67,8 +67,22 @@ def _seen(node: NodeProgram) -> dict[str, Node]:
         assert node.threshold is not None
         spikes = FunctionCall("where", (node.threshold.tree, Number(1.0), Number(0.0)))
         known = spikes, Number(0.5)
+    if node.releases:  # as many as the membrane is worth
+        known = Name("level"), Name("threshold")
     quiet = _put(known[0], {"logistic": Number(0.0)})
     return dict(zip(SEEN, (known[0], quiet, known[1]), strict=True))
+
+
+def counting(node: NodeProgram) -> NodeProgram:
+    """Return the same step with how often neurons spike, and what is left, among its lines.
+
+    ``level`` is the membrane v that meets the threshold.
+    """
+    *lines, moved = node.update
+    count, left = (_put(x.value.tree, {"v": Name("level")}) for x in node.reset)
+    told = FunctionCall("max", (count, Number(0.0)))
+    update = (*lines, _set("level", moved.value.tree), _set("count", told), _set("v", left))
+    return replace(node, update=update, threshold=Expression("count > 0"), reset=())
 
 
 def before(text: str) -> Change:
@@ -144,6 +158,45 @@ def reading(name: str, formula: str, but: str = "") -> Change:
 
     def change(node: NodeProgram) -> NodeProgram:
         lines = (x if x.variable == but else in_line(x, parts) for x in node.update)
+        return replace(node, update=tuple(lines))
+
+    return change
+
+
+def instead(text: str) -> Change:
+    """Run other lines: parts with ``|`` between them, each in place of the first of its variable.
+
+    The variable of a part is the last that it sets. A part that begins with ``+`` runs before all
+    lines; if it is the first part, what arrives is summed without limits.
+    """
+
+    def change(n: NodeProgram) -> NodeProgram:
+        update = list(n.update)
+        for part in text.split(" | "):
+            lines, is_more = _lines(part.removeprefix("+ ")), part.startswith("+ ")
+            names = [line.variable for line in update]
+            at = 0 if is_more else names.index(lines[-1].variable)
+            update[at : at + (not is_more)] = lines
+        return replace(n, update=tuple(update), limits=None if text[0] == "+" else n.limits)
+
+    return change
+
+
+def calling(
+    function: str, become: Callable[[tuple[Node, ...]], Node], names: Collection[str] = ()
+) -> Change:
+    """Compute something else of a function's arguments in the lines of some variables, or all."""
+
+    def put(tree: Node) -> Node:
+        tree = with_parts(tree, put)
+        is_it = isinstance(tree, FunctionCall) and tree.function == function
+        return become(tree.arguments) if is_it else tree  # type: ignore[union-attr]
+
+    def change(node: NodeProgram) -> NodeProgram:
+        some = {line.variable for line in node.update if not names or line.variable in names}
+        lines = (
+            _set(x.variable, put(x.value.tree)) if x.variable in some else x for x in node.update
+        )
         return replace(node, update=tuple(lines))
 
     return change
@@ -246,11 +299,12 @@ def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:
     resets = {line.variable: line.value.tree for line in described.reset}
     at = {x: y for x, y in resets.items() if isinstance(y, Number)}
     dead = Expression("was_dead > 0").tree
-    lines = [_set(f"was_{x}", Name(x)) for x in node.initial]
+    lines = [_set(f"was_{x}", Name(x)) for x in (*node.initial, *node.releases)]
     lines += _lines("was_dead = refractory")
     for x in node.inputs:
         came = Name(f"{ARRIVED}{x}")
-        lines.append(_set(x, Binary("+", Name(x), came) if x in node.initial else came))
+        adds = x in node.initial and node.limits is None
+        lines.append(_set(x, Binary("+", Name(x), came) if adds else came))
     lines += node.update
     for x in node.held:
         lines.append(_set(x, FunctionCall("where", (dead, at.get(x, Name(f"was_{x}")), Name(x)))))
@@ -263,7 +317,7 @@ def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:
         threshold = Expression.of(Binary("and", threshold.tree, alive))
         constants["refractory_steps"] = node.refractory.astype(np.float64)
         reset = (*reset, *_lines("refractory = refractory_steps"))
-    zeros = {x: np.zeros(node.size) for x in ("refractory", *SEEN)}
+    zeros = {x: np.zeros(node.size) for x in ("refractory", *node.releases, *SEEN)}
     return replace(
         node,
         initial={**node.initial, **zeros},
@@ -275,4 +329,5 @@ def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:
         held=(),
         biased=None,
         refractory=None,
+        releases={},
     )

@@ -42,7 +42,8 @@ class Variant:
     cause: a word for it. detail: a sentence. change: of the neurons' program, see
     `neurorl.validation.rewriting`. freedom: how much of it was fitted to the backend: 0 nothing, 1
     a number, 2 numbers of each neuron, 4 of each synapse.
-    arrivals: spikes of a projection that arrive in each step. version: index of the weights in
+    arrivals: spikes of a projection that arrive in each step. order: of the projections, where sums
+    depend on it. version: index of the weights in
     force among the history's; bias_version: of those in the bias of signed projections; late_by:
     steps by which both come later.
     values: the weights of a version. weights: changes them, for transmission and bias; transmit:
@@ -55,6 +56,7 @@ class Variant:
     change: Callable[[NodeProgram], NodeProgram] = lambda node: node
     freedom: int = 0
     arrivals: Callable[[Observed, Pathway], Array] = arrivals
+    order: Callable[[list[Pathway]], list[Pathway]] = lambda into: into
     version: Callable[[History, str, int], int] = latest
     bias_version: Callable[[History, str, int], int] = latest
     values: Callable[[History, str, int], Array] = lambda h, name, k: h.versions[name][k]

@@ -216,15 +216,28 @@ class Arrivals:
         limits: tuple[float, float],
     ) -> None:
         """Add the weights of the last step's spikes to *total* one by one, and clip each time."""
-        rows, (n_pre, n_post) = self._projection.rows, self._projection.block
-        for pre in np.flatnonzero(spikes):
-            times = 1.0 if released is None else released[-1, pre]
-            if self.blocks is not None:
-                block, k = divmod(pre, n_pre)
-                part = slice(block * n_post, (block + 1) * n_post)
-                total[part] = np.clip(total[part] + self.blocks[block, k] * times, *limits)
-                continue
-            assert rows is not None
+        counts = spikes if released is None else spikes * released[-1]
+        if self.blocks is not None:
+            add_clipped(total[None], counts[None], self.blocks, limits)
+            return
+        rows = self._projection.rows
+        assert rows is not None
+        for pre in np.flatnonzero(counts):
+            times = counts[pre]
             for s in range(rows.start[0, pre], rows.start[0, pre + 1]):
                 weight = self.weights[s if rows.places is None else rows.places[s]]
                 total[rows.to[s]] = np.clip(total[rows.to[s]] + weight * times, *limits)
+
+
+def add_clipped(
+    total: FloatArray, counts: Array, blocks: FloatArray, limits: tuple[float, float]
+) -> None:
+    """Add weights to *total* ``(rows, n)``, times *counts* ``(rows, n_pre)``, and clip each time.
+
+    blocks: weights as ``(blocks, presynaptic, postsynaptic)``; one neuron after another.
+    """
+    _, n_pre, n_post = blocks.shape
+    for pre in np.flatnonzero(counts.any(axis=0)):
+        block, k = divmod(pre, n_pre)
+        part = total[:, block * n_post : (block + 1) * n_post]
+        np.clip(part + counts[:, pre, None] * blocks[block, k], *limits, out=part)

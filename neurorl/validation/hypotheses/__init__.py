@@ -13,30 +13,36 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses import (
     arrivals,
     calls,
+    lines,
+    mantissas,
     noise,
     numbers,
     own,
+    shifts,
     steps,
     weights,
 )
 from neurorl.validation.variants import Variant
+
+CURRENTS, EQUATIONS, SHIFTS = ("currents",), ("equations",), ("shifts",)
+NO_SHIFTS, NO_EQUATIONS = CURRENTS + EQUATIONS, CURRENTS + SHIFTS
 
 
 @dataclass(frozen=True)
 class Family:
     """Propose variants of one kind.
 
-    about: what may differ, in the words of docs/validation.md. made: proposes them. of_currents:
-    whether of neurons with a current and a membrane alone, or of equations alone; None for all.
+    about: what may differ, in the words of docs/validation.md. made: proposes them. kinds: of the
+    neurons that may have it: with a current and a membrane, by equations, or by a chip's shifts.
     """
 
     about: str
     made: Callable[[Evidence], Iterator[Variant]]
-    of_currents: bool | None = None
+    kinds: tuple[str, ...] = CURRENTS + EQUATIONS + SHIFTS
 
     def propose(self, evidence: Evidence) -> Iterator[Variant]:
         """Yield the variants that make sense for a population in a history."""
-        if self.of_currents in (None, evidence.node.names_bias):
+        if evidence.kind in self.kinds:
             yield from self.made(evidence)
 
 
@@ -48,29 +54,37 @@ FAMILIES = (
     Family("spikes in flight that survive a reset", arrivals.surviving),
     Family("short-term plasticity", arrivals.releases),
     Family("states that a reset keeps, or a call or a write clears", calls.states),
-    Family("method, and length of a step", own.methods, of_currents=False),
-    Family("initial values", own.initial_values, of_currents=False),
-    Family("order of a step", steps.orders, of_currents=True),
-    Family("refractory period", steps.refractory),
-    Family("refractory period of each neuron", numbers.periods),
-    Family("reset", steps.resets, of_currents=True),
-    Family("lines of a reset", steps.reset_lines, of_currents=False),
-    Family("value of a reset", numbers.reset_values, of_currents=True),
-    Family("value of a line of a reset", own.reset_offsets, of_currents=False),
-    Family("rounding of decays, and overflow", steps.roundings, of_currents=True),
-    Family("time constants", numbers.decays, of_currents=True),
-    Family("biases", numbers.biases, of_currents=True),
+    Family("method, and length of a step", own.methods, EQUATIONS),
+    Family("initial values", own.initial_values, EQUATIONS),
+    Family("order of a step", steps.orders, CURRENTS),
+    Family("refractory period", steps.refractory, NO_SHIFTS),
+    Family("refractory period of each neuron", numbers.periods, NO_SHIFTS),
+    Family("reset", steps.resets, CURRENTS),
+    Family("lines of a reset", steps.reset_lines, EQUATIONS),
+    Family("value of a reset", numbers.reset_values, CURRENTS),
+    Family("value of a line of a reset", own.reset_offsets, EQUATIONS),
+    Family("rounding of decays, and overflow", steps.roundings, CURRENTS),
+    Family("time constants", numbers.decays, CURRENTS),
+    Family("shifts and roundings of decays", shifts.decays, SHIFTS),
+    Family("saturation", shifts.saturations, SHIFTS),
+    Family("several spikes in a step", shifts.spikes, SHIFTS),
+    Family("lines of a step in whole numbers", lines.fixed, SHIFTS),
+    Family("value of a reset by subtraction", mantissas.reset_values, SHIFTS),
+    Family("thresholds in whole numbers", mantissas.thresholds, SHIFTS),
+    Family("mantissas of weights", mantissas.weights, SHIFTS),
+    Family("shifts of weights", mantissas.weight_shifts, SHIFTS),
+    Family("biases", numbers.biases, NO_EQUATIONS),
     Family("draws of noise", noise.draws),
-    Family("comparison with the threshold", steps.thresholds),
-    Family("threshold", noise.fitted_thresholds, of_currents=True),
+    Family("comparison with the threshold", steps.thresholds, NO_SHIFTS),
+    Family("threshold", noise.fitted_thresholds, CURRENTS),
     Family("width of the noise", noise.widths),
-    Family("floor and ceiling", numbers.bounds, of_currents=True),
-    Family("precision of a variable", steps.precisions, of_currents=False),
-    Family("rounding of weights", weights.rounded),
-    Family("weights by a factor", weights.factors, of_currents=True),
-    Family("weights, and where they arrive", own.weights, of_currents=False),
-    Family("any weights", weights.changed, of_currents=True),
-    Family("share of the current", numbers.gains, of_currents=True),
-    Family("parameters", own.parameters, of_currents=False),
+    Family("floor and ceiling", numbers.bounds, CURRENTS),
+    Family("precision of a variable", steps.precisions, EQUATIONS),
+    Family("rounding of weights", weights.rounded, NO_SHIFTS),
+    Family("weights by a factor", weights.factors, NO_EQUATIONS),
+    Family("weights, and where they arrive", own.weights, EQUATIONS),
+    Family("any weights", weights.changed, NO_EQUATIONS),
+    Family("share of the current", numbers.gains, CURRENTS),
+    Family("parameters", own.parameters, EQUATIONS),
 )
 """List the families of hypotheses in the order in which they are tried."""

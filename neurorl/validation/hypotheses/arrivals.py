@@ -35,7 +35,7 @@ def groups(names: Collection[str], one: str, everything: str) -> Iterator[Group]
         yield frozenset([name]), one.format(name)
 
 
-def _by_node(evidence: Evidence, into: Sequence[Pathway], everything: str) -> Iterator[Group]:
+def by_node(evidence: Evidence, into: Sequence[Pathway], everything: str) -> Iterator[Group]:
     """Yield the same groups, and the projections of each node, all sources, all populations."""
     names = [p.name for p in into]
     yield from groups(names, "spikes of {}", everything)
@@ -63,7 +63,7 @@ def delays(evidence: Evidence) -> Iterator[Variant]:
     for later in (1, -1, 2, -2, 3, -3):
         way = "later" if later > 0 else "earlier"
         size = "a step" if abs(later) == 1 else f"{abs(later)} steps"
-        for chosen, subject in _by_node(evidence, evidence.into, "all spikes"):
+        for chosen, subject in by_node(evidence, evidence.into, "all spikes"):
             detail = f"{subject} arrive {size} {way} than described"
             arrivals = otherwise(chosen, partial(shifted, later))
             yield Variant("delay", detail, arrivals=arrivals)
@@ -83,7 +83,7 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
             ("newest", evidence.into, ", of the last step before"),
             ("older", _long(evidence), ", but for those of the last step before"),
         ):
-            for chosen, subject in _by_node(evidence, some, "spikes"):
+            for chosen, subject in by_node(evidence, some, "spikes"):
                 detail = f"{subject} in flight{told} are lost {event}"
                 yield Variant(cause, detail, arrivals=lose(chosen, cause, which))
 
@@ -117,7 +117,7 @@ def surviving(evidence: Evidence) -> Iterator[Variant]:
         return np.asarray(survive(e, p) * ~gone[:, None])
 
     cause, told = "reset between decisions", "in flight survive a reset"
-    for chosen, subject in _by_node(evidence, evidence.into, "spikes"):
+    for chosen, subject in by_node(evidence, evidence.into, "spikes"):
         yield Variant(cause, f"{subject} {told}", arrivals=otherwise(chosen, survive))
     names = [p.name for p in _long(evidence)]
     for chosen, subject in groups(names, "spikes of {}", "spikes of longer delays"):

@@ -24,8 +24,8 @@ State = Callable[[Observed, str, Array], Array]
 
 def states(evidence: Evidence) -> Iterator[Variant]:
     """Propose variables that a reset keeps, or that a call of `step` or a write clears."""
-    every = frozenset(evidence.variables)
-    said = {v: _NAMES.get(v, v) for v in evidence.variables}
+    every = frozenset(evidence.states)
+    said = {v: _NAMES.get(v, v) for v in evidence.states}
     some = [(frozenset([v]), name) for v, name in said.items()]
     some += [(every - {v}, f"the state but for {n}") for v, n in said.items()]
     names = [p.name for p in evidence.into]

@@ -132,7 +132,7 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
     if not chosen.any():
         return
     apart = np.where(chosen, steps.now["voltage"] - steps.plain["moved"], 0)
-    offset = _of_each(apart, chosen)
+    offset = of_each(apart, chosen)
     described = evidence.own_bias.astype(np.float64)
 
     def with_bias(detail: str, more: Array | float, freedom: int = 1) -> Variant:
@@ -162,7 +162,7 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
         yield Variant("bias", detail, change, 1)
 
 
-def _of_each(values: Array, chosen: Mask, other: float = 0.0) -> Array:
+def of_each(values: Array, chosen: Mask, other: float = 0.0) -> Array:
     """Return the median of each neuron's chosen values, *other* where there are none."""
     result = np.full(values.shape[1], other)
     for j in np.flatnonzero(chosen.any(axis=0)):
@@ -261,7 +261,7 @@ def bounds(evidence: Evidence) -> Iterator[Variant]:
         ):
             if (chosen & beyond).any():
                 none = -np.inf if side == "floor" else np.inf
-                values = _of_each(now, chosen & beyond, none)
+                values = of_each(now, chosen & beyond, none)
                 known = values[np.isfinite(values)]
                 where = f"{known[0]:.6g}"
                 if np.ptp(known) == 0:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from neurorl.expressions.expression import Expression
-from neurorl.expressions.nodes import Binary, FunctionCall, Node, Number, with_parts
+from neurorl.expressions.nodes import Binary, FunctionCall, Number
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.validation.evidence import Evidence
@@ -17,6 +15,7 @@ from neurorl.validation.rewriting import (
     Change,
     after,
     before,
+    calling,
     chained,
     decay_of,
     on_spike,
@@ -230,31 +229,15 @@ def _of_chip(node: NodeProgram) -> Iterator[Variant]:
         ("registers stay at their largest value, where the chip's overflow", True),
     ):
         yield Variant("overflow", detail, without_overflow(holds))
-    nearest = lambda x: Binary("-", Binary("+", x, Number(_NEAREST)), Number(_NEAREST))  # noqa: E731
+    nearest = lambda x: Binary("-", Binary("+", x[0], Number(_NEAREST)), Number(_NEAREST))  # noqa: E731
     for detail, rounded in (
-        ("decays are rounded down, not towards zero", lambda x: FunctionCall("floor", (x,))),
+        ("decays are rounded down, not towards zero", lambda x: FunctionCall("floor", x)),
         ("decays are rounded to the nearest", nearest),
     ):
-        yield Variant("decay", detail, _truncating(rounded))
+        yield Variant("decay", detail, calling("trunc", rounded))
     detail = "the current decays by 1/4096 less in each step: the chip adds 1 to its decay"
     more = {current.constant: node.constants[current.constant] + 1}
     yield Variant("decay", detail, with_constants(**more))
-
-
-def _truncating(rounded: Callable[[Node], Node]) -> Change:
-    """Round otherwise where a step rounds towards zero."""
-
-    def put(tree: Node) -> Node:
-        tree = with_parts(tree, put)
-        if isinstance(tree, FunctionCall) and tree.function == "trunc":
-            return rounded(tree.arguments[0])
-        return tree
-
-    def change(node: NodeProgram) -> NodeProgram:
-        lines = (replace(x, value=Expression.of(put(x.value.tree))) for x in node.update)
-        return replace(node, update=tuple(lines))
-
-    return change
 
 
 def precisions(evidence: Evidence) -> Iterator[Variant]:

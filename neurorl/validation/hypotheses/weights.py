@@ -10,6 +10,7 @@ import numpy as np
 from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 from neurorl.validation.evidence import Evidence, Steps
+from neurorl.validation.observed import Mask
 from neurorl.validation.variants import PLAIN, Variant
 
 
@@ -72,12 +73,12 @@ def _cut(bits: int, _: str, w: Array) -> Array:
 def factors(evidence: Evidence) -> Iterator[Variant]:
     """Propose a factor on all weights of a projection, or on those into each neuron."""
     steps = Steps(evidence)
-    missing = (steps.now["current"] - steps.plain["current"]).astype(np.float64)
+    missing = (steps.now["current"] - steps.plain["current"]) / steps.left
     inputs = {p.name: evidence.input_of(p)[steps.rows] for p in evidence.into}
     names = [n for n, x in inputs.items() if x.any()]
     if not names or not missing.any():
         return
-    deviates = steps.odd["current"]
+    deviates = steps.odd["current"] & steps.summed
     columns = np.stack([inputs[n][deviates] for n in names], axis=1)
     one = np.linalg.lstsq(columns, missing[deviates], rcond=None)[0] + 1
     of_each = {n: float(k) for n, k in zip(names, one, strict=True) if abs(k - 1) > 1e-6}
@@ -132,7 +133,7 @@ def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
 def changed(evidence: Evidence) -> Iterator[Variant]:
     """Propose arbitrary weights: those that explain the currents of all single steps."""
     steps = Steps(evidence)
-    missing = (steps.now["current"] - steps.plain["current"]).astype(np.float64)
+    missing = (steps.now["current"] - steps.plain["current"]) / steps.left
     deviates = steps.odd["current"]
     if not deviates.any():
         return
@@ -145,7 +146,8 @@ def changed(evidence: Evidence) -> Iterator[Variant]:
             x[rows].reshape(rows.sum(), p.blocks, -1)
             for x, p in zip(arriving, evidence.into, strict=True)
         ]
-        added = _solved(evidence, some, missing[rows], np.flatnonzero(deviates.any(axis=0)))
+        neurons = np.flatnonzero(deviates.any(axis=0))
+        added = _solved(evidence, some, missing[rows], steps.summed[rows], neurons)
         if added:
             detail = _entries(added)
             yield Variant("weights", detail, transmit=partial(_times, evidence, added), freedom=4)
@@ -153,11 +155,11 @@ def changed(evidence: Evidence) -> Iterator[Variant]:
 
 
 def _solved(
-    evidence: Evidence, arriving: list[Array], missing: Array, neurons: Array
+    evidence: Evidence, arriving: list[Array], missing: Array, known: Mask, neurons: Array
 ) -> dict[str, Array]:
     """Solve for what is added to the weights of all projections at once, neuron by neuron.
 
-    arriving: of each projection ``(steps, blocks, presynaptic)``.
+    arriving: of each projection ``(steps, blocks, presynaptic)``. known: the steps that count.
     """
     into = evidence.into
     added = [
@@ -166,11 +168,15 @@ def _solved(
     ]
     for j in neurons:
         places = [divmod(int(j), x.shape[2]) for x in added]
-        columns = [x[:, block] for x, (block, _) in zip(arriving, places, strict=True)]
-        solved = np.linalg.lstsq(np.hstack(columns), missing[:, j], rcond=None)[0]
+        here = known[:, j]
+        columns = [x[here, block] for x, (block, _) in zip(arriving, places, strict=True)]
+        solved = np.linalg.lstsq(np.hstack(columns), missing[here, j], rcond=None)[0]
         parts = np.split(solved, np.cumsum([x.shape[1] for x in columns])[:-1])
         for x, (block, column), part in zip(added, places, parts, strict=True):
             x[block][:, column] = part
+    if evidence.kind == "shifts":
+        units = [2.0 ** evidence.history.arithmetic.exponent(p.projection.name) for p in into]
+        added = [np.rint(x / unit) * unit for x, unit in zip(added, units, strict=True)]
     near = max(1e-6 * max(float(np.abs(x).max(initial=0.0)) for x in added), evidence.limit)
     kept = {p.name: np.where(np.abs(x) > near, x, 0.0) for p, x in zip(into, added, strict=True)}
     return {name: x for name, x in kept.items() if x.any()}

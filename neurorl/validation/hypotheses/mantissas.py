@@ -1,0 +1,184 @@
+"""Propose numbers of a chip of shifts: thresholds, what a spike takes off, mantissas of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+
+from neurorl.arithmetic.xylo_integers import STATE_MAX
+from neurorl.numerics.arrays import Array
+from neurorl.validation.evidence import Evidence, Steps
+from neurorl.validation.hypotheses.arrivals import by_node
+from neurorl.validation.hypotheses.lines import most_spikes
+from neurorl.validation.hypotheses.noise import simplest
+from neurorl.validation.hypotheses.numbers import of_each
+from neurorl.validation.observed import Mask
+from neurorl.validation.rewriting import chained, instead, with_constants
+from neurorl.validation.variants import Variant
+
+
+def reset_values(evidence: Evidence) -> Iterator[Variant]:
+    """Propose another number that a spike takes off the membrane, or sets it to."""
+    steps = Steps(evidence)
+    count = steps.now["release"]
+    chosen = steps.odd["voltage"] & (count > 0) & ~steps.odd["release"]
+    if not chosen.any():
+        return
+    level, now = steps.plain["level"], steps.now["voltage"].astype(np.float64)
+    missing = level - count * evidence.constant("threshold") - now
+    for detail, text, values in (
+        ("resets the membrane to {}", "where(count > 0, fitted, level)", now),
+        ("subtracts {}", "level - count*fitted", (level - now) / np.maximum(count, 1)),
+        ("subtracts {} more", "level - count*threshold - where(count > 0, fitted, 0)", missing),
+    ):
+        number = float(np.median(values[chosen]))
+        change = chained(with_constants(fitted=number), instead(f"v = {text}"))
+        yield Variant("reset", f"a spike {detail.format(f'{number:g}')}", change, 1)
+
+
+def thresholds(evidence: Evidence) -> Iterator[Variant]:
+    """Propose other thresholds, of both what a membrane meets and what a spike takes off or one."""
+    described = evidence.constant("threshold")
+    for low, high, odd in _bounds(evidence):
+        for told, values, freedom in _within(described, low, high, odd):
+            both = with_constants(threshold=values, inverse=1 / values)
+            yield Variant("threshold", f"the threshold is {told}", both, freedom)
+            detail = f"the threshold that a membrane meets is {told}, not what a spike takes off"
+            yield Variant("threshold", detail, with_constants(inverse=1 / values), freedom)
+
+
+def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
+    """Yield bounds of thresholds, ``low < threshold <= high``, and the neurons that deviate."""
+    every, most = [Steps(e) for e in evidence.siblings], most_spikes(evidence)
+    odd = np.concatenate([(x.odd["voltage"] | x.odd["release"]) & ~x.odd["current"] for x in every])
+    neurons: Mask = np.asarray(odd.any(axis=0))
+    count = np.concatenate([x.now["release"] for x in every]).astype(np.float64)
+    level = np.concatenate([x.plain["level"] for x in every]).astype(np.float64)
+    left = np.concatenate([x.now["voltage"] for x in every])
+    for known in (np.ones_like(odd), odd) if neurons.any() else ():
+        over = np.where(known & (count < most), level / (count + 1), -np.inf)
+        under = np.where(known & (count > 0), level / np.maximum(count, 1), np.inf)
+        yield np.maximum(over.max(axis=0), 0), under.min(axis=0), neurons
+        taken = of_each((level - left) / np.maximum(count, 1), odd & (count > 0), np.nan)
+        yield taken - 0.5, taken, np.asarray(neurons & np.isfinite(taken))
+
+
+def _within(
+    described: Array, low: Array, high: Array, odd: Mask
+) -> Iterator[tuple[str, Array, int]]:
+    """Yield words, thresholds of each neuron and their freedom: a difference, a factor or any."""
+    some = odd & (low < high)
+    if not some.any():
+        return
+    d, least, most = described[some], low[some], np.minimum(high[some], STATE_MAX + 1.0)
+    first, last = np.floor((least - d).max()) + 1, np.floor((most - d).min())
+    if first <= last and not first <= 0 <= last:
+        nearest = first if first > 0 else last
+        way = "more" if nearest > 0 else "less"
+        yield f"{abs(nearest):g} {way} than described", np.maximum(described + nearest, 1), 1
+    ratios = float((least / d).max()), float((most / d).min())
+    if ratios[0] < ratios[1]:
+        factor = simplest(*ratios)
+        for rounded in (np.rint, np.floor, np.ceil):
+            yield f"{factor:g} times that described", np.maximum(rounded(described * factor), 1), 1
+    values, fitted = described.copy(), np.where(most <= STATE_MAX, most, least + 1)
+    values[some] = np.maximum(np.floor(fitted), 1)
+    j = int(np.flatnonzero(some)[0])
+    yield f"another: of neuron {j} {values[j]:g}, not {described[j]:g}", values, 2
+
+
+Whole = Callable[[Array], Array]
+"""Change the mantissas of a matrix."""
+
+
+def _mantissas() -> dict[str, tuple[str, Whole]]:
+    """Return changes of mantissas, each with a cause, by words."""
+    found: dict[str, tuple[str, Whole]] = {
+        "have no sign": ("weights", np.abs),
+        "have the other sign": ("weights", np.negative),
+        "are lost": ("weights", lambda w: 0 * w),
+        "are 0 where they are negative": ("clipping of weights", partial(np.maximum, 0)),
+    }
+    for bits in range(7, 1, -1):
+        high, step = 2 ** (bits - 1) - 1, 2 ** (8 - bits)
+        for low in (-high, -high - 1):
+            clipped = partial(np.clip, a_min=low, a_max=high)
+            found[f"are clipped to {low}..{high}"] = "clipping of weights", clipped
+        found[f"wrap around at {bits} bits"] = "clipping of weights", partial(_wrapped, 2**bits)
+        for words, rounded in (("down", np.floor), ("to zero", np.trunc), ("to nearest", np.rint)):
+            change = partial(_stepped, rounded, step)
+            found[f"keep their upper {bits} bits, rounded {words}"] = "rounding of weights", change
+    return found
+
+
+def _wrapped(size: int, w: Array) -> Array:
+    return np.asarray(w - size * np.floor(w / size + 0.5))
+
+
+def _stepped(rounded: Whole, step: int, w: Array) -> Array:
+    return np.asarray(rounded(w / step) * step)
+
+
+def weights(evidence: Evidence) -> Iterator[Variant]:
+    """Propose weights of fewer bits, clipped, or transposed; of one projection or more."""
+    exponents = _exponents(evidence)
+    for chosen, _ in by_node(evidence, evidence.into, ""):
+        names = ", ".join(sorted(chosen))
+        for detail, (cause, whole) in _mantissas().items():
+            change = partial(_of_mantissas, {x: exponents[x] for x in chosen}, whole)
+            yield Variant(cause, f"weights of {names} {detail}", transmit=change)
+    for p in evidence.into:
+        if p.blocks == 1 and p.pre == evidence.population.name:
+            for detail, whole in (
+                (f"weights of {p.name} are transposed", lambda w: w.swapaxes(1, 2)),
+                (f"neurons don't reach themselves by {p.name}", _without_loops),
+            ):
+                only = partial(_of_mantissas, {p.name: 0}, whole)
+                yield Variant("weights", detail, transmit=only)
+
+
+def _exponents(evidence: Evidence) -> dict[str, int]:
+    arithmetic = evidence.history.arithmetic
+    return {p.name: arithmetic.exponent(p.projection.name) for p in evidence.into}
+
+
+def weight_shifts(evidence: Evidence) -> Iterator[Variant]:
+    """Propose other shifts of weights, and shifted weights in 8 bits; of one projection or more."""
+    exponents = _exponents(evidence)
+    for chosen, _ in by_node(evidence, evidence.into, ""):
+        names = ", ".join(sorted(chosen))
+        for shift in (x for x in range(-7, 8) if x):
+            detail = (
+                f"the weight shift of {names} is {abs(shift)} {'more' if shift > 0 else 'less'}"
+            )
+            change = partial(_each_shifted, dict.fromkeys(chosen, shift))
+            yield Variant("weights", detail, transmit=change)
+        for detail, whole in (
+            ("saturate at 8 bits when they are shifted", partial(np.clip, a_min=-128, a_max=127)),
+            ("wrap around at 8 bits when they are shifted", partial(_wrapped, 256)),
+        ):
+            change = partial(_of_mantissas, dict.fromkeys(chosen, 0), whole)
+            yield Variant("weights", f"weights of {names} {detail}", transmit=change)
+        if len({exponents[x] for x in chosen}) == 2:
+            ends = sum({exponents[x] for x in chosen})
+            for detail, of in (("aren't there", 0), ("are each other's", 1)):
+                more = {x: of * (ends - exponents[x]) - exponents[x] for x in chosen}
+                change = partial(_each_shifted, more)
+                yield Variant("weights", f"weight shifts of {names} {detail}", transmit=change)
+
+
+def _without_loops(w: Array) -> Array:
+    return np.asarray(w * (1 - np.eye(w.shape[1])))
+
+
+def _of_mantissas(exponents: Mapping[str, int], whole: Whole, name: str, w: Array) -> Array:
+    if name not in exponents:
+        return w
+    unit = 2.0 ** exponents[name]
+    return np.asarray(whole(w / unit) * unit)
+
+
+def _each_shifted(shifts: Mapping[str, int], name: str, w: Array) -> Array:
+    return np.asarray(np.floor(w * 2.0 ** shifts[name])) if name in shifts else w

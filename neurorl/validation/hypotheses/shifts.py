@@ -1,0 +1,191 @@
+"""Propose other shifts and decays of a chip's whole numbers, saturation, and spikes of a step."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+
+import numpy as np
+
+from neurorl.arithmetic.xylo_integers import DECAY_MAX, STATE_MAX
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.nodes import TEXT, Node, render
+from neurorl.numerics.arrays import Array
+from neurorl.validation.evidence import Evidence, Steps
+from neurorl.validation.hypotheses.arrivals import by_node, otherwise
+from neurorl.validation.hypotheses.lines import SPIKES, most_spikes, number_names, taken_off
+from neurorl.validation.observed import Observed, Pathway
+from neurorl.validation.rewriting import (
+    Change,
+    calling,
+    chained,
+    instead,
+    setting,
+    with_constants,
+)
+from neurorl.validation.variants import Variant
+
+_DECAYS = {
+    "have no least step of 1: small numbers stay": "floor({x}*lost_{y})",
+    "are rounded towards zero": "trunc({x}*lost_{y})",
+    "are rounded towards zero, by 1 at least": (
+        "sign({x})*max(min(abs({x}), 1), floor(abs({x})*lost_{y}))"
+    ),
+    "are rounded to the nearest": "floor({x}*lost_{y} + 0.5)",
+    "are rounded to the nearest, by 1 at least": "max(min({x}, 1), floor({x}*lost_{y} + 0.5))",
+    "are rounded away from zero": "sign({x})*(0 - floor(0 - abs({x})*lost_{y}))",
+    "multiply by a factor and round down, and aren't shifts": "{x} - floor({x}*kept_{y})",
+    "multiply by a factor and round to zero, and aren't shifts": "{x} - trunc({x}*kept_{y})",
+    "multiply by a factor and round, and aren't shifts": "{x} - floor({x}*kept_{y} + 0.5)",
+    "multiply by a factor and aren't rounded": "{x} - {x}*kept_{y}",
+    "are missing: nothing is lost": "0",
+    "lose everything": "{x}",
+}
+_OF = {"uv": "decays", "u": "decays of the current", "v": "decays of the membrane"}
+_VARIABLES = {"u": "current", "v": "voltage"}
+
+
+def decays(evidence: Evidence) -> Iterator[Variant]:
+    """Propose other roundings of decays, factors in place of shifts, and other shifts."""
+    d = evidence.population.integrator(evidence.network.dt)
+    lost = {y: evidence.constant(f"lost_{y}") for y in "uv"}
+    factors = (
+        {f"kept_{y}": 1 - x for y, x in lost.items()},
+        {f"kept_{y}": np.exp(-x) for y, x in lost.items()},
+        {"kept_u": d.current_decay, "kept_v": d.membrane_decay},
+    )
+    for names, subject in _OF.items():
+        for detail, text in _DECAYS.items():
+            lines = {
+                "u": f"u = u - {taken_off(text, 'u')}",
+                "v": f"back = 0 - {taken_off(text, 'v')}",
+            }
+            decaying = instead(" | ".join(lines[y] for y in names))
+            for kept in factors if "kept" in text else factors[:1]:
+                change = chained(with_constants(**kept), decaying)
+                yield Variant("decay", f"{subject} {detail}", change)
+        for more in (1, -1, 2, -2, 3, -3):
+            shifted = {f"lost_{y}": np.minimum(lost[y] * 2.0**-more, 1.0) for y in names}
+            detail = f"shifts of {subject} are {abs(more)} {'more' if more > 0 else 'less'}"
+            yield Variant("decay", f"{detail} than described", with_constants(**shifted))
+    other = with_constants(lost_u=lost["v"], lost_v=lost["u"])
+    yield Variant("decay", "current and membrane have each other's shifts", other)
+    for names in ("u", "v", "uv"):
+        constants, told = dict[str, Array](), list[str]()
+        for y in names:  # the membrane with the current that fits, if both are others
+            fit = _fitted_shifts(evidence, y, -np.log2(lost[y]), constants)
+            if fit is not None:
+                constants[f"lost_{y}"] = 2.0 ** -fit[0]
+                told.append(f"shifts of {_OF[y]} are others: {fit[1]}")
+        if len(told) == len(names):
+            yield Variant("decay", "; ".join(told), with_constants(**constants), 2)
+
+
+def _fitted_shifts(
+    evidence: Evidence, y: str, described: Array, given: Mapping[str, Array]
+) -> tuple[Array, str] | None:
+    """Return the shift of each neuron that explains where it deviates, and words for the first.
+
+    given: constants that are others, too. None if a neuron that deviates in the variable has none.
+    """
+    steps, variable, values = Steps(evidence), _VARIABLES[y], described.copy()
+    odd = steps.odd[variable]
+    wrong = odd.any(axis=0)
+    for shift in range(DECAY_MAX + 1):
+        change = with_constants(**given, **{f"lost_{y}": 2.0**-shift})
+        now = evidence.in_one_step(Variant("", "", change), steps.calls)[variable]
+        found = wrong & ~((now != steps.now[variable]) & odd).any(axis=0)
+        values[found] = shift
+        wrong = wrong & ~found
+    if wrong.any() or not odd.any():
+        return None
+    j = int(odd.any(axis=0).argmax())
+    return values, f"of neuron {j} {values[j]:g}, not {described[j]:g}"
+
+
+_PLACES = {
+    "u": "the sum of the current",
+    "driven": "the sum of decay and current",
+    "change": "the sum of these and bias",
+    "level": "the sum of the membrane",
+}
+_WIDTHS = (*range(15, 7, -1), *range(17, 25))
+
+
+def saturations(evidence: Evidence) -> Iterator[Variant]:
+    """Propose sums that don't saturate, wrap around, or saturate at other numbers."""
+    ends = {f"at {n} bits, not 16": (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in _WIDTHS}
+    ends[f"at {-STATE_MAX}, not below"] = -STATE_MAX, STATE_MAX
+    ends["above only"], ends["below only"] = (-(2**40), STATE_MAX), (-STATE_MAX - 1, 2**40)
+    for n in (len(_PLACES), 1, 2, 3):
+        for places in itertools.combinations(_PLACES, n):
+            subject = "sums" if n == len(_PLACES) else " and ".join(_PLACES[x] for x in places)
+            ways = {"don't saturate": _saturating(places, "{x}")}
+            ways["wrap around"] = _saturating(places, "{x} - 65536*floor({x}/65536 + 0.5)")
+            if n in (1, len(_PLACES)):
+                for told, (low, high) in ends.items():
+                    ways[f"saturate {told}"] = _saturating(places, "", low, high)
+            for way, change in ways.items():
+                yield Variant("saturation", f"{subject}: {way}", change)
+
+
+def _saturating(places: Collection[str], text: str, low: int = 0, high: int = 0) -> Change:
+    """Return the change in which the clips of some sums are another formula of x, or number."""
+    text = text or f"clip({{x}}, {low}, {high})"
+
+    def become(arguments: tuple[Node, ...]) -> Node:
+        return Expression(text.format(x=f"({render(arguments[0], TEXT)})")).tree
+
+    lines = [x for x in places if x != "u"]
+    changes = [calling("clip", become, lines)] if lines else []
+    if "u" in places:  # a sum that wraps is the same in any order
+        at_end, each = instead(f"+ u = {text.format(x='u')}"), setting(limits=(low, high))
+        changes.append(each if high else at_end)
+    return chained(*changes)
+
+
+UNLIMITED = _saturating(_PLACES, "{x}")
+"""Let all sums hold any number."""
+
+_SEVERAL = "several spikes"
+_TAKEN_OFF = {
+    "": "level - count*threshold",
+    ", and take off all that the membrane is worth": f"level - threshold*max({SPIKES}, 0)",
+    ", and take off as many thresholds as described": f"level - threshold*clip({SPIKES}, 0, most)",
+    ", and take the threshold off once": "level - min(count, 1)*threshold",
+    ", and reset the membrane to 0": "where(count > 0, 0, level)",
+}
+
+
+def spikes(evidence: Evidence) -> Iterator[Variant]:
+    """Propose other limits of the spikes of a step, and what several of them transmit."""
+    described = most_spikes(evidence)
+    for limit in _other_limits(evidence, described):
+        for number, (more, left) in enumerate(_TAKEN_OFF.items()):
+            change = instead(f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}")
+            detail = f"neurons spike up to {limit:.0f} times in a step, not {described:.0f}{more}"
+            changes = chained(number_names(evidence), change)
+            yield Variant(_SEVERAL, detail, changes, freedom=int(number > 2))  # two faults
+    for size in (8, 16, 32, 64):
+        for sent, left in (("", "count"), (" that are sent", "full")):
+            text = f"full = max({SPIKES}, 0); count = full - {size}*floor(full/{size})"
+            detail = f"the number of spikes{sent} wraps around at {size}"
+            yield Variant(_SEVERAL, detail, instead(f"{text} | v = level - {left}*threshold"))
+    for chosen, subject in by_node(evidence, evidence.into, "spikes"):
+        for limit in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 30):
+
+            def at_most(e: Observed, p: Pathway, limit: int = limit) -> Array:
+                return np.minimum(e.arriving(p, p.delay), limit)
+
+            times = "once" if limit == 1 else f"up to {limit} times"
+            detail = f"{subject} count {times} in a step, however many they are"
+            yield Variant(_SEVERAL, detail, arrivals=otherwise(chosen, at_most))
+
+
+def _other_limits(evidence: Evidence, described: float) -> list[float]:
+    """Return the limits that the largest number of spikes allows, in steps that deviate."""
+    steps = Steps(evidence)
+    now = steps.now["release"][steps.odd["release"] | steps.odd["voltage"]]
+    seen = max(float(now.max(initial=0.0)), 1.0)
+    likely = (seen, seen + 1, 2, 15, 16, 30, 31, 32, 63, 64, 127, 128, 255, 1e9)
+    return [x for x in dict.fromkeys(likely) if x >= seen and x != described]
