@@ -18,18 +18,26 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "validation"))
+_TESTS = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(_TESTS / "validation"), str(_TESTS / "support")]
 
 from faults.case import Fault, judge
 from faults.held_out import HELD_OUT
 from faults.tuned import TUNED
 from faults.unseen import UNSEEN
+from faults.users import USERS, USERS_HELD_OUT
 
 from experiments.validation_page import insert
 from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
 
-SETS = {"tuned": TUNED, "held_out": HELD_OUT, "unseen": UNSEEN}
+SETS = {
+    "tuned": TUNED,
+    "held_out": HELD_OUT,
+    "unseen": UNSEEN,
+    "users": USERS,
+    "users_held_out": USERS_HELD_OUT,
+}
 MARKS = ("<!-- faults: start -->", "<!-- faults: end -->")
 VERDICTS = ("rightly", "unknown", "wrongly", "not seen")
 
