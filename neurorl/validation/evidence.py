@@ -77,7 +77,8 @@ class Evidence(Observed):
         kept: calls that are predicted, in place of `kept`.
         """
         variants = [variant] if gate is None else [PLAIN, variant]
-        drives = [self._drive(v) for v in variants]
+        rows_of = None if kept is None else kept[self.call]
+        drives = [self._drive(v, rows_of) for v in variants]
         begun = [{v: x.start(self, v, b) for v, b in self.before.items()} for x in variants]
         rows: dict[str, Array] = {}
         state: dict[str, Array] = {}
@@ -106,6 +107,8 @@ class Evidence(Observed):
             if gate is not None:
                 ended = np.where(gate[self.lasts], ended, now_last)
             rows[v][self.lasts] = ended
+        told = variant.recorded(self, rows["spikes"])
+        rows["spikes"] = told if gate is None else np.where(gate, told, rows["spikes"])
         return Prediction({v: rows.pop(v) for v in self.variables}, **rows)
 
     def contradicts(self, variant: Variant) -> bool:
@@ -159,7 +162,7 @@ class Evidence(Observed):
         now = {v: made.state[x].astype(state[v].dtype) for v, x in self.names.items()}
         return {**now, "spikes": spikes, **seen}
 
-    def _drive(self, variant: Variant) -> _Drive:
+    def _drive(self, variant: Variant, rows: Mask | None = None) -> _Drive:
         def made() -> NumpyNode:
             return NumpyNode(spelled(variant.change(self.node), self.node), (0,))
 
@@ -168,7 +171,7 @@ class Evidence(Observed):
             drawn = self._of(variant, "draws", lambda: variant.draws(self)).__getitem__
             noise = (x for x, draw in self.node.draws.items() if draw.is_noise)
             neurons.draws = neurons.draws | dict.fromkeys(noise, drawn)
-        arrived = {f"{ARRIVED}{x}": self.input(variant, x) for x in self.node.inputs}
+        arrived = {f"{ARRIVED}{x}": self.input(variant, x, rows) for x in self.node.inputs}
         arrived["was_spike"] = self.own_last.astype(np.float64)
         arrived["is_sent"] = self.spikes.astype(np.float64)
         bias = self.bias(variant)
@@ -188,13 +191,20 @@ class Evidence(Observed):
             state = self._advance(drive, state, np.array([row]))
         return np.asarray(state["spikes"][0])
 
-    def input(self, variant: Variant = PLAIN, target: str | None = None) -> FloatArray:
-        """Return what spikes add to an input (None: the first) in each step."""
+    def input(
+        self, variant: Variant = PLAIN, target: str | None = None, rows: Mask | None = None
+    ) -> FloatArray:
+        """Return what spikes add to an input (None: the first) in each step.
+
+        rows: those that are looked at; None for all.
+        """
         chosen = target or self.node.inputs[0]
         none = np.zeros((self.n_steps, self.population.size))
-        return sum((self.input_of(p, variant) for p in self.into if p.target == chosen), none)
+        return sum((self.input_of(p, variant, rows) for p in self.into if p.target == chosen), none)
 
-    def input_of(self, part: Pathway, variant: Variant = PLAIN) -> FloatArray:
+    def input_of(
+        self, part: Pathway, variant: Variant = PLAIN, looked_at: Mask | None = None
+    ) -> FloatArray:
         """Return what spikes of a projection add to the input of each step."""
         names = ("arrivals", "version", "values", "weights", "transmit", "late_by")
 
@@ -202,7 +212,7 @@ class Evidence(Observed):
             arrivals = variant.arrivals(self, part).astype(np.float64)
             total = np.zeros((self.n_steps, self.population.size))
             name = part.projection.name
-            for version, rows in self._versions(name, variant):
+            for version, rows in self._versions(name, variant, looked_at):
                 weights = self.history_weights(name, version, variant)
                 described = self.history.arithmetic.transmitted(name, weights)
                 sent = variant.transmit(part.name, part.matrices(described))
@@ -218,11 +228,17 @@ class Evidence(Observed):
         """Return the effective weights with a version number, as a variant has them."""
         return variant.weights(name, variant.values(self.history, name, version))
 
-    def _versions(self, name: str, variant: Variant) -> list[tuple[int, Mask]]:
+    def _versions(
+        self, name: str, variant: Variant, looked_at: Mask | None = None
+    ) -> list[tuple[int, Mask]]:
         """Return the version numbers of weights, each with the rows in which it is in force."""
-        each = np.array([variant.version(self.history, name, c) for c in range(len(self.starts))])
-        rows = each[self._call_before(variant.late_by)]
-        return [(int(k), (rows == k) & self.kept_rows) for k in np.unique(rows[self.kept_rows])]
+        some = self.kept_rows if looked_at is None else looked_at
+        calls = self._call_before(variant.late_by)
+        each = np.zeros(len(self.starts), dtype=np.int64)
+        for c in np.unique(calls[some]):
+            each[c] = variant.version(self.history, name, int(c))
+        rows = each[calls]
+        return [(int(k), (rows == k) & some) for k in np.unique(rows[some])]
 
     def _call_before(self, steps: int) -> Array:
         """Return the call to which the row *steps* before each row belongs."""

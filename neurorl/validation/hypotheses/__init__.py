@@ -18,6 +18,7 @@ from neurorl.validation.hypotheses import (
     own,
     steps,
     weights,
+    wiring,
 )
 from neurorl.validation.variants import Variant
 
@@ -61,6 +62,11 @@ FAMILIES = (
     Family("time constants", numbers.decays, of_currents=True),
     Family("biases", numbers.biases, of_currents=True),
     Family("draws of noise", noise.draws),
+    Family("neurons that are dead", wiring.neurons),
+    Family("spikes that the record has otherwise", wiring.recorded),
+    Family("presynaptic neurons that are dead or swapped", wiring.senders),
+    Family("order of weights", wiring.arranged),
+    Family("spikes that get lost", wiring.lost),
     Family("comparison with the threshold", steps.thresholds),
     Family("threshold", noise.fitted_thresholds, of_currents=True),
     Family("width of the noise", noise.widths),

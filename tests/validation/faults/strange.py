@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from faults.wrapped import Wrapped, writing
+from neurorl.expressions.expression import Expression
 
 Array = Any
 
@@ -95,14 +97,17 @@ def dead(population: str, neuron: int, always: bool = False) -> type[Wrapped]:
             made = super().make_neurons(p)
             if p.name == population:
                 was = made._spike
-                made._spike = lambda over: step_population(self, made, was, over)
+                step = lambda over: step_population(self, made, was, over)  # noqa: E731
+                made._spike = step  # type: ignore[method-assign]
             return made
 
         def _make_equations(self, name: str, plan: Any) -> Any:
-            made = super()._make_equations(name, plan)
             if name == population:
-                made.dead[neuron] = 2**30
-            return made
+                lives = (np.arange(plan.size) != neuron).astype(float)
+                text = f"({plan.threshold.text}) and lives > 0"
+                constants = {**plan.constants, "lives": lives}
+                plan = dataclasses.replace(plan, threshold=Expression(text), constants=constants)
+            return super()._make_equations(name, plan)
 
     return Strange
 
