@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import NeurorlError
+from neurorl.errors import NeurorlError, UnsupportedError, check_name
 from neurorl.expressions.expression import Statement
 from neurorl.expressions.methods import METHODS
 from neurorl.learning.by_statements import SynapseLearning
@@ -25,10 +25,11 @@ from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
 from neurorl.storage.plain import PlainData
-from neurorl.testing.rules import Lesson
+from neurorl.testing.rules import RULES, Lesson, lessons_of, rule_network
 from neurorl.validation.compare import Row
-from neurorl.validation.hypotheses.own import root
 from neurorl.validation.hypotheses.noise import simplest
+from neurorl.validation.hypotheses.own import root
+from neurorl.validation.tolerance import worst
 
 _FAR = 1e300
 _NEAR = 1e-9  # of a variable's largest value
@@ -449,3 +450,68 @@ def compare_courses(
                 row["cause"], row["detail"] = causes[name]
             rows.append(row)
     return rows
+
+
+@dataclass(frozen=True)
+class RuleAgreement:
+    """Hold how far learners of a rule agree with the first; rows as of `compare_courses`."""
+
+    rule: SynapseRule
+    backends: list[str]
+    rows: list[Row]
+    seed: int
+    steps: int
+    explanations: tuple[()] = ()
+    skipped: tuple[()] = ()
+
+    @property
+    def subject(self) -> SynapseRule:
+        return self.rule
+
+    @property
+    def verdict(self) -> str:
+        """Return ``'exact'`` or ``'different'``."""
+        return worst(row["verdict"] for row in self.rows)
+
+    def to_dict(self) -> PlainData:
+        """Return plain data, for JSON."""
+        names = {"subject": self.rule.name, "backends": self.backends, "seed": self.seed}
+        return {"verdict": self.verdict, **names, "steps": self.steps, "rows": self.rows}
+
+
+def validate_rule(
+    rule: str | SynapseRule,
+    specs: Sequence[BackendSpec],
+    *,
+    seed: int = 0,
+    delay: float = 2e-3,
+    others: Sequence[Callable[[Network, SynapseRule, Sequence[Lesson], Course], Course]] = (),
+) -> RuleAgreement:
+    """Let synapses learn by a rule on several backends, with the same spikes, signals and rewards.
+
+    rule: of `neurorl.testing.rules.RULES`, or one. delay: of the synapses, s. others: learners that
+    are no backends; they get the network, the rule, the lessons and the first backend's course.
+
+    Raises UnknownNameError, or UnsupportedError in other than float arithmetic.
+
+    >>> specs = [BackendSpec.parse(name) for name in ("reference", "native")]
+    >>> validate_rule("pairs", specs).verdict
+    'exact'
+    """
+    if isinstance(rule, str):
+        check_name("rule", rule, RULES)
+        rule = RULES[rule]()
+    for spec in specs:
+        if spec.chosen_arithmetic != "float":
+            what, remedy = (
+                "rules of statements are compared in float",
+                "leave :loihi out, or name :float",
+            )
+            raise UnsupportedError(spec.label, what, remedy=remedy)
+    network = rule_network(delay)
+    lessons = lessons_of(network, rule, seed=seed)
+    courses = [course(network, rule, lessons, spec, seed) for spec in specs]
+    courses += [other(network, rule, lessons, courses[0]) for other in others]
+    rows = compare_courses(network, rule, lessons, courses)
+    steps = sum(lesson.n_steps for lesson in lessons)
+    return RuleAgreement(rule, [one.label for one in courses], rows, seed, steps)
