@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from faults.learners import LEARNERS, LEARNERS_HELD_OUT, judge
+from faults.learners import LEARNERS, LEARNERS_HELD_OUT, Mistake, judge
+from load_script import load_script
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.cli import main
 from neurorl.errors import UnknownNameError, UnsupportedError
 from neurorl.testing.rules import RULES, lessons_of, rule_network
-from neurorl.validation.plasticity import Course, compare_courses, course, validate_rule
+from neurorl.validation.plasticity import (
+    Course,
+    Way,
+    _Replay,
+    compare_courses,
+    course,
+    validate_rule,
+)
 
 QUICK = {"reward late", "posts first", "tau longer", "reward halved", "nearest"}
 UNKNOWN = {"hard bound", "forgets"}
@@ -28,15 +35,15 @@ def test_backends_learn_alike(rule: str) -> None:
     assert {r["quantity"] for r in found.rows} >= {"learning: w"}
 
 
-def assert_named(mistake: object) -> None:
-    verdict, told = judge(mistake)  # type: ignore[arg-type]
-    name = mistake.name  # type: ignore[attr-defined]
+def assert_named(mistake: Mistake) -> None:
+    verdict, told = judge(mistake)
+    name = mistake.name
     expected = "unknown" if name in UNKNOWN else "not seen" if name in UNSEEN else "rightly"
     assert verdict == expected, told
 
 
 @pytest.mark.parametrize("mistake", [m for m in LEARNERS if m.name in QUICK], ids=lambda m: m.name)
-def test_a_mistake_is_named(mistake: object) -> None:
+def test_a_mistake_is_named(mistake: Mistake) -> None:
     assert_named(mistake)
 
 
@@ -46,7 +53,7 @@ def test_a_mistake_is_named(mistake: object) -> None:
     [m for m in (*LEARNERS, *LEARNERS_HELD_OUT) if m.name not in QUICK],
     ids=lambda m: m.name,
 )
-def test_each_other_mistake_is_named(mistake: object) -> None:
+def test_each_other_mistake_is_named(mistake: Mistake) -> None:
     assert_named(mistake)
 
 
@@ -70,8 +77,6 @@ def test_several_changes_of_time_are_named_together() -> None:
         type(x)(x.inputs, x.n_steps, {"dopamine": np.roll(x.signals["dopamine"], 1, axis=0)})
         for x in lessons
     ]
-    from neurorl.validation.plasticity import Way, _Replay
-
     way = Way(rule, is_rounded=False)
     replay = _Replay(network, network.projection("learns"), way, right.first["learns"])
     made = replay.course(Course("other", spikes, right.first, {}), moved)
@@ -97,15 +102,12 @@ def test_what_cannot_be_compared_is_refused() -> None:
         validate_rule("pairs", [SPECS[0], BackendSpec("reference", "loihi")])
 
 
+@pytest.mark.slow
 def test_nest_has_the_same_equations_at_other_times() -> None:
     pytest.importorskip("nest", reason="needs nest-simulator")
-    pytest.importorskip("neurorl_nest", reason="needs examples/nest_backend")
-    from load_script import load_script
-
     script = load_script("validate_plasticity")
     found = validate_rule("dopamine", SPECS[:1], others=[lambda *x: script._nest(2, *x)])
     (row, *_) = found.rows
     assert (row["cause"], row["verdict"]) == ("delay", "different")
     for words in ("dendritic", "signals count 1 step(s) later", "spikes that meet in a step"):
         assert words in row["detail"]
-    assert Path(script.__file__).name == "validate_plasticity.py"

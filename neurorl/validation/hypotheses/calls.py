@@ -86,48 +86,46 @@ def _reset_late(history: History, name: str, call: int) -> int:
 
 
 _PERIODS = range(2, 25)
+_OFTEN = 2  # times that a write must have been lost
 
 
 def _in_force(
-    n: int, phase: int, is_kept: bool, of_all: bool, history: History, name: str
+    n: int, phase: int, of_all: bool, history: History, name: str
 ) -> npt.NDArray[np.intp]:
     """Return the version of a projection's weights in force in each call, if writes get lost.
 
-    n, phase: number k is lost, or with *is_kept* alone kept, where ``k % n == phase``. of_all:
-    whether k counts the writes of all projections.
+    n, phase: number k is lost where ``k % n == phase``. of_all: whether k counts the writes of all
+    projections.
     """
     versions = np.array([k * (written == name) for written, k in history.order])
     numbers = np.arange(1, len(versions) + 1) if of_all else versions
-    taken = np.where((numbers % n == phase) == is_kept, versions, 0)
+    taken = np.where(numbers % n == phase, 0, versions)
     before = np.array([call.writes for call in history.calls])
     return np.asarray(np.maximum.accumulate(np.concatenate([[0], taken]))[before])
 
 
-def _in_force_at(some: tuple[int, int, bool, bool], history: History, name: str, call: int) -> int:
+def _in_force_at(some: tuple[int, int, bool], history: History, name: str, call: int) -> int:
     return int(_in_force(*some, history, name)[call])
 
 
 def _lost_writes(evidence: Evidence, into: Sequence[str]) -> dict[str, Version]:
-    """Return one of n writes lost or kept, where that is in all calls that aren't as described."""
+    """Return one of n writes lost, where that is in all calls that aren't as described."""
     history, odd = evidence.history, evidence.odd.any(axis=1)
+    right = {name: _in_force(1, 1, False, history, name) for name in into}
     found: dict[str, Version] = {}
-    right = {name: _in_force(1, 0, True, False, history, name) for name in into}
     for n in _PERIODS:
-        for phase, is_kept, of_all in itertools.product(range(n), {False, n > 2}, (False, True)):
-            some = n, phase, is_kept, of_all
+        which = "every second" if n == 2 else f"every {n}{ending(n)}"
+        for phase, of_all in itertools.product(range(n), (False, True)):
+            some = n, phase, of_all
+            number = len(history.order) // (1 if of_all else len(history.written))
             stale = [_in_force(*some, history, name) != right[name] for name in into]
-            if not (odd & ~np.logical_or.reduce(stale)).any():
-                detail = _told(*some)
-                found.setdefault(detail, partial(_in_force_at, some))
+            is_often = (number - phase) // n >= _OFTEN  # else it isn't every n-th one
+            if is_often and not (odd & ~np.logical_or.reduce(stale)).any():
+                kept = f", the {('first', 'second')[phase]} of each two is kept" if n == 2 else ""
+                whose = " of all projections is lost{}{{}}" if of_all else "{{}} is lost{}"
+                told = f"{which} write{whose.format(kept)}"
+                found.setdefault(told, partial(_in_force_at, some))
     return found
-
-
-def _told(n: int, phase: int, is_kept: bool, of_all: bool) -> str:
-    which = "every second" if n == 2 else f"every {n}{ending(n)}"
-    kept = f", the {'second' if phase else 'first'} of each two is kept" if n == 2 else ""
-    detail = "write of all projections is lost{}{{}}" if of_all else "write{{}} is lost{}"
-    only = "only " if is_kept else ""
-    return f"{only}{which} {detail.format(kept)}".replace("lost", "kept" if only else "lost")
 
 
 _NEVER = "weights written{} never came into force: those before did not go"
