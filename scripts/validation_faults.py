@@ -30,12 +30,19 @@ from faults.shift_held_out import held_out_shifts
 from faults.shift_unseen import unseen_shifts
 from faults.tuned import TUNED
 from faults.unseen import UNSEEN
+from faults.users import USERS, USERS_HELD_OUT
 
 from experiments.validation_page import insert
 from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
 
-SETS = {"tuned": TUNED, "held_out": HELD_OUT, "unseen": UNSEEN}
+SETS = {
+    "tuned": TUNED,
+    "held_out": HELD_OUT,
+    "unseen": UNSEEN,
+    "users": USERS,
+    "users_held_out": USERS_HELD_OUT,
+}
 OF_SHIFTS = {
     "shifts": tuned_shifts,
     "shifts_held_out": held_out_shifts,

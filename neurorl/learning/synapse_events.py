@@ -213,6 +213,10 @@ class SynapseEvents:
             arrays |= {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
             run_reward(self._printer, (n, len(self.weights) // n), arrays)
             return
+        self.run_reward(modulators)
+
+    def run_reward(self, modulators: Mapping[str, FloatArray]) -> None:
+        """Do the same in NumPy."""
         everything = np.arange(len(self.weights))
         each = {x: np.repeat(m, len(self.weights) // len(m)) for x, m in modulators.items()}
         for line in self.rule.events["on_reward"]:

@@ -14,6 +14,7 @@ from neurorl.errors import ArgumentError
 if TYPE_CHECKING:
     from neurorl.validation.compare import Row
     from neurorl.validation.elsewhere import Agreement
+    from neurorl.validation.plasticity import RuleAgreement
     from neurorl.validation.result import Result
 
 HELP = "run a network on several backends and say how far they agree"
@@ -23,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         metavar="RUN_OR_MODEL",
-        help="a run, zoo:NAME, lif, glm, lif-spiking-critic, a feature such as 'currents', or"
-        " a .nir file",
+        help="a run, zoo:NAME, lif, glm, lif-spiking-critic, a feature such as 'currents', a"
+        " .nir file, or with --learn a rule of statements: pairs, reward, oja, bcm, dopamine",
     )
     parser.add_argument(
         "--backends",
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from neurorl.testing.rules import RULES
     from neurorl.validation import validate
     from neurorl.validation.elsewhere import TARGETS
 
@@ -70,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.without_noise:
         limit = ", ".join(TARGETS)
         raise ArgumentError("--without-noise", "goes with another --target", limit=limit)
+    if arguments.what in RULES:
+        return _run_rule(arguments)
     with steps_progress("validating") as advance:
         result = validate(
             arguments.what,
@@ -88,6 +92,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         result.write(arguments.report)
     return _tell(result, arguments.json)
+
+
+def _run_rule(arguments: argparse.Namespace) -> int:
+    """Compare backends on which synapses learn by a rule of statements."""
+    from neurorl.validation.plasticity import validate_rule
+    from neurorl.validation.report import read_specs
+
+    if not arguments.learn or arguments.report is not None:
+        what = "is compared by what it learns, in a table"
+        raise ArgumentError(arguments.what, what, remedy="--learn, without --report")
+    specs = read_specs(arguments.backends or "reference,native", arguments.arithmetic)
+    return _tell(validate_rule(arguments.what, specs, seed=arguments.seed), arguments.json)
 
 
 def _run_elsewhere(arguments: argparse.Namespace) -> int:
@@ -114,7 +130,7 @@ def _run_elsewhere(arguments: argparse.Namespace) -> int:
     return _tell(result, arguments.json)
 
 
-def _tell(result: Result | Agreement, as_json: bool) -> int:
+def _tell(result: Result | Agreement | RuleAgreement, as_json: bool) -> int:
     """Print a result; return the exit status."""
     if as_json:
         print(json.dumps(result.to_dict()))
@@ -123,7 +139,7 @@ def _tell(result: Result | Agreement, as_json: bool) -> int:
     return 1 if result.verdict == "different" else 0
 
 
-def _print(result: Result | Agreement) -> None:
+def _print(result: Result | Agreement | RuleAgreement) -> None:
     for part in getattr(result, "left_out", ()):
         print(f"left out on both sides: {part}")
     for skipped in result.skipped:
@@ -139,6 +155,9 @@ def _print(result: Result | Agreement) -> None:
         where = f"{why.population}, neuron {why.neuron}, step {why.step}"
         print(f"{why.backend_a} and {why.backend_b}, {where}: {why.cause}")
         print(f"  {why.detail}\n")
+    for detail in dict.fromkeys(row["detail"] for row in result.rows if row.get("detail")):
+        if not result.explanations:
+            print(f"{detail}\n")
     how = f"{result.steps} steps, seed {result.seed}"
     print(f"{result.verdict}: {result.subject.name}, {how}")
 

@@ -39,7 +39,7 @@ from neurorl.validation.history import (
 from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
-from neurorl.validation.observed import MOST
+from neurorl.validation.observed import MOST, Mask
 from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.variants import Variant
 
@@ -251,7 +251,7 @@ def _gate(variant: Variant, files: _Files) -> Gate | None:
     if any(evidence.contradicts(variant) for evidence in files.all):
         return None
     for evidence in files.all:
-        unpredicted = evidence.odd_calls(evidence.predict(variant))
+        unpredicted = _unpredicted(evidence, variant)
         neither = unpredicted & evidence.odd
         if neither[evidence.lengths == 1].any():
             return None
@@ -264,7 +264,13 @@ def _gate(variant: Variant, files: _Files) -> Gate | None:
 
 def _explained(variant: Variant, gate: Gate, evidence: Evidence) -> bool:
     holds = None if gate.holds is None else gate.holds(evidence)
-    return not evidence.odd_calls(evidence.predict(variant, holds)).any()
+    return not _unpredicted(evidence, variant, holds).any()
+
+
+def _unpredicted(evidence: Evidence, variant: Variant, holds: Mask | None = None) -> Mask:
+    """Return the calls and neurons of which a variant says something else than what happened."""
+    unpredicted = evidence.odd_calls(evidence.predict(variant, holds))
+    return unpredicted & (evidence.lengths == 1)[:, None] if variant.of_steps else unpredicted
 
 
 def _bits(evidences: Sequence[Evidence]) -> float:

@@ -100,7 +100,8 @@ class Evidence(Observed):
         kept: calls that are predicted, in place of `kept`.
         """
         variants = [variant] if gate is None else [PLAIN, variant]
-        drives = [self._drive(v) for v in variants]
+        rows_of = None if kept is None else kept[self.call]
+        drives = [self._drive(v, rows_of) for v in variants]
         begun = [{v: x.start(self, v, b) for v, b in self.before.items()} for x in variants]
         rows: dict[str, Array] = {}
         state: dict[str, Array] = {}
@@ -129,6 +130,8 @@ class Evidence(Observed):
             if gate is not None:
                 ended = np.where(gate[self.lasts], ended, now_last)
             rows[v][self.lasts] = ended
+        told = variant.recorded(self, rows["spikes"])
+        rows["spikes"] = told if gate is None else np.where(gate, told, rows["spikes"])
         return Prediction({v: rows.pop(v) for v in self.variables}, **rows)
 
     def contradicts(self, variant: Variant) -> bool:
@@ -197,7 +200,7 @@ class Evidence(Observed):
                 total[rows] = part
         return total
 
-    def _drive(self, variant: Variant) -> _Drive:
+    def _drive(self, variant: Variant, rows: Mask | None = None) -> _Drive:
         def made() -> NumpyNode:
             return NumpyNode(spelled(variant.change(self.node), self.node), (0,))
 
@@ -208,8 +211,8 @@ class Evidence(Observed):
             neurons.draws = neurons.draws | dict.fromkeys(noise, drawn)
         clipped, inputs = None, self.node.inputs
         if neurons.node.limits is not None:
-            clipped, inputs = [self.sent_by(p, variant) for p in variant.order(self.into)], ()
-        arrived = {f"{ARRIVED}{x}": self.input(variant, x) for x in inputs}
+            clipped, inputs = [self.sent_by(p, variant, rows) for p in variant.order(self.into)], ()
+        arrived = {f"{ARRIVED}{x}": self.input(variant, x, rows) for x in inputs}
         arrived["was_spike"] = self.own_last.astype(np.float64)
         arrived["is_sent"] = self.spikes.astype(np.float64)
         bias = self.bias(variant)
@@ -229,17 +232,24 @@ class Evidence(Observed):
             state = self._advance(drive, state, np.array([row]))
         return np.asarray(state["spikes"][0])
 
-    def input(self, variant: Variant = PLAIN, target: str | None = None) -> FloatArray:
-        """Return what spikes add to an input (None: the first) in each step."""
+    def input(
+        self, variant: Variant = PLAIN, target: str | None = None, rows: Mask | None = None
+    ) -> FloatArray:
+        """Return what spikes add to an input (None: the first) in each step.
+
+        rows: those that are looked at; None for all.
+        """
         chosen = target or self.node.inputs[0]
         none = np.zeros((self.n_steps, self.population.size))
-        return sum((self.input_of(p, variant) for p in self.into if p.target == chosen), none)
+        return sum((self.input_of(p, variant, rows) for p in self.into if p.target == chosen), none)
 
-    def input_of(self, part: Pathway, variant: Variant = PLAIN) -> FloatArray:
+    def input_of(
+        self, part: Pathway, variant: Variant = PLAIN, looked_at: Mask | None = None
+    ) -> FloatArray:
         """Return what spikes of a projection add to the input of each step, as a plain sum."""
 
         def made() -> FloatArray:
-            sent = self.sent_by(part, variant)
+            sent = self.sent_by(part, variant, looked_at)
             total = np.zeros((self.n_steps, self.population.size))
             for rows, weights in sent.weights:
                 blocked = sent.arrivals[rows].reshape(-1, part.blocks, 1, weights.shape[1])
@@ -248,7 +258,9 @@ class Evidence(Observed):
 
         return self._as_sent("input", part, variant, made)
 
-    def sent_by(self, part: Pathway, variant: Variant = PLAIN) -> _Sent:
+    def sent_by(
+        self, part: Pathway, variant: Variant = PLAIN, looked_at: Mask | None = None
+    ) -> _Sent:
         """Return what the spikes of a projection bring in each step."""
         name = part.projection.name
 
@@ -259,7 +271,7 @@ class Evidence(Observed):
 
         def made() -> _Sent:
             arrivals = variant.arrivals(self, part).astype(np.float64)
-            versions = self._versions(name, variant)
+            versions = self._versions(name, variant, looked_at)
             return _Sent(arrivals, [(rows, transmitted(version)) for version, rows in versions])
 
         return self._as_sent("sent by", part, variant, made)
@@ -275,11 +287,17 @@ class Evidence(Observed):
         """Return the effective weights with a version number, as a variant has them."""
         return variant.weights(name, variant.values(self.history, name, version))
 
-    def _versions(self, name: str, variant: Variant) -> list[tuple[int, Mask]]:
+    def _versions(
+        self, name: str, variant: Variant, looked_at: Mask | None = None
+    ) -> list[tuple[int, Mask]]:
         """Return the version numbers of weights, each with the rows in which it is in force."""
-        each = np.array([variant.version(self.history, name, c) for c in range(len(self.starts))])
-        rows = each[self._call_before(variant.late_by)]
-        return [(int(k), (rows == k) & self.kept_rows) for k in np.unique(rows[self.kept_rows])]
+        some = self.kept_rows if looked_at is None else looked_at
+        calls = self._call_before(variant.late_by)
+        each = np.zeros(len(self.starts), dtype=np.int64)
+        for c in np.unique(calls[some]):
+            each[c] = variant.version(self.history, name, int(c))
+        rows = each[calls]
+        return [(int(k), (rows == k) & some) for k in np.unique(rows[some])]
 
     def _call_before(self, steps: int) -> Array:
         """Return the call to which the row *steps* before each row belongs."""

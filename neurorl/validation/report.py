@@ -23,7 +23,7 @@ from neurorl.network.replicate import on_chip
 from neurorl.numerics.random import read_seed
 from neurorl.storage.files import write_bytes
 from neurorl.storage.plain import PlainData
-from neurorl.validation.compare import Row, compare, warn_of_silence
+from neurorl.validation.compare import Pair, Row, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.history import Scenario, SubjectRecording
 from neurorl.validation.learning import Contrast, Moment, TrainingOutcome, train, training_rows
@@ -36,6 +36,7 @@ from neurorl.validation.subject import (
     make_stimulus,
     make_subject,
 )
+from neurorl.validation.ties import ties
 from neurorl.validation.tolerance import Tolerance
 
 _CAUSES = {
@@ -294,6 +295,9 @@ def _compare_all(
         explained = explain(scenario, recordings[0], other, pair)
         rows += [_with_cause(scenario.network, row, explained) for row in compared]
         explanations += explained
+        if not explained:
+            tied = ties(scenario, Pair.of(recordings[0].spec, other.spec, limits), other.spec)
+            rows, explanations = rows + tied[0], explanations + tied[1]
     return rows, explanations
 
 

@@ -48,7 +48,9 @@ class Variant:
     steps by which both come later.
     values: the weights of a version. weights: changes them, for transmission and bias; transmit:
     changes what a spike transmits. draws: noise of each step, ``(steps, size)``. start, finish:
-    changes each variable before and after each call, ``(calls, size)``.
+    changes each variable before and after each call, ``(calls, size)``. recorded: changes the
+    spikes that are recorded, not those that neurons had. of_steps: whether it says nothing of calls
+    of several steps.
     """
 
     cause: str
@@ -66,6 +68,8 @@ class Variant:
     start: Callable[[Observed, str, Array], Array] = silence_after_reset
     finish: Callable[[Observed, str, Array], Array] = lambda evidence, variable, after: after
     late_by: int = 0
+    recorded: Callable[[Observed, Array], Array] = lambda evidence, spikes: spikes
+    of_steps: bool = False
 
 
 PLAIN = Variant("", "")

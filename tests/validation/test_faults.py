@@ -13,9 +13,12 @@ from faults.held_out import HELD_OUT
 from faults.mistakes import numbers
 from faults.tuned import TUNED
 from faults.unseen import UNSEEN
+from faults.users import USERS, USERS_HELD_OUT
+from faults.wrapped import Wrapped
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import BackendError
-from neurorl.testing import FEATURES
+from neurorl.testing import FEATURES, random_network
 from neurorl.validation import validate
 
 Mistaken: Any = numbers("bias", lambda x: 1.5 * x)
@@ -110,3 +113,49 @@ def test_what_a_probe_cannot_try_is_unknown() -> None:
 def test_every_quick_fault_exists() -> None:
     assert {f.name for f in EVERY} >= QUICK | UNKNOWN
     assert len({f.name for f in EVERY}) == len(EVERY) >= 100
+
+
+QUICK_OF_USERS = {
+    "truncated to 1/32",
+    "dead neuron",
+    "neuron that isn't recorded",
+    "neurons swapped on the way",
+    "transposed",
+    "one spike in 50 lost",
+    ">= without ties",
+    ">= on the chip",
+}
+UNKNOWN_OF_USERS = {"one spike in 30 lost by equations"}
+
+
+def assert_named_of_users(fault: Fault) -> None:
+    verdict, told = judge(fault)
+    if fault.name == "dead in a loop":  # a neuron that doesn't spike anyway
+        assert verdict == "not seen"
+    else:
+        assert verdict == ("unknown" if fault.name in UNKNOWN_OF_USERS else "rightly"), told
+
+
+@pytest.mark.parametrize(
+    "fault", [f for f in USERS if f.name in QUICK_OF_USERS], ids=lambda f: f.name
+)
+def test_a_fault_of_users_is_named(fault: Fault) -> None:
+    assert_named_of_users(fault)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault",
+    [f for f in (*USERS, *USERS_HELD_OUT) if f.name not in QUICK_OF_USERS],
+    ids=lambda f: f.name,
+)
+def test_each_other_fault_of_users_is_named(fault: Fault) -> None:
+    assert_named_of_users(fault)
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "loihi"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_right_backend_takes_ties_as_described(arithmetic: str, seed: int) -> None:
+    specs = [BackendSpec("reference", arithmetic), BackendSpec("w", arithmetic, cls=Wrapped)]
+    found = validate(random_network(400 + seed, delays=True), specs, steps=20, seed=seed)
+    assert found.verdict == "exact"

@@ -21,6 +21,7 @@ from neurorl.validation.hypotheses import (
     shifts,
     steps,
     weights,
+    wiring,
 )
 from neurorl.validation.variants import Variant
 
@@ -75,6 +76,11 @@ FAMILIES = (
     Family("shifts of weights", mantissas.weight_shifts, SHIFTS),
     Family("biases", numbers.biases, NO_EQUATIONS),
     Family("draws of noise", noise.draws),
+    Family("neurons that are dead", wiring.neurons),
+    Family("spikes that the record has otherwise", wiring.recorded),
+    Family("presynaptic neurons that are dead or swapped", wiring.senders),
+    Family("order of weights", wiring.arranged),
+    Family("spikes that get lost", wiring.lost),
     Family("comparison with the threshold", steps.thresholds, NO_SHIFTS),
     Family("threshold", noise.fitted_thresholds, CURRENTS),
     Family("width of the noise", noise.widths),

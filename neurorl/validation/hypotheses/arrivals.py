@@ -35,6 +35,11 @@ def groups(names: Collection[str], one: str, everything: str) -> Iterator[Group]
         yield frozenset([name]), one.format(name)
 
 
+def ending(n: int) -> str:
+    """Return the ending of an ordinal number."""
+    return {1: "st", 2: "nd", 3: "rd"}.get(n % 10 if n // 10 % 10 != 1 else 0, "th")
+
+
 def by_node(evidence: Evidence, into: Sequence[Pathway], everything: str) -> Iterator[Group]:
     """Yield the same groups, and the projections of each node, all sources, all populations."""
     names = [p.name for p in into]

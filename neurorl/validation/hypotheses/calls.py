@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History
-from neurorl.validation.hypotheses.arrivals import groups, lose, surviving
+from neurorl.validation.hypotheses.arrivals import ending, groups, lose, surviving
 from neurorl.validation.observed import Observed
 from neurorl.validation.variants import Variant, latest, silence_after_reset
 
@@ -83,17 +85,44 @@ def _reset_late(history: History, name: str, call: int) -> int:
     return latest(history, name, call) if call or history.calls[0].fresh else 0
 
 
-def _every_second(keep: int, history: History, name: str, call: int) -> int:
-    """Return the version in force if every second write of each projection is lost."""
-    version = latest(history, name, call)
-    return version if version % 2 == keep else max(version - 1, 0)
+_PERIODS = range(2, 25)
 
 
-def _every_second_of_all(keep: int, history: History, name: str, call: int) -> int:
-    """Return the version in force if every second write is lost, whatever its projection."""
-    taken = history.order[: history.calls[call].writes]
-    kept = [k for i, (n, k) in enumerate(taken, 1) if n == name and i % 2 == keep]
-    return kept[-1] if kept else 0
+def _in_force(
+    n: int, phase: int, of_all: bool, history: History, name: str
+) -> npt.NDArray[np.intp]:
+    """Return the version of a projection's weights in force in each call, if writes get lost.
+
+    n, phase: number k is lost where ``k % n == phase``. of_all: whether k counts the writes of all
+    projections.
+    """
+    versions = np.array([k * (written == name) for written, k in history.order])
+    numbers = np.arange(1, len(versions) + 1) if of_all else versions
+    taken = np.where(numbers % n == phase, 0, versions)
+    before = np.array([call.writes for call in history.calls])
+    return np.asarray(np.maximum.accumulate(np.concatenate([[0], taken]))[before])
+
+
+def _in_force_at(some: tuple[int, int, bool], history: History, name: str, call: int) -> int:
+    return int(_in_force(*some, history, name)[call])
+
+
+def _lost_writes(evidence: Evidence, into: Sequence[str]) -> dict[str, Version]:
+    """Return one of n writes lost, where that is in all calls that aren't as described."""
+    history, odd = evidence.history, evidence.odd.any(axis=1)
+    right = {name: _in_force(1, 1, False, history, name) for name in into}
+    found: dict[str, Version] = {}
+    for n in _PERIODS:
+        which = "every second" if n == 2 else f"every {n}{ending(n)}"
+        for phase, of_all in itertools.product(range(n), (False, True)):
+            some = n, phase, of_all
+            stale = [_in_force(*some, history, name) != right[name] for name in into]
+            if not (odd & ~np.logical_or.reduce(stale)).any():
+                kept = f", the {('first', 'second')[phase]} of each two is kept" if n == 2 else ""
+                whose = " of all projections is lost{}{{}}" if of_all else "{{}} is lost{}"
+                told = f"{which} write{whose.format(kept)}"
+                found.setdefault(told, partial(_in_force_at, some))
+    return found
 
 
 _NEVER = "weights written{} never came into force: those before did not go"
@@ -118,14 +147,6 @@ _LATE: dict[str, Version] = {
         lambda h, name, c: min(latest(h, name, c), 1)
     ),
     **_OF_OTHERS,
-    "every second write{} is lost, the first of each two is kept": partial(_every_second, 1),
-    "every second write{} is lost, the second of each two is kept": partial(_every_second, 0),
-    "every second write of all projections is lost, the first of each two is kept{}": (
-        partial(_every_second_of_all, 1)
-    ),
-    "every second write of all projections is lost, the second of each two is kept{}": (
-        partial(_every_second_of_all, 0)
-    ),
 }
 _OF_BIAS = (
     "that of the weights of the write before",
@@ -149,7 +170,7 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
     network, name = evidence.network, evidence.population.name
     into = [p.name for p in network.projections if p.post == name and p.name in written]
     signed = [n for n in into if network.projection(n).signed]
-    for number, (detail, version) in enumerate(_LATE.items()):
+    for number, (detail, version) in enumerate({**_LATE, **_lost_writes(evidence, into)}.items()):
         for chosen, _ in groups(into, "", ""):
             where = f" to {next(iter(chosen))}" if len(chosen) == 1 else ""
             some = partial(_of, chosen, version)

@@ -25,7 +25,8 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
     for late in (False, True):
         low, high = _between(evidence, late)
         wrong = (low > described) | (high <= described)
-        if not wrong.any():
+        is_far = np.isinf(high) & (low > 2 * np.abs(described))  # and no spike: dead
+        if not wrong.any() or is_far[wrong].all():
             continue
         for neurons in (np.ones_like(wrong), wrong):
             with np.errstate(divide="ignore", invalid="ignore"):

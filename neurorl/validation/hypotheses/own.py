@@ -166,7 +166,7 @@ def _fitted(
             return float(now[at[2]][0, at[1]] - evidence.after[at[2]][at[0], at[1]])
 
         try:
-            x = _root(missing, 1e-14 * (1 + abs(float(recorded))))
+            x = root(missing, 1e-14 * (1 + abs(float(recorded))))
         except NeurorlError:  # of a parameter that can't have such a value
             continue
         if x is not None and abs(x - 1) > 1e-12:
@@ -190,7 +190,7 @@ def _telling(evidence: Evidence, where: Array | None) -> Iterator[tuple[int, int
                 yield int(call), int(neuron), name
 
 
-def _root(f: Callable[[float], float], near: float) -> float | None:
+def root(f: Callable[[float], float], near: float) -> float | None:
     """Return where *f* is 0, by secants from 1; None if it isn't anywhere near."""
     x, y = 1.0, 1.0 + 1e-3
     fx, fy = f(x), f(y)

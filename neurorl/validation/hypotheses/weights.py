@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -10,13 +11,49 @@ import numpy as np
 from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 from neurorl.validation.evidence import Evidence, Steps
+from neurorl.validation.hypotheses.arrivals import groups
 from neurorl.validation.observed import Mask
 from neurorl.validation.variants import PLAIN, Variant
+
+_SIDES: dict[str, Callable[[Array], Array]] = {
+    "rounded": np.rint,
+    "truncated toward zero": np.trunc,
+    "rounded down": np.floor,
+    "rounded up": np.ceil,
+    "rounded away from zero": lambda x: np.sign(x) * np.ceil(np.abs(x)),
+}
+_STEPS = (*(2.0**-k for k in range(1, 17)), *(x * 10.0**-k for k in (1, 2, 3) for x in (1, 2, 5)))
+_BITS = (8, 7, 6, 5, 4, 9, 10, 11, 12, 14, 16)
+_FINEST = 1e-6  # step of a grid that is found, of the largest weight
+
+
+def grid_of(held: Array, described: Array) -> tuple[str, float] | None:
+    """Return how weights are rounded, a key of `_SIDES`, and to multiples of what; or None."""
+    largest = float(np.abs(held).max(initial=0.0))
+    near, step = 1e-9 * largest, 0.0
+    for x in np.unique(np.abs(held[np.abs(held) > near])):
+        step = _common(float(x), step, near)
+    if step <= _FINEST * largest:
+        return None
+    at = described / step
+    clear = np.abs(at - np.rint(at)) > 1e-6
+    for side, f in _SIDES.items():
+        if clear.sum() > 2 and (np.abs(f(at) * step - held)[clear] <= near).all():
+            return side, float(f"{step:.11g}")
+    return None
+
+
+def _common(a: float, b: float, near: float) -> float:
+    """Return the largest number of which two are multiples, by Euclid's algorithm."""
+    while b > near:
+        left = a % b
+        a, b = b, 0.0 if b - left < near else left
+    return a
 
 
 def reported(evidence: Evidence) -> Iterator[Variant]:
     """Propose the weights that the backend itself reports as in force, if they differ."""
-    history, apart, largest = evidence.history, {}, [0.0]
+    history, apart, largest, grids = evidence.history, {}, [0.0], []
     for name in (
         p.name for p in evidence.network.projections if p.post == evidence.population.name
     ):
@@ -26,13 +63,17 @@ def reported(evidence: Evidence) -> Iterator[Variant]:
         if differs:
             apart[name] = differs
             largest += [float(np.abs(w).max(initial=0.0)) for w in described]
+            grids.append(grid_of(said[-1], described[-1]))
     if not apart:
         return
     most = max(apart.values())
-    close = most <= (max(largest) or 1.0) / 100
+    close = most <= (max(largest) or 1.0) / 100 or all(grids)
+    told = (
+        f"{grids[0][0]} to multiples of {grids[0][1]:g}" if all(grids) and grids[0] else "rounded"
+    )
     yield Variant(
         "rounding of weights" if close else "weights",
-        f"the weights of {', '.join(apart)} are {'rounded' if close else 'others'}: "
+        f"the weights of {', '.join(apart)} are {told if close else 'others'}: "
         f"up to {most:.3g} away from those described",
         values=lambda history, name, version: history.reported[name][version],
         freedom=2,
@@ -41,31 +82,62 @@ def reported(evidence: Evidence) -> Iterator[Variant]:
 
 def rounded(evidence: Evidence) -> Iterator[Variant]:
     """Propose roundings of what a spike transmits, though the backend says there are none."""
-    roundings: dict[str, Callable[[str, Array], Array]] = {}
+    roundings: dict[str, Callable[[Array], Array]] = {}
     if evidence.history.arithmetic.is_chip:
         for bits in (7, 6, 5, 4):
             roundings[f"mantissas keep their upper {bits} bits only"] = partial(_cut, bits)
     else:
         for kind in ("float32", "float16"):
             roundings[f"weights are rounded to {kind}"] = partial(_of_kind, kind)
-        for bits in (8, 7, 6, 5, 4, 10, 12, 14, 16):
-            detail = f"weights are rounded to {bits} bits with sign, of each projection's largest"
-            roundings[detail] = partial(_of_bits, bits)
-    for detail, transmit in roundings.items():
-        yield Variant("rounding of weights", detail, transmit=transmit)
+        for side in _SIDES:
+            for bits in _BITS:
+                detail = (
+                    f"weights are {side} to {bits} bits with sign, of each projection's largest"
+                )
+                roundings[detail] = partial(_of_largest, side, 2 ** (bits - 1) - 1)
+        for side, step in (*_found(evidence), *itertools.product(_SIDES, _STEPS)):
+            detail = f"weights are {side} to multiples of {step:g}"
+            roundings.setdefault(detail, partial(_to_grid, side, step))
+    names = [p.name for p in evidence.into]
+    for detail, change in roundings.items():
+        for chosen, subject in groups(names, "of {}, ", ""):
+            where = subject if len(names) > 1 else ""
+            yield Variant(
+                "rounding of weights", where + detail, transmit=partial(_of, chosen, change)
+            )
 
 
-def _of_kind(kind: str, _: str, w: Array) -> Array:
+def _found(evidence: Evidence) -> Iterator[tuple[str, float]]:
+    """Yield the grids of the weights that explain the currents of all single steps."""
+    if evidence.node.names_bias:
+        for added in _explaining(evidence):
+            for part in evidence.into:
+                name, history = part.projection.name, evidence.history
+                sent = history.arithmetic.transmitted(name, history.versions[name][-1])
+                w = part.matrices(sent)
+                found = grid_of(w + added.get(part.name, 0.0), w) if part.name in added else None
+                if found is not None:
+                    yield found
+
+
+def _of(chosen: frozenset[str], change: Callable[[Array], Array], name: str, w: Array) -> Array:
+    return change(w) if name in chosen else w
+
+
+def _to_grid(side: str, step: float, w: Array) -> Array:
+    return np.asarray(_SIDES[side](np.asarray(w, dtype=np.float64) / step) * step)
+
+
+def _of_largest(side: str, values: int, w: Array) -> Array:
+    """Round to so many values of each sign, up to the largest weight."""
+    return _to_grid(side, float(np.abs(w).max(initial=0.0)) / values or 1.0, w)
+
+
+def _of_kind(kind: str, w: Array) -> Array:
     return w.astype(kind).astype(np.float64)
 
 
-def _of_bits(bits: int, _: str, w: Array) -> Array:
-    """Round to ``2**(bits - 1) - 1`` values of each sign, up to the largest weight."""
-    step = float(np.abs(w).max(initial=0.0)) / (2 ** (bits - 1) - 1) or 1.0
-    return np.rint(np.asarray(w, dtype=np.float64) / step) * step
-
-
-def _cut(bits: int, _: str, w: Array) -> Array:
+def _cut(bits: int, w: Array) -> Array:
     scale = (np.gcd.reduce(np.abs(w).astype(np.int64).ravel()) or 1) * 2 ** (8 - bits)
     return np.asarray(np.trunc(w / scale) * scale)
 
@@ -132,6 +204,14 @@ def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
 
 def changed(evidence: Evidence) -> Iterator[Variant]:
     """Propose arbitrary weights: those that explain the currents of all single steps."""
+    for added in _explaining(evidence):
+        detail = _entries(added)
+        yield Variant("weights", detail, transmit=partial(_times, evidence, added), freedom=4)
+        yield Variant("weights", detail, transmit=partial(_plus, evidence, added), freedom=5)
+
+
+def _explaining(evidence: Evidence) -> Iterator[dict[str, Array]]:
+    """Yield what is added to weights, by projection, from the first step or from an odd one on."""
     steps = Steps(evidence)
     missing = (steps.now["current"] - steps.plain["current"]) / steps.left
     deviates = steps.odd["current"]
@@ -149,9 +229,7 @@ def changed(evidence: Evidence) -> Iterator[Variant]:
         neurons = np.flatnonzero(deviates.any(axis=0))
         added = _solved(evidence, some, missing[rows], steps.summed[rows], neurons)
         if added:
-            detail = _entries(added)
-            yield Variant("weights", detail, transmit=partial(_times, evidence, added), freedom=4)
-            yield Variant("weights", detail, transmit=partial(_plus, evidence, added), freedom=5)
+            yield added
 
 
 def _solved(

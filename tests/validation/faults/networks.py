@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurorl.models import GLM, LIF, CubaLIF, actor_network
+from neurorl.models import ADAPTIVE_LIF, COBA_LIF, GLM, LIF, CubaLIF, actor_network
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 
 
@@ -82,4 +82,41 @@ def uneven() -> Network:
     return Network(
         (Source("input", 6), Population("cells", 8, cell)),
         (Projection("drive", "input", "cells", Uniform(-0.4, 0.9)),),
+    )
+
+
+def square(n: int = 6, tau_syn: float = 0.0, refractory: float = 2e-3) -> Network:
+    """Return as many neurons as inputs, and as many again."""
+    cell = CubaLIF(tau_syn, 9e-3, 0.8, 0.02, 0.0, refractory=refractory)
+    return Network(
+        (Source("input", n), Population("cells", n, cell), Population("last", n, cell)),
+        (
+            Projection("drive", "input", "cells", Uniform(-0.3, 0.9)),
+            Projection("next", "cells", "last", Uniform(-0.2, 0.8), delay=2e-3),
+        ),
+    )
+
+
+def equal(weight: float = 0.4, n: int = 10) -> Network:
+    """Return neurons that differ in their inputs alone, with thresholds that sums can meet."""
+    cell = LIF(10e-3, 1.0)
+    return Network(
+        (Source("input", n), Population("cells", 5, cell), Population("last", 3, LIF(8e-3, 0.5))),
+        (
+            Projection("drive", "input", "cells", Uniform(0.0, weight)),
+            Projection("next", "cells", "last", Uniform(0.0, 0.6)),
+        ),
+    )
+
+
+def own() -> Network:
+    """Return neurons by equations, with conductances and adaptation."""
+    adaptive = ADAPTIVE_LIF.with_parameters(v_t=0.5, tau_a=30e-3)
+    return Network(
+        (Source("input", 8), Population("coba", 6, COBA_LIF), Population("adaptive", 6, adaptive)),
+        (
+            Projection("excites", "input", "coba", Uniform(0.2, 1.0), target="ge"),
+            Projection("inhibits", "input", "coba", Uniform(0.0, 0.4), delay=2e-3, target="gi"),
+            Projection("second", "coba", "adaptive", Uniform(0.1, 0.8)),
+        ),
     )

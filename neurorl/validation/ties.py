@@ -1,0 +1,106 @@
+"""Put membranes exactly at their thresholds, which no stimulus does: does ``>`` mean ``>``?
+
+The state of each neuron is one from which the next step leads to the threshold, to the bit; it is
+found in the description's own step, and restored on the backend.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurorl.backends.spec import BackendSpec
+from neurorl.errors import NeurorlError
+from neurorl.network.description import Network
+from neurorl.numerics.arrays import Array
+from neurorl.validation.compare import Pair, Row
+from neurorl.validation.evidence import Evidence
+from neurorl.validation.explain import Explanation
+from neurorl.validation.history import Scenario, enact
+from neurorl.validation.hypotheses.steps import AT_THRESHOLD
+from neurorl.validation.observed import has_room
+from neurorl.validation.subject import InputWindow
+from neurorl.validation.variants import PLAIN
+
+_HALVINGS = 1100  # between any two floats
+_EXCLUDES = "a membrane that is exactly at the threshold doesn't spike, as it must"
+
+
+def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], list[Explanation]]:
+    """Return a row and an explanation of each population that takes ties otherwise than described.
+
+    Nothing of a backend that can't restore a state, or of neurons that no state brings to a tie.
+    """
+    network, rows, explanations = scenario.network, [], []
+    quiet = InputWindow({s.name: _silence(network, s.name) for s in network.sources}, 1, False)
+    writes = [*scenario.subject.weights.items()]
+    history = enact(network, spec, scenario.seed, [quiet._replace(writes=writes)])
+    found = {}
+    for p in network.populations:
+        if not history.arithmetic.counts_spikes and has_room(network, p.name):
+            found[p.name] = _at_threshold(Evidence(network, p, history))
+    try:
+        rasters = _enacted(scenario, spec, quiet, {n: x[0] for n, x in found.items()})
+    except NeurorlError:  # it can't be asked
+        return [], []
+    for name, (_, ties_at, described) in found.items():
+        wrong = ties_at & (rasters[name][0] != described)
+        if wrong.any():
+            neuron = int(wrong.argmax())
+            where = {**scenario.place(0), "population": name, "neuron": neuron}
+            detail = _EXCLUDES if described[neuron] else AT_THRESHOLD.detail
+            told = f"{spec.label}: {detail}"
+            share = float(wrong.sum() / ties_at.sum())
+            row = pair.row("spikes at the threshold", name, False, share, "rate", where)
+            rows.append({**row, "cause": AT_THRESHOLD.cause, "detail": told})
+            place = {**scenario.place(0), "variable": "spikes", "numbers": [], "checked": 1}
+            labels = {"backend_a": pair.a, "backend_b": pair.b, "lane": spec.label}
+            of = {"population": name, "neuron": neuron, **place, **labels}
+            explanations.append(Explanation(AT_THRESHOLD.cause, told, **of))
+    return rows, explanations
+
+
+def _silence(network: Network, source: str) -> Array:
+    node = network.node(source)
+    is_current = source in network.currents
+    return np.zeros(node.size) if is_current else np.zeros((1, node.size), dtype=bool)
+
+
+def _enacted(
+    scenario: Scenario, spec: BackendSpec, quiet: InputWindow, states: dict[str, dict[str, Array]]
+) -> dict[str, Array]:
+    """Return the spikes of the step after some variables of populations were set."""
+    with spec.load(scenario.network, seed=scenario.seed) as backend:
+        for name, weights in scenario.subject.weights.items():
+            backend.set_weights(name, weights)
+        state = dict(backend.state())
+        for name, variables in states.items():
+            state |= {f"{name}.{x}": values for x, values in variables.items()}
+        backend.restore(state)
+        return dict(backend.step(quiet.inputs, 1))
+
+
+def _at_threshold(evidence: Evidence) -> tuple[dict[str, Array], Array, Array]:
+    """Return a state, which neurons it brings exactly to the threshold, and which spike then."""
+    size = evidence.population.size
+    drive, row = evidence._drive(PLAIN), np.array([0])
+    start = {v: 0 * evidence.before[v][:1] + evidence.rest(v) for v in evidence.variables}
+    chosen, met = dict(start), np.zeros((1, size), dtype=bool)
+
+    def above(state: dict[str, Array]) -> Array:
+        now = evidence._advance(drive, state, row)
+        return np.asarray(now["level"] - now["threshold"])
+
+    for name in evidence.variables[:-1][::-1]:
+        whole = np.issubdtype(start[name].dtype, np.integer)
+        low, high = (start[name] + way * (2**22 if whole else 1e3) for way in (-1, 1))
+        for _ in range(_HALVINGS):
+            middle = (low + high) // 2 if whole else (low + high) / 2
+            apart = above({**chosen, name: np.where(met, chosen[name], middle)})
+            chosen[name] = np.where((apart == 0) & ~met, middle, chosen[name])
+            met |= apart == 0
+            done = met | (middle == low) | (middle == high)
+            if done.all():
+                break
+            low, high = np.where(apart < 0, middle, low), np.where(apart < 0, high, middle)
+    spikes = evidence._advance(drive, chosen, row)["spikes"]
+    return {v: x[0] for v, x in chosen.items() if v != "refractory"}, met[0], spikes[0]
