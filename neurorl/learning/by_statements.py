@@ -22,6 +22,7 @@ from neurorl.learning.kept import kept, take_up
 from neurorl.learning.standalone_rules import Numbers, read_modulators, read_signal
 from neurorl.learning.synapse_events import SynapseEvents, Wiring
 from neurorl.network.description import Projection
+from neurorl.network.limits import check_delay
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.synapse_rule import SynapseRule
 
@@ -56,6 +57,9 @@ class SynapseLearning:
         depth = {p.pre: 0 for p in self._plastic.values()}
         for name, p in self._plastic.items():
             depth[p.pre] = max(depth[p.pre], network.delay_steps(name))
+            late = self._late(name)
+            if late:
+                depth[p.post] = max(depth.get(p.post, 0), late)
         self._last = {
             pre: np.zeros((steps, network.node(pre).size * self._n), dtype=np.bool_)
             for pre, steps in depth.items()
@@ -187,7 +191,11 @@ class SynapseLearning:
             x: told[x][p.post].transpose(1, 0, 2).reshape(-1, nodes[p.post].shape[1])
             for x in self.rules[name].signals
         }
-        events.window(arrived, nodes[p.post], signals)
+        post = nodes[p.post]
+        if late := self._late(name):
+            kept = self._last[p.post]
+            post = np.concatenate([kept[len(kept) - late :], post])[:n_steps]
+        events.window(arrived, post, signals)
         if not np.isfinite(events.weights).all():
             raise DivergenceError(f"weights of {name!r}", "are not finite")
 
@@ -238,6 +246,10 @@ class SynapseLearning:
         shape = self.backend.network.weight_shape(name)
         return values.reshape(*self.backend.simulated.axes, *shape).copy()
 
+    def _late(self, name: str) -> int:
+        """Return the steps from a spike to the lines ``on_post``."""
+        return round(self.rules[name].post_delay / self.backend.network.dt)
+
     def _of(self, name: str) -> SynapseEvents:
         if name not in self._events:
             raise unknown_name_error("plastic projection", name, self._events)
@@ -273,6 +285,12 @@ class SynapseLearning:
             raise UnsupportedError(f"backend {backend.name}", what, remedy=remedy)
         backend.check_can("set_weights", "weights")
         for name, p in self._plastic.items():
+            if self._late(name):
+                check_delay(
+                    f"rule {self.rules[name].name!r}, post_delay",
+                    self.rules[name].post_delay,
+                    network.dt,
+                )
             if p.signed or p.pre in network.currents:
                 what = "signed synapses and currents have no spikes to learn from"
                 raise UnsupportedError(f"SynapseLearning, projection {name!r}", what)

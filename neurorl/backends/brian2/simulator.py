@@ -160,7 +160,7 @@ class Brian2Simulator(ProgramSimulator):
         feeds = [(memory[k]["inject"], inputs[nodes[k].name]) for k in self.sources]
         taps = [(memory[k]["_spikespace"], raster) for k, raster in rasters.items()]
         # In expressions nothing warns: 0 / 0 is nan.
-        with np.errstate(all="ignore"), _translated("failed in a step"):
+        with np.errstate(all="ignore"), translated("failed in a step"):
             for step in range(n_steps):
                 for inject, raster in feeds:
                     inject[:] = raster[step]
@@ -239,14 +239,14 @@ class Brian2Simulator(ProgramSimulator):
             exact_preferences(self.engine),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
-            _translated("can't build the network", printed),
+            translated("can't build the network", printed),
         ):
             yield
         sys.stderr.write(printed.getvalue())  # it worked, so these are warnings
 
 
 @contextlib.contextmanager
-def _translated(problem: str, printed: io.StringIO | None = None) -> Iterator[None]:
+def translated(problem: str, printed: io.StringIO | None = None) -> Iterator[None]:
     """Turn whatever Brian2 raises into a BackendError with the innermost reason.
 
     problem: the failure, for the message. printed: what a compiler has printed.
