@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend, Raster, State
 from neurorl.backends.checks import check_replica, check_steps
 from neurorl.backends.poisson import Poisson
+from neurorl.backends.simulator import Lesson
 from neurorl.errors import (
     ArgumentError,
     DescriptionError,
@@ -96,13 +98,49 @@ class SynapseLearning:
         modulator: a number, or one for each replica; by name where rules have several.
         """
         self._check_open("reinforce")
-        names = list(
-            dict.fromkeys(name for rule in self.rules.values() for name in rule.modulators)
-        )
-        thirds = read_modulators(modulator, names, self._n)
+        thirds = self._thirds(modulator)
         for name, events in self._events.items():
             events.reward({x: np.array(thirds[x]) for x in self.rules[name].modulators})
         self._write()
+
+    def write_script(
+        self,
+        folder: str | Path,
+        inputs: Mapping[str, npt.ArrayLike | Poisson],
+        window: int,
+        modulators: Sequence[Numbers | None],
+        signals: Mapping[str, Numbers] | None = None,
+    ) -> None:
+        """Write network and rules, with the weights of now and from rest, as a Brian2 script.
+
+        It learns as this does in windows of *window* steps, one for each of *modulators*: what
+        `reinforce` gets behind it, or None. inputs, signals: of all steps, as of `window`. See
+        `Backend.write_script`.
+
+        Raises UnsupportedError for another backend, for replicas and for a chip's arithmetic.
+        """
+        self._check_open("write_script")
+        check_steps("SynapseLearning.write_script, window", window)
+        backend, n_steps = self.backend, window * len(modulators)
+        if self._n > 1 or backend.arithmetic.name != "float":
+            what, remedy = "one seed, and arithmetic float, has a script", "load it so"
+            raise UnsupportedError("SynapseLearning.write_script", what, remedy=remedy)
+        told = self._signals(dict(signals or {}), n_steps)
+        given = np.array([float(one is not None) for one in modulators])
+        thirds = [self._thirds(0.0 if one is None else one) for one in modulators]
+        lessons = {}
+        for name, p in self._plastic.items():
+            rule, shape = self.rules[name], (n_steps, backend.network.node(p.post).size)
+            weights = self.weights(name).ravel()
+            there = backend.arithmetic.masked(name, np.ones(backend.network.weight_shape(name)))
+            rewards = {x: np.array([third[x][0] for third in thirds]) for x in rule.modulators}
+            heard = {x: np.broadcast_to(told[x][p.post][0], shape) for x in rule.signals}
+            assert p.plasticity is not None
+            bounds = p.plasticity.low, p.plasticity.high
+            unit = backend.arithmetic.rounding(name).unit
+            ends = (weights, there.ravel(), *bounds, unit, window)
+            lessons[name] = Lesson(rule, *ends, given, rewards, heard)
+        backend.write_script(folder, inputs, n_steps, lessons)
 
     def weights(self, name: str) -> FloatArray:
         """Return a copy of a projection's learned weights, shaped as `Backend.weights`."""
@@ -245,6 +283,11 @@ class SynapseLearning:
     def _shaped(self, name: str, values: FloatArray) -> FloatArray:
         shape = self.backend.network.weight_shape(name)
         return values.reshape(*self.backend.simulated.axes, *shape).copy()
+
+    def _thirds(self, modulator: Numbers) -> Mapping[str | None, Sequence[float]]:
+        """Return modulators of each replica by name."""
+        names = dict.fromkeys(name for rule in self.rules.values() for name in rule.modulators)
+        return read_modulators(modulator, [*names], self._n)
 
     def _late(self, name: str) -> int:
         """Return the steps from a spike to the lines ``on_post``."""

@@ -9,8 +9,9 @@ from load_script import load_script
 
 BOUNDS = {
     # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo, 1,900 for rules by statements and
-    # what neurons, sources and connections got with them, 750 for networks read from Brian2
-    "installed lines": 69_350,
+    # what neurons, sources and connections got with them, 950 for networks read from Brian2 and
+    # scripts for it that learn
+    "installed lines": 69_520,
     "core lines": 37_200,
     "program and executors": 1_900,
     "core rooms": 18,
@@ -22,9 +23,9 @@ BOUNDS = {
 LARGEST = {
     "models": 7_900,
     "validation": 6_500,
-    "learning": 6_270,
+    "learning": 6_310,
     "native": 4_540,
-    "backends": 4_310,
+    "backends": 4_340,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_160

@@ -19,6 +19,7 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.programmed import SUMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Lesson
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, NeurorlError, check_name
 from neurorl.numerics.arrays import Array
@@ -121,7 +122,9 @@ class Brian2Simulator(ProgramSimulator):
                 head.append(f"# {function}(i, step, stream, seed): {meaning}")
         return "\n\n".join(["\n".join(head), *parts]) + "\n"
 
-    def write_script(self, folder: Path, inputs: Inputs, n_steps: int) -> None:
+    def write_script(
+        self, folder: Path, inputs: Inputs, n_steps: int, lessons: Mapping[str, Lesson]
+    ) -> None:
         """Write a script that plain Brian2 runs, see `neurorl.backends.brian2.script`."""
         from neurorl.backends.brian2.script import write_script
 
@@ -130,7 +133,8 @@ class Brian2Simulator(ProgramSimulator):
         weights = {p.name: self._objects.weights[k] for k, p in projections}
         nodes = enumerate(self.program.nodes)
         biases = {node.name: memory[k]["bias"] for k, node in nodes if node.has_bias}
-        write_script(folder, self.program, simulated.network.dt, weights, biases, inputs, n_steps)
+        dt = simulated.network.dt
+        write_script(folder, self.program, dt, weights, biases, inputs, n_steps, lessons)
 
     def close(self) -> None:
         """Drop the Brian2 objects."""
