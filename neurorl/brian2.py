@@ -15,6 +15,8 @@ from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
 from neurorl.rules import SynapseRule
 
+__all__ = ["FromBrian2", "from_brian2"]
+
 
 @dataclass(frozen=True)
 class FromBrian2:

@@ -16,7 +16,7 @@ from neurorl.rules import SynapseRule
 __all__ = ["neuron_model", "synapse_model"]
 
 _UNITS = r"(da|[yzafpnumcdhkMGTPEZY])?(A|Bq|C|F|Gy|H|Hz|J|K|N|Ohm|Pa|S|Sv|T|V|W|Wb|cd|g|kat|lm|lx|m"
-_WORDS = ("e", "t", "w", "inf", "d", "h", "min", "pi", "last", "dead", "integer", "real", "boolean")
+_WORDS = ("e", "t", "w", "inf", "d", "h", "min", "pi", "dead", "integer", "real", "boolean")
 _TAKEN = re.compile("|".join([_UNITS + "|mol|rad|s|sr)", *_WORDS]))
 _SAME = ("exp", "min", "max", "abs", "floor", "tanh")
 _FORMULAS = {
@@ -99,7 +99,7 @@ def synapse_model(rule: SynapseRule, name: str, low: float, high: float) -> str:
     ]
     state = [f"{names[x]} real = {float(rule.initial.get(x, 0.0))!r}" for x in rule.variables]
     parts = [
-        ("state", ["w real = 1.0", "last ms = 0 ms", *state]),
+        ("state", ["w real = 1.0", *state]),
         ("parameters", [f"{names[x]} real = {float(value)!r}" for x, value in numbers.items()]),
         *([("equations", slopes)] if slopes else []),
         ("input", [f"{x}_spikes <- spike" for x in ("pre", "post", *("mod",) * bool(rewards))]),
@@ -108,9 +108,7 @@ def synapse_model(rule: SynapseRule, name: str, low: float, high: float) -> str:
     blocks = [(f"onReceive({x}_spikes)", events[f"on_{x}"]) for x in ("post",)]
     blocks += [("onReceive(pre_spikes)", ["emit_spike(w)", *events["on_pre"]])]
     blocks += [("onReceive(mod_spikes)", events["on_reward"])] * bool(rewards)
-    # Where there is a volume transmitter, pynestml 9.0.0 updates an interval twice.
-    once = ["if t > last - 1E-6 ms:", "    integrate_odes()", "    last = t + timestep()"]
-    blocks += [("update", once)] * bool(slopes)
+    blocks += [("update", ["integrate_odes()"])] * bool(slopes)
     return _model(f"{name}_synapse", parts, [block for block in blocks if block[1]])
 
 
