@@ -26,7 +26,7 @@ from neurorl.backends.meter import METERED, Metering
 from neurorl.backends.ownership import Ownable
 from neurorl.backends.poisson import Poisson, with_drawn
 from neurorl.backends.recording import Recording, advance_recorded
-from neurorl.backends.simulator import Simulator, State, prepare
+from neurorl.backends.simulator import Lesson, Simulator, State, prepare
 from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
 from neurorl.errors import ArgumentError, UnsupportedError
@@ -163,7 +163,11 @@ class Backend(Ownable):
         return check_inputs(drawn, self._sources, n_steps)
 
     def write_script(
-        self, folder: str | Path, inputs: Mapping[str, npt.ArrayLike | Poisson], n_steps: int
+        self,
+        folder: str | Path,
+        inputs: Mapping[str, npt.ArrayLike | Poisson],
+        n_steps: int,
+        lessons: Mapping[str, Lesson] | None = None,
     ) -> None:
         """Write the network, with the weights of now and at rest, as a script for its simulator.
 
@@ -179,7 +183,7 @@ class Backend(Ownable):
             what, remedy = "a script has no currents or values", "take sources of spikes"
             raise UnsupportedError(f"backend {self.name}", what, remedy=remedy)
         checked = self.checked(inputs, n_steps)
-        self.simulator.write_script(Path(folder), checked, n_steps)
+        self.simulator.write_script(Path(folder), checked, n_steps, lessons or {})
 
     def learn(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,35 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.rules.synapse_rule import SynapseRule
 
-__all__ = ["VARIABLES", "Simulator", "State"]
+__all__ = ["VARIABLES", "Lesson", "Simulator", "State"]
 
 State = dict[str, Array]
 
 VARIABLES = ("current", "voltage", "refractory")
 """Name the state of a population: its current, its membrane and its refractory steps left."""
+
+
+class Lesson(NamedTuple):
+    """Hold how a projection learns, for `Simulator.write_script`.
+
+    weights: learned ones at the beginning, flat. there: 0 where there is no synapse, else 1. low,
+    high: bounds of weights. unit: their grid. window: its steps. given: for each window, whether
+    modulators arrive at its end, 1 or 0. rewards: these, ``(n_windows,)``, by name. signals: by
+    name, ``(n_steps, n_post)``.
+    """
+
+    rule: SynapseRule
+    weights: FloatArray
+    there: FloatArray
+    low: float
+    high: float
+    unit: float
+    window: int
+    given: FloatArray
+    rewards: Mapping[str, FloatArray]
+    signals: Mapping[str, FloatArray]
 
 
 class Simulator(abc.ABC):
@@ -192,10 +214,12 @@ class Simulator(abc.ABC):
         """Return the network as this simulator runs it, for a reader; None for a plain list."""
         return None
 
-    def write_script(self, folder: Path, inputs: Inputs, n_steps: int) -> None:
+    def write_script(
+        self, folder: Path, inputs: Inputs, n_steps: int, lessons: Mapping[str, Lesson]
+    ) -> None:
         """Write the network, from rest, as a script of the simulator's own, which needs no other.
 
-        inputs: a raster of *n_steps* for each source of spikes.
+        inputs: a raster of *n_steps* for each source of spikes. lessons: how projections learn.
         Raises UnsupportedError if there is no such script.
         """
         remedy = "backend='brian2'"

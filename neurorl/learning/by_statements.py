@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import check_steps
 from neurorl.backends.poisson import Poisson
+from neurorl.backends.simulator import Lesson
 from neurorl.errors import (
     ArgumentError,
     DivergenceError,
@@ -22,6 +24,7 @@ from neurorl.learning.standalone_rules import Numbers, check_backend, read_modul
 from neurorl.learning.synapse_events import SynapseEvents, Wiring, check_arrivals
 from neurorl.native import toolchain
 from neurorl.network.description import Projection
+from neurorl.network.limits import check_delay
 from neurorl.network.rewiring import Ints, Rewiring
 from neurorl.numerics.arrays import Array, FloatArray, carry_newest
 from neurorl.rules.synapse_rule import SynapseRule
@@ -87,14 +90,50 @@ class SynapseLearning(LearnsOnBackend):
         modulator: a number, or one for each replica; by name where rules have several.
         """
         self._check_open("reinforce")
-        names = list(
-            dict.fromkeys(name for rule in self.rules.values() for name in rule.modulators)
-        )
-        thirds = read_modulators(modulator, names, self._n)
+        thirds = self._thirds(modulator)
         for name, events in self._events.items():
             events.in_force = self._memory(name)
             events.reward({x: np.array(thirds[x]) for x in self.rules[name].modulators})
         self._bring(self._events)
+
+    def write_script(
+        self,
+        folder: str | Path,
+        inputs: Mapping[str, npt.ArrayLike | Poisson],
+        window: int,
+        modulators: Sequence[Numbers | None],
+        signals: Mapping[str, Numbers] | None = None,
+    ) -> None:
+        """Write network and rules, with the weights of now and from rest, as a Brian2 script.
+
+        It learns as this does in windows of *window* steps, one for each of *modulators*: what
+        `reinforce` gets behind it, or None. inputs, signals: of all steps, as of `window`. See
+        `Backend.write_script`.
+
+        Raises UnsupportedError for another backend, for replicas and for a chip's arithmetic.
+        """
+        self._check_open("write_script")
+        check_steps("SynapseLearning.write_script, window", window)
+        backend, n_steps = self.backend, window * len(modulators)
+        if self._n > 1 or backend.arithmetic.name != "float":
+            what, remedy = "one seed, and arithmetic float, has a script", "load it so"
+            raise UnsupportedError("SynapseLearning.write_script", what, remedy=remedy)
+        told = self._signals(dict(signals or {}), n_steps)
+        given = np.array([float(one is not None) for one in modulators])
+        thirds = [self._thirds(0.0 if one is None else one) for one in modulators]
+        lessons = {}
+        for name, p in self._plastic.items():
+            rule, shape = self.rules[name], (n_steps, backend.network.node(p.post).size)
+            weights = self.weights(name).ravel()
+            there = backend.arithmetic.masked(name, np.ones(backend.network.weight_shape(name)))
+            rewards = {x: np.array([third[x][0] for third in thirds]) for x in rule.modulators}
+            heard = {x: np.broadcast_to(told[x][p.post][0], shape) for x in rule.signals}
+            assert p.plasticity is not None
+            bounds = p.plasticity.low, p.plasticity.high
+            unit = backend.arithmetic.rounding(name).unit
+            ends = (weights, there.ravel(), *bounds, unit, window)
+            lessons[name] = Lesson(rule, *ends, given, rewards, heard)
+        backend.write_script(folder, inputs, n_steps, lessons)
 
     def variable(self, name: str, variable: str) -> FloatArray:
         """Return a copy of a rule's variable at a projection.
@@ -127,7 +166,11 @@ class SynapseLearning(LearnsOnBackend):
             for x in self.rules[name].signals
         }
         events.in_force = self._memory(name)
-        events.window(arrived, nodes[p.post], signals)
+        post = nodes[p.post]
+        if late := self._late(name):
+            kept = self._last[p.post]
+            post = np.concatenate([kept[len(kept) - late :], post])[:n_steps]
+        events.window(arrived, post, signals)
         if self.rules[name].changes_in_steps and not np.isfinite(events.weights).all():
             raise DivergenceError(f"weights of {name!r}", "are not finite")
 
@@ -223,10 +266,21 @@ class SynapseLearning(LearnsOnBackend):
         network, depth = self.backend.network, dict[str, int]()
         for name, p in self._plastic.items():
             depth[p.pre] = max(depth.get(p.pre, 0), network.delay_steps(name))
+            if late := self._late(name):
+                depth[p.post] = max(depth.get(p.post, 0), late)
         return {
             pre: np.zeros((steps, network.node(pre).size * self._n), dtype=np.bool_)
             for pre, steps in depth.items()
         }
+
+    def _thirds(self, modulator: Numbers) -> Mapping[str | None, Sequence[float]]:
+        """Return modulators of each replica by name."""
+        names = dict.fromkeys(name for rule in self.rules.values() for name in rule.modulators)
+        return read_modulators(modulator, [*names], self._n)
+
+    def _late(self, name: str) -> int:
+        """Return the steps from a spike to the lines ``on_post``."""
+        return round(self.rules[name].post_delay / self.backend.network.dt)
 
     def _of(self, name: str) -> SynapseEvents:
         check_name("plastic projection", name, self._events)
@@ -250,6 +304,12 @@ class SynapseLearning(LearnsOnBackend):
         ends = {end for p in self._plastic.values() for end in (p.pre, p.post)}
         check_backend("SynapseLearning", backend, ends)
         for name, p in self._plastic.items():
+            if self._late(name):
+                check_delay(
+                    f"rule {self.rules[name].name!r}, post_delay",
+                    self.rules[name].post_delay,
+                    network.dt,
+                )
             if p.signed or p.pre in network.currents:
                 what = "signed synapses and currents have no spikes to learn from"
                 raise UnsupportedError(f"SynapseLearning, projection {name!r}", what)

@@ -12,7 +12,8 @@ from neurorl.expressions.expression import Statement, read_statements
 from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.scan import TextPlace
 from neurorl.network.limits import check_identifier
-from neurorl.network.serialization import Described, number, several
+from neurorl.network.serialization import Described, NotNegative, number, several
+from neurorl.storage.plain import PlainData
 
 WEIGHT = "w"
 _GIVEN = (WEIGHT, "low", "high", "dt")
@@ -39,7 +40,8 @@ class SynapseRule(Described):
     that run in all synapses when a modulator arrives. method: how equations are solved,
     `neurorl.expressions.methods`. parameters: numbers. initial: values that variables begin with,
     0 by default; also declares variables without an equation. signals: names that a caller
-    broadcasts in a window. modulators: names of what arrives with a reinforcement.
+    broadcasts in a window. modulators: names of what arrives with a reinforcement. post_delay:
+    seconds, whole steps, from a postsynaptic spike to its *on_post*.
 
     A step: equations; *on_pre* of spikes that arrive in it; *on_post* of its own spikes; lines in
     their order, for all synapses at once. So *on_post* sees what *on_pre* of the step has done.
@@ -57,6 +59,7 @@ class SynapseRule(Described):
     initial: Mapping[str, Any] = field(default_factory=dict)
     signals: tuple[str, ...] = ()
     modulators: tuple[str, ...] = ("M",)
+    post_delay: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,6 +79,12 @@ class SynapseRule(Described):
             raise unknown_name_error("SynapseRule.method", self.method, METHODS)
         self._check_names()
         self._check_lines()
+
+    def to_dict(self) -> PlainData:
+        data = super().to_dict()
+        if not self.post_delay:
+            del data["post_delay"]  # as before this field existed
+        return data
 
     @cached_property
     def derivatives(self) -> tuple[Statement, ...]:

@@ -214,3 +214,33 @@ def test_what_a_network_or_caller_may_not() -> None:
         pytest.raises(NeurorlError, match="'x_pre' of neurons is set by spikes that arrive"),
     ):
         SynapseLearning(backend, BROADCAST)
+
+
+def test_lines_of_postsynaptic_spikes_may_come_later() -> None:
+    """Two steps later: as if the traces had decayed for two more steps."""
+    late = SynapseRule(
+        "late", on_pre="c = 1", on_post="w += 0.01*c; c = 0", initial={"c": 0}, post_delay=2e-3
+    )
+    assert SynapseRule.from_dict(late.to_dict()) == late
+    assert "post_delay" not in BROADCAST.to_dict()
+    cells = Population("cells", 1, LIF(tau_mem=0.0, threshold=0.5))
+    into = Projection("into", "input", "cells", 1.0, plasticity=Plasticity(0.0, 0.0, 2.0))
+    spikes = np.zeros((9, 1), dtype=bool)
+    spikes[2] = True  # arrives in step 3, where the cell spikes; its line runs in step 5
+    for parts in ((9,), (4, 1, 1, 3), (1,) * 9):
+        with load(Network((Source("input", 1), cells), (into,)), seed=1) as backend:
+            learning = SynapseLearning(backend, late)
+            seen, t = [], 0
+            for n in parts:
+                learning.window({"input": spikes[t : t + n]}, n)
+                seen.append(float(learning.weights("into")[0, 0]))
+                t += n
+        assert seen[-1] == pytest.approx(1.01, abs=1e-6)
+        if len(parts) == 9:
+            assert [k for k in range(9) if seen[k] > 1.005] == [5, 6, 7, 8]
+    odd = SynapseRule("odd", on_post="w += 1", post_delay=1.5e-3)
+    with (
+        load(Network((Source("input", 1), cells), (into,))) as backend,
+        pytest.raises(DescriptionError, match="rule 'odd', post_delay: must be a whole number"),
+    ):
+        SynapseLearning(backend, odd)

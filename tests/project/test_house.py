@@ -9,7 +9,8 @@ from load_script import load_script
 
 BOUNDS = {
     # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo, 1,900 for rules by statements and
-    # what neurons, sources and connections got with them, 1,200 for faults of users and learners
+    # what neurons, sources and connections got with them, 950 for networks read from Brian2 and
+    # scripts for it that learn
     "installed lines": 69_800,
     "core lines": 37_511,
     "program and executors": 1_946,

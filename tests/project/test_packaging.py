@@ -53,6 +53,7 @@ LAYERS = (
     "callbacks",
     "nengo",
     "spinnaker",
+    "brian2",
     "",  # neurorl itself, the public names
     "bench",
     "doctor",

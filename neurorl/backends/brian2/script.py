@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.brian2.equations import constants_of, group_text, synapses_text
+from neurorl.backends.brian2.lessons import lesson_arrays, lesson_code
 from neurorl.backends.checks import Inputs
+from neurorl.backends.simulator import Lesson
 from neurorl.expressions.functions import FUNCTIONS
 from neurorl.native import SOURCES
 from neurorl.native.toolchain import EXACT_FLAGS
@@ -30,7 +32,8 @@ HEAD = Template('''"""Run a network in plain Brian2, from rest, on the input spi
     python network.py               by Brian2's Cython
     python network.py standalone    by Brian2's C++ standalone, in the folder standalone/
 
-Writes spikes.npz: for each population, POPULATION.i and POPULATION.step of its spikes.
+Writes spikes.npz: for each population, POPULATION.i and POPULATION.step of its spikes; for each
+projection that learns, PROJECTION.weights at the end, flat.
 """
 
 import sys
@@ -51,6 +54,7 @@ prefs["codegen.string_expression_target"] = "numpy"
 # Terms keep their order and aren't fused, so that all simulators compute the same bits.
 prefs["codegen.loop_invariant_optimisations"] = False
 prefs["codegen.cpp.extra_compile_args"] = $flags
+prefs["codegen.cpp.include_dirs"] = [str(HERE)]
 prefs["core.default_float_dtype"] = np.float64
 defaultclock.dt = $dt * second
 dt = defaultclock.dt
@@ -69,9 +73,9 @@ def in_c(name, header, *kinds):
     )
     declared = f"double {name}({', '.join(types[kind] for kind in kinds)}) noexcept nogil"
     cython = f"from libc.stdint cimport int64_t\\ncdef extern from '{header}':\\n    {declared}\\n"
-    add, here = made.implementations.add_implementation, {"include_dirs": [str(HERE)]}
-    add("cython", cython, name=name, compiler_kwds=here)
-    add("cpp", "", name=name, compiler_kwds={"headers": [f'"{header}"'], **here})
+    add = made.implementations.add_implementation
+    add("cython", cython, name=name)
+    add("cpp", "", name=name, compiler_kwds={"headers": [f'"{header}"']})
     return made
 
 
@@ -106,6 +110,18 @@ def connect(synapses, name):
     if "age" in synapses.variables:
         synapses.age = steps
     synapses.w = weights
+
+
+def learn(synapses, name, late):
+    """Let the lines of a rule run in their order, and its variables begin."""
+    for path, delay in (("hear", ARRAYS[f"synapses/{name}/steps"]), ("fire", late)):
+        if hasattr(synapses, path):
+            pathway = getattr(synapses, path)
+            pathway.when = "before_synapses"
+            pathway.delay = delay * dt
+    for key, value in ARRAYS.items():
+        if key.startswith(f"begins/{name}/"):
+            setattr(synapses, key.split("/")[-1], value if value.ndim else value.item())
 ''')
 
 TAIL = Template("""
@@ -117,6 +133,10 @@ spikes = {}
 for name, monitor in monitors.items():
     spikes[f"{name}.i"] = np.asarray(monitor.i)
     spikes[f"{name}.step"] = np.rint(np.asarray(monitor.t / dt)).astype(np.int64)
+for name, synapses in $learning.items():
+    weights = np.zeros(len(synapses))
+    weights[ARRAYS[f"places/{synapses.name}"]] = synapses.learned
+    spikes[f"{name}.weights"] = weights
 np.savez(HERE / "spikes.npz", **spikes)
 """)
 
@@ -136,16 +156,22 @@ def write_script(
     biases: Mapping[str, Numbers],
     inputs: Inputs,
     n_steps: int,
+    lessons: Mapping[str, Lesson],
 ) -> None:
     """Write a folder whose ``network.py`` plain Brian2 runs; see the module.
 
     weights: transmitted, by projection, in the order of the program's synapses. biases: by
-    population. inputs: a raster ``(n_steps, size)`` for each source.
+    population. inputs: a raster ``(n_steps, size)`` for each source. lessons: by projection.
     Raises RunError if the folder can't be written to.
     """
     head = HEAD.substitute(n_steps=n_steps, flags=EXACT_FLAGS, dt=dt, functions=_functions())
-    parts = [head, *_groups(program), *_synapses(program), TAIL.substitute(_names(program))]
+    tail = TAIL.substitute(_names(program, lessons))
+    parts = [head, *_groups(program), *_synapses(program, lessons, dt), tail]
     arrays = dict(_arrays(program, weights, biases, inputs))
+    for k, projection in enumerate(program.projections):
+        if projection.name in lessons:
+            lesson, places = lessons[projection.name], projection.places()
+            arrays |= lesson_arrays(f"projection_{k}", lesson, places)
     make_folder(folder)
     write_bytes(folder / "arrays.npz", packed(arrays))
     for header in ("expressions.h", "philox.h"):
@@ -154,12 +180,18 @@ def write_script(
     write_bytes(folder / "network.py", "\n".join(parts).encode())
 
 
-def _names(program: Program) -> dict[str, str]:
+def _names(program: Program, lessons: Mapping[str, Lesson]) -> dict[str, str]:
     """Return the names of all objects, and those of populations by their own."""
     groups = {node.name: f"node_{k}" for k, node in enumerate(program.nodes)}
     objects = [*groups.values(), *(f"projection_{k}" for k in range(len(program.projections)))]
     shown = (f"{n.name!r}: {groups[n.name]}" for n in program.nodes if not n.is_source)
-    return {"objects": ", ".join(objects), "populations": f"{{{', '.join(shown)}}}"}
+    pairs = ((k, p.name) for k, p in enumerate(program.projections) if p.name in lessons)
+    learning = ", ".join(f"{name!r}: projection_{k}" for k, name in pairs)
+    return {
+        "objects": ", ".join(objects),
+        "populations": f"{{{', '.join(shown)}}}",
+        "learning": f"{{{learning}}}",
+    }
 
 
 def _functions() -> str:
@@ -191,10 +223,13 @@ def _groups(program: Program) -> Iterator[str]:
         yield f"{text.written(more)}\nbegin({text.name}, {text.name!r})\n"
 
 
-def _synapses(program: Program) -> Iterator[str]:
+def _synapses(program: Program, lessons: Mapping[str, Lesson], dt: float) -> Iterator[str]:
     """Yield the code that makes the synapses of each projection."""
-    for k in range(len(program.projections)):
+    for k, projection in enumerate(program.projections):
         text = synapses_text(program, k)
+        if projection.name in lessons:
+            yield lesson_code(text, lessons[projection.name], dt) + "\n"
+            continue
         more = f", name={text.name!r}, dtype={{'w': np.float64}}, namespace={{}}"
         yield f"{text.written(more)}\nconnect({text.name}, {text.name!r})\n"
 

@@ -19,6 +19,7 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.programmed import SUMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
+from neurorl.backends.simulator import Lesson
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, NeurorlError, check_name
 from neurorl.numerics.arrays import Array
@@ -123,7 +124,9 @@ class Brian2Simulator(ProgramSimulator):
                 head.append(f"# {function}(i, step, stream, seed): {meaning}")
         return "\n\n".join(["\n".join(head), *parts]) + "\n"
 
-    def write_script(self, folder: Path, inputs: Inputs, n_steps: int) -> None:
+    def write_script(
+        self, folder: Path, inputs: Inputs, n_steps: int, lessons: Mapping[str, Lesson]
+    ) -> None:
         """Write a script that plain Brian2 runs, see `neurorl.backends.brian2.script`."""
         from neurorl.backends.brian2.script import write_script
 
@@ -132,7 +135,8 @@ class Brian2Simulator(ProgramSimulator):
         weights = {p.name: self._objects.weights[k] for k, p in projections}
         nodes = enumerate(self.program.nodes)
         biases = {node.name: memory[k]["bias"] for k, node in nodes if node.has_bias}
-        write_script(folder, self.program, simulated.network.dt, weights, biases, inputs, n_steps)
+        dt = simulated.network.dt
+        write_script(folder, self.program, dt, weights, biases, inputs, n_steps, lessons)
 
     def close(self) -> None:
         """Drop the Brian2 objects."""
@@ -164,7 +168,7 @@ class Brian2Simulator(ProgramSimulator):
             feeds += [(memory[k][f"drive_{x}"], inputs[node.drive(x)]) for x in node.driven]
         taps = [(memory[k]["_spikespace"], raster) for k, raster in rasters.items()]
         # In expressions nothing warns: 0 / 0 is nan.
-        with np.errstate(all="ignore"), _translated("failed in a step"):
+        with np.errstate(all="ignore"), translated("failed in a step"):
             for step in range(n_steps):
                 for given, rows in feeds:
                     given[:] = rows[step]
@@ -244,14 +248,14 @@ class Brian2Simulator(ProgramSimulator):
             exact_preferences(self.engine),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
-            _translated("can't build the network", printed),
+            translated("can't build the network", printed),
         ):
             yield
         sys.stderr.write(printed.getvalue())  # it worked, so these are warnings
 
 
 @contextlib.contextmanager
-def _translated(problem: str, printed: io.StringIO | None = None) -> Iterator[None]:
+def translated(problem: str, printed: io.StringIO | None = None) -> Iterator[None]:
     """Turn whatever Brian2 raises into a BackendError with the innermost reason.
 
     problem: the failure, for the message. printed: what a compiler has printed.

@@ -37,11 +37,13 @@ with warnings.catch_warnings():
     from brian2.codegen.runtime.cython_rt import CythonCodeObject
     from brian2.core.base import BrianObject
     from brian2.devices.device import all_devices
+    from brian2.stateupdaters.base import UnsupportedEquationsException
     from brian2.utils.logger import BrianLogger, catch_logs
 
 __all__ = [
     "BrianObject",
     "CythonCodeObject",
+    "UnsupportedEquationsException",
     "all_devices",
     "brian2",
     "catch_logs",

@@ -143,9 +143,8 @@ class Equations(Neuron):
             derivatives = [line for line in lines if line.is_derivative]
             system = System(intermediates, derivatives, parameters, dt, given)
             updates = METHODS[self.method](system)
+        _check_added(from_outside(updates if derived else Updates((), {}), given), known)
         updates = from_outside(updates, given)
-        if derived or given:
-            _check_added(updates, known)
         known = {name for name in known if not _is_white_noise(name) or name not in given}
         place = TextPlace("threshold", self.threshold)
         threshold = Expression(self.threshold, place).check(known, "boolean")

@@ -1,0 +1,94 @@
+"""Say formulas and statements of Brian2 in the language of `neurorl.expressions`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from neurorl.errors import UnsupportedError
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.functions import FUNCTIONS
+from neurorl.expressions.methods import PREFIXES
+from neurorl.expressions.parse import MAX_EXPONENT
+
+_TAKEN = {"dt", "t", "bias", "rand", "logistic", "spikes", "since", "dead_steps", "into"}
+_TAKEN |= {"noise_width", "is_silent", "refractory"}
+_PREFIXES = (*PREFIXES, "arrived_", "before_")
+
+
+def own_name(name: str) -> str:
+    """Return what a name of the user's is called here: the same, unless it means something else."""
+    taken = name in FUNCTIONS or name in _TAKEN or name.startswith(_PREFIXES)
+    return f"{name}_own" if taken else name
+
+
+def statements(code: str, where: str) -> list[tuple[str, str]]:
+    """Return what Brian2's code sets, and the formula of each. Raises UnsupportedError."""
+    found = []
+    for line in ast.parse("\n".join(map(str.strip, code.splitlines()))).body:
+        match line:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                found.append((name, ast.unparse(value)))
+            case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
+                whole = ast.BinOp(ast.Name(target.id), op, value)
+                found.append((name, ast.unparse(whole)))
+            case _:
+                what, remedy = "isn't in the language", "write x = ..., or x += ..."
+                raise UnsupportedError(where, what, got=ast.unparse(line), remedy=remedy)
+    return found
+
+
+class Translation(ast.NodeTransformer):
+    """Translate formulas; the language refuses what it doesn't have by name.
+
+    named: returns the formula, or the number, that stands for a name, or for ``name()`` of a call.
+    """
+
+    def __init__(self, named: Callable[[str], str | float]) -> None:
+        self._named = named
+
+    def text(self, formula: str) -> str:
+        """Return a formula of Brian2 in our language, in which units are numbers."""
+        return ast.unparse(self.visit(_tree(formula.strip())))
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Replace a name."""
+        return _tree(str(self._named(node.id)))
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Write functions that only Brian2 has by others."""
+        name = ast.unparse(node.func)
+        self._named(f"{name}()")
+        x, *more = [f"({ast.unparse(self.visit(argument))})" for argument in node.args] or [""]
+        if name == "rand":
+            return ast.Name("rand")
+        if name == "int":
+            return _tree(f"trunc{x}" if Expression(x).kind == "number" else f"where({x}, 1, 0)")
+        if name == "exprel":
+            series = f"1 + {x}/2*(1 + {x}/3*(1 + {x}/4))"
+            return _tree(f"where(abs{x} < 1e-3, {series}, (exp{x} - 1)/{x})")
+        return _tree(f"{name}({', '.join((x, *more))})")
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Write powers by those of the language, and what is computed of units as a number."""
+        left, right = self.visit(node.left), self.visit(node.right)
+        base, power, x = _value(left), _value(right), f"({ast.unparse(left)})"
+        if not isinstance(node.op, ast.Pow):
+            made = ast.BinOp(left, node.op, right)
+            return made if base is None or power is None else _tree(str(_value(made)))
+        if base is not None and power is not None:
+            return _tree(str(base**power))
+        if power is None or power % 1 or not 1 <= abs(power) <= MAX_EXPONENT:
+            return _tree(f"sqrt{x}" if power == 0.5 else f"exp(({ast.unparse(right)})*log{x})")
+        return _tree(f"{'1/' * (power < 0)}{x}**{abs(power):.0f}")
+
+
+def _tree(formula: str) -> ast.expr:
+    return ast.parse(formula, mode="eval").body
+
+
+def _value(node: ast.expr) -> float | None:
+    """Return the value of a formula of numbers; None for others."""
+    if any(isinstance(part, ast.Name) for part in ast.walk(node)):
+        return None
+    return float(Expression(ast.unparse(node)).evaluate({}))

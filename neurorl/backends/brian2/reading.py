@@ -1,0 +1,194 @@
+"""Read Brian2's own objects; every private name of theirs that this needs is in this file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurorl.backends.brian2.language import Translation, own_name
+from neurorl.backends.brian2.vendor import UnsupportedEquationsException, brian2
+from neurorl.errors import UnsupportedError, quoted
+from neurorl.expressions.expression import Expression
+from neurorl.expressions.scan import TextPlace
+from neurorl.numerics.arrays import Array, FloatArray
+
+Part = Any
+"""Represent an object of Brian2, which has no types."""
+Namespace = Mapping[str, object]
+"""Say what names outside of objects mean."""
+
+_METHODS = {name: name for name in ("exact", "exponential_euler", "euler", "heun", "rk4")}
+_METHODS["linear"] = "exact"
+_IGNORED = ("SpikeMonitor", "EventMonitor", "StateMonitor", "PopulationRateMonitor", "Subgroup")
+_KNOWN = ("NeuronGroup", "Synapses", "SpikeGeneratorGroup", "PoissonGroup")
+_INSIDE = ("StateUpdater", "Thresholder", "Resetter", "SynapticPathway")
+_REMEDIES = {
+    "PoissonInput": "a PoissonGroup with Synapses",
+    "TimedArray": "write a formula of t, or take a source of currents",
+    "SummedVariableUpdater": "let spikes add to a variable",
+    "SubexpressionUpdater": "leave (constant over dt) out",
+}
+
+
+def refusal(
+    part: Part, place: str, what: str, got: object = None, remedy: str | None = None
+) -> UnsupportedError:
+    """Return the error for what isn't held here."""
+    where = ", ".join(filter(None, ("from_brian2", part and part.name, place)))
+    return UnsupportedError(where, what, got=got, remedy=remedy)
+
+
+def objects_of(network: Part) -> dict[str, list[Part]]:
+    """Return the objects of a `brian2.Network`, or of a list, by kind, then by name.
+
+    Raises UnsupportedError for a kind of object that has no counterpart.
+    """
+    is_whole = isinstance(network, brian2.Network)
+    if is_whole and float(network.t_) != 0:
+        remedy = "read it before, or after network.restore()"
+        raise refusal(None, "t", "it has run already", network.t, remedy)
+    found = [*network.objects] if is_whole else [*network]
+    inside = {id(inner) for part in found for inner in part.contained_objects}
+    kinds: dict[str, list[Part]] = {kind: [] for kind in _KNOWN}
+    for part in sorted(found, key=lambda part: str(part.name)):
+        if id(part) in inside or type(part).__name__ in _IGNORED:
+            continue
+        for one in (part, *part.contained_objects):
+            kind = type(one).__name__
+            if kind not in (_KNOWN if one is part else _INSIDE) or not one.active:
+                remedy = _REMEDIES.get(kind, "do it in Python between calls of step")
+                raise refusal(
+                    one, "", f"a {kind} isn't held" if one.active else "isn't active", remedy=remedy
+                )
+        kinds[type(part).__name__].append(part)
+    return kinds
+
+
+@dataclass
+class Scope:
+    """Know what names mean in an object's formulas, and which parameters these have used.
+
+    variables: formulas that stand for names.
+    """
+
+    part: Part
+    namespace: Namespace
+    variables: dict[str, str]
+    parameters: dict[str, float | FloatArray] = field(default_factory=dict)
+    draws: int = 0
+
+    def text(self, place: str, formula: str) -> str:
+        """Return a formula in our language, subexpressions filled in. Raises UnsupportedError."""
+        text = Translation(lambda name: self._named(place, name)).text(formula)
+        where = f"from_brian2, {self.part.name}, {place}"
+        return Expression(text, TextPlace(where, text)).text
+
+    def _named(self, place: str, name: str) -> str | float:
+        if name in self.variables or name in ("t", "dt") or name.startswith("xi"):
+            return self.variables.get(name, name)
+        try:
+            found = self.part._resolve(name.removesuffix("()"), self.namespace, False)
+        except KeyError as exc:
+            what, remedy = f"nothing is called {name!r}", "say from_brian2(..., namespace={...})"
+            raise refusal(self.part, place, what, remedy=remedy) from exc
+        remedy = _REMEDIES.get(type(found).__name__, "write its formula")
+        if name.endswith("()"):
+            self.draws += name == "rand()"
+            if found is not brian2.DEFAULT_FUNCTIONS.get(name.removesuffix("()")):
+                raise refusal(self.part, place, "a function of your own", name, remedy)
+            if self.draws > 1:
+                remedy = "it would be the first's number: one rand() a group"
+                raise refusal(self.part, place, "a second rand()", remedy=remedy)
+            return name
+        if getattr(found, "owner", None) not in (None, self.part) or not hasattr(found, "dim"):
+            raise refusal(self.part, place, "no number of its own", name, remedy)
+        if hasattr(found, "expr"):
+            return f"({self.text(name, found.expr)})"
+        value = number(found)
+        if name in brian2.DEFAULT_UNITS or name in brian2.DEFAULT_CONSTANTS:
+            return float(value)
+        own = own_name(name)
+        self.parameters[own] = value
+        return f"({own} > 0)" if found.dtype == bool else own
+
+
+def number(variable: Part) -> float | FloatArray:
+    """Return the value of a variable in SI units: a number if all are equal."""
+    values = np.asarray(variable.get_value(), dtype=np.float64)
+    is_one = values.size and (values == values.flat[0]).all()
+    return float(values.flat[0]) if is_one else values
+
+
+def method_of(part: Part, namespace: Namespace) -> str:
+    """Return our name of the method by which Brian2 solves an object's equations; '' for none."""
+    equations = part.equations
+    if not equations.diff_eq_names:
+        return ""
+    choice = part.state_updater.method_choice
+    several = () if isinstance(choice, str) or callable(choice) else tuple(choice)
+    for method in several or (choice,):
+        try:
+            if several:
+                names = equations.names | equations.identifiers | {"dt"}
+                variables = part.resolve_all(names, namespace, user_identifiers=set())
+                brian2.StateUpdateMethod.apply_stateupdater(equations, variables, method)
+        except UnsupportedEquationsException:
+            continue
+        if method in _METHODS:  # without noise Brian2's heun is Euler's method
+            is_euler = method == "heun" and not equations.stochastic_variables
+            return "euler" if is_euler else _METHODS[method]
+    raise refusal(part, "method", "isn't held", quoted(choice), f"one of {', '.join(_METHODS)}")
+
+
+def dead_steps(part: Part, dt: float) -> Array:
+    """Return the steps of a group's refractory time, the spike's own included; 0 for none."""
+    given, least = part._refractory, int(part._refractory is not False)
+    if isinstance(given, str) and given in part.variables:
+        given = part.variables[given].get_value()
+    if isinstance(given, str) or (given is not False and np.asarray(given).dtype == bool):
+        remedy = "a time, or a variable that has one for each neuron"
+        raise refusal(part, "refractory", "a condition or formula", given, remedy)
+    steps = np.floor(np.asarray(given, dtype=np.float64) / dt + 1e-3)
+    return np.asarray(np.maximum(steps, least))
+
+
+class SpikeCode(NamedTuple):
+    """Hold what synapses do at spikes of one side. steps: delays, one number or one a synapse."""
+
+    side: str
+    code: str
+    steps: Array
+
+
+def pathways(synapses: Part, dt: float) -> list[SpikeCode]:
+    """Return what synapses do at spikes."""
+    found = []
+    for path in synapses._pathways:
+        order = {"pre": -1, "post": 1}[path.prepost]
+        if (path.event, path.when, path.order) != ("spike", "synapses", order):
+            remedy = "leave on_event, when and order as they are"
+            raise refusal(synapses, path.objname, "runs at a time of its own", remedy=remedy)
+        delays = np.asarray(number(path.variables["delay"]))
+        found.append(SpikeCode(path.prepost, path.code, np.floor(delays / dt + 0.5)))
+    return found
+
+
+def ends(synapses: Part) -> list[Array]:
+    """Return the pre- and postsynaptic neurons, by their numbers in the whole groups."""
+    of = (synapses.variables[f"_synaptic_{side}"].get_value() for side in ("pre", "post"))
+    return [np.array(values, dtype=np.int64) for values in of]
+
+
+def spike_steps(group: Part, dt: float) -> tuple[Array, Array, int]:
+    """Return the neurons and steps of a SpikeGeneratorGroup, and its period in steps, or 0."""
+    steps = np.asarray((group._spike_time + 1e-3 * dt) / dt, dtype=np.int64)
+    period = float(np.asarray(group.period_).flat[0])
+    return np.array(group._neuron_index), steps, round(period / dt) if np.isfinite(period) else 0
+
+
+def whole_name(group: Part) -> str:
+    """Return the name of a group, or of the group that a subgroup is part of."""
+    return str(group.source.name if type(group).__name__ == "Subgroup" else group.name)
