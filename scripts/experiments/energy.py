@@ -9,6 +9,7 @@ sanafe, and minatar for two of the deep agents.
 from __future__ import annotations
 
 import csv
+import importlib.util
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ from experiments.tables import read_table, write_table
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.agents.base import LearningAgent
 from neurorl.cli.output import show
-from neurorl.errors import NeurorlError
+from neurorl.errors import RunError, UnsupportedError
 from neurorl.network.cost import SYNOP_J, loihi_energy
 from neurorl.runs.evaluation import Evaluation
 from neurorl.storage.zoo import PREFIX, ZooAgent, agents
@@ -106,7 +107,7 @@ def measured(name: str, task: str, agent: LearningAgent, episodes: int) -> Measu
     try:
         played = evaluate(agent, episodes, seed=SEED, energy=True)
         other = evaluate(agent, episodes, seed=SEED, backend="native", arithmetic="loihi")
-    except NeurorlError as exc:
+    except UnsupportedError as exc:
         return Measured(name, task, policy, episodes, *(None,) * 15, str(exc))
     energy = played["energy"]
     is_discounted = task == "neurorl/GridWorld-v0"
@@ -163,6 +164,9 @@ def _deep(name: str, steps: int) -> Measured:
 
 
 def _measure(results: Path, is_quick: bool) -> list[Path]:
+    for package in ("sanafe", *["minatar"] * (not is_quick)):
+        if importlib.util.find_spec(package) is None:
+            raise RunError("table energy", f"needs {package}", remedy=f"pip install {package}")
     chosen = [agents()[name] for name in ("gridworld-lif", "bandit-default")]
     every = chosen if is_quick else list(agents().values())
     deep = dict.fromkeys([*DEEP][:1], 200) if is_quick else {x: n for x, (_, n) in DEEP.items()}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import pytest
+from load_script import load_script
 
 from experiments import energy
 from experiments.energy import Measured, macs_of, policy_of
@@ -52,3 +55,14 @@ def test_a_refusal_is_shown_with_its_reason() -> None:
     assert "energy on Loihi: a network of 130 cores" in lines[-1]
     assert energy._policy_lines([refused])[2:] == []
     assert energy._equal_lines([refused])[-1] == "Refused: big."
+
+
+def test_without_sanafe_the_command_is_refused_and_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(energy.importlib.util, "find_spec", lambda _: None)  # type: ignore[attr-defined]
+    monkeypatch.chdir(tmp_path)
+    assert load_script("tables").main(["--quick", "--only", "energy"]) == 2
+    said = capsys.readouterr().err
+    assert said == "tables: table energy: needs sanafe; pip install sanafe\n"
+    assert not list(tmp_path.rglob("*.csv"))

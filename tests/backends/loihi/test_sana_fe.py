@@ -171,7 +171,7 @@ def test_every_feature_that_fits_the_chip_is_counted_equally(feature: str) -> No
 
 
 @needs_sanafe
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10**6), delays=st.booleans(), currents=st.booleans())
 def test_random_networks_are_counted_equally(seed: int, delays: bool, currents: bool) -> None:
     network = random_network(seed, delays, currents)
