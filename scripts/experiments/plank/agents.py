@@ -1,8 +1,8 @@
 """Train agents for the levels of Plank's CartPole, and play them in three arithmetics.
 
-Two agents for each level: one in floats, played also in Loihi's integers; one whose network fits
-XyloAudio 3, trained in Xylo's integers. Where velocities are hidden, both are told by the host how
-far each number moved since the step before (``memories``).
+Two agents for each level: one in floats, played also in Loihi's integers; one trained in Xylo's
+integers, which fits XyloAudio 3 where there are two actions. Where velocities are hidden, the host
+tells both how far each number moved since the step before (``memories``).
 """
 
 from __future__ import annotations
