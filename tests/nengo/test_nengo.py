@@ -183,6 +183,8 @@ HELD = [
         "synapses as a list",
         "a delay for each synapse",
         "short-term plasticity",
+        "values for each step",
+        "gap junctions",
         "more neurons than a core",  # large
     }
 ]

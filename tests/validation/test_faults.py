@@ -52,6 +52,7 @@ UNKNOWN = {
 def test_the_foreign_backend_is_sound() -> None:
     """Otherwise a fault's explanation might be another's."""
     listed = {"synapses as a list", "a delay for each synapse", "short-term plasticity"}
+    listed |= {"values for each step", "gap junctions"}
     for feature in sorted(
         set(FEATURES) - {"more neurons than a core", "neurons by equations"} - listed
     ):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chip_features import CHIP_FEATURES
 
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError
@@ -35,9 +36,7 @@ NEURONS = [
     pytest.param(LIF(0.0, 0.5, 0.1, 0.3, refractory=1e-3), id="no membrane"),
     pytest.param(GLM(), id="no memory"),
 ]
-# Neurons by equations and short-term plasticity have no chip arithmetic, which every backend says.
-REFUSED = ("more neurons than a core", "neurons by equations", "short-term plasticity")
-NAMES = [*(name for name in FEATURES if name not in REFUSED), *range(8)]
+NAMES = [*(name for name in CHIP_FEATURES if name != "more neurons than a core"), *range(8)]
 
 
 def made(name: str | int) -> Network:
