@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from neurorl.arithmetic.rounding import make_arithmetic
-from neurorl.models import CubaLIF, Equations
-from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.models import CubaLIF, Equations, shift_lif
+from neurorl.network.description import Network, Neuron, Population, Projection, Source
 from neurorl.program import NodeProgram
 from neurorl.program.lowering import lower_node
 from neurorl.validation.rewriting import (
     decay_of,
+    instead,
     reading,
     sides,
     spelled,
@@ -31,7 +32,7 @@ OWN = Equations(
 BUILT_IN = CubaLIF(2e-3, 9e-3, 0.7, 0.05, 0.1, refractory=2e-3)
 
 
-def lowered(neuron: CubaLIF | Equations, arithmetic: str = "float") -> NodeProgram:
+def lowered(neuron: Neuron, arithmetic: str = "float") -> NodeProgram:
     cells = Population("cells", 3, neuron)
     drive = Projection("drive", "input", "cells", 0.3)
     network = Network((Source("input", 2), cells), (drive,))
@@ -93,3 +94,14 @@ def test_dead_steps_are_statements_of_the_step_that_is_spelled_out(
     assert np.array_equal(told.constants["refractory_steps"], [2, 2, 2])
     assert {"refractory", "met_level", "met_moved", "met_threshold"} <= {*told.initial}
     assert "v = where(was_dead > 0.0, 0.0, v)" in map(str, told.update)
+
+
+def test_other_lines_run_instead_of_a_programs_own() -> None:
+    """Each part replaces the line of its last variable; one with a + runs first."""
+    node = lowered(shift_lif(shift_syn=2, shift_mem=3), "xylo")
+    changed = instead("+ u = 2*u | full = 3; count = full")(node)
+    texts = [str(line) for line in changed.update]
+    assert texts[0] == "u = 2*u"
+    assert texts[-3:-1] == ["full = 3", "count = full"]
+    assert texts[1:-3] == [str(line) for line in node.update[:-2]]
+    assert (changed.limits, instead("v = level")(node).limits) == (None, node.limits)
