@@ -256,7 +256,7 @@ def _gate(variant: Variant, files: _Files) -> Gate | None:
         if neither[evidence.lengths == 1].any():
             return None
         labels.append(Labels(evidence, unpredicted & ~evidence.odd, evidence.odd & ~unpredicted))
-    for gate in gates(labels):
+    for gate in gates(labels, variant.of_all):
         if all(_explained(variant, gate, evidence) for evidence in files.all):
             return gate
     return None

@@ -57,8 +57,8 @@ class Labels:
     other: Mask
 
 
-def gates(labels: Sequence[Labels]) -> Iterator[Gate]:
-    """Yield gates that separate the labels, simplest first."""
+def gates(labels: Sequence[Labels], of_all: bool = False) -> Iterator[Gate]:
+    """Yield gates that separate the labels, simplest first; *of_all* neurons, or of some too."""
     described = np.logical_or.reduce([x.described.any(axis=0) for x in labels])
     other = np.logical_or.reduce([x.other.any(axis=0) for x in labels])
     if not other.any():
@@ -67,12 +67,12 @@ def gates(labels: Sequence[Labels]) -> Iterator[Gate]:
         yield Gate("", 0)
         return
     size = len(other)
-    if not (described & other).any():
+    if not (of_all or (described & other).any()):
         words = _neurons(other)
         yield Gate(words, 1, lambda e: np.broadcast_to(other, (e.n_steps, size)))
     everywhere = np.ones(size, dtype=bool)
     yield from _timed(labels, everywhere, "", 2)
-    if not other.all():
+    if not (of_all or other.all()):
         yield from _timed(labels, other, f"{_neurons(other)}, ", 3)
 
 

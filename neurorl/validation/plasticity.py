@@ -108,9 +108,10 @@ class _Replay(SynapseEvents):
         assert p.plasticity is not None
         own = p.plasticity.low, p.plasticity.high
         low, high = (x if y is None else y for x, y in zip(own, way.bounds, strict=True))
-        super().__init__(way.rule, Wiring.of(network, p, 1), first.copy(), (low, high), network.dt)
-        self._way, self._p, self._shape = way, p, network.weight_shape(p.name)
         self._arithmetic = make_arithmetic("float", network)
+        wiring, rounding = Wiring.of(network, p, 1), self._arithmetic.rounding(p.name)
+        super().__init__(way.rule, wiring, first, (low, high), rounding, network.dt)
+        self._way, self._p, self._shape = way, p, network.weight_shape(p.name)
 
     def course(self, seen: Course, lessons: Sequence[Lesson]) -> dict[str, FloatArray]:
         """Return each variable and the weights after each lesson, ``(lessons, n)``."""

@@ -50,7 +50,7 @@ class Variant:
     changes what a spike transmits. draws: noise of each step, ``(steps, size)``. start, finish:
     changes each variable before and after each call, ``(calls, size)``. recorded: changes the
     spikes that are recorded, not those that neurons had. of_steps: whether it says nothing of calls
-    of several steps.
+    of several steps. of_all: whether it can't hold in some neurons and not in others.
     """
 
     cause: str
@@ -70,6 +70,7 @@ class Variant:
     late_by: int = 0
     recorded: Callable[[Observed, Array], Array] = lambda evidence, spikes: spikes
     of_steps: bool = False
+    of_all: bool = False
 
 
 PLAIN = Variant("", "")

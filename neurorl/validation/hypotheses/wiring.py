@@ -65,13 +65,13 @@ def senders(evidence: Evidence) -> Iterator[Variant]:
             detail = f"neuron {i} of {pre} is dead: none of its spikes arrives{where}"
             living = np.arange(size) != i
             arrive = partial(_from_neurons, living, np.arange(size))
-            yield Variant(DEAD, detail, arrivals=otherwise(names, arrive))
+            yield Variant(DEAD, detail, arrivals=otherwise(names, arrive), of_all=True)
         differ = np.logical_or.reduce([x[:, :, None] != x[:, None, :] for x in came])
         pairs = np.argwhere(np.triu(differ.all(axis=0), 1))
         for i, j in pairs[: _MOST if len(rows) else 0]:
             detail = f"spikes of neurons {i} and {j} of {pre} arrive as each other's{where}"
             arrive = partial(_from_neurons, np.ones(size, bool), exchanged(size, i, j))
-            yield Variant(SWAPPED, detail, arrivals=otherwise(names, arrive))
+            yield Variant(SWAPPED, detail, arrivals=otherwise(names, arrive), of_all=True)
 
 
 def _sent(evidence: Evidence) -> Iterator[tuple[str, list[Pathway], str]]:

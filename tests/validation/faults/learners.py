@@ -102,14 +102,14 @@ def seen(side: str, later: int) -> Kind:
         def _learn(self, name: str, p: Any, nodes: Any, told: Any) -> None:
             if side == "signals":
                 told = {
-                    x: {n: self._late(x, s, 1) for n, s in of.items()} for x, of in told.items()
+                    x: {n: self._later_by(x, s, 1) for n, s in of.items()} for x, of in told.items()
                 }
             else:
                 node = getattr(p, side)
-                nodes = {**nodes, node: self._late(node, nodes[node], 0)}
+                nodes = {**nodes, node: self._later_by(node, nodes[node], 0)}
             super()._learn(name, p, nodes, told)
 
-        def _late(self, key: str, rows: Any, axis: int) -> Any:
+        def _later_by(self, key: str, rows: Any, axis: int) -> Any:
             shape = list(rows.shape)
             shape[axis] = later
             held = self.__dict__.setdefault("held", {})
