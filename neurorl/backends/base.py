@@ -26,7 +26,7 @@ from neurorl.backends.meter import METERED, Metering
 from neurorl.backends.ownership import Ownable
 from neurorl.backends.poisson import Poisson, with_drawn
 from neurorl.backends.recording import Recording, advance_recorded
-from neurorl.backends.simulator import Lesson, Simulator, State, prepare
+from neurorl.backends.simulator import ScriptedRule, Simulator, State, prepare
 from neurorl.backends.weights import EffectiveWeights
 from neurorl.backends.window import Raster, Window, WindowCall
 from neurorl.errors import ArgumentError, UnsupportedError
@@ -167,7 +167,7 @@ class Backend(Ownable):
         folder: str | Path,
         inputs: Mapping[str, npt.ArrayLike | Poisson],
         n_steps: int,
-        lessons: Mapping[str, Lesson] | None = None,
+        lessons: Mapping[str, ScriptedRule] | None = None,
     ) -> None:
         """Write the network, with the weights of now and at rest, as a script for its simulator.
 

@@ -23,7 +23,7 @@ from neurorl.network.replicate import on_chip
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.synapse_rule import SynapseRule
 
-__all__ = ["VARIABLES", "Lesson", "Simulator", "State"]
+__all__ = ["VARIABLES", "ScriptedRule", "Simulator", "State"]
 
 State = dict[str, Array]
 
@@ -31,7 +31,7 @@ VARIABLES = ("current", "voltage", "refractory")
 """Name the state of a population: its current, its membrane and its refractory steps left."""
 
 
-class Lesson(NamedTuple):
+class ScriptedRule(NamedTuple):
     """Hold how a projection learns, for `Simulator.write_script`.
 
     weights: learned ones at the beginning, flat. there: 0 where there is no synapse, else 1. low,
@@ -215,7 +215,7 @@ class Simulator(abc.ABC):
         return None
 
     def write_script(
-        self, folder: Path, inputs: Inputs, n_steps: int, lessons: Mapping[str, Lesson]
+        self, folder: Path, inputs: Inputs, n_steps: int, lessons: Mapping[str, ScriptedRule]
     ) -> None:
         """Write the network, from rest, as a script of the simulator's own, which needs no other.
 

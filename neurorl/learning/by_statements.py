@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import check_steps
 from neurorl.backends.poisson import Poisson
-from neurorl.backends.simulator import Lesson
+from neurorl.backends.simulator import ScriptedRule
 from neurorl.errors import (
     ArgumentError,
     DivergenceError,
@@ -132,7 +132,7 @@ class SynapseLearning(LearnsOnBackend):
             bounds = p.plasticity.low, p.plasticity.high
             unit = backend.arithmetic.rounding(name).unit
             ends = (weights, there.ravel(), *bounds, unit, window)
-            lessons[name] = Lesson(rule, *ends, given, rewards, heard)
+            lessons[name] = ScriptedRule(rule, *ends, given, rewards, heard)
         backend.write_script(folder, inputs, n_steps, lessons)
 
     def variable(self, name: str, variable: str) -> FloatArray:

@@ -8,26 +8,28 @@ import pytest
 from load_script import load_script
 
 BOUNDS = {
-    # 3,600 for depth, 340 for it by gradients, 1,200 for Xylo, 1,900 for rules by statements and
-    # what neurons, sources and connections got with them, 950 for networks read from Brian2 and
-    # scripts for it that learn
-    "installed lines": 69_800,
-    "core lines": 37_511,
-    "program and executors": 1_946,
+    # Over the last round's end: 1,900 for rules by statements and what neurons, sources and
+    # connections got with them, 1,200 for Xylo, 410 to prune and rewire, 300 for values and gap
+    # junctions, 950 for networks read from Brian2 and scripts that learn, 1,930 for what validate
+    # knows of Xylo, of users' faults and of learners, 350 for energy, 310 for a chip owner's report
+    "installed lines": 72_860,
+    "core lines": 37_800,
+    "program and executors": 1_990,
     "core rooms": 18,
     "core floors": 12,
-    "rooms": 37,
+    "rooms": 38,
     "floors": 15,
-    "Any": 395,
+    "Any": 396,
 }
 LARGEST = {
     "models": 7_900,
-    "validation": 7_500,
-    "learning": 6_428,
+    "validation": 8_230,
+    "learning": 6_500,
     "native": 4_540,
-    "backends": 4_442,
+    "backends": 4_645,
     "backends.loihi": 3_263,
-    "agents": 3_176,
+    "network": 3_240,
+    "agents": 3_180,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_160

@@ -11,6 +11,7 @@ from neurorl.network.description import Network, Neuron, Population, Projection,
 from neurorl.program import NodeProgram
 from neurorl.program.lowering import lower_node
 from neurorl.validation.rewriting import (
+    counting,
     decay_of,
     instead,
     reading,
@@ -98,7 +99,7 @@ def test_dead_steps_are_statements_of_the_step_that_is_spelled_out(
 
 def test_other_lines_run_instead_of_a_programs_own() -> None:
     """Each part replaces the line of its last variable; one with a + runs first."""
-    node = lowered(shift_lif(shift_syn=2, shift_mem=3), "xylo")
+    node = counting(lowered(shift_lif(shift_syn=2, shift_mem=3), "xylo"))
     changed = instead("+ u = 2*u | full = 3; count = full")(node)
     texts = [str(line) for line in changed.update]
     assert texts[0] == "u = 2*u"

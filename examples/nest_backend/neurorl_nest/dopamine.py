@@ -29,7 +29,7 @@ def learned(
     """
     import nest
 
-    nest.set_verbosity("M_ERROR")
+    nest.verbosity = nest.VerbosityLevel.ERROR
     nest.ResetKernel()
     nest.resolution = dt
     nodes = {name: _parrots(nest, raster, dt) for name, raster in spikes.items()}

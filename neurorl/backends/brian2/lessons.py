@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from neurorl.backends.brian2.equations import SynapsesText, assignments
-from neurorl.backends.simulator import Lesson
+from neurorl.backends.simulator import ScriptedRule
 from neurorl.expressions.expression import Expression, Statement
 from neurorl.numerics.arrays import Array
 from neurorl.rules.synapse_rule import WEIGHT
@@ -15,7 +15,7 @@ from neurorl.rules.synapse_rule import WEIGHT
 _ROUND = 1.5 * 2.0**52  # added and taken away, it rounds to a whole number, halves to even
 
 
-def lesson_code(text: SynapsesText, lesson: Lesson, dt: float) -> str:
+def lesson_code(text: SynapsesText, lesson: ScriptedRule, dt: float) -> str:
     """Return the code that makes a projection whose synapses learn, for the script's `learn`.
 
     In a step: equations; lines of spikes that arrive in it, and of the neurons' own; the end of a
@@ -61,7 +61,9 @@ def lesson_code(text: SynapsesText, lesson: Lesson, dt: float) -> str:
     return "\n".join(filter(None, code))
 
 
-def lesson_arrays(name: str, lesson: Lesson, places: Array | None) -> Iterator[tuple[str, Array]]:
+def lesson_arrays(
+    name: str, lesson: ScriptedRule, places: Array | None
+) -> Iterator[tuple[str, Array]]:
     """Yield the arrays of a projection that learns by their names in the script.
 
     places: of the script's synapses among the weights; None: the same.
@@ -76,7 +78,7 @@ def lesson_arrays(name: str, lesson: Lesson, places: Array | None) -> Iterator[t
         yield f"begins/{name}/own_{x}_own", np.array(float(lesson.rule.initial.get(x, 0.0)))
 
 
-def _timed(lesson: Lesson) -> Iterator[tuple[str, Array, bool]]:
+def _timed(lesson: ScriptedRule) -> Iterator[tuple[str, Array, bool]]:
     """Yield what comes from outside: name, values, and whether there is one for each window."""
     yield from ((f"told_{x}", values, False) for x, values in lesson.signals.items())
     yield from ((f"reward_{x}", values, True) for x, values in lesson.rewards.items())

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from neurorl.backends.brian2.equations import constants_of, group_text, synapses_text
 from neurorl.backends.brian2.lessons import lesson_arrays, lesson_code
 from neurorl.backends.checks import Inputs
-from neurorl.backends.simulator import Lesson
+from neurorl.backends.simulator import ScriptedRule
 from neurorl.expressions.functions import FUNCTIONS
 from neurorl.native import SOURCES
 from neurorl.native.toolchain import EXACT_FLAGS
@@ -156,7 +156,7 @@ def write_script(
     biases: Mapping[str, Numbers],
     inputs: Inputs,
     n_steps: int,
-    lessons: Mapping[str, Lesson],
+    lessons: Mapping[str, ScriptedRule],
 ) -> None:
     """Write a folder whose ``network.py`` plain Brian2 runs; see the module.
 
@@ -180,7 +180,7 @@ def write_script(
     write_bytes(folder / "network.py", "\n".join(parts).encode())
 
 
-def _names(program: Program, lessons: Mapping[str, Lesson]) -> dict[str, str]:
+def _names(program: Program, lessons: Mapping[str, ScriptedRule]) -> dict[str, str]:
     """Return the names of all objects, and those of populations by their own."""
     groups = {node.name: f"node_{k}" for k, node in enumerate(program.nodes)}
     objects = [*groups.values(), *(f"projection_{k}" for k in range(len(program.projections)))]
@@ -223,7 +223,7 @@ def _groups(program: Program) -> Iterator[str]:
         yield f"{text.written(more)}\nbegin({text.name}, {text.name!r})\n"
 
 
-def _synapses(program: Program, lessons: Mapping[str, Lesson], dt: float) -> Iterator[str]:
+def _synapses(program: Program, lessons: Mapping[str, ScriptedRule], dt: float) -> Iterator[str]:
     """Yield the code that makes the synapses of each projection."""
     for k, projection in enumerate(program.projections):
         text = synapses_text(program, k)

@@ -19,7 +19,7 @@ from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.programmed import SUMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
-from neurorl.backends.simulator import Lesson
+from neurorl.backends.simulator import ScriptedRule
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, NeurorlError, check_name
 from neurorl.numerics.arrays import Array
@@ -125,7 +125,7 @@ class Brian2Simulator(ProgramSimulator):
         return "\n\n".join(["\n".join(head), *parts]) + "\n"
 
     def write_script(
-        self, folder: Path, inputs: Inputs, n_steps: int, lessons: Mapping[str, Lesson]
+        self, folder: Path, inputs: Inputs, n_steps: int, lessons: Mapping[str, ScriptedRule]
     ) -> None:
         """Write a script that plain Brian2 runs, see `neurorl.backends.brian2.script`."""
         from neurorl.backends.brian2.script import write_script

@@ -148,7 +148,7 @@ def played(
     arithmetic: str,
     episodes: int,
     mission: int = 0,
-    **arguments: object,
+    **arguments: Any,
 ) -> tuple[list[float], dict[str, Any]]:
     """Return the score of each episode, and what a decision cost.
 

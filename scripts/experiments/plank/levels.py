@@ -91,7 +91,7 @@ class PlankCartPoleEnv(CartPoleEnv):
         super().__init__(render_mode=render_mode)
         self.level, self._start, self._fixed = LEVELS[level], np.array(start), state
         self.gravity = GRAVITY
-        self.action_space = gym.spaces.Discrete(2 + self.level.can_rest)
+        self.action_space: gym.Space[Any] = gym.spaces.Discrete(2 + self.level.can_rest)
         self._seen = slice(None) if self.level.velocities else _POSITIONS
         self._push, self._steps, self._rests = self.force_mag, 0, 0
         if not self.level.velocities:

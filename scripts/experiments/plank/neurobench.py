@@ -125,21 +125,23 @@ def replayed(network: Network, weights: Weights) -> Any:
     import torch
     from neurobench.models import TorchModel
 
-    class Spikes(torch.nn.Module):  # type: ignore[misc]
+    class Spikes(torch.nn.Module):
         def forward(self, x: Any) -> Any:
             return x.clone()
 
-    class Replay(torch.nn.Module):  # type: ignore[misc]
+    class Replay(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.populations = torch.nn.ModuleDict({p.name: Spikes() for p in network.populations})
-            self.projections = torch.nn.ModuleDict()
+            self.projections: Any = torch.nn.ModuleDict()
             for p in network.projections:
-                self.projections[p.name] = torch.nn.ModuleList()
+                layers: Any = torch.nn.ModuleList()
+                self.projections[p.name] = layers
                 for block in weights[p.name].reshape(p.blocks, -1, weights[p.name].shape[-1]):
-                    linear = torch.nn.Linear(*block.shape, bias=False)
+                    n_pre, n_post = block.shape
+                    linear = torch.nn.Linear(n_pre, n_post, bias=False)
                     linear.weight.data = torch.tensor(block.T, dtype=torch.float32)
-                    self.projections[p.name].append(linear)
+                    layers.append(linear)
 
         def forward(self, window: Window) -> Any:
             x = {name: torch.tensor(raster, dtype=torch.float32) for name, raster in window.items()}

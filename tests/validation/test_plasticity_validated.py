@@ -24,7 +24,7 @@ from neurorl.validation.plasticity import (
 
 QUICK = {"reward late", "posts first", "tau longer", "reward halved", "nearest"}
 UNKNOWN = {"hard bound", "forgets"}
-UNSEEN = {"posts first, Oja", "low bound"}
+UNSEEN = {"posts first, Oja", "low bound", "no bound"}
 SPECS = [BackendSpec("reference", "float"), BackendSpec("native", "float")]
 
 
