@@ -34,7 +34,7 @@ from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.cli.status import exit_status
 from neurorl.conformance.vectors import CHIPS, N_STEPS, TRACE, Vector, make_vector
-from neurorl.errors import UnsupportedError, one_line
+from neurorl.errors import BackendUnavailableError, UnsupportedError, one_line
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import read_seed
@@ -161,6 +161,8 @@ def _row(
     row: PlainData = {"vector": number, "learns": number % 2 == 1}
     try:
         ran, found = play(vector, spec, chip)
+    except BackendUnavailableError:
+        raise
     except Exception as exc:  # the report of a board that fails is worth having, too
         why = without_paths(f"{type(exc).__name__}: {exc}")
         return row | {"result": "refused", "first": {"refused": why}}

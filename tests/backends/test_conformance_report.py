@@ -155,6 +155,18 @@ def test_the_command_writes_one_file_that_tells_no_names(tmp_path: Path) -> None
     assert {"system", "machine"} == set(made["host"])
 
 
+def test_what_is_not_installed_is_one_line_and_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "xylosim", None)
+    out = tmp_path / "report.json"
+    assert main(["xylo", "--vectors", "2", "--out", str(out)]) == 2
+    assert not out.exists()
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert "pip install xylosim" in told[0]
+
+
 def test_what_differs_is_the_exit_status(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
