@@ -237,3 +237,12 @@ def test_memories_that_do_not_fit_are_refused(memories: tuple[float, ...], told:
     cells = GaussianCells((-1.0,) * 3, (1.0,) * 3, 2)
     with pytest.raises(DescriptionError, match=told):
         make_config(Positions(), "lif", {"cells": cells, "memories": memories})
+
+
+@pytest.mark.parametrize("model", ["lif", "glm", "lif-spiking-critic"])
+@pytest.mark.parametrize("named", ["cells", "features"])
+def test_cells_and_features_both_need_numbers_for_memories(model: str, named: str) -> None:
+    chosen = {named: GaussianCells((-3.0,) * 8, (3.0,) * 8, 2)}
+    other = {"cells": "features", "features": "cells"}[named]
+    with pytest.raises(DescriptionError, match=rf"agent\.memories: needs {other} of .*limit 8"):
+        SpikingActorCritic("CartPole-v1", model, memories=(0.5,), **chosen)

@@ -60,12 +60,17 @@ def _check_memories(config: AgentFields) -> None:
 
 
 def check_remembered(config: AgentFields, n: int) -> None:
-    """Raise DescriptionError unless cells read *n* numbers and their memories."""
-    got, limit = _numbers_of(config.cells), n * (1 + len(config.memories))
-    if got != limit:
-        what = "needs cells of an observation's numbers and of their memories"
-        remedy = "name cells= and features= of so many numbers"
-        raise DescriptionError("agent.memories", what, got=got, limit=limit, remedy=remedy)
+    """Raise DescriptionError unless cells and features read *n* numbers and their memories."""
+    limit = n * (1 + len(config.memories))
+    with_changes = limit * (1 + config.critic.changes)
+    for name, of, most in (
+        ("cells", config.cells, limit),
+        ("features", config.features, with_changes),
+    ):
+        if (got := _numbers_of(of)) != most:
+            what = f"needs {name} of an observation's numbers and of their memories"
+            remedy = "name cells= and features= of so many numbers"
+            raise DescriptionError("agent.memories", what, got=got, limit=most, remedy=remedy)
 
 
 def _numbers_of(features: Features) -> int:
