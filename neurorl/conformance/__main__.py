@@ -35,6 +35,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.cli.status import exit_status
 from neurorl.conformance.vectors import CHIPS, N_STEPS, TRACE, Vector, make_vector
 from neurorl.errors import BackendUnavailableError, UnsupportedError, one_line
+from neurorl.models.agent.writes import OnChip
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import read_seed
@@ -56,8 +57,8 @@ def play(vector: Vector, spec: BackendSpec, chip: str) -> tuple[PlainData, Rows]
     as the reference, which is the definition, is given the weights that PES would come to.
     """
     rows, run_s = dict[str, list[Array]](), 0.0
-    taught = vector.errors is not None and "pes" in spec.backend_class.capabilities.learnings
-    options = {"learning": "pes", "pes_magnitude": float(TRACE)} if taught else {}
+    taught = vector.errors is not None and OnChip.name in spec.backend_class.capabilities.learnings
+    options = OnChip(float(TRACE)).backend_options() if taught else {}
     begun = time.perf_counter()
     with load(spec, vector.network, arithmetic=chip, **options) as one:
         build_s, width = time.perf_counter() - begun, N_STEPS // 2

@@ -8,7 +8,8 @@ whole steps. On Xylo the host writes other weights half-way, and begins anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from neurorl.models import CubaLIF, shift_lif
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.numerics.arrays import Array, FloatArray
 
-CHIPS = ("loihi", "xylo")
 N_STEPS, BURST = 96, 24
 """Count the steps of a vector, and those from burst to burst: of a trace 10**-8 is then left."""
 
@@ -43,23 +43,32 @@ class Vector:
 
 def make_vector(chip: str, number: int, seed: int = 0) -> Vector:
     """Return a vector of one of `CHIPS`, the same for the same number and seed; odd ones learn."""
-    rng, learns = np.random.default_rng([seed, number, CHIPS.index(chip)]), number % 2 == 1
+    rng, learns = np.random.default_rng([seed, number, [*CHIPS].index(chip)]), number % 2 == 1
     size, cells, last = (int(rng.integers(*ends)) for ends in ((4, 17), (2, 41), (1, 9)))
     raster = rng.random((N_STEPS, size)) < rng.uniform(0.05, 0.6)
-    make = _xylo_network if chip == "xylo" else _loihi_network
-    network = make(rng, {"input": size, "cells": cells, "last": last}, learns)
-    if not learns:
-        return Vector(network, {"input": raster})
-    if chip == "xylo":
-        new = {p.name: 1.0 * rng.permuted(p.weights) for p in network.projections}
-        return Vector(network, {"input": raster}, rewritten=new)
+    make, learning = CHIPS[chip]
+    vector = Vector(
+        make(rng, {"input": size, "cells": cells, "last": last}, learns), {"input": raster}
+    )
+    return learning(rng, vector) if learns else vector
+
+
+def _rewritten(rng: np.random.Generator, vector: Vector) -> Vector:
+    """Return a vector in which the host writes other weights."""
+    new = {p.name: 1.0 * rng.permuted(p.weights) for p in vector.network.projections}
+    return replace(vector, rewritten=new)
+
+
+def _by_pes(rng: np.random.Generator, vector: Vector) -> Vector:
+    """Return a vector with bursts of input, and errors that the chip learns from."""
+    size, cells = (vector.network.node(name).size for name in ("input", "cells"))
     # A spike arrives a step later, in a step t % 4 == 2, which learns.
     burst = rng.random((N_STEPS, size)) < 0.7
     burst[np.arange(N_STEPS) % BURST != 1] = False
     errors = np.zeros((N_STEPS, cells))
     taught = errors[2::BURST]
     taught[:] = ERROR_STEP * rng.integers(-7, 8, taught.shape)
-    return Vector(network, {"input": burst}, errors)
+    return replace(vector, inputs={"input": burst}, errors=errors)
 
 
 def _loihi_network(rng: np.random.Generator, sizes: dict[str, int], learns: bool) -> Network:
@@ -98,3 +107,13 @@ def _xylo_network(rng: np.random.Generator, sizes: dict[str, int], learns: bool)
         mask = rng.random(weights.shape) < 0.7  # of 56 neurons some 40; a neuron takes 63
         links.append(Projection(name, pre, post, weights, mask=mask))
     return Network((Source("input", sizes["input"]), *nodes), tuple(links), _DT)
+
+
+CHIPS: Mapping[
+    str,
+    tuple[
+        Callable[[np.random.Generator, dict[str, int], bool], Network],
+        Callable[[np.random.Generator, Vector], Vector],
+    ],
+] = {"loihi": (_loihi_network, _by_pes), "xylo": (_xylo_network, _rewritten)}
+"""Map each chip to what makes its networks, and what lets a vector learn."""

@@ -242,7 +242,7 @@ def test_memories_that_do_not_fit_are_refused(memories: tuple[float, ...], told:
 @pytest.mark.parametrize("model", ["lif", "glm", "lif-spiking-critic"])
 @pytest.mark.parametrize("named", ["cells", "features"])
 def test_cells_and_features_both_need_numbers_for_memories(model: str, named: str) -> None:
-    chosen = {named: GaussianCells((-3.0,) * 8, (3.0,) * 8, 2)}
+    chosen: dict[str, Any] = {named: GaussianCells((-3.0,) * 8, (3.0,) * 8, 2)}
     other = {"cells": "features", "features": "cells"}[named]
     with pytest.raises(DescriptionError, match=rf"agent\.memories: needs {other} of .*limit 8"):
         SpikingActorCritic("CartPole-v1", model, memories=(0.5,), **chosen)

@@ -18,6 +18,7 @@ import numpy as np
 from experiments.plank.levels import PUBLISHED, Level
 from experiments.plank.neurobench import connection_sparsity, footprint, weights_in_force
 from neurorl import SpikingActorCritic, evaluate
+from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.models import CubaLIF
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import Fourier, GaussianCells
@@ -89,7 +90,7 @@ class FirstSurvival(gym.Wrapper[Any, Any, Any, Any]):
 
 def course(level: Level, arithmetic: str) -> Course:
     """Return how an agent learns a level in ``'float'`` or ``'xylo'``."""
-    if arithmetic == "xylo":
+    if find_arithmetic(arithmetic).counts_spikes:
         return Course(300 if level.share is None else 600, _of_xylo(level))
     if not level.velocities:
         return Course(300, _seen(level, 6))
@@ -127,7 +128,8 @@ def _tau(shift: int) -> float:
 def lesson(level: Level, arithmetic: str) -> gym.Env[Any, Any]:
     """Return the environment of training."""
     env = gym.make(level.env, max_episode_steps=LESSON)
-    return FirstSurvival(env) if level.share and arithmetic == "xylo" else env
+    is_first = level.share and find_arithmetic(arithmetic).counts_spikes
+    return FirstSurvival(env) if is_first else env
 
 
 def trained(
