@@ -45,6 +45,7 @@ LAYERS = (
     *CORE,
     "nir",
     "testing",
+    "conformance",
     "reparameterization",
     "pynn",
     "validation",

@@ -43,6 +43,9 @@ class ReferenceSimulator(ProgramSimulator):
             )
             for p in self.program.projections
         }
+        self.gaps = [p for p in self.program.projections if p.gap]
+        self.spiking = [p for p in self.program.projections if not p.gap]
+        self.is_given = bool(self.gaps) or any(node.driven for node in nodes)
         self.put_in_force(simulated)
 
     def write_weights(self, projection: str) -> None:
@@ -64,7 +67,9 @@ class ReferenceSimulator(ProgramSimulator):
         out = {k: np.empty((n_steps, nodes[k].size), dtype=bool) for k in record}
         with np.errstate(all="ignore"):  # in expressions nothing warns
             for step in range(n_steps):
-                arrived, now = self.with_given(self.arrived(), inputs, step), {}
+                arrived, now = self.arrived(), {}
+                if self.is_given:
+                    self.add_given(arrived, inputs, step)
                 for k, node in enumerate(nodes):
                     given = inputs[node.name][step] if node.is_source else None
                     if given is not None and not node.releases:
@@ -91,7 +96,7 @@ class ReferenceSimulator(ProgramSimulator):
             for x in node.inputs:
                 is_sum = node.limits is None
                 sums[-1][x] = np.zeros(node.size) if is_sum else self.nodes[k].state[x].copy()
-        for p in (p for p in self.program.projections if not p.gap):
+        for p in self.spiking:
             arrivals, past = self.arrivals[p.name], self.spikes[p.pre]
             total, blocks = sums[p.post][p.target], arrivals.blocks
             released = None if p.release is None else self.nodes[p.pre].released[p.release]
@@ -109,17 +114,14 @@ class ReferenceSimulator(ProgramSimulator):
             total += (spikes.reshape(-1, 1, blocks.shape[1]) @ blocks).ravel()
         return sums
 
-    def with_given(
-        self, sums: list[dict[str, FloatArray]], inputs: Inputs, step: int
-    ) -> list[dict[str, FloatArray]]:
-        """Return what arrives, with what values and then gap junctions add in a window's step."""
+    def add_given(self, sums: list[dict[str, FloatArray]], inputs: Inputs, step: int) -> None:
+        """Add to what arrives what values and then gap junctions add in a window's step."""
         for node, arrived in zip(self.program.nodes, sums, strict=True):
             for x in node.driven:
                 arrived[x] += inputs[node.drive(x)][step]
-        for p in (p for p in self.program.projections if p.gap):
+        for p in self.gaps:
             ends = (self.nodes[k].state[p.gap] for k in (p.pre, p.post))
             sums[p.post][p.target] += self.arrivals[p.name].coupled(*ends)
-        return sums
 
     def send(self, spikes: Mapping[int, Raster]) -> None:
         """Let a step's spikes, by node, join those on their way."""

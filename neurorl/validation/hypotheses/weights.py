@@ -33,7 +33,7 @@ def grid_of(held: Array, described: Array) -> tuple[str, float] | None:
     near, step = 1e-9 * largest, 0.0
     for x in np.unique(np.abs(held[np.abs(held) > near])):
         step = _common(float(x), step, near)
-    if step <= _FINEST * largest:
+    if step <= _FINEST * largest or largest - step <= near:  # a grid of one number says nothing
         return None
     at = described / step
     clear = np.abs(at - np.rint(at)) > 1e-6
