@@ -69,7 +69,7 @@ class ReferenceSimulator(ProgramSimulator):
             for step in range(n_steps):
                 arrived, now = self.arrived(), {}
                 if self.is_given:
-                    self.add_given(arrived, inputs, step)
+                    arrived = self.with_given(arrived, inputs, step)
                 for k, node in enumerate(nodes):
                     given = inputs[node.name][step] if node.is_source else None
                     if given is not None and not node.releases:
@@ -114,14 +114,17 @@ class ReferenceSimulator(ProgramSimulator):
             total += (spikes.reshape(-1, 1, blocks.shape[1]) @ blocks).ravel()
         return sums
 
-    def add_given(self, sums: list[dict[str, FloatArray]], inputs: Inputs, step: int) -> None:
-        """Add to what arrives what values and then gap junctions add in a window's step."""
+    def with_given(
+        self, sums: list[dict[str, FloatArray]], inputs: Inputs, step: int
+    ) -> list[dict[str, FloatArray]]:
+        """Return what arrives, with what values and then gap junctions add in a window's step."""
         for node, arrived in zip(self.program.nodes, sums, strict=True):
             for x in node.driven:
                 arrived[x] += inputs[node.drive(x)][step]
         for p in self.gaps:
             ends = (self.nodes[k].state[p.gap] for k in (p.pre, p.post))
             sums[p.post][p.target] += self.arrivals[p.name].coupled(*ends)
+        return sums
 
     def send(self, spikes: Mapping[int, Raster]) -> None:
         """Let a step's spikes, by node, join those on their way."""
