@@ -17,7 +17,7 @@ from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
 from neurorl.validation.history import History, Scenario, SubjectRecording
 from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room
+from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room, is_given
 
 _AROUND = (4, 3)  # steps before and after the divergence that are shown
 
@@ -165,9 +165,8 @@ def _explain(
     event: Event,
 ) -> Explanation:
     network = scenario.network
-    into = (p for p in network.projections if p.post == population.name)
-    is_given = any(p.gap or network.analog.get(p.pre) == "values" for p in into)
-    if not is_given and has_room(network, population.name):
+    entered = is_given(network, population.name)
+    if not entered and has_room(network, population.name):
         trials = [Trial(network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
         is_own = not population.is_integrator(network.dt)
@@ -176,7 +175,7 @@ def _explain(
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
         lists = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
-        lists = "that values or gap junctions enter" if is_given else lists
+        lists = "that values or gap junctions enter" if entered else lists
         detail = f"neurons {lists}, whose steps are not predicted; {what}"
     return Explanation(
         cause=cause,

@@ -113,6 +113,12 @@ def delivery_order(network: Network, part: Pathway) -> tuple[bool, int]:
     return part.pre not in {s.name for s in network.sources}, names.index(part.pre)
 
 
+def is_given(network: Network, population: str) -> bool:
+    """Return whether values or gap junctions enter a population, whose steps aren't predicted."""
+    into = (p for p in network.projections if p.post == population)
+    return any(p.gap or network.analog.get(p.pre) == "values" for p in into)
+
+
 def has_room(network: Network, population: str) -> bool:
     """Return whether the lists that lead to a population fit into matrices."""
     into = (p for p in network.projections if p.post == population)

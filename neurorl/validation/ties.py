@@ -17,7 +17,7 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import Scenario, enact
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
-from neurorl.validation.observed import has_room
+from neurorl.validation.observed import has_room, is_given
 from neurorl.validation.subject import InputWindow
 from neurorl.validation.variants import PLAIN
 
@@ -36,7 +36,8 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
     history = enact(network, spec, scenario.seed, [quiet._replace(writes=writes)])
     found = {}
     for p in network.populations:
-        if not history.arithmetic.counts_spikes and has_room(network, p.name):
+        is_predicted = has_room(network, p.name) and not is_given(network, p.name)
+        if is_predicted and not history.arithmetic.counts_spikes:
             found[p.name] = _at_threshold(Evidence(network, p, history))
     try:
         rasters = _enacted(scenario, spec, quiet, {n: x[0] for n, x in found.items()})
@@ -60,9 +61,10 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
 
 
 def _silence(network: Network, source: str) -> Array:
-    node = network.node(source)
-    is_current = source in network.currents
-    return np.zeros(node.size) if is_current else np.zeros((1, node.size), dtype=bool)
+    node, kind = network.node(source), network.analog.get(source)
+    if kind == "values":
+        return np.zeros((1, node.size))
+    return np.zeros(node.size) if kind else np.zeros((1, node.size), dtype=bool)
 
 
 def _enacted(
