@@ -373,7 +373,7 @@ FAULTS = [
     Fault(LongRefractory, plain, "refractory", "a step longer", "loihi"),
     Fault(Float32Weights, plain, "rounding of weights", "float32"),
     Fault(EightBitWeights, plain, "rounding of weights", "8 bits"),
-    Fault(HonestEightBits, plain, "rounding of weights", "weights of drive are rounded"),
+    Fault(HonestEightBits, plain, "rounding of weights", "rounded to multiples of 0.00390625"),
     Fault(SevenBitMantissas, plain, "rounding of weights", "upper 7 bits", "loihi"),
     Fault(ChipInDisguise, plain, "quantisation", "chip arithmetic"),
     Fault(NoOverflow, crowded, "overflow", "don't overflow", "loihi"),
