@@ -34,7 +34,7 @@ from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.cli.status import exit_status
 from neurorl.conformance.vectors import CHIPS, N_STEPS, TRACE, Vector, make_vector
-from neurorl.errors import BackendUnavailableError, UnsupportedError, one_line
+from neurorl.errors import UnsupportedError, one_line
 from neurorl.models.agent.writes import OnChip
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import Array
@@ -137,7 +137,8 @@ def report(
     Raises BackendUnavailableError with what to install, DescriptionError for less than a vector.
     """
     spec, total = BackendSpec.parse(backend or _BACKENDS[chip]), hashlib.sha256()
-    name = spec.backend_class.__name__ if spec.cls else without_paths(spec)
+    cls = spec.backend_class  # raises where its simulator is missing
+    name = cls.__name__ if spec.cls else without_paths(spec)
     made: PlainData = {"format": 1, "chip": chip, "backend": name, "seed": read_seed(seed)}
     made["versions"] = {"neurorl": __version__, "python": platform.python_version()}
     made["versions"] |= {name: installed_version(name) for name in _PACKAGES}
@@ -162,8 +163,6 @@ def _row(
     row: PlainData = {"vector": number, "learns": number % 2 == 1}
     try:
         ran, found = play(vector, spec, chip)
-    except BackendUnavailableError:
-        raise
     except Exception as exc:  # the report of a board that fails is worth having, too
         why = without_paths(f"{type(exc).__name__}: {exc}")
         return row | {"result": "refused", "first": {"refused": why}}

@@ -102,9 +102,8 @@ def rounded(evidence: Evidence) -> Iterator[Variant]:
     for detail, change in roundings.items():
         for chosen, subject in groups(names, "of {}, ", ""):
             where = subject if len(names) > 1 else ""
-            yield Variant(
-                "rounding of weights", where + detail, transmit=partial(_of, chosen, change)
-            )
+            change_of = partial(_of, chosen, change)
+            yield Variant("rounding of weights", where + detail, transmit=change_of, of_all=True)
 
 
 def _found(evidence: Evidence) -> Iterator[tuple[str, float]]:
