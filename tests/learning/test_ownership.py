@@ -154,7 +154,16 @@ READS_OR_FOLLOWED = {
         "flow",
         "own",
     ),
-    *("learning_gain", "owner_acts", "set_weights", "source", "state", "time", "weights"),
+    *(
+        "learning_gain",
+        "metering",
+        "owner_acts",
+        "set_weights",
+        "source",
+        "state",
+        "time",
+        "weights",
+    ),
     *("write", "write_script"),
 }
 
