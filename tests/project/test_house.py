@@ -26,7 +26,7 @@ LARGEST = {
     "validation": 8_240,
     "learning": 6_500,
     "native": 4_540,
-    "backends": 4_645,
+    "backends": 4_650,
     "backends.loihi": 3_263,
     "network": 3_240,
     "agents": 3_180,
