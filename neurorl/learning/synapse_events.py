@@ -81,7 +81,8 @@ class SynapseEvents:
 
     weights, variables: by name, ``(N * n,)``, to be written to. Those of a synapse lie side by
     side, as synapses of a postsynaptic neuron lie far apart and each line takes its time.
-    in_force: where compiled code writes weights that changed, rounded; None for nowhere.
+    in_force: memory in which compiled code writes weights that changed, rounded; None if it writes
+    none.
     """
 
     in_force: FloatArray | None = None

@@ -1,4 +1,4 @@
-"""What an agent's decisions and episodes cost on Loihi, by SANA-FE, from Python and commands."""
+"""Measure what decisions and episodes cost on Loihi, by SANA-FE, from Python and by commands."""
 
 from __future__ import annotations
 

@@ -47,8 +47,7 @@ def coupled(weights: Any = 0.02, dt: float = 1e-4, **options: Any) -> Network:
 @pytest.fixture(scope="module")
 def by_hand() -> tuple[FloatArray, FloatArray]:
     """Return spikes ``(5000, N)`` and membranes of the example in plain Brian2."""
-    brian2 = pytest.importorskip("brian2")
-    from neurorl.backends.brian2.vendor import exact_preferences
+    from neurorl.backends.brian2.vendor import brian2, exact_preferences
 
     with exact_preferences("numpy"):
         clock = brian2.Clock(1e-4 * brian2.second)
@@ -71,7 +70,7 @@ def by_hand() -> tuple[FloatArray, FloatArray]:
 def test_brian2s_example_is_as_in_plain_brian2(
     backend: str, by_hand: tuple[FloatArray, FloatArray]
 ) -> None:
-    """Its cells spike at uneven intervals at first, and at even ones in the end: all take turns."""
+    """Let cells take turns: they spike at uneven intervals at first, and then at even ones."""
     with load(backend, coupled()) as running:
         spikes = running.step({}, 5000)["cells"]
         assert spikes[:500].sum() == 10
@@ -175,7 +174,9 @@ def test_files_and_the_script_for_brian2_have_them(tmp_path: Path) -> None:
 
 
 def test_a_module_passes_gradients_through_them() -> None:
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip(
+        "torch", reason="torch is not installed: pip install 'neurorl[torch]'"
+    )
     from neurorl.backends.torch.module import SpikingModule
 
     cell = Equations("dv/dt = (q + i - v)/0.01", "v > 1", "v = 0", "euler", inputs=("q", "i"))
@@ -218,7 +219,9 @@ def test_chips_exchange_and_scores_refuse_them_by_name() -> None:
     with pytest.raises(UnsupportedError, match="projection 'own', of gap junctions"):
         to_nengo(network)
     assert any("'own' with gap junctions" in line for line in problems(network, "nest"))
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip(
+        "torch", reason="torch is not installed: pip install 'neurorl[torch]'"
+    )
     from neurorl.backends.torch.module import SpikingModule
 
     module = SpikingModule(network, seed=0)

@@ -146,7 +146,9 @@ def test_two_sources_spikes_and_silence_add_to_one_input() -> None:
 
 
 def test_a_module_has_the_bits_in_float64_and_gradients() -> None:
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip(
+        "torch", reason="torch is not installed: pip install 'neurorl[torch]'"
+    )
     from neurorl.backends.torch.module import SpikingModule
 
     network = FEATURES["values for each step"]()

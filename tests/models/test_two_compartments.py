@@ -67,7 +67,9 @@ def run(neuron: Equations, dt: float) -> dict[str, FloatArray]:
 
 
 def test_it_is_the_solution_of_the_papers_equations(neuron: Equations) -> None:
-    solve = pytest.importorskip("scipy.integrate").solve_ivp
+    solve = pytest.importorskip(
+        "scipy.integrate", reason="SciPy, which nengo-loihi brings, is not installed"
+    ).solve_ivp
     begins = [float(x) for x in neuron.initial.values()]
     times = 1e3 * np.arange(1, 2401) * 2.5e-5
     options = {"method": "LSODA", "rtol": 1e-10, "atol": 1e-12, "max_step": 0.05}

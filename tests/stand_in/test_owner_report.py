@@ -11,7 +11,7 @@ from neurorl.conformance.__main__ import report
 
 
 def test_a_chip_is_named_and_what_it_doesnt_learn_is_found() -> None:
-    """Its spikes are the reference's; it learns nothing, which vectors that learn show."""
+    """Find that the stand-in spikes as the reference does, and that it learns nothing."""
     made = report("loihi", n_vectors=6)
     assert {row["target"] for row in made["vectors"]} == {"loihi"}
     assert all(row["compared"] == ["cells.spikes", "last.spikes"] for row in made["vectors"])
