@@ -32,7 +32,8 @@ from neurorl.cli.status import exit_status
 from neurorl.network.description import Network
 from neurorl.rules import SynapseRule
 from neurorl.testing.rules import RULES, Lesson
-from neurorl.validation.plasticity import Course, RuleAgreement, validate_rule
+from neurorl.validation.courses import Course
+from neurorl.validation.plasticity import RuleAgreement, validate_rule
 
 MARKS = ("<!-- plasticity: start -->", "<!-- plasticity: end -->")
 BACKENDS = "reference,native,brian2,torch"

@@ -41,6 +41,10 @@ class Vector:
     rewritten: dict[str, FloatArray] = field(default_factory=dict)
 
 
+_Make = Callable[[np.random.Generator, dict[str, int], bool], Network]
+_Learn = Callable[[np.random.Generator, Vector], Vector]
+
+
 def make_vector(chip: str, number: int, seed: int = 0) -> Vector:
     """Return a vector of one of `CHIPS`, the same for the same number and seed; odd ones learn."""
     rng, learns = np.random.default_rng([seed, number, [*CHIPS].index(chip)]), number % 2 == 1
@@ -109,11 +113,8 @@ def _xylo_network(rng: np.random.Generator, sizes: dict[str, int], learns: bool)
     return Network((Source("input", sizes["input"]), *nodes), tuple(links), _DT)
 
 
-CHIPS: Mapping[
-    str,
-    tuple[
-        Callable[[np.random.Generator, dict[str, int], bool], Network],
-        Callable[[np.random.Generator, Vector], Vector],
-    ],
-] = {"loihi": (_loihi_network, _by_pes), "xylo": (_xylo_network, _rewritten)}
+CHIPS: Mapping[str, tuple[_Make, _Learn]] = {
+    "loihi": (_loihi_network, _by_pes),
+    "xylo": (_xylo_network, _rewritten),
+}
 """Map each chip to what makes its networks, and what lets a vector learn."""

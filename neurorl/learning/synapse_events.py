@@ -81,8 +81,7 @@ class SynapseEvents:
 
     weights, variables: by name, ``(N * n,)``, to be written to. Those of a synapse lie side by
     side, as synapses of a postsynaptic neuron lie far apart and each line takes its time.
-    in_force: memory in which compiled code writes weights that changed, rounded; None if it writes
-    none.
+    in_force: memory into which compiled code writes changed weights, rounded; None: it doesn't.
     """
 
     in_force: FloatArray | None = None

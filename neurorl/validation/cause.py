@@ -18,7 +18,6 @@ from neurorl.validation.diagnosis import Diagnosis, diagnose
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import Scenario, SubjectRecording
 from neurorl.validation.hypotheses.shifts import UNLIMITED
-from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.rewriting import (
     chained,
     on_spike,
@@ -26,6 +25,7 @@ from neurorl.validation.rewriting import (
     with_constants,
     without_overflow,
 )
+from neurorl.validation.tolerance import membrane_scale
 from neurorl.validation.variants import Variant
 
 
@@ -93,7 +93,8 @@ def _clipped(chip: Evidence, fine: Evidence, neuron: int) -> int:
 
 def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
     """Return the chip's roundings as variants of the float step, by the quantity rounded."""
-    constants, scale = chip.node.constants, unit(chip.history.arithmetic, chip.population.name)
+    constants = chip.node.constants
+    scale = chip.history.arithmetic.membrane_unit(chip.population.name)
     if chip.kind == "shifts":
         decays = {f"kept_{x}": 1 - constants[f"lost_{x}"] for x in "uv"}
     else:

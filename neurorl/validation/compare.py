@@ -15,8 +15,7 @@ from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.validation.history import Scenario, SubjectRecording
-from neurorl.validation.membranes import membrane_scale, unit
-from neurorl.validation.tolerance import Bounded, Tolerance
+from neurorl.validation.tolerance import Bounded, Tolerance, membrane_scale
 from neurorl.validation.trains import distances
 
 Row = PlainData
@@ -191,5 +190,5 @@ def _membranes(
     steps = np.stack([trace.after(name, v) for v in variables], axis=1)
     ends = np.stack([recording.history.after(name, v) for v in variables], axis=1)
     rows = np.concatenate([steps, ends]).astype(np.float64)
-    scaled = rows / unit(recording.arithmetic, name)
+    scaled = rows / recording.arithmetic.membrane_unit(name)
     return np.asarray(scaled if len(variables) == 1 else rows)

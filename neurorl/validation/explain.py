@@ -16,8 +16,8 @@ from neurorl.network.description import Network, Population
 from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
 from neurorl.validation.history import History, Scenario, SubjectRecording
-from neurorl.validation.membranes import membrane_scale, unit
 from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room, is_given
+from neurorl.validation.tolerance import membrane_scale
 
 _AROUND = (4, 3)  # steps before and after the divergence that are shown
 
@@ -213,7 +213,7 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
     inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)
     shown = trial.evidence.variables
     after, raster = {v: trace.after(name, v) for v in shown}, trace.rasters[name]
-    scale = np.broadcast_to(unit(trace.arithmetic, name), trial.population.size)[i].item()
+    scale = np.broadcast_to(trace.arithmetic.membrane_unit(name), trial.population.size)[i].item()
     rows = []
     for k in steps:
         row = trace.first + k

@@ -22,8 +22,8 @@ from neurorl.program import NodeProgram, Release
 from neurorl.program.lowering import lower_node
 from neurorl.program.projections import release_of, with_release
 from neurorl.validation.history import History
-from neurorl.validation.membranes import membrane_scale
 from neurorl.validation.rewriting import counting
+from neurorl.validation.tolerance import membrane_scale
 
 MOST_PLACES = 2**22
 """Lay lists into a population out up to this many places in matrices."""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from neurorl.cli.output import cell
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import SubjectRecording
-from neurorl.validation.membranes import voltages
 from neurorl.validation.result import Result
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import REMEDY
@@ -243,7 +243,7 @@ def _membranes(result: Result) -> list[str]:
         rows = (r for r in result.rows if (r["quantity"], r["population"]) == ("membrane", name))
         place = next((r["first_divergence"] for r in rows if r["first_divergence"]), None)
         neuron = 0 if place is None else place["neuron"]
-        series = [(t.spec.label, voltages(t, name)[: len(steps), neuron].tolist()) for t in traces]
+        series = [(t.spec.label, _voltages(t, name)[: len(steps), neuron].tolist()) for t in traces]
         label = f"membrane of {name}, neuron {neuron}, after each step"
         parts.append(f"<h3>{escape(label)}</h3>{_legend(result)}")
         parts.append(svg.lines(steps, series, None, label, "step"))
@@ -310,3 +310,13 @@ def _training(result: Result) -> list[str]:
                 )
                 parts.append(_scatter(last, other.last[key], label))
     return parts
+
+
+def _voltages(trace: SubjectRecording, population: str) -> FloatArray:
+    """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
+
+    The voltage of neurons with equations is their first variable.
+    """
+    (variable, *_) = [v for v in trace.history.calls[0].after[population] if v != "current"]
+    rows = trace.after(population, variable) / trace.arithmetic.membrane_unit(population)
+    return np.asarray(rows, dtype=np.float64)

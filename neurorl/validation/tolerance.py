@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
+from neurorl.network.description import Population
+
 VERDICTS = ("exact", "within", "different")
 
 
@@ -45,3 +49,14 @@ class Tolerance(Bounded):
 def worst(verdicts: Iterable[str]) -> str:
     """Return the worst of several verdicts; ``'exact'`` for none."""
     return max(verdicts, key=VERDICTS.index, default="exact")
+
+
+def membrane_scale(population: Population, dt: float) -> float:
+    """Return the largest threshold or noise width, in the description's units; 1 if all are 0.
+
+    It is 1 for neurons by equations, which may be in any units.
+    """
+    if not population.is_integrator(dt):
+        return 1.0
+    d = population.integrator(dt)
+    return max(float(np.abs(d.threshold).max()), float(d.noise_width.max())) or 1.0

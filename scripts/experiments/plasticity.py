@@ -23,6 +23,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[1])
 
 from experiments.markup import put_between, table_head, table_row
+from experiments.plasticity_rules import BCM, CAPTURE, MS, OJA, REWIRED, SONG, TRIPLET, VOGELS
 from neurorl import Network, Plasticity, Population, Projection, Source, SynapseLearning, load
 from neurorl.models import LIF, Equations, FixedInDegree, FixedProbability, OneToOne
 from neurorl.numerics.arrays import FloatArray
@@ -32,76 +33,6 @@ from neurorl.runs.training import read_seeds
 __all__ = ["CHECKS", "Check", "main"]
 
 FILE, PAGE = Path("results/tables/plasticity.csv"), Path("docs/plasticity.md")
-MS = 1e-3
-
-OJA = SynapseRule(
-    "Oja 1982",
-    equations="""
-    dx_pre/dt = -x_pre/tau
-    dy_post/dt = -y_post/tau
-    dw/dt = eta*y_post*(x_pre - y_post*w)
-    """,
-    on_pre="x_pre += 1",
-    on_post="y_post += 1",
-    method="euler",
-    parameters={"tau": 20 * MS, "eta": 0.5},
-)
-VOGELS = SynapseRule(
-    "Vogels et al. 2011",
-    equations="dx_pre/dt = -x_pre/tau; dy_post/dt = -y_post/tau",
-    on_pre="x_pre += 1; w += eta*(y_post - alpha)",
-    on_post="y_post += 1; w += eta*x_pre",
-    parameters={"tau": 20 * MS, "eta": 2e-3, "alpha": 2 * 5.0 * 20 * MS},  # 5 Hz
-)
-BCM = SynapseRule(
-    "Bienenstock, Cooper & Munro 1982",
-    equations="""
-    dx_pre/dt = -x_pre/tau
-    dy_post/dt = -y_post/tau
-    dtheta_post/dt = (y_post*y_post/target - theta_post)/tau_theta
-    dw/dt = eta*x_pre*y_post*(y_post - theta_post)
-    """,
-    on_pre="x_pre += 1",
-    on_post="y_post += 1",
-    method="euler",
-    parameters={"tau": 50 * MS, "tau_theta": 5.0, "target": 0.5, "eta": 0.005},
-    initial={"theta_post": 1.0},
-)
-TRIPLET = SynapseRule(
-    "Pfister & Gerstner 2006, minimal, all to all",
-    equations="dr_pre/dt = -r_pre/tp; do1_post/dt = -o1_post/tm; do2_post/dt = -o2_post/ty",
-    on_pre="w -= down*o1_post; r_pre += 1",
-    on_post="w += up*r_pre*o2_post; o1_post += 1; o2_post += 1",
-    parameters={"tp": 16.8 * MS, "tm": 33.7 * MS, "ty": 114 * MS, "up": 6.5e-3, "down": 7.1e-3},
-)
-CAPTURE = SynapseRule(
-    "synaptic tagging and capture",
-    equations="""
-    dx_pre/dt = -x_pre/tau
-    dtag/dt = -tag/tau_tag
-    dprotein_post/dt = (dopamine - protein_post)/tau_protein
-    dw/dt = rate*tag*protein_post
-    """,
-    on_pre="x_pre += 1",
-    on_post="tag += acetylcholine*x_pre",
-    method="euler",
-    parameters={"tau": 20 * MS, "tau_tag": 2.0, "tau_protein": 3.0, "rate": 0.02},
-    signals=("dopamine", "acetylcholine"),
-)
-SONG = SynapseRule(
-    "Song, Miller & Abbott 2000",
-    equations="da_pre/dt = -a_pre/tau; db_post/dt = -b_post/tau",
-    on_pre="w -= b_post; a_pre += up",
-    on_post="w += a_pre; b_post += 1.05*up",
-    parameters={"tau": 20 * MS, "up": 0.01 * 0.01},
-)
-REWIRED = SynapseRule(
-    "pairs, for rewiring",
-    equations="da_pre/dt = -a_pre/tau; db_post/dt = -b_post/tau",
-    on_pre="w -= 1.8*up*b_post; a_pre += 1",
-    on_post="w += up*a_pre; b_post += 1",
-    parameters={"tau": 20 * MS, "up": 0.05 * 0.1},
-)
 
 
 @dataclass(frozen=True)

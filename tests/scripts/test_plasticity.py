@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.plasticity import CHECKS, PAIRINGS, TRIPLET, pairings
+from experiments.plasticity import CHECKS, PAIRINGS, pairings
+from experiments.plasticity_rules import TRIPLET
 
 
 @pytest.mark.parametrize("name", CHECKS)

@@ -13,14 +13,8 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.cli import main
 from neurorl.errors import UnknownNameError, UnsupportedError
 from neurorl.testing.rules import RULES, lessons_of, rule_network
-from neurorl.validation.plasticity import (
-    Course,
-    Way,
-    _Replay,
-    compare_courses,
-    course,
-    validate_rule,
-)
+from neurorl.validation.courses import Course, RuleReplay, Way, course
+from neurorl.validation.plasticity import compare_courses, validate_rule
 
 QUICK = {"reward late", "posts first", "tau longer", "reward halved", "nearest"}
 UNKNOWN = {"hard bound", "forgets"}
@@ -78,7 +72,7 @@ def test_several_changes_of_time_are_named_together() -> None:
         for x in lessons
     ]
     way = Way(rule, is_rounded=False)
-    replay = _Replay(network, network.projection("learns"), way, right.first["learns"])
+    replay = RuleReplay(network, network.projection("learns"), way, right.first["learns"])
     made = replay.course(Course("other", spikes, right.first, {}), moved)
     other = Course("other", right.spikes, right.first, {("learns", x): made[x] for x in "cnw"})
     (row, *_) = compare_courses(network, rule, lessons, [right, other])

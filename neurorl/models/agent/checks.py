@@ -62,11 +62,8 @@ def _check_memories(config: AgentFields) -> None:
 def check_remembered(config: AgentFields, n: int) -> None:
     """Raise DescriptionError unless cells and features read *n* numbers and their memories."""
     limit = n * (1 + len(config.memories))
-    with_changes = limit * (1 + config.critic.changes)
-    for name, of, most in (
-        ("cells", config.cells, limit),
-        ("features", config.features, with_changes),
-    ):
+    more = limit * (1 + config.critic.changes)
+    for name, of, most in (("cells", config.cells, limit), ("features", config.features, more)):
         if (got := _numbers_of(of)) != most:
             what = f"needs {name} of an observation's numbers and of their memories"
             remedy = "name cells= and features= of so many numbers"

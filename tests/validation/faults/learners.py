@@ -17,7 +17,8 @@ from neurorl.learning.by_statements import SynapseLearning
 from neurorl.learning.synapse_events import SynapseEvents
 from neurorl.rules.synapse_rule import SynapseRule
 from neurorl.testing.rules import RULES, lessons_of, rule_network
-from neurorl.validation.plasticity import compare_courses, course
+from neurorl.validation.courses import course
+from neurorl.validation.plasticity import compare_courses
 
 Kind = type[SynapseLearning]
 
