@@ -15,26 +15,18 @@ import argparse
 import dataclasses
 import importlib.util
 import json
-import math
 from typing import Any
 
 import numpy as np
 
+from experiments.deploy_xylo import chip_neuron
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.cli.status import exit_status
-from neurorl.models import CubaLIF
 from neurorl.models.defaults.presets import make_config
 from neurorl.tasks.environments import make_env
 
-_DT = 1e-3
 TASKS = {"CartPole-v1": (1.0, {"cells": 3}, 8), "neurorl/GridWorld-v0": (0.35, {"per_side": 4}, 4)}
 """Map each task to the threshold of its neurons, its cells and how many actors vote."""
-
-
-def chip_neuron(threshold: float) -> CubaLIF:
-    """Return a neuron that keeps a half of its current and three quarters of its membrane."""
-    syn, mem = (-_DT / math.log(1 - 2.0**-shift) for shift in (1, 2))
-    return CubaLIF(tau_syn=syn, tau_mem=mem, threshold=threshold)
 
 
 def agent(task: str, seed: int, backend: str, loop: str | None = None) -> SpikingActorCritic:

@@ -1,4 +1,4 @@
-"""Make docs/deployment.md from results/deployment*.csv alone."""
+"""Make docs/deployment.md from results/deployment*.csv and results/tables/xylo.csv alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 from experiments.catalogue import Experiment
 from experiments.checks import CheckRow, read_checks
 from experiments.deploy import DEPLOYED, NOISES, DeploymentRow, RateRow
+from experiments.deploy_xylo import SETTINGS, XyloRow, mean_and_worst, xylo_rows
 from experiments.markup import table_head, table_row
 from experiments.tables import read_table
 
-_HEAD = """# Deployment: what float-trained agents lose on Loihi
+_HEAD = """# Deployment: what float-trained agents lose on Loihi and Xylo
 
 `{command}`
 
@@ -48,6 +49,16 @@ Greedy play of one seed, on nengo-loihi's emulator and on the backend above: ret
 returns, spikes and synaptic operations.
 """
 
+_XYLO = """
+## In Xylo's integers
+
+`python scripts/xylo_presets.py` makes `results/tables/xylo.csv`: the presets of model LIF with the
+neurons that Xylo has, without noise and bias ([xylo.md](xylo.md)); greedy play, mean (worst seed).
+*Lost*: of the return of the same agents in floats; *trained in them*: agents that learned in Xylo's
+integers from the start. All is run on native, whose integers are those of the vendor's simulator in
+every bit.
+"""
+
 
 def deployment_page(results: Path, command: str, backend: str) -> str:
     """Return the page as Markdown."""
@@ -72,14 +83,37 @@ def deployment_page(results: Path, command: str, backend: str) -> str:
     lines += _CHECKS.split("\n")
     lines += table_head(["experiment, noise", "seed", "episodes", "the same"])
     lines += [_check_line(row) for row in read_checks(results / "deployment-checks.csv")]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_xylo_lines(xylo_rows(results))]) + "\n"
 
 
 def lost_percent(rows: Sequence[DeploymentRow]) -> float:
     """Return the loss in per cent of the mean float return."""
-    described = float(np.mean([row.described for row in rows]))
-    lost = described - float(np.mean([row.deployed for row in rows]))
-    return 100 * lost / (abs(described) or 1.0)
+    return _lost([row.described for row in rows], [row.deployed for row in rows])
+
+
+def _lost(described: Sequence[float], deployed: Sequence[float]) -> float:
+    mean = float(np.mean(described))
+    return 100 * (mean - float(np.mean(deployed))) / (abs(mean) or 1.0)
+
+
+def _xylo_lines(rows: Sequence[XyloRow]) -> list[str]:
+    if not rows:
+        return []
+    columns = ["task", "seeds", "float", "Xylo", "lost", "worst seed", "trained in them"]
+    groups = [[row for row in rows if row.task == name] for name in SETTINGS]
+    return [*_XYLO.split("\n"), *table_head(columns), *(_xylo_line(g) for g in groups if g)]
+
+
+def _xylo_line(rows: Sequence[XyloRow]) -> str:
+    floats, quantised = [row.floats for row in rows], [row.quantised for row in rows]
+    lost = [_lost([row.floats], [row.quantised]) for row in rows]
+    worst = int(np.argmax(lost))
+    digits = SETTINGS[rows[0].task].task.digits
+    shown = [mean_and_worst(x, digits) for x in (floats, quantised, [row.greedy for row in rows])]
+    return table_row(
+        *(rows[0].task, str(len(rows)), *shown[:2], f"**{_lost(floats, quantised):.2f} %**"),
+        *(f"{lost[worst]:.2f} % (seed {rows[worst].seed})", shown[2]),
+    )
 
 
 def _grouped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,11 @@ def test_layers_shared_by_actions_are_refused(loop: str) -> None:
 def test_the_table_of_presets_goes_on_where_it_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(presets.EPISODES, "gridworld", 3)
-    monkeypatch.setitem(presets.PLAYED, "gridworld", 2)
+    small = dataclasses.replace(presets.SETTINGS["gridworld"], episodes=3, played=2)
+    monkeypatch.setitem(presets.SETTINGS, "gridworld", small)
     arguments = ["--tasks", "gridworld", "--table", str(tmp_path / "xylo.csv"), "--seeds"]
     assert presets.main([*arguments, "0..0"]) == 0
     first = (tmp_path / "xylo.csv").read_text().splitlines()
     assert presets.main([*arguments, "0..1"]) == 0
     assert (tmp_path / "xylo.csv").read_text().splitlines()[:2] == first
-    assert "gridworld, 2 seeds: in Xylo's integers" in capsys.readouterr().out
+    assert "gridworld, 2 seeds: trained in Xylo's integers" in capsys.readouterr().out

@@ -21,8 +21,9 @@ from experiments.deploy import (
     write_deployment,
 )
 from experiments.deploy_page import deployment_page, lost_percent
+from experiments.deploy_xylo import XyloRow, xylo_table
 from experiments.run import Plan
-from experiments.tables import read_table
+from experiments.tables import read_table, write_table
 from neurorl.errors import RunError, UnknownNameError
 
 SCRIPT = SCRIPTS / "deploy.py"
@@ -59,6 +60,29 @@ def test_tables_keep_what_others_wrote(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("499.5", "many"))
     with pytest.raises(RunError, match="damaged"):
         read_table(path, DeploymentRow)
+
+
+def test_the_page_says_what_is_lost_in_xylos_integers(tmp_path: Path) -> None:
+    rows = [
+        XyloRow("mountaincar", 0, -99.0, -100.0, -100.0),
+        XyloRow("mountaincar", 3, -105.0, -100.0, -104.0),
+    ]
+    assert "Xylo's integers" not in deployment_page(*_empty(tmp_path))
+    (tmp_path / "tables").mkdir()
+    write_table(xylo_table(tmp_path), rows)
+    expected = (
+        "| mountaincar | 2 | -100.0 (-100.0) | -102.0 (-104.0) | **2.00 %** | 4.00 % (seed 3) |"
+        " -102.0 (-105.0) |"
+    )
+    assert expected in deployment_page(*_empty(tmp_path))
+
+
+def _empty(results: Path) -> tuple[Path, str, str]:
+    """Make tables without rows, and return what a page of them takes."""
+    for name, kind in (("deployment", DeploymentRow), ("deployment-rates", RateRow)):
+        names = ",".join(field.name for field in dataclasses.fields(kind))
+        (results / f"{name}.csv").write_text(f"{names}\n")
+    return results, "a command", "native"
 
 
 def test_the_page_says_what_is_lost(tmp_path: Path) -> None:
