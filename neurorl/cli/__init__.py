@@ -27,6 +27,7 @@ _COMMANDS = {
     "show": "neurorl.lab.cli.show",
     "plot": "neurorl.lab.cli.plot",
     "sweep": "neurorl.lab.cli.sweep",
+    "status": "neurorl.lab.cli.status",
     "compare": "neurorl.lab.cli.compare",
     "watch": "neurorl.lab.cli.watch",
     "zoo": "neurorl.lab.cli.zoo",

@@ -207,8 +207,7 @@ def _is_number(value: object) -> bool:
 def read_sweep(path: Path) -> Sweep | Search:
     """Read a sweep or a search from TOML or YAML. Raises ArgumentError that names the line."""
     place = FilePlace(f"sweep {path}")
-    text = read_bytes(path, JSON_BYTES, place).decode(errors="replace")
-    data = _parse(path, text, place)
+    text, data = read_toml_or_yaml(path, place)
     if not isinstance(data, Mapping):
         raise place.wrong("is of something else", limit="fields by name")
     try:
@@ -219,8 +218,13 @@ def read_sweep(path: Path) -> Sweep | Search:
         raise ArgumentError(format_message(where, str(exc).removeprefix("sweep, "))) from exc
 
 
-def _parse(path: Path, text: str, place: FilePlace) -> Any:
-    """Return the data of a file. Errors of both parsers name line and column."""
+def read_toml_or_yaml(path: Path, place: FilePlace) -> tuple[str, object]:
+    """Return a file's text and its data. Errors of both parsers name line and column."""
+    text = read_bytes(path, JSON_BYTES, place).decode(errors="replace")
+    return text, _parse(path, text, place)
+
+
+def _parse(path: Path, text: str, place: FilePlace) -> object:
     if path.suffix.lower() not in (".yaml", ".yml"):
         try:
             return tomllib.loads(text)

@@ -7,10 +7,12 @@ many run at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import multiprocessing
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,10 +24,12 @@ from typing import Any
 
 from neurorl.agents.arguments import check_count
 from neurorl.errors import NeurorlError, RunError, UnsupportedError, format_message
+from neurorl.lab.clusters import ATTEMPTS, is_lost_worker
 from neurorl.lab.search import SAMPLERS, Search
+from neurorl.lab.status import FAILED, ROWS, write_plan
 from neurorl.lab.sweep import Sweep, Unit
 from neurorl.runs.children import GUARD, end_if_importing_main, end_with
-from neurorl.runs.directory import RunDirectory
+from neurorl.runs.directory import LockedRunError, RunDirectory
 from neurorl.runs.evaluation import evaluate, load_to_play
 from neurorl.runs.training import train_seeds
 from neurorl.storage.files import as_csv, make_folder, write_bytes, write_json
@@ -35,6 +39,8 @@ from neurorl.storage.reading import FilePlace, read_json
 Row = PlainData
 _LARGEST = 64 * 2**20
 _RETRIES = 3
+_PATIENCE = 120.0
+"""Give a cluster's lost worker so long, in seconds, to end."""
 _FIGURES = (
     *("seed", "episodes", "env_steps", "first_play_steps", "mean_return_last_100"),
     *("mean_discounted_return_last_100", "solved_at_episode", "digest"),
@@ -57,7 +63,7 @@ def run_unit(unit: Unit, folder: str, search_path: Sequence[str] = ()) -> list[R
     """
     sys.path += [place for place in search_path if place not in sys.path]
     place = Path(folder)
-    done = place / "rows.json"
+    done = place / ROWS
     if done.exists():
         return _rows_of(done)
     make_folder(place)
@@ -113,6 +119,7 @@ def run_sweep(
     check_count("sweep, jobs", jobs)
     make_folder(out / "units")
     units = {str(out / "units" / unit.name): unit for unit in sweep.units}
+    write_plan(out, sweep.units, len(sweep.units))
     made: dict[str, list[Row]] = {}
     failed: dict[str, str] = {}
     for place, result in results_of(units, jobs, executor):
@@ -138,20 +145,39 @@ def results_of(units: Mapping[str, Unit], jobs: int, executor: Executor | None) 
     return ((place, _attempt(unit, place)) for place, unit in units.items())
 
 
-def _attempt(unit: Unit, place: str, search_path: Sequence[str] = ()) -> list[Row] | str:
-    """Return the rows of a unit, or its error in one line."""
-    try:
-        return run_unit(unit, place, search_path)
-    except NeurorlError as exc:
-        return str(exc)
+def _attempt(
+    unit: Unit, place: str, search_path: Sequence[str] = (), patience: float = 0.0
+) -> list[Row] | str:
+    """Return the rows of a unit, or its error in one line, which stays in ``failed.txt``.
+
+    patience: how long to wait, in seconds, for another process to leave the unit's runs.
+    """
+    problem, until = Path(place) / FAILED, time.monotonic() + patience
+    while True:
+        try:
+            problem.unlink(missing_ok=True)
+            return run_unit(unit, place, search_path)
+        except LockedRunError as exc:
+            # A job that is cancelled, or whose scheduler is gone, takes a while to end.
+            said = str(exc)
+            if time.monotonic() < until:
+                time.sleep(1.0)
+                continue
+        except NeurorlError as exc:
+            said = str(exc)
+        with contextlib.suppress(RunError):
+            write_bytes(problem, said.encode())
+        return said
 
 
-def _through(executor: Executor, units: Mapping[str, Unit]) -> Results:
+def _through(executor: Executor, units: Mapping[str, Unit], patience: float = 0.0) -> Results:
     """Submit all units to an executor; yield folder and rows of each when it is done."""
-    waiting: dict[Future[list[Row] | str], str] = {
-        executor.submit(_attempt, unit, place, tuple(sys.path)): place
-        for place, unit in units.items()
-    }
+
+    def submit(place: str) -> Future[list[Row] | str]:
+        return executor.submit(_attempt, units[place], place, tuple(sys.path), patience)
+
+    waiting = {submit(place): place for place in units}
+    losses = {place: _Losses(place) for place in units}
     while waiting:
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
             place = waiting.pop(future)
@@ -160,14 +186,40 @@ def _through(executor: Executor, units: Mapping[str, Unit]) -> Results:
             except BrokenProcessPool:
                 raise
             except Exception as exc:  # executors may raise anything
+                if is_lost_worker(exc) and losses[place].goes_on():
+                    waiting[submit(place)] = place
+                    continue
                 got = f"{type(exc).__name__}: {exc}"
                 yield place, format_message(f"unit {place}", "its worker failed", got=got)
+
+
+class _Losses:
+    """Count how often a unit's worker was lost without having written a checkpoint."""
+
+    def __init__(self, place: str) -> None:
+        self.place = Path(place)
+        self.seen = self._checkpoints()
+        self.in_vain = 0
+
+    def goes_on(self) -> bool:
+        """Return whether to try again after one more loss."""
+        seen = self._checkpoints()
+        self.in_vain = self.in_vain + 1 if seen == self.seen else 0
+        self.seen = seen
+        return self.in_vain < ATTEMPTS
+
+    def _checkpoints(self) -> list[int]:
+        times = []
+        for path in self.place.glob("*/checkpoint.npz"):
+            with contextlib.suppress(OSError):  # it is just being replaced
+                times.append(path.stat().st_mtime_ns)
+        return sorted(times)
 
 
 def _through_given(executor: Executor, units: Mapping[str, Unit]) -> Results:
     """Submit all units to the caller's executor, whose processes can't be replaced here."""
     try:
-        yield from _through(executor, units)
+        yield from _through(executor, units, _PATIENCE)
     except BrokenProcessPool:
         what, remedy = "its processes have ended", f"run it again, to go on; {GUARD}"
         raise RunError("sweep, executor", what, remedy=remedy) from None
@@ -281,11 +333,14 @@ def run_search(
     check_count("sweep, jobs", jobs)
     make_folder(out / "units")
     done: list[_Trial] = []
+    begun: dict[str, Unit] = {}
     while len(done) < search.trials:
         batch = [_asked(study, search) for _ in range(min(search.batch, search.trials - len(done)))]
         for seeds in search.rungs:
             trials = [trial for trial in batch if trial.goes_on]
             units = [search.unit(trial.values, seeds) for trial in trials]
+            begun |= {unit.name: unit for unit in units}
+            write_plan(out, list(begun.values()), search.trials * len(search.rungs))
             places = {_place(out, unit): unit for unit in units}
             results = dict(results_of(places, jobs, executor))
             for trial, unit in zip(trials, units, strict=True):
@@ -296,6 +351,7 @@ def run_search(
             if callback is not None:
                 callback(search.unit(trial.values, search.base.seeds))
         write_table(out, [row for trial in done for row in trial.table()])
+    write_plan(out, list(begun.values()), len(begun))  # pruned trials have fewer units
     whole = [trial for trial in done if trial.goes_on]
     if whole:
         best = max(whole, key=lambda trial: trial.mean(search.metric))

@@ -26,6 +26,10 @@ from neurorl.storage.reading import FilePlace, read_bytes, read_json, read_lines
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
+class LockedRunError(RunError):
+    """Report a run that another process trains."""
+
+
 class RunLock:
     """Lock a run directory until the process that holds it ends.
 
@@ -162,7 +166,7 @@ class RunDirectory:
                         left.unlink(missing_ok=True)
         if not is_ours:
             what, remedy = "is being trained by another process", "wait for it, or stop it"
-            raise RunError(f"run {self.path}", what, remedy=remedy)
+            raise LockedRunError(f"run {self.path}", what, remedy=remedy)
 
     def read_config(self) -> RunConfig:
         """Return the run's configuration. Raises RunError if it is missing or damaged."""

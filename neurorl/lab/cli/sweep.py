@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurorl.cli.options import look_here, path
@@ -31,23 +32,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="of a Dask cluster, such as tcp://host:8786, in place of --jobs",
     )
+    parser.add_argument(
+        "--cluster",
+        metavar="SYSTEM:FILE",
+        help="jobs of a batch system, such as slurm:jobs.yaml, in place of --jobs",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from neurorl.errors import ArgumentError
     from neurorl.lab.search import Search, read_sweep
     from neurorl.lab.sweeping import run_search, run_sweep
 
     look_here()
-    if arguments.scheduler is not None and arguments.jobs != 1:
-        raise ArgumentError("sweep", "takes --jobs or --scheduler, not both")
+    others = (arguments.scheduler is not None) + (arguments.cluster is not None)
+    if others + (arguments.jobs != 1) > 1:
+        raise ArgumentError("sweep", "takes one of --jobs, --scheduler and --cluster")
     sweep = read_sweep(arguments.file)
     out = arguments.out or Path("runs") / arguments.file.stem
     done, total = 0, sweep.trials if isinstance(sweep, Search) else len(sweep.units)
-    with _executor(arguments.scheduler) as executor, steps_progress("sweep") as advance:
+    with _executor(arguments, out) as executor, steps_progress("sweep") as advance:
 
         def after(_: object) -> None:
             nonlocal done
@@ -84,23 +89,10 @@ def _print(axes: Sequence[str], outcome: Outcome) -> None:
     print_table((*varied, "seeds", "mean return", "worst"), lines)
 
 
-@contextmanager
-def _executor(scheduler: str | None) -> Iterator[Executor | None]:
-    """Connect with a Dask cluster. Raises UnsupportedError without Dask, RunError without it."""
-    if scheduler is None:
-        yield None
-        return
-    from neurorl.errors import RunError, UnsupportedError
+def _executor(arguments: argparse.Namespace, out: Path) -> AbstractContextManager[Executor | None]:
+    """Return what runs the units, if not processes of this machine."""
+    from neurorl.lab.clusters import batch_system, scheduler_at
 
-    try:
-        from distributed import Client
-    except ImportError as exc:
-        remedy = "pip install 'neurorl[sweep]'"
-        raise UnsupportedError("--scheduler", "needs Dask", remedy=remedy) from exc
-    try:
-        client = Client(scheduler, timeout="10s")
-    except (OSError, ValueError) as exc:
-        where, remedy = f"scheduler {scheduler}", "start it by 'dask scheduler'"
-        raise RunError(where, "doesn't answer", got=exc, remedy=remedy) from exc
-    with client:
-        yield client.get_executor(pure=False, retries=3)
+    if arguments.cluster is not None:
+        return batch_system(arguments.cluster, out / "jobs")
+    return nullcontext() if arguments.scheduler is None else scheduler_at(arguments.scheduler)

@@ -1,0 +1,186 @@
+"""Run the units of a sweep as jobs of a batch system, by dask-jobqueue.
+
+``neurorl sweep FILE --cluster slurm:jobs.yaml`` reads what each job asks for from a file, by the
+names of dask-jobqueue's cluster of that system, and how many jobs there are at once::
+
+    jobs: 20
+    cores: 4                # each trains a unit of its own
+    memory: 8GB
+    walltime: "01:00:00"    # may be shorter than a unit, which goes on from its checkpoint
+    queue: normal
+
+Jobs that end are replaced. A unit whose worker is lost is trained on by another one; it fails when
+it was lost `ATTEMPTS` times without a new checkpoint.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurorl.agents.arguments import check_count
+from neurorl.errors import (
+    ArgumentError,
+    FallbackWarning,
+    RunError,
+    UnsupportedError,
+    check_name,
+    format_message,
+    one_line,
+)
+from neurorl.lab.search import read_toml_or_yaml
+from neurorl.storage.reading import FilePlace
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+SYSTEMS = ("slurm", "pbs", "sge", "lsf", "oar")
+"""Name the batch systems; dask-jobqueue's classes are these in capitals and ``Cluster``."""
+ATTEMPTS = 3
+
+_LOGGERS = ("tornado.application", "asyncio", "distributed.scheduler")
+_NEEDS = "pip install 'neurorl[cluster]'"
+_REFRESH, _POLL, _WAIT = "5s", 0.1, 60.0
+
+
+@contextmanager
+def scheduler_at(address: str) -> Iterator[Executor]:
+    """Connect with a Dask cluster that runs. Raises UnsupportedError without Dask, RunError."""
+    try:
+        from distributed import Client
+    except ImportError as exc:
+        remedy = "pip install 'neurorl[sweep]'"
+        raise UnsupportedError("--scheduler", "needs Dask", remedy=remedy) from exc
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as exc:
+        where, remedy = f"scheduler {address}", "start it by 'dask scheduler'"
+        raise RunError(where, "doesn't answer", got=exc, remedy=remedy) from exc
+    with client:
+        yield client.get_executor(pure=False)
+
+
+@contextmanager
+def batch_system(named: str, logs: Path) -> Iterator[Executor]:
+    """Start jobs of a batch system, named ``SYSTEM:FILE``, and end them with the block.
+
+    logs: folder for what jobs print, if the file names none. Warns if no job begins to work.
+    Raises ArgumentError or RunError for what the file or the system refuses, UnsupportedError
+    without dask-jobqueue.
+    """
+    try:
+        import dask
+        import dask_jobqueue
+        from distributed import Client
+    except ImportError as exc:
+        raise UnsupportedError("--cluster", "needs dask-jobqueue", remedy=_NEEDS) from exc
+    system, _, file = named.partition(":")
+    check_name("batch system", system, SYSTEMS)
+    kind = getattr(dask_jobqueue, f"{system.upper()}Cluster")
+    jobs, asked = _asked(kind, Path(file))
+    asked = {"log_directory": str(logs), **asked}
+    # A lost worker is ours to judge: Dask counts losses, but not what was done in between.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _quiet():
+        refused: list[str] = []
+        job = _telling(kind, refused)
+        try:
+            # A first job on trial: a cluster that fails amid its own construction can't be closed.
+            job(scheduler="tcp://127.0.0.1:1", name="trial", **_of(job, asked))
+            cluster = kind(job_cls=job, **asked)
+        except (TypeError, ValueError, OSError) as exc:
+            raise ArgumentError(f"cluster {named}", "can't be started", got=exc) from exc
+        with cluster, Client(cluster) as client:
+            cluster.scale(jobs=1)
+            while not cluster.workers:  # has a job as soon as the system has taken it
+                if refused:
+                    raise RunError(f"cluster {named}", "refuses a job", got=refused[0])
+                time.sleep(_POLL)
+            cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs, interval=_REFRESH)
+            waits = threading.Timer(_WAIT, _warn_if_idle, (client, named))
+            waits.start()
+            try:
+                yield client.get_executor(pure=False)
+            finally:
+                waits.cancel()
+
+
+def _warn_if_idle(client: Client, named: str) -> None:
+    """Warn if a cluster has no worker yet: a system may take jobs that can never begin."""
+    if not client.ncores():
+        where, what = f"cluster {named}", f"no job has begun to work in {_WAIT:g} s"
+        remedy = "the system's list of jobs says why, such as squeue; or wait"
+        message = format_message(where, what, remedy=remedy)
+        warnings.warn(message, FallbackWarning, stacklevel=2)
+
+
+def _telling(kind: type, refused: list[str]) -> type:
+    """Return a cluster's class of jobs, which notes why the system refuses one."""
+    job: type = kind.job_cls  # type: ignore[attr-defined]
+
+    async def start(self: Any) -> None:
+        try:
+            await job.start(self)  # type: ignore[attr-defined]
+        except (RuntimeError, OSError) as exc:
+            said = str(exc).partition("stderr:")[2].strip()
+            refused.append(one_line(said or exc))
+            raise
+
+    return type(job.__name__, (job,), {"start": start})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off the terminal what Dask says of jobs that are refused or lost."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def is_lost_worker(problem: Exception) -> bool:
+    """Return whether an executor's error says that the process ended, not that the work failed."""
+    try:
+        from distributed import KilledWorker
+    except ImportError:
+        return False
+    return isinstance(problem, KilledWorker)
+
+
+def _asked(kind: type, file: Path) -> tuple[int, dict[str, Any]]:
+    """Return how many jobs a file wants, and the options of dask-jobqueue's cluster."""
+    place = FilePlace(f"cluster file {file}")
+    _, data = read_toml_or_yaml(file, place)
+    if not isinstance(data, Mapping):
+        raise place.wrong("is of something else", limit="fields by name")
+    options = dict(data)
+    known = _options(kind) | _options(kind.job_cls)  # type: ignore[attr-defined]
+    for name in options:
+        check_name(place.where, name, {"jobs", *known})
+    jobs = check_count(f"{place.where}, jobs", options.pop("jobs", 1))
+    # A unit fills a core, so each core of a job gets a worker of its own.
+    return jobs, {"processes": options.get("cores", 1), **options}
+
+
+def _of(kind: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those options that a class of dask-jobqueue takes."""
+    return {name: options[name] for name in _options(kind) & options.keys()}
+
+
+def _options(kind: type) -> set[str]:
+    """Return the names of the options of a class and of what it is derived from."""
+    classes = [c for c in kind.__mro__ if c.__module__.startswith("dask_jobqueue")]
+    names = {name for c in classes for name in inspect.signature(c).parameters}
+    return names - {"self", "n_workers", "job_cls", "loop", "asynchronous", "kwargs", "scheduler"}
