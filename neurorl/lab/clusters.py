@@ -89,8 +89,8 @@ def batch_system(named: str, logs: Path) -> Iterator[Executor]:
     asked = {"log_directory": str(logs), **asked}
     # A lost worker is ours to judge: Dask counts losses, but not what was done in between.
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _quiet():
-        refused: list[str] = []
-        job = _telling(kind, refused)
+        answers: list[str | None] = []
+        job = _telling(kind, answers)
         try:
             # A first job on trial: a cluster that fails amid its own construction can't be closed.
             job(scheduler="tcp://127.0.0.1:1", name="trial", **_of(job, asked))
@@ -99,10 +99,10 @@ def batch_system(named: str, logs: Path) -> Iterator[Executor]:
             raise ArgumentError(f"cluster {named}", "can't be started", got=exc) from exc
         with cluster, Client(cluster) as client:
             cluster.scale(jobs=1)
-            while not cluster.workers:  # has a job as soon as the system has taken it
-                if refused:
-                    raise RunError(f"cluster {named}", "refuses a job", got=refused[0])
+            while not answers:
                 time.sleep(_POLL)
+            if answers[0] is not None:
+                raise RunError(f"cluster {named}", "refuses a job", got=answers[0])
             cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs, interval=_REFRESH)
             waits = threading.Timer(_WAIT, _warn_if_idle, (client, named))
             waits.start()
@@ -121,8 +121,13 @@ def _warn_if_idle(client: Client, named: str) -> None:
         warnings.warn(message, FallbackWarning, stacklevel=2)
 
 
-def _telling(kind: type, refused: list[str]) -> type:
-    """Return a cluster's class of jobs, which notes why the system refuses one."""
+def _telling(kind: type, answers: list[str | None]) -> type:
+    """Return a cluster's class of jobs, which notes why the system refuses one, None if it doesn't.
+
+    Dask itself logs a traceback and goes on asking.
+    """
+    from distributed import Status
+
     job: type = kind.job_cls  # type: ignore[attr-defined]
 
     async def start(self: Any) -> None:
@@ -130,8 +135,10 @@ def _telling(kind: type, refused: list[str]) -> type:
             await job.start(self)  # type: ignore[attr-defined]
         except (RuntimeError, OSError) as exc:
             said = str(exc).partition("stderr:")[2].strip()
-            refused.append(one_line(said or exc))
+            answers.append(one_line(said or exc))
+            self.status = Status.closed  # else the cluster can't be closed
             raise
+        answers.append(None)
 
     return type(job.__name__, (job,), {"start": start})
 
