@@ -235,14 +235,7 @@ class Layers(Critic, called="layers", kernel="layers"):
         return 0
 
 
-CRITICS: Registry[Critic] = Registry(
-    "critic",
-    Critic,
-    Linear,
-    Spiking,
-    Optimistic,
-    Layers,
-)
+CRITICS = Registry("critic", Critic, Linear, Spiking, Optimistic, Layers)
 """Map the name of each critic to its class; ``CRITICS.register`` adds one."""
 
 

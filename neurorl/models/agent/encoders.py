@@ -138,14 +138,7 @@ class Current(Encoder, called="current", kernel="current"):
         return constant_currents(activation)
 
 
-ENCODERS: Registry[Encoder] = Registry(
-    "encoder",
-    Encoder,  # type: ignore[type-abstract]
-    Quiet,
-    Bernoulli,
-    Current,
-    Once,
-)
+ENCODERS = Registry("encoder", Encoder, Quiet, Bernoulli, Current, Once)  # type: ignore[type-abstract]
 """Map the name of each encoder to its class; ``ENCODERS.register`` adds one."""
 
 

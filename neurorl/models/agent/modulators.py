@@ -116,11 +116,5 @@ class DifferentialTD(Modulator, called="differential-td"):
         return td_error
 
 
-MODULATORS: Registry[Modulator] = Registry(
-    "modulator",
-    Modulator,  # type: ignore[type-abstract]
-    TDError,
-    Reward,
-    DifferentialTD,
-)
+MODULATORS = Registry("modulator", Modulator, TDError, Reward, DifferentialTD)  # type: ignore[type-abstract]
 """Map the name of each modulator to its class; ``MODULATORS.register`` adds one."""

@@ -253,14 +253,7 @@ class EpsilonGreedy(
         return explore(greedy(votes), self.epsilon)
 
 
-POLICIES: Registry[Policy] = Registry(
-    "policy",
-    Policy,  # type: ignore[type-abstract]
-    Softmax,
-    Greedy,
-    EpsilonGreedy,
-    AnnealedSoftmax,
-)
+POLICIES = Registry("policy", Policy, Softmax, Greedy, EpsilonGreedy, AnnealedSoftmax)  # type: ignore[type-abstract]
 """Map the name of each policy to its class; ``POLICIES.register`` adds one."""
 
 

@@ -66,11 +66,5 @@ class HarmonicDecay(Schedule, named="Slowing", called="slowing"):
         return self.decisions / max(self.decisions, decisions)
 
 
-SCHEDULES: Registry[Schedule] = Registry(
-    "schedule",
-    Schedule,  # type: ignore[type-abstract]
-    LinearFall,
-    HarmonicDecay,
-    compiled=False,
-)
+SCHEDULES = Registry("schedule", Schedule, LinearFall, HarmonicDecay, compiled=False)  # type: ignore[type-abstract]
 """Map the name of each schedule to its class; ``SCHEDULES.register`` adds one."""

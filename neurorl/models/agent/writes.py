@@ -71,7 +71,7 @@ class OnChip(Place, called="pes"):
         return {"learning": self.name, "pes_magnitude": self.magnitude}
 
 
-PLACES: Registry[Place] = Registry("learning", Place, Host, OnChip, compiled=False)
+PLACES = Registry("learning", Place, Host, OnChip, compiled=False)
 """Map the name of each place of learning to its class."""
 
 
@@ -197,7 +197,7 @@ class Register(Writes, called="register", kernel="register"):
         return units
 
 
-WRITES: Registry[Writes] = Registry("writes", Writes, Shadow, Stochastic, Accumulate, Register)
+WRITES = Registry("writes", Writes, Shadow, Stochastic, Accumulate, Register)
 """Map the name of each write scheme to its class; ``WRITES.register`` adds one."""
 
 

@@ -85,13 +85,5 @@ class Symmetric(Random):
     is_forward: ClassVar[bool] = True
 
 
-FEEDBACKS: Registry[Feedback] = Registry(
-    "feedback",
-    Feedback,  # type: ignore[type-abstract]
-    Own,
-    Random,
-    Signs,
-    Symmetric,
-    compiled=False,
-)
+FEEDBACKS = Registry("feedback", Feedback, Own, Random, Signs, Symmetric, compiled=False)  # type: ignore[type-abstract]
 """Map the name of each kind of feedback to its class; ``FEEDBACKS.register`` adds one."""

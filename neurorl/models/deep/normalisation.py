@@ -138,11 +138,5 @@ def _mean(x: FloatArray) -> Any:
     return np.add.accumulate(x)[-1] / x.dtype.type(len(x))
 
 
-NORMALISATIONS: Registry[Normalisation] = Registry(
-    "normalisation",
-    Normalisation,  # type: ignore[type-abstract]
-    Homeostasis,
-    Pool,
-    Unnormalised,
-)
+NORMALISATIONS = Registry("normalisation", Normalisation, Homeostasis, Pool, Unnormalised)  # type: ignore[type-abstract]
 """Map the name of each normalisation to its class; ``NORMALISATIONS.register`` adds one."""

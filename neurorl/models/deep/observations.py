@@ -97,10 +97,5 @@ class Standardised(Observations):
         return np.asarray(np.minimum(two_sided / self.limit, 1.0))
 
 
-OBSERVATIONS: Registry[Observations] = Registry(
-    "observations",
-    Observations,  # type: ignore[type-abstract]
-    AsSeen,
-    Standardised,
-)
+OBSERVATIONS = Registry("observations", Observations, AsSeen, Standardised)  # type: ignore[type-abstract]
 """Map the name of each way to see observations to its class; ``OBSERVATIONS.register`` adds one."""

@@ -117,11 +117,5 @@ class RootMeanSquare(StepSize):
         mean_square *= left[:, None]
 
 
-STEP_SIZES: Registry[StepSize] = Registry(
-    "step_size",
-    StepSize,  # type: ignore[type-abstract]
-    RootMeanSquare,
-    Plain,
-    ClippedStep,
-)
+STEP_SIZES = Registry("step_size", StepSize, RootMeanSquare, Plain, ClippedStep)  # type: ignore[type-abstract]
 """Map the name of each step size to its class; ``STEP_SIZES.register`` adds one."""

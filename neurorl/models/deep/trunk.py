@@ -107,5 +107,5 @@ class Shared(Trunk):
         return {kind: getattr(self, kind) for kind in INNER}
 
 
-TRUNKS: Registry[Trunk] = Registry("trunk", Trunk, Modules, Shared, compiled=False)
+TRUNKS = Registry("trunk", Trunk, Modules, Shared, compiled=False)
 """Map the name of each trunk to its class; ``TRUNKS.register`` adds one."""
