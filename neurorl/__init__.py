@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from neurorl._version import __version__
-from neurorl.tasks.registration import register
+from neurorl.tasks.known import register
 
 if TYPE_CHECKING:
     from neurorl.agents.linear import LinearActorCritic as LinearActorCritic

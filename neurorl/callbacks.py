@@ -58,13 +58,11 @@ class _Every(Callback, abc.ABC):
     def __init__(self, steps: int) -> None:
         self.steps = check_count(f"{type(self).__name__}, steps", steps)
 
-    def on_start(self) -> bool | None:
+    def on_start(self) -> None:
         """Compute the step of the first action."""
         self._next = (self.agent.steps_taken // self.steps + 1) * self.steps
-        return None
 
     def on_step(self, steps: int) -> bool | None:
-        """Act if it is due."""
         if steps < self._next:
             return None
         self._next = (steps // self.steps + 1) * self.steps
@@ -109,12 +107,11 @@ class EvaluateEvery(_Every):
         self.evaluations: list[tuple[int, Evaluation]] = []
         self.best_return = -np.inf
 
-    def on_start(self) -> bool | None:
+    def on_start(self) -> None:
         """Compute the step of the first evaluation, and the return of the best agent so far."""
         super().on_start()
         if self.best is not None and not self.evaluations and os.path.lexists(self.best):
             self.best_return = self._kept_return(self.best)
-        return None
 
     def _kept_return(self, path: Path) -> float:
         """Return the mean return of the kept agent; -inf if it isn't of this training."""
@@ -191,7 +188,6 @@ class StopAt(Callback):
         self.episodes = check_count("StopAt, episodes", episodes)
 
     def on_episode(self, episode: Episode) -> bool | None:
-        """Check the last episodes."""
         last = [each.ret for each in self.agent.episodes[-self.episodes :]]
         return len(last) < self.episodes or float(np.mean(last)) < self.mean_return
 
@@ -208,7 +204,7 @@ class LogTo(Callback):
         check_callable("LogTo, log", log)
         self.log = log
 
-    def on_episode(self, episode: Episode) -> bool | None:
+    def on_episode(self, episode: Episode) -> None:
         """Pass its return, discounted return and length."""
         values = {
             "episode/return": episode.ret,
@@ -216,16 +212,13 @@ class LogTo(Callback):
             "episode/length": float(episode.length),
         }
         self.log(values, episode.env_steps)
-        return None
 
-    def on_evaluation(self, steps: int, evaluation: Evaluation) -> bool | None:
-        """Pass its mean and its deviation."""
+    def on_evaluation(self, steps: int, evaluation: Evaluation) -> None:
         values = {
             "evaluation/mean_return": evaluation["mean_return"],
             "evaluation/std_return": evaluation["std_return"],
         }
         self.log(values, steps)
-        return None
 
 
 class CsvFile(LogTo):
@@ -240,12 +233,11 @@ class CsvFile(LogTo):
         self.path = path_of(path, "CsvFile, path")
         self._has_begun = False
 
-    def on_start(self) -> bool | None:
+    def on_start(self) -> None:
         """Begin the file, if this callback hasn't before."""
         if not self._has_begun:
             write_bytes(self.path, b"steps,name,value\n")
             self._has_begun = True
-        return None
 
     def _row(self, values: Mapping[str, float], steps: int) -> None:
         rows = as_csv((steps, name, repr(float(value))) for name, value in values.items())
@@ -270,21 +262,18 @@ class TensorBoard(LogTo):
         self._make = SummaryWriter
         self._writer: Any = None
 
-    def on_start(self) -> bool | None:
+    def on_start(self) -> None:
         """Open the folder. Raises RunError if the system refuses."""
         make_folder(self.folder)
         self._writer = self._make(str(self.folder))
-        return None
 
     def _scalars(self, values: Mapping[str, float], steps: int) -> None:
         for name, value in values.items():
             self._writer.add_scalar(name, value, steps)
 
-    def on_end(self) -> bool | None:
-        """Close the folder."""
+    def on_end(self) -> None:
         if self._writer is not None:
             self._writer.close()
-        return None
 
 
 class Progress(Callback):
@@ -294,29 +283,23 @@ class Progress(Callback):
         self.episodes = check_count("Progress, episodes", episodes)
         self._bar: _TerminalBar | _NotebookBar | None = None
 
-    def on_start(self) -> bool | None:
-        """Draw the bar."""
+    def on_start(self) -> None:
         from rich.console import Console
 
         total = self.budget.steps or self.budget.episodes
         self._bar = _NotebookBar(total) if Console().is_jupyter else _TerminalBar(total)
-        return None
 
-    def on_episode(self, episode: Episode) -> bool | None:
-        """Move the bar."""
+    def on_episode(self, episode: Episode) -> None:
         by_steps = self.budget.steps is not None
         self._move(episode.env_steps if by_steps else episode.episode + 1)
-        return None
 
-    def on_end(self) -> bool | None:
-        """Leave the bar where it is."""
+    def on_end(self) -> None:
         if self._bar is None:  # if another callback failed before training began
-            return None
+            return
         if self.budget.steps is not None:
             self._move(self.agent.steps_taken)
         self._bar.stop()
         self._bar = None
-        return None
 
     def _move(self, done: int) -> None:
         """Show how many episodes or steps are done, and the mean return of the last episodes."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.fitting import warn_of_lost_weights
 from neurorl.arithmetic.quantiser import MANTISSA_MAX
 from neurorl.arithmetic.rounding import Arithmetic
-from neurorl.arithmetic.swallowed import warn_of_lost_weights
 from neurorl.arithmetic.values import parts_of
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork

@@ -39,7 +39,7 @@ from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.presets import make_config
 from neurorl.storage.plain import PlainData
 from neurorl.tasks.kinds import Environment, Shown
-from neurorl.tasks.registration import GRID_ID
+from neurorl.tasks.known import GRID_ID
 
 Array = npt.NDArray[np.float32]
 

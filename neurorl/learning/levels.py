@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.arithmetic.fitting import warn_of_lost_weights
 from neurorl.arithmetic.rounding import Arithmetic, find_arithmetic, make_arithmetic
-from neurorl.arithmetic.swallowed import warn_of_lost_weights
 from neurorl.learning.plan import Plastic
 from neurorl.network.description import Network
 from neurorl.network.initial_weights import initial_weights

@@ -5,9 +5,8 @@ if __name__ != "neurorl.models":
 
 from neurorl.models.actor import actor_network
 from neurorl.models.neurons.equations import Equations
-from neurorl.models.neurons.leaky import GLM, LIF, CubaLIF, InChipUnits, Lesion
+from neurorl.models.neurons.leaky import GLM, LIF, CubaLIF, InChipUnits, Lesion, shift_lif
 from neurorl.models.neurons.published import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH
-from neurorl.models.neurons.shifted import shift_lif
 from neurorl.network.between import Between
 from neurorl.network.connectors import (
     AllToAll,

@@ -20,7 +20,7 @@ from neurorl.models.features.image_cells import ImageCells
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
 from neurorl.network.serialization import Described, number, positive
 from neurorl.storage.plain import Named, PlainData
-from neurorl.tasks.registration import GRID_ID, POSITION_ONLY_ID
+from neurorl.tasks.known import GRID_ID, POSITION_ONLY_ID
 
 ESTIMATORS = ("concrete", "slope")
 

@@ -1,7 +1,8 @@
-"""List the tasks that have presets: each an id with the spaces that its preset was made for.
+"""Register this package's environments, and list the tasks that have presets.
 
-An environment that is wrapped, or made with other arguments, keeps its id, though observations or
-actions may differ; settings chosen for the task then don't fit.
+A preset was made for an id with its spaces. An environment that is wrapped, or made with other
+arguments, keeps its id, though observations or actions may differ; settings chosen for the task then
+don't fit.
 """
 
 from __future__ import annotations
@@ -9,12 +10,42 @@ from __future__ import annotations
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from gymnasium.envs import registration
 from gymnasium.spaces import Box, Discrete
 
 from neurorl.numerics.arrays import Array
-from neurorl.storage.plain import Named
+from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.kinds import Environment, Space
-from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
+
+BANDIT_ID = "neurorl/Bandit-v0"
+GRID_ID = "neurorl/GridWorld-v0"
+VARIANT_ID = "neurorl/CartPole-v0"
+AUTHORS_CARTPOLE_ID = "neurorl/AuthorsCartPole-v0"
+AUTHORS_MOUNTAINCAR_ID = "neurorl/AuthorsMountainCar-v0"
+POSITION_ONLY_ID = "neurorl/PositionOnlyCartPole-v0"
+_CART = {"max_episode_steps": 500, "reward_threshold": 475.0}
+_ENVS: dict[str, tuple[str, PlainData]] = {
+    GRID_ID: ("neurorl.tasks.environments:GridWorldEnv", {"max_episode_steps": 300}),
+    BANDIT_ID: ("neurorl.tasks.environments:BanditEnv", {}),
+    VARIANT_ID: ("neurorl.tasks.cartpole:CartPoleVariantEnv", _CART),
+    POSITION_ONLY_ID: (
+        "neurorl.tasks.cartpole:CartPoleVariantEnv",
+        {**_CART, "kwargs": {"velocities": False}},
+    ),
+    AUTHORS_CARTPOLE_ID: ("neurorl.tasks.authors:AuthorsCartPoleEnv", {"max_episode_steps": 200}),
+    AUTHORS_MOUNTAINCAR_ID: (
+        "neurorl.tasks.authors:AuthorsMountainCarEnv",
+        {"max_episode_steps": 5001},
+    ),
+}
+
+
+def register() -> None:
+    """Register ids such as ``neurorl/GridWorld-v0`` for ``gymnasium.make``; may be called again."""
+    for env_id, (entry_point, options) in _ENVS.items():
+        if env_id not in registration.registry:
+            registration.register(env_id, entry_point, **options)
+
 
 _INF = np.inf
 _TILT = 24.0 / 180.0 * np.pi

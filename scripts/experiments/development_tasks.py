@@ -15,7 +15,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from neurorl.tasks.registration import register
+from neurorl.tasks.known import register
 from neurorl.tasks.trials import Trials
 
 Env = gym.Env[Any, Any]

@@ -12,7 +12,7 @@ from neurorl.backends.registry import available_backends
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning
 from neurorl.models.defaults.presets import ALONE
-from neurorl.tasks.registration import GRID_ID
+from neurorl.tasks.known import GRID_ID
 from neurorl.validation.report import Validation, read_specs, validate
 from neurorl.validation.tolerance import worst
 

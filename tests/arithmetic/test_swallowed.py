@@ -10,7 +10,7 @@ import pytest
 
 import neurorl
 from neurorl import GridWarning, Network, Plasticity, Population, Projection, Source, Uniform
-from neurorl.arithmetic.swallowed import warn_of_lost_steps, warn_of_lost_weights
+from neurorl.arithmetic.fitting import warn_of_lost_steps, warn_of_lost_weights
 from neurorl.models import LIF, CubaLIF
 
 OPTIONS: dict[str, Any] = {"backend": "reference", "seed": 0}

@@ -7,7 +7,7 @@ import pytest
 
 from neurorl.diagnostics.verdicts import message, message_of_returns
 from neurorl.models.defaults.presets import make_config
-from neurorl.tasks.registration import POSITION_ONLY_ID
+from neurorl.tasks.known import POSITION_ONLY_ID
 
 STUCK = {"kind": "stuck", "since_episode": 59, "value": 0.99, "limit": 0.98}
 FLAT = {"kind": "flat", "since_episode": 500, "value": 0.0, "limit": 500}

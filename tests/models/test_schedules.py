@@ -11,7 +11,7 @@ import pytest
 from neurorl import SpikingActorCritic
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
-from neurorl.tasks.registration import GRID_ID
+from neurorl.tasks.known import GRID_ID
 
 
 def test_a_slowing_rate_by_hand() -> None:

@@ -15,7 +15,7 @@ from neurorl import Network, Population, Projection, Source, SpikingActorCritic,
 from neurorl.errors import DescriptionError, NeurorlError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF, CubaLIF
 from neurorl.nir import READERS, DroppedWarning, from_nir, reader_problems, to_nir
-from neurorl.tasks.registration import POSITION_ONLY_ID
+from neurorl.tasks.known import POSITION_ONLY_ID
 
 nir: Any = pytest.importorskip("nir", reason="pip install 'neurorl[nir]'")
 

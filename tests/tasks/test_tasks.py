@@ -26,8 +26,7 @@ from neurorl.models.defaults.observations import default_features
 from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.models.features import Concat, Select, Tiles
 from neurorl.reparameterization.config import GradientConfig
-from neurorl.tasks.known import is_like, task_of
-from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
+from neurorl.tasks.known import BANDIT_ID, GRID_ID, POSITION_ONLY_ID, is_like, task_of
 
 TASKS = [BANDIT_ID, GRID_ID, "CartPole-v1", POSITION_ONLY_ID, "MountainCar-v0"]
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.swallowed import warn_of_lost_steps
+from neurorl.arithmetic.fitting import warn_of_lost_steps
 from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError, first_not_finite
 from neurorl.learning.levels import LEVELS, Levels, eligibility_type, levels_of

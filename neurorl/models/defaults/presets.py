@@ -35,8 +35,14 @@ from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import BlockMeans
 from neurorl.storage.plain import Named, PlainData, plain
 from neurorl.tasks.kinds import Environment, Space
-from neurorl.tasks.known import other_spaces, pays_otherwise, task_of
-from neurorl.tasks.registration import BANDIT_ID, GRID_ID, POSITION_ONLY_ID
+from neurorl.tasks.known import (
+    BANDIT_ID,
+    GRID_ID,
+    POSITION_ONLY_ID,
+    other_spaces,
+    pays_otherwise,
+    task_of,
+)
 
 MODELS = ("lif", "glm", "lif-spiking-critic", "deep")
 ALONE = MODELS[:3]
