@@ -28,13 +28,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError, check_name
 from neurorl.network.description import Network, Node, Population, Projection, Source
 from neurorl.network.limits import free_name
 from neurorl.network.neuron import Integrator
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.numerics.random import U32, DrawRows, Stream
 
 
@@ -189,9 +188,7 @@ def coin_rows(network: Network, sources: Mapping[str, str], seed: int) -> dict[s
     }
 
 
-def toss(
-    coins: Mapping[str, CoinRows], first_step: int, n_steps: int
-) -> dict[str, npt.NDArray[np.bool_]]:
+def toss(coins: Mapping[str, CoinRows], first_step: int, n_steps: int) -> dict[str, BoolArray]:
     """Return the coins that arrive in *n_steps* steps, a row a step, for each source."""
     return {
         name: np.stack([np.asarray(rows(first_step + k), dtype=bool) for k in range(n_steps)])

@@ -5,8 +5,8 @@ learning may use all of it. Fixed weights seldom do, and a narrower range gives 
 population's numbers (weights, threshold, bias) a finer unit. The price is room: the chip sums input
 in 21 bits, and wraps around beyond them.
 
-A grid that is too coarse makes weights 0, or steps of learning: functions warn of those that matter.
-Small losses by rounding are no reason to warn, as some weights may be negligible beside the others.
+A grid that is too coarse makes weights 0, or steps of learning: here is what warns of those that
+matter. Small losses by rounding are no reason to warn, as some weights may be negligible.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import (
     BIAS_MAX,
@@ -138,12 +137,7 @@ _SMALL_STEP = 2.0**-10  # modulator times eligibility
 
 
 def warn_of_lost_weights(
-    name: str,
-    weights: npt.NDArray[np.float64],
-    unit: float,
-    *,
-    levels: float | None,
-    every: bool = False,
+    name: str, weights: FloatArray, unit: float, *, levels: float | None, every: bool = False
 ) -> None:
     """Warn with a `GridWarning` if rounding to multiples of *unit* makes relevant weights 0.
 

@@ -34,9 +34,7 @@ from neurorl.arithmetic.chip_noise import (
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Population, Projection, Uniform
 from neurorl.network.neuron import Integrator
-from neurorl.numerics.arrays import Array, FloatArray
-
-IntArray = npt.NDArray[np.int64]
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array, IntArray
 
 MANTISSA_MAX = 254
 CURRENT_BITS = 21  # of q, and a sign
@@ -116,7 +114,7 @@ def quantise(network: Network, noise: str = "exact") -> ChipNetwork:
     return ChipNetwork(populations, projections)
 
 
-def weight_integers(projection: ChipProjection, weights: FloatArray) -> npt.NDArray[np.int32]:
+def weight_integers(projection: ChipProjection, weights: FloatArray) -> Int32Array:
     """Return mantissas ``2 rint(w / (2 unit))``, clipped to -254..254; int32, same shape."""
     half = np.rint(np.asarray(weights) * (0.5 / projection.unit))
     return np.asarray(2 * np.clip(half, -127, 127), dtype=np.int32)

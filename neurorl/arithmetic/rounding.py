@@ -31,7 +31,7 @@ from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, ch
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.limits import refuse_units
 from neurorl.network.plasticity import RELEASE_GRID
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.storage.plain import real_array
 
 GRID_BITS = 32
@@ -115,13 +115,13 @@ class Arithmetic(abc.ABC):
         return self.rounding(name).round(weights)
 
     @abc.abstractmethod
-    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+    def transmitted(self, name: str, rounded: FloatArray) -> Array:
         """Return what a spike adds to ``q``: 2w if signed; chip integers in ``loihi``."""
 
     @abc.abstractmethod
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
-    ) -> npt.NDArray[np.generic]:
+    ) -> Array:
         """Return a population's bias minus sum(w) of its signed projections, ``(size,)``.
 
         rounded: weights in force of every projection. current: sums of transmitted currents for
@@ -129,7 +129,7 @@ class Arithmetic(abc.ABC):
         """
 
     @abc.abstractmethod
-    def threshold(self, population: str) -> npt.NDArray[np.generic]:
+    def threshold(self, population: str) -> Array:
         """Return the thresholds of an integrator's membranes, in units of its biases."""
 
     def bias_unit(self, population: str) -> float:
@@ -239,17 +239,17 @@ class FloatArithmetic(Arithmetic):
     def rounding(self, name: str) -> Rounding:
         return self._rounding[name]
 
-    def threshold(self, population: str) -> npt.NDArray[np.generic]:
+    def threshold(self, population: str) -> Array:
         node = self.network.node(population)
         assert isinstance(node, Population)
         return node.integrator(self.network.dt).threshold
 
-    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+    def transmitted(self, name: str, rounded: FloatArray) -> Array:
         return np.multiply(rounded, 2.0) if self.network.projection(name).signed else rounded
 
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
-    ) -> npt.NDArray[np.generic]:
+    ) -> Array:
         bias = self._bias[population]
         for name in self.signed_into(population):
             bias = bias - self._sums(name, rounded[name])
@@ -279,7 +279,7 @@ class ChipArithmetic(Arithmetic):
                 raise UnsupportedError(where, f"no chip arithmetic has {what}", limit="none")
         self.chip = quantiser.quantise(network, noise)
 
-    def threshold(self, population: str) -> npt.NDArray[np.generic]:
+    def threshold(self, population: str) -> Array:
         return self.chip.populations[population].threshold
 
     def bias_unit(self, population: str) -> float:
@@ -288,7 +288,7 @@ class ChipArithmetic(Arithmetic):
     def exponent(self, name: str) -> int:
         return self.chip.projections[name].exponent
 
-    def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int32]:
+    def mantissa(self, name: str, weights: FloatArray) -> Int32Array:
         """Return the mantissas that the chip stores."""
         return quantiser.weight_integers(self.chip.projections[name], weights)
 
@@ -304,13 +304,13 @@ class ChipArithmetic(Arithmetic):
     def round(self, name: str, weights: FloatArray) -> FloatArray:
         return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0
 
-    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+    def transmitted(self, name: str, rounded: FloatArray) -> Array:
         shift = 2.0 ** (6 + self.chip.projections[name].exponent)
         return np.asarray(self.mantissa(name, rounded) * shift, dtype=np.int64)
 
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
-    ) -> npt.NDArray[np.generic]:
+    ) -> Array:
         bias: Array = self.chip.populations[population].bias
         signed = self.signed_into(population)
         if not signed and current is None:

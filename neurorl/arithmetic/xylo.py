@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.fitting import Weights, bounded
 from neurorl.arithmetic.rounding import Arithmetic, Rounding
@@ -22,7 +21,7 @@ from neurorl.arithmetic.xylo_integers import (
 )
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, IntArray
 
 
 class XyloArithmetic(Arithmetic):
@@ -53,7 +52,7 @@ class XyloArithmetic(Arithmetic):
     def exponent(self, name: str) -> int:
         return self.chip.shifts[self._memories[name]]
 
-    def threshold(self, population: str) -> npt.NDArray[np.generic]:
+    def threshold(self, population: str) -> Array:
         return self.chip.populations[population].threshold
 
     def bias_unit(self, population: str) -> float:
@@ -63,7 +62,7 @@ class XyloArithmetic(Arithmetic):
         chip = self.chip.populations[population]
         return np.asarray(chip.unit * chip.kept)
 
-    def mantissa(self, name: str, weights: FloatArray) -> npt.NDArray[np.int64]:
+    def mantissa(self, name: str, weights: FloatArray) -> IntArray:
         """Return the mantissas that the chip stores."""
         scaled = np.rint(np.asarray(weights) * self.rounding(name).inverse)
         return np.clip(scaled, -MANTISSA_MAX, MANTISSA_MAX).astype(np.int64)
@@ -76,12 +75,12 @@ class XyloArithmetic(Arithmetic):
     def round(self, name: str, weights: FloatArray) -> FloatArray:
         return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0
 
-    def transmitted(self, name: str, rounded: FloatArray) -> npt.NDArray[np.generic]:
+    def transmitted(self, name: str, rounded: FloatArray) -> Array:
         return self.mantissa(name, rounded) << self.exponent(name)
 
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
-    ) -> npt.NDArray[np.generic]:
+    ) -> Array:
         chip = self.chip.populations[population]
         # Like a current that decays once before it reaches the membrane.
         return chip.bias if current is None else sixteen_bits(chip.bias + current * chip.kept)

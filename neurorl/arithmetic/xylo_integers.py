@@ -25,14 +25,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import weight_range
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.neuron import Integrator
-from neurorl.numerics.arrays import FloatArray
-
-IntArray = npt.NDArray[np.int64]
+from neurorl.numerics.arrays import FloatArray, IntArray
 
 STATE_MAX = 2**15 - 1
 MANTISSA_MAX = 127

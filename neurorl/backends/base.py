@@ -32,7 +32,7 @@ from neurorl.backends.window import Raster, Window, WindowCall
 from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.cost import Weights
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array, FloatArray, carry_newest
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array, carry_newest
 
 __all__ = ["Backend", "Capabilities", "Raster", "State", "Window"]
 
@@ -186,10 +186,7 @@ class Backend(Ownable):
         self.simulator.write_script(Path(folder), checked, n_steps, lessons or {})
 
     def learn(
-        self,
-        inputs: Mapping[str, npt.ArrayLike],
-        errors: Mapping[str, npt.ArrayLike],
-        n_steps: int,
+        self, inputs: Mapping[str, npt.ArrayLike], errors: Mapping[str, npt.ArrayLike], n_steps: int
     ) -> dict[str, Raster]:
         """Advance as `step` does; weights change by ``-gain error x`` in the `learning_steps`.
 
@@ -314,7 +311,7 @@ class Backend(Ownable):
         self._weights.check(name)
         return self._weights.memory(name)
 
-    def levels(self, name: str, unit: float) -> npt.NDArray[np.int32] | None:
+    def levels(self, name: str, unit: float) -> Int32Array | None:
         """Return the memory in which the simulator keeps weights as multiples of *unit*, or None.
 
         It keeps them so from then on, and `transmitted` returns None. It is flat, of

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, coin_rows, find_noise
 from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
 from neurorl.network.description import Network, Population
 from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import replicate
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, NoiseRows
 from neurorl.program import Program, lower
 
@@ -96,7 +95,7 @@ class SimulatedNetwork:
         size = self.network.node(node).size
         return slice(replica * size, (replica + 1) * size)
 
-    def transmitted(self, projection: str) -> npt.NDArray[np.generic]:
+    def transmitted(self, projection: str) -> Array:
         """Return the weights as a spike adds them to currents, in the shape of `whole`.
 
         It is in the units of the arithmetic, and twice the weight of a signed projection, whose
@@ -104,7 +103,7 @@ class SimulatedNetwork:
         """
         return self.whole_arithmetic.transmitted(projection, self.weights[projection])
 
-    def bias(self, population: str, current: FloatArray | None = None) -> npt.NDArray[np.generic]:
+    def bias(self, population: str, current: FloatArray | None = None) -> Array:
         """Return a population's biases, ``(n_replicas * size,)``, with what signed weights add.
 
         current: what flows into each neuron from sources of currents.

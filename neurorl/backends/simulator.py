@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import with_coin_sources
 from neurorl.arithmetic.rounding import find_arithmetic, make_arithmetic
@@ -20,7 +19,7 @@ from neurorl.backends.window import Raster, WindowCall
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.rules.synapse_rule import SynapseRule
 
 __all__ = ["VARIABLES", "ScriptedRule", "Simulator", "State"]
@@ -101,10 +100,10 @@ class Simulator(abc.ABC):
         """
 
     @abc.abstractmethod
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         """Use biases ``(n_replicas * size,)`` from now on; integers in chip arithmetic."""
 
-    def biases(self, population: str) -> npt.NDArray[np.float64] | None:
+    def biases(self, population: str) -> FloatArray | None:
         """Return the memory of a population's biases if it may be written to, or None."""
         return None
 
@@ -167,7 +166,7 @@ class Simulator(abc.ABC):
         """
         return None
 
-    def levels(self, projection: str, unit: float) -> npt.NDArray[np.int32] | None:
+    def levels(self, projection: str, unit: float) -> Int32Array | None:
         """Hold a projection's weights as whole multiples of *unit* from now on; return these.
 
         Flat, in C order, at most 2**28 each; a caller may write to them as to `memory`, which is

@@ -15,7 +15,7 @@ from neurorl.backends.poisson import Poisson
 from neurorl.backends.window import Raster
 from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.network.serialization import number, whole_numbers
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.storage.plain import real_array
 
 _ROUNDING = 1e-6  # steps
@@ -32,8 +32,8 @@ class SpikeTimes:
     Raises ArgumentError for numbers that are out of range or not whole.
     """
 
-    i: npt.NDArray[np.int32]
-    t: npt.NDArray[np.int32]
+    i: Int32Array
+    t: Int32Array
 
     def __init__(self, i: npt.ArrayLike, t: npt.ArrayLike, size: int, n_steps: int) -> None:
         ends = whole_numbers("SpikeTimes, size and n_steps", (size, n_steps), 0, _MOST)
@@ -44,7 +44,7 @@ class SpikeTimes:
             raise ArgumentError("SpikeTimes", "i and t are of two lengths", got=got)
         self._hold(*_in_order(who, when, max(size, 1)))
 
-    def _hold(self, i: npt.NDArray[np.int32], t: npt.NDArray[np.int32]) -> None:
+    def _hold(self, i: Int32Array, t: Int32Array) -> None:
         """Take spikes that are in order."""
         self.i, self.t = i, t
         for array in (i, t):
@@ -143,7 +143,7 @@ def step_times(
         if name not in backend.network.currents and raster.shape[:1] != (n_steps,):
             raise ArgumentError(f"input {name!r}", "wrong shape", got=raster.shape, limit=n_steps)
     at_once = max(1, _BYTES // max(1, sum(sizes.values())))
-    parts: dict[str, list[npt.NDArray[np.int32]]] = {}
+    parts: dict[str, list[Int32Array]] = {}
     counts: dict[str, list[npt.NDArray[np.intp]]] = {}
     for first in range(0, n_steps, at_once):
         last = min(first + at_once, n_steps)
@@ -167,7 +167,7 @@ def step_times(
 
 def _in_order(
     who: npt.NDArray[np.integer], when: npt.NDArray[np.integer], size: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+) -> tuple[Int32Array, Int32Array]:
     """Return neurons and steps, sorted, each pair once; with few copies, as they may be long."""
     places = when.astype(np.int64)
     places *= size

@@ -32,10 +32,7 @@ class EffectiveWeights:
     """
 
     def __init__(
-        self,
-        simulated: SimulatedNetwork,
-        simulator: Simulator,
-        first: Mapping[str, npt.ArrayLike],
+        self, simulated: SimulatedNetwork, simulator: Simulator, first: Mapping[str, npt.ArrayLike]
     ) -> None:
         self._simulated, self._simulator = simulated, simulator
         network, self._arithmetic = simulated.network, simulated.arithmetic

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from neurorl.errors import BackendError
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray
 
-Raster = npt.NDArray[np.bool_]
+Raster = BoolArray
 
 
 class NativeRun(NamedTuple):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from neurorl.bench.floor import aligned, load
 from neurorl.bench.workload import BenchLoop, Size, make_env
+from neurorl.numerics.arrays import IntArray
 
 _SOURCE = Path(__file__).with_name("deep.c")
 _Array = npt.NDArray[np.float32]
@@ -59,7 +60,7 @@ class DeepAgent:
         self._actions, self._step = actions, library.step_deep
         self._step.restype = library.begin_replica.restype = library.end_deep.restype = None
 
-    def step(self, u: _Array | None = None) -> npt.NDArray[np.int64]:
+    def step(self, u: _Array | None = None) -> IntArray:
         """Learn from what the last actions brought, and choose the next; u: draws, if not own."""
         drawn = None if u is None else ctypes.c_void_p(u.ctypes.data)
         self._step(*self._before, drawn, self._actions)

@@ -37,6 +37,7 @@ from neurorl.models.agent.critics import Layers
 from neurorl.models.deep.observations import AsSeen
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.presets import make_config
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.tasks.kinds import Environment, Shown
 from neurorl.tasks.known import GRID_ID
@@ -186,14 +187,14 @@ class Sinusoids(Environment):
 
     def reset(
         self, *, seed: int | None = None, options: PlainData | None = None
-    ) -> tuple[npt.NDArray[np.float64], PlainData]:
+    ) -> tuple[FloatArray, PlainData]:
         rng = np.random.default_rng(seed)
         self._phase = rng.uniform(0.0, 6.28, self._N)
         self._frequency = rng.uniform(0.01, 0.1, self._N)
         self._t = 0
         return np.sin(self._phase), {}
 
-    def step(self, action: Shown) -> tuple[npt.NDArray[np.float64], float, bool, bool, PlainData]:
+    def step(self, action: Shown) -> tuple[FloatArray, float, bool, bool, PlainData]:
         self._t = t = self._t + 1
         reward = 1.0 if action == t // self._HOLD % self._ACTIONS else 0.0
         return np.sin(self._phase + self._frequency * t), reward, False, t >= self._LENGTH, {}
@@ -229,11 +230,11 @@ class Bricks(Environment):
 
     def reset(
         self, *, seed: int | None = None, options: PlainData | None = None
-    ) -> tuple[npt.NDArray[np.bool_], PlainData]:
+    ) -> tuple[BoolArray, PlainData]:
         self._t = 0
         return self._images[0], {}
 
-    def step(self, action: Shown) -> tuple[npt.NDArray[np.bool_], float, bool, bool, PlainData]:
+    def step(self, action: Shown) -> tuple[BoolArray, float, bool, bool, PlainData]:
         self._t = t = self._t + 1
         return self._images[t], self._rewards[t], t >= self._LENGTH, False, {}
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.diagnostics.verdicts import (
     DRIFT_AFTER,
@@ -32,7 +31,7 @@ from neurorl.diagnostics.verdicts import (
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.restoring import MOST_STEPS, take
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 
 _AT_BOUND = 0.01  # share of the range: chip arithmetic may stop one quantum before a bound
 
@@ -50,7 +49,7 @@ class Site:
         self.name, self.population = name, population
         first = 0 if config.carries else min(network.depth(name), config.window - 1)
         self._neurons = slice(first, None), slice(replica * size, (replica + 1) * size)
-        self._raster: npt.NDArray[np.bool_] | None = None
+        self._raster: BoolArray | None = None
         self.chances = (config.window - first) * size
         dead_steps = population.plan(network.dt).refractory_steps
         self.ceiling = float(np.mean(1.0 / (1.0 + dead_steps)))
@@ -62,7 +61,7 @@ class Site:
         bounds = sum(s.bound * n for s, n in zip(self._into, sizes, strict=True))
         self.bound = bounds / max(sum(sizes), 1)
 
-    def count(self, rasters: Mapping[str, npt.NDArray[np.bool_]]) -> int:
+    def count(self, rasters: Mapping[str, BoolArray]) -> int:
         raster = rasters[self.name]
         if raster is not self._raster:  # mostly the same array
             self._raster, self._own = raster, raster[self._neurons]
@@ -186,10 +185,7 @@ class Monitor:
         self._start = [site.mean_abs(self._weights()) or 0.0 for site in self._sites]
 
     def look(
-        self,
-        rasters: Mapping[str, npt.NDArray[np.bool_]],
-        policy: FloatArray,
-        played: Sequence[EpisodeRecord],
+        self, rasters: Mapping[str, BoolArray], policy: FloatArray, played: Sequence[EpisodeRecord]
     ) -> list[str]:
         """Record the last decision of the last episode *played*; return new warnings.
 

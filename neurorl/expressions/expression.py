@@ -159,10 +159,7 @@ class Statement:
 
 
 def read_statements(
-    text: str,
-    where: str,
-    targets: Collection[str] | None = None,
-    derivatives: bool = False,
+    text: str, where: str, targets: Collection[str] | None = None, derivatives: bool = False
 ) -> tuple[Statement, ...]:
     """Return the statements of a text, one a line or separated by ``;``, in their order.
 

@@ -12,15 +12,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression, Statement
 from neurorl.expressions.linear import LinearForm, NotLinearError, linear, substituted
 from neurorl.expressions.nodes import TEXT, Name, Node, names_in, nodes_of, render
 from neurorl.expressions.scan import ExpressionError, TextPlace
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.storage.plain import Named
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Updates:
     """
 
     statements: tuple[Statement, ...]
-    constants: Mapping[str, Array]
+    constants: Mapping[str, FloatArray]
     words: tuple[str, ...] = ()
     clock: str | None = None
 
@@ -219,7 +217,7 @@ def exact(system: System) -> Updates:
     entries = np.array(np.broadcast_arrays(*itertools.chain(*rows)))
     keep, drive = propagators(entries, len(state), system.dt)
     reached = _reachable([[name in one.coefficients for name in state] for one in parts])
-    constants: dict[str, Array] = {}
+    constants: dict[str, FloatArray] = {}
     made = {}
     for i, x in enumerate(state):
         terms = []
@@ -257,7 +255,7 @@ _MOST = 4
 _TERMS = 20
 
 
-def propagators(entries: Array, n: int, dt: float) -> tuple[Array, Array]:
+def propagators(entries: FloatArray, n: int, dt: float) -> tuple[FloatArray, FloatArray]:
     """Return ``exp(A dt)`` and its integral over the step, ``(n, n, ...)`` each.
 
     entries: entries of A, row by row, ``(n*n, ...)`` with an axis of neurons or none. Series and
@@ -282,7 +280,7 @@ def propagators(entries: Array, n: int, dt: float) -> tuple[Array, Array]:
     return keep, drive * dt
 
 
-def _matrix_product(a: Array, b: Array) -> Array:
+def _matrix_product(a: FloatArray, b: FloatArray) -> FloatArray:
     """Multiply matrices of the first two axes, with sums in a fixed order, unlike BLAS."""
     total = a[:, 0, None] * b[None, 0]
     for k in range(1, len(b)):
@@ -290,15 +288,15 @@ def _matrix_product(a: Array, b: Array) -> Array:
     return total
 
 
-def _reachable(depends: list[list[bool]]) -> npt.NDArray[np.bool_]:
+def _reachable(depends: list[list[bool]]) -> BoolArray:
     """Return which variables each one depends on, directly or not, itself included."""
-    reached: npt.NDArray[np.bool_] = np.array(depends) | np.eye(len(depends), dtype=np.bool_)
+    reached: BoolArray = np.array(depends) | np.eye(len(depends), dtype=np.bool_)
     for _ in depends:
         reached = np.any(reached[:, :, None] & reached[None], axis=1)
     return reached
 
 
-def _numbers(system: System, line: Statement, parts: LinearForm) -> list[Array]:
+def _numbers(system: System, line: Statement, parts: LinearForm) -> list[FloatArray]:
     """Return a row of A. Raises ExpressionError if it doesn't consist of parameters alone."""
     row = []
     for name in system.state:

@@ -22,13 +22,11 @@ from neurorl.storage.files import keep_matplotlib_in_our_cache, save_figure
 from neurorl.storage.reading import JSON_BYTES, FilePlace, read_bytes
 from neurorl.storage.zoo import name_of
 
-Array = npt.NDArray[np.float64]
-
 WINDOW = 100
 """Average returns over this many episodes."""
 
 
-def interquartile_mean(x: npt.ArrayLike) -> Array:
+def interquartile_mean(x: npt.ArrayLike) -> FloatArray:
     """Average over the last axis without its lowest and highest quarters.
 
     As `scipy.stats.trim_mean(x, 0.25)`: a quarter is rounded down.
@@ -81,7 +79,7 @@ def improvement_interval(
     """Return the percentile interval of `probability_of_improvement`, runs drawn within tasks."""
     rng = np.random.default_rng(0)
 
-    def drawn(strata: Sequence[npt.ArrayLike]) -> list[Array]:
+    def drawn(strata: Sequence[npt.ArrayLike]) -> list[FloatArray]:
         runs = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
         return [values[rng.integers(len(values), size=len(values))] for values in runs]
 
@@ -92,7 +90,7 @@ def improvement_interval(
 
 def quartiles_over_steps(
     curves: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], points: int = 200
-) -> tuple[Array, Array]:
+) -> tuple[FloatArray, FloatArray]:
     """Return steps, and the quartiles there of curves of any lengths, of shape (3, points).
 
     curves: steps at which each run's episodes ended, rising, and their values; a value holds until
@@ -112,7 +110,7 @@ def quartiles_over_steps(
     return at, np.asarray(np.nanquantile(values, [0.25, 0.5, 0.75], axis=0))
 
 
-def running_mean(returns: npt.ArrayLike, window: int = WINDOW) -> Array:
+def running_mean(returns: npt.ArrayLike, window: int = WINDOW) -> FloatArray:
     """Average each place with the *window* - 1 before it; with fewer at the start."""
     x = np.asarray(returns, dtype=np.float64)
     total = np.concatenate([[0.0], np.cumsum(x)])

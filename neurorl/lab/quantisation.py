@@ -30,7 +30,7 @@ from neurorl.errors import ArgumentError, check_name
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.initial_weights import initial_weights
 from neurorl.network.neuron import Integrator
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named, PlainData
 
@@ -238,7 +238,7 @@ def _signed(values: FloatArray) -> float:
     return float(values[np.argmax(np.abs(values))])
 
 
-def _percent(where: npt.NDArray[np.bool_]) -> float:
+def _percent(where: BoolArray) -> float:
     return 100 * float(where.mean()) if where.size else 0.0
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.arguments import check_count, check_kind
 from neurorl.agents.base import LearningAgent
 from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.files import keep_matplotlib_in_our_cache, temporary_name, unwritable
 from neurorl.tasks.actions import MASK
@@ -37,8 +37,8 @@ class Frame:
 
     step: int
     picture: Shown
-    rasters: Mapping[str, npt.NDArray[np.bool_]]
-    policy: npt.NDArray[np.float64]
+    rasters: Mapping[str, BoolArray]
+    policy: FloatArray
     action: Shown
     total: float
 

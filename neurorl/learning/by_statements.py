@@ -25,8 +25,8 @@ from neurorl.learning.synapse_events import SynapseEvents, Wiring, check_arrival
 from neurorl.native import toolchain
 from neurorl.network.description import Projection
 from neurorl.network.limits import check_delay
-from neurorl.network.rewiring import Ints, Rewiring
-from neurorl.numerics.arrays import Array, FloatArray, carry_newest
+from neurorl.network.rewiring import Rewiring
+from neurorl.numerics.arrays import Array, FloatArray, IntArray, carry_newest
 from neurorl.rules.synapse_rule import SynapseRule
 
 
@@ -245,7 +245,7 @@ class SynapseLearning(LearnsOnBackend):
             events.in_force = None  # so that they are written
         self._bring(self._events)
 
-    def _check_wires(self, name: str, wires: Ints) -> None:
+    def _check_wires(self, name: str, wires: IntArray) -> None:
         check_arrivals(self.rules[name], len(np.unique(wires[2])))
 
     def _follow(self, name: str, rewiring: Rewiring) -> None:

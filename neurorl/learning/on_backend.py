@@ -14,10 +14,10 @@ from neurorl.errors import ArgumentError, NeurorlError, quoted
 from neurorl.network.connectors import Connector, Synapses
 from neurorl.network.plasticity import Normal, Uniform
 from neurorl.network.restoring import take
-from neurorl.network.rewiring import Growth, Ints, Rewiring, rewired, wires_of
+from neurorl.network.rewiring import Growth, Rewiring, rewired, wires_of
 from neurorl.network.serialization import number
 from neurorl.network.synapse_list import SynapseList
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, IntArray
 
 _BACKEND, _SYNAPSES = "backend.", "synapses."
 _MOST = 2**31
@@ -236,7 +236,7 @@ class LearnsOnBackend(abc.ABC):
         self._check_open(verb)
 
     @abc.abstractmethod
-    def _check_wires(self, name: str, wires: Ints) -> None:
+    def _check_wires(self, name: str, wires: IntArray) -> None:
         """Refuse synapses that can't be followed."""
 
     def _rewire(self, name: str, rewiring: Rewiring) -> SynapseList:
@@ -252,12 +252,12 @@ class LearnsOnBackend(abc.ABC):
         assert synapses is not None
         return synapses
 
-    def _differing(self, state: Mapping[str, Array]) -> dict[str, Ints]:
+    def _differing(self, state: Mapping[str, Array]) -> dict[str, IntArray]:
         """Return lists of synapses by projection, where those of a state aren't those of now.
 
         A state has those alone that weren't described so. Raises RunError.
         """
-        differing, network = dict[str, Ints](), self.backend.network
+        differing, network = dict[str, IntArray](), self.backend.network
         for name in self._plastic:
             key, described = f"{_SYNAPSES}{name}", self.backend.described
             if key in state:

@@ -32,9 +32,9 @@ from neurorl.learning.standalone_rules import (
 from neurorl.learning.tags import PostFactors
 from neurorl.learning.weights import SynapticWeights
 from neurorl.network.description import Network
-from neurorl.network.rewiring import Ints, Rewiring
+from neurorl.network.rewiring import Rewiring
 from neurorl.network.serialization import number
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, IntArray
 from neurorl.rules import Rule
 
 _CONSTANTS, _USUAL = ("eligibility_tau", "post_tau", "depression"), (1.0, 0.02, 1.0)
@@ -206,7 +206,7 @@ class Learning(SynapticWeights):
         if verb != "state":
             self._take_records()
 
-    def _check_wires(self, name: str, wires: Ints) -> None:
+    def _check_wires(self, name: str, wires: IntArray) -> None:
         if any(of.startswith(f"{name}.") for records in self._records for of in records.names):
             what, remedy = "is being recorded", "change synapses outside of the block"
             raise ArgumentError(f"projection {name!r}", what, remedy=remedy)

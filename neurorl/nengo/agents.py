@@ -8,7 +8,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.base import LearningAgent
 from neurorl.errors import ArgumentError, UnsupportedError
@@ -73,7 +72,7 @@ class ActionOutput:
     def __init__(self, size: int) -> None:
         self.value = np.zeros(positive("Actions", size))
 
-    def __call__(self, t: float) -> npt.NDArray[np.float64]:
+    def __call__(self, t: float) -> FloatArray:
         return self.value.copy()
 
 

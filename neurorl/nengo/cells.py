@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from neurorl.backends.reference.node import NumpyNode
 from neurorl.errors import UnsupportedError
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import nengo
 
-Decide = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
+Decide = Callable[[FloatArray], npt.ArrayLike]
 """Return the output for an input."""
 
 

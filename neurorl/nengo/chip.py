@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX, quantise, weight_integers
 from neurorl.errors import UnsupportedError
@@ -23,9 +22,8 @@ from neurorl.nengo.imported import (
     probed,
 )
 from neurorl.network.description import Network, Population, Projection, Source
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray
 
-Integers = npt.NDArray[np.int64]
 Ends = tuple[str, str, int]  # sender's and receiver's names, and the index of the sender's axon
 
 UNIT = 2.0**13
@@ -118,7 +116,7 @@ def _note_values(simulator: NengoObject, largest: dict[NengoObject, float]) -> N
             largest[node] = max(largest.get(node, 0.0), value)
 
 
-def note_spikes(source: NengoObject, raster: npt.NDArray[np.bool_]) -> None:
+def note_spikes(source: NengoObject, raster: BoolArray) -> None:
     """Write every spike that the host puts into *source* to *raster* too."""
     stock = source.add_spikes
 
@@ -192,7 +190,7 @@ def _population(
     return Population(name, block.n_neurons, InChipUnits(neuron, UNIT))
 
 
-def _tau(kept: Array, dt: float) -> npt.NDArray[np.float64]:
+def _tau(kept: Array, dt: float) -> FloatArray:
     """Return the time constant with which a step keeps ``kept / 4096``."""
     share = np.asarray(kept, dtype=np.float64) / 4096
     with np.errstate(divide="ignore"):
@@ -205,10 +203,10 @@ def _joined(ends: Ends) -> str:
     return f"{pre}_{post}_{k}"
 
 
-def _tables(model: NengoObject, name: dict[NengoObject, str]) -> dict[Ends, Integers]:
+def _tables(model: NengoObject, name: dict[NengoObject, str]) -> dict[Ends, IntArray]:
     """Return what each spike of one part transmits to another, from axons and synapses."""
     owner = {synapse: block for block in model.blocks for synapse in block.synapses}
-    tables: dict[Ends, Integers] = {}
+    tables: dict[Ends, IntArray] = {}
     for sender in [*model.inputs, *model.blocks]:
         for k, axon in enumerate(sender.axons):
             target = owner[axon.target]
@@ -220,7 +218,7 @@ def _tables(model: NengoObject, name: dict[NengoObject, str]) -> dict[Ends, Inte
     return {ends: table for ends, table in tables.items() if table.any()}
 
 
-def _add_row(row: Integers, synapse: NengoObject, spike: NengoObject) -> None:
+def _add_row(row: IntArray, synapse: NengoObject, spike: NengoObject) -> None:
     """Add what one *spike* of an axon transmits through its *synapse*."""
     base = None if spike is None else synapse.axon_compartment_base(spike.axon_idx)
     if base is not None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, BackendUnavailableError
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
+from neurorl.numerics.arrays import BoolArray
 from neurorl.storage.plain import Named
 
 NengoObject = Any
@@ -44,7 +44,7 @@ def _load(name: str) -> NengoObject:
         ) from exc
 
 
-Rasters = dict[str, npt.NDArray[np.bool_]]
+Rasters = dict[str, BoolArray]
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,7 @@ class Imported:
         """Return the populations whose spikes nengo probes, for ``load(..., record=)``."""
         return tuple(dict.fromkeys(name for names in self.probes.values() for name in names))
 
-    def spikes(
-        self, probe: NengoObject, rasters: Mapping[str, npt.NDArray[np.bool_]]
-    ) -> NengoObject:
+    def spikes(self, probe: NengoObject, rasters: Mapping[str, BoolArray]) -> NengoObject:
         """Return the record of *probe*: columns of *rasters*, 0 or 1 spike a step."""
         if probe not in self.probes:
             what, remedy = "not a probe of spikes of this network", "see Imported.probes"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.models import CubaLIF, Equations
@@ -370,7 +369,7 @@ def _play(
 ) -> Rasters:
     """Return the spikes of *nodes* in a run by nengo. Raises UnsupportedError for other values."""
     nengo = load_nengo()
-    values: dict[NengoObject, npt.NDArray[np.float64]] = {
+    values: dict[NengoObject, FloatArray] = {
         node: np.zeros((n_steps, node.size_out)) for node in nodes
     }
     with warnings.catch_warnings():

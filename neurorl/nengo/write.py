@@ -16,7 +16,7 @@ from neurorl.models import CubaLIF
 from neurorl.nengo.imported import NengoObject, load_nengo, load_nengo_loihi
 from neurorl.network.description import Network, Projection
 from neurorl.network.neuron import integrator_of
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.storage.plain import Named, PlainData
 
 _CHIP = "nengo"
@@ -37,7 +37,7 @@ class NengoExport:
     ensembles: Named
     probes: Named
 
-    def spikes(self, simulator: NengoObject) -> dict[str, npt.NDArray[np.bool_]]:
+    def spikes(self, simulator: NengoObject) -> dict[str, BoolArray]:
         """Return the spikes that a nengo simulator has recorded, as rasters."""
         return {name: simulator.data[probe] > 0 for name, probe in self.probes.items()}
 

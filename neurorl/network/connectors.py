@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.network.limits import MAX_LISTED, MAX_SIZE, check_limit, refuse_units
 from neurorl.network.plasticity import choices, hits
 from neurorl.network.serialization import Count, Described, Flag, Range, Share
 from neurorl.network.synapse_list import SynapseList, listed
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, Int32Array
 from neurorl.numerics.random import derive
 
 Seed = Annotated[int, Range(0, 2**53)]
@@ -261,7 +260,7 @@ def check_count(connector: Sparse, ends: Ends) -> tuple[int, int]:
     return counts
 
 
-def _indices(where: str, value: Any) -> npt.NDArray[np.int32]:
+def _indices(where: str, value: Any) -> Int32Array:
     """Return a read-only copy of whole numbers, 0 to `MAX_SIZE` - 1, of one dimension."""
     refuse_units(where, value)
     try:

@@ -26,13 +26,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, IntArray
 
-IntArray = npt.NDArray[np.int64]
 Weights = Mapping[str, FloatArray] | None
 
 # Joules on Loihi, Davies et al. 2018, IEEE Micro 38(1), doi:10.1109/MM.2018.112130359, table 2.
@@ -140,10 +138,7 @@ class Tally:
         """Begin an episode of a replica, which changes no count."""
 
     def add(
-        self,
-        rasters: Mapping[str, Array],
-        n_steps: int,
-        replicas: Sequence[int] | None = None,
+        self, rasters: Mapping[str, Array], n_steps: int, replicas: Sequence[int] | None = None
     ) -> None:
         """Count one decision, or one of each of these replicas.
 

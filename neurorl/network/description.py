@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, check_name, quoted, unknown_name_error
 from neurorl.network.limits import (
@@ -43,7 +42,7 @@ from neurorl.network.plasticity import (
 from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.synapse_list import SynapseList
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, Int32Array
 from neurorl.storage.plain import PlainData
 
 __all__ = [
@@ -258,7 +257,7 @@ class Network(Described):
         block, row, column = np.indices((p.blocks, rows, columns)).reshape(3, -1)
         return block * rows + row, block * columns + column
 
-    def synapse_delays(self, name: str) -> npt.NDArray[np.int32] | None:
+    def synapse_delays(self, name: str) -> Int32Array | None:
         """Return each synapse's delay in steps; None if all have `delay_steps`."""
         p = self.projection(name)
         return p.delays(self.node(p.pre).size, self.node(p.post).size, self.dt)

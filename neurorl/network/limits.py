@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
+from neurorl.numerics.arrays import BoolArray, FloatArray
 
 _MARKS = ("dim", "dimensions", "dimensionality", "unit", "units")
 _PLAIN = (bool, int, float, str, bytes, type(None))
@@ -97,7 +98,7 @@ def check_limit(where: str, what: str, count: int, limit: int) -> None:
         raise DescriptionError(where, f"too many {what}", got=count, limit=limit)
 
 
-def check_delays(where: str, delays: float | npt.NDArray[np.float64], dt: float) -> None:
+def check_delays(where: str, delays: float | FloatArray, dt: float) -> None:
     """Check the common delay of all synapses, or each one; see `check_delay`."""
     if not isinstance(delays, np.ndarray):
         check_delay(where, delays, dt)
@@ -148,7 +149,7 @@ def free_name(name: str, names: set[str]) -> str:
     return name
 
 
-def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> npt.NDArray[np.bool_]:
+def truth_values(where: str, value: npt.ArrayLike | Sequence[object]) -> BoolArray:
     """Return a read-only copy of *value*, truth values or numbers, as booleans.
 
     Raises DescriptionError for anything else.

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, UnsupportedError
 from neurorl.expressions.expression import Expression, Statement, read_statements
 from neurorl.expressions.linear import Constants
 from neurorl.network.serialization import Described
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 
 PerNeuron = Any
 """Represent a parameter of neurons: a number, or an array of shape ``(size,)``."""
@@ -59,7 +58,7 @@ class StepPlan:
     threshold: Expression
     reset: tuple[Statement, ...]
     held: tuple[str, ...]
-    refractory_steps: npt.NDArray[np.int64]
+    refractory_steps: IntArray
     is_noisy: bool
     margin: Margin | None = None
     bias: FloatArray | None = None
@@ -121,18 +120,18 @@ class StepPlan:
         )
 
 
-Names = dict[str, npt.NDArray[np.float64]]
+Names = dict[str, FloatArray]
 
 
 def before_reset(
     plan: StepPlan,
     state: Mapping[str, FloatArray],
-    dead: npt.NDArray[np.int64],
+    dead: IntArray,
     arrived: Mapping[str, FloatArray],
     logistic: FloatArray | None = None,
     bias: FloatArray | None = None,
     given: Mapping[str, FloatArray] | None = None,
-) -> tuple[Names, npt.NDArray[np.bool_]]:
+) -> tuple[Names, BoolArray]:
     """Return all values at the threshold test by name, and the spikes.
 
     state, dead: before the step, ``(..., size)``. arrived: what synapses add, by input. logistic:
@@ -154,8 +153,8 @@ def before_reset(
 
 
 def after_reset(
-    plan: StepPlan, names: Names, dead: npt.NDArray[np.int64], spikes: npt.NDArray[np.bool_]
-) -> tuple[dict[str, FloatArray], npt.NDArray[np.int64]]:
+    plan: StepPlan, names: Names, dead: IntArray, spikes: BoolArray
+) -> tuple[dict[str, FloatArray], IntArray]:
     """Return the state and dead steps after a step; *dead*: dead steps before it."""
     _run(plan.reset, names, spikes)
     state = {name: np.array(np.broadcast_to(names[name], dead.shape)) for name in plan.initial}
@@ -163,9 +162,7 @@ def after_reset(
 
 
 def _run(
-    statements: Sequence[Statement],
-    names: dict[str, npt.NDArray[np.float64]],
-    where: npt.NDArray[np.bool_] | None = None,
+    statements: Sequence[Statement], names: dict[str, FloatArray], where: BoolArray | None = None
 ) -> None:
     """Run statements in order; *where*: only for these neurons."""
     for line in statements:
@@ -200,7 +197,7 @@ class Integrator:
     threshold: FloatArray
     bias: FloatArray
     noise_width: FloatArray
-    refractory_steps: npt.NDArray[np.int64]
+    refractory_steps: IntArray
 
     def plan(self) -> StepPlan:
         """Return the statements of a step."""

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.network.limits import check_delay
 from neurorl.network.serialization import Described, NotNegative, Number, number
 from neurorl.network.synapse_list import CHUNK, SynapseList, repeats
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray, Int32Array, IntArray
 from neurorl.numerics.elementary import cospi, decay, log
 from neurorl.numerics.random import Stream, philox4x32, uniforms_at
 
@@ -93,7 +92,7 @@ class TsodyksMarkram(Described):
         """Return the shares of facilitation and of used resources left after a step of *dt*."""
         return decay(dt, self.tau_facil), decay(dt, self.tau_rec)
 
-    def released(self, spikes: npt.NDArray[np.bool_], dt: float) -> FloatArray:
+    def released(self, spikes: BoolArray, dt: float) -> FloatArray:
         """Return how much each spike of a raster ``(W, n)`` releases, from rest."""
         decays, u, used = self.decays(dt), np.zeros(spikes.shape[1]), np.zeros(spikes.shape[1])
         rows = np.empty(spikes.shape)
@@ -102,11 +101,7 @@ class TsodyksMarkram(Described):
         return rows
 
     def step(
-        self,
-        decays: tuple[float, float],
-        u: FloatArray,
-        used: FloatArray,
-        spikes: npt.NDArray[np.bool_],
+        self, decays: tuple[float, float], u: FloatArray, used: FloatArray, spikes: BoolArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return u and 1 - x after a step that ends with *spikes*, and how much these release.
 
@@ -120,10 +115,7 @@ class TsodyksMarkram(Described):
         return *after, np.where(spikes, rounded, 0.0)
 
 
-Indices = npt.NDArray[np.int64]
-
-
-def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator[Indices]:
+def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator[IntArray]:
     """Yield for chunks of rows, in order, *n* of the numbers 0 to *of* - 1, sorted in each row.
 
     repeats: whether a row may have a number twice. Without, it is the first *n* different draws.
@@ -143,7 +135,7 @@ def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator
             yield _different(seed, chunk, n, of)
 
 
-def hits(seed: int, places: int, p: float) -> Iterator[Indices]:
+def hits(seed: int, places: int, p: float) -> Iterator[IntArray]:
     """Yield, in order and in chunks, places taken independently with probability *p*.
 
     The draws are the distances from one taken place to the next, which are geometric.
@@ -170,7 +162,7 @@ def _log_of_rest(p: float) -> float:
     return float(log(1.0 - p))
 
 
-def _different(seed: int, rows: Indices, n: int, of: int) -> Indices:
+def _different(seed: int, rows: IntArray, n: int, of: int) -> IntArray:
     """Return the first *n* different draws of each row, sorted, ``(rows, n)``."""
     chosen = np.empty((len(rows), n), dtype=np.int64)
     # Enough draws for the expected repeats; rows with more begin again with twice as many.
@@ -187,7 +179,7 @@ def _different(seed: int, rows: Indices, n: int, of: int) -> Indices:
     return chosen
 
 
-def _first_ones(drawn: Indices) -> npt.NDArray[np.bool_]:
+def _first_ones(drawn: IntArray) -> BoolArray:
     """Return which draws of a row are the first of their number."""
     order = np.argsort(drawn, axis=1, kind="stable")
     ordered = np.take_along_axis(drawn, order, axis=1)
@@ -198,14 +190,14 @@ def _first_ones(drawn: Indices) -> npt.NDArray[np.bool_]:
     return is_first
 
 
-def _numbers(seed: int, rows: Indices, n: int, of: int) -> Indices:
+def _numbers(seed: int, rows: IntArray, n: int, of: int) -> IntArray:
     """Return the first *n* draws of each row as numbers 0 to *of* - 1."""
     numbers = (_units(seed, rows, 0, n) * of).astype(np.int64)
     # A unit just below 1 times *of* may round to *of*.
     return np.minimum(numbers, of - 1)
 
 
-def _units(seed: int, rows: Indices, first: int, n: int) -> npt.NDArray[np.float64]:
+def _units(seed: int, rows: IntArray, first: int, n: int) -> FloatArray:
     """Return draws *first* to ``first + n - 1`` of each row, in (0, 1), of 52 bits each.
 
     first: even.
@@ -263,9 +255,7 @@ def most_steps(delays: Uniform | Normal, dt: float) -> int:
     return round(_limits(delays, dt)[1])
 
 
-def drawn_steps(
-    delays: Uniform | Normal, key: int, synapses: SynapseList, dt: float
-) -> npt.NDArray[np.int32]:
+def drawn_steps(delays: Uniform | Normal, key: int, synapses: SynapseList, dt: float) -> Int32Array:
     """Return the steps of each synapse's delay.
 
     The draw depends only on the synapse's place in a matrix and its number among synapses of the

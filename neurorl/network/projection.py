@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.network.between import Between, split_part
@@ -34,6 +33,7 @@ from neurorl.network.serialization import (
     positive,
 )
 from neurorl.network.synapse_list import SynapseList
+from neurorl.numerics.arrays import Int32Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,7 @@ class Projection(Described):
         """Return whether each synapse has a delay of its own."""
         return isinstance(self.delay, (np.ndarray, Uniform, Normal))
 
-    def delays(self, n_pre: int, n_post: int, dt: float) -> npt.NDArray[np.int32] | None:
+    def delays(self, n_pre: int, n_post: int, dt: float) -> Int32Array | None:
         """Return each synapse's delay in steps of *dt* seconds; None if all share one.
 
         Random delays are drawn when first needed, and kept.
@@ -167,7 +167,7 @@ class Projection(Described):
         synapses = self.synapses(n_pre, n_post)
         if synapses is None or not isinstance(self.delay, (Uniform, Normal)):
             return None
-        kept: dict[object, npt.NDArray[np.int32]] = self.__dict__.setdefault("_drawn_delays", {})
+        kept: dict[object, Int32Array] = self.__dict__.setdefault("_drawn_delays", {})
         if (n_pre, n_post, dt) not in kept:
             key = self._ends(n_pre, n_post).seed(getattr(self.connect, "seed", 0))
             kept[n_pre, n_post, dt] = drawn_steps(self.delay, key, synapses, dt)

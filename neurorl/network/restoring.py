@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError, RunError, quoted
 from neurorl.network.description import Network
 from neurorl.network.serialization import LARGEST, arrays_apart
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, IntArray
 from neurorl.storage import archive
 from neurorl.storage.files import write_bytes
 from neurorl.storage.reading import FilePlace, parse_json
@@ -72,9 +71,7 @@ def take_count(state: Mapping[str, Array], name: str, most: int = MOST_STEPS) ->
     return int(take(state, name, (), "whole", 0, most))
 
 
-def take_counts(
-    state: Mapping[str, Array], name: str, n: int | None, least: int = 0
-) -> npt.NDArray[np.int64]:
+def take_counts(state: Mapping[str, Array], name: str, n: int | None, least: int = 0) -> IntArray:
     """Return the *n* whole numbers of this name, which may be held as floats. Raises RunError."""
     array = state.get(name, np.zeros(0))
     kind = "float" if array.dtype.kind == "f" else "whole"

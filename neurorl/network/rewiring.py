@@ -19,14 +19,11 @@ from neurorl.network.description import Network
 from neurorl.network.initial_weights import initial_weights
 from neurorl.network.plasticity import Normal, Uniform
 from neurorl.network.serialization import positive
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray
 from neurorl.numerics.random import Stream, derive, uniforms_at
 
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
-
-def wires_of(network: Network, name: str) -> Ints:
+def wires_of(network: Network, name: str) -> IntArray:
     """Return the wires of a projection. Raises UnsupportedError if it has no list."""
     synapses, delays = network.synapses(name), network.synapse_delays(name)
     if synapses is None:
@@ -36,7 +33,7 @@ def wires_of(network: Network, name: str) -> Ints:
     return np.stack([synapses.pre, synapses.post, steps]).astype(np.int64)
 
 
-def rewired(network: Network, name: str, wires: Ints) -> Network:
+def rewired(network: Network, name: str, wires: IntArray) -> Network:
     """Return the network with these wires in place of a projection's.
 
     Initial weights keep their range alone, on which the grid of weights may depend.
@@ -61,8 +58,8 @@ class Rewiring:
     ``(n_replicas or 1, n)``.
     """
 
-    wires: Ints
-    before: Ints
+    wires: IntArray
+    before: IntArray
     weights: FloatArray
 
     def carry(self, old: Array, to: Array) -> None:
@@ -92,12 +89,7 @@ class Growth:
     delay: float | npt.ArrayLike | Uniform | Normal | None
 
     def made(
-        self,
-        network: Network,
-        name: str,
-        where: npt.ArrayLike | None,
-        t: int,
-        seeds: Sequence[int],
+        self, network: Network, name: str, where: npt.ArrayLike | None, t: int, seeds: Sequence[int]
     ) -> Rewiring:
         """Return a projection without the synapses *where* that is true, and with these.
 
@@ -124,7 +116,7 @@ class Growth:
         self._check_twice(wires[:, order], before)
         return Rewiring(wires[:, order], before, np.stack(weights))
 
-    def _check_twice(self, wires: Ints, before: Ints) -> None:
+    def _check_twice(self, wires: IntArray, before: IntArray) -> None:
         """Refuse a new synapse of the neurons of another."""
         twice = np.flatnonzero(_again(wires) & ((before[1:] < 0) | (before[:-1] < 0)))
         if len(twice) and not getattr(self.to, "multapses", False):
@@ -132,7 +124,7 @@ class Growth:
             what, remedy = "two synapses of the same neurons", "multapses=True"
             raise ArgumentError("rewire, to", what, got=pair, remedy=remedy)
 
-    def _pairs(self, ends: Ends, goes: Mask, old: Ints) -> Synapses:
+    def _pairs(self, ends: Ends, goes: BoolArray, old: IntArray) -> Synapses:
         """Return the pairs of new synapses: those listed, or as many as are wanted, by chance."""
         to, n = self.to, int(goes.sum()) if self.n is None else positive("rewire, n", self.n)
         if isinstance(to, Synapses):
@@ -154,7 +146,7 @@ class Growth:
         return Synapses(*np.divmod(taken, ends.n_post))
 
 
-def _mask(name: str, where: npt.ArrayLike | None, n: int) -> Mask:
+def _mask(name: str, where: npt.ArrayLike | None, n: int) -> BoolArray:
     """Return which of *n* synapses are meant, none by None. Raises ArgumentError for no mask."""
     mask = np.zeros(n, dtype=np.bool_) if where is None else np.asarray(where)
     if mask.dtype != np.bool_ or mask.shape != (n,):
@@ -164,6 +156,6 @@ def _mask(name: str, where: npt.ArrayLike | None, n: int) -> Mask:
     return mask
 
 
-def _again(wires: Ints) -> Mask:
+def _again(wires: IntArray) -> BoolArray:
     """Return which wires but the first connect the neurons of the one before."""
     return np.asarray((np.diff(wires[:2], axis=1) == 0).all(axis=0))

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.network.connectors import Ends, FixedProbability, Seed, Sparse
 from neurorl.network.plasticity import hits
 from neurorl.network.serialization import LARGEST, Flag, Range, Share, frozen_array
 from neurorl.network.synapse_list import SynapseList, listed
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.numerics.elementary import exp
 from neurorl.numerics.random import Stream, uniforms_at
 
-Indices = npt.NDArray[np.int64]
 _TINIEST = 2.0**-100
 _MOST_AXES = 3
 
@@ -78,7 +76,7 @@ class _ByDistance(Sparse):
             post.append(column[kept].astype(np.int32))
         return listed(np.concatenate(pre), np.concatenate(post), (ends.n_pre, ends.n_post))
 
-    def _far(self, row: Indices, column: Indices, to: FloatArray) -> FloatArray:
+    def _far(self, row: IntArray, column: IntArray, to: FloatArray) -> FloatArray:
         """Return the distances of pairs; squares are summed in the order of axes."""
         total = np.zeros(len(row))
         for axis in range(self.pre.shape[1]):

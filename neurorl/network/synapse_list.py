@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, Int32Array, IntArray
 
 CHUNK = 2**18
 """Work on this many synapses at once, so that intermediate results stay small."""
@@ -27,8 +27,8 @@ class SynapseList:
     The arrays are read-only.
     """
 
-    start: npt.NDArray[np.int64]
-    post: npt.NDArray[np.int32]
+    start: IntArray
+    post: Int32Array
     n_post: int
 
     def __post_init__(self) -> None:
@@ -44,18 +44,18 @@ class SynapseList:
         return len(self.start) - 1
 
     @property
-    def pre(self) -> npt.NDArray[np.int32]:
+    def pre(self) -> Int32Array:
         """Return the presynaptic neuron of each synapse, a new array."""
         return np.repeat(np.arange(self.n_pre, dtype=np.int32), np.diff(self.start))
 
-    def of(self, neurons: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    def of(self, neurons: npt.NDArray[np.intp]) -> IntArray:
         """Return the numbers of the synapses of some presynaptic neurons, one after the other."""
         first, counts = self.start[neurons], np.diff(self.start)[neurons]
         before = np.cumsum(counts) - counts
         # All neurons' ranges first, first + 1, ... at once, without a loop.
         return np.repeat(first - before, counts) + np.arange(counts.sum())
 
-    def sums(self, values: npt.NDArray[np.generic]) -> FloatArray:
+    def sums(self, values: Array) -> FloatArray:
         """Return for each postsynaptic neuron the sum of its synapses' *values*, ``(n_post,)``.
 
         It is exact, whatever the order, if *values* lie on a grid.
@@ -73,7 +73,7 @@ class SynapseList:
         same[ends[(ends > 0) & (ends < len(self))] - 1] = False  # not the same presynaptic neuron
         return bool(same.any())
 
-    def chunks(self) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
+    def chunks(self) -> Iterator[tuple[slice, IntArray]]:
         """Yield slices of about `CHUNK` synapses, whole presynaptic neurons each, and their places.
 
         A place is ``pre * n_post + post``, as in a matrix.
@@ -87,7 +87,7 @@ class SynapseList:
             yield part, pre * np.int64(self.n_post) + self.post[part]
             row = last
 
-    def dense(self, values: npt.NDArray[np.generic]) -> FloatArray:
+    def dense(self, values: Array) -> FloatArray:
         """Return a matrix ``(n_pre, n_post)`` of *values*, summed where there are several, else 0.
 
         For small projections only.
@@ -96,7 +96,7 @@ class SynapseList:
         np.add.at(matrix, (self.pre, self.post), values)
         return matrix
 
-    def part(self, chosen: npt.NDArray[np.bool_]) -> tuple[SynapseList, npt.NDArray[np.intp]]:
+    def part(self, chosen: BoolArray) -> tuple[SynapseList, npt.NDArray[np.intp]]:
         """Return a list of the *chosen* synapses only, and their numbers in this list."""
         numbers = np.flatnonzero(chosen)
         start = np.searchsorted(numbers, self.start)
@@ -110,7 +110,7 @@ class SynapseList:
         return SynapseList(np.append(starts, n * copies), post, self.n_post * copies)
 
 
-def repeats(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def repeats(places: IntArray) -> IntArray:
     """Return each synapse's number among synapses of the same place, from 0; *places* in order."""
     again = np.arange(len(places))
     is_new = np.ones(len(places), dtype=bool)
@@ -119,7 +119,7 @@ def repeats(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def listed(
-    pre: npt.NDArray[np.integer[Any]], post: npt.NDArray[np.int32], sizes: tuple[int, int]
+    pre: npt.NDArray[np.integer[Any]], post: Int32Array, sizes: tuple[int, int]
 ) -> SynapseList:
     """Return the list of synapses that are sorted already; *sizes*: ``(n_pre, n_post)``."""
     start = np.zeros(sizes[0] + 1, dtype=np.int64)

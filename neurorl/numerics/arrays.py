@@ -15,6 +15,15 @@ Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 """Represent an array of float64."""
 
+BoolArray = npt.NDArray[np.bool_]
+"""Represent an array of truth values."""
+
+IntArray = npt.NDArray[np.int64]
+"""Represent an array of whole numbers."""
+
+Int32Array = npt.NDArray[np.int32]
+"""Represent an array of whole numbers of 32 bits, such as registers of a chip."""
+
 LINE = 64
 """Number the bytes of a line of the cache."""
 HUGE_PAGE = 2**21

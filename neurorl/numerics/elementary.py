@@ -12,7 +12,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from neurorl.numerics.arrays import FloatArray
 
 LANES = 8
 EXP_LIMIT = 700.0
@@ -44,7 +44,7 @@ COS_TERMS = [(-1.0) ** m * math.pi ** (2 * m) / math.factorial(2 * m) for m in r
 _GRID = 2.0**20
 
 
-def exp(x: npt.ArrayLike) -> Array:
+def exp(x: npt.ArrayLike) -> FloatArray:
     """Return ``e**x`` to within 2 units in the last place; |x| is clipped at 700."""
     clipped = np.minimum(np.maximum(np.asarray(x, dtype=np.float64), -EXP_LIMIT), EXP_LIMIT)
     k = np.rint(clipped * LOG2_E)
@@ -55,7 +55,7 @@ def exp(x: npt.ArrayLike) -> Array:
     return np.asarray(_horner(r, EXP_TERMS) * power)
 
 
-def log(x: npt.ArrayLike) -> Array:
+def log(x: npt.ArrayLike) -> FloatArray:
     """Return the natural logarithm to within 1 unit in the last place; -inf at 0, nan below.
 
     ``x = m 2**k`` with m from sqrt(1/2) to sqrt(2), and log m by its series in
@@ -80,7 +80,7 @@ def log(x: npt.ArrayLike) -> Array:
     return np.where(is_regular, value, outside)
 
 
-def tanh(x: npt.ArrayLike) -> Array:
+def tanh(x: npt.ArrayLike) -> FloatArray:
     """Return the hyperbolic tangent to within 3 units in the last place, by ``e**(2 |x|) - 1``."""
     x = np.asarray(x, dtype=np.float64)
     y = 2.0 * np.minimum(np.abs(x), TANH_LIMIT)
@@ -92,23 +92,23 @@ def tanh(x: npt.ArrayLike) -> Array:
     return np.asarray(np.copysign(less_one / (less_one + 2.0), x))
 
 
-def sigmoid(x: npt.ArrayLike) -> Array:
+def sigmoid(x: npt.ArrayLike) -> FloatArray:
     """Return ``1 / (1 + exp(-x))`` to within 3 units in the last place."""
     return np.asarray(1.0 / (1.0 + exp(np.negative(x))))
 
 
-def sin(x: npt.ArrayLike) -> Array:
+def sin(x: npt.ArrayLike) -> FloatArray:
     """Return the sine to within 2**-52; beyond |x| = 2**30 some number from -1 to 1."""
     x = np.asarray(x, dtype=np.float64)
     return np.where(x == 0.0, x, _wave(x, 0.0))
 
 
-def cos(x: npt.ArrayLike) -> Array:
+def cos(x: npt.ArrayLike) -> FloatArray:
     """Return the cosine to within 2**-52; beyond |x| = 2**30 some number from -1 to 1."""
     return _wave(np.asarray(x, dtype=np.float64), 1.0)
 
 
-def _wave(x: Array, turn: float) -> Array:
+def _wave(x: FloatArray, turn: float) -> FloatArray:
     """Return the sine, or the cosine for a *turn* of 1, a quarter ahead."""
     k = np.rint(x * TWO_BY_PI)
     r = x
@@ -124,7 +124,7 @@ def _wave(x: Array, turn: float) -> Array:
     return np.where(quarter >= 2.0, -value, value)
 
 
-def cospi(y: npt.ArrayLike) -> Array:
+def cospi(y: npt.ArrayLike) -> FloatArray:
     """Return ``cos(pi y)`` with an absolute error below 2**-51; |y| < 2**51."""
     y = np.asarray(y, dtype=np.float64)
     whole = np.rint(y)
@@ -139,7 +139,7 @@ def decay(dt: float, tau: float) -> float:
     return float(exp(-dt / tau)) if tau else 0.0
 
 
-def dot(a: Array, b: Array) -> float:
+def dot(a: FloatArray, b: FloatArray) -> float:
     """Return ``sum_i a_i b_i``: 8 sums of every eighth product in order, then these in order."""
     products = np.zeros(-(-len(a) // LANES) * LANES)
     np.multiply(a, b, out=products[: len(a)])
@@ -148,7 +148,7 @@ def dot(a: Array, b: Array) -> float:
     return float(np.add.accumulate(lanes)[-1])
 
 
-def on_grid(x: npt.ArrayLike) -> Array:
+def on_grid(x: npt.ArrayLike) -> FloatArray:
     """Round *x* to multiples of 2**-20, so that sums of products of two such numbers are exact.
 
     As with the grid of weights, no order of summation, library or processor changes a bit.
@@ -159,7 +159,7 @@ def on_grid(x: npt.ArrayLike) -> Array:
     return scaled
 
 
-def _horner(x: Array, terms: list[float]) -> Array:
+def _horner(x: FloatArray, terms: list[float]) -> FloatArray:
     value = np.full(x.shape, terms[-1])
     for term in terms[-2::-1]:
         value = value * x + term

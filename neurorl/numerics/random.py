@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
+from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.storage.plain import plain
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
-F64 = npt.NDArray[np.float64]
+F64 = FloatArray
 
 _MASK = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -66,8 +67,7 @@ class Stream(enum.IntEnum):
 
 
 def philox4x32(
-    counter: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
-    key: tuple[int, int],
+    counter: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike], key: tuple[int, int]
 ) -> tuple[U64, U64, U64, U64]:
     """Return four words (uint64 arrays below 2**32) for each counter: 10 rounds of Philox 4x32.
 
@@ -102,7 +102,7 @@ def uniforms(seed: int, stream: int, n: int, step: int) -> F64:
     return to_unit(words(seed, stream, n, step, 1)[0])
 
 
-def uniforms_at(seed: int, stream: int, places: npt.NDArray[np.int64], steps: npt.ArrayLike) -> F64:
+def uniforms_at(seed: int, stream: int, places: IntArray, steps: npt.ArrayLike) -> F64:
     """Return a number in (0, 1) for each place, as `uniforms` does, each at a step of its own.
 
     places: indices of neurons, or of anything, up to 2**64; for places >= 2**32 their high word

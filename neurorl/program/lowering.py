@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.expressions.expression import Expression, read_statements
 from neurorl.network.description import Network, Node, Population
 from neurorl.network.neuron import MAX_WORDS, StepPlan
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, IntArray
 from neurorl.numerics.random import Stream
 from neurorl.program.membranes import membrane_on_chip
 from neurorl.program.program import Draw, NodeProgram, Program
@@ -120,7 +119,7 @@ def _coins(network: Network, arithmetic: Arithmetic, population: str) -> str | N
     return next((p.name for p in coins if p.post == population), None)
 
 
-def _shared(constants: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, FloatArray]:
+def _shared(constants: Mapping[str, Array]) -> dict[str, FloatArray]:
     """Return constants in float64; one number where all neurons have the same bits."""
     shared = {}
     for name, value in constants.items():
@@ -131,5 +130,5 @@ def _shared(constants: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, Float
     return {name: np.asarray(value) for name, value in shared.items()}
 
 
-def _refractory(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+def _refractory(steps: IntArray) -> IntArray | None:
     return steps if steps.any() else None

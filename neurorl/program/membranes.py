@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX
 from neurorl.arithmetic.quantiser import CURRENT_BITS, CURRENT_SUM_BITS, VOLTAGE_MAX, ChipPopulation
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.network.initial_weights import initial_weights
+from neurorl.numerics.arrays import Array, IntArray
 from neurorl.numerics.random import Stream
 from neurorl.program.program import Draw
-
-Array = npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +25,7 @@ class Membrane:
     update: str
     threshold: str
     constants: Mapping[str, Array]
-    refractory: npt.NDArray[np.int64]
+    refractory: IntArray
     draws: Mapping[str, Draw] = field(default_factory=dict)
     reset: str = "v = 0"
 

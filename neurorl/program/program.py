@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.expressions.expression import Expression, Statement
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.numerics.random import DrawRows, NoiseRows, Stream
 
-Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.integer]
 
 
@@ -105,7 +104,7 @@ class NodeProgram:
     held: tuple[str, ...] = ()
     biased: str | None = None
     names_bias: bool = False
-    refractory: Ints | None = None
+    refractory: IntArray | None = None
     draws: Mapping[str, Draw] = field(default_factory=dict)
     driven: tuple[str, ...] = ()
     releases: Mapping[str, Release] = field(default_factory=dict)

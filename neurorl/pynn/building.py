@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.neuron import Integrator
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 from neurorl.pynn.pulses import (
     SUBSTEPS,
     CellParameters,
@@ -40,7 +39,7 @@ from neurorl.pynn.wiring import (
 )
 from neurorl.storage.plain import Named, PlainData
 
-Rasters = dict[str, npt.NDArray[np.bool_]]
+Rasters = dict[str, BoolArray]
 
 
 class Building(abc.ABC):
@@ -69,12 +68,7 @@ class Building(abc.ABC):
         self.populations: PlainData = {}
         self._gains: dict[str, FloatArray] = {}
 
-    def build(
-        self,
-        inputs: Mapping[str, npt.NDArray[np.bool_]],
-        steps: npt.NDArray[np.int64],
-        n_steps: int,
-    ) -> None:
+    def build(self, inputs: Mapping[str, BoolArray], steps: IntArray, n_steps: int) -> None:
         """Build the whole network.
 
         steps: steps in which it can spike. n_steps: how many steps follow each other.
@@ -95,7 +89,7 @@ class Building(abc.ABC):
             self._connect(p, n_steps)
 
     @abc.abstractmethod
-    def add(self, population: Population, steps: npt.NDArray[np.int64]) -> None:
+    def add(self, population: Population, steps: IntArray) -> None:
         """Add a population, of all replicas."""
 
     @abc.abstractmethod
@@ -145,7 +139,7 @@ class PlainBuilding(Building):
         super().__init__(*parts)
         self.lags = lags_of(self.network, self.can)
 
-    def add(self, population: Population, steps: npt.NDArray[np.int64]) -> None:
+    def add(self, population: Population, steps: IntArray) -> None:
         d = tiled(self.integrator(population), len(self.begins))
         begun = self.can.begun + self.lags[population.name]
         self.make(population, plain_cells(d, self.ms, begun, self.can.dead))
@@ -163,7 +157,7 @@ class PulsedBuilding(Building):
         super().__init__(*parts)
         self.lags = dict.fromkeys((node.name for node in self.network.nodes), 0)
 
-    def add(self, population: Population, steps: npt.NDArray[np.int64]) -> None:
+    def add(self, population: Population, steps: IntArray) -> None:
         parts = self.network, population, self.weights
         given = pulses(*parts, len(steps), self.seed, self.begins)
         lift = lift_of(*parts, given)
@@ -185,11 +179,7 @@ class PulsedBuilding(Building):
 
 
 def rasters_of(
-    network: Network,
-    populations: Named,
-    n_steps: int,
-    replicas: int,
-    first: Mapping[str, int],
+    network: Network, populations: Named, n_steps: int, replicas: int, first: Mapping[str, int]
 ) -> Rasters:
     """Return the spikes that PyNN recorded, ``(n_steps, replicas * size)``, and clear its records.
 

@@ -12,7 +12,7 @@ from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.pynn.building import Building, PlainBuilding, PulsedBuilding, Rasters, rasters_of
 from neurorl.pynn.pulses import begins_with_a_spike, lasting
 from neurorl.pynn.wiring import (
@@ -148,7 +148,7 @@ def _is_pulsed(network: Network, target: str, exact: bool) -> bool:
 
 def _checked(
     network: Network, inputs: Mapping[str, npt.ArrayLike], replicas: int
-) -> dict[str, npt.NDArray[np.bool_]]:
+) -> dict[str, BoolArray]:
     """Return the spikes of every source."""
     given = {}
     for source in network.sources:
@@ -197,7 +197,7 @@ class Windows:
         }
         self._made.build(silence, (windows + np.arange(n_steps)).ravel(), n_steps)
 
-    def play(self, inputs: Mapping[str, npt.NDArray[np.bool_]]) -> Rasters:
+    def play(self, inputs: Mapping[str, BoolArray]) -> Rasters:
         """Play the next window; return the spikes of each population.
 
         inputs: rasters ``(n_steps, replicas * size)`` by source; the result has the same shape.

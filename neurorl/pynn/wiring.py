@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from neurorl.errors import check_name
 from neurorl.network.description import Network, Projection
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.storage.plain import Named
 
 PynnObject = Any
@@ -137,7 +137,7 @@ def _longest(network: Network, least: list[tuple[str, str, int]]) -> dict[str, i
     return None
 
 
-def described_steps(network: Network, p: Projection) -> npt.NDArray[np.int64]:
+def described_steps(network: Network, p: Projection) -> IntArray:
     """Return the delay of each synapse, in steps."""
     delays = network.synapse_delays(p.name)
     if delays is None:
@@ -147,7 +147,7 @@ def described_steps(network: Network, p: Projection) -> npt.NDArray[np.int64]:
 
 def steps_there(
     network: Network, p: Projection, lags: Mapping[str, int], can: PyNNTarget
-) -> npt.NDArray[np.int64]:
+) -> IntArray:
     """Return the delay of each synapse in PyNN, in steps."""
     steps = described_steps(network, p)
     if p.pre in source_names(network):
@@ -173,7 +173,7 @@ def as_held(network: Network, target: str) -> Network:
     return replace(network, projections=tuple(projections))
 
 
-def _delayed(network: Network, p: Projection, steps: npt.NDArray[np.int64]) -> Projection:
+def _delayed(network: Network, p: Projection, steps: IntArray) -> Projection:
     """Return the projection with these delays; itself if it has them."""
     described = network.synapse_delays(p.name)
     if described is not None:
@@ -183,14 +183,11 @@ def _delayed(network: Network, p: Projection, steps: npt.NDArray[np.int64]) -> P
     return replace(p, delay=float(steps[0] * network.dt))
 
 
-Ints = npt.NDArray[np.int64]
-
-
 def make_projection(
     simulator: PynnObject,
     ends: tuple[PynnObject, PynnObject],
-    pre: Ints,
-    post: Ints,
+    pre: IntArray,
+    post: IntArray,
     weights: FloatArray,
     delays: FloatArray,
     receptor: str,
@@ -213,7 +210,7 @@ def make_projection(
 
 
 def _fill_nest(
-    made: PynnObject, pre: Ints, post: Ints, weights: FloatArray, delays: FloatArray
+    made: PynnObject, pre: IntArray, post: IntArray, weights: FloatArray, delays: FloatArray
 ) -> None:
     nest: PynnObject = importlib.import_module("nest")
     ids = [np.asarray(end.all_cells, dtype=np.int64) for end in (made.pre, made.post)]
@@ -233,7 +230,7 @@ def _fill_nest(
 
 
 def _fill_brian2(
-    made: PynnObject, pre: Ints, post: Ints, weights: FloatArray, delays: FloatArray
+    made: PynnObject, pre: IntArray, post: IntArray, weights: FloatArray, delays: FloatArray
 ) -> None:
     brian2: PynnObject = importlib.import_module("brian2")
     synapses = made._brian2_synapses[0][0]
@@ -256,10 +253,10 @@ _EARLY = 1e-9
 class Rows(NamedTuple):
     """Hold synapses: presynaptic and postsynaptic neurons, weights in nA, delays in substeps."""
 
-    pre: npt.NDArray[np.int64]
-    post: npt.NDArray[np.int64]
+    pre: IntArray
+    post: IntArray
     weights: FloatArray
-    steps: npt.NDArray[np.int64]
+    steps: IntArray
 
 
 def spike_sources(

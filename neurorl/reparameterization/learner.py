@@ -208,10 +208,7 @@ class GradientLearner:
         return torch.stack(described, dim=1).flatten(0, 2)
 
     def _described_in(
-        self,
-        batch: tuple[Tensor, Mapping[str, Tensor]],
-        state: ModuleState,
-        allowed: Tensor | None,
+        self, batch: tuple[Tensor, Mapping[str, Tensor]], state: ModuleState, allowed: Tensor | None
     ) -> tuple[Tensor, ModuleState]:
         """Return log policies or means of a batch, ``(rows, n)``, and the state after it.
 

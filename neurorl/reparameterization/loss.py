@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 
 
 def advantages(
     rewards: FloatArray,
     values: FloatArray,
     next_values: FloatArray,
-    terminated: npt.NDArray[np.bool_],
-    over: npt.NDArray[np.bool_],
+    terminated: BoolArray,
+    over: BoolArray,
     gamma: float,
     lambda_: float,
 ) -> FloatArray:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import RunError
 from neurorl.network.restoring import take
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray
 from neurorl.tasks.actions import MASK, allowed_actions
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 class Masks:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.encoders import constant_currents
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.reparameterization.choices import Choices
 
 _KINDS = {"b": "bool", "i": "whole"}
@@ -196,11 +195,11 @@ class Rollout:
     actions: Array
     widths: FloatArray
     rewards: FloatArray
-    terminated: npt.NDArray[np.bool_]
-    over: npt.NDArray[np.bool_]
-    chosen: npt.NDArray[np.bool_]
+    terminated: BoolArray
+    over: BoolArray
+    chosen: BoolArray
     draws: Draws
-    allowed: npt.NDArray[np.bool_] | None = None
+    allowed: BoolArray | None = None
     states: list[ModuleState] = field(default_factory=list)
 
     @classmethod
@@ -234,7 +233,7 @@ class Rollout:
             draws=Draws(network, config, lead, choices.draws if choices else ()),
         )
 
-    def allow(self, t: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+    def allow(self, t: int, allowed: BoolArray | None) -> None:
         """Note what is allowed in step *t* and, until the next call, after: ``(R, E, n_actions)``.
 
         None allows all, as in all steps before the first mask.

@@ -8,7 +8,6 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.agents.episodes import (
     SCORES,
@@ -23,7 +22,7 @@ from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import Memories, ObservationHistory
 from neurorl.network.restoring import take, take_count, take_counts, take_shown
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.masks import Masks
@@ -84,7 +83,7 @@ class _Mark:
     running: list[tuple[OpenEpisode, int, list[float]]]
     cells: FloatArray
     features: FloatArray
-    allowed: npt.NDArray[np.bool_]
+    allowed: BoolArray
 
 
 class Stage:
@@ -95,12 +94,7 @@ class Stage:
     """
 
     def __init__(
-        self,
-        envs: EnvGroup,
-        config: AgentConfig,
-        choices: Choices,
-        seeds: Sequence[int],
-        size: int,
+        self, envs: EnvGroup, config: AgentConfig, choices: Choices, seeds: Sequence[int], size: int
     ) -> None:
         self.envs, self._choices = envs, choices
         self._config, self._seeds, self._size = config, seeds, size

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Raster = npt.NDArray[np.bool_]
+from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
+
+Array = FloatArray
+Raster = BoolArray
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Decision:
     t: as in `Broadcast`; None is 1 for *action* and -1 for others.
     """
 
-    action: int | npt.NDArray[np.int64]
+    action: int | IntArray
     phi: Array
     output: Raster
     output_from: int
@@ -84,7 +85,7 @@ class Broadcast:
     action: as in `Decision`. t: +1 for modules of the chosen action, -1 for others, 0 if masked.
     """
 
-    action: int | npt.NDArray[np.int64]
+    action: int | IntArray
     phi: Array
     t: Array
 
@@ -110,7 +111,7 @@ def feedback(action: int, policy: Array) -> Array:
     return phi
 
 
-def chosen(action: int | npt.NDArray[np.int64], n_actions: int) -> Array:
+def chosen(action: int | IntArray, n_actions: int) -> Array:
     """Return ``g_m = 1[m = action]``, shape ``(n_actions,)``; *action* may hold several."""
     gate = np.zeros(n_actions)
     gate[action] = 1.0

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.network.description import Population
 from neurorl.network.neuron import IS_SILENT, StepPlan, after_reset, before_reset
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 from neurorl.numerics.elementary import exp
 
 
@@ -22,7 +21,7 @@ class Start(NamedTuple):
     """
 
     state: Mapping[str, FloatArray] | None = None
-    dead: npt.NDArray[np.int64] | None = None
+    dead: IntArray | None = None
     bias: FloatArray | None = None
 
 
@@ -30,7 +29,7 @@ class _Step(NamedTuple):
     """Hold all values by name at the threshold, the dead steps before, and the state after."""
 
     names: Mapping[str, FloatArray]
-    dead: npt.NDArray[np.int64]
+    dead: IntArray
     after: Mapping[str, FloatArray]
 
 
@@ -38,10 +37,7 @@ _REST = Start()
 
 
 def spike_probability(
-    plan: StepPlan,
-    arrived: Mapping[str, FloatArray],
-    spikes: npt.NDArray[np.bool_],
-    start: Start = _REST,
+    plan: StepPlan, arrived: Mapping[str, FloatArray], spikes: BoolArray, start: Start = _REST
 ) -> FloatArray:
     """Return ``p(t) = sigmoid((left - right)/noise_width)`` of ``left > right``, given the spikes.
 
@@ -62,10 +58,7 @@ def spike_probability(
 
 
 def membranes(
-    plan: StepPlan,
-    arrived: Mapping[str, FloatArray],
-    spikes: npt.NDArray[np.bool_],
-    start: Start = _REST,
+    plan: StepPlan, arrived: Mapping[str, FloatArray], spikes: BoolArray, start: Start = _REST
 ) -> FloatArray:
     """Return the variable ``v`` after each step and its reset, ``(W, n)``, given the spikes.
 
@@ -76,7 +69,7 @@ def membranes(
 
 
 def _steps(
-    plan: StepPlan, arrived: Mapping[str, FloatArray], spikes: npt.NDArray[np.bool_], start: Start
+    plan: StepPlan, arrived: Mapping[str, FloatArray], spikes: BoolArray, start: Start
 ) -> Iterator[_Step]:
     """Make the steps of a window again, with the spikes that there were."""
     state = plan.initial if start.state is None else start.state

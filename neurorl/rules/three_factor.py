@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.elementary import on_grid
 
-Array = npt.NDArray[np.float64]
+Array = FloatArray
 
 
 def trace(x_tm1: Array, arrived_t: npt.ArrayLike, decay: float) -> Array:
@@ -36,9 +37,7 @@ def eligibility(e_tm1: Array, x_t: Array, f_t: Array, decay: float) -> Array:
     return np.asarray(decay * e_tm1 + np.outer(x_t, f_t))
 
 
-def arrivals(
-    spikes: npt.NDArray[np.bool_] | Array, delay: int, last: npt.NDArray[np.bool_] | None = None
-) -> Array:
+def arrivals(spikes: BoolArray | Array, delay: int, last: BoolArray | None = None) -> Array:
     """Return the raster of a window as it arrives *delay* steps later, ``(W, n)``.
 
     last: raster of the steps before, at least *delay* of them; None is silence.

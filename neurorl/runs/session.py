@@ -171,9 +171,7 @@ class Session:
         return sum(map(len, self.group.episodes)), len(self.runs) * budget.episodes
 
     def learn(
-        self,
-        callback: Callable[[Episode], None] | None,
-        started: Callable[[int, int], None] | None,
+        self, callback: Callable[[Episode], None] | None, started: Callable[[int, int], None] | None
     ) -> None:
         """Train to the end, and write rows and checkpoints.
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import EnvError, UnsupportedError, quoted
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray
 from neurorl.tasks.kinds import Shown
 
 MASK = "action_mask"
@@ -96,7 +96,7 @@ class Alternatives(Actions):
     """
 
     sizes: tuple[int, ...]
-    first: npt.NDArray[np.int64]
+    first: IntArray
     shape: tuple[int, ...]
 
     def groups(self, population: int) -> tuple[int, ...]:
@@ -123,8 +123,8 @@ class Numbers(Actions):
     """Take numbers from *low* to *high*; the choice has each between -1 and 1, row by row."""
 
     is_continuous: ClassVar[bool] = True
-    low: npt.NDArray[np.float64]
-    high: npt.NDArray[np.float64]
+    low: FloatArray
+    high: FloatArray
 
     def groups(self, population: int) -> tuple[int, ...]:
         return (population,) * self.low.size
@@ -187,7 +187,7 @@ def _numbers(space: gym.spaces.Box, where: str) -> Numbers:
 
 def allowed_actions(
     info: Mapping[str, object], groups: Sequence[int], where: str, of_numbers: bool = False
-) -> npt.NDArray[np.bool_]:
+) -> BoolArray:
     """Return the mask of an info, ``(n_actions,)``; several groups may have a mask each.
 
     of_numbers: whether each group codes a number. Raises EnvError if there is no mask, or it leaves
@@ -200,7 +200,7 @@ def allowed_actions(
     mask = info.get(MASK)
     try:
         parts = mask if isinstance(mask, (tuple, list)) and len(groups) > 1 else (mask,)
-        allowed: npt.NDArray[np.bool_] = np.concatenate([np.ravel(p) for p in parts]).astype(bool)
+        allowed: BoolArray = np.concatenate([np.ravel(p) for p in parts]).astype(bool)
     except (TypeError, ValueError):
         allowed = np.zeros(0, dtype=np.bool_)
     if allowed.shape != (sum(groups),):

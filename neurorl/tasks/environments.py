@@ -11,9 +11,9 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, NeurorlError, UnknownNameError, UnsupportedError, quoted
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.kinds import Environment, Shown
@@ -123,7 +123,7 @@ def move(state: int, direction: int) -> int:
     return state
 
 
-def transitions() -> npt.NDArray[np.float64]:
+def transitions() -> FloatArray:
     """Return P[state - 1, action, next - 1] of the gridworld, shape ``(100, 4, 100)``."""
     p = np.zeros((_SIDE * _SIDE, 4, _SIDE * _SIDE))
     for state in range(1, _SIDE * _SIDE + 1):

@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 from neurorl.errors import NeurorlError
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.answers import Answers
@@ -84,7 +83,7 @@ class FirstPlay:
         """Return whether every reward was 0."""
         return not any(map(any, self.rewards))
 
-    def is_better(self, n: int) -> npt.NDArray[np.bool_] | None:
+    def is_better(self, n: int) -> BoolArray | None:
         """Return which of *n* observations came with the better half of rewards, ``(n,)``.
 
         None if rewards take few values, as if only a goal pays, or if observations are missing.
@@ -95,7 +94,7 @@ class FirstPlay:
             return None
         return np.asarray(rewards >= np.quantile(paid, 1.0 - _BETTER))
 
-    def returns(self, gamma: float) -> npt.NDArray[np.float64]:
+    def returns(self, gamma: float) -> FloatArray:
         """Return the discounted return from each step on."""
         values = []
         for rewards in self.rewards:

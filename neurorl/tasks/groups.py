@@ -9,11 +9,11 @@ from typing import Any, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space, iterate
 
 from neurorl.errors import ArgumentError, NeurorlError
+from neurorl.numerics.arrays import BoolArray
 from neurorl.storage.plain import Named
 from neurorl.tasks.actions import MASK, Actions, OneOf, read_actions
 from neurorl.tasks.answers import Answers, UnfitError, observation_reader, raised, unfit
@@ -179,7 +179,7 @@ class VectorEnvs(EnvGroup):
                 int(k): tuple(part[k] for part in masks) if parts else masks[k] for k in of
             }
 
-    def _note(self, each: list[Shown], ends: npt.NDArray[np.bool_]) -> None:
+    def _note(self, each: list[Shown], ends: BoolArray) -> None:
         """Note which episodes are over, after a step in which the environments show *each*."""
         self._over = ends
 
@@ -227,7 +227,7 @@ class AutoresetEnvs(VectorEnvs):
             raise self._failed("reset", exc) from exc
         return observation
 
-    def _note(self, each: list[Shown], ends: npt.NDArray[np.bool_]) -> None:
+    def _note(self, each: list[Shown], ends: BoolArray) -> None:
         begun = ends if self._mode is AutoresetMode.SAME_STEP else self._over
         self._fresh = [row if new else None for row, new in zip(each, begun, strict=True)]
         self._over = ends
@@ -283,9 +283,7 @@ def most_steps(env: Environment) -> int | None:
     return min((n for n in limits if isinstance(n, int) and n > 0), default=None)
 
 
-def env_group(
-    env: Environment | VectorEnvironment | Sequence[Environment],
-) -> EnvGroup:
+def env_group(env: Environment | VectorEnvironment | Sequence[Environment]) -> EnvGroup:
     """Return the group for an environment, a vector, or a list of environments."""
     if isinstance(env, gym.vector.VectorEnv):
         return _vector_group(env)

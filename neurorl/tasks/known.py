@@ -1,19 +1,18 @@
 """Register this package's environments, and list the tasks that have presets.
 
 A preset was made for an id with its spaces. An environment that is wrapped, or made with other
-arguments, keeps its id, though observations or actions may differ; settings chosen for the task then
-don't fit.
+arguments, keeps its id, though observations or actions may differ; then settings chosen for the
+task don't fit.
 """
 
 from __future__ import annotations
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 from gymnasium.envs import registration
 from gymnasium.spaces import Box, Discrete
 
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.kinds import Environment, Space
 
@@ -127,6 +126,6 @@ def is_like(space: Space, other: Space) -> bool:
     return all(np.allclose(_unbounded(a), _unbounded(b), rtol=1e-4) for a, b in bounds)
 
 
-def _unbounded(bound: Array) -> npt.NDArray[np.float64]:
+def _unbounded(bound: Array) -> FloatArray:
     values = bound.astype(np.float64)
     return np.where(np.abs(values) > _HUGE, np.sign(values) * np.inf, values)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models import (
     ADAPTIVE_LIF,
@@ -347,9 +346,7 @@ def _drawn(rng: np.random.Generator, source: Source, n_steps: int, probability: 
     return rng.random(shape) < probability if source.kind == "spikes" else rng.random(source.size)
 
 
-def same_state(
-    a: dict[str, npt.NDArray[np.generic]], b: dict[str, npt.NDArray[np.generic]]
-) -> list[str]:
+def same_state(a: dict[str, Array], b: dict[str, Array]) -> list[str]:
     """Return the keys whose values differ between two states in any bit (0.0 equals -0.0)."""
     keys = sorted(set(a) | set(b))
     return [k for k in keys if k not in a or k not in b or not np.array_equal(a[k], b[k])]

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models import LIF, FixedProbability
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.rules.synapse_rule import SynapseRule
 
 _MS = 1e-3
@@ -24,7 +23,7 @@ class Lesson:
     inputs, n_steps, signals: as of `SynapseLearning.window`. rewards: modulators by name.
     """
 
-    inputs: Mapping[str, npt.NDArray[np.bool_]]
+    inputs: Mapping[str, BoolArray]
     n_steps: int
     signals: Mapping[str, FloatArray] = field(default_factory=dict)
     rewards: Mapping[str, float] = field(default_factory=dict)

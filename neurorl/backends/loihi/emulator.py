@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, toss
 from neurorl.arithmetic.quantiser import ChipPopulation
@@ -39,7 +38,7 @@ from neurorl.backends.loihi.vendor import (
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendUnavailableError
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.numerics.random import DrawRows
 
 NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
@@ -70,7 +69,7 @@ class OwnNoise:
             if isinstance(rows, UniformRows) and chip[name].noise_exponent
         }
         self._slices = slices
-        self.bias: npt.NDArray[np.int32] = compartment.bias
+        self.bias: Int32Array = compartment.bias
         self._rows = self._drawn(0, 1)
         self._row = 0
         if self._draws:
@@ -85,14 +84,14 @@ class OwnNoise:
         """Use *row* of the prepared draws in the next step."""
         self._row = row
 
-    def _drawn(self, first_step: int, n_steps: int) -> npt.NDArray[np.int32]:
+    def _drawn(self, first_step: int, n_steps: int) -> Int32Array:
         """Return draws for *n_steps*, int32 ``(n_steps, compartments)``; 0 without noise."""
         rows = np.zeros((n_steps, len(self.bias)), dtype=np.int32)
         for name, draw in self._draws.items():
             rows[:, self._slices[name]] = [draw(first_step + k) for k in range(n_steps)]
         return rows
 
-    def _uniform(self, rng: object) -> npt.NDArray[np.int32]:
+    def _uniform(self, rng: object) -> Int32Array:
         """Return the current row; stands in for the emulator's method that draws."""
         return np.asarray(self._rows[self._row])
 
@@ -144,12 +143,12 @@ class EmulatorEngine(ChipEngine):
         self._learning = OnChipLearning(emulator, learning) if learning else None
         self._coins = coins
         self._toss()
-        self._errors: Mapping[str, npt.NDArray[np.float64]] = {}
+        self._errors: Mapping[str, FloatArray] = {}
         self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
         # The wrapped update reads and writes these, one row a step.
         self._row = 0
         self._chunk_number, self._chunk = -1, np.empty((0, 0), dtype=np.int32)
-        self._thresholds: npt.NDArray[np.int32] | None = None
+        self._thresholds: Int32Array | None = None
         self._size = len(compartment.vth)
         self._spikes: Raster = np.empty((0, self._size), dtype=bool)
 
@@ -165,7 +164,7 @@ class EmulatorEngine(ChipEngine):
         self._spikes[row] = compartment.spiked
         self._row = row + 1
 
-    def _noisy_thresholds(self) -> npt.NDArray[np.int32] | None:
+    def _noisy_thresholds(self) -> Int32Array | None:
         """Return ``threshold - noise`` of the next steps, so v stays clean; None: no noise."""
         if not self._noise:
             return None
@@ -174,7 +173,7 @@ class EmulatorEngine(ChipEngine):
             self._chunk_number, self._chunk = number, self._make_chunk(number * _CHUNK)
         return self._chunk[row:]
 
-    def _make_chunk(self, first: int) -> npt.NDArray[np.int32]:
+    def _make_chunk(self, first: int) -> Int32Array:
         """Return thresholds of `_CHUNK` steps from *first* on; silent twins get `_NEVER`."""
         chip = self._compiled.chip
         rows = np.full((_CHUNK, self._size), _NEVER, dtype=np.int32)
@@ -190,7 +189,7 @@ class EmulatorEngine(ChipEngine):
         return int(self._emulator.t) - _FIRST
 
     def learn(
-        self, inputs: Inputs, errors: Mapping[str, npt.NDArray[np.float64]], n_steps: int
+        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
     ) -> dict[str, Raster]:
         self._errors = errors
         try:
@@ -255,18 +254,16 @@ class EmulatorEngine(ChipEngine):
             spike_input.spikes.clear()
             spike_input.add_spikes(self._emulator.t, rows[0].nonzero()[0])
 
-    def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
+    def learned_weights(self, name: str) -> Int32Array:
         table = self._compiled.tables[name]
         assert isinstance(table, LearningTable)
         return table.transmitted()
 
-    def write_weights(
-        self, projection: str, weights: FloatArray, mantissa: npt.NDArray[np.int32]
-    ) -> None:
+    def write_weights(self, projection: str, weights: FloatArray, mantissa: Int32Array) -> None:
         for part, numbers in self._parts.get(projection, {projection: slice(None)}).items():
             self._compiled.tables[part].write(mantissa[numbers])
 
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         self._own_noise.bias[self._compiled.slices[population]] = bias
 
     def state(self) -> State:
@@ -327,7 +324,7 @@ class EmulatorEngine(ChipEngine):
         del self._own_noise, self._learning
 
 
-def _wrap(x: npt.NDArray[np.int32], bits: int, name: str | None = None) -> None:
+def _wrap(x: Int32Array, bits: int, name: str | None = None) -> None:
     """Wrap *x* in place as the emulator does, without its warning: registers are meant to wrap."""
     overflow_signed(x, bits=bits, out=x)
 

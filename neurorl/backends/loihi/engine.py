@@ -6,14 +6,11 @@ import abc
 from collections.abc import Mapping
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
 EMULATE = "use target='emulator' (--target emulator)"
 """Suggest the remedy for what a chip can't do."""
@@ -42,13 +39,11 @@ class ChipEngine(abc.ABC):
         """Silence the network; weights and `steps` stay."""
 
     @abc.abstractmethod
-    def write_weights(
-        self, projection: str, weights: FloatArray, mantissa: npt.NDArray[np.int32]
-    ) -> None:
+    def write_weights(self, projection: str, weights: FloatArray, mantissa: Int32Array) -> None:
         """Write a described projection's effective weights, and its mantissas; same shape."""
 
     def learn(
-        self, inputs: Inputs, errors: Mapping[str, npt.NDArray[np.float64]], n_steps: int
+        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
     ) -> dict[str, Raster]:
         """Advance as `run` does, while the chip learns.
 
@@ -57,7 +52,7 @@ class ChipEngine(abc.ABC):
         """
         raise self._doesnt_learn()
 
-    def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
+    def learned_weights(self, name: str) -> Int32Array:
         """Return the transmitted weights of a projection that learns on the chip.
 
         Raises UnsupportedError where none does.
@@ -70,7 +65,7 @@ class ChipEngine(abc.ABC):
         return UnsupportedError(f"backend loihi, target {self.target}", problem, remedy=remedy)
 
     @abc.abstractmethod
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         """Write a population's biases, chip integers of shape ``(size,)``."""
 
     @abc.abstractmethod

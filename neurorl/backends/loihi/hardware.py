@@ -32,7 +32,7 @@ from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
 
 def hardware_problems(compiled: ChipModel) -> list[str]:
@@ -162,12 +162,10 @@ class HardwareEngine(ChipEngine):
         """Let the chip make *n_steps* without input."""
         self._interface.run_steps(n_steps)
 
-    def write_weights(
-        self, projection: str, weights: FloatArray, mantissa: npt.NDArray[np.int32]
-    ) -> None:
+    def write_weights(self, projection: str, weights: FloatArray, mantissa: Int32Array) -> None:
         self.refuse("set_weights")
 
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         self.refuse("set_weights")
 
     def state(self) -> State:
@@ -229,7 +227,7 @@ def translated() -> Iterator[None]:
         raise BackendError("target loihi", f"the chip failed: {exc}") from exc
 
 
-Errors = Mapping[str, npt.NDArray[np.float64]]
+Errors = Mapping[str, FloatArray]
 
 
 class LearningHardwareEngine(HardwareEngine):
@@ -277,7 +275,7 @@ class LearningHardwareEngine(HardwareEngine):
     def _wait(self, n_steps: int) -> None:
         self._run([[]] * n_steps, {})
 
-    def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
+    def learned_weights(self, name: str) -> Int32Array:
         self.refuse("weights of a projection that learns there")
         raise AssertionError
 
@@ -301,7 +299,7 @@ class LearningHardwareEngine(HardwareEngine):
             interface.chip2host({})
         interface.wait_for_completion()
 
-    def _errors(self, errors: Errors, k: int) -> list[tuple[Any, int, npt.NDArray[np.float64]]]:
+    def _errors(self, errors: Errors, k: int) -> list[tuple[Any, int, FloatArray]]:
         """Return the errors of step *k* in nengo-loihi's form, one entry for each core."""
         entries = []
         for name, cores in self._learning.items():

@@ -23,7 +23,6 @@ limits of a core that learns are checked by `pes`.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import (
     MANTISSA_MAX,
@@ -40,6 +39,7 @@ from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, place
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
+from neurorl.numerics.arrays import Array, IntArray
 from neurorl.storage.plain import PlainData
 
 CORES = 128
@@ -143,17 +143,13 @@ def register_problems(chip: ChipNetwork) -> list[str]:
     return problems
 
 
-def _outside(
-    where: str, quantity: str, values: npt.NDArray[np.int64], low: int, high: int
-) -> list[str]:
+def _outside(where: str, quantity: str, values: IntArray, low: int, high: int) -> list[str]:
     """Return a line for the first of *values* outside *low* to *high*; empty if there is none."""
     wrong = values[(values < low) | (values > high)]
     return [f"{where} with a {quantity} of {n} (limit {low} to {high})" for n in wrong[:1]]
 
 
-def _inexact(
-    where: str, name: str, values: npt.NDArray[np.int64], held: npt.NDArray[np.int64]
-) -> list[str]:
+def _inexact(where: str, name: str, values: IntArray, held: IntArray) -> list[str]:
     """Return a line for the first of *values* that differs from the register's; else nothing.
 
     held: the nearest values that the register holds, in the same order.
@@ -165,7 +161,7 @@ def _inexact(
 def source_text(
     arithmetic: ChipArithmetic,
     placement: Placement,
-    biases: dict[str, npt.NDArray[np.generic]],
+    biases: dict[str, Array],
     head: str,
     later: dict[str, dict[int, str]],
     chips: int,
@@ -231,7 +227,7 @@ def _aligned(rows: list[list[str]]) -> list[str]:
     ]
 
 
-def _population(chip: ChipPopulation, bias: npt.NDArray[np.generic]) -> list[str]:
+def _population(chip: ChipPopulation, bias: Array) -> list[str]:
     """Return the paragraph about one population's integers."""
     return [
         f"{chip.name}: {len(chip.threshold)} compartments, {chip.unit:.6g} to a membrane unit",
@@ -243,7 +239,7 @@ def _population(chip: ChipPopulation, bias: npt.NDArray[np.generic]) -> list[str
     ]
 
 
-def _range(values: npt.NDArray[np.generic]) -> str:
+def _range(values: Array) -> str:
     """Return *values* as ``low..high``, or as one number if all are equal."""
     low, high = values.min(), values.max()
     return f"{low:g}" if low == high else f"{low:g}..{high:g}"

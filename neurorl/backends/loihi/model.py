@@ -29,7 +29,7 @@ from neurorl.backends.loihi.vendor import (
     validate_model,
 )
 from neurorl.errors import UnsupportedError
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
 Places = slice | npt.NDArray[np.intp]
 
@@ -65,7 +65,7 @@ def compile_network(
     rounded: dict[str, FloatArray],
     placement: Placement,
     pes: float | None = None,
-    memory: Mapping[str, npt.NDArray[np.int32]] | None = None,
+    memory: Mapping[str, Int32Array] | None = None,
 ) -> ChipModel:
     """Compile the model of ``arithmetic.network`` with the given weights.
 
@@ -148,9 +148,7 @@ def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
     return slice(first, last) if last - first == len(places) else places
 
 
-def _block(
-    chip: ChipPopulation, bias: npt.NDArray[np.generic], part: slice, is_learned: bool
-) -> LoihiBlock:
+def _block(chip: ChipPopulation, bias: Array, part: slice, is_learned: bool) -> LoihiBlock:
     """Return the block of one core: its neurons, followed by their silent twins if the core learns.
 
     chip: the integers of the population.
@@ -161,7 +159,7 @@ def _block(
     size = part.stop - part.start
     block = LoihiBlock((1 + is_learned) * size, label=f"{chip.name}[{part.start}:{part.stop}]")
 
-    def all_of(values: Array, twins: int | None = None) -> npt.NDArray[np.int32]:
+    def all_of(values: Array, twins: int | None = None) -> Int32Array:
         """Return the values of the core's neurons, then *twins* for each twin (None: the same)."""
         own = values[part]
         others = own if twins is None else np.full(size, twins)

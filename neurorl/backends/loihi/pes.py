@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.checks import learned_populations
 from neurorl.backends.loihi.placement import CoreLimits, place
@@ -32,6 +31,7 @@ from neurorl.backends.loihi.synapses import Share, SynapseLayout, WeightTable
 from neurorl.backends.loihi.vendor import Synapse
 from neurorl.backends.simulator import State
 from neurorl.network.description import Network, Projection
+from neurorl.numerics.arrays import BoolArray, FloatArray, Int32Array
 
 _RATE_EXPONENT = -7  # the chip's learning rate is 2**-7, the only one that nengo-loihi uses
 
@@ -53,11 +53,11 @@ class LearningPart:
     last: int
     rows: slice
     columns: slice
-    data: npt.NDArray[np.int32]
+    data: Int32Array
     synapse: Synapse
 
     @property
-    def own(self) -> npt.NDArray[np.int32]:
+    def own(self) -> Int32Array:
         """Return a view of the weights onto the neurons themselves, without those onto twins."""
         return self.data[:, : self.last - self.first]
 
@@ -109,14 +109,14 @@ class LearningTable(WeightTable):
         )
         return synapse
 
-    def write(self, mantissa: npt.NDArray[np.int32]) -> None:
+    def write(self, mantissa: Int32Array) -> None:
         """Write mantissas, in the shape of the projection's weights."""
         scaled = self._scaled(mantissa.reshape(self.layout.rows, -1))
         for part in self.parts:
             part.data[...] = 0
             part.own[...] = scaled[part.rows, part.columns]
 
-    def transmitted(self) -> npt.NDArray[np.int32]:
+    def transmitted(self) -> Int32Array:
         """Return a copy of the transmitted weights, ``(n_pre, neurons of a block)``."""
         weights = np.empty((self.layout.rows, self._width), dtype=np.int32)
         for part in self.parts:
@@ -203,7 +203,7 @@ class OnChipLearning:
         """Return the synapses of every core that learns, projection by projection."""
         return [part for table in self._tables.values() for part in table.parts]
 
-    def present(self, errors: Mapping[str, npt.NDArray[np.float64]]) -> None:
+    def present(self, errors: Mapping[str, FloatArray]) -> None:
         """Set the errors of the next step.
 
         errors: by population ``(size,)``, -1 to 1; 0 for a population left out.
@@ -247,13 +247,13 @@ class OnChipLearning:
                 self._synapses.traces[part.synapse][:] = state[f"{name}.trace"][first:last]
                 self._set_came(part, state[f"{name}.trace_spikes"][first:last])
 
-    def _came(self, part: LearningPart) -> npt.NDArray[np.bool_]:
+    def _came(self, part: LearningPart) -> BoolArray:
         """Return a mask of the axons that got a spike since the trace was last updated."""
         came = np.zeros(len(part.data), dtype=bool)
         came[list(self._synapses.trace_spikes[part.synapse])] = True
         return came
 
-    def _set_came(self, part: LearningPart, came: npt.NDArray[np.bool_]) -> None:
+    def _set_came(self, part: LearningPart, came: BoolArray) -> None:
         """Set the mask of the axons that got a spike since the trace was last updated."""
         spikes = self._synapses.trace_spikes[part.synapse]
         spikes.clear()

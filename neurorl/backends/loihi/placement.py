@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import ChipNetwork
 from neurorl.backends.loihi.synapses import Share, SynapseLayout
@@ -29,6 +28,7 @@ from neurorl.backends.loihi.vendor import (
 )
 from neurorl.errors import ArgumentError
 from neurorl.network.description import Network, Population
+from neurorl.numerics.arrays import IntArray
 
 Fits = Callable[[int, int], bool]
 """Tell whether the neurons ``first <= i < last`` fit on one core."""
@@ -221,7 +221,7 @@ class _Planner:
             "formats": len(formats),
         }
 
-    def _leaving(self, name: str) -> npt.NDArray[np.int64]:
+    def _leaving(self, name: str) -> IntArray:
         """Return the axons out of each neuron: one to each core where it has a synapse."""
         count = np.zeros(self._network.node(name).size, dtype=np.int64)
         for p in self._network.projections:

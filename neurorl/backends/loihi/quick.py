@@ -29,7 +29,7 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.native import toolchain
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
 FIRST = 2
 """Number the first step as the emulator does."""
@@ -47,12 +47,7 @@ class QuickPes:
     which the emulator draws noise for its compartments, too, unless it has draws of ours.
     """
 
-    def __init__(
-        self,
-        compiled: ChipModel,
-        tables: Mapping[str, LearningTable],
-        seed: int,
-    ) -> None:
+    def __init__(self, compiled: ChipModel, tables: Mapping[str, LearningTable], seed: int) -> None:
         self._rng = np.random.RandomState(seed & 0x7FFFFFFF)
         blocks = compiled.model.blocks
         has_own = any(population.noise_exponent for population in compiled.chip.values())
@@ -80,11 +75,7 @@ class QuickPes:
         self._exponents = [int(synapse.synapse_cfg.weight_exp) for synapse in configured]
 
     def learn(
-        self,
-        t: int,
-        arrived: Mapping[str, Raster],
-        errors: Mapping[str, npt.NDArray[np.float64]],
-        n_steps: int,
+        self, t: int, arrived: Mapping[str, Raster], errors: Mapping[str, FloatArray], n_steps: int
     ) -> bool:
         """Do the learning of *n_steps* steps from *t* on; return whether weights have changed.
 
@@ -116,7 +107,7 @@ class QuickPes:
         np.minimum(_stochastic(x, self._rng), _TRACE_MAX, out=self._trace)
         self._came[:] = False
 
-    def _update_weights(self, errors: Mapping[str, npt.NDArray[np.float64]]) -> None:
+    def _update_weights(self, errors: Mapping[str, FloatArray]) -> None:
         """Change weights by ``-x e``, those onto twins by ``+x e``, rounded stochastically."""
         learned = [
             # In units of 2**-7 mantissas, as the chip computes; the lowest bit of a mantissa is 0.
@@ -163,9 +154,7 @@ class QuickPes:
         }
 
 
-def _error(
-    part: LearningPart, errors: Mapping[str, npt.NDArray[np.float64]]
-) -> npt.NDArray[np.int32]:
+def _error(part: LearningPart, errors: Mapping[str, FloatArray]) -> Int32Array:
     """Return minus the errors of a core's neurons, then those of their twins, -127..127."""
     if part.post not in errors:
         return np.zeros(2 * (part.last - part.first), dtype=np.int32)
@@ -173,15 +162,13 @@ def _error(
     return np.concatenate([-error, error])
 
 
-def _stochastic(
-    x: npt.NDArray[np.floating[Any]], rng: np.random.RandomState
-) -> npt.NDArray[np.int32]:
+def _stochastic(x: npt.NDArray[np.floating[Any]], rng: np.random.RandomState) -> Int32Array:
     """Round *x* >= 0 up with the probability of its fraction; one draw per element."""
     fraction, whole = np.modf(x)
     return np.asarray(whole.astype(np.int32) + (fraction > rng.rand(*x.shape)), dtype=np.int32)
 
 
-def _shifted(x: npt.NDArray[np.int32], bits: int) -> npt.NDArray[np.int32]:
+def _shifted(x: Int32Array, bits: int) -> Int32Array:
     """Return *x* shifted left by *bits*, or right if *bits* is negative."""
     return x << bits if bits >= 0 else x >> -bits
 
@@ -265,18 +252,16 @@ class QuickEngine(ChipEngine):
         self._running.reset([0])
         self._pes.reset()
 
-    def write_weights(
-        self, projection: str, weights: FloatArray, mantissa: npt.NDArray[np.int32]
-    ) -> None:
+    def write_weights(self, projection: str, weights: FloatArray, mantissa: Int32Array) -> None:
         self._simulated.weights[projection] = weights
         self._running.write_weights(projection)
         if projection in self._tables:
             self._tables[projection].write(mantissa)
 
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         self._running.write_bias(population, bias)
 
-    def learned_weights(self, name: str) -> npt.NDArray[np.int32]:
+    def learned_weights(self, name: str) -> Int32Array:
         return self._tables[name].transmitted()
 
     def state(self) -> State:

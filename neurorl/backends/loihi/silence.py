@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX
 from neurorl.arithmetic.rounding import ChipArithmetic
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import FloatArray, IntArray
 
 LONGEST = 4096
 """Wait at most this many steps for silence; beyond it, building a new backend is cheaper."""
@@ -69,7 +68,7 @@ def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silen
     return Silence(steps)
 
 
-def _fades(kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _fades(kept: IntArray) -> IntArray:
     """Return the number of steps in which ``x * kept >> 12`` brings the largest x to 0."""
     unique, places = np.unique(kept, return_inverse=True)
     x = np.full(len(unique), VOLTAGE_MAX + 1, dtype=np.int64)

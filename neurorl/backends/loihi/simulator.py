@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.chip_noise import NOISE_MODES
 from neurorl.arithmetic.rounding import ChipArithmetic
@@ -39,7 +38,7 @@ from neurorl.network.description import Network
 from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import on_chip
 from neurorl.network.serialization import number
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.numerics.random import derive
 from neurorl.storage.plain import PlainData
 
@@ -143,11 +142,7 @@ class LoihiSimulator(Simulator):
 
     @classmethod
     def problems(
-        cls,
-        network: Network,
-        arithmetic: str,
-        core: CoreLimits | None = None,
-        chips: int = CHIPS,
+        cls, network: Network, arithmetic: str, core: CoreLimits | None = None, chips: int = CHIPS
     ) -> list[str]:
         """Return why the chip can't run *network*, one line for each reason; empty if it can.
 
@@ -330,11 +325,11 @@ class LoihiSimulator(Simulator):
             mantissa = self._described.mantissa(projection, weights)
             engine.write_weights(projection, weights, mantissa)
 
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         for k, engine in enumerate(self.engines):
             engine.write_bias(population, bias[self.simulated.columns(population, k)])
 
-    def memory(self, projection: str) -> npt.NDArray[np.int32] | None:
+    def memory(self, projection: str) -> Int32Array | None:
         """Lend the memory of all engines, or None where writing it would not be enough."""
         p = self.simulated.network.projection(projection)
         is_stored_otherwise = p.mask is not None or p.is_sparse

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.loihi.vendor import Synapse, SynapseConfig
 from neurorl.network.description import Network, Projection
+from neurorl.numerics.arrays import BoolArray, Int32Array, IntArray
 
 WEIGHT_BITS = 7  # index into SynapseConfig.WEIGHT_BITS_MAP: 8 bits
 SYNAPSES_PER_ENTRY = 63  # the chip's field is one less than the number, 64
@@ -36,9 +36,9 @@ class SynapseLayout:
 
     rows: int
     targets: int
-    index: npt.NDArray[np.int32] | None
-    lengths: npt.NDArray[np.int64]
-    mask: npt.NDArray[np.bool_] | None
+    index: Int32Array | None
+    lengths: IntArray
+    mask: BoolArray | None
     is_listed: bool = False
 
     @classmethod
@@ -71,12 +71,7 @@ class SynapseLayout:
 
     @classmethod
     def _sparse(
-        cls,
-        rows: int,
-        targets: int,
-        first: npt.NDArray[np.int64],
-        width: int,
-        mask: npt.NDArray[np.bool_] | None,
+        cls, rows: int, targets: int, first: IntArray, width: int, mask: BoolArray | None
     ) -> SynapseLayout:
         """Return a layout with index lists.
 
@@ -94,7 +89,7 @@ class SynapseLayout:
         return cls(rows, targets, index, lengths, mask)
 
     @property
-    def stored(self) -> npt.NDArray[np.bool_]:
+    def stored(self) -> BoolArray:
         """Return a mask of the entries of a table that aren't padding, ``(rows, longest)``."""
         return np.arange(self.shape[1]) < self.lengths[:, None]
 
@@ -115,14 +110,14 @@ class SynapseLayout:
         rows = np.flatnonzero(used)
         return Share(self, first, last, rows, starts[rows], stops[rows])
 
-    def _stored_before(self, target: int) -> npt.NDArray[np.int64]:
+    def _stored_before(self, target: int) -> IntArray:
         """Count the synapses of each row that go to neurons before *target*; needs an index."""
         row_starts = np.cumsum(self.lengths) - self.lengths
         wanted = np.arange(self.rows, dtype=np.int64) * self.targets + target
         return np.searchsorted(self._places, wanted) - row_starts
 
     @cached_property
-    def _places(self) -> npt.NDArray[np.int64]:
+    def _places(self) -> IntArray:
         """Return ``row * targets + target`` of every stored synapse, ascending."""
         assert self.index is not None
         rows = np.arange(self.rows, dtype=np.int64)[:, None] * self.targets
@@ -141,9 +136,9 @@ class Share:
     layout: SynapseLayout
     first: int
     last: int
-    rows: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
-    stops: npt.NDArray[np.int64]
+    rows: IntArray
+    starts: IntArray
+    stops: IntArray
 
     @property
     def index_bits(self) -> int:
@@ -178,14 +173,14 @@ class Share:
             "weight_bits": WEIGHT_BITS,
         }
 
-    def indices(self) -> list[npt.NDArray[np.int32]]:
+    def indices(self) -> list[Int32Array]:
         """Return the targets of each row counted from `first`, shape ``(1, synapses)`` each."""
         index = self.layout.index
         if index is None:
             return [np.arange(self.last - self.first, dtype=np.int32)[None, :]] * len(self.rows)
         return [index[None, k, a:b] - np.int32(self.first) for k, a, b in self._cuts()]
 
-    def views(self, table: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
+    def views(self, table: Int32Array) -> list[Int32Array]:
         """Return a view of each row's part of *table*, shape ``(1, synapses)`` each."""
         return [table[k : k + 1, a:b] for k, a, b in self._cuts()]
 
@@ -209,11 +204,7 @@ class WeightTable:
     """
 
     def __init__(
-        self,
-        name: str,
-        layout: SynapseLayout,
-        exponent: int,
-        data: npt.NDArray[np.int32] | None = None,
+        self, name: str, layout: SynapseLayout, exponent: int, data: Int32Array | None = None
     ) -> None:
         self.name = name
         self.layout = layout
@@ -228,7 +219,7 @@ class WeightTable:
         synapse.format(**share.format(), weight_exp=self._exponent)
         return synapse
 
-    def write(self, mantissa: npt.NDArray[np.int32]) -> None:
+    def write(self, mantissa: Int32Array) -> None:
         """Write mantissas, in the shape of the projection's weights."""
         if self.layout.is_listed:
             self.data[self._stored] = self._scaled(mantissa)
@@ -239,7 +230,7 @@ class WeightTable:
         else:
             self.data[...] = self._scaled(rows)
 
-    def _scaled(self, mantissa: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    def _scaled(self, mantissa: Int32Array) -> Int32Array:
         """Return the transmitted weights ``mantissa * 2**(6 + exponent)``."""
         # The lowest exponent halves the mantissa. Mantissas are even, so no bit is lost.
         shift = 6 + self._exponent

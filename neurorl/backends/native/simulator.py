@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
@@ -17,7 +16,7 @@ from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import NativeRun, Raster, WindowCall
 from neurorl.native.build import failure
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl.program import Release
 
@@ -116,12 +115,12 @@ class NativeSimulator(ProgramSimulator):
         """Return the unit of a projection's levels, 0 if they aren't in force."""
         return float(self._arrays[f"unit{k}"][0]) if self.program.projections[k].has_levels else 0.0
 
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         k = self.numbers[population]
         if self.program.nodes[k].has_bias:
             self._arrays[f"bias{k}"][:] = bias
 
-    def biases(self, population: str) -> npt.NDArray[np.float64] | None:
+    def biases(self, population: str) -> FloatArray | None:
         k = self.numbers[population]
         return self._arrays[f"bias{k}"] if self.program.nodes[k].has_bias else None
 
@@ -137,11 +136,11 @@ class NativeSimulator(ProgramSimulator):
         unit = 0.0 if k is None else self._unit(k)
         return self._arrays[f"levels{k}"] * unit if unit else self.memory(projection)
 
-    def levels(self, projection: str, unit: float) -> npt.NDArray[np.int32] | None:
+    def levels(self, projection: str, unit: float) -> Int32Array | None:
         k = self._projections.get(projection)
         if k is None or not self.program.projections[k].has_levels:
             return None
-        levels: npt.NDArray[np.int32] = self._arrays[f"levels{k}"]
+        levels: Int32Array = self._arrays[f"levels{k}"]
         if self._unit(k) != unit:
             values = self.held(projection)
             assert values is not None

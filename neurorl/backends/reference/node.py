@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Name, Style, render
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.program import NodeProgram
 from neurorl.storage.plain import Named
 
@@ -33,8 +32,6 @@ class ReplicaNoise:
             return self._rows[0](steps[0])
         return np.concatenate([draw(step) for draw, step in zip(self._rows, steps, strict=True)])
 
-
-Bools = npt.NDArray[np.bool_]
 
 _PYTHON = Style(
     number=lambda value: f"float64({value!r})",
@@ -81,11 +78,14 @@ class NumpyNode:
         constants = {f"constant_{x}": value[()] for x, value in node.constants.items()}
         space = {**_SPACE, **constants, "refractory": node.refractory}
         exec(python_source(node), space)
-        self._step: Callable[..., tuple[Bools, dict[str, FloatArray]]] = space["step"]
+        self._step: Callable[..., tuple[BoolArray, dict[str, FloatArray]]] = space["step"]
 
     def update(
-        self, arrived: Mapping[str, FloatArray], steps: Sequence[int], given: Bools | None = None
-    ) -> Bools:
+        self,
+        arrived: Mapping[str, FloatArray],
+        steps: Sequence[int],
+        given: BoolArray | None = None,
+    ) -> BoolArray:
         """Make one step; return which neurons spike.
 
         arrived: what projections add, by input. steps: the number of the step in each replica, for

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs, check_finite
@@ -15,7 +14,7 @@ from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.reference.node import NumpyNode, python_source
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import Raster
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.program import ProjectionProgram, Release
 
 
@@ -53,10 +52,10 @@ class ReferenceSimulator(ProgramSimulator):
             transmitted = self.simulated.transmitted(projection)
             self.arrivals[projection].weights[:] = transmitted.ravel()
 
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         self.nodes[self.numbers[population]].bias = bias
 
-    def memory(self, projection: str) -> npt.NDArray[np.float64] | None:
+    def memory(self, projection: str) -> FloatArray | None:
         signed = self.simulated.network.projection(projection).signed
         held = None if signed else self.arrivals.get(projection)
         return None if held is None else held.weights
@@ -183,9 +182,7 @@ class Arrivals:
         is_dense = projection.rows is None
         self.blocks = self.weights.reshape(-1, *projection.block) if is_dense else None
 
-    def add(
-        self, q: FloatArray, past: npt.NDArray[np.bool_], released: FloatArray | None = None
-    ) -> None:
+    def add(self, q: FloatArray, past: BoolArray, released: FloatArray | None = None) -> None:
         """Add the weights of listed synapses that arrive in this step to *q*.
 
         past: the last spikes of the presynaptic node, newest last. released: what these released;
@@ -216,7 +213,7 @@ class Arrivals:
     def add_clipped(
         self,
         total: FloatArray,
-        spikes: npt.NDArray[np.bool_],
+        spikes: BoolArray,
         released: FloatArray | None,
         limits: tuple[float, float],
     ) -> None:

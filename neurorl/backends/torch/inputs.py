@@ -90,11 +90,7 @@ class Batch:
 
 
 def check_batch(
-    network: Network,
-    inputs: Named,
-    shape: Shape,
-    n_steps: int | None,
-    batch: int | None,
+    network: Network, inputs: Named, shape: Shape, n_steps: int | None, batch: int | None
 ) -> Batch:
     """Return the *inputs* of a module as a `Batch`; a source left out is silent.
 

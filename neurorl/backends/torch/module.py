@@ -293,10 +293,7 @@ class SpikingModule(SynapticModule):
         return check_batch(self.network, inputs, self._shape, n_steps, batch)
 
     def _draws(
-        self,
-        batch: Batch,
-        noise: Named | None,
-        generator: torch.Generator | None,
+        self, batch: Batch, noise: Named | None, generator: torch.Generator | None
     ) -> Rasters:
         """Return the noise of each noisy population: as passed after a check, else drawn."""
         noisy = {k: c.node for k, c in self._all_cells().items() if c.node.draws}
@@ -321,11 +318,7 @@ class SpikingModule(SynapticModule):
         return replace(batch, given=given)
 
     def _replayed(
-        self,
-        inputs: Named,
-        rasters: Named,
-        state: ModuleState | None,
-        n_steps: int | None,
+        self, inputs: Named, rasters: Named, state: ModuleState | None, n_steps: int | None
     ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
         """Yield each population's name, spikes, their logits, and the mask of neurons alive."""
         cells = {p.name: self._all_cells()[p.name] for p in self.network.populations}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from neurorl.backends.capabilities import Capabilities
@@ -93,7 +92,7 @@ class TorchSimulator(ProgramSimulator):
         weights = self.simulated.weights[projection].reshape(self.simulated.n_replicas, *shape)
         self._module.set_weights(projection, weights)
 
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         values = torch.from_numpy(bias.astype(np.float64))
         self._bias[population] = values.to(self._device).view(self.simulated.n_replicas, 1, -1)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from neurorl.arithmetic.xylo import XyloArithmetic
-from neurorl.arithmetic.xylo_integers import MEMORIES, IntArray, memory_of
-from neurorl.numerics.arrays import FloatArray
+from neurorl.arithmetic.xylo_integers import MEMORIES, memory_of
+from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.program import Program, ProjectionProgram
 
 KINDS = ("input", "hidden", "output")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.backends.capabilities import Capabilities
@@ -19,6 +18,7 @@ from neurorl.backends.xylo.limits import DEFAULT, DEVICES, find_device, problems
 from neurorl.backends.xylo.vendor import VendorLayer
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
+from neurorl.numerics.arrays import Array
 from neurorl.program import lower
 
 
@@ -76,7 +76,7 @@ class XyloSimulator(Simulator):
             held = self.layout.mantissas(self.arithmetic, projection, row)
             layer.put_weights(wire.memory, wire.first, held)
 
-    def write_bias(self, population: str, bias: npt.NDArray[np.generic]) -> None:
+    def write_bias(self, population: str, bias: Array) -> None:
         rows = bias.astype(np.int64).reshape(len(self.layers), -1)
         for layer, row in zip(self.layers, rows, strict=True):
             layer.put_bias(*self.layout.places[population], row)

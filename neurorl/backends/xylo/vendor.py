@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 import xylosim.v2 as xylosim
 
-from neurorl.arithmetic.xylo_integers import MEMORIES, IntArray
+from neurorl.arithmetic.xylo_integers import MEMORIES
 from neurorl.backends.xylo.layout import XyloLayout
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, IntArray
 
 
 class _Synapse(Protocol):

@@ -10,7 +10,6 @@ from math import isfinite
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.models.actor import hidden_sizes
@@ -30,7 +29,7 @@ from neurorl.network.serialization import (
     number,
     positive,
 )
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.elementary import dot
 from neurorl.rules.three_factor import td_error
 
@@ -300,7 +299,7 @@ class SpikingCritic:
         """Return b, shape ``(N,)``."""
         return np.where(np.arange(self.size) < self.size // 2, 1.0, -1.0)
 
-    def value(self, raster: npt.NDArray[np.bool_]) -> float:
+    def value(self, raster: BoolArray) -> float:
         """Return V from the population's raster ``(steps, N)``."""
         counts = raster[self.first :].sum(axis=0)
         return self.unit * float(counts @ self.signs)

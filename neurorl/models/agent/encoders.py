@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.agent.answers import Check, array, refused, whole_number
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.description import CURRENT_GRID
 from neurorl.network.serialization import Share, flag, number
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 
 __all__ = [
     "ENCODERS",
@@ -151,7 +150,7 @@ def constant_currents(activation: FloatArray) -> FloatArray:
     return np.asarray(np.rint(activation * (1.0 / CURRENT_GRID)) * CURRENT_GRID)
 
 
-def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt.NDArray[np.bool_]:
+def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> BoolArray:
     """Accumulate and fire: ``phase += x`` in every step, a spike and -1 whenever it reaches 1.
 
     activation: ``(n,)`` in [0, 1]; a cell of 1 spikes in every step, one of 0 never.
@@ -164,7 +163,7 @@ def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> npt
     return np.asarray(level[1:] > level[:-1])
 
 
-def bernoulli_spikes(activation: FloatArray, u: FloatArray) -> npt.NDArray[np.bool_]:
+def bernoulli_spikes(activation: FloatArray, u: FloatArray) -> BoolArray:
     """Spike with probability x in every step: ``u < x``.
 
     activation: ``(n,)`` in [0, 1]. u: draws in (0, 1), ``(n_steps, n)``, the shape of the raster.

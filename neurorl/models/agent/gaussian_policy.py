@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
 from neurorl.models.agent.answers import Choice
 from neurorl.models.agent.policies import Policy
 from neurorl.network.serialization import Count, Flag, NotNegative, Range
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.elementary import cospi, exp, log
 
 _NARROWEST, _WIDEST = -3.0, 2.0
@@ -31,7 +30,7 @@ class ChoosesNumbers(Policy):
         self,
         votes: FloatArray,
         groups: Sequence[int],
-        allowed: npt.NDArray[np.bool_] | None,
+        allowed: BoolArray | None,
         u: FloatArray,
         decision: int = 0,
     ) -> Choice:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.models.features import Features, FromNumbers
@@ -45,9 +44,7 @@ class Memories:
         self._means = [None if mean is None else mean.copy() for mean in other._means]
 
 
-def extended(
-    rows: npt.NDArray[np.float64], lengths: Sequence[int], keeps: Sequence[float]
-) -> npt.NDArray[np.float64]:
+def extended(rows: FloatArray, lengths: Sequence[int], keeps: Sequence[float]) -> FloatArray:
     """Return *rows* of observations as an agent with such memories sees them.
 
     rows: observations of episodes one after the other, ``(n, d)``. lengths: the number of rows of

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.agent.answers import Check, Choice, array, refused, whole_number
 from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.limits import MAX_SIZE
 from neurorl.network.serialization import Count, NotNegative, Range, Share, flag, number, positive
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.numerics.elementary import exp, log
 
 __all__ = [
@@ -114,7 +113,7 @@ class Policy(Part, abc.ABC):
         self,
         votes: FloatArray,
         groups: Sequence[int],
-        allowed: npt.NDArray[np.bool_] | None,
+        allowed: BoolArray | None,
         u: FloatArray,
         decision: int = 0,
     ) -> Choice:
@@ -257,7 +256,7 @@ POLICIES = Registry("policy", Policy, Softmax, Greedy, EpsilonGreedy, AnnealedSo
 """Map the name of each policy to its class; ``POLICIES.register`` adds one."""
 
 
-def votes(output: npt.NDArray[np.bool_], n_actions: int, first_step: int) -> FloatArray:
+def votes(output: BoolArray, n_actions: int, first_step: int) -> FloatArray:
     """Count the spikes of each action's modules over all actors from *first_step* on.
 
     output: raster ``(W, actors * n_actions)``, actors in the outer order. Returns ``(n_actions,)``.

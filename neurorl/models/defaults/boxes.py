@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from neurorl.models.defaults.observations import seen_parts
 from neurorl.models.features import Concat, Features, Select, SelectParts, Tiles
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.tasks.kinds import Space
 
 _QUANTILES = (0.005, 0.995)
@@ -43,8 +44,7 @@ _CLOSER = 0.25
 _HUGE = 1e37
 """Treat wider ranges as undeclared: Gymnasium used to write the largest float32 for infinity."""
 
-Numbers = npt.NDArray[np.float64]
-Cover = tuple[Numbers, Numbers, Sequence[tuple[int, ...]]]
+Cover = tuple[FloatArray, FloatArray, Sequence[tuple[int, ...]]]
 """Hold the low and high ends of all numbers, and the groups of numbers that have tiles there."""
 
 
@@ -59,20 +59,20 @@ class BoxRanges:
     declared and they are much narrower; else as seen.
     """
 
-    low: Numbers
-    high: Numbers
-    seen_low: Numbers
-    seen_high: Numbers
-    usual_low: Numbers
-    usual_high: Numbers
+    low: FloatArray
+    high: FloatArray
+    seen_low: FloatArray
+    seen_high: FloatArray
+    usual_low: FloatArray
+    usual_high: FloatArray
     places: tuple[int, ...]
-    two_valued: npt.NDArray[np.bool_]
-    paid_low: Numbers
-    paid_high: Numbers
+    two_valued: BoolArray
+    paid_low: FloatArray
+    paid_high: FloatArray
 
     @classmethod
     def of(
-        cls, space: gym.spaces.Box, rows: Numbers, is_better: npt.NDArray[np.bool_] | None = None
+        cls, space: gym.spaces.Box, rows: FloatArray, is_better: BoolArray | None = None
     ) -> BoxRanges:
         """Return the ranges of a space.
 
@@ -117,7 +117,7 @@ class BoxRanges:
         )
 
 
-def short(numbers: npt.ArrayLike) -> Numbers:
+def short(numbers: npt.ArrayLike) -> FloatArray:
     """Round to a few digits, so that files are short and last bits make no difference."""
     return np.array([float(f"{number:.{_DIGITS}g}") for number in np.asarray(numbers).tolist()])
 
@@ -127,7 +127,7 @@ def box_of_parts(space: Space) -> gym.spaces.Box | None:
 
     None if a part has parts itself, or more states than the tiles of one number distinguish.
     """
-    ends: list[tuple[Numbers, Numbers]] = []
+    ends: list[tuple[FloatArray, FloatArray]] = []
     for part in seen_parts(space).values():
         if isinstance(part, gym.spaces.Box):
             ends.append((part.low.astype(np.float64), part.high.astype(np.float64)))

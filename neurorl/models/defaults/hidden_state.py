@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from neurorl.models.agent.memories import extended
 from neurorl.models.features import Select, SelectChanges
+from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay
-
-Numbers = npt.NDArray[np.float64]
 
 _KEEPS = (0.0, 0.9)
 """Try these memories: the step before, for velocities; some 10 steps, for evidence."""
@@ -35,7 +34,7 @@ _OF_FLAGS = 2
 """Count the values of a flag."""
 
 
-def memories_for(play: FirstPlay, rows: Numbers, most: int) -> tuple[float, ...]:
+def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, ...]:
     """Return the memory that predicts changes best, or none if they are predicted without one.
 
     rows: every observation of the play, ``(n, d)``. most: limit of varying numbers and memories.
@@ -71,7 +70,7 @@ def memories_for(play: FirstPlay, rows: Numbers, most: int) -> tuple[float, ...]
     return best
 
 
-def _of_actions(play: FirstPlay) -> Numbers:
+def _of_actions(play: FirstPlay) -> FloatArray:
     """Return the actions as numbers, ``(steps, k)``: a choice among n is n flags."""
     actions = np.array([np.ravel(action) for action in play.actions])
     if actions.dtype.kind not in "iu":
@@ -80,7 +79,7 @@ def _of_actions(play: FirstPlay) -> Numbers:
     return np.asarray(np.concatenate(columns, axis=1), dtype=np.float64)
 
 
-def _left_over(seen: Numbers, change: Numbers, more: Numbers | None = None) -> Numbers:
+def _left_over(seen: FloatArray, change: FloatArray, more: FloatArray | None = None) -> FloatArray:
     """Return the share of each change that isn't predicted in each half, ``(2, d)`` in [0, 1].
 
     seen: observations and actions, ``(n, k)``. more: further predictors, without products.
@@ -104,21 +103,21 @@ def _left_over(seen: Numbers, change: Numbers, more: Numbers | None = None) -> N
     return np.asarray(np.minimum(share, 1.0))
 
 
-def _means(kinds: npt.NDArray[np.intp], numbers: Numbers, n: int) -> Numbers:
+def _means(kinds: npt.NDArray[np.intp], numbers: FloatArray, n: int) -> FloatArray:
     """Return the mean of the rows of each kind, ``(n, d)``, nearer to 0 where a kind has few."""
     counts = np.bincount(kinds, minlength=n) + 1.0
     sums = [np.bincount(kinds, column, minlength=n) for column in numbers.T]
     return np.array(sums).T / counts[:, None]
 
 
-def _scaled(numbers: Numbers) -> Numbers:
+def _scaled(numbers: FloatArray) -> FloatArray:
     """Return the columns that vary, scaled to mean 0 and standard deviation 1."""
     spread = numbers.std(axis=0)
     varies = spread > 0.0
     return np.asarray((numbers - numbers.mean(axis=0))[:, varies] / spread[varies])
 
 
-def delays(rows: Numbers, lengths: Sequence[int]) -> dict[int, int]:
+def delays(rows: FloatArray, lengths: Sequence[int]) -> dict[int, int]:
     """Return which numbers repeat what another showed a step before, as {index: the other's}.
 
     Numbers that stay the same within episodes don't count, nor do numbers that take turns, such as
@@ -151,7 +150,7 @@ def _ends(place: int, found: Mapping[int, int]) -> bool:
     return place not in found
 
 
-def tell_more(play: FirstPlay, rows: Numbers, delayed: Mapping[int, int]) -> bool:
+def tell_more(play: FirstPlay, rows: FloatArray, delayed: Mapping[int, int]) -> bool:
     """Return whether *delayed* numbers tell what comes next, where the others don't.
 
     `memories_for` decides it, as for a memory of the step before; true also for too many numbers.
@@ -162,7 +161,7 @@ def tell_more(play: FirstPlay, rows: Numbers, delayed: Mapping[int, int]) -> boo
     return bool(memories_for(play, newest, 2 * _MOST_NEWEST))
 
 
-def left_out(rows: Numbers, delayed: Mapping[int, int]) -> Numbers:
+def left_out(rows: FloatArray, delayed: Mapping[int, int]) -> FloatArray:
     """Return observations in which no *delayed* number varies."""
     rows = rows.copy()
     rows[:, list(delayed)] = 0.0
@@ -170,8 +169,8 @@ def left_out(rows: Numbers, delayed: Mapping[int, int]) -> Numbers:
 
 
 def changed(
-    space: gym.spaces.Box, rows: Numbers, delayed: Mapping[int, int]
-) -> tuple[gym.spaces.Box, Numbers]:
+    space: gym.spaces.Box, rows: FloatArray, delayed: Mapping[int, int]
+) -> tuple[gym.spaces.Box, FloatArray]:
     """Return a space and observations with each *delayed* number replaced by the change since it.
 
     delayed: as `delays` returns it. Changes have no declared range.

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.defaults.boxes import short
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import pooled
+from neurorl.numerics.arrays import FloatArray
 
 MOST_ACTIVE = 64
 _MOST_CELLS = 2**16
@@ -23,10 +23,8 @@ _MOST_NUMBERS = 128
 _LOOKS = 100
 _LEAST_WIDTH = 1e-6
 
-Numbers = npt.NDArray[np.float64]
 
-
-def is_image(space: gym.spaces.Box, rows: Numbers, lengths: Sequence[int]) -> bool:
+def is_image(space: gym.spaces.Box, rows: FloatArray, lengths: Sequence[int]) -> bool:
     """Return whether observations of two or three axes are images, rather than several numbers.
 
     They are if all pixels of a channel have the same declared range, and are whole numbers, take at
@@ -59,7 +57,7 @@ def _is_even(space: gym.spaces.Box, channels: int) -> bool:
     return True
 
 
-def _moves_on(images: Numbers, lengths: Sequence[int]) -> bool:
+def _moves_on(images: FloatArray, lengths: Sequence[int]) -> bool:
     """Return whether all rows of an image but the first are those before the last, a step later."""
     if len(images) != sum(lengths) or images.shape[1] < 2:
         return False
@@ -67,7 +65,7 @@ def _moves_on(images: Numbers, lengths: Sequence[int]) -> bool:
     return len(before) > 0 and bool((images[before, 1:] == images[before + 1, :-1]).all())
 
 
-def image_cells(space: gym.spaces.Box, rows: Numbers) -> ImageCells | None:
+def image_cells(space: gym.spaces.Box, rows: FloatArray) -> ImageCells | None:
     """Return cells of an image, or None if the space has other axes, or nothing varies.
 
     rows: the observations of the first play, ``(n, d)``. A channel's levels are its values, if
@@ -95,7 +93,7 @@ def image_cells(space: gym.spaces.Box, rows: Numbers) -> ImageCells | None:
 
 
 def _of_means(
-    means: Numbers, shape: tuple[int, ...], blocks: tuple[int, int], first: bool
+    means: FloatArray, shape: tuple[int, ...], blocks: tuple[int, int], first: bool
 ) -> ImageCells | None:
     """Return the cells of averaged images, or None if there are too many."""
     low, width, levels = _levels(means)
@@ -106,7 +104,7 @@ def _of_means(
     return cells if cells.size <= _MOST_CELLS else None
 
 
-def _levels(images: Numbers) -> tuple[Numbers, Numbers, int]:
+def _levels(images: FloatArray) -> tuple[FloatArray, FloatArray, int]:
     """Return where the levels of each channel begin, their widths, and how many there are."""
     channels = np.moveaxis(images, -1, 0).reshape(images.shape[-1], -1)
     kinds = [np.unique(channel) for channel in channels]
@@ -121,13 +119,13 @@ def _levels(images: Numbers) -> tuple[Numbers, Numbers, int]:
     return short([low for low, _ in ends]), short(width), _LEVELS
 
 
-def _usual(means: Numbers, low: Numbers, width: Numbers, levels: int) -> Numbers:
+def _usual(means: FloatArray, low: FloatArray, width: FloatArray, levels: int) -> FloatArray:
     """Return the most frequent level of each channel of each block, flattened."""
     found = np.clip(np.floor((means - low) / width), 0, levels - 1).reshape(len(means), -1)
     counts = np.stack([(found == level).sum(axis=0) for level in range(levels)])
     return np.asarray(counts.argmax(axis=0), dtype=np.float64)
 
 
-def active_cells(cells: ImageCells, rows: Numbers) -> float:
+def active_cells(cells: ImageCells, rows: FloatArray) -> float:
     """Return how many cells are active on average."""
     return float(np.mean([cells(row).sum() for row in rows]))

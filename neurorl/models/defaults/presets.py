@@ -207,11 +207,7 @@ _MODELS = {
 
 
 def make_config(
-    env: Environment,
-    model: str = "lif",
-    overrides: Named | None = None,
-    *,
-    can_share: bool = True,
+    env: Environment, model: str = "lif", overrides: Named | None = None, *, can_share: bool = True
 ) -> AgentConfig:
     """Return the configuration for an environment: preset or default, then *overrides*.
 

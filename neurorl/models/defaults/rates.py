@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.models.features import Concat, Features, HashedStates, Multiply, Select, Tiles
 from neurorl.models.features.image_cells import ImageCells
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.kinds import Environment
@@ -86,7 +86,7 @@ largest, as on a screen that is dark between flashes. 1/4 would change MinAtar's
 _DIGITS = 4
 
 
-def critic_features(features: Features, rows: npt.NDArray[np.float64]) -> Features:
+def critic_features(features: Features, rows: FloatArray) -> Features:
     """Return *features* for a critic, scaled if hardly any are active at times.
 
     Unscaled, a critic of flashes on a dark screen diverges; see `Multiply`.

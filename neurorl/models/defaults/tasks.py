@@ -84,12 +84,7 @@ _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
 
 
 def task_defaults(
-    env: Environment,
-    model: str,
-    named: Named,
-    *,
-    spiking_critic: bool,
-    can_share: bool = False,
+    env: Environment, model: str, named: Named, *, spiking_critic: bool, can_share: bool = False
 ) -> PlainData:
     """Return the fields that follow from the task, except those that are *named*.
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.agent.answers import AnswerChecks, Check, array
 from neurorl.network.limits import MAX_FEATURES, check_limit, refuse_units
 from neurorl.network.serialization import Described, Range, flag, frozen_array, positive
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.storage.plain import real_array
 from neurorl.tasks.kinds import Shown
 
@@ -177,7 +176,7 @@ class RangeFeatures(FromNumbers):
         return scaled_to_one(flat, self.low, self.gain, self.squashed)
 
     @functools.cached_property
-    def squashed(self) -> npt.NDArray[np.bool_]:
+    def squashed(self) -> BoolArray:
         """Return which dimensions have no range."""
         return np.asarray(self.high == self.low)
 
@@ -189,7 +188,7 @@ class RangeFeatures(FromNumbers):
 
 
 def scaled_to_one(
-    flat: FloatArray, low: FloatArray, gain: FloatArray, squashed: npt.NDArray[np.bool_]
+    flat: FloatArray, low: FloatArray, gain: FloatArray, squashed: BoolArray
 ) -> FloatArray:
     """Scale numbers to [0, 1], as `RangeFeatures` says; shape of *flat*, ``(..., d)``.
 

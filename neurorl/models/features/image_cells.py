@@ -8,21 +8,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.models.features.base import Features, Sides, image_of
 from neurorl.models.features.of_others import pooled
 from neurorl.network.limits import MAX_FEATURES, check_limit
 from neurorl.network.serialization import Range, frozen_array
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.tasks.kinds import Shown
 
 _HASHES, _ROOT = 7, 3
 """Give each patch a prime number of joint cells; powers of its primitive root number the parts."""
 _TOGETHER = 2
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +115,7 @@ class ImageCells(Features):
         x[self.n_single + _HASHES * jointly + hashes[jointly].astype(np.int64) % _HASHES] = 1.0
         return x
 
-    def _unusual(self, observation: Shown) -> Indices:
+    def _unusual(self, observation: Shown) -> IntArray:
         """Return the single cells of the finest scale that are active."""
         image = image_of("ImageCells", observation, self.shape)
         if len(self.shape) == 3:
@@ -131,7 +128,7 @@ class ImageCells(Features):
         return np.asarray(self.levels * places + levels[places].astype(np.int64))
 
     @functools.cached_property
-    def _scales(self) -> Indices:
+    def _scales(self) -> IntArray:
         """Return the cells of all scales that each single cell of the finest scale activates."""
         y, x = np.indices(self.grids[0])
         contents = np.arange(self.n_contents)
@@ -144,7 +141,7 @@ class ImageCells(Features):
         return np.stack(columns, axis=1)
 
     @functools.cached_property
-    def _neighbours(self) -> tuple[Indices, Indices]:
+    def _neighbours(self) -> tuple[IntArray, IntArray]:
         """Return, for each block of all scales, its patches, and its corner in each of them.
 
         Both are ``(blocks, 4)``; the number of patches stands for a patch beyond the edge.
@@ -164,7 +161,7 @@ class ImageCells(Features):
         return np.concatenate(patches), np.concatenate(corners)
 
     @functools.cached_property
-    def _patches(self) -> Indices:
+    def _patches(self) -> IntArray:
         """Return the patches that each single cell is in, ``(n_single, 4)``."""
         return np.repeat(self._neighbours[0], self.n_contents, axis=0)
 

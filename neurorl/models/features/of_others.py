@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.models.features.base import (
@@ -22,7 +21,7 @@ from neurorl.models.features.base import (
 )
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import NotNegative, Range, frozen_array, several, whole_numbers
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 from neurorl.tasks.kinds import Shown
 
 
@@ -129,7 +128,7 @@ class Select(_OfNumbers, named="Picked"):
             raise DescriptionError("Select.places", what, got=got, limit=limit)
 
     @functools.cached_property
-    def _index(self) -> npt.NDArray[np.int64]:
+    def _index(self) -> IntArray:
         return np.array(self.places, dtype=np.int64)
 
     def flat(self, observation: Shown) -> FloatArray:
@@ -173,7 +172,7 @@ class SelectChanges(Select, named="PickedChanges"):
             raise DescriptionError("SelectChanges.before", what, got=got, limit=limit)
 
     @functools.cached_property
-    def _taken_off(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    def _taken_off(self) -> tuple[BoolArray, IntArray]:
         """Return which of the places are changes, and the indices of their earlier numbers."""
         before = np.array(self.before, dtype=np.int64)
         return before >= 0, before[before >= 0]
@@ -216,7 +215,7 @@ class BlockMeans(_OfNumbers, named="Pooled"):
         return self.of.flat(pooled(image, self.blocks).ravel())
 
 
-def pooled(numbers: npt.NDArray[np.float64], blocks: tuple[int, ...]) -> FloatArray:
+def pooled(numbers: FloatArray, blocks: tuple[int, ...]) -> FloatArray:
     """Return the mean of each block of an array, ``blocks`` of them along each axis."""
     for axis, n_blocks in enumerate(blocks):
         n = numbers.shape[axis]

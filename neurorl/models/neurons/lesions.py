@@ -6,15 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import DescriptionError
 from neurorl.models import Lesion
 from neurorl.network.description import Network, Node, Population, Projection
 from neurorl.network.modules import hidden_layers
 from neurorl.network.serialization import number
+from neurorl.numerics.arrays import BoolArray
 
-Alive = Mapping[str, npt.NDArray[np.bool_]]
+Alive = Mapping[str, BoolArray]
 
 
 def lesioned(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.testing import FEATURES, rasters, same_state
 from neurorl.testing.plugin import Case
 
@@ -253,9 +252,7 @@ def test_weights_written_directly(feature: str, seed: object, case: Case) -> Non
         assert same_state(backend.state(), other.state()) == []
 
 
-def write_directly(
-    backend: Backend, name: str, values: npt.NDArray[np.float64], memory: Array
-) -> None:
+def write_directly(backend: Backend, name: str, values: FloatArray, memory: Array) -> None:
     assert memory.shape == (values.size,)
     by = backend.arithmetic.rounding(name)
     n = np.clip(np.rint(values * by.inverse), -by.limit, by.limit)
