@@ -199,7 +199,8 @@ class _Writer:
     def _binary(self, node: Binary) -> tuple[str, int]:
         """Return the text of two operands; those of equal strength bind from the left."""
         level, style = _LEVELS[node.op], self._style
-        if node.op == "/" and style.divide and not _is_literal(node.right):
+        is_literal = isinstance(node.right, Number) and node.right.value != 0
+        if node.op == "/" and style.divide and not is_literal:
             return style.divide(self.write(node.left, _OR), self.write(node.right, _OR)), _ATOM
         above = level + 1 if level == _COMPARE else level
         left, right = self.write(node.left, above), self.write(node.right, level + 1)
@@ -215,11 +216,6 @@ class _Writer:
         if name not in self._names:
             raise ArgumentError("printing", f"nothing stands for {name!r}")
         return self._names[name]
-
-
-def _is_literal(node: Node) -> bool:
-    """Return whether a divisor is a number that isn't 0."""
-    return isinstance(node, Number) and node.value != 0
 
 
 TEXT = Style()

@@ -51,8 +51,11 @@ def bootstrap_interval(
     for stratum in strata:
         values = np.asarray(stratum, dtype=np.float64)
         drawn.append(values[rng.integers(len(values), size=(repetitions, len(values)))])
-    means = interquartile_mean(np.concatenate(drawn, axis=1))
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return _interval(interquartile_mean(np.concatenate(drawn, axis=1)), level)
+
+
+def _interval(figures: FloatArray | list[float], level: float) -> tuple[float, float]:
+    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
@@ -84,8 +87,7 @@ def improvement_interval(
         return [values[rng.integers(len(values), size=len(values))] for values in runs]
 
     found = [probability_of_improvement(drawn(first), drawn(second)) for _ in range(repetitions)]
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return _interval(found, level)
 
 
 def quartiles_over_steps(

@@ -10,6 +10,7 @@ import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +22,17 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.config import softmax_of
 from neurorl.reparameterization.loss import log_policy, policy_loss
 from neurorl.tasks.kinds import Shown
+
+Mask = Tensor | None
+"""Represent which votes are allowed; None allows all."""
+
+
+class Taken(NamedTuple):
+    """Hold N actions, ``(N, *template.shape)``, with their widths and advantages, ``(N,)``."""
+
+    actions: Array
+    widths: FloatArray
+    advantage: Tensor
 
 
 @dataclass(frozen=True)
@@ -59,20 +71,18 @@ class Choices(abc.ABC):
         return self.config.policy.repeats
 
     @abc.abstractmethod
-    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+    def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
         """Return log policies or means, ``(..., n)``.
 
         allowed: a mask of *votes*; None allows all. Raises UnsupportedError for one of numbers.
         """
 
     @abc.abstractmethod
-    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
+    def shares(self, votes: Tensor, allowed: Mask = None) -> FloatArray:
         """Return the policy, or each module's share in the votes of its population."""
 
     @abc.abstractmethod
-    def choose(
-        self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
-    ) -> Array:
+    def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
         """Return the actions that votes ``(R, E, n_actions)`` lead to, by random numbers *u*.
 
         widths: of exploration, ``(R,)``. allowed: as in `describe`.
@@ -88,24 +98,14 @@ class Choices(abc.ABC):
         return 0.0
 
     @abc.abstractmethod
-    def loss(
-        self,
-        described: Tensor,
-        actions: Array,
-        widths: FloatArray,
-        advantage: Tensor,
-        entropy: float,
-    ) -> Tensor:
-        """Return the loss of actions ``(N, *template.shape)``, a scalar.
-
-        described: what `describe` returned, ``(N, n)``. widths, advantage: ``(N,)``.
-        """
+    def loss(self, described: Tensor, taken: Taken, entropy: float) -> Tensor:
+        """Return the loss of actions, a scalar. described: what `describe` returned, ``(N, n)``."""
 
 
 class _Alternatives(Choices):
     """Describe a choice by its log policies."""
 
-    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
+    def shares(self, votes: Tensor, allowed: Mask = None) -> FloatArray:
         shares: FloatArray = self.describe(votes, allowed).exp().double().numpy()
         return shares
 
@@ -128,12 +128,10 @@ class OneOfSeveral(_Alternatives):
     def draws(self) -> tuple[int, ...]:
         return ()
 
-    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+    def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
         return log_policy(votes, *softmax_of(self.config), allowed)
 
-    def choose(
-        self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
-    ) -> Array:
+    def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
         cumulated = self.describe(votes, allowed).exp().double().cumsum(-1)
         below = (cumulated < u[..., None]).sum(-1)
         if allowed is None:
@@ -144,16 +142,9 @@ class OneOfSeveral(_Alternatives):
         chosen = below.clamp(first, torch.where(allowed, numbers, -1).amax(-1)).numpy()
         return chosen
 
-    def loss(
-        self,
-        described: Tensor,
-        actions: Array,
-        widths: FloatArray,
-        advantage: Tensor,
-        entropy: float,
-    ) -> Tensor:
-        taken = torch.from_numpy(actions).to(described.device)
-        return policy_loss(described, taken, advantage, entropy)
+    def loss(self, described: Tensor, taken: Taken, entropy: float) -> Tensor:
+        actions = torch.from_numpy(taken.actions).to(described.device)
+        return policy_loss(described, actions, taken.advantage, entropy)
 
 
 @dataclass(frozen=True)
@@ -185,33 +176,24 @@ class OneOfEach(_Alternatives):
         parts: tuple[Tensor, ...] = torch.split(x, list(self.sizes), dim=-1)
         return parts
 
-    def _split_mask(self, allowed: Tensor | None) -> Sequence[Tensor | None]:
+    def _split_mask(self, allowed: Mask) -> Sequence[Mask]:
         return [None] * len(self.sizes) if allowed is None else self._split(allowed)
 
-    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+    def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
         parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
         return torch.cat([group.describe(n, mask) for group, n, mask in parts], dim=-1)
 
-    def choose(
-        self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
-    ) -> Array:
+    def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
         parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
         chosen = [
             group.choose(n, u[..., g], widths, mask) for g, (group, n, mask) in enumerate(parts)
         ]
         return np.stack(chosen, axis=-1)
 
-    def loss(
-        self,
-        described: Tensor,
-        actions: Array,
-        widths: FloatArray,
-        advantage: Tensor,
-        entropy: float,
-    ) -> Tensor:
-        parts = zip(self._each, self._split(described), actions.T, strict=True)
+    def loss(self, described: Tensor, taken: Taken, entropy: float) -> Tensor:
+        parts = zip(self._each, self._split(described), taken.actions.T, strict=True)
         losses = [
-            group.loss(log_pi, taken, widths, advantage, entropy) for group, log_pi, taken in parts
+            group.loss(log_pi, taken._replace(actions=own), entropy) for group, log_pi, own in parts
         ]
         return torch.stack(losses).sum()
 
@@ -246,7 +228,7 @@ class NumberChoices(Choices):
     def _populations(self, votes: Tensor) -> Tensor:
         return votes.view(*votes.shape[:-1], self.n, self.policy.population)
 
-    def describe(self, votes: Tensor, allowed: Tensor | None = None) -> Tensor:
+    def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
         if allowed is not None:
             raise no_mask()
         n = self._populations(votes)
@@ -256,16 +238,14 @@ class NumberChoices(Choices):
         mean: Tensor = (n @ centres) / torch.where(total > 0.0, total, 1.0)
         return mean
 
-    def shares(self, votes: Tensor, allowed: Tensor | None = None) -> FloatArray:
+    def shares(self, votes: Tensor, allowed: Mask = None) -> FloatArray:
         n = self._populations(votes).double()
         total = n.sum(-1, keepdim=True)
         even = torch.full_like(n, 1.0 / self.policy.population)
         shares: FloatArray = torch.where(total > 0.0, n / total, even).flatten(-2).numpy()
         return shares
 
-    def choose(
-        self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Tensor | None = None
-    ) -> Array:
+    def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
         z = torch.sqrt(-2.0 * torch.log1p(-u[..., 0])) * torch.cos(2.0 * math.pi * u[..., 1])
         sigma = torch.from_numpy(widths)[:, None, None]
         chosen: Array = (self.describe(votes, allowed).double() + sigma * z).numpy()
@@ -277,17 +257,10 @@ class NumberChoices(Choices):
     def width(self, decision: int) -> float:
         return self.policy.width(decision)
 
-    def loss(
-        self,
-        described: Tensor,
-        actions: Array,
-        widths: FloatArray,
-        advantage: Tensor,
-        entropy: float,
-    ) -> Tensor:
-        sigma, a = (torch.from_numpy(x).to(described) for x in (widths, actions))
+    def loss(self, described: Tensor, taken: Taken, entropy: float) -> Tensor:
+        sigma, a = (torch.from_numpy(x).to(described) for x in (taken.widths, taken.actions))
         log_p = -0.5 * (((a - described) / sigma[:, None]) ** 2).sum(-1)
-        return -(advantage * log_p).mean()
+        return -(taken.advantage * log_p).mean()
 
 
 def choices_for(config: AgentConfig, groups: Sequence[int]) -> Choices:

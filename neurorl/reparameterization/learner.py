@@ -16,7 +16,7 @@ from neurorl.network.restoring import take
 from neurorl.network.serialization import LARGEST
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
-from neurorl.reparameterization.choices import Choices
+from neurorl.reparameterization.choices import Choices, Taken
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.reparameterization.loss import LinearValues, advantages, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout
@@ -104,13 +104,12 @@ class GradientLearner:
         """Return the loss of the actions that were chosen. advantage: ``(T, E)``."""
         chosen = rollout.chosen[:, k].ravel()
         widths = rollout.widths[:, k].repeat(self._gradient.environments)
-        return self._choices.loss(
-            self._described(rollout, k),
+        taken = Taken(
             rollout.actions[:, k].reshape(advantage.size, *self._choices.template.shape)[chosen],
             widths[chosen],
             torch.from_numpy(advantage.ravel()[chosen]).to(self._device, self.module.dtype),
-            self._gradient.entropy,
         )
+        return self._choices.loss(self._described(rollout, k), taken, self._gradient.entropy)
 
     def _follow(self, loss: Tensor, rate: float) -> None:
         """Let the weights take a step down the gradient of a loss. rate: as in `learn`."""
@@ -218,7 +217,5 @@ class GradientLearner:
         noise = {name: words.to(self._device) for name, words in drawn.items()}
         rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
         mask = None if allowed is None else allowed.to(self._device)
-        return self._choices.describe(self._votes(rasters["output"]), mask), state
-
-    def _votes(self, output: Tensor) -> Tensor:
-        return votes(output[0], self._n_actions, self._first_vote)
+        counts = votes(rasters["output"][0], self._n_actions, self._first_vote)
+        return self._choices.describe(counts, mask), state

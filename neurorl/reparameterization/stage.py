@@ -258,7 +258,8 @@ class Stage:
     def state(self, k: int) -> State:
         """Return what replica *k* is doing, as arrays."""
         rows = self.rows([k])
-        running = self._running_state(k)
+        open_, template = self._running[k], self._choices.template
+        running = running_state(open_, template) if open_ else {}
         return {
             **{f"running.{key}": value for key, value in running.items()},
             "steps": np.array(self.steps[k]),
@@ -267,10 +268,6 @@ class Stage:
             "changes": self._history.changes[rows],
             **self.masks.state(k),
         }
-
-    def _running_state(self, k: int) -> State:
-        running = self._running[k]
-        return running_state(running, self._choices.template) if running else {}
 
     def restore(self, k: int, state: State, n_actions: int) -> None:
         """Go on from `state` when `open` is called. Raises RunError."""

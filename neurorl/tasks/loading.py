@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from neurorl.errors import RunError
 from neurorl.storage.plain import Named
-from neurorl.tasks.arguments import decode, read_wrapper
+from neurorl.tasks.arguments import decode, module_of, read_wrapper
 from neurorl.tasks.environments import first_line, is_registered, make_env
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, entry_point_name, is_same_env
@@ -111,7 +111,8 @@ def saved_env(described: Named, where: str, trust: bool = False) -> Environment:
     if not is_registered(env_id):
         if not trust:
             what = f"its environment {env_id} is not registered here"
-            source = module or _module_of((spec or {}).get("entry_point"))
+            place = (spec or {}).get("entry_point")
+            source = module or (module_of(place) if isinstance(place, str) else "")
             first = f"import {source}" if source not in ("", "__main__") else "register it"
             remedy = f"{first} first, or {_TRUST_IT}, or {_GIVE_IT}"
             raise RunError(where, what, remedy=remedy)
@@ -193,7 +194,8 @@ def _checked(spec: Named, where: str, trust: bool) -> EnvSpec:
 def _wrapper(described: Named, where: str, trust: bool) -> WrapperSpec:
     place = described["entry_point"]
     module, _, name = place.partition(":")
-    if not (_is_gymnasiums(module) or module in sys.modules or trust):
+    is_gymnasiums = f"{module}.".startswith("gymnasium.wrappers.")
+    if not (is_gymnasiums or module in sys.modules or trust):
         what = f"a wrapper of its environment, {place}, is not imported here"
         remedy = f"import {module} first, or {_TRUST_IT}, or {_GIVE_IT}"
         raise RunError(where, what, remedy=remedy)
@@ -223,11 +225,3 @@ def _import(module: str, where: str) -> Any:
     except Exception as exc:  # foreign code may raise anything
         what = f"{module} can't be imported"
         raise RunError(where, what, got=first_line(exc), remedy=_GIVE_IT) from exc
-
-
-def _is_gymnasiums(module: str) -> bool:
-    return module == "gymnasium.wrappers" or module.startswith("gymnasium.wrappers.")
-
-
-def _module_of(place: object) -> str:
-    return place.partition(":")[0] if isinstance(place, str) else ""

@@ -19,7 +19,7 @@ from neurorl.errors import EnvError, RunError, UnsupportedError  # noqa: E402
 from neurorl.models.agent.config import AgentConfig  # noqa: E402
 from neurorl.models.agent.policies import Softmax  # noqa: E402
 from neurorl.models.defaults.presets import make_config  # noqa: E402
-from neurorl.reparameterization.choices import Choices, OneOfSeveral, choices_for  # noqa: E402
+from neurorl.reparameterization.choices import Choices, OneOfSeveral, Taken, choices_for  # noqa: E402
 from neurorl.runs.evaluation import evaluate  # noqa: E402
 
 FEW = {"environments": 2, "steps": 8}
@@ -135,7 +135,7 @@ def test_the_gradient_is_that_of_the_log_probability_and_the_entropy(
     widths, advantage = np.zeros(30), torch.tensor(rng.normal(size=30))
     u = torch.tensor(rng.random((30, *choices.draws)))
     actions = choices.choose(votes.detach(), u, widths, masks)
-    loss = choices.loss(choices.describe(votes, masks), actions, widths, advantage, 0.3)
+    loss = choices.loss(choices.describe(votes, masks), Taken(actions, widths, advantage), 0.3)
     theirs = _log_density_loss(
         choices, votes, masks, actions.reshape(30, -1), advantage, entropy=0.3
     )
@@ -148,7 +148,7 @@ def test_exploration_of_what_is_allowed_has_a_finite_gradient() -> None:
     choices = choices_for(config(beta=0.7, exploration=0.1), (4,))
     votes = torch.tensor([[3.0, 1.0, 2.0, 0.0]], dtype=torch.float64, requires_grad=True)
     mask, ones = torch.tensor([[True, False, True, False]]), torch.ones(1, dtype=torch.float64)
-    loss = choices.loss(choices.describe(votes, mask), np.array([2]), np.zeros(1), ones, 0.1)
+    loss = choices.loss(choices.describe(votes, mask), Taken(np.array([2]), np.zeros(1), ones), 0.1)
     (gradient,) = torch.autograd.grad(loss, votes)
     assert torch.isfinite(gradient).all()
     assert not gradient[~mask].any()

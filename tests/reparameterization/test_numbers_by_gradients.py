@@ -18,7 +18,7 @@ from neurorl.errors import RunError, UnsupportedError  # noqa: E402
 from neurorl.models.agent.config import AgentConfig  # noqa: E402
 from neurorl.models.agent.gaussian_policy import Gaussian  # noqa: E402
 from neurorl.models.defaults.presets import make_config  # noqa: E402
-from neurorl.reparameterization.choices import choices_for  # noqa: E402
+from neurorl.reparameterization.choices import Taken, choices_for  # noqa: E402
 from neurorl.runs.evaluation import evaluate  # noqa: E402
 
 FEW = {"environments": 2, "steps": 8}
@@ -75,7 +75,7 @@ def test_the_gradient_is_that_of_the_log_density() -> None:
         return -(advantage * normal.log_prob(torch.tensor(actions)).sum(-1)).mean()
 
     votes.requires_grad_(True)
-    loss = choices.loss(choices.describe(votes), actions, widths, advantage, 0.3)
+    loss = choices.loss(choices.describe(votes), Taken(actions, widths, advantage), 0.3)
     (ours,) = torch.autograd.grad(loss, votes)
     (theirs,) = torch.autograd.grad(expected(), votes)
     assert torch.allclose(ours, theirs, atol=1e-12)

@@ -314,14 +314,8 @@ class EmulatorEngine(ChipEngine):
         self._emulator.close()
         # The wrapped update refers to this object and back; without the cycle both go at once.
         self._compartment.update = None
-        del (
-            self._emulator,
-            self._compartment,
-            self._update,
-            self._compiled,
-            self._noise,
-        )
-        del self._own_noise, self._learning
+        del self._emulator, self._compartment, self._update, self._compiled
+        del self._noise, self._own_noise, self._learning
 
 
 def _wrap(x: Int32Array, bits: int, name: str | None = None) -> None:

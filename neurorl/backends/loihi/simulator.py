@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -106,12 +106,8 @@ class LoihiSimulator(Simulator):
         "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
     )
     shown: ClassVar[tuple[str, ...]] = (
-        "target",
-        "engine",
-        "chips",
-        "core",
-        "pes_magnitude",
-        "chip_table",
+        *("target", "engine", "chips", "core"),
+        *("pes_magnitude", "chip_table"),
     )
 
     def __init__(
@@ -214,10 +210,7 @@ class LoihiSimulator(Simulator):
 
     def _make_engines(self) -> list[ChipEngine]:
         """Return an engine for each replica; none is left open if one can't be made."""
-        makers: dict[str, Callable[[ChipModel, int], ChipEngine]] = {
-            "emulator": self._emulate,
-            "loihi": self._connect,
-        }
+        makers = {"emulator": self._emulate, "loihi": self._connect}
         engines: list[ChipEngine] = []
         n = self.simulated.n_replicas
         if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs

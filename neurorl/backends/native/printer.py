@@ -13,12 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from neurorl.expressions.nodes import CPP, FunctionCall, nodes_of, render
 from neurorl.native import SOURCES
 from neurorl.native.build import CppSource, compiled
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, zeros_on_lines
 from neurorl.numerics.random import LOGISTIC_BITS
 from neurorl.program import Program, ProjectionProgram
 
@@ -26,8 +24,6 @@ _CPP = {"f8": "double", "f4": "float", "i8": "int64_t", "i4": "int32_t", "u4": "
 _CPP["u1"] = "uint8_t"
 _SHORT = replace(CPP, number=lambda value: f"{value.hex()}f")
 """Print formulas of a node with limits, in 32 bits: twice as many of its numbers fit a vector."""
-_LINE, _HUGE = 64, 2 << 20  # bytes
-_MADV_HUGEPAGE = 14
 
 
 class Table:
@@ -50,25 +46,9 @@ class Table:
     def allocated(self, own: Mapping[str, Array]) -> dict[str, Array]:
         """Return the arrays by name, all 0 but those of the caller's own."""
         return {
-            name: own[name] if name in own else allocate(size, dtype)
+            name: own[name] if name in own else zeros_on_lines((size,), dtype)
             for name, (dtype, size) in self._arrays.items()
         }
-
-
-def allocate(size: int, dtype: str) -> Array:
-    """Return an array of zeros.
-
-    It begins at a line of the cache: a vector that straddles two lines costs twice as much. A large
-    one gets huge pages where the system has them: of others, the processor holds too few addresses.
-    """
-    n_bytes = size * np.dtype(dtype).itemsize
-    unit = _HUGE if n_bytes >= 2 * _HUGE else _LINE
-    raw = np.zeros(n_bytes + unit, np.uint8)
-    first = -raw.ctypes.data % unit
-    if unit == _HUGE and (advise := getattr(ctypes.CDLL(None), "madvise", None)) is not None:
-        length = ctypes.c_size_t(n_bytes // unit * unit)
-        advise(ctypes.c_void_p(raw.ctypes.data + first), length, _MADV_HUGEPAGE)
-    return raw[first : first + n_bytes].view(dtype)
 
 
 _LONG = frozenset({"cos", "exp", "log", "sigmoid", "sin", "tanh", "trunc"})
