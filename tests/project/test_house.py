@@ -11,28 +11,29 @@ BOUNDS = {
     # Over the last round's end: 1,900 for rules by statements and what neurons, sources and
     # connections got with them, 1,200 for Xylo, 410 to prune and rewire, 300 for values and gap
     # junctions, 950 for networks read from Brian2 and scripts that learn, 1,930 for what validate
-    # knows of Xylo, of users' faults and of learners, 350 for energy, 310 for a chip owner's report
-    "installed lines": 72_890,
-    "core lines": 37_800,
-    "program and executors": 1_990,
+    # knows of Xylo, of users' faults and of learners, 350 for energy, 310 for a chip owner's
+    # report, 490 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once
+    "installed lines": 73_012,
+    "core lines": 37_600,
+    "program and executors": 1_958,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 38,
     "floors": 15,
-    "Any": 396,
+    "Any": 399,
 }
 LARGEST = {
-    "models": 7_900,
+    "models": 7_744,
     "validation": 8_240,
     "learning": 6_500,
     "native": 4_540,
-    "backends": 4_650,
-    "backends.loihi": 3_263,
-    "network": 3_240,
+    "backends": 4_613,
+    "backends.loihi": 3_204,
+    "network": 3_201,
     "agents": 3_180,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
-OTHERS = 3_160
+OTHERS = 2_991
 
 
 @pytest.fixture(scope="module")
