@@ -225,11 +225,12 @@ inline void normal(
     } else if (deep.normalisation->kernel == POOL) {
         buffer.resize(2 * n);
         double *drive = buffer.data(), *square = drive + n;
-        for (int64_t i = 0; i < n; i++) drive[i] = arrived[i] * layer.unit;
+        const double *mean = layer.mean + k * n;
+        for (int64_t i = 0; i < n; i++) drive[i] = arrived[i] * layer.unit - mean[i];
         const double middle = mean_of(drive, n);
         for (int64_t i = 0; i < n; i++) square[i] = (drive[i] - middle) * (drive[i] - middle);
         const double width = __builtin_sqrt(mean_of(square, n) + floor);
-        for (int64_t i = 0; i < n; i++) shift[i] = middle;
+        for (int64_t i = 0; i < n; i++) shift[i] = mean[i] + middle;
         for (int64_t i = 0; i < n; i++) scale[i] = width;
     } else {
         for (int64_t i = 0; i < n; i++) shift[i] = 0.0;
@@ -274,6 +275,20 @@ inline bool prepare(const Deep &deep, int64_t k)
 
 inline double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 
+// Take a layer's drives into their running means, which neurons that share weights share.
+inline void hear_means(const DeepLayer &layer, const double *drive, double rate, double *mean)
+{
+    static thread_local Numbers buffer;
+    const int64_t m = layer.patches ? layer.patches->filters : layer.size;
+    buffer.assign(drive, drive + m);
+    double *sum = buffer.data();
+    for (int64_t i = m; i < layer.size; i += m)
+        for (int64_t f = 0; f < m; f++) sum[f] += drive[i + f];
+    const double positions = (double)(layer.size / m);
+    for (int64_t i = 0; i < layer.size; i += m)
+        for (int64_t f = 0; f < m; f++) mean[i + f] += rate * (sum[f] / positions - mean[i + f]);
+}
+
 // Take a hidden layer's drives into its statistics, and note u, psi and 1 / scale.
 inline void hear_drive(
     const Deep &deep, const DeepLayer &layer, int64_t k, const double *drive, const double *shift,
@@ -288,10 +303,15 @@ inline void hear_drive(
         slope[i] = (float)((steepness * p) * (1.0 - p));
         inverse[i] = (float)(1.0 / scale[i]);
     }
-    if (!deep.learns || deep.normalisation->kernel != HOMEOSTASIS) return;
+    const int64_t kernel = deep.normalisation->kernel;
     const double first = 1.0 / ((double)deep.learned[k] + 2.0), usual = deep.normalisation->rate;
+    if (!deep.learns || kernel == NONE || (kernel == POOL && usual == 0.0)) return;
     const double rate = usual > first ? usual : first;
     double *mean = layer.mean + k * n, *variance = layer.variance + k * n;
+    if (kernel == POOL) {
+        hear_means(layer, drive, rate, mean);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         mean[i] += rate * (drive[i] - mean[i]);
         const double deviation = drive[i] - mean[i];
