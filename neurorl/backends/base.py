@@ -274,11 +274,12 @@ class Backend(Ownable):
     def biases(self, population: str) -> FloatArray | None:
         """Return the memory in which the simulator keeps a population's biases, or None.
 
-        float64, ``(n_replicas * size,)``. It may be written with what `set_offset` takes if the
-        description's bias is 0, in float arithmetic alone. Valid until the backend is closed.
+        float64, ``(n_replicas * size,)``, in units of the membrane: what `set_offset` takes if the
+        description's bias is 0, in chip arithmetic a bias of the chip's. Valid until the backend is
+        closed.
         """
         self.check_free("backend.biases", "learning.reset")
-        if self.arithmetic.is_chip or population in self._weights.currents.entered:
+        if population in self._weights.currents.entered:
             return None
         return self.simulator.biases(population)
 

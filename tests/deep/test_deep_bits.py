@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurorl.learning.deep.native import DeepNativeLoop
+from neurorl.models.deep.normalisation import Pool
 from neurorl.native import toolchain
 
 pytestmark = pytest.mark.skipif(
@@ -34,6 +35,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "patches, homeostasis": (
         {"seen": "picture", "masked": True},
         {"trunk.normalisation": "homeostasis", "trunk.centring": 1e-2},
+    ),
+    "patches, means of drives": (
+        {"seen": "picture", "masked": True},
+        {"hidden": (9, 5), "trunk.normalisation": Pool(rate=0.02)},
+    ),
+    "numbers, means of drives": (
+        {"seen": "numbers"},
+        {"trunk.normalisation": Pool(rate=0.02), "trunk.centring": 1e-2},
     ),
     "patches, random feedback": (
         {"seen": "picture"},
@@ -100,7 +109,7 @@ def test_a_case_has_the_same_bits_in_both_loops(name: str) -> None:
 
 CHIP = (
     *("bits, pool", "numbers, homeostasis", "images, two layers, pool"),
-    *("patches", "patches, homeostasis"),
+    *("patches", "patches, homeostasis", "patches, means of drives"),
 )
 
 
@@ -118,7 +127,7 @@ shares = st.sampled_from([0.0, 0.5, 0.9, 1.0])
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "hidden": layers,
     "critic.hidden": layers,
-    "trunk.normalisation": st.sampled_from(["homeostasis", "pool", "none"]),
+    "trunk.normalisation": st.sampled_from(["homeostasis", "pool", Pool(rate=0.1), "none"]),
     "trunk.feedback": st.sampled_from(["own", "random", "signs", "symmetric"]),
     "trunk.step_size": st.sampled_from(["root-mean-square", "plain", "bounded"]),
     "trunk.centring": st.sampled_from([0.0, 1e-2, 1.0]),

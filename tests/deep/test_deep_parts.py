@@ -151,6 +151,22 @@ def test_a_pool_is_layer_normalisation() -> None:
     assert np.array_equal(Unnormalised().normal(drive, drive, drive), [np.zeros(7), np.ones(7)])
 
 
+def test_a_pool_may_measure_drives_from_their_own_means() -> None:
+    drives = draws(200, 4) + np.array([0.0, 1.0, -2.0, 5.0])
+    pool, mean, variance = Pool(rate=1e-6), np.zeros(4), np.ones(4)
+    for t, drive in enumerate(drives):
+        pool.heard(drive, mean, variance, t)
+    assert np.allclose(mean, np.vstack([np.zeros(4), drives]).mean(axis=0), atol=1e-12)
+    shift, scale = pool.normal(drives[0], mean, variance)
+    shift_2, scale_2 = Pool().normal(drives[0] - mean, np.zeros(4), variance)
+    assert np.allclose(shift, mean + shift_2)
+    assert np.array_equal(scale, scale_2)
+    Pool(rate=0.25).heard(np.full(4, 10.0), was := mean.copy(), variance, 10**6)
+    assert np.allclose(was, 0.75 * mean + 2.5)
+    Pool().heard(np.full(4, 10.0), was := mean.copy(), variance, 3)
+    assert np.array_equal(was, mean)
+
+
 def test_standardised_numbers_are_those_of_numpy() -> None:
     seen = draws(50, 3) * np.array([1.0, 5.0, 0.1]) + np.array([0.0, -3.0, 100.0])
     mean, square, part = np.zeros(3), np.zeros(3), Standardised(limit=2.0)

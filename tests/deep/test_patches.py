@@ -11,6 +11,7 @@ from deep_agents import SEEN, Small, deep_agent, loop_of
 
 from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.errors import DescriptionError
+from neurorl.models.deep.normalisation import Pool
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.presets import make_config
@@ -54,6 +55,18 @@ def test_copies_of_a_weight_stay_equal_here_and_in_the_simulator(
                     shared = np.ravel(weights[p.name])
                     assert np.array_equal(shared, shared[tie.first][tie.of])
                     assert len(np.unique(shared)) > 1 or p.n_pre == 1
+
+
+@pytest.mark.parametrize("loop", ["numpy", None])
+def test_neurons_that_share_weights_share_the_means_of_a_pool(loop: str | None) -> None:
+    normalisation = Pool(rate=0.1)
+    agent = deep_agent(Small("picture"), loop=loop, **{"trunk.normalisation": normalisation})
+    agent.learn(total_steps=30)
+    layer = loop_of(agent).layers.halves[0].layers[0]
+    assert layer.patches is not None
+    means = loop_of(agent).memory.lasting[f"{layer.name}.mean"].reshape(-1, layer.patches.filters)
+    assert (means == means[0]).all()
+    assert means.any()
 
 
 def test_weights_that_a_user_changes_are_shared_again() -> None:

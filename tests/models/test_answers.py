@@ -414,6 +414,7 @@ def _given(value: object, part: object) -> object:
 
 WRONG_IN_TRUNK: dict[str, type[Any]] = {
     "reads_drive": Homeostasis,
+    "shares": Homeostasis,
     "learns": RandomFeedback,
     "is_forward": RandomFeedback,
 }

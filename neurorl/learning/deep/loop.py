@@ -254,8 +254,12 @@ class DeepLoop(NumpyLoop):
         present[f"{name}.inverse"] = (1.0 / present[f"{name}.scale"]).astype(np.float32)
         if self._learns_late:
             mean, variance = (part.lasting[f"{name}.{s}"] for s in ("mean", "variance"))
-            learned = int(part.lasting["learned"][0])
-            self.trunk.normalisation.heard(drive, mean, variance, learned)
+            learned, normalisation = int(part.lasting["learned"][0]), self.trunk.normalisation
+            if layer.patches is not None and normalisation.shares:
+                by_place = drive.reshape(-1, layer.patches.filters)
+                total = np.add.accumulate(by_place)[-1]  # in their order
+                drive = np.tile(total / len(by_place), len(by_place))
+            normalisation.heard(drive, mean, variance, learned)
 
     def _learn_late(self) -> None:
         for k in self._active():

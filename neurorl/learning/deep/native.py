@@ -85,7 +85,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         self._tell()
 
     def settle(self, k: int | None = None) -> None:
-        """Bring copies of shared weights up to date, in `memory` and in the simulator's."""
+        """Bring all weights in force, and copies of shared ones up to date."""
         if self._is_stale:
             self._c_refresh(self._address)
             for name in self._ties:
@@ -98,7 +98,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
 
     def _tell(self) -> None:
         """Tell the simulator of weights that it doesn't read from memory."""
-        self._is_stale = self.trunk.patches is not None
+        self._is_stale = True
         for name in self._told:
             self._write(name)
 
@@ -195,6 +195,8 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         lasting, passing, name = self.memory.lasting, self.memory.passing_arrays, layer.name
         arithmetic = self.backend.arithmetic
         below, bias = (self._synapses_of(half, p.name, p.high) for p in layer.into)
+        if self._lent[layer.into[0].name] is not None and self._is_known_before(half, layer):
+            below.stale = self._keep(np.zeros((self.n, below.n_pre), np.uint8))
         own: dict[str, Any] = {}
         if layer.is_hidden:
             own = {x: self._keep(lasting[f"{name}.{x}"]) for x in ("mean", "variance", "kappa")}
@@ -220,6 +222,14 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             patches=self._patches(layer),
             **own,
         )
+
+    def _is_known_before(self, half: Half, layer: DeepLayer) -> bool:
+        """Return whether a window's inputs to a layer are known, and can't differ, before it.
+
+        A chip's membranes leave 1/4096 to the next step, so its spikes are known but nearly.
+        """
+        reads = self.trunk.normalisation.reads_drive and not self.backend.arithmetic.is_chip
+        return reads or layer.name == half.layers[0].name
 
     def _synapses_of(self, half: Half, name: str, bound: float) -> ctypes.Structure:
         memory, rounding = self.memory, self.backend.arithmetic.rounding(name)

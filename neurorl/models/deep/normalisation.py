@@ -33,11 +33,14 @@ class Normalisation(Part, abc.ABC):
 
     reads_drive: whether shift and scale depend on the drives of this very decision, which the host
         then computes before the window; else on those of earlier ones.
+    shares: whether neurons that share weights, as those of patches do, hear the mean of their
+        drives, so that they share running means too.
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"normal": _normal}
-    attributes: ClassVar[Mapping[str, Check]] = {"reads_drive": flag}
+    attributes: ClassVar[Mapping[str, Check]] = dict.fromkeys(("reads_drive", "shares"), flag)
     reads_drive: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
 
     @abc.abstractmethod
     def normal(self, drive: FloatArray, mean: FloatArray, variance: FloatArray) -> Any:
@@ -52,7 +55,7 @@ class Normalisation(Part, abc.ABC):
     ) -> None:
         """Take the drives of a decision into the running mean and variance, in place.
 
-        decisions: how many the agent learned from before.
+        mean: initially 0. variance: initially 1. decisions: how many the agent learned from before.
         """
 
     def project(self, factor: FloatArray, u: FloatArray) -> FloatArray:
@@ -113,21 +116,36 @@ class Pool(Normalisation):
     This is layer normalisation: ``u = (d - mean) / sqrt(variance + floor)`` over the layer, and two
     more broadcast means, of the post factors alone and times u, are taken off what neurons learn.
     Source: Ba et al., arXiv:1607.06450. Sums run in the order of the neurons.
+
+    With a *rate*, drives are measured from running means of their own, ``m <- m + r (d - m)`` after
+    each decision t, ``r = max(rate, 1 / (t + 2))``. Without, what differs between neurons for good
+    may outgrow what differs between observations, so that each is silent or spikes always.
+    floor: added to the variance, > 0. rate: in [0, 1]; with 0 the means stay 0.
     """
 
     name: ClassVar[str] = "pool"
     kernel: ClassVar[str | None] = "pool"
     reads_drive: ClassVar[bool] = True
+    shares: ClassVar[bool] = True
 
     floor: float = 1e-5
+    rate: float = 0.0
 
     def __post_init__(self) -> None:
+        number("agent.trunk.normalisation.rate", self.rate, 0.0, 1.0)
         number("agent.trunk.normalisation.floor", self.floor, 1e-12)
 
     def normal(self, drive: FloatArray, mean: FloatArray, variance: FloatArray) -> Any:
-        middle = _mean(drive)
-        scale = np.sqrt(_mean((drive - middle) * (drive - middle)) + self.floor)
-        return np.full(len(drive), middle), np.full(len(drive), scale)
+        off = drive - mean
+        middle = _mean(off)
+        scale = np.sqrt(_mean((off - middle) * (off - middle)) + self.floor)
+        return mean + middle, np.full(len(drive), scale)
+
+    def heard(
+        self, drive: FloatArray, mean: FloatArray, variance: FloatArray, decisions: int
+    ) -> None:
+        if self.rate:
+            mean += max(self.rate, 1.0 / (decisions + 2.0)) * (drive - mean)
 
     def project(self, factor: FloatArray, u: FloatArray) -> FloatArray:
         return np.asarray((factor - _mean(factor)) - u * _mean(factor * u))

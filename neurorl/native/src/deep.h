@@ -35,6 +35,7 @@ struct DeepSynapses {
     uint8_t *live;
     double *sent;  // what a spike transmits, exact
     int32_t *sent_integers;  // the simulator's memory of it, or null
+    uint8_t *stale;  // rows to bring in force when they speak; null if they are as they learn
     // Of weights that the positions of patches share, the simulator's copies, one of these or none.
     double *copies;
     int32_t *copied_integers;

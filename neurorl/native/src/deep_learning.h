@@ -127,24 +127,6 @@ inline void learn_narrow(
     }
 }
 
-// Bring n weights from number *at* on in force.
-inline void transmit(const DeepSynapses &s, int64_t at, int64_t n)
-{
-    const float *__restrict w = s.weights + at;
-    double *__restrict sent = s.sent + at;
-    const double inverse = s.inverse, unit = s.transmitted_unit, most = s.limit;
-    if (most < __builtin_inf())
-        for (int64_t i = 0; i < n; i++) {
-            double level = __builtin_rint((double)w[i] * inverse);
-            level = level > -most ? level : -most;
-            sent[i] = (level < most ? level : most) * unit;
-        }
-    else
-        for (int64_t i = 0; i < n; i++) sent[i] = __builtin_rint((double)w[i] * inverse) * unit;
-    if (s.sent_integers)
-        for (int64_t i = 0; i < n; i++) s.sent_integers[at + i] = (int32_t)sent[i];
-}
-
 // Let rows of replica k wake and fall silent. Return how many live, and write their numbers.
 template <int KERNEL>
 inline int64_t living_rows(
@@ -215,7 +197,10 @@ inline void learn_rows(
                 learn_row_by<KERNEL, true>(pass, n, x[j], f, extra, e, h, w, s.feedback + at);
             else
                 learn_row_by<KERNEL, false>(pass, n, x[j], f, extra, e, h, w, nullptr);
-            transmit(s, at, n);
+            if (s.stale)
+                s.stale[first + j] = 1;
+            else
+                transmit(s, at, n);
         }
         return;
     }

@@ -86,6 +86,36 @@ inline void arrive_in_patches(
     }
 }
 
+// Bring n weights from number *at* on in force.
+inline void transmit(const DeepSynapses &s, int64_t at, int64_t n)
+{
+    const float *__restrict w = s.weights + at;
+    double *__restrict sent = s.sent + at;
+    const double inverse = s.inverse, unit = s.transmitted_unit, most = s.limit;
+    if (most < __builtin_inf())
+        for (int64_t i = 0; i < n; i++) {
+            double level = __builtin_rint((double)w[i] * inverse);
+            level = level > -most ? level : -most;
+            sent[i] = (level < most ? level : most) * unit;
+        }
+    else
+        for (int64_t i = 0; i < n; i++) sent[i] = __builtin_rint((double)w[i] * inverse) * unit;
+    if (s.sent_integers)
+        for (int64_t i = 0; i < n; i++) s.sent_integers[at + i] = (int32_t)sent[i];
+}
+
+// Bring those rows of replica k in force that have learned since and speak now, or all where x is null.
+inline void transmit_rows(const DeepSynapses &s, int64_t k, const double *x)
+{
+    if (!s.stale) return;
+    uint8_t *stale = s.stale + k * s.n_pre;
+    for (int64_t j = 0; j < s.n_pre; j++) {
+        if (!stale[j] || (x && x[j] == 0.0)) continue;
+        transmit(s, (k * s.n_pre + j) * s.n_post, s.n_post);
+        stale[j] = 0;
+    }
+}
+
 template <class Number>
 inline void copy_row(const double *from, int64_t n, Number *to)
 {
@@ -157,8 +187,33 @@ template <class Number> inline Number mean_of(const Number *x, int64_t n)
     return total / (Number)n;
 }
 
-// Compute shift and scale of a layer, and what its biases get.
-inline void normal(const Deep &deep, const DeepLayer &layer, int64_t k, const double *arrived, double *shift, double *scale)
+// Compute the biases that offsets make, in a chip's integers as bias_integers of
+// neurorl/arithmetic/quantiser.py does.
+inline void biases_of(const DeepLayer &layer, int64_t n, const double *offset, double *__restrict bias)
+{
+    if (layer.bias_unit == 0.0) {
+        memcpy(bias, offset, n * sizeof *bias);
+        return;
+    }
+    const double unit = layer.bias_unit, own = layer.own_bias;
+    for (int64_t i = 0; i < n; i++) {
+        const double value = own + offset[i] * unit, magnitude = __builtin_fabs(value);
+        double step = 1.0, inverse = 1.0, share = 1.0;
+        for (int e = 0; e < 7; e++, share *= 0.5) {
+            const bool is_large = __builtin_rint(magnitude * share) > 4095.0;
+            step = is_large ? 2.0 * step : step;
+            inverse = is_large ? 0.5 * inverse : inverse;
+        }
+        double level = __builtin_rint(value * inverse);
+        level = level < 4095.0 ? level : 4095.0;
+        bias[i] = (level > -4095.0 ? level : -4095.0) * step;
+    }
+}
+
+// Compute shift and scale of a layer, and the biases that its neurons get.
+inline void normal(
+    const Deep &deep, const DeepLayer &layer, int64_t k, const double *arrived, double *shift,
+    double *scale, double *bias)
 {
     static thread_local Numbers buffer;
     const int64_t n = layer.size;
@@ -170,11 +225,12 @@ inline void normal(const Deep &deep, const DeepLayer &layer, int64_t k, const do
     } else if (deep.normalisation->kernel == POOL) {
         buffer.resize(2 * n);
         double *drive = buffer.data(), *square = drive + n;
-        for (int64_t i = 0; i < n; i++) drive[i] = arrived[i] * layer.unit;
+        const double *mean = layer.mean + k * n;
+        for (int64_t i = 0; i < n; i++) drive[i] = arrived[i] * layer.unit - mean[i];
         const double middle = mean_of(drive, n);
         for (int64_t i = 0; i < n; i++) square[i] = (drive[i] - middle) * (drive[i] - middle);
         const double width = __builtin_sqrt(mean_of(square, n) + floor);
-        for (int64_t i = 0; i < n; i++) shift[i] = middle;
+        for (int64_t i = 0; i < n; i++) shift[i] = mean[i] + middle;
         for (int64_t i = 0; i < n; i++) scale[i] = width;
     } else {
         for (int64_t i = 0; i < n; i++) shift[i] = 0.0;
@@ -183,21 +239,8 @@ inline void normal(const Deep &deep, const DeepLayer &layer, int64_t k, const do
     double *offset = layer.offset + k * n;
     for (int64_t i = 0; i < n; i++)
         offset[i] = __builtin_rint((1.0 - shift[i] - scale[i]) * 0x1p20) * 0x1p-20;
-    if (layer.simulator_bias) memcpy(layer.simulator_bias + k * n, offset, n * sizeof *offset);
-}
-
-// Return the bias that a chip gives a neuron for an offset, as bias_integers of
-// neurorl/arithmetic/quantiser.py does; in float arithmetic the offset itself.
-inline double bias_of(const DeepLayer &layer, double offset)
-{
-    if (layer.bias_unit == 0.0) return offset;
-    const double value = layer.own_bias + offset * layer.bias_unit;
-    double step = 1.0, power = 1.0;
-    for (int e = 0; e < 7; e++, power *= 2.0)
-        if (__builtin_rint(__builtin_fabs(value) / power) > 4095.0) step *= 2.0;
-    double level = __builtin_rint(value / step);
-    level = level < 4095.0 ? level : 4095.0;
-    return (level > -4095.0 ? level : -4095.0) * step;
+    biases_of(layer, n, offset, bias);
+    if (layer.simulator_bias) memcpy(layer.simulator_bias + k * n, bias, n * sizeof *bias);
 }
 
 // Prepare the window of replica k.
@@ -212,15 +255,15 @@ inline bool prepare(const Deep &deep, int64_t k)
         for (int64_t l = 0; l + 1 < deep.halves[h].n_layers; l++) {
             const DeepLayer &layer = deep.halves[h].layers[l];
             const int64_t n = layer.size;
-            buffer.resize(2 * (deep.n_hidden + 1));
-            double *arrived = buffer.data() + l % 2 * deep.n_hidden;
+            buffer.resize(3 * (deep.n_hidden + 1));
+            double *bias = buffer.data(), *arrived = bias + (1 + l % 2) * deep.n_hidden;
             if (layer.patches) refresh_copies(layer, k, x);
+            transmit_rows(layer.below, k, x);
             if (reads_drive) arrive(layer, k, x, arrived);
-            normal(deep, layer, k, arrived, shift, scale);
+            normal(deep, layer, k, arrived, shift, scale, bias);
             if (reads_drive) {
-                const double *offset = layer.offset + k * n;
                 for (int64_t i = 0; i < n; i++)
-                    arrived[i] = arrived[i] + bias_of(layer, offset[i]) > layer.threshold ? 1.0 : 0.0;
+                    arrived[i] = arrived[i] + bias[i] > layer.threshold ? 1.0 : 0.0;
                 x = arrived;
             }
             shift += n;
@@ -231,6 +274,20 @@ inline bool prepare(const Deep &deep, int64_t k)
 }
 
 inline double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
+
+// Take a layer's drives into their running means, which neurons that share weights share.
+inline void hear_means(const DeepLayer &layer, const double *drive, double rate, double *mean)
+{
+    static thread_local Numbers buffer;
+    const int64_t m = layer.patches ? layer.patches->filters : layer.size;
+    buffer.assign(drive, drive + m);
+    double *sum = buffer.data();
+    for (int64_t i = m; i < layer.size; i += m)
+        for (int64_t f = 0; f < m; f++) sum[f] += drive[i + f];
+    const double positions = (double)(layer.size / m);
+    for (int64_t i = 0; i < layer.size; i += m)
+        for (int64_t f = 0; f < m; f++) mean[i + f] += rate * (sum[f] / positions - mean[i + f]);
+}
 
 // Take a hidden layer's drives into its statistics, and note u, psi and 1 / scale.
 inline void hear_drive(
@@ -246,10 +303,15 @@ inline void hear_drive(
         slope[i] = (float)((steepness * p) * (1.0 - p));
         inverse[i] = (float)(1.0 / scale[i]);
     }
-    if (!deep.learns || deep.normalisation->kernel != HOMEOSTASIS) return;
+    const int64_t kernel = deep.normalisation->kernel;
     const double first = 1.0 / ((double)deep.learned[k] + 2.0), usual = deep.normalisation->rate;
+    if (!deep.learns || kernel == NONE || (kernel == POOL && usual == 0.0)) return;
     const double rate = usual > first ? usual : first;
     double *mean = layer.mean + k * n, *variance = layer.variance + k * n;
+    if (kernel == POOL) {
+        hear_means(layer, drive, rate, mean);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         mean[i] += rate * (drive[i] - mean[i]);
         const double deviation = drive[i] - mean[i];

@@ -357,13 +357,16 @@ extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
     return -1;
 }
 
-// Let all of the simulator's copies of shared weights be those that learned.
+// Bring all weights that learned in force, and the simulator's copies of shared ones.
 extern "C" void neurorl_deep_refresh(const Deep *deep)
 {
     for (int64_t h = 0; h < deep->n_halves; h++)
-        for (int64_t k = 0; k < deep->agent->n_replicas; k++)
-            if (deep->halves[h].layers[0].patches)
-                refresh_copies(deep->halves[h].layers[0], k, nullptr);
+        for (int64_t l = 0; l < deep->halves[h].n_layers; l++)
+            for (int64_t k = 0; k < deep->agent->n_replicas; k++) {
+                const DeepLayer &layer = deep->halves[h].layers[l];
+                if (layer.patches) refresh_copies(layer, k, nullptr);
+                transmit_rows(layer.below, k, nullptr);
+            }
 }
 
 // Decide, and learn from the decision before, in agents that learn.
