@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from experiments.run import evaluation_seed
 from experiments.tables import read_table
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.models import CubaLIF
+from neurorl.models.agent.options import AgentOptions
 
 _DT = 1e-3
 
@@ -30,7 +30,7 @@ class Setting:
     threshold: float
     episodes: int
     played: int
-    rates: Mapping[str, float] = field(default_factory=dict)
+    rates: AgentOptions = field(default_factory=AgentOptions)
 
 
 SETTINGS = {
@@ -77,14 +77,10 @@ def xylo_row(setting: Setting, seed: int) -> XyloRow:
 
 def learned(setting: Setting, seed: int, arithmetic: str) -> SpikingActorCritic:
     """Return an agent that learned in an arithmetic."""
-    agent = SpikingActorCritic(
-        setting.task.env,
-        backend=f"native:{arithmetic}",
-        seed=seed,
-        neuron=chip_neuron(setting.threshold),
-        bias=False,
-        **setting.rates,
-    )
+    options = AgentOptions(neuron=chip_neuron(setting.threshold), bias=False)
+    options.update(setting.rates)
+    backend = f"native:{arithmetic}"
+    agent = SpikingActorCritic(setting.task.env, backend=backend, seed=seed, **options)
     agent.learn(setting.episodes)
     return agent
 

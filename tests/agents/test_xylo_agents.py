@@ -12,6 +12,7 @@ import xylo_agents as agents
 import xylo_presets as presets
 from xylo_vendor import needs_xylosim
 
+from experiments.deploy_xylo import SETTINGS
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import UnsupportedError
 
@@ -77,8 +78,8 @@ def test_layers_shared_by_actions_are_refused(loop: str) -> None:
 def test_the_table_of_presets_goes_on_where_it_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = dataclasses.replace(presets.SETTINGS["gridworld"], episodes=3, played=2)
-    monkeypatch.setitem(presets.SETTINGS, "gridworld", small)
+    small = dataclasses.replace(SETTINGS["gridworld"], episodes=3, played=2)
+    monkeypatch.setitem(SETTINGS, "gridworld", small)
     arguments = ["--tasks", "gridworld", "--table", str(tmp_path / "xylo.csv"), "--seeds"]
     assert presets.main([*arguments, "0..0"]) == 0
     first = (tmp_path / "xylo.csv").read_text().splitlines()

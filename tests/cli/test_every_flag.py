@@ -98,6 +98,10 @@ ELSEWHERE: Mapping[str, str] = {
     "--backend": "has the same bits: tests/cli/test_backend_flags.py",
     "evaluate --replicas": "has the same figures: tests/agents/test_evaluation_replicas.py",
     "sweep --jobs": "has the same rows by several processes: tests/runs/test_sweep.py",
+    "sweep --cluster": "starts jobs of a batch system: tests/runs/test_clusters.py",
+    **dict.fromkeys(
+        ("status --page", "status --every"), "show it again: tests/runs/test_status.py"
+    ),
     **dict.fromkeys(("compare --by", "compare --score"), "group rows: tests/runs/test_compare.py"),
     **dict.fromkeys(
         ("--size", "--backends", "--arithmetic", "--cold", "--replicas", "--rounds", "--seconds"),
