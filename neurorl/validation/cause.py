@@ -18,13 +18,7 @@ from neurorl.validation.diagnosis import Diagnosis, diagnose
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import Scenario, SubjectRecording
 from neurorl.validation.hypotheses.shifts import UNLIMITED
-from neurorl.validation.rewriting import (
-    chained,
-    on_spike,
-    reading,
-    with_constants,
-    without_overflow,
-)
+from neurorl.validation.rewriting import changed, with_constants, without_overflow
 from neurorl.validation.tolerance import membrane_scale
 from neurorl.validation.variants import Variant
 
@@ -100,16 +94,14 @@ def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
     else:
         decays = {name: constants[name] / 4096 for name in ("kept_u", "kept_v")}
     more = chip.own_bias / scale - fine.own_bias  # of the described bias alone
-    levels = with_constants(threshold=constants["threshold"] / scale, more_bias=more)
-    versions = chip.history.versions
-    several = on_spike("v = v - met_threshold*max(floor(v/met_threshold), 1)")
+    of_both = {"threshold": constants["threshold"] / scale, "more_bias": more}
+    levels, versions = changed("reads bias: bias + more_bias", **of_both), chip.history.versions
+    several = changed("on spike: v = v - met_threshold*max(floor(v/met_threshold), 1)")
     sent = {_SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p, p.delay))}
     return (sent if chip.kind == "shifts" else {}) | {
         "weights": Variant("", "", values=lambda _, name, version: versions[name][version]),
         "decays": Variant("", "", with_constants(**decays)),
-        "thresholds and biases": Variant(
-            "", "", chained(levels, reading("bias", "bias + more_bias"))
-        ),
+        "thresholds and biases": Variant("", "", levels),
     }
 
 
