@@ -6,6 +6,7 @@ Of float arithmetic and the chip's it finds which rounding moved the first spike
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,21 +17,15 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Population
 from neurorl.validation.diagnosis import Diagnosis, diagnose
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.history import Scenario, SubjectRecording
+from neurorl.validation.history import Scenario, SubjectRecording, begins_as
 from neurorl.validation.hypotheses.shifts import UNLIMITED
-from neurorl.validation.rewriting import (
-    chained,
-    on_spike,
-    reading,
-    with_constants,
-    without_overflow,
-)
+from neurorl.validation.rewriting import changed, with_constants, without_overflow
 from neurorl.validation.tolerance import membrane_scale
 from neurorl.validation.variants import Variant
 
 
 def quantised(
-    evidences: list[Evidence], trace: SubjectRecording, step: int, neuron: int
+    evidences: Sequence[Evidence], trace: SubjectRecording, step: int, neuron: int
 ) -> tuple[str, str]:
     """Return cause and detail of a difference that the arithmetics of two backends account for.
 
@@ -60,12 +55,12 @@ def quantised(
     if alone == [_SEVERAL]:
         told = "several spikes in a step, and the threshold off the membrane for each"
         return _SEVERAL, f"{label}: {told}, give its spike, if alone put into float"
-    detail = "both follow the equations, each in its own arithmetic; "
+    which = "no rounding of weights, decays or thresholds alone gives the chip's spike"
+    told = f"{which}: it is their sum, with that of the state in every step"
     if alone:
         which = "the rounding of " + " alone, or that of ".join(alone)
-        return "quantisation", f"{detail}{which} alone, put into float, gives the chip's spike"
-    detail += "no rounding of weights, decays or thresholds alone gives the chip's spike"
-    return "quantisation", f"{detail}: it is their sum, with that of the state in every step"
+        told = f"{which} alone, put into float, gives the chip's spike"
+    return "quantisation", f"both follow the equations, each in its own arithmetic; {told}"
 
 
 _SEVERAL = "several spikes"
@@ -100,16 +95,14 @@ def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
     else:
         decays = {name: constants[name] / 4096 for name in ("kept_u", "kept_v")}
     more = chip.own_bias / scale - fine.own_bias  # of the described bias alone
-    levels = with_constants(threshold=constants["threshold"] / scale, more_bias=more)
-    versions = chip.history.versions
-    several = on_spike("v = v - met_threshold*max(floor(v/met_threshold), 1)")
+    of_both = {"threshold": constants["threshold"] / scale, "more_bias": more}
+    levels, versions = changed("reads bias: bias + more_bias", **of_both), chip.history.versions
+    several = changed("on spike: v = v - met_threshold*max(floor(v/met_threshold), 1)")
     sent = {_SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p, p.delay))}
     return (sent if chip.kind == "shifts" else {}) | {
         "weights": Variant("", "", values=lambda _, name, version: versions[name][version]),
         "decays": Variant("", "", with_constants(**decays)),
-        "thresholds and biases": Variant(
-            "", "", chained(levels, reading("bias", "bias + more_bias"))
-        ),
+        "thresholds and biases": Variant("", "", levels),
     }
 
 
@@ -133,34 +126,29 @@ class Event:
     variable: str
 
 
-class Trial:
+class Trial(Evidence):
     """Predict each step of a population in a replay from the recorded state before that step."""
 
-    def __init__(self, network: Network, trace: SubjectRecording, population: Population) -> None:
-        self.replay, self.population = trace, population
-        self.evidence = Evidence(network, population, trace.history, trace.n_steps)
-        self.rows = slice(trace.first, None)  # of predictions that are of the replay
+    def __init__(self, network: Network, replay: SubjectRecording, population: Population) -> None:
+        super().__init__(network, population, replay.history, replay.n_steps)
+        self.replay = replay
+        self.rows = slice(replay.first, None)  # of predictions that are of the replay
 
     @property
     def follows(self) -> bool:
         """Return whether the backend did in every step what was predicted, to the bit."""
-        plain, name = self.evidence.plain, self.population.name
-        return np.array_equal(self.replay.rasters[name], plain.spikes[self.rows]) and all(
-            np.array_equal(self.replay.after(name, v), plain.after[v][self.rows])
-            for v in self.evidence.variables
-        )
+        return not self.odd_calls(self.plain, exact=True).any()
 
     @property
     def error(self) -> float:
         """Return the membrane's largest prediction error where spikes agree, in its own scale."""
-        plain, name = self.evidence.plain, self.population.name
-        agrees = self.replay.rasters[name] == plain.spikes[self.rows]
-        is_plain = "voltage" in plain.after
-        of = ["voltage"] if is_plain else [v for v in plain.after if v != "refractory"]
-        rows = [np.abs(self.replay.after(name, v) - plain.after[v][self.rows]) for v in of]
-        apart = np.max(rows, axis=0)
+        agrees = (self.spikes == self.plain.spikes)[self.rows]
+        of = [v for v in self.variables if v != "refractory"]
+        of = ["voltage"] if "voltage" in of else of
+        now = {v: self.after[v][self.replay.window :] for v in of}
+        apart = np.max([np.abs(x - self.plain.after[v][self.rows]) for v, x in now.items()], axis=0)
         largest = float(np.where(agrees, apart, 0.0).max())
-        return largest / membrane_scale(self.population, self.evidence.network.dt)
+        return largest / membrane_scale(self.population, self.network.dt)
 
 
 def find_cause(
@@ -178,13 +166,10 @@ def find_cause(
                 return diagnosis.cause, f"{label}: {diagnosis.detail}", label
     one, other = (trial.replay.arithmetic for trial in trials)
     if one.name != other.name:
-        evidences = [trial.evidence for trial in trials]
-        return *quantised(evidences, trials[0].replay, event.step, event.neuron), None
+        return *quantised(trials, trials[0].replay, event.step, event.neuron), None
     if all(trial.follows for trial in trials):
-        detail = (
-            "both are as described in every step, to the bit: what differs is what they are sent"
-        )
-        return "unknown", detail, None
+        detail = "both are as described in every step, to the bit: what differs is what they are"
+        return "unknown", f"{detail} sent", None
     near = max(trial.error for trial in trials)
     detail = f"both follow the equations within float error, {near:.1g} of the membrane's scale"
     if event.variable == "spikes":
@@ -211,15 +196,9 @@ def _in_other_arithmetic(
     begin = replace(scenario, stimulus=scenario.stimulus[: last + 1])
     equal = set()
     for name in ARITHMETICS:
-        try:
-            reference = begin.record(BackendSpec("reference", name))
-        except UnsupportedError:  # it can't hold the network
-            continue
-        if all(
-            np.array_equal(raster, recording.rasters[population][: len(raster)])
-            for population, raster in reference.rasters.items()
-        ):
-            equal.add(name)
+        with suppress(UnsupportedError):  # it can't hold the network
+            if begins_as(recording, begin.record(BackendSpec("reference", name)).rasters):
+                equal.add(name)
     if not equal or trace.arithmetic.name in equal:
         return None
     return f"all spikes are those of {ARITHMETICS[min(equal)].title} arithmetic"

@@ -13,9 +13,7 @@ from neurorl.errors import ArgumentError
 
 if TYPE_CHECKING:
     from neurorl.validation.compare import Row
-    from neurorl.validation.elsewhere import Agreement
-    from neurorl.validation.plasticity import RuleAgreement
-    from neurorl.validation.result import Result
+    from neurorl.validation.result import Agreement
 
 HELP = "run a network on several backends and say how far they agree"
 
@@ -60,6 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+_OF_ALL = ("steps", "seed", "env", "dt", "trust_env")
+"""Name the options of everything that is compared by its spikes."""
+
+
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.testing.rules import RULES
     from neurorl.validation import validate
@@ -74,21 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ArgumentError("--without-noise", "goes with another --target", limit=limit)
     if arguments.what in RULES:
         return _run_rule(arguments)
+    of_backends = ("arithmetic", "learn", "updates", "target")
+    given = {name: getattr(arguments, name) for name in (*_OF_ALL, *of_backends)}
     with steps_progress("validating") as advance:
-        result = validate(
-            arguments.what,
-            arguments.backends,
-            arithmetic=arguments.arithmetic,
-            steps=arguments.steps,
-            seed=arguments.seed,
-            learn=arguments.learn,
-            updates=arguments.updates,
-            env=arguments.env,
-            dt=arguments.dt,
-            trust_env=arguments.trust_env,
-            target=arguments.target,
-            advance=advance,
-        )
+        result = validate(arguments.what, arguments.backends, **given, advance=advance)
     if arguments.report is not None:
         result.write(arguments.report)
     return _tell(result, arguments.json)
@@ -117,20 +108,14 @@ def _run_elsewhere(arguments: argparse.Namespace) -> int:
             remedy = "leave it out: the reference is compared, in float"
             where = f"{option} with --target {arguments.target}"
             raise ArgumentError(where, "doesn't apply", remedy=remedy)
+    given = {name: getattr(arguments, name) for name in _OF_ALL}
     result = validate_on(
-        arguments.what,
-        arguments.target,
-        steps=arguments.steps,
-        seed=arguments.seed,
-        env=arguments.env,
-        dt=arguments.dt,
-        trust_env=arguments.trust_env,
-        noise=not arguments.without_noise,
+        arguments.what, arguments.target, **given, noise=not arguments.without_noise
     )
     return _tell(result, arguments.json)
 
 
-def _tell(result: Result | Agreement | RuleAgreement, as_json: bool) -> int:
+def _tell(result: Agreement, as_json: bool) -> int:
     """Print a result; return the exit status."""
     if as_json:
         print(json.dumps(result.to_dict()))
@@ -139,8 +124,8 @@ def _tell(result: Result | Agreement | RuleAgreement, as_json: bool) -> int:
     return 1 if result.verdict == "different" else 0
 
 
-def _print(result: Result | Agreement | RuleAgreement) -> None:
-    for part in getattr(result, "left_out", ()):
+def _print(result: Agreement) -> None:
+    for part in result.left_out:
         print(f"left out on both sides: {part}")
     for skipped in result.skipped:
         print(f"left out: {skipped['backend']}: {skipped['why']}")

@@ -19,6 +19,7 @@ from neurorl.validation.tolerance import Bounded, Tolerance, membrane_scale
 from neurorl.validation.trains import distances
 
 Row = PlainData
+Two = tuple[SubjectRecording, SubjectRecording]
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,13 @@ class Pair:
         }
 
 
-def compare(
-    scenario: Scenario,
-    recordings: tuple[SubjectRecording, SubjectRecording],
-    traces: tuple[SubjectRecording, SubjectRecording],
-    tolerance: Tolerance,
-) -> list[Row]:
+def caused(row: Row, cause: str | None, detail: str | None) -> Row:
+    """Return a row with its cause, if it isn't exact."""
+    exact = row["verdict"] == "exact"
+    return {**row, "cause": None if exact else cause, "detail": None if exact else detail}
+
+
+def compare(scenario: Scenario, recordings: Two, traces: Two, tolerance: Tolerance) -> list[Row]:
     """Return rows of spikes and membranes, of weights in force, and of decisions.
 
     traces: replays from the first window on.
@@ -99,8 +101,8 @@ class _Rows:
 
     scenario: Scenario
     pair: Pair
-    recordings: tuple[SubjectRecording, SubjectRecording]
-    traces: tuple[SubjectRecording, SubjectRecording]
+    recordings: Two
+    traces: Two
 
     def spikes(self, population: Population) -> Row:
         name, dt = population.name, self.scenario.network.dt
@@ -112,20 +114,15 @@ class _Rows:
         difference = abs(rates[0] - rates[1]) / largest if largest else 0.0
         if self.pair.exact:  # then a rate that agrees says nothing
             difference = float(differs.sum() / max(one.sum() + other.sum(), 1))
-        away = distances(one, other)
         first = self._first(differs, np.arange(len(one)), name)
-        return {
-            **self.pair.row("spikes", name, first is None, difference, "rate", first),
-            "neurons": population.size,
-            "spikes_a": int(one.sum()),
-            "spikes_b": int(other.sum()),
-            "rate_a_hz": rates[0],
-            "rate_b_hz": rates[1],
-            "differing_spikes": int(differs.sum()),
-            "neurons_that_differ": int(differs.any(axis=0).sum()),
-            "van_rossum": away.van_rossum,
-            "spike_distance": away.spike,
-        }
+        row = self.pair.row("spikes", name, first is None, difference, "rate", first)
+        row |= {"neurons": population.size}
+        row |= {"spikes_a": int(one.sum()), "spikes_b": int(other.sum())}
+        row |= {"rate_a_hz": rates[0], "rate_b_hz": rates[1]}
+        row["differing_spikes"] = int(differs.sum())
+        row["neurons_that_differ"] = int(differs.any(axis=0).sum())
+        away = distances(one, other)
+        return row | {"van_rossum": away.van_rossum, "spike_distance": away.spike}
 
     def membranes(self, population: Population) -> Row:
         """Compare currents and voltages in every step of the replays, then as each window ends.

@@ -19,6 +19,7 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
 from neurorl.testing.rules import Lesson
 
+Arrived = Mapping[int, Array]
 SHIFTED = {
     "pre": "presynaptic spikes count",
     "post": "postsynaptic spikes count",
@@ -130,7 +131,7 @@ class RuleReplay(SynapseEvents):
     def _now(self) -> dict[str, FloatArray]:
         return {x: v.copy() for x, v in (*self.variables.items(), (WEIGHT, self.weights))}
 
-    def _step(self, came: Mapping[int, Array], spikes: Array, told: Mapping[str, Array]) -> None:
+    def _step(self, came: Arrived, spikes: Array, told: Mapping[str, Array]) -> None:
         for part in self._way.order:
             if part == "equations":
                 for owner in ("pre", "post", "synapse"):
@@ -143,11 +144,7 @@ class RuleReplay(SynapseEvents):
                 self._happen(event[3:], lines.get(part, ()), arrived, told)
 
     def _happen(
-        self,
-        side: str,
-        lines: Sequence[Statement],
-        arrived: Mapping[int, Array],
-        told: Mapping[str, Array],
+        self, side: str, lines: Sequence[Statement], arrived: Arrived, told: Mapping[str, Array]
     ) -> None:
         for delay, spiked in arrived.items() if lines else ():
             neurons = np.flatnonzero(spiked)

@@ -32,6 +32,7 @@ from neurorl.validation.history import (
     Scenario,
     SubjectRecording,
     after_weights,
+    begins_as,
     enact,
     parts,
     windows_of,
@@ -40,10 +41,9 @@ from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
 from neurorl.validation.observed import MOST, Mask
-from neurorl.validation.subject import InputWindow, Subject
+from neurorl.validation.subject import PROBABILITIES, InputWindow, Subject
 from neurorl.validation.variants import Variant
 
-_PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 _LENGTH = 12  # steps of a random window
 
 
@@ -76,7 +76,7 @@ def probe(
             inputs, length = window.inputs, window.n_steps
         else:
             length = _LENGTH
-            probability = float(rng.choice(_PROBABILITIES))
+            probability = float(rng.choice(PROBABILITIES))
             inputs = rasters(network, length, int(rng.integers(2**31)), probability)
         now = writes and done and rng.random() < 0.4
         written = _writes(subject, seed, rng) if now else ()
@@ -195,14 +195,13 @@ def diagnose(
     """
     lab = _Laboratory(scenario, recording.spec, population)
     recorded, again = (lab.enact() for _ in range(2))
-    if not recorded.same(again) or not _as_recorded(recorded, recording):
+    done = {name: recorded.raster(name) for name in recording.rasters}
+    if not recorded.same(again) or not begins_as(recording, done):
         detail = "from the same start and by the same calls it does something else the second time"
         return Diagnosis("not repeatable", detail)
     own = [lab.observe(history) for history in (lab.enact(window), recorded)]
-    first = min(
-        [int(e.starts[int(e.odd.any(axis=1).argmax())]) for e in own if e.odd.any()],
-        default=recorded.n_steps,
-    )
+    firsts = (int(e.starts[int(e.odd.any(axis=1).argmax())]) for e in own if e.odd.any())
+    first = min(firsts, default=recorded.n_steps)
     try:
         files = lab.examine(own, first)
     except NeurorlError as exc:  # of a backend that can't do what a probe asks
@@ -223,11 +222,6 @@ def diagnose(
     return _named(fits, files) or _unnamed(files)
 
 
-def _as_recorded(history: History, recording: SubjectRecording) -> bool:
-    pairs = ((history.raster(name), raster) for name, raster in recording.rasters.items())
-    return all(np.array_equal(again, raster[: len(again)]) for again, raster in pairs)
-
-
 Found = tuple[Variant, Gate, Family]
 
 
@@ -235,21 +229,16 @@ def _search(files: _Files, families: Collection[str] | None = None) -> list[Foun
     """Return the variants that predict everything, with their gates; None tries all families."""
     for evidence in files.all:
         evidence.siblings = files.all
-    fits: list[Found] = []
-    for family in FAMILIES:
-        if families is None or family.about in families:
-            for variant in family.propose(files.fitted):
-                gate = _gate(variant, files)
-                if gate is not None:
-                    fits.append((variant, gate, family))
-    return fits
+    some = [f for f in FAMILIES if families is None or f.about in families]
+    tried = ((x, _gate(x, files), f) for f in some for x in f.propose(files.fitted))
+    return [(variant, gate, family) for variant, gate, family in tried if gate is not None]
 
 
 def _gate(variant: Variant, files: _Files) -> Gate | None:
     """Return the simplest gate with which a variant predicts everything, or None."""
-    labels = []
     if any(evidence.contradicts(variant) for evidence in files.all):
         return None
+    labels = []
     for evidence in files.all:
         unpredicted = _unpredicted(evidence, variant)
         neither = unpredicted & evidence.odd
@@ -257,14 +246,10 @@ def _gate(variant: Variant, files: _Files) -> Gate | None:
             return None
         labels.append(Labels(evidence, unpredicted & ~evidence.odd, evidence.odd & ~unpredicted))
     for gate in gates(labels, variant.of_all):
-        if all(_explained(variant, gate, evidence) for evidence in files.all):
+        holds = ((e, gate.holds and gate.holds(e)) for e in files.all)
+        if not any(_unpredicted(e, variant, mask).any() for e, mask in holds):
             return gate
     return None
-
-
-def _explained(variant: Variant, gate: Gate, evidence: Evidence) -> bool:
-    holds = None if gate.holds is None else gate.holds(evidence)
-    return not _unpredicted(evidence, variant, holds).any()
 
 
 def _unpredicted(evidence: Evidence, variant: Variant, holds: Mask | None = None) -> Mask:
@@ -306,7 +291,7 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
     neurons = _seen_in(files)
     details: dict[str, list[str]] = {}
     for variant, gate in simplest:
-        where = f" ({gate.words or neurons})" if gate.words or neurons else ""
+        where = f" ({words})" if (words := gate.words or neurons) else ""
         known = details.setdefault(variant.cause, [])
         if len(known) < _ALTERNATIVES and variant.detail + where not in known:
             known.append(variant.detail + where)
@@ -341,13 +326,10 @@ def _unnamed(files: _Files) -> Diagnosis:
     if files.fitted.limit:
         near = max(_error(e) for e in files.all)
         if near <= _SINGLE_ERROR * files.fitted.limit:
-            scale = files.fitted.limit * 1e9
-            detail = (
-                f"follows the equations to single precision only, {near / scale:.1g} of the scale"
-            )
+            told = f"{near / (files.fitted.limit * 1e9):.1g} of the scale"
+            detail = f"follows the equations to single precision only, {told}"
             return Diagnosis("float error", detail)
-    other = other_draws(files.all)
-    if other:
+    if other := other_draws(files.all):
         return Diagnosis("noise source", other)
     return Diagnosis("unknown", _where(files), is_open=True)
 
@@ -372,8 +354,6 @@ def _where(files: _Files) -> str:
     call = int(evidence.odd.any(axis=1).argmax())
     name = next(v for v in (*evidence.variables, "spikes") if deviating[v][call].any())
     neuron = int(deviating[name][call].argmax())
-    are = "aren't" if name == "spikes" else "isn't"
-    return (
-        f"its {name} {are} as described from step {evidence.starts[call]} on, first in neuron "
-        f"{neuron}, and no change that was tried fits"
-    )
+    its = "its spikes aren't" if name == "spikes" else f"its {name} isn't"
+    where = f"from step {evidence.starts[call]} on, first in neuron {neuron}"
+    return f"{its} as described {where}, and no change that was tried fits"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,22 +24,18 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import read_seed
 from neurorl.storage.plain import Named, PlainData
 from neurorl.validation.cause import Trial
-from neurorl.validation.compare import Pair, Row, warn_of_silence
+from neurorl.validation.compare import Pair, Row, caused, warn_of_silence
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import Scenario, SubjectRecording, decide
 from neurorl.validation.pynn_run import PYNN, PynnTarget
-from neurorl.validation.subject import (
-    DEFAULT_ENV,
-    InputWindow,
-    Subject,
-    make_stimulus,
-    make_subject,
-)
-from neurorl.validation.tolerance import worst
+from neurorl.validation.result import Agreement
+from neurorl.validation.subject import TASK, InputWindow, Subject, make_stimulus, make_subject
 from neurorl.validation.trains import Limits, measured
 
 NEAR = 1e-9
 """Bound what rounding can move, as a part of a threshold."""
+
+_REFERENCE = BackendSpec("reference", "float")
 
 
 class Change(NamedTuple):
@@ -104,26 +99,21 @@ CHANGES: Sequence[Change] = (
 
 
 def find_change(
-    scenario: Scenario,
-    ours: Mapping[str, Raster],
-    theirs: Mapping[str, Raster],
+    scenario: Scenario, ours: Mapping[str, Raster], theirs: Mapping[str, Raster]
 ) -> Found | None:
     """Return the change that explains all differences, or most and nine in ten; None without one.
 
     ours: what the description does.
     """
-    before = _differing(ours, theirs)
-    best: Found | None = None
+    before, found = _differing(ours, theirs), []
     for change in CHANGES:
         subject = dataclasses.replace(scenario.subject, network=change.make(scenario.network))
-        changed = dataclasses.replace(scenario, subject=subject)
-        rasters = changed.record(BackendSpec("reference", "float")).rasters
-        left = _differing(rasters, theirs)
-        if best is None or left < best.left:
-            best = Found(change, left, before)
-        if not left:
+        rasters = dataclasses.replace(scenario, subject=subject).record(_REFERENCE).rasters
+        found.append(Found(change, _differing(rasters, theirs), before))
+        if not found[-1].left:
             break
-    return best if best is not None and best.left <= before / 10 else None
+    best = min(found, key=lambda x: x.left)
+    return best if best.left <= before / 10 else None
 
 
 def _differing(one: Mapping[str, Raster], other: Mapping[str, Raster]) -> int:
@@ -152,7 +142,7 @@ def margin(scenario: Scenario, recording: SubjectRecording, where: Named) -> flo
     trace = scenario.replay(recording, where["window"])
     population = scenario.network.node(where["population"])
     assert isinstance(population, Population)
-    plain = Trial(scenario.network, trace, population).evidence.plain
+    plain = Trial(scenario.network, trace, population).plain
     at = where["step"], where["neuron"]
     level, threshold = plain.level[at], plain.threshold[at]
     return float((level - threshold) / max(abs(float(threshold)), NEAR))
@@ -162,57 +152,13 @@ TARGETS: Mapping[str, PynnTarget] = PYNN
 """Hold the simulators that aren't backends, by the name that ``--target`` takes."""
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Hold how far another simulator agrees with the reference.
-
-    rows: plain data, one for each measure of each population. explanations: why, where they differ.
-    left_out: what was taken from the description on both sides, for a reader.
-    """
-
-    subject: Subject
-    target: str
-    rows: list[Row]
-    explanations: list[Explanation]
-    seed: int
-    steps: int
-    left_out: tuple[str, ...] = ()
-    skipped: list[dict[str, str]] = field(default_factory=list)
-
-    @property
-    def verdict(self) -> str:
-        """Return the worst verdict of the rows: ``'exact'``, ``'within'`` or ``'different'``."""
-        return worst(row["verdict"] for row in self.rows)
-
-    @property
-    def backends(self) -> list[str]:
-        """Return what was compared."""
-        return [_REFERENCE.label, self.target]
-
-    def to_dict(self) -> PlainData:
-        """Return plain data, for JSON."""
-        return {
-            "verdict": self.verdict,
-            "subject": self.subject.name,
-            "backends": self.backends,
-            "seed": self.seed,
-            "steps": self.steps,
-            "left_out": list(self.left_out),
-            "rows": self.rows,
-            "explanations": [asdict(e) for e in self.explanations],
-        }
-
-
-_REFERENCE = BackendSpec("reference", "float")
-
-
 def validate_on(
     what: str | Path | Network | SpikingActorCritic,
     target: str,
     *,
     steps: int = 1000,
     seed: int = 0,
-    env: str = DEFAULT_ENV,
+    env: str = TASK,
     dt: float | None = None,
     trust_env: bool = False,
     noise: bool = True,
@@ -240,9 +186,8 @@ def validate_on(
         subject, left_out = _without_noise(subject)
     found = there.problems(subject.network)
     if found:
-        remedy = None
-        if any("noise" in line for line in found):
-            remedy = "leave escape noise out on both sides: --without-noise, noise=False"
+        quiet = "leave escape noise out on both sides: --without-noise, noise=False"
+        remedy = quiet if any("noise" in line for line in found) else None
         raise UnsupportedError(target, "can't hold this", got="; ".join(found), remedy=remedy)
     there.check()
     stimulus = make_stimulus(subject, steps, seed, "float")
@@ -253,8 +198,8 @@ def validate_on(
     rows = _rows(scenario, ours, theirs, pair)
     explanations = _explain(scenario, ours, theirs, target)
     rows = [_with_cause(row, explanations) for row in rows]
-    n_steps = sum(window.n_steps for window in stimulus)
-    return Agreement(subject, target, rows, explanations, seed, n_steps, left_out)
+    n_steps, backends = sum(window.n_steps for window in stimulus), [pair.a, target]
+    return Agreement(subject, backends, rows, seed, n_steps, explanations, left_out)
 
 
 def _without_noise(subject: Subject) -> tuple[Subject, tuple[str, ...]]:
@@ -315,14 +260,11 @@ def _rows(
         share = float((ours.decisions != decided).mean())
         row = pair.row("decisions", "output", not share, share, "decisions", None)
         rows.append({**row, "decisions": len(decided), "agreement": 1 - share})
-    return [{**row, "cause": None, "detail": None} for row in rows]
+    return rows
 
 
 def _explain(
-    scenario: Scenario,
-    ours: SubjectRecording,
-    theirs: Mapping[str, Raster],
-    target: str,
+    scenario: Scenario, ours: SubjectRecording, theirs: Mapping[str, Raster], target: str
 ) -> list[Explanation]:
     """Return why the first cell differs, and how many of the others that explains."""
     where = first_place(scenario, ours.rasters, theirs)
@@ -341,27 +283,17 @@ def _explain(
     else:
         cause = "unknown"
         detail = f"nothing that was tried fits; the membrane is {over:+.3g} thresholds over its own"
-    explained = Explanation(
-        cause=cause,
-        detail=detail,
-        **where,
-        variable="spikes",
-        backend_a=_REFERENCE.label,
-        backend_b=target,
-        lane=target,
-        checked=len(ours.rasters[where["population"]]),
-        numbers=[{"step": where["step"], "margin": over}],
-    )
-    return [explained]
+    checked = len(ours.rasters[where["population"]])
+    numbers = [{"step": where["step"], "margin": over}]
+    labels = {"backend_a": _REFERENCE.label, "backend_b": target, "lane": target}
+    seen = {**where, **labels, "variable": "spikes", "checked": checked, "numbers": numbers}
+    return [Explanation(cause, detail, **seen)]
 
 
 def _with_cause(row: Row, explanations: Sequence[Explanation]) -> Row:
     """Return a row with the cause, which is one for all populations."""
-    if row["verdict"] == "exact" or not explanations:
-        return row
+    if not explanations:
+        return caused(row, None, None)
     why = explanations[0]
     own = row["population"] == why.population or why.cause not in ("float error", "unknown")
-    if own:
-        return {**row, "cause": why.cause, "detail": why.detail}
-    detail = f"{why.cause} in {why.population} from step {why.step} on"
-    return {**row, "cause": "follows", "detail": detail}
+    return caused(row, why.cause, why.detail) if own else caused(row, "follows", why.onward)

@@ -6,10 +6,10 @@ that the backend itself sent, so nothing adds up: what is predicted wrongly is w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,15 +17,15 @@ from neurorl.backends.base import Raster
 from neurorl.backends.reference.node import NumpyNode
 from neurorl.backends.reference.simulator import add_clipped
 from neurorl.backends.weights import Currents
-from neurorl.network.description import Network, Population
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.validation.history import History
-from neurorl.validation.observed import MOST, Mask, Observed, Pathway
+from neurorl.validation.observed import Mask, Observed, Pathway
 from neurorl.validation.rewriting import ARRIVED, SEEN, setting, spelled
 from neurorl.validation.variants import PLAIN, Variant
 
 T = TypeVar("T")
 _SAMPLE = 60  # steps by which most variants are ruled out
+
+_OF_SPIKES = ("arrivals", "version", "values", "weights", "transmit", "late_by")
 
 
 @dataclass
@@ -78,15 +78,8 @@ class Evidence(Observed):
     odd: the calls and neurons that it doesn't predict. See also `Observed`.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        population: Population,
-        history: History,
-        most: int = MOST,
-        reach: int = 1,
-    ) -> None:
-        super().__init__(network, population, history, most, reach)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.siblings: list[Evidence] = [self]
         self.plain = self.predict(PLAIN)
         self.odd = self.odd_calls(self.plain)
@@ -124,14 +117,12 @@ class Evidence(Observed):
                     rows[key] = np.zeros((self.n_steps, self.population.size), values.dtype)
                 rows[key][here] = values
             state = {v: now[v] for v in self.variables}
+        holds = np.ones_like(rows["spikes"]) if gate is None else gate
         for v in self.variables:
             now_last = rows[v][self.lasts]
             ended = variant.finish(self, v, now_last)
-            if gate is not None:
-                ended = np.where(gate[self.lasts], ended, now_last)
-            rows[v][self.lasts] = ended
-        told = variant.recorded(self, rows["spikes"])
-        rows["spikes"] = told if gate is None else np.where(gate, told, rows["spikes"])
+            rows[v][self.lasts] = np.where(holds[self.lasts], ended, now_last)
+        rows["spikes"] = np.where(holds, variant.recorded(self, rows["spikes"]), rows["spikes"])
         return Prediction({v: rows.pop(v) for v in self.variables}, **rows)
 
     def contradicts(self, variant: Variant) -> bool:
@@ -204,16 +195,18 @@ class Evidence(Observed):
         def made() -> NumpyNode:
             return NumpyNode(spelled(variant.change(self.node), self.node), (0,))
 
-        neurons = copy(self._of(variant, "change", made))
+        neurons = copy(self._as_described("change", variant, ["change"], made))
         if neurons.draws:
-            drawn = self._of(variant, "draws", lambda: variant.draws(self)).__getitem__
+            made_draws = lambda: variant.draws(self)  # noqa: E731
+            drawn = self._as_described("draws", variant, ["draws"], made_draws).__getitem__
             noise = (x for x, draw in self.node.draws.items() if draw.is_noise)
             neurons.draws = neurons.draws | dict.fromkeys(noise, drawn)
         clipped, inputs = None, self.node.inputs
         if neurons.node.limits is not None:
             clipped, inputs = [self.sent_by(p, variant, rows) for p in variant.order(self.into)], ()
         arrived = {f"{ARRIVED}{x}": self.input(variant, x, rows) for x in inputs}
-        arrived["was_spike"] = self.own_last.astype(np.float64)
+        own: Array = self._once("own", lambda: self.arrived(self.population.name, 1))
+        arrived["was_spike"] = own.astype(np.float64)
         arrived["is_sent"] = self.spikes.astype(np.float64)
         bias = self.bias(variant)
         if self.node.biased is not None:
@@ -256,7 +249,7 @@ class Evidence(Observed):
                 total[rows] = (blocked @ weights).reshape(-1, self.population.size)
             return total
 
-        return self._as_sent("input", part, variant, made)
+        return self._as_described(("input", part.name), variant, _OF_SPIKES, made)
 
     def sent_by(
         self, part: Pathway, variant: Variant = PLAIN, looked_at: Mask | None = None
@@ -274,13 +267,14 @@ class Evidence(Observed):
             versions = self._versions(name, variant, looked_at)
             return _Sent(arrivals, [(rows, transmitted(version)) for version, rows in versions])
 
-        return self._as_sent("sent by", part, variant, made)
+        return self._as_described(("sent by", part.name), variant, _OF_SPIKES, made)
 
-    def _as_sent(self, kind: str, part: Pathway, variant: Variant, make: Callable[[], T]) -> T:
-        """Return what is made of a projection's spikes; once, if these are as described."""
-        names = ("arrivals", "version", "values", "weights", "transmit", "late_by")
-        as_described = all(getattr(variant, name) is getattr(PLAIN, name) for name in names)
-        made: T = self._once((kind, part.name), make) if as_described else make()
+    def _as_described(
+        self, key: object, variant: Variant, names: Sequence[str], make: Callable[[], T]
+    ) -> T:
+        """Return what is made; once, if these fields of a variant are as described."""
+        is_plain = all(getattr(variant, name) is getattr(PLAIN, name) for name in names)
+        made: T = self._once(key, make) if is_plain else make()
         return made
 
     def history_weights(self, name: str, version: int, variant: Variant) -> Array:
@@ -306,10 +300,7 @@ class Evidence(Observed):
     def bias(self, variant: Variant = PLAIN) -> Array:
         """Return the bias of each step, with the parts that signed projections and currents add."""
         names = ("bias_version", "values", "weights", "transmit", "late_by")
-        if any(getattr(variant, name) is not getattr(PLAIN, name) for name in names):
-            return self._made_bias(variant)
-        described: Array = self._once("bias", lambda: self._made_bias(PLAIN))
-        return described
+        return self._as_described("bias", variant, names, lambda: self._made_bias(variant))
 
     def _made_bias(self, variant: Variant) -> Array:
         arithmetic, network, name = self.history.arithmetic, self.network, self.population.name
@@ -318,28 +309,20 @@ class Evidence(Observed):
         last: dict[str, int] = {}
         for c, call in enumerate(self.history.calls):
             now = {p.name: variant.bias_version(self.history, p.name, c) for p in self.moving}
-            same = now == last and c and not network.currents
-            if same:
+            if now == last and c and not network.currents:
                 rows.append(rows[-1])
                 continue
             last = now
             weights = {k: self.history_weights(k, number, variant) for k, number in now.items()}
-            for projection in flowing.weights:
-                if projection in weights:
-                    flowing.write(projection, weights[projection])
-                    sent = flowing.weights[projection]
-                    flowing.weights[projection][...] = variant.transmit(projection, sent)
-            inputs = {
-                n: call.inputs.get(n, np.zeros(network.node(n).size)) for n in network.currents
-            }
+            for projection in flowing.weights.keys() & weights.keys():
+                flowing.write(projection, weights[projection])
+                sent = flowing.weights[projection]
+                sent[...] = variant.transmit(projection, sent)
+            none = {n: np.zeros(network.node(n).size) for n in network.currents}
+            inputs = {n: call.inputs.get(n, x) for n, x in none.items()}
             current = dict(flowing.into(inputs)).get(name)
             rows.append(arithmetic.bias(name, weights, current))
         return np.array(rows)[self._call_before(variant.late_by if not network.currents else 0)]
-
-    def _of(self, variant: Variant, field_name: str, make: Any) -> Any:
-        if getattr(variant, field_name) is getattr(PLAIN, field_name):
-            return self._once(field_name, make)
-        return make()
 
 
 class Steps:

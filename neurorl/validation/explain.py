@@ -15,6 +15,7 @@ import numpy as np
 from neurorl.network.description import Network, Population
 from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
+from neurorl.validation.compare import Two
 from neurorl.validation.history import History, Scenario, SubjectRecording
 from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room, is_given
 from neurorl.validation.tolerance import membrane_scale
@@ -46,12 +47,14 @@ class Explanation:
     checked: int
     numbers: list[PlainData]
 
+    @property
+    def onward(self) -> str:
+        """Return a sentence for what differs because this population does."""
+        return f"{self.cause} in {self.population} from step {self.step} on"
+
 
 def explain(
-    scenario: Scenario,
-    a: SubjectRecording,
-    b: SubjectRecording,
-    traces: tuple[SubjectRecording, SubjectRecording] | None = None,
+    scenario: Scenario, a: SubjectRecording, b: SubjectRecording, traces: Two | None = None
 ) -> list[Explanation]:
     """Explain each population that differs, unless an earlier one already explains it.
 
@@ -90,11 +93,7 @@ def _limits(
 
 
 def _first_window(
-    scenario: Scenario,
-    recordings: tuple[SubjectRecording, SubjectRecording],
-    traces: tuple[SubjectRecording, SubjectRecording] | None,
-    name: str,
-    limit: float | None,
+    scenario: Scenario, recordings: Two, traces: Two | None, name: str, limit: float | None
 ) -> int | None:
     """Return the first window in which spikes differ, or variables by more than *limit*.
 
@@ -112,12 +111,7 @@ def _follows(network: Network, known: list[Explanation], name: str, window: int)
     return any(e.window <= window and network.steps(e.population, name) is not None for e in known)
 
 
-def _event(
-    pair: list[SubjectRecording],
-    recordings: tuple[SubjectRecording, SubjectRecording],
-    name: str,
-    limit: float | None,
-) -> Event:
+def _event(pair: list[SubjectRecording], recordings: Two, name: str, limit: float | None) -> Event:
     """Return the first step in which a spike differs, or a variable by more than *limit*.
 
     Look in the replays first if they repeat what was recorded, else in the recordings, whose calls
@@ -159,7 +153,7 @@ def _first_difference(
 
 def _explain(
     scenario: Scenario,
-    recordings: tuple[SubjectRecording, SubjectRecording],
+    recordings: Two,
     pair: list[SubjectRecording],
     population: Population,
     event: Event,
@@ -177,19 +171,10 @@ def _explain(
         lists = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
         lists = "that values or gap junctions enter" if entered else lists
         detail = f"neurons {lists}, whose steps are not predicted; {what}"
-    return Explanation(
-        cause=cause,
-        detail=detail,
-        population=population.name,
-        neuron=event.neuron,
-        **scenario.place(pair[0].first + event.step),
-        variable=event.variable,
-        backend_a=pair[0].spec.label,
-        backend_b=pair[1].spec.label,
-        lane=departing,
-        checked=pair[0].n_steps,
-        numbers=numbers,
-    )
+    a, b = (recording.spec.label for recording in pair)
+    seen = {**scenario.place(pair[0].first + event.step), "variable": event.variable}
+    seen |= {"backend_a": a, "backend_b": b, "lane": departing, "checked": pair[0].n_steps}
+    return Explanation(cause, detail, population.name, event.neuron, **seen, numbers=numbers)
 
 
 def _numbers(trials: list[Trial], event: Event) -> list[PlainData]:
@@ -209,24 +194,17 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
 
     input and level are predicted from the backend's own spikes and state before the step.
     """
-    name, trace, plain = trial.population.name, trial.replay, trial.evidence.plain
-    inputs = trial.evidence.input().astype(trial.evidence.before["current"].dtype)
-    shown = trial.evidence.variables
-    after, raster = {v: trace.after(name, v) for v in shown}, trace.rasters[name]
-    scale = np.broadcast_to(trace.arithmetic.membrane_unit(name), trial.population.size)[i].item()
+    trace, plain, window = trial.replay, trial.plain, trial.replay.window
+    unit = trace.arithmetic.membrane_unit(trial.population.name)
+    scale = np.broadcast_to(unit, trial.population.size)[i].item()
+    shown = {"input": trial.input().astype(trial.before["current"].dtype)[trial.rows]}
+    shown |= {v: trial.after[v][window:] for v in trial.variables}
+    shown |= {"level": plain.level[trial.rows], "threshold": plain.threshold[trial.rows]}
     rows = []
     for k in steps:
-        row = trace.first + k
-        level, threshold = plain.level[row, i].item(), plain.threshold[row, i].item()
-        rows.append(
-            {
-                "input": inputs[row, i].item(),
-                **{v: after[v][k, i].item() for v in shown},
-                "level": level,
-                "threshold": threshold,
-                "margin": (level - threshold) / scale,
-                "spike": bool(raster[k, i]),
-                "expected_spike": bool(plain.spikes[row, i]),
-            }
-        )
+        numbers = {name: x[k, i].item() for name, x in shown.items()}
+        numbers["margin"] = (numbers["level"] - numbers["threshold"]) / scale
+        numbers["spike"] = bool(trial.spikes[trial.rows][k, i])
+        numbers["expected_spike"] = bool(plain.spikes[trial.rows][k, i])
+        rows.append(numbers)
     return rows

@@ -121,25 +121,22 @@ def _gate(words: str, cost: int, chosen: Mask, when: Callable[[Evidence], Array]
 
 
 def _range(
-    labels: Sequence[Labels],
-    chosen: Mask,
-    feature: Feature,
-    described_at: str = "",
-    other_at: str = "",
+    labels: Sequence[Labels], chosen: Mask, feature: Feature, *rows: str
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the least and largest value of a feature over the calls of each label.
 
-    described_at, other_at: the row of a call that counts, ``'starts'`` or ``'lasts'``: a variant
+    rows: the row of a call that counts for either label, ``'starts'`` or ``'lasts'``: a variant
     that is wrong for a call doesn't hold in all of it, one that is right holds in some of it.
     Without them, only calls of one step count.
     """
     values_at: list[list[int]] = [[], []]
     for x in labels:
         values = np.asarray(feature(x.evidence)).astype(np.int64)
-        every = bool(described_at) | (x.evidence.lengths == 1)
-        for kind, (mask, row) in enumerate(((x.described, described_at), (x.other, other_at))):
+        every = bool(rows) | (x.evidence.lengths == 1)
+        of_either = zip(values_at, (x.described, x.other), rows or ("starts",) * 2, strict=True)
+        for found, mask, row in of_either:
             calls = every & (mask & chosen).any(axis=1)
-            values_at[kind] += values[getattr(x.evidence, row or "starts")][calls].tolist()
+            found += values[getattr(x.evidence, row)][calls].tolist()
     far = 2**62
     low, high = ((min(f), max(f)) if f else (far, -far) for f in values_at)
     if not values_at[1]:

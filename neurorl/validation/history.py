@@ -6,7 +6,7 @@ calls themselves (how many steps each has, resets, writes) happens again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -24,8 +24,6 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.storage.plain import PlainData
 from neurorl.validation.subject import InputWindow, Subject
-
-VARIABLES = ("current", "voltage", "refractory")
 
 
 @dataclass(frozen=True)
@@ -119,14 +117,10 @@ def parts(network: Network, window: InputWindow, lengths: Iterable[int]) -> list
     """Split a window into calls of these lengths; its writes and its reset are before the first."""
     made, start = [], 0
     for n in lengths:
-        inputs = {
-            name: x if name in network.currents else x[start : start + n]
-            for name, x in window.inputs.items()
-        }
-        begins = start == 0
-        made.append(
-            InputWindow(inputs, n, window.fresh and begins, window.writes if begins else ())
-        )
+        whole = window.inputs.items()
+        inputs = {k: x if k in network.currents else x[start : start + n] for k, x in whole}
+        begun = (False, ()) if start else (window.fresh, window.writes)
+        made.append(InputWindow(inputs, n, *begun))
         start += n
     return made
 
@@ -236,6 +230,12 @@ class SubjectRecording:
         return self.history.after(population, variable, self.window)
 
 
+def begins_as(recording: SubjectRecording, rasters: Mapping[str, Raster]) -> bool:
+    """Return whether a recording begins with these spikes."""
+    pairs = ((raster, recording.rasters[name]) for name, raster in rasters.items())
+    return all(np.array_equal(raster, other[: len(raster)]) for raster, other in pairs)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """Hold a stimulus of a subject and a seed, and run backends with them."""
@@ -253,11 +253,9 @@ class Scenario:
     ) -> SubjectRecording:
         """Run all on a backend; advance: called with the number of steps of each window."""
         windows = windows_of(self.subject, self.stimulus)
-        recording = SubjectRecording(
-            enact(self.network, spec, self.seed, windows, self.subject.t, advance)
-        )
-        recording.decisions = decide(self.subject, recording.rasters.get("output"), self.seed)
-        return recording
+        history = enact(self.network, spec, self.seed, windows, self.subject.t, advance)
+        output = history.raster("output") if "output" in history.calls[0].after else None
+        return SubjectRecording(history, decide(self.subject, output, self.seed))
 
     def replay(self, recording: SubjectRecording, window: int) -> SubjectRecording:
         """Run windows from *window* on step by step, after the earlier ones as recorded."""
@@ -266,10 +264,8 @@ class Scenario:
         history = enact(self.network, recording.spec, self.seed, calls, self.subject.t)
         first = sum(w.n_steps for w in windows[:window])
         ends = window - 1 + np.cumsum([w.n_steps for w in windows[window:]])
-        repeats = True
-        for name, raster in recording.rasters.items():
-            spikes = history.raster(name)
-            repeats &= np.array_equal(spikes, raster[: len(spikes)])
+        repeats = begins_as(recording, {n: history.raster(n) for n in recording.rasters})
+        for name in recording.rasters:
             for v in history.calls[0].after[name]:
                 recorded = recording.history.after(name, v, window)[: len(ends)]
                 repeats &= np.array_equal(history.after(name, v)[ends], recorded)
@@ -291,12 +287,10 @@ class Scenario:
 
         Raises IndexError.
         """
-        start = 0
-        for k, window in enumerate(self.stimulus):
-            if step < start + window.n_steps:
-                return {"step": step, "window": k, "step_in_window": step - start}
-            start += window.n_steps
-        raise IndexError(step)
+        starts = np.cumsum([0, *(window.n_steps for window in self.stimulus)])
+        k = int(np.searchsorted(starts[1:], step, side="right"))
+        begins = int(starts[:-1][k])
+        return {"step": step, "window": k, "step_in_window": step - begins}
 
 
 def decide(subject: Subject, output: Raster | None, seed: int) -> npt.NDArray[np.int64]:

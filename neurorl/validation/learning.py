@@ -19,6 +19,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.storage.plain import PlainData
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.specification import copy_env
 from neurorl.validation.compare import Pair, Row
@@ -49,13 +50,8 @@ class Student:
         self._network = subject.network
         is_registered = subject.env.spec is not None
         env = copy_env(subject.env) if is_registered else copy.deepcopy(subject.env)
-        self._replicas = Replicas(
-            SeparateEnvs([env]),
-            subject.config,
-            subject.n_actions,
-            (seed,),
-            backend=spec,
-        )
+        played = SeparateEnvs([env]), subject.config, subject.n_actions
+        self._replicas = Replicas(*played, (seed,), backend=spec)
         self._take(subject)
         self._playing = self._replicas.play(Budget(updates + 1))  # more episodes than can end
         self.inputs: Inputs = {}
@@ -194,21 +190,16 @@ class Contrast:
 
     def _see(self, before: Snapshot, update: int) -> None:
         one, other = self.a.snapshot, self.b.snapshot
-        differing = [
-            key
-            for key in one
-            if not np.array_equal(one[key], other[key], equal_nan=one[key].dtype.kind == "f")
-        ]
+        differing = [key for key in one if not _equal(one[key], other[key])]
         for key in differing:
             self.odd.setdefault(key, {"update": update, "episode": self.a.episode})
         if differing and self.moment is None:
             key = min(differing, key=lambda key: QUANTITIES.index(key[0]))
-            apart = float(np.nan_to_num(np.abs(_number(one[key]) - _number(other[key]))).max())
-            log = None if self.a.log is None else list(self.a.log)
             held = _number(other[key])
-            self.moment = Moment(
-                update, *key, before, one, held, self.a.inputs, self.a.t, apart, log
-            )
+            apart = float(np.nan_to_num(np.abs(_number(one[key]) - held)).max())
+            log = None if self.a.log is None else list(self.a.log)
+            inputs, t = self.a.inputs, self.a.t
+            self.moment = Moment(update, *key, before, one, held, inputs, t, apart, log)
         if self.agree is None:
             self.odd_while_agreeing |= set(differing)
             for key in one:
@@ -258,16 +249,11 @@ def _learned(pair: Pair, network: Network, key: Key, contrast: Contrast) -> Row:
     quantity, name = key
     agree = contrast.updates if contrast.agree is None else contrast.agree
     differs = key in (contrast.odd if pair.exact else contrast.odd_while_agreeing)
-    return pair.row(
-        f"learning: {quantity}",
-        network.projection(name).post,
-        not differs,
-        contrast.apart[key] / _full_scale(network, key, contrast),
-        "learned",
-        contrast.odd.get(key) if differs else None,
-        name,
-        compared=contrast.updates if pair.exact else agree,
-    )
+    apart = contrast.apart[key] / _full_scale(network, key, contrast)
+    first, post = contrast.odd.get(key) if differs else None, network.projection(name).post
+    compared = contrast.updates if pair.exact else agree
+    judged = not differs, apart, "learned", first, name
+    return pair.row(f"learning: {quantity}", post, *judged, compared=compared)
 
 
 def _full_scale(network: Network, key: Key, contrast: Contrast) -> float:
@@ -281,34 +267,24 @@ def _full_scale(network: Network, key: Key, contrast: Contrast) -> float:
 def _decisions(pair: Pair, contrast: Contrast) -> Row:
     """Return a row that counts the decisions until the first that differs."""
     agree = contrast.agree
-    row = pair.row(
-        "learning: decisions",
-        "output",
-        agree is None,
-        None,
-        "decisions",
-        None if agree is None else {"update": agree, "episode": None},
-        compared=contrast.updates,
-        equal_until=contrast.updates if agree is None else agree,
-    )
+    first = None if agree is None else {"update": agree, "episode": None}
+    judged = agree is None, None, "decisions", first
+    counted: PlainData = {"compared": contrast.updates}
+    counted["equal_until"] = contrast.updates if agree is None else agree
+    row = pair.row("learning: decisions", "output", *judged, **counted)
     return {**row, "tolerance": 0.0 if pair.exact else None}
 
 
 def _returns(pair: Pair, contrast: Contrast) -> Row:
     one, other = np.array(contrast.a.returns), np.array(contrast.b.returns)
     first = next((k for k, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), None)
-    return pair.row(
-        "learning: returns",
-        "output",
-        first is None and len(one) == len(other),
-        _standard_errors(one, other),
-        "returns",
-        None if first is None else {"update": None, "episode": first},
-        episodes_a=len(one),
-        episodes_b=len(other),
-        mean_return_a=float(one.mean()) if len(one) else None,
-        mean_return_b=float(other.mean()) if len(other) else None,
-    )
+    equal = first is None and len(one) == len(other)
+    where = None if first is None else {"update": None, "episode": first}
+    counted: PlainData = {"episodes_a": len(one), "episodes_b": len(other)}
+    for name, returns in (("a", one), ("b", other)):
+        counted[f"mean_return_{name}"] = float(returns.mean()) if len(returns) else None
+    judged = equal, _standard_errors(one, other), "returns", where
+    return pair.row("learning: returns", "output", *judged, **counted)
 
 
 def _standard_errors(one: FloatArray, other: FloatArray) -> float | None:
@@ -318,6 +294,10 @@ def _standard_errors(one: FloatArray, other: FloatArray) -> float | None:
     error = np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
     apart = abs(float(one.mean() - other.mean()))
     return apart / float(error) if error > 0 else None
+
+
+def _equal(one: Array, other: Array) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 def _number(x: Array) -> FloatArray:

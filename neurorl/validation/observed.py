@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,12 @@ from neurorl.validation.tolerance import membrane_scale
 
 MOST_PLACES = 2**22
 """Lay lists into a population out up to this many places in matrices."""
+
+
+def times(weights: Array, factor: FloatArray) -> Array:
+    """Return weights, perhaps in blocks, times a number, or one of each postsynaptic neuron."""
+    is_blocks = factor.ndim and weights.ndim == 3
+    return np.asarray(weights * (factor.reshape(len(weights), 1, -1) if is_blocks else factor))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +69,7 @@ class Pathway:
     def times(self, weights: FloatArray, factor: FloatArray) -> FloatArray:
         """Return the projection's weights with these times a number, or one of each neuron."""
         if self.synapses is None:
-            is_blocks = factor.ndim and weights.ndim == 3
-            each = factor.reshape(weights.shape[0], 1, -1) if is_blocks else factor
-            return np.asarray(weights * each)
+            return times(weights, factor)
         weights = weights.copy()
         post = self.synapses.post[self.numbers]
         weights[self.numbers] *= factor[post] if factor.ndim else factor
@@ -93,9 +96,9 @@ def _parts(network: Network, p: Projection) -> Iterator[Pathway]:
     if synapses is None:
         yield Pathway(p.name, p, delay, target, p.blocks, size)
         return
-    taken = {q.name for q in network.projections}
-    others = (f"{p.name}_{number}" for number in itertools.count(2))
-    names = itertools.chain([p.name], (name for name in others if name not in taken))
+    taken = {q.name for q in network.projections if q is not p}
+    numbered = (f"{p.name}_{number}" for number in itertools.count(2))
+    names = (x for x in itertools.chain([p.name], numbered) if x not in taken)
     for name, (steps, at) in zip(names, _delays(network, p, len(synapses)).items(), strict=False):
         yield Pathway(name, p, steps, target, 1, size, synapses, at)
 
@@ -105,12 +108,6 @@ def _delays(network: Network, p: Projection, n: int) -> dict[int, npt.NDArray[np
     delays = network.synapse_delays(p.name)
     steps = np.full(n, network.delay_steps(p.name)) if delays is None else delays
     return {int(d): np.flatnonzero(steps == d) for d in np.unique(steps)}
-
-
-def delivery_order(network: Network, part: Pathway) -> tuple[bool, int]:
-    """Return a key by which sums that depend on their order are made: of inputs first."""
-    names = [node.name for node in network.spiking.nodes]
-    return part.pre not in {s.name for s in network.sources}, names.index(part.pre)
 
 
 def is_given(network: Network, population: str) -> bool:
@@ -150,7 +147,8 @@ def described_releases(
     source = replace(with_release(pre, release).as_source(), inputs=())
     made = NumpyNode(change(source, release), (history.seed,))
     spikes = evidence.sent(part.pre)
-    at_rest = evidence.fresh_rows if silenced is None else silenced
+    after_reset = evidence.fresh[evidence.call] & (evidence.within == 0)
+    at_rest = after_reset if silenced is None else silenced
     released = np.zeros(spikes.shape)
     for row, now in enumerate(spikes):
         if at_rest[row]:
@@ -160,6 +158,7 @@ def described_releases(
     return released
 
 
+@dataclass(eq=False)
 class Observed:
     """Hold what one population did in a history; rows are steps, in order.
 
@@ -171,15 +170,14 @@ class Observed:
     that spike several times a step, these are calls of one step that end *reach* such, or more.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        population: Population,
-        history: History,
-        most: int = MOST,
-        reach: int = 1,
-    ) -> None:
-        self.network, self.population, self.history = network, population, history
+    network: Network
+    population: Population
+    history: History
+    most: int = MOST
+    reach: int = 1
+
+    def __post_init__(self) -> None:
+        network, population, history = self.network, self.population, self.history
         node = lower_node(network, history.arithmetic, population)
         self.node = counting(node) if node.releases else node
         self.variables = tuple(history.calls[0].after[population.name])
@@ -189,17 +187,16 @@ class Observed:
         self.into = [part for part in self.parts if part.pre not in network.currents]
         if self.node.limits is not None:
             into = (replace(part, target=self.node.inputs[0]) for part in self.into)
-            self.into = sorted(into, key=partial(delivery_order, network))
+            names = [*(s.name for s in network.sources), *(p.name for p in network.populations)]
+            self.into = sorted(into, key=lambda part: names.index(part.pre))
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
         self.lasts = self.starts + lengths - 1
         self.lengths = lengths
-        self.kept = np.cumsum(lengths[::-1])[::-1] <= max(most, int(lengths[-1]))
+        self.kept = np.cumsum(lengths[::-1])[::-1] <= max(self.most, int(lengths[-1]))
         if self.node.releases:  # how often neurons spiked is known where a call ends
-            known = [
-                (lengths[max(k - reach + 1, 0) : k + 1] == 1).all() for k in range(len(lengths))
-            ]
-            self.kept &= np.array(known)
+            last = (lengths[max(k - self.reach, 0) : k] for k in range(1, len(lengths) + 1))
+            self.kept &= np.array([(some == 1).all() for some in last])
         self.n_steps = int(lengths.sum())
         self.step = np.arange(self.n_steps)
         self.t = history.t + self.step
@@ -212,21 +209,14 @@ class Observed:
         silenced = np.where(self.fresh, self.starts, 0)
         self.silent_since = np.maximum.accumulate(silenced)[self.call]
         self.since = self.step - self.silent_since
-        name = population.name
-        self.spikes = self.sent(name)
-        after = {v: np.array([c.after[name][v] for c in history.calls]) for v in self.variables}
-        self.after: dict[str, Array] = after
+        self.spikes = self.sent(population.name)
+        self.after = {v: history.after(population.name, v) for v in self.variables}
         self.before = {
             v: np.vstack([0 * x[:1] + self.rest(v), x[:-1]]) for v, x in self.after.items()
         }
         scale = membrane_scale(population, network.dt)
         self.limit = 0.0 if history.arithmetic.is_chip else FLOAT_ERROR * scale
         self._cache: dict[Any, Any] = {}
-
-    @property
-    def fresh_rows(self) -> Mask:
-        """Return the steps just after a reset."""
-        return np.asarray(self.fresh[self.call] & (self.within == 0))
 
     @property
     def wrote(self) -> Mask:
@@ -310,17 +300,12 @@ class Observed:
 
     def sent(self, node: str) -> Raster:
         """Return the spikes of a node in every step."""
-        rows = [
-            call.rasters[node] if node in call.rasters else call.inputs.get(node)
-            for call in self.history.calls
-        ]
-        size = self.network.node(node).size
-        return np.concatenate(
-            [
-                np.zeros((c.n_steps, size), bool) if x is None else np.asarray(x, dtype=bool)
-                for x, c in zip(rows, self.history.calls, strict=True)
-            ]
-        )
+        size, rows = self.network.node(node).size, []
+        for call in self.history.calls:
+            sent = call.rasters.get(node, call.inputs.get(node))
+            silent = np.zeros((call.n_steps, size), bool)
+            rows.append(silent if sent is None else np.asarray(sent, dtype=bool))
+        return np.concatenate(rows)
 
     def arrived(self, node: str, delay: int, oldest: Array | None = None) -> Array:
         """Return the spikes sent *delay* steps before each step; none from before row *oldest*."""
@@ -354,21 +339,13 @@ class Observed:
         """Return the noise of some steps; stream, seed: offsets to another population or seed."""
         size = self.population.size
         steps = steps[self.kept_rows]
+        steps = steps - min(int(steps.min()), 0)
         first, last = int(steps.min()), int(steps.max())
-        if first < 0:
-            steps, last = steps - first, last - first
-            first = 0
         number = self.network.index(self.population.name) + stream
         rows = NoiseRows(max(self.history.seed + seed, 0), number, size)
         noise = np.zeros((self.n_steps, size))
         noise[self.kept_rows] = rows.rows(first, last - first + 1)[steps - first]
         return noise
-
-    @property
-    def own_last(self) -> Array:
-        """Return the population's own spikes of the step before each."""
-        own: Array = self._once("own", lambda: self.arrived(self.population.name, 1))
-        return own
 
     def _once(self, key: Any, make: Any) -> Any:
         if key not in self._cache:

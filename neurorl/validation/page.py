@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.cli.output import cell
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
@@ -68,15 +69,13 @@ def table(
 ) -> str:
     """Return an HTML table of class *kind*; *here*: whether to highlight each row."""
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = []
+    body = ""
     for k, row in enumerate(rows):
         cells = "".join(_cell(name, value) for name, value in zip(names, row, strict=True))
         mark = ' class="here"' if k < len(here) and here[k] else ""
-        body.append(f"<tr{mark}>{cells}</tr>")
-    return (
-        f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+        body += f"<tr{mark}>{cells}</tr>"
+    whole = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="scroll"><table class="{kind}">{whole}</table></div>'
 
 
 def _cell(name: str, value: Any) -> str:
@@ -100,10 +99,11 @@ _NUMBERS = (
 def page(result: Result) -> str:
     """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
+    said = ("both", f"{result.recordings[0].spec.label} only", "the other only.")
     body = [
         f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
         f"<p>{escape(_summary(report))}</p>",
-        *([f"<pre>{escape(report['command'])}</pre>"] if report["command"] else []),
+        *(f"<pre>{escape(line)}</pre>" for line in [report["command"]] if line),
         *(
             f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"
             for names in [report["missing"]]
@@ -115,7 +115,7 @@ def page(result: Result) -> str:
         *(["<h2>Why they differ</h2>"] if result.explanations else []),
         *(_explained(e) for e in result.explanations),
         "<h2>Spikes</h2>",
-        _key(result),
+        _keys("Spikes of ", zip(said, ("#7d8590", *svg.COLOURS), strict=False)),
         *(_spikes(result, other) for other in result.recordings[1:]),
         *_membranes(result),
         "<h2>Rates and weights</h2>",
@@ -176,9 +176,10 @@ def _first(first: PlainData | None) -> str:
 
 
 def _explained(e: Explanation) -> str:
-    head = f"{e.population}, neuron {e.neuron}, step {e.step}: {e.cause}"
+    head = escape(f"{e.population}, neuron {e.neuron}, step {e.step}: {e.cause}")
+    told = f'<h3>{head}</h3><div class="cause">{escape(e.detail)}</div>'
     if not e.numbers:
-        return f'<h3>{escape(head)}</h3><div class="cause">{escape(e.detail)}</div>'
+        return told
     steps = [row["step"] for row in e.numbers]
     margins = [(side, [row[side]["margin"] for row in e.numbers]) for side in ("a", "b")]
     drawn = f"membrane with noise less threshold, {e.population} {e.neuron}"
@@ -195,22 +196,13 @@ def _explained(e: Explanation) -> str:
         "the input are what the description makes of the spikes and the state that the backend had."
     )
     names = ("step", "backend", *(name for _, name in _NUMBERS), "spike")
-    return (
-        f'<h3>{escape(head)}</h3><div class="cause">{escape(e.detail)}</div><p>{escape(text)}</p>'
-        + svg.lines(steps, margins, e.step, drawn, "step")
-        + table(names, cells, "numbers", here)
-    )
+    shown = svg.lines(steps, margins, e.step, drawn, "step") + table(names, cells, "numbers", here)
+    return f"{told}<p>{escape(text)}</p>{shown}"
 
 
 def _spiked(numbers: PlainData) -> str:
     shown, expected = ("yes" if numbers[k] else "no" for k in ("spike", "expected_spike"))
     return shown if shown == expected else f"{shown} (expected {expected})"
-
-
-def _key(result: Result) -> str:
-    first = result.recordings[0].spec.label
-    said = ("both", f"{first} only", "the other only.")
-    return _keys("Spikes of ", zip(said, ("#7d8590", *svg.COLOURS), strict=False))
 
 
 def _spikes(result: Result, other: SubjectRecording) -> str:
@@ -261,32 +253,28 @@ def _keys(title: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _counted(row: PlainData) -> str:
-    names = ("van Rossum", "SPIKE", "differing spikes", "spikes", "rate")
-    values = [
-        row["van_rossum"],
-        row["spike_distance"],
-        row["differing_spikes"],
-        f"{row['spikes_a']} | {row['spikes_b']}",
-        f"{row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz",
-    ]
-    shown = (f"{name} {cell(value)}" for name, value in zip(names, values, strict=True))
+    named = {"van Rossum": "van_rossum", "SPIKE": "spike_distance"}
+    named["differing spikes"] = "differing_spikes"
+    shown = [f"{name} {cell(row[key])}" for name, key in named.items()]
+    shown.append(f"spikes {row['spikes_a']} | {row['spikes_b']}")
+    shown.append(f"rate {row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz")
     return f"<p>{escape('; '.join(shown))}</p>"
 
 
 def _rates_and_weights(result: Result, other: SubjectRecording) -> str:
     base, dt = result.recordings[0], result.subject.network.dt
     parts = []
+    pair = base.spec, other.spec
     for name in base.rasters:
-        rates = [r.rasters[name].mean(axis=0) / dt for r in (base, other)]
-        label = f"rates of {name}, Hz: {base.spec.label} across, {other.spec.label} up"
-        parts.append(_scatter(rates[0], rates[1], label))
+        a, b = (r.rasters[name].mean(axis=0) / dt for r in (base, other))
+        parts.append(_scatter(a, b, f"rates of {name}, Hz", pair))
     for name, weights in base.weights.items():
-        label = f"weights of {name}: {base.spec.label} across, {other.spec.label} up"
-        parts.append(_scatter(weights, other.weights[name], label))
+        parts.append(_scatter(weights, other.weights[name], f"weights of {name}", pair))
     return "".join(parts)
 
 
-def _scatter(a: Any, b: Any, label: str) -> str:
+def _scatter(a: Array, b: Array, of: str, pair: tuple[BackendSpec, BackendSpec]) -> str:
+    label = f"{of}: {pair[0].label} across, {pair[1].label} up"
     if np.array_equal(a, b):
         return f"<p>{escape(label)}: all {a.size} equal.</p>"
     return f"<h3>{escape(label)}</h3>{svg.scatter(a, b, label)}"
@@ -305,10 +293,8 @@ def _training(result: Result) -> list[str]:
     for other in result.trainings[1:]:
         for key, last in base.last.items():
             if key[0] == "weights":
-                label = (
-                    f"learned weights of {key[1]}: {base.spec.label} across, {other.spec.label} up"
-                )
-                parts.append(_scatter(last, other.last[key], label))
+                of = f"learned weights of {key[1]}"
+                parts.append(_scatter(last, other.last[key], of, (base.spec, other.spec)))
     return parts
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -22,14 +22,16 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule
 from neurorl.storage.plain import PlainData
 from neurorl.testing.rules import RULES, Lesson, lessons_of, rule_network
-from neurorl.validation.compare import Row
+from neurorl.validation.compare import Pair, Row, caused
 from neurorl.validation.courses import Course, RuleReplay, Way, course
 from neurorl.validation.hypotheses import rules
 from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.own import root
 from neurorl.validation.hypotheses.rules import Change
-from neurorl.validation.tolerance import worst
+from neurorl.validation.result import Agreement
+from neurorl.validation.tolerance import Tolerance
 
+Lessons = Sequence[Lesson]
 _NEAR = 1e-9  # of a variable's largest value
 _FITTED = 1e-6  # of weights by a fitted number, as they are on a grid
 _TOGETHER = 3  # changes of time and order that may come together
@@ -42,12 +44,7 @@ class _Search:
     """
 
     def __init__(
-        self,
-        network: Network,
-        p: Projection,
-        rule: SynapseRule,
-        seen: Course,
-        lessons: Sequence[Lesson],
+        self, network: Network, p: Projection, rule: SynapseRule, seen: Course, lessons: Lessons
     ) -> None:
         self._network, self._p, self._rule = network, p, rule
         self._seen, self._lessons = seen, lessons
@@ -61,14 +58,11 @@ class _Search:
         return replay.course(self._seen, self._lessons[:n])
 
     def _odd(self, way: Way, n: int, of_weights: float = _NEAR) -> dict[str, npt.NDArray[np.bool_]]:
-        made = self._made(way, n)
-        return {
-            x: ~(
-                np.abs(made[x] - seen[:n])
-                <= (of_weights if x == WEIGHT else _NEAR) * float(np.abs(seen).max())
-            )
-            for x, seen in self._recorded.items()
-        }
+        made, odd = self._made(way, n), {}
+        for x, seen in self._recorded.items():
+            near = (of_weights if x == WEIGHT else _NEAR) * float(np.abs(seen).max())
+            odd[x] = ~(np.abs(made[x] - seen[:n]) <= near)
+        return odd
 
     def _fits(self, changes: Sequence[Change], of_weights: float = _NEAR) -> bool:
         way = Way(self._rule)
@@ -84,18 +78,16 @@ class _Search:
         """Return a cause and a sentence; ``'unknown'`` if nothing fits, or several causes do."""
         shifts = list(rules.later_or_earlier(self._network.delay_steps(self._p.name)))
         alone = [*shifts, *rules.fixed(self._rule)]
-        found = [[x] for x in alone if self._fits([x])] or [
-            [x] for x in self._fitted() if self._fits([x], _FITTED)
-        ]
+        found = [[x] for x in alone if self._fits([x])]
+        found = found or [[x] for x in self._fitted() if self._fits([x], _FITTED)]
         several, unrounded = [*shifts, *rules.orders(self._rule)], alone[-1]
         for n in range(1, _TOGETHER + 1):
             if not found:
                 some = itertools.combinations(several, n)
                 found = [[*x, unrounded] for x in some if self._fits([*x, unrounded])][:1]
         if not found:
-            x, mask = next((x, m) for x, m in self.odd.items() if m[self.first].any())
-            number = int(mask[self.first].argmax())
-            where = f"{x} of synapse or neuron {number}, lesson {self.first}"
+            x, mask = self._first_odd()
+            where = f"{x} of synapse or neuron {int(mask.argmax())}, lesson {self.first}"
             return "unknown", f"no change that was tried explains it, first in {where}"
         causes = list(dict.fromkeys(changes[0][0] for changes in found))
         told = "; or ".join("; and ".join(detail for _, detail, _ in changes) for changes in found)
@@ -103,20 +95,23 @@ class _Search:
             return causes[0], told
         return "unknown", f"one of {', '.join(causes)}: {told}"
 
+    def _first_odd(self) -> tuple[str, npt.NDArray[np.bool_]]:
+        """Return the variable that differs first, and where it does."""
+        rows = ((x, mask[self.first]) for x, mask in self.odd.items())
+        return next((x, row) for x, row in rows if row.any())
+
     def _fitted(self) -> Iterator[Change]:
         """Yield changes by a number: a line's change, or a parameter, by a factor."""
         for event, lines in rules.lines_of(self._rule).items():
             for number, line in enumerate(lines):
                 change = partial(rules.scaled, self._rule, event, number)
-                k = self._root(change)
-                if k is not None:
+                if (k := self._root(change)) is not None:
                     rate = "learning rate" if line.variable == WEIGHT else "learning rule"
                     told = f"{event}, {str(line)!r}: its change is {k:.6g} times it"
                     yield rate, told, partial(change, k)
         for name, value in self._rule.parameters.items():
             with_factor = partial(rules.with_parameter, name, value)
-            k = self._root(with_factor)
-            if k is not None:
+            if (k := self._root(with_factor)) is not None:
                 told = f"the parameter {name} is {k * value:.6g}, not {value:.6g}"
                 every = itertools.chain(*rules.lines_of(self._rule).values())
                 of_weights = {x.variable for x in every if name in x.value.names} == {WEIGHT}
@@ -132,10 +127,10 @@ class _Search:
 
         Of weights on a grid, the simplest factor that brings it into its place.
         """
-        x, mask = next((x, m) for x, m in self.odd.items() if m[self.first].any())
+        x, mask = self._first_odd()
         way, recorded = Way(self._rule, is_rounded=False), self._recorded[x][self.first]
         apart = np.abs(self._made(way, self.first + 1)[x][self.first] - recorded)
-        j = int((apart * mask[self.first]).argmax())
+        j = int((apart * mask).argmax())
 
         def missing(k: float) -> float:
             made = self._made(change(k, way), self.first + 1)
@@ -154,7 +149,7 @@ class _Search:
 
 
 def compare_courses(
-    network: Network, rule: SynapseRule, lessons: Sequence[Lesson], courses: Sequence[Course]
+    network: Network, rule: SynapseRule, lessons: Lessons, courses: Sequence[Course]
 ) -> list[Row]:
     """Return a row for each variable of each projection and each course but the first.
 
@@ -162,62 +157,32 @@ def compare_courses(
     """
     rows = []
     for seen in courses[1:]:
+        pair = Pair(courses[0].label, seen.label, True, Tolerance())
         causes: dict[str, tuple[str, str]] = {}
         for (name, x), values in seen.values.items():
-            one = courses[0].values[name, x]
+            p, one = network.projection(name), courses[0].values[name, x]
             apart = np.abs(values - one)
-            row: Row = {
-                "quantity": f"learning: {x}",
-                "population": network.projection(name).post,
-                "projection": name,
-                "backend_a": courses[0].label,
-                "backend_b": seen.label,
-                "verdict": "different" if apart.any() else "exact",
-                "tolerance": 0.0,
-                "difference": float(apart.max(initial=0.0) / (np.abs(one).max(initial=0.0) or 1.0)),
-                "compared": int(apart.size),
-                "first_divergence": None,
-                "cause": None,
-                "detail": None,
-            }
-            if apart.any():
-                if name not in causes:
-                    search = _Search(network, network.projection(name), rule, seen, lessons)
-                    is_odd = any(mask.any() for mask in search.odd.values())
-                    follows = "follows", "the rule is as described, of other spikes"
-                    causes[name] = search.cause() if is_odd else follows
-                update = int(apart.any(axis=1).argmax())
-                row["first_divergence"] = {"update": update, "episode": None}
-                row["cause"], row["detail"] = causes[name]
-            rows.append(row)
+            equal = not apart.any()
+            if not equal and name not in causes:
+                search = _Search(network, p, rule, seen, lessons)
+                is_odd = any(mask.any() for mask in search.odd.values())
+                follows = "follows", "the rule is as described, of other spikes"
+                causes[name] = search.cause() if is_odd else follows
+            first = None if equal else {"update": int(apart.any(axis=1).argmax()), "episode": None}
+            largest = float(apart.max(initial=0.0) / (np.abs(one).max(initial=0.0) or 1.0))
+            judged = largest, "learned", first, name
+            row = pair.row(f"learning: {x}", p.post, equal, *judged, compared=int(apart.size))
+            rows.append(caused(row, *causes.get(name, (None, None))))
     return rows
 
 
-@dataclass(frozen=True)
-class RuleAgreement:
+class RuleAgreement(Agreement):
     """Hold how far learners of a rule agree with the first; rows as of `compare_courses`."""
-
-    rule: SynapseRule
-    backends: list[str]
-    rows: list[Row]
-    seed: int
-    steps: int
-    explanations: tuple[()] = ()
-    skipped: tuple[()] = ()
-
-    @property
-    def subject(self) -> SynapseRule:
-        return self.rule
-
-    @property
-    def verdict(self) -> str:
-        """Return ``'exact'`` or ``'different'``."""
-        return worst(row["verdict"] for row in self.rows)
 
     def to_dict(self) -> PlainData:
         """Return plain data, for JSON."""
-        names = {"subject": self.rule.name, "backends": self.backends, "seed": self.seed}
-        return {"verdict": self.verdict, **names, "steps": self.steps, "rows": self.rows}
+        of_spikes = ("left_out", "explanations")
+        return {name: x for name, x in super().to_dict().items() if name not in of_spikes}
 
 
 def validate_rule(
@@ -226,7 +191,7 @@ def validate_rule(
     *,
     seed: int = 0,
     delay: float = 2e-3,
-    others: Sequence[Callable[[Network, SynapseRule, Sequence[Lesson], Course], Course]] = (),
+    others: Sequence[Callable[[Network, SynapseRule, Lessons, Course], Course]] = (),
 ) -> RuleAgreement:
     """Let synapses learn by a rule on several backends, with the same spikes, signals and rewards.
 

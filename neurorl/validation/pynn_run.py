@@ -41,11 +41,9 @@ class PynnTarget:
             raise UnsupportedError(f"pynn.{self.name}", what, remedy=remedy)
         for package in self.packages:
             if importlib.util.find_spec(package) is None:
-                raise BackendUnavailableError(
-                    f"pynn.{self.name}",
-                    f"package {package} isn't installed",
-                    remedy="pip install 'neurorl[pynn,nest]'",
-                )
+                what = f"package {package} isn't installed"
+                remedy = "pip install 'neurorl[pynn,nest]'"
+                raise BackendUnavailableError(f"pynn.{self.name}", what, remedy=remedy)
 
     def problems(self, network: Network) -> list[str]:
         """Return what it can't hold of *network*."""
@@ -67,18 +65,11 @@ class PynnTarget:
         """
         request = (self.name, network.to_dict(), inputs, n_steps, weights, seed, list(begins))
         with tempfile.TemporaryDirectory() as folder:  # for what a simulator leaves behind
-            done = subprocess.run(
-                module_command(__name__),
-                input=pickle.dumps(request),
-                env=child_environment(),
-                cwd=folder,
-                capture_output=True,
-                check=False,
-            )
+            command, env = module_command(__name__), child_environment()
+            asked = pickle.dumps(request)
+            done = subprocess.run(command, input=asked, env=env, cwd=folder, capture_output=True)
         if done.returncode or not done.stdout:
-            said = [
-                line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()
-            ]
+            said = done.stderr.decode(errors="replace").strip().splitlines()
             got = said[-1].strip() if said else f"exit status {done.returncode}"
             raise BackendError(f"pynn.{self.name}", "its process failed", got=got)
         rasters: dict[str, Raster] = pickle.loads(done.stdout)
@@ -108,15 +99,9 @@ def main() -> None:
     brian2: Any = sys.modules.get("brian2")
     if brian2 is not None:  # no compiling: it takes longer than it saves
         brian2.prefs.codegen.target = "numpy"
-    exported = to_pynn(
-        Network.from_dict(network),
-        simulator,
-        inputs,
-        seed=seed,
-        weights=weights,
-        replicas=len(begins),
-        begins=begins,
-    )
+    side_by_side = {"replicas": len(begins), "begins": begins}
+    described = Network.from_dict(network)
+    exported = to_pynn(described, simulator, inputs, seed=seed, weights=weights, **side_by_side)
     answer = pickle.dumps(exported.run(n_steps))
     simulator.end()
     with os.fdopen(out, "wb") as answers:

@@ -23,22 +23,17 @@ from neurorl.network.replicate import on_chip
 from neurorl.numerics.random import read_seed
 from neurorl.storage.files import write_bytes
 from neurorl.storage.plain import PlainData
-from neurorl.validation.compare import Pair, Row, compare, warn_of_silence
+from neurorl.validation.compare import Pair, Row, caused, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.history import Scenario, SubjectRecording
 from neurorl.validation.learning import Contrast, Moment, TrainingOutcome, train, training_rows
 from neurorl.validation.page import page
 from neurorl.validation.result import Result
-from neurorl.validation.subject import (
-    DEFAULT_ENV,
-    InputWindow,
-    Subject,
-    make_stimulus,
-    make_subject,
-)
+from neurorl.validation.subject import TASK, InputWindow, Subject, make_stimulus, make_subject
 from neurorl.validation.ties import ties
 from neurorl.validation.tolerance import Tolerance
 
+Recordings = Sequence[SubjectRecording]
 _CAUSES = {
     "trace": ("learning rule", "traces of the same spikes differ"),
     "eligibility": ("learning rule", "eligibilities differ, and no spike or trace does"),
@@ -50,24 +45,29 @@ def explain_training(
     scenario: Scenario, contrast: Contrast, tolerance: Tolerance
 ) -> tuple[list[Row], list[Explanation]]:
     """Return rows with their causes, and explanations of the spikes that differed first."""
-    rows, moment = training_rows(scenario.network, contrast, tolerance), contrast.moment
+    rows = training_rows(scenario.network, contrast, tolerance)
+    cause, detail, explanations = _why(scenario, contrast)
+    return [caused(row, cause, detail) for row in rows], explanations
+
+
+def _why(scenario: Scenario, contrast: Contrast) -> tuple[str, str, list[Explanation]]:
+    """Return cause, detail and explanations of what is learned otherwise."""
+    moment = contrast.moment
     if moment is None:
-        return [_with(row, "", "") for row in rows], []
+        return "", "", []
     where = f"from update {moment.update} on, first in {moment.quantity} of {moment.name}"
     if contrast.a.spec.arithmetic != contrast.b.spec.arithmetic:
-        return [_with(row, "quantisation", f"the arithmetics differ; {where}") for row in rows], []
-    if moment.quantity != "spikes":
-        if moment.quantity in _CAUSES:
-            cause, reason = _CAUSES[moment.quantity]
-            return [_with(row, cause, f"{where}: {reason}") for row in rows], []
-        late = _explain_writes(scenario, contrast, moment)
-        cause, reason = (late[0].cause, late[0].detail) if late else _held(moment)
-        return [_with(row, cause, f"{where}: {reason}") for row in rows], late
-    explanations = _explain_windows(scenario, contrast, moment)
-    why = [f"{e.cause}: {e.detail}" for e in explanations[:1]]
-    detail = "; ".join([where, *why])
-    cause = "follows" if explanations else "unknown"
-    return [_with(row, cause, detail) for row in rows], explanations
+        return "quantisation", f"the arithmetics differ; {where}", []
+    if moment.quantity == "spikes":
+        explanations = _explain_windows(scenario, contrast, moment)
+        detail = "; ".join([where, *(f"{e.cause}: {e.detail}" for e in explanations[:1])])
+        return "follows" if explanations else "unknown", detail, explanations
+    if moment.quantity in _CAUSES:
+        cause, reason = _CAUSES[moment.quantity]
+        return cause, f"{where}: {reason}", []
+    late = _explain_writes(scenario, contrast, moment)
+    cause, reason = (late[0].cause, late[0].detail) if late else _held(moment)
+    return cause, f"{where}: {reason}", late
 
 
 def _held(moment: Moment) -> tuple[str, str]:
@@ -84,11 +84,6 @@ def _held(moment: Moment) -> tuple[str, str]:
             detail = f"weights held are multiples of 2^-{bits}, up to {moment.apart:.3g} away"
             return "rounding of weights", f"{detail} from the rule's"
     return "weights", f"weights held are others than the rule's, up to {moment.apart:.3g} away"
-
-
-def _with(row: Row, cause: str, detail: str) -> Row:
-    exact = row["verdict"] == "exact"
-    return {**row, "cause": None if exact else cause, "detail": None if exact else detail}
 
 
 def _explain_windows(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
@@ -141,7 +136,11 @@ def read_specs(
     if backends is None:
         backends = [row["name"] for row in available_backends() if row["available"]]
     choices = backends.split(",") if isinstance(backends, str) else backends
-    specs = [_with_arithmetic(BackendSpec.parse(choice), arithmetic) for choice in choices]
+    specs = []
+    for spec in map(BackendSpec.parse, choices):
+        takes_it = spec.arithmetic is None and arithmetic in spec.arithmetics
+        own = arithmetic if takes_it else spec.chosen_arithmetic
+        specs.append(dataclasses.replace(spec, arithmetic=own))
     if target is not None:
         specs = _on_target(specs, target)
     labels = [spec.label for spec in specs]
@@ -156,28 +155,14 @@ def read_specs(
 
 def _on_target(specs: list[BackendSpec], target: str) -> list[BackendSpec]:
     """Return specs with the option *target*, of those that have it. Raises ArgumentError."""
-    chosen = [
-        BackendSpec.of(spec, options={"target": target}) if spec.has_option("target") else spec
-        for spec in specs
-    ]
+    of = {"target": target}
+    chosen = [BackendSpec.of(x, options=of) if x.has_option("target") else x for x in specs]
     if chosen == specs:
         limit = "such as loihi"
-        remedy = (
-            "of simulators that are no backends, such as pynn.nest: validate_on"
-            if "." in target
-            else None
-        )
-        raise ArgumentError(
-            "validate, target", "no backend has one", got=target, limit=limit, remedy=remedy
-        )
+        remedy = "of simulators that are no backends, such as pynn.nest: validate_on"
+        told = {"got": target, "limit": limit, "remedy": remedy if "." in target else None}
+        raise ArgumentError("validate, target", "no backend has one", **told)
     return chosen
-
-
-def _with_arithmetic(spec: BackendSpec, arithmetic: str | None) -> BackendSpec:
-    """Return a spec with *arithmetic* if it names none and has it, else with its own."""
-    if spec.arithmetic is None and arithmetic in spec.arithmetics:
-        return dataclasses.replace(spec, arithmetic=arithmetic)
-    return dataclasses.replace(spec, arithmetic=spec.chosen_arithmetic)
 
 
 class Validation(Result):
@@ -202,7 +187,7 @@ def validate(
     seed: int = 0,
     learn: bool = False,
     updates: int = _UPDATES,
-    env: str = DEFAULT_ENV,
+    env: str = TASK,
     overrides: PlainData | None = None,
     dt: float | None = None,
     trust_env: bool = False,
@@ -266,25 +251,13 @@ def validate(
     command = None
     if tolerance is None and not overrides:
         command = _command(subject, specs, seed, steps, learn, updates)
-    return Validation(
-        subject=subject,
-        stimulus=stimulus,
-        recordings=recordings,
-        traces=traces,
-        trainings=trainings,
-        rows=rows,
-        explanations=explanations,
-        seed=seed,
-        command=command,
-        skipped=skipped,
-    )
+    labels, n_steps = [spec.label for spec in specs], sum(w.n_steps for w in stimulus)
+    found = subject, labels, rows, seed, n_steps, explanations, (), skipped
+    return Validation(*found, stimulus, recordings, traces, trainings, command)
 
 
 def _compare_all(
-    scenario: Scenario,
-    recordings: Sequence[SubjectRecording],
-    traces: Sequence[SubjectRecording],
-    limits: Tolerance,
+    scenario: Scenario, recordings: Recordings, traces: Recordings, limits: Tolerance
 ) -> tuple[list[Row], list[Explanation]]:
     """Compare all recordings with the first; explain where they differ."""
     rows: list[Row] = []
@@ -326,13 +299,9 @@ def _runnable(
     specs: list[BackendSpec], network: Network
 ) -> tuple[list[BackendSpec], list[dict[str, str]]]:
     """Return the specs that can run a network, and what the others lack. Raises ArgumentError."""
-    can, skipped = [], []
-    for spec in specs:
-        problems = spec.problems(network)
-        if problems:
-            skipped.append({"backend": spec.label, "why": "; ".join(problems)})
-        else:
-            can.append(spec)
+    problems = [(spec, "; ".join(spec.problems(network))) for spec in specs]
+    can = [spec for spec, why in problems if not why]
+    skipped = [{"backend": spec.label, "why": why} for spec, why in problems if why]
     if len(can) < 2:
         got = "; ".join(f"{s['backend']}: {s['why']}" for s in skipped)
         raise ArgumentError("validate", "fewer than two backends can run it", got=got)
@@ -341,23 +310,17 @@ def _runnable(
 
 def _with_cause(network: Network, row: Row, explanations: Sequence[Explanation]) -> Row:
     """Add to a row the cause of its own population, or of one that leads to it."""
-    if row["verdict"] == "exact":
-        return {**row, "cause": None, "detail": None}
+    is_within, name = row["verdict"] == "within", row["population"]
     if row["quantity"] == "weights":
-        chip = row["verdict"] == "within"
-        detail = "the chip's mantissas of 8 bits" if chip else "the backend holds others"
-        return {**row, "cause": "quantisation" if chip else "weights", "detail": detail}
-    name = row["population"]
+        detail = "the chip's mantissas of 8 bits" if is_within else "the backend holds others"
+        return caused(row, "quantisation" if is_within else "weights", detail)
     for e in explanations:
         if e.population == name:
-            return {**row, "cause": e.cause, "detail": e.detail}
+            return caused(row, e.cause, e.detail)
     for e in explanations:
         if network.steps(e.population, name) is not None:
-            detail = f"{e.cause} in {e.population} from step {e.step} on"
-            return {**row, "cause": "follows", "detail": detail}
-    if row["verdict"] == "within":
-        return {**row, "cause": "quantisation", "detail": "no spike moved"}
-    return {**row, "cause": None, "detail": None}
+            return caused(row, "follows", e.onward)
+    return caused(row, *(("quantisation", "no spike moved") if is_within else (None, None)))
 
 
 def _command(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 
 from neurorl._version import __version__
 from neurorl.backends.plugins import installed_version
+from neurorl.rules.synapse_rule import SynapseRule
 from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Row
 from neurorl.validation.explain import Explanation
@@ -18,40 +20,27 @@ from neurorl.validation.trains import missing
 
 
 @dataclass(frozen=True)
-class Result:
-    """Hold the results of `neurorl.validate`; all other backends are compared with the first.
+class Agreement:
+    """Hold how far the first of some backends agrees with each of the others.
 
-    recordings, traces, trainings: one per backend, in order; traces are replays of the first
-    windows, step by step. rows: plain data, one per quantity of each population or projection.
-    explanations: one per first divergence. command: the command line that repeats it; None if
-    only Python can. skipped: backends that can't run the network, and why.
+    rows: plain data, one per quantity of each population or projection. explanations: one per
+    first divergence. left_out: what was taken from the description on all sides, for a reader.
+    skipped: backends that can't run the network, and why.
     """
 
-    subject: Subject
-    stimulus: list[InputWindow]
-    recordings: list[SubjectRecording]
-    traces: list[SubjectRecording]
-    trainings: list[TrainingOutcome]
+    subject: Subject | SynapseRule
+    backends: list[str]
     rows: list[Row]
-    explanations: list[Explanation]
     seed: int
-    command: str | None
-    skipped: list[dict[str, str]]
+    steps: int
+    explanations: Sequence[Explanation] = ()
+    left_out: Sequence[str] = ()
+    skipped: Sequence[dict[str, str]] = ()
 
     @property
     def verdict(self) -> str:
         """Return the worst verdict of the rows: ``'exact'``, ``'within'`` or ``'different'``."""
         return worst(row["verdict"] for row in self.rows)
-
-    @property
-    def backends(self) -> list[str]:
-        """Return what was compared, the first with each of the others."""
-        return [recording.spec.label for recording in self.recordings]
-
-    @property
-    def steps(self) -> int:
-        """Return for how many steps each of them ran."""
-        return sum(window.n_steps for window in self.stimulus)
 
     def to_dict(self) -> PlainData:
         """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
@@ -61,14 +50,38 @@ class Result:
             "backends": self.backends,
             "seed": self.seed,
             "steps": self.steps,
+            **self._more(),
+            "rows": self.rows,
+            "explanations": [asdict(e) for e in self.explanations],
+        }
+
+    def _more(self) -> PlainData:
+        return {"left_out": list(self.left_out)}
+
+
+@dataclass(frozen=True)
+class Result(Agreement):
+    """Hold the results of `neurorl.validate`.
+
+    recordings, traces, trainings: one per backend, in order; traces are replays of the first
+    windows, step by step. command: the command line that repeats it; None if only Python can.
+    """
+
+    subject: Subject
+    stimulus: list[InputWindow] = field(default_factory=list)
+    recordings: list[SubjectRecording] = field(default_factory=list)
+    traces: list[SubjectRecording] = field(default_factory=list)
+    trainings: list[TrainingOutcome] = field(default_factory=list)
+    command: str | None = None
+
+    def _more(self) -> PlainData:
+        return {
             "windows": len(self.stimulus),
             "updates": self.trainings[0].updates if self.trainings else 0,
             "command": self.command,
             "versions": _versions(),
             "missing": missing(),
             "skipped": self.skipped,
-            "rows": self.rows,
-            "explanations": [asdict(e) for e in self.explanations],
         }
 
 

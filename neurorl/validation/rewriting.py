@@ -8,26 +8,17 @@ the step before (0 or 1), and ``is_sent``, whether the backend let it spike in t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial, reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neurorl.expressions import nodes
 from neurorl.expressions.expression import Expression, Statement, read_statements
-from neurorl.expressions.nodes import (
-    TEXT,
-    Binary,
-    FunctionCall,
-    Name,
-    Node,
-    Number,
-    names_in,
-    render,
-    with_parts,
-)
+from neurorl.expressions.nodes import Binary, FunctionCall, Name, Node, Number, with_parts
 from neurorl.program import NodeProgram
 
 Change = Callable[[NodeProgram], NodeProgram]
@@ -85,27 +76,12 @@ def counting(node: NodeProgram) -> NodeProgram:
     return replace(node, update=update, threshold=Expression("count > 0"), reset=())
 
 
-def before(text: str) -> Change:
-    """Run lines before a step's own."""
-    return lambda n: replace(n, update=(*_lines(text), *n.update))
-
-
-def after(text: str) -> Change:
-    """Run lines, which may name `SEEN`, after a step's own, before the threshold."""
+def _adding(text: str, place: Callable[[NodeProgram], int]) -> Change:
+    """Run lines, which may name `SEEN`, before the line with a number."""
 
     def change(n: NodeProgram) -> NodeProgram:
-        lines = (in_line(line, _seen(n)) for line in _lines(text))
-        return replace(n, update=(*n.update, *lines))
-
-    return change
-
-
-def following(name: str, text: str) -> Change:
-    """Run lines after the last one that sets a variable."""
-
-    def change(n: NodeProgram) -> NodeProgram:
-        at = max(k for k, line in enumerate(n.update, 1) if line.variable == name)
-        return replace(n, update=(*n.update[:at], *_lines(text), *n.update[at:]))
+        at, lines = place(n), (in_line(line, _seen(n)) for line in _lines(text))
+        return replace(n, update=(*n.update[:at], *lines, *n.update[at:]))
 
     return change
 
@@ -115,30 +91,16 @@ def arriving_at(one: str, other: str) -> Change:
 
     def change(n: NodeProgram) -> NodeProgram:
         nothing = "" if one in n.initial else f"{one} = 0; "
-        lines = _lines(f"{nothing}{other} = {other} + {ARRIVED}{one}")
-        inputs = tuple(x for x in n.inputs if x != one)
-        return replace(n, inputs=inputs, update=(*lines, *n.update))
+        node = changed(f"before: {nothing}{other} = {other} + {ARRIVED}{one}")(n)
+        return replace(node, inputs=tuple(x for x in n.inputs if x != one))
 
     return change
-
-
-def on_spike(text: str, also: bool = False) -> Change:
-    """Run lines, which may name `SEEN`, after a spike in place of those that are described.
-
-    also: run those, too, before.
-    """
-    return lambda n: replace(n, reset=(*(n.reset if also else ()), *_lines(text)))
 
 
 def chained(*changes: Change) -> Change:
     """Make several changes, in order."""
 
-    def change(node: NodeProgram) -> NodeProgram:
-        for one in changes:
-            node = one(node)
-        return node
-
-    return change
+    return lambda node: reduce(lambda now, change: change(now), changes, node)
 
 
 def with_constants(**values: npt.ArrayLike) -> Change:
@@ -156,18 +118,17 @@ def reading(name: str, formula: str, but: str = "") -> Change:
     """Read a formula where the lines of a step, but those that set *but*, name something."""
     parts = {name: Expression(formula).tree}
 
-    def change(node: NodeProgram) -> NodeProgram:
-        lines = (x if x.variable == but else in_line(x, parts) for x in node.update)
-        return replace(node, update=tuple(lines))
+    def changed(x: Statement) -> Statement:
+        return x if x.variable == but else in_line(x, parts)
 
-    return change
+    return lambda node: replace(node, update=tuple(map(changed, node.update)))
 
 
-def instead(text: str) -> Change:
+def instead(text: str, **constants: npt.ArrayLike) -> Change:
     """Run other lines: parts with ``|`` between them, each in place of the first of its variable.
 
     The variable of a part is the last that it sets. A part that begins with ``+`` runs before all
-    lines; if it is the first part, what arrives is summed without limits.
+    lines; if it is the first part, what arrives is summed without limits. constants: more of them.
     """
 
     def change(n: NodeProgram) -> NodeProgram:
@@ -179,7 +140,64 @@ def instead(text: str) -> Change:
             update[at : at + (not is_more)] = lines
         return replace(n, update=tuple(update), limits=None if text[0] == "+" else n.limits)
 
-    return change
+    return chained(with_constants(**constants), change)
+
+
+def _counting_dead(node: NodeProgram) -> NodeProgram:
+    """Count dead steps of neurons that spike in them."""
+    dead = 0 if node.refractory is None else node.refractory
+    lines = "after: refractory = max(was_dead - 1, 0) | also on spike: refractory = dead_steps"
+    return chained(setting(refractory=None), changed(lines, dead_steps=dead))(node)
+
+
+def _resetting(text: str, is_more: bool) -> Change:
+    """Run lines, which may name `SEEN`, after a spike: with those described, or in their place."""
+    return lambda n: replace(n, reset=(*(n.reset if is_more else ()), *_lines(text)))
+
+
+_PARTS: Mapping[str, Callable[[str], Change]] = {
+    "before": lambda text: _adding(text, lambda n: 0),
+    "after": lambda text: _adding(text, lambda n: len(n.update)),
+    "on spike": lambda text: _resetting(text, False),
+    "also on spike": lambda text: _resetting(text, True),
+    "spikes if": lambda text: with_threshold(text),
+    "threshold reads v": lambda text: with_threshold("met_level > met_threshold", v=text),
+    "membrane reads u": lambda text: reading("u", text, but="u"),
+    "holds": lambda text: setting(held=()),
+    "only counts dead steps": lambda text: _counting_dead,
+}
+
+
+def changed(text: str, **constants: npt.ArrayLike) -> Change:
+    """Make several changes, with ``|`` between them: where a line goes, a colon, and the line.
+
+    A line *after x* goes after the last that sets x; *reads x* puts a formula in place of x in all
+    lines. Where else is a key of `_PARTS`. constants: that are added.
+    """
+    made = [with_constants(**constants)]
+    for part in text.split(" | "):
+        where, _, line = part.strip().partition(":")
+        kind, _, name = where.partition(" ")
+        if kind == "reads":
+            made.append(reading(name, line))
+        elif kind == "after" and name:
+            made.append(_adding(line, partial(_last, name)))
+        else:
+            made.append(_PARTS[where](line))
+    return chained(*made)
+
+
+def _last(name: str, node: NodeProgram) -> int:
+    return max(k for k, line in enumerate(node.update, 1) if line.variable == name)
+
+
+def table(text: str) -> dict[str, str]:
+    """Read sentences and what they say of a program, ``sentence -> change``, a line or more each.
+
+    A line that is indented goes on with the one before.
+    """
+    rows = re.sub(r"\n +", " ", text.strip()).splitlines()
+    return {detail: change for detail, _, change in (row.partition(" -> ") for row in rows)}
 
 
 def calling(
@@ -192,14 +210,10 @@ def calling(
         is_it = isinstance(tree, FunctionCall) and tree.function == function
         return become(tree.arguments) if is_it else tree  # type: ignore[union-attr]
 
-    def change(node: NodeProgram) -> NodeProgram:
-        some = {line.variable for line in node.update if not names or line.variable in names}
-        lines = (
-            _set(x.variable, put(x.value.tree)) if x.variable in some else x for x in node.update
-        )
-        return replace(node, update=tuple(lines))
+    def changed(x: Statement) -> Statement:
+        return x if names and x.variable not in names else _set(x.variable, put(x.value.tree))
 
-    return change
+    return lambda node: replace(node, update=tuple(map(changed, node.update)))
 
 
 def sides(node: NodeProgram) -> tuple[Node, Node] | None:
@@ -220,28 +234,23 @@ def with_threshold(text: str, **parts: str) -> Change:
     """
     trees = {name: Expression(part).tree for name, part in parts.items()}
 
-    def change(node: NodeProgram) -> NodeProgram:
-        tree = _put(_put(Expression(text).tree, _seen(node)), trees)
-        return replace(node, threshold=Expression.of(tree))
+    def seen(n: NodeProgram) -> Expression:
+        return Expression.of(_put(_put(Expression(text).tree, _seen(n)), trees))
 
-    return change
+    return lambda n: replace(n, threshold=seen(n))
 
 
 def without_overflow(holds: bool) -> Change:
     """Let registers hold any number, or stay at their largest (*holds*), where they overflow."""
 
-    def change(node: NodeProgram) -> NodeProgram:
-        lines: list[Statement] = []
-        for line in node.update:
-            found = _WRAP.fullmatch(line.value.text)
-            if found is None:
-                lines.append(line)
-            elif holds:
-                half = int(found[2]) // 2
-                lines += _lines(f"{found[1]} = clip({found[1]}, -{half}, {half - 1})")
-        return replace(node, update=tuple(lines))
+    def kept(line: Statement) -> Iterable[Statement]:
+        found = _WRAP.fullmatch(line.value.text)
+        if found is None:
+            return (line,)
+        half = int(found[2]) // 2
+        return _lines(f"{found[1]} = clip({found[1]}, -{half}, {half - 1})") if holds else ()
 
-    return change
+    return lambda n: replace(n, update=tuple(x for line in n.update for x in kept(line)))
 
 
 @dataclass(frozen=True)
@@ -260,7 +269,7 @@ class Decay:
 
     def kept(self, text: str) -> str:
         """Return the text of what a step leaves of something."""
-        return f"({render(_put(self.left, {self.name: Expression(text).tree}), TEXT)})"
+        return f"({nodes.render(_put(self.left, {self.name: Expression(text).tree}), nodes.TEXT)})"
 
     def line(self, text: str) -> Change:
         """Set the variable to another formula."""
@@ -277,9 +286,9 @@ def decay_of(node: NodeProgram, name: str) -> Decay | None:
         tree = line.value.tree
         clip = tree if isinstance(tree, FunctionCall) and tree.function == "clip" else None
         terms = _terms(tree if clip is None else clip.arguments[0])
-        left = [term for term in terms if name in names_in(term)]
+        left = [term for term in terms if name in nodes.names_in(term)]
         if len(left) == 1 and line.variable in (name, f"next_{name}"):
-            others = [x for x in names_in(left[0]) if x != name]
+            others = [x for x in nodes.names_in(left[0]) if x != name]
             if len(others) == 1 and others[0] in node.constants:
                 return Decay(index, line.variable, name, others[0], left[0], clip)
     return None

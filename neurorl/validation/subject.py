@@ -29,7 +29,7 @@ from neurorl.testing import FEATURES, rasters
 
 _RESET = 5  # purpose of derived seeds
 _PLAIN_WINDOW = 20  # steps, of a network without an agent
-_PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
+PROBABILITIES = (0.05, 0.15, 0.3, 0.6)
 
 
 class InputWindow(NamedTuple):
@@ -58,9 +58,8 @@ def make_stimulus(subject: Subject, n_steps: int, seed: int, arithmetic: str) ->
 def _random(subject: Subject, n_steps: int, seed: int) -> list[InputWindow]:
     windows = []
     for k, start in enumerate(range(0, n_steps, _PLAIN_WINDOW)):
-        length = min(_PLAIN_WINDOW, n_steps - start)
-        probability = _PROBABILITIES[k % len(_PROBABILITIES)]
-        inputs = rasters(subject.network, length, derive(seed, _RESET, k), probability)
+        length, p = min(_PLAIN_WINDOW, n_steps - start), PROBABILITIES[k % len(PROBABILITIES)]
+        inputs = rasters(subject.network, length, derive(seed, _RESET, k), p)
         windows.append(InputWindow(inputs, length, False))
     return windows
 
@@ -91,7 +90,7 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
     return windows
 
 
-DEFAULT_ENV = "CartPole-v1"
+TASK = "CartPole-v1"
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Subject:
 
 def make_subject(
     what: str | Path | Network | SpikingActorCritic,
-    env: str = DEFAULT_ENV,
+    env: str = TASK,
     overrides: PlainData | None = None,
     dt: float | None = None,
     trust_env: bool = False,
@@ -128,7 +127,7 @@ def make_subject(
     Raises UnknownNameError for a name of nothing, RunError for a damaged run, ArgumentError for an
     argument that is of another kind of subject.
     """
-    named = {"env": env != DEFAULT_ENV, "overrides": bool(overrides), "dt": dt is not None}
+    named = {"env": env != TASK, "overrides": bool(overrides), "dt": dt is not None}
     check_of_subject(what, {**named, "trust_env": trust_env})
     if isinstance(what, Network):
         return Subject("a network", what)
@@ -157,12 +156,9 @@ def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
     if is_file and not located(str(what)).exists():
         raise unknown_name_error("run directory or model", str(what), MODELS)
     is_nir = is_file and str(what).endswith(".nir")
-    read = {
-        "env": (not is_given and str(what) in MODELS, "the name of a model"),
-        "overrides": (not is_given and str(what) in MODELS, "the name of a model"),
-        "dt": (is_nir, "a .nir file"),
-        "trust_env": (is_file and not is_nir, "a run or a saved agent"),
-    }
+    of_model = not is_given and str(what) in MODELS, "the name of a model"
+    read = {"env": of_model, "overrides": of_model, "dt": (is_nir, "a .nir file")}
+    read["trust_env"] = is_file and not is_nir, "a run or a saved agent"
     for name, is_named in named.items():
         is_read, kind = read[name]
         if is_named and not is_read:
@@ -174,7 +170,7 @@ def _of_model(model: str, env_id: str, overrides: PlainData) -> Subject:
     env = make_env(env_id)
     config = make_config(env, model, overrides)
     n_actions = int(discrete_actions(env, env_id).n)
-    argument = model if env_id == DEFAULT_ENV else f"{model} --env {env_id}"
+    argument = model if env_id == TASK else f"{model} --env {env_id}"
     name = f"{model} on {env_id}"
     return Subject(name, config.network(n_actions), {}, config, env, n_actions, argument)
 

@@ -1,7 +1,5 @@
 """Measure distances between spike trains: rates, times, and those of the libraries of the field.
 
-Nothing here needs a library; `tests/validation/test_trains.py` holds van Rossum's to Elephant's.
-
 Van Rossum's by Elephant and the SPIKE distance by PySpike (``pip install 'neurorl[validate]'``)
 describe a difference; no verdict hangs on them. What another simulator's spikes are measured by
 needs no library; `tests/validation/test_trains.py` holds van Rossum's to Elephant's.
@@ -54,20 +52,17 @@ class TrainMeasure(NamedTuple):
 
 def measured(ours: Raster, theirs: Raster) -> Iterator[TrainMeasure]:
     """Yield the three measures of two rasters ``(steps, n)``."""
-    spikes = {"spikes_a": int(ours.sum()), "spikes_b": int(theirs.sum())}
-    larger = max(*spikes.values(), 1)
-    yield TrainMeasure(
-        "rate", "rate", abs(spikes["spikes_a"] - spikes["spikes_b"]) / larger, dict(spikes)
-    )
+    a, b = int(ours.sum()), int(theirs.sum())
+    counted = {"spikes_a": a, "spikes_b": b}
+    yield TrainMeasure("rate", "rate", abs(a - b) / max(a, b, 1), counted)
     moved = unmatched(ours, theirs)
     more = {"unmatched": moved, "differing_spikes": int((ours != theirs).sum())}
-    yield TrainMeasure("spike times", "times", moved / max(sum(spikes.values()), 1), more)
+    yield TrainMeasure("spike times", "times", moved / max(a + b, 1), more)
     silence = van_rossum(ours, np.zeros_like(ours))
     apart = van_rossum(ours, theirs)
     share = apart / silence if silence else (math.inf if apart else 0.0)
-    yield TrainMeasure(
-        "van Rossum", "van_rossum", share, {"distance": apart, "tau_steps": WIDE_TAU_STEPS}
-    )
+    kernel = {"distance": apart, "tau_steps": WIDE_TAU_STEPS}
+    yield TrainMeasure("van Rossum", "van_rossum", share, kernel)
 
 
 def unmatched(ours: Raster, theirs: Raster) -> int:
@@ -137,19 +132,14 @@ def _mean(values: list[float] | None, n: int) -> float | None:
 def _van_rossum(a: Raster, b: Raster) -> float:
     neo, pq = importlib.import_module("neo"), importlib.import_module("quantities")
     module = importlib.import_module("elephant.spike_train_dissimilarity")
-    trains = [
-        neo.SpikeTrain(np.flatnonzero(train) * pq.s, t_stop=len(train) * pq.s) for train in (a, b)
-    ]
-    distance = module.van_rossum_distance(trains, time_constant=TAU_STEPS * pq.s)[0, 1]
-    return float(distance)
+    trains = [neo.SpikeTrain(np.flatnonzero(x) * pq.s, t_stop=len(x) * pq.s) for x in (a, b)]
+    return float(module.van_rossum_distance(trains, time_constant=TAU_STEPS * pq.s)[0, 1])
 
 
 def _spike(a: Raster, b: Raster) -> float:
     pyspike = importlib.import_module("pyspike")
-    trains = [
-        pyspike.SpikeTrain(np.flatnonzero(train).astype(float), (0.0, float(len(train))))
-        for train in (a, b)
-    ]
+    edges = 0.0, float(len(a))
+    trains = [pyspike.SpikeTrain(np.flatnonzero(x).astype(float), edges) for x in (a, b)]
     return float(pyspike.spike_distance(*trains))
 
 

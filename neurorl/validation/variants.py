@@ -6,7 +6,7 @@ description says. `neurorl.validation.evidence` predicts a history with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,13 @@ def latest(history: History, name: str, call: int) -> int:
 def silence_after_reset(evidence: Observed, variable: str, before: Array) -> Array:
     """Return the state from which each call starts, ``(calls, size)``: 0 after a reset."""
     return np.where(evidence.fresh[:, None], evidence.rest(variable), before)
+
+
+def weights_of(
+    chosen: Collection[str], change: Callable[[Array], Array]
+) -> Callable[[str, Array], Array]:
+    """Return what changes the weights of some pathways, by name, and leaves others."""
+    return lambda name, w: change(w) if name in chosen else w
 
 
 @dataclass(frozen=True)

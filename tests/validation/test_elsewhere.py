@@ -23,7 +23,8 @@ from neurorl.models import CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES
 from neurorl.validation import elsewhere
-from neurorl.validation.elsewhere import Agreement, validate_on
+from neurorl.validation.elsewhere import validate_on
+from neurorl.validation.result import Agreement
 
 
 def network(refractory: float = 2e-3, **loop: Any) -> Network:

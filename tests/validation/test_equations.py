@@ -40,10 +40,10 @@ def assert_predicted(subject: Subject, spec: BackendSpec, window: int, seed: int
         trial = Trial(subject.network, seen, population)
         assert trial.follows, population.name
         assert trial.error == 0
-        predicted = trial.evidence.plain.spikes
+        predicted = trial.plain.spikes
         last = len(predicted) - 1
         if not seen.fresh:
-            free = trial.evidence.run(PLAIN, seen.first, last)
+            free = trial.run(PLAIN, seen.first, last)
             assert np.array_equal(free, predicted[last])
         count += int(predicted[seen.first :].sum())
     return count

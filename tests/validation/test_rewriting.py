@@ -11,12 +11,14 @@ from neurorl.network.description import Network, Neuron, Population, Projection,
 from neurorl.program import NodeProgram
 from neurorl.program.lowering import lower_node
 from neurorl.validation.rewriting import (
+    changed,
     counting,
     decay_of,
     instead,
     reading,
     sides,
     spelled,
+    table,
     with_threshold,
     without_overflow,
 )
@@ -106,3 +108,43 @@ def test_other_lines_run_instead_of_a_programs_own() -> None:
     assert texts[-3:-1] == ["full = 3", "count = full"]
     assert texts[1:-3] == [str(line) for line in node.update[:-2]]
     assert (changed.limits, instead("v = level")(node).limits) == (None, node.limits)
+
+
+def test_a_table_is_of_sentences_and_changes() -> None:
+    """A line that is indented goes on with the one before; a sentence may have an arrow back."""
+    told = table("""
+u <- d (u + q), not d u + q -> before: u = u + q
+nothing is reset
+    -> on spike: | after: v = 2*v
+""")
+    assert told == {
+        "u <- d (u + q), not d u + q": "before: u = u + q",
+        "nothing is reset": "on spike: | after: v = 2*v",
+    }
+
+
+@pytest.mark.parametrize("neuron", [BUILT_IN, OWN])
+def test_a_text_says_where_lines_go(neuron: CubaLIF | Equations) -> None:
+    node = lowered(neuron)
+    own = [str(line) for line in node.update]
+    text = "before: q = 2*q | after u: u = max(u, low) | after: v = v - met_threshold | on spike:"
+    other = changed(text, low=-1.0)(node)
+    texts = [str(line) for line in other.update]
+    at = max(k for k, line in enumerate(node.update, 1) if line.variable == "u")
+    assert texts == ["q = 2*q", *own[:at], "u = max(u, low)", *own[at:], texts[-1]]
+    assert texts[-1] in ("v = v - threshold", "v = v - v_t")
+    assert (other.reset, float(other.constants["low"])) == ((), -1.0)
+    assert changed("also on spike: u = 0")(node).reset[:-1] == node.reset
+
+
+def test_a_formula_is_read_in_place_of_a_name() -> None:
+    node = lowered(BUILT_IN)
+    (before,) = [line for line in node.update if "bias" in line.value.names]
+    (after,) = [x for x in changed("reads bias: 2*bias")(node).update if "bias" in x.value.names]
+    assert str(after).replace(" ", "") == str(before).replace(" ", "").replace("bias", "2.0*bias")
+    assert (
+        changed("membrane reads u: was_u")(node).update
+        == reading("u", "was_u", but="u")(node).update
+    )
+    with pytest.raises(KeyError, match="nowhere"):
+        changed("nowhere: v = 0")

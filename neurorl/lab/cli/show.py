@@ -101,9 +101,9 @@ def _shown(arguments: argparse.Namespace) -> _Shown:
     from neurorl.storage.zoo import located
     from neurorl.tasks.actions import read_actions
     from neurorl.tasks.environments import make_env
-    from neurorl.validation.subject import DEFAULT_ENV, check_of_subject
+    from neurorl.validation.subject import TASK, check_of_subject
 
-    named = {"env": arguments.env != DEFAULT_ENV, "dt": arguments.dt is not None}
+    named = {"env": arguments.env != TASK, "dt": arguments.dt is not None}
     check_of_subject(arguments.what, {**named, "trust_env": arguments.trust_env})
     path, asked = located(arguments.what), chosen_backend(arguments)
     if arguments.what in MODELS:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 
-from neurorl.expressions.expression import Statement, read_statements
+from neurorl.expressions.expression import Statement
 from neurorl.expressions.nodes import Name
 from neurorl.network.plasticity import TsodyksMarkram
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import NodeProgram, Release
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.observed import Observed, Pathway, Releases, described_releases
-from neurorl.validation.rewriting import in_line, with_constants
+from neurorl.validation.rewriting import in_line, instead, with_constants
 from neurorl.validation.variants import Variant
 
 Arrivals = Callable[[Observed, Pathway], Array]
@@ -80,17 +81,15 @@ def delays(evidence: Evidence) -> Iterator[Variant]:
 
 def lost(evidence: Evidence) -> Iterator[Variant]:
     """Propose that a call of `step`, or a write, loses spikes in flight: all, or some."""
-    for event, cause in (("between calls of step", "between calls"), ("by a write", "writes")):
-        if cause == "writes" and not evidence.history.order:
-            continue
-        for which, some, told in (
-            ("all", evidence.into, ""),
-            ("newest", evidence.into, ", of the last step before"),
-            ("older", _long(evidence), ", but for those of the last step before"),
-        ):
-            for chosen, subject in by_node(evidence, some, "spikes"):
-                detail = f"{subject} in flight{told} are lost {event}"
-                yield Variant(cause, detail, arrivals=lose(chosen, cause, which))
+    events = {"between calls": "between calls of step"}
+    events |= {"writes": "by a write"} if evidence.history.order else {}
+    said = {"all": "", "newest": ", of the last step before"}
+    said["older"] = ", but for those of the last step before"
+    for (cause, event), (which, told) in itertools.product(events.items(), said.items()):
+        some = _long(evidence) if which == "older" else evidence.into
+        for chosen, subject in by_node(evidence, some, "spikes"):
+            detail = f"{subject} in flight{told} are lost {event}"
+            yield Variant(cause, detail, arrivals=lose(chosen, cause, which))
 
 
 def lose(chosen: Collection[str], event: str, which: str) -> Arrivals:
@@ -163,11 +162,7 @@ def _late_rise(node: NodeProgram, release: Release) -> NodeProgram:
 
 def _unrounded(node: NodeProgram, release: Release) -> NodeProgram:
     """Release what no grid rounds."""
-    exact = read_statements(
-        f"{release.variable} = {release.raised}*(1 - {release.used})", "release"
-    )
-    lines = (exact[0] if x.variable == release.variable else x for x in node.update)
-    return dataclasses.replace(node, update=tuple(lines))
+    return instead(f"{release.variable} = {release.raised}*(1 - {release.used})")(node)
 
 
 def _of_kind(kind: TsodyksMarkram, dt: float, node: NodeProgram, release: Release) -> NodeProgram:
@@ -177,32 +172,23 @@ def _of_kind(kind: TsodyksMarkram, dt: float, node: NodeProgram, release: Releas
     return with_constants(**kept, **{f"{release.u}_use": kind.U})(node)
 
 
+def _whole(evidence: Observed, part: Pathway) -> FloatArray:
+    return evidence.sent(part.pre).astype(np.float64)
+
+
+def _anew(in_calls: bool, evidence: Observed, part: Pathway) -> FloatArray:
+    """Begin with u and x at rest in each call, or in the first only."""
+    return described_releases(evidence, part, silenced=(evidence.within == 0) & in_calls)
+
+
+_LATE = partial(described_releases, change=_late_rise)
+_EXACT = partial(described_releases, change=_unrounded)
 _GENERAL: tuple[tuple[str, str, Releases], ...] = (
-    (
-        "parameter",
-        "{} transmit the whole weight: no short-term plasticity",
-        lambda e, p: e.sent(p.pre).astype(np.float64),
-    ),
-    (
-        "step order",
-        "{} release by u before it rises",
-        partial(described_releases, change=_late_rise),
-    ),
-    (
-        "rounding of weights",
-        "what {} release is not rounded",
-        partial(described_releases, change=_unrounded),
-    ),
-    (
-        "reset between decisions",
-        "u and x of {} survive a reset",
-        lambda e, p: described_releases(e, p, silenced=np.zeros(e.n_steps, bool)),
-    ),
-    (
-        "between calls",
-        "u and x of {} begin anew in each call of step",
-        lambda e, p: described_releases(e, p, silenced=e.within == 0),
-    ),
+    ("parameter", "{} transmit the whole weight: no short-term plasticity", _whole),
+    ("step order", "{} release by u before it rises", _LATE),
+    ("rounding of weights", "what {} release is not rounded", _EXACT),
+    ("reset between decisions", "u and x of {} survive a reset", partial(_anew, False)),
+    ("between calls", "u and x of {} begin anew in each call of step", partial(_anew, True)),
 )
 
 

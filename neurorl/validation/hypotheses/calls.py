@@ -16,11 +16,7 @@ from neurorl.validation.hypotheses.arrivals import ending, groups, lose, survivi
 from neurorl.validation.observed import Observed
 from neurorl.validation.variants import Variant, latest, silence_after_reset
 
-_NAMES = {
-    "current": "the current",
-    "voltage": "the membrane",
-    "refractory": "the refractory time",
-}
+_NAMES = {"current": "the current", "voltage": "the membrane", "refractory": "the refractory time"}
 State = Callable[[Observed, str, Array], Array]
 
 
@@ -32,19 +28,20 @@ def states(evidence: Evidence) -> Iterator[Variant]:
     some += [(every - {v}, f"the state but for {n}") for v, n in said.items()]
     names = [p.name for p in evidence.into]
     between, writes, reset = "between calls", "writes", "reset between decisions"
+    all_and_some = [(every, "the state"), *some]
     if evidence.fresh.any():
-        kept = _changing(every, silence_after_reset, lambda e, v, before: before)
         spikes = next(iter(surviving(evidence)), None)
-        if spikes is not None:
-            detail = "a window starts from where the one before ended, not from silence"
-            yield Variant(reset, detail, start=kept, arrivals=spikes.arrivals)
-        yield Variant(reset, "a reset silences spikes in flight, but not the state", start=kept)
-        for chosen, subject in some:
-            kept = _changing(chosen, silence_after_reset, lambda e, v, before: before)
-            yield Variant(reset, f"a reset doesn't silence {subject}", start=kept)
-    for chosen, subject in [(every, "the state"), *some]:
-        start = _changing(chosen, silence_after_reset, _rest)
-        finish = _changing(chosen, lambda e, v, after: after, _rest)
+        for chosen, subject in all_and_some:
+            detail, kept = f"a reset doesn't silence {subject}", _changing(chosen, _as_it_was)
+            if chosen == every:
+                detail = "a reset silences spikes in flight, but not the state"
+                if spikes is not None:
+                    told = "a window starts from where the one before ended, not from silence"
+                    yield Variant(reset, told, start=kept, arrivals=spikes.arrivals)
+            yield Variant(reset, detail, start=kept)
+    for chosen, subject in all_and_some:
+        start, finish = _changing(chosen, _rest), _changing(chosen, _rest, _as_it_was)
+        cleared = _changing(chosen, _after_write)
         if chosen == every:
             gone = lose(names, between, "all")
             detail = "a call of step starts from silence, not from where the one before ended"
@@ -54,17 +51,21 @@ def states(evidence: Evidence) -> Iterator[Variant]:
         yield Variant(between, detail, start=start)
         yield Variant(between, detail, finish=finish)
         if evidence.history.order:
-            start = _changing(chosen, silence_after_reset, _after_write)
             if chosen == every:
-                gone = lose(names, writes, "all")
-                detail = "a write silences the network"
-                yield Variant(writes, detail, start=start, arrivals=gone)
-            yield Variant(writes, f"a write clears {subject}", start=start)
+                gone, detail = lose(names, writes, "all"), "a write silences the network"
+                yield Variant(writes, detail, start=cleared, arrivals=gone)
+            yield Variant(writes, f"a write clears {subject}", start=cleared)
 
 
-def _changing(chosen: Collection[str], described: State, become: State) -> State:
+def _changing(
+    chosen: Collection[str], become: State, described: State = silence_after_reset
+) -> State:
     """Return what variables are as described, but for some, which become something else."""
     return lambda e, v, x: become(e, v, x) if v in chosen else described(e, v, x)
+
+
+def _as_it_was(evidence: Observed, variable: str, x: Array) -> Array:
+    return x
 
 
 def _rest(evidence: Observed, variable: str, x: Array) -> Array:
@@ -103,10 +104,6 @@ def _in_force(
     return np.asarray(np.maximum.accumulate(np.concatenate([[0], taken]))[before])
 
 
-def _in_force_at(some: tuple[int, int, bool], history: History, name: str, call: int) -> int:
-    return int(_in_force(*some, history, name)[call])
-
-
 def _lost_writes(evidence: Evidence, into: Sequence[str]) -> dict[str, Version]:
     """Return one of n writes lost, where that is in all calls that aren't as described."""
     history, odd = evidence.history, evidence.odd.any(axis=1)
@@ -115,13 +112,14 @@ def _lost_writes(evidence: Evidence, into: Sequence[str]) -> dict[str, Version]:
     for n in _PERIODS:
         which = "every second" if n == 2 else f"every {n}{ending(n)}"
         for phase, of_all in itertools.product(range(n), (False, True)):
-            some = n, phase, of_all
-            stale = [_in_force(*some, history, name) != right[name] for name in into]
+            force = partial(_in_force, n, phase, of_all)
+            stale = [force(history, name) != right[name] for name in into]
             if not (odd & ~np.logical_or.reduce(stale)).any():
                 kept = f", the {('first', 'second')[phase]} of each two is kept" if n == 2 else ""
                 whose = " of all projections is lost{}{{}}" if of_all else "{{}} is lost{}"
                 told = f"{which} write{whose.format(kept)}"
-                found.setdefault(told, partial(_in_force_at, some))
+                version = lambda h, x, c, force=force: int(force(h, x)[c])  # noqa: E731
+                found.setdefault(told, version)
     return found
 
 

@@ -14,93 +14,69 @@ from neurorl.expressions.expression import Expression
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.observed import Observed
-from neurorl.validation.rewriting import Change, chained, instead, reading, with_constants
+from neurorl.validation.rewriting import changed, instead, table
 from neurorl.validation.variants import Variant, silence_after_reset
 
 SPIKES = "floor((level + 0.5)*inverse)"
 """State how many thresholds a membrane is worth."""
 
-_ADDS_ALL = "driven = clip(v + back, low, high) | change = clip(driven + u, low, high)"
-_NOT_BACK = "back = 0 | moved = clip(v + change, low, high); level = moved - {lost_moved}"
 _FIXED: Mapping[str, Mapping[str, str]] = {
-    "saturation": {
-        "the current saturates once in a step, not at each weight": "+ u = clip(u, low, high)",
-        "what arrives in a step saturates first by itself, then the current": (
-            "+ u = clip(was_u + clip(arrived_u, low, high), low, high)"
-        ),
-        "decay, current and bias are added to the membrane, and saturate, one by one": (
-            f"{_ADDS_ALL} | level = clip(change + bias, low, high)"
-        ),
-        "the bias is added before the current, in sums that saturate": (
-            "driven = clip(back + bias, low, high) | change = clip(driven + u, low, high)"
-        ),
-    },
-    "floor": {
-        "the membrane has a floor: it never goes below 0": (
-            "level = max(clip(v + change, low, high), 0)"
-        ),
-        "the current has a floor: it never goes below 0": "u = max(u - {lost_u}, 0)",
-    },
-    "reset": {
-        "a spike resets the membrane to 0 and doesn't subtract": "v = where(count > 0, 0, level)",
-        "a spike doesn't reset the membrane": "v = level",
-        "the threshold is subtracted once, however often a neuron spikes": (
-            "v = level - min(count, 1)*threshold"
-        ),
-        "all that the membrane is worth is subtracted, not what was sent": (
-            f"v = level - threshold*max({SPIKES}, 0)"
-        ),
-        "a spike subtracts a step late, before the membrane moves": (
-            "v = level | + v = v - was_count*threshold"
-        ),
-        "a spike subtracts a step late, after the membrane has moved": (
-            "v = level - was_count*threshold"
-        ),
-        "a spike subtracts a step late, before the threshold": (
-            "level = clip(v + change, low, high) - was_count*threshold | v = level"
-        ),
-        "a spike clears the current too": (
-            "u = where(count > 0, 0, u); v = level - count*threshold"
-        ),
-        "a spike sets the membrane to minus the threshold": (
-            "v = where(count > 0, 0 - threshold, level)"
-        ),
-    },
-    "step order": {
-        "the membrane meets the threshold before it moves": (
-            "count = clip(floor((v + 0.5)*inverse), 0, most)"
-        ),
-        "the membrane decays after current and bias are added": _NOT_BACK,
-        "the membrane decays after the current is added": (
-            "back = 0 | change = driven | moved = clip(v + change, low, high); "
-            "level = clip(moved - {lost_moved} + bias, low, high)"
-        ),
-        "the membrane decays after its reset": (
-            "back = 0 | moved = level - count*threshold; v = moved - {lost_moved}"
-        ),
-        "the bias is added after the threshold": (
-            "change = driven | v = clip(level - count*threshold + bias, low, high)"
-        ),
-        "the bias goes into the current before it decays": (
-            "change = driven | u = clip(u + bias, low, high); u = u - {lost_u}"
-        ),
-        "the bias goes into the current after it has decayed": (
-            "change = driven | u = u - {lost_u}; u = clip(u + bias, low, high)"
-        ),
-    },
-    "refractory": {
-        "a neuron that spiked doesn't spike in the next step": (
-            f"count = where(was_count > 0, 0, clip({SPIKES}, 0, most))"
-        ),
-    },
-    "threshold": {
-        "a membrane must exceed the threshold to spike": (
-            "count = clip(floor((level - 0.5)*inverse), 0, most)"
-        ),
-        "a membrane must exceed the threshold to spike, once or several times": (
-            f"count = where(level > threshold, clip({SPIKES}, 0, most), 0)"
-        ),
-    },
+    "saturation": table("""
+the current saturates once in a step, not at each weight -> + u = clip(u, low, high)
+what arrives in a step saturates first by itself, then the current
+    -> + u = clip(was_u + clip(arrived_u, low, high), low, high)
+decay, current and bias are added to the membrane, and saturate, one by one
+    -> driven = clip(v + back, low, high) | change = clip(driven + u, low, high)
+    | level = clip(change + bias, low, high)
+the bias is added before the current, in sums that saturate
+    -> driven = clip(back + bias, low, high) | change = clip(driven + u, low, high)
+"""),
+    "floor": table("""
+the membrane has a floor: it never goes below 0 -> level = max(clip(v + change, low, high), 0)
+the current has a floor: it never goes below 0 -> u = max(u - {lost_u}, 0)
+"""),
+    "reset": table("""
+a spike resets the membrane to 0 and doesn't subtract -> v = where(count > 0, 0, level)
+a spike doesn't reset the membrane -> v = level
+the threshold is subtracted once, however often a neuron spikes
+    -> v = level - min(count, 1)*threshold
+all that the membrane is worth is subtracted, not what was sent
+    -> v = level - threshold*max({spikes}, 0)
+a spike subtracts a step late, before the membrane moves
+    -> v = level | + v = v - was_count*threshold
+a spike subtracts a step late, after the membrane has moved -> v = level - was_count*threshold
+a spike subtracts a step late, before the threshold
+    -> level = clip(v + change, low, high) - was_count*threshold | v = level
+a spike clears the current too -> u = where(count > 0, 0, u); v = level - count*threshold
+a spike sets the membrane to minus the threshold -> v = where(count > 0, 0 - threshold, level)
+"""),
+    "step order": table("""
+the membrane meets the threshold before it moves
+    -> count = clip(floor((v + 0.5)*inverse), 0, most)
+the membrane decays after current and bias are added
+    -> back = 0 | moved = clip(v + change, low, high); level = moved - {lost_moved}
+the membrane decays after the current is added
+    -> back = 0 | change = driven
+    | moved = clip(v + change, low, high); level = clip(moved - {lost_moved} + bias, low, high)
+the membrane decays after its reset
+    -> back = 0 | moved = level - count*threshold; v = moved - {lost_moved}
+the bias is added after the threshold
+    -> change = driven | v = clip(level - count*threshold + bias, low, high)
+the bias goes into the current before it decays
+    -> change = driven | u = clip(u + bias, low, high); u = u - {lost_u}
+the bias goes into the current after it has decayed
+    -> change = driven | u = u - {lost_u}; u = clip(u + bias, low, high)
+"""),
+    "refractory": table("""
+a neuron that spiked doesn't spike in the next step
+    -> count = where(was_count > 0, 0, clip({spikes}, 0, most))
+"""),
+    "threshold": table("""
+a membrane must exceed the threshold to spike
+    -> count = clip(floor((level - 0.5)*inverse), 0, most)
+a membrane must exceed the threshold to spike, once or several times
+    -> count = where(level > threshold, clip({spikes}, 0, most), 0)
+"""),
 }
 _LOST = "max(min({x}, 1), floor({x}*lost_{y}))"
 """State what a step takes off x; y is the current u or the membrane v, whose shift it is."""
@@ -111,23 +87,23 @@ def taken_off(text: str, y: str, x: str = "") -> str:
     return f"({text.format(x=x or y, y=y)})"
 
 
-_MACROS = {"{lost_u}": taken_off(_LOST, "u"), "{lost_moved}": taken_off(_LOST, "v", "moved")}
+_LOST_U = taken_off(_LOST, "u")
+_MACROS = {"lost_u": _LOST_U, "lost_moved": taken_off(_LOST, "v", "moved"), "spikes": SPIKES}
 
 
 def fixed(evidence: Evidence) -> Iterator[Variant]:
     """Propose other lines of a step, without numbers."""
     for cause, details in _FIXED.items():
         for detail, text in details.items():
-            for macro, meant in _MACROS.items():
-                text = text.replace(macro, meant)
-            yield Variant(cause, detail, chained(number_names(evidence), instead(text)))
+            change = instead(text.format(**_MACROS), **number_names(evidence))
+            yield Variant(cause, detail, change)
     for detail, text in {
         "biases saturate at 8 bits": "clip(bias, -128, 127)",
         "biases wrap around at 8 bits": "(bias - 256*floor(bias/256 + 0.5))",
         "the bias is subtracted": "(0 - bias)",
     }.items():
-        yield Variant("bias", detail, reading("bias", text))
-    cause, left = "step order", Expression(f"u - {_MACROS['{lost_u}']}")
+        yield Variant("bias", detail, changed(f"reads bias: {text}"))
+    cause, left = "step order", Expression(f"u - {_LOST_U}")
     constants = {"lost_u": evidence.node.constants["lost_u"]}
 
     def decayed(e: Observed, variable: str, state: Array) -> Array:
@@ -142,12 +118,12 @@ def fixed(evidence: Evidence) -> Iterator[Variant]:
     yield Variant(cause, told, order=lambda into: into[::-1])
     for when, name in (("before it decays", "arrived_u"), ("of the step before", "was_u")):
         detail = f"the membrane takes the current {when}"
-        yield Variant(cause, detail, reading("u", name, but="u"))
+        yield Variant(cause, detail, changed(f"membrane reads u: {name}"))
 
 
-def number_names(evidence: Evidence) -> Change:
-    """Give names to the limits of sums and spikes."""
-    return with_constants(low=-STATE_MAX - 1, high=STATE_MAX, most=most_spikes(evidence))
+def number_names(evidence: Evidence) -> dict[str, float]:
+    """Return the limits of sums and spikes, by names for them."""
+    return {"low": -STATE_MAX - 1, "high": STATE_MAX, "most": most_spikes(evidence)}
 
 
 def most_spikes(evidence: Evidence) -> float:

@@ -14,9 +14,10 @@ from neurorl.validation.hypotheses.arrivals import by_node
 from neurorl.validation.hypotheses.lines import most_spikes
 from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.numbers import of_each
+from neurorl.validation.hypotheses.weights import to_grid
 from neurorl.validation.observed import Mask
-from neurorl.validation.rewriting import chained, instead, with_constants
-from neurorl.validation.variants import Variant
+from neurorl.validation.rewriting import instead, with_constants
+from neurorl.validation.variants import Variant, weights_of
 
 
 def reset_values(evidence: Evidence) -> Iterator[Variant]:
@@ -34,7 +35,7 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
         ("subtracts {} more", "level - count*threshold - where(count > 0, fitted, 0)", missing),
     ):
         number = float(np.median(values[chosen]))
-        change = chained(with_constants(fitted=number), instead(f"v = {text}"))
+        change = instead(f"v = {text}", fitted=number)
         yield Variant("reset", f"a spike {detail.format(f'{number:g}')}", change, 1)
 
 
@@ -93,6 +94,9 @@ Whole = Callable[[Array], Array]
 """Change the mantissas of a matrix."""
 
 
+_ROUNDED = {"down": "rounded down", "to zero": "truncated toward zero", "to nearest": "rounded"}
+
+
 def _mantissas() -> dict[str, tuple[str, Whole]]:
     """Return changes of mantissas, each with a cause, by words."""
     found: dict[str, tuple[str, Whole]] = {
@@ -107,18 +111,14 @@ def _mantissas() -> dict[str, tuple[str, Whole]]:
             clipped = partial(np.clip, a_min=low, a_max=high)
             found[f"are clipped to {low}..{high}"] = "clipping of weights", clipped
         found[f"wrap around at {bits} bits"] = "clipping of weights", partial(_wrapped, 2**bits)
-        for words, rounded in (("down", np.floor), ("to zero", np.trunc), ("to nearest", np.rint)):
-            change = partial(_stepped, rounded, step)
+        for words, side in _ROUNDED.items():
+            change = partial(to_grid, side, step)
             found[f"keep their upper {bits} bits, rounded {words}"] = "rounding of weights", change
     return found
 
 
 def _wrapped(size: int, w: Array) -> Array:
     return np.asarray(w - size * np.floor(w / size + 0.5))
-
-
-def _stepped(rounded: Whole, step: int, w: Array) -> Array:
-    return np.asarray(rounded(w / step) * step)
 
 
 def weights(evidence: Evidence) -> Iterator[Variant]:
@@ -131,12 +131,11 @@ def weights(evidence: Evidence) -> Iterator[Variant]:
             yield Variant(cause, f"weights of {names} {detail}", transmit=change)
     for p in evidence.into:
         if p.blocks == 1 and p.pre == evidence.population.name:
-            for detail, whole in (
-                (f"weights of {p.name} are transposed", lambda w: w.swapaxes(1, 2)),
-                (f"neurons don't reach themselves by {p.name}", _without_loops),
-            ):
-                only = partial(_of_mantissas, {p.name: 0}, whole)
-                yield Variant("weights", detail, transmit=only)
+            turned = weights_of([p.name], lambda w: w.swapaxes(1, 2))
+            yield Variant("weights", f"weights of {p.name} are transposed", transmit=turned)
+            others = weights_of([p.name], lambda w: w * (1 - np.eye(w.shape[1])))
+            detail = f"neurons don't reach themselves by {p.name}"
+            yield Variant("weights", detail, transmit=others)
 
 
 def _exponents(evidence: Evidence) -> dict[str, int]:
@@ -150,27 +149,19 @@ def weight_shifts(evidence: Evidence) -> Iterator[Variant]:
     for chosen, _ in by_node(evidence, evidence.into, ""):
         names = ", ".join(sorted(chosen))
         for shift in (x for x in range(-7, 8) if x):
-            detail = (
-                f"the weight shift of {names} is {abs(shift)} {'more' if shift > 0 else 'less'}"
-            )
+            told = f"is {abs(shift)} {'more' if shift > 0 else 'less'}"
             change = partial(_each_shifted, dict.fromkeys(chosen, shift))
-            yield Variant("weights", detail, transmit=change)
-        for detail, whole in (
-            ("saturate at 8 bits when they are shifted", partial(np.clip, a_min=-128, a_max=127)),
-            ("wrap around at 8 bits when they are shifted", partial(_wrapped, 256)),
-        ):
-            change = partial(_of_mantissas, dict.fromkeys(chosen, 0), whole)
-            yield Variant("weights", f"weights of {names} {detail}", transmit=change)
+            yield Variant("weights", f"the weight shift of {names} {told}", transmit=change)
+        clipped = partial(np.clip, a_min=-128, a_max=127)
+        for did, whole in (("saturate", clipped), ("wrap around", partial(_wrapped, 256))):
+            detail = f"weights of {names} {did} at 8 bits when they are shifted"
+            yield Variant("weights", detail, transmit=weights_of(chosen, whole))
         if len({exponents[x] for x in chosen}) == 2:
             ends = sum({exponents[x] for x in chosen})
             for detail, of in (("aren't there", 0), ("are each other's", 1)):
                 more = {x: of * (ends - exponents[x]) - exponents[x] for x in chosen}
                 change = partial(_each_shifted, more)
                 yield Variant("weights", f"weight shifts of {names} {detail}", transmit=change)
-
-
-def _without_loops(w: Array) -> Array:
-    return np.asarray(w * (1 - np.eye(w.shape[1])))
 
 
 def _of_mantissas(exponents: Mapping[str, int], whole: Whole, name: str, w: Array) -> Array:

@@ -7,16 +7,17 @@ neuron, and they all have to leave a number between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.observed import Mask, Observed
-from neurorl.validation.rewriting import with_constants, with_threshold
+from neurorl.validation.rewriting import changed, with_constants
 from neurorl.validation.variants import Variant
+
+Bounds = tuple[Array, Array]
 
 
 def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
@@ -29,18 +30,19 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
         if not wrong.any() or is_far[wrong].all():
             continue
         for neurons in (np.ones_like(wrong), wrong):
+            some = described[neurons]
             with np.errstate(divide="ignore", invalid="ignore"):
-                factor = _common(
-                    low[neurons] / described[neurons], high[neurons] / described[neurons]
-                )
-            if factor is not None and (described[neurons] > 0).all():
-                detail = f"the threshold is about {factor:.6g} times that described"
-                yield _threshold(evidence, detail, np.where(neurons, described * factor, described))
-            more = _common((low - described)[neurons], (high - described)[neurons])
+                factor = _common(low[neurons] / some, high[neurons] / some)
+            fits = []
+            if factor is not None and (some > 0).all():
+                fits.append((f"{factor:.6g} times that described", described * factor))
+            more = _common(low[neurons] - some, high[neurons] - some)
             if more is not None:
                 way = "more" if more > 0 else "less"
-                detail = f"the threshold is about {abs(more):.6g} {way} than described"
-                yield _threshold(evidence, detail, np.where(neurons, described + more, described))
+                fits.append((f"{abs(more):.6g} {way} than described", described + more))
+            for told, values in fits:
+                values = np.where(neurons, values, described)
+                yield _threshold(evidence, f"the threshold is about {told}", values)
         if (low < high).all():
             each = (_common(low[[j]], high[[j]]) if wrong[j] else None for j in range(len(wrong)))
             values = np.array([d if x is None else x for x, d in zip(each, described, strict=True)])
@@ -49,20 +51,26 @@ def fitted_thresholds(evidence: Evidence) -> Iterator[Variant]:
             yield _threshold(evidence, f"thresholds are others, of neuron {j} {now}", values, 2)
 
 
-def _between(evidence: Evidence, late: bool) -> tuple[Array, Array]:
+def _between(evidence: Evidence, late: bool) -> Bounds:
     """Return each neuron's highest level without a spike and its lowest level with one.
 
     late: whether to start at the first step that isn't as predicted.
     """
-    found = []
-    for e in evidence.siblings:
+
+    def found(e: Evidence) -> Bounds:
         known, level = _known(e, late), e.plain.level.astype(np.float64)
-        found.append(_bounds(level, known & ~e.spikes, known & e.spikes))
+        return _bounds(level, known & ~e.spikes, known & e.spikes)
+
+    return _of_all(map(found, evidence.siblings))
+
+
+def _of_all(found: Iterable[Bounds]) -> Bounds:
+    """Return the bounds that leave what all others leave."""
     lows, highs = zip(*found, strict=True)
     return np.max(lows, axis=0), np.min(highs, axis=0)
 
 
-def _bounds(values: Array, least: Mask, most: Mask) -> tuple[Array, Array]:
+def _bounds(values: Array, least: Mask, most: Mask) -> Bounds:
     """Return each neuron's largest value of those that are too low, and least of the others."""
     low = np.where(least, values, -np.inf).max(axis=0)
     return low, np.where(most, values, np.inf).min(axis=0)
@@ -123,12 +131,11 @@ def widths(evidence: Evidence) -> Iterator[Variant]:
     name, width = evidence.width, evidence.noise_width
     if name is None:
         return
-    lows, highs = zip(*(_width_bounds(e, width) for e in evidence.siblings), strict=True)
-    low, high = np.max(lows, axis=0), np.min(highs, axis=0)
+    low, high = _of_all(_width_bounds(e, width) for e in evidence.siblings)
     wrong = (low >= 1) | (high < 1)
-    words = "the width of the noise is {:.6g} times as described"
-    if evidence.node.names_bias:
-        words = "the noise is about {:.6g} times as wide as described"
+    words = "the noise is about {:.6g} times as wide as described"
+    if not evidence.node.names_bias:
+        words = "the width of the noise is {:.6g} times as described"
     for neurons in (width > 0, wrong):
         factor = _common(low[neurons], high[neurons]) if neurons.any() else None
         if factor is not None:
@@ -136,7 +143,7 @@ def widths(evidence: Evidence) -> Iterator[Variant]:
             yield Variant("noise source", words.format(factor), with_constants(**wide), 1)
 
 
-def _width_bounds(evidence: Evidence, width: Array) -> tuple[Array, Array]:
+def _width_bounds(evidence: Evidence, width: Array) -> Bounds:
     """Return the least and largest factor of each neuron's width that its spikes allow."""
     plain = evidence.plain
     added = width * evidence.draws(evidence.t)
@@ -189,34 +196,29 @@ def draws(evidence: Evidence) -> Iterator[Variant]:
     """Propose no noise, or the noise of another step, seed or population."""
     if not evidence.noise_width.any():
         return
-    drawn: dict[str, Callable[[Observed], Array]] = {
-        detail: partial(_changed, become) for detail, become in _CHANGED.items()
-    }
-    drawn |= {detail: partial(_numbered, number) for detail, number in _NUMBERS.items()}
+    drawn = {detail: _drawn(become=become) for detail, become in _CHANGED.items()}
+    drawn |= {detail: _drawn(number) for detail, number in _NUMBERS.items()}
     for more in (1, -1, -evidence.history.seed):
         which = "0" if more == -evidence.history.seed else f"{more:+d}"
-        drawn[f"the noise is that of seed {which}"] = partial(_of_stream, 0, more)
+        drawn[f"the noise is that of seed {which}"] = _drawn(seed=more)
     index = evidence.network.index(evidence.population.name)
     for stream, node in enumerate(evidence.network.nodes):
         if stream != index:
-            drawn[f"the noise is that of {node.name}"] = partial(_of_stream, stream - index, 0)
+            drawn[f"the noise is that of {node.name}"] = _drawn(stream=stream - index)
     for detail, made in drawn.items():
         yield Variant("noise source", detail, draws=made)
 
 
-def _changed(become: Callable[[Array], Array], e: Observed) -> Array:
-    return become(e.draws(e.t))
+def _drawn(
+    number: Callable[[Observed], Array] = lambda e: e.t,
+    become: Callable[[Array], Array] = lambda x: x,
+    stream: int = 0,
+    seed: int = 0,
+) -> Callable[[Observed], Array]:
+    return lambda e: become(e.draws(number(e), stream, seed))
 
 
-def _numbered(number: Callable[[Observed], Array], e: Observed) -> Array:
-    return e.draws(number(e))
-
-
-def _of_stream(stream: int, seed: int, e: Observed) -> Array:
-    return e.draws(e.t, stream, seed)
-
-
-_AS_SENT = Variant("", "", with_threshold("is_sent > 0"))
+_AS_SENT = Variant("", "", changed("spikes if: is_sent > 0"))
 """Let a neuron spike when it did on the backend."""
 
 
@@ -258,14 +260,7 @@ def _scores(evidence: Evidence, deviates: Mask) -> Array:
     spiked, described = evidence.spikes[free], (plain.level > plain.threshold)[free]
     over, variance = spiked - p, p * (1 - p)
     bounded = np.clip(above, -4, 4)
-    return np.array(
-        [
-            variance.sum(),
-            over.sum(),
-            variance.sum(),
-            (over * bounded).sum(),
-            (variance * bounded**2).sum(),
-            (over * (described - p)).sum(),
-            (variance**2).sum(),
-        ]
-    )
+    likely, steeper, dependent = over, over * bounded, over * (described - p)
+    squares = variance, variance * bounded**2, variance**2
+    scores = zip((likely, steeper, dependent), squares, strict=True)
+    return np.array([variance.sum(), *(x.sum() for pair in scores for x in pair)])

@@ -14,22 +14,12 @@ from neurorl.expressions.expression import Expression
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.observed import Mask
-from neurorl.validation.rewriting import (
-    chained,
-    decay_of,
-    following,
-    on_spike,
-    reading,
-    setting,
-    with_constants,
-)
+from neurorl.validation.rewriting import changed, decay_of, setting, with_constants
 from neurorl.validation.variants import Variant
 
 _WHOLE = 4096  # of the chip's decays
-_VARIABLES = {
-    "u": ("current", "the current", "tau_syn"),
-    "v": ("voltage", "the membrane", "tau_mem"),
-}
+_VARIABLES = {"u": ("current", "the current", "tau_syn")}
+_VARIABLES |= {"v": ("voltage", "the membrane", "tau_mem")}
 
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
@@ -51,11 +41,10 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
         for names in ("u", "v", "uv"):
             chosen_now = {x: k for x in names if (k := now.get(x)) is not None}
             if len(chosen_now) == len(names):
-                told = (_time_constants(evidence, x, fits[x][0], k) for x, k in chosen_now.items())
-                kept = {
-                    of[x].constant: np.rint(k * unit) if unit > 1 else k
-                    for x, k in chosen_now.items()
-                }
+                told, kept = [], {}
+                for x, k in chosen_now.items():
+                    told.append(_time_constants(evidence, x, fits[x][0], k))
+                    kept[of[x].constant] = np.rint(k * unit) if unit > 1 else k
                 yield Variant("decay", "; ".join(told), with_constants(**kept), freedom)
 
 
@@ -137,10 +126,10 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
 
     def with_bias(detail: str, more: Array | float, freedom: int = 1) -> Variant:
         added = np.rint(more) if chip else more
-        change = chained(with_constants(more_bias=added), reading("bias", "bias + more_bias"))
+        change = changed("reads bias: bias + more_bias", more_bias=added)
         return Variant("bias", detail, change, freedom)
 
-    yield Variant("bias", "the bias isn't there", reading("bias", "0*bias"))
+    yield Variant("bias", "the bias isn't there", changed("reads bias: 0*bias"))
     offset = np.rint(offset) if chip else offset
     shifted = offset != 0
     middle = float(np.median(offset[shifted])) if shifted.any() else 0.0
@@ -152,14 +141,24 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
         yield with_bias(f"the bias is {middle:.6g} more than described", middle)
     yield with_bias(_told(offset, described), offset, 2)
     moving = np.where(chosen, evidence.bias()[steps.rows] - described, 0.0)
-    norm = float((moving**2).sum())
-    if norm > 0:
-        factor = float((moving * apart).sum()) / norm + 1
+    if (more := _ratio(moving, apart)) is not None:
+        factor = more + 1
         names = ", ".join(p.name for p in evidence.moving)
-        constants = with_constants(own_bias=described, times=factor)
-        change = chained(constants, reading("bias", "own_bias + times*(bias - own_bias)"))
+        text = "reads bias: own_bias + times*(bias - own_bias)"
+        change = changed(text, own_bias=described, times=factor)
         detail = f"what {names} add to the bias is {factor:.6g} times that described"
         yield Variant("bias", detail, change, 1)
+
+
+def _ratio(x: Array, y: Array) -> float | None:
+    """Return the factor by which *x* is nearest to *y*, None if x is 0."""
+    norm = float((x**2).sum())
+    return float((x * y).sum()) / norm if norm > 0 else None
+
+
+def _first_of_each(values: Array, chosen: Mask, others: Array) -> Array:
+    """Return the first of each neuron's chosen values, those of *others* where there are none."""
+    return np.where(chosen.any(axis=0), values[chosen.argmax(axis=0), range(len(others))], others)
 
 
 def of_each(values: Array, chosen: Mask, other: float = 0.0) -> Array:
@@ -192,33 +191,28 @@ def gains(evidence: Evidence) -> Iterator[Variant]:
     steps = Steps(evidence)
     chosen = steps.odd["voltage"] & steps.free & ~steps.odd["current"]
     u = np.where(chosen, steps.now["current"], 0.0)
-    norm = float((u**2).sum())
-    if norm <= 0:
-        return
-    apart = np.where(chosen, steps.now["voltage"] - steps.plain["moved"], 0.0)
-    factor = float((u * apart).sum()) / norm + 1
-    change = chained(with_constants(share=factor), reading("u", "share*u", but="u"))
-    yield Variant("weights", f"the membrane takes {factor:.6g} of the current", change, 1)
+    more = _ratio(u, np.where(chosen, steps.now["voltage"] - steps.plain["moved"], 0.0))
+    if more is not None:
+        change = changed("membrane reads u: share*u", share=more + 1)
+        yield Variant("weights", f"the membrane takes {more + 1:.6g} of the current", change, 1)
 
 
 def periods(evidence: Evidence) -> Iterator[Variant]:
     """Propose other dead steps of each neuron."""
     steps, described = Steps(evidence), evidence.dead_steps
     chosen = steps.odd["refractory"] & steps.spikes
-    dead = described.copy()
-    for j in np.flatnonzero(chosen.any(axis=0)):
-        dead[j] = steps.now["refractory"][chosen[:, j], j][0]
+    if not chosen.any():
+        return
+    dead = _first_of_each(steps.now["refractory"], chosen, described)
     if np.array_equal(dead, described):
         return
     j = int(np.flatnonzero(dead != described)[0])
     apart = np.unique((dead - described)[dead != described])
     if len(apart) == 1:
-        length = f"{abs(apart[0])} steps {'longer' if apart[0] > 0 else 'shorter'}"
-        detail = f"the refractory period is {length}"
+        told = f"{abs(apart[0])} steps {'longer' if apart[0] > 0 else 'shorter'}"
     else:
-        which = f"{dead[j]} steps of neuron {j}, not {described[j]}"
-        detail = f"the refractory period is another: {which}"
-    yield Variant("refractory", detail, setting(refractory=dead), 2)
+        told = f"another: {dead[j]} steps of neuron {j}, not {described[j]}"
+    yield Variant("refractory", f"the refractory period is {told}", setting(refractory=dead), 2)
 
 
 def reset_values(evidence: Evidence) -> Iterator[Variant]:
@@ -228,24 +222,19 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
     if not chosen.any():
         return
     to, moved = steps.now["voltage"][chosen], steps.plain["moved"][chosen].astype(np.float64)
-    value, less = float(np.median(to)), float(np.median(moved - to))
-    norm = float((moved**2).sum())
-    share = float((moved * to).sum()) / norm if norm else 0.0
-    each = np.zeros(chosen.shape[1])
-    for j in np.flatnonzero(chosen.any(axis=0)):
-        each[j] = steps.now["voltage"][chosen[:, j], j][0]
-    for detail, line, number in (
-        (f"a spike resets the membrane to {value:.6g}, not to 0", "v = fitted", value),
-        (f"a spike subtracts {less:.6g} and doesn't reset to 0", "v = v - fitted", less),
-        (
-            f"a spike leaves {share:.6g} of the membrane and doesn't reset to 0",
-            "v = fitted*v",
-            share,
-        ),
-        ("a spike resets the membrane to another value in each neuron", "v = fitted", each),
+    value, less, share = np.median(to), np.median(moved - to), _ratio(moved, to) or 0.0
+    each = _first_of_each(steps.now["voltage"], chosen, np.zeros(chosen.shape[1]))
+    for told, line, number in (
+        (f"resets the membrane to {value:.6g}, not to 0", "v = fitted", value),
+        (f"subtracts {less:.6g} and doesn't reset to 0", "v = v - fitted", less),
+        (f"leaves {share:.6g} of the membrane and doesn't reset to 0", "v = fitted*v", share),
+        ("resets the membrane to another value in each neuron", "v = fitted", each),
     ):
-        change = chained(with_constants(fitted=number), on_spike(line))
-        yield Variant("reset", detail, change, 1)
+        change = changed(f"on spike: {line}", fitted=number)
+        yield Variant("reset", f"a spike {told}", change, 1)
+
+
+_SIDES = ("floor", "below", "max", 1), ("ceiling", "above", "min", -1)
 
 
 def bounds(evidence: Evidence) -> Iterator[Variant]:
@@ -255,13 +244,10 @@ def bounds(evidence: Evidence) -> Iterator[Variant]:
         variable, subject, _ = _VARIABLES[x]
         now = steps.now[variable]
         chosen = steps.odd[variable] & free
-        for side, way, clamp, beyond in (
-            ("floor", "below", "max", now > steps.plain[plain]),
-            ("ceiling", "above", "min", now < steps.plain[plain]),
-        ):
-            if (chosen & beyond).any():
-                none = -np.inf if side == "floor" else np.inf
-                values = of_each(now, chosen & beyond, none)
+        for side, way, clamp, sign in _SIDES:
+            beyond = chosen & (sign * now > sign * steps.plain[plain])
+            if beyond.any():
+                values = of_each(now, beyond, -sign * np.inf)
                 known = values[np.isfinite(values)]
                 where = f"{known[0]:.6g}"
                 if np.ptp(known) == 0:
@@ -269,5 +255,5 @@ def bounds(evidence: Evidence) -> Iterator[Variant]:
                 else:
                     where = f"a value of each neuron, first {where}"
                 detail = f"{subject} has a {side}: it never goes {way} {where}"
-                clamped = following(x, f"{x} = {clamp}({x}, bound)")
-                yield Variant(side, detail, chained(with_constants(bound=values), clamped), 1)
+                clamped = changed(f"after {x}: {x} = {clamp}({x}, bound)", bound=values)
+                yield Variant(side, detail, clamped, 1)

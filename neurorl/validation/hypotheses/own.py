@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -32,11 +33,9 @@ def methods(evidence: Evidence) -> Iterator[Variant]:
     neuron, dt = evidence.population.neuron, evidence.network.dt
     if not isinstance(neuron, Equations):
         return
-    said: dict[str, tuple[PlainData, float]] = {
-        f"the equations are integrated by {m!r}, not {neuron.method!r}": ({"method": m}, dt)
-        for m in METHODS
-        if neuron.method not in ("", m)
-    }
+    said: dict[str, tuple[PlainData, float]] = {}
+    for m in (m for m in METHODS if neuron.method not in ("", m)):
+        said[f"the equations are integrated by {m!r}, not {neuron.method!r}"] = {"method": m}, dt
     for factor in (0.5, 2.0, 0.1, 10.0, 1e-3, 1e3):
         said[f"the equations take steps of {factor * dt:g} s, not {dt:g} s"] = {}, factor * dt
     for detail, (changes, step) in said.items():
@@ -68,12 +67,10 @@ def parameters(evidence: Evidence) -> Iterator[Variant]:
     used = {*at_threshold, *(x for line in lines for x in line.value.names)}
     names = [name for name in neuron.parameters if name in used]
     for fitted, some in ((_fitted, names), (_factor_at_threshold, at_threshold)):
-        for name in names:
-            if name in some:
-                with_factor = partial(_with_parameter, evidence, neuron, name)
-                factor = fitted(evidence, with_factor)
-                if factor is not None:
-                    yield with_factor(factor)
+        for name in (x for x in names if x in some):
+            with_factor = partial(_with_parameter, evidence, neuron, name)
+            if (factor := fitted(evidence, with_factor)) is not None:
+                yield with_factor(factor)
 
 
 def _with_parameter(evidence: Evidence, neuron: Equations, name: str, factor: float) -> Variant:
@@ -97,8 +94,7 @@ def initial_values(evidence: Evidence) -> Iterator[Variant]:
         if initial.any():
             detail = f"{name} begins at 0, not at its initial value"
             yield Variant("initial value", detail, start=_started(name, 0.0, 0.0))
-        fit = _fitted(evidence, more, _begins(evidence)[:, 0])
-        if fit is not None:
+        if (fit := _fitted(evidence, more, _begins(evidence)[:, 0])) is not None:
             yield more(fit)
 
 
@@ -127,8 +123,7 @@ def reset_offsets(evidence: Evidence) -> Iterator[Variant]:
             changed = (*lines[:k], moved, *lines[k + 1 :])
             return Variant("reset", detail, lambda n: with_offset(replace(n, reset=changed)), 1)
 
-        fit = _fitted(evidence, more, evidence.spikes[evidence.lasts])
-        if fit is not None:
+        if (fit := _fitted(evidence, more, evidence.spikes[evidence.lasts])) is not None:
             yield more(fit)
 
 
@@ -142,8 +137,7 @@ def weights(evidence: Evidence) -> Iterator[Variant]:
         def times(x: float, names: tuple[str, ...] = names) -> Variant:
             return next(scaled(evidence, dict.fromkeys(names, x)))
 
-        fit = _fitted(evidence, times)
-        if fit is not None:
+        if (fit := _fitted(evidence, times)) is not None:
             yield from scaled(evidence, dict.fromkeys(names, fit))
     for one in inputs:
         for other in (x for x in inputs if x != one):
@@ -165,10 +159,9 @@ def _fitted(
             now = evidence.in_one_step(variant(x), np.array([at[0]]))
             return float(now[at[2]][0, at[1]] - evidence.after[at[2]][at[0], at[1]])
 
-        try:
+        x = None
+        with suppress(NeurorlError):  # of a parameter that can't have such a value
             x = root(missing, 1e-14 * (1 + abs(float(recorded))))
-        except NeurorlError:  # of a parameter that can't have such a value
-            continue
         if x is not None and abs(x - 1) > 1e-12:
             return float(f"{x:.11g}")
     return None

@@ -11,36 +11,29 @@ from neurorl.arithmetic.xylo_integers import DECAY_MAX, STATE_MAX
 from neurorl.expressions.expression import Expression
 from neurorl.expressions.nodes import TEXT, Node, render
 from neurorl.numerics.arrays import Array
+from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node, otherwise
 from neurorl.validation.hypotheses.lines import SPIKES, most_spikes, number_names, taken_off
 from neurorl.validation.observed import Observed, Pathway
-from neurorl.validation.rewriting import (
-    Change,
-    calling,
-    chained,
-    instead,
-    setting,
-    with_constants,
-)
+from neurorl.validation.rewriting import Change, chained, instead, table, with_constants
 from neurorl.validation.variants import Variant
 
-_DECAYS = {
-    "have no least step of 1: small numbers stay": "floor({x}*lost_{y})",
-    "are rounded towards zero": "trunc({x}*lost_{y})",
-    "are rounded towards zero, by 1 at least": (
-        "sign({x})*max(min(abs({x}), 1), floor(abs({x})*lost_{y}))"
-    ),
-    "are rounded to the nearest": "floor({x}*lost_{y} + 0.5)",
-    "are rounded to the nearest, by 1 at least": "max(min({x}, 1), floor({x}*lost_{y} + 0.5))",
-    "are rounded away from zero": "sign({x})*(0 - floor(0 - abs({x})*lost_{y}))",
-    "multiply by a factor and round down, and aren't shifts": "{x} - floor({x}*kept_{y})",
-    "multiply by a factor and round to zero, and aren't shifts": "{x} - trunc({x}*kept_{y})",
-    "multiply by a factor and round, and aren't shifts": "{x} - floor({x}*kept_{y} + 0.5)",
-    "multiply by a factor and aren't rounded": "{x} - {x}*kept_{y}",
-    "are missing: nothing is lost": "0",
-    "lose everything": "{x}",
-}
+_DECAYS = table("""
+have no least step of 1: small numbers stay -> floor({x}*lost_{y})
+are rounded towards zero -> trunc({x}*lost_{y})
+are rounded towards zero, by 1 at least
+    -> sign({x})*max(min(abs({x}), 1), floor(abs({x})*lost_{y}))
+are rounded to the nearest -> floor({x}*lost_{y} + 0.5)
+are rounded to the nearest, by 1 at least -> max(min({x}, 1), floor({x}*lost_{y} + 0.5))
+are rounded away from zero -> sign({x})*(0 - floor(0 - abs({x})*lost_{y}))
+multiply by a factor and round down, and aren't shifts -> {x} - floor({x}*kept_{y})
+multiply by a factor and round to zero, and aren't shifts -> {x} - trunc({x}*kept_{y})
+multiply by a factor and round, and aren't shifts -> {x} - floor({x}*kept_{y} + 0.5)
+multiply by a factor and aren't rounded -> {x} - {x}*kept_{y}
+are missing: nothing is lost -> 0
+lose everything -> {x}
+""")
 _OF = {"uv": "decays", "u": "decays of the current", "v": "decays of the membrane"}
 _VARIABLES = {"u": "current", "v": "voltage"}
 
@@ -56,13 +49,10 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
     )
     for names, subject in _OF.items():
         for detail, text in _DECAYS.items():
-            lines = {
-                "u": f"u = u - {taken_off(text, 'u')}",
-                "v": f"back = 0 - {taken_off(text, 'v')}",
-            }
-            decaying = instead(" | ".join(lines[y] for y in names))
+            of_u, of_v = (taken_off(text, y) for y in "uv")
+            lines = {"u": f"u = u - {of_u}", "v": f"back = 0 - {of_v}"}
             for kept in factors if "kept" in text else factors[:1]:
-                change = chained(with_constants(**kept), decaying)
+                change = instead(" | ".join(lines[y] for y in names), **kept)
                 yield Variant("decay", f"{subject} {detail}", change)
         for more in (1, -1, 2, -2, 3, -3):
             shifted = {f"lost_{y}": np.minimum(lost[y] * 2.0**-more, 1.0) for y in names}
@@ -137,9 +127,9 @@ def _saturating(places: Collection[str], text: str, low: int = 0, high: int = 0)
         return Expression(text.format(x=f"({render(arguments[0], TEXT)})")).tree
 
     lines = [x for x in places if x != "u"]
-    changes = [calling("clip", become, lines)] if lines else []
+    changes = [rewriting.calling("clip", become, lines)] if lines else []
     if "u" in places:  # a sum that wraps is the same in any order
-        at_end, each = instead(f"+ u = {text.format(x='u')}"), setting(limits=(low, high))
+        at_end, each = instead(f"+ u = {text.format(x='u')}"), rewriting.setting(limits=(low, high))
         changes.append(each if high else at_end)
     return chained(*changes)
 
@@ -162,10 +152,10 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
     described = most_spikes(evidence)
     for limit in _other_limits(evidence, described):
         for number, (more, left) in enumerate(_TAKEN_OFF.items()):
-            change = instead(f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}")
+            text = f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}"
+            change = instead(text, **number_names(evidence))
             detail = f"neurons spike up to {limit:.0f} times in a step, not {described:.0f}{more}"
-            changes = chained(number_names(evidence), change)
-            yield Variant(_SEVERAL, detail, changes, freedom=int(number > 2))  # two faults
+            yield Variant(_SEVERAL, detail, change, freedom=int(number > 2))  # two faults
     for size in (8, 16, 32, 64):
         for sent, left in (("", "count"), (" that are sent", "full")):
             text = f"full = max({SPIKES}, 0); count = full - {size}*floor(full/{size})"

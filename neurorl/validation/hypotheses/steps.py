@@ -10,53 +10,30 @@ import numpy as np
 from neurorl.expressions.nodes import Binary, FunctionCall, Number
 from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
+from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.rewriting import (
-    Change,
-    after,
-    before,
-    calling,
-    chained,
-    decay_of,
-    on_spike,
-    reading,
-    setting,
-    with_constants,
-    with_threshold,
-    without_overflow,
-)
+from neurorl.validation.rewriting import changed, decay_of, setting, table, with_constants
 from neurorl.validation.variants import Variant
 
-_ABOVE = "met_level > met_threshold"
-_ORDERS: Mapping[str, Change] = {
-    "the membrane moves before the current of the same step has arrived": (
-        reading("u", "was_u", but="u")
-    ),
-    "the membrane meets the threshold before it moves": with_threshold(_ABOVE, v="was_v"),
-    "the noise stays in the membrane": (
-        chained(after("v = met_level"), with_threshold("met_moved > met_threshold"))
-    ),
-}
-_MOVED = {
-    "input decays with the current: u <- d (u + q), not d u + q": "u = U[u + q]",
-    "the current takes 1 - d of its input: u <- d u + (1 - d) q": "u = U[u] + q - U[q]",
-    "input decays with the membrane: v <- d (v + u + bias), not d v + u + bias": (
-        "v = V[v + u + bias]"
-    ),
-    "the current decays with the membrane: v <- d (v + u) + bias, not d v + u + bias": (
-        "v = V[v + u] + bias"
-    ),
-    "the bias decays with the membrane: v <- d (v + bias) + u, not d v + u + bias": (
-        "v = V[v + bias] + u"
-    ),
-    "the bias goes into the current, not into the membrane": "u = U[u] + q + bias; v = V[v] + u",
-    "the membrane takes 1 - d of the current: v <- d v + (1 - d) u + bias": (
-        "v = V[v] + (u - V[u]) + bias"
-    ),
-    "the membrane takes 1 - d of its input: v <- d v + (1 - d) (u + bias)": (
-        "v = V[v] + (u + bias) - V[u + bias]"
-    ),
-}
+_ORDERS = table("""
+the membrane moves before the current of the same step has arrived -> membrane reads u: was_u
+the membrane meets the threshold before it moves -> threshold reads v: was_v
+the noise stays in the membrane -> after: v = met_level | spikes if: met_moved > met_threshold
+""")
+_MOVED = table("""
+input decays with the current: u <- d (u + q), not d u + q -> u = U[u + q]
+the current takes 1 - d of its input: u <- d u + (1 - d) q -> u = U[u] + q - U[q]
+input decays with the membrane: v <- d (v + u + bias), not d v + u + bias -> v = V[v + u + bias]
+the current decays with the membrane: v <- d (v + u) + bias, not d v + u + bias
+    -> v = V[v + u] + bias
+the bias decays with the membrane: v <- d (v + bias) + u, not d v + u + bias
+    -> v = V[v + bias] + u
+the bias goes into the current, not into the membrane -> u = U[u] + q + bias; v = V[v] + u
+the membrane takes 1 - d of the current: v <- d v + (1 - d) u + bias
+    -> v = V[v] + (u - V[u]) + bias
+the membrane takes 1 - d of its input: v <- d v + (1 - d) (u + bias)
+    -> v = V[v] + (u + bias) - V[u + bias]
+""")
 """Map what is said to other lines; ``U[x]``, ``V[x]`` is what a step leaves of x."""
 
 
@@ -66,8 +43,7 @@ def orders(evidence: Evidence) -> Iterator[Variant]:
     u, v = decay_of(node, "u"), decay_of(node, "v")
     if u is None or v is None:
         return
-    for detail, change in _ORDERS.items():
-        yield Variant("step order", detail, change)
+    yield from _as_said("step order", _ORDERS)
     for detail, text in _MOVED.items():
         written = re.sub(r"U\[(.*?)\]", lambda x: u.kept(x[1]), text)
         written = re.sub(r"V\[(.*?)\]", lambda x: v.kept(x[1]), written)
@@ -76,40 +52,37 @@ def orders(evidence: Evidence) -> Iterator[Variant]:
         # What decays to nothing may as well be missing, which is said in fewer words.
         fades = [x for x in (u, v) if x.name in lines and len(lines) == 1]
         nothing = any(not node.constants[x.constant].any() for x in fades)
-        yield Variant("step order", detail, chained(*changes), freedom=int(nothing))
+        yield Variant("step order", detail, rewriting.chained(*changes), freedom=int(nothing))
 
 
-_RESETS: Mapping[str, Change] = {
-    "a spike subtracts the threshold and doesn't reset to 0": on_spike("v = v - met_threshold"),
-    "a spike doesn't reset the membrane": on_spike(""),
-    "a spike resets the membrane late, as the next step begins": (
-        chained(on_spike(""), reading("v", "where(was_spike > 0, 0, v)"))
-    ),
-    "a spike resets the membrane a step late, before its threshold": (
-        chained(on_spike(""), after("v = where(was_spike > 0, 0, v)"))
-    ),
-    "a spike resets the membrane a step late": chained(
-        on_spike(""),
-        after("full_v = v; v = where(was_spike > 0, 0, v)"),
-        with_threshold(_ABOVE, v="full_v"),
-    ),
-    "a spike clears the current too": on_spike("u = 0", also=True),
-    "a spike clears the current too, as the next step begins": (
-        before("u = where(was_spike > 0, 0, u)")
-    ),
-}
+_RESETS = table("""
+a spike subtracts the threshold and doesn't reset to 0 -> on spike: v = v - met_threshold
+a spike doesn't reset the membrane -> on spike:
+a spike resets the membrane late, as the next step begins
+    -> on spike: | reads v: where(was_spike > 0, 0, v)
+a spike resets the membrane a step late, before its threshold
+    -> on spike: | after: v = where(was_spike > 0, 0, v)
+a spike resets the membrane a step late
+    -> on spike: | after: full_v = v; v = where(was_spike > 0, 0, v) | threshold reads v: full_v
+a spike clears the current too -> also on spike: u = 0
+a spike clears the current too, as the next step begins -> before: u = where(was_spike > 0, 0, u)
+""")
 
 
 def resets(evidence: Evidence) -> Iterator[Variant]:
     """Propose other resets of a membrane, with fixed values."""
-    yield from (Variant("reset", detail, change) for detail, change in _RESETS.items())
+    yield from _as_said("reset", _RESETS)
+
+
+def _as_said(cause: str, known: Mapping[str, str]) -> Iterator[Variant]:
+    return (Variant(cause, detail, changed(text)) for detail, text in known.items())
 
 
 def reset_lines(evidence: Evidence) -> Iterator[Variant]:
     """Propose a reset without some of its lines, or with another order of them."""
     lines, cause = evidence.node.reset, "reset"
     if lines:
-        yield Variant(cause, "nothing is reset after a spike", on_spike(""))
+        yield Variant(cause, "nothing is reset after a spike", changed("on spike:"))
     if len(lines) > 1:
         yield Variant(cause, "the lines of the reset run in reverse", setting(reset=lines[::-1]))
         for k, line in enumerate(lines):
@@ -117,35 +90,22 @@ def reset_lines(evidence: Evidence) -> Iterator[Variant]:
             yield Variant(cause, f"a reset leaves out {str(line)!r}", setting(reset=left))
 
 
-_COUNTS = chained(
-    lambda n: with_constants(dead_steps=0 if n.refractory is None else n.refractory)(n),
-    setting(refractory=None),
-    after("refractory = max(was_dead - 1, 0)"),
-    on_spike("refractory = dead_steps", also=True),
-)
-"""Count dead steps of neurons that spike in them."""
-
-_IN_DEAD_STEPS: Mapping[str, Change] = {
-    "the membrane integrates while refractory, and isn't held at 0": setting(held=()),
-    "the membrane integrates in the last refractory step": (
-        chained(setting(held=()), after("v = where(was_dead > 1, 0, v)"))
-    ),
-    "the membrane is frozen while refractory, and isn't held at 0": (
-        chained(setting(held=()), after("v = where(was_dead > 0, was_v, v)"))
-    ),
-    "neurons spike while refractory": _COUNTS,
-    "the refractory time is counted, but nothing comes of it": chained(_COUNTS, setting(held=())),
-    "the current is cleared while refractory, but for what arrives": (
-        before("u = where(was_dead > 0, 0, u)")
-    ),
-    "the current is cleared from a spike on while refractory": chained(
-        after("u = where(was_dead > 1, 0, u)"),
-        on_spike("u = where(refractory_steps > 0, 0, u)", also=True),
-    ),
-    "the current is cleared while refractory": after("u = where(was_dead > 0, 0, u)"),
-    "the current is frozen while refractory": after("u = where(was_dead > 0, was_u, u)"),
-    "input that arrives while refractory is lost": before("q = where(was_dead > 0, 0, q)"),
-}
+_IN_DEAD_STEPS = table("""
+the membrane integrates while refractory, and isn't held at 0 -> holds:
+the membrane integrates in the last refractory step
+    -> holds: | after: v = where(was_dead > 1, 0, v)
+the membrane is frozen while refractory, and isn't held at 0
+    -> holds: | after: v = where(was_dead > 0, was_v, v)
+neurons spike while refractory -> only counts dead steps:
+the refractory time is counted, but nothing comes of it -> only counts dead steps: | holds:
+the current is cleared while refractory, but for what arrives
+    -> before: u = where(was_dead > 0, 0, u)
+the current is cleared from a spike on while refractory
+    -> after: u = where(was_dead > 1, 0, u) | also on spike: u = where(refractory_steps > 0, 0, u)
+the current is cleared while refractory -> after: u = where(was_dead > 0, 0, u)
+the current is frozen while refractory -> after: u = where(was_dead > 0, was_u, u)
+input that arrives while refractory is lost -> before: q = where(was_dead > 0, 0, q)
+""")
 
 
 def refractory(evidence: Evidence) -> Iterator[Variant]:
@@ -162,28 +122,20 @@ def refractory(evidence: Evidence) -> Iterator[Variant]:
     if steps.any():
         yield Variant(cause, none, setting(refractory=0 * steps))
         if not plain:
-            yield from _holds(node)
+            every = "all variables keep their values", tuple(node.initial)
+            for detail, names in (every, ("no variable keeps its value", ())):
+                if set(names) != set(node.held):
+                    yield Variant(cause, f"{detail} in dead steps", setting(held=names))
             return
-        yield Variant(
-            cause, "the refractory period is twice as long", setting(refractory=2 * steps)
-        )
-        for detail, change in _IN_DEAD_STEPS.items():
-            yield Variant(cause, detail, change)
-
-
-def _holds(node: NodeProgram) -> Iterator[Variant]:
-    for detail, names in (
-        ("all variables keep their values", tuple(node.initial)),
-        ("no variable keeps its value", ()),
-    ):
-        if set(names) != set(node.held):
-            yield Variant("refractory", f"{detail} in dead steps", setting(held=names))
+        detail = "the refractory period is twice as long"
+        yield Variant(cause, detail, setting(refractory=2 * steps))
+        yield from _as_said(cause, _IN_DEAD_STEPS)
 
 
 AT_THRESHOLD = Variant(
     "threshold",
     "a membrane that is exactly at the threshold spikes; it must exceed it",
-    with_threshold("met_level >= met_threshold"),
+    changed("spikes if: met_level >= met_threshold"),
 )
 """Try this to the last bit: from afar it looks like float error."""
 
@@ -191,7 +143,7 @@ AT_THRESHOLD = Variant(
 def thresholds(evidence: Evidence) -> Iterator[Variant]:
     """Propose other comparisons with the described threshold."""
     yield AT_THRESHOLD
-    both = with_threshold(f"{_ABOVE} or met_level < -met_threshold")
+    both = changed("spikes if: met_level > met_threshold or met_level < -met_threshold")
     yield Variant("threshold", "a membrane below minus the threshold spikes too", both)
 
 
@@ -201,11 +153,12 @@ def roundings(evidence: Evidence) -> Iterator[Variant]:
     if evidence.history.arithmetic.is_chip:
         yield from _of_chip(node)
         return
-    for names, subject in (
-        ("v", "the membrane decays"),
-        ("u", "the current decays"),
-        ("vu", "current and membrane decay"),
-    ):
+    said = {
+        "v": "the membrane decays",
+        "u": "the current decays",
+        "vu": "current and membrane decay",
+    }
+    for names, subject in said.items():
         decays = {d.constant for x in names if (d := decay_of(node, x)) is not None}
         detail = f"{subject} by Euler's 1 - dt/tau, not by exp(-dt/tau)"
         kept = {x: _euler(node.constants[x]) for x in decays}
@@ -224,17 +177,14 @@ _NEAREST = 1.5 * 2.0**52
 def _of_chip(node: NodeProgram) -> Iterator[Variant]:
     current = decay_of(node, "u")
     assert current is not None
-    for detail, holds in (
-        ("registers don't overflow, as the chip's do", False),
-        ("registers stay at their largest value, where the chip's overflow", True),
-    ):
-        yield Variant("overflow", detail, without_overflow(holds))
+    detail = "registers don't overflow, as the chip's do"
+    yield Variant("overflow", detail, rewriting.without_overflow(holds=False))
+    detail = "registers stay at their largest value, where the chip's overflow"
+    yield Variant("overflow", detail, rewriting.without_overflow(holds=True))
+    down = rewriting.calling("trunc", lambda x: FunctionCall("floor", x))
+    yield Variant("decay", "decays are rounded down, not towards zero", down)
     nearest = lambda x: Binary("-", Binary("+", x[0], Number(_NEAREST)), Number(_NEAREST))  # noqa: E731
-    for detail, rounded in (
-        ("decays are rounded down, not towards zero", lambda x: FunctionCall("floor", x)),
-        ("decays are rounded to the nearest", nearest),
-    ):
-        yield Variant("decay", detail, calling("trunc", rounded))
+    yield Variant("decay", "decays are rounded to the nearest", rewriting.calling("trunc", nearest))
     detail = "the current decays by 1/4096 less in each step: the chip adds 1 to its decay"
     more = {current.constant: node.constants[current.constant] + 1}
     yield Variant("decay", detail, with_constants(**more))
@@ -247,5 +197,5 @@ def precisions(evidence: Evidence) -> Iterator[Variant]:
         told = "all variables are" if len(names) > 1 else f"{names[0]} is"
         # Of 53 bits, 24 are left.
         lines = "; ".join(f"{x} = {x}*536870913 - ({x}*536870913 - {x})" for x in names)
-        change = chained(after(lines), on_spike(lines, also=True))
+        change = changed(f"after: {lines} | also on spike: {lines}")
         yield Variant("float error", f"{told} kept in single precision", change)

@@ -12,10 +12,10 @@ from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import groups
-from neurorl.validation.observed import Mask
-from neurorl.validation.variants import PLAIN, Variant
+from neurorl.validation.observed import Mask, Pathway, times
+from neurorl.validation.variants import PLAIN, Variant, weights_of
 
-_SIDES: dict[str, Callable[[Array], Array]] = {
+SIDES: dict[str, Callable[[Array], Array]] = {
     "rounded": np.rint,
     "truncated toward zero": np.trunc,
     "rounded down": np.floor,
@@ -28,7 +28,7 @@ _FINEST = 1e-6  # step of a grid that is found, of the largest weight
 
 
 def grid_of(held: Array, described: Array) -> tuple[str, float] | None:
-    """Return how weights are rounded, a key of `_SIDES`, and to multiples of what; or None."""
+    """Return how weights are rounded, a key of `SIDES`, and to multiples of what; or None."""
     largest = float(np.abs(held).max(initial=0.0))
     near, step = 1e-9 * largest, 0.0
     for x in np.unique(np.abs(held[np.abs(held) > near])):
@@ -37,7 +37,7 @@ def grid_of(held: Array, described: Array) -> tuple[str, float] | None:
         return None
     at = described / step
     clear = np.abs(at - np.rint(at)) > 1e-6
-    for side, f in _SIDES.items():
+    for side, f in SIDES.items():
         if clear.sum() > 2 and (np.abs(f(at) * step - held)[clear] <= near).all():
             return side, float(f"{step:.11g}")
     return None
@@ -54,9 +54,7 @@ def _common(a: float, b: float, near: float) -> float:
 def reported(evidence: Evidence) -> Iterator[Variant]:
     """Propose the weights that the backend itself reports as in force, if they differ."""
     history, apart, largest, grids = evidence.history, {}, [0.0], []
-    for name in (
-        p.name for p in evidence.network.projections if p.post == evidence.population.name
-    ):
+    for name in dict.fromkeys(p.projection.name for p in evidence.parts):
         said, described = history.reported[name], history.versions[name]
         pairs = zip(said, described, strict=True)
         differs = max(float(np.abs(one - other).max(initial=0.0)) for one, other in pairs)
@@ -67,17 +65,14 @@ def reported(evidence: Evidence) -> Iterator[Variant]:
     if not apart:
         return
     most = max(apart.values())
-    close = most <= (max(largest) or 1.0) / 100 or all(grids)
-    told = (
-        f"{grids[0][0]} to multiples of {grids[0][1]:g}" if all(grids) and grids[0] else "rounded"
-    )
-    yield Variant(
-        "rounding of weights" if close else "weights",
-        f"the weights of {', '.join(apart)} are {told if close else 'others'}: "
-        f"up to {most:.3g} away from those described",
-        values=lambda history, name, version: history.reported[name][version],
-        freedom=2,
-    )
+    cause, told = "weights", "others"
+    if most <= (max(largest) or 1.0) / 100 or all(grids):
+        cause, told = "rounding of weights", "rounded"
+        if all(grids) and grids[0]:
+            told = f"{grids[0][0]} to multiples of {grids[0][1]:g}"
+    detail = f"the weights of {', '.join(apart)} are {told}: up to {most:.3g} away from those"
+    values = lambda history, name, version: history.reported[name][version]  # noqa: E731
+    yield Variant(cause, f"{detail} described", values=values, freedom=2)
 
 
 def rounded(evidence: Evidence) -> Iterator[Variant]:
@@ -87,53 +82,46 @@ def rounded(evidence: Evidence) -> Iterator[Variant]:
         for bits in (7, 6, 5, 4):
             roundings[f"mantissas keep their upper {bits} bits only"] = partial(_cut, bits)
     else:
-        for kind in ("float32", "float16"):
-            roundings[f"weights are rounded to {kind}"] = partial(_of_kind, kind)
-        for side in _SIDES:
-            for bits in _BITS:
-                detail = (
-                    f"weights are {side} to {bits} bits with sign, of each projection's largest"
-                )
-                roundings[detail] = partial(_of_largest, side, 2 ** (bits - 1) - 1)
-        for side, step in (*_found(evidence), *itertools.product(_SIDES, _STEPS)):
+        for kind in (np.float32, np.float16):
+            detail = f"weights are rounded to {kind.__name__}"
+            roundings[detail] = lambda w, kind=kind: w.astype(kind).astype(np.float64)  # type: ignore[misc]
+        for side, bits in itertools.product(SIDES, _BITS):
+            detail = f"weights are {side} to {bits} bits with sign, of each projection's largest"
+            roundings[detail] = partial(_of_largest, side, 2 ** (bits - 1) - 1)
+        for side, step in (*_found(evidence), *itertools.product(SIDES, _STEPS)):
             detail = f"weights are {side} to multiples of {step:g}"
-            roundings.setdefault(detail, partial(_to_grid, side, step))
+            roundings.setdefault(detail, partial(to_grid, side, step))
     names = [p.name for p in evidence.into]
     for detail, change in roundings.items():
         for chosen, subject in groups(names, "of {}, ", ""):
-            where = subject if len(names) > 1 else ""
-            change_of = partial(_of, chosen, change)
-            yield Variant("rounding of weights", where + detail, transmit=change_of, of_all=True)
+            told, sent = (subject if len(names) > 1 else "") + detail, weights_of(chosen, change)
+            yield Variant("rounding of weights", told, transmit=sent, of_all=True)
 
 
 def _found(evidence: Evidence) -> Iterator[tuple[str, float]]:
     """Yield the grids of the weights that explain the currents of all single steps."""
     if evidence.node.names_bias:
         for added in _explaining(evidence):
-            for part in evidence.into:
-                name, history = part.projection.name, evidence.history
-                sent = history.arithmetic.transmitted(name, history.versions[name][-1])
-                w = part.matrices(sent)
-                found = grid_of(w + added.get(part.name, 0.0), w) if part.name in added else None
-                if found is not None:
+            for part in (p for p in evidence.into if p.name in added):
+                w = _last(evidence, part)
+                if (found := grid_of(w + added[part.name], w)) is not None:
                     yield found
 
 
-def _of(chosen: frozenset[str], change: Callable[[Array], Array], name: str, w: Array) -> Array:
-    return change(w) if name in chosen else w
+def _last(evidence: Evidence, part: Pathway) -> Array:
+    """Return what is transmitted of the last weights written."""
+    name, history = part.projection.name, evidence.history
+    return part.matrices(history.arithmetic.transmitted(name, history.versions[name][-1]))
 
 
-def _to_grid(side: str, step: float, w: Array) -> Array:
-    return np.asarray(_SIDES[side](np.asarray(w, dtype=np.float64) / step) * step)
+def to_grid(side: str, step: float, w: Array) -> Array:
+    """Round weights, by a key of `SIDES`, to multiples of a number."""
+    return np.asarray(SIDES[side](np.asarray(w, dtype=np.float64) / step) * step)
 
 
 def _of_largest(side: str, values: int, w: Array) -> Array:
     """Round to so many values of each sign, up to the largest weight."""
-    return _to_grid(side, float(np.abs(w).max(initial=0.0)) / values or 1.0, w)
-
-
-def _of_kind(kind: str, w: Array) -> Array:
-    return w.astype(kind).astype(np.float64)
+    return to_grid(side, float(np.abs(w).max(initial=0.0)) / values or 1.0, w)
 
 
 def _cut(bits: int, w: Array) -> Array:
@@ -163,9 +151,8 @@ def factors(evidence: Evidence) -> Iterator[Variant]:
     for j in np.flatnonzero(deviates.any(axis=0)):
         here = deviates[:, j]
         columns = np.stack([inputs[n][here, j] for n in names], axis=1)
-        for n, k in zip(
-            names, np.linalg.lstsq(columns, missing[here, j], rcond=None)[0], strict=True
-        ):
+        solved = np.linalg.lstsq(columns, missing[here, j], rcond=None)[0]
+        for n, k in zip(names, solved, strict=True):
             each[n][j] += k if abs(k) > 1e-9 else 0.0
     yield from scaled(evidence, {n: k for n, k in each.items() if (k != 1).any()})
 
@@ -176,8 +163,8 @@ def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
         return
     told = []
     for name, factor in factors.items():
-        some = factor[factor != 1][0] if isinstance(factor, np.ndarray) else factor
-        which = "some weights" if isinstance(factor, np.ndarray) else "weights"
+        some = factor[factor != 1][0] if np.ndim(factor) else factor
+        which = "some weights" if np.ndim(factor) else "weights"
         told.append(f"{which} of {name} are {some:.7g} times those described")
     parts = [p for p in evidence.into if p.name in factors]
     signed = any(p.projection.signed for p in parts)
@@ -186,8 +173,7 @@ def scaled(evidence: Evidence, factors: PlainData) -> Iterator[Variant]:
     def sent(name: str, w: Array) -> Array:
         if name not in factors:
             return w
-        factor = np.asarray(factors[name])
-        product = w * (factor.reshape(w.shape[0], 1, -1) if factor.ndim else factor)
+        product = times(w, np.asarray(factors[name]))
         return np.asarray(np.rint(product) if on_chip and not signed else product)
 
     def effective(name: str, w: Array) -> Array:
@@ -221,10 +207,8 @@ def _explaining(evidence: Evidence) -> Iterator[dict[str, Array]]:
     for rows in (np.ones(len(deviates), bool), late):
         if sum(x.shape[1] for x in arriving) >= rows.sum():
             return
-        some = [
-            x[rows].reshape(rows.sum(), p.blocks, -1)
-            for x, p in zip(arriving, evidence.into, strict=True)
-        ]
+        pairs = zip(arriving, evidence.into, strict=True)
+        some = [x[rows].reshape(rows.sum(), p.blocks, -1) for x, p in pairs]
         neurons = np.flatnonzero(deviates.any(axis=0))
         added = _solved(evidence, some, missing[rows], steps.summed[rows], neurons)
         if added:
@@ -239,10 +223,8 @@ def _solved(
     arriving: of each projection ``(steps, blocks, presynaptic)``. known: the steps that count.
     """
     into = evidence.into
-    added = [
-        np.zeros((p.blocks, x.shape[2], p.n_post // p.blocks))
-        for p, x in zip(into, arriving, strict=True)
-    ]
+    pairs = zip(into, arriving, strict=True)
+    added = [np.zeros((p.blocks, x.shape[2], p.n_post // p.blocks)) for p, x in pairs]
     for j in neurons:
         places = [divmod(int(j), x.shape[2]) for x in added]
         here = known[:, j]
@@ -263,9 +245,7 @@ def _times(evidence: Evidence, added: dict[str, Array], name: str, w: Array) -> 
     """Add weights as factors, which also hold for the initial weights of other seeds."""
     if name not in added:
         return w
-    part = next(p for p in evidence.into if p.name == name)
-    last = evidence.history.versions[part.projection.name][-1]
-    sent = part.matrices(evidence.history.arithmetic.transmitted(part.projection.name, last))
+    sent = _last(evidence, next(p for p in evidence.into if p.name == name))
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.where((added[name] != 0) & (sent != 0), 1 + added[name] / sent, 1.0)
     return _whole(evidence, w * factor)
@@ -289,8 +269,6 @@ def _entries(added: dict[str, Array]) -> str:
         if count == 1:
             parts.append(f"the weight of {name} from {pre} to {post} is {d[block, i, j]:.6g} more")
         else:
-            parts.append(
-                f"{count} weights of {name} are others, "
-                f"that from {pre} to {post} by {d[block, i, j]:.6g}"
-            )
+            told = f"{count} weights of {name} are others, that from {pre} to {post}"
+            parts.append(f"{told} by {d[block, i, j]:.6g}")
     return "; ".join(parts) + " (as a spike transmits them)"

@@ -16,23 +16,25 @@ from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.arrivals import ending, groups, otherwise
 from neurorl.validation.observed import Mask, Observed, Pathway
-from neurorl.validation.rewriting import after, chained, with_threshold
-from neurorl.validation.variants import PLAIN, Variant
+from neurorl.validation.rewriting import changed
+from neurorl.validation.variants import PLAIN, Variant, weights_of
 
 DEAD, SWAPPED, LOST = "dead neuron", "neurons swapped", "lost spikes"
 _MOST = 12  # pairs that are tried
 _FEW = 6  # odd steps that are looked at first
 _MOST_ARRIVING = 300  # spikes in a step
+Ranks = tuple[int, ...]
 _AT_ONCE = 150  # pairs of arriving spikes of which both may have been lost
 
 
 def neurons(evidence: Evidence) -> Iterator[Variant]:
     """Propose neurons that never spike, always do, or don't change; gates say which."""
     held = "; ".join(f"{x} = was_{x}" for x in evidence.node.initial)
-    never = with_threshold("0 > 1")
+    never, dead = changed("spikes if: 0 > 1"), changed(f"after: {held} | spikes if: 0 > 1")
     yield Variant(DEAD, "never spikes, whatever its membrane", never)
-    yield Variant(DEAD, "neither changes nor spikes", chained(after(held), never))
-    yield Variant("threshold", "spikes whenever it isn't refractory", with_threshold("1 > 0"))
+    yield Variant(DEAD, "neither changes nor spikes", dead)
+    always = changed("spikes if: 1 > 0")
+    yield Variant("threshold", "spikes whenever it isn't refractory", always)
 
 
 def recorded(evidence: Evidence) -> Iterator[Variant]:
@@ -63,8 +65,7 @@ def senders(evidence: Evidence) -> Iterator[Variant]:
         silent = np.logical_or.reduce(came).all(axis=0) if len(rows) else np.zeros(size, bool)
         for i in np.flatnonzero(silent):
             detail = f"neuron {i} of {pre} is dead: none of its spikes arrives{where}"
-            living = np.arange(size) != i
-            arrive = partial(_from_neurons, living, np.arange(size))
+            arrive = partial(_from_neurons, np.arange(size) != i, np.arange(size))
             yield Variant(DEAD, detail, arrivals=otherwise(names, arrive), of_all=True)
         differ = np.logical_or.reduce([x[:, :, None] != x[:, None, :] for x in came])
         pairs = np.argwhere(np.triu(differ.all(axis=0), 1))
@@ -96,10 +97,6 @@ def _from_neurons(living: Mask, order: Array, e: Observed, p: Pathway) -> Array:
     return np.asarray((e.arriving(p, p.delay) * living)[:, order])
 
 
-def _rolled(by: int, axis: int, w: Array) -> Array:
-    return np.roll(w, by, axis)
-
-
 _ARRANGED: dict[str, Callable[[Array], Array]] = {
     "weights of {} are transposed: pre- and postsynaptic neurons in each other's place": (
         lambda w: np.swapaxes(w, 1, 2)
@@ -113,10 +110,10 @@ _ARRANGED: dict[str, Callable[[Array], Array]] = {
     "weights of {} have their presynaptic neurons in reverse": lambda w: w[:, ::-1],
     "weights of {} have their postsynaptic neurons in reverse": lambda w: w[:, :, ::-1],
     "weights of {} have all their neurons in reverse": lambda w: w[:, ::-1, ::-1],
-    "weights of {} are those of the presynaptic neuron before": partial(_rolled, 1, 1),
-    "weights of {} are those of the presynaptic neuron after": partial(_rolled, -1, 1),
-    "weights of {} are those of the postsynaptic neuron before": partial(_rolled, 1, 2),
-    "weights of {} are those of the postsynaptic neuron after": partial(_rolled, -1, 2),
+    "weights of {} are those of the presynaptic neuron before": lambda w: np.roll(w, 1, 1),
+    "weights of {} are those of the presynaptic neuron after": lambda w: np.roll(w, -1, 1),
+    "weights of {} are those of the postsynaptic neuron before": lambda w: np.roll(w, 1, 2),
+    "weights of {} are those of the postsynaptic neuron after": lambda w: np.roll(w, -1, 2),
     "weights of {} have the other sign": lambda w: -w,
     "weights of {} have no sign": np.abs,
 }
@@ -134,13 +131,14 @@ def arranged(evidence: Evidence) -> Iterator[Variant]:
     names = list(dict.fromkeys(p.projection.name for p in evidence.into))
     for cause, detail, change in orders:
         for chosen, subject in groups(names, "{}", "all projections"):
-            parts = frozenset(p.name for p in evidence.into if p.projection.name in chosen)
-            yield Variant(cause, detail.format(subject), transmit=partial(_put, parts, change))
+            parts = {p.name for p in evidence.into if p.projection.name in chosen}
+            put = weights_of(parts, partial(_put, change))
+            yield Variant(cause, detail.format(subject), transmit=put)
 
 
-def _put(chosen: frozenset[str], change: Callable[[Array], Array], name: str, w: Array) -> Array:
+def _put(change: Callable[[Array], Array], w: Array) -> Array:
     """Put weights in another order where it gives as many of each neuron."""
-    other = change(w) if name in chosen else w
+    other = change(w)
     return other if other.shape == w.shape else w
 
 
@@ -157,17 +155,12 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
             found = _explaining(evidence, parts, times)
             if found is None:
                 continue
-            rows = _single(evidence)
+            rows = ((evidence.lengths == 1) & evidence.kept)[evidence.call]
             sent = [(evidence.arriving(p, p.delay) > 0, found[p.name]) for p in parts]
             names = ", ".join(dict.fromkeys(p.projection.name for p in parts))
             detail = f"{_lost(evidence, sent, rows)} of {names} {told}"
             solve = partial(_with_lost, parts, times)
             yield Variant(LOST, detail, freedom=3, arrivals=solve, of_steps=True)
-
-
-def _single(evidence: Observed) -> Mask:
-    """Mark the rows of calls of one step."""
-    return np.asarray(((evidence.lengths == 1) & evidence.kept)[evidence.call])
 
 
 def _with_lost(parts: Sequence[Pathway], times: int, e: Observed, p: Pathway) -> Array:
@@ -197,7 +190,7 @@ def _tried(evidence: Evidence, parts: Sequence[Pathway], times: int) -> dict[str
     arriving = came[evidence.starts[odd]].sum(axis=1)
     most = int(arriving.max(initial=0))
     few = odd[np.argsort(arriving, kind="stable")[:_FEW]]
-    each = [(a,) for a in range(most)]
+    each: list[Ranks] = [(a,) for a in range(most)]
     pairs = [(a, b) for b in range(most) for a in range(b)]
     is_rare = len(odd) * 2 <= single.sum() and most <= _MOST_ARRIVING
     if not is_rare or _left(evidence, parts, times, few, each)[1] > 1:
@@ -207,11 +200,7 @@ def _tried(evidence: Evidence, parts: Sequence[Pathway], times: int) -> dict[str
 
 
 def _left(
-    evidence: Evidence,
-    parts: Sequence[Pathway],
-    times: int,
-    calls: Array,
-    tries: Sequence[tuple[int, ...]],
+    evidence: Evidence, parts: Sequence[Pathway], times: int, calls: Array, tries: Sequence[Ranks]
 ) -> tuple[dict[str, Mask], int]:
     """Return the spikes that explain calls, by their ranks among those that arrive, of *tries*.
 
@@ -227,16 +216,13 @@ def _left(
         kept = np.isin(np.arange(len(evidence.lengths)), calls)
         taken = came & np.isin(rank, some)
         split = zip(plain.items(), np.split(taken, ends, axis=1), strict=True)
-        arrive = partial(_times, {n: x * np.where(y, times, 1) for (n, x), y in split})
+        came_so = {n: x * np.where(y, times, 1) for (n, x), y in split}
+        arrive = otherwise(came_so, partial(lambda came, e, p: came[p.name], came_so))
         odd = evidence.odd_calls(evidence.predict(Variant("", "", arrivals=arrive), kept=kept))
         right = calls[~odd[calls].any(axis=1)]
         lost[evidence.starts[right]] |= taken[evidence.starts[right]]
         calls = np.setdiff1d(calls, right)
     return dict(zip(plain, np.split(lost, ends, axis=1), strict=True)), len(calls)
-
-
-def _times(arrived: dict[str, Array], e: Observed, p: Pathway) -> Array:
-    return arrived[p.name] if p.name in arrived else e.arriving(p, p.delay)
 
 
 def _lost(evidence: Observed, sent: Sequence[tuple[Array, Mask]], rows: Mask) -> str:
