@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,8 @@ import numpy as np
 from experiments.markup import put_between, table_row
 from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import check_name
-from neurorl.rules import SynapseRule
+from neurorl.models.agent.options import AgentOptions
+from neurorl.rules import Rule, SynapseRule
 from neurorl.runs.training import read_seeds
 
 SOFT = SynapseRule(
@@ -61,10 +62,10 @@ TASKS = {
 }
 
 
-def of_task(task: Task, rates: tuple[float, float]) -> dict[str, SynapseRule]:
+def of_task(task: Task, rates: tuple[float, float]) -> Mapping[str, str | Rule | SynapseRule]:
     """Return the rules of hidden layer and output."""
     into = ("input_hidden", "bias_hidden"), ("hidden_output", "bias_output")
-    made = {}
+    made: dict[str, str | Rule | SynapseRule] = {}
     for rate, names in zip(rates, into, strict=True):
         parameters = {**SOFT.parameters, "rate": rate, "tau_e": task.tau_e}
         rule = dataclasses.replace(SOFT, name=f"soft bounds, {rate:g}", parameters=parameters)
@@ -77,7 +78,7 @@ def figures(task: Task, seed: int, rates: tuple[float, float] | None) -> tuple[f
 
     rates: of SOFT; None for the preset's rule.
     """
-    chosen = {} if rates is None else {"rule": SOFT, "rules": of_task(task, rates)}
+    chosen: AgentOptions = {} if rates is None else {"rule": SOFT, "rules": of_task(task, rates)}
     with closing(SpikingActorCritic(task.env, seed=seed, **chosen)) as agent:
         episodes = agent.learn(total_episodes=task.episodes)
         discounted = agent.config.solved_discounted

@@ -11,6 +11,7 @@ judges what is said of the faulty learners in ``tests/validation/faults/learners
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections import Counter
 from pathlib import Path
@@ -80,6 +81,7 @@ def _others() -> list[Learner]:
     return [of_dopamine, *[of_nestml] * (installed_version("nestml") is not None)]
 
 
+@functools.cache
 def _serves(learner: Learner, name: str) -> bool:
     """Return whether a learner takes a rule; say so if it refuses."""
     network, rule = rule_network(), RULES[name]()

@@ -105,7 +105,7 @@ def _run_rule(arguments: argparse.Namespace) -> int:
         what = "is compared by what it learns, in a table"
         raise ArgumentError(arguments.what, what, remedy="--learn, without --report")
     backends, others = told_apart(arguments.backends or "reference,native")
-    specs = read_specs(backends, arguments.arithmetic)
+    specs = read_specs(backends, arguments.arithmetic, least=1 if others else 2)
     found = validate_rule(arguments.what, specs, seed=arguments.seed, others=others)
     return _tell(found, arguments.json)
 

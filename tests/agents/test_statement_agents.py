@@ -102,8 +102,13 @@ def test_it_learns_as_the_same_rule_of_a_post_factor() -> None:
         signals=("phi", "b"),
     )
     factor = Rule("factor", output="spike*phi*b", eligibility_tau=tau)
-    plain = {"alpha_output": rate, "alpha_hidden": rate, "normalises": False, "trace_tau": 4e-3}
-    alike = {"carries": True, "backend": "native"}
+    plain: dict[str, Any] = {
+        "alpha_output": rate,
+        "alpha_hidden": rate,
+        "normalises": False,
+        "trace_tau": 4e-3,
+    }
+    alike: dict[str, Any] = {"carries": True, "backend": "native"}
     one = learned(rule=statements, **alike)
     other = learned(rule=factor, **alike, **plain)
     begun = learned(0, backend="native")
@@ -177,7 +182,7 @@ def test_several_environments_teach_one_agent(tmp_path: Path) -> None:
 def test_projections_by_statements_stand_beside_others() -> None:
     """Others learn as they would alone, while no weight moves."""
     still = dataclasses.replace(SOFT, parameters={**SOFT.parameters, "rate": 0.0, "decay": 0.0})
-    plain = {"rule": "spikes-only", "alpha_output": 0.0, "alpha_hidden": 0.0}
+    plain: dict[str, Any] = {"rule": "spikes-only", "alpha_output": 0.0, "alpha_hidden": 0.0}
     alone = learned(**plain)
     mixed = learned(**plain, rules={"hidden_output": still})
     for name in ("input_hidden", "bias_output"):
@@ -201,7 +206,7 @@ def test_in_a_chips_integers_float_weights_learn() -> None:
 def listed(sparse: bool) -> AgentConfig:
     """Return an agent with a hidden layer that its output drives, and delays over windows."""
     cell, plastic = LIF(tau_mem=8e-3, threshold=0.6, noise=0.2), Plasticity(0.0, -1.0, 1.2)
-    connect = {"connect": FixedProbability(0.7, seed=5)} if sparse else {}
+    connect = FixedProbability(0.7, seed=5) if sparse else None
     with closing(agent()) as one:
         size = one.config.cells.size
         ends = (("input", "cells", 3), ("cells", "output", 11), ("output", "cells", 2))
@@ -213,7 +218,7 @@ def listed(sparse: bool) -> AgentConfig:
                 Uniform(-0.3, 0.6),
                 delay=d * 1e-3,
                 plasticity=plastic,
-                **connect,
+                connect=connect,
             )
             for k, (pre, post, d) in enumerate(ends)
         )
@@ -228,12 +233,12 @@ def test_they_learn_in_any_network(sparse: bool, tmp_path: Path) -> None:
     """Spikes come back, and some are on their way from one window to the next."""
     made = listed(sparse)
     for backend in ("native", "reference"):
-        with closing(SpikingActorCritic("CartPole-v1", config=made, backend=backend)) as one:
-            one.learn(total_steps=50)
-            one.save(tmp_path / backend)
-            assert np.std(one.memory.variables["e.p1"]) > 0
-    states = [read_agent(tmp_path / backend)[1] for backend in ("native", "reference")]
-    check_same(*states)
+        with closing(SpikingActorCritic("CartPole-v1", config=made, backend=backend)) as agent:
+            agent.learn(total_steps=50)
+            agent.save(tmp_path / backend)
+            assert np.std(agent.memory.variables["e.p1"]) > 0
+    one, other = (read_agent(tmp_path / backend)[1] for backend in ("native", "reference"))
+    check_same(one, other)
     with closing(SpikingActorCritic.load(tmp_path / "native")) as again:
         again.learn(total_steps=90)
         with closing(SpikingActorCritic("CartPole-v1", config=made, backend="native")) as whole:

@@ -19,6 +19,7 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Population, Projection
 from neurorl.rules import SynapseRule
 from neurorl.rules.synapse_rule import WEIGHT, owner_of
+from neurorl.storage.plain import PlainData
 from neurorl.testing.rules import Lesson
 from neurorl.validation.courses import Course
 from neurorl_nest import nestml
@@ -59,10 +60,10 @@ def of_nestml(
         "learns": learns.name,
         "ends": {p.name: (p.pre, network.delay_steps(p.name)) for p in network.projections},
     }
-    sources = {f"raster.{s.name}": first.spikes[s.name] for s in network.sources}
-    weights = {f"weights.{p.name}": _weights(network, p, first) for p in network.projections}
+    arrays: PlainData = {f"raster.{s.name}": first.spikes[s.name] for s in network.sources}
+    arrays |= {f"weights.{p.name}": _weights(network, p, first) for p in network.projections}
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "job.npz", job=json.dumps(job), **sources, **weights)
+        np.savez(Path(folder) / "job.npz", job=json.dumps(job), **arrays)
         run_python("neurorl_nest.nestml_worker", folder)
         with np.load(Path(folder) / "made.npz") as made:
             rows = {x: made[names[x]] for x in read}
