@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,12 +30,14 @@ from neurorl.learning.levels import Levels
 from neurorl.learning.memory import Memory
 from neurorl.learning.observer import Observation, Observer, Seen
 from neurorl.learning.plan import Layer, LearningPlan, Plastic
-from neurorl.learning.statements import Statements
 from neurorl.learning.tags import PostFactors
 from neurorl.learning.writes import Writer
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
 from neurorl.rules.three_factor import apply_modulator
+
+if TYPE_CHECKING:
+    from neurorl.learning.statements import Statements
 
 Modulators = Mapping[str | None, float]
 """Map the names that rules have for their modulators to their values."""
@@ -62,7 +65,11 @@ class Learner:
         self._writer, self._levels = writer, levels or {}
         self._config, self._layers = plan.config, plan.layers
         self._observer = Observer(plan, memory, self._synapses, replica)
-        self._statements = Statements(plan, memory, self._synapses, replica)
+        self._statements: Statements | None = None
+        if plan.statements:
+            from neurorl.learning.statements import Statements  # few agents need it
+
+            self._statements = Statements(plan, memory, self._synapses, replica)
         self._limits = {name: m.limit for name, m in (plan.config.modulators or {}).items()}
 
     def remember(self, *window: *Seen, modulator: float = 0.0, others: Modulators = _NONE) -> None:
@@ -71,7 +78,8 @@ class Learner:
         modulator, others: what came of it, for rules that name M.
         """
         observed = self._observe(*window, modulator=modulator, others=others)
-        self._statements.window(*window)
+        if self._statements is not None:
+            self._statements.window(*window)
         self._add(observed)
 
     def is_finite(self, modulator: float, rate: float, others: Modulators = _NONE) -> bool:
@@ -107,7 +115,8 @@ class Learner:
                     w[...] = self._levels[p.name].changed(w, e, eta * third)
                 else:
                     w[...] = apply_modulator(w, e, third, eta, p.low, p.high)
-        self._statements.reinforce(lambda name: rate * self._clipped(name, modulator, others))
+        if self._statements is not None:
+            self._statements.reinforce(lambda name: rate * self._clipped(name, modulator, others))
 
     def _steps(
         self, modulator: float, rate: float, others: Modulators

@@ -21,6 +21,7 @@ from neurorl.models.agent.modulators import Reward
 from neurorl.network.description import Source
 from neurorl.rules import Rule, SynapseRule
 from neurorl.runs.training import train, train_seeds
+from neurorl.validation import validate
 
 SOFT = SynapseRule(
     "soft bounds, and a threshold of its own",
@@ -305,3 +306,12 @@ def test_what_is_refused(options: dict[str, Any], words: str) -> None:
         agent(**options).close()
     assert words in str(problem.value)
     assert "\n" not in str(problem.value)
+
+
+def test_backends_on_which_an_agent_learns_by_it_are_compared(tmp_path: Path) -> None:
+    overrides = {"actors": 2, "hidden": 3, "rule": SOFT}
+    train("CartPole-v1", tmp_path, backend="reference", episodes=1, overrides=overrides)
+    result = validate(str(tmp_path), "reference,native", steps=40, updates=15, learn=True)
+    verdicts = {row["quantity"]: row["verdict"] for row in result.rows}
+    assert {*verdicts.values()} == {"exact"}
+    assert {"learning: variables", "learning: weights", "learning: in force"} <= {*verdicts}
