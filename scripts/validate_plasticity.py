@@ -113,14 +113,15 @@ def _table(found: dict[tuple[str, int], RuleAgreement]) -> str:
 
 
 def _causes(found: dict[tuple[str, int], RuleAgreement]) -> str:
-    """Return a list of what is said of each delay."""
+    """Return a list of what is said of each rule and delay."""
     told = {
-        (delay, r["backend_b"]): f"*{r['cause']}*: {r['detail']}"
-        for (_, delay), result in found.items()
+        (name, delay, r["backend_b"]): f"*{r['cause']}*: {r['detail']}"
+        for (name, delay), result in found.items()
         for r in result.rows
         if r["cause"]
     }
-    return "\n".join(f"- {who}, delay of {d} step(s): {why}" for (d, who), why in told.items())
+    lines = (f"- {x}, {who}, delay of {d} step(s): {why}" for (x, d, who), why in told.items())
+    return "\n".join(lines)
 
 
 def _judge() -> int:
