@@ -11,9 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorl import Network, Plasticity, Population, Projection, SpikingActorCritic, Uniform
+from neurorl import (
+    Network,
+    Plasticity,
+    Population,
+    Projection,
+    SpikingActorCritic,
+    Uniform,
+    evaluate,
+)
 from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import DescriptionError, DivergenceError, UnsupportedError
+from neurorl.lab.learning import learning_report
 from neurorl.learning.synapse_events import SynapseEvents
 from neurorl.models import LIF, FixedProbability
 from neurorl.models.agent.config import AgentConfig
@@ -315,3 +324,18 @@ def test_backends_on_which_an_agent_learns_by_it_are_compared(tmp_path: Path) ->
     verdicts = {row["quantity"]: row["verdict"] for row in result.rows}
     assert {*verdicts.values()} == {"exact"}
     assert {"learning: variables", "learning: weights", "learning: in force"} <= {*verdicts}
+
+
+def test_the_table_of_what_learns_has_it() -> None:
+    with closing(agent(rules={"bias_output": "spikes-only"})) as one:
+        rows = learning_report(one.network, one.config)["projections"]
+    rules = {row["projection"]: (row["rule"], row["factor"]) for row in rows}
+    assert rules["hidden_output"] == (SOFT.name, SOFT.on_reward)
+    assert rules["bias_output"] == ("spikes-only", "spike*(1 - n/W)*(phi*b)")
+
+
+def test_it_plays_on_the_chip() -> None:
+    with closing(agent(arithmetic="loihi")) as one:
+        one.learn(total_steps=30)
+        played = {name: evaluate(one, 2, backend=name) for name in ("native", "loihi")}
+    assert played["native"]["mean_return"] == played["loihi"]["mean_return"]
