@@ -23,10 +23,9 @@ Namespace = Mapping[str, object]
 _METHODS = {name: name for name in ("exact", "exponential_euler", "euler", "heun", "rk4")}
 _METHODS["linear"] = "exact"
 _IGNORED = ("SpikeMonitor", "EventMonitor", "StateMonitor", "PopulationRateMonitor", "Subgroup")
-_KNOWN = ("NeuronGroup", "Synapses", "SpikeGeneratorGroup", "PoissonGroup")
+_KNOWN = ("NeuronGroup", "Synapses", "SpikeGeneratorGroup", "PoissonGroup", "PoissonInput")
 _INSIDE = ("StateUpdater", "Thresholder", "Resetter", "SynapticPathway")
 _REMEDIES = {
-    "PoissonInput": "a PoissonGroup with Synapses",
     "TimedArray": "write a formula of t, or take a source of currents",
     "SummedVariableUpdater": "let spikes add to a variable",
     "SubexpressionUpdater": "leave (constant over dt) out",
@@ -187,6 +186,30 @@ def spike_steps(group: Part, dt: float) -> tuple[Array, Array, int]:
     steps = np.asarray((group._spike_time + 1e-3 * dt) / dt, dtype=np.int64)
     period = float(np.asarray(group.period_).flat[0])
     return np.array(group._neuron_index), steps, round(period / dt) if np.isfinite(period) else 0
+
+
+class PoissonInput(NamedTuple):
+    """Hold inputs of a group's neurons: *n* each, of a rate in Hz, that add to a variable."""
+
+    name: str
+    post: str
+    neurons: Array
+    target: str
+    n: int
+    rate: float
+    weight: float
+
+    @classmethod
+    def of(cls, part: Part) -> PoissonInput:
+        """Read a PoissonInput. Raises UnsupportedError."""
+        group, weight = part._group, part.weight
+        if isinstance(weight, str) or part.when != "synapses":
+            what, got = "another weight than a number, or another slot", (weight, part.when)
+            raise refusal(part, "weight", what, got, "a quantity, when='synapses'")
+        first = int(getattr(group, "start", 0))  # of a subgroup
+        neurons = np.arange(first, first + int(group.N))
+        numbers = int(part.N), float(part.rate), float(np.asarray(weight))
+        return cls(str(part.name), whole_name(group), neurons, part.target_var, *numbers)
 
 
 def whole_name(group: Part) -> str:

@@ -332,7 +332,7 @@ def timed() -> Objects:
 
 def drawn() -> Objects:
     cells = group()
-    return [cells, brian2.PoissonInput(cells, "v", 10, 10 * Hz, 0.1)]
+    return [cells, brian2.PoissonInput(cells, "v", 10, 10 * Hz, "0.1*i")]
 
 
 SUMMED = "I_post = 0.1*(v_pre - v_post) : 1 (summed)"
@@ -362,7 +362,7 @@ def noisy() -> Objects:
 REFUSED: Mapping[str, tuple[Callable[[], Objects], str]] = {
     "run_regularly": (regular, "a CodeRunner isn't held; do it in Python"),
     "TimedArray": (timed, "v: a function of your own (got stim()); write a formula of t"),
-    "PoissonInput": (drawn, "a PoissonInput isn't held; a PoissonGroup with Synapses"),
+    "PoissonInput": (drawn, "another weight than a number, or another slot"),
     "summed": (summed, "a SummedVariableUpdater isn't held; let spikes add"),
     "linked": (linked, "v: no number of its own (got x)"),
     "clocks": (two_clocks, "clocks of several dt (got [0.0001, 0.0002]); one dt"),
@@ -436,3 +436,21 @@ def test_poisson_groups_and_drawn_thresholds_have_their_rates(quiet: None) -> No
         spikes = backend.step(found.inputs(10_000), 10_000)
     assert spikes[drawn.name].mean(axis=0) / DT == pytest.approx([100, 1000, 3000], rel=0.2)
     assert spikes[heard.name].mean(axis=0)[0] > 0.1
+
+
+def test_poisson_inputs_have_brian2s_law(quiet: None) -> None:
+    """Compare rates of cells, of which one has twice as many inputs."""
+    n, rate, weight, steps = 20, 50.0, 0.25, 20_000
+    cells = group("dv/dt = -v/(5*ms) : 1", threshold="v > 2")
+    inputs = brian2.PoissonInput(cells, "v", n, rate * Hz, weight)
+    part = brian2.PoissonInput(cells[2:], "v", n, rate * Hz, weight)
+    found: FromBrian2 = from_brian2([cells, inputs, part], {})
+    assert [p.size for p in found.network.sources] == [3 * n, n]
+    with load(found.network, seed=1) as backend:
+        ours = backend.step(found.inputs(steps), steps)[cells.name].mean(axis=0) / DT
+    monitor = brian2.SpikeMonitor(cells)
+    brian2.seed(1)
+    brian2.Network(cells, inputs, part, monitor).run(steps * DT * brian2.second)
+    theirs = np.bincount(np.asarray(monitor.i), minlength=3) / (steps * DT)
+    assert theirs[2] > 2 * theirs[0] > 2
+    assert ours == pytest.approx(theirs, rel=0.15)
