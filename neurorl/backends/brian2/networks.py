@@ -142,8 +142,8 @@ class SynapseLines:
         value = Expression.of(parts[1] or trees.Number(0.0))
         learned = [x for x in self._moving if own_name(x) in value.names]
         if len(learned) > 1 or before & {*learned}:
-            what, remedy = "adds what was set before", "begin with X_post += w, one variable"
-            raise refusal(self.synapses, place, what, text, remedy)
+            remedy = "begin with X_post += w, one variable; what fades is a TsodyksMarkram here"
+            raise refusal(self.synapses, place, "adds what was set before", text, remedy)
         return Transmission(path, target.removesuffix("_post"), value, (*learned, None)[0])
 
     def projection(self, wire: Transmission, name: str, target: str) -> Projection:
