@@ -37,8 +37,8 @@ SOFT = SynapseRule(
     signals=("phi", "b", "n", "W"),
 )
 HEADER = (
-    "| task | episodes | rule | greedy, mean of seeds (lowest) | last 100 | weights at a bound |",
-    "|---|---|---|---|---|---|",
+    "| task | episodes | rule | greedy, mean of seeds (lowest) | last 100 episodes |",
+    "|---|---|---|---|---|",
 )
 
 
@@ -73,8 +73,8 @@ def of_task(task: Task, rates: tuple[float, float]) -> Mapping[str, str | Rule |
     return made
 
 
-def figures(task: Task, seed: int, rates: tuple[float, float] | None) -> tuple[float, float, float]:
-    """Return greedy and last returns of an agent, and the share of its weights at a bound.
+def figures(task: Task, seed: int, rates: tuple[float, float] | None) -> tuple[float, float]:
+    """Return the mean return of an agent that plays greedily, and of its last 100 episodes.
 
     rates: of SOFT; None for the preset's rule.
     """
@@ -85,9 +85,7 @@ def figures(task: Task, seed: int, rates: tuple[float, float] | None) -> tuple[f
         last = [e.discounted if discounted else e.ret for e in episodes[-100:]]
         played = evaluate(agent, task.evaluated)
         greedy = played["mean_discounted_return" if discounted else "mean_return"]
-        weights = np.concatenate([w.ravel() for w in agent.weights.values()])
-        at_bound = float((np.abs(weights) >= 0.999 * agent.config.weight_bound).mean())
-    return float(greedy), float(np.mean(last)), at_bound
+    return float(greedy), float(np.mean(last))
 
 
 def rows(name: str, seeds: list[int], rates: tuple[float, float] | None) -> Iterator[str]:
@@ -97,10 +95,9 @@ def rows(name: str, seeds: list[int], rates: tuple[float, float] | None) -> Iter
     for rule, of in (("of the preset", None), (statements, rates or task.rates)):
         made = [figures(task, seed, of) for seed in seeds]
         print(name, rule, [tuple(round(x, 3) for x in one) for one in made], file=sys.stderr)
-        greedy, last, at_bound = np.array(made).T
+        greedy, last = np.array(made).T
         figure = f"{greedy.mean():.3f} ({greedy.min():.3f})"
-        cells = (task.env, str(task.episodes), rule, figure, f"{last.mean():.3f}")
-        yield table_row(*cells, f"{100 * at_bound.mean():.1f} %")
+        yield table_row(task.env, str(task.episodes), rule, figure, f"{last.mean():.3f}")
 
 
 def main() -> int:
