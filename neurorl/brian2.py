@@ -47,8 +47,9 @@ def from_brian2(network: object, namespace: Mapping[str, object] | None = None) 
     """Return the description of a `brian2.Network`, or of its objects, that hasn't run yet.
 
     Initial values, weights and delays are those that the objects have now, numbers are SI. Every
-    spike is Brian2's on the same input; noise and `PoissonGroup` follow the same law by other
-    draws. Synapses that set their weight have a `SynapseRule`, in ``rules`` by projection.
+    spike is Brian2's on the same input; noise, `PoissonGroup` and `PoissonInput` follow the same
+    law by other draws. Synapses that set their weight have a `SynapseRule`, in ``rules`` by
+    projection.
     namespace: what names outside of objects mean, as of ``Network.run``; None takes the caller's.
 
     Raises UnsupportedError for what isn't held, with the object, the line and what to do, and

@@ -11,13 +11,10 @@ judges what is said of the faulty learners in ``tests/validation/faults/learners
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "nest_backend"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "validation"))
@@ -29,10 +26,10 @@ from neurorl.backends.plugins import installed_version
 from neurorl.backends.spec import BackendSpec
 from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
-from neurorl.network.description import Network
-from neurorl.rules import SynapseRule
-from neurorl.testing.rules import RULES, Lesson
-from neurorl.validation.courses import Course
+from neurorl.errors import UnsupportedError
+from neurorl.testing.rules import RULES, lessons_of, rule_network
+from neurorl.validation.courses import course
+from neurorl.validation.learners import Learner
 from neurorl.validation.plasticity import RuleAgreement, validate_rule
 
 MARKS = ("<!-- plasticity: start -->", "<!-- plasticity: end -->")
@@ -61,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             specs,
             seed=options.seed,
             delay=delay * 1e-3,
-            others=[partial(_nest, delay)] * (name == "dopamine" and _has_nest()),
+            others=[x for x in _others() if _serves(x, name)],
         )
         for name in RULES
         for delay in delays
@@ -75,38 +72,27 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _has_nest() -> bool:
-    return installed_version("nest-simulator") is not None
+def _others() -> list[Learner]:
+    """Return NEST's synapses, if it is installed: its own, and with pynestml those of NESTML."""
+    if installed_version("nest-simulator") is None:
+        return []
+    from neurorl_nest.learners import of_dopamine, of_nestml
+
+    return [of_dopamine, *[of_nestml] * (installed_version("nestml") is not None)]
 
 
-def _nest(
-    delay: int, network: Network, rule: SynapseRule, lessons: Sequence[Lesson], first: Course
-) -> Course:
-    """Let NEST learn from the spikes of a course."""
-    from neurorl_nest.dopamine import learned
-
-    tau_plus, tau_c = (-1 / np.log1p(-1e-3 * rule.parameters[x]) for x in ("fades", "c_fades"))
-    dopamine = np.concatenate([lesson.signals["dopamine"][:, :1] > 0 for lesson in lessons])
-    spikes = {"pre": first.spikes["input"], "post": first.spikes["cells"], "dopamine": dopamine}
-    shape = network.weight_shape("learns")
-    values = learned(
-        spikes,
-        first.first["learns"].reshape(shape),
-        delay,
-        lessons[0].n_steps,
-        {
-            "tau_plus": tau_plus,
-            "tau_c": tau_c,
-            "tau_n": rule.parameters["tau_n"],
-            "A_plus": rule.parameters["plus"],
-            "A_minus": rule.parameters["minus"],
-            "b": rule.parameters["b"],
-            "Wmin": 0.0,
-            "Wmax": 1.0,
-        },
-    )
-    rows = {("learns", x): v.reshape(len(v), -1) for x, v in values.items()}
-    return Course("NEST's stdp_dopamine_synapse", first.spikes, first.first, rows)
+@functools.cache
+def _serves(learner: Learner, name: str) -> bool:
+    """Return whether a learner takes a rule; say so if it refuses."""
+    network, rule = rule_network(), RULES[name]()
+    lessons = lessons_of(network, rule, n=1)
+    try:
+        first = course(network, rule, lessons, BackendSpec("reference", "float"))
+        learner(network, rule, lessons, first)
+    except UnsupportedError as exc:
+        print(f"left out: {exc}", file=sys.stderr)
+        return False
+    return True
 
 
 def _table(found: dict[tuple[str, int], RuleAgreement]) -> str:
@@ -127,14 +113,15 @@ def _table(found: dict[tuple[str, int], RuleAgreement]) -> str:
 
 
 def _causes(found: dict[tuple[str, int], RuleAgreement]) -> str:
-    """Return a list of what is said of each delay."""
+    """Return a list of what is said of each rule and delay."""
     told = {
-        (delay, r["backend_b"]): f"*{r['cause']}*: {r['detail']}"
-        for (_, delay), result in found.items()
+        (name, delay, r["backend_b"]): f"*{r['cause']}*: {r['detail']}"
+        for (name, delay), result in found.items()
         for r in result.rows
         if r["cause"]
     }
-    return "\n".join(f"- {who}, delay of {d} step(s): {why}" for (d, who), why in told.items())
+    lines = (f"- {x}, {who}, delay of {d} step(s): {why}" for (x, d, who), why in told.items())
+    return "\n".join(lines)
 
 
 def _judge() -> int:

@@ -56,6 +56,7 @@ import numpy as np
 from neurorl.errors import format_message
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Population
+from neurorl.rules import SynapseRule
 from neurorl.storage.plain import Named
 
 
@@ -109,6 +110,8 @@ def _remedy(
     }
     name, now = alphas.get(population.name, ("alpha_hidden", config.alpha_hidden))
     alpha = f"{name} (now {now:g})"
+    if isinstance(config.learning_rule, SynapseRule):
+        alpha = f"the rates of rule {config.learning_rule.name!r}"
     if learning_rate is not None:
         alpha = f"learning_rate (now {learning_rate:g})"
     bound = f"weight_bound (now {config.weight_bound:g})"
@@ -127,7 +130,7 @@ def _remedy(
         return f"lower {alpha}, or widen " + ("the bounds of the weights" if own else bound)
     if kind == "drifting":
         rule = config.learning_rule
-        if rule.is_centred or learning_rate is not None:
+        if isinstance(rule, SynapseRule) or rule.is_centred or learning_rate is not None:
             return f"lower {alpha}"
         return f"lower {alpha}, or take a centred rule such as 'spikes-only' (now {rule.name!r})"
     remedy = f"lower {alpha}" + (f" or {config.policy.remedy}" if config.policy.remedy else "")

@@ -18,15 +18,16 @@ class LearningRow(TypedDict):
     factor: the text of what a neuron adds to the eligibilities of its synapses in a step, None of a
     function. trace_kept: what a step leaves of the trace of presynaptic spikes, eligibility_kept:
     what a decision leaves of an eligibility; 0 to 1. rate: alpha. low, high: bounds of its weights.
+    A rule of statements has the lines of a reward for its factor, and none of these numbers.
     """
 
     projection: str
     population: str
     rule: str
     factor: str | None
-    trace_kept: float
-    eligibility_kept: float
-    rate: float
+    trace_kept: float | None
+    eligibility_kept: float | None
+    rate: float | None
     low: float
     high: float
 
@@ -41,7 +42,8 @@ class LearningReport(TypedDict):
 def learning_report(network: Network, config: AgentConfig) -> LearningReport:
     """Return how the agent *config* learns in *network*."""
     rows: list[LearningRow] = []
-    for layer in LearningPlan.of(network, config).layers:
+    plan = LearningPlan.of(network, config)
+    for layer in plan.layers:
         for projection in layer.into:
             rows.append(
                 {
@@ -56,6 +58,18 @@ def learning_report(network: Network, config: AgentConfig) -> LearningReport:
                     "high": projection.high,
                 }
             )
+    for one in plan.statements:
+        rows.append(
+            {
+                "projection": one.into.name,
+                "population": one.name,
+                "rule": one.rule.name,
+                "factor": one.rule.on_reward,
+                **dict.fromkeys(("trace_kept", "eligibility_kept", "rate")),  # type: ignore[typeddict-item]
+                "low": one.into.low,
+                "high": one.into.high,
+            }
+        )
     return {"projections": rows, "parts": _parts(config)}
 
 

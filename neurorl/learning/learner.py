@@ -13,7 +13,8 @@ neuron's own trace y, the spikes a that arrive, and g = 1, or what the rule gate
 
     e <- d**W e + sum_t d**(W-1-t) (x(t) f(t)^T - g A a(t) y(t)^T)     d = exp(-dt/eligibility_tau)
 
-A current of activation x_i arrives in every step of the window.
+A current of activation x_i arrives in every step of the window. What rules of statements do is in
+`neurorl.learning.statements`.
 All sums are over numbers on a grid, so they are exact. ``native/src/rule.h`` is the same in C.
 """
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,8 +34,10 @@ from neurorl.learning.tags import PostFactors
 from neurorl.learning.writes import Writer
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import dot, on_grid
-from neurorl.rules import Rule
 from neurorl.rules.three_factor import apply_modulator
+
+if TYPE_CHECKING:
+    from neurorl.learning.statements import Statements
 
 Modulators = Mapping[str | None, float]
 """Map the names that rules have for their modulators to their values."""
@@ -61,6 +65,11 @@ class Learner:
         self._writer, self._levels = writer, levels or {}
         self._config, self._layers = plan.config, plan.layers
         self._observer = Observer(plan, memory, self._synapses, replica)
+        self._statements: Statements | None = None
+        if plan.statements:
+            from neurorl.learning.statements import Statements  # few agents need it
+
+            self._statements = Statements(plan, memory, self._synapses, replica)
         self._limits = {name: m.limit for name, m in (plan.config.modulators or {}).items()}
 
     def remember(self, *window: *Seen, modulator: float = 0.0, others: Modulators = _NONE) -> None:
@@ -68,7 +77,10 @@ class Learner:
 
         modulator, others: what came of it, for rules that name M.
         """
-        self._add(self._observe(*window, modulator=modulator, others=others))
+        observed = self._observe(*window, modulator=modulator, others=others)
+        if self._statements is not None:
+            self._statements.window(*window)
+        self._add(observed)
 
     def is_finite(self, modulator: float, rate: float, others: Modulators = _NONE) -> bool:
         """Return whether modulators and the steps that they make of weights are finite."""
@@ -103,6 +115,8 @@ class Learner:
                     w[...] = self._levels[p.name].changed(w, e, eta * third)
                 else:
                     w[...] = apply_modulator(w, e, third, eta, p.low, p.high)
+        if self._statements is not None:
+            self._statements.reinforce(lambda name: rate * self._clipped(name, modulator, others))
 
     def _steps(
         self, modulator: float, rate: float, others: Modulators
@@ -112,14 +126,14 @@ class Learner:
             eta = layer.alpha * rate / self._norm(layer)
             third = modulator
             if not layer.is_critic:
-                third = self._clipped(layer.rule, modulator, others)
+                third = self._clipped(layer.rule.modulator, modulator, others)
             yield layer, eta, third
 
-    def _clipped(self, rule: Rule, modulator: float, others: Modulators) -> float:
-        """Return the modulator of a rule, within its limit."""
+    def _clipped(self, name: str | None, modulator: float, others: Modulators) -> float:
+        """Return the modulator that a rule has this name for, within its limit."""
         limit = self._config.modulator.limit
-        if rule.modulator in self._limits:
-            modulator, limit = others[rule.modulator], self._limits[rule.modulator]
+        if name in self._limits:
+            modulator, limit = others[name], self._limits[name]
         return modulator if limit is None else max(-limit, min(limit, modulator))
 
     def learn_late(self, modulator: float, rate: float, *window: *Seen) -> None:
@@ -147,7 +161,9 @@ class Learner:
     def _observe(
         self, *window: *Seen, modulator: float = 0.0, others: Modulators = _NONE
     ) -> Observation:
-        return self._observer.observe(lambda r: self._clipped(r, modulator, others), *window)
+        return self._observer.observe(
+            lambda rule: self._clipped(rule.modulator, modulator, others), *window
+        )
 
     def _add(self, observed: Observation) -> None:
         spikes, arrived, carries = observed.spikes, observed.arrived, self._config.carries

@@ -16,6 +16,7 @@ from neurorl.network.modules import chain_weights, hidden_layers, module_project
 from neurorl.network.restoring import take, take_count
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.random import DrawRows, Stream
+from neurorl.rules.synapse_rule import owner_of
 
 IntArray = npt.NDArray[np.int64]
 
@@ -36,7 +37,8 @@ class Memory(SynapseMemory):
     spiking critic said of the state before, NaN if there is none in this episode. ``decisions``
     ``(N, 1)``: how many were made. ``accumulator``: by projection, of the shape of its weights,
     the part of dw that isn't in them yet; empty for schemes of writing without one
-    (`neurorl.learning.writes`).
+    (`neurorl.learning.writes`). ``variables``: of rules of statements, by ``NAME.PROJECTION``,
+    ``(N, n)``, and ``beginnings`` ``(N, 1)``, what they begin an episode with.
     """
 
     in_force: dict[str, FloatArray]
@@ -50,6 +52,8 @@ class Memory(SynapseMemory):
     expected: FloatArray
     decisions: IntArray
     accumulator: dict[str, FloatArray]
+    variables: dict[str, FloatArray]
+    beginnings: dict[str, FloatArray]
 
     def of(self, k: int) -> Memory:
         """Return agent k's part; writing to it writes here."""
@@ -70,6 +74,8 @@ class Memory(SynapseMemory):
         super().forget()
         self.value_trace[...] = 0.0
         self.expected[...] = np.nan
+        for key, values in self.variables.items():
+            values[...] = self.beginnings[key]
 
     def state(self) -> dict[str, npt.NDArray[np.float64]]:
         """Copy what one agent keeps from episode to episode."""
@@ -123,7 +129,8 @@ class Memory(SynapseMemory):
 
     def passing(self) -> dict[str, Array]:
         """Copy what one agent forgets at the end of the episode that it is in."""
-        arrays = {f"{of}.{n}": a.copy() for of in PASSING for n, a in getattr(self, of).items()}
+        kinds = (*PASSING, "variables")
+        arrays = {f"{of}.{n}": a.copy() for of in kinds for n, a in getattr(self, of).items()}
         return {**arrays, **{name: getattr(self, name).copy() for name in _PASSING}}
 
     def restore_passing(self, state: dict[str, Array]) -> None:
@@ -182,13 +189,19 @@ def memory_for(
     n, n_features = len(next(iter(weights.values()))), config.critic.n_values(config.features)
     plastic = {p.name: p for p in network.projections if p.plasticity is not None}
     of = {p.name: layer for layer in plan.layers for p in layer.into}
-    layers = [*{of[name].key: of[name] for name in plastic}.values()]  # as files have them
+    # As files have them.
+    layers = [*{of[name].key: of[name] for name in plastic if name in of}.values()]
     depths = {node.name: 0 for node in network.nodes}
     for name, p in plastic.items():
         depths[p.pre] = max(depths[p.pre], network.delay_steps(name)) if config.carries else 0
     learning = {name: weights[name].copy() for name in plastic}
     signs = _feedback_signs(network, learning, n)
     signs |= _random_signs(signs, plan.with_random_feedback, seeds)
+    variables = {
+        f"{x}.{one.into.name}": (np.zeros((n, one.n_of[owner_of(x)])), one.rule.initial.get(x, 0.0))
+        for one in plan.statements
+        for x in one.rule.variables
+    }
     return Memory(
         **empty(
             layers,
@@ -215,6 +228,8 @@ def memory_for(
             for name, w in learning.items()
             if config.writes.accumulates
         },
+        variables={key: begun + value for key, (begun, value) in variables.items()},
+        beginnings={key: np.full((n, 1), value) for key, (_, value) in variables.items()},
     )
 
 

@@ -5,6 +5,7 @@ A description is searched by name; a loop that runs thousands of times a second 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -20,7 +21,7 @@ from neurorl.network.neuron import StepPlan
 from neurorl.network.plasticity import TsodyksMarkram
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import decay
-from neurorl.rules import Rule
+from neurorl.rules import Rule, SynapseRule
 from neurorl.rules.post_factor import PostFactor
 from neurorl.rules.registry import VALUE
 from neurorl.storage.plain import PlainData
@@ -165,10 +166,10 @@ class Layer:
     ) -> Iterator[Layer]:
         """Yield those of all populations that plastic projections enter, in the network's order.
 
-        rules: by projection. constants: return those of a rule.
+        rules: by projection; one without a rule is left out. constants: return those of a rule.
         """
         for p in network.populations:
-            into = plastic_into(network, p.name)
+            into = [one for one in plastic_into(network, p.name) if one.name in rules]
             for number, name in enumerate(dict.fromkeys(rules[one.name].name for one in into)):
                 of_rule = tuple(one for one in into if rules[one.name].name == name)
                 key, rule = f"{p.name} by {name}" if number else p.name, rules[of_rule[0].name]
@@ -176,13 +177,29 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class ByStatements:
+    """Hold a projection that learns by a rule of statements; other fields are those of `Layer`."""
+
+    into: Plastic
+    rule: SynapseRule
+    name: str
+    size: int
+    first: int
+    lag: int
+
+    @property
+    def n_of(self) -> dict[str, int]:
+        """Return how many numbers a variable has, by whose it is."""
+        return {"pre": self.into.n_pre, "post": self.size, "synapse": math.prod(self.into.shape)}
+
+
+@dataclass(frozen=True)
 class LearningPlan:
     """Hold what learning needs to know of a network and an agent, looked up once for every loop.
 
-    rule, critic: the rule of projections that have none of their own, and what reads a spiking
-    critic's value, None without one.
+    critic: what reads a spiking critic's value, None without one.
     layers: populations that learn, from the output down through the hidden ones, then any other;
-    one with several rules has a layer for each.
+    one with several rules has a layer for each. statements: projections that learn by statements.
     chain: projections between the layers of modules, from the output down.
     in_modules: populations that are divided into modules.
     first_vote: the step from which spikes of the output are votes.
@@ -190,9 +207,9 @@ class LearningPlan:
 
     network: Network
     config: AgentConfig
-    rule: Rule
     critic: SpikingCritic | None
     layers: tuple[Layer, ...]
+    statements: tuple[ByStatements, ...]
     chain: tuple[str, ...]
     in_modules: tuple[str, ...]
     first_vote: int
@@ -215,7 +232,6 @@ class LearningPlan:
         return cls(
             network=network,
             config=config,
-            rule=config.learning_rule,
             critic=config.critic.reader(network, config.window, config.carries),
             layers=tuple(
                 _in_agent(network, config, layer)
@@ -224,6 +240,7 @@ class LearningPlan:
                     key=lambda of: order.index(of.name) if of.name in order else len(order),
                 )
             ),
+            statements=tuple(_by_statements(network, config)),
             chain=chain,
             in_modules=order[: 1 + len(chain)],
             first_vote=0 if config.carries else network.depth("output"),
@@ -235,12 +252,12 @@ def _in_agent(network: Network, config: AgentConfig, layer: Layer) -> Layer:
     rule, name = layer.rule, layer.name
     needs_v = rule.needs_probability or rule.needs_membrane
     alphas = {"output": config.alpha_output, config.critic.population: config.critic.alpha}
-    first = _first(network, config, name, rule)
+    first = _first(network, config, name, rule.counts_returns)
     return replace(
         layer,
         first=first,
         begin=0 if rule.pairs_spikes else first,
-        lag=lag(network, name) if name in hidden_layers(network) else 0,
+        lag=_lag(network, name),
         alpha=alphas.get(name, config.alpha_hidden),
         plan=_plan(network, name) if needs_v else None,
         fixed=tuple(incoming(network, name, layer.into)) if needs_v else (),
@@ -260,12 +277,26 @@ def _constants(network: Network, config: AgentConfig, rule: Rule) -> RuleConstan
     )
 
 
-def _first(network: Network, config: AgentConfig, name: str, rule: Rule) -> int:
+def _by_statements(network: Network, config: AgentConfig) -> Iterator[ByStatements]:
+    """Yield the projections that learn by statements, in the network's order."""
+    rules = config.statements_of(network)
+    for p in network.populations:
+        first, steps = _first(network, config, p.name, False), _lag(network, p.name)
+        for into in plastic_into(network, p.name):
+            if into.name in rules:
+                yield ByStatements(into, rules[into.name], p.name, p.size, first, steps)
+
+
+def _lag(network: Network, name: str) -> int:
+    return lag(network, name) if name in hidden_layers(network) else 0
+
+
+def _first(network: Network, config: AgentConfig, name: str, counts_returns: bool) -> int:
     """Return the step that input can have reached; 0 if returning spikes count for the rule.
 
     A population's earlier spikes then bear on those that count: the gradient has a term of each.
     """
-    if config.carries or (rule.counts_returns and network.returns(name)):
+    if config.carries or (counts_returns and network.returns(name)):
         return 0
     return network.depth(name)
 

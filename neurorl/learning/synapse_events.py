@@ -113,12 +113,14 @@ class SynapseEvents:
         self.reset()
         self.weights = self._held[WEIGHT]
         self.weights[:] = weights
-        self._fixed = {
+        self._fixed: dict[str, Array] = {
             "number": np.array([float(x) for x in numbers.values()]),
             "synapse": packed,
             **{f"x_{x}": values for x, values in own.items()},
             **self._lists(),
         }
+        self._places = {name: array.ctypes.data for name, array in self._fixed.items()}
+        self._compiles = toolchain.problem() is None
 
     def _lists(self) -> dict[str, Array]:
         """Return the ends of synapses as C++ reads them, and keep those of each neuron."""
@@ -159,7 +161,7 @@ class SynapseEvents:
         postsynaptic neurons, ``(W, n_post)``. signals: by name, of each of these, ``(W, n_post)``
         or ``(1, n_post)`` for the whole window.
         """
-        if toolchain.problem() is None:
+        if self._compiles:
             self._compiled(arrived, spikes, signals)
             return
         for t in range(len(spikes)):
@@ -173,7 +175,6 @@ class SynapseEvents:
         told = {f"told_{x}": np.ascontiguousarray(s) for x, s in signals.items()}
         told |= {f"step_{x}": np.array([int(len(s) > 1)]) for x, s in signals.items()}
         arrays: dict[str, Array | None] = {
-            **self._fixed,
             **told,
             "arrived": rows,
             "in_force": self.in_force,
@@ -181,7 +182,7 @@ class SynapseEvents:
         arrays["spikes"] = np.ascontiguousarray(spikes)
         sizes = self._sizes
         shape = (len(spikes), sizes["pre"], sizes["post"], sizes["synapse"], len(rows))
-        run_window(self._printer, shape, arrays)
+        run_window(self._printer, shape, self._places, arrays)
 
     def step(
         self,
@@ -207,11 +208,11 @@ class SynapseEvents:
 
     def reward(self, modulators: Mapping[str, FloatArray]) -> None:
         """Run the lines of a reinforcement; modulators: of each replica, by name."""
-        if toolchain.problem() is None:
+        if self._compiles:
             n = len(next(iter(modulators.values()), np.zeros(1)))
-            arrays: dict[str, Array | None] = {**self._fixed, "in_force": self.in_force}
+            arrays: dict[str, Array | None] = {"in_force": self.in_force}
             arrays |= {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
-            run_reward(self._printer, (n, len(self.weights) // n), arrays)
+            run_reward(self._printer, (n, len(self.weights) // n), self._places, arrays)
             return
         self.run_reward(modulators)
 

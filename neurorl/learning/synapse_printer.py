@@ -28,6 +28,8 @@ _AHEAD = 24
 _IN_A_LINE = 8
 INVERSE, UNIT = "1/unit of the grid", "unit of the grid"
 _BYTES = ("arrived", "spikes")
+Places = Mapping[str, int]
+"""Map arrays by name to where they are."""
 
 
 class SynapsePrinter:
@@ -191,28 +193,31 @@ def _width(n: int) -> int:
 
 
 def run_window(
-    printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array | None]
+    printer: SynapsePrinter, shape: Sequence[int], fixed: Places, arrays: Mapping[str, Array | None]
 ) -> None:
-    """Run a window. shape: steps, neurons of both sides, synapses, delays. arrays: by name."""
-    _call(_library(printer.source).neurorl_synapses, printer, shape, arrays)
+    """Run a window. shape: steps, neurons of both sides, synapses, delays.
+
+    fixed, arrays: by name, those that stay where they are and others.
+    """
+    _call(_library(printer.source).neurorl_synapses, printer, shape, fixed, arrays)
 
 
 def run_reward(
-    printer: SynapsePrinter, shape: Sequence[int], arrays: Mapping[str, Array | None]
+    printer: SynapsePrinter, shape: Sequence[int], fixed: Places, arrays: Mapping[str, Array | None]
 ) -> None:
-    """Run a reinforcement. shape: replicas, and synapses of each. arrays: by name."""
-    _call(_library(printer.source).neurorl_reward, printer, shape, arrays)
+    """Run a reinforcement. shape: replicas, and synapses of each; others are as of `run_window`."""
+    _call(_library(printer.source).neurorl_reward, printer, shape, fixed, arrays)
 
 
 def _call(
     function: Callable[..., Any],
     printer: SynapsePrinter,
     shape: Sequence[int],
+    fixed: Places,
     arrays: Mapping[str, Array | None],
 ) -> None:
-    held = (arrays.get(x) for x in printer.names)
-    places = (None if array is None else array.ctypes.data for array in held)
-    at = (ctypes.c_void_p * len(printer.names))(*places)
+    places = {**fixed, **{x: a.ctypes.data for x, a in arrays.items() if a is not None}}
+    at = (ctypes.c_void_p * len(printer.names))(*map(places.get, printer.names))
     function((ctypes.c_int64 * len(shape))(*shape), at)
 
 

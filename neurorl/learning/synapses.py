@@ -132,16 +132,16 @@ def empty(
 ) -> dict[str, dict[str, Array]]:
     """Return the arrays of `SynapseMemory` that remember nothing, by field.
 
-    weights: of the projections that learn, ``(N, *shape)``. kind: of eligibilities. last: by node,
-    how many steps are kept of how many neurons.
+    weights: of the projections that learn, ``(N, *shape)``, those of no layer too. kind: of
+    eligibilities. last: by node, how many steps are kept of how many neurons.
     """
     n = len(next(iter(weights.values())))
     shapes = {p.name: p.trace_shape for layer in layers for p in layer.into}
     slow = [layer for layer in layers if layer.rule.names("slow")]
     return {
         "weights": weights,
-        "eligibility": {name: zeros_on_lines(w.shape, kind) for name, w in weights.items()},
-        "trace": {name: np.zeros((n, *shapes[name])) for name in weights},
+        "eligibility": {x: zeros_on_lines(weights[x].shape, kind) for x in weights if x in shapes},
+        "trace": {x: np.zeros((n, *shapes[x])) for x in weights if x in shapes},
         "post_trace": {layer.key: np.zeros((n, layer.size)) for layer in layers},
         "slow_trace": {layer.key: np.zeros((n, layer.size)) for layer in slow},
         "last": {name: np.zeros((n, *shape), dtype=bool) for name, shape in last.items()},

@@ -181,7 +181,7 @@ class PostFactor:
 
     def gain(self, d: Decision, layer: HiddenLayer) -> Array:
         """Return the factor of each spike of a layer's neurons, ``(n,)``."""
-        names = {name: _value(name, d, layer) for name in self.expression.names if name != "spike"}
+        names = {x: value_of(x, d, layer) for x in self.expression.names if x != "spike"}
         value = self.expression.evaluate({**names, "spike": 1.0})
         return np.broadcast_to(value, layer.spikes.shape[1:])
 
@@ -193,7 +193,7 @@ class PostFactor:
         if self.is_gain:
             f = np.where(layer.spikes, self.gain(d, layer), 0.0)
         else:
-            names = {name: _value(name, d, layer) for name in self.expression.names}
+            names = {name: value_of(name, d, layer) for name in self.expression.names}
             f = np.array(np.broadcast_to(self.expression.evaluate(names), layer.spikes.shape))
         f[: layer.first] = 0.0
         if drops_late and layer.lag:
@@ -216,7 +216,7 @@ def _multiplied(node: Node) -> Iterator[Node]:
             yield node
 
 
-def _value(name: str, d: Decision, layer: HiddenLayer) -> npt.NDArray[Any] | float:
+def value_of(name: str, d: Decision, layer: HiddenLayer) -> npt.NDArray[Any] | float:
     """Return the value of *name* in a layer: a number, ``(n,)`` or ``(W, n)``."""
     spikes, first = layer.spikes, layer.first
     match name:

@@ -10,6 +10,7 @@ import sys
 from neurorl.errors import ArgumentError, DescriptionError, UnknownNameError, quoted
 from neurorl.network.naming import add_name, find_name
 from neurorl.rules.base import Rule
+from neurorl.rules.synapse_rule import SynapseRule
 
 AGREEMENT = Rule("agreement", output="2*(t*y)*(spike - p)")
 """Reinforce units that agree with the action taken, by the papers' rule.
@@ -258,24 +259,35 @@ def find_rule(name: object) -> Rule:
 
     name: or the rule itself. Raises UnknownNameError, which says what to import.
     """
-    if isinstance(name, Rule):
-        return name
-    if not isinstance(name, str):
+    rule = find_any_rule(name)
+    if isinstance(rule, SynapseRule):
         what, remedy = "neither a name nor a Rule", "SynapseLearning for a SynapseRule"
         raise ArgumentError("rule", what, got=quoted(name), remedy=remedy)
+    return rule
+
+
+def find_any_rule(name: object) -> Rule | SynapseRule:
+    """Return the rule of a name, or the rule itself, as `find_rule`; it may be of statements."""
+    if isinstance(name, (Rule, SynapseRule)):
+        return name
+    if not isinstance(name, str):
+        what, remedy = "neither a name nor a Rule", "Rule(...), or SynapseRule(...)"
+        raise ArgumentError("rule", what, got=quoted(name), remedy=remedy)
     rule = find_name("rule", name, RULES)
-    if not isinstance(rule, Rule):
+    if not isinstance(rule, (Rule, SynapseRule)):
         raise UnknownNameError(f"rule {name!r}", "that module has no such Rule")
     return rule
 
 
-def saved(rule: str | Rule) -> str | Rule:
-    """Return a rule as files hold it: a user's texts, else its name.
+def saved(rule: str | Rule | SynapseRule) -> str | Rule | SynapseRule:
+    """Return a rule as files hold it: a user's texts or statements, else its name.
 
     The name is plain, or ``module:attribute``. Raises UnknownNameError, and DescriptionError for a
     function that is neither registered nor an attribute of a module.
     """
-    named = find_rule(rule)
+    named = find_any_rule(rule)
+    if isinstance(named, SynapseRule):
+        return named
     if named.is_text:
         return named.name if is_shipped(named) and RULES.get(named.name) is named else named
     return _name_of(named) if isinstance(rule, Rule) else rule

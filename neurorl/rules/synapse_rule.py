@@ -16,6 +16,8 @@ from neurorl.network.serialization import Described, NotNegative, number, severa
 from neurorl.storage.plain import PlainData
 
 WEIGHT = "w"
+USUAL = "M"
+"""Name the modulator of rules that name none."""
 _GIVEN = (WEIGHT, "low", "high", "dt")
 _ENDS = ("_pre", "_post")
 _LONGEST = 60
@@ -58,7 +60,7 @@ class SynapseRule(Described):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     initial: Mapping[str, Any] = field(default_factory=dict)
     signals: tuple[str, ...] = ()
-    modulators: tuple[str, ...] = ("M",)
+    modulators: tuple[str, ...] = (USUAL,)
     post_delay: NotNegative = 0.0
 
     def __post_init__(self) -> None:

@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backends",
         metavar="A,B",
         help="the others are held against the first; such as reference,brian2:cython or"
-        " reference:float,loihi (default: all that are installed and can run it)",
+        " reference:float,loihi (default: all that are installed and can run it); with a rule also"
+        " learners of other packages, such as nestml and nest-dopamine of neurorl-nest",
     )
     parser.add_argument(
         "--arithmetic", metavar="A", help="float or loihi, of those that have it (default: own)"
@@ -87,14 +88,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_rule(arguments: argparse.Namespace) -> int:
     """Compare backends on which synapses learn by a rule of statements."""
+    from neurorl.validation.learners import told_apart
     from neurorl.validation.plasticity import validate_rule
     from neurorl.validation.report import read_specs
 
     if not arguments.learn or arguments.report is not None:
         what = "is compared by what it learns, in a table"
         raise ArgumentError(arguments.what, what, remedy="--learn, without --report")
-    specs = read_specs(arguments.backends or "reference,native", arguments.arithmetic)
-    return _tell(validate_rule(arguments.what, specs, seed=arguments.seed), arguments.json)
+    backends, others = told_apart(arguments.backends or "reference,native")
+    specs = read_specs(backends, arguments.arithmetic, least=1 if others else 2)
+    found = validate_rule(arguments.what, specs, seed=arguments.seed, others=others)
+    return _tell(found, arguments.json)
 
 
 def _run_elsewhere(arguments: argparse.Namespace) -> int:

@@ -140,6 +140,7 @@ class RuleReplay(SynapseEvents):
                 of = self.rule.events[event]
                 reads = [line for line in of if owner_of(line.variable) == "synapse"]
                 lines = {event: of, "reads": reads, "raises": [x for x in of if x not in reads]}
+                lines[f"reads {event}"] = reads
                 arrived = came if event == "on_pre" else {0: spikes}
                 self._happen(event[3:], lines.get(part, ()), arrived, told)
 

@@ -27,7 +27,7 @@ from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import Tolerance
 
 _MOST_LOGGED = 10_000_000  # numbers
-QUANTITIES = ("spikes", "trace", "eligibility", "weights", "in force", "critic")
+QUANTITIES = ("spikes", "trace", "eligibility", "variables", "weights", "in force", "critic")
 """List the quantities of a weight update in the order in which they are computed."""
 
 Snapshot = Mapping[tuple[str, str], Array]
@@ -113,11 +113,16 @@ class Student:
         copies: dict[tuple[str, str], Array] = {}
         for name, raster in replicas.loop.window.rasters.items():
             copies["spikes", name] = raster.copy()
-        for name, trace in memory.trace.items():
-            norm = memory.norm[network.projection(name).post]
-            copies["trace", name] = np.concatenate([trace, norm])
-            copies["eligibility", name] = memory.eligibility[name].copy()
-            copies["weights", name] = memory.weights[name].copy()
+        for name, weights in memory.weights.items():
+            if name in memory.trace:
+                norm = memory.norm[network.projection(name).post]
+                copies["trace", name] = np.concatenate([memory.trace[name], norm])
+                copies["eligibility", name] = memory.eligibility[name].copy()
+            elif own := [v for key, v in memory.variables.items() if key.endswith(f".{name}")]:
+                copies["variables", name] = np.concatenate(own)
+            else:  # shared hidden layers, which learn otherwise
+                continue
+            copies["weights", name] = weights.copy()
             copies["in force", name] = replicas.backend.weights(name)
         values = [memory.value, memory.mean_reward, memory.expected]
         copies["critic", "critic"] = np.concatenate(values)

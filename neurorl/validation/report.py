@@ -122,13 +122,14 @@ def read_specs(
     backends: str | Sequence[str | BackendSpec | type[Simulator]] | None = None,
     arithmetic: str | None = None,
     target: str | None = None,
+    least: int = 2,
 ) -> list[BackendSpec]:
     """Return specs with an arithmetic each; None for *backends* takes all that are installed.
 
     backends: such as ``reference:float,brian2:cython,loihi``, or a list.
     arithmetic: of those that have it and name none themselves; the others take their own. target:
     of those that have targets.
-    Raises ArgumentError for fewer than two or one twice, UnknownNameError, or
+    Raises ArgumentError for fewer than the least number or one twice, UnknownNameError, or
     BackendUnavailableError.
     """
     if arithmetic is not None:
@@ -144,7 +145,7 @@ def read_specs(
     if target is not None:
         specs = _on_target(specs, target)
     labels = [spec.label for spec in specs]
-    if len(specs) < 2:
+    if len(specs) < least:
         limit = "two or more, such as reference,native"
         raise ArgumentError("backends", "nothing to compare", got=",".join(labels), limit=limit)
     for label in labels:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from neurorl import Population
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import UnsupportedError
 from neurorl.models import IZHIKEVICH, CubaLIF, Equations
 from neurorl.rules import SynapseRule
+from neurorl.validation.plasticity import validate_rule
 
 WRITER = Path(__file__).parents[2] / "examples" / "nest_backend" / "neurorl_nest" / "nestml.py"
 REWARD = SynapseRule(
@@ -129,3 +131,39 @@ def test_pynestml_generates_code_of_them(
     made = {path.name for path in (tmp_path / "out").glob("*.h")}
     assert {"cells_neuron.h", "bursts_neuron.h", "neurorlmodule.h"} <= made
     assert "reward_synapse__with_cells_neuron.h" in made
+
+
+MISSING = [x for x in ("nest", "pynestml") if importlib.util.find_spec(x) is None]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+@pytest.mark.parametrize("name", ["pairs", "reward"])
+def test_nest_learns_what_the_rule_says_at_other_times(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Build and run the models; every number is the rule's, once the named causes are undone."""
+    monkeypatch.syspath_prepend(str(WRITER.parents[1]))
+    learners: Any = importlib.import_module("neurorl_nest.learners")
+    specs = [BackendSpec("reference", "float")]
+    found = validate_rule(name, specs, delay=2e-3, others=[learners.of_nestml])
+    assert {row["verdict"] for row in found.rows} == {"different"}
+    assert {row["quantity"] for row in found.rows} >= {"learning: x_pre", "learning: w"}
+    for row in found.rows:
+        assert row["cause"] == "delay"
+        assert row["detail"] is not None
+        for words in ("the delay is dendritic", "traces are read before any is raised", "no grid"):
+            assert words in row["detail"]
+
+
+def test_rules_that_nestml_would_solve_otherwise_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(WRITER.parents[1]))
+    learners: Any = importlib.import_module("neurorl_nest.learners")
+    specs = [BackendSpec("reference", "float")]
+    for name, words in (("oja", "'Oja 1982': dw/dt reads w"), ("dopamine", "dw/dt reads")):
+        with pytest.raises(UnsupportedError, match=words):
+            validate_rule(name, specs, others=[learners.of_nestml])
+    with pytest.raises(UnsupportedError, match="another rule than that of NEST's synapse"):
+        validate_rule("pairs", specs, others=[learners.of_dopamine])

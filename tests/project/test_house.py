@@ -13,9 +13,10 @@ BOUNDS = {
     # junctions, 950 for networks read from Brian2 and scripts that learn, 1,930 for what validate
     # knows of Xylo, of users' faults and of learners, 350 for energy, 310 for a chip owner's
     # report, 490 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once;
-    # 477 less of validation
-    "installed lines": 72_535,
-    "core lines": 37_600,
+    # 477 less of validation; 335 (174 of the core) for agents with rules by statements and learners
+    # of other packages, 70 for Brian2's PoissonInput and TimedArray
+    "installed lines": 72_940,
+    "core lines": 37_774,
     "program and executors": 1_958,
     "core rooms": 18,
     "core floors": 12,
@@ -24,9 +25,9 @@ BOUNDS = {
     "Any": 395,
 }
 LARGEST = {
-    "models": 7_744,
-    "validation": 7_763,
-    "learning": 6_500,
+    "models": 7_832,
+    "validation": 7_813,
+    "learning": 6_673,
     "native": 4_540,
     "backends": 4_613,
     "backends.loihi": 3_204,
@@ -34,7 +35,7 @@ LARGEST = {
     "agents": 3_180,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
-OTHERS = 2_991
+OTHERS = 3_005
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from neurorl.cli import main
 from neurorl.errors import UnknownNameError, UnsupportedError
 from neurorl.testing.rules import RULES, lessons_of, rule_network
 from neurorl.validation.courses import Course, RuleReplay, Way, course
+from neurorl.validation.learners import GROUP
 from neurorl.validation.plasticity import compare_courses, validate_rule
 
 QUICK = {"reward late", "posts first", "tau longer", "reward halved", "nearest"}
@@ -105,3 +107,29 @@ def test_nest_has_the_same_equations_at_other_times() -> None:
     assert (row["cause"], row["verdict"]) == ("delay", "different")
     for words in ("dendritic", "signals count 1 step(s) later", "spikes that meet in a step"):
         assert words in row["detail"]
+
+
+def _shy(*_: object) -> Course:
+    """Learn nothing at all."""
+    raise UnsupportedError("shy", "learns no rule")
+
+
+def _copied(_: object, __: object, ___: object, first: Course) -> Course:
+    """Learn as the first did, but that a weight is lost."""
+    values = {key: rows.copy() for key, rows in first.values.items()}
+    values["learns", "w"][3:, 7] = 0.0
+    return Course("copied", first.spikes, first.first, values)
+
+
+def test_learners_of_other_packages_are_found_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = [EntryPoint(x, f"{__name__}:_{x}", GROUP) for x in ("shy", "copied", "gone")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
+    command = ["validate", "pairs", "--learn", "--backends"]
+    assert main([*command, "reference,copied"]) == 1
+    assert "reference:float and copied" in capsys.readouterr().out
+    assert main([*command, "shy"]) == 2
+    assert "shy: learns no rule" in capsys.readouterr().err
+    assert main([*command, "reference,gone"]) == 2
+    assert "install its distribution again" in capsys.readouterr().err

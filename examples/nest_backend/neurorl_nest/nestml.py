@@ -13,7 +13,7 @@ from neurorl.expressions.nodes import Style, render
 from neurorl.network.description import Population
 from neurorl.rules import SynapseRule
 
-__all__ = ["neuron_model", "synapse_model"]
+__all__ = ["neuron_model", "own_name", "synapse_model"]
 
 _UNITS = r"(da|[yzafpnumcdhkMGTPEZY])?(A|Bq|C|F|Gy|H|Hz|J|K|N|Ohm|Pa|S|Sv|T|V|W|Wb|cd|g|kat|lm|lx|m"
 _WORDS = ("e", "t", "w", "inf", "d", "h", "min", "pi", "dead", "integer", "real", "boolean")
@@ -119,6 +119,11 @@ def _model(
     for title, of in (*parts, *blocks):
         lines += [f"    {title}:", *(f"        {line.rstrip()}" for line in of), ""]
     return "\n".join(lines)
+
+
+def own_name(name: str) -> str:
+    """Return the name that a model has for a variable or parameter: some are NESTML's own."""
+    return f"{name}_own" if _TAKEN.fullmatch(name) and name != "w" else name
 
 
 def _named(names: Iterable[str]) -> dict[str, str]:

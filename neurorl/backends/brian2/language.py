@@ -13,6 +13,7 @@ from neurorl.expressions.parse import MAX_EXPONENT
 
 _TAKEN = {"dt", "t", "bias", "rand", "logistic", "spikes", "since", "dead_steps", "into"}
 _TAKEN |= {"noise_width", "is_silent", "refractory"}
+AT = "_at"
 _PREFIXES = (*PREFIXES, "arrived_", "before_")
 
 
@@ -41,7 +42,8 @@ def statements(code: str, where: str) -> list[tuple[str, str]]:
 class Translation(ast.NodeTransformer):
     """Translate formulas; the language refuses what it doesn't have by name.
 
-    named: returns the formula, or the number, that stands for a name, or for ``name()`` of a call.
+    named: returns the formula, or the number, that stands for a name, or for ``name()`` of a call:
+    itself, or a formula of its argument `AT`.
     """
 
     def __init__(self, named: Callable[[str], str | float]) -> None:
@@ -58,8 +60,10 @@ class Translation(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Write functions that only Brian2 has by others."""
         name = ast.unparse(node.func)
-        self._named(f"{name}()")
+        found = str(self._named(f"{name}()"))
         x, *more = [f"({ast.unparse(self.visit(argument))})" for argument in node.args] or [""]
+        if found != f"{name}()":
+            return _tree(found.replace(AT, x))
         if name == "rand":
             return ast.Name("rand")
         if name == "int":

@@ -12,6 +12,7 @@ from neurorl.backends.brian2.language import own_name, statements
 from neurorl.backends.brian2.reading import (
     Namespace,
     Part,
+    PoissonInput,
     Scope,
     SpikeCode,
     number,
@@ -26,6 +27,7 @@ from neurorl.network.description import Network, Node, Plasticity, Projection, S
 from neurorl.network.limits import free_name
 from neurorl.numerics.arrays import Array
 from neurorl.rules import SynapseRule
+from neurorl.storage.plain import PlainData
 
 _OF_RULES = ("w", "low", "high")
 Spikes = tuple[Array, Array, int]
@@ -54,7 +56,9 @@ def read(
         what = "clocks of several dt" if steps else "no objects"
         raise refusal(None, "", what, steps, "one dt" if steps else "take brian2.collect()")
     lines = [SynapseLines(part, namespace, steps[0]) for part in kinds["Synapses"]]
-    groups = {str(part.name): part for part in parts if type(part).__name__ != "Synapses"}
+    drawn = [PoissonInput.of(part) for part in kinds["PoissonInput"]]
+    no_group = ("Synapses", "PoissonInput")
+    groups = {str(part.name): part for part in parts if type(part).__name__ not in no_group}
     for one in lines:
         for name in (one.pre, one.post):
             if name not in groups:
@@ -62,14 +66,21 @@ def read(
     cells = {}
     for group in kinds["NeuronGroup"]:
         wires = [wire for one in lines if one.post == group.name for wire in one.wires]
-        cells[str(group.name)] = GroupNeurons(
-            group, sorted({x.target for x in wires}), namespace, steps[0]
-        )
+        targets = {x.target for x in wires} | {x.target for x in drawn if x.post == group.name}
+        cells[str(group.name)] = GroupNeurons(group, sorted(targets), namespace, steps[0])
     generators, poisson = kinds["SpikeGeneratorGroup"], kinds["PoissonGroup"]
     sources = (Source(str(group.name), int(group.N)) for group in (*generators, *poisson))
-    nodes: tuple[Node, ...] = (*sources, *(each.population for each in cells.values()))
-    taken = {*groups}
+    inputs = (Source(x.name, x.n * len(x.neurons)) for x in drawn)
+    nodes: tuple[Node, ...] = (*sources, *inputs, *(each.population for each in cells.values()))
+    taken = {*groups, *(x.name for x in drawn)}
     projections, rules = [], {}
+    for each in drawn:
+        if each.post not in cells:
+            raise refusal(None, each.name, "its group isn't in the network", each.post, "add it")
+        name, target = free_name(each.name, taken), cells[each.post].inputs[each.target]
+        ends = np.arange(each.n * len(each.neurons)), np.repeat(each.neurons, each.n)
+        how: PlainData = {"delay": steps[0], "target": target, "connect": Synapses(*ends)}
+        projections.append(Projection(name, each.name, each.post, each.weight, **how))
     for one in lines:
         for wire in one.wires:
             name = free_name(str(one.synapses.name), taken)
@@ -78,6 +89,7 @@ def read(
                 rules[name] = one.rule(wire, wire.learned)
     spikes = {str(group.name): reading.spike_steps(group, steps[0]) for group in generators}
     rates = {str(group.name): _rates(group, namespace) for group in poisson}
+    rates |= {each.name: np.array(each.rate) for each in drawn}
     return Network(nodes, tuple(projections), steps[0]), rules, spikes, rates
 
 
@@ -130,8 +142,8 @@ class SynapseLines:
         value = Expression.of(parts[1] or trees.Number(0.0))
         learned = [x for x in self._moving if own_name(x) in value.names]
         if len(learned) > 1 or before & {*learned}:
-            what, remedy = "adds what was set before", "begin with X_post += w, one variable"
-            raise refusal(self.synapses, place, what, text, remedy)
+            remedy = "begin with X_post += w, one variable; what fades is a TsodyksMarkram here"
+            raise refusal(self.synapses, place, "adds what was set before", text, remedy)
         return Transmission(path, target.removesuffix("_post"), value, (*learned, None)[0])
 
     def projection(self, wire: Transmission, name: str, target: str) -> Projection:

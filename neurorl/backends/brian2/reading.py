@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurorl.backends.brian2.language import Translation, own_name
+from neurorl.backends.brian2.language import AT, Translation, own_name
 from neurorl.backends.brian2.vendor import UnsupportedEquationsException, brian2
 from neurorl.errors import UnsupportedError, quoted
 from neurorl.expressions.expression import Expression
@@ -23,11 +24,11 @@ Namespace = Mapping[str, object]
 _METHODS = {name: name for name in ("exact", "exponential_euler", "euler", "heun", "rk4")}
 _METHODS["linear"] = "exact"
 _IGNORED = ("SpikeMonitor", "EventMonitor", "StateMonitor", "PopulationRateMonitor", "Subgroup")
-_KNOWN = ("NeuronGroup", "Synapses", "SpikeGeneratorGroup", "PoissonGroup")
+_KNOWN = ("NeuronGroup", "Synapses", "SpikeGeneratorGroup", "PoissonGroup", "PoissonInput")
 _INSIDE = ("StateUpdater", "Thresholder", "Resetter", "SynapticPathway")
+_MOST_VALUES = 64  # of an array of time, which becomes a formula
 _REMEDIES = {
-    "PoissonInput": "a PoissonGroup with Synapses",
-    "TimedArray": "write a formula of t, or take a source of currents",
+    "TimedArray": f"{_MOST_VALUES} numbers or fewer, of t alone, or a Source of values",
     "SummedVariableUpdater": "let spikes add to a variable",
     "SubexpressionUpdater": "leave (constant over dt) out",
 }
@@ -97,6 +98,9 @@ class Scope:
         remedy = _REMEDIES.get(type(found).__name__, "write its formula")
         if name.endswith("()"):
             self.draws += name == "rand()"
+            is_array = isinstance(found, brian2.TimedArray) and found.values.ndim == 1
+            if is_array and found.values.size <= _MOST_VALUES:
+                return _steps_of(found, float(self.part.clock.dt_))
             if found is not brian2.DEFAULT_FUNCTIONS.get(name.removesuffix("()")):
                 raise refusal(self.part, place, "a function of your own", name, remedy)
             if self.draws > 1:
@@ -113,6 +117,24 @@ class Scope:
         own = own_name(name)
         self.parameters[own] = value
         return f"({own} > 0)" if found.dtype == bool else own
+
+
+def _steps_of(array: Part, dt: float) -> str:
+    """Return a formula of the values that a TimedArray has at the time `AT`, as Brian2 rounds it.
+
+    dt: the step of the object that reads it, s.
+    """
+    values, each = array.values.tolist(), float(array.dt)
+    early = 0.5 / max(2 ** math.ceil(math.log2(8 * each / dt)), 1)
+
+    def between(first: int, last: int) -> str:
+        if last - first == 1:
+            return f"({values[first]!r})"
+        half = (first + last) // 2
+        branches = f"{between(first, half)}, {between(half, last)}"
+        return f"where({AT} < {(half - early) * each!r}, {branches})"
+
+    return between(0, len(values))
 
 
 def number(variable: Part) -> float | FloatArray:
@@ -187,6 +209,30 @@ def spike_steps(group: Part, dt: float) -> tuple[Array, Array, int]:
     steps = np.asarray((group._spike_time + 1e-3 * dt) / dt, dtype=np.int64)
     period = float(np.asarray(group.period_).flat[0])
     return np.array(group._neuron_index), steps, round(period / dt) if np.isfinite(period) else 0
+
+
+class PoissonInput(NamedTuple):
+    """Hold inputs of a group's neurons: *n* each, of a rate in Hz, that add to a variable."""
+
+    name: str
+    post: str
+    neurons: Array
+    target: str
+    n: int
+    rate: float
+    weight: float
+
+    @classmethod
+    def of(cls, part: Part) -> PoissonInput:
+        """Read a PoissonInput. Raises UnsupportedError."""
+        group, weight = part._group, part.weight
+        if isinstance(weight, str) or part.when != "synapses":
+            what, got = "another weight than a number, or another slot", (weight, part.when)
+            raise refusal(part, "weight", what, got, "a quantity, when='synapses'")
+        first = int(getattr(group, "start", 0))  # of a subgroup
+        neurons = np.arange(first, first + int(group.N))
+        numbers = int(part.N), float(part.rate), float(np.asarray(weight))
+        return cls(str(part.name), whole_name(group), neurons, part.target_var, *numbers)
 
 
 def whole_name(group: Part) -> str:

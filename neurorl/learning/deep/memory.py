@@ -80,7 +80,7 @@ def _unused(n: int) -> dict[str, Any]:
     """Return the arrays of other agents' memories, of which there are none."""
     names = ("trace", "norm", "post_trace", "slow_trace", "last", "signs")
     empty = {name: np.zeros((n, 0)) for name in ("x", "value", "value_trace")}
-    return {**{name: {} for name in names}, **empty}
+    return {**{name: {} for name in (*names, "variables", "beginnings")}, **empty}
 
 
 def _kind(array: Array) -> str:

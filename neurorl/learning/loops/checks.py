@@ -58,6 +58,8 @@ def not_compiled(config: AgentConfig, network: Network) -> str | None:
     if isinstance(config.trunk, Shared):
         told = {kind: config.parts[kind] for kind in ("encoder", "policy", "modulator")}
         return _not_in_c({**KINDS, **INNER}, {**told, **config.trunk.inner})
+    for statements in config.statement_rules:
+        return f"an agent's rule of statements ({statements.name!r})"
     rules: dict[str, Rule] = {}
     for name, rule in config.rules_of(network).items():
         post = network.projection(name).post

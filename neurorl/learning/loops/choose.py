@@ -31,8 +31,8 @@ def make_loop(
     """Return a loop; *loop* None takes the native one where it can run, and warns if it can't.
 
     Its library is compiled in some seconds, once for a machine. It needs a C++ compiler, a rule of
-    texts, and parts of the library: functions and parts of users run in NumPy. An agent that learns
-    on a chip has the loop in NumPy whatever *loop* is.
+    texts, and parts of the library: functions and parts of users run in NumPy. Agents that learn on
+    a chip have the loop in NumPy whatever *loop* is, those with rules of statements by themselves.
     Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's function
     or part, and BackendError if it doesn't compile; BackendError for a cache that can't be used.
     """
@@ -45,7 +45,10 @@ def make_loop(
         what, remedy = f"{own} is not compiled", "loop='numpy', or leave it out"
         raise UnsupportedError("loop 'native'", what, remedy=remedy)
     defined = DeepLoop if config.trunk.is_shared else NumpyLoop
-    if loop == "numpy" or (loop is None and (is_users(own) or warned(toolchain.problem()))):
+    is_known = bool(config.statement_rules)  # to be so, and its rule is compiled
+    if loop is None and (is_known or is_users(own) or warned(toolchain.problem())):
+        loop = "numpy"
+    if loop == "numpy":
         return defined(config, backend, n_actions, greedy, learns)
     try:
         return _compiled(config)(config, backend, n_actions, greedy, learns)

@@ -196,8 +196,10 @@ class OnChipLoop(NumpyLoop):
             for layer in self.plan.layers
         }
         self._limit = np.inf if config.modulator.limit is None else config.modulator.limit
-        rule = self.plan.rule
-        self._reads = rule.needs_probability or rule.needs_paths or rule.needs_membrane
+        self._reads = any(
+            rule.needs_probability or rule.needs_paths or rule.needs_membrane
+            for rule in config.all_rules
+        )
 
     def learn(self) -> None:
         self._check_all_seen()

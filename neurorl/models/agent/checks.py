@@ -6,6 +6,7 @@ from neurorl.errors import DescriptionError, check_name
 from neurorl.models.actor import hidden_sizes, history_taps, least_window
 from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.gaussian_policy import GaussianReadout
+from neurorl.models.agent.statements import check_spiking, check_statements
 from neurorl.models.agent.writes import OnChip
 from neurorl.models.features import Features, FromNumbers, Select
 from neurorl.network.description import Network, Population
@@ -15,10 +16,12 @@ from neurorl.network.serialization import positive, several
 from neurorl.rules import Rule
 from neurorl.rules.membrane import noise_problem
 from neurorl.rules.post_factor import OF_MODULES
+from neurorl.rules.synapse_rule import USUAL
 
 
 def check_combination(config: AgentFields) -> None:
     """Raise DescriptionError for parts that don't go together, whatever the network is."""
+    check_statements(config)
     _check_several(config)
     for rule in config.all_rules:
         _check_names(config, rule)
@@ -83,17 +86,20 @@ def _check_several(config: AgentFields) -> None:
             raise DescriptionError(
                 "agent.rules", what, remedy="rules of texts, output= and hidden="
             )
-    if not config.modulators:
+    several = any(len(rule.modulators) > 1 for rule in config.statement_rules)
+    if not config.modulators and not several:
         return
     if config.critic.population is not None:
         what = "a spiking critic's modulator comes a decision later than others"
         raise DescriptionError("agent.modulators", what, remedy="critic 'linear'")
     named = [rule.modulator for rule in config.all_rules if rule.modulator is not None]
-    for name in config.modulators:
+    named += [name for rule in config.statement_rules for name in rule.modulators]
+    modulators = config.modulators or {}
+    for name in modulators:
         check_name("agent.modulators, modulator of a rule", name, named)
     for name in named:
-        if name not in config.modulators:
-            what, limit = f"has none for a rule's modulator {name!r}", list(config.modulators)
+        if name not in modulators and name != USUAL:
+            what, limit = f"has none for a rule's modulator {name!r}", list(modulators)
             raise DescriptionError("agent.modulators", what, limit=limit)
 
 
@@ -111,11 +117,12 @@ def _check_names(config: AgentFields, rule: Rule) -> None:
 def _check_on_chip(config: AgentFields) -> None:
     critic, encoder, writes = config.critic, config.encoder, config.writes
     rule = config.learning_rule
+    assert isinstance(rule, Rule)  # of statements, `check_statements` has refused it
     has_own = rule.eligibility_tau is not None or bool(rule.eligibility_keep)
     for odd, what, remedy in (
         (config.rules is not None, "rules of projections", "one rule"),
         (config.learning == OnChip(0.0), "a magnitude of 0", "OnChip(magnitude=20)"),
-        (config.learning_rule.pairs_spikes, config.where_rule(), "rule 'spikes-only'"),
+        (rule.pairs_spikes, config.where_rule(), "rule 'spikes-only'"),
         (critic.population is not None, f"critic {critic.name!r}", "critic 'linear'"),
         (config.carries, "carries", "carries=False"),
         (config.signed, "signed units", "signed=False, or model 'lif'"),
@@ -221,7 +228,7 @@ def _check_kinds(config: AgentFields, where: str, network: Network) -> None:
             raise DescriptionError(where, what, got=repr(source.kind), limit=repr(kind))
     rules = config.rules_of(network)
     for p in network.projections:
-        if p.pre in network.currents and p.plasticity is not None:
+        if p.pre in network.currents and p.name in rules:
             _check_pairs(config, where, rules[p.name])
 
 
@@ -233,14 +240,16 @@ def _check_pairs(config: AgentFields, where: str, rule: Rule) -> None:
 
 
 def check_rules(config: AgentFields, where: str, network: Network) -> dict[str, Rule]:
-    """Return the rule of each projection that learns. Raises DescriptionError, or UnknownNameError.
+    """Return `AgentFields.rules_of`. Raises DescriptionError, or UnknownNameError.
 
     Rules may be given to projections that learn, but not to those into a spiking critic.
     """
     rules = config.rules_of(network)
     drawn: dict[str, bool] = {}
+    check_spiking(config, where, network)
+    plastic = [p.name for p in network.projections if p.plasticity is not None]
     for name in config.rules or {}:
-        check_name("agent.rules, plastic projection", name, rules)
+        check_name("agent.rules, plastic projection", name, plastic)
         if network.projection(name).post == config.critic.population:
             what = f"{name!r} leads to the critic, which learns in its own way"
             raise DescriptionError("agent.rules", what)

@@ -85,18 +85,22 @@ def _reads_values(config: AgentFields) -> bool:
 _OF_MODULES = _Reader(lambda c: c.description is None, "agents without a description")
 _OF_ACTIONS = _Reader(lambda c: not c.trunk.is_shared, "agents with the trunk 'modules'")
 _OF_HIDDEN = _Reader(_has_hidden, "agents with hidden units")
+_OF_FACTORS = _Reader(lambda c: bool(c.all_rules), "rules of post factors, as statements say all")
 _OF_PAIRS = _Reader(_pairs_spikes, "rules that pair spikes, such as 'reward-stdp'")
 _OF_VALUES = _Reader(_reads_values, "modulators that read the critic, such as 'td-error'")
 _READERS: Mapping[str, tuple[_Reader, ...]] = {
     **dict.fromkeys(("neuron", "hidden", "weight_bound", "critic.neurons"), (_OF_MODULES,)),
     **dict.fromkeys(("actors", "bias", "initial_output"), (_OF_MODULES, _OF_ACTIONS)),
-    **dict.fromkeys(("trace_tau", "stimulus_lags", "history_lags"), (_OF_MODULES, _OF_ACTIONS)),
+    **dict.fromkeys(("stimulus_lags", "history_lags"), (_OF_MODULES, _OF_ACTIONS)),
+    "trace_tau": (_OF_MODULES, _OF_ACTIONS, _OF_FACTORS),
     **dict.fromkeys(("history", "input_recalls"), (_OF_MODULES, _OF_ACTIONS)),
     "hidden_recalls": (_OF_MODULES, _OF_ACTIONS),
     "initial_hidden": (_OF_MODULES, _OF_ACTIONS, _OF_HIDDEN),
     "signed": (_OF_MODULES, _OF_HIDDEN),
-    **dict.fromkeys(("rule", "features", "normalises"), (_OF_ACTIONS,)),
-    "alpha_hidden": (_OF_HIDDEN,),
+    **dict.fromkeys(("rule", "features"), (_OF_ACTIONS,)),
+    "normalises": (_OF_ACTIONS, _OF_FACTORS),
+    "alpha_output": (_OF_FACTORS,),
+    "alpha_hidden": (_OF_HIDDEN, _OF_FACTORS),
     **dict.fromkeys(("eligibility_tau", "post_tau", "depression"), (_OF_PAIRS,)),
     "lambda_actor": (
         _Reader(lambda c: not all(r.pairs_spikes for r in c.all_rules), "rules of decisions"),

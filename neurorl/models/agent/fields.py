@@ -20,8 +20,8 @@ from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.limits import MAX_DELAY, MAX_SIZE
 from neurorl.network.serialization import Described, Flag, NotNegative, Number, Range, Share
-from neurorl.rules import Rule, find_rule
-from neurorl.rules.registry import saved
+from neurorl.rules import Rule, SynapseRule
+from neurorl.rules.registry import find_any_rule, saved
 
 POLICIES.register("gaussian", Gaussian)
 POLICIES.register("gaussian-readout", GaussianReadout)
@@ -55,8 +55,9 @@ class AgentFields(Described):
     observation is from its running means, one for each kept share
     (`neurorl.models.agent.memories.Memories`).
 
-    Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` of your own; files can hold
-    rules that consist of texts. Per decision
+    Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` or `SynapseRule` of your own;
+    files can hold rules that consist of texts. A `SynapseRule` says all that its synapses do, and
+    reads none of the numbers below. Per decision
     ``e <- gamma lambda_actor e + tag`` and ``dw = alpha rate M e / N``, M the modulator, alpha
     ``alpha_output`` or ``alpha_hidden``, N the running mean of the squared trace of the layer's
     inputs: alpha is the change of a neuron's drive for M = 1. Without ``normalises``, N is 1. Rules
@@ -79,7 +80,7 @@ class AgentFields(Described):
 
     model: str
     neuron: Neuron
-    rule: str | Rule
+    rule: str | Rule | SynapseRule
     cells: Features
     features: Features
     window: Annotated[int, Range(1, MAX_DELAY)]
@@ -93,7 +94,7 @@ class AgentFields(Described):
     trunk: Trunk = field(default_factory=TRUNKS.default)
     actors: Annotated[int, Range(1, MAX_SIZE)] = 10
     hidden: int | tuple[int, ...] = 8
-    rules: Mapping[str, str | Rule] | None = None
+    rules: Mapping[str, str | Rule | SynapseRule] | None = None
     modulators: Mapping[str, Modulator] | None = None
     bias: Flag = True
     signed: Flag = False
@@ -131,27 +132,47 @@ class AgentFields(Described):
         object.__setattr__(self, "modulators", _named("modulators", self.modulators, _modulator))
 
     @property
-    def learning_rule(self) -> Rule:
+    def learning_rule(self) -> Rule | SynapseRule:
         """Return the rule that *rule* is or names. Raises UnknownNameError."""
-        return find_rule(self.rule)
+        return find_any_rule(self.rule)
 
     @property
     def all_rules(self) -> list[Rule]:
-        """Return ``rule`` and all of ``rules``, each once. Raises UnknownNameError."""
-        every: dict[str, Rule] = {}
+        """Return ``rule`` and all of ``rules``, each once, but for those of statements.
+
+        Raises UnknownNameError.
+        """
+        return [rule for rule in self._every_rule().values() if isinstance(rule, Rule)]
+
+    @property
+    def statement_rules(self) -> list[SynapseRule]:
+        """Return those of ``rule`` and ``rules`` that consist of statements, each once."""
+        return [rule for rule in self._every_rule().values() if isinstance(rule, SynapseRule)]
+
+    def _every_rule(self) -> dict[str, Rule | SynapseRule]:
+        """Return ``rule`` and all of ``rules`` by name."""
+        every: dict[str, Rule | SynapseRule] = {}
         for rule in (self.rule, *(self.rules or {}).values()):
-            one = find_rule(rule)
+            one = find_any_rule(rule)
             if every.setdefault(one.name, one) != one:
                 what, remedy = "two rules of one name", "a name for each"
                 raise DescriptionError("agent.rules", what, got=one.name, remedy=remedy)
-        return [*every.values()]
+        return every
 
     def rules_of(self, network: Network) -> dict[str, Rule]:
-        """Return the rule of each projection of *network* that learns."""
-        by_name = {rule.name: rule for rule in self.all_rules}
-        own = self.rules or {}
+        """Return the rule of each projection of *network* that learns, but not by statements."""
+        every = self._every_rule_of(network)
+        return {name: rule for name, rule in every.items() if isinstance(rule, Rule)}
+
+    def statements_of(self, network: Network) -> dict[str, SynapseRule]:
+        """Return the rule of each projection of *network* that learns by statements."""
+        every = self._every_rule_of(network)
+        return {name: rule for name, rule in every.items() if isinstance(rule, SynapseRule)}
+
+    def _every_rule_of(self, network: Network) -> dict[str, Rule | SynapseRule]:
+        by_name, own = self._every_rule(), self.rules or {}
         plastic = (p.name for p in network.projections if p.plasticity is not None)
-        return {name: by_name[find_rule(own.get(name, self.rule)).name] for name in plastic}
+        return {name: by_name[find_any_rule(own.get(name, self.rule)).name] for name in plastic}
 
     def modulator_of(self, rule: Rule) -> Modulator:
         """Return the modulator that scales the eligibilities of a rule."""

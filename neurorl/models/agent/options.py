@@ -27,7 +27,7 @@ from neurorl.models.deep.trunk import INNER, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.serialization import Described, type_name
-from neurorl.rules import Rule
+from neurorl.rules import Rule, SynapseRule
 from neurorl.storage.plain import Named, PlainData, declared_types, fits, kind_name
 
 _NAMES: Mapping[str, str] = {
@@ -93,8 +93,8 @@ class AgentOptions(TypedDict, total=False):
     """Name the options of agents: the fields of `AgentFields`, and parts by name, too."""
 
     neuron: Neuron
-    rule: str | Rule
-    rules: Mapping[str, str | Rule] | None
+    rule: str | Rule | SynapseRule
+    rules: Mapping[str, str | Rule | SynapseRule] | None
     cells: Features
     features: Features
     window: int

@@ -92,6 +92,9 @@ def check_deep(config: AgentFields) -> None:
     if not isinstance(config.trunk, Shared):
         what, got = "has no layers that all actions share", type(config.trunk).__name__
         raise DescriptionError("agent.trunk", what, got=got, remedy="derive it from Shared")
+    for rule in config.statement_rules:
+        what = f"learns in its own way, and not by rule {rule.name!r}"
+        raise DescriptionError(where, what, remedy="trunk 'modules'")
     if config.description is not None:
         raise DescriptionError(where, "makes its own network", remedy="leave description out")
     if not isinstance(config.critic, Layers):

@@ -40,6 +40,7 @@ def orders(rule: SynapseRule) -> Iterator[Change]:
     for order in itertools.permutations(parts):
         if order != parts:
             found[order] = f"a step makes {', '.join(order)}, not {', '.join(parts)}"
+    found["equations", "reads on_post", "reads on_pre", "raises"] = f"{told}, by on_post first"
     for order, detail in found.items():
         yield "step order", detail, lambda way, order=order: replace(way, order=order)  # type: ignore[misc]
 

@@ -326,13 +326,13 @@ def linked() -> Objects:
 
 
 def timed() -> Objects:
-    names = {"stim": brian2.TimedArray([1.0, 2.0], dt=ms)}
+    names = {"stim": brian2.TimedArray(np.arange(65.0), dt=ms)}
     return [group("dv/dt = (stim(t) - v)/(10*ms) : 1", namespace=names)]
 
 
 def drawn() -> Objects:
     cells = group()
-    return [cells, brian2.PoissonInput(cells, "v", 10, 10 * Hz, 0.1)]
+    return [cells, brian2.PoissonInput(cells, "v", 10, 10 * Hz, "0.1*i")]
 
 
 SUMMED = "I_post = 0.1*(v_pre - v_post) : 1 (summed)"
@@ -361,8 +361,8 @@ def noisy() -> Objects:
 
 REFUSED: Mapping[str, tuple[Callable[[], Objects], str]] = {
     "run_regularly": (regular, "a CodeRunner isn't held; do it in Python"),
-    "TimedArray": (timed, "v: a function of your own (got stim()); write a formula of t"),
-    "PoissonInput": (drawn, "a PoissonInput isn't held; a PoissonGroup with Synapses"),
+    "TimedArray": (timed, "v: a function of your own (got stim()); 64 numbers or fewer, of t"),
+    "PoissonInput": (drawn, "another weight than a number, or another slot"),
     "summed": (summed, "a SummedVariableUpdater isn't held; let spikes add"),
     "linked": (linked, "v: no number of its own (got x)"),
     "clocks": (two_clocks, "clocks of several dt (got [0.0001, 0.0002]); one dt"),
@@ -388,6 +388,13 @@ REFUSED: Mapping[str, tuple[Callable[[], Objects], str]] = {
     "late": (
         lambda: wired(on_pre="w = clip(w + 1, 0, 1); v_post += w"),
         "on_pre: adds what was set before",
+    ),
+    "fading": (
+        lambda: wired(
+            "du/dt = -u/(50*ms) : 1 (event-driven)\ndx/dt = (1 - x)/(20*ms) : 1 (event-driven)",
+            on_pre="u += 0.2*(1 - u); v_post += u*x; x -= u*x",
+        ),
+        "adds what was set before (got v_post + u * x); begin with X_post += w, one variable; what",
     ),
     "untold": (
         lambda: wired("w : 1\nx : 1", on_pre="v_post += w; x += 1"),
@@ -436,3 +443,39 @@ def test_poisson_groups_and_drawn_thresholds_have_their_rates(quiet: None) -> No
         spikes = backend.step(found.inputs(10_000), 10_000)
     assert spikes[drawn.name].mean(axis=0) / DT == pytest.approx([100, 1000, 3000], rel=0.2)
     assert spikes[heard.name].mean(axis=0)[0] > 0.1
+
+
+def test_poisson_inputs_have_brian2s_law(quiet: None) -> None:
+    """Compare rates of cells, of which one has twice as many inputs."""
+    n, rate, weight, steps = 20, 50.0, 0.25, 20_000
+    cells = group("dv/dt = -v/(5*ms) : 1", threshold="v > 2")
+    inputs = brian2.PoissonInput(cells, "v", n, rate * Hz, weight)
+    part = brian2.PoissonInput(cells[2:], "v", n, rate * Hz, weight)
+    found: FromBrian2 = from_brian2([cells, inputs, part], {})
+    assert [p.size for p in found.network.sources] == [3 * n, n]
+    with load(found.network, seed=1) as backend:
+        ours = backend.step(found.inputs(steps), steps)[cells.name].mean(axis=0) / DT
+    monitor = brian2.SpikeMonitor(cells)
+    brian2.seed(1)
+    brian2.Network(cells, inputs, part, monitor).run(steps * DT * brian2.second)
+    theirs = np.bincount(np.asarray(monitor.i), minlength=3) / (steps * DT)
+    assert theirs[2] > 2 * theirs[0] > 2
+    assert ours == pytest.approx(theirs, rel=0.15)
+
+
+@pytest.mark.parametrize("each", [1.0, 0.35])
+def test_arrays_of_time_are_formulas_of_t(each: float, quiet: None) -> None:
+    """Compare every spike, with values that last whole steps and that don't."""
+    values = np.random.default_rng(0).uniform(0, 4, 30)
+    stim = brian2.TimedArray(values, dt=each * ms)
+    cells = group("dv/dt = (stim(t) + a*stim(t - 2*ms) - v)/(3*ms) : 1\na : 1", method="euler")
+    cells.a = [0, 0.5, 1]
+    found: FromBrian2 = from_brian2([cells], {"stim": stim, "ms": ms})
+    with load(found.network, seed=1) as backend:
+        spikes = backend.step(found.inputs(600), 600)[cells.name]
+    monitor = brian2.SpikeMonitor(cells)
+    brian2.Network(cells, monitor).run(60 * ms, namespace={"stim": stim, "ms": ms})
+    steps, neurons = np.nonzero(spikes)
+    assert len(steps) > 30
+    assert np.array_equal(np.rint(np.asarray(monitor.t) / DT), steps)
+    assert np.array_equal(np.asarray(monitor.i), neurons)
