@@ -124,10 +124,9 @@ Indices = npt.NDArray[np.int64]
 
 
 def choices(seed: int, rows: Indices, n: int, of: int, *, repeats: bool) -> Iterator[Indices]:
-    """Yield for chunks of *rows*, in order, *n* of the numbers 0 to *of* - 1, sorted in each row.
+    """Yield for chunks of *rows*, which key draws, *n* of the numbers 0 to *of* - 1, sorted in each.
 
-    rows: their numbers, which key the draws. repeats: whether a row may have a number twice.
-    Without, it is the first *n* different draws.
+    repeats: whether a row may have a number twice. Without, it is the first *n* different draws.
     """
     excludes = not repeats and n > of // 2
     width = of if excludes else max(n, 1)
