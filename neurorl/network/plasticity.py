@@ -124,7 +124,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def choices(seed: int, rows: Indices, n: int, of: int, *, repeats: bool) -> Iterator[Indices]:
-    """Yield for chunks of *rows*, which key draws, *n* of the numbers 0 to *of* - 1, sorted in each.
+    """Yield for chunks of *rows*, keys of draws, *n* of the numbers 0 to *of* - 1, sorted in each.
 
     repeats: whether a row may have a number twice. Without, it is the first *n* different draws.
     """
