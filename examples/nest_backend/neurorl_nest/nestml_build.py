@@ -75,9 +75,10 @@ def _compile(folder: Path, headers: Path) -> None:
     command = [
         *toolchain.compiler(),
         *build.FLAGS,
-        f"-D_GLIBCXX_USE_CXX11_ABI={int(not build._has_old_strings(headers))}",
+        f"-D_GLIBCXX_USE_CXX11_ABI={int(not build.has_old_strings())}",
         *("-iquote", str(headers), "-idirafter", str(headers), f"-I{folder}"),
         *("-include", "cstdint", "-include", str(build.SOURCES / "without_boost.h")),
+        *build.of_mpi(headers),
         *(f"-I{build.SOURCES}", *sources, "-o", str(folder / f"{MODULE}.so")),
     ]
     done = subprocess.run(command, capture_output=True, text=True)
