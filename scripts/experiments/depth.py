@@ -13,7 +13,8 @@ once. `table` writes the tables of docs/depth.md, `figure` its curves.
 Learners: `deep` is the preset; `frozen` has its hidden layers as they were drawn; `none` has no
 hidden layers, so that it is a linear actor-critic on raw observations. `local` has one dense hidden
 layer that learns by local numbers alone; names that begin with it change one thing. `by gradients`
-is the preset, learned by PyTorch.
+is the preset, learned by PyTorch; `chip integers` the preset in Loihi's; `means of drives` the
+preset with a pool that measures drives from running means of their own.
 """
 
 from __future__ import annotations
@@ -135,6 +136,7 @@ LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "local": (_LOCAL, _OF_DENSE),
     "local but for a pool": (_POOL, _OF_DENSE),
     "chip integers": ({}, {"arithmetic": "loihi"}),
+    "means of drives": ({"normalisation": Pool(rate=1e-3)}, {}),
     "by gradients": ({}, {}),
     **{
         name: ({**_LOCAL, **of_trunk}, {**_OF_DENSE, **options})
@@ -246,6 +248,28 @@ def lines_of_ablations(rows: Sequence[Row], task: str, steps: int) -> list[str]:
     return table
 
 
+def lines_of_chip(rows: Sequence[Row]) -> list[str]:
+    """Return the table of chip integers beside floats: means of the same seeds after as many steps.
+
+    Floats of longer runs are read off their curves.
+    """
+    table = table_head(("task", "steps", "chip integers", "float, training", "share"))
+    chip = [row for row in rows if row.learner == "chip integers"]
+    for name, steps in dict.fromkeys((row.task, row.steps) for row in chip):
+        own = [row for row in chip if (row.task, row.steps) == (name, steps)]
+        floats = [
+            row.curve[_POINTS * steps // row.steps - 1]
+            for seed in sorted(row.seed for row in own)
+            for row in rows
+            if (row.task, row.learner, row.seed) == (name, "deep", seed) and row.steps >= steps
+        ]
+        if len(floats) == len(own):
+            mean = float(np.mean(floats))
+            share = float(np.mean([row.training for row in own])) / mean
+            table.append(table_row(name, f"{steps:,}", reached(own), f"{mean:.1f}", f"{share:.0%}"))
+    return table
+
+
 def reached(rows: Sequence[Row]) -> str:
     """Format the mean training return of seeds, the least and the largest, and greedy play."""
     if not rows:
@@ -307,6 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.what == "table":
         put_between(PAGE, "depth", lines_of_games(rows))
         put_between(PAGE, "ablations", lines_of_ablations(rows, *ABLATED))
+        put_between(PAGE, "chip", lines_of_chip(rows))
         return 0
     if options.what == "figure":
         draw(rows, PAGE.with_name("depth.png"))
