@@ -142,12 +142,15 @@ class _FixedDegree(Sparse):
         rows, of = self._sizes(ends)
         return rows, of - (ends.is_loop and not self.autapses)
 
-    def _drawn(self, ends: Ends) -> Any:
-        """Yield chunks of drawn neurons, ``(rows, n)``, each with the number of its first row."""
-        rows, of = self._sides(ends)
-        first = 0
-        for chosen in choices(ends.seed(self.seed), rows, self.n, of, repeats=self.multapses):
-            own = np.arange(first, first + len(chosen))[:, None]
+    def drawn(self, ends: Ends, rows: slice = slice(None)) -> Any:
+        """Yield chunks of drawn neurons, ``(k, n)``, each with the numbers of its rows, ``(k, 1)``.
+
+        rows: which of the neurons that draw; their draws don't depend on others'.
+        """
+        n_rows, of = self._sides(ends)
+        numbers, first = np.arange(n_rows)[rows], 0
+        for chosen in choices(ends.seed(self.seed), numbers, self.n, of, repeats=self.multapses):
+            own = numbers[first : first + len(chosen), None]
             if of < self._sizes(ends)[1]:
                 chosen += chosen >= own
             yield own, chosen
@@ -165,7 +168,7 @@ class FixedInDegree(_FixedDegree):
     def make(self, ends: Ends) -> SynapseList:
         places = np.empty(ends.n_post * self.n, dtype=np.int64)
         at = 0
-        for own, chosen in self._drawn(ends):
+        for own, chosen in self.drawn(ends):
             places[at : at + chosen.size] = (chosen * ends.n_post + own).ravel()
             at += chosen.size
         places.sort()
@@ -184,7 +187,7 @@ class FixedOutDegree(_FixedDegree):
 
     def make(self, ends: Ends) -> SynapseList:
         post = np.empty((ends.n_pre, self.n), dtype=np.int32)
-        for own, chosen in self._drawn(ends):
+        for own, chosen in self.drawn(ends):
             post[own[0, 0] : own[-1, 0] + 1] = chosen
         start = np.arange(ends.n_pre + 1, dtype=np.int64) * self.n
         return SynapseList(start, post.ravel(), ends.n_post)

@@ -115,16 +115,16 @@ class TsodyksMarkram(Described):
         return *after, np.where(spikes, rounded, 0.0)
 
 
-def choices(seed: int, rows: int, n: int, of: int, *, repeats: bool) -> Iterator[IntArray]:
-    """Yield for chunks of rows, in order, *n* of the numbers 0 to *of* - 1, sorted in each row.
+def choices(seed: int, rows: IntArray, n: int, of: int, *, repeats: bool) -> Iterator[IntArray]:
+    """Yield for chunks of *rows*, keys of draws, *n* of the numbers 0 to *of* - 1, sorted in each.
 
     repeats: whether a row may have a number twice. Without, it is the first *n* different draws.
     """
     excludes = not repeats and n > of // 2
     width = of if excludes else max(n, 1)
     step = max(1, CHUNK // width)
-    for first in range(0, rows, step):
-        chunk = np.arange(first, min(first + step, rows))
+    for first in range(0, len(rows), step):
+        chunk = rows[first : first + step]
         if repeats:
             yield np.sort(_numbers(seed, chunk, n, of), axis=1)
         elif excludes:  # if most are chosen, drawing the rest is quicker

@@ -115,10 +115,10 @@ def test_what_it_can_not_run_is_refused(nest: Any, monkeypatch: pytest.MonkeyPat
 def test_a_process_that_has_ended_is_said(nest: Any) -> None:
     network = FEATURES["LIF"]()
     with neurorl.load(nest, network) as backend:
-        process = backend.simulator._process  # type: ignore[attr-defined]
+        process = backend.simulator._crew.process  # type: ignore[attr-defined]
         process.kill()
         process.wait()
-        with pytest.raises(BackendError, match="NEST's process has ended"):
+        with pytest.raises(BackendError, match="a process of NEST has ended"):
             backend.step(rasters(network, 5, seed=1), 5)
 
 

@@ -5,17 +5,34 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Plan", "create", "views"]
+__all__ = ["Described", "Plan", "create", "views"]
 
 Plan = dict[str, tuple[int, tuple[int, ...], str]]
 """Map the name of an array to its offset in bytes, shape and dtype."""
 
 _ALIGNED = 64
+
+
+class Described(TypedDict):
+    """Describe a network to NEST's processes; its arrays are apart.
+
+    library: file of the models. plan: where the arrays are, if they are in shared memory. parts: by
+    node, its numbers, and after how many steps which of its nodes send its spikes. projections:
+    name, ``pre``, ``post``, first place in the table of weights, and these steps. resolution: ms.
+    """
+
+    library: str
+    plan: Plan
+    parts: dict[str, dict[str, Any]]
+    projections: list[dict[str, Any]]
+    resolution: float
+    threads: int
+    processes: int
 
 
 def create(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[int, Plan, dict[str, Any]]:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import subprocess
-import sys
-import weakref
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import IO, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,28 +14,32 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
-from neurorl.errors import ArgumentError, BackendError
+from neurorl.errors import ArgumentError
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl_nest.build import library
-from neurorl_nest.shared import create
+from neurorl_nest.crew import Crew
+from neurorl_nest.shared import Described, create
 
 __all__ = ["NestSimulator"]
 
 CHUNK = 64  # steps that are run, and read, at a time
+CHUNK_OF_SYNAPSES = 2**20
 _TIC = 1e-6  # seconds: NEST's steps are whole numbers of it
 
 
 class NestSimulator(Simulator):
-    """Run a network on NEST, in a process of its own, as NEST has one kernel a process.
+    """Run a network on NEST, in processes of its own, as NEST has one kernel a process.
 
     NEST creates the nodes, connects them, delivers every spike and runs threads; the neuron and the
     synapse are models of NEST that do what the description says, so that spikes are the
     reference's. A delay of d steps is a delay of one step from a node that sends d - 1 steps
     later, so that weights act on spikes that arrive, and a state holds what is on its way.
 
-    threads: of NEST.
+    threads: of NEST, in each process. processes: of NEST, on this machine, by mpirun; needs a NEST
+        that was built with MPI. Each has its own neurons and the synapses onto them. Results are
+        the same for any number of both.
     """
 
     name: ClassVar[str] = "nest"
@@ -52,11 +50,11 @@ class NestSimulator(Simulator):
         synapse_delays=True,
     )
 
-    def __init__(self, threads: int = 1) -> None:
-        if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-            raise ArgumentError("backend nest: threads", "not a whole number >= 1", got=threads)
-        self.threads = threads
-        self._end: Callable[[], object] = lambda: None
+    def __init__(self, threads: int = 1, processes: int = 1) -> None:
+        for name, n in (("threads", threads), ("processes", processes)):
+            if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+                raise ArgumentError(f"backend nest: {name}", "not a whole number >= 1", got=n)
+        self.threads, self.processes = threads, processes
 
     @classmethod
     def problems(cls, network: Network, arithmetic: str) -> list[str]:
@@ -98,80 +96,59 @@ class NestSimulator(Simulator):
             for key in ("current_decay", "membrane_decay", "threshold", "noise_width"):
                 numbers[key] = getattr(d, key).astype(np.float64)
             arrays |= {f"{population.name}.{key}": value for key, value in numbers.items()}
-        connections = self._connections(arrays, parts)
-        self._start(arrays, parts, connections)
+        projections = self._projections(arrays, parts)
+        described = Described(
+            library=str(library()),
+            plan={},
+            parts=parts,
+            projections=projections,
+            resolution=round(simulated.network.dt / _TIC) / 1000,
+            threads=self.threads,
+            processes=self.processes,
+        )
+        self._shared = self._start(described, arrays)
         self.put_in_force(simulated)
 
-    def _connections(
+    def _projections(
         self, arrays: dict[str, npt.NDArray[Any]], parts: dict[str, dict[str, Any]]
-    ) -> list[tuple[str, int, str, str]]:
-        """Return ``(pre, steps later, post, key)`` of what is connected at once; add its arrays."""
-        whole, connections, end = self.simulated.whole, [], 0
+    ) -> list[dict[str, Any]]:
+        """Return what is connected, and add its arrays."""
+        whole, end = self.simulated.whole, 0
         self._places: dict[str, slice] = {}
+        self._connected: list[dict[str, Any]] = []
         for p in whole.spiking.projections:
-            pre, post = _ends(whole, p.name)
+            delays, (pre, post) = whole.synapse_delays(p.name), whole.ends(p.name)
+            arrays |= {f"{p.name}.pre": pre, f"{p.name}.post": post}
             self._places[p.name] = slice(end, end + len(pre))
-            delays = whole.synapse_delays(p.name)
-            if delays is None:
-                delays = np.full(len(pre), whole.delay_steps(p.name), np.int32)
-            is_there = np.ones(len(pre), bool) if p.mask is None else np.asarray(p.mask).ravel()
-            for delay in np.unique(delays).tolist():
-                chosen = np.flatnonzero((delays == delay) & is_there)
-                if not len(chosen):
-                    continue
-                key, later = f"{p.name}.{delay}", delay - 1
-                arrays[f"{key}.ends"] = np.array([pre[chosen], post[chosen]], np.int64)
-                arrays[f"{key}.places"] = (end + chosen).astype(np.int64)
-                connections.append((p.pre, later, p.post, key))
-                if later not in parts[p.pre]["laters"]:
-                    parts[p.pre]["laters"].append(later)
+            steps = [whole.delay_steps(p.name)]
+            if delays is not None:
+                arrays[f"{p.name}.delays"], steps = delays, np.unique(delays).tolist()
+            if p.mask is not None:
+                arrays[f"{p.name}.there"] = np.asarray(p.mask).ravel()
+            laters = [delay - 1 for delay in steps]
+            ends = {"name": p.name, "pre": p.pre, "post": p.post}
+            self._connected.append({**ends, "begin": end, "laters": laters})
+            parts[p.pre]["laters"] = sorted({*parts[p.pre]["laters"], *laters})
             end += len(pre)
         arrays["table"] = np.zeros(max(end, 1))
-        self._connected = connections
-        return connections
+        return self._connected
 
-    def _start(self, arrays: dict[str, Any], parts: dict[str, Any], connections: list[Any]) -> None:
-        """Start NEST, and let it build the network."""
-        memory, plan, self._shared = create(arrays)
-        described = {
-            "library": str(library()),
-            "plan": plan,
-            "parts": parts,
-            "connections": connections,
-            "resolution": round(self.simulated.network.dt / _TIC) / 1000,
-            "threads": self.threads,
-        }
-        theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
-        ends = (memory, theirs_in, theirs_out)
-        folders = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "neurorl_nest.worker", *map(str, ends)],
-            pass_fds=ends,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # NEST greets
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))},
-        )
-        for end in ends:
-            os.close(end)
-        self._commands = os.fdopen(ours_out, "w")
-        self._answers = os.fdopen(ours_in)
-        self._process = process
-        self._end = weakref.finalize(self, _end, process, self._commands, self._answers)
-        self._ask(described)
-
-    def _ask(self, command: Any) -> None:
-        """Send a command and wait. Raises BackendError if NEST has ended."""
+    def _start(
+        self, described: Described, arrays: dict[str, npt.NDArray[Any]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Start NEST, and let it build the network; return the arrays that it shares."""
+        memory, plan, shared = create(arrays)
         try:
-            print(json.dumps(command), file=self._commands, flush=True)
-            answer = self._answers.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            _, errors = self._process.communicate()
-            lines = errors.decode(errors="replace").strip().splitlines() or ["nothing said"]
-            raise BackendError("backend nest", "NEST's process has ended", got=lines[-1])
+            file = f"/proc/{os.getpid()}/fd/{memory}"
+            self._crew = Crew("neurorl_nest.worker", self.processes, [file])
+            self._crew.ask({**described, "plan": plan})
+        finally:
+            os.close(memory)
+        return shared
+
+    def _run(self, n_steps: int) -> None:
+        """Run a window."""
+        self._crew.ask((n_steps, self._is_taken))
 
     def write_weights(self, projection: str) -> None:
         place = self._places[projection]
@@ -196,7 +173,7 @@ class NestSimulator(Simulator):
             for source in simulated.whole.spiking.sources:
                 spikes = self._shared[f"{source.name}.spikes"]
                 spikes[self._rows(source.name, last - first)] = inputs[source.name][first:last]
-            self._ask([last - first, int(self._is_taken)])
+            self._run(last - first)
             for name, raster in out.items():
                 raster[first:last] = self._shared[f"{name}.spikes"][self._rows(name, last - first)]
             self._made += last - first
@@ -215,12 +192,27 @@ class NestSimulator(Simulator):
         arrived = {p.name: shared[f"{p.name}.arrived"] for p in whole.populations}
         for q in arrived.values():
             q[:] = 0
-        for pre, later, post, key in self._connected:
-            spikes = shared[f"{pre}.spikes"][self._rows(pre, 1, -1 - later)[0]]
-            if spikes.any():
-                ends, weights = shared[f"{key}.ends"], shared["table"][shared[f"{key}.places"]]
-                arriving = weights * spikes[ends[0]]
-                arrived[post] += np.bincount(ends[1], arriving, len(arrived[post]))
+        for projection in self._connected:
+            self._arrive(projection, arrived[projection["post"]])
+
+    def _arrive(self, projection: Mapping[str, Any], arrived: npt.NDArray[np.float64]) -> None:
+        """Add what arrives in the next step by a projection, some synapses at a time."""
+        name, pre, shared = projection["name"], projection["pre"], self._shared
+        ends = shared[f"{name}.pre"], shared[f"{name}.post"], shared["table"][self._places[name]]
+        laters = projection["laters"]
+        delays = shared.get(f"{name}.delays", np.broadcast_to(laters[0] + 1, len(ends[0])))
+        spikes = {later: shared[f"{pre}.spikes"][self._rows(pre, 1, -1 - later)[0]] for later in laters}
+        if not any(row.any() for row in spikes.values()):
+            return
+        there = shared.get(f"{name}.there")
+        for first in range(0, len(ends[0]), CHUNK_OF_SYNAPSES):
+            part = slice(first, first + CHUNK_OF_SYNAPSES)
+            i, j, w = (values[part] for values in ends)
+            for later, row in spikes.items():
+                chosen = np.flatnonzero((row[i] != 0) & (delays[part] == later + 1))
+                if there is not None:
+                    chosen = chosen[there[part][chosen]]
+                arrived += np.bincount(j[chosen], w[chosen], len(arrived))
 
     def reset(self, replicas: Sequence[int]) -> None:
         for k in replicas:
@@ -268,24 +260,5 @@ class NestSimulator(Simulator):
         return views
 
     def close(self) -> None:
-        """End NEST's process."""
-        self._end()
-
-
-def _end(process: subprocess.Popen[bytes], *pipes: IO[str]) -> None:
-    """End NEST's process, which has nothing more to read."""
-    for pipe in pipes:
-        with contextlib.suppress(BrokenPipeError):
-            pipe.close()
-    if not process.stderr.closed:  # type: ignore[union-attr]
-        process.communicate()
-
-
-def _ends(whole: Network, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the presynaptic and postsynaptic neuron of each weight of a projection."""
-    p, synapses = whole.projection(name), whole.synapses(name)
-    if synapses is not None:
-        return np.asarray(synapses.pre, np.int64), np.asarray(synapses.post, np.int64)
-    rows, columns = (whole.node(end).size // p.blocks for end in (p.pre, p.post))
-    block, row, column = np.indices((p.blocks, rows, columns)).reshape(3, -1)
-    return block * rows + row, block * columns + column
+        """End NEST's processes."""
+        self._crew.close()

@@ -3,16 +3,21 @@
    What they read and write lies in memory that the host shares, an array by quantity. */
 #include "nest_extension_interface.h"
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "connection.h"
 #include "event.h"
 #include "event_delivery_manager_impl.h"
 #include "node.h"
-#include "ring_buffer.h"
 
 #include "philox.h"
+
+#ifdef HAVE_MPI
+#include <mpi.h>
+#endif
 
 namespace {
 
@@ -35,7 +40,7 @@ const double *logistic = nullptr;  /* quantiles of the noise */
 int64_t begins = 0;                /* NEST's step at which the window begins */
 int64_t taken = -1;
 
-enum Kind { NEURON, SOURCE, LATER };
+enum Kind { NEURON, SOURCE, LATER, IDLE };
 }
 
 namespace nest {
@@ -45,7 +50,7 @@ class neurorl_node : public Node
 public:
     neurorl_node() = default;
     neurorl_node(const neurorl_node &other)
-        : Node(other), part_(other.part_), number_(other.number_), later_(other.later_),
+        : Node(other), part_(other.part_), first_(other.first_), later_(other.later_),
           kind_(other.kind_)
     {
     }
@@ -63,8 +68,8 @@ public:
     void handle(SpikeEvent &event) override
     {
         const Time origin = kernel().simulation_manager.get_slice_origin();
-        arriving_.add_value(event.get_rel_delivery_steps(origin),
-            event.get_weight() * event.get_multiplicity());
+        arriving(event.get_rel_delivery_steps(origin))
+            += event.get_weight() * event.get_multiplicity();
     }
 
     size_t handles_test_event(SpikeEvent &, size_t) override { return 0; }
@@ -73,7 +78,7 @@ public:
     {
         status["kind"] = kind_;
         status["part"] = part_;
-        status["number"] = number_;
+        status["first"] = first_;
         status["later"] = later_;
     }
 
@@ -81,20 +86,22 @@ public:
     {
         status.update_value("kind", kind_);
         status.update_value("part", part_);
-        status.update_value("number", number_);
+        status.update_value("first", first_);
         status.update_value("later", later_);
     }
 
 private:
-    void init_buffers_() override { arriving_.clear(); }
-    void pre_run_hook() override {}
+    void init_buffers_() override { arriving_.fill(0.0); }
+    void pre_run_hook() override { number_ = static_cast<long>(get_node_id()) - first_; }
 
     void update(const Time &origin, const long from, const long to) override
     {
+        if (kind_ == IDLE)
+            return;
         Part &part = parts[part_];
         for (long lag = from; lag < to; lag++) {
             const int64_t step = origin.get_steps() + lag;
-            /* later_: steps since the spike; those of neurons come from an earlier slice */
+            /* later_: steps since the spike; neuron and later node are of one thread */
             uint8_t *row = part.spikes + (step - later_ + part.depth) % part.depth * part.size;
             uint8_t *spike = row + number_;
             if (kind_ == NEURON)
@@ -109,7 +116,8 @@ private:
     bool spikes(Part &p, const int64_t step, const long lag)
     {
         const long i = number_;
-        double q = arriving_.get_value(lag);
+        double q = arriving(lag);
+        arriving(lag) = 0.0;
         if (step == taken)
             q = p.arrived[i];
         p.current[i] = p.current_decay[i] * p.current[i] + q;
@@ -130,8 +138,15 @@ private:
         return over;
     }
 
-    RingBuffer arriving_;
-    long part_ = 0, number_ = 0, later_ = 0, kind_ = NEURON;
+    /* All delays are of one step, so there is what arrives now, and what arrives next. */
+    double &arriving(const long steps)
+    {
+        return arriving_[kernel().event_delivery_manager.get_modulo(steps)];
+    }
+
+    std::array<double, 2> arriving_{};
+    /* first_: id of the node of neuron 0, so that a node needs no parameter of its own */
+    long part_ = 0, number_ = 0, first_ = 0, later_ = 0, kind_ = IDLE;
 };
 
 /* A synapse whose weight is a place in the host's table. */
@@ -167,7 +182,7 @@ public:
 
     bool send(Event &event, const size_t thread, const CommonSynapseProperties &)
     {
-        event.set_weight(table[static_cast<size_t>(place_)]);
+        event.set_weight(table[place_]);
         event.set_delay_steps(get_delay_steps());
         event.set_receiver(*get_target(thread));
         event.set_rport(get_rport());
@@ -178,19 +193,21 @@ public:
     void get_status(Dictionary &status) const
     {
         ConnectionBase::get_status(status);
-        status[names::weight] = place_;
+        status[names::weight] = static_cast<double>(place_);
     }
 
     void set_status(const Dictionary &status, ConnectorModel &model)
     {
         ConnectionBase::set_status(status, model);
-        status.update_value(names::weight, place_);
+        double place = place_;
+        if (status.update_value(names::weight, place))
+            set_weight(place);
     }
 
-    void set_weight(double place) { place_ = place; }
+    void set_weight(double place) { place_ = static_cast<uint32_t>(place); }
 
 private:
-    double place_ = 0.0;
+    uint32_t place_ = 0; /* fits where the base class has padding: 24 bytes in all */
 };
 
 template <typename target_t>
@@ -206,6 +223,17 @@ void neurorl_register(const Part *given, int64_t n, const double *weights, const
     logistic = quantiles;
     nest::register_node_model<nest::neurorl_node>("neurorl_node", "");
     nest::register_connection_model<nest::neurorl_synapse>("neurorl_synapse");
+}
+
+/* Get n_bytes of each process, one after the other. */
+void neurorl_gather(void *sent, int64_t n_bytes, void *got)
+{
+#ifdef HAVE_MPI
+    const int n = static_cast<int>(n_bytes);
+    MPI_Allgather(sent, n, MPI_BYTE, got, n, MPI_BYTE, MPI_COMM_WORLD);
+#else
+    std::memcpy(got, sent, static_cast<size_t>(n_bytes));
+#endif
 }
 
 /* begin: NEST's step of the window's first. is_taken: whether `arrived` counts in it. */
