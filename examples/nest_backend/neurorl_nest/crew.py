@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -50,7 +51,7 @@ class Crew:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,  # NEST greets
                     stderr=self._errors,
-                    env={**os.environ, "PYTHONPATH": _path()},
+                    env={**os.environ, "PYTHONPATH": _path(), "PYTHONSAFEPATH": "1"},
                 )
                 listening.settimeout(_POLL)
                 found = [self._accepted(listening) for _ in range(n)]
@@ -104,10 +105,13 @@ class Crew:
         self.process.kill()
         self.process.wait()
         self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").splitlines()
-        said = [line.strip() for line in lines if line.strip(" -")] or ["nothing said"]
-        ranks = [line for line in said if "process rank" in line or "Process name" in line]
-        return BackendError(WHERE, "a process of NEST has ended", got=(ranks or said[-1:])[0])
+        text = self._errors.read().decode(errors="replace")
+        # What mpirun notices is a paragraph of its own; else the last line is that of an error.
+        paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n|-{9,}", text)]
+        noticed = [part for part in paragraphs if "process rank" in part]
+        lines = [line.strip() for line in text.splitlines() if line.strip(" -")]
+        said = (noticed or lines[-1:] or ["nothing said"])[0]
+        return BackendError(WHERE, "a process of NEST has ended", got=said)
 
 
 def _mpirun() -> list[str]:
@@ -123,9 +127,9 @@ def _mpirun() -> list[str]:
 
 
 def _path() -> str:
-    """Return where the processes look for modules: for NEST, and where this package is, too."""
-    folders = [own_nest(), os.environ.get("PYTHONPATH", ""), str(Path(__file__).parents[1])]
-    return os.pathsep.join(filter(None, folders))
+    """Return where the processes look for modules: for NEST, then where this process does."""
+    here = [str(Path(folder or ".").absolute()) for folder in sys.path]
+    return os.pathsep.join([*filter(None, [own_nest()]), *here])
 
 
 def _end(

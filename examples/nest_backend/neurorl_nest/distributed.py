@@ -89,15 +89,16 @@ class Distributed:
         return self._gathered(name, self._ask("eligibility", name=name))
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return currents, membranes, dead steps and spikes in flight, as of `Backend.state`."""
+        """Return currents, membranes, dead steps and spikes in flight, as of `Backend.state`.
+
+        Of spikes, as many steps as the description's delays may have.
+        """
         states = self._ask("state")
         state: dict[str, npt.NDArray[Any]] = states[0]
         for rank, own in enumerate(states):
             for key, value in own.items():
                 if not key.endswith(".spikes"):
                     state[key][rank :: len(states)] = value[rank :: len(states)]
-                elif len(value) > len(state[key]):  # its synapses have longer delays
-                    state[key] = value
         return state
 
     def save(self, folder: str | Path) -> None:
@@ -123,7 +124,7 @@ class Distributed:
         self._ask("restore", folder=str(whole(Path(folder).absolute())))
 
     def measure(self) -> list[dict[str, float]]:
-        """Return what each process has used: ``peak_mib`` and ``synapses``."""
+        """Return of each process ``peak_mib``, ``synapses`` and its number, ``process``."""
         return self._ask("measure")
 
     def close(self) -> None:

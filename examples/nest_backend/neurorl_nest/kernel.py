@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import nest
@@ -58,7 +58,7 @@ class Kernel:
             raise ValueError(f"NEST has {self.n_ranks} of {wanted} processes: is it without MPI?")
         self.library = _library(described, arrays)
         self._first: dict[tuple[str, int], int] = {}
-        self._nodes(described["parts"])
+        self._nodes(described["parts"], self._laters(described["parts"]))
         for projection in described["projections"]:
             self._connect(projection)
         nest.Prepare()
@@ -69,7 +69,29 @@ class Kernel:
         nest.Run(n_steps * self._resolution)
         self._step += n_steps
 
-    def _nodes(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
+    def gather(self, own: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return the bytes of all processes, ``(n_ranks, n)``; all give as many."""
+        sent, got = np.ascontiguousarray(own), np.empty((self.n_ranks, own.size), np.uint8)
+        pointers = (ctypes.c_void_p(array.ctypes.data) for array in (sent, got))
+        self.library.neurorl_gather(next(pointers), ctypes.c_int64(own.size), *pointers)
+        return got
+
+    def _laters(self, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[int]]:
+        """Return how many steps later each part's spikes are sent to the neurons of any process.
+
+        All processes have to create the same nodes, and the delays of their synapses may differ.
+        """
+        longest = np.array([max(max(part["laters"]) for part in parts.values())], np.int64)
+        n = int(self.gather(longest.view(np.uint8)).view(np.int64).max()) + 1
+        wanted = np.zeros((len(parts), n), np.uint8)
+        for row, part in zip(wanted, parts.values(), strict=True):
+            row[part["laters"]] = 1
+        union = self.gather(wanted.ravel()).any(axis=0).reshape(wanted.shape)
+        return {name: np.flatnonzero(row).tolist() for name, row in zip(parts, union, strict=True)}
+
+    def _nodes(
+        self, parts: Mapping[str, Mapping[str, Any]], laters: Mapping[str, Sequence[int]]
+    ) -> None:
         """Create all nodes, each part from a multiple of the number of virtual processes on."""
         made, n = 0, nest.total_num_virtual_procs
 
@@ -85,7 +107,7 @@ class Kernel:
         own = idle[idle % self.n_ranks == self.rank]
         self._connect_nodes(own, own, np.zeros(len(own)))
         for k, (name, part) in enumerate(parts.items()):
-            for later in part["laters"]:
+            for later in laters[name]:
                 if wanting := -(made + 1) % n:
                     create(wanting, kind=IDLE)
                 kind = LATER if later else SOURCE if part["is_source"] else NEURON

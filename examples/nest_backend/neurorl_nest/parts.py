@@ -26,11 +26,11 @@ from neurorl.network.connectors import (
     Synapses,
 )
 from neurorl.network.description import Network, Projection, Uniform
-from neurorl.network.plasticity import hits
+from neurorl.network.plasticity import Normal, hits, most_steps
 from neurorl.network.synapse_list import SynapseList, listed
 from neurorl.numerics.random import Stream, uniforms_at
 
-__all__ = ["Part", "part_of"]
+__all__ = ["Part", "longest_delays", "part_of"]
 
 Places = npt.NDArray[np.int64]
 
@@ -112,6 +112,17 @@ def _sorted(chunks: list[Places], ends: Ends) -> SynapseList:
     np.remainder(places, ends.n_post, out=post, casting="unsafe")
     places //= ends.n_post
     return listed(places, post, (ends.n_pre, ends.n_post))
+
+
+def longest_delays(network: Network) -> dict[str, int]:
+    """Return for each node the most steps that any process may need its spikes, without drawing."""
+    depths = {node.name: 1 for node in network.nodes}
+    for p in network.projections:
+        if p.pre not in network.analog:
+            is_drawn = isinstance(p.delay, (Uniform, Normal))
+            steps = most_steps(p.delay, network.dt) if is_drawn else network.delay_steps(p.name)
+            depths[p.pre] = max(depths[p.pre], steps)
+    return depths
 
 
 def part_of(network: Network, rank: int, n: int, seed: int) -> Network:

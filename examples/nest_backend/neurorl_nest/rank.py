@@ -7,7 +7,7 @@ spikes, so that traces are known everywhere. Inputs and modulators come to all.
 
 from __future__ import annotations
 
-import ctypes
+import os
 import resource
 import sys
 from collections.abc import Mapping
@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from neurorl import Learning
 from neurorl.backends.base import Backend, Raster
+from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.errors import ArgumentError
 from neurorl.network.restoring import load_network
 from neurorl_nest.checkpoint import restore, save
 from neurorl_nest.kernel import Kernel
-from neurorl_nest.parts import part_of
+from neurorl_nest.parts import longest_delays, part_of
 from neurorl_nest.shared import Described
 from neurorl_nest.simulator import NestSimulator
 from neurorl_nest.worker import serve
@@ -34,7 +35,19 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 class RankSimulator(NestSimulator):
-    """Run one process's part in this process's kernel; spikes are everybody's, states its own."""
+    """Run one process's part in this process's kernel; spikes are everybody's, states its own.
+
+    depths: for each node the most steps that any process may need its spikes.
+    """
+
+    def __init__(self, threads: int, processes: int, depths: Mapping[str, int]) -> None:
+        super().__init__(threads, processes)
+        self._depths = depths
+
+    def build(self, simulated: SimulatedNetwork) -> None:
+        # Others may have longer delays, and wait for spikes of this process's neurons.
+        vars(simulated)["depths"] = dict(self._depths)
+        super().build(simulated)
 
     def _start(self, described: Described, arrays: Arrays) -> Arrays:
         self._kernel = Kernel(described, arrays)
@@ -61,10 +74,7 @@ class RankSimulator(NestSimulator):
         own = np.zeros((n_steps, most), bool)
         mine = spikes[rows, rank::n]
         own[:, : mine.shape[1]] = mine
-        sent = np.packbits(own)
-        got = np.empty((n, len(sent)), np.uint8)
-        pointers = (ctypes.c_void_p(array.ctypes.data) for array in (sent, got))
-        self._kernel.library.neurorl_gather(next(pointers), ctypes.c_int64(len(sent)), *pointers)
+        got = self._kernel.gather(np.packbits(own))
         for of in range(n):
             width = len(range(of, spikes.shape[1], n))
             bits = np.unpackbits(got[of], count=own.size).reshape(own.shape)
@@ -88,8 +98,9 @@ class Rank:
         self, network: str, seed: int, threads: int, record: Any, learning: Mapping[str, Any] | None
     ) -> None:
         """Build the part of a network in a file; *learning*: the arguments of `Learning`."""
-        part = part_of(load_network(network), self._rank, self._n, seed)
-        simulator = RankSimulator(threads, self._n)
+        whole = load_network(network)
+        part = part_of(whole, self._rank, self._n, seed)
+        simulator = RankSimulator(threads, self._n, longest_delays(whole))
         self._backend = Backend(simulator, part, seed=seed, record=record)
         self._learning = None if learning is None else Learning(self._backend, **learning)
 
@@ -134,9 +145,10 @@ class Rank:
         learns.restore(restore(Path(folder), self._rank, self._n, network, learns.state()))
 
     def measure(self) -> dict[str, float]:
-        """Return what this process has used: peak MiB, and synapses."""
+        """Return what this process has used, peak MiB, its synapses, and its number."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"peak_mib": peak, "synapses": self._backend.network.n_synapses}
+        n_synapses = self._backend.network.n_synapses
+        return {"peak_mib": peak, "synapses": n_synapses, "process": os.getpid()}
 
     def _learner(self) -> Learning:
         if self._learning is None:
