@@ -25,8 +25,8 @@ from neurorl.cli.output import show
 from neurorl.cli.status import exit_status
 from neurorl.errors import BackendError
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "examples" / "nest_backend")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "nest_backend"))
 
 from networks_in_parts import (
     N_WINDOWS,

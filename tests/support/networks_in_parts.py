@@ -7,7 +7,7 @@ ends of it are compared in every spike, weight, eligibility, membrane and curren
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,23 +67,24 @@ def _projection(
     n_pre, n_post, seed = sizes[pre], sizes[post], int(rng.integers(1000))
     degree = int(rng.integers(1, min(n_pre, n_post)))
     places = rng.uniform(0, 1, (max(n_pre, n_post), 2))
-    connect: Any = rng.choice(
+    connect = _chosen(
+        rng,
         [
             FixedInDegree(degree, autapses=pre != post, seed=seed),
             FixedInDegree(degree, multapses=True, seed=seed),
             FixedOutDegree(degree, seed=seed),
             FixedProbability(0.4, autapses=pre != post, seed=seed),
             GaussianDistance(0.3, places[:n_pre], places[:n_post], seed=seed),
-            Synapses(*rng.integers(0, (n_pre, n_post), (30, 2)).T, multapses=True),
+            Synapses(rng.integers(0, n_pre, 30), rng.integers(0, n_post, 30), multapses=True),
             Blocks(2),
             None,
-        ]
+        ],
     )
     values = Uniform(-0.2, float(rng.uniform(0.6, 1.2)))
     high, tau = float(rng.uniform(0.8, 2)), float(rng.choice([0.0, 0.015]))
     delay: Any = DT * int(rng.integers(1, 6))
     if connect is not None and not isinstance(connect, Blocks) and rng.random() < 0.5:
-        delay = rng.choice([Uniform(DT, 4 * DT), Normal(3e-3, 1e-3)])
+        delay = _chosen(rng, [Uniform(DT, 4 * DT), Normal(3e-3, 1e-3)])
     p = Projection(name, pre, post, values, connect=connect, delay=delay)
     p = dataclasses.replace(p, plasticity=Plasticity(tau, -high, high) if learns else None)
     if isinstance(connect, FixedInDegree) and rng.random() < 0.4:
@@ -96,10 +97,14 @@ def _projection(
     return dataclasses.replace(p, signed=True) if connect is None else p
 
 
+def _chosen(rng: np.random.Generator, of: Sequence[Any]) -> Any:
+    return of[int(rng.integers(len(of)))]
+
+
 def learning_of(seed: int) -> dict[str, Any]:
     """Return keywords of `Learning`."""
     rng = np.random.default_rng([seed, 42])
-    return {"rule": RULES[int(rng.integers(len(RULES)))], "rate": float(rng.uniform(0.1, 2.0))}
+    return {"rule": _chosen(rng, RULES), "rate": float(rng.uniform(0.1, 2.0))}
 
 
 def course(network: Network, seed: int, runs: Any, first: int = 0, last: int = N_WINDOWS) -> Values:

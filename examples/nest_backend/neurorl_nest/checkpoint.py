@@ -31,8 +31,10 @@ def save(
     folder: Path, rank: int, n: int, network: Network, state: Mapping[str, npt.NDArray[Any]]
 ) -> None:
     """Write the part of process *rank* of *n*."""
-    ends: Arrays = {f"ends.{p.name}": np.array(network.ends(p.name), np.int32) for p in network.projections}
-    ends |= {f"delays.{p.name}": _delays(network, p.name) for p in network.projections}
+    ends: Arrays = {}
+    for p in network.projections:
+        ends[f"ends.{p.name}"] = np.array(network.ends(p.name), np.int32)
+        ends[f"delays.{p.name}"] = _delays(network, p.name)
     with (folder / f"{rank}.npz").open("wb") as file:
         np.savez(file, allow_pickle=False, **state, **ends)
     if rank == 0:
@@ -139,4 +141,4 @@ def _of_synapses(name: str, state: Arrays) -> Iterator[str]:
 
 
 def _places(pre: npt.NDArray[Any], post: npt.NDArray[Any], n_post: int) -> npt.NDArray[np.int64]:
-    return pre.astype(np.int64) * n_post + post
+    return np.asarray(pre.astype(np.int64) * n_post + post)

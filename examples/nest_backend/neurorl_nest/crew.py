@@ -76,9 +76,9 @@ class Crew:
             if not ready:  # others wait for the one that went wrong
                 self.process.kill()
                 break
-            for connection in ready:
-                assert isinstance(connection, Connection)
-                answers[connection] = self._received(connection)
+            for connection in pending:
+                if connection in ready:
+                    answers[connection] = self._received(connection)
             if any(wrong for wrong, _ in answers.values()):
                 patience = _PATIENCE
         for wrong, _ in answers.values():
@@ -122,7 +122,9 @@ def _mpirun() -> list[str]:
         command.append("--allow-run-as-root")
     if shutil.which(command[0]) is None:
         remedy = "apt-get install openmpi-bin, or say another in NEURORL_MPIRUN"
-        raise BackendUnavailableError(WHERE, "there is no such command", command[0], remedy=remedy)
+        raise BackendUnavailableError(
+            WHERE, "there is no such command", got=command[0], remedy=remedy
+        )
     return command
 
 

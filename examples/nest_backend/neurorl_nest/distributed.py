@@ -125,7 +125,8 @@ class Distributed:
 
     def measure(self) -> list[dict[str, float]]:
         """Return of each process ``peak_mib``, ``synapses`` and its number, ``process``."""
-        return self._ask("measure")
+        measured: list[dict[str, float]] = self._ask("measure")
+        return measured
 
     def close(self) -> None:
         """End the processes."""
@@ -148,7 +149,7 @@ class Distributed:
         p = self.network.projection(name)
         if p.is_sparse:
             return np.asarray(values[np.lexsort((post, pre))])
-        rows, columns = (self.network.node(end).size // p.blocks for end in (p.pre, p.post))
+        columns = self.network.node(p.post).size // p.blocks
         whole = np.zeros(self.network.weight_shape(name))
         whole.reshape(-1)[pre * columns + post % columns] = values
         return whole

@@ -86,7 +86,7 @@ class Kernel:
         wanted = np.zeros((len(parts), n), np.uint8)
         for row, part in zip(wanted, parts.values(), strict=True):
             row[part["laters"]] = 1
-        union = self.gather(wanted.ravel()).any(axis=0).reshape(wanted.shape)
+        union = self.gather(wanted.ravel()).max(axis=0).reshape(wanted.shape)
         return {name: np.flatnonzero(row).tolist() for name, row in zip(parts, union, strict=True)}
 
     def _nodes(

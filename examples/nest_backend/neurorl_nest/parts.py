@@ -54,9 +54,9 @@ class Part(Sparse):
 
     def counts(self, ends: Ends) -> tuple[int, int]:
         assert isinstance(self.of, Sparse)
-        least, most = self.of.counts(ends)
+        counts = self.of.counts(ends)
         if not isinstance(self.of, FixedInDegree):
-            return 0, most
+            return 0, counts[1]
         own = len(range(self.rank, ends.n_post, self.n))
         return (own * self.of.n,) * 2
 

@@ -122,7 +122,9 @@ class Rank:
 
     def weights(self, name: str) -> tuple[Any, ...]:
         """Return the ends of the own synapses, and their weights."""
-        held = self._backend.weights(name) if self._learning is None else self._learning.weights(name)
+        held = (
+            self._backend.weights(name) if self._learning is None else self._learning.weights(name)
+        )
         return (*self._backend.network.ends(name), held)
 
     def eligibility(self, name: str) -> tuple[Any, ...]:

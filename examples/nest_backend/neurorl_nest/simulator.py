@@ -201,7 +201,9 @@ class NestSimulator(Simulator):
         ends = shared[f"{name}.pre"], shared[f"{name}.post"], shared["table"][self._places[name]]
         laters = projection["laters"]
         delays = shared.get(f"{name}.delays", np.broadcast_to(laters[0] + 1, len(ends[0])))
-        spikes = {later: shared[f"{pre}.spikes"][self._rows(pre, 1, -1 - later)[0]] for later in laters}
+        spikes = {
+            later: shared[f"{pre}.spikes"][self._rows(pre, 1, -1 - later)[0]] for later in laters
+        }
         if not any(row.any() for row in spikes.values()):
             return
         there = shared.get(f"{name}.there")

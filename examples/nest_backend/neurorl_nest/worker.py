@@ -11,9 +11,12 @@ import socket
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurorl_nest.shared import views
+
+if TYPE_CHECKING:
+    from neurorl_nest.kernel import Kernel
 
 __all__ = ["serve"]
 
@@ -39,7 +42,8 @@ class _Worker:
     """Build the network that the first command describes, then run windows."""
 
     def __init__(self, memory: str) -> None:
-        self._memory, self._kernel = memory, None
+        self._memory = memory
+        self._kernel: Kernel | None = None
 
     def __call__(self, command: Any) -> None:
         if self._kernel is not None:
