@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -71,11 +72,12 @@ def restore(
     try:
         count = int(json.loads((folder / _MANIFEST).read_text())["processes"])
         for of in range(count):
-            with np.load(folder / f"{of}.npz", allow_pickle=False) as file:
+            with (folder / f"{of}.npz").open("rb") as opened:
+                file = np.load(opened, allow_pickle=False)
                 _take(file, of, count, network, new)
                 for p in network.projections:
                     filled[p.name] += _take_synapses(file, p.name, rank, n, network, new)
-    except (OSError, KeyError, ValueError, IndexError) as exc:
+    except (OSError, KeyError, ValueError, IndexError, BadZipFile) as exc:
         raise RunError("checkpoint", "is damaged, or of another network", got=exc) from exc
     for name, taken in filled.items():
         if taken != len(network.ends(name)[0]):

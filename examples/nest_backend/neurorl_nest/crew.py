@@ -34,7 +34,8 @@ class Crew:
     or None, value)``. They end when this closes its ends, or is gone.
 
     ``NEURORL_MPIRUN`` is the command that starts several, to which ``-n N`` is added; default that
-    of Open MPI. Raises BackendUnavailableError without it, BackendError if processes end.
+    of Open MPI. Raises BackendUnavailableError without it or without MPI in NEST, BackendError if
+    processes end.
     """
 
     def __init__(self, module: str, n: int, arguments: Sequence[str] = ()) -> None:
@@ -57,6 +58,9 @@ class Crew:
                 found = [self._accepted(listening) for _ in range(n)]
                 ranked = {self._received(connection): connection for connection in found}
         self._connections = [ranked[rank] for rank in sorted(ranked)]
+        if len(ranked) < n:  # each believes that it is alone
+            remedy = "a NEST that scripts/build_nest.sh builds, and NEURORL_NEST=..."
+            raise BackendUnavailableError(WHERE, "this NEST has no MPI", remedy=remedy)
         self.close = weakref.finalize(self, _end, self.process, self._connections, self._errors)
 
     def ask(self, command: object) -> list[object]:

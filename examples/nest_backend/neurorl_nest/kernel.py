@@ -44,7 +44,6 @@ class Kernel:
 
     described, arrays: what `neurorl_nest.simulator` says of the network. The arrays are of all
     neurons, and stay where they are; this reads and writes its own.
-    Raises ValueError if there are fewer processes than the description wants.
     """
 
     def __init__(self, described: Described, arrays: Arrays) -> None:
@@ -53,9 +52,6 @@ class Kernel:
         nest.resolution = self._resolution
         nest.local_num_threads = described["threads"]
         self.rank, self.n_ranks = nest.Rank(), nest.NumProcesses()
-        if self.n_ranks != described["processes"]:
-            wanted = described["processes"]
-            raise ValueError(f"NEST has {self.n_ranks} of {wanted} processes: is it without MPI?")
         self.library = _library(described, arrays)
         self._first: dict[tuple[str, int], int] = {}
         self._nodes(described["parts"], self._laters(described["parts"]))

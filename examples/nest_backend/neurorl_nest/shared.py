@@ -32,7 +32,6 @@ class Described(TypedDict):
     projections: list[dict[str, Any]]
     resolution: float
     threads: int
-    processes: int
 
 
 def create(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[int, Plan, dict[str, Any]]:

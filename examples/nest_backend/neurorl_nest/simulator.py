@@ -104,7 +104,6 @@ class NestSimulator(Simulator):
             projections=projections,
             resolution=round(simulated.network.dt / _TIC) / 1000,
             threads=self.threads,
-            processes=self.processes,
         )
         self._shared = self._start(described, arrays)
         self.put_in_force(simulated)

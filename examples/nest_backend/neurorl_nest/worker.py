@@ -35,7 +35,14 @@ def serve(address: str, rank: int, answer: Callable[[Any], object]) -> None:
         try:
             connection.send((None, answer(command)))
         except Exception as exc:  # whatever went wrong in NEST, its user has to hear it
-            connection.send((f"{type(exc).__name__}: {str(exc).strip()[:300]}", None))
+            connection.send((_wording(exc), None))
+
+
+def _wording(exc: Exception) -> str:
+    """Return what an error says in one line; those of neurorl are sentences already."""
+    text = " ".join(str(exc).split())[:300]
+    is_ours = type(exc).__module__.startswith("neurorl.")
+    return text if is_ours else f"{type(exc).__name__}: {text}"
 
 
 class _Worker:
