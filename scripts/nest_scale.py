@@ -2,11 +2,13 @@
 
     python scripts/nest_scale.py --neurons 100000 1000000 --processes 2 [--degree 100]
         [--steps 100] [--threads 1] [--learn] [--limit 12] [--json]
+    python scripts/nest_scale.py --neurons 100000 --parts 2 16 128 1024
 
 Needs a NEST with MPI, which scripts/build_nest.sh builds, named by ``NEURORL_NEST``. Leaky neurons
 with escape noise, each with *degree* synapses from random ones, of weights drawn by a range, and
 none of these in this process. Prints a row for each size; exit status 1 if a process took more than
---limit GiB.
+--limit GiB. With --parts nothing runs, and no NEST is needed: it draws the part of one process of
+so many, and prints its synapses, and how many neurons it hears, whose spikes have to come to it.
 """
 
 from __future__ import annotations
@@ -73,6 +75,22 @@ def measure(neurons: int, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def part(neurons: int, processes: int, degree: int) -> dict[str, Any]:
+    """Return a row of what one process of many has."""
+    from neurorl_nest.parts import part_of
+
+    described = part_of(network(neurons, degree, False), processes // 2, processes, 1)
+    synapses = described.synapses("recurrent")
+    assert synapses is not None
+    return {
+        "neurons": neurons,
+        "processes": processes,
+        "own neurons": len(range(processes // 2, neurons, processes)),
+        "own synapses": len(synapses),
+        "neurons heard": int((synapses.start[1:] > synapses.start[:-1]).sum()),
+    }
+
+
 @exit_status("nest_scale")
 def main(arguments: list[str] | None = None) -> int:
     """Measure every size; returns the exit status."""
@@ -82,18 +100,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--neurons", type=int, nargs="+", default=[100_000], metavar="N")
     for name, default in (("degree", 100), ("processes", 2), ("threads", 1), ("steps", 100)):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N")
+    parser.add_argument("--parts", type=int, nargs="+", default=[], metavar="K")
     parser.add_argument("--learn", action="store_true", help="by reward-stdp, reinforced")
     parser.add_argument("--limit", type=float, default=12.0, metavar="GIB", help="of a process")
     parser.add_argument("--json", action="store_true", help="print one JSON object a size")
     options = parser.parse_args(arguments)
     rows = []
     for neurons in options.neurons:
-        rows.append(measure(neurons, options))
-        if options.json:
-            print(json.dumps(rows[-1]), flush=True)
+        made = (part(neurons, k, options.degree) for k in options.parts)
+        for row in made if options.parts else [measure(neurons, options)]:
+            rows.append(row)
+            if options.json:
+                print(json.dumps(row), flush=True)
     if not options.json:
         print_table(tuple(rows[0]), [[str(value) for value in row.values()] for row in rows])
-    return int(any(peak > options.limit for row in rows for peak in row["peak_gib"]))
+    return int(any(peak > options.limit for row in rows for peak in row.get("peak_gib", [])))
 
 
 if __name__ == "__main__":

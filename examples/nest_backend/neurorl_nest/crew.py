@@ -110,11 +110,12 @@ class Crew:
         self.process.wait()
         self._errors.seek(0)
         text = self._errors.read().decode(errors="replace")
-        # What mpirun notices is a paragraph of its own; else the last line is that of an error.
-        paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n|-{9,}", text)]
-        noticed = [part for part in paragraphs if "process rank" in part]
-        lines = [line.strip() for line in text.splitlines() if line.strip(" -")]
-        said = (noticed or lines[-1:] or ["nothing said"])[0]
+        # Of a signal mpirun tells, between lines of dashes; else a process's own last line says more.
+        told = [" ".join(part.split()) for part in re.findall(r"-{9,}\n(.*?)-{9,}", text, re.S)]
+        own = re.sub(r"-{9,}\n.*?-{9,}", "", text, flags=re.S).split("\n")
+        lines = [line.strip() for line in own if line.strip()]
+        noticed = [part for part in told if "process rank" in part]
+        said = (noticed or lines[-1:] or told or ["nothing said"])[0]
         return BackendError(WHERE, "a process of NEST has ended", got=said)
 
 

@@ -101,6 +101,10 @@ class Distributed:
                     state[key][rank :: len(states)] = value[rank :: len(states)]
         return state
 
+    def time(self) -> int:
+        """Return the number of steps since the start; `restore` sets it."""
+        return int(self._ask("time")[0])
+
     def save(self, folder: str | Path) -> None:
         """Write a checkpoint, a file by each process; one that was there stays until it is whole.
 

@@ -135,6 +135,10 @@ class Rank:
         """Return the currents, membranes and dead steps, of which the own neurons' are right."""
         return self._backend.simulator.state(0)
 
+    def time(self) -> int:
+        """Return the number of steps since the start."""
+        return self._backend.t
+
     def save(self, folder: str) -> None:
         """Write the own part of a checkpoint."""
         learns = self._learning or self._backend
