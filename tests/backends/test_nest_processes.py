@@ -5,6 +5,7 @@ What needs such a NEST is skipped by name unless ``NEURORL_NEST`` names one and 
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import signal
@@ -15,9 +16,11 @@ import networks_in_parts as together
 import numpy as np
 import pytest
 
-from neurorl import Learning, load
+from neurorl import Learning, Network, Population, Projection, Uniform, load
 from neurorl.errors import BackendError, RunError
+from neurorl.models import LIF, FixedInDegree
 from neurorl.network.initial_weights import initial_weights
+from neurorl.network.restoring import save_network
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nest_backend"
 SEED = 100  # of a network whose weights move
@@ -183,3 +186,48 @@ def test_what_goes_wrong_in_one_process_ends_all() -> None:
             runs.weights("none")
         with pytest.raises(BackendError, match="nothing learns"):
             runs.reinforce(1.0)
+
+
+def test_a_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main = importlib.import_module("neurorl_nest.__main__").main
+    file = str(tmp_path / "network.npz")
+    save_network(file, together.random_network(SEED))
+    for arguments, said in (
+        (["--rate", "in=x"], "--rate: is no rate (got in=x, limit SOURCE=HZ)"),
+        (["--resume"], "--resume: goes on from a checkpoint; --checkpoint DIR"),
+    ):
+        assert main([file, "--steps", "3", *arguments]) == 2
+        assert capsys.readouterr().err == f"neurorl_nest: {said}\n"
+
+
+@needs_mpi
+def test_a_command_goes_on_with_other_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = importlib.import_module("neurorl_nest.__main__").main
+    file, state = str(tmp_path / "network.npz"), str(tmp_path / "state")
+    save_network(file, together.random_network(SEED))
+    counted = []
+    for arguments in (
+        ["--steps", "300"],
+        ["--steps", "200", "--processes", "2", "--checkpoint", state],
+        ["--steps", "300", "--processes", "3", "--checkpoint", state, "--resume"],
+    ):
+        assert main([file, "--rate", "in=100", *arguments]) == 0
+        rows = capsys.readouterr().out.splitlines()[1:]
+        counted.append(np.array([int(row.split()[2]) for row in rows]))
+    assert counted[0].any()
+    assert np.array_equal(counted[0], counted[1] + counted[2])
+
+
+@needs_mpi
+def test_nobody_draws_the_whole() -> None:
+    from neurorl_nest.distributed import Distributed
+
+    connect = FixedInDegree(5, seed=3)
+    recurrent = Projection("recurrent", "cells", "cells", Uniform(0.0, 0.1), connect=connect)
+    network = Network((Population("cells", 40, LIF(0.01, noise=0.3)),), (recurrent,))
+    with Distributed(network, processes=3) as runs:
+        assert runs.window({}, 20)["cells"].any()
+        assert [one["synapses"] for one in runs.measure()] == [70, 65, 65]
+        assert "_kept" not in vars(network.projection("recurrent"))  # no list was made here

@@ -25,7 +25,7 @@ def _rates(said: list[str]) -> dict[str, Poisson]:
     """Return the input of each source that was named with a rate."""
     rates = {}
     for text in said:
-        name, equals, hertz = text.partition("=")
+        name, _, hertz = text.partition("=")
         try:
             rates[name] = Poisson(float(hertz))
         except ValueError:

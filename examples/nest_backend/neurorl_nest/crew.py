@@ -110,7 +110,7 @@ class Crew:
         self.process.wait()
         self._errors.seek(0)
         text = self._errors.read().decode(errors="replace")
-        # Of a signal mpirun tells, between lines of dashes; else a process's own last line says more.
+        # Of a signal mpirun tells, between lines of dashes; else a process's last line says more.
         told = [" ".join(part.split()) for part in re.findall(r"-{9,}\n(.*?)-{9,}", text, re.S)]
         own = re.sub(r"-{9,}\n.*?-{9,}", "", text, flags=re.S).split("\n")
         lines = [line.strip() for line in own if line.strip()]
