@@ -32,9 +32,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "nest_backend"))
 def network(neurons: int, degree: int, learns: bool) -> Network:
     """Return recurrent neurons that spike by noise, some 2 in 100 neurons and steps."""
     cells = CubaLIF(5e-3, 20e-3, threshold=1.0, noise=0.25)
-    plasticity = Plasticity(0.02, 0.0, 0.05) if learns else None
+    largest = 0.2 / degree  # so that learning can't make all spike at once
+    plasticity = Plasticity(0.02, 0.0, 2 * largest) if learns else None
     recurrent = Projection(
-        *("recurrent", "cells", "cells", Uniform(0.0, 2.0 / degree / 10)),
+        *("recurrent", "cells", "cells", Uniform(0.0, largest)),
         connect=FixedInDegree(degree, autapses=False, seed=1),
         plasticity=plasticity,
     )

@@ -128,7 +128,7 @@ class Distributed:
         self._ask("restore", folder=str(whole(Path(folder).absolute())))
 
     def measure(self) -> list[dict[str, float]]:
-        """Return of each process ``peak_mib``, ``synapses`` and its number, ``process``."""
+        """Return ``peak_mib``, ``synapses`` and the number, ``process``, of each process."""
         measured: list[dict[str, float]] = self._ask("measure")
         return measured
 
