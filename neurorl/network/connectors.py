@@ -143,7 +143,7 @@ class _FixedDegree(Sparse):
         return rows, of - (ends.is_loop and not self.autapses)
 
     def drawn(self, ends: Ends, rows: slice = slice(None)) -> Any:
-        """Yield, in chunks, what some *rows* draw, ``(k, n)``, and these rows' numbers, ``(k, 1)``."""
+        """Yield, in chunks, what *rows* draw, ``(k, n)``, and these rows' numbers, ``(k, 1)``."""
         n_rows, of = self._sides(ends)
         numbers, first = np.arange(n_rows)[rows], 0
         for chosen in choices(ends.seed(self.seed), numbers, self.n, of, repeats=self.multapses):
