@@ -52,7 +52,7 @@ class Crew:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,  # NEST greets
                     stderr=self._errors,
-                    env={**os.environ, "PYTHONPATH": _path(), "PYTHONSAFEPATH": "1"},
+                    env=_environment(n),
                 )
                 listening.settimeout(_POLL)
                 found = [self._accepted(listening) for _ in range(n)]
@@ -133,10 +133,13 @@ def _mpirun() -> list[str]:
     return command
 
 
-def _path() -> str:
-    """Return where the processes look for modules: for NEST, then where this process does."""
+def _environment(n: int) -> dict[str, str]:
+    """Return the environment of processes, which find NEST first, then what this process finds."""
     here = [str(Path(folder or ".").absolute()) for folder in sys.path]
-    return os.pathsep.join([*filter(None, [own_nest()]), *here])
+    path = os.pathsep.join([*filter(None, [own_nest()]), *here])
+    # Threads that wait in a loop keep cores from other processes, as there may be too few.
+    waiting = {"OMP_WAIT_POLICY": "passive"} if n > 1 else {}
+    return {**waiting, **os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 def _end(
