@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import neurorl
+from neurorl import Uniform
 from neurorl.errors import ArgumentError, BackendError, BackendUnavailableError, UnsupportedError
+from neurorl.models import Synapses
 from neurorl.testing import FEATURES, rasters, same_state
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nest_backend"
@@ -82,6 +84,22 @@ def test_a_state_in_the_middle_goes_to_nest(nest: Any) -> None:
         backend.restore(reference.state())
         ours, theirs = reference.step(inputs, 20), backend.step(inputs, 20)
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_projection_may_have_no_synapse(nest: Any) -> None:
+    network = FEATURES["LIF"]()
+    source, cells = network.sources[0].name, network.populations[0].name
+    none = neurorl.Projection(
+        "none", source, cells, 1.0, connect=Synapses([], []), delay=Uniform(1e-3, 3e-3)
+    )
+    network = neurorl.Network(network.nodes, (*network.projections, none), network.dt)
+    with neurorl.load(nest, network) as backend, neurorl.load("reference", network) as reference:
+        for k in range(2):
+            inputs = rasters(network, 9, seed=k)
+            ours, theirs = reference.step(inputs, 9), backend.step(inputs, 9)
+            assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+            reference.reset()
+            backend.reset()
 
 
 def test_an_agent_learns_and_decides_there_as_here(nest: Any) -> None:

@@ -199,6 +199,8 @@ class NestSimulator(Simulator):
         name, pre, shared = projection["name"], projection["pre"], self._shared
         ends = shared[f"{name}.pre"], shared[f"{name}.post"], shared["table"][self._places[name]]
         laters = projection["laters"]
+        if not laters:  # there are no synapses
+            return
         delays = shared.get(f"{name}.delays", np.broadcast_to(laters[0] + 1, len(ends[0])))
         spikes = {
             later: shared[f"{pre}.spikes"][self._rows(pre, 1, -1 - later)[0]] for later in laters
