@@ -112,7 +112,9 @@ def _take(file: Mapping[str, Any], of: int, count: int, network: Network, new: A
 def _delays(network: Network, name: str) -> npt.NDArray[np.int64]:
     """Return the delays of a projection's synapses in steps, sorted; one if all share it."""
     delays = network.synapse_delays(name)
-    return np.unique([network.delay_steps(name)] if delays is None else delays)
+    if delays is None or not len(delays):
+        return np.array([network.delay_steps(name)])
+    return np.unique(delays)
 
 
 def _take_synapses(
