@@ -1,17 +1,21 @@
 """Put membranes exactly at their thresholds, which no stimulus does: does ``>`` mean ``>``?
 
 The state of each neuron is one from which the next step leads to the threshold, to the bit; it is
-found in the description's own step, and restored on the backend.
+found in the description's own step, and restored on the backend. Beside it a second state leads to
+the next value that is no tie: who is wrong there too is wrong for another reason.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import NeurorlError
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray
 from neurorl.validation.compare import Pair, Row
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.explain import Explanation
@@ -21,7 +25,9 @@ from neurorl.validation.observed import has_room, is_given
 from neurorl.validation.subject import InputWindow
 from neurorl.validation.variants import PLAIN
 
-_HALVINGS = 1100  # between any two floats
+_HALVINGS, _DOUBLINGS = 1100, 30
+"""Bound the search between any two floats, and from a tie to what is none."""
+_State = dict[str, Array]
 _EXCLUDES = "a membrane that is exactly at the threshold doesn't spike, as it must"
 
 
@@ -40,17 +46,21 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
         if is_predicted and not history.arithmetic.counts_spikes:
             found[p.name] = _at_threshold(Evidence(network, p, history))
     try:
-        rasters = _enacted(scenario, spec, quiet, {n: x[0] for n, x in found.items()})
+        rasters, beside = (
+            _enacted(scenario, spec, quiet, {n: getattr(tie, x) for n, tie in found.items()})
+            for x in ("state", "beside")
+        )
     except NeurorlError:  # it can't be asked
         return [], []
-    for name, (_, ties_at, described) in found.items():
-        wrong = ties_at & (rasters[name][0] != described)
+    for name, tie in found.items():
+        described = tie.spikes
+        wrong = tie.met & (rasters[name][0] != described) & (beside[name][0] == described)
         if wrong.any():
             neuron = int(wrong.argmax())
             where = {**scenario.place(0), "population": name, "neuron": neuron}
             detail = _EXCLUDES if described[neuron] else AT_THRESHOLD.detail
             told = f"{spec.label}: {detail}"
-            share = float(wrong.sum() / ties_at.sum())
+            share = float(wrong.sum() / tie.met.sum())
             row = pair.row("spikes at the threshold", name, False, share, "rate", where)
             rows.append({**row, "cause": AT_THRESHOLD.cause, "detail": told})
             place = {**scenario.place(0), "variable": "spikes", "numbers": [], "checked": 1}
@@ -81,28 +91,74 @@ def _enacted(
         return dict(backend.step(quiet.inputs, 1))
 
 
-def _at_threshold(evidence: Evidence) -> tuple[dict[str, Array], Array, Array]:
-    """Return a state, which neurons it brings exactly to the threshold, and which spike then."""
+@dataclass(frozen=True)
+class _Tie:
+    """Hold a state that brings the neurons *met* exactly to the threshold, and who *spikes* then.
+
+    beside: a state near it that is no tie, in which the same neurons spike.
+    """
+
+    state: _State
+    beside: _State
+    met: BoolArray
+    spikes: BoolArray
+
+
+def _at_threshold(evidence: Evidence) -> _Tie:
+    """Return the tie of a population's neurons, as far as a state brings them there."""
     size = evidence.population.size
     drive, row = evidence._drive(PLAIN), np.array([0])
     start = {v: 0 * evidence.before[v][:1] + evidence.rest(v) for v in evidence.variables}
     chosen, met = dict(start), np.zeros((1, size), dtype=bool)
+    met_by = {}
 
-    def above(state: dict[str, Array]) -> Array:
+    def above(state: _State) -> Array:
         now = evidence._advance(drive, state, row)
         return np.asarray(now["level"] - now["threshold"])
 
     for name in evidence.variables[:-1][::-1]:
-        whole = np.issubdtype(start[name].dtype, np.integer)
+        whole, met_before = np.issubdtype(start[name].dtype, np.integer), met
         low, high = (start[name] + way * (2**22 if whole else 1e3) for way in (-1, 1))
         for _ in range(_HALVINGS):
             middle = (low + high) // 2 if whole else (low + high) / 2
             apart = above({**chosen, name: np.where(met, chosen[name], middle)})
             chosen[name] = np.where((apart == 0) & ~met, middle, chosen[name])
-            met |= apart == 0
+            met = met | (apart == 0)
             done = met | (middle == low) | (middle == high)
             if done.all():
                 break
             low, high = np.where(apart < 0, middle, low), np.where(apart < 0, high, middle)
-    spikes = evidence._advance(drive, chosen, row)["spikes"]
-    return {v: x[0] for v, x in chosen.items() if v != "refractory"}, met[0], spikes[0]
+        met_by[name] = met & ~met_before
+    spikes = np.asarray(evidence._advance(drive, chosen, row)["spikes"])
+    beside = _beside(chosen, met_by, spikes, above)
+    return _Tie(_first(chosen), _first(beside), met[0], spikes[0])
+
+
+def _beside(
+    tie: _State, met_by: dict[str, BoolArray], spikes: BoolArray, above: Callable[[_State], Array]
+) -> _State:
+    """Return a state near a tie that isn't one: above the threshold where a tie spikes, else below.
+
+    met_by: which neurons each variable brought to the tie.
+    """
+    way, distance, beside = np.where(spikes, 1, -1), 1, tie
+    for _ in range(_DOUBLINGS):
+        beside = {
+            name: x + np.where(met_by.get(name, False), way * _away(x, distance), 0).astype(x.dtype)
+            for name, x in tie.items()
+        }
+        if (above(beside) * way > 0)[np.logical_or.reduce([*met_by.values()])].all():
+            break
+        distance *= 2
+    return beside
+
+
+def _away(values: Array, distance: int) -> Array:
+    """Return a distance in units of a chip's integers, or of 1e-9 of the numbers themselves."""
+    if np.issubdtype(values.dtype, np.integer):
+        return np.full(values.shape, distance)
+    return np.asarray(distance * 1e-9 * np.maximum(np.abs(values), 1.0))
+
+
+def _first(state: _State) -> _State:
+    return {v: x[0] for v, x in state.items() if v != "refractory"}

@@ -95,7 +95,10 @@ def rounded(evidence: Evidence) -> Iterator[Variant]:
     for detail, change in roundings.items():
         for chosen, subject in groups(names, "of {}, ", ""):
             told, sent = (subject if len(names) > 1 else "") + detail, weights_of(chosen, change)
-            yield Variant("rounding of weights", told, transmit=sent, of_all=True)
+            left = [change(_last(evidence, p)).any() for p in evidence.into if p.name in chosen]
+            # What leaves nothing fits wherever nothing is transmitted, whatever the cause.
+            free = int(not any(left))
+            yield Variant("rounding of weights", told, transmit=sent, freedom=free, of_all=True)
 
 
 def _found(evidence: Evidence) -> Iterator[tuple[str, float]]:
