@@ -14,9 +14,10 @@ BOUNDS = {
     # knows of Xylo, of users' faults and of learners, 350 for energy, 310 for a chip owner's
     # report, 490 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once;
     # 477 less of validation; 335 (174 of the core) for agents with rules by statements and learners
-    # of other packages, 70 for Brian2's PoissonInput and TimedArray
-    "installed lines": 72_940,
-    "core lines": 37_774,
+    # of other packages, 70 for Brian2's PoissonInput and TimedArray, 85 for rows of
+    # weights that are brought in force when they speak, and 60 for states beside ties
+    "installed lines": 73_085,
+    "core lines": 37_848,
     "program and executors": 1_958,
     "core rooms": 18,
     "core floors": 12,
@@ -25,11 +26,11 @@ BOUNDS = {
     "Any": 395,
 }
 LARGEST = {
-    "models": 7_832,
-    "validation": 7_813,
-    "learning": 6_673,
-    "native": 4_540,
-    "backends": 4_613,
+    "models": 7_850,
+    "validation": 7_872,
+    "learning": 6_683,
+    "native": 4_584,
+    "backends": 4_614,
     "backends.loihi": 3_204,
     "network": 3_201,
     "agents": 3_180,
