@@ -64,6 +64,8 @@ OTHERS: Mapping[str, str] = {
 """Map tasks to what others reach: of MinAtar read off the curves of its README (one-sample
 actor-critic with backpropagation, and DQN with replay), of others the library's cells of tiles."""
 _POINTS, _EPISODES = 20, 100
+PRESET, CHIP = "deep", "chip integers"
+"""Name the learner with every part of the preset, and the same in the chip's integers."""
 
 
 @dataclass(frozen=True)
@@ -254,14 +256,14 @@ def lines_of_chip(rows: Sequence[Row]) -> list[str]:
     Floats of longer runs are read off their curves.
     """
     table = table_head(("task", "steps", "chip integers", "float, training", "share"))
-    chip = [row for row in rows if row.learner == "chip integers"]
+    chip = [row for row in rows if row.learner == CHIP]
     for name, steps in dict.fromkeys((row.task, row.steps) for row in chip):
         own = [row for row in chip if (row.task, row.steps) == (name, steps)]
         floats = [
             row.curve[_POINTS * steps // row.steps - 1]
             for seed in sorted(row.seed for row in own)
             for row in rows
-            if (row.task, row.learner, row.seed) == (name, "deep", seed) and row.steps >= steps
+            if (row.task, row.learner, row.seed) == (name, PRESET, seed) and row.steps >= steps
         ]
         if len(floats) == len(own):
             mean = float(np.mean(floats))
