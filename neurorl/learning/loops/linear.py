@@ -182,4 +182,6 @@ def _memory(config: AgentConfig, n: int, n_actions: int) -> Memory:
         expected=np.full((n, 1), np.nan),
         decisions=np.zeros((n, 1), dtype=np.int64),
         accumulator={},
+        variables={},
+        beginnings={},
     )
