@@ -89,7 +89,12 @@ def begin(kind: str, folder: Path) -> subprocess.Popen[bytes]:
     path = os.pathsep.join([str(folder), *filter(None, sys.path)])
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
-            command, env={**os.environ, "PYTHONPATH": path}, stdout=said, stderr=said
+            command,
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=said,
+            stderr=said,
+            # Tests that run under nohup hand on that SIGHUP is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
     while len(list(folder.glob("*.held"))) < 2:
         assert process.poll() is None, (folder / "said").read_text()
