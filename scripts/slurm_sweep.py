@@ -154,7 +154,7 @@ def sweep_command(folder: Path, name: str, *options: str) -> list[str]:
 def write_files(folder: Path, runs: int, jobs: int, walltime: str = "00:01:00") -> None:
     """Write the grid, of as many runs, and what a job asks for."""
     betas = ", ".join(f"{0.05 + 0.001 * k:.3f}" for k in range(runs))
-    task = 'env = "neurorl/GridWorld-v0"\nepisodes = 300\nevaluate = 10\n'
+    task = 'env = "neurorl/GridWorld-v0"\nepisodes = 600\nevaluate = 10\n'
     grid = f"{task}[set]\npolicy.beta = [{betas}]\n"
     (folder / "grid.toml").write_text(grid)
     job = f'jobs: {jobs}\ncores: 1\nmemory: 1GB\nwalltime: "{walltime}"\n'

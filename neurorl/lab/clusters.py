@@ -87,6 +87,9 @@ def batch_system(named: str, logs: Path) -> Iterator[Executor]:
     kind = getattr(dask_jobqueue, f"{system.upper()}Cluster")
     jobs, asked = _asked(kind, Path(file))
     asked = {"log_directory": str(logs), **asked}
+    # Any free port: by itself Dask warns where another sweep has its own.
+    shown = {"dashboard_address": ":0", **asked.get("scheduler_options", {})}
+    asked["scheduler_options"] = shown
     # A lost worker is ours to judge: Dask counts losses, but not what was done in between.
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _quiet():
         answers: list[str | None] = []
@@ -104,21 +107,30 @@ def batch_system(named: str, logs: Path) -> Iterator[Executor]:
             if answers[0] is not None:
                 raise RunError(f"cluster {named}", "refuses a job", got=answers[0])
             cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs, interval=_REFRESH)
-            waits = threading.Timer(_WAIT, _warn_if_idle, (client, named))
-            waits.start()
+            is_over = threading.Event()
+            waiting = (client, named, is_over)
+            watcher = threading.Thread(target=_warn_if_idle, args=waiting, daemon=True)
+            watcher.start()
             try:
                 yield client.get_executor(pure=False)
             finally:
-                waits.cancel()
+                is_over.set()
+                watcher.join()
 
 
-def _warn_if_idle(client: Client, named: str) -> None:
-    """Warn if a cluster has no worker yet: a system may take jobs that can never begin."""
-    if not client.ncores():
+def _warn_if_idle(client: Client, named: str, is_over: threading.Event) -> None:
+    """Warn if a cluster gets no worker: a system may take jobs that can never begin."""
+    until = time.monotonic() + _WAIT
+    while not client.ncores():
+        if is_over.wait(1.0):
+            return
+        if time.monotonic() < until:
+            continue
         where, what = f"cluster {named}", f"no job has begun to work in {_WAIT:g} s"
         remedy = "the system's list of jobs says why, such as squeue; or wait"
         message = format_message(where, what, remedy=remedy)
         warnings.warn(message, FallbackWarning, stacklevel=2)
+        return
 
 
 def _telling(kind: type, answers: list[str | None]) -> type:

@@ -29,7 +29,8 @@ class UnitStatus:
     """Hold how far a unit has come.
 
     state: done, failed, running, stopped or waiting. share: of its episodes or steps that are done,
-    0 to 1. seconds: what these took. problem: why it failed.
+    0 to 1. seconds: what these took. problem: why it failed. ended: when it was done, in seconds of
+    the system's clock.
     """
 
     name: str
@@ -38,6 +39,7 @@ class UnitStatus:
     share: float
     seconds: float
     problem: str = ""
+    ended: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,26 @@ class SweepStatus:
 
     @property
     def seconds_left(self) -> float | None:
-        """Return how long the rest takes with as many units at a time as run now, in seconds.
+        """Return how long the rest takes, in seconds; None before anything can be known.
 
-        None before anything can be known: by what the units so far took for their share.
+        By how quickly the last units ended one after another; before there are some, by what
+        training took for its share, with as many units at a time as run now.
         """
-        share = sum(unit.share for unit in self.units)
-        took = sum(unit.seconds for unit in self.units)
         over = self.count("done") + self.count("failed")
         left = self.total - over - sum(u.share for u in self.units if u.state in _UNFINISHED)
         at_once = self.count("running")
-        return took / share * left / at_once if took and at_once else None
+        if not at_once:
+            return None
+        ended = sorted(unit.ended for unit in self.units if unit.ended is not None)[-_RECENT:]
+        if len(ended) > at_once + 1 and ended[-1] > ended[0]:
+            return left * (ended[-1] - ended[0]) / (len(ended) - 1)
+        share = sum(unit.share for unit in self.units)
+        took = sum(unit.seconds for unit in self.units)
+        return took / share * left / at_once if took else None
 
 
 _UNFINISHED = ("running", "stopped")
+_RECENT = 20
 
 
 def write_plan(out: Path, units: Sequence[Unit], total: int) -> None:
@@ -96,16 +105,16 @@ def _status(folder: Path, unit: Named) -> UnitStatus:
     runs = [folder / f"seed{seed}" for seed in unit["seeds"]]
     seen = [_progress(RunDirectory(path), unit) for path in runs]
     share, seconds = (float(np.mean(x)) for x in zip(*seen, strict=True))
-    problem = ""
+    problem, ended = "", None
     if (folder / ROWS).exists():
-        state, share = "done", 1.0
+        state, share, ended = "done", 1.0, (folder / ROWS).stat().st_mtime
     elif (folder / FAILED).exists():
         state, problem = "failed", (folder / FAILED).read_text(errors="replace")
     elif not folder.exists():
         state = "waiting"
     else:
         state = "running" if time.time() - _last_change(folder) < QUIET else "stopped"
-    return UnitStatus(folder.name, unit["values"], state, share, seconds, problem)
+    return UnitStatus(folder.name, unit["values"], state, share, seconds, problem, ended)
 
 
 def _progress(run: RunDirectory, unit: Named) -> tuple[float, float]:

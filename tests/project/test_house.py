@@ -12,12 +12,12 @@ BOUNDS = {
     # connections got with them, 1,200 for Xylo, 410 to prune and rewire, 300 for values and gap
     # junctions, 950 for networks read from Brian2 and scripts that learn, 1,930 for what validate
     # knows of Xylo, of users' faults and of learners, 350 for energy, 310 for a chip owner's
-    # report, 490 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once;
+    # report, 510 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once;
     # 477 less of validation; 335 (174 of the core) for agents with rules by statements and learners
     # of other packages, 70 for Brian2's PoissonInput and TimedArray, 85 for rows of
     # weights that are brought in force when they speak, and 60 for states beside ties
-    "installed lines": 73_087,
-    "core lines": 37_850,
+    "installed lines": 73_106,
+    "core lines": 37_848,
     "program and executors": 1_958,
     "core rooms": 18,
     "core floors": 12,
@@ -36,7 +36,7 @@ LARGEST = {
     "agents": 3_180,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
-OTHERS = 3_005
+OTHERS = 3_026
 
 
 @pytest.fixture(scope="module")

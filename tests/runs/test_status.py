@@ -13,7 +13,15 @@ import pytest
 from neurorl.cli import main
 from neurorl.errors import RunError
 from neurorl.lab.search import Search
-from neurorl.lab.status import FAILED, QUIET, ROWS, SweepStatus, sweep_status, write_plan
+from neurorl.lab.status import (
+    FAILED,
+    QUIET,
+    ROWS,
+    SweepStatus,
+    UnitStatus,
+    sweep_status,
+    write_plan,
+)
 from neurorl.lab.sweep import Sweep
 from neurorl.lab.sweeping import run_search, run_sweep
 from neurorl.runs.training import train_seeds
@@ -62,12 +70,19 @@ def test_the_rest_takes_what_was_done_took_for_its_share(tmp_path: Path) -> None
     assert status.seconds_left == pytest.approx(took * (0.5 + 0.75 + 1.0))
 
 
+def test_the_rest_takes_as_long_as_units_take_to_end_one_after_another() -> None:
+    done = [UnitStatus(f"{k}", {}, "done", 1.0, 0.1, ended=1000.0 + 30.0 * k) for k in range(4)]
+    running = [UnitStatus(f"r{k}", {}, "running", 0.5, 0.1) for k in range(2)]
+    assert SweepStatus((*done, *running), 10).seconds_left == 30.0 * 5
+
+
 def test_a_sweep_that_is_done_is_over(tmp_path: Path) -> None:
     run_sweep(SWEEP, tmp_path)
     status = sweep_status(tmp_path)
     assert status.is_over
     assert status.count("done") == status.total == len(SWEEP.units)
     assert status.seconds_left is None
+    assert main(["status", str(tmp_path), "--every", "600"]) == 0
 
 
 def test_a_search_counts_the_trials_that_it_asked_for(tmp_path: Path) -> None:
@@ -105,6 +120,7 @@ def test_the_command_tells_people_machines_and_browsers(
     assert "went wrong" in said
     assert "1 running" in page.read_text().replace("</span>", "").replace('<span class="r2">', "")
     assert 'http-equiv="refresh"' in page.read_text()
+    assert main(["status", str(tmp_path), "--every", "0"]) == 2
     assert main(["status", str(tmp_path), "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
     assert [data[state] for state in ("done", "running", "failed")] == [1, 1, 1]
