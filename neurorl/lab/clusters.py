@@ -22,7 +22,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +176,29 @@ def is_lost_worker(problem: Exception) -> bool:
     except ImportError:
         return False
     return isinstance(problem, KilledWorker)
+
+
+class Losses:
+    """Count how often a unit's worker was lost without having written a checkpoint."""
+
+    def __init__(self, place: str) -> None:
+        self.place = Path(place)
+        self.seen = self._checkpoints()
+        self.in_vain = 0
+
+    def goes_on(self) -> bool:
+        """Return whether to try again after one more loss."""
+        seen = self._checkpoints()
+        self.in_vain = self.in_vain + 1 if seen == self.seen else 0
+        self.seen = seen
+        return self.in_vain < ATTEMPTS
+
+    def _checkpoints(self) -> list[int]:
+        times = []
+        for path in self.place.glob("*/checkpoint.npz"):
+            with suppress(OSError):  # it is just being replaced
+                times.append(path.stat().st_mtime_ns)
+        return sorted(times)
 
 
 def _asked(kind: type, file: Path) -> tuple[int, dict[str, Any]]:

@@ -24,7 +24,7 @@ from typing import Any
 
 from neurorl.agents.arguments import check_count
 from neurorl.errors import NeurorlError, RunError, UnsupportedError, format_message
-from neurorl.lab.clusters import ATTEMPTS, is_lost_worker
+from neurorl.lab.clusters import Losses, is_lost_worker
 from neurorl.lab.search import SAMPLERS, Search
 from neurorl.lab.status import FAILED, ROWS, write_plan
 from neurorl.lab.sweep import Sweep, Unit
@@ -177,7 +177,7 @@ def _through(executor: Executor, units: Mapping[str, Unit], patience: float = 0.
         return executor.submit(_attempt, units[place], place, tuple(sys.path), patience)
 
     waiting = {submit(place): place for place in units}
-    losses = {place: _Losses(place) for place in units}
+    losses = {place: Losses(place) for place in units}
     while waiting:
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
             place = waiting.pop(future)
@@ -191,29 +191,6 @@ def _through(executor: Executor, units: Mapping[str, Unit], patience: float = 0.
                     continue
                 got = f"{type(exc).__name__}: {exc}"
                 yield place, format_message(f"unit {place}", "its worker failed", got=got)
-
-
-class _Losses:
-    """Count how often a unit's worker was lost without having written a checkpoint."""
-
-    def __init__(self, place: str) -> None:
-        self.place = Path(place)
-        self.seen = self._checkpoints()
-        self.in_vain = 0
-
-    def goes_on(self) -> bool:
-        """Return whether to try again after one more loss."""
-        seen = self._checkpoints()
-        self.in_vain = self.in_vain + 1 if seen == self.seen else 0
-        self.seen = seen
-        return self.in_vain < ATTEMPTS
-
-    def _checkpoints(self) -> list[int]:
-        times = []
-        for path in self.place.glob("*/checkpoint.npz"):
-            with contextlib.suppress(OSError):  # it is just being replaced
-                times.append(path.stat().st_mtime_ns)
-        return sorted(times)
 
 
 def _through_given(executor: Executor, units: Mapping[str, Unit]) -> Results:

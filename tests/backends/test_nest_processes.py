@@ -27,7 +27,7 @@ SEED = 100  # of a network whose weights move
 EMPTY = 115  # of one with a projection of random delays that has no synapse in some parts
 needs_mpi = pytest.mark.skipif(
     not os.environ.get("NEURORL_NEST") or shutil.which("mpirun") is None,
-    reason="NEURORL_NEST names no NEST with MPI, or mpirun is not installed",
+    reason="needs a NEST with MPI, named by NEURORL_NEST, and mpirun: docs/nest.md builds one",
 )
 
 

@@ -99,7 +99,7 @@ def test_what_nestml_has_not_is_refused_by_name(writer: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("pynestml") is None,
-    reason="nestml is not installed: pip install nestml",
+    reason="nestml is not installed: pip install 'nestml >= 9, < 10'",
 )
 def test_pynestml_generates_code_of_them(
     writer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

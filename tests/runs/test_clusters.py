@@ -19,8 +19,10 @@ from neurorl.lab.status import sweep_status
 from neurorl.lab.sweep import Sweep
 from neurorl.lab.sweeping import run_sweep
 
-distributed = pytest.importorskip("distributed", reason="a cluster needs Dask")
-pytest.importorskip("dask_jobqueue", reason="dask-jobqueue isn't installed")
+distributed = pytest.importorskip(
+    "distributed", reason="Dask is not installed: pip install 'neurorl[cluster]'"
+)
+pytest.importorskip("dask_jobqueue", reason="not installed: pip install 'neurorl[cluster]'")
 
 local = load_script("slurm_sweep")
 needs_slurm = pytest.mark.skipif(bool(local.missing()), reason=f"no SLURM: {local.missing()}")

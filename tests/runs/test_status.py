@@ -86,7 +86,7 @@ def test_a_sweep_that_is_done_is_over(tmp_path: Path) -> None:
 
 
 def test_a_search_counts_the_trials_that_it_asked_for(tmp_path: Path) -> None:
-    pytest.importorskip("optuna", reason="a search needs Optuna")
+    pytest.importorskip("optuna", reason="Optuna is not installed: pip install 'neurorl[optuna]'")
     settings = {
         "env": "neurorl/Bandit-v0",
         "seeds": "0..1",
