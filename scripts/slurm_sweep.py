@@ -28,7 +28,7 @@ from pathlib import Path
 
 from neurorl.cli.status import exit_status
 
-DAEMONS = ("slurmctld", "slurmd", "sbatch", "scancel", "squeue")
+DAEMONS = ("slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "sinfo", "squeue")
 _CONF = """\
 ClusterName=here
 SlurmctldHost={host}(127.0.0.1)
@@ -107,6 +107,15 @@ class Slurm:
                 raise RuntimeError(f"the node takes no jobs after {seconds:g} s, see {self.conf}")
             time.sleep(0.5)
 
+    def resume(self) -> None:
+        """Take a drained node back, as an administrator would.
+
+        SLURM drains a node where a job's processes outlive their kill for a minute; a daemon that
+        was away meanwhile is enough for that.
+        """
+        if "drain" in self.call("sinfo", "-h", "-o", "%T"):
+            self.call("scontrol", "update", f"NodeName={self.host}", "State=RESUME")
+
     def jobs(self) -> list[str]:
         """Return the numbers of the jobs that run."""
         return self.call("squeue", "-h", "-t", "RUNNING", "-o", "%i").split()
@@ -166,6 +175,7 @@ def disturb(system: Slurm, sweep: subprocess.Popen[bytes], kills: int, every: fl
     killed, draws = 0, random.Random(1)
     while sweep.poll() is None:
         time.sleep(every)
+        system.resume()
         running = system.jobs()
         if killed < kills and running and sweep.poll() is None:
             system.call("scancel", "--signal=KILL", "--full", draws.choice(running))
@@ -185,7 +195,11 @@ def measure(folder: Path, runs: int, kills: int, jobs: int, every: float) -> dic
         command = sweep_command(folder, "slurm-out", "--cluster", f"slurm:{folder / 'jobs.yaml'}")
         with (folder / "said.json").open("wb") as said:
             sweep = subprocess.Popen(command, env=system.env, stdout=said, cwd=folder)
-            killed = disturb(system, sweep, kills, every)
+            try:
+                killed = disturb(system, sweep, kills, every)
+            finally:
+                sweep.kill()
+                sweep.wait()
     seconds = time.monotonic() - begun
     status = sweep.returncode
     begun = time.monotonic()

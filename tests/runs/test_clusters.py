@@ -128,6 +128,16 @@ def test_killed_jobs_of_slurm_change_no_byte(tmp_path: Path) -> None:
 
 
 @needs_slurm
+def test_a_drained_node_is_taken_back(tmp_path: Path) -> None:
+    with local.slurm(tmp_path / "slurm", 1) as system:
+        drain = ("scontrol", "update", f"NodeName={system.host}", "State=DRAIN", "Reason=test")
+        system.call(*drain)
+        assert "drain" in system.call("sinfo", "-h", "-o", "%T")
+        system.resume()
+        system.wait()
+
+
+@needs_slurm
 def test_a_job_that_slurm_refuses_is_one_line(
     tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
