@@ -376,7 +376,7 @@ class Backend(Ownable):
         k = check_replica(replica, self.n_replicas)
         # Zeros have a sign in some memories; in none do they mean anything by it.
         weights = {
-            f"{p.name}.weights": self._weights.stacked(p.name)[k] + 0.0
+            f"{p.name}.weights": self._weights.one(p.name, k) + 0.0
             for p in self.network.projections
         }
         t = np.array(self.simulator.time(k), dtype=np.int64)

@@ -127,6 +127,9 @@ class Simulator(abc.ABC):
 
     # What a simulator may have.
 
+    threads: int = 1
+    """Count the threads of a window; a loop in C++ learns with as many."""
+
     @classmethod
     def problems(cls, network: Network, arithmetic: str) -> list[str]:
         """Return why this class can't run *network*, one line for each unsupported part."""
@@ -176,13 +179,14 @@ class Simulator(abc.ABC):
         """
         return None
 
-    def held(self, projection: str) -> Array | None:
+    def held(self, projection: str, part: slice = slice(None)) -> Array | None:
         """Return a projection's transmitted weights, if only the simulator knows them.
 
         It knows them if it learns by itself or rounds further. None if the written weights are in
-        force.
+        force. part: of the flat weights.
         """
-        return self.memory(projection)
+        memory = self.memory(projection)
+        return None if memory is None else memory[part]
 
     def learn(
         self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int

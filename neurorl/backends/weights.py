@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -100,9 +101,12 @@ class EffectiveWeights:
 
     def write_one(self, projection: str, weights: FloatArray, replica: int) -> None:
         """Apply one replica's weights, ``shape``; those of others stay."""
-        stacked = self.stacked(projection).copy()
-        stacked[replica] = weights
-        self.write(projection, stacked if self._simulated.axes else stacked[0])
+        if np.array_equal(self.one(projection, replica), weights):
+            return  # so that many may be looked at one after the other
+        shown = self.copy(projection)
+        if self._simulated.axes:
+            shown[replica] = weights
+        self.write(projection, shown if self._simulated.axes else weights)
 
     def memory(self, projection: str) -> Array | None:
         """Return the memory of transmitted weights, of spikes or of currents; None without one."""
@@ -114,21 +118,22 @@ class EffectiveWeights:
         """Return a copy of the effective weights in a caller's shape."""
         return self._shown(projection, self._in_force(projection).copy())
 
-    def stacked(self, projection: str) -> FloatArray:
-        """Return the effective weights, ``(n_replicas, *shape)``; read only."""
+    def one(self, projection: str, replica: int) -> FloatArray:
+        """Return the effective weights of a replica, ``shape``; read only."""
         shape = self._simulated.network.weight_shape(projection)
-        return self._in_force(projection).reshape(self._simulated.n_replicas, *shape)
+        n = prod(shape)
+        part = self._in_force(projection, slice(replica * n, (replica + 1) * n))
+        return part.reshape(shape)
 
-    def _in_force(self, projection: str) -> FloatArray:
-        """Return the effective weights in the shape of all replicas as one network."""
-        rounded = self._simulated.weights[projection]
+    def _in_force(self, projection: str, part: slice = slice(None)) -> FloatArray:
+        """Return a part of the effective weights of all replicas, flat."""
         if projection in self.currents.weights:
-            held: Array | None = self.currents.weights[projection]
+            held: Array | None = self.currents.weights[projection].reshape(-1)[part]
         else:
-            held = self._simulator.held(projection)
+            held = self._simulator.held(projection, part)
         if held is None:
-            return rounded
-        return self._arithmetic.rounding(projection).in_force(held).reshape(rounded.shape)
+            return self._simulated.weights[projection].reshape(-1)[part]
+        return self._arithmetic.rounding(projection).in_force(held)
 
     def _round(self, projection: str, weights: FloatArray) -> None:
         """Round weights of one or all replicas."""

@@ -186,6 +186,7 @@ class WindowsInC(LayersInC):
         n = len(next(iter(synapses.weights.values())))
         self._agent = c.Agent(
             n_replicas=n,
+            threads=1,
             carries=True,
             n_nodes=len(self._nodes),
             n_layers=len(layers),

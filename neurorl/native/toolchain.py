@@ -28,6 +28,7 @@ LIBRARY_FLAGS = [
     "-fno-math-errno",
     "-std=c++17",
     "-shared",
+    "-pthread",
     "-fPIC",
     "-s",
     *_UNLOADABLE,

@@ -69,7 +69,8 @@ class NodePrinter:
         self._own, self._vectors = _CPP[own], "#pragma GCC ivdep"
         if node.limits is not None:  # else the compiler writes out the loops of few neurons
             self._vectors += "\n#pragma GCC unroll 1"
-        table.add(f"row{k}", "i4", node.depth * (n + 1))
+        self._size, self._row = n // self._replicas, n + self._replicas
+        table.add(f"row{k}", "i4", node.depth * self._row)
         for x, value in node.constants.items():
             table.add(f"constant{k}_{x}", own, value.size)
         drawn = [x for x, draw in node.draws.items() if draw.stream is not None]
@@ -96,12 +97,19 @@ class NodePrinter:
     def fresh(self) -> Iterator[str]:
         """Yield the code that returns the node to its initial state, without spikes on the way."""
         k, node = self._k, self._node
+        yield self._range()
         for step in range(node.depth):
-            yield f"row{k}[{step * (node.size + 1) + node.size}] = 0;"
+            yield f"row{k}[{step * self._row} + first + end] = 0;"
         for x in node.initial:
-            yield f"memcpy(state{k}_{x}, initial{k}_{x}, sizeof *state{k}_{x} * {node.size});"
+            to, initial = f"state{k}_{x} + begin", f"initial{k}_{x} + begin"
+            yield f"memcpy({to}, {initial}, sizeof *state{k}_{x} * (end - begin));"
         if node.refractory is not None:
-            yield f"memset(dead{k}, 0, sizeof(int32_t) * {node.size});"
+            yield f"memset(dead{k} + begin, 0, sizeof(int32_t) * (end - begin));"
+        yield "}"
+
+    def _range(self) -> str:
+        """Return the code that opens a block with the range of the node's neurons."""
+        return f"{{ const int begin = first * {self._size}, end = last * {self._size};"
 
     def shared(self) -> Iterator[str]:
         """Yield the constants that all neurons have in common."""
@@ -113,17 +121,18 @@ class NodePrinter:
         """Yield the code of a step, after all that arrives in it was added."""
         k, node, n = self._k, self._node, self._node.size
         ring = f" + ring_row(t, {node.depth})" if node.depth > 1 else ""
-        yield f"{{ int32_t *const row = row{k}{ring and ring + f' * {n + 1}'};"
+        yield self._range()
+        yield f"int32_t *const row = row{k}{ring and ring + f' * {self._row}'} + first + begin;"
         for x in node.releases:
             yield f"auto *const to_{x} = released{k}_{x}{ring and ring + f' * {n}'};"
         if node.is_source:
             yield f"const uint8_t *const over{k} = in[{self._number}] + s * {n};"
         if node.update or node.threshold is not None:
             yield from self._neurons()
-        yield f"neurorl_list_spikes(over{k}, row, {n});"
+        yield f"neurorl_list_spikes(over{k}, row, begin, end);"
         if not node.is_source:
             out = f"out[{self._number}]"
-            yield f"if ({out}) memcpy({out} + s * {n}, over{k}, {n});"
+            yield f"if ({out}) memcpy({out} + s * {n} + begin, over{k} + begin, end - begin);"
         yield from self._reset()
         yield "}"
 
@@ -145,12 +154,11 @@ class NodePrinter:
 
     def _neurons(self) -> Iterator[str]:
         """Yield the loops over all neurons, for each replica if they draw numbers."""
-        k, node, n = self._k, self._node, self._node.size
-        size = n // self._replicas
+        k, node, size = self._k, self._node, self._size
         one_by_one = self._replicas > 1 and bool(node.draws)
-        begin, end = ("begin", f"begin + {size}") if one_by_one else ("0", str(n))
+        begin, end = ("from", f"from + {size}") if one_by_one else ("begin", "end")
         if one_by_one:
-            yield f"for (int r = 0; r < {self._replicas}; r++) {{ const int begin = r * {size};"
+            yield f"for (int r = first; r < last; r++) {{ const int from = r * {size};"
         r = "r" if one_by_one else "0"
         ahead = f" + ahead[{r}]" if self._replicas > 1 else ""
         for x, draw in node.draws.items():
@@ -236,14 +244,14 @@ class NodePrinter:
         names = self._in_memory()
         if node.limits is not None:
             names |= {x: f"to_{x}[i]" for x in node.releases}
-            yield f"if (row[{node.size}]) {{\n{self._vectors}"
-            yield f"for (int i = 0; i < {node.size}; i++) {{"
+            yield f"if (row[end - begin]) {{\n{self._vectors}"
+            yield "for (int i = begin; i < end; i++) {"
             for line in node.reset:  # chosen, so that it needs no branch
                 to, value = names[line.variable], render(line.value.tree, self._style, names)
                 yield f"{to} = over{k}[i] ? {value} : {to};"
             yield "}}"
             return
-        yield f"for (int j = 0; j < row[{node.size}]; j++) {{ const int i = row[j];"
+        yield "for (int j = 0; j < row[end - begin]; j++) { const int i = row[j];"
         for line in node.reset:
             yield f"{names[line.variable]} = {render(line.value.tree, self._style, names)};"
         if node.refractory is not None:
@@ -254,12 +262,38 @@ class NodePrinter:
 _SIGNATURE = """#include "engine.h"
 using namespace neurorl;
 
-// Advances n_steps. fresh: whether to reset first. in: for each source, a raster of n_steps rows,
-// then what is added in each step to inputs that are driven, then the arrays. out: for each
-// population, a raster to fill, or NULL.
+// How far to go. fresh: whether to reset first. in: for each source, a raster of n_steps rows, then
+// what is added in each step to inputs that are driven, then the arrays. out: for each population,
+// a raster to fill, or NULL.
+struct Call {
+    int fresh;
+    int64_t n_steps;
+    const uint8_t *const *in;
+    uint8_t *const *out;
+};
+
+// Advances the replicas *first* to *last* less 1, but not the clock.
+static ALWAYS_INLINE void advance(const Call &call, const int first, const int last)
+{
+const int fresh = call.fresh;
+const int64_t n_steps = call.n_steps;
+const uint8_t *const *const in = call.in;
+uint8_t *const *const out = call.out;"""
+
+_ENTRY = """
 extern "C" void neurorl_advance(
     int fresh, int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
-{"""
+{{
+const Call call = {{fresh, n_steps, in, out}};
+{advance}
+*(int64_t *)in[{clock}] += n_steps;
+}}
+"""
+_ALONE = "advance(call, 0, 1);"
+_SHARED = """const auto part = [](const void *with, int64_t first, int64_t last) {{
+advance(*(const Call *)with, (int)first, (int)last);
+}};
+neurorl_share(*(const int64_t *)in[{threads}], {n}, part, &call);"""
 
 
 _WHOLE = '#pragma GCC optimize("finite-math-only", "no-signed-zeros")'
@@ -277,6 +311,7 @@ def printed(program: Program) -> CppProgram:
     """Return the code of a program."""
     table = Table()
     table.add("clock", "i8", 1)
+    table.add("threads", "i8", 1)
     table.add("logistic", "f8", 0)
     table.add("seeds", "i8", program.n_replicas)
     if program.n_replicas > 1:
@@ -290,6 +325,8 @@ def printed(program: Program) -> CppProgram:
     steps = [line for node in nodes for line in node.step()]
     n_sources = sum(node.is_source for node in program.nodes)
     driven = [f"drive{k}_{x}" for k, node in enumerate(program.nodes) for x in node.driven]
+    n_given, n = n_sources + len(driven), program.n_replicas
+    shared = _SHARED.format(threads=n_given + 1, n=n)
     lines = [
         *([_WHOLE] if any(node.limits for node in program.nodes) else []),
         _SIGNATURE,
@@ -297,20 +334,19 @@ def printed(program: Program) -> CppProgram:
             f"const double *const {x} = (const double *)in[{n_sources + k}];"
             for k, x in enumerate(driven)
         ),
-        f"const uint8_t *const *const at = in + {n_sources + len(driven)};",
+        f"const uint8_t *const *const at = in + {n_given};",
         *table.declarations(),
         "if (fresh) {",
         *(line for node in nodes for line in node.fresh()),
         "}",
         *(line for node in nodes for line in node.shared()),
         "for (int64_t s = 0; s < n_steps; s++) {",
-        "const int64_t t = clock[0];",
+        "const int64_t t = clock[0] + s;",
         *arrivals,
         *steps,
-        "clock[0] = t + 1;",
         "}",
         "}",
-        "",
+        _ENTRY.format(advance=_ALONE if n == 1 else shared, clock=n_given),
     ]
     return CppProgram("\n".join(lines), table)
 
@@ -318,23 +354,30 @@ def printed(program: Program) -> CppProgram:
 def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> Iterator[str]:
     """Yield the code that adds the weights of the spikes that arrive by projection *k*."""
     pre, limits = program.nodes[p.pre], program.nodes[p.post].limits
+    replicas = program.n_replicas
+    per_row, size = pre.size + replicas, pre.size // replicas
     q = f"{'q' if limits is None else 'state'}{p.post}_{p.target}"
     w = table.add(f"w{k}", "f8" if limits is None else "i4", p.n_weights)
     if p.gap and p.rows is not None:
-        n_post = program.nodes[p.post].size
+        n_pre, n_post = (program.nodes[node].size for node in (p.pre, p.post))
         listed = (
             w,
             table.add(f"start{k}", "i8", pre.size + 1),
             table.add(f"to{k}", "i4", p.n_weights),
         )
         ends = table.add(f"gap{k}", "f8", n_post), f"state{p.pre}_{p.gap}", f"state{p.post}_{p.gap}"
-        yield f"couple({', '.join((*listed, *ends))}, {pre.size}, {n_post});"
+        ranges = (
+            f"Range{{first * {size // replicas}, last * {size // replicas}}}"
+            for size in (n_pre, n_post)
+        )
+        yield f"couple({', '.join((*listed, *ends, *ranges))});"
         return
     for number, delay in enumerate(p.delays):
         ring = f"row{p.pre}"
         if pre.depth > 1:
-            ring += f" + ring_row(t - {delay}, {pre.depth}) * {pre.size + 1}"
-        yield f"{{ const int32_t *const row = {ring}; const int n = row[{pre.size}];"
+            ring += f" + ring_row(t - {delay}, {pre.depth}) * {per_row}"
+        yield f"{{ const int32_t *const row = {ring} + first * {size + 1};"
+        yield f"const int n = row[(last - first) * {size}];"
         release = "NULL"
         if p.release is not None:
             at = f"ring_row(t - {delay}, {pre.depth}) * {pre.size}"
@@ -374,7 +417,7 @@ def library_of(source: str) -> ctypes.CDLL:
     """
     kernels = _kernels()
     loaded = compiled(CppSource(source, _FOLDERS), _WHERE, _REMEDY)
-    for name in ("neurorl_list_spikes", "neurorl_draw_rows"):
+    for name in ("neurorl_list_spikes", "neurorl_draw_rows", "neurorl_share"):
         address = ctypes.cast(getattr(kernels, name), ctypes.c_void_p).value
         ctypes.c_void_p.in_dll(loaded, name).value = address
     pointers = [ctypes.c_void_p, ctypes.c_void_p]

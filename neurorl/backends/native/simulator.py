@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -15,11 +16,13 @@ from neurorl.backends.native.printer import library_of, printed
 from neurorl.backends.programmed import OF_PROGRAMS, ProgramSimulator
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.window import NativeRun, Raster, WindowCall
+from neurorl.errors import ArgumentError
 from neurorl.native.build import failure
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.numerics.random import LOGISTIC_TABLE
 from neurorl.program import Release
 
+_MOST_THREADS = 1024
 _MOST = 2**28
 """Bound a level, see `Simulator.levels`: the code adds four in 32 bits."""
 
@@ -29,11 +32,21 @@ class NativeSimulator(ProgramSimulator):
 
     Compiles for some tenths of a second, once for each structure and size of network, then cached.
 
+    threads: how many share the replicas, which changes no bit; one replica needs one. A learning
+        loop in C++ takes as many.
+
     `build` raises BackendError if the network doesn't compile.
     """
 
     name: ClassVar[str] = "native"
     capabilities: ClassVar[Capabilities] = replace(OF_PROGRAMS, engines=("cpp",))
+
+    def __init__(self, threads: int = 1) -> None:
+        is_whole = isinstance(threads, int) and not isinstance(threads, bool)
+        if not is_whole or not 1 <= threads <= _MOST_THREADS:
+            what, limit = "threads must be a whole number", f"1 to {_MOST_THREADS}"
+            raise ArgumentError(f"backend {self.name}", what, got=repr(threads), limit=limit)
+        self.threads = threads
 
     @classmethod
     def hindrance(cls) -> str | None:
@@ -51,6 +64,10 @@ class NativeSimulator(ProgramSimulator):
         self._arrays = table.allocated({"logistic": LOGISTIC_TABLE})
         self._addresses = _addresses([*self._arrays.values()])
         self._arrays["seeds"][:] = simulated.seeds
+        n = simulated.n_replicas
+        self.threads = self._arrays["threads"][0] = min(self.threads, n)
+        ends = [n * k // self.threads for k in range(self.threads + 1)]
+        self._ranges = [*pairwise(ends)]  # as src/parallel.h has them
         for k, node in enumerate(self.program.nodes):
             for x, value in node.initial.items():
                 self._arrays[f"initial{k}_{x}"][:] = self._arrays[f"state{k}_{x}"][:] = value
@@ -131,10 +148,10 @@ class NativeSimulator(ProgramSimulator):
         is_direct = not self._unit(k) and self.program.projections[k].places() is None
         return self._arrays[f"w{k}"] if is_direct else None
 
-    def held(self, projection: str) -> Array | None:
+    def held(self, projection: str, part: slice = slice(None)) -> Array | None:
         k = self._projections.get(projection)
         unit = 0.0 if k is None else self._unit(k)
-        return self._arrays[f"levels{k}"] * unit if unit else self.memory(projection)
+        return self._arrays[f"levels{k}"][part] * unit if unit else super().held(projection, part)
 
     def levels(self, projection: str, unit: float) -> Int32Array | None:
         k = self._projections.get(projection)
@@ -185,16 +202,25 @@ class NativeSimulator(ProgramSimulator):
         rows = self._arrays[f"row{k}"].reshape(self.program.nodes[k].depth, -1)
         raster = np.zeros((len(rows), self.program.nodes[k].size), dtype=bool)
         for to, place in zip(raster, self._places_of_steps(k, len(rows)), strict=True):
-            to[rows[place, : rows[place, -1]]] = True
+            for row, _ in self._rows_of_threads(k, rows[place]):
+                to[row[: row[-1]]] = True
         return raster
+
+    def _rows_of_threads(self, k: int, row: Int32Array) -> Iterator[tuple[Int32Array, slice]]:
+        """Yield the row of spikes of each thread, and which neurons of a node it is for."""
+        size = self.program.nodes[k].size // self.simulated.n_replicas
+        for first, last in self._ranges:
+            begin, n = first * (size + 1), (last - first) * size
+            yield row[begin : begin + n + 1], slice(first * size, last * size)
 
     def put_past(self, rasters: Mapping[int, Raster]) -> None:
         for k, raster in rasters.items():
             rows = self._arrays[f"row{k}"].reshape(len(raster), -1)
             for spikes, place in zip(raster, self._places_of_steps(k, len(rows)), strict=True):
-                found = np.flatnonzero(spikes)
-                rows[place, : len(found)] = found
-                rows[place, -1] = len(found)
+                for row, own in self._rows_of_threads(k, rows[place]):
+                    found = np.flatnonzero(spikes[own])
+                    row[: len(found)] = found + own.start
+                    row[-1] = len(found)
 
     def released(self, k: int, release: Release) -> Array:
         ring = self._arrays[f"released{k}_{release.variable}"]

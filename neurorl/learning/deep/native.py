@@ -85,6 +85,9 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         self._tell()
 
     def settle(self, k: int | None = None) -> None:
+        self.catch_up()
+
+    def catch_up(self) -> None:
         """Bring all weights in force, and copies of shared ones up to date."""
         if self._is_stale:
             self._c_refresh(self._address)

@@ -61,6 +61,7 @@ class LoopInC(Loop):
         return {
             **places,
             "n_replicas": self.n,
+            "threads": self.backend.simulator.threads,
             "window": self.config.window,
             "n_actions": self.n_actions,
             "n_groups": len(self.groups),

@@ -93,7 +93,7 @@ struct Modulator;
 struct Writes;
 
 struct Agent {
-    int64_t n_replicas, window, n_actions, n_output, first_vote;
+    int64_t n_replicas, threads, window, n_actions, n_output, first_vote;
     int64_t carries, normalises, has_spiking_critic, n_groups, has_masks;
     const Encoder *encoder;
     const Policy *policy;

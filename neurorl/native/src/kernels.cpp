@@ -1,9 +1,11 @@
 // The learning loop of replicas of one agent, as neurorl/learning/loops/numpy.py has it in NumPy.
 // Functions return -1; or the first replica k whose observation no feature map knows or has numbers
 // that aren't finite; or diverged(k) if its change of weights isn't finite.
+// Replicas share nothing that is written, so each may have another thread.
 #include "critic.h"
 #include "decision.h"
 #include "deep_learning.h"
+#include "parallel.h"
 #include "rule.h"
 
 namespace neurorl {
@@ -11,6 +13,29 @@ namespace neurorl {
 double cos_terms[13];
 
 inline int64_t diverged(int64_t k) { return -2 - k; }
+
+// Calls act(k), which returns a fault, for each active replica, backwards if so said, in all threads
+// of the agent. Returns a fault of the first range that has one, which stops there.
+template <class Act> static int64_t each(const Agent &agent, const Act &act, bool back = false)
+{
+    static thread_local std::vector<int64_t> found;
+    std::vector<int64_t> &faults = found;  // of this thread, for all
+    faults.assign(agent.threads, -1);
+    in_ranges(agent.threads, agent.n_replicas, [&](int64_t first, int64_t last, int64_t number) {
+        for (int64_t m = first; m < last && faults[number] == -1; m++) {
+            const int64_t k = back ? first + last - 1 - m : m;
+            if (agent.active[k]) faults[number] = act(k);
+        }
+    });
+    for (int64_t fault : faults)
+        if (fault != -1) return fault;
+    return -1;
+}
+
+static int64_t first_without_numbers(const Agent &agent)
+{
+    return each(agent, [&](int64_t k) { return sees_numbers(agent, k) ? -1 : k; });
+}
 
 static void keep_last(const Window &window)
 {
@@ -260,15 +285,15 @@ extern "C" int64_t neurorl_begin(const Agent *agent, int64_t k)
 
 extern "C" int64_t neurorl_encode(const Agent *agent)
 {
-    for (int64_t k = 0; k < agent->n_replicas; k++)
-        if (agent->active[k] && !encode(*agent, k)) return k;
-    return -1;
+    return each(*agent, [&](int64_t k) { return encode(*agent, k) ? -1 : k; });
 }
 
 extern "C" void neurorl_choose(const Agent *agent)
 {
-    for (int64_t k = 0; k < agent->n_replicas; k++)
-        if (agent->active[k]) choose(*agent, k);
+    each(*agent, [&](int64_t k) {
+        choose(*agent, k);
+        return (int64_t)-1;
+    });
 }
 
 extern "C" int64_t neurorl_decide(const Agent *agent)
@@ -285,15 +310,9 @@ extern "C" int64_t neurorl_learn(const Agent *agent)
     // Alternate the direction, so that the next replicas are those still in the cache.
     static thread_local bool back = false;
     back = !back;
-    const int64_t n = agent->n_replicas;
-    for (int64_t k = 0; k < n; k++)  // before any of them learns
-        if (agent->active[k] && !sees_numbers(*agent, k)) return k;
-    for (int64_t m = 0; m < n; m++) {
-        const int64_t k = back ? n - 1 - m : m;
-        const int64_t fault = agent->active[k] ? learn(*agent, k) : -1;
-        if (fault != -1) return fault;
-    }
-    return -1;
+    const int64_t odd = first_without_numbers(*agent);  // before any of them learns
+    if (odd != -1) return odd;
+    return each(*agent, [&](int64_t k) { return learn(*agent, k); }, back);
 }
 
 // Let eligibilities take a window in whose post factors are given, of all replicas.
@@ -322,39 +341,33 @@ extern "C" void neurorl_reinforce(
 
 extern "C" int64_t neurorl_learn_late(const Agent *agent)
 {
-    for (int64_t k = 0; k < agent->n_replicas; k++) {
-        const int64_t fault = agent->active[k] ? learn_late(*agent, k) : -1;
-        if (fault != -1) return fault;
-    }
-    return -1;
+    return each(*agent, [&](int64_t k) { return learn_late(*agent, k); });
 }
 
 // Encode what active replicas see, and set the biases of their hidden layers: see src/deep.h.
 extern "C" int64_t neurorl_deep_prepare(const Deep *deep)
 {
-    for (int64_t k = 0; k < deep->agent->n_replicas; k++)
-        if (deep->agent->active[k] && !prepare(*deep, k)) return k;
-    return -1;
+    return each(*deep->agent, [&](int64_t k) { return prepare(*deep, k) ? -1 : k; });
 }
 
 extern "C" int64_t neurorl_deep_conclude(const Deep *deep)
 {
-    for (int64_t k = 0; k < deep->agent->n_replicas; k++)
-        if (deep->agent->active[k]) conclude(*deep, k);
-    return -1;
+    return each(*deep->agent, [&](int64_t k) {
+        conclude(*deep, k);
+        return (int64_t)-1;
+    });
 }
 
 extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
 {
     const Agent &agent = *deep->agent;
-    for (int64_t k = 0; k < agent.n_replicas; k++) {
-        if (!agent.active[k]) continue;
+    return each(agent, [&](int64_t k) {
         const bool knows_before = deep->before[k] == deep->before[k];
         if (knows_before && !learn_from(*deep, k, agent.discount[k] * deep->value[k]))
             return diverged(k);
         note(*deep, k);
-    }
-    return -1;
+        return (int64_t)-1;
+    });
 }
 
 // Bring all weights that learned in force, and the simulator's copies of shared ones.
@@ -383,14 +396,13 @@ extern "C" int64_t neurorl_deep_decide(const Deep *deep)
 extern "C" int64_t neurorl_deep_learn(const Deep *deep)
 {
     const Agent &agent = *deep->agent;
-    for (int64_t k = 0; k < agent.n_replicas; k++)
-        if (agent.active[k] && !sees_numbers(agent, k)) return k;
-    for (int64_t k = 0; k < agent.n_replicas; k++) {
-        if (!agent.active[k]) continue;
+    const int64_t odd = first_without_numbers(agent);
+    if (odd != -1) return odd;
+    return each(agent, [&](int64_t k) {
         if (!hear_reward(*deep, k)) return diverged(k);
-        if (agent.discount[k] != 0.0 || deep->before[k] != deep->before[k]) continue;
+        if (agent.discount[k] != 0.0 || deep->before[k] != deep->before[k]) return (int64_t)-1;
         if (!learn_from(*deep, k, 0.0)) return diverged(k);
         deep->before[k] = __builtin_nan("");
-    }
-    return -1;
+        return (int64_t)-1;
+    });
 }

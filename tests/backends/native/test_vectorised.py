@@ -47,7 +47,7 @@ def test_the_loop_over_neurons_is_made_of_vectors(
     command += [f"-iquote{folder}" for folder in (SOURCES, HERE)]
     command += [str(source), "-o", str(tmp_path / "code.so")]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-    loops = [k for k, line in enumerate(lines, start=1) if line.startswith("for (int i = 0")]
+    loops = [k for k, line in enumerate(lines, start=1) if line.startswith("for (int i = begin")]
     assert loops
     vectors = {line.split(":")[1] for line in said.splitlines() if line.startswith(str(source))}
     assert {str(k) for k in loops} <= vectors, said

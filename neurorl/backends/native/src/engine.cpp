@@ -3,16 +3,28 @@
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif
+#include "parallel.h"
 #include "philox.h"
 
-// Writes the row of spikes of n neurons, given a byte of 0 or 1 for each.
-extern "C" void neurorl_list_spikes(const uint8_t *over, int32_t *row, int64_t n)
+// Calls body(with, first, last) for ranges of so many replicas, each in a thread of its own.
+extern "C" void neurorl_share(
+    int64_t threads, int64_t n_replicas, void (*body)(const void *, int64_t, int64_t),
+    const void *with)
+{
+    neurorl::in_ranges(threads, n_replicas, [&](int64_t first, int64_t last, int64_t) {
+        body(with, first, last);
+    });
+}
+
+// Writes the row of spikes of the neurons k to n less 1, given a byte of 0 or 1 for each of all.
+extern "C" void neurorl_list_spikes(const uint8_t *over, int32_t *row, int64_t begin, int64_t n)
 {
     int32_t count = 0;
-    int32_t k = 0;
+    int32_t k = (int32_t)begin;
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
     __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    for (; k + 16 <= n; k += 16) {  // writes 16 places from count <= k on, so none beyond n
+    index = _mm512_add_epi32(index, _mm512_set1_epi32(k));
+    for (; k + 16 <= n; k += 16) {  // writes 16 places from count <= k - begin on, so none beyond
         const __m128i bytes = _mm_loadu_si128((const __m128i *)(over + k));
         const __mmask16 mask = _mm_test_epi8_mask(bytes, bytes);
         _mm512_storeu_si512(row + count, _mm512_maskz_compress_epi32(mask, index));
@@ -47,7 +59,7 @@ extern "C" void neurorl_list_spikes(const uint8_t *over, int32_t *row, int64_t n
         row[count] = k;
         count += over[k];
     }
-    row[n] = count;
+    row[n - begin] = count;
 }
 
 // Writes the words of the four steps of a block, rows of shape (4, n).

@@ -8,14 +8,17 @@
 
 // Set once after loading, to functions of engine.cpp, which needn't be compiled with each network.
 extern "C" {
-void (*neurorl_list_spikes)(const uint8_t *over, int32_t *row, int64_t n);
+void (*neurorl_list_spikes)(const uint8_t *over, int32_t *row, int64_t begin, int64_t n);
+void (*neurorl_share)(
+    int64_t threads, int64_t n_replicas, void (*body)(const void *, int64_t, int64_t),
+    const void *with);
 void (*neurorl_draw_rows)(int64_t n, int64_t block, int64_t stream, int64_t seed, uint32_t *rows);
 }
 
 namespace neurorl {
 
 // "A row of spikes" of N neurons below: indices in ascending order in the first N places, and their
-// number in the last.
+// number in the last. Where threads share replicas, each has a row of its own.
 
 // Functions of nodes with limits, whose numbers are exact in 24 bits.
 inline float neurorl_floor(float x) { return __builtin_floorf(x); }
@@ -186,13 +189,18 @@ ALWAYS_INLINE void add_listed(
     }
 }
 
-// Writes the sums of w (v_i - v_j) of gap junctions, added up by i from 0 on.
+// Some neurons of all.
+struct Range {
+    int begin, end;
+};
+
+// Writes the sums of w (v_i - v_j) of gap junctions, added up by i from the first on.
 inline void couple(
     const double *w, const int64_t *start, const int32_t *target, double *__restrict sum,
-    const double *pre, const double *post, int n_pre, int n_post)
+    const double *pre, const double *post, Range of_pre, Range of_post)
 {
-    memset(sum, 0, sizeof(double) * n_post);
-    for (int i = 0; i < n_pre; i++)
+    memset(sum + of_post.begin, 0, sizeof(double) * (of_post.end - of_post.begin));
+    for (int i = of_pre.begin; i < of_pre.end; i++)
         for (int64_t s = start[i]; s < start[i + 1]; s++)
             sum[target[s]] += w[s] * (pre[i] - post[target[s]]);
 }
