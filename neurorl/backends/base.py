@@ -275,12 +275,10 @@ class Backend(Ownable):
         """Return the memory in which the simulator keeps a population's biases, or None.
 
         float64, ``(n_replicas * size,)``, in units of the membrane: what `set_offset` takes if the
-        description's bias is 0, in chip arithmetic a bias of the chip's. Valid until the backend is
-        closed.
+        description's bias is 0, in chip arithmetic a bias of the chip's. With what currents add: see
+        `neurorl.backends.window.Window.steps`. Valid until the backend is closed.
         """
         self.check_free("backend.biases", "learning.reset")
-        if population in self._weights.currents.entered:
-            return None
         return self.simulator.biases(population)
 
     def weights(self, name: str) -> FloatArray:

@@ -72,7 +72,12 @@ class Window:
     @property
     def native(self) -> NativeRun | None:
         """Return `run` as a C function for callers in C, or None."""
-        return None if self._currents else self._call.native
+        return None if self._currents else self.steps
+
+    @property
+    def steps(self) -> NativeRun | None:
+        """Return `native` for callers who write themselves what currents add to biases."""
+        return self._call.native
 
     def run(self, fresh: bool) -> None:
         """Advance with *inputs*, and fill *rasters*; fresh: whether to reset all replicas first.

@@ -44,14 +44,17 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             if lent is not None and lent.dtype == np.float64 and not is_tied:
                 self.memory.in_force[name] = lent.reshape(self.memory.in_force[name].shape)
         self._told = [n for n, lent in self._lent.items() if lent is None and self._learns_late]
-        self._biases = {layer.name: backend.biases(layer.name) for layer in self.layers.hidden}
+        of_window = self.layers.layers if config.encoder.flows else self.layers.hidden
+        biases = {layer.name: backend.biases(layer.name) for layer in of_window}
+        lends = all(bias is not None for bias in biases.values())
+        self._biases = biases if lends or not config.encoder.flows else {}
+        self._writes_flows = lends and config.encoder.flows
         self._agent, self._parts_of_c = self._make_agent(), self._make_parts()
         self._buffers = self._make_buffers()
         self._deep = self._make_deep()
         compiled = library()
         self._address = ctypes.c_void_p(ctypes.addressof(self._deep))
-        lends = all(bias is not None for bias in self._biases.values())
-        self._c_decide = compiled.neurorl_deep_decide if self.window.native and lends else None
+        self._c_decide = compiled.neurorl_deep_decide if self.window.steps and lends else None
         self._c_prepare = compiled.neurorl_deep_prepare
         self._c_conclude = compiled.neurorl_deep_conclude
         self._c_refresh, self._is_stale = compiled.neurorl_deep_refresh, False
@@ -147,6 +150,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             n_halves=len(halves),
             scales_rewards=trunk.scales_rewards,
             learns=self._learns_late,
+            writes_flows=self._writes_flows,
             n_seen=self.cells.size,
             n_channels=trunk.observations.channels(self.cells.size),
             **{name: ctypes.addressof(part) for name, part in self._parts_of_c.items()},
@@ -200,14 +204,13 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         below, bias = (self._synapses_of(half, p.name, p.high) for p in layer.into)
         if self._lent[layer.into[0].name] is not None and self._is_known_before(half, layer):
             below.stale = self._keep(np.zeros((self.n, below.n_pre), np.uint8))
-        own: dict[str, Any] = {}
+        own: dict[str, Any] = {"simulator_bias": self._keep(self._biases.get(name))}
         if layer.is_hidden:
-            own = {x: self._keep(lasting[f"{name}.{x}"]) for x in ("mean", "variance", "kappa")}
+            own |= {x: self._keep(lasting[f"{name}.{x}"]) for x in ("mean", "variance", "kappa")}
             own |= {x: self._keep(passing[f"{name}.{x}"]) for x in _OF_HIDDEN}
             own["alpha_mean"] = self._keep(lasting[f"{name}.alpha"])
             own["raster"] = self._keep(self.window.rasters[name])
             own["offset"] = self._keep(self._offsets[name])
-            own["simulator_bias"] = self._keep(self._biases[name])
         return c.DeepLayer(
             size=layer.size,
             row=layer.row,

@@ -55,7 +55,7 @@ class LoopInC(Loop):
 
     def _shared_fields(self, keep: Callable[[Array], int | None]) -> dict[str, Any]:
         """Return fields of the agent's structure. keep: return where an array is, and keep it."""
-        inputs, native = self.window.inputs["input"], self.window.native
+        inputs, native = self.window.inputs["input"], self.window.steps
         places = {name: keep(getattr(self, name)) for name in _OF_LOOP}
         chosen, flows = places.pop("actions"), inputs.dtype == np.float64
         return {

@@ -74,6 +74,7 @@ struct Deep {
     const Agent *agent;
     const Half *halves;
     int64_t n_halves, scales_rewards, learns, n_seen, n_channels;
+    int64_t writes_flows;  // whether it writes what currents add to the simulator's biases
     const Normalisation *normalisation;
     const StepSize *step_size;
     const Observations *observations;

@@ -187,17 +187,20 @@ template <class Number> inline Number mean_of(const Number *x, int64_t n)
     return total / (Number)n;
 }
 
-// Compute the biases that offsets make, in a chip's integers as bias_integers of
-// neurorl/arithmetic/quantiser.py does.
-inline void biases_of(const DeepLayer &layer, int64_t n, const double *offset, double *__restrict bias)
+// Compute the biases that offsets and what flows in make, of which one may be null, in a chip's
+// integers as bias_integers of neurorl/arithmetic/quantiser.py does.
+inline void biases_of(
+    const DeepLayer &layer, int64_t n, const double *offset, const double *flow,
+    double *__restrict bias)
 {
     if (layer.bias_unit == 0.0) {
-        memcpy(bias, offset, n * sizeof *bias);
+        for (int64_t i = 0; i < n; i++) bias[i] = (flow ? flow[i] : 0.0) + (offset ? offset[i] : 0.0);
         return;
     }
     const double unit = layer.bias_unit, own = layer.own_bias;
     for (int64_t i = 0; i < n; i++) {
-        const double value = own + offset[i] * unit, magnitude = __builtin_fabs(value);
+        const double added = (flow ? flow[i] : 0.0) + (offset ? offset[i] * unit : 0.0);
+        const double value = own + added, magnitude = __builtin_fabs(value);
         double step = 1.0, inverse = 1.0, share = 1.0;
         for (int e = 0; e < 7; e++, share *= 0.5) {
             const bool is_large = __builtin_rint(magnitude * share) > 4095.0;
@@ -239,8 +242,17 @@ inline void normal(
     double *offset = layer.offset + k * n;
     for (int64_t i = 0; i < n; i++)
         offset[i] = __builtin_rint((1.0 - shift[i] - scale[i]) * 0x1p20) * 0x1p-20;
-    biases_of(layer, n, offset, bias);
+    biases_of(layer, n, offset, nullptr, bias);
     if (layer.simulator_bias) memcpy(layer.simulator_bias + k * n, bias, n * sizeof *bias);
+}
+
+// Let currents flow into a layer's biases: all that *arrived*, else what its synapses from the bias
+// transmit.
+inline void let_flow(const DeepLayer &layer, int64_t k, const double *arrived)
+{
+    const double *flow = arrived ? arrived : layer.bias.sent + k * layer.size;
+    const double *offset = layer.offset ? layer.offset + k * layer.size : nullptr;
+    biases_of(layer, layer.size, offset, flow, layer.simulator_bias + k * layer.size);
 }
 
 // Prepare the window of replica k.
@@ -248,7 +260,7 @@ inline bool prepare(const Deep &deep, int64_t k)
 {
     static thread_local Numbers buffer;
     if (!sees_numbers(*deep.agent, k) || !enter(deep, k)) return false;
-    const bool reads_drive = deep.normalisation->kernel == POOL;
+    const bool reads_drive = deep.normalisation->kernel == POOL, flows = deep.writes_flows;
     double *shift = deep.shift + k * deep.n_hidden, *scale = deep.scale + k * deep.n_hidden;
     for (int64_t h = 0; h < deep.n_halves; h++) {
         const double *x = deep.input + k * deep.n_channels;
@@ -259,8 +271,9 @@ inline bool prepare(const Deep &deep, int64_t k)
             double *bias = buffer.data(), *arrived = bias + (1 + l % 2) * deep.n_hidden;
             if (layer.patches) refresh_copies(layer, k, x);
             transmit_rows(layer.below, k, x);
-            if (reads_drive) arrive(layer, k, x, arrived);
+            if (reads_drive || (flows && l == 0)) arrive(layer, k, x, arrived);
             normal(deep, layer, k, arrived, shift, scale, bias);
+            if (flows) let_flow(layer, k, l == 0 ? arrived : nullptr);
             if (reads_drive) {
                 for (int64_t i = 0; i < n; i++)
                     arrived[i] = arrived[i] + bias[i] > layer.threshold ? 1.0 : 0.0;
@@ -269,6 +282,7 @@ inline bool prepare(const Deep &deep, int64_t k)
             shift += n;
             scale += n;
         }
+        if (flows) let_flow(deep.halves[h].layers[deep.halves[h].n_layers - 1], k, nullptr);
     }
     return true;
 }
