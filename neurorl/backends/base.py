@@ -275,8 +275,8 @@ class Backend(Ownable):
         """Return the memory in which the simulator keeps a population's biases, or None.
 
         float64, ``(n_replicas * size,)``, in units of the membrane: what `set_offset` takes if the
-        description's bias is 0, in chip arithmetic a bias of the chip's. With what currents add: see
-        `neurorl.backends.window.Window.steps`. Valid until the backend is closed.
+        description's bias is 0, in chip arithmetic a bias of the chip's. What currents add
+        belongs to it, see `neurorl.backends.window.Window.steps`. Valid while it is open.
         """
         self.check_free("backend.biases", "learning.reset")
         return self.simulator.biases(population)

@@ -93,7 +93,7 @@ def batch_system(named: str, logs: Path) -> Iterator[Executor]:
     # A lost worker is ours to judge: Dask counts losses, but not what was done in between.
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _quiet():
         answers: list[str | None] = []
-        job = _telling(kind, answers)
+        job = _telling(kind, answers, f"cluster {named}")
         try:
             # A first job on trial: a cluster that fails amid its own construction can't be closed.
             job(scheduler="tcp://127.0.0.1:1", name="trial", **_of(job, asked))
@@ -133,10 +133,10 @@ def _warn_if_idle(client: Client, named: str, is_over: threading.Event) -> None:
         return
 
 
-def _telling(kind: type, answers: list[str | None]) -> type:
+def _telling(kind: type, answers: list[str | None], where: str) -> type:
     """Return a cluster's class of jobs, which notes why the system refuses one, None if it doesn't.
 
-    Dask itself logs a traceback and goes on asking.
+    Dask itself logs a traceback and goes on asking. Warns once of each later refusal.
     """
     from distributed import Status
 
@@ -146,8 +146,11 @@ def _telling(kind: type, answers: list[str | None]) -> type:
         try:
             await job.start(self)  # type: ignore[attr-defined]
         except (RuntimeError, OSError) as exc:
-            said = str(exc).partition("stderr:")[2].strip()
-            answers.append(one_line(said or exc))
+            said = one_line(str(exc).partition("stderr:")[2].strip() or exc)
+            if None in answers and said not in answers:
+                message = format_message(where, "refuses a further job", got=said)
+                warnings.warn(message, FallbackWarning, stacklevel=2)
+            answers.append(said)
             self.status = Status.closed  # else the cluster can't be closed
             raise
         answers.append(None)

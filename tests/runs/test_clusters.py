@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import warnings
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ import pytest
 from load_script import load_script
 
 from neurorl.cli import main
+from neurorl.errors import FallbackWarning
 from neurorl.lab import clusters, sweeping
 from neurorl.lab.clusters import ATTEMPTS
 from neurorl.lab.status import sweep_status
@@ -152,6 +155,26 @@ def test_a_job_that_slurm_refuses_is_one_line(
     assert "refuses a job" in said
     assert "nvalid partition" in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_refusal_after_the_first_job_is_a_warning() -> None:
+    class Job:
+        async def start(self) -> None:
+            if next(refusals):
+                raise RuntimeError("Command exited\nstderr:\nsbatch: error: QOSMaxSubmitJobLimit\n")
+
+    refusals, answers = iter([False, True, True]), list[str | None]()
+    kind: Any = SimpleNamespace(job_cls=Job)
+    made = clusters._telling(kind, answers, "cluster slurm:x.yaml")
+    asyncio.run(made().start())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                asyncio.run(made().start())
+    assert [w.category for w in told] == [FallbackWarning]
+    assert "cluster slurm:x.yaml: refuses a further job" in str(told[0].message)
+    assert "SubmitJobLimit" in str(told[0].message)
 
 
 def test_the_systems_named_are_those_of_dask_jobqueue() -> None:
