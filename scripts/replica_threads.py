@@ -1,12 +1,13 @@
 """Time many agents in one native program on threads, over the same on one thread.
 
-    python scripts/replica_threads.py [--replicas 1000] [--threads 2] [--models lif deep]
+    python scripts/replica_threads.py [--replicas 1000] [--threads 2] [--agents cartpole deep catch]
         [--warm 600] [--blocks 10] [--steps 50] [--json]
 
-Agents of CartPole-v1 learn on Gymnasium's vector of environments, a seed each. After *warm* steps,
-blocks of *steps* alternate between both; the ratio is the median of those of pairs of blocks. In
-C: the share of a step on one thread that is no Python. Exit status 1 unless all agents know the
-same in the end, in every bit.
+Agents learn, a seed each, on a vector of environments: *cartpole* is the preset of CartPole-v1,
+*deep* sees its raw numbers, and *catch* the 100 pixels of a ball that falls and a paddle below.
+After *warm* steps, blocks of *steps* alternate between both; the ratio is the median of those of
+pairs of blocks. in_c: the share of a step on one thread that is no Python. Exit status 1 unless all
+agents know the same in the end, in every bit.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import json
 import resource
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.budget import Budget
@@ -30,17 +33,83 @@ from neurorl.cli.output import print_table
 from neurorl.cli.status import exit_status
 from neurorl.tasks.groups import env_group
 
-_TASK, _MODE = "CartPole-v1", "vector_entry_point"
+_CARTPOLE, _SIDE = "CartPole-v1", 10
+Vector = gym.vector.VectorEnv[Any, Any, Any]
+
+
+class Catch(gym.vector.VectorEnv[Any, Any, Any]):
+    """Let balls fall through *n* images of 10 x 10 pixels; actions move the paddle that catches."""
+
+    def __init__(self, n: int) -> None:
+        self.num_envs = n
+        self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+        self.single_observation_space = gym.spaces.Box(0, 1, (_SIDE, _SIDE, 1), np.bool_)
+        self.single_action_space = gym.spaces.Discrete(3)
+        self.observation_space = batch_space(self.single_observation_space, n)
+        self.action_space = batch_space(self.single_action_space, n)
+        self.row = np.full(n, _SIDE - 1)
+        self.column, self.paddle = np.zeros((2, n), dtype=int)
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+        """Begin all episodes."""
+        super().reset(seed=seed)
+        return self._begin(np.ones(self.num_envs, dtype=bool)), {}
+
+    def step(self, actions: Any) -> Any:
+        """Let balls fall by a row; an episode ends as its ball arrives, with 1 or -1."""
+        fresh = self.row == _SIDE - 1
+        self.row += 1
+        self.paddle = np.clip(self.paddle + np.asarray(actions) - 1, 0, _SIDE - 1)
+        seen = self._begin(fresh)
+        ended = self.row == _SIDE - 1
+        caught = np.where(self.paddle == self.column, 1.0, -1.0)
+        return seen, np.where(ended, caught, 0.0), ended, np.zeros_like(ended), {}
+
+    def _begin(self, fresh: Any) -> Any:
+        """Begin some episodes, and return what all show."""
+        self.row[fresh], self.paddle[fresh] = 0, _SIDE // 2
+        self.column[fresh] = self.np_random.integers(_SIDE, size=int(fresh.sum()))
+        seen, k = np.zeros((self.num_envs, _SIDE, _SIDE, 1), bool), np.arange(self.num_envs)
+        seen[k, self.row, self.column] = seen[k, -1, self.paddle] = True
+        return seen
+
+
+def _cartpole(n: int) -> Vector:
+    return gym.make_vec(_CARTPOLE, num_envs=n, vectorization_mode="vector_entry_point")
+
+
+AGENTS: dict[str, tuple[Callable[[int], Vector], str]] = {
+    "cartpole": (_cartpole, "lif"),
+    "deep": (_cartpole, "deep"),
+    "catch": (Catch, "deep"),
+}
+"""Map agents to their environments and model."""
+
+
+class _Shown(gym.Env[Any, Any]):
+    """Have the spaces of one of several environments, from which an agent's parts are chosen."""
+
+    def __init__(self, envs: Vector) -> None:
+        self.observation_space = envs.single_observation_space
+        self.action_space = envs.single_action_space
 
 
 class Timed:
     """Hold agents that learn step by step, and the seconds of it that C took."""
 
-    def __init__(self, model: str, replicas: int, threads: int, steps: int) -> None:
-        config = SpikingActorCritic(_TASK, model, seed=0).config
-        envs = env_group(gym.make_vec(_TASK, num_envs=replicas, vectorization_mode=_MODE))
-        of_native = {"backend": "native", "options": {"threads": threads}}
-        self.agents = Replicas(envs, config, 2, range(replicas), **of_native)
+    def __init__(self, name: str, replicas: int, threads: int, steps: int) -> None:
+        make, model = AGENTS[name]
+        envs = make(replicas)
+        one = SpikingActorCritic(_CARTPOLE if name == "cartpole" else _Shown(envs), model, seed=0)
+        n_actions = int(envs.single_action_space.n)  # type: ignore[attr-defined]
+        self.agents = Replicas(
+            env_group(envs),
+            one.config,
+            n_actions,
+            range(replicas),
+            backend="native",
+            options={"threads": threads},
+        )
         self.in_c = 0.0
         loop: Any = self.agents.loop
         loop.decide, loop.learn = self._noting(loop.decide), self._noting(loop.learn)
@@ -76,10 +145,10 @@ class Timed:
         return digest.hexdigest()
 
 
-def measure(model: str, options: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return a row of figures."""
     total = options.warm + options.blocks * options.steps + 5
-    runs = {t: Timed(model, options.replicas, t, total) for t in (1, options.threads)}
+    runs = {t: Timed(name, options.replicas, t, total) for t in (1, options.threads)}
     for run in runs.values():
         run.take(options.warm)
     seconds: dict[int, list[float]] = {threads: [] for threads in runs}
@@ -92,7 +161,7 @@ def measure(model: str, options: argparse.Namespace) -> dict[str, Any]:
     a_step = {t: 1e6 * statistics.median(s) / options.steps for t, s in seconds.items()}
     lengths = [e.length for played in runs[1].agents.episodes for e in played[-1:]] or [0]
     return {
-        "model": model,
+        "agents": name,
         "replicas": options.replicas,
         "threads": options.threads,
         "us_one": round(a_step[1] / options.replicas, 2),
@@ -109,19 +178,19 @@ def measure(model: str, options: argparse.Namespace) -> dict[str, Any]:
 
 @exit_status("replica_threads")
 def main(arguments: list[str] | None = None) -> int:
-    """Print a row for each model."""
+    """Print a row for each kind of agents."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--replicas", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--models", nargs="+", default=["lif", "deep"])
+    parser.add_argument("--agents", nargs="+", choices=AGENTS, default=[*AGENTS])
     parser.add_argument("--warm", type=int, default=600, help="steps before the first block")
     parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--steps", type=int, default=50, help="of a block")
     parser.add_argument("--json", action="store_true", help="print one JSON object a row")
     options = parser.parse_args(arguments)
-    rows = [measure(model, options) for model in options.models]
+    rows = [measure(name, options) for name in options.agents]
     if options.json:
         for row in rows:
             print(json.dumps(row))

@@ -15,10 +15,11 @@ BOUNDS = {
     # report, 510 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once;
     # 477 less of validation; 335 (174 of the core) for agents with rules by statements and learners
     # of other packages, 70 for Brian2's PoissonInput and TimedArray, 85 for rows of
-    # weights that are brought in force when they speak, and 60 for states beside ties
-    "installed lines": 73_106,
-    "core lines": 37_848,
-    "program and executors": 1_958,
+    # weights that are brought in force when they speak, 60 for states beside ties, and 300 for
+    # threads that share replicas
+    "installed lines": 73_406,
+    "core lines": 38_130,
+    "program and executors": 2_047,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 38,
@@ -28,15 +29,15 @@ BOUNDS = {
 LARGEST = {
     "models": 7_850,
     "validation": 7_872,
-    "learning": 6_685,
-    "native": 4_584,
-    "backends": 4_614,
+    "learning": 6_700,
+    "native": 4_760,
+    "backends": 4_720,
     "backends.loihi": 3_204,
     "network": 3_201,
-    "agents": 3_180,
+    "agents": 3_182,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
-OTHERS = 3_026
+OTHERS = 3_030
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <system_error>
@@ -21,12 +22,14 @@ public:
     {
         std::unique_lock<std::mutex> lock(mutex);
         while (started < n - 1 && start()) {}
-        task = {run, body, n, total, task.number + 1};
+        task = {run, body, n, total};
         helping = left = started < n - 1 ? started : n - 1;
         const int64_t first = left;
+        number++;
         lock.unlock();
         begun.notify_all();
         for (int64_t k = first; k < n; k++) task.range(k);
+        look_for([this] { return left == 0; });
         lock.lock();
         done.wait(lock, [this] { return left == 0; });
     }
@@ -43,21 +46,29 @@ private:
     struct Task {
         void (*run)(const void *, int64_t, int64_t, int64_t);
         const void *body;
-        int64_t n, total, number;
+        int64_t n, total;
         void range(int64_t k) const { run(body, total * k / n, total * (k + 1) / n, k); }
     };
 
     std::mutex mutex;
     std::condition_variable begun, done;
-    Task task = {nullptr, nullptr, 0, 0, 0};
-    int64_t helping = 0, left = 0, started = 0;
+    Task task = {nullptr, nullptr, 0, 0};
+    int64_t helping = 0, started = 0;
+    std::atomic<int64_t> left{0}, number{0};
     bool is_over = false;
+
+    // Looks for some 50 us, as more work mostly comes at once and sleep costs more. It doesn't pause
+    // meanwhile, for which a virtual machine may take the core away.
+    template <class Condition> static void look_for(const Condition &condition)
+    {
+        for (int k = 0; k < 100000 && !condition();) k++;
+    }
 
     // Returns false if the system gives no thread; the caller then does its work.
     bool start()
     {
         try {
-            std::thread(&Helpers::help, this, started, task.number).detach();
+            std::thread(&Helpers::help, this, started, number.load()).detach();
         } catch (const std::system_error &) {
             return false;
         }
@@ -67,11 +78,12 @@ private:
 
     void help(int64_t own, int64_t last)
     {
-        std::unique_lock<std::mutex> lock(mutex);
         while (true) {
-            begun.wait(lock, [&] { return is_over || task.number != last; });
+            look_for([&] { return number != last; });
+            std::unique_lock<std::mutex> lock(mutex);
+            begun.wait(lock, [&] { return is_over || number != last; });
             if (is_over) return;
-            last = task.number;
+            last = number;
             if (own >= helping) continue;
             const Task mine = task;
             lock.unlock();
