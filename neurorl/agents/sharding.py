@@ -10,6 +10,7 @@ from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import State
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.agents.replicas import Replicas
+from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.config import AgentConfig
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
@@ -105,7 +106,8 @@ def side_by_side(
 
     options: options of `Replicas`. A Gymnasium vector environment needs one network.
     """
-    sizes = group_sizes(config, n_actions, len(seeds))
+    spec = BackendSpec.of(options["backend"] or "native", options=options.get("options"))
+    sizes = group_sizes(config, n_actions, len(seeds), spec.options.get("threads", 1))
     if len(sizes) == 1 or not isinstance(envs, SeparateEnvs):
         return Replicas(envs, config, n_actions, seeds, **options)
     groups, first = [], 0
@@ -128,11 +130,14 @@ def make_local_group(plan: GroupPlan) -> AgentGroup:
     )
 
 
-def group_sizes(config: AgentConfig, n_actions: int, n: int) -> list[int]:
-    """Return how many of *n* agents go into each group: few groups, as even as possible."""
+def group_sizes(config: AgentConfig, n_actions: int, n: int, threads: int = 1) -> list[int]:
+    """Return how many of *n* agents go into each group: few groups, as even as possible.
+
+    threads: how many share a group, each on a core with a cache of its own.
+    """
     network = config.network(n_actions)
     neurons = sum(node.size for node in network.nodes)
-    most = max(1, CACHE_BYTES // ((_BYTES_PER_NEURON + config.window) * neurons))
+    most = threads * max(1, CACHE_BYTES // ((_BYTES_PER_NEURON + config.window) * neurons))
     count = -(-n // most)
     return [n // count + (k < n % count) for k in range(count)]
 

@@ -132,6 +132,7 @@ def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     assert group_sizes(config, 2, 3) == [3]
     monkeypatch.setattr("neurorl.agents.sharding.CACHE_BYTES", 10_000)
     assert group_sizes(config, 2, 5) == [2, 2, 1]
+    assert group_sizes(config, 2, 5, threads=2) == [3, 2]  # each has a cache
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in SEEDS])
     together = side_by_side(envs, config, 2, SEEDS, backend="native")
     assert isinstance(together, ReplicaGroups)
