@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from deep_agents import Small
 from random_equation_networks import random_equation_network
+from xylo_windows import random_xylo_network
 
 from neurorl import SpikingActorCritic, load
 from neurorl.agents.replicas import Replicas
@@ -78,6 +79,15 @@ def test_networks(name: str, arithmetic: str) -> None:
         pytest.skip(f"{arithmetic} has no such parts: {str(exc)[:80]}")
     for threads in THREADS[1:]:
         _same(_ran(network, threads, arithmetic), one)
+
+
+@pytest.mark.parametrize("structure", range(4))
+def test_networks_of_xylo(structure: int) -> None:
+    network = random_xylo_network(structure, 3)
+    one = _ran(network, 1, "xylo")
+    assert any(value.any() for name, value in one.items() if value.dtype == bool)
+    for threads in THREADS[1:]:
+        _same(_ran(network, threads, "xylo"), one)
 
 
 def _made(kind: str, threads: int, arithmetic: str, seeds: Sequence[int] = SEEDS) -> Replicas:
