@@ -22,6 +22,7 @@ SEEN: dict[str, gym.spaces.Space[Any]] = {
 }
 TAKEN: dict[str, gym.spaces.Space[Any]] = {
     "one": gym.spaces.Discrete(3),
+    "many": gym.spaces.Discrete(19),
     "several": gym.spaces.MultiDiscrete([2, 3]),
     "numbers": gym.spaces.Box(-1.0, 1.0, (2,), np.float64),
 }

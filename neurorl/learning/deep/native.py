@@ -131,8 +131,8 @@ class DeepNativeLoop(LoopInC, DeepLoop):
     def _make_buffers(self) -> dict[str, Array]:
         n_hidden = sum(layer.size for layer in self.layers.hidden)
         n_x = sum(layer.into[0].n_pre for layer in self.layers.layers)
-        kinds = {"shift": np.float64, "scale": np.float64, "value": np.float64}
-        sizes = {**dict.fromkeys(("shift", "scale"), n_hidden), "value": 1, "new_x": n_x}
+        kinds = dict.fromkeys(("shift", "scale", "arrived", "value"), np.float64)
+        sizes = dict.fromkeys(("shift", "scale", "arrived"), n_hidden) | {"value": 1, "new_x": n_x}
         sizes |= dict.fromkeys(("new_u", "new_slope", "new_inverse"), n_hidden)
         n_channels = self.trunk.observations.channels(self.cells.size)
         made = {
@@ -150,6 +150,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             n_halves=len(halves),
             scales_rewards=trunk.scales_rewards,
             learns=self._learns_late,
+            knows_arrived=self._knows_windows,
             writes_flows=self._writes_flows,
             n_seen=self.cells.size,
             n_channels=trunk.observations.channels(self.cells.size),
@@ -234,8 +235,11 @@ class DeepNativeLoop(LoopInC, DeepLoop):
 
         A chip's membranes leave 1/4096 to the next step, so its spikes are known but nearly.
         """
-        reads = self.trunk.normalisation.reads_drive and not self.backend.arithmetic.is_chip
-        return reads or layer.name == half.layers[0].name
+        return self._knows_windows or layer.name == half.layers[0].name
+
+    @property
+    def _knows_windows(self) -> bool:
+        return self.trunk.normalisation.reads_drive and not self.backend.arithmetic.is_chip
 
     def _synapses_of(self, half: Half, name: str, bound: float) -> ctypes.Structure:
         memory, rounding = self.memory, self.backend.arithmetic.rounding(name)

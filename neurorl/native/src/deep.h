@@ -74,6 +74,7 @@ struct Deep {
     const Agent *agent;
     const Half *halves;
     int64_t n_halves, scales_rewards, learns, n_seen, n_channels;
+    int64_t knows_arrived;  // whether a window changes nothing of it
     int64_t writes_flows;  // whether it writes what currents add to the simulator's biases
     const Normalisation *normalisation;
     const StepSize *step_size;
@@ -85,7 +86,7 @@ struct Deep {
     double *input;  // (replica, channel): what has entered
     // Of this decision, until it is learned from in the next: (replica, all neurons of hidden layers).
     int64_t n_hidden;
-    double *shift, *scale;
+    double *shift, *scale, *arrived;  // the last: what arrives, if the window can't change it
     float *new_x;  // (replica, all that come into layers)
     int64_t n_x;
     float *new_u, *new_slope, *new_inverse;

@@ -262,6 +262,7 @@ inline bool prepare(const Deep &deep, int64_t k)
     if (!sees_numbers(*deep.agent, k) || !enter(deep, k)) return false;
     const bool reads_drive = deep.normalisation->kernel == POOL, flows = deep.writes_flows;
     double *shift = deep.shift + k * deep.n_hidden, *scale = deep.scale + k * deep.n_hidden;
+    int64_t at = k * deep.n_hidden;
     for (int64_t h = 0; h < deep.n_halves; h++) {
         const double *x = deep.input + k * deep.n_channels;
         for (int64_t l = 0; l + 1 < deep.halves[h].n_layers; l++) {
@@ -274,6 +275,7 @@ inline bool prepare(const Deep &deep, int64_t k)
             if (reads_drive || (flows && l == 0)) arrive(layer, k, x, arrived);
             normal(deep, layer, k, arrived, shift, scale, bias);
             if (flows) let_flow(layer, k, l == 0 ? arrived : nullptr);
+            if (deep.knows_arrived) memcpy(deep.arrived + at, arrived, n * sizeof *arrived);
             if (reads_drive) {
                 for (int64_t i = 0; i < n; i++)
                     arrived[i] = arrived[i] + bias[i] > layer.threshold ? 1.0 : 0.0;
@@ -281,8 +283,11 @@ inline bool prepare(const Deep &deep, int64_t k)
             }
             shift += n;
             scale += n;
+            at += n;
         }
-        if (flows) let_flow(deep.halves[h].layers[deep.halves[h].n_layers - 1], k, nullptr);
+        const DeepLayer &readout = deep.halves[h].layers[deep.halves[h].n_layers - 1];
+        transmit_rows(readout.below, k, x);
+        if (flows) let_flow(readout, k, nullptr);
     }
     return true;
 }
@@ -370,7 +375,10 @@ inline void conclude(const Deep &deep, int64_t k)
             const int64_t n = layer.size, n_pre = layer.n_x;
             for (int64_t j = 0; j < n_pre; j++) new_x[j] = (float)x[j];
             new_x += n_pre;
-            arrive(layer, k, x, drive);
+            if (deep.knows_arrived && layer.is_hidden)
+                memcpy(drive, deep.arrived + at, n * sizeof *drive);
+            else
+                arrive(layer, k, x, drive);
             for (int64_t i = 0; i < n; i++) drive[i] = drive[i] * layer.unit;
             if (!layer.is_hidden) continue;
             hear_drive(
