@@ -139,6 +139,7 @@ LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "local but for a pool": (_POOL, _OF_DENSE),
     "chip integers": ({}, {"arithmetic": "loihi"}),
     "means of drives": ({"normalisation": Pool(rate=1e-3)}, {}),
+    "slow means of drives": ({"normalisation": Pool(rate=1e-4)}, {}),
     "by gradients": ({}, {}),
     **{
         name: ({**_LOCAL, **of_trunk}, {**_OF_DENSE, **options})
