@@ -363,7 +363,7 @@ class Replicas(AgentGroup):
         if self.envs.together:
             self._unfinished.leave(k)  # its environment is stepped on as well
         if len(self.seeds) > 1:
-            self.loop.catch_up()  # or weights not yet in force would be lost as it wakes
+            self.loop.catch_up(k)  # or weights not yet in force would be lost as it wakes
             self._resting[k] = self.backend.state(k)
 
 

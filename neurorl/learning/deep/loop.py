@@ -152,12 +152,13 @@ class DeepLoop(NumpyLoop):
         self.backend.set_weights(name, weights[0] if self._is_single else weights)
         self._take(name)
 
-    def _copy(self, name: str) -> None:
+    def _copy(self, name: str, agents: slice = slice(None)) -> None:
         """Let all copies of weights that patches share be those that learn."""
         tie = self._ties[name]
         if tie is not None:
-            copied = self.memory.lasting[f"{name}.tied"].reshape(self.n, -1)[:, tie.of]
-            self.memory.weights[name][...] = copied.reshape(self.memory.weights[name].shape)
+            copied = self.memory.lasting[f"{name}.tied"].reshape(self.n, -1)[agents, tie.of]
+            weights = self.memory.weights[name][agents]
+            weights[...] = copied.reshape(weights.shape)
 
     def _take(self, name: str) -> None:
         """Take what the weights in force transmit."""

@@ -88,15 +88,19 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         self._tell()
 
     def settle(self, k: int | None = None) -> None:
-        self.catch_up()
-
-    def catch_up(self) -> None:
         """Bring all weights in force, and copies of shared ones up to date."""
         if self._is_stale:
-            self._c_refresh(self._address)
-            for name in self._ties:
-                self._copy(name)
+            self._bring(0, self.n)
             self._is_stale = False
+
+    def catch_up(self, k: int) -> None:
+        if self._is_stale:
+            self._bring(k, k + 1)
+
+    def _bring(self, first: int, last: int) -> None:
+        self._c_refresh(self._address, ctypes.c_int64(first), ctypes.c_int64(last))
+        for name in self._ties:
+            self._copy(name, slice(first, last))
 
     def heed(self) -> None:
         self.settle()

@@ -221,8 +221,8 @@ class Loop(abc.ABC):
     def settle(self, k: int | None = None) -> None:  # noqa: B027  (only a chip has to be asked)
         """Bring the weights of `memory` up to date, at least those of agent k; None is all."""
 
-    def catch_up(self) -> None:  # noqa: B027  (most write what they learn at once)
-        """Put in force what was learned and has waited to be needed."""
+    def catch_up(self, k: int) -> None:  # noqa: B027  (most write what they learn at once)
+        """Put in force what agent k has learned that has waited to be needed."""
 
     @abc.abstractmethod
     def heed(self) -> None:

@@ -370,12 +370,12 @@ extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
     });
 }
 
-// Bring all weights that learned in force, and the simulator's copies of shared ones.
-extern "C" void neurorl_deep_refresh(const Deep *deep)
+// Bring all weights of some replicas that learned in force, and the simulator's copies of shared ones.
+extern "C" void neurorl_deep_refresh(const Deep *deep, int64_t first, int64_t last)
 {
     for (int64_t h = 0; h < deep->n_halves; h++)
         for (int64_t l = 0; l < deep->halves[h].n_layers; l++)
-            for (int64_t k = 0; k < deep->agent->n_replicas; k++) {
+            for (int64_t k = first; k < last; k++) {
                 const DeepLayer &layer = deep->halves[h].layers[l];
                 if (layer.patches) refresh_copies(layer, k, nullptr);
                 transmit_rows(layer.below, k, nullptr);
