@@ -179,14 +179,18 @@ class Simulator(abc.ABC):
         """
         return None
 
-    def held(self, projection: str, part: slice = slice(None)) -> Array | None:
+    def held(self, projection: str) -> Array | None:
         """Return a projection's transmitted weights, if only the simulator knows them.
 
         It knows them if it learns by itself or rounds further. None if the written weights are in
-        force. part: of the flat weights.
+        force.
         """
-        memory = self.memory(projection)
-        return None if memory is None else memory[part]
+        return self.memory(projection)
+
+    def held_part(self, projection: str, part: slice) -> Array | None:
+        """Return a part of what `held` returns, flat; to be quicker for one of many replicas."""
+        held = self.held(projection)
+        return None if held is None else held.reshape(-1)[part]
 
     def learn(
         self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int

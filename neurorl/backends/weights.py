@@ -130,7 +130,7 @@ class EffectiveWeights:
         if projection in self.currents.weights:
             held: Array | None = self.currents.weights[projection].reshape(-1)[part]
         else:
-            held = self._simulator.held(projection, part)
+            held = self._simulator.held_part(projection, part)
         if held is None:
             return self._simulated.weights[projection].reshape(-1)[part]
         return self._arithmetic.rounding(projection).in_force(held)

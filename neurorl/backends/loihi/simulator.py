@@ -331,12 +331,12 @@ class LoihiSimulator(Simulator):
         lends = self.engines[0].lends_memory
         return self._tables[projection].reshape(-1) if lends else None
 
-    def held(self, projection: str, part: slice = slice(None)) -> Array | None:
+    def held(self, projection: str) -> Array | None:
         """Return the transmitted weights, read from the engines for a projection that learns."""
         if not self._learns(projection):
-            return super().held(projection, part)
+            return self.memory(projection)
         parts = [engine.learned_weights(projection).ravel() for engine in self.engines]
-        return np.concatenate(parts)[part].astype(np.float64)
+        return np.concatenate(parts).astype(np.float64)
 
     def _learns(self, projection: str) -> bool:
         """Return whether a projection learns on the chip."""

@@ -148,10 +148,16 @@ class NativeSimulator(ProgramSimulator):
         is_direct = not self._unit(k) and self.program.projections[k].places() is None
         return self._arrays[f"w{k}"] if is_direct else None
 
-    def held(self, projection: str, part: slice = slice(None)) -> Array | None:
+    def held(self, projection: str) -> Array | None:
+        return self.held_part(projection, slice(None))
+
+    def held_part(self, projection: str, part: slice) -> Array | None:
         k = self._projections.get(projection)
         unit = 0.0 if k is None else self._unit(k)
-        return self._arrays[f"levels{k}"][part] * unit if unit else super().held(projection, part)
+        memory = self._arrays[f"levels{k}"] if unit else self.memory(projection)
+        if memory is None:
+            return None
+        return memory[part] * unit if unit else memory[part]
 
     def levels(self, projection: str, unit: float) -> Int32Array | None:
         k = self._projections.get(projection)
