@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,10 @@ from neurorl.testing import FEATURES, random_network, rasters
 
 SEEDS = (3, 2**62 + 5, 3, 8, 0)
 THREADS = (1, 2, 3, 5, 9)
-NETWORKS = {
+NETWORKS: dict[str, Callable[[], Network]] = {
     **FEATURES,
-    **{f"random {k}": lambda k=k: random_network(k, k % 2 == 0, k % 3 == 0) for k in range(6)},
-    **{f"equations {k}": lambda k=k: random_equation_network(k, k % 2 == 0) for k in range(10)},
+    **{f"random {k}": partial(random_network, k, k % 2 == 0, k % 3 == 0) for k in range(6)},
+    **{f"equations {k}": partial(random_equation_network, k, k % 2 == 0) for k in range(10)},
 }
 AGENT_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "lif": ("CartPole-v1", {"model": "lif", "hidden": 3, "actors": 2}),

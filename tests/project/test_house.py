@@ -9,7 +9,7 @@ from load_script import load_script
 
 BOUNDS = {
     # Over the last round's end: 1,900 for rules by statements and what neurons, sources and
-    # connections got with them, 1,200 for Xylo, 410 to prune and rewire, 304 for values and gap
+    # connections got with them, 1,200 for Xylo, 410 to prune and rewire, 300 for values and gap
     # junctions, 950 for networks read from Brian2 and scripts that learn, 1,930 for what validate
     # knows of Xylo, of users' faults and of learners, 350 for energy, 310 for a chip owner's
     # report, 510 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once;
