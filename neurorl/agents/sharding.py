@@ -107,7 +107,10 @@ def side_by_side(
     options: options of `Replicas`. A Gymnasium vector environment needs one network.
     """
     spec = BackendSpec.of(options["backend"] or "native", options=options.get("options"))
-    sizes = group_sizes(config, n_actions, len(seeds), spec.options.get("threads", 1))
+    threads = spec.options.get("threads")
+    if not isinstance(threads, int) or threads < 1:  # none, or one that the backend refuses
+        threads = 1
+    sizes = group_sizes(config, n_actions, len(seeds), threads)
     if len(sizes) == 1 or not isinstance(envs, SeparateEnvs):
         return Replicas(envs, config, n_actions, seeds, **options)
     groups, first = [], 0

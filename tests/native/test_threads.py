@@ -6,6 +6,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from xylo_windows import random_xylo_network
 
 from neurorl import SpikingActorCritic, load
 from neurorl.agents.replicas import Replicas
+from neurorl.cli import main
 from neurorl.errors import ArgumentError, NeurorlError
 from neurorl.network.description import Network
 from neurorl.tasks.environments import make_env
@@ -176,3 +178,17 @@ def test_a_forked_process() -> None:
 def test_bad_numbers_of_threads_are_refused(threads: object) -> None:
     with pytest.raises(ArgumentError, match="threads"):
         load("native", NETWORKS["random 0"](), seed=1, threads=threads)
+    with pytest.raises(ArgumentError, match="threads"):
+        SpikingActorCritic("CartPole-v1", backend="native", backend_options={"threads": threads})
+
+
+@pytest.mark.parametrize("threads", ["0", "two", "1.5", "-3", "1000000"])
+def test_a_command_with_bad_threads_ends_with_a_line(
+    threads: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "CartPole-v1", "--episodes", "1", "--seeds", "0..1"]
+    out = ["--out", str(tmp_path / "run"), "--backend", f"native:threads={threads}"]
+    assert main([*command, *out]) == 2
+    said = capsys.readouterr().err
+    assert "threads must be a whole number" in said
+    assert len(said.splitlines()) == 1

@@ -15,10 +15,10 @@ BOUNDS = {
     # report, 510 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once;
     # 477 less of validation; 335 (174 of the core) for agents with rules by statements and learners
     # of other packages, 70 for Brian2's PoissonInput and TimedArray, 85 for rows of
-    # weights that are brought in force when they speak, 60 for states beside ties, and 304 for
+    # weights that are brought in force when they speak, 60 for states beside ties, and 307 for
     # threads that share replicas
-    "installed lines": 73_410,
-    "core lines": 38_130,
+    "installed lines": 73_413,
+    "core lines": 38_133,
     "program and executors": 2_053,
     "core rooms": 18,
     "core floors": 12,
@@ -34,7 +34,7 @@ LARGEST = {
     "backends": 4_725,
     "backends.loihi": 3_204,
     "network": 3_201,
-    "agents": 3_186,
+    "agents": 3_189,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 3_029
