@@ -39,7 +39,7 @@ SlurmdUser={user}
 AuthType=auth/none
 CredType=cred/none
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={spool}
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log
@@ -52,7 +52,7 @@ ReturnToService=2
 SlurmdTimeout=10
 KillWait=2
 MailProg=/bin/true
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} State=UNKNOWN
+NodeName=node NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -61,14 +61,16 @@ class Slurm:
     """Run SLURM's two daemons in a folder; commands find it by the environment `env`."""
 
     def __init__(self, folder: Path, cpus: int, memory: int = 8000) -> None:
-        for name in ("state", "spool"):
-            (folder / name).mkdir(parents=True)
+        (folder / "state").mkdir(parents=True)
+        # Sockets of jobs lie here, and the system limits a socket's path to 108 bytes.
+        self.spool = Path(tempfile.mkdtemp(prefix="slurm"))
         self.host = socket.gethostname().partition(".")[0]
         self.conf = folder / "slurm.conf"
         controller, node = _free_ports(2)
         self.conf.write_text(
             _CONF.format(
                 folder=folder,
+                spool=self.spool,
                 host=self.host,
                 user="root",
                 controller=controller,
@@ -82,7 +84,7 @@ class Slurm:
 
     def start(self, daemon: str) -> None:
         """Start a daemon that isn't running."""
-        node = ("-N", self.host) if daemon == "slurmd" else ()
+        node = ("-N", "node") if daemon == "slurmd" else ()
         command = [daemon, "-D", "-f", str(self.conf), *node]
         self.running[daemon] = subprocess.Popen(
             command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -104,8 +106,22 @@ class Slurm:
         until = time.monotonic() + seconds
         while "idle" not in self.call("sinfo", "-h", "-o", "%T"):
             if time.monotonic() > until:
-                raise RuntimeError(f"the node takes no jobs after {seconds:g} s, see {self.conf}")
+                raise RuntimeError(f"the node takes no jobs after {seconds:g} s: {self.log()}")
             time.sleep(0.5)
+
+    def try_job(self, seconds: float = 60.0) -> None:
+        """Run a job that does nothing. Raises RuntimeError if it doesn't end well."""
+        job = ("sbatch", "--wait", "--output=/dev/null", "--wrap=true")
+        try:
+            subprocess.run(job, env=self.env, capture_output=True, check=True, timeout=seconds)
+        except subprocess.SubprocessError as error:
+            raise RuntimeError(f"SLURM runs no job here ({error}): {self.log()}") from error
+
+    def log(self) -> str:
+        """Return the last errors of the node's daemon."""
+        log = self.conf.with_name("slurmd.log")
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        return "; ".join([line for line in lines if "error" in line or "fatal" in line][-3:])
 
     def resume(self) -> None:
         """Take a drained node back, as an administrator would.
@@ -114,7 +130,7 @@ class Slurm:
         was away meanwhile is enough for that.
         """
         if "drain" in self.call("sinfo", "-h", "-o", "%T"):
-            self.call("scontrol", "update", f"NodeName={self.host}", "State=RESUME")
+            self.call("scontrol", "update", "NodeName=node", "State=RESUME")
 
     def jobs(self) -> list[str]:
         """Return the numbers of the jobs that run."""
@@ -129,11 +145,13 @@ def slurm(folder: Path, cpus: int) -> Iterator[Slurm]:
         system.start("slurmctld")
         system.start("slurmd")
         system.wait()
+        system.try_job()
         yield system
     finally:
         system.call("scancel", "--user", "root")
         for daemon in list(system.running):
             system.stop(daemon)
+        shutil.rmtree(system.spool, ignore_errors=True)
 
 
 def missing() -> str:

@@ -131,9 +131,29 @@ def test_killed_jobs_of_slurm_change_no_byte(tmp_path: Path) -> None:
 
 
 @needs_slurm
+def test_slurm_runs_a_job_whose_files_lie_deep(tmp_path: Path) -> None:
+    with local.slurm(tmp_path / ("long" * 30), 1) as system:
+        assert "deep" in system.call("srun", "echo", "deep")
+
+
+@needs_slurm
+def test_a_slurm_that_runs_no_job_says_why_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (far := tmp_path / ("far" * 40)).mkdir()
+    monkeypatch.setattr(local.tempfile, "mkdtemp", lambda prefix: str(far))
+    monkeypatch.setattr(local.Slurm.try_job, "__defaults__", (5.0,))
+    with (
+        pytest.raises(RuntimeError, match=r"runs no job.*too long"),
+        local.slurm(tmp_path / "a", 1),
+    ):
+        pass
+
+
+@needs_slurm
 def test_a_drained_node_is_taken_back(tmp_path: Path) -> None:
     with local.slurm(tmp_path / "slurm", 1) as system:
-        drain = ("scontrol", "update", f"NodeName={system.host}", "State=DRAIN", "Reason=test")
+        drain = ("scontrol", "update", "NodeName=node", "State=DRAIN", "Reason=test")
         system.call(*drain)
         assert "drain" in system.call("sinfo", "-h", "-o", "%T")
         system.resume()
