@@ -11,9 +11,12 @@ from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget, held_interrupts
 from neurorl.agents.checkpoint import AgentDescription, modules
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
+from neurorl.agents.player import Player
 from neurorl.agents.recorder import Recorder
+from neurorl.agents.verdict import verdict_of
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
+from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.errors import RunError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
@@ -160,6 +163,20 @@ class AgentGroup(abc.ABC):
     def warnings(self, k: int) -> list[Finding]:
         """Return the findings about agent k's populations, in order."""
         return self._monitors[k].warnings()
+
+    def verdict(
+        self, k: int, env: Environment, player: Callable[[int], Player] | None
+    ) -> RunVerdict:
+        """Return the verdict on agent k's training, see `neurorl.agents.verdict.verdict_of`."""
+        return verdict_of(
+            self.config,
+            self.seeds[k],
+            self.episodes[k],
+            env,
+            player,
+            findings=self.warnings(k),
+            has_moved=self._monitors[k].has_moved(),
+        )
 
     def describe(self, k: int, env_id: str, env_spec: Named | None) -> AgentDescription:
         """Describe agent k for its checkpoints.

@@ -211,6 +211,12 @@ class Monitor:
                 messages.append(self._warning_of_returns(kind)["message"])
         return messages
 
+    def has_moved(self) -> bool:
+        """Return whether the mean size of any learned weights has changed since the start."""
+        weights = self._weights()
+        now = (site.mean_abs(weights) or 0.0 for site in self._sites)
+        return any(a != b for a, b in zip(now, self._start, strict=True))
+
     def warnings(self) -> list[Finding]:
         """Return every warning: population, kind, since_episode, value, limit, message."""
         places = [tuple(place) for place in np.argwhere(self._since >= 0).tolist()]

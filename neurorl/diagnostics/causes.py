@@ -1,0 +1,244 @@
+"""List the causes that a run can end with, each found in what was measured of it.
+
+The first cause that is found is the verdict; docs/diagnostics.md has the table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurorl.diagnostics.monitor import Finding
+from neurorl.diagnostics.observed import MOVES, OUTSIDE, TOLD
+from neurorl.diagnostics.outcome import LEAST_EPISODES, Facts, RunVerdict, exceeds, mean_of, trend
+
+_SELDOM = 0.02
+_LOST = 0.5
+_WHOLE = 10
+_MANY_STEPS = 20_000
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Hold what shows that a cause is there.
+
+    what, remedy: as in `format_message`. share: as in `RunVerdict`. finding: a warning of the
+    monitor that says all of it.
+    """
+
+    what: str
+    remedy: str
+    share: float | None = None
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Name a cause, and the function that finds its sign in the facts; None if it isn't there."""
+
+    kind: str
+    find: Callable[[Facts], Sign | None]
+
+    def verdict(self, facts: Facts) -> RunVerdict | None:
+        """Return the verdict if this is the cause."""
+        sign = self.find(facts)
+        if sign is None:
+            return None
+        verdict = facts.verdict(self.kind, sign.what, sign.remedy, sign.share)
+        if sign.finding is None:
+            return verdict
+        kind, words = sign.finding["kind"], sign.finding["message"]
+        return dataclasses.replace(verdict, kind=kind, words=words)
+
+
+def _compared(facts: Facts) -> str:
+    """Return the figures in words."""
+    by_random, greedy = mean_of(facts.random), mean_of(facts.greedy)
+    means = [f"{np.mean(facts.first):.4g} at first", f"{np.mean(facts.last):.4g} at the end"]
+    means += [] if by_random is None else [f"{by_random:.4g} by random play"]
+    means += [] if greedy is None else [f"{greedy:.4g} by greedy play"]
+    return f"{facts.measure} {', '.join(means)}"
+
+
+def _early(facts: Facts) -> Sign | None:
+    n = len(facts.returns)
+    if n >= LEAST_EPISODES:
+        return None
+    what = f"too early to tell: {n} episodes have ended, and {LEAST_EPISODES} are needed"
+    return Sign(what, "raise --episodes (total_episodes of learn)")
+
+
+def _greedy(facts: Facts) -> Sign | None:
+    """Find greedy play that is worse than random play, or that loses what sampling gains."""
+    drop = exceeds(facts.random, facts.greedy) or (
+        exceeds(facts.last, facts.greedy)
+        and mean_of(facts.last - facts.base) is not None
+        and np.mean(facts.last) - np.mean(facts.greedy)
+        > _LOST * max(0.0, float(np.mean(facts.last)) - facts.base)
+    )
+    if not drop or not (facts.is_better or exceeds(facts.random, facts.greedy)):
+        return None
+    what = f"the action with the most votes is worse than actions drawn: {_compared(facts)}"
+    remedy = "evaluate with --stochastic (predict(..., deterministic=False)), or raise policy.beta"
+    return Sign(what, remedy)
+
+
+def _diverged(facts: Facts) -> Sign | None:
+    n = len(facts.last)
+    sums = np.convolve(facts.returns, np.ones(n) / n, "valid")
+    best = int(sums.argmax())
+    peak = facts.returns[best : best + n]
+    gained = float(np.mean(peak)) - facts.base
+    lost = float(np.mean(peak) - np.mean(facts.last))
+    falls = exceeds(peak, facts.last, 4.0) and exceeds(peak, facts.first, 4.0)
+    if len(peak) < _WHOLE or not falls or gained <= 0.0 or lost <= _LOST * gained:
+        return None
+    where = f"{np.mean(peak):.4g} up to episode {best + n}, {_compared(facts)}"
+    remedy = f"lower {_rates(facts)}, or choose a schedule that falls"
+    return Sign(f"has lost what it had learned: {facts.measure} {where}", remedy)
+
+
+def _rates(facts: Facts) -> str:
+    config = facts.config
+    return f"alpha_output (now {config.alpha_output:g}) or policy.beta"
+
+
+def _learned(facts: Facts) -> Sign | None:
+    if not facts.is_better:
+        return None
+    rise, error = trend(facts.returns[len(facts.returns) // 2 :])
+    rises = rise > 3.0 * error and rise > 0.1 * (np.mean(facts.last) - facts.base)
+    grows = "its return still rises, so more episodes may give more" if rises else ""
+    return Sign(f"has learned: {_compared(facts)}", grows)
+
+
+def _unrewarded(facts: Facts) -> Sign | None:
+    values, counts = np.unique(facts.returns, return_counts=True)
+    common = float(values[counts.argmax()])
+    share = 1.0 - float(counts.max()) / len(facts.returns)
+    if share > _SELDOM or facts.is_better:
+        return None
+    if len(facts.random) and np.mean(facts.random != common) > 2 * _SELDOM:
+        return None
+    seldom = f"all but {100 * share:.2g} % of its episodes had" if share else "every episode had"
+    what = f"{seldom} the same {facts.measure}, {common:.4g}, so it hardly saw what pays"
+    explores = facts.config.policy.exploration
+    remedy = f"raise policy.exploration (now {explores:g}), let episodes be longer, or reward"
+    return Sign(what, f"{remedy} what leads there", share)
+
+
+def _left_out(facts: Facts) -> Sign | None:
+    parts = facts.hidden.left_out
+    if not parts:
+        return None
+    what = f"its cells read nothing of {', '.join(parts)}, which varies"
+    return Sign(what, "give cells= that read it, or a wrapper that turns it into numbers")
+
+
+def _range(facts: Facts) -> Sign | None:
+    hidden = facts.hidden
+    share, place = hidden.outside
+    remedy = "give cells= with the range that is seen, as GaussianCells(low, high), or scale it"
+    if share > OUTSIDE:
+        return Sign(
+            f"{100 * share:.3g} % of observation[{place}] lie beyond its cells", remedy, share
+        )
+    if hidden.unlike:
+        names = ", ".join(f"observation[{place}]" for place in hidden.unlike)
+        return Sign(f"its cells don't tell the values of {names} apart where they lie", remedy)
+    return None
+
+
+def _memory(facts: Facts) -> Sign | None:
+    told = facts.hidden.memory
+    if told is None or told < TOLD:
+        return None
+    past = "earlier actions" if facts.hidden.of_actions else "earlier observations"
+    what = f"one observation hides what matters: {past} tell {told:.0%} more"
+    remedy = "set memories=(0.9,) or memories=(0.0,), or stack observations"
+    if facts.hidden.of_actions:
+        remedy = "show the last action in the observation, by a wrapper"
+    return Sign(f"{what} of what follows", remedy, told)
+
+
+_PLAIN = ("silent", "saturated", "faint", "loud")
+"""Name the findings that say why; others may be what another cause leads to."""
+
+
+def _found(facts: Facts, kinds: Container[str] | None = None) -> Sign | None:
+    """Find what the monitor has warned of, the first of it first."""
+    for finding in facts.findings:
+        if kinds is None or finding["kind"] in kinds:
+            return Sign(finding["kind"], "", finding=finding)
+    return None
+
+
+def _unmoved(facts: Facts) -> Sign | None:
+    if facts.has_moved:
+        return None
+    config = facts.config
+    remedy = f"raise alpha_output (now {config.alpha_output:g})"
+    remedy += f" or reward_scale (now {config.reward_scale:g})"
+    return Sign("no weight has changed while it trained", remedy)
+
+
+def _powerless(facts: Facts) -> Sign | None:
+    effect = facts.hidden.effect
+    if effect is None or effect >= MOVES:
+        return None
+    what = "its actions change neither the reward nor the next observation"
+    return Sign(what, "look at the environment's step, and its action space", max(0.0, effect))
+
+
+def _short(facts: Facts) -> Sign | None:
+    n = len(facts.returns)
+    rise, error = trend(facts.returns[n // 2 :])
+    remedy = f"raise --episodes (now {n})"
+    if rise > 3.0 * error:
+        return Sign(
+            f"still improves, but isn't better than random play: {_compared(facts)}", remedy
+        )
+    if facts.steps < _MANY_STEPS:
+        what = f"has trained for {facts.steps:,} steps only, and nothing else was found wrong"
+        return Sign(f"{what}: {_compared(facts)}", remedy)
+    return None
+
+
+def _unknown(facts: Facts) -> Sign:
+    what = f"is no better than random play, and no cause was found: {_compared(facts)}"
+    return Sign(what, f"try other seeds, and a lower or higher {_rates(facts)}")
+
+
+LEARNED = "learned"
+CAUSES = (
+    Cause("early", _early),
+    Cause("unrewarded", _unrewarded),
+    Cause("unmoved", _unmoved),
+    Cause("diverged", _diverged),
+    Cause("greedy", lambda facts: _greedy(facts) if facts.is_better else None),
+    Cause(LEARNED, _learned),
+    Cause("", lambda facts: _found(facts, _PLAIN)),
+    Cause("unseen", _left_out),
+    Cause("range", _range),
+    Cause("memory", _memory),
+    Cause("powerless", _powerless),
+    Cause("", _found),
+    Cause("greedy", _greedy),
+    Cause("short", _short),
+    Cause("unknown", _unknown),
+)
+"""List the causes in the order in which they are looked for; the last one is always found. Those
+without a name are findings of the monitor, which have their own."""
+
+
+def judge(measures: Sequence[Facts]) -> RunVerdict:
+    """Return the verdict on a run.
+
+    measures: its facts by its returns, then by others such as discounted ones, which decide if they
+    are better than random play and the returns aren't.
+    """
+    facts = next((each for each in measures if each.is_better), measures[0])
+    return next(found for cause in CAUSES if (found := cause.verdict(facts)) is not None)
