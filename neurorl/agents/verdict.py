@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -47,11 +48,15 @@ def verdict_of(
         most = min(FIRST_STEPS, max(_LEAST_STEPS, steps))
         at_random = play_at_random(env, seed, most)
         greedy = None if player is None else play_greedily(env, seed, most, player)
-    seen = Hidden()
-    if at_random is not None:
+
+    @functools.cache
+    def look() -> Hidden:
         others = [] if greedy is None else [greedy]
         with contextlib.suppress(NeurorlError, np.linalg.LinAlgError):
-            seen = hidden(env.observation_space, config, at_random, others)
+            if at_random is not None:
+                return hidden(env.observation_space, config, at_random, others)
+        return Hidden()
+
     columns = {
         "return": ([e.ret for e in episodes], 1.0),
         "discounted return": ([e.discounted for e in episodes], config.gamma),
@@ -67,7 +72,7 @@ def verdict_of(
                 findings,
                 returns_of(at_random, gamma),
                 returns_of(greedy, gamma),
-                seen,
+                look,
                 has_moved,
             )
             for measure, (returns, gamma) in columns.items()

@@ -16,7 +16,7 @@ from neurorl.diagnostics.observed import MOVES, OUTSIDE, TOLD
 from neurorl.diagnostics.outcome import LEAST_EPISODES, Facts, RunVerdict, exceeds, mean_of, trend
 
 _SELDOM = 0.02
-_LOST = 0.5
+_LOST, _WORSE = 0.5, 0.25
 _WHOLE = 10
 _MANY_STEPS = 20_000
 
@@ -56,11 +56,10 @@ class Cause:
 
 def _compared(facts: Facts) -> str:
     """Return the figures in words."""
-    by_random, greedy = mean_of(facts.random), mean_of(facts.greedy)
-    means = [f"{np.mean(facts.first):.4g} at first", f"{np.mean(facts.last):.4g} at the end"]
-    means += [] if by_random is None else [f"{by_random:.4g} by random play"]
-    means += [] if greedy is None else [f"{greedy:.4g} by greedy play"]
-    return f"{facts.measure} {', '.join(means)}"
+    words = ("at first", "at the end", "by random play", "by greedy play")
+    means = map(mean_of, (facts.first, facts.last, facts.random, facts.greedy))
+    said = [f"{m:.4g} {word}" for m, word in zip(means, words, strict=True) if m is not None]
+    return f"{facts.measure} {', '.join(said)}"
 
 
 def _early(facts: Facts) -> Sign | None:
@@ -71,19 +70,29 @@ def _early(facts: Facts) -> Sign | None:
     return Sign(what, "raise --episodes (total_episodes of learn)")
 
 
-def _greedy(facts: Facts) -> Sign | None:
+def worse_greedily(facts: Facts) -> Sign | None:
     """Find greedy play that is worse than random play, or that loses what sampling gains."""
-    drop = exceeds(facts.random, facts.greedy) or (
-        exceeds(facts.last, facts.greedy)
-        and mean_of(facts.last - facts.base) is not None
-        and np.mean(facts.last) - np.mean(facts.greedy)
-        > _LOST * max(0.0, float(np.mean(facts.last)) - facts.base)
-    )
-    if not drop or not (facts.is_better or exceeds(facts.random, facts.greedy)):
+    by_random, trained, greedy = map(mean_of, (facts.random, facts.last, facts.greedy))
+    if greedy is None:
         return None
-    what = f"the action with the most votes is worse than actions drawn: {_compared(facts)}"
-    remedy = "evaluate with --stochastic (predict(..., deterministic=False)), or raise policy.beta"
-    return Sign(what, remedy)
+    drops = by_random is not None and exceeds(facts.random, facts.greedy)
+    if by_random is not None and trained is not None:  # what is as bad in training isn't by votes
+        drops = drops and trained - greedy > 0.5 * (by_random - greedy)
+    if facts.is_better and exceeds(facts.last, facts.greedy) and trained is not None:
+        drops = drops or trained - greedy > _WORSE * facts.gained
+    if not drops:
+        return None
+    what = f"the action with the most votes does worse than actions drawn: {_compared(facts)}"
+    return Sign(what, _BY_DRAWS)
+
+
+_BY_DRAWS = "play with --stochastic (predict(..., deterministic=False)), or raise policy.beta"
+
+
+def _greedy(facts: Facts) -> Sign | None:
+    """Find greedy play that has gained nothing over random play, though sampling may have."""
+    has_gained = exceeds(facts.greedy, facts.random)
+    return None if has_gained else worse_greedily(facts)
 
 
 def _diverged(facts: Facts) -> Sign | None:
@@ -110,9 +119,10 @@ def _learned(facts: Facts) -> Sign | None:
     if not facts.is_better:
         return None
     rise, error = trend(facts.returns[len(facts.returns) // 2 :])
-    rises = rise > 3.0 * error and rise > 0.1 * (np.mean(facts.last) - facts.base)
-    grows = "its return still rises, so more episodes may give more" if rises else ""
-    return Sign(f"has learned: {_compared(facts)}", grows)
+    rises = rise > 3.0 * error and rise > 0.1 * facts.gained
+    remarks = ["it still improves, so more episodes may give more"] if rises else []
+    remarks += [f"greedy play does worse: {_BY_DRAWS}"] if worse_greedily(facts) else []
+    return Sign(f"has learned: {_compared(facts)}", "; ".join(remarks))
 
 
 def _unrewarded(facts: Facts) -> Sign | None:
@@ -212,21 +222,31 @@ def _unknown(facts: Facts) -> Sign:
     return Sign(what, f"try other seeds, and a lower or higher {_rates(facts)}")
 
 
-LEARNED = "learned"
+def _only(holds: Callable[[Facts], bool], cause: Cause) -> Cause:
+    """Return a cause that is looked for only if something *holds*."""
+    return Cause(cause.kind, lambda facts: cause.find(facts) if holds(facts) else None)
+
+
+def _draws_better(facts: Facts) -> bool:
+    """Return whether it has learned, but in vain where it plays greedily."""
+    return facts.is_better and _greedy(facts) is not None
+
+
+_WARNED = Cause("", lambda facts: _found(facts, _PLAIN))
+_GREEDY = Cause("greedy", _greedy)
+_HIDING = Cause("unseen", _left_out), Cause("range", _range), Cause("memory", _memory)
 CAUSES = (
     Cause("early", _early),
+    _only(lambda facts: not facts.is_better, _WARNED),
     Cause("unrewarded", _unrewarded),
     Cause("unmoved", _unmoved),
     Cause("diverged", _diverged),
-    Cause("greedy", lambda facts: _greedy(facts) if facts.is_better else None),
-    Cause(LEARNED, _learned),
-    Cause("", lambda facts: _found(facts, _PLAIN)),
-    Cause("unseen", _left_out),
-    Cause("range", _range),
-    Cause("memory", _memory),
+    *(_only(_draws_better, cause) for cause in (*_HIDING, _GREEDY)),
+    Cause("learned", _learned),
+    *_HIDING,
     Cause("powerless", _powerless),
     Cause("", _found),
-    Cause("greedy", _greedy),
+    _GREEDY,
     Cause("short", _short),
     Cause("unknown", _unknown),
 )

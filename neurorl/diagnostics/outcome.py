@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,7 +58,7 @@ class Facts:
 
     returns: of all episodes of training, ``(n,)``. steps: how many were trained for. findings: of
     the run's monitor. random, greedy: returns of whole episodes with actions that are drawn evenly
-    and with those of most votes, empty if none was played. hidden: what the agent can't see.
+    and with those of most votes, empty if none was played. look: finds what the agent can't see.
     has_moved: whether a weight has changed.
     """
 
@@ -69,8 +70,13 @@ class Facts:
     findings: Sequence[Finding] = ()
     random: FloatArray = field(default_factory=lambda: np.empty(0))
     greedy: FloatArray = field(default_factory=lambda: np.empty(0))
-    hidden: Hidden = field(default_factory=Hidden)
+    look: Callable[[], Hidden] = Hidden
     has_moved: bool = True
+
+    @functools.cached_property
+    def hidden(self) -> Hidden:
+        """Return what the agent can't see."""
+        return self.look()
 
     @property
     def first(self) -> FloatArray:
@@ -91,6 +97,11 @@ class Facts:
     def base(self) -> float:
         """Return the mean return of random play, or else of the first episodes."""
         return float(np.mean(self.random if len(self.random) else self.first))
+
+    @property
+    def gained(self) -> float:
+        """Return by how much the last returns exceed `base`."""
+        return float(np.mean(self.last)) - self.base
 
     def verdict(self, kind: str, what: str, remedy: str, share: float | None = None) -> RunVerdict:
         """Return a verdict with these figures."""

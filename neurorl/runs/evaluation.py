@@ -18,8 +18,17 @@ from neurorl.agents.base import LearningAgent
 from neurorl.agents.checkpoint import Setting, played_on, read_agent
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS, Player
+from neurorl.agents.verdict import play_at_random
 from neurorl.backends.meter import METERED, Metering
-from neurorl.errors import ArgumentError, EnvironmentWarning, format_message, warn_outside
+from neurorl.diagnostics.causes import worse_greedily
+from neurorl.diagnostics.outcome import Facts, returns_of
+from neurorl.errors import (
+    ArgumentError,
+    EnvironmentWarning,
+    PopulationWarning,
+    format_message,
+    warn_outside,
+)
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.models.agent.hints import refuse_words
 from neurorl.network.cost import FIGURES, Figures, Tally
@@ -244,6 +253,26 @@ def evaluate(
         **tally.per_decision(),
         **measured,
     }
+
+
+def warn_of_greedy(agent: LearningAgent, returns: Sequence[float], *, is_own: bool = True) -> None:
+    """Warn with `PopulationWarning` if greedy play is worse than random play or than training.
+
+    returns: of greedy episodes in its environment. is_own: whether it has trained there.
+    """
+    facts = Facts(
+        agent.config,
+        agent.seed,
+        "return",
+        np.array([episode.ret for episode in agent.episodes if is_own]),
+        agent.env_steps,
+        random=returns_of(play_at_random(agent.env, agent.seed)),
+        greedy=np.array(returns),
+    )
+    sign = worse_greedily(facts)
+    if sign is not None:
+        where = f"agent of seed {agent.seed}"
+        warn_outside(format_message(where, sign.what, remedy=sign.remedy), PopulationWarning)
 
 
 @contextmanager
