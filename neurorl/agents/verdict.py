@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -46,8 +47,10 @@ def verdict_of(
     at_random = greedy = None
     if len(episodes) >= LEAST_EPISODES:
         most = min(FIRST_STEPS, max(_LEAST_STEPS, steps))
-        at_random = play_at_random(env, seed, most)
-        greedy = None if player is None else play_greedily(env, seed, most, player)
+        with warnings.catch_warnings():  # training has warned of the same
+            warnings.simplefilter("ignore")
+            at_random = play_at_random(env, seed, most)
+            greedy = None if player is None else play_greedily(env, seed, most, player)
 
     @functools.cache
     def look() -> Hidden:

@@ -6,7 +6,7 @@ The first cause that is found is the verdict; docs/diagnostics.md has the table.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -174,16 +174,17 @@ def _memory(facts: Facts) -> Sign | None:
     return Sign(f"{what} of what follows", remedy, told)
 
 
-_PLAIN = ("silent", "saturated", "faint", "loud")
-"""Name the findings that say why; others may be what another cause leads to."""
+_PLAIN = ("faint", "loud", "silent", "saturated")
+"""Name the findings that say why, those first that may lead to others; the rest may follow from
+what hides the state."""
+_FOLLOWING = ("clipped", "drifting", "stuck", "flat")
 
 
-def _found(facts: Facts, kinds: Container[str] | None = None) -> Sign | None:
-    """Find what the monitor has warned of, the first of it first."""
-    for finding in facts.findings:
-        if kinds is None or finding["kind"] in kinds:
-            return Sign(finding["kind"], "", finding=finding)
-    return None
+def _found(facts: Facts, kinds: Sequence[str]) -> Sign | None:
+    """Find what the monitor has warned of, in the order of *kinds*."""
+    found = {finding["kind"]: finding for finding in reversed(facts.findings)}
+    kind = next((kind for kind in kinds if kind in found), None)
+    return None if kind is None else Sign(kind, "", finding=found[kind])
 
 
 def _unmoved(facts: Facts) -> Sign | None:
@@ -245,7 +246,7 @@ CAUSES = (
     Cause("learned", _learned),
     *_HIDING,
     Cause("powerless", _powerless),
-    Cause("", _found),
+    Cause("", lambda facts: _found(facts, _FOLLOWING)),
     _GREEDY,
     Cause("short", _short),
     Cause("unknown", _unknown),

@@ -32,6 +32,7 @@ APART = 0.05
 """Take two observations for the same if no cell differs by more."""
 OUTSIDE = 0.2
 """Find the cells' range too narrow if this share of a number lies beyond it."""
+_MANY_ROWS = 1500  # of fewer rows, noise predicts more
 _LEAST_ROWS, _MOST_NUMBERS, _TRIED, _FAR = 400, 16, 40, 1e6
 _KEEPS = (0.0, 0.9)
 
@@ -114,38 +115,27 @@ def _unlike(
 ) -> tuple[list[int], list[int]]:
     """Return the numbers that no cell reads, and those whose values the cells don't tell apart."""
     varies = np.flatnonzero(rows.max(axis=0) > rows.min(axis=0)).tolist()
-    repeated = delays(rows[: sum(lengths)], lengths) if lengths else {}
-    some = rows[np.linspace(0, len(rows) - 1, _TRIED).astype(int)]
-    usual = _cells(space, config, some)
     blind: list[int] = []
     unlike: list[int] = []
-    for place in varies[:_MOST_NUMBERS] if len(varies) <= _MOST_NUMBERS else []:
-        ends = np.quantile(rows[:, place], (0.02, 0.98)).tolist()
-        if place in repeated or _differs(space, config, some, place, ends, usual):
-            continue
-        span = ends[1] - ends[0] + 1.0
-        far = [ends[0] - _FAR * span, ends[1] + _FAR * span]
-        is_box = config.memories or not np.issubdtype(space.dtype, np.integer)
-        reads = is_box and _differs(space, config, some, place, far, usual)
-        (unlike if reads else blind).append(place)
+    if len(varies) > _MOST_NUMBERS:
+        return blind, unlike
+    some = rows[np.linspace(0, len(rows) - 1, _TRIED).astype(int)]
+    usual = _cells(space, config, some)
+
+    def differs(place: int, *values: float) -> bool:
+        changed = np.repeat(some[None], len(values), axis=0)
+        changed[:, :, place] = np.array(values)[:, None]
+        seen = [_cells(space, config, each) for each in changed]
+        return bool((np.abs(seen - usual) > APART).any())
+
+    is_whole = not config.memories and np.issubdtype(space.dtype, np.integer)
+    for place in set(varies) - set(delays(rows[: sum(lengths)], lengths)):
+        low, high = np.quantile(rows[:, place], (0.02, 0.98)).tolist()
+        if not differs(place, low, high):
+            far = _FAR * (high - low + 1.0)
+            reads = not is_whole and differs(place, low - far, high + far)
+            (unlike if reads else blind).append(place)
     return blind, unlike
-
-
-def _differs(
-    space: Space,
-    config: AgentConfig,
-    some: FloatArray,
-    place: int,
-    values: Sequence[float],
-    usual: FloatArray,
-) -> bool:
-    """Return whether a cell changes when a number takes one of the values."""
-    for value in values:
-        changed = some.copy()
-        changed[:, place] = value
-        if (np.abs(_cells(space, config, changed) - usual) > APART).any():
-            return True
-    return False
 
 
 def _outside(config: AgentConfig, rows: FloatArray) -> tuple[float, int]:
@@ -223,7 +213,8 @@ def _of_time(
     left = left_over(blank, follows)
     effects = [(left - left_over(x, follows)).mean(axis=0) for x in (known, before)]
     effect = float(np.max(effects, initial=0.0))
-    found = dataclasses.replace(found, effect=effect if follows.shape[1] else None)
+    if len(known) >= _MANY_ROWS and follows.shape[1]:
+        found = dataclasses.replace(found, effect=effect)
     if config.memories or config.carries or config.description is not None:
         return found
     by_rows, by_actions = 0.0, 0.0
@@ -253,7 +244,8 @@ def _pasts(steps: _Steps) -> Iterator[FloatArray]:
 def _before(acted: FloatArray, lengths: Sequence[int]) -> FloatArray:
     """Return the action before each one, ``(steps, k)``; 0 in the first step of an episode."""
     before = np.roll(acted, 1, axis=0)
-    before[np.cumsum([0, *(n - 1 for n in lengths[:-1])])] = 0.0
+    starts = np.cumsum([0, *(n - 1 for n in lengths[:-1])])
+    before[starts[starts < len(before)]] = 0.0
     return before
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import warnings
 from collections.abc import Callable
@@ -17,10 +19,12 @@ from gymnasium import spaces
 from neurorl import SpikingActorCritic
 from neurorl.cli import main
 from neurorl.diagnostics.causes import CAUSES, judge, worse_greedily
+from neurorl.diagnostics.monitor import Finding
+from neurorl.diagnostics.observed import Hidden
 from neurorl.diagnostics.outcome import Facts, RunVerdict, exceeds, trend
 from neurorl.errors import PopulationWarning
 from neurorl.models import CubaLIF
-from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells, Select
 from neurorl.runs.evaluation import warn_of_greedy
 from neurorl.runs.training import train
@@ -37,7 +41,7 @@ class Random(gym.Env[Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
-        self.t, self.last_action = 0, 0
+        self.t, self.last_action, self.opens = 0, 0, True
         self.now: Numbers = self.np_random.random(2)
         self.before = self.now
         self.first = self.now
@@ -54,7 +58,7 @@ class Random(gym.Env[Any, Any]):
         return self.now
 
     def reward(self, action: int) -> float:
-        return action == (self.now[0] > 0.5)
+        return float(action == (self.now[0] > 0.5))
 
 
 class Bandit(Random):
@@ -81,13 +85,13 @@ class Lock(Random):
     length = 12
 
     def reward(self, action: int) -> float:
-        self.opens = action == 3 and (self.t == 1 or self.opens)
+        self.opens = self.opens and action == 3
         return self.opens and self.t == self.length
 
 
 class Previous(Random):
     def reward(self, action: int) -> float:
-        return action == (self.before[0] > 0.5)
+        return float(action == (self.before[0] > 0.5))
 
 
 class Cue(Random):
@@ -99,7 +103,7 @@ class Cue(Random):
         return self.now if self.t == 0 else np.array([0.5, self.t / 6.0])
 
     def reward(self, action: int) -> float:
-        return self.t == self.length and action == (self.first[0] > 0.5)
+        return float(self.t == self.length and action == (self.first[0] > 0.5))
 
 
 class Alternate(Random):
@@ -165,7 +169,7 @@ FAULTS: list[tuple[Callable[[], gym.Env[Any, Any]], dict[str, Any], int, str, st
     (Cue, {"memories": ()}, 100, "memory", "memories="),
     (positions, {"memories": (), "hidden": 2, "actors": 1}, 60, "memory", "memories="),
     (Alternate, {}, 100, "memory", "last action"),
-    (Noise, {}, 60, "powerless", "action space"),
+    (Noise, {}, 200, "powerless", "action space"),
     (Wide, {"cells": FAR}, 60, "range", "observation[0]"),
     (Large, {"cells": NEAR}, 60, "range", "observation[0] lie beyond"),
     (Said, {}, 60, "unseen", "observation['word']"),
@@ -173,7 +177,6 @@ FAULTS: list[tuple[Callable[[], gym.Env[Any, Any]], dict[str, Any], int, str, st
     (Random, {"alpha_output": 0.0}, 60, "unmoved", "alpha_output (now 0)"),
     (Random, {"alpha_output": 1e-4}, 60, "short", "--episodes"),
     (Random, {"reward_scale": 1e-4}, 120, "faint", "reward_scale (now 0.0001)"),
-    (cart, {"reward_scale": 50.0, "hidden": 2, "actors": 1}, 100, "loud", "reward_scale (now 50)"),
     (cart, SILENT, 40, "silent", "threshold (now 50)"),
     (cart, SATURATED, 40, "saturated", "bias (now 5)"),
     (cart, HOT, 80, "stuck", "alpha_output (now 3.6)"),
@@ -225,7 +228,9 @@ def test_a_run_that_learns_is_said_to_have_learned(
     verdict = trained(env, options, episodes, seed).verdict()
     assert verdict.kind == "learned", verdict.words
     assert verdict.has_learned
-    assert verdict.random is not None and verdict.last is not None and verdict.first is not None
+    assert verdict.random is not None
+    assert verdict.last is not None
+    assert verdict.first is not None
     assert verdict.last > max(verdict.first, verdict.random)
 
 
@@ -237,18 +242,24 @@ def test_a_verdict_does_not_change_the_agent() -> None:
     assert agent.episodes == other.episodes
 
 
-CONFIG = AgentConfig(NEAR)
+CONFIG = make_config(Random())
 
 
-def facts(returns: Any, **others: Any) -> Facts:
-    arrays = {
-        k: np.asarray(v, float) if k in ("random", "greedy") else v for k, v in others.items()
-    }
-    return Facts(CONFIG, 3, "return", np.asarray(returns, float), 10_000, **arrays)
+def facts(returns: Any, random: Any = (), greedy: Any = (), **others: Any) -> Facts:
+    plays = np.array(random, float), np.array(greedy, float)
+    made = Facts(
+        CONFIG, 3, "return", np.array(returns, float), 10_000, random=plays[0], greedy=plays[1]
+    )
+    return dataclasses.replace(made, **others)
 
 
 def verdict(*measures: Facts) -> RunVerdict:
     return judge(measures)
+
+
+def finding(kind: str) -> Finding:
+    words = f"population 'output' of seed 3: {kind}; lower alpha"
+    return Finding(population="", kind=kind, since_episode=9, value=0.0, limit=0.0, message=words)
 
 
 NOISE = np.random.default_rng(1).normal(size=400)
@@ -261,16 +272,32 @@ NOISE = np.random.default_rng(1).normal(size=400)
         (facts(NOISE[:20] + 9.0, random=NOISE[:30]), "learned"),
         (facts(NOISE + np.linspace(0.0, 4.0, 400)), "learned"),
         (facts([0.0] * 99 + [1.0], random=[0.0] * 30), "unrewarded"),
-        (facts([0.0] * 90 + [1.0] * 10, random=[0.0] * 30), "short"),
-        (facts(NOISE + [5.0] * 300 + [0.0] * 100, random=NOISE[:30]), "diverged"),
-        (facts(NOISE + [0.0] * 50 + [5.0] * 350, random=NOISE[:9], greedy=NOISE[:9]), "greedy"),
-        (facts(NOISE + [0.0] * 50 + [5.0] * 350, random=NOISE[:9], greedy=[5.0] * 9), "learned"),
+        (facts([0.0] * 96 + [1.0] * 4, random=[0.0] * 30), "short"),
+        (facts(NOISE + np.repeat([0.0, 5.0, 0.0], [50, 250, 100]), random=NOISE[:30]), "diverged"),
+        (
+            facts(NOISE + np.repeat([0.0, 5.0], [50, 350]), random=NOISE[:9], greedy=NOISE[:9]),
+            "greedy",
+        ),
+        (
+            facts(NOISE + np.repeat([0.0, 5.0], [50, 350]), random=NOISE[:9], greedy=[5.0] * 9),
+            "learned",
+        ),
         (facts(NOISE, random=NOISE[:30] + 0.1), "short"),
         (facts([1.0] * 100, random=[0.0, 1.0] * 20), "learned"),
     ],
 )
 def test_figures_decide(of: Facts, kind: str) -> None:
     assert verdict(of).kind == kind, verdict(of).words
+
+
+def test_a_finding_is_a_cause_in_its_own_words() -> None:
+    found = facts(NOISE, random=NOISE[:30], findings=[finding("silent"), finding("loud")])
+    assert (verdict(found).kind, verdict(found).words) == ("loud", finding("loud")["message"])
+    hides = functools.partial(facts, NOISE, random=NOISE[:30], look=lambda: Hidden(memory=0.3))
+    assert verdict(hides(findings=[finding("stuck")])).kind == "memory"
+    assert verdict(hides(findings=[finding("silent")])).kind == "silent"
+    learned = facts(NOISE + 9.0, random=NOISE[:30], findings=[finding("silent")])
+    assert verdict(learned).kind == "learned"
 
 
 def test_a_long_run_without_a_cause_is_unknown() -> None:
@@ -292,10 +319,13 @@ def test_the_last_cause_is_always_found() -> None:
 def test_standard_errors_are_those_of_two_means() -> None:
     # Variances 2 and 2 over 20 each: the error of the difference is 0.447, three of them 1.34.
     low = np.array([-1.0, 1.0] * 10) * np.sqrt(1.9)
-    assert exceeds(low + 1.35, low) and not exceeds(low + 1.33, low)
-    assert not exceeds(np.empty(0), low) and not exceeds(low, np.empty(0))
-    assert exceeds(np.array([1.0]), np.zeros(20)) and not exceeds(np.zeros(3), np.zeros(3))
-    assert trend(np.arange(11.0)) == (pytest.approx(10.0), pytest.approx(0.0))
+    assert exceeds(low + 1.35, low)
+    assert not exceeds(low + 1.33, low)
+    assert not exceeds(np.empty(0), low)
+    assert not exceeds(low, np.empty(0))
+    assert exceeds(np.array([1.0]), np.zeros(20))
+    assert not exceeds(np.zeros(3), np.zeros(3))
+    assert trend(np.linspace(0.0, 10.0, 11)) == pytest.approx((10.0, 0.0))
 
 
 @pytest.mark.parametrize(
