@@ -164,19 +164,10 @@ class AgentGroup(abc.ABC):
         """Return the findings about agent k's populations, in order."""
         return self._monitors[k].warnings()
 
-    def verdict(
-        self, k: int, env: Environment, player: Callable[[int], Player] | None
-    ) -> RunVerdict:
+    def verdict(self, k: int, env: Environment, player: Callable[[int], Player]) -> RunVerdict:
         """Return the verdict on agent k's training, see `neurorl.agents.verdict.verdict_of`."""
-        return verdict_of(
-            self.config,
-            self.seeds[k],
-            self.episodes[k],
-            env,
-            player,
-            findings=self.warnings(k),
-            has_moved=self._monitors[k].has_moved(),
-        )
+        seed, played, monitor = self.seeds[k], self.episodes[k], self._monitors[k]
+        return verdict_of(self.config, seed, played, env, player, monitor)
 
     def describe(self, k: int, env_id: str, env_spec: Named | None) -> AgentDescription:
         """Describe agent k for its checkpoints.

@@ -12,7 +12,7 @@ import numpy as np
 from neurorl.agents.episodes import Episode
 from neurorl.agents.player import Player
 from neurorl.diagnostics.causes import judge
-from neurorl.diagnostics.monitor import Finding
+from neurorl.diagnostics.monitor import Monitor
 from neurorl.diagnostics.observed import Hidden, hidden
 from neurorl.diagnostics.outcome import LEAST_EPISODES, Facts, RunVerdict, returns_of
 from neurorl.errors import NeurorlError
@@ -31,17 +31,14 @@ def verdict_of(
     seed: int,
     episodes: Sequence[Episode],
     env: Environment,
-    player: Callable[[int], Player] | None,
-    *,
-    findings: Sequence[Finding] = (),
-    has_moved: bool = True,
+    player: Callable[[int], Player],
+    monitor: Monitor,
 ) -> RunVerdict:
     """Return the verdict on an agent that has played *episodes*.
 
     Plays in copies of *env*, if it can be copied, 2,000 steps at random and as many greedily, but
     at most as many as the training took, or 500. seed: of the agent, which the plays' seeds are
-    derived from. player: makes a player of a seed; None plays at random only. findings, has_moved:
-    of the agent's monitor.
+    derived from. player: makes a player of a seed; with a NeurorlError, greedy play is left out.
     """
     steps = episodes[-1].env_steps if episodes else 0
     at_random = greedy = None
@@ -50,7 +47,7 @@ def verdict_of(
         with warnings.catch_warnings():  # training has warned of the same
             warnings.simplefilter("ignore")
             at_random = play_at_random(env, seed, most)
-            greedy = None if player is None else play_greedily(env, seed, most, player)
+            greedy = play_greedily(env, seed, most, player)
 
     @functools.cache
     def look() -> Hidden:
@@ -72,11 +69,12 @@ def verdict_of(
                 measure,
                 np.array(returns),
                 steps,
-                findings,
+                monitor.warnings(),
                 returns_of(at_random, gamma),
                 returns_of(greedy, gamma),
                 look,
-                has_moved,
+                monitor.has_moved(),
+                monitor.rate,
             )
             for measure, (returns, gamma) in columns.items()
         ]

@@ -106,13 +106,8 @@ def _diverged(facts: Facts) -> Sign | None:
     if len(peak) < _WHOLE or not falls or gained <= 0.0 or lost <= _LOST * gained:
         return None
     where = f"{np.mean(peak):.4g} up to episode {best + n}, {_compared(facts)}"
-    remedy = f"lower {_rates(facts)}, or choose a schedule that falls"
+    remedy = f"lower {facts.rate} or policy.beta, or choose a schedule that falls"
     return Sign(f"has lost what it had learned: {facts.measure} {where}", remedy)
-
-
-def _rates(facts: Facts) -> str:
-    config = facts.config
-    return f"alpha_output (now {config.alpha_output:g}) or policy.beta"
 
 
 def _learned(facts: Facts) -> Sign | None:
@@ -153,9 +148,8 @@ def _range(facts: Facts) -> Sign | None:
     share, place = hidden.outside
     remedy = "give cells= with the range that is seen, as GaussianCells(low, high), or scale it"
     if share > OUTSIDE:
-        return Sign(
-            f"{100 * share:.3g} % of observation[{place}] lie beyond its cells", remedy, share
-        )
+        what = f"{100 * share:.3g} % of observation[{place}] lie beyond its cells"
+        return Sign(what, remedy, share)
     if hidden.unlike:
         names = ", ".join(f"observation[{place}]" for place in hidden.unlike)
         return Sign(f"its cells don't tell the values of {names} apart where they lie", remedy)
@@ -190,10 +184,8 @@ def _found(facts: Facts, kinds: Sequence[str]) -> Sign | None:
 def _unmoved(facts: Facts) -> Sign | None:
     if facts.has_moved:
         return None
-    config = facts.config
-    remedy = f"raise alpha_output (now {config.alpha_output:g})"
-    remedy += f" or reward_scale (now {config.reward_scale:g})"
-    return Sign("no weight has changed while it trained", remedy)
+    scale = f"reward_scale (now {facts.config.reward_scale:g})"
+    return Sign("no weight has changed while it trained", f"raise {facts.rate} or {scale}")
 
 
 def _powerless(facts: Facts) -> Sign | None:
@@ -209,9 +201,8 @@ def _short(facts: Facts) -> Sign | None:
     rise, error = trend(facts.returns[n // 2 :])
     remedy = f"raise --episodes (now {n})"
     if rise > 3.0 * error:
-        return Sign(
-            f"still improves, but isn't better than random play: {_compared(facts)}", remedy
-        )
+        what = f"still improves, but isn't better than {facts.rival}: {_compared(facts)}"
+        return Sign(what, remedy)
     if facts.steps < _MANY_STEPS:
         what = f"has trained for {facts.steps:,} steps only, and nothing else was found wrong"
         return Sign(f"{what}: {_compared(facts)}", remedy)
@@ -219,8 +210,8 @@ def _short(facts: Facts) -> Sign | None:
 
 
 def _unknown(facts: Facts) -> Sign:
-    what = f"is no better than random play, and no cause was found: {_compared(facts)}"
-    return Sign(what, f"try other seeds, and a lower or higher {_rates(facts)}")
+    what = f"is no better than {facts.rival}, and no cause was found: {_compared(facts)}"
+    return Sign(what, f"try other seeds, and a lower or higher {facts.rate}")
 
 
 def _only(holds: Callable[[Facts], bool], cause: Cause) -> Cause:

@@ -25,6 +25,7 @@ from neurorl.diagnostics.verdicts import (
     Standing,
     message,
     message_of_returns,
+    rate_of,
     standing,
     verdicts,
 )
@@ -212,10 +213,16 @@ class Monitor:
         return messages
 
     def has_moved(self) -> bool:
-        """Return whether the mean size of any learned weights has changed since the start."""
+        """Return whether the mean size of learned weights has changed since the start, if any."""
         weights = self._weights()
-        now = (site.mean_abs(weights) or 0.0 for site in self._sites)
-        return any(a != b for a, b in zip(now, self._start, strict=True))
+        now = [site.mean_abs(weights) for site in self._sites]
+        pairs = [(a, b) for a, b in zip(now, self._start, strict=True) if a is not None]
+        return not pairs or any(a != b for a, b in pairs)
+
+    @property
+    def rate(self) -> str:
+        """Return the name and value of the rate at which the output learns."""
+        return rate_of("output", self._config, self._learning_rate)
 
     def warnings(self) -> list[Finding]:
         """Return every warning: population, kind, since_episode, value, limit, message."""

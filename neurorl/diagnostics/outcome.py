@@ -59,7 +59,7 @@ class Facts:
     returns: of all episodes of training, ``(n,)``. steps: how many were trained for. findings: of
     the run's monitor. random, greedy: returns of whole episodes with actions that are drawn evenly
     and with those of most votes, empty if none was played. look: finds what the agent can't see.
-    has_moved: whether a weight has changed.
+    has_moved: whether a weight has changed. rate: name and value of the rate of learning.
     """
 
     config: AgentConfig
@@ -72,6 +72,7 @@ class Facts:
     greedy: FloatArray = field(default_factory=lambda: np.empty(0))
     look: Callable[[], Hidden] = Hidden
     has_moved: bool = True
+    rate: str = "alpha_output"
 
     @functools.cached_property
     def hidden(self) -> Hidden:
@@ -100,9 +101,14 @@ class Facts:
         return exceeds(self.last, self.random, errors)
 
     @property
+    def rival(self) -> str:
+        """Return what the last returns are compared with."""
+        return "random play" if len(self.random) > 1 else "at its start"
+
+    @property
     def base(self) -> float:
         """Return the mean return of random play, or else of the first episodes."""
-        return float(np.mean(self.random if len(self.random) else self.first))
+        return float(np.mean(self.random if len(self.random) > 1 else self.first))
 
     @property
     def gained(self) -> float:

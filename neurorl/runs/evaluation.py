@@ -157,6 +157,7 @@ class Play:
 
 
 _LARGEST = 2**20
+_TELLING = 3  # episodes
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
 
@@ -258,8 +259,11 @@ def evaluate(
 def warn_of_greedy(agent: LearningAgent, returns: Sequence[float], *, is_own: bool = True) -> None:
     """Warn with `PopulationWarning` if greedy play is worse than random play or than training.
 
-    returns: of greedy episodes in its environment. is_own: whether it has trained there.
+    returns: of greedy episodes in its environment, 3 or more, else nothing is said. is_own: whether
+    it has trained there.
     """
+    if len(returns) < _TELLING:
+        return
     facts = Facts(
         agent.config,
         agent.seed,

@@ -367,3 +367,18 @@ def test_json_has_the_verdict_and_several_runs_have_each(
     assert main([*command, "--out", str(tmp_path / "b")]) == 0
     lines = capsys.readouterr().out.splitlines()[-2:]
     assert lines == [row["verdict"]["words"] for row in rows]
+
+
+def test_evaluate_says_that_greedy_play_loses_what_was_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    command = ["train", "CartPole-v1", "--arithmetic", "loihi", "--episodes", "40", "--out", out]
+    assert main(command) == 0
+    assert "does worse than actions drawn" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["evaluate", out, "--episodes", "10"]) == 0
+    assert "play with --stochastic" in capsys.readouterr().err
+    assert main(["evaluate", out, "--episodes", "10", "--stochastic", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert "--stochastic" not in shown.err
+    assert json.loads(shown.out)["mean_return"] > 50.0
