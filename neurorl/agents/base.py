@@ -123,15 +123,16 @@ class LearningAgent(abc.ABC):
     def verdict(self) -> RunVerdict:
         """Return what its training came to: learned, or not, because of one cause.
 
-        Plays up to 2,000 steps by random actions and as many by most votes, both in copies of the
-        environment and with seeds derived from its own, so that training isn't affected; without
-        them if no copy can be made, or fewer than 20 episodes have ended. See docs/diagnostics.md.
+        Plays up to 2,000 steps by random actions and as many by most votes (if that is worse than
+        training was, also by drawn actions), in copies of the environment and with seeds derived
+        from its own, so that training isn't affected; without them if no copy can be made, or fewer
+        than 20 episodes have ended. See docs/diagnostics.md.
         """
         return self._replicas.verdict(0, self.env, self._quick_player)
 
-    def _quick_player(self, seed: int) -> Player:
+    def _quick_player(self, seed: int, explore: bool) -> Player:
         """Return a player on the quickest backend of its arithmetic."""
-        return self.player(seed, quickest(None, self.arithmetic), self.arithmetic)
+        return self.player(seed, quickest(None, self.arithmetic), self.arithmetic, explore)
 
     def learn(
         self,

@@ -11,9 +11,8 @@ from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget, held_interrupts
 from neurorl.agents.checkpoint import AgentDescription, modules
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
-from neurorl.agents.player import Player
 from neurorl.agents.recorder import Recorder
-from neurorl.agents.verdict import verdict_of
+from neurorl.agents.verdict import Players, verdict_of
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.diagnostics.outcome import RunVerdict
@@ -164,7 +163,7 @@ class AgentGroup(abc.ABC):
         """Return the findings about agent k's populations, in order."""
         return self._monitors[k].warnings()
 
-    def verdict(self, k: int, env: Environment, player: Callable[[int], Player]) -> RunVerdict:
+    def verdict(self, k: int, env: Environment, player: Players) -> RunVerdict:
         """Return the verdict on agent k's training, see `neurorl.agents.verdict.verdict_of`."""
         seed, played, monitor = self.seeds[k], self.episodes[k], self._monitors[k]
         return verdict_of(self.config, seed, played, env, player, monitor)

@@ -22,8 +22,11 @@ from neurorl.tasks.actions import read_actions
 from neurorl.tasks.first_play import FIRST_STEPS, FirstPlay, play_again
 from neurorl.tasks.kinds import Environment, Shown
 
-_RANDOM, _GREEDY = 33, 34  # purposes of derived seeds
+_RANDOM, _PLAYED = 33, 34  # purposes of derived seeds
 _LEAST_STEPS = 500
+
+Players = Callable[[int, bool], Player]
+"""Make a player of a seed that draws its actions, or takes those with the most votes."""
 
 
 def verdict_of(
@@ -31,23 +34,26 @@ def verdict_of(
     seed: int,
     episodes: Sequence[Episode],
     env: Environment,
-    player: Callable[[int], Player],
+    player: Players,
     monitor: Monitor,
 ) -> RunVerdict:
     """Return the verdict on an agent that has played *episodes*.
 
     Plays in copies of *env*, if it can be copied, 2,000 steps at random and as many greedily, but
     at most as many as the training took, or 500. seed: of the agent, which the plays' seeds are
-    derived from. player: makes a player of a seed; with a NeurorlError, greedy play is left out.
+    derived from. player: makes players; with a NeurorlError, only random play is left. Where greedy
+    play is worse than training was, actions are drawn from the policy as well, to compare.
     """
     steps = episodes[-1].env_steps if episodes else 0
-    at_random = greedy = None
+    at_random = greedy = drawn = None
     if len(episodes) >= LEAST_EPISODES:
         most = min(FIRST_STEPS, max(_LEAST_STEPS, steps))
         with warnings.catch_warnings():  # training has warned of the same
             warnings.simplefilter("ignore")
             at_random = play_at_random(env, seed, most)
-            greedy = play_greedily(env, seed, most, player)
+            greedy = play_by(env, seed, most, player)
+            if _is_low(greedy, episodes):
+                drawn = play_by(env, seed, most, player, explore=True)
 
     @functools.cache
     def look() -> Hidden:
@@ -72,6 +78,7 @@ def verdict_of(
                 monitor.warnings(),
                 returns_of(at_random, gamma),
                 returns_of(greedy, gamma),
+                returns_of(drawn, gamma),
                 look,
                 monitor.has_moved(),
                 monitor.rate,
@@ -86,13 +93,22 @@ def play_at_random(env: Environment, seed: int, steps: int = FIRST_STEPS) -> Fir
     return play_again(env, steps, derive(seed, _RANDOM))
 
 
-def play_greedily(
-    env: Environment, seed: int, steps: int, make: Callable[[int], Player]
+def _is_low(greedy: FirstPlay | None, episodes: Sequence[Episode]) -> bool:
+    """Return whether a play's mean return is below that of the last quarter of training."""
+    returns, last = returns_of(greedy), [e.ret for e in episodes[-(len(episodes) // 4 + 1) :]]
+    return len(returns) > 0 and bool(np.mean(returns) < np.mean(last))
+
+
+def play_by(
+    env: Environment, seed: int, steps: int, make: Players, explore: bool = False
 ) -> FirstPlay | None:
-    """Play so many steps by most votes in a copy of *env*; None if that is impossible."""
+    """Play so many steps in a copy of *env* by a player; None if that is impossible.
+
+    make, explore: the player takes the actions with the most votes, or draws them.
+    """
     actions = read_actions(env)
     try:
-        player = make(derive(seed, _GREEDY))
+        player = make(derive(seed, _PLAYED), explore)
     except NeurorlError:
         return None
 
@@ -102,4 +118,4 @@ def play_greedily(
         return actions.taken(player.move(observation, mask).action)
 
     with player.backend:
-        return play_again(env, steps, derive(seed, _GREEDY), act)
+        return play_again(env, steps, derive(seed, _PLAYED), act)

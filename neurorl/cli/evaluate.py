@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
             callback=note,
         )
         if not arguments.sample:
-            warn_of_greedy(agent, returns, is_own=arguments.env is None)
+            warn_of_greedy(agent, returns, chosen, is_own=arguments.env is None)
     measured = {} if arguments.json else result.pop("energy", {})
     report({**result, **{f"energy.{k}": x for k, x in measured.items()}}, arguments.json)
     return 0

@@ -56,8 +56,9 @@ class Cause:
 
 def _compared(facts: Facts) -> str:
     """Return the figures in words."""
-    words = ("at first", "at the end", "by random play", "by greedy play")
-    means = map(mean_of, (facts.first, facts.last, facts.random, facts.greedy))
+    words = ("at first", "at the end", "by random play", "by greedy play", "by drawing actions")
+    every = (facts.first, facts.last, facts.random, facts.greedy, facts.drawn)
+    means = map(mean_of, every)
     said = [f"{m:.4g} {word}" for m, word in zip(means, words, strict=True) if m is not None]
     return f"{facts.measure} {', '.join(said)}"
 
@@ -72,14 +73,15 @@ def _early(facts: Facts) -> Sign | None:
 
 def worse_greedily(facts: Facts) -> Sign | None:
     """Find greedy play that is worse than random play, or that loses what sampling gains."""
-    by_random, trained, greedy = map(mean_of, (facts.random, facts.last, facts.greedy))
+    others = facts.drawn if len(facts.drawn) else facts.last
+    by_random, drawn, greedy = map(mean_of, (facts.random, others, facts.greedy))
     if greedy is None:
         return None
     drops = by_random is not None and exceeds(facts.random, facts.greedy)
-    if by_random is not None and trained is not None:  # what is as bad in training isn't by votes
-        drops = drops and trained - greedy > 0.5 * (by_random - greedy)
-    if facts.is_better and exceeds(facts.last, facts.greedy) and trained is not None:
-        drops = drops or trained - greedy > _WORSE * facts.gained
+    if by_random is not None and drawn is not None:  # what is as bad when drawn isn't by votes
+        drops = drops and drawn - greedy > 0.5 * (by_random - greedy)
+    if facts.is_better and exceeds(others, facts.greedy) and drawn is not None:
+        drops = drops or drawn - greedy > _WORSE * facts.gained
     if not drops:
         return None
     what = f"the action with the most votes does worse than actions drawn: {_compared(facts)}"
@@ -96,6 +98,12 @@ def _greedy(facts: Facts) -> Sign | None:
 
 
 def _diverged(facts: Facts) -> Sign | None:
+    remedy = f"lower {facts.rate} or policy.beta, or choose a schedule that falls"
+    kept = mean_of(facts.drawn)
+    falls = facts.is_better and exceeds(facts.last, facts.drawn)
+    if falls and kept is not None and np.mean(facts.last) - kept > _LOST * facts.gained:
+        what = f"has lost what it had learned in its last episodes: {_compared(facts)}"
+        return Sign(what, remedy)
     n = len(facts.last)
     sums = np.convolve(facts.returns, np.ones(n) / n, "valid")
     best = int(sums.argmax())
@@ -106,7 +114,6 @@ def _diverged(facts: Facts) -> Sign | None:
     if len(peak) < _WHOLE or not falls or gained <= 0.0 or lost <= _LOST * gained:
         return None
     where = f"{np.mean(peak):.4g} up to episode {best + n}, {_compared(facts)}"
-    remedy = f"lower {facts.rate} or policy.beta, or choose a schedule that falls"
     return Sign(f"has lost what it had learned: {facts.measure} {where}", remedy)
 
 

@@ -29,7 +29,8 @@ class RunVerdict:
 
     kind: ``learned``, or the name of the cause in `neurorl.diagnostics.causes`. words: one line,
     *where: what; remedy*. measure: ``return`` or ``discounted return``, which the figures are of:
-    means of the first and the last episodes, of random and of greedy play, None if not measured.
+    means of the first and the last episodes, of random and of greedy play, and of play with actions
+    drawn from the policy, as in training; None if not measured.
     share: what the cause was found by, in [0, 1]; None if it isn't a share.
     """
 
@@ -40,6 +41,7 @@ class RunVerdict:
     last: float | None
     random: float | None
     greedy: float | None
+    drawn: float | None
     share: float | None = None
 
     @property
@@ -57,9 +59,10 @@ class Facts:
     """Hold what a verdict is made of.
 
     returns: of all episodes of training, ``(n,)``. steps: how many were trained for. findings: of
-    the run's monitor. random, greedy: returns of whole episodes with actions that are drawn evenly
-    and with those of most votes, empty if none was played. look: finds what the agent can't see.
-    has_moved: whether a weight has changed. rate: name and value of the rate of learning.
+    the run's monitor. random, greedy, drawn: returns of whole episodes with actions that are drawn
+    evenly, have the most votes, and are drawn from the policy; empty if none was played. look:
+    finds what the agent can't see. has_moved: whether a weight has changed. rate: name and value of
+    the rate of learning.
     """
 
     config: AgentConfig
@@ -70,6 +73,7 @@ class Facts:
     findings: Sequence[Finding] = ()
     random: FloatArray = field(default_factory=lambda: np.empty(0))
     greedy: FloatArray = field(default_factory=lambda: np.empty(0))
+    drawn: FloatArray = field(default_factory=lambda: np.empty(0))
     look: Callable[[], Hidden] = Hidden
     has_moved: bool = True
     rate: str = "alpha_output"
@@ -117,10 +121,10 @@ class Facts:
 
     def verdict(self, kind: str, what: str, remedy: str, share: float | None = None) -> RunVerdict:
         """Return a verdict with these figures."""
-        every = (self.first, self.last, self.random, self.greedy)
-        first, last, by_chance, greedy = map(mean_of, every)
+        every = (self.first, self.last, self.random, self.greedy, self.drawn)
+        first, last, by_chance, greedy, drawn = map(mean_of, every)
         words = format_message(f"agent of seed {self.seed}", what, remedy=remedy or None)
-        return RunVerdict(kind, words, self.measure, first, last, by_chance, greedy, share)
+        return RunVerdict(kind, words, self.measure, first, last, by_chance, greedy, drawn, share)
 
 
 def exceeds(higher: FloatArray, lower: FloatArray, errors: float = _ERRORS) -> bool:

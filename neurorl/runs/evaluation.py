@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 import os
@@ -18,7 +19,7 @@ from neurorl.agents.base import LearningAgent
 from neurorl.agents.checkpoint import Setting, played_on, read_agent
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS, Player
-from neurorl.agents.verdict import play_at_random
+from neurorl.agents.verdict import play_at_random, play_by
 from neurorl.backends.meter import METERED, Metering
 from neurorl.diagnostics.causes import worse_greedily
 from neurorl.diagnostics.outcome import Facts, returns_of
@@ -36,6 +37,7 @@ from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, read_json
 from neurorl.tasks.actions import MASK, read_actions
+from neurorl.tasks.first_play import FIRST_STEPS
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import copy_env
@@ -256,11 +258,13 @@ def evaluate(
     }
 
 
-def warn_of_greedy(agent: LearningAgent, returns: Sequence[float], *, is_own: bool = True) -> None:
+def warn_of_greedy(
+    agent: LearningAgent, returns: Sequence[float], setting: Setting, *, is_own: bool = True
+) -> None:
     """Warn with `PopulationWarning` if greedy play is worse than random play or than training.
 
-    returns: of greedy episodes in its environment, 3 or more, else nothing is said. is_own: whether
-    it has trained there.
+    returns: of greedy episodes in its environment, 3 or more, else nothing is said. setting: how
+    they were played. is_own: whether it has trained there.
     """
     if len(returns) < _TELLING:
         return
@@ -274,6 +278,13 @@ def warn_of_greedy(agent: LearningAgent, returns: Sequence[float], *, is_own: bo
         greedy=np.array(returns),
     )
     sign = worse_greedily(facts)
+    if sign is not None:  # but is it worse than the same weights are when actions are drawn?
+
+        def player(seed: int, explore: bool) -> Player:
+            return agent.player(seed, explore=explore, **setting)
+
+        drawn = play_by(agent.env, agent.seed, FIRST_STEPS, player, explore=True)
+        sign = worse_greedily(dataclasses.replace(facts, drawn=returns_of(drawn)))
     if sign is not None:
         where = f"agent of seed {agent.seed}"
         warn_outside(format_message(where, sign.what, remedy=sign.remedy), PopulationWarning)

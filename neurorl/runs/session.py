@@ -240,9 +240,9 @@ class Session:
         """Return the verdict on a run that is over, whose checkpoint also plays."""
         arithmetic = self.group.arithmetic_name
 
-        def player(seed: int) -> Player:
+        def player(seed: int, explore: bool) -> Player:
             agent, _ = load_to_play(run.path, env=self._env)
-            return agent.player(seed, quickest(None, arithmetic), arithmetic)
+            return agent.player(seed, quickest(None, arithmetic), arithmetic, explore)
 
         return self.group.verdict(k, self._env, player)
 
