@@ -97,11 +97,21 @@ def _greedy(facts: Facts) -> Sign | None:
     return None if has_gained else worse_greedily(facts)
 
 
+def _is_in_vain(facts: Facts) -> bool:
+    """Return whether the run is better than random play, but greedy play isn't."""
+    return facts.is_better and len(facts.greedy) > 0 and not exceeds(facts.greedy, facts.random)
+
+
 def _diverged(facts: Facts) -> Sign | None:
     remedy = f"lower {facts.rate} or policy.beta, or choose a schedule that falls"
     kept = mean_of(facts.drawn)
-    falls = facts.is_better and exceeds(facts.last, facts.drawn)
-    if falls and kept is not None and np.mean(facts.last) - kept > _LOST * facts.gained:
+    falls = _is_in_vain(facts) and exceeds(facts.last, facts.drawn)
+    if (
+        falls
+        and not exceeds(facts.drawn, facts.random)
+        and kept is not None
+        and np.mean(facts.last) - kept > _LOST * facts.gained
+    ):
         what = f"has lost what it had learned in its last episodes: {_compared(facts)}"
         return Sign(what, remedy)
     n = len(facts.last)
@@ -226,24 +236,24 @@ def _only(holds: Callable[[Facts], bool], cause: Cause) -> Cause:
     return Cause(cause.kind, lambda facts: cause.find(facts) if holds(facts) else None)
 
 
-def _draws_better(facts: Facts) -> bool:
-    """Return whether it has learned, but in vain where it plays greedily."""
-    return facts.is_better and _greedy(facts) is not None
-
-
 _WARNED = Cause("", lambda facts: _found(facts, _PLAIN))
 _GREEDY = Cause("greedy", _greedy)
-_HIDING = Cause("unseen", _left_out), Cause("range", _range), Cause("memory", _memory)
+_HIDING = (
+    Cause("unseen", _left_out),
+    Cause("range", _range),
+    Cause("memory", _memory),
+    Cause("powerless", _powerless),
+)
 CAUSES = (
     Cause("early", _early),
     _only(lambda facts: not facts.is_better, _WARNED),
     Cause("unrewarded", _unrewarded),
     Cause("unmoved", _unmoved),
+    *(_only(_is_in_vain, cause) for cause in _HIDING),
     Cause("diverged", _diverged),
-    *(_only(_draws_better, cause) for cause in (*_HIDING, _GREEDY)),
+    _only(_is_in_vain, _GREEDY),
     Cause("learned", _learned),
     *_HIDING,
-    Cause("powerless", _powerless),
     Cause("", lambda facts: _found(facts, _FOLLOWING)),
     _GREEDY,
     Cause("short", _short),

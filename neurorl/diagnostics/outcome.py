@@ -97,12 +97,16 @@ class Facts:
     def is_better(self) -> bool:
         """Return whether the last returns surely exceed random play, or else the first ones.
 
-        Returns that probably do, by half as many errors, count if greedy play surely does.
+        Those that probably do, by half as many errors, count if greedy play adds what is missing:
+        of two independent numbers, each in errors of its own, the sum has an error of sqrt(2).
         """
         if len(self.random) < 2:
             return exceeds(self.last, self.first)
-        errors = _ERRORS / 2 if exceeds(self.greedy, self.random) else _ERRORS
-        return exceeds(self.last, self.random, errors)
+        trained, greedy = (errors_above(each, self.random) for each in (self.last, self.greedy))
+        if trained > 1.0:  # a few long episodes spread means, not ranks
+            trained = max(trained, _ranks_above(self.last, self.random))
+        both = (trained + greedy) / math.sqrt(2.0)
+        return trained > _ERRORS or (trained > _ERRORS / 2 and both > _ERRORS)
 
     @property
     def rival(self) -> str:
@@ -128,18 +132,30 @@ class Facts:
 
 
 def exceeds(higher: FloatArray, lower: FloatArray, errors: float = _ERRORS) -> bool:
-    """Return whether one mean exceeds another by more than so many of their standard errors.
+    """Return whether one mean exceeds another by more than so many of their standard errors."""
+    return errors_above(higher, lower) > errors
+
+
+def errors_above(higher: FloatArray, lower: FloatArray) -> float:
+    """Return by how many standard errors of the difference one mean is above another; 0 of nothing.
 
     The spread of fewer than 10 numbers is taken to be at least that of the others.
     """
     if not len(higher) or not len(lower):
-        return False
+        return 0.0
     spreads = [float(np.var(each, ddof=min(1, len(each) - 1))) for each in (higher, lower)]
     if min(len(higher), len(lower)) < _FEW:
         spreads = [max(spreads)] * 2
     error = math.sqrt(spreads[0] / len(higher) + spreads[1] / len(lower))
-    gain = float(np.mean(higher) - np.mean(lower))
-    return gain > max(errors * error, 1e-9 * float(np.abs(lower).max(initial=1e-3)))
+    least = 1e-9 * float(np.abs(lower).max(initial=1e-3))  # what rounding of sums may be
+    return float(np.mean(higher) - np.mean(lower)) / max(error, least)
+
+
+def _ranks_above(higher: FloatArray, lower: FloatArray) -> float:
+    """Return how many standard errors of its own the rank sum of *higher* is above an even one."""
+    n, m = len(higher), len(lower)
+    shares = [np.mean(value > lower) - np.mean(value < lower) for value in higher]
+    return float(np.mean(shares)) / 2.0 * math.sqrt(12.0 * n * m / (n + m + 1.0))
 
 
 def mean_of(returns: FloatArray) -> float | None:

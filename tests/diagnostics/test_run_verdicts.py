@@ -278,6 +278,8 @@ def finding(kind: str) -> Finding:
 
 
 SETTING: Setting = {"backend": "reference", "arithmetic": "float", "noise": "exact"}
+CHANCE = np.linspace(9.0, 60.0, 80).tolist()
+LONG = [70.0, 80.0, 400.0, 71.0, 90.0, 65.0]
 NOISE = np.random.default_rng(1).normal(size=400)
 
 
@@ -300,6 +302,8 @@ NOISE = np.random.default_rng(1).normal(size=400)
         ),
         (facts(NOISE, random=NOISE[:30] + 0.1), "short"),
         (facts([1.0] * 100, random=[0.0, 1.0] * 20), "learned"),
+        (facts(CHANCE[:19] + LONG, random=CHANCE), "learned"),
+        (facts([*CHANCE[:19], -999.0, *LONG[:5]], random=CHANCE), "short"),
     ],
 )
 def test_figures_decide(of: Facts, kind: str) -> None:
@@ -402,7 +406,7 @@ def test_a_policy_that_collapsed_at_the_end_is_no_fault_of_greedy_play(
 def test_evaluate_says_that_greedy_play_is_worse(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gym.register("tests/Streak-v0", Streak)
+    gym.register("tests/Streak-v0", f"{__name__}:Streak")
     out = str(tmp_path / "run")
     fields = ("--set", "gamma=0.0", "--set", "policy.beta=0.005")
     try:
