@@ -45,9 +45,10 @@ def entries(bib: str) -> dict[str, str]:
 
 
 def absent(measured: str, page: str) -> list[str]:
-    """Return the numbers of a cell that don't stand on *page*."""
-    numbers = re.findall(r"-?\d+(?:,\d{3})*(?:\.\d+)?", measured)
-    return [n for n in numbers if not re.search(rf"(?<![\d.,-]){re.escape(n)}(?![\d])", page)]
+    """Return the figures of a cell, a mean with its worst seed as one, that *page* hasn't."""
+    number = r"-?\d+(?:,\d{3})*(?:\.\d+)?"
+    figures = re.findall(rf"{number}(?: \({number}\))?", measured)
+    return [f for f in figures if not re.search(rf"(?<![\d.,-]){re.escape(f)}(?!\d)", page)]
 
 
 def section(title: str) -> str:
@@ -100,6 +101,6 @@ def test_a_figure_stands_on_its_page_with_its_command(row: list[str]) -> None:
 
 def test_other_figures_are_found() -> None:
     assert len(ROWS) == 6
-    page = "| -100.9 (-102.7) | 11.5 | 1,000 |"
-    assert absent("-100.9 (-102.7), 1,000", page) == []
-    assert absent("100.9; 1.5; 000; -102.70", page) == ["100.9", "1.5", "000", "-102.70"]
+    page = "| -100.9 (-102.7) | 11.5 | 1,000 | 1 (2) |"
+    assert absent("-100.9 (-102.7), 1,000; 1 (2)", page) == []
+    assert absent("100.9; 1.5; 000; 1 (3)", page) == ["100.9", "1.5", "000", "1 (3)"]
