@@ -46,6 +46,7 @@ PLACES = (
         'version: {version}\ndate-released: "{date}"',
         "line 'version: ...'",
     ),
+    Place("recipe/recipe.yaml", r'^  version: "[^"]*"$', '  version: "{version}"', "version"),
     Place(
         "CHANGELOG.md",
         r"^## (?:\S+ \(unreleased\)|Unreleased)\n(?=(?:(?!## ).*\n)*- )",
