@@ -66,6 +66,20 @@ def chosen(entries: list[object], python: str) -> Iterator[str]:
 
 
 @in_checkout
+@pytest.mark.parametrize("name", ["ci", "paper", "wheels"])
+def test_a_workflow_ends_reads_and_names_versions(name: str) -> None:
+    assert name in {path.stem for path in (GITHUB / "workflows").iterdir()}
+    text = (GITHUB / "workflows" / f"{name}.yml").read_text()
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    for job in workflow(name).values():
+        assert isinstance(job["timeout-minutes"], int)
+        assert all(re.fullmatch(r"[\w./-]+@[\w./]+", action) for action in steps(job, "uses"))
+    paths = {path for listed in re.findall(r"paths: \[(.*)\]", text) for path in listed.split(", ")}
+    made = {"setup.py"}  # where what is compiled is said
+    assert all(path in made or list(ROOT.glob(path)) for path in paths)
+
+
+@in_checkout
 def test_every_change_runs_what_is_run_at_home() -> None:
     jobs = workflow("ci")
     assert steps(jobs["check"], "run") == [".ci/run"]
@@ -177,6 +191,11 @@ def test_the_image_gets_all_that_an_installation_needs(tmp_path: Path) -> None:
     here = {str(path.relative_to(ROOT)) for path in (ROOT / "neurorl").rglob("*.py")}
     with zipfile.ZipFile(wheel) as archive:
         assert here | {"neurorl/py.typed"} <= set(archive.namelist())
+        about = f"neurorl-{neurorl.__version__}.dist-info"
+        assert b"neurorl = neurorl.cli:main" in archive.read(f"{about}/entry_points.txt")
+        text = archive.read(f"{about}/METADATA").decode()
+    assert all(f"\nRequires-Dist: {name}" in text for name in needed(PYTHONS[-1]))
+    assert (ROOT / "README.md").read_text() in text
 
 
 def test_the_recipe_is_of_this_version_and_licence() -> None:
