@@ -29,6 +29,7 @@ EXAMPLES = [
         "docs/own-encoder.md",
         "docs/learning-without-an-agent.md",
         "docs/nengo.md",
+        "docs/hyperparameters.md",
     )
     for n, example in enumerate(
         re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
