@@ -18,7 +18,8 @@ from neurorl.models.deep.trunk import INNER
 from neurorl.rules import RULES
 from neurorl.rules.registry import is_shipped
 
-PAGE = (Path(__file__).parents[2] / "docs" / "hyperparameters.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "hyperparameters.md").read_text()
 REGISTRIES = {**KINDS, **INNER}
 
 
@@ -57,6 +58,13 @@ def test_options_of_parts_are_options() -> None:
     said = set(re.findall(rf"(?m)^\| `((?:{kinds})\.\w+)` \|", PAGE))
     assert len(said) > 20
     assert said <= set(option_types())
+
+
+def test_options_in_the_page_of_words_are_there() -> None:
+    kinds = "|".join((*KINDS, "gradient"))
+    said = set(re.findall(rf"`((?:{kinds})\.\w+)", (DOCS / "words.md").read_text()))
+    assert len(said) > 15
+    assert all(f"| `{option}` |" in PAGE for option in said)
 
 
 def test_a_field_that_nobody_explained_is_found() -> None:
