@@ -42,6 +42,7 @@ class Algorithm:
     stops_exactly: whether it stops after exactly the given environment steps, or some later.
     keeps_floats: whether it learns floats, which an arithmetic only rounds.
     can_share: whether agents have hidden layers that serve all actions by default.
+    is_joint: whether an agent learns from as many environments as a `GroupPlan` says.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Algorithm:
     stops_exactly: bool = True
     keeps_floats: bool = False
     can_share: bool = False
+    is_joint: bool = False
 
     def check(self, **options: object) -> None:
         """Raise ArgumentError if it can't be combined with one of these *options*."""
@@ -109,6 +111,7 @@ LOCAL = Algorithm(
     "neurorl.agents.sharding:make_local_group",
     only={"gradient": Only([], "has no gradient options")},
     can_share=True,
+    is_joint=True,
 )
 """Learn by a local three-factor rule, on any backend."""
 

@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an argument of the environment, such as is_slippery=false; may be repeated",
     )
     add_wrap(parser)
+    parser.add_argument(
+        "--environments", type=int, metavar="N", help="how many feed one agent (default 1)"
+    )
     add_backend(parser)
     _add_agent(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
@@ -167,7 +170,7 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
     from neurorl.runs.settings import apart, merged, read_config
     from neurorl.tasks.arguments import read_env_args
 
-    names = ("model", "learning", "episodes", "steps", "approach", "start")
+    names = ("model", "learning", "episodes", "steps", "approach", "start", "environments")
     said = {
         **vars(chosen_backend(arguments)),
         **{name: getattr(arguments, name) for name in names},
@@ -193,5 +196,6 @@ def _default_out(arguments: argparse.Namespace, options: Options) -> Path:
     own = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in texts]
     named = [options.get("arithmetic"), options.get("noise"), options.get("learning")]
     parts = [name, where, options.get("model") or "lif", *own, *filter(None, named)]
+    parts += [f"environments{n}"] if (n := options.get("environments")) else []
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
     return Path("runs") / "-".join(parts)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self, TypedDict
 
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
-from neurorl.agents.arguments import check_kind, check_names
+from neurorl.agents.arguments import check_count, check_kind, check_names
 from neurorl.agents.budget import Budget, check_budget
+from neurorl.agents.group import MAX_ENVIRONMENTS
 from neurorl.backends.lookup import current_name, quickest
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, check_name, quoted
@@ -29,6 +30,7 @@ _OPTIONAL = {
     **dict.fromkeys(("gradient", "env_args", "env_spec"), dict | None),
     **dict.fromkeys(("episodes", "steps"), int | None),
     "wrappers": list,
+    "environments": int,
 }
 _OWN = ("seed", "episodes", "steps", "start", "env_spec")  # a run's own fields
 _EPISODES = 400  # the default length
@@ -48,6 +50,7 @@ class Options(TypedDict, total=False):
     start: str | Path | None
     env_args: Named | None
     wrappers: Sequence[str] | None
+    environments: int | None
     overrides: Named | None
     config: AgentConfig
     gradient: Named | None
@@ -62,7 +65,8 @@ class RunConfig:
     learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
     `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
     result of `neurorl.tasks.specification.describe_env`. wrappers: texts of
-    `neurorl.tasks.arguments`; the file has them if there are any.
+    `neurorl.tasks.arguments`. environments: how many feed the agent. The file has what isn't as it
+    is by default of these two.
 
     Not kept: base: the agent of a new run; None for a preset. overrides, own_options: changes of
     agent and algorithm options. backend_options: of the backend's class; they change no result.
@@ -84,6 +88,7 @@ class RunConfig:
     gradient: Named | None = None
     env_spec: Named | None = None
     wrappers: tuple[str, ...] = ()
+    environments: int = 1
     base: AgentConfig | None = None
     overrides: Named = field(default_factory=dict)
     own_options: Named = field(default_factory=dict)
@@ -112,13 +117,18 @@ class RunConfig:
         budgets = [said[name] for name in ("episodes", "steps") if name in said]
         if not budgets or min(budgets) < 1 or not 0 <= said["seed"] < 2**63:
             raise place.wrong("is damaged: seed, episodes or steps out of range")
+        if not 1 <= said.get("environments", 1) <= MAX_ENVIRONMENTS:
+            raise place.wrong("is damaged: environments out of range")
         return cls(**{**said, "agent": current_agent(said["agent"])})
 
     def to_dict(self) -> PlainData:
         """Return the data of ``config.json``, without the versions of packages."""
         plain = {name: getattr(self, name) for name in _KEPT}
-        wrappers = plain.pop("wrappers")
-        return {**plain, "wrappers": list(wrappers)} if wrappers else plain
+        for name in _LATER:
+            value = plain.pop(name)
+            if value != getattr(RunConfig, name):
+                plain[name] = list(value) if isinstance(value, tuple) else value
+        return plain
 
     @property
     def algorithm(self) -> Algorithm:
@@ -185,6 +195,7 @@ def _another(where: str, name: str, got: object, was: object) -> RunError:
     return RunError(where, what, got=got, limit=was, remedy=remedy)
 
 
+_LATER = ("wrappers", "environments")  # left out of a file that needs none of them
 _UNKEPT = ("base", "overrides", "own_options", "backend_options")
 _KEPT = tuple(f.name for f in dataclasses.fields(RunConfig) if f.name not in _UNKEPT)
 
@@ -212,6 +223,9 @@ def _checked(options: Options) -> PlainData:
     check_env_args(asked.get("env_args", {}))
     if "wrappers" in asked:
         asked["wrappers"] = check_wrappers(asked["wrappers"])
+    if "environments" in asked:
+        where = "train, environments"
+        asked["environments"] = check_count(where, asked["environments"], most=MAX_ENVIRONMENTS)
     if "config" in asked:
         if "start" in asked:
             raise ArgumentError("train", "takes a config or a run to start from, not both")

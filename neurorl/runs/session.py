@@ -53,7 +53,7 @@ def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> Ag
         backend_options=sorted(config.backend_options),
         gradient=sorted(gradient),
     )
-    plan = GroupPlan(env, config.env, agent, seeds, config.spec, gradient)
+    plan = GroupPlan(env, config.env, agent, seeds, config.spec, gradient, config.environments)
     return plan.make(config.algorithm)
 
 
@@ -244,13 +244,13 @@ class Session:
 
     def _spent(self, k: int) -> Budget:
         """Return the budget for ``config.json``: at least as much as run k has used."""
-        budget = self.config.budget
+        budget, beyond = self.config.budget, self.config.environments - 1  # they step together
         if budget.episodes is not None:
-            return Budget(max(budget.episodes, len(self.group.episodes[k])))
+            return Budget(max(budget.episodes, len(self.group.episodes[k]) - beyond))
         assert budget.steps is not None
         if not self.group.algorithm.stops_exactly:
             return budget
-        return Budget(None, max(budget.steps, self.group.steps_taken(k)))
+        return Budget(None, max(budget.steps, self.group.steps_taken(k) - beyond))
 
     def _save(self, k: int) -> None:
         self.runs[k].keep_checkpoint(packed(self._describe(k).to_dict(), self.group.state(k)))

@@ -67,7 +67,9 @@ def train_seeds(
     gradients, which PyTorch computes; any backend can play the agent later. start: a run whose
     configuration, weights and critic new runs begin with; with several runs, its run ``seedN`` if
     there is one. env_args: arguments of the environment, and wrappers: texts of
-    `neurorl.tasks.arguments` around it, both kept with the run. config: the agent of new runs in
+    `neurorl.tasks.arguments` around it, both kept with the run. environments: how many feed each
+    agent (`neurorl.agents.local.JointReplicas`); they step together, so a few more steps or
+    episodes than asked for may be counted. config: the agent of new runs in
     place of a preset. overrides: fields of a new run's `AgentConfig`, or of its parts, such as
     ``neuron.tau_mem``; gradient: fields of its `neurorl.reparameterization.config.GradientConfig`.
     backend_options: options of the backend's class, such as its engine; they change no result and

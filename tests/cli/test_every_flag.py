@@ -23,6 +23,7 @@ CHANGES: Mapping[str, tuple[list[str], Mapping[str, list[str]]]] = {
         {
             "--env-arg": ["sutton_barto_reward=true"],
             "--wrap": ["gymnasium.wrappers:TimeLimit,max_episode_steps=4"],
+            "--environments": ["2"],
             "--arithmetic": ["loihi"],
             "--noise": ["chip", "--arithmetic", "loihi"],
             "--target": ["emulator"],
