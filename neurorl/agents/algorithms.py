@@ -43,6 +43,8 @@ class Algorithm:
     keeps_floats: whether it learns floats, which an arithmetic only rounds.
     can_share: whether agents have hidden layers that serve all actions by default.
     is_joint: whether an agent learns from as many environments as a `GroupPlan` says.
+    agent: ``module:Class`` of the `neurorl.agents.base.LearningAgent` that callbacks of a run see;
+        None if a run can't have any.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Algorithm:
     keeps_floats: bool = False
     can_share: bool = False
     is_joint: bool = False
+    agent: str | None = None
 
     def check(self, **options: object) -> None:
         """Raise ArgumentError if it can't be combined with one of these *options*."""
@@ -112,6 +115,7 @@ LOCAL = Algorithm(
     only={"gradient": Only([], "has no gradient options")},
     can_share=True,
     is_joint=True,
+    agent="neurorl.agents.local:SpikingActorCritic",
 )
 """Learn by a local three-factor rule, on any backend."""
 
@@ -151,6 +155,7 @@ REPARAMETERIZATION = Algorithm(
     ),
     stops_exactly=False,
     keeps_floats=True,
+    agent="neurorl.reparameterization.agent:ReparameterizedActorCritic",
 )
 """Learn by gradients through stochastic spikes, in PyTorch."""
 

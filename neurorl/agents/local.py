@@ -31,6 +31,7 @@ from neurorl.agents.episodes import (
 )
 from neurorl.agents.group import MAX_ENVIRONMENTS, AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
+from neurorl.backends.base import Backend
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError
@@ -248,7 +249,11 @@ class SpikingActorCritic(LearningAgent):
             options=self._backend_options,
         )
         self._begin(group if vector is None and n == 1 else JointReplicas(group))
-        self.backend = group.backend
+
+    @property
+    def backend(self) -> Backend:
+        """Return the backend in which it decides and learns."""
+        return self._replicas.backend
 
     @property
     def memory(self) -> Memory:

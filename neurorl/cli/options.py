@@ -126,6 +126,16 @@ def chosen_wrappers(arguments: argparse.Namespace) -> tuple[str, ...]:
     return wrappers
 
 
+def chosen_callbacks(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the callbacks that ``--callback`` names, their modules imported."""
+    from neurorl.tasks.arguments import CALLBACK, check_wrappers, module_of
+
+    callbacks = check_wrappers(arguments.callback, CALLBACK)
+    for text in callbacks:
+        import_named(module_of(text))
+    return callbacks
+
+
 def look_here() -> None:
     """Find modules in the current folder too, as the user has named one, or trusts who has."""
     here = os.getcwd()

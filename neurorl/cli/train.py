@@ -13,6 +13,7 @@ from neurorl.cli.options import (
     add_backend,
     add_wrap,
     chosen_backend,
+    chosen_callbacks,
     chosen_wrappers,
     import_named,
     look_here,
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_backend(parser)
     _add_agent(parser)
+    _add_callbacks(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
     parser.add_argument(
         "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
@@ -105,6 +107,30 @@ def _add_agent(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_callbacks(parser: argparse.ArgumentParser) -> None:
+    """Add what follows training."""
+    parser.add_argument(
+        "--eval-every",
+        type=int,
+        metavar="N",
+        help="play greedily every N environment steps: evaluations.csv, and best.npz",
+    )
+    parser.add_argument(
+        "--eval-episodes", type=int, metavar="M", help="of --eval-every (default 20)"
+    )
+    parser.add_argument(
+        "--tensorboard", type=path, metavar="DIR", help="write figures to DIR/RUN for TensorBoard"
+    )
+    parser.add_argument(
+        "--callback",
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="a neurorl.callbacks.Callback or a function of an episode, with arguments as in"
+        " MODULE:NAME,K=V; may be repeated",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.errors import ArgumentError
     from neurorl.runs.settings import read_settings
@@ -124,6 +150,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.seed is not None:
             raise ArgumentError("train", "takes --seed or --seeds, not both")
         runs = [(seed, out / f"seed{seed}") for seed in read_seeds(arguments.seeds)]
+        if arguments.tensorboard is not None:
+            options["tensorboard"] = arguments.tensorboard / out.name
     with progress("training") as (advance, started):
         summaries = train_seeds(
             arguments.env,
@@ -170,12 +198,16 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
     from neurorl.runs.settings import apart, merged, read_config
     from neurorl.tasks.arguments import read_env_args
 
-    names = ("model", "learning", "episodes", "steps", "approach", "start", "environments")
+    names = (
+        *("model", "learning", "episodes", "steps", "approach", "start", "environments"),
+        *("eval_every", "eval_episodes", "tensorboard"),
+    )
     said = {
         **vars(chosen_backend(arguments)),
         **{name: getattr(arguments, name) for name in names},
         "env_args": read_env_args(arguments.env_arg) or None,
         "wrappers": chosen_wrappers(arguments) or None,
+        "callbacks": chosen_callbacks(arguments) or None,
         **apart(settings),
     }
     flags = cast("Options", said)

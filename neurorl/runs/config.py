@@ -19,7 +19,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import current_agent
 from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields
-from neurorl.tasks.arguments import check_env_args, check_wrappers
+from neurorl.tasks.arguments import CALLBACK, check_env_args, check_wrappers
 from neurorl.tasks.loading import check_arguments
 
 _REQUIRED = {"env": str, "backend": str, "seed": int, "agent": dict}
@@ -29,8 +29,8 @@ _OPTIONAL = {
     **dict.fromkeys(_TEXTS, str | None),
     **dict.fromkeys(("gradient", "env_args", "env_spec"), dict | None),
     **dict.fromkeys(("episodes", "steps"), int | None),
-    "wrappers": list,
-    "environments": int,
+    **dict.fromkeys(("wrappers", "callbacks"), list),
+    **dict.fromkeys(("environments", "eval_every", "eval_episodes"), int),
 }
 _OWN = ("seed", "episodes", "steps", "start", "env_spec")  # a run's own fields
 _EPISODES = 400  # the default length
@@ -51,6 +51,10 @@ class Options(TypedDict, total=False):
     env_args: Named | None
     wrappers: Sequence[str] | None
     environments: int | None
+    eval_every: int | None
+    eval_episodes: int | None
+    callbacks: Sequence[str] | None
+    tensorboard: str | Path | None
     overrides: Named | None
     config: AgentConfig
     gradient: Named | None
@@ -65,11 +69,13 @@ class RunConfig:
     learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
     `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
     result of `neurorl.tasks.specification.describe_env`. wrappers: texts of
-    `neurorl.tasks.arguments`. environments: how many feed the agent. The file has what isn't as it
-    is by default of these two.
+    `neurorl.tasks.arguments`. environments: how many feed the agent. eval_every, eval_episodes:
+    environment steps between two evaluations, and episodes of one. callbacks: texts as those of
+    wrappers. From wrappers on, the file has what isn't the default.
 
     Not kept: base: the agent of a new run; None for a preset. overrides, own_options: changes of
     agent and algorithm options. backend_options: of the backend's class; they change no result.
+    tensorboard: where TensorBoard reads figures.
     """
 
     env: str
@@ -89,10 +95,14 @@ class RunConfig:
     env_spec: Named | None = None
     wrappers: tuple[str, ...] = ()
     environments: int = 1
+    eval_every: int | None = None
+    eval_episodes: int = 20
+    callbacks: tuple[str, ...] = ()
     base: AgentConfig | None = None
     overrides: Named = field(default_factory=dict)
     own_options: Named = field(default_factory=dict)
     backend_options: Named = field(default_factory=dict)
+    tensorboard: str | Path | None = None
 
     @classmethod
     def begin(cls, env: str, options: Options) -> Self:
@@ -114,11 +124,13 @@ class RunConfig:
         said = {name: data[name] for name in _KEPT if data.get(name) is not None}
         said["backend"] = current_name(said["backend"])
         said["wrappers"] = check_wrappers(said.get("wrappers", ()))
+        said["callbacks"] = check_wrappers(said.get("callbacks", ()), CALLBACK)
         budgets = [said[name] for name in ("episodes", "steps") if name in said]
         if not budgets or min(budgets) < 1 or not 0 <= said["seed"] < 2**63:
             raise place.wrong("is damaged: seed, episodes or steps out of range")
-        if not 1 <= said.get("environments", 1) <= MAX_ENVIRONMENTS:
-            raise place.wrong("is damaged: environments out of range")
+        for name, most in _COUNTS.items():
+            if not 1 <= said.get(name, 1) <= most:
+                raise place.wrong(f"is damaged: {name} out of range")
         return cls(**{**said, "agent": current_agent(said["agent"])})
 
     def to_dict(self) -> PlainData:
@@ -165,6 +177,9 @@ class RunConfig:
         if any(getattr(self, name) and name not in asked for name in ("env_args", "wrappers")):
             again = "name env_args= and wrappers= (--env-arg, --wrap) again if you know the run"
             self.check_env(where, again)
+        if self.callbacks and "callbacks" not in asked:
+            what, remedy = "has callbacks", "name callbacks= (--callback) again if you know the run"
+            raise RunError(where, what, got=", ".join(self.callbacks), remedy=remedy)
         self._check_agent(where, asked)
         resumed = replace(self, **{name: asked[name] for name in _UNKEPT if name in asked})
         return resumed if budget == Budget() else resumed.trained_for(budget)
@@ -195,8 +210,9 @@ def _another(where: str, name: str, got: object, was: object) -> RunError:
     return RunError(where, what, got=got, limit=was, remedy=remedy)
 
 
-_LATER = ("wrappers", "environments")  # left out of a file that needs none of them
-_UNKEPT = ("base", "overrides", "own_options", "backend_options")
+_COUNTS = {"environments": MAX_ENVIRONMENTS, "eval_every": 2**53, "eval_episodes": 2**53}
+_LATER = ("wrappers", "callbacks", *_COUNTS)  # left out of a file that needs none of them
+_UNKEPT = ("base", "overrides", "own_options", "backend_options", "tensorboard")
 _KEPT = tuple(f.name for f in dataclasses.fields(RunConfig) if f.name not in _UNKEPT)
 
 
@@ -223,9 +239,12 @@ def _checked(options: Options) -> PlainData:
     check_env_args(asked.get("env_args", {}))
     if "wrappers" in asked:
         asked["wrappers"] = check_wrappers(asked["wrappers"])
-    if "environments" in asked:
-        where = "train, environments"
-        asked["environments"] = check_count(where, asked["environments"], most=MAX_ENVIRONMENTS)
+    if "callbacks" in asked:
+        asked["callbacks"] = check_wrappers(asked["callbacks"], CALLBACK)
+    for name in _COUNTS.keys() & asked:
+        asked[name] = check_count(f"train, {name}", asked[name], most=_COUNTS[name])
+    if "eval_episodes" in asked and "eval_every" not in asked:
+        raise ArgumentError("train", "takes eval_episodes with eval_every only")
     if "config" in asked:
         if "start" in asked:
             raise ArgumentError("train", "takes a config or a run to start from, not both")

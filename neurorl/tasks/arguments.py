@@ -74,19 +74,19 @@ def decode(data: object) -> Any:
     return dtype.type(of) if kind == "scalar" else np.array(of, dtype).reshape(data["shape"])
 
 
-def read_env_args(texts: Sequence[str]) -> PlainData:
+def read_env_args(texts: Sequence[str], where: str = "--env-arg") -> PlainData:
     """Return the arguments named by ``--env-arg K=V``, V read as JSON or else as text.
 
-    Raises ArgumentError.
+    where: the flag. Raises ArgumentError.
     """
     arguments: PlainData = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier() or key == "id":
-            remedy = "such as --env-arg is_slippery=false"
-            raise ArgumentError("--env-arg", "is not K=V", got=repr(text)[:80], remedy=remedy)
+            remedy = f"such as {where} is_slippery=false" if where == "--env-arg" else None
+            raise ArgumentError(where, "is not K=V", got=repr(text)[:80], remedy=remedy)
         if key in arguments:
-            raise ArgumentError("--env-arg", "is given twice", got=key)
+            raise ArgumentError(where, "is given twice", got=key)
         arguments[key] = read_value(value)
     check_env_args(arguments)
     return arguments
@@ -119,21 +119,32 @@ _BETWEEN = re.compile(r",(?=[^\W\d]\w*=)")
 _GYMNASIUMS = "gymnasium.wrappers"
 
 
+CALLBACK = "callback"
+
+
 def module_of(text: str) -> str:
-    """Return the module that a wrapper's text names."""
+    """Return the module that a wrapper's text names, or a callback's."""
     return text.partition(":")[0]
 
 
-def check_wrappers(wrappers: object) -> tuple[str, ...]:
-    """Return the texts of wrappers. Raises ArgumentError for anything else."""
+def split_place(text: str, kind: str = "wrapper") -> tuple[str, PlainData]:
+    """Return ``MODULE:NAME`` and the arguments of a text. Raises ArgumentError.
+
+    kind: what it names, ``'wrapper'`` or `CALLBACK`.
+    """
+    place, *arguments = _BETWEEN.split(text) if isinstance(text, str) else [""]
+    if not re.fullmatch(r"[\w.]+:\w+", place):
+        limit = "MODULE:{0} or MODULE:{0},K=V".format(kind.upper())
+        raise ArgumentError(kind, "isn't named", got=repr(text)[:80], limit=limit)
+    return place, read_env_args(arguments, "--env-arg" if kind != CALLBACK else f"--{kind}")
+
+
+def check_wrappers(wrappers: object, kind: str = "wrapper") -> tuple[str, ...]:
+    """Return the texts of wrappers, or of another *kind*. Raises ArgumentError for others."""
     if not isinstance(wrappers, (list, tuple)):
-        raise ArgumentError("wrappers", "are of another kind", got=type(wrappers).__name__)
+        raise ArgumentError(f"{kind}s", "are of another kind", got=type(wrappers).__name__)
     for text in wrappers:
-        name = _BETWEEN.split(text)[0] if isinstance(text, str) else ""
-        if not re.fullmatch(r"[\w.]+:\w+", name):
-            limit = "MODULE:WRAPPER or MODULE:WRAPPER,K=V"
-            raise ArgumentError("wrapper", "isn't named", got=repr(text)[:80], limit=limit)
-        read_env_args(_BETWEEN.split(text)[1:])
+        split_place(text, kind)
     return tuple(wrappers)
 
 
@@ -160,8 +171,8 @@ def read_wrapper(text: str) -> tuple[Any, PlainData]:
 
     Raises ArgumentError for one that isn't a wrapper or isn't imported.
     """
-    place, *arguments = _BETWEEN.split(text)
-    return _class_of(place), read_env_args(arguments)
+    place, arguments = split_place(text)
+    return _class_of(place), arguments
 
 
 def _class_of(place: str) -> Any:
