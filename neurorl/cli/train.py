@@ -13,9 +13,9 @@ from neurorl.cli.options import (
     add_backend,
     add_wrap,
     chosen_backend,
-    chosen_callbacks,
     chosen_wrappers,
     import_named,
+    imported,
     look_here,
     path,
 )
@@ -109,18 +109,11 @@ def _add_agent(parser: argparse.ArgumentParser) -> None:
 
 def _add_callbacks(parser: argparse.ArgumentParser) -> None:
     """Add what follows training."""
-    parser.add_argument(
-        "--eval-every",
-        type=int,
-        metavar="N",
-        help="play greedily every N environment steps: evaluations.csv, and best.npz",
-    )
-    parser.add_argument(
-        "--eval-episodes", type=int, metavar="M", help="of --eval-every (default 20)"
-    )
-    parser.add_argument(
-        "--tensorboard", type=path, metavar="DIR", help="write figures to DIR/RUN for TensorBoard"
-    )
+    every = "play greedily every N environment steps: evaluations.csv, and best.npz"
+    figures = "write figures to DIR/RUN for TensorBoard"
+    parser.add_argument("--eval-every", type=int, metavar="N", help=every)
+    parser.add_argument("--eval-episodes", type=int, metavar="M", help="at a time (default 20)")
+    parser.add_argument("--tensorboard", type=path, metavar="DIR", help=figures)
     parser.add_argument(
         "--callback",
         action="append",
@@ -198,16 +191,14 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
     from neurorl.runs.settings import apart, merged, read_config
     from neurorl.tasks.arguments import read_env_args
 
-    names = (
-        *("model", "learning", "episodes", "steps", "approach", "start", "environments"),
-        *("eval_every", "eval_episodes", "tensorboard"),
-    )
+    names = ("model", "learning", "episodes", "steps", "approach", "start")
+    more = ("environments", "eval_every", "eval_episodes", "tensorboard")
     said = {
         **vars(chosen_backend(arguments)),
-        **{name: getattr(arguments, name) for name in names},
+        **{name: getattr(arguments, name) for name in (*names, *more)},
         "env_args": read_env_args(arguments.env_arg) or None,
         "wrappers": chosen_wrappers(arguments) or None,
-        "callbacks": chosen_callbacks(arguments) or None,
+        "callbacks": imported(arguments.callback, "callback") or None,
         **apart(settings),
     }
     flags = cast("Options", said)

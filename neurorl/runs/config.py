@@ -19,18 +19,20 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import current_agent
 from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields
-from neurorl.tasks.arguments import CALLBACK, check_env_args, check_wrappers
+from neurorl.tasks.arguments import check_env_args, check_wrappers
 from neurorl.tasks.loading import check_arguments
 
 _REQUIRED = {"env": str, "backend": str, "seed": int, "agent": dict}
+_PLACES = ("wrappers", "callbacks")
+_COUNTS = {"environments": MAX_ENVIRONMENTS, "eval_every": 2**53, "eval_episodes": 2**53}
 _TEXTS = ("arithmetic", "noise", "model", "learning", "start")
 _OPTIONAL = {
     "approach": str,
     **dict.fromkeys(_TEXTS, str | None),
     **dict.fromkeys(("gradient", "env_args", "env_spec"), dict | None),
     **dict.fromkeys(("episodes", "steps"), int | None),
-    **dict.fromkeys(("wrappers", "callbacks"), list),
-    **dict.fromkeys(("environments", "eval_every", "eval_episodes"), int),
+    **dict.fromkeys(_PLACES, list),
+    **dict.fromkeys(_COUNTS, int),
 }
 _OWN = ("seed", "episodes", "steps", "start", "env_spec")  # a run's own fields
 _EPISODES = 400  # the default length
@@ -96,7 +98,7 @@ class RunConfig:
     wrappers: tuple[str, ...] = ()
     environments: int = 1
     eval_every: int | None = None
-    eval_episodes: int = 20
+    eval_episodes: int | None = None
     callbacks: tuple[str, ...] = ()
     base: AgentConfig | None = None
     overrides: Named = field(default_factory=dict)
@@ -123,8 +125,8 @@ class RunConfig:
         data = check_fields(data, place, _REQUIRED, _OPTIONAL)
         said = {name: data[name] for name in _KEPT if data.get(name) is not None}
         said["backend"] = current_name(said["backend"])
-        said["wrappers"] = check_wrappers(said.get("wrappers", ()))
-        said["callbacks"] = check_wrappers(said.get("callbacks", ()), CALLBACK)
+        for name in _PLACES:
+            said[name] = check_wrappers(said.get(name, ()), name[:-1])
         budgets = [said[name] for name in ("episodes", "steps") if name in said]
         if not budgets or min(budgets) < 1 or not 0 <= said["seed"] < 2**63:
             raise place.wrong("is damaged: seed, episodes or steps out of range")
@@ -151,6 +153,11 @@ class RunConfig:
     def spec(self) -> BackendSpec:
         """Return the backend it learns on. Raises ArgumentError or UnknownNameError."""
         return BackendSpec.of(self.backend, self.arithmetic, self.noise, self.backend_options)
+
+    @property
+    def is_followed(self) -> bool:
+        """Return whether callbacks hear of the run."""
+        return bool(self.eval_every or self.callbacks or self.tensorboard)
 
     @property
     def budget(self) -> Budget:
@@ -210,8 +217,7 @@ def _another(where: str, name: str, got: object, was: object) -> RunError:
     return RunError(where, what, got=got, limit=was, remedy=remedy)
 
 
-_COUNTS = {"environments": MAX_ENVIRONMENTS, "eval_every": 2**53, "eval_episodes": 2**53}
-_LATER = ("wrappers", "callbacks", *_COUNTS)  # left out of a file that needs none of them
+_LATER = (*_PLACES, *_COUNTS)  # left out of a file that needs none of them
 _UNKEPT = ("base", "overrides", "own_options", "backend_options", "tensorboard")
 _KEPT = tuple(f.name for f in dataclasses.fields(RunConfig) if f.name not in _UNKEPT)
 
@@ -237,11 +243,9 @@ def _checked(options: Options) -> PlainData:
     if "episodes" in asked or "steps" in asked:
         check_budget("train", asked.get("episodes"), asked.get("steps"), least=1)
     check_env_args(asked.get("env_args", {}))
-    if "wrappers" in asked:
-        asked["wrappers"] = check_wrappers(asked["wrappers"])
-    if "callbacks" in asked:
-        asked["callbacks"] = check_wrappers(asked["callbacks"], CALLBACK)
-    for name in _COUNTS.keys() & asked:
+    for name in asked.keys() & _PLACES:
+        asked[name] = check_wrappers(asked[name], name[:-1])
+    for name in asked.keys() & _COUNTS:
         asked[name] = check_count(f"train, {name}", asked[name], most=_COUNTS[name])
     if "eval_episodes" in asked and "eval_every" not in asked:
         raise ArgumentError("train", "takes eval_episodes with eval_every only")

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import copy
-import csv
 import importlib
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from neurorl.agents.base import LearningAgent
+from neurorl.agents.budget import Budget
 from neurorl.agents.callbacks import Callback, Listeners, listening
-from neurorl.agents.group import AgentGroup
+from neurorl.agents.group import Callback as AfterEpisode
+from neurorl.agents.group import GroupPlan
+from neurorl.agents.sharding import GroupsInTurn
 from neurorl.errors import ArgumentError, NeurorlError, RunError, UnsupportedError
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.evaluation import Evaluation
 from neurorl.storage.files import as_csv
-from neurorl.storage.reading import FilePlace, read_lines
 from neurorl.tasks.answers import raised_by
-from neurorl.tasks.arguments import CALLBACK, split_place
+from neurorl.tasks.arguments import read_part
 from neurorl.tasks.environments import first_line
-from neurorl.tasks.kinds import Environment
 
 EVALUATED = ("env_steps", "episodes", "mean_return", "std_return", "mean_discounted_return")
-_LARGEST, _LONGEST = 2**26, 1000
+_EPISODES = 20  # of an evaluation by default
 
 
 class EvaluationRows(Callback):
@@ -34,19 +36,13 @@ class EvaluationRows(Callback):
     """
 
     def __init__(self, run: RunDirectory) -> None:
-        self._run = run
-        self._rows: list[list[str]] = []
+        self._run, self._rows = run, list[list[str]]()
 
     def on_start(self) -> None:
-        """Keep the rows up to where the agent is. Raises RunError for a damaged file."""
-        file = self._run.evaluations
-        place = FilePlace(f"run {self._run.path}", file.name)
-        lines = read_lines(file, _LARGEST, _LONGEST, place) if file.exists() else iter(())
-        try:
-            rows = list(csv.reader(lines))[1:]
-            self._rows = [row for row in rows if int(row[0]) <= self.agent.steps_taken]
-        except (csv.Error, LookupError, ValueError) as exc:
-            raise place.wrong("is damaged", exc) from exc
+        """Keep the rows up to where the agent is."""
+        file, done = self._run.evaluations, self.agent.steps_taken
+        lines = file.read_text("utf-8").splitlines()[1:] if file.exists() else []
+        self._rows = [row for row in (line.split(",") for line in lines) if int(row[0]) <= done]
         self._write()
 
     def on_evaluation(self, steps: int, evaluation: Evaluation) -> None:
@@ -71,50 +67,56 @@ class RunListeners(Listeners):
             raise RunError(f"callback {method.__qualname__}", "raised", got=raised_by(exc)) from exc
 
 
-def callbacks_of(config: RunConfig, run: RunDirectory, is_alone: bool) -> tuple[Callback, ...]:
-    """Make the callbacks of a run. *is_alone*: whether no other has the same ones.
+class FollowedAgents(GroupsInTurn):
+    """Train the agents of runs with callbacks, each in a group alone, so that theirs end it alone.
 
     Raises NeurorlError for what isn't a callback, can't be made, or needs what isn't installed.
     """
-    made: list[object] = []
+
+    def __init__(self, plan: GroupPlan, config: RunConfig, runs: Sequence[RunDirectory]) -> None:
+        algorithm = config.algorithm
+        if algorithm.agent is None:
+            what, remedy = "names no agent that callbacks could see", "Algorithm(..., agent=)"
+            raise UnsupportedError(f"approach {algorithm.name!r}", what, remedy=remedy)
+        self._callbacks = [_callbacks_of(config, run, len(runs) == 1) for run in runs]
+        kind: type[LearningAgent] = algorithm.load(algorithm.agent)
+        options = config.backend_options if algorithm.backend is None else {}
+        groups, self._agents = [], list[LearningAgent]()
+        for env, seed in zip(plan.envs(len(runs)).envs, plan.seeds, strict=True):
+            groups.append(replace(plan, env=env, seeds=[seed]).make(algorithm))
+            self._agents.append(kind.of_group(groups[-1], env, config.env, options))
+        super().__init__(groups)
+
+    def play(self, budget: Budget, callback: AfterEpisode | None = None) -> Iterator[int]:
+        """Do as `AgentGroup.play`; *callback* hears of an episode before others do."""
+        with ExitStack() as ends:
+            running = []
+            for k, (agent, callbacks) in enumerate(zip(self._agents, self._callbacks, strict=True)):
+                own = listening(callback and partial(callback, k))
+                steps = agent.steps(RunListeners((*own, *callbacks), agent, budget))
+                running.append(ends.enter_context(closing(steps)))
+            while running := [steps for steps in running if next(steps, self) is not self]:
+                yield len(running)
+
+
+def _callbacks_of(config: RunConfig, run: RunDirectory, is_alone: bool) -> tuple[Callback, ...]:
+    """Make the callbacks of a run. *is_alone*: whether no other run has the same ones."""
+    library, made = importlib.import_module("neurorl.callbacks"), list[object]()  # above this room
     if config.eval_every is not None:
-        options = {"episodes": config.eval_episodes, "best": run.best}
-        of = _library("EvaluateEvery")(config.eval_every, **options)
-        made += [EvaluationRows(run), of]
+        episodes = config.eval_episodes or _EPISODES
+        evaluates = library.EvaluateEvery(config.eval_every, episodes, best=run.best)
+        made += [EvaluationRows(run), evaluates]
     if config.tensorboard is not None:
-        made.append(_library("TensorBoard")(Path(config.tensorboard) / run.path.name))
+        made.append(library.TensorBoard(Path(config.tensorboard) / run.path.name))
     made += [_named(text, is_alone) for text in config.callbacks]
     return listening(made)  # type: ignore[arg-type]  # it refuses what is none
 
 
-def agent_of(group: AgentGroup, env: Environment, config: RunConfig) -> LearningAgent:
-    """Return the agent of a *group* of one for callbacks. Raises UnsupportedError."""
-    algorithm = config.algorithm
-    if algorithm.agent is None:
-        what, remedy = "names no agent that callbacks could see", "Algorithm(..., agent=)"
-        raise UnsupportedError(f"approach {algorithm.name!r}", what, remedy=remedy)
-    kind: type[LearningAgent] = algorithm.load(algorithm.agent)
-    options = config.backend_options if algorithm.backend is None else {}
-    return kind.of_group(group, env, config.env, options)
-
-
-def _library(name: str) -> Callable[..., Callback]:
-    """Return a class of `neurorl.callbacks`, which stands above runs."""
-    kind: Callable[..., Callback] = getattr(importlib.import_module("neurorl.callbacks"), name)
-    return kind
-
-
 def _named(text: str, is_alone: bool) -> object:
     """Return what ``MODULE:NAME`` is, or what its class or function makes of arguments."""
-    place, arguments = split_place(text, CALLBACK)
-    module, _, name = place.partition(":")
-    where = f"callback {place}"
-    if module not in sys.modules:
-        remedy = f"import {module} first, or name it by --callback"
-        raise ArgumentError(where, "is of no module that is imported", remedy=remedy)
-    if not hasattr(sys.modules[module], name):
+    where, found, arguments = read_part(text, "callback", "--callback")
+    if found is None:
         raise ArgumentError(where, "is not in its module")
-    found: object = getattr(sys.modules[module], name)
     try:
         if isinstance(found, type) or (arguments and callable(found)):
             return found(**arguments)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from neurorl._version import __version__
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.base import LearningAgent
 from neurorl.agents.budget import Budget, held_interrupts
-from neurorl.agents.callbacks import Callback, listening
 from neurorl.agents.checkpoint import (
     AgentDescription,
     check_fits,
@@ -25,8 +21,6 @@ from neurorl.agents.checkpoint import (
 )
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup, GroupPlan
-from neurorl.agents.group import Callback as AfterEpisode
-from neurorl.agents.sharding import GroupsInTurn
 from neurorl.backends.lookup import current_name
 from neurorl.backends.plugins import installed_version
 from neurorl.errors import EnvironmentWarning, NeurorlError, RunError, format_message, warn_outside
@@ -34,7 +28,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
-from neurorl.runs.listening import RunListeners, agent_of, callbacks_of
 from neurorl.runs.work import Summary, Work, summary
 from neurorl.storage.files import as_json
 from neurorl.storage.plain import Named, PlainData
@@ -75,7 +68,7 @@ def open_env(config: RunConfig) -> tuple[Environment, RunConfig]:
         what = "is made otherwise here than when the run was begun"
         remedy = "register it as it was, or begin another run"
         raise RunError(f"environment {config.env}", what, remedy=remedy)
-    return env, replace(config, env_spec=before or made)
+    return env, dataclasses.replace(config, env_spec=before or made)
 
 
 def start_of(start: str, seed: int | None) -> Path:
@@ -115,9 +108,7 @@ class Session:
         self.runs, self.seeds, self._old = runs, work.seeds, work.has_begun
         self._saved = [time.monotonic()] * len(runs)
         self._saved_at = [-1] * len(runs)  # steps
-        self._ended: set[int] = set()  # whose episodes ended since checkpoints were due
-        self._agents: list[LearningAgent] = []  # that callbacks see
-        self._callbacks: list[tuple[Callback, ...]] = []
+        self._ended: set[int] = set()  # whose episodes have ended since the last step
         try:
             self._make(work.config)
         except BaseException:
@@ -133,21 +124,14 @@ class Session:
             warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
         if config.agent:
             self._check_checkpoints(config.agent, read_actions(env, config.env))
-        is_alone = len(self.runs) == 1
-        self._callbacks = [callbacks_of(config, run, is_alone) for run in self.runs]
         plan = plan_agents(config, self.seeds, env)
-        self.group = self._followed(plan, config) or plan.make(config.algorithm)
-        self.config = replace(config, model=self.group.config.model)
+        if config.is_followed:
+            from neurorl.runs.listening import FollowedAgents
 
-    def _followed(self, plan: GroupPlan, config: RunConfig) -> AgentGroup | None:
-        """Make a group of each agent alone, so that callbacks can stop it; None without any."""
-        if not any(self._callbacks):
-            return None
-        envs = plan.envs(len(self.seeds)).envs
-        plans = [replace(plan, env=e, seeds=[s]) for e, s in zip(envs, self.seeds, strict=True)]
-        groups = [each.make(config.algorithm) for each in plans]
-        self._agents = [agent_of(g, e, config) for g, e in zip(groups, envs, strict=True)]
-        return GroupsInTurn(groups)
+            self.group: AgentGroup = FollowedAgents(plan, config, self.runs)
+        else:
+            self.group = plan.make(config.algorithm)
+        self.config = dataclasses.replace(config, model=self.group.config.model)
 
     def _check_checkpoints(self, agent: Named, actions: Actions) -> None:
         """Raise RunError, before agents are made, for checkpoints that don't fit config.json."""
@@ -169,9 +153,9 @@ class Session:
             if old and run.checkpoint.exists():
                 described, arrays = read_agent(run.checkpoint)
                 backend = current_name(described.backend)
-                described = replace(described, backend=backend)
+                described = dataclasses.replace(described, backend=backend)
                 if described.env_spec is None:  # older runs stored the environment's id only
-                    described = replace(described, env_spec=self.config.env_spec)
+                    described = dataclasses.replace(described, env_spec=self.config.env_spec)
                 if described != self._describe(k):
                     raise RunError(f"run {run.path}", "checkpoint.npz is of another run")
                 self.group.restore(k, arrays)
@@ -203,8 +187,6 @@ class Session:
         def after(k: int, episode: Episode) -> None:
             self.runs[k].append(episode)
             self._ended.add(k)
-            if not self._agents:
-                self._save_ended()
             if callback is not None:
                 callback(episode)
 
@@ -219,8 +201,9 @@ class Session:
         now, next_look = time.monotonic, time.monotonic() + _SHOWN_SECONDS
         with held_interrupts() as interrupt:
             try:
-                for _ in self._steps(budget, after):
-                    self._save_ended()  # once callbacks have heard of the step
+                for _ in self.group.play(budget, after):
+                    if self._ended:  # and all callbacks have heard of the step
+                        self._save_ended()
                     if interrupt.requested:
                         break
                     if now() >= next_look:
@@ -230,21 +213,6 @@ class Session:
                 raise
             for k in range(len(self.runs)):
                 self._save(k)
-
-    def _steps(self, budget: Budget, after: AfterEpisode) -> Iterator[int]:
-        """Play, and yield at each moment when all can stop."""
-        if not self._agents:
-            yield from self.group.play(budget, after)
-            return
-        running = []
-        for k, (agent, callbacks) in enumerate(zip(self._agents, self._callbacks, strict=True)):
-            own = listening(partial(after, k))
-            running.append(agent.steps(RunListeners([*own, *callbacks], agent, budget)))
-        with contextlib.ExitStack() as ends:
-            for steps in running:
-                ends.enter_context(contextlib.closing(steps))
-            while running := [steps for steps in running if next(steps, self) is not self]:
-                yield len(running)
 
     def _save_ended(self) -> None:
         """Save agents whose episodes have ended, if their checkpoints are old."""
@@ -309,7 +277,7 @@ class Session:
     def _as_begun(self, k: int) -> PlainData:
         """Return the contents of run k's ``config.json`` at its beginning."""
         group, gradient = self.group, self.group.gradient
-        config = replace(
+        config = dataclasses.replace(
             self.config,
             seed=self.seeds[k],
             arithmetic=group.arithmetic_name,

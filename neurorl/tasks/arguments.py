@@ -77,13 +77,13 @@ def decode(data: object) -> Any:
 def read_env_args(texts: Sequence[str], where: str = "--env-arg") -> PlainData:
     """Return the arguments named by ``--env-arg K=V``, V read as JSON or else as text.
 
-    where: the flag. Raises ArgumentError.
+    Raises ArgumentError, which begins with *where*.
     """
     arguments: PlainData = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier() or key == "id":
-            remedy = f"such as {where} is_slippery=false" if where == "--env-arg" else None
+            remedy = "such as --env-arg is_slippery=false"
             raise ArgumentError(where, "is not K=V", got=repr(text)[:80], remedy=remedy)
         if key in arguments:
             raise ArgumentError(where, "is given twice", got=key)
@@ -119,32 +119,21 @@ _BETWEEN = re.compile(r",(?=[^\W\d]\w*=)")
 _GYMNASIUMS = "gymnasium.wrappers"
 
 
-CALLBACK = "callback"
-
-
 def module_of(text: str) -> str:
     """Return the module that a wrapper's text names, or a callback's."""
     return text.partition(":")[0]
 
 
-def split_place(text: str, kind: str = "wrapper") -> tuple[str, PlainData]:
-    """Return ``MODULE:NAME`` and the arguments of a text. Raises ArgumentError.
-
-    kind: what it names, ``'wrapper'`` or `CALLBACK`.
-    """
-    place, *arguments = _BETWEEN.split(text) if isinstance(text, str) else [""]
-    if not re.fullmatch(r"[\w.]+:\w+", place):
-        limit = "MODULE:{0} or MODULE:{0},K=V".format(kind.upper())
-        raise ArgumentError(kind, "isn't named", got=repr(text)[:80], limit=limit)
-    return place, read_env_args(arguments, "--env-arg" if kind != CALLBACK else f"--{kind}")
-
-
 def check_wrappers(wrappers: object, kind: str = "wrapper") -> tuple[str, ...]:
-    """Return the texts of wrappers, or of another *kind*. Raises ArgumentError for others."""
+    """Return the texts of wrappers, or of callbacks (*kind*). Raises ArgumentError for others."""
     if not isinstance(wrappers, (list, tuple)):
         raise ArgumentError(f"{kind}s", "are of another kind", got=type(wrappers).__name__)
     for text in wrappers:
-        split_place(text, kind)
+        name = _BETWEEN.split(text)[0] if isinstance(text, str) else ""
+        if not re.fullmatch(r"[\w.]+:\w+", name):
+            limit = f"MODULE:{kind.upper()} or MODULE:{kind.upper()},K=V"
+            raise ArgumentError(kind, "isn't named", got=repr(text)[:80], limit=limit)
+        read_env_args(_BETWEEN.split(text)[1:], f"{kind} {name}")
     return tuple(wrappers)
 
 
@@ -171,18 +160,23 @@ def read_wrapper(text: str) -> tuple[Any, PlainData]:
 
     Raises ArgumentError for one that isn't a wrapper or isn't imported.
     """
-    place, arguments = split_place(text)
-    return _class_of(place), arguments
-
-
-def _class_of(place: str) -> Any:
-    module, _, name = place.partition(":")
-    if module == _GYMNASIUMS:
-        importlib.import_module(module)
-    if module not in sys.modules:
-        remedy = f"import {module} first, or name it by --wrap"
-        raise ArgumentError(f"wrapper {place}", "is of no module that is imported", remedy=remedy)
-    kind = getattr(sys.modules[module], name, None)
+    if module_of(text) == _GYMNASIUMS:
+        importlib.import_module(_GYMNASIUMS)
+    place, kind, arguments = read_part(text, "wrapper", "--wrap")
     if not (isinstance(kind, type) and issubclass(kind, gym.Wrapper)):
-        raise ArgumentError(f"wrapper {place}", "is no gymnasium.Wrapper", got=kind)
-    return kind
+        raise ArgumentError(place, "is no gymnasium.Wrapper", got=kind)
+    return kind, arguments
+
+
+def read_part(text: str, kind: str, flag: str) -> tuple[str, object, PlainData]:
+    """Return a text's name for errors, the object of the module (None if absent), and arguments.
+
+    kind, flag: what it is, and what names it. Raises ArgumentError for a module not imported.
+    """
+    place, *arguments = _BETWEEN.split(text)
+    module, _, name = place.partition(":")
+    where = f"{kind} {place}"
+    if module not in sys.modules:
+        remedy = f"import {module} first, or name it by {flag}"
+        raise ArgumentError(where, "is of no module that is imported", remedy=remedy)
+    return where, getattr(sys.modules[module], name, None), read_env_args(arguments, where)
