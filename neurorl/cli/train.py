@@ -215,7 +215,7 @@ def _default_out(arguments: argparse.Namespace, options: Options) -> Path:
     algorithm = find_algorithm(options.get("approach"))
     where = options.get("backend") or quickest() if algorithm is LOCAL else algorithm.name
     file = [arguments.config.stem] if arguments.config is not None else []
-    texts = [*arguments.env_arg, *arguments.wrap, *_texts(arguments), *file]
+    texts = [*arguments.env_arg, *arguments.wrap, *arguments.callback, *_texts(arguments), *file]
     own = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in texts]
     named = [options.get("arithmetic"), options.get("noise"), options.get("learning")]
     parts = [name, where, options.get("model") or "lif", *own, *filter(None, named)]
