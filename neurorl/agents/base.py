@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Never, Self
@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.arguments import check_count, check_kind, check_names, check_options, path_of
-from neurorl.agents.budget import Budget, check_budget, held_interrupts, warn_of_budget
+from neurorl.agents.budget import check_budget, held_interrupts, warn_of_budget
 from neurorl.agents.callbacks import CallbackLike, Listeners, listening
 from neurorl.agents.checkpoint import modules, write_checkpoint
 from neurorl.agents.episodes import Episode, State
@@ -63,6 +63,16 @@ class LearningAgent(abc.ABC):
         self.arithmetic = self._learned_in = group.arithmetic_name
         self.actions = read_actions(self.env)
         self.first_action = self.actions.first if isinstance(self.actions, OneOf) else 0
+
+    @classmethod
+    def of_group(
+        cls, group: AgentGroup, env: Environment, env_id: str, backend_options: Named
+    ) -> Self:
+        """Return the agent of a *group* of one, which learns in *env* or in copies of it."""
+        agent = cls.__new__(cls)
+        agent.env, agent.env_id, agent._backend_options = env, env_id, backend_options
+        agent._begin(group)
+        return agent
 
     def __reduce_ex__(self, protocol: object) -> Any:
         """Refuse to be copied or pickled: an agent holds compiled code and open environments."""
@@ -159,39 +169,42 @@ class LearningAgent(abc.ABC):
         if record is not None and not self._replicas.is_recordable:
             problem, remedy = "can't be recorded", "Recording(backend, ...) of a player's backend"
             raise UnsupportedError(f"approach {self.algorithm.name!r}", problem, remedy=remedy)
-        before, steps_before = len(self.episodes), self.env_steps
-        listeners = Listeners(listening(callback), self, budget)
+        before, listeners = len(self.episodes), Listeners(listening(callback), self, budget)
+        with held_interrupts() as interrupt, closing(self.steps(listeners, record)) as steps:
+            for _ in steps:
+                if interrupt.requested:
+                    break
+        return self.episodes[before:]
+
+    def steps(self, listeners: Listeners, record: Recorder | None = None) -> Generator[None]:
+        """Train as `learn` does, and yield at each moment when it can stop.
+
+        It ends when the budget of *listeners* is spent, or when one of them wants to stop.
+        """
+        steps_before, self._learned_in = self.env_steps, self.arithmetic
 
         def after(_: int, episode: Episode) -> None:
             self._predictors.clear()
             listeners.tell("on_episode", episode)
 
-        self._learned_in = self.arithmetic
         self._replicas.recorder, self._is_training = record, True
         try:
-            self._train(budget, after, listeners)
-        finally:
-            self._replicas.recorder, self._is_training = None, False
-            if self.env_steps != steps_before:
-                self._predictors.clear()
-        return self.episodes[before:]
-
-    def _train(
-        self, budget: Budget, after: Callable[[int, Episode], None], listeners: Listeners
-    ) -> None:
-        """Train until the budget is spent, Ctrl-C is pressed or a callback wants to stop."""
-        try:
             listeners.tell("on_start")
-            with held_interrupts() as interrupt:
-                for _ in self._replicas.play(budget, after):
-                    if listeners.hears_steps:
-                        self._predictors.clear()
-                        listeners.step()
-                        self._replicas.heed()
-                    if interrupt.requested or listeners.wants_to_stop:
-                        break
+            for _ in self._replicas.play(listeners.budget, after):
+                if listeners.hears_steps:
+                    self._predictors.clear()
+                    listeners.step()
+                    self._replicas.heed()
+                yield
+                if listeners.wants_to_stop:
+                    break
         finally:
-            listeners.tell("on_end")
+            try:
+                listeners.tell("on_end")
+            finally:
+                self._replicas.recorder, self._is_training = None, False
+                if self.env_steps != steps_before:
+                    self._predictors.clear()
 
     def lend_env(self) -> Environment:
         """Return the environment for other code to play in.

@@ -265,7 +265,7 @@ class Answers:
         try:
             self._env.close()
         except Exception as exc:
-            message = format_message(self.where, "close raised", got=_raised_by(exc))
+            message = format_message(self.where, "close raised", got=raised_by(exc))
             warn_outside(message, EnvironmentWarning)
 
     def _five(self, answer: object) -> _Answer:
@@ -301,10 +301,10 @@ def unfit(where: str, exc: UnfitError) -> NeurorlError:
 
 def raised(where: str, call: str, exc: Exception) -> EnvError:
     """Return the error for an exception of an environment's own code."""
-    return EnvError(where, f"{call} raised", got=_raised_by(exc))
+    return EnvError(where, f"{call} raised", got=raised_by(exc))
 
 
-def _raised_by(exc: Exception) -> str:
+def raised_by(exc: Exception) -> str:
     """Return the exception in one line, with the file and line that raised it."""
     frames = traceback.extract_tb(exc.__traceback__)
     last = f", {Path(frames[-1].filename).name}:{frames[-1].lineno}" if len(frames) > 1 else ""

@@ -14,6 +14,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.budget import Budget
+from neurorl.agents.episodes import Episode
 from neurorl.agents.local import JointReplicas, alone, seeds_of
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError, UnsupportedError
@@ -133,6 +134,23 @@ def test_it_is_resumed_exactly(options: dict[str, Any], tmp_path: Path) -> None:
     assert agent.steps_taken == whole.env_steps == 201  # after a step of all three
     same(arrays(agent), arrays(whole))
     assert evaluate(agent, 3)["mean_return"] == evaluate(whole, 3)["mean_return"]
+
+
+@pytest.mark.parametrize("ended", [1, 2, 3, 5])
+def test_saved_between_episodes_of_one_step_it_goes_on_exactly(ended: int, tmp_path: Path) -> None:
+    env = gym.make("CartPole-v1", max_episode_steps=7)  # so that all three end together
+    agent = SpikingActorCritic(env, seed=3, environments=3, **SMALL)
+
+    def saves(episode: Episode) -> None:
+        if episode.episode + 1 == ended:
+            agent.save(tmp_path / "agent.npz")
+
+    agent.learn(total_steps=60, callback=saves)
+    saved = SpikingActorCritic.load(tmp_path / "agent.npz")
+    assert len(saved.episodes) == -(-ended // 3) * 3
+    saved.learn(total_steps=60)
+    assert saved.episodes == agent.episodes
+    same(arrays(saved), arrays(agent))
 
 
 def test_callbacks_and_budgets_of_episodes() -> None:
