@@ -100,7 +100,7 @@ class LinearActorCritic(LearningAgent):
 
     >>> from neurorl import LinearActorCritic
     >>> agent = LinearActorCritic("neurorl/GridWorld-v0", seed=1)
-    >>> len(agent.learn(2))
+    >>> len(agent.learn(total_episodes=2))
     2
     """
 

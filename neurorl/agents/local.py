@@ -199,7 +199,7 @@ class SpikingActorCritic(LearningAgent):
 
     >>> from neurorl import SpikingActorCritic
     >>> agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="reference", seed=1)
-    >>> len(agent.learn(2))
+    >>> len(agent.learn(total_episodes=2))
     2
     """
 

@@ -42,7 +42,7 @@ class ReparameterizedActorCritic(LearningAgent):
 
     >>> from neurorl import ReparameterizedActorCritic
     >>> agent = ReparameterizedActorCritic("CartPole-v1", seed=1)  # doctest: +SKIP
-    >>> len(agent.learn(2))  # doctest: +SKIP
+    >>> len(agent.learn(total_episodes=2))  # doctest: +SKIP
     2
     """
 

@@ -35,7 +35,7 @@ def test_each_word_is_answered_where_it_is_written(word: str, agent: SpikingActo
     said: dict[str, Any] = {word: 1}
     calls = (
         lambda: SpikingActorCritic("CartPole-v1", **said),
-        lambda: agent.learn(1, **said),
+        lambda: agent.learn(total_episodes=1, **said),
         lambda: agent.predict([0.0] * 4, **said),
         lambda: evaluate(agent, 1, **said),
     )
@@ -87,10 +87,10 @@ def test_a_second_call_that_trains_nothing_says_so() -> None:
         assert agent.learn(total_steps=10) == []
     agent.learn(total_steps=agent.steps_taken + 5)
     assert agent.steps_taken == 15
-    agent.learn(1)
+    agent.learn(total_episodes=1)
     with pytest.warns(UserWarning, match=r"learn\(total_episodes=len\(agent.episodes\) \+ 1\)"):
-        agent.learn(1)
-    agent.learn(0)  # asks for nothing
+        agent.learn(total_episodes=1)
+    agent.learn(total_episodes=0)  # asks for nothing
 
 
 def test_a_finished_run_is_resumed_without_a_word(tmp_path: Path) -> None:

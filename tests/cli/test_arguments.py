@@ -242,7 +242,7 @@ SPACES = [
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_every_kind_of_space_is_played(space: gym.Space[Any]) -> None:
     agent = SpikingActorCritic(Bare(space), **SMALL)
-    assert len(agent.learn(5)) == 5
+    assert len(agent.learn(total_episodes=5)) == 5
     assert evaluate(agent, 2)["episodes"] == 2
     assert agent.predict(space.sample()) in (0, 1)
 
