@@ -13,12 +13,20 @@ import numpy as np
 
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.arguments import check_count, check_kind, check_names, check_options, path_of
-from neurorl.agents.budget import Budget, check_budget, held_interrupts, warn_of_budget
+from neurorl.agents.budget import (
+    Budget,
+    added_budget,
+    check_budget,
+    held_interrupts,
+    warn_of_bare,
+    warn_of_budget,
+)
 from neurorl.agents.callbacks import CallbackLike, Listeners, listening
 from neurorl.agents.checkpoint import modules, write_checkpoint
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import MAX_REPLICAS, Player
+from neurorl.agents.progress import Progress
 from neurorl.agents.recorder import Recorder
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.meter import METERED
@@ -36,7 +44,10 @@ from neurorl.tasks.kinds import Environment, Shown
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
 _PREDICT = 2  # purpose of derived seeds
-_OF_LEARN = ("total_episodes", "total_steps", "callback", "record")
+_OF_LEARN = (
+    *("total_timesteps", "total_episodes", "total_steps", "callback", "record"),
+    *("reset_num_timesteps", "progress_bar"),
+)
 
 
 class LearningAgent(abc.ABC):
@@ -120,28 +131,33 @@ class LearningAgent(abc.ABC):
 
     def learn(
         self,
-        episodes: int | None = None,
+        timesteps: int | None = None,
+        /,
         callback: CallbackLike | None = None,
         *,
+        total_timesteps: int | None = None,
         total_episodes: int | None = None,
         total_steps: int | None = None,
         record: Recorder | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
         **others: Never,
     ) -> list[Episode]:
-        """Train until *total_episodes* have been played in total; return the new ones.
+        """Train by one of four numbers; return the episodes that have ended.
 
-        ``learn(100)`` is ``learn(total_episodes=100)``. Episodes of earlier calls count: warns if
-        nothing is left to train.
+        total_timesteps: environment steps to add to those taken, as in Stable-Baselines3;
+        ``learn(1000)`` is ``learn(total_timesteps=1000)``. total_episodes, total_steps: episodes or
+        environment steps in total, those of earlier calls included: warns if nothing is left to
+        train. Steps may end within an episode (by gradients: after the update with the last of
+        them). callback: a function called for each episode (by gradients after the update that
+        used it), a `neurorl.callbacks.Callback`, or several of them; callbacks may end training.
+        record: a recorder of decisions (not by gradients). reset_num_timesteps: changes nothing, as
+        episodes and steps are always counted on. progress_bar: whether to show a
+        `neurorl.callbacks.Progress`.
 
-        total_steps: total environment steps, in place of episodes; it then stops within an episode
-        (by gradients: after the update with the last of them). callback: a function called for each
-        episode (by gradients after the update that used it), a `neurorl.callbacks.Callback`, or
-        several of them; callbacks may end training. record: a recorder of decisions (not by
-        gradients). Warns with `PopulationWarning` of a population that is silent, saturated or
-        otherwise lost, see `neurorl.diagnostics.monitor`; and with `EnvironmentWarning` of an
-        episode that doesn't end.
-
-        After Ctrl-C, or an error in a callback, the next call goes on at the same place, also
+        Warns with `PopulationWarning` of a population that is silent, saturated or otherwise lost,
+        see `neurorl.diagnostics.monitor`; and with `EnvironmentWarning` of an episode that doesn't
+        end. After Ctrl-C, or an error in a callback, the next call goes on at the same place, also
         within an episode, with the same results. Ctrl-C acts between two steps (by gradients: two
         updates), a second one at once. If the environment raises, the next call begins its episode
         again, and what was learned in it stays; by gradients training goes on from the last update.
@@ -150,17 +166,29 @@ class LearningAgent(abc.ABC):
         """
         self._refuse_in_training("learn")
         refuse_words("learn", others, _OF_LEARN)
-        if episodes is not None and total_episodes is not None:
-            raise ArgumentError("learn", "takes a number of episodes once", got="two")
-        total_episodes = episodes if total_episodes is None else total_episodes
-        budget = check_budget("learn", total_episodes, total_steps)
-        warn_of_budget(budget, len(self.episodes), self.steps_taken, is_bare=episodes is not None)
+        for name, flag in (
+            ("reset_num_timesteps", reset_num_timesteps),
+            ("progress_bar", progress_bar),
+        ):
+            check_kind(f"learn, {name}", flag, bool, optional=False)
+        added = total_timesteps if timesteps is None else timesteps
+        given = (timesteps, total_timesteps, total_episodes, total_steps)
+        if (n := sum(each is not None for each in given)) > 1 and added is not None:
+            raise ArgumentError("learn", "takes one number of steps or episodes", got=n, limit=1)
+        if added is not None:
+            budget = added_budget(added, self.steps_taken)
+            if timesteps is not None:
+                warn_of_bare(timesteps)
+        else:
+            budget = check_budget("learn", total_episodes, total_steps)
+            warn_of_budget(budget, len(self.episodes), self.steps_taken)
         check_kind("record", record, Recorder)
         if record is not None and not self._replicas.is_recordable:
             problem, remedy = "can't be recorded", "Recording(backend, ...) of a player's backend"
             raise UnsupportedError(f"approach {self.algorithm.name!r}", problem, remedy=remedy)
         before, steps_before = len(self.episodes), self.env_steps
-        listeners = Listeners(listening(callback), self, budget)
+        shows = (Progress(),) if progress_bar else ()
+        listeners = Listeners((*listening(callback), *shows), self, budget)
 
         def after(_: int, episode: Episode) -> None:
             self._predictors.clear()
