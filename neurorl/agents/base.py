@@ -40,7 +40,7 @@ from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.actions import OneOf, read_actions
 from neurorl.tasks.answers import UnfitError, each_mask, each_observation
-from neurorl.tasks.kinds import Environment, Shown
+from neurorl.tasks.kinds import Environment, Maker, Shown
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
 _PREDICT = 2  # purpose of derived seeds
@@ -86,7 +86,7 @@ class LearningAgent(abc.ABC):
         cls,
         path: str | Path,
         *,
-        env: str | Environment | None = None,
+        env: str | Environment | Maker | None = None,
         trust_env: bool = False,
     ) -> Self:
         """Return the agent of a file written by `save`; each algorithm has more options."""
