@@ -23,7 +23,7 @@ from neurorl.agents.progress import Progress
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
 
 __all__ = [
@@ -96,7 +96,7 @@ class EvaluateEvery(_Every):
         *,
         best: str | Path | None = None,
         stop_at: float | None = None,
-        env: str | Environment | None = None,
+        env: str | Environment | Maker | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(steps)
@@ -126,7 +126,7 @@ class EvaluateEvery(_Every):
             return self._evaluated(kept, env)["mean_return"] if is_same else -np.inf
 
     @contextmanager
-    def _played(self) -> Iterator[str | Environment]:
+    def _played(self) -> Iterator[str | Environment | Maker]:
         """Yield the environment to play; a copy of the agent's is closed afterwards."""
         if self.env is not None:
             yield self.env
@@ -137,7 +137,7 @@ class EvaluateEvery(_Every):
         finally:
             own.close()
 
-    def _evaluated(self, agent: LearningAgent, env: str | Environment) -> Evaluation:
+    def _evaluated(self, agent: LearningAgent, env: str | Environment | Maker) -> Evaluation:
         return evaluate(agent, self.episodes, seed=self.seed, env=env)
 
     def _act(self, steps: int) -> bool | None:

@@ -10,9 +10,17 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Never, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.arguments import check_count, check_kind, check_names, check_options, path_of
+from neurorl.agents.arguments import (
+    check_count,
+    check_kind,
+    check_names,
+    check_options,
+    own_env,
+    path_of,
+)
 from neurorl.agents.budget import (
     Budget,
     added_budget,
@@ -25,6 +33,7 @@ from neurorl.agents.callbacks import CallbackLike, Listeners, listening
 from neurorl.agents.checkpoint import modules, write_checkpoint
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
+from neurorl.agents.parameters import parameters_in, with_parameters
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.progress import Progress
 from neurorl.agents.recorder import Recorder
@@ -406,6 +415,42 @@ class LearningAgent(abc.ABC):
         """Go on from *state*; *moved*: whether it comes from another backend or arithmetic."""
         self._refuse_in_training("restore")
         self._replicas.restore(0, state, moved)
+        self._predictors.clear()
+
+    def get_parameters(self) -> dict[str, Array]:
+        """Return copies of learned arrays by name: `neurorl.agents.parameters.parameters_in`."""
+        return parameters_in(self.state())
+
+    def set_parameters(
+        self, parameters: Mapping[str, npt.ArrayLike], exact_match: bool = True
+    ) -> None:
+        """Take over arrays of `get_parameters`, of an agent with the same network.
+
+        Episodes, counters and the place in an episode stay. exact_match: whether none may be
+        missing. Raises ArgumentError for an array that doesn't fit or is missing, UnknownNameError
+        for an unknown one; then nothing is changed.
+        """
+        check_kind("set_parameters, exact_match", exact_match, bool, optional=False)
+        self.restore(with_parameters(self.state(), parameters, exact_match))
+
+    def get_env(self) -> Environment:
+        """Return its environment; of several, one like each."""
+        return self.env
+
+    def set_env(self, env: str | Environment | Maker) -> None:
+        """Go on in another environment of the same spaces, in copies of it if it had several.
+
+        An unfinished episode is given up, and its steps don't count; the environment before isn't
+        closed. Raises ArgumentError for other spaces.
+        """
+        self._refuse_in_training("set_env")
+        made, name = own_env(env)
+        for kind in ("observation_space", "action_space"):
+            got, limit = getattr(made, kind), getattr(self.env, kind)
+            if got != limit:
+                raise ArgumentError("set_env", f"has another {kind}", got=got, limit=limit)
+        self._replicas.go_to(made)
+        self.env, self.env_id = made, name
         self._predictors.clear()
 
     def adopt(self, state: State) -> None:

@@ -132,6 +132,9 @@ class JointReplicas(AgentGroup):
     def is_masked(self, k: int) -> bool:
         return self._group.is_masked(0)
 
+    def go_to(self, env: Environment) -> None:
+        self._group.go_to(copy_env(env))
+
     def leave(self, k: int) -> None:
         pass  # others use an environment that it doesn't learn from
 
