@@ -35,6 +35,7 @@ from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.parameters import parameters_in, with_parameters
 from neurorl.agents.player import MAX_REPLICAS, Player
+from neurorl.agents.prediction import UNNAMED, Question
 from neurorl.agents.progress import Progress
 from neurorl.agents.recorder import Recorder
 from neurorl.arithmetic.rounding import find_arithmetic
@@ -48,11 +49,15 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.actions import OneOf, read_actions
-from neurorl.tasks.answers import UnfitError, each_mask, each_observation
+from neurorl.tasks.answers import UnfitError, each_mask, each_observation, is_several
 from neurorl.tasks.kinds import Environment, Maker, Shown
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
 _PREDICT = 2  # purpose of derived seeds
+_OF_PREDICT = (
+    *("observation", "action_mask", "deterministic"),
+    *("state", "episode_start", "action_masks"),
+)
 _OF_LEARN = (
     *("total_timesteps", "total_episodes", "total_steps", "callback", "record"),
     *("reset_num_timesteps", "progress_bar"),
@@ -282,22 +287,50 @@ class LearningAgent(abc.ABC):
         observation: Shown,
         action_mask: object = None,
         deterministic: bool = True,
+        *,
+        state: object = UNNAMED,
+        episode_start: object = None,
+        action_masks: object = None,
         **others: Never,
     ) -> Shown:
         """Return the action with the most votes; ties are drawn. Doesn't affect training.
 
-        deterministic: False draws the action from the policy instead. Neurons stay stochastic.
-        The action has the environment's form: an array for several choices, or for numbers, which
-        are the coded ones, without exploration. action_mask: the allowed actions, as in
-        ``info["action_mask"]``; None allows all.
+        observation: one, or a batch as in `predict_batch`; the answer has the environment's form,
+        an array for several choices, for numbers, which are the coded ones, without exploration,
+        and for a batch. action_mask, or action_masks: the allowed actions, as in
+        ``info["action_mask"]``; None allows all. deterministic: False draws the action from the
+        policy instead. Neurons stay stochastic.
+
+        state: where it is named, the answer is a pair, ``(action, state)``, as Stable-Baselines3
+        has it: None begins an episode, and the state that comes back goes into the next call; it
+        is None for agents that remember nothing. episode_start: whether one starts here, for each
+        of a batch. Where neither is named, an agent with memories remembers the call before.
         """
-        refuse_words("predict", others, ("observation", "action_mask", "deterministic"))
+        refuse_words("predict", others, _OF_PREDICT)
         check_kind("predict, deterministic", deterministic, bool, optional=False)
+        space, masks = self.env.observation_space, action_masks
+        masks = action_mask if masks is None else masks
+        is_pair = state is not UNNAMED
+        is_batch = is_several(space, observation, or_one=is_pair)
+        if not is_pair and episode_start is None:
+            if is_batch:
+                return self.predict_batch(observation, masks)
+            move = self._predictor(deterministic).move(observation, masks)
+            return self.actions.taken(move.action)
+        asked = Question(observation, masks, state if is_pair else None, episode_start)
+        player = self._predictor(deterministic)
+        if is_batch:
+            answer = asked.batch(player, self.actions, space)
+        else:
+            answer = asked.one(player, self.actions)
+        return answer if is_pair else answer[0]
+
+    def _predictor(self, deterministic: bool) -> Player:
+        """Return the player of `predict`, made anew when anything was learned."""
         if deterministic not in self._predictors:
             seed = derive(self.seed, _PREDICT, len(self.episodes))
             self._predictors[deterministic] = self.player(seed, explore=not deterministic)
-        player = self._predictors[deterministic]
-        return self.actions.taken(player.move(observation, action_mask).action)
+        return self._predictors[deterministic]
 
     def predict_batch(self, observations: Shown, action_masks: object = None) -> Array:
         """Return what `predict` returns for each of several observations, in their order.

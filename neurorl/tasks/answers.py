@@ -184,6 +184,27 @@ def each_mask(masks: Any, n: int, groups: int) -> list[Shown]:
     return each
 
 
+def is_several(space: Space, observations: Shown, or_one: bool) -> bool:
+    """Return whether *observations* have one dimension more than those of *space*.
+
+    or_one: whether a batch may have one only; if not, what can be read as one observation is one.
+    """
+    try:
+        while isinstance(space, (spaces.Dict, spaces.Tuple)):
+            first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0
+            space, observations = space[first], observations[first]
+        has_more = space.shape is not None and np.ndim(observations) == len(space.shape) + 1
+    except Exception:  # foreign objects may raise anything
+        return False
+    if or_one or not has_more:
+        return has_more
+    try:
+        observation_reader(space)(observations)
+    except UnfitError:
+        return True
+    return False
+
+
 def _length(space: Space, observations: Shown) -> int:
     """Return how many observations a batch has, by their first part."""
     while isinstance(space, (spaces.Dict, spaces.Tuple)):

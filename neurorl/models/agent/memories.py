@@ -39,6 +39,15 @@ class Memories:
         self._means[i] = self._keeps * mean + (1.0 - self._keeps) * now
         return shown
 
+    def means(self, i: int) -> FloatArray:
+        """Return a copy of the running means of environment *i*, ``(0, 0)`` before the first o."""
+        mean = self._means[i]
+        return np.zeros((0, 0)) if mean is None else mean.copy()
+
+    def remember(self, i: int, means: FloatArray | None) -> None:
+        """Let environment *i* go on from its `means`; None begins an episode."""
+        self._means[i] = means.copy() if means is not None and means.size else None
+
     def copy(self, other: Memories) -> None:
         """Take over all running means of *other*."""
         self._means = [None if mean is None else mean.copy() for mean in other._means]
