@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -25,7 +26,10 @@ def changed_lines(before: str, after: str) -> int:
 def printed(program: str, folder: Path, *options: str) -> list[str]:
     """Run a program; return what its lines are about."""
     command = [sys.executable, *options, "-c", program]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=alone, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return [line.rpartition(" ")[0] for line in done.stdout.splitlines()]
 
