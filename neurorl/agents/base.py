@@ -23,7 +23,6 @@ from neurorl.agents.arguments import (
 )
 from neurorl.agents.budget import (
     Budget,
-    added_budget,
     check_budget,
     held_interrupts,
     warn_of_bare,
@@ -35,7 +34,7 @@ from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.parameters import parameters_in, with_parameters
 from neurorl.agents.player import MAX_REPLICAS, Player
-from neurorl.agents.prediction import UNNAMED, Question
+from neurorl.agents.prediction import UNNAMED, predicted
 from neurorl.agents.progress import Progress
 from neurorl.agents.recorder import Recorder
 from neurorl.arithmetic.rounding import find_arithmetic
@@ -190,7 +189,8 @@ class LearningAgent(abc.ABC):
         if (n := sum(each is not None for each in given)) > 1 and added is not None:
             raise ArgumentError("learn", "takes one number of steps or episodes", got=n, limit=1)
         if added is not None:
-            budget = added_budget(added, self.steps_taken)
+            more = check_count("learn, total_timesteps", added, 0, 2**53)
+            budget = Budget(None, self.steps_taken + more)
             if timesteps is not None:
                 warn_of_bare(timesteps)
         else:
@@ -308,22 +308,16 @@ class LearningAgent(abc.ABC):
         """
         refuse_words("predict", others, _OF_PREDICT)
         check_kind("predict, deterministic", deterministic, bool, optional=False)
-        space, masks = self.env.observation_space, action_masks
-        masks = action_mask if masks is None else masks
-        is_pair = state is not UNNAMED
-        is_batch = is_several(space, observation, or_one=is_pair)
-        if not is_pair and episode_start is None:
-            if is_batch:
-                return self.predict_batch(observation, masks)
-            move = self._predictor(deterministic).move(observation, masks)
-            return self.actions.taken(move.action)
-        asked = Question(observation, masks, state if is_pair else None, episode_start)
-        player = self._predictor(deterministic)
-        if is_batch:
-            answer = asked.batch(player, self.actions, space)
-        else:
-            answer = asked.one(player, self.actions)
-        return answer if is_pair else answer[0]
+        masks = action_mask if action_masks is None else action_masks
+        player, is_pair = self._predictor(deterministic), state is not UNNAMED
+        is_batch = is_several(self.env.observation_space, observation, or_one=is_pair)
+        rows = self._rows(observation, masks) if is_batch else [(observation, masks)]
+        states = state if is_batch and is_pair and state is not None else [state] * len(rows)
+        answers = predicted(player, self.actions, rows, states, episode_start)
+        if not is_batch:
+            return answers[0] if is_pair else answers[0][0]
+        actions, after = np.array([action for action, _ in answers]), tuple(s for _, s in answers)
+        return (actions, None if None in after else after) if is_pair else actions
 
     def _predictor(self, deterministic: bool) -> Player:
         """Return the player of `predict`, made anew when anything was learned."""
@@ -339,13 +333,17 @@ class LearningAgent(abc.ABC):
         spaces each part is ``(n, ...)``. action_masks: ``(n, n_actions)``, or a tuple with an array
         for each of several choices. Raises ArgumentError for anything else.
         """
+        return np.array([self.predict(*row) for row in self._rows(observations, action_masks)])
+
+    def _rows(self, observations: Shown, action_masks: object) -> list[tuple[Shown, object]]:
+        """Return each observation of a batch with its mask. Raises ArgumentError if it is none."""
         try:
             rows = each_observation(self.env.observation_space, observations)
         except UnfitError as exc:
             remedy = "predict takes a single one"
             raise ArgumentError(exc.say("observations", remedy)) from exc
         masks = each_mask(action_masks, len(rows), len(self.actions.groups(2)))
-        return np.array([self.predict(row, m) for row, m in zip(rows, masks, strict=True)])
+        return list(zip(rows, masks, strict=True))
 
     def energy(
         self, observations: Iterable[Shown], seed: int = 0, noise: str | None = None

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from neurorl.agents.arguments import check_count
 from neurorl.errors import (
     ArgumentError,
     ChangeWarning,
@@ -72,11 +71,6 @@ def check_budget(where: str, episodes: object, steps: object, least: int = 0) ->
         got, limit = quoted(number), f"{least} to 2**53"
         raise ArgumentError(where, f"{name} out of range", got=got, limit=limit)
     return Budget(int(number)) if steps is None else Budget(None, int(number))
-
-
-def added_budget(timesteps: object, taken: int) -> Budget:
-    """Return the budget of *timesteps* more than the steps *taken*. Raises ArgumentError."""
-    return Budget(None, taken + check_count("learn, total_timesteps", timesteps, 0, 2**53))
 
 
 _told_of_bare = threading.Event()

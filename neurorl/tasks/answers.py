@@ -156,7 +156,7 @@ def each_observation(space: Space, observations: Shown) -> list[Shown]:
     and Tuple spaces each part is ``(n, ...)``. Raises UnfitError if they are no batch.
     """
     try:
-        n = _length(space, observations)
+        n = len(_first_part(space, observations)[1])
         return list(iterate(batch_space(space, n), observations)) if n else []
     except Exception as exc:  # foreign objects may raise anything
         what, limit = "is no batch of observations", f"several of {space}"
@@ -190,10 +190,8 @@ def is_several(space: Space, observations: Shown, or_one: bool) -> bool:
     or_one: whether a batch may have one only; if not, what can be read as one observation is one.
     """
     try:
-        while isinstance(space, (spaces.Dict, spaces.Tuple)):
-            first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0
-            space, observations = space[first], observations[first]
-        has_more = space.shape is not None and np.ndim(observations) == len(space.shape) + 1
+        part, shown = _first_part(space, observations)
+        has_more = part.shape is not None and np.ndim(shown) == len(part.shape) + 1
     except Exception:  # foreign objects may raise anything
         return False
     if or_one or not has_more:
@@ -205,12 +203,12 @@ def is_several(space: Space, observations: Shown, or_one: bool) -> bool:
     return False
 
 
-def _length(space: Space, observations: Shown) -> int:
-    """Return how many observations a batch has, by their first part."""
+def _first_part(space: Space, observations: Shown) -> tuple[Space, Shown]:
+    """Return the first part of a space, and of observations in it."""
     while isinstance(space, (spaces.Dict, spaces.Tuple)):
         first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0
         space, observations = space[first], observations[first]
-    return len(observations)
+    return space, observations
 
 
 _Answer = tuple[Any, Any, Any, Any, Any]

@@ -108,6 +108,9 @@ def test_states_keep_two_episodes_apart() -> None:
         assert mixed[k] == actions == [row[k] for row in batch]
         assert np.array_equal(states[k]["means"], state["means"])
         assert np.array_equal(both[k]["means"], state["means"])
+    agent.predict(there[0], episode_start=True)
+    told = [agent.predict(row, episode_start=False) for row in there[1:]]
+    assert told == expected[0][0][1:]
     memoryless = [agent.predict(row, episode_start=True) for row in there]
     assert memoryless != expected[0][0]
 
