@@ -179,11 +179,8 @@ class LearningAgent(abc.ABC):
         """
         self._refuse_in_training("learn")
         refuse_words("learn", others, _OF_LEARN)
-        for name, flag in (
-            ("reset_num_timesteps", reset_num_timesteps),
-            ("progress_bar", progress_bar),
-        ):
-            check_kind(f"learn, {name}", flag, bool, optional=False)
+        check_kind("learn, reset_num_timesteps", reset_num_timesteps, bool, optional=False)
+        check_kind("learn, progress_bar", progress_bar, bool, optional=False)
         added = total_timesteps if timesteps is None else timesteps
         given = (timesteps, total_timesteps, total_episodes, total_steps)
         if (n := sum(each is not None for each in given)) > 1 and added is not None:

@@ -87,13 +87,12 @@ class Player:
         if self._loop.config.carries:
             self.backend.reset([k])
 
-    def remembered(self, k: int = 0) -> dict[str, Array] | None:
-        """Return copies of what replica k remembers of its episode; None if it never does."""
-        loop = self._loop
-        kept = loop.remembered(k)
-        if loop.config.carries:
+    def remembered(self, k: int = 0) -> dict[str, Array | None] | None:
+        """Return what replica k remembers of its episode; None if it never remembers anything."""
+        kept = self._loop.remembered(k)
+        if self._loop.config.carries:
             state = self.backend.state(k).items()
-            kept |= {f"backend.{n}": a for n, a in state if n != "t" and not n.endswith(".weights")}
+            kept |= {n: a for n, a in state if n != "t" and not n.endswith(".weights")}
         return kept or None
 
     def remember(self, memory: object, k: int = 0) -> None:
@@ -102,18 +101,17 @@ class Player:
         Draws go on. Raises ArgumentError for anything else.
         """
         self.begin(k)
-        loop = self._loop
+        self._loop.decided[k] = 0
         if memory is None:
-            loop.remember(k, None)
             return
         own = self.remembered(k) or {}
         if not (isinstance(memory, Mapping) and own.keys() == memory.keys()):
             limit = "None, or what predict returned"
             raise ArgumentError("predict, state", "doesn't fit", got=quoted(memory), limit=limit)
-        loop.remember(k, memory)
-        if loop.config.carries:
-            passing = {n.removeprefix("backend."): a for n, a in memory.items() if "backend." in n}
-            self.backend.restore({**self.backend.state(k), **passing}, k)
+        self._loop.remember(k, memory)
+        if self._loop.config.carries:
+            state = self.backend.state(k)
+            self.backend.restore({n: memory.get(n, a) for n, a in state.items()}, k)
 
     def begin_episode(self, k: int, number: int) -> None:
         """Begin episode *number* on replica k; its draws follow from the number alone.

@@ -37,7 +37,7 @@ def predicted(
     if given.dtype.kind != "b" or given.shape not in ((), (n,)):
         where, limit = "predict, episode_start", f"True, False, or {n} of these"
         raise ArgumentError(where, "doesn't fit", got=quoted(starts), limit=limit)
-    answers = []
+    answers: list[tuple[Shown, object]] = []
     for row, state, start in zip(rows, states, np.broadcast_to(given, (n,)), strict=True):
         if start or state is not UNNAMED:
             player.remember(None if start else state)

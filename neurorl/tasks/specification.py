@@ -105,8 +105,10 @@ def copy_env(env: Environment, is_quiet: bool = False) -> Environment:
     telling how.
     """
     if (maker := vars(env).get(_MAKER)) is not None:
-        made: Environment = made_by(maker)  # type: ignore[assignment]
-        return made
+        if isinstance(made := made_by(maker), gym.Env) and made is not env:
+            return made
+        remedy = "give a function that makes another one in each call"
+        raise RunError(f"environment {_name(env)}", "can't be made again", got=made, remedy=remedy)
     spec = _made_again(env)
     return gym.make(quiet(spec) if is_quiet else spec)
 

@@ -11,7 +11,7 @@ import pytest
 
 from neurorl import LinearActorCritic, SpikingActorCritic, evaluate
 from neurorl.callbacks import EvaluateEvery
-from neurorl.errors import ArgumentError, EnvError, EnvironmentWarning, UnsupportedError
+from neurorl.errors import ArgumentError, EnvError, EnvironmentWarning, RunError, UnsupportedError
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 2, "backend": "reference"}
 FEW = 5
@@ -86,6 +86,12 @@ def test_what_was_made_is_made_again(tmp_path: Path) -> None:
         one.learn(total_timesteps=20)
     assert loaded.episodes == agent.episodes
     assert evaluate(loaded, 3, env=Choosing) == evaluate(agent, 3)
+
+
+def test_a_maker_of_one_and_the_same_is_refused() -> None:
+    env = Choosing()
+    with pytest.raises(RunError, match=r"can't be made again .*makes another one in each call"):
+        SpikingActorCritic(lambda: env, environments=2, **SMALL)
 
 
 def test_an_agent_without_neurons_takes_a_maker() -> None:

@@ -171,22 +171,22 @@ class Loop(abc.ABC):
         if self._memories is not None:
             self._memories.begin(k)
 
-    def remembered(self, k: int) -> dict[str, Array]:
-        """Return copies of what agent k keeps from one decision of an episode to the next."""
-        kept: dict[str, Array] = {}
+    def remembered(self, k: int) -> dict[str, Array | None]:
+        """Return what agent k keeps from one decision of an episode to the next, by name."""
+        kept: dict[str, Array | None] = {}
         if self._memories is not None:
-            kept["means"] = self._memories.means(k)
+            kept["means"] = self._memories.means[k]
         if self.policy.repeats > 1:
             kept |= {"decided": np.array(self.decided[k]), "action": np.array(self.actions[k])}
         return kept
 
-    def remember(self, k: int, kept: Mapping[str, Array] | None) -> None:
-        """Let agent k go on from `remembered`; None is the beginning of an episode."""
+    def remember(self, k: int, kept: Mapping[str, Array | None]) -> None:
+        """Let agent k go on from `remembered`."""
         if self._memories is not None:
-            self._memories.remember(k, None if kept is None else kept["means"])
+            self._memories.means[k] = kept["means"]
         if self.policy.repeats > 1:
-            self.decided[k] = 0 if kept is None else kept["decided"]
-            self.actions[k] = self.actions[k] if kept is None else kept["action"]
+            self.decided[k] = np.asarray(kept["decided"])
+            self.actions[k] = np.asarray(kept["action"])
 
     def seen(self, k: int) -> tuple[FloatArray, ...]:
         """Return all that agent k sees, as views of numbers."""

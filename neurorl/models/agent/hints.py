@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from neurorl.errors import ArgumentError, unknown_name_error
 
@@ -60,7 +60,7 @@ HINTS = {
 """Map a keyword of Stable-Baselines3 to what is written here."""
 
 
-def refuse_words(where: str, words: Mapping[str, object], known: tuple[str, ...]) -> None:
+def refuse_words(where: str, words: Mapping[str, object], known: Sequence[str]) -> None:
     """Raise UnknownNameError for the first of these keywords, which *where* doesn't take."""
     for word in words:
         raise unknown_name_error(f"keyword of {where}", word, known, HINTS)
