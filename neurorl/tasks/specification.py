@@ -92,7 +92,8 @@ def made_by(maker: Maker) -> object:
         made: object = maker()
     except Exception as exc:  # foreign code may raise anything
         where = f"environment of {getattr(maker, '__name__', type(maker).__name__)}"
-        raise UnsupportedError(where, "can't be made here", got=first_line(exc)) from exc
+        what, remedy = "can't be made here", "give a class or function without arguments"
+        raise UnsupportedError(where, what, got=first_line(exc), remedy=remedy) from exc
     if isinstance(made, gym.Env):
         vars(made)[_MAKER] = maker
     return made

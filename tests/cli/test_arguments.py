@@ -257,9 +257,11 @@ def test_every_kind_of_space_is_played(space: gym.Space[Any]) -> None:
 
 
 def test_what_is_no_environment() -> None:
-    for env in (None, 3, Bare, object(), ["CartPole-v1"]):
+    for env in (None, 3, int, object(), ["CartPole-v1"]):
         with pytest.raises(ArgumentError, match="no Gymnasium environment"):
             SpikingActorCritic(env, **SMALL)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match=r"environment of Bare.*seen.*without arguments"):
+        SpikingActorCritic(Bare, **SMALL)  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match="has no action_space"):
         SpikingActorCritic(NoSpaces(), **SMALL)
     with pytest.raises(UnsupportedError, match="too many actions"):
