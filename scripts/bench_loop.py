@@ -43,9 +43,8 @@ def measure(rounds: int, calls: int = 2000) -> dict[str, float]:
     ways = _ways(loop, observation)
     times: dict[str, list[float]] = {name: [] for name in (*ways, "loop")}
     training = SpikingActorCritic("CartPole-v1", backend="native", seed=11, loop="native")
-    training.learn(
-        total_episodes=150
-    )  # from here on episodes are long, and starting one costs little
+    # From here on episodes are long, and starting one costs little.
+    training.learn(total_episodes=150)
     for number in range(1, rounds + 1):
         for name, way in ways.items():
             times[name].append(_per_call(way, calls))
