@@ -14,7 +14,7 @@ from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.recorder import Recorder
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
-from neurorl.errors import ArgumentError, RunError
+from neurorl.errors import ArgumentError, RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described
@@ -133,6 +133,10 @@ class AgentGroup(abc.ABC):
         except (KeyError, ValueError) as exc:
             raise RunError("checkpoint", "is of another network", got=exc) from exc
         self._monitors[k].begin()
+
+    def go_to(self, env: Environment) -> None:
+        """Go on in *env*, and in copies of it, from the next episodes on."""
+        raise UnsupportedError("agents side by side", "stay in their environments")
 
     @abc.abstractmethod
     def leave(self, k: int) -> None:

@@ -46,7 +46,7 @@ from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
-from neurorl.tasks.kinds import Environment, VectorEnvironment
+from neurorl.tasks.kinds import Environment, Maker, VectorEnvironment
 from neurorl.tasks.specification import copy_env
 
 _ENVIRONMENT = 4  # purpose of derived seeds
@@ -136,6 +136,9 @@ class JointReplicas(AgentGroup):
     def is_masked(self, k: int) -> bool:
         return self._group.is_masked(0)
 
+    def go_to(self, env: Environment) -> None:
+        self._group.go_to(copy_env(env))
+
     def leave(self, k: int) -> None:
         pass  # others use an environment that it doesn't learn from
 
@@ -186,8 +189,8 @@ def alone(state: State) -> State:
 class SpikingActorCritic(LearningAgent):
     """Train an actor of spiking neurons by a local three-factor rule and a TD critic.
 
-    env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete,
-    MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
+    env: a Gymnasium id, an environment, or a function or class that makes one; its actions may be
+    Discrete, MultiDiscrete, MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'native'``, ``'brian2:cython:loihi'``, ..., or a
     `neurorl.backends.spec.BackendSpec`; None is the quickest here (`neurorl.backends.lookup`),
     with the same bits: see ``backend_name``. arithmetic: ``'float'``, ``'loihi'`` or ``'xylo'``;
@@ -203,7 +206,7 @@ class SpikingActorCritic(LearningAgent):
 
     >>> from neurorl import SpikingActorCritic
     >>> agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="reference", seed=1)
-    >>> len(agent.learn(2))
+    >>> len(agent.learn(total_episodes=2))
     2
     """
 
@@ -212,7 +215,7 @@ class SpikingActorCritic(LearningAgent):
 
     def __init__(
         self,
-        env: str | Environment | VectorEnvironment,
+        env: str | Environment | Maker | VectorEnvironment,
         model: str = "lif",
         backend: str | type[Simulator] | BackendSpec | None = None,
         arithmetic: str | None = None,
@@ -275,7 +278,7 @@ class SpikingActorCritic(LearningAgent):
         path: str | Path,
         backend: str | None = None,
         arithmetic: str | None = None,
-        env: str | Environment | VectorEnvironment | None = None,
+        env: str | Environment | Maker | VectorEnvironment | None = None,
         backend_options: Named | None = None,
         noise: str | None = None,
         learning: str | None = None,

@@ -46,8 +46,8 @@ def test_one_environment_is_the_agent_as_it_was() -> None:
         env_group([make_env("CartPole-v1")]), plain.config, 2, (3,), backend="reference"
     )
     shared = JointReplicas(group)
-    shared.learn(6)
-    plain.learn(6)
+    shared.learn(total_episodes=6)
+    plain.learn(total_episodes=6)
     ours, theirs = shared.state(0), arrays(plain)
     for key, value in theirs.items():
         mine = ours[key if key in ours else f"env0.{key}"]
@@ -73,7 +73,7 @@ def test_one_environment_is_the_agent_as_it_was() -> None:
 def test_both_loops_learn_the_same(options: dict[str, Any]) -> None:
     agents = [made(loop=loop, **options) for loop in ("native", "numpy")]
     for agent in agents:
-        agent.learn(9)
+        agent.learn(total_episodes=9)
         agent._replicas.loop.settle()
         memory = agent._replicas.loop.memory
         for shared in (*memory.weights.values(), *memory.norm.values(), memory.value):
@@ -156,7 +156,7 @@ def test_saved_between_episodes_of_one_step_it_goes_on_exactly(ended: int, tmp_p
 def test_callbacks_and_budgets_of_episodes() -> None:
     agent = made()
     told: list[int] = []
-    new = agent.learn(5, lambda episode: told.append(episode.episode))
+    new = agent.learn(total_episodes=5, callback=lambda episode: told.append(episode.episode))
     assert told == [e.episode for e in new] == list(range(len(new)))
     assert 5 <= len(new) <= 7
     assert [e.env_steps for e in new] == sorted(e.env_steps for e in new)
@@ -171,9 +171,9 @@ def test_a_callback_that_raises_loses_no_episode() -> None:
 
     for _ in range(3):
         with pytest.raises(KeyError):
-            agent.learn(20, stop)
+            agent.learn(total_episodes=20, callback=stop)
     for one in (agent, whole):
-        one.learn(20)
+        one.learn(total_episodes=20)
     same(arrays(agent), arrays(whole))
 
 
@@ -183,7 +183,7 @@ def test_vectors(mode: AutoresetMode) -> None:
     vector = SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 3, autoreset_mode=mode)
     agent, copies = SpikingActorCritic(vector, seed=3, **SMALL), made()
     for one in (agent, copies):
-        one.learn(9)
+        one.learn(total_episodes=9)
     same(arrays(agent), arrays(copies))
     assert agent.env_id == "CartPole-v1"
 
