@@ -44,8 +44,8 @@ def test_a_bare_number_counts_steps_and_says_so_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(budget, "_told_of_bare", threading.Event())
     agent = LinearActorCritic("CartPole-v1", seed=1)
     said = (
-        r"^learn: a bare number counts environment steps and adds them \(got 100; before version "
-        r"0\.3 it was episodes in all\); total_episodes=100 for those$"
+        r"^learn: a bare number counts environment steps and adds them \(got 100; once it was "
+        r"episodes in all\); total_episodes=100 for those$"
     )
     with pytest.warns(ChangeWarning, match=said):
         agent.learn(100)
@@ -54,6 +54,11 @@ def test_a_bare_number_counts_steps_and_says_so_once(monkeypatch: pytest.MonkeyP
         agent.learn(20)
     assert agent.steps_taken == 120
     assert issubclass(ChangeWarning, FutureWarning)
+
+
+def test_the_former_name_of_total_episodes_works_and_warns() -> None:
+    with pytest.warns(ChangeWarning, match="episodes= is called total_episodes="):
+        assert len(small().learn(episodes=2)) == 2
 
 
 def test_steps_of_several_environments_count_together() -> None:
