@@ -83,7 +83,7 @@ def test_two_numbers_are_refused() -> None:
     with pytest.raises(ArgumentError, match="neither"):
         agent.learn()
     with pytest.raises(UnknownNameError, match="total_episodes"):
-        agent.learn(episodes=5)  # type: ignore[arg-type]
+        agent.learn(total_episode=5)  # type: ignore[arg-type]
     assert agent.steps_taken == 0
 
 
