@@ -205,7 +205,7 @@ def trained(
     agent = SpikingActorCritic(env(), seed=seed, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        agent.learn(episodes)
+        agent.learn(total_episodes=episodes)
     return agent
 
 
@@ -253,7 +253,7 @@ def test_a_verdict_does_not_change_the_agent() -> None:
     agent, other = (trained(Random, {}, 30) for _ in range(2))
     assert agent.verdict() == agent.verdict()
     for each in (agent, other):
-        each.learn(10 + 30)
+        each.learn(total_episodes=40)
     assert agent.episodes == other.episodes
 
 

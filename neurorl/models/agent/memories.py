@@ -19,29 +19,31 @@ class Memories:
     is a running mean of the earlier steps of the episode, ``m <- keep m + (1 - keep) o``, which
     begins at the first o. With keep 0, ``o - m`` is the change since the step before, a velocity if
     o is a position; with 0.9 the mean is over some 10 steps, for evidence that comes bit by bit.
+
+    means: of each environment, ``(K, d)``; None before its episode. They are replaced, not changed.
     """
 
     def __init__(self, keeps: Sequence[float], n: int) -> None:
         self._keeps = np.array(keeps, dtype=np.float64)[:, None]
-        self._means: list[FloatArray | None] = [None] * n
+        self.means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
         """Begin an episode of environment *i*: forget its observations."""
-        self._means[i] = None
+        self.means[i] = None
 
     def see(self, i: int, observation: Shown) -> FloatArray:
         """Return the observation of environment *i* extended by its memories, and remember it."""
         now = np.asarray(observation, dtype=np.float64).ravel()
-        mean = self._means[i]
+        mean = self.means[i]
         if mean is None or mean.shape[1] != len(now):
             mean = np.repeat(now[None], len(self._keeps), axis=0)
         shown = np.concatenate([now, (now - mean).ravel()])
-        self._means[i] = self._keeps * mean + (1.0 - self._keeps) * now
+        self.means[i] = self._keeps * mean + (1.0 - self._keeps) * now
         return shown
 
     def copy(self, other: Memories) -> None:
         """Take over all running means of *other*."""
-        self._means = [None if mean is None else mean.copy() for mean in other._means]
+        self.means = [None if mean is None else mean.copy() for mean in other.means]
 
 
 def extended(rows: FloatArray, lengths: Sequence[int], keeps: Sequence[float]) -> FloatArray:
