@@ -38,10 +38,12 @@ from neurorl.agents.prediction import UNNAMED, predicted
 from neurorl.agents.progress import Progress
 from neurorl.agents.recorder import Recorder
 from neurorl.arithmetic.rounding import find_arithmetic
+from neurorl.backends.lookup import quickest
 from neurorl.backends.meter import METERED
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
+from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.errors import ArgumentError, ChangeWarning, UnsupportedError, warn_outside
 from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.arrays import Array, FloatArray
@@ -151,6 +153,20 @@ class LearningAgent(abc.ABC):
     def diagnostics(self) -> Diagnostics:
         """Return its populations as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
         return self._replicas.diagnostics(0)
+
+    def verdict(self) -> RunVerdict:
+        """Return what its training came to: learned, or not, because of one cause.
+
+        Plays up to 2,000 steps by random actions and as many by most votes (if that is worse than
+        training was, also by drawn actions), in copies of the environment and with seeds derived
+        from its own, so that training isn't affected; without them if no copy can be made, or fewer
+        than 20 episodes have ended. See docs/diagnostics.md.
+        """
+        return self._replicas.verdict(0, self.env, self._quick_player)
+
+    def _quick_player(self, seed: int, explore: bool) -> Player:
+        """Return a player on the quickest backend of its arithmetic."""
+        return self.player(seed, quickest(None, self.arithmetic), self.arithmetic, explore)
 
     def learn(
         self,

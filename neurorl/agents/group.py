@@ -12,8 +12,10 @@ from neurorl.agents.budget import Budget, held_interrupts
 from neurorl.agents.checkpoint import AgentDescription, modules
 from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.recorder import Recorder
+from neurorl.agents.verdict import Players, verdict_of
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
+from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.errors import ArgumentError, RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
@@ -167,6 +169,11 @@ class AgentGroup(abc.ABC):
     def warnings(self, k: int) -> list[Finding]:
         """Return the findings about agent k's populations, in order."""
         return self._monitors[k].warnings()
+
+    def verdict(self, k: int, env: Environment, player: Players) -> RunVerdict:
+        """Return the verdict on agent k's training, see `neurorl.agents.verdict.verdict_of`."""
+        seed, played, monitor = self.seeds[k], self.episodes[k], self._monitors[k]
+        return verdict_of(self.config, seed, played, env, player, monitor)
 
     def describe(self, k: int, env_id: str, env_spec: Named | None) -> AgentDescription:
         """Describe agent k for its checkpoints.

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.agents.arguments import check_count
     from neurorl.backends.meter import METERED
-    from neurorl.runs.evaluation import evaluate, load_to_play
+    from neurorl.runs.evaluation import evaluate, load_to_play, warn_of_greedy
 
     check_count("evaluate, episodes", arguments.episodes)
     asked = chosen_backend(arguments)
@@ -64,6 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
         trust_env=arguments.trust_env,
     )
     agent.env_id = arguments.env or agent.env_id
+    returns: list[float] = []
+
+    def note(_: int, total: float) -> None:
+        returns.append(total)
+        advance(total, 1)
+
     with progress("evaluating", arguments.episodes) as (advance, _):
         result = evaluate(
             agent,
@@ -74,8 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
             backend_options=asked.backend_options,
             replicas=arguments.replicas,
             energy=arguments.energy,
-            callback=lambda _, total: advance(total, 1),
+            callback=note,
         )
+        if not arguments.sample:
+            warn_of_greedy(agent, returns, chosen, is_own=arguments.env is None)
     measured = {} if arguments.json else result.pop("energy", {})
     report({**result, **{f"energy.{k}": x for k, x in measured.items()}}, arguments.json)
     return 0

@@ -159,6 +159,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(summaries[0] if arguments.seeds is None else {"rows": summaries}))
         return 0
     rows = [{**row, "warnings": len(row["warnings"])} for row in summaries]
+    for shown in rows:
+        del shown["verdict"]  # it's the last line
     if arguments.seeds is None:
         report(rows[0], as_json=False)
     else:
@@ -167,6 +169,8 @@ def run(arguments: argparse.Namespace) -> int:
             *("warnings", "run"),
         )
         print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+    for row in summaries:
+        print(row["verdict"]["words"])
     return 0
 
 

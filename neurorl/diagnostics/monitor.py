@@ -25,6 +25,7 @@ from neurorl.diagnostics.verdicts import (
     Standing,
     message,
     message_of_returns,
+    rate_of,
     standing,
     verdicts,
 )
@@ -210,6 +211,18 @@ class Monitor:
                 row[:] = played[-1].episode, *numbers
                 messages.append(self._warning_of_returns(kind)["message"])
         return messages
+
+    def has_moved(self) -> bool:
+        """Return whether the mean size of learned weights has changed since the start, if any."""
+        weights = self._weights()
+        now = [site.mean_abs(weights) for site in self._sites]
+        pairs = [(a, b) for a, b in zip(now, self._start, strict=True) if a is not None]
+        return not pairs or any(a != b for a, b in pairs)
+
+    @property
+    def rate(self) -> str:
+        """Return the name and value of the rate at which the output learns."""
+        return rate_of("output", self._config, self._learning_rate)
 
     def warnings(self) -> list[Finding]:
         """Return every warning: population, kind, since_episode, value, limit, message."""

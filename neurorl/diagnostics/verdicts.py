@@ -104,16 +104,7 @@ def _remedy(
     from_start: bool,
     learning_rate: float | None,
 ) -> str:
-    alphas = {
-        "output": ("alpha_output", config.alpha_output),
-        config.critic.population: ("critic.alpha", config.critic.alpha),
-    }
-    name, now = alphas.get(population.name, ("alpha_hidden", config.alpha_hidden))
-    alpha = f"{name} (now {now:g})"
-    if isinstance(config.learning_rule, SynapseRule):
-        alpha = f"the rates of rule {config.learning_rule.name!r}"
-    if learning_rate is not None:
-        alpha = f"learning_rate (now {learning_rate:g})"
+    alpha = rate_of(population.name, config, learning_rate)
     bound = f"weight_bound (now {config.weight_bound:g})"
     own = config.description is not None
     if kind == "silent":
@@ -135,6 +126,20 @@ def _remedy(
         return f"lower {alpha}, or take a centred rule such as 'spikes-only' (now {rule.name!r})"
     remedy = f"lower {alpha}" + (f" or {config.policy.remedy}" if config.policy.remedy else "")
     return remedy + memory_hint(config)
+
+
+def rate_of(population: str, config: AgentConfig, learning_rate: float | None) -> str:
+    """Return the name and value of the rate at which the weights into a population learn."""
+    if learning_rate is not None:
+        return f"learning_rate (now {learning_rate:g})"
+    if isinstance(config.learning_rule, SynapseRule):
+        return f"the rates of rule {config.learning_rule.name!r}"
+    alphas = {
+        "output": ("alpha_output", config.alpha_output),
+        config.critic.population: ("critic.alpha", config.critic.alpha),
+    }
+    name, now = alphas.get(population, ("alpha_hidden", config.alpha_hidden))
+    return f"{name} (now {now:g})"
 
 
 def memory_hint(config: AgentConfig) -> str:

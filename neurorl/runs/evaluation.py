@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 import os
@@ -18,8 +19,17 @@ from neurorl.agents.base import LearningAgent
 from neurorl.agents.checkpoint import Setting, played_on, read_agent
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS, Player
+from neurorl.agents.verdict import play_at_random, play_by
 from neurorl.backends.meter import METERED, Metering
-from neurorl.errors import ArgumentError, EnvironmentWarning, format_message, warn_outside
+from neurorl.diagnostics.causes import worse_greedily
+from neurorl.diagnostics.outcome import Facts, returns_of
+from neurorl.errors import (
+    ArgumentError,
+    EnvironmentWarning,
+    PopulationWarning,
+    format_message,
+    warn_outside,
+)
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.models.agent.hints import refuse_words
 from neurorl.network.cost import FIGURES, Figures, Tally
@@ -27,6 +37,7 @@ from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, read_json
 from neurorl.tasks.actions import MASK, read_actions
+from neurorl.tasks.first_play import FIRST_STEPS
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
@@ -148,6 +159,7 @@ class Play:
 
 
 _LARGEST = 2**20
+_TELLING = 3  # episodes
 _PLAY, _RESET = 3, 4  # purposes of derived seeds
 
 
@@ -244,6 +256,38 @@ def evaluate(
         **tally.per_decision(),
         **measured,
     }
+
+
+def warn_of_greedy(
+    agent: LearningAgent, returns: Sequence[float], setting: Setting, *, is_own: bool = True
+) -> None:
+    """Warn with `PopulationWarning` if greedy play is worse than random play or than training.
+
+    returns: of greedy episodes in its environment, 3 or more, else nothing is said. setting: how
+    they were played. is_own: whether it has trained there.
+    """
+    if len(returns) < _TELLING:
+        return
+    facts = Facts(
+        agent.config,
+        agent.seed,
+        "return",
+        np.array([episode.ret for episode in agent.episodes if is_own]),
+        agent.env_steps,
+        random=returns_of(play_at_random(agent.env, agent.seed)),
+        greedy=np.array(returns),
+    )
+    sign = worse_greedily(facts)
+    if sign is not None:  # but is it worse than the same weights are when actions are drawn?
+
+        def player(seed: int, explore: bool) -> Player:
+            return agent.player(seed, explore=explore, **setting)
+
+        drawn = play_by(agent.env, agent.seed, FIRST_STEPS, player, explore=True)
+        sign = worse_greedily(dataclasses.replace(facts, drawn=returns_of(drawn)))
+    if sign is not None:
+        where = f"agent of seed {agent.seed}"
+        warn_outside(format_message(where, sign.what, remedy=sign.remedy), PopulationWarning)
 
 
 @contextmanager

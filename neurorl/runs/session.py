@@ -21,13 +21,16 @@ from neurorl.agents.checkpoint import (
 )
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup, GroupPlan
-from neurorl.backends.lookup import current_name
+from neurorl.agents.player import Player
+from neurorl.backends.lookup import current_name, quickest
 from neurorl.backends.plugins import installed_version
+from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.errors import EnvironmentWarning, NeurorlError, RunError, format_message, warn_outside
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.config import RunConfig
 from neurorl.runs.directory import RunDirectory
+from neurorl.runs.evaluation import load_to_play
 from neurorl.runs.work import Summary, Work, summary
 from neurorl.storage.files import as_json
 from neurorl.storage.plain import Named, PlainData
@@ -124,6 +127,7 @@ class Session:
             warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
         if config.agent:
             self._check_checkpoints(config.agent, read_actions(env, config.env))
+        self._env = env
         plan = plan_agents(config, self.seeds, env)
         if config.is_followed:
             from neurorl.runs.listening import FollowedAgents
@@ -239,10 +243,23 @@ class Session:
 
     def summaries(self) -> list[Summary]:
         """Return a summary of each run, and write it to its directory."""
-        rows = [summary(self.config, self.group, k, run) for k, run in enumerate(self.runs)]
+        rows = [
+            summary(self.config, self.group, k, run, self._verdict(k, run))
+            for k, run in enumerate(self.runs)
+        ]
         for run, row in zip(self.runs, rows, strict=True):
             run.keep(run.summary, as_json(row))
         return rows
+
+    def _verdict(self, k: int, run: RunDirectory) -> RunVerdict:
+        """Return the verdict on a run that is over, whose checkpoint also plays."""
+        arithmetic = self.group.arithmetic_name
+
+        def player(seed: int, explore: bool) -> Player:
+            agent, _ = load_to_play(run.path, env=self._env)
+            return agent.player(seed, quickest(None, arithmetic), arithmetic, explore)
+
+        return self.group.verdict(k, self._env, player)
 
     def close(self) -> None:
         """Close the agents and release the directories."""

@@ -54,8 +54,9 @@ def train_seeds(
     The files of each run are the same as if its seed were trained alone. A summary has env,
     backend, model, seed, episodes, env_steps (including first_play_steps), mean_return_last_100,
     solved_at_episode, run, arithmetic, noise, mean_discounted_return_last_100, digest
-    (`neurorl.agents.checkpoint.digest`) and warnings
-    (`neurorl.diagnostics.monitor.Monitor.warnings`), which are also issued as `PopulationWarning`.
+    (`neurorl.agents.checkpoint.digest`), warnings
+    (`neurorl.diagnostics.monitor.Monitor.warnings`), which are also issued as `PopulationWarning`,
+    and verdict (`neurorl.diagnostics.outcome.RunVerdict`).
 
     None takes the option of a resumed run, else the quickest backend here in its own arithmetic,
     noise exact, model lif, learning host, 400 episodes.

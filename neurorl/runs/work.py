@@ -16,9 +16,11 @@ from neurorl.agents.checkpoint import digest
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup
 from neurorl.diagnostics.monitor import Finding
+from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.models.agent.config import AgentConfig
 from neurorl.runs.config import Options, RunConfig, check_alike
 from neurorl.runs.directory import RunDirectory
+from neurorl.storage.plain import PlainData
 
 
 class Summary(TypedDict):
@@ -40,9 +42,12 @@ class Summary(TypedDict):
     run: str
     digest: str
     warnings: list[Finding]
+    verdict: PlainData
 
 
-def summary(config: RunConfig, group: AgentGroup, k: int, run: RunDirectory) -> Summary:
+def summary(
+    config: RunConfig, group: AgentGroup, k: int, run: RunDirectory, verdict: RunVerdict
+) -> Summary:
     """Return the results of agent k's run."""
     played = group.episodes[k]
     last = played[-100:]
@@ -64,6 +69,7 @@ def summary(config: RunConfig, group: AgentGroup, k: int, run: RunDirectory) -> 
         "run": str(run.path),
         "digest": digest(run.checkpoint),
         "warnings": group.warnings(k),
+        "verdict": verdict.to_dict(),
     }
 
 

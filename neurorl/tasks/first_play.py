@@ -13,7 +13,7 @@ import copy
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from gymnasium import spaces
 from neurorl.errors import NeurorlError
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.numerics.random import derive
-from neurorl.tasks.actions import read_actions
+from neurorl.tasks.actions import MASK, OneOf, read_actions
 from neurorl.tasks.answers import Answers
 from neurorl.tasks.kinds import Environment, Shown, Space
 from neurorl.tasks.specification import copy_env
@@ -44,6 +44,8 @@ _OF_NUMBERS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBi
 
 Observations = Array
 Place = tuple[Any, ...]
+Act = Callable[[int, bool, Shown, object], Shown]
+"""Choose an action by the episode's number, whether it begins, observation and action mask."""
 
 
 @dataclass
@@ -54,12 +56,14 @@ class FirstPlay:
     the last episode may be cut off. actions: one for each step, in the environment's form.
     seen: the observations of each numeric part of the space, by the keys that lead to it (its
     place); ``()`` for a space without parts. Not every step of large observations is kept.
+    is_over: whether the last episode has ended.
     """
 
     steps: int = 0
     rewards: list[list[float]] = field(default_factory=list)
     actions: list[Shown] = field(default_factory=list)
     seen: dict[Place, list[Observations]] = field(default_factory=dict)
+    is_over: bool = True
 
     def of(self, place: Place) -> Observations | None:
         """Return the observations of one part, float64 ``(n, d)``; None if there are none."""
@@ -112,16 +116,55 @@ def first_play(env: Environment, steps: int = FIRST_STEPS) -> FirstPlay:
     The play ends early if the environment raises or returns something wrong; learning will report
     the same as an error.
     """
-    play = FirstPlay()
+    return _played(*_another(env), steps, _SEED, _evenly(env, _SEED, _HOLDS))
+
+
+def play_again(env: Environment, steps: int, seed: int, act: Act | None = None) -> FirstPlay | None:
+    """Take so many *steps* in a copy of *env*; None if it can't be copied.
+
+    seed: of resets and draws. act: chooses the actions; None draws each of them evenly among those
+    that are allowed. The play ends early if the environment raises or returns something wrong.
+    """
     another, is_ours = _another(env)
+    if another is env:
+        return None
+    return _played(another, is_ours, steps, seed, act or _evenly(env, seed))
+
+
+def _played(env: Environment, is_ours: bool, steps: int, seed: int, act: Act) -> FirstPlay:
+    """Return what a play in *env* showed, and close it if it is ours."""
+    play = FirstPlay()
     try:
         with contextlib.suppress(NeurorlError):
-            _play(another, steps, play)
+            _play(env, steps, play, seed, act)
     finally:
         if is_ours:
             with contextlib.suppress(Exception):
-                another.close()
+                env.close()
     return play
+
+
+def _evenly(env: Environment, seed: int, holds: float | None = None) -> Act:
+    """Return what draws actions evenly.
+
+    holds: the chance that an action is repeated in every second episode; None obeys masks instead.
+    """
+    actions = read_actions(env)
+    # Not default_rng, whose generator may change with NumPy's version.
+    draws = np.random.Generator(np.random.PCG64(seed))
+    action = actions.taken(actions.idle)
+
+    def act(episode: int, begins: bool, _: Shown, mask: object) -> Shown:
+        nonlocal action
+        if holds is None and mask is not None and isinstance(actions, OneOf):
+            free = np.flatnonzero(np.asarray(mask))
+            if len(free):
+                return actions.taken(int(free[int(draws.random() * len(free))]))
+        if holds is None or begins or episode % 2 == 0 or draws.random() > holds:
+            action = actions.taken(actions.drawn(draws.random))
+        return action
+
+    return act
 
 
 def _another(env: Environment) -> tuple[Environment, bool]:
@@ -133,37 +176,36 @@ def _another(env: Environment) -> tuple[Environment, bool]:
     return env, False
 
 
-def _play(env: Environment, steps: int, play: FirstPlay) -> None:
+def _play(env: Environment, steps: int, play: FirstPlay, seed: int, act: Act) -> None:
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
     stride = max(1, -(-steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
-    actions = read_actions(env)
-    # Not default_rng, whose generator may change with NumPy's version.
-    draws = np.random.Generator(np.random.PCG64(_SEED))
 
     def note(observation: Shown, step: int) -> None:
         if step % stride == 0:
             for place, rows in play.seen.items():
                 rows.append(np.array(_at(observation, place)))
 
-    over, action = True, actions.taken(actions.idle)
     next_word = time.monotonic() + _PATIENCE_S
     while play.steps < steps:
         if time.monotonic() > next_word:
             next_word = math.inf
-            _say(f"{play.steps:,} of {steps:,} random steps of a first play are done")
-        if over:
+            _say(f"{play.steps:,} of {steps:,} steps of a first play, or of a verdict, are done")
+        begins = play.is_over
+        if begins:
             episode = len(play.rewards)
-            note(answers.reset(derive(_SEED, episode) & 0x7FFFFFFF), play.steps)
+            observation, info = answers.reset(derive(seed, episode) & 0x7FFFFFFF), answers.info
+            note(observation, play.steps)
             play.rewards.append([])
-        if over or episode % 2 == 0 or draws.random() > _HOLDS:
-            action = actions.taken(actions.drawn(draws.random))
-        observation, reward, terminated, truncated, _ = answers.step(action)
+            play.is_over = False
+        mask = info.get(MASK) if isinstance(info, Mapping) else None
+        action = act(episode, begins, observation, mask)
+        observation, reward, terminated, truncated, info = answers.step(action)
         note(observation, play.steps)
         play.actions.append(action)
         play.rewards[-1].append(reward if math.isfinite(reward) else 0.0)
         play.steps += 1
-        over = terminated or truncated
+        play.is_over = terminated or truncated
 
 
 def _say(what: str) -> None:

@@ -56,21 +56,21 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     now = np.setdiff1d(np.arange(len(rows)), last)
     change = rows[now + 1] - rows[now]
     change = change[:, change.max(axis=0) > change.min(axis=0)]
-    seen = np.concatenate([rows[now], _of_actions(play)], axis=1)
-    left = _left_over(seen, change)
+    seen = np.concatenate([rows[now], of_actions(play)], axis=1)
+    left = left_over(seen, change)
     is_hidden = left.mean(axis=0) > _HIDDEN
     best: tuple[float, ...] = ()
     most_told = 0.0
     for keep in _KEEPS:
         more = extended(rows, lengths, (keep,))[now, rows.shape[1] :]
-        gains = (left - _left_over(seen, change, more)).min(axis=0)[is_hidden]
+        gains = (left - left_over(seen, change, more)).min(axis=0)[is_hidden]
         told = float(gains[gains > 0.0].sum())
         if gains.max(initial=0.0) > _TOLD and told > most_told:
             best, most_told = (keep,), told
     return best
 
 
-def _of_actions(play: FirstPlay) -> FloatArray:
+def of_actions(play: FirstPlay) -> FloatArray:
     """Return the actions as numbers, ``(steps, k)``: a choice among n is n flags."""
     actions = np.array([np.ravel(action) for action in play.actions])
     if actions.dtype.kind not in "iu":
@@ -79,7 +79,7 @@ def _of_actions(play: FirstPlay) -> FloatArray:
     return np.asarray(np.concatenate(columns, axis=1), dtype=np.float64)
 
 
-def _left_over(seen: FloatArray, change: FloatArray, more: FloatArray | None = None) -> FloatArray:
+def left_over(seen: FloatArray, change: FloatArray, more: FloatArray | None = None) -> FloatArray:
     """Return the share of each change that isn't predicted in each half, ``(2, d)`` in [0, 1].
 
     seen: observations and actions, ``(n, k)``. more: further predictors, without products.

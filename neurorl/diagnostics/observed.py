@@ -1,0 +1,254 @@
+"""Measure what observations hide from an agent, by what plays of its task showed.
+
+A play is split into blocks; what follows an observation is predicted in every second block from the
+others. What predicts more in both halves tells more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from gymnasium.spaces import Box
+
+from neurorl.errors import NeurorlError
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.memories import extended
+from neurorl.models.defaults.hidden_state import delays, left_over, memories_for, of_actions
+from neurorl.models.defaults.observations import unseen
+from neurorl.numerics.arrays import FloatArray, IntArray
+from neurorl.tasks.first_play import FirstPlay
+from neurorl.tasks.kinds import Space
+
+TOLD = 0.05
+"""Take something for needed if it predicts this share more of rewards or of a change."""
+MOVES = 0.008
+"""Take actions for powerless if they predict less than this share of anything: noise predicts up to
+0.0065 of noise, steps on FrozenLake8x8-v1 at least 0.013."""
+APART = 0.05
+"""Take two observations for the same if no cell differs by more."""
+OUTSIDE = 0.2
+"""Find the cells' range too narrow if this share of a number lies beyond it."""
+_MANY_ROWS = 1500  # of fewer rows, noise predicts more
+_LEAST_ROWS, _MOST_NUMBERS, _TRIED, _FAR = 400, 16, 40, 1e6
+_KEEPS = (0.0, 0.9)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Hold what the cells, or one observation, hide from an agent.
+
+    left_out: parts or numbers that no cell reads. unlike: numbers that cells read, but don't tell
+    apart where they lie. outside: the largest share of a number beyond its cells' range, and the
+    number; both are 0 if none is. memory: the share of rewards, or of changes, that the past
+    predicts in addition; None if it wasn't measured. of_actions: whether those are past actions.
+    effect: what actions predict in addition.
+    """
+
+    left_out: tuple[str, ...] = ()
+    unlike: tuple[int, ...] = ()
+    outside: tuple[float, int] = (0.0, 0)
+    memory: float | None = None
+    of_actions: bool = False
+    effect: float | None = None
+
+
+def hidden(
+    space: Space, config: AgentConfig, at_random: FirstPlay, others: Sequence[FirstPlay]
+) -> Hidden:
+    """Return what an agent can't see of its task.
+
+    space: of the observations. at_random: a play with actions that were drawn evenly. others:
+    plays of the agent, which show where it gets to.
+    """
+    steps = _Steps.of(at_random)
+    found = Hidden(tuple(unseen(space, "observation")))
+    if steps is not None:
+        found = _of_time(found, space, config, at_random, steps)
+    if config.trunk.is_shared or config.description is not None or tuple(at_random.seen) != ((),):
+        return found
+    kept = [_as_the_agent_sees(play, config) for play in (at_random, *others) if play.rewards]
+    rows = [row for row in kept if row is not None]
+    if not rows:
+        return found
+    every = np.concatenate(rows)
+    try:
+        blind, unlike = _unlike(space, config, every, _lengths(at_random, rows[0]))
+    except NeurorlError:  # cells of somebody else, that take something else
+        return found
+    names = tuple(f"observation[{place}]" for place in blind if _matters(steps, place))
+    alike = tuple(place for place in unlike if _matters(steps, place))
+    share, place = _outside(config, every)
+    outside = (share, place) if _matters(steps, place) else (0.0, 0)
+    left_out = found.left_out + names
+    return dataclasses.replace(found, left_out=left_out, unlike=alike, outside=outside)
+
+
+def _lengths(play: FirstPlay, rows: FloatArray) -> list[int]:
+    """Return how many observations each episode has; empty if not all were kept."""
+    lengths = [len(rewards) + 1 for rewards in play.rewards]
+    return lengths if sum(lengths) == len(rows) else []
+
+
+def _as_the_agent_sees(play: FirstPlay, config: AgentConfig) -> FloatArray | None:
+    """Return the observations with the agent's memories, ``(n, d)``; None without any."""
+    rows = play.all_numbers()
+    if rows is None or not config.memories:
+        return rows
+    lengths = _lengths(play, rows)
+    return extended(rows, lengths, config.memories) if lengths else None
+
+
+def _cells(space: Space, config: AgentConfig, rows: FloatArray) -> FloatArray:
+    """Return the activations of the cells, ``(n, cells)``."""
+    shape = space.shape if not config.memories and space.shape else rows.shape[1:]
+    whole = np.issubdtype(space.dtype, np.integer)
+    typed = np.rint(rows).astype(space.dtype) if whole and not config.memories else rows
+    return np.array([config.cells(row.reshape(shape)).copy() for row in typed])
+
+
+def _unlike(
+    space: Space, config: AgentConfig, rows: FloatArray, lengths: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Return the numbers that no cell reads, and those whose values the cells don't tell apart."""
+    varies = np.flatnonzero(rows.max(axis=0) > rows.min(axis=0)).tolist()
+    blind: list[int] = []
+    unlike: list[int] = []
+    if len(varies) > _MOST_NUMBERS:
+        return blind, unlike
+    some = rows[np.linspace(0, len(rows) - 1, _TRIED).astype(int)]
+    usual = _cells(space, config, some)
+
+    def differs(place: int, *values: float) -> bool:
+        changed = np.repeat(some[None], len(values), axis=0)
+        changed[:, :, place] = np.array(values)[:, None]
+        seen = [_cells(space, config, each) for each in changed]
+        return bool((np.abs(seen - usual) > APART).any())
+
+    is_whole = not config.memories and np.issubdtype(space.dtype, np.integer)
+    for place in set(varies) - set(delays(rows[: sum(lengths)], lengths)):
+        low, high = np.quantile(rows[:, place], (0.02, 0.98)).tolist()
+        if not differs(place, low, high):
+            far = _FAR * (high - low + 1.0)
+            reads = not is_whole and differs(place, low - far, high + far)
+            (unlike if reads else blind).append(place)
+    return blind, unlike
+
+
+def _outside(config: AgentConfig, rows: FloatArray) -> tuple[float, int]:
+    """Return the largest share of a number beyond the range of its cells, and the number."""
+    cells = config.cells
+    low, high = getattr(cells, "low", None), getattr(cells, "high", None)
+    if low is None or high is None or np.shape(low) != rows.shape[1:]:
+        return 0.0, 0
+    bounded = np.asarray(high) > np.asarray(low)  # the others are squashed
+    beyond = ((rows < low) | (rows > high)).mean(axis=0) * bounded
+    return float(beyond.max()), int(beyond.argmax())
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Hold the steps of a play as rows of numbers.
+
+    rows: all observations, ``(n, d)``. lengths: how many each episode has. now: the places in
+    *rows* of those that actions followed. acted, rewards, ends: for each step.
+    """
+
+    rows: FloatArray
+    lengths: Sequence[int]
+    now: IntArray
+    acted: FloatArray
+    rewards: FloatArray
+    ends: FloatArray
+
+    @classmethod
+    def of(cls, play: FirstPlay) -> Self | None:
+        """Return the steps of a play; None if there are few, or observations of many numbers."""
+        rows = play.all_numbers()
+        lengths = [] if rows is None else _lengths(play, rows)
+        if rows is None or len(rows) < _LEAST_ROWS or not lengths:
+            return None
+        if len(play.actions) != play.steps or rows.shape[1] > _MOST_NUMBERS:
+            return None
+        lasts = np.cumsum(lengths) - 1
+        now = np.setdiff1d(np.arange(len(rows)), lasts)
+        ends = np.isin(now + 1, lasts)[:, None].astype(np.float64)
+        rewards = np.concatenate(play.rewards)[:, None]
+        return cls(rows, lengths, now, of_actions(play), rewards, ends)
+
+    def known(self, *without: int) -> FloatArray:
+        """Return the observations without some of their numbers, and the actions."""
+        left = np.delete(self.rows[self.now], without, axis=1)
+        return np.concatenate([left, self.acted], axis=1)
+
+    def follows(self, *without: int) -> FloatArray:
+        """Return rewards, ends of episodes and changes to the next observation, if they vary."""
+        changes = np.delete(self.rows[self.now + 1] - self.rows[self.now], without, axis=1)
+        every = np.concatenate([self.rewards, self.ends, changes], axis=1)
+        return np.asarray(every[:, every.max(axis=0) > every.min(axis=0)])
+
+
+def _matters(steps: _Steps | None, place: int) -> bool:
+    """Return whether a number tells what follows; true if that can't be measured."""
+    if steps is None or place >= steps.rows.shape[1]:
+        return True
+    follows = steps.follows(place)
+    return _gain(left_over(steps.known(place), follows), left_over(steps.known(), follows)) > TOLD
+
+
+def _of_time(
+    found: Hidden, space: Space, config: AgentConfig, play: FirstPlay, steps: _Steps
+) -> Hidden:
+    """Return which share of what follows the past predicts in addition, and which the action.
+
+    An action may act a step later: on a velocity that isn't shown. A memory isn't measured for an
+    agent that has one.
+    """
+    follows, known = steps.follows(), steps.known()
+    blank = np.concatenate([steps.rows[steps.now], np.zeros((len(known), 1))], axis=1)
+    before = np.concatenate([blank, _before(steps.acted, steps.lengths)], axis=1)
+    left = left_over(blank, follows)
+    effects = [(left - left_over(x, follows)).mean(axis=0) for x in (known, before)]
+    effect = float(np.max(effects, initial=0.0))
+    if len(known) >= _MANY_ROWS and follows.shape[1]:
+        found = dataclasses.replace(found, effect=effect)
+    if config.memories or config.carries or config.description is not None:
+        return found
+    by_rows, by_actions = 0.0, 0.0
+    if steps.rewards.max() > steps.rewards.min():
+        left = left_over(known, steps.rewards)
+
+        def told(past: FloatArray) -> float:
+            return _gain(left, left_over(np.concatenate([known, past], axis=1), steps.rewards))
+
+        by_rows = max(map(told, _pasts(steps)))
+        by_actions = told(_before(steps.acted, steps.lengths))
+    varying = steps.rows[:, steps.rows.max(axis=0) > steps.rows.min(axis=0)]
+    if isinstance(space, Box) and memories_for(play, varying, 2 * _MOST_NUMBERS):
+        by_rows = max(by_rows, TOLD)
+    memory, of_past = max(by_rows, by_actions), by_actions > by_rows
+    return dataclasses.replace(found, memory=memory, of_actions=of_past)
+
+
+def _pasts(steps: _Steps) -> Iterator[FloatArray]:
+    """Yield for each step what may be remembered: the first observation, and running means."""
+    lengths = np.array(steps.lengths)
+    yield np.repeat(steps.rows[np.cumsum(lengths) - lengths], lengths - 1, axis=0)
+    for keep in _KEEPS:
+        yield extended(steps.rows, steps.lengths, (keep,))[steps.now, steps.rows.shape[1] :]
+
+
+def _before(acted: FloatArray, lengths: Sequence[int]) -> FloatArray:
+    """Return the action before each one, ``(steps, k)``; 0 in the first step of an episode."""
+    before = np.roll(acted, 1, axis=0)
+    starts = np.cumsum([0, *(n - 1 for n in lengths[:-1])])
+    before[starts[starts < len(before)]] = 0.0
+    return before
+
+
+def _gain(before: FloatArray, after: FloatArray) -> float:
+    """Return how much less of the best predicted number is left over in both halves."""
+    return float((before - after).min(axis=0).max(initial=0.0))
