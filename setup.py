@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
 ASKED = os.environ.get("NEURORL_COMPILE", "") if sys.platform == "linux" else ""
@@ -37,17 +37,20 @@ class BuildWithLibraries(build_py):
             subprocess.run([sys.executable, str(script), str(folder), *options], check=True)
 
 
+class OfPlatform(Distribution):
+    """Say that there is code for one platform, which setuptools can't see."""
+
+    def has_ext_modules(self) -> bool:
+        """Return whether files go where those of a platform are."""
+        return bool(ASKED)
+
+
 commands: dict[str, type] = {"build_py": BuildWithLibraries}
 if ASKED:
     from setuptools.command.bdist_wheel import bdist_wheel
 
     class WheelOfPlatform(bdist_wheel):
-        """Make a wheel for any Python 3 on this platform: its libraries are of no module."""
-
-        def finalize_options(self) -> None:
-            """Say that it is for a platform."""
-            super().finalize_options()
-            self.root_is_pure = False
+        """Name a wheel for any Python 3 on this platform: its libraries are no modules."""
 
         def get_tag(self) -> tuple[str, str, str]:
             """Return the tag."""
@@ -55,4 +58,4 @@ if ASKED:
 
     commands["bdist_wheel"] = WheelOfPlatform
 
-setup(cmdclass=commands, setup_requires=NEEDED if ASKED else [])
+setup(cmdclass=commands, distclass=OfPlatform, setup_requires=NEEDED if ASKED else [])

@@ -22,13 +22,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from neurorl import SpikingActorCritic, load
 from neurorl.backends.native.printer import ENGINE, printed
-from neurorl.backends.programmed import ProgramSimulator
 from neurorl.cli.status import exit_status
+from neurorl.learning.plan import Layer
 from neurorl.models.defaults.presets import ALONE
 from neurorl.native import shipped
-from neurorl.native.build import CppSource, build, cache_folder, kernels
+from neurorl.native.build import CppSource, build, cache_folder, kernels, step_source
 from neurorl.native.cache import CompileCache
 from neurorl.network.description import Network
+from neurorl.program import Program
 from neurorl.storage.files import write_json
 
 TASKS = ("neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0", "FrozenLake-v1", "Pendulum-v1")
@@ -38,28 +39,36 @@ HIDDEN = (None, 0, 16, (16, 16))
 DEEP = (None, 16, (16, 16), (16, 16, 16))
 
 
-def agents(only: str = "") -> Iterator[Network]:
-    """Yield the networks of agents of each kind: those whose task, model and layers have *only*."""
+def agents(only: str = "") -> Iterator[SpikingActorCritic]:
+    """Yield agents of each kind: those whose task, model and layers have the text *only*."""
     chosen = [*product(TASKS, ALONE, HIDDEN), *product(("CartPole-v1",), ("deep",), DEEP)]
     for task, model, size in chosen:
         if only in f"{task} {model} {size}":
             own = {} if size is None else {"hidden": size}
-            agent = SpikingActorCritic(task, model=model, backend="reference", seed=0, **own)
-            yield agent.backend.network
-            agent.close()
+            yield SpikingActorCritic(task, model=model, backend="reference", loop="numpy", **own)
 
 
 def sources(only: str = "") -> dict[str, CppSource]:
     """Return all that is shipped, by name: of one replica and of several, in both arithmetics."""
     found = {source.name(): source for source in (kernels(), ENGINE)}
-    for network in agents(only):
-        for arithmetic in ("float", "loihi"):
-            for seeds in (0, [0, 1]):
-                with load("reference", network, seed=seeds, arithmetic=arithmetic) as backend:
-                    assert isinstance(backend.simulator, ProgramSimulator)
-                    general = printed(backend.simulator.program).general
-                found[general.name()] = general
+    for agent in agents(only):
+        programs = (
+            printed(program_of(agent.backend.network, arithmetic, seeds)).general
+            for arithmetic in ("float", "loihi")
+            for seeds in (0, [0, 1])
+        )
+        layers = agent._replicas.loop.plan.layers
+        plans = [layer.plan for layer in layers if isinstance(layer, Layer)]
+        steps = (step_source(plan.hoisted()) for plan in plans if plan is not None)
+        found |= {source.name(): source for source in (*programs, *steps)}
+        agent.close()
     return found
+
+
+def program_of(network: Network, arithmetic: str, seeds: int | list[int]) -> Program:
+    """Return the program of a network."""
+    with load("reference", network, seed=seeds, arithmetic=arithmetic) as backend:
+        return backend.simulated.program
 
 
 def compile_all(folder: Path, levels: list[str], only: str = "") -> dict[str, dict[str, str]]:

@@ -234,16 +234,21 @@ def equations_of(plan: StepPlan, where: str) -> tuple[ctypes.Structure, tuple[Ar
         bias=pointer(plan.bias),
         threshold=pointer(threshold),
         refractory_steps=pointer(plan.refractory_steps),
-        step=_loaded("\n".join([_SIGNATURE, *_lines(plan), "}", "}", ""]), where),
+        step=_loaded(step_source(plan), where),
     )
     kept = (initial, constants, plan.bias, threshold, plan.refractory_steps)
     return made, tuple(array for array in kept if array is not None)
 
 
+def step_source(plan: StepPlan) -> CppSource:
+    """Return the C++ of a step of neurons, however many, from their `StepPlan.hoisted`."""
+    return CppSource("\n".join([_SIGNATURE, *_lines(plan), "}", "}", ""]))
+
+
 @functools.cache
-def _loaded(source: str, where: str) -> int:
+def _loaded(source: CppSource, where: str) -> int:
     """Return the address; the library stays loaded as long as the process."""
-    loaded = compiled(CppSource(source), where, "take loop='numpy'")
+    loaded = compiled(source, where, "take loop='numpy'")
     _LIBRARIES.append(loaded)
     address = ctypes.cast(loaded.neurorl_step, ctypes.c_void_p).value
     assert address is not None

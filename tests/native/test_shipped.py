@@ -161,7 +161,7 @@ def test_without_a_compiler_another_structure_runs_on_the_definition_and_says_so
     lookup.warn_slower.cache_clear()
     ship("slow", printer.ENGINE.name(), printer.ENGINE)
     monkeypatch.setenv("CXX", "/nonexistent/c++")
-    with pytest.raises(NotShippedError, match=r"backend native: .*structure .*no C\+\+ compiler"):
+    with pytest.raises(NotShippedError, match=r"shipped for .*structure \(got no C\+\+ compiler"):
         programs(sized(3)).taken()
     with pytest.warns(FallbackWarning, match="native isn't taken, so all is slower") as said:
         backends = [load("native", sized(n), threads=1) for n in (3, 4)]

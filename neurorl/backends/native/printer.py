@@ -334,8 +334,8 @@ class CppProgram(NamedTuple):
         if is_shipped(ENGINE) and (problem := toolchain.failure()) is not None:
             if is_shipped(self.general):
                 return self.general
-            what = "no compiled code came with the package for a network of this structure"
-            raise NotShippedError(_WHERE, what, got=problem, remedy=_REMEDY)
+            what, remedy = "no code was shipped for a network of this structure", "install one"
+            raise NotShippedError(_WHERE, what, got=problem, remedy=remedy)
         return self.source
 
 
