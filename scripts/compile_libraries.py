@@ -2,9 +2,10 @@
 
     python scripts/compile_libraries.py FOLDER [--levels x86-64-v3] [--only 'CartPole-v1 lif']
 
-The learning loop, what all networks share, and networks with the structures of presets and default
-agents, their sizes in arrays, so that they serve agents of any task. FOLDER gets a folder for each
-level of this kind of processor, and the digests by which `neurorl.native.shipped` finds them.
+The learning loop, what all networks share, and networks with the structures of presets, default
+agents and `neurorl doctor`, their sizes in arrays, so that they serve agents of any task. FOLDER
+gets a folder for each level of this kind of processor, and the digests by which
+`neurorl.native.shipped` finds what is there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from neurorl import SpikingActorCritic, load
+from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.native.printer import ENGINE, printed
 from neurorl.cli.status import exit_status
 from neurorl.learning.plan import Layer
@@ -31,6 +33,7 @@ from neurorl.native.cache import CompileCache
 from neurorl.network.description import Network
 from neurorl.program import Program
 from neurorl.storage.files import write_json
+from neurorl.testing.networks import FEATURES
 
 TASKS = ("neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0", "FrozenLake-v1", "Pendulum-v1")
 """Name tasks with presets, and of those without one a task of states and one of numbers."""
@@ -50,7 +53,9 @@ def agents(only: str = "") -> Iterator[SpikingActorCritic]:
 
 def sources(only: str = "") -> dict[str, CppSource]:
     """Return all that is shipped, by name: of one replica and of several, in both arithmetics."""
-    found = {source.name(): source for source in (kernels(), ENGINE)}
+    tried = (program_of(FEATURES["LIF"](), arithmetic, 0) for arithmetic in ARITHMETICS)
+    shared = (kernels(), ENGINE, *(printed(program).general for program in tried))
+    found = {source.name(): source for source in shared}
     for agent in agents(only):
         programs = (
             printed(program_of(agent.backend.network, arithmetic, seeds)).general

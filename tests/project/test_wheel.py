@@ -105,6 +105,15 @@ def test_a_preset_trains_on_native_without_a_compiler(bin_folder: Path, tmp_path
     assert learned(out) == with_compiler(tmp_path / "with", *words)
 
 
+def test_the_doctor_finds_native_whole_without_a_compiler(bin_folder: Path, tmp_path: Path) -> None:
+    environment = {"PATH": str(bin_folder), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [str(bin_folder / "python"), "-m", "neurorl.doctor.trial", "native"]
+    out = tmp_path / "problems"
+    subprocess.run([*command, str(out)], env=environment, cwd=tmp_path, check=True)
+    assert out.read_text() == "null\n" * 3
+    assert not [*tmp_path.rglob("*.so")]
+
+
 def test_a_structure_that_it_has_not_is_slow_says_so_and_equal(
     bin_folder: Path, tmp_path: Path
 ) -> None:

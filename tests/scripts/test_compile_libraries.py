@@ -11,6 +11,7 @@ from load_script import load_script
 from neurorl import SpikingActorCritic
 from neurorl.backends.native.printer import ENGINE, printed
 from neurorl.native.build import kernels
+from neurorl.testing.networks import FEATURES
 
 
 @pytest.fixture(scope="module")
@@ -49,4 +50,7 @@ def test_other_tasks_have_structures_that_are_shipped(
 
 
 def test_what_all_networks_share_is_shipped_even_if_no_agent_is_asked_for(script: Any) -> None:
-    assert {*script.sources("no agent")} == {kernels().name(), ENGINE.name()}
+    tried = ("float", "loihi", "xylo")  # by neurorl doctor
+    programs = (script.program_of(FEATURES["LIF"](), arithmetic, 0) for arithmetic in tried)
+    expected = {kernels().name(), ENGINE.name(), *(printed(p).general.name() for p in programs)}
+    assert {*script.sources("no agent")} == expected
