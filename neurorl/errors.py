@@ -102,6 +102,10 @@ class BackendError(NeurorlError, RuntimeError):
     """Report a simulator that failed while it compiled or ran."""
 
 
+class NotShippedError(BackendError):
+    """Report a network for which no compiled code was shipped, where none can be compiled."""
+
+
 class EnvError(NeurorlError, RuntimeError):
     """Report an environment with answers that nothing can be learned from."""
 

@@ -208,17 +208,26 @@ def quickest(network: Network | None = None, arithmetic: str | None = None) -> s
     named = os.environ.get(VARIABLE)
     if named:
         return named
-    ordered = sorted(BACKENDS, key=lambda name: BACKENDS[name].speed, reverse=True)
-    *quicker, last = [name for name in ordered if BACKENDS[name].speed > 0]
+    *quicker, last = _by_speed()
     for name in quicker:
         problem = _hindrance(name)
         if problem is not None:
-            _warn(name, problem)
+            warn_slower(name, problem)
             continue
         chosen = arithmetic or BACKENDS[name].arithmetics[0]
         if network is None or not backend_class(name).problems(network, chosen):
             return name
     return last
+
+
+def slowest() -> str:
+    """Return the last backend of `quickest`, which runs everywhere."""
+    return _by_speed()[-1]
+
+
+def _by_speed() -> list[str]:
+    ordered = sorted(BACKENDS, key=lambda name: BACKENDS[name].speed, reverse=True)
+    return [name for name in ordered if BACKENDS[name].speed > 0]
 
 
 def _hindrance(name: str) -> str | None:
@@ -230,7 +239,8 @@ def _hindrance(name: str) -> str | None:
 
 
 @functools.cache
-def _warn(name: str, problem: str) -> None:
+def warn_slower(name: str, problem: str) -> None:
+    """Say once that a backend isn't taken, and why."""
     what, remedy = f"{name} isn't taken, so all is slower", "neurorl doctor says more"
     message = format_message("default backend", what, got=problem, remedy=remedy)
     warn_outside(message, FallbackWarning)

@@ -12,10 +12,23 @@ from urllib.parse import quote, unquote
 from neurorl.arithmetic.chip_noise import NOISES
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.base import Backend
-from neurorl.backends.lookup import Vocabulary, backend_class, current_engine, current_words
+from neurorl.backends.lookup import (
+    Vocabulary,
+    backend_class,
+    current_engine,
+    current_words,
+    slowest,
+    warn_slower,
+)
 from neurorl.backends.plugins import Engine
 from neurorl.backends.simulator import Simulator
-from neurorl.errors import ArgumentError, check_name, unknown_name_error
+from neurorl.errors import (
+    ArgumentError,
+    NotShippedError,
+    check_name,
+    one_line,
+    unknown_name_error,
+)
 from neurorl.network.description import Network
 from neurorl.storage.plain import Named, PlainData
 
@@ -181,6 +194,8 @@ class BackendSpec:
     def load(self, network: Network, **options: Any) -> Backend:
         """Compile *network*; options as in `neurorl.backends.base.Backend`.
 
+        A network that needs a compiler, where there is none but a wheel's own code, runs on the
+        definition, *reference*, with a warning.
         Raises ArgumentError for an option that the backend hasn't, or that contradicts the spec.
         """
         backend, engine, options = current_engine(self.backend, self.engine, options)
@@ -194,7 +209,11 @@ class BackendSpec:
         _check_network(cls, network)
         _check_options(cls, merged, shared)
         common = {option: merged.pop(option) for option in shared if option in merged}
-        return Backend(cls(**merged), network, **common)
+        try:
+            return Backend(cls(**merged), network, **common)
+        except NotShippedError as exc:
+            warn_slower(self.backend, one_line(exc))
+            return Backend(backend_class(slowest())(), network, **common)
 
     def _saying(self, **words: str | None) -> BackendSpec:
         """Return the spec with other fields; None leaves one unspecified."""

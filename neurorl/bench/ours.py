@@ -19,8 +19,7 @@ from neurorl.models.agent.modulators import Reward
 from neurorl.models.agent.policies import Greedy
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.features import GaussianCells
-from neurorl.native import toolchain
-from neurorl.native.build import library
+from neurorl.native.build import lacking, library
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source, Uniform
 from neurorl.tasks.groups import SeparateEnvs
 
@@ -83,7 +82,7 @@ def agent_config(size: Size, parts: int = 1) -> AgentConfig:
 
 def agents_of(size: Size, replicas: int, spec: BackendSpec) -> Replicas | ReplicaGroups:
     """Return the agents of the loop, which have learned nothing."""
-    if toolchain.problem() is None:
+    if lacking() is None:
         library()  # what is measured doesn't begin in NumPy
     envs = [make_env(size) for _ in range(replicas)]
     if size.task or size == w.DEEP:

@@ -30,7 +30,7 @@ from neurorl.backends.plugins import installed_version
 from neurorl.backends.registry import available_backends, variants
 from neurorl.errors import BackendError, one_line
 from neurorl.native import toolchain
-from neurorl.native.build import library
+from neurorl.native.build import is_shipped, kernels, lacking, library
 from neurorl.native.cache import CompileCache
 from neurorl.runs.children import child_environment, module_command
 from neurorl.storage.plain import PlainData
@@ -69,15 +69,15 @@ def compiler() -> list[Row]:
 
 
 def learning_loop() -> list[Row]:
-    """Load the learning loop in C++, compiled now if it isn't in the cache."""
-    if toolchain.problem() is not None:
+    """Load the learning loop in C++, compiled now if it is neither shipped nor in the cache."""
+    if lacking() is not None:
         return [row("learning loop", "in C++", None, "missing", "needs a C++ compiler")]
     try:
         library()
     except Exception as exc:  # of the compiler, the loader or the file system
         remedy = "set CXX to another compiler, or take it away to learn in Python"
         return [row("learning loop", "in C++", None, "broken", one_line(exc), remedy)]
-    return [row("learning loop", "in C++", "compiled")]
+    return [row("learning loop", "in C++", "shipped" if is_shipped(kernels()) else "compiled")]
 
 
 def _file_sizes(folder: Path) -> list[int]:

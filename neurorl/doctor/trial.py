@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.backends.registry import variants
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import one_line
+from neurorl.errors import FallbackWarning, one_line
 from neurorl.testing.networks import FEATURES
 
 
@@ -23,6 +23,7 @@ def five_steps(spec: BackendSpec) -> None:
     inputs = {"input": np.ones((5, 6), dtype=bool)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.simplefilter("error", FallbackWarning)  # it would be another backend that works
         with spec.load(network) as backend:
             spikes = backend.step(inputs, 5)
     with BackendSpec("reference", spec.arithmetic).load(network) as reference:

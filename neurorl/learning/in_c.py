@@ -16,8 +16,7 @@ from neurorl.learning.plan import InputProjection, Layer, Plastic
 from neurorl.learning.synapses import SynapseMemory
 from neurorl.learning.tags import PostFactors
 from neurorl.native import structures as c
-from neurorl.native import toolchain
-from neurorl.native.build import library
+from neurorl.native.build import lacking, library
 from neurorl.numerics.arrays import Array
 
 _LARGEST_SUM = 2.0**11  # of int32 in units of 2**-20
@@ -141,7 +140,7 @@ LONGEST = 2**15 - 1
 def is_in_c(p: Plastic) -> bool:
     """Return whether `WindowsInC` can and should take a projection's windows."""
     fits = not p.current and not p.signed
-    return math.prod(p.shape) >= WORTH and fits and toolchain.problem() is None
+    return math.prod(p.shape) >= WORTH and fits and lacking() is None
 
 
 def reinforce(weights: npt.NDArray[np.float64], e: Array, of: Levels, step: float) -> None:

@@ -1,4 +1,4 @@
-"""Compile C++ libraries into the user's cache folder, texts of rules and neurons too.
+"""Load C++ libraries, shipped or compiled into the user's cache; print rules and neurons for it.
 
 It is `neurorl.rules.membrane` in C++, printed from checked trees.
 """
@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 
 from neurorl.errors import BackendError, one_line
 from neurorl.expressions.expression import Statement
-from neurorl.native import SOURCES, structures, toolchain
+from neurorl.native import SOURCES, shipped, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
 from neurorl.native.structures import Equations, asserted, pointer
 from neurorl.network.neuron import IS_SILENT, StepPlan
@@ -40,7 +40,14 @@ class CppSource:
 
     def key(self) -> str:
         """Return a name for its library, which differs by compiler and processor too."""
-        depends = [self.code, *toolchain.LIBRARY_FLAGS, toolchain.identity() or ""]
+        return self._digest(toolchain.identity() or "")
+
+    def name(self) -> str:
+        """Return a name for its library that is the same on all machines."""
+        return self._digest()
+
+    def _digest(self, *on: str) -> str:
+        depends = [self.code, *toolchain.LIBRARY_FLAGS, *on]
         digest = hashlib.sha256("\0".join(depends).encode())
         for path in sorted(path for folder in self.folders for path in folder.iterdir()):
             if path.is_file():
@@ -56,7 +63,7 @@ def cache_folder() -> Path:
 @functools.cache
 def library() -> ctypes.CDLL:
     """Return the library of ``src/``, with the texts of all rules of ours, see `compiled`."""
-    loaded = compiled(_kernels(), *_LOOP)
+    loaded = compiled(kernels(), *_LOOP)
     loaded.neurorl_set_cos_terms((ctypes.c_double * 13)(*elementary.COS_TERMS))
     loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
@@ -87,13 +94,16 @@ def _texts(source: str, rule: str) -> ctypes.CDLL:
 
 
 def compiled(source: CppSource, where: str, remedy: str) -> ctypes.CDLL:
-    """Return a library, compiled now if it is missing or damaged.
+    """Return a library: shipped, else from the cache, compiled now if it is missing or damaged.
 
     where, remedy: for the error.
     Raises BackendError if it doesn't compile, or if others can write to the cache.
     """
-    cache = CompileCache(cache_folder())
-    code = cache.library(source.key(), lambda path: _build(source, path, where, remedy))
+    cache, code = CompileCache(cache_folder()), shipped.library(source.name())
+    if code is not None:
+        cache.check()  # a copy may be put there
+    else:
+        code = cache.library(source.key(), lambda path: build(source, path, where, remedy))
     try:
         return load_copy(code, cache.folder)
     except OSError as exc:
@@ -106,14 +116,24 @@ def has_library(source: CppSource | None = None) -> bool:
     Raises BackendError for a bad cache.
     """
     is_loaded = source is None and library.cache_info().currsize > 0
-    return is_loaded or CompileCache(cache_folder()).has((source or _kernels()).key())
+    source = source or kernels()
+    return is_loaded or is_shipped(source) or CompileCache(cache_folder()).has(source.key())
+
+
+def is_shipped(source: CppSource) -> bool:
+    """Return whether the library came with the package, so that no compiler is needed."""
+    return shipped.has(source.name())
+
+
+def lacking() -> str | None:
+    """Explain why there can be no `library` here; None if it is shipped, or there is a compiler."""
+    return None if is_shipped(kernels()) else toolchain.problem()
 
 
 def failure() -> str | None:
-    """Return why nothing can be compiled here; None if something was, or if it is tried now."""
-    problem = toolchain.problem()
-    if problem is not None:
-        return problem
+    """Return why there is no `library` and none can be compiled here, which is tried."""
+    if (why := lacking()) is not None:
+        return why
     try:
         return None if has_library() else toolchain.trial()
     except BackendError as exc:
@@ -121,16 +141,22 @@ def failure() -> str | None:
 
 
 @functools.cache
-def _kernels() -> CppSource:
+def kernels() -> CppSource:
+    """Return the source of `library`."""
     texts = printed(rule for rule in (*SHIPPED.values(), VALUE) if not rule.signals)
     return CppSource("\n".join(['#include "kernels.cpp"', asserted(structures.ALL), texts]))
 
 
-def _build(source: CppSource, library: Path, where: str, remedy: str) -> None:
-    """Compile *source* to *library*. Raises BackendError with the compiler's first error."""
+def build(
+    source: CppSource, library: Path, where: str, remedy: str, flags: Sequence[str] = ()
+) -> None:
+    """Compile *source* to *library*, with more *flags* after those of `toolchain`.
+
+    Raises BackendError with the compiler's first error.
+    """
     file = library.with_suffix(".cpp")
     file.write_text(source.code)
-    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS]
+    command = [*toolchain.compiler(), *toolchain.LIBRARY_FLAGS, *flags]
     command += [f"-iquote{folder}" for folder in source.folders]
     command += [str(file), "-o", str(library)]
     try:
@@ -208,16 +234,21 @@ def equations_of(plan: StepPlan, where: str) -> tuple[ctypes.Structure, tuple[Ar
         bias=pointer(plan.bias),
         threshold=pointer(threshold),
         refractory_steps=pointer(plan.refractory_steps),
-        step=_loaded("\n".join([_SIGNATURE, *_lines(plan), "}", "}", ""]), where),
+        step=_loaded(step_source(plan), where),
     )
     kept = (initial, constants, plan.bias, threshold, plan.refractory_steps)
     return made, tuple(array for array in kept if array is not None)
 
 
+def step_source(plan: StepPlan) -> CppSource:
+    """Return the C++ of a step of neurons, however many, from their `StepPlan.hoisted`."""
+    return CppSource("\n".join([_SIGNATURE, *_lines(plan), "}", "}", ""]))
+
+
 @functools.cache
-def _loaded(source: str, where: str) -> int:
+def _loaded(source: CppSource, where: str) -> int:
     """Return the address; the library stays loaded as long as the process."""
-    loaded = compiled(CppSource(source), where, "take loop='numpy'")
+    loaded = compiled(source, where, "take loop='numpy'")
     _LIBRARIES.append(loaded)
     address = ctypes.cast(loaded.neurorl_step, ctypes.c_void_p).value
     assert address is not None

@@ -55,6 +55,11 @@ def trial() -> str | None:
     return _trial(tuple(compiler()))
 
 
+def failure() -> str | None:
+    """Return why nothing can be compiled here, which is tried; None if something can be."""
+    return problem() or trial()
+
+
 @functools.cache
 def _trial(command: tuple[str, ...]) -> str | None:
     with tempfile.TemporaryDirectory() as folder:

@@ -30,7 +30,7 @@ SMALL: dict[str, Any] = {"actors": 1, "hidden": 2, "seed": 2}
 @pytest.fixture(autouse=True)
 def forgetful() -> None:
     """Warn anew."""
-    module._warn.cache_clear()
+    module.warn_slower.cache_clear()
 
 
 def network() -> Network:

@@ -69,7 +69,7 @@ def test_a_damaged_library_is_built_again_before_it_is_loaded(folder: Path) -> N
 
 def test_what_is_whole_is_not_built_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer(folder) == 42
-    monkeypatch.setattr(build, "_build", None)
+    monkeypatch.setattr(build, "build", None)
     assert answer(folder) == 42
 
 

@@ -1,7 +1,7 @@
 """Print a program as one C++ file, whose memory is arrays that the caller holds, and compile it.
 
-Sizes are constants of the code, values are in the arrays. So networks of one structure share a
-library, and a library has no memory of its own.
+Values are in the arrays, so a library has no memory of its own. Sizes are constants of the code, or
+are read from an array too: such code is slower, and all networks of one structure share it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from neurorl.errors import NotShippedError
 from neurorl.expressions.nodes import CPP, FunctionCall, nodes_of, render
-from neurorl.native import SOURCES
-from neurorl.native.build import CppSource, compiled
+from neurorl.native import SOURCES, toolchain
+from neurorl.native.build import CppSource, compiled, has_library, is_shipped
 from neurorl.numerics.arrays import Array, zeros_on_lines
 from neurorl.numerics.random import LOGISTIC_BITS
 from neurorl.program import Program, ProjectionProgram
@@ -31,6 +32,7 @@ class Table:
 
     def __init__(self) -> None:
         self._arrays: dict[str, tuple[str, int]] = {}
+        self.sizes: dict[str, int] = {}  # which differ between networks of one structure
 
     def add(self, name: str, dtype: str, size: int) -> str:
         """Add an array unless it is there, and return its name."""
@@ -69,8 +71,9 @@ class NodePrinter:
         self._own, self._vectors = _CPP[own], "#pragma GCC ivdep"
         if node.limits is not None:  # else the compiler writes out the loops of few neurons
             self._vectors += "\n#pragma GCC unroll 1"
-        self._size, self._row = n // self._replicas, n + self._replicas
-        table.add(f"row{k}", "i4", node.depth * self._row)
+        self._size, table.sizes[f"size{k}"] = f"size{k}", n // self._replicas
+        self._all = self._size + " * replicas" * (self._replicas > 1)
+        table.add(f"row{k}", "i4", node.depth * (n + self._replicas))
         for x, value in node.constants.items():
             table.add(f"constant{k}_{x}", own, value.size)
         drawn = [x for x, draw in node.draws.items() if draw.stream is not None]
@@ -99,13 +102,17 @@ class NodePrinter:
         k, node = self._k, self._node
         yield self._range()
         for step in range(node.depth):
-            yield f"row{k}[{step * self._row} + first + end] = 0;"
+            yield f"row{k}[{self._row(step)} + first + end] = 0;"
         for x in node.initial:
             to, initial = f"state{k}_{x} + begin", f"initial{k}_{x} + begin"
             yield f"memcpy({to}, {initial}, sizeof *state{k}_{x} * (end - begin));"
         if node.refractory is not None:
             yield f"memset(dead{k} + begin, 0, sizeof(int32_t) * (end - begin));"
         yield "}"
+
+    def _row(self, step: object) -> str:
+        """Return where the row of a place in the ring begins."""
+        return "0" if step == 0 else f"{step} * ({self._all} + {_replicas(self._replicas)})"
 
     def _range(self) -> str:
         """Return the code that opens a block with the range of the node's neurons."""
@@ -119,12 +126,12 @@ class NodePrinter:
 
     def step(self) -> Iterator[str]:
         """Yield the code of a step, after all that arrives in it was added."""
-        k, node, n = self._k, self._node, self._node.size
-        ring = f" + ring_row(t, {node.depth})" if node.depth > 1 else ""
+        k, node, n = self._k, self._node, self._all
+        ring = f"ring_row(t, {node.depth})" if node.depth > 1 else ""
         yield self._range()
-        yield f"int32_t *const row = row{k}{ring and ring + f' * {self._row}'} + first + begin;"
+        yield f"int32_t *const row = row{k} + {self._row(ring or 0)} + first + begin;"
         for x in node.releases:
-            yield f"auto *const to_{x} = released{k}_{x}{ring and ring + f' * {n}'};"
+            yield f"auto *const to_{x} = released{k}_{x}{ring and f' + {ring} * {n}'};"
         if node.is_source:
             yield f"const uint8_t *const over{k} = in[{self._number}] + s * {n};"
         if node.update or node.threshold is not None:
@@ -165,7 +172,7 @@ class NodePrinter:
             if draw.stream is None:
                 yield f"const double step_{x} = (double)(t{ahead});"
                 continue
-            words = f"words{k}_{x} + {r} * {4 * size}"
+            words = f"words{k}_{x} + {r} * 4 * {size}"
             arguments = f"next{k}_{x} + {r}, {words}, t{ahead}, {draw.stream}LL, seeds[{r}], {size}"
             yield f"const uint32_t *const word_{x} = draws({arguments}) - {begin};"
         loop = f"{self._vectors}\nfor (int i = {begin}; i < {end}; i++) {{"
@@ -204,7 +211,7 @@ class NodePrinter:
             yield f"{self._own} own_{x} = {self._drawn(x) if x in node.draws else first};"
         for x in node.inputs if node.limits is None else ():
             terms = [f"q{k}_{x}[i]"]
-            terms += [f"drive{k}_{x}[s * {node.size} + i]"] if x in node.driven else []
+            terms += [f"drive{k}_{x}[s * {self._all} + i]"] if x in node.driven else []
             terms += [f"gap{j}[i]" for j in self._program.gaps(k, x)]
             terms += [f"bias{k}[i]"] if x == node.biased else []
             yield f"own_{x} = {f'own_{x} + ' if x in node.initial else ''}({' + '.join(terms)});"
@@ -280,6 +287,12 @@ const int64_t n_steps = call.n_steps;
 const uint8_t *const *const in = call.in;
 uint8_t *const *const out = call.out;"""
 
+
+def _replicas(n: int) -> str:
+    """Return the number of replicas in C++: that there is one is part of the structure."""
+    return "replicas" if n > 1 else "1"
+
+
 _ENTRY = """
 extern "C" void neurorl_advance(
     int fresh, int64_t n_steps, const uint8_t *const *in, uint8_t *const *out)
@@ -293,7 +306,8 @@ _ALONE = "advance(call, 0, 1);"
 _SHARED = """const auto part = [](const void *with, int64_t first, int64_t last) {{
 advance(*(const Call *)with, (int)first, (int)last);
 }};
-neurorl_share(*(const int64_t *)in[{threads}], {n}, part, &call);"""
+const int64_t *const shares = (const int64_t *)in[{threads}];
+neurorl_share(shares[0], shares[1], part, &call);"""
 
 
 _WHOLE = '#pragma GCC optimize("finite-math-only", "no-signed-zeros")'
@@ -301,21 +315,39 @@ _WHOLE = '#pragma GCC optimize("finite-math-only", "no-signed-zeros")'
 
 
 class CppProgram(NamedTuple):
-    """Hold a program as C++, and the table of its arrays."""
+    """Hold a program as C++, and the table of its arrays.
 
-    source: str
+    source: for its sizes. general: for all networks of its structure, with sizes in an array.
+    """
+
+    source: CppSource
+    general: CppSource
     table: Table
+
+    def taken(self) -> CppSource:
+        """Return the code for its sizes if it is or can be compiled here, else the shipped one.
+
+        Raises NotShippedError if there is neither, though what all networks share is shipped.
+        """
+        if has_library(self.source):
+            return self.source
+        if is_shipped(ENGINE) and (problem := toolchain.failure()) is not None:
+            if is_shipped(self.general):
+                return self.general
+            what, remedy = "no code was shipped for a network of this structure", "install one"
+            raise NotShippedError(_WHERE, what, got=problem, remedy=remedy)
+        return self.source
 
 
 def printed(program: Program) -> CppProgram:
     """Return the code of a program."""
     table = Table()
     table.add("clock", "i8", 1)
-    table.add("threads", "i8", 1)
+    table.add("threads", "i8", 2)  # and replicas
     table.add("logistic", "f8", 0)
     table.add("seeds", "i8", program.n_replicas)
     if program.n_replicas > 1:
-        table.add("ahead", "i8", program.n_replicas)
+        table.add("ahead", "i8", table.sizes.setdefault("replicas", program.n_replicas))
     nodes = [NodePrinter(program, k, table) for k in range(len(program.nodes))]
     arrivals = [
         line
@@ -325,9 +357,10 @@ def printed(program: Program) -> CppProgram:
     steps = [line for node in nodes for line in node.step()]
     n_sources = sum(node.is_source for node in program.nodes)
     driven = [f"drive{k}_{x}" for k, node in enumerate(program.nodes) for x in node.driven]
-    n_given, n = n_sources + len(driven), program.n_replicas
-    shared = _SHARED.format(threads=n_given + 1, n=n)
-    lines = [
+    n_given = n_sources + len(driven)
+    shared = _SHARED.format(threads=n_given + 1)
+    table.add("sizes", "i8", len(table.sizes))
+    head = [
         *([_WHOLE] if any(node.limits for node in program.nodes) else []),
         _SIGNATURE,
         *(
@@ -336,6 +369,8 @@ def printed(program: Program) -> CppProgram:
         ),
         f"const uint8_t *const *const at = in + {n_given};",
         *table.declarations(),
+    ]
+    body = [
         "if (fresh) {",
         *(line for node in nodes for line in node.fresh()),
         "}",
@@ -346,20 +381,27 @@ def printed(program: Program) -> CppProgram:
         *steps,
         "}",
         "}",
-        _ENTRY.format(advance=_ALONE if n == 1 else shared, clock=n_given),
+        _ENTRY.format(advance=shared if program.n_replicas > 1 else _ALONE, clock=n_given),
     ]
-    return CppProgram("\n".join(lines), table)
+    known = (f"const int64_t {x} = {n};" for x, n in table.sizes.items())
+    read = (f"const int64_t {x} = sizes[{k}];" for k, x in enumerate(table.sizes))
+    source, general = (
+        CppSource("\n".join([*head, *sizes, *body]), _FOLDERS) for sizes in (known, read)
+    )
+    return CppProgram(source, general, table)
 
 
 def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> Iterator[str]:
     """Yield the code that adds the weights of the spikes that arrive by projection *k*."""
     pre, limits = program.nodes[p.pre], program.nodes[p.post].limits
-    replicas = program.n_replicas
-    per_row, size = pre.size + replicas, pre.size // replicas
+    n, replicas = program.n_replicas, _replicas(program.n_replicas)
+    size, n_pre = f"size{p.pre}", f"size{p.pre}" + f" * {replicas}" * (n > 1)
     q = f"{'q' if limits is None else 'state'}{p.post}_{p.target}"
+    if p.rows is None:
+        table.sizes |= {f"block{k}": p.block[0], f"own{k}": p.block[1]}
     w = table.add(f"w{k}", "f8" if limits is None else "i4", p.n_weights)
     if p.gap and p.rows is not None:
-        n_pre, n_post = (program.nodes[node].size for node in (p.pre, p.post))
+        n_post = program.nodes[p.post].size
         listed = (
             w,
             table.add(f"start{k}", "i8", pre.size + 1),
@@ -367,29 +409,29 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
         )
         ends = table.add(f"gap{k}", "f8", n_post), f"state{p.pre}_{p.gap}", f"state{p.post}_{p.gap}"
         ranges = (
-            f"Range{{first * {size // replicas}, last * {size // replicas}}}"
-            for size in (n_pre, n_post)
+            f"Range{{(int)(first * size{node}), (int)(last * size{node})}}"
+            for node in (p.pre, p.post)
         )
         yield f"couple({', '.join((*listed, *ends, *ranges))});"
         return
     for number, delay in enumerate(p.delays):
         ring = f"row{p.pre}"
         if pre.depth > 1:
-            ring += f" + ring_row(t - {delay}, {pre.depth}) * {per_row}"
-        yield f"{{ const int32_t *const row = {ring} + first * {size + 1};"
+            ring += f" + ring_row(t - {delay}, {pre.depth}) * ({n_pre} + {replicas})"
+        yield f"{{ const int32_t *const row = {ring} + first * ({size} + 1);"
         yield f"const int n = row[(last - first) * {size}];"
         release = "NULL"
         if p.release is not None:
-            at = f"ring_row(t - {delay}, {pre.depth}) * {pre.size}"
+            at = f"ring_row(t - {delay}, {pre.depth}) * {n_pre}"
             yield f"const auto *const release = released{p.pre}_{p.release} + {at};"
             release = "release"
-        sizes, weights = f"{q}, {p.block[0]}, {p.block[1]}", f"Weights{{{w}, {release}}}"
+        sizes, weights = f"{q}, block{k}, own{k}", f"Weights{{{w}, {release}}}"
         if limits is not None:
             weights = f"Clipped{{{w}, {release}, Clip{{{limits[0]:.0f}, {limits[1]:.0f}}}}}"
         if p.rows is not None:
             table.add(f"start{k}", "i8", p.rows.start.size)
             to = table.add(f"to{k}", "i4", p.n_weights)
-            start = f"start{k} + {number * (pre.size + 1)}"
+            start = f"start{k} + {number} * ({n_pre} + 1)"
             yield f"add_listed(row, n, {weights}, {start}, {to}, {q});"
         elif limits is None and p.release is not None:
             yield f"add_dense_released(row, n, release, {w}, {sizes});"
@@ -407,18 +449,20 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
 
 _FOLDERS = (SOURCES, Path(__file__).parent / "src")
 _WHERE, _REMEDY = "backend native", "take backend='reference'"
+ENGINE = CppSource('#include "engine.cpp"', _FOLDERS)
+"""Hold what all networks share."""
 
 
 @functools.cache
-def library_of(source: str) -> ctypes.CDLL:
+def library_of(source: CppSource) -> ctypes.CDLL:
     """Return the library of printed code, whose function is ``neurorl_advance``; it stays loaded.
 
     Raises BackendError if it doesn't compile.
     """
-    kernels = _kernels()
-    loaded = compiled(CppSource(source, _FOLDERS), _WHERE, _REMEDY)
+    engine = _engine()
+    loaded = compiled(source, _WHERE, _REMEDY)
     for name in ("neurorl_list_spikes", "neurorl_draw_rows", "neurorl_share"):
-        address = ctypes.cast(getattr(kernels, name), ctypes.c_void_p).value
+        address = ctypes.cast(getattr(engine, name), ctypes.c_void_p).value
         ctypes.c_void_p.in_dll(loaded, name).value = address
     pointers = [ctypes.c_void_p, ctypes.c_void_p]
     loaded.neurorl_advance.argtypes = [ctypes.c_int, ctypes.c_int64, *pointers]
@@ -427,5 +471,5 @@ def library_of(source: str) -> ctypes.CDLL:
 
 
 @functools.cache
-def _kernels() -> ctypes.CDLL:
-    return compiled(CppSource('#include "engine.cpp"', _FOLDERS), _WHERE, _REMEDY)
+def _engine() -> ctypes.CDLL:
+    return compiled(ENGINE, _WHERE, _REMEDY)

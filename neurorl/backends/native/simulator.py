@@ -31,11 +31,13 @@ class NativeSimulator(ProgramSimulator):
     """Run a network in C++ that is printed from its program, with the reference's bits.
 
     Compiles for some tenths of a second, once for each structure and size of network, then cached.
+    Without a compiler, a wheel's own code for networks of usual structures is a little slower.
 
     threads: how many share the replicas, which changes no bit; one replica needs one. A learning
         loop in C++ takes as many.
 
-    `build` raises BackendError if the network doesn't compile.
+    `build` raises BackendError if the network doesn't compile, NotShippedError if a wheel has no
+    code for its structure and there is no compiler.
     """
 
     name: ClassVar[str] = "native"
@@ -50,14 +52,15 @@ class NativeSimulator(ProgramSimulator):
 
     @classmethod
     def hindrance(cls) -> str | None:
-        """Return why nothing can be compiled here."""
+        """Return why there is no compiled code here, and can be none."""
         return failure()
 
     def build(self, simulated: SimulatedNetwork) -> None:
         """Print and compile the network, and write all biases and weights."""
         self.take(simulated)
-        self._source, table = printed(self.program)
-        self._advance = library_of(self._source).neurorl_advance
+        code = printed(self.program)
+        taken, table = code.taken(), code.table
+        self._source, self._advance = taken.code, library_of(taken).neurorl_advance
         self._given: dict[str, type] = {self._name(k): bool for k in self.sources}
         self._given |= dict.fromkeys(self.driven, float)
         self._projections = {p.name: k for k, p in enumerate(self.program.projections)}
@@ -65,7 +68,9 @@ class NativeSimulator(ProgramSimulator):
         self._addresses = _addresses([*self._arrays.values()])
         self._arrays["seeds"][:] = simulated.seeds
         n = simulated.n_replicas
-        self.threads = self._arrays["threads"][0] = min(self.threads, n)
+        self.threads = min(self.threads, n)
+        self._arrays["threads"][:] = self.threads, n
+        self._arrays["sizes"][:] = [*table.sizes.values()]
         ends = [n * k // self.threads for k in range(self.threads + 1)]
         self._ranges = [*pairwise(ends)]  # as src/parallel.h has them
         for k, node in enumerate(self.program.nodes):

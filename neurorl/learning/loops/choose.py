@@ -13,7 +13,7 @@ from neurorl.learning.loops.base import Loop
 from neurorl.learning.loops.checks import is_users, not_compiled, warned
 from neurorl.learning.loops.numpy import NumpyLoop, OnChipLoop
 from neurorl.models.agent.config import AgentConfig
-from neurorl.native import toolchain
+from neurorl.native import build, toolchain
 from neurorl.numerics.arrays import Array
 
 LOOPS = ("native", "numpy")
@@ -30,7 +30,8 @@ def make_loop(
 ) -> Loop:
     """Return a loop; *loop* None takes the native one where it can run, and warns if it can't.
 
-    Its library is compiled in some seconds, once for a machine. It needs a C++ compiler, a rule of
+    Its library is compiled in some seconds, once for a machine. It needs a C++ compiler, or a
+    wheel that has it, a rule of
     texts, and parts of the library: functions and parts of users run in NumPy. Agents that learn on
     a chip have the loop in NumPy whatever *loop* is, those with rules of statements by themselves.
     Raises UnknownNameError; if the native one was asked for, UnsupportedError for a user's function
@@ -46,14 +47,14 @@ def make_loop(
         raise UnsupportedError("loop 'native'", what, remedy=remedy)
     defined = DeepLoop if config.trunk.is_shared else NumpyLoop
     is_known = bool(config.statement_rules)  # to be so, and its rule is compiled
-    if loop is None and (is_known or is_users(own) or warned(toolchain.problem())):
+    if loop is None and (is_known or is_users(own) or warned(build.lacking())):
         loop = "numpy"
     if loop == "numpy":
         return defined(config, backend, n_actions, greedy, learns)
     try:
         return _compiled(config)(config, backend, n_actions, greedy, learns)
     except BackendError as exc:
-        if loop == "native" or toolchain.trial() is None:  # what fails isn't the compiler
+        if loop == "native" or toolchain.failure() is None:  # what fails isn't the compiler
             raise
         warned(one_line(exc))
         return defined(config, backend, n_actions, greedy, learns)

@@ -18,8 +18,7 @@ from neurorl.learning.memory import Memory
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.linear import LinearRates, linear_policy
 from neurorl.models.features import Features
-from neurorl.native import toolchain
-from neurorl.native.build import library
+from neurorl.native.build import lacking, library
 from neurorl.native.structures import pointer
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import DrawRows, Stream
@@ -153,7 +152,7 @@ def _filler(features: Features, flat: FloatArray, out: FloatArray) -> _Fill:
         out[...] = features.values(flat)
 
     identity = type(features).values is Features.values
-    if identity or not is_compiled(features) or toolchain.problem() is not None:
+    if identity or not is_compiled(features) or lacking() is not None:
         return fill
     call, structure = library().neurorl_features, Map(features)
     arguments = ctypes.byref(structure.structure), *map(ctypes.c_void_p, map(pointer, (flat, out)))

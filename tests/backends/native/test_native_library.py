@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ 
 def forget() -> None:
     """Forget what is loaded, as a new process has."""
     printer.library_of.cache_clear()
-    printer._kernels.cache_clear()
+    printer._engine.cache_clear()
 
 
 @pytest.fixture
