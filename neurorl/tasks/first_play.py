@@ -1,9 +1,9 @@
 """Play the first steps of a task at random, and keep the data that defaults are chosen by.
 
 They are played once, in a copy of the environment, before the agent exists, with the same draws for
-every seed, backend and arithmetic, so that the choices are a property of the task. Nothing is
-learned from them. They count as environment steps (`AgentConfig.first_play_steps`), not as
-training.
+every seed, backend and arithmetic, so that the choices are a property of the task, unless it is
+so slow that a clock ends the play. Nothing is learned from them. They count as environment steps
+(`AgentConfig.first_play_steps`), not as training.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ _HOLDS = 0.8
 _LARGEST = 2**24
 """Limit the bytes of the observations that are kept, as float64."""
 _SEED = 2_025
-_PATIENCE_S = 5.0
-"""Print a message on a terminal if the play takes longer than this."""
+PATIENCE_S, _LEAST_STEPS, _MORE = 2.0, 200, 1.25
+"""End the play after so many seconds, or 1.25 times as many if it has fewer than 200 steps."""
+_SILENCE_S = 0.5
+"""Print a line on a terminal if the play takes longer than this."""
 
 _BETTER, _VARIED = 0.5, 0.5
 """Take this share of rewards for the better ones, if at least the second share differ."""
@@ -105,18 +107,21 @@ class FirstPlay:
         return np.array(values)
 
 
-def first_play(env: Environment, steps: int = FIRST_STEPS) -> FirstPlay:
+def first_play(
+    env: Environment, steps: int = FIRST_STEPS, seconds: float = PATIENCE_S
+) -> FirstPlay:
     """Take so many *steps* in a copy of *env*, or in *env* itself if it can't be copied.
 
     Actions are drawn evenly; in every second episode they are often repeated, which gets further.
     The play ends early if the environment raises or returns something wrong; learning will report
-    the same as an error.
+    the same as an error. It also ends after so many *seconds*, a little later if it has hardly
+    begun.
     """
     play = FirstPlay()
     another, is_ours = _another(env)
     try:
         with contextlib.suppress(NeurorlError):
-            _play(another, steps, play)
+            _play(another, steps, play, _Clock(steps, seconds))
     finally:
         if is_ours:
             with contextlib.suppress(Exception):
@@ -133,7 +138,27 @@ def _another(env: Environment) -> tuple[Environment, bool]:
     return env, False
 
 
-def _play(env: Environment, steps: int, play: FirstPlay) -> None:
+class _Clock:
+    """Say when a play of so many *steps* has taken its *seconds*, and tell who waits for it."""
+
+    def __init__(self, steps: int, seconds: float) -> None:
+        self._steps, self._seconds, self._told = steps, seconds, False
+        self._begun = time.monotonic()
+
+    def is_over(self, done: int) -> bool:
+        """Return whether the play ends, after *done* steps."""
+        passed = time.monotonic() - self._begun
+        if passed > _SILENCE_S and not self._told:
+            self._told = True
+            most = f"{self._seconds:g} s at most"
+            _say(f"{done:,} of {self._steps:,} random steps of a first play are done; {most}")
+        is_over = passed > self._seconds * (1.0 if done >= _LEAST_STEPS else _MORE)
+        if is_over:
+            _say(f"the task is slow: its first play ends after {done:,} random steps")
+        return is_over
+
+
+def _play(env: Environment, steps: int, play: FirstPlay, clock: _Clock) -> None:
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
     stride = max(1, -(-steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
@@ -147,11 +172,7 @@ def _play(env: Environment, steps: int, play: FirstPlay) -> None:
                 rows.append(np.array(_at(observation, place)))
 
     over, action = True, actions.taken(actions.idle)
-    next_word = time.monotonic() + _PATIENCE_S
-    while play.steps < steps:
-        if time.monotonic() > next_word:
-            next_word = math.inf
-            _say(f"{play.steps:,} of {steps:,} random steps of a first play are done")
+    while play.steps < steps and not clock.is_over(play.steps):
         if over:
             episode = len(play.rewards)
             note(answers.reset(derive(_SEED, episode) & 0x7FFFFFFF), play.steps)
