@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.toy_text.taxi import TaxiEnv
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 
 from neurorl import SpikingActorCritic, evaluate
@@ -208,7 +209,7 @@ CONTROLS: dict[str, Callable[[], Env]] = {
     "a walk in a Tuple": lambda: Walk("Tuple"),
     "FrozenLake": lambda: gym.make("FrozenLake-v1"),
     "CliffWalking": lambda: gym.make("CliffWalking-v1", is_slippery=True),
-    "Taxi": lambda: gym.make("Taxi-v4"),
+    "Taxi": lambda: gym.wrappers.TimeLimit(TaxiEnv(), 200),
     "Blackjack": lambda: gym.make("Blackjack-v1"),
     "MountainCar": lambda: gym.wrappers.TimeLimit(gym.make("MountainCar-v0").unwrapped, 150),
     "CartPole": lambda: gym.wrappers.TimeLimit(gym.make("CartPole-v1").unwrapped, 200),
