@@ -59,6 +59,7 @@ def missing_memories(
     others = {k: m for k, m in zip(_KEEPS, past, strict=True) if k not in have}
     search = _Search(seen, flags_of_actions(play), others)
     rewards = np.concatenate([np.array(episode) for episode in play.rewards])[:, None]
+    rewards /= np.abs(rewards).max() or 1.0  # whose squares may be too large
     found = search.telling(rewards, 0.0, _OVER_OTHERS if have else _OF_REWARDS)
     if found or is_box or rows.shape[1] > _MOST_NUMBERS:
         return found

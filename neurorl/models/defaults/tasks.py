@@ -239,7 +239,8 @@ def _memories(space: Space, play: Any) -> PlainData:
     is_box = isinstance(space, gym.spaces.Box)
     keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
     in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
-    for keep in missing_memories(play(), rows, keeps, is_box):
+    can_hold = in_pairs or _hashed(space, rows) is not None
+    for keep in missing_memories(play(), rows, keeps, is_box) if can_hold else ():
         cells = table_cells(space, play, (*keeps, keep))
         if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
             return {"memories": (*keeps, keep)}
