@@ -17,7 +17,7 @@ from gymnasium.spaces import Box
 from neurorl.errors import NeurorlError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import extended
-from neurorl.models.defaults.hidden_state import delays, left_over, memories_for, of_actions
+from neurorl.models.defaults.hidden_state import delays, flags_of_actions, left_over, memories_for
 from neurorl.models.defaults.observations import unseen
 from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.tasks.first_play import FirstPlay
@@ -177,7 +177,7 @@ class _Steps:
         now = np.setdiff1d(np.arange(len(rows)), lasts)
         ends = np.isin(now + 1, lasts)[:, None].astype(np.float64)
         rewards = np.concatenate(play.rewards)[:, None]
-        return cls(rows, lengths, now, of_actions(play), rewards, ends)
+        return cls(rows, lengths, now, flags_of_actions(play), rewards, ends)
 
     def known(self, *without: int) -> FloatArray:
         """Return the observations without some of their numbers, and the actions."""

@@ -20,7 +20,7 @@ from neurorl.agents.episodes import (
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.memories import Memories, ObservationHistory
+from neurorl.models.agent.memories import ObservationHistory, remembering
 from neurorl.network.restoring import take, take_count, take_counts, take_shown
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.numerics.random import derive
@@ -104,7 +104,7 @@ class Stage:
         self._to_take_up: set[int] = set()
         self.cells_flat = np.zeros((envs.n, config.cells.n_inputs))
         self._history = ObservationHistory(config.features, config.critic.changes, envs.n)
-        self._memories = Memories(config.memories, envs.n) if config.memories else None
+        self._memories = remembering(config.memories, config.cells, envs.n)
         self._x = np.zeros((envs.n, config.features.size))
         self.masks = Masks(choices.groups, config.policy.is_continuous, len(seeds), size)
 
@@ -314,7 +314,7 @@ class Stage:
         if self._memories is None:
             return observation
         if is_first:
-            check_remembered(self._config, np.size(observation))
+            check_remembered(self._config, self._memories.numbers(observation).size)
             self._memories.begin(i)
         return self._memories.see(i, observation)
 

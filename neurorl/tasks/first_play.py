@@ -1,9 +1,9 @@
 """Play the first steps of a task at random, and keep the data that defaults are chosen by.
 
 They are played once, in a copy of the environment, before the agent exists, with the same draws for
-every seed, backend and arithmetic, so that the choices are a property of the task. Nothing is
-learned from them. They count as environment steps (`AgentConfig.first_play_steps`), not as
-training.
+every seed, backend and arithmetic, so that the choices are a property of the task, unless it is
+so slow that a clock ends the play. Nothing is learned from them. They count as environment steps
+(`AgentConfig.first_play_steps`), not as training.
 """
 
 from __future__ import annotations
@@ -33,8 +33,12 @@ _HOLDS = 0.8
 _LARGEST = 2**24
 """Limit the bytes of the observations that are kept, as float64."""
 _SEED = 2_025
-_PATIENCE_S = 5.0
-"""Print a message on a terminal if the play takes longer than this."""
+PATIENCE_S, _LEAST_STEPS, _MORE = 2.0, 200, 1.25
+"""End the play after so many seconds of CPU time, or 1.25 times as many before step 200."""
+_WAITS = 3.0
+"""Count a third of the time that passes if it is more, so that busy machines change nothing."""
+_SILENCE_S = 0.5
+"""Print a line on a terminal if the play takes longer than this."""
 
 _BETTER, _VARIED = 0.5, 0.5
 """Take this share of rewards for the better ones, if at least the second share differ."""
@@ -109,14 +113,17 @@ class FirstPlay:
         return np.array(values)
 
 
-def first_play(env: Environment, steps: int = FIRST_STEPS) -> FirstPlay:
+def first_play(
+    env: Environment, steps: int = FIRST_STEPS, seconds: float = PATIENCE_S
+) -> FirstPlay:
     """Take so many *steps* in a copy of *env*, or in *env* itself if it can't be copied.
 
     Actions are drawn evenly; in every second episode they are often repeated, which gets further.
     The play ends early if the environment raises or returns something wrong; learning will report
-    the same as an error.
+    the same as an error. It also ends after so many *seconds*, a little later if it has hardly
+    begun.
     """
-    return _played(*_another(env), steps, _SEED, _evenly(env, _SEED, _HOLDS))
+    return _played(*_another(env), steps, seconds, _SEED, _evenly(env, _SEED, _HOLDS))
 
 
 def play_again(env: Environment, steps: int, seed: int, act: Act | None = None) -> FirstPlay | None:
@@ -128,15 +135,17 @@ def play_again(env: Environment, steps: int, seed: int, act: Act | None = None) 
     another, is_ours = _another(env)
     if another is env:
         return None
-    return _played(another, is_ours, steps, seed, act or _evenly(env, seed))
+    return _played(another, is_ours, steps, PATIENCE_S, seed, act or _evenly(env, seed))
 
 
-def _played(env: Environment, is_ours: bool, steps: int, seed: int, act: Act) -> FirstPlay:
+def _played(
+    env: Environment, is_ours: bool, steps: int, seconds: float, seed: int, act: Act
+) -> FirstPlay:
     """Return what a play in *env* showed, and close it if it is ours."""
     play = FirstPlay()
     try:
         with contextlib.suppress(NeurorlError):
-            _play(env, steps, play, seed, act)
+            _play(env, play, seed, act, _Clock(steps, seconds))
     finally:
         if is_ours:
             with contextlib.suppress(Exception):
@@ -176,9 +185,30 @@ def _another(env: Environment) -> tuple[Environment, bool]:
     return env, False
 
 
-def _play(env: Environment, steps: int, play: FirstPlay, seed: int, act: Act) -> None:
+class _Clock:
+    """Say when a play of so many *steps* has taken its *seconds*, and tell who waits for it."""
+
+    def __init__(self, steps: int, seconds: float) -> None:
+        self.steps, self._seconds, self._told = steps, seconds, False
+        self._cpu, self._wall = time.process_time(), time.monotonic()
+
+    def is_over(self, done: int) -> bool:
+        """Return whether the play ends, after *done* steps."""
+        waited = time.monotonic() - self._wall
+        if waited > _SILENCE_S and not self._told:
+            self._told = True
+            most = f"{self._seconds:g} s at most"
+            _say(f"{done:,} of {self.steps:,} random steps of a first play are done; {most}")
+        passed = max(time.process_time() - self._cpu, waited / _WAITS)
+        is_late = passed > self._seconds * (1.0 if done >= _LEAST_STEPS else _MORE)
+        if is_late and done < self.steps:
+            _say(f"the task is slow: its first play ends after {done:,} random steps")
+        return is_late or done >= self.steps
+
+
+def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock) -> None:
     answers, leaves = Answers(env), dict(_of_numbers(env.observation_space, ()))
-    stride = max(1, -(-steps * sum(leaves.values()) // _LARGEST))
+    stride = max(1, -(-clock.steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
 
     def note(observation: Shown, step: int) -> None:
@@ -186,11 +216,7 @@ def _play(env: Environment, steps: int, play: FirstPlay, seed: int, act: Act) ->
             for place, rows in play.seen.items():
                 rows.append(np.array(_at(observation, place)))
 
-    next_word = time.monotonic() + _PATIENCE_S
-    while play.steps < steps:
-        if time.monotonic() > next_word:
-            next_word = math.inf
-            _say(f"{play.steps:,} of {steps:,} steps of a first play, or of a verdict, are done")
+    while not clock.is_over(play.steps):
         begins = play.is_over
         if begins:
             episode = len(play.rewards)

@@ -64,7 +64,8 @@ class Aim(gym.Env[Any, Any]):
 
 
 def walker(env: Walk, **options: Any) -> LinearActorCritic:
-    chosen = {"gamma": 0.9, "reward_scale": 0.5, "modulator.limit": 0.8, "policy.repeats": 1}
+    chosen: dict[str, Any] = {"gamma": 0.9, "reward_scale": 0.5, "memories": ()}
+    chosen |= {"modulator.limit": 0.8, "policy.repeats": 1}
     config = make_config(env, "lif", {**chosen, **options})
     return LinearActorCritic(env, seed=3, rates=RATES, config=config)
 

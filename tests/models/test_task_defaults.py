@@ -18,7 +18,7 @@ from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedErro
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
-from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of_parts
+from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of
 from neurorl.models.defaults.observations import default_cells
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.defaults.rates import TABLES, reward_scale
@@ -167,12 +167,12 @@ def test_numbers_of_parts_have_the_tiles_of_a_box() -> None:
 
 def test_parts_of_many_states_have_no_tiles() -> None:
     two = Tuple((Box(0.0, 1.0, (2,)), Discrete(3, start=2)))
-    box = box_of_parts(two)
+    box = box_of(two)
     assert box is not None
     assert (box.low.tolist(), box.high.tolist()) == ([0.0, 0.0, 2.0], [1.0, 1.0, 4.0])
-    assert box_of_parts(Tuple((Box(0.0, 1.0, (2,)), Discrete(100)))) is None
-    assert box_of_parts(Dict(a=Tuple((Box(0.0, 1.0),)), b=Discrete(2))) is None
-    assert box_of_parts(Dict(a=Text(3))) is None
+    assert box_of(Tuple((Box(0.0, 1.0, (2,)), Discrete(100)))) is None
+    assert box_of(Dict(a=Tuple((Box(0.0, 1.0),)), b=Discrete(2))) is None
+    assert box_of(Dict(a=Text(3))) is None
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(1.0, 0.0), (1e4, 7.0), (1e-3, 0.2)])

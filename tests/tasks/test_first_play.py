@@ -7,9 +7,11 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import pytest
 from gymnasium.envs.registration import EnvSpec, WrapperSpec
 from gymnasium.spaces import Box, Dict, Discrete, Text, Tuple
 
+from neurorl.tasks import first_play as playing
 from neurorl.tasks.first_play import first_play
 from neurorl.tasks.specification import quiet
 
@@ -95,3 +97,66 @@ def test_no_window_opens_and_no_video_is_written() -> None:
     assert quiet(spec).additional_wrappers == (layers[1],)
     drawn = {"render_mode": "rgb_array"}
     assert quiet(EnvSpec("Own-v0", "nowhere:Env", kwargs=drawn)).kwargs == drawn
+
+
+class Clock:
+    """Tell a time that a slow environment moves on."""
+
+    now, of_cpu = 0.0, 1.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def process_time(self) -> float:
+        return self.of_cpu * self.now
+
+
+class Slow(Counted):
+    """Take so many seconds a step."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._clock.now += self._seconds
+        return super().step(action)
+
+    def __deepcopy__(self, memo: Any) -> Slow:
+        return Slow(self._clock, self._seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "steps"), [(2.0**-11, 2000), (2.0**-9, 1025), (0.011, 200), (0.25, 11)]
+)
+def test_a_slow_task_is_played_for_some_seconds(
+    seconds: float, steps: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(playing, "time", clock)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    play = first_play(Slow(clock, seconds))
+    assert play.steps == steps == len(play.actions) == sum(map(len, play.rewards))
+    assert clock.now < 2.8
+    out, told = capsys.readouterr()
+    assert out == ""
+    assert told.count("random steps") == 1 + (steps < 2000)
+    assert ("the task is slow" in told) == (steps < 2000)
+
+
+@pytest.mark.parametrize(("of_cpu", "steps"), [(0.5, 400), (0.25, 600), (0.0, 600)])
+def test_a_busy_machine_or_a_task_that_waits_gets_longer(
+    of_cpu: float, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    clock.of_cpu = of_cpu
+    monkeypatch.setattr(playing, "time", clock)
+    assert first_play(Slow(clock, 2.0 * 0.00501)).steps == steps
+
+
+def test_where_nobody_looks_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(playing, "time", clock)
+    first_play(Slow(clock, 0.25))
+    assert capsys.readouterr() == ("", "")

@@ -32,7 +32,7 @@ from neurorl.learning.plan import LearningPlan
 from neurorl.learning.writes import check_writes
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.memories import Memories, ObservationHistory
+from neurorl.models.agent.memories import ObservationHistory, remembering
 from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
 from neurorl.numerics.arrays import Array, FloatArray
@@ -129,7 +129,7 @@ class Loop(abc.ABC):
         config = self.config
         self.cells, self.features = map(self._as_seen, (config.cells, config.features))
         self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
-        self._memories = Memories(config.memories, self.n) if config.memories else None
+        self._memories = remembering(config.memories, config.cells, self.n)
         self._history = ObservationHistory(self.features, config.critic.changes, self.n)
         self._features_flat = self._history.flat
         maps = (self.cells, self.features)
@@ -162,7 +162,7 @@ class Loop(abc.ABC):
         """Take what agent k's environment shows at the beginning of an episode."""
         self.forget_seen(k)
         if self._memories is not None:
-            check_remembered(self.config, np.size(observation))
+            check_remembered(self.config, self._memories.numbers(observation).size)
         self.see(k, observation)
         self._history.begin(k)
 
@@ -175,7 +175,7 @@ class Loop(abc.ABC):
         """Return what agent k keeps from one decision of an episode to the next, by name."""
         kept: dict[str, Array | None] = {}
         if self._memories is not None:
-            kept["means"] = self._memories.means[k]
+            kept |= self._memories.kept(k)
         if self.policy.repeats > 1:
             kept |= {"decided": np.array(self.decided[k]), "action": np.array(self.actions[k])}
         return kept
@@ -183,7 +183,7 @@ class Loop(abc.ABC):
     def remember(self, k: int, kept: Mapping[str, Array | None]) -> None:
         """Let agent k go on from `remembered`."""
         if self._memories is not None:
-            self._memories.means[k] = kept["means"]
+            self._memories.go_on(k, kept)
         if self.policy.repeats > 1:
             self.decided[k] = np.asarray(kept["decided"])
             self.actions[k] = np.asarray(kept["action"])

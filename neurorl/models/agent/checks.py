@@ -8,7 +8,7 @@ from neurorl.models.agent.fields import AgentFields
 from neurorl.models.agent.gaussian_policy import GaussianReadout
 from neurorl.models.agent.statements import check_spiking, check_statements
 from neurorl.models.agent.writes import OnChip
-from neurorl.models.features import Features, FromNumbers, Select
+from neurorl.models.features import Features, FromNumbers, HashedStates, Select
 from neurorl.network.description import Network, Population
 from neurorl.network.limits import MAX_TAPS, check_limit
 from neurorl.network.modules import hidden_layers, module_projections
@@ -54,6 +54,10 @@ def _check_memories(config: AgentFields) -> None:
     check_limit(where, "memories", len(keeps), MAX_TAPS)
     if not keeps:
         return
+    for keep in keeps:
+        if keep > 1.0 and keep % 1.0:
+            limit = "a share in [0, 1], or a whole number of steps"
+            raise DescriptionError(where, "holds no memory", got=keep, limit=limit)
     for name, features in (("cells", config.cells), ("features", config.features)):
         n = _numbers_of(features)
         if n % (1 + len(keeps)) or not isinstance(features, (Select, FromNumbers)):
@@ -75,6 +79,8 @@ def check_remembered(config: AgentFields, n: int) -> None:
 
 def _numbers_of(features: Features) -> int:
     """Return how many numbers of an observation these features read."""
+    if isinstance(features, HashedStates):
+        return features.length
     return features.n if isinstance(features, Select) else features.n_inputs
 
 

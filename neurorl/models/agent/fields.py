@@ -18,7 +18,7 @@ from neurorl.models.agent.writes import PLACES, WRITES, Place, Writes
 from neurorl.models.deep.trunk import TRUNKS, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
-from neurorl.network.limits import MAX_DELAY, MAX_SIZE
+from neurorl.network.limits import MAX_DELAY, MAX_SIZE, MAX_TAPS
 from neurorl.network.serialization import Described, Flag, NotNegative, Number, Range, Share
 from neurorl.rules import Rule, SynapseRule
 from neurorl.rules.registry import find_any_rule, saved
@@ -52,8 +52,8 @@ class AgentFields(Described):
     ``input_recalls`` and ``hidden_recalls`` use this as a memory: projections with delays of so
     many windows bring the spikes of the input, or of the first hidden layer, so many decisions ago
     to that layer. With ``memories``, ``cells`` and ``features`` also read how far each number of an
-    observation is from its running means, one for each kept share
-    (`neurorl.models.agent.memories.Memories`).
+    observation is from its running means, one for each kept share, or from what it was a whole
+    number of steps before (`neurorl.models.agent.memories.Memories`).
 
     Learning: ``rule`` is a name of `neurorl.rules.RULES`, or a `Rule` or `SynapseRule` of your own;
     files can hold rules that consist of texts. A `SynapseRule` says all that its synapses do, and
@@ -117,7 +117,7 @@ class AgentFields(Described):
     post_tau: NotNegative = 0.02
     depression: NotNegative = 0.5
     carries: Flag = False
-    memories: Annotated[tuple[float, ...], Range(0.0, 1.0)] = ()
+    memories: Annotated[tuple[float, ...], Range(0.0, MAX_TAPS)] = ()
     description: Network | None = None
     solved_at: float | None = None
     solved_discounted: Flag = False

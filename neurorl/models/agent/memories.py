@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from neurorl.errors import DescriptionError
-from neurorl.models.features import Features, FromNumbers
-from neurorl.numerics.arrays import FloatArray
+from neurorl.models.features import Features, FromNumbers, HashedStates, SelectParts
+from neurorl.models.features.base import parts_in
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.kinds import Shown
 
 
@@ -18,32 +19,66 @@ class Memories:
     `see` turns an observation ``o`` of d numbers into ``(o, o - m_1, ..., o - m_K)``. Each ``m_k``
     is a running mean of the earlier steps of the episode, ``m <- keep m + (1 - keep) o``, which
     begins at the first o. With keep 0, ``o - m`` is the change since the step before, a velocity if
-    o is a position; with 0.9 the mean is over some 10 steps, for evidence that comes bit by bit.
-
-    means: of each environment, ``(K, d)``; None before its episode. They are replaced, not changed.
+    o is a position; with 0.9 the mean is over some 10 steps, for evidence that comes bit by bit;
+    with 1 it stays the first o, for a cue. A keep of 2 or more stands for the o so many steps
+    before, until then the first. keys: of a Dict's or Tuple's parts; empty for other observations.
     """
 
-    def __init__(self, keeps: Sequence[float], n: int) -> None:
-        self._keeps = np.array(keeps, dtype=np.float64)[:, None]
-        self.means: list[FloatArray | None] = [None] * n
+    def __init__(self, keeps: Sequence[float], n: int, keys: Sequence[str | int] = ()) -> None:
+        self._keys = tuple(keys)
+        self._lags = [(k, int(keep)) for k, keep in enumerate(keeps) if keep > 1.0]
+        self._longest = max((lag for _, lag in self._lags), default=0)
+        # What a lag recalls is set in every step, whatever its mean would be.
+        self._keeps: FloatArray = np.minimum(np.array(keeps, dtype=np.float64), 1.0)[:, None]
+        self._means: list[FloatArray | None] = [None] * n
+        self._past: list[list[FloatArray]] = [[]] * n
 
     def begin(self, i: int) -> None:
         """Begin an episode of environment *i*: forget its observations."""
-        self.means[i] = None
+        self._means[i] = None
+
+    def numbers(self, observation: Shown) -> FloatArray:
+        """Return an observation without memories, ``(d,)``."""
+        numbers: FloatArray = np.asarray(parts_in(observation, self._keys), dtype=np.float64)
+        return numbers.ravel()
 
     def see(self, i: int, observation: Shown) -> FloatArray:
         """Return the observation of environment *i* extended by its memories, and remember it."""
-        now = np.asarray(observation, dtype=np.float64).ravel()
-        mean = self.means[i]
+        now = self.numbers(observation)
+        mean = self._means[i]
         if mean is None or mean.shape[1] != len(now):
             mean = np.repeat(now[None], len(self._keeps), axis=0)
-        shown = np.concatenate([now, (now - mean).ravel()])
-        self.means[i] = self._keeps * mean + (1.0 - self._keeps) * now
+            self._past[i] = [now.copy()] * self._longest
+        for k, lag in self._lags:
+            mean[k] = self._past[i][-lag]
+        shown: FloatArray = np.concatenate([now, (now - mean).ravel()])
+        self._means[i] = self._keeps * mean + (1.0 - self._keeps) * now
+        if self._longest:
+            self._past[i] = [*self._past[i][1:], now.copy()]
         return shown
 
+    def kept(self, i: int) -> dict[str, Array | None]:
+        """Return copies of what it remembers of environment *i*, by name."""
+        mean = self._means[i]
+        kept: dict[str, Array | None] = {"means": None if mean is None else mean.copy()}
+        return kept | {"past": np.array(self._past[i])} if self._longest else kept
+
+    def go_on(self, i: int, kept: Mapping[str, Array | None]) -> None:
+        """Remember of environment *i* what `kept` returned."""
+        mean, past = kept["means"], kept.get("past")
+        self._means[i] = None if mean is None else np.array(mean)
+        self._past[i] = [] if past is None else [np.array(row) for row in past]
+
     def copy(self, other: Memories) -> None:
-        """Take over all running means of *other*."""
-        self.means = [None if mean is None else mean.copy() for mean in other.means]
+        """Take over all that *other* remembers."""
+        self._means = [None if mean is None else mean.copy() for mean in other._means]
+        self._past = list(other._past)
+
+
+def remembering(keeps: Sequence[float], cells: Features, n: int) -> Memories | None:
+    """Return what remembers for *n* environments what *cells* see; None without memories."""
+    keys = cells.keys if isinstance(cells, (HashedStates, SelectParts)) else ()
+    return Memories(keeps, n, keys) if keeps else None
 
 
 def extended(rows: FloatArray, lengths: Sequence[int], keeps: Sequence[float]) -> FloatArray:

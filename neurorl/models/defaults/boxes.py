@@ -122,13 +122,13 @@ def short(numbers: npt.ArrayLike) -> FloatArray:
     return np.array([float(f"{number:.{_DIGITS}g}") for number in np.asarray(numbers).tolist()])
 
 
-def box_of_parts(space: Space) -> gym.spaces.Box | None:
-    """Return a Box of the numbers of all parts of a Tuple or Dict that are numbers, flattened.
+def box_of(space: Space) -> gym.spaces.Box | None:
+    """Return a Box of the numbers of a space, or of all parts of a Tuple or Dict, flattened.
 
     None if a part has parts itself, or more states than the tiles of one number distinguish.
     """
     ends: list[tuple[FloatArray, FloatArray]] = []
-    for part in seen_parts(space).values():
+    for part in seen_parts(space).values() or [space]:
         if isinstance(part, gym.spaces.Box):
             ends.append((part.low.astype(np.float64), part.high.astype(np.float64)))
         elif isinstance(part, gym.spaces.MultiBinary):
@@ -138,8 +138,6 @@ def box_of_parts(space: Space) -> gym.spaces.Box | None:
             ends.append((np.array(first), np.array(first + float(part.n) - 1.0)))
         else:
             return None
-    if not ends:
-        return None
     low, high = (np.concatenate([np.ravel(pair[side]) for pair in ends]) for side in (0, 1))
     return gym.spaces.Box(low, high, dtype=np.float64)
 

@@ -25,7 +25,7 @@ _TOLD = 0.005
 """Give a memory only if it predicts more than this share of a hidden change in both halves of the
 rows. A memory of mere noise makes predictions of rows that weren't fitted worse."""
 _LEAST_ROWS = 500
-_BLOCK = 25
+BLOCK = 25
 """Fit every second block of so many rows and predict the others, then the reverse."""
 _RIDGE = 1e-3
 _MOST_NEWEST = 20
@@ -56,7 +56,7 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     now = np.setdiff1d(np.arange(len(rows)), last)
     change = rows[now + 1] - rows[now]
     change = change[:, change.max(axis=0) > change.min(axis=0)]
-    seen = np.concatenate([rows[now], of_actions(play)], axis=1)
+    seen = np.concatenate([rows[now], flags_of_actions(play)], axis=1)
     left = left_over(seen, change)
     is_hidden = left.mean(axis=0) > _HIDDEN
     best: tuple[float, ...] = ()
@@ -70,7 +70,7 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     return best
 
 
-def of_actions(play: FirstPlay) -> FloatArray:
+def flags_of_actions(play: FirstPlay) -> FloatArray:
     """Return the actions as numbers, ``(steps, k)``: a choice among n is n flags."""
     actions = np.array([np.ravel(action) for action in play.actions])
     if actions.dtype.kind not in "iu":
@@ -85,17 +85,17 @@ def left_over(seen: FloatArray, change: FloatArray, more: FloatArray | None = No
     seen: observations and actions, ``(n, k)``. more: further predictors, without products.
     """
     kinds = np.unique(seen, axis=0, return_inverse=True)[1].ravel()
-    seen = _scaled(seen)
+    seen = scaled(seen)
     squares = np.triu_indices(seen.shape[1])
     terms = [np.ones((len(seen), 1)), seen, seen[:, squares[0]] * seen[:, squares[1]]]
-    x = np.concatenate(terms if more is None else [*terms, _scaled(more)], axis=1)
-    is_first = np.arange(len(x)) // _BLOCK % 2 == 0
+    x = np.concatenate(terms if more is None else [*terms, scaled(more)], axis=1)
+    is_first = np.arange(len(x)) // BLOCK % 2 == 0
     predicted = np.zeros_like(change)
     for fits in (is_first, ~is_first):
         a, b = x[fits].T @ x[fits], x[fits].T @ change[fits]
         solved = np.linalg.solve(a + _RIDGE * np.eye(len(a)), b)
         fitted = x @ solved
-        off = _means(kinds[fits], change[fits] - fitted[fits], int(kinds.max()) + 1)
+        off = means_of(kinds[fits], change[fits] - fitted[fits], int(kinds.max()) + 1)
         predicted[~fits] = fitted[~fits] + off[kinds[~fits]]
     predicted = np.clip(predicted, change.min(axis=0), change.max(axis=0))
     squares_left = (change - predicted) ** 2 / change.var(axis=0)
@@ -103,14 +103,14 @@ def left_over(seen: FloatArray, change: FloatArray, more: FloatArray | None = No
     return np.asarray(np.minimum(share, 1.0))
 
 
-def _means(kinds: npt.NDArray[np.intp], numbers: FloatArray, n: int) -> FloatArray:
+def means_of(kinds: npt.NDArray[np.intp], numbers: FloatArray, n: int) -> FloatArray:
     """Return the mean of the rows of each kind, ``(n, d)``, nearer to 0 where a kind has few."""
     counts = np.bincount(kinds, minlength=n) + 1.0
     sums = [np.bincount(kinds, column, minlength=n) for column in numbers.T]
     return np.array(sums).T / counts[:, None]
 
 
-def _scaled(numbers: FloatArray) -> FloatArray:
+def scaled(numbers: FloatArray) -> FloatArray:
     """Return the columns that vary, scaled to mean 0 and standard deviation 1."""
     spread = numbers.std(axis=0)
     varies = spread > 0.0

@@ -11,7 +11,7 @@ from neurorl.models.features import Concat, Features, HashedStates, Multiply, Se
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
-from neurorl.tasks.first_play import FirstPlay, first_play
+from neurorl.tasks.first_play import PATIENCE_S, FirstPlay, first_play
 from neurorl.tasks.kinds import Environment
 
 LEAST_GAMMA = 0.99
@@ -66,7 +66,7 @@ def scale_of_wrapped(env: Environment, env_id: str, usual: float) -> tuple[float
     """
     bare = gym.make(env_id)
     try:
-        plays = [first_play(e) for e in (env, bare)]
+        plays = [first_play(e, seconds=PATIENCE_S / 2.0) for e in (env, bare)]
     finally:
         bare.close()
     here, there = (reward_scale(play, LEAST_GAMMA) for play in plays)

@@ -14,7 +14,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.memories import extended
 from neurorl.models.agent.schedules import HarmonicDecay
-from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of_parts
+from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
 from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
 from neurorl.models.defaults.hidden_state import (
     changed,
@@ -25,6 +25,7 @@ from neurorl.models.defaults.hidden_state import (
     tell_more,
 )
 from neurorl.models.defaults.images import image_cells, is_image
+from neurorl.models.defaults.memory_search import missing_memories
 from neurorl.models.defaults.observations import default_cells, default_features, seen_parts
 from neurorl.models.defaults.rates import (
     LEAST_GAMMA,
@@ -231,13 +232,18 @@ def _of_flags(space: Space, play: Any) -> PlainData:
 
 
 def _memories(space: Space, play: Any) -> PlainData:
-    """Return the memories of an agent of a Box that hides something, as a field, if any."""
-    if not isinstance(space, gym.spaces.Box):
-        return {}
+    """Return the memories of an agent of a task that hides something, as a field, if any."""
     rows = play().all_numbers()
     if rows is None:
         return {}
-    keeps = memories_for(play(), rows, MOST_JOINT)
+    is_box = isinstance(space, gym.spaces.Box)
+    keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
+    in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
+    can_hold = in_pairs or _hashed(space, rows) is not None
+    for keep in missing_memories(play(), rows, keeps, is_box) if can_hold else ():
+        cells = table_cells(space, play, (*keeps, keep))
+        if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
+            return {"memories": (*keeps, keep)}
     return {"memories": keeps} if keeps else {}
 
 
@@ -247,25 +253,29 @@ def table_cells(
     """Return cells from which the output can learn a table; None if there are none.
 
     play: returns the first play, which numbered states don't need. memories: the keeps of an
-    agent's memories, which add numbers to a Box. is_fine: see `box_cells`.
+    agent's memories, which add numbers to an observation. is_fine: see `box_cells`.
     """
     cells = default_cells(space)
-    if isinstance(cells, (OneHot, JointStates)):
+    if not memories and isinstance(cells, (OneHot, JointStates)):
         return cells
-    if not isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict)):
+    if not (memories or isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict))):
         return None
     rows = play().all_numbers()
     if rows is None:
         return None
     better = play().is_better(len(rows))
     lengths = [len(rewards) + 1 for rewards in play().rewards]
-    if memories and isinstance(space, gym.spaces.Box):
-        return box_cells(BoxRanges.of(space, extended(rows, lengths, memories), better), is_fine)
+    if memories:
+        rows = extended(rows, lengths, memories)
+        hashed = _hashed(space, rows) if not any(0.0 < keep < 1.0 for keep in memories) else None
+        if hashed is not None or (whole := box_of(space)) is None:
+            return hashed
+        return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))
     hashed = _hashed(space, rows)
     if hashed is not None:
         return hashed
     if not isinstance(space, gym.spaces.Box):
-        whole = box_of_parts(space)
+        whole = box_of(space)
         if whole is None or whole.shape != rows.shape[1:]:
             return None
         return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -113,6 +113,17 @@ def numbers_of(where: str, observation: object, n: int) -> FloatArray:
         what = "the observation has another size"
         raise ArgumentError(where, what, got=len(numbers), limit=n)
     return numbers
+
+
+def parts_in(observation: Shown, keys: Sequence[str | int]) -> Shown:
+    """Return the parts of a Dict or Tuple, flattened one after the other, ``(n,)``.
+
+    keys: keys of a Dict's parts, or their places in a Tuple; without any, an observation stays as
+    it is, and so does an array, in which memories have put the parts together.
+    """
+    if not keys or isinstance(observation, np.ndarray):
+        return observation
+    return np.concatenate([np.ravel(observation[key]) for key in keys])
 
 
 def image_of(where: str, observation: object, shape: tuple[int, ...]) -> FloatArray:

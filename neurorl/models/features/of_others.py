@@ -18,6 +18,7 @@ from neurorl.models.features.base import (
     Sides,
     image_of,
     numbers_of,
+    parts_in,
 )
 from neurorl.network.limits import MAX_FEATURES
 from neurorl.network.serialization import NotNegative, Range, frozen_array, several, whole_numbers
@@ -149,7 +150,7 @@ class SelectParts(Select, named="PickedParts"):
         object.__setattr__(self, "keys", tuple(several("SelectParts.keys", self.keys)))
 
     def flat(self, observation: Shown) -> FloatArray:
-        return super().flat(np.concatenate([np.ravel(observation[key]) for key in self.keys]))
+        return super().flat(parts_in(observation, self.keys))
 
 
 @dataclass(frozen=True, eq=False)

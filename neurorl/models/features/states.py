@@ -12,7 +12,13 @@ from zlib import crc32
 import numpy as np
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features.base import NARROWEST, FromNumbers, RangeFeatures, numbers_of
+from neurorl.models.features.base import (
+    NARROWEST,
+    FromNumbers,
+    RangeFeatures,
+    numbers_of,
+    parts_in,
+)
 from neurorl.models.features.bases import Concat
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
 from neurorl.network.serialization import Count, Range, number, positive, several, whole_numbers
@@ -201,9 +207,7 @@ class HashedStates(FromNumbers):
         return np.array(self.places, dtype=np.int64)
 
     def flat(self, observation: Shown) -> FloatArray:
-        if self.keys:
-            observation = np.concatenate([np.ravel(observation[key]) for key in self.keys])
-        numbers = numbers_of("HashedStates", observation, self.length)
+        numbers = numbers_of("HashedStates", parts_in(observation, self.keys), self.length)
         code = crc32(numbers[self._index] + 0.0)  # + 0.0 turns -0.0, which has other bits, into 0.0
         return np.array([code % _MOST % self.n, (code >> _SHIFT) % self.n], dtype=np.float64)
 

@@ -1,0 +1,167 @@
+"""Find out from a first play which memory tells what rewards are, or what is shown next.
+
+Each memory is judged by rows that weren't fitted, against the same prediction without it. An
+observation and an action that pay different amounts, as told by what was seen before, need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.models.agent.memories import extended
+from neurorl.models.defaults.hidden_state import BLOCK, flags_of_actions, means_of, scaled
+from neurorl.numerics.arrays import FloatArray
+from neurorl.tasks.first_play import FirstPlay
+
+_KEEPS = (0.0, 1.0, 2.0, 3.0, 0.9)
+"""Try these memories: the step before, the first of an episode, two and three steps before, some
+10 steps."""
+_OF_REWARDS, _OF_NEXT = 0.02, 0.2
+"""Give a memory only if it predicts more than this share of the squared rewards, or of what is
+shown next, in both halves of the rows. Of rewards, tasks that hide nothing have at most 0.002."""
+_OVER_OTHERS = 0.25
+"""Give another memory only if it predicts so much more of the rewards. In a task of evidence that
+comes bit by bit, each of them tells 12 % more, as it tells the time."""
+_HIDDEN = 0.4
+"""Ask about what is shown next only if more than this share of it isn't predicted."""
+_CERTAIN = 3.0
+"""Ask for a gain of more than so many standard errors of blocks. A few rewards are no evidence."""
+_BETTER = 1.05
+"""Take a later memory only if it tells so many times more than those before."""
+_LEAST_ROWS = 500
+_MOST_NUMBERS, _MOST_VALUES = 11, 64
+"""Ask about what is shown next only of so few numbers, each of so few values."""
+_MOST_SEEN = 512
+_MOST_TERMS = 60
+_RIDGE = 1e-3
+
+
+def missing_memories(
+    play: FirstPlay, rows: FloatArray, have: Sequence[float], is_box: bool
+) -> tuple[float, ...]:
+    """Return the memories that tell what an agent with the memories it *has* can't, best first.
+
+    rows: every observation of the play, ``(n, d)``. is_box: whether `memories_for` has looked at
+    what is shown next; if not, it is asked here where the memories tell nothing of rewards.
+    """
+    lengths = [len(rewards) + 1 for rewards in play.rewards]
+    if len(rows) < _LEAST_ROWS or len(rows) != sum(lengths) or len(play.actions) != play.steps:
+        return ()
+    rows = rows[:, rows.max(axis=0) > rows.min(axis=0)]
+    if not 0 < rows.shape[1] <= _MOST_SEEN:
+        return ()
+    now = np.setdiff1d(np.arange(len(rows)), np.cumsum(lengths) - 1)
+    seen = extended(rows, lengths, have)[now] if have else rows[now]
+    past = np.split(extended(rows, lengths, _KEEPS)[now], len(_KEEPS) + 1, axis=1)[1:]
+    others = {k: m for k, m in zip(_KEEPS, past, strict=True) if k not in have}
+    search = _Search(seen, flags_of_actions(play), others)
+    rewards = np.concatenate([np.array(episode) for episode in play.rewards])[:, None]
+    rewards /= np.abs(rewards).max() or 1.0  # whose squares may be too large
+    found = search.telling(rewards, 0.0, _OVER_OTHERS if have else _OF_REWARDS)
+    if found or is_box or rows.shape[1] > _MOST_NUMBERS:
+        return found
+    flags = _flags(rows)
+    return search.telling(flags[now + 1], _HIDDEN, _OF_NEXT) if flags is not None else ()
+
+
+def _flags(rows: FloatArray) -> FloatArray | None:
+    """Return a flag for each value of each number; None if one takes too many."""
+    values = [np.unique(column) for column in rows.T]
+    if max(map(len, values)) > _MOST_VALUES:
+        return None
+    flags = [column[:, None] == of for column, of in zip(rows.T, values, strict=True)]
+    return np.asarray(np.concatenate(flags, axis=1), dtype=np.float64)
+
+
+class _Search:
+    """Compare predictions from the rows *seen* and *actions* with those from each memory, too.
+
+    seen: observations, ``(n, d)``. actions: as numbers, ``(n, k)``. past: what each memory
+    shows, by its keep, ``(n, d)``.
+    """
+
+    def __init__(
+        self, seen: FloatArray, actions: FloatArray, past: Mapping[float, FloatArray]
+    ) -> None:
+        self._past, self._actions = past, scaled(actions)
+        self._kinds = _kinds(seen, actions)
+        both = scaled(seen)[:, :, None] * self._actions[:, None]
+        self._products = [both.reshape(len(seen), -1), self._actions]
+        numbers = scaled(np.concatenate([seen, actions], axis=1))
+        self._terms = [np.ones((len(seen), 1)), numbers]
+        if numbers.shape[1] ** 2 <= 10 * _MOST_TERMS:
+            squares = np.triu_indices(numbers.shape[1])
+            self._terms.append(numbers[:, squares[0]] * numbers[:, squares[1]])
+
+    def telling(self, y: FloatArray, hidden: float, least: float) -> tuple[float, ...]:
+        """Return the memories that predict *y*, ``(n, c)``, best first; empty if none does.
+
+        hidden: the share that has to be unpredicted without them. least: the share to predict.
+        """
+        variance = float(y.var(axis=0).sum())
+        if not variance > 0.0:
+            return ()
+        left = self._errors(y) / variance
+        if left.mean() <= max(hidden, least):
+            return ()
+        found: list[tuple[float, float]] = []
+        for keep, memory in self._past.items():
+            gain = _sure_gain(left - self._errors(y, memory) / variance)
+            if gain > least:
+                found.append((gain, keep))
+        most, best = 0.0, None
+        for gain, keep in found:
+            if gain > _BETTER * most:
+                most, best = gain, keep
+        others = sorted((pair for pair in found if pair[1] != best), reverse=True)
+        return () if best is None else (best, *(keep for _, keep in others))
+
+    def _errors(self, y: FloatArray, memory: FloatArray | None = None) -> FloatArray:
+        """Return the squared errors of rows that weren't fitted, all columns together, ``(n,)``.
+
+        Least squares are fitted, then what is left is averaged for each observation and action,
+        and again with the memory, or once more without one, so that neither is nearer to 0.
+        """
+        terms, kinds = self._terms, [self._kinds, self._kinds]
+        if memory is not None:
+            kinds = [self._kinds, _kinds(self._kinds[:, None], memory)]
+            numbers = scaled(memory)
+            terms = [*terms, numbers]
+            for factors in self._products:
+                if numbers.shape[1] * factors.shape[1] <= _MOST_TERMS:
+                    products = numbers[:, :, None] * factors[:, None]
+                    terms.append(products.reshape(len(numbers), -1))
+        x = np.concatenate(terms, axis=1)
+        is_first, predicted = _halves(len(x)), np.zeros_like(y)
+        for fits in (is_first, ~is_first):
+            a, b = x[fits].T @ x[fits], x[fits].T @ y[fits]
+            fitted = x @ np.linalg.solve(a + _RIDGE * np.eye(len(a)), b)
+            for kind in kinds:
+                fitted += means_of(kind[fits], (y - fitted)[fits], int(kind.max()) + 1)[kind]
+            predicted[~fits] = fitted[~fits]
+        predicted = np.clip(predicted, y.min(axis=0), y.max(axis=0))
+        return np.asarray(((y - predicted) ** 2).sum(axis=1))
+
+
+def _sure_gain(gains: FloatArray) -> float:
+    """Return the smaller mean of both halves, or 0 if the gains, ``(n,)``, may be chance."""
+    blocks = np.add.reduceat(gains, np.arange(0, len(gains), BLOCK))
+    if not blocks.mean() > _CERTAIN * blocks.std() / np.sqrt(len(blocks)):
+        return 0.0
+    is_first = _halves(len(gains))
+    return float(min(gains[is_first].mean(), gains[~is_first].mean()))
+
+
+def _halves(n: int) -> npt.NDArray[np.bool_]:
+    """Return which of *n* rows are in every second block."""
+    return np.asarray(np.arange(n) // BLOCK % 2 == 0)
+
+
+def _kinds(*numbers: FloatArray | npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return a number for each different row of all *numbers* together, ``(n,)``."""
+    rows = np.concatenate(numbers, axis=1) + 0.0  # + 0.0 turns -0.0, which has other bits, into 0.0
+    known: dict[bytes, int] = {}
+    return np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.intp)

@@ -1,0 +1,289 @@
+"""The default agent of a task gets a memory where rewards, or what comes next, need one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.toy_text.taxi import TaxiEnv
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
+
+from neurorl import SpikingActorCritic, evaluate
+from neurorl.errors import DescriptionError
+from neurorl.models.agent.memories import Memories
+from neurorl.models.defaults.presets import make_config
+from neurorl.models.features import HashedStates, OneHot, Select
+from neurorl.tasks import first_play as playing
+
+pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
+
+Env = gym.Env[Any, Any]
+Forms = dict[str, tuple[Space[Any], Callable[[int, int], Any]]]
+
+
+def forms(n: int) -> Forms:
+    """Return spaces that show one of *n* names and a flag, and how each shows them."""
+    eye = np.eye(n, dtype=np.int8)
+    return {
+        "Discrete": (Discrete(2 * n, start=1), lambda name, flag: 1 + name + n * flag),
+        "MultiBinary": (MultiBinary(n + 1), lambda name, flag: np.append(eye[name], flag)),
+        "MultiDiscrete": (MultiDiscrete([n, 2]), lambda name, flag: np.array([name, flag])),
+        "Dict": (Dict(b=Discrete(n), a=Discrete(2)), lambda name, flag: {"b": name, "a": flag}),
+        "Tuple": (Tuple((Discrete(n), MultiBinary(1))), lambda n, flag: (n, np.array([flag]))),
+        "Box": (Box(0, n, (2,)), lambda name, flag: np.array([name, flag], np.float32)),
+        "image": (Box(0, n, (3, 3), np.uint8), lambda n, flag: np.full((3, 3), n * 2 + flag, "u1")),
+    }
+
+
+class Told(Env):
+    """Be a task of a *length* whose rewards `paid` tells, of names and flags that `shown` draws."""
+
+    def __init__(self, form: str = "Discrete", names: int = 4, length: int = 20) -> None:
+        self.observation_space, self._form = forms(names)[form]
+        self.action_space = Discrete(3)
+        self._length = length
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.past: list[int] = []
+        return self._next(), {}
+
+    def step(self, action: Any) -> Any:
+        reward = float(self.paid(int(action)))
+        return self._next(), reward, len(self.past) > self._length, False, {}
+
+    def _next(self) -> Any:
+        name, flag = self.shown(len(self.past))
+        self.past.append(name)
+        return self._form(name, flag)
+
+    def shown(self, t: int) -> tuple[int, int]:
+        return int(self.np_random.integers(3)), int(self.np_random.integers(2))
+
+    def paid(self, action: int) -> float:
+        raise NotImplementedError
+
+
+class Recall(Told):
+    """Show a name first, and pay for it at the end; between them is nothing."""
+
+    def shown(self, t: int) -> tuple[int, int]:
+        return (0 if t else 1 + int(self.np_random.integers(3))), int(t == self._length - 1)
+
+    def paid(self, action: int) -> float:
+        return len(self.past) == self._length and action == self.past[0] - 1
+
+
+class Back(Told):
+    """Pay for the name that was shown some steps before."""
+
+    def __init__(self, lag: int, form: str = "Discrete") -> None:
+        super().__init__(form)
+        self._lag = lag
+
+    def paid(self, action: int) -> float:
+        return len(self.past) > self._lag and action == self.past[-1 - self._lag]
+
+
+class Rooms(Told):
+    """Be a ring of four rooms, two of which look alike; the room before tells where one is."""
+
+    _room = 1
+
+    def shown(self, t: int) -> tuple[int, int]:
+        self._room = self._room if t else 1
+        return (0, 1, 0, 2)[self._room], 0
+
+    def paid(self, action: int) -> float:
+        good = action == self._room // 2 or self._room % 2
+        paid = good and not self._room % 2
+        self._room = (self._room + (1 if good else -1)) % 4
+        return paid
+
+
+class Majority(Told):
+    """Show names of which one comes more often in an episode, and pay for it at the end."""
+
+    _often = 0
+
+    def shown(self, t: int) -> tuple[int, int]:
+        self._often = self._often if t else int(self.np_random.integers(2))
+        name = self._often if self.np_random.random() < 0.75 else 1 - self._often
+        return name, int(t == self._length - 1)
+
+    def paid(self, action: int) -> float:
+        return len(self.past) == self._length and action == self._often
+
+
+class Bandit(Told):
+    """Pay for one action, more or less, whatever is shown."""
+
+    def paid(self, action: int) -> float:
+        return (action == 1) + self.np_random.normal()
+
+
+class Context(Told):
+    """Pay for the name that is shown, with noise that depends on nothing."""
+
+    noise = 0.0
+
+    def paid(self, action: int) -> float:
+        return (action == self.past[-1]) + self.noise * self.np_random.normal()
+
+
+class NoisyContext(Context):
+    noise = 2.0
+
+
+class Chance(Told):
+    """Pay seldom, by chance alone."""
+
+    def paid(self, action: int) -> float:
+        return self.np_random.random() < 0.02
+
+
+class Walk(Told):
+    """Move on a line by actions, some of which fail, and pay at its end."""
+
+    _at = 0
+
+    def shown(self, t: int) -> tuple[int, int]:
+        self._at = self._at if t else 0
+        return self._at, 0
+
+    def paid(self, action: int) -> float:
+        moves = (action - 1) * (self.np_random.random() < 0.7)
+        self._at = int(np.clip(self._at + moves, 0, 3))
+        return self._at == 3
+
+
+@pytest.fixture(params=range(5))
+def seeded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Play other random steps."""
+    monkeypatch.setattr(playing, "_SEED", request.param)
+
+
+FORMS = list(forms(2))
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("form", FORMS)
+def test_a_cue_is_remembered_until_it_pays(form: str) -> None:
+    for length in (4, 9):
+        config = make_config(Recall(form, length=length))
+        if form == "Box":  # whose changes are asked first, and tell the time
+            assert config.memories in ((1.0,), (0.9,))
+            continue
+        assert config.memories == (1.0,)
+        assert isinstance(config.cells, HashedStates)
+        assert config.features == config.cells
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("form", FORMS)
+def test_what_was_shown_before_is_remembered_where_it_pays(form: str) -> None:
+    assert make_config(Back(1, form)).memories == (0.0,)
+    assert make_config(Back(2, form)).memories == (2.0,)
+
+
+@pytest.mark.usefixtures("seeded")
+def test_rooms_that_look_alike_and_evidence_are_remembered() -> None:
+    assert make_config(Rooms()).memories == (0.0,)
+    evidence = make_config(Majority("Dict", 2, 9))
+    assert evidence.memories == (0.9,)
+    assert isinstance(evidence.cells, Select)
+
+
+CONTROLS: dict[str, Callable[[], Env]] = {
+    "a bandit": Bandit,
+    "contexts": Context,
+    "contexts in a Dict": lambda: Context("Dict"),
+    "contexts in a Box": lambda: Context("Box"),
+    "noise": lambda: NoisyContext("MultiBinary"),
+    "chance": lambda: Chance("MultiDiscrete"),
+    "a walk": Walk,
+    "a walk in a Tuple": lambda: Walk("Tuple"),
+    "FrozenLake": lambda: gym.make("FrozenLake-v1"),
+    "CliffWalking": lambda: gym.make("CliffWalking-v1", is_slippery=True),
+    "Taxi": lambda: gym.wrappers.TimeLimit(TaxiEnv(), 200),
+    "Blackjack": lambda: gym.make("Blackjack-v1"),
+    "MountainCar": lambda: gym.wrappers.TimeLimit(gym.make("MountainCar-v0").unwrapped, 150),
+    "CartPole": lambda: gym.wrappers.TimeLimit(gym.make("CartPole-v1").unwrapped, 200),
+    "Acrobot": lambda: gym.make("Acrobot-v1"),
+    "Pendulum": lambda: gym.make("Pendulum-v1"),
+}
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("name", CONTROLS)
+def test_nothing_is_remembered_where_all_is_shown(name: str) -> None:
+    assert make_config(CONTROLS[name]()).memories == ()
+
+
+def test_numbered_states_without_a_memory_keep_a_cell_each() -> None:
+    assert isinstance(make_config(Context()).cells, OneHot)
+
+
+def test_a_first_observation_and_lags_by_hand() -> None:
+    memories = Memories((1.0, 2.0, 0.0), 1)
+    rows = [memories.see(0, x).tolist() for x in (4, 6, 7, 9)]
+    assert [row[1:] for row in rows] == [[0, 0, 0], [2, 2, 2], [3, 3, 1], [5, 3, 2]]
+    other = Memories((1.0, 2.0, 0.0), 1)
+    other.copy(memories)
+    memories.begin(0)
+    assert memories.see(0, 5).tolist() == [5, 0, 0, 0]
+    assert other.see(0, 5).tolist() == [5, 1, -2, -4]
+
+
+def test_parts_are_remembered_in_the_order_of_their_keys() -> None:
+    memories = Memories((0.0,), 1, ("b", "a"))
+    memories.see(0, {"a": 1, "b": np.array([[2, 3]])})
+    assert memories.see(0, {"b": np.array([[4, 4]]), "a": 0}).tolist() == [4, 4, 0, 2, 1, -1]
+
+
+def test_a_lag_is_a_whole_number() -> None:
+    with pytest.raises(DescriptionError, match=r"agent\.memories: holds no memory .*got 2\.5"):
+        make_config(Back(2), "lif", {"memories": (2.5,)})
+
+
+@pytest.mark.parametrize("form", ["Discrete", "Dict", "Tuple"])
+def test_both_loops_and_a_loaded_agent_learn_the_same(form: str, tmp_path: Path) -> None:
+    weights = []
+    for loop in ("numpy", "native"):
+        agent = SpikingActorCritic(Back(2, form), backend="reference", seed=3, loop=loop)
+        agent.learn(total_steps=47)
+        agent.save(tmp_path / "agent.npz")
+        agent.learn(total_steps=70)
+        weights.append(agent.weights)
+        agent.close()
+    agent = SpikingActorCritic.load(tmp_path / "agent.npz", env=Back(2, form))
+    agent.learn(total_steps=70)
+    for name, of_numpy in weights[0].items():
+        assert np.array_equal(of_numpy, weights[1][name])
+        assert np.array_equal(of_numpy, agent.weights[name])
+    agent.close()
+
+
+BEST: dict[str, tuple[Callable[[], Env], float]] = {
+    "a cue": (lambda: Recall(length=6), 1.0),
+    "a cue in a Dict": (lambda: Recall("Dict", length=9), 1.0),
+    "one step back": (lambda: Back(1, "MultiBinary"), 19.0),
+    "two steps back": (lambda: Back(2), 18.0),
+    "rooms": (Rooms, 10.0),
+    "evidence": (lambda: Majority("Dict", 2, 9), 0.9),
+    "a cue in a Box": (lambda: Recall("Box", length=9), 1.0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BEST)
+def test_the_default_learns_what_needs_a_memory(name: str) -> None:
+    make, best = BEST[name]
+    agent = SpikingActorCritic(make(), seed=100)
+    agent.learn(1000)
+    assert evaluate(agent, episodes=200)["mean_return"] >= 0.9 * best
+    agent.close()
