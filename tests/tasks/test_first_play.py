@@ -143,7 +143,7 @@ def test_a_slow_task_is_played_for_some_seconds(
     assert ("the task is slow" in told) == (steps < 2000)
 
 
-@pytest.mark.parametrize(("of_cpu", "steps"), [(0.5, 400), (0.25, 600), (0.0, 600)])
+@pytest.mark.parametrize(("of_cpu", "steps"), [(0.5, 400), (0.25, 599), (0.0, 599)])
 def test_a_busy_machine_or_a_task_that_waits_gets_longer(
     of_cpu: float, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
