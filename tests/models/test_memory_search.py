@@ -284,6 +284,6 @@ BEST: dict[str, tuple[Callable[[], Env], float]] = {
 def test_the_default_learns_what_needs_a_memory(name: str) -> None:
     make, best = BEST[name]
     agent = SpikingActorCritic(make(), seed=100)
-    agent.learn(1000)
+    agent.learn(total_episodes=1000)
     assert evaluate(agent, episodes=200)["mean_return"] >= 0.9 * best
     agent.close()
