@@ -67,25 +67,25 @@ def verdict_of(
         "return": ([e.ret for e in episodes], 1.0),
         "discounted return": ([e.discounted for e in episodes], config.gamma),
     }
-    return judge(
-        [
-            Facts(
-                config,
-                seed,
-                measure,
-                np.array(returns),
-                steps,
-                monitor.warnings(),
-                returns_of(at_random, gamma),
-                returns_of(greedy, gamma),
-                returns_of(drawn, gamma),
-                look,
-                monitor.has_moved(),
-                monitor.rate,
-            )
-            for measure, (returns, gamma) in columns.items()
-        ]
-    )
+    facts = [
+        Facts(
+            config,
+            seed,
+            measure,
+            np.array(returns),
+            steps,
+            monitor.warnings(),
+            returns_of(at_random, gamma),
+            returns_of(greedy, gamma),
+            returns_of(drawn, gamma),
+            look,
+            monitor.has_moved(),
+            monitor.rate,
+        )
+        for measure, (returns, gamma) in columns.items()
+    ]
+    with np.errstate(over="ignore", invalid="ignore"):  # squares of huge returns
+        return judge(facts)
 
 
 def play_at_random(env: Environment, seed: int, steps: int = FIRST_STEPS) -> FirstPlay | None:
@@ -107,15 +107,15 @@ def play_by(
     make, explore: the player takes the actions with the most votes, or draws them.
     """
     actions = read_actions(env)
-    try:
-        player = make(derive(seed, _PLAYED), explore)
-    except NeurorlError:
-        return None
 
     def act(_: int, begins: bool, observation: Shown, mask: object) -> Shown:
         if begins:
             player.begin()
         return actions.taken(player.move(observation, mask).action)
 
-    with player.backend:
-        return play_again(env, steps, derive(seed, _PLAYED), act)
+    try:
+        player = make(derive(seed, _PLAYED), explore)
+        with player.backend:
+            return play_again(env, steps, derive(seed, _PLAYED), act)
+    except NeurorlError:
+        return None
