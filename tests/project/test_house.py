@@ -15,29 +15,31 @@ BOUNDS = {
     # report, 510 for sweeps on SLURM; 365 less, as arrays, registries and losses are said once;
     # 477 less of validation; 335 (174 of the core) for agents with rules by statements and learners
     # of other packages, 70 for Brian2's PoissonInput and TimedArray, 85 for rows of
-    # weights that are brought in force when they speak, 60 for states beside ties, and 307 for
-    # threads that share replicas
-    "installed lines": 73_413,
-    "core lines": 38_133,
-    "program and executors": 2_053,
+    # weights that are brought in force when they speak, 60 for states beside ties, 307 for threads
+    # that share replicas; for users of Stable-Baselines3: 450 for learn, predict, parameters and
+    # environments in their form, 275 for flags of train; 1,010 for a verdict of each run, 240 for
+    # memories that rewards ask for, and 190 for compiled code in wheels
+    "installed lines": 75_578,
+    "core lines": 40_521,
+    "program and executors": 2_102,
     "core rooms": 18,
     "core floors": 12,
     "rooms": 38,
     "floors": 15,
-    "Any": 395,
+    "Any": 394,
 }
 LARGEST = {
-    "models": 7_850,
+    "models": 8_099,
     "validation": 7_872,
-    "learning": 6_705,
-    "native": 4_748,
-    "backends": 4_725,
+    "learning": 6_721,
+    "native": 4_855,
+    "backends": 4_803,
     "backends.loihi": 3_204,
     "network": 3_201,
-    "agents": 3_189,
+    "agents": 3_736,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
-OTHERS = 3_029
+OTHERS = 3_034
 
 
 @pytest.fixture(scope="module")
