@@ -72,7 +72,7 @@ def small(name: str, neuron: LIF, weights: float | Uniform, size: int = 4) -> Ne
     )
 
 
-def code(network: Network, seed: int = 0, arithmetic: str = "float") -> str:
+def code(network: Network, seed: int = 0, arithmetic: str = "float") -> CppSource:
     with load("native", network, seed=seed, arithmetic=arithmetic) as backend:
         return printed(backend.simulated.program).source
 
