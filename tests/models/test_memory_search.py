@@ -16,7 +16,7 @@ from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.memories import Memories
 from neurorl.models.defaults.presets import make_config
-from neurorl.models.features import HashedStates, OneHot, Select
+from neurorl.models.features import GaussianCells, HashedStates, OneHot, Select
 from neurorl.tasks import first_play as playing
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
@@ -222,6 +222,12 @@ CONTROLS: dict[str, Callable[[], Env]] = {
 @pytest.mark.parametrize("name", CONTROLS)
 def test_nothing_is_remembered_where_all_is_shown(name: str) -> None:
     assert make_config(CONTROLS[name]()).memories == ()
+
+
+def test_features_that_are_named_are_kept_without_a_memory() -> None:
+    for form, cells in (("Discrete", OneHot(8, 1)), ("Box", GaussianCells((0, 0), (4, 1), 3))):
+        config = make_config(Back(1, form), "lif", {"features": cells})
+        assert (config.memories, config.features) == ((), cells)
 
 
 def test_numbered_states_without_a_memory_keep_a_cell_each() -> None:
