@@ -65,7 +65,7 @@ html_css_files = ["neurorl.css"]
 html_show_sourcelink = False
 html_sidebars = {"**": ["globaltoc.html"]}
 html_theme_options = {
-    "logo": {"text": "neurorl"},
+    "logo": {"text": f"neurorl {version}"},
     "navbar_center": [],
     "collapse_navigation": False,
     "navigation_with_keys": False,
@@ -121,10 +121,15 @@ CODE = re.compile(r"(``[^`]*``|`[^`]*`)")
 
 
 def menu_of(page: str) -> str:
-    """Return the page with a hidden menu under each of its headings, from the links there."""
+    """Return the page with a hidden menu under each of its headings, from the links there.
+
+    A page that several headings link to is in the menu of the last one.
+    """
     parts = re.split(r"(?m)^(?=## )", page)
-    for number, part in enumerate(parts):
-        names = list(dict.fromkeys(LINK.findall(part)))
+    seen: set[str] = set()
+    for number, part in reversed([*enumerate(parts)]):
+        names = [name for name in dict.fromkeys(LINK.findall(part)) if name not in seen]
+        seen.update(names)
         if names:
             heading = part.splitlines()[0]
             caption = heading.lstrip("# ") if number else "Start"

@@ -9,7 +9,6 @@ import abc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -20,10 +19,11 @@ from neurorl.agents.base import LearningAgent
 from neurorl.agents.callbacks import AgentInTraining, Callback
 from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.episodes import Episode
+from neurorl.agents.progress import Progress
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
 
 __all__ = [
@@ -96,7 +96,7 @@ class EvaluateEvery(_Every):
         *,
         best: str | Path | None = None,
         stop_at: float | None = None,
-        env: str | Environment | None = None,
+        env: str | Environment | Maker | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(steps)
@@ -126,7 +126,7 @@ class EvaluateEvery(_Every):
             return self._evaluated(kept, env)["mean_return"] if is_same else -np.inf
 
     @contextmanager
-    def _played(self) -> Iterator[str | Environment]:
+    def _played(self) -> Iterator[str | Environment | Maker]:
         """Yield the environment to play; a copy of the agent's is closed afterwards."""
         if self.env is not None:
             yield self.env
@@ -137,7 +137,7 @@ class EvaluateEvery(_Every):
         finally:
             own.close()
 
-    def _evaluated(self, agent: LearningAgent, env: str | Environment) -> Evaluation:
+    def _evaluated(self, agent: LearningAgent, env: str | Environment | Maker) -> Evaluation:
         return evaluate(agent, self.episodes, seed=self.seed, env=env)
 
     def _act(self, steps: int) -> bool | None:
@@ -274,75 +274,3 @@ class TensorBoard(LogTo):
     def on_end(self) -> None:
         if self._writer is not None:
             self._writer.close()
-
-
-class Progress(Callback):
-    """Show a bar with the mean return of the last episodes, on a terminal and in a notebook."""
-
-    def __init__(self, episodes: int = 20) -> None:
-        self.episodes = check_count("Progress, episodes", episodes)
-        self._bar: _TerminalBar | _NotebookBar | None = None
-
-    def on_start(self) -> None:
-        from rich.console import Console
-
-        total = self.budget.steps or self.budget.episodes
-        self._bar = _NotebookBar(total) if Console().is_jupyter else _TerminalBar(total)
-
-    def on_episode(self, episode: Episode) -> None:
-        by_steps = self.budget.steps is not None
-        self._move(episode.env_steps if by_steps else episode.episode + 1)
-
-    def on_end(self) -> None:
-        if self._bar is None:  # if another callback failed before training began
-            return
-        if self.budget.steps is not None:
-            self._move(self.agent.steps_taken)
-        self._bar.stop()
-        self._bar = None
-
-    def _move(self, done: int) -> None:
-        """Show how many episodes or steps are done, and the mean return of the last episodes."""
-        last = [each.ret for each in self.agent.episodes[-self.episodes :]]
-        if self._bar is not None:
-            self._bar.move(done, f"{np.mean(last):.1f}" if last else "-")
-
-
-class _TerminalBar:
-    """Draw a bar by rich. total: number of episodes or steps; None if unknown."""
-
-    def __init__(self, total: int | None) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        text = TextColumn("return {task.fields[shown]}")
-        self._bar = Bar(BarColumn(), MofNCompleteColumn(), text, TimeRemainingColumn())
-        self._bar.start()
-        self._task = self._bar.add_task("training", total=total, shown="-")
-
-    def move(self, done: int, mean_return: str) -> None:
-        self._bar.update(self._task, completed=done, shown=mean_return)
-
-    def stop(self) -> None:
-        self._bar.stop()
-
-
-class _NotebookBar:
-    """Draw a bar as HTML, because rich needs ipywidgets in notebooks."""
-
-    def __init__(self, total: int | None) -> None:
-        display = import_module("IPython.display").display  # a notebook's own
-        self._total = total
-        self._shown = display(self._data(0, "-"), raw=True, display_id=True)
-
-    def move(self, done: int, mean_return: str) -> None:
-        self._shown.update(self._data(done, mean_return), raw=True)
-
-    def stop(self) -> None:
-        """Leave the bar as it is."""
-
-    def _data(self, done: int, mean_return: str) -> dict[str, str]:
-        of_all = f" of {self._total}" if self._total else ""
-        text = f"{done}{of_all}, return {mean_return}"
-        bar = f'<progress value="{done}" max="{self._total}"></progress> ' if self._total else ""
-        return {"text/plain": text, "text/html": f"{bar}{text}"}

@@ -14,7 +14,8 @@
 and its warnings (UserWarning): `PopulationWarning`, of a population that learning has lost,
 `FallbackWarning`, of something else that runs in place of what isn't there,
 `EnvironmentWarning`, of an environment that can't be saved as it is, or is no known task, and
-`GridWarning`, of weights that are nothing on their grid.
+`GridWarning`, of weights that are nothing on their grid. `ChangeWarning` (FutureWarning) tells of a
+call that means something else than it did.
 
 Messages read *where: what, got, limit, remedy*; see `format_message`.
 """
@@ -33,6 +34,7 @@ __all__ = [
     "ArgumentError",
     "BackendError",
     "BackendUnavailableError",
+    "ChangeWarning",
     "DefinitionWarning",
     "DescriptionError",
     "DivergenceError",
@@ -130,6 +132,10 @@ class GridWarning(UserWarning):
 
 class DefinitionWarning(UserWarning):
     """Warn that what goes on was begun when this version's definition of learning was another."""
+
+
+class ChangeWarning(FutureWarning):
+    """Warn that a call means something else than it did in an earlier version."""
 
 
 def warn_outside(message: str, category: type[Warning]) -> None:

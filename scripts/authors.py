@@ -71,7 +71,7 @@ def figure(name: str, program: Program, who: str, seed: int, episodes: int | Non
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             agent = SpikingActorCritic(program.env, seed=seed, **chosen)
-            played = agent.learn(n)
+            played = agent.learn(total_episodes=n)
         returns = [e.ret if program.discount == 1.0 else _discounted(e, program) for e in played]
     return round(float(np.mean(returns[-LAST:])), 4)
 

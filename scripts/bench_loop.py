@@ -35,7 +35,7 @@ LEAN = ("see", "encode", "choose", "critic", "python")
 def measure(rounds: int, calls: int = 2000) -> dict[str, float]:
     """Return microseconds of each part and of the loop; ``lean``: `LEAN` over Gymnasium's step."""
     agent = SpikingActorCritic("CartPole-v1", backend="native", seed=11, loop="native")
-    agent.learn(60)  # episodes of some length, spikes as in training
+    agent.learn(total_episodes=60)  # episodes of some length, spikes as in training
     loop = agent._replicas.loop
     assert isinstance(loop, NativeLoop)
     loop.active[:] = True
@@ -43,12 +43,13 @@ def measure(rounds: int, calls: int = 2000) -> dict[str, float]:
     ways = _ways(loop, observation)
     times: dict[str, list[float]] = {name: [] for name in (*ways, "loop")}
     training = SpikingActorCritic("CartPole-v1", backend="native", seed=11, loop="native")
-    training.learn(150)  # from here on episodes are long, and starting one costs little
+    # From here on episodes are long, and starting one costs little.
+    training.learn(total_episodes=150)
     for number in range(1, rounds + 1):
         for name, way in ways.items():
             times[name].append(_per_call(way, calls))
         before, start = training.env_steps, time.process_time()
-        training.learn(150 + 10 * number)
+        training.learn(total_episodes=150 + 10 * number)
         times["loop"].append((time.process_time() - start) / (training.env_steps - before) * 1e6)
     medians = {name: statistics.median(values) for name, values in times.items()}
     medians["rule"] -= medians["critic"]  # was measured with it

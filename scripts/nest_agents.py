@@ -56,7 +56,7 @@ def seen(agent: SpikingActorCritic, n: int) -> list[Any]:
 def play(task: str, learned: int, episodes: int) -> dict[str, Any]:
     """Return a row: an agent that learned on the reference, played on both."""
     agent = SpikingActorCritic(task, backend="reference", seed=1)
-    agent.learn(learned)
+    agent.learn(total_episodes=learned)
     row: dict[str, Any] = {"task": task, "learned": learned, "episodes": episodes}
     for backend in BACKENDS:
         row[backend] = evaluate(agent, episodes=episodes, backend=backend, seed=5)["mean_return"]
@@ -73,7 +73,7 @@ def train(episodes: int) -> dict[str, Any]:
     """Return how training on NEST compares with training on the reference."""
     agents = [SpikingActorCritic("neurorl/GridWorld-v0", backend=b, seed=2) for b in BACKENDS]
     for agent in agents:
-        agent.learn(episodes)
+        agent.learn(total_episodes=episodes)
     ours, theirs = (agent.weights for agent in agents)
     largest = max(float(np.abs(ours[name] - theirs[name]).max()) for name in ours)
     returns = [agent.episodes[-1].ret for agent in agents]

@@ -64,11 +64,13 @@ def played(one: SpikingActorCritic, episodes: int, backend: str) -> list[float]:
 def trained(task: str, seed: int, episodes: int, n_played: int, backends: list[str]) -> Any:
     """Return what an agent reached: in training, then played on each backend."""
     learner = agent(task, seed, "native:xylo")
-    in_training = [episode.ret for episode in learner.learn(episodes)]
+    in_training = [episode.ret for episode in learner.learn(total_episodes=episodes)]
     row: dict[str, Any] = {"seed": seed, "last": float(np.mean(in_training[-50:]))}
     row |= {backend: played(learner, n_played, backend) for backend in backends}
     in_floats = agent(task, seed, "native:float")
-    row["float_last"] = float(np.mean([x.ret for x in in_floats.learn(episodes)][-50:]))
+    row["float_last"] = float(
+        np.mean([x.ret for x in in_floats.learn(total_episodes=episodes)][-50:])
+    )
     row["float_on_chip"] = played(in_floats, n_played, "native")
     return row
 

@@ -51,7 +51,7 @@ agents = {
 }
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
 for name, agent in agents.items():
-    rewards = np.array([episode.ret for episode in agent.learn(20_000)])
+    rewards = np.array([episode.ret for episode in agent.learn(total_episodes=20_000)])
     left.plot(rewards.reshape(-1, 500).mean(1), label=name)
 left.set_xlabel("500 questions")
 left.set_ylabel("share of right answers")

@@ -13,7 +13,7 @@ from neurorl import ReparameterizedActorCritic, SpikingActorCritic
 local = SpikingActorCritic("neurorl/GridWorld-v0", backend="native", seed=1)
 local.learn(total_episodes=150)
 gradient = ReparameterizedActorCritic("neurorl/GridWorld-v0", seed=1)
-gradient.learn(150)
+gradient.learn(total_episodes=150)
 
 figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 for name, agent in (("local rule", local), ("gradients", gradient)):

@@ -10,7 +10,7 @@ from neurorl import Recorder, SpikingActorCritic, plot
 names = ["hidden.spikes", "input_hidden.weights", "input_hidden.eligibility", "modulator", "value"]
 recorder = Recorder(names, episodes=2, every=5)  # every second episode, every fifth decision
 agent = SpikingActorCritic("neurorl/GridWorld-v0", seed=1)
-agent.learn(30, record=recorder)
+agent.learn(total_episodes=30, record=recorder)
 
 # %%
 # The spikes of the hidden units in the last decision.

@@ -42,6 +42,9 @@ class Algorithm:
     stops_exactly: whether it stops after exactly the given environment steps, or some later.
     keeps_floats: whether it learns floats, which an arithmetic only rounds.
     can_share: whether agents have hidden layers that serve all actions by default.
+    is_joint: whether an agent learns from as many environments as a `GroupPlan` says.
+    agent: ``module:Class`` of the `neurorl.agents.base.LearningAgent` that callbacks of a run see;
+        None if a run can't have any.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Algorithm:
     stops_exactly: bool = True
     keeps_floats: bool = False
     can_share: bool = False
+    is_joint: bool = False
+    agent: str | None = None
 
     def check(self, **options: object) -> None:
         """Raise ArgumentError if it can't be combined with one of these *options*."""
@@ -109,6 +114,8 @@ LOCAL = Algorithm(
     "neurorl.agents.sharding:make_local_group",
     only={"gradient": Only([], "has no gradient options")},
     can_share=True,
+    is_joint=True,
+    agent="neurorl.agents.local:SpikingActorCritic",
 )
 """Learn by a local three-factor rule, on any backend."""
 
@@ -148,6 +155,7 @@ REPARAMETERIZATION = Algorithm(
     ),
     stops_exactly=False,
     keeps_floats=True,
+    agent="neurorl.reparameterization.agent:ReparameterizedActorCritic",
 )
 """Learn by gradients through stochastic spikes, in PyTorch."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
@@ -14,28 +15,39 @@ from neurorl.models.agent.hints import refuse_policy
 from neurorl.storage.plain import plain
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.environments import make_env
-from neurorl.tasks.kinds import Environment, VectorEnvironment
+from neurorl.tasks.kinds import Environment, Maker, VectorEnvironment
+from neurorl.tasks.specification import made_by
 
 
 def own_env(env: object) -> tuple[Environment, str]:
     """Return the environment of an agent's *env* argument, and its id.
 
-    Raises ArgumentError unless it is an id or a Gymnasium environment, and errors of `make_env`.
+    Raises ArgumentError unless it is an id, a Gymnasium environment, or a function or class that
+    makes one; and errors of `make_env`.
     """
     if isinstance(env, str):
         refuse_policy(env)
         return make_env(env), env
+    if makes_env(env):
+        env = made_by(env)
     if isinstance(env, gym.vector.VectorEnv):
         what = "is a vector environment, and here one is played"
         remedy = "one of its environments"
         raise ArgumentError("env", what, got=type(env).__name__, remedy=remedy)
     if not isinstance(env, gym.Env):
-        remedy = "a subclass of gymnasium.Env, or an id such as 'CartPole-v1'"
+        remedy = "an object or subclass of gymnasium.Env, a function, or an id: 'CartPole-v1'"
         got = f"the class {env.__name__}" if isinstance(env, type) else type(env).__name__
         raise ArgumentError("env", "is no Gymnasium environment", got=got, remedy=remedy)
     name = env.spec.id if env.spec is not None else ""
     read_actions(env, name or type(env.unwrapped).__name__)
     return env, name
+
+
+def makes_env(env: object) -> TypeGuard[Maker]:
+    """Return whether *env* is a function or class that makes an environment, and none itself."""
+    if isinstance(env, type):
+        return issubclass(env, gym.Env)
+    return callable(env) and not isinstance(env, (gym.Env, gym.vector.VectorEnv))
 
 
 def one_of(env: VectorEnvironment) -> Environment:

@@ -3,40 +3,64 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Never, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from neurorl.agents.algorithms import Algorithm
-from neurorl.agents.arguments import check_count, check_kind, check_names, check_options, path_of
-from neurorl.agents.budget import Budget, check_budget, held_interrupts, warn_of_budget
+from neurorl.agents.arguments import (
+    check_count,
+    check_kind,
+    check_names,
+    check_options,
+    own_env,
+    path_of,
+)
+from neurorl.agents.budget import (
+    Budget,
+    check_budget,
+    held_interrupts,
+    warn_of_bare,
+    warn_of_budget,
+)
 from neurorl.agents.callbacks import CallbackLike, Listeners, listening
 from neurorl.agents.checkpoint import modules, write_checkpoint
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
+from neurorl.agents.parameters import parameters_in, with_parameters
 from neurorl.agents.player import MAX_REPLICAS, Player
+from neurorl.agents.prediction import UNNAMED, predicted
+from neurorl.agents.progress import Progress
 from neurorl.agents.recorder import Recorder
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.meter import METERED
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
-from neurorl.errors import ArgumentError, UnsupportedError
+from neurorl.errors import ArgumentError, ChangeWarning, UnsupportedError, warn_outside
 from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.actions import OneOf, read_actions
-from neurorl.tasks.answers import UnfitError, each_mask, each_observation
-from neurorl.tasks.kinds import Environment, Shown
+from neurorl.tasks.answers import UnfitError, each_mask, each_observation, is_several
+from neurorl.tasks.kinds import Environment, Maker, Shown
 from neurorl.tasks.specification import copy_env, describe_env, warn_unsaved
 
 _PREDICT = 2  # purpose of derived seeds
-_OF_LEARN = ("total_episodes", "total_steps", "callback", "record")
+_OF_PREDICT = (
+    *("observation", "action_mask", "deterministic"),
+    *("state", "episode_start", "action_masks"),
+)
+_OF_LEARN = (
+    *("total_timesteps", "total_episodes", "total_steps", "callback", "record"),
+    *("reset_num_timesteps", "progress_bar"),
+)
 
 
 class LearningAgent(abc.ABC):
@@ -64,6 +88,16 @@ class LearningAgent(abc.ABC):
         self.actions = read_actions(self.env)
         self.first_action = self.actions.first if isinstance(self.actions, OneOf) else 0
 
+    @classmethod
+    def of_group(
+        cls, group: AgentGroup, env: Environment, env_id: str, backend_options: Named
+    ) -> Self:
+        """Return the agent of a *group* of one, which learns in *env* or in copies of it."""
+        agent = cls.__new__(cls)
+        agent.env, agent.env_id, agent._backend_options = env, env_id, backend_options
+        agent._begin(group)
+        return agent
+
     def __reduce_ex__(self, protocol: object) -> Any:
         """Refuse to be copied or pickled: an agent holds compiled code and open environments."""
         remedy = "agent.save(path), and SpikingActorCritic.load(path) for another one"
@@ -75,7 +109,7 @@ class LearningAgent(abc.ABC):
         cls,
         path: str | Path,
         *,
-        env: str | Environment | None = None,
+        env: str | Environment | Maker | None = None,
         trust_env: bool = False,
     ) -> Self:
         """Return the agent of a file written by `save`; each algorithm has more options."""
@@ -120,28 +154,34 @@ class LearningAgent(abc.ABC):
 
     def learn(
         self,
-        episodes: int | None = None,
+        timesteps: int | None = None,
+        /,
         callback: CallbackLike | None = None,
         *,
+        total_timesteps: int | None = None,
         total_episodes: int | None = None,
         total_steps: int | None = None,
         record: Recorder | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+        episodes: int | None = None,
         **others: Never,
     ) -> list[Episode]:
-        """Train until *total_episodes* have been played in total; return the new ones.
+        """Train by one of four numbers; return the episodes that have ended.
 
-        ``learn(100)`` is ``learn(total_episodes=100)``. Episodes of earlier calls count: warns if
-        nothing is left to train.
+        total_timesteps: environment steps to add to those taken, as in Stable-Baselines3;
+        ``learn(1000)`` is ``learn(total_timesteps=1000)``. total_episodes, total_steps: episodes or
+        environment steps in total, those of earlier calls included: warns if nothing is left to
+        train. Steps may end within an episode (by gradients: after the update with the last of
+        them). callback: a function called for each episode (by gradients after the update that
+        used it), a `neurorl.callbacks.Callback`, or several of them; callbacks may end training.
+        record: a recorder of decisions (not by gradients). reset_num_timesteps: changes nothing, as
+        episodes and steps are always counted on. progress_bar: whether to show a
+        `neurorl.callbacks.Progress`. episodes: the former name of total_episodes.
 
-        total_steps: total environment steps, in place of episodes; it then stops within an episode
-        (by gradients: after the update with the last of them). callback: a function called for each
-        episode (by gradients after the update that used it), a `neurorl.callbacks.Callback`, or
-        several of them; callbacks may end training. record: a recorder of decisions (not by
-        gradients). Warns with `PopulationWarning` of a population that is silent, saturated or
-        otherwise lost, see `neurorl.diagnostics.monitor`; and with `EnvironmentWarning` of an
-        episode that doesn't end.
-
-        After Ctrl-C, or an error in a callback, the next call goes on at the same place, also
+        Warns with `PopulationWarning` of a population that is silent, saturated or otherwise lost,
+        see `neurorl.diagnostics.monitor`; and with `EnvironmentWarning` of an episode that doesn't
+        end. After Ctrl-C, or an error in a callback, the next call goes on at the same place, also
         within an episode, with the same results. Ctrl-C acts between two steps (by gradients: two
         updates), a second one at once. If the environment raises, the next call begins its episode
         again, and what was learned in it stays; by gradients training goes on from the last update.
@@ -150,48 +190,64 @@ class LearningAgent(abc.ABC):
         """
         self._refuse_in_training("learn")
         refuse_words("learn", others, _OF_LEARN)
-        if episodes is not None and total_episodes is not None:
-            raise ArgumentError("learn", "takes a number of episodes once", got="two")
-        total_episodes = episodes if total_episodes is None else total_episodes
-        budget = check_budget("learn", total_episodes, total_steps)
-        warn_of_budget(budget, len(self.episodes), self.steps_taken, is_bare=episodes is not None)
+        check_kind("learn, reset_num_timesteps", reset_num_timesteps, bool, optional=False)
+        check_kind("learn, progress_bar", progress_bar, bool, optional=False)
+        if episodes is not None:
+            warn_outside("learn: episodes= is called total_episodes=", ChangeWarning)
+            total_episodes = episodes if total_episodes is None else total_episodes
+        added = total_timesteps if timesteps is None else timesteps
+        given = (timesteps, total_timesteps, total_episodes, total_steps)
+        if (n := sum(each is not None for each in given)) > 1 and added is not None:
+            raise ArgumentError("learn", "takes one number of steps or episodes", got=n, limit=1)
+        if added is not None:
+            more = check_count("learn, total_timesteps", added, 0, 2**53)
+            budget = Budget(None, self.steps_taken + more)
+            if timesteps is not None:
+                warn_of_bare(timesteps)
+        else:
+            budget = check_budget("learn", total_episodes, total_steps)
+            warn_of_budget(budget, len(self.episodes), self.steps_taken)
         check_kind("record", record, Recorder)
         if record is not None and not self._replicas.is_recordable:
             problem, remedy = "can't be recorded", "Recording(backend, ...) of a player's backend"
             raise UnsupportedError(f"approach {self.algorithm.name!r}", problem, remedy=remedy)
-        before, steps_before = len(self.episodes), self.env_steps
-        listeners = Listeners(listening(callback), self, budget)
+        before, shows = len(self.episodes), (Progress(),) if progress_bar else ()
+        listeners = Listeners((*listening(callback), *shows), self, budget)
+        with held_interrupts() as interrupt, closing(self.steps(listeners, record)) as steps:
+            for _ in steps:
+                if interrupt.requested:
+                    break
+        return self.episodes[before:]
+
+    def steps(self, listeners: Listeners, record: Recorder | None = None) -> Generator[None]:
+        """Train as `learn` does, and yield at each moment when it can stop.
+
+        It ends when the budget of *listeners* is spent, or when one of them wants to stop.
+        """
+        steps_before, self._learned_in = self.env_steps, self.arithmetic
 
         def after(_: int, episode: Episode) -> None:
             self._predictors.clear()
             listeners.tell("on_episode", episode)
 
-        self._learned_in = self.arithmetic
         self._replicas.recorder, self._is_training = record, True
         try:
-            self._train(budget, after, listeners)
-        finally:
-            self._replicas.recorder, self._is_training = None, False
-            if self.env_steps != steps_before:
-                self._predictors.clear()
-        return self.episodes[before:]
-
-    def _train(
-        self, budget: Budget, after: Callable[[int, Episode], None], listeners: Listeners
-    ) -> None:
-        """Train until the budget is spent, Ctrl-C is pressed or a callback wants to stop."""
-        try:
             listeners.tell("on_start")
-            with held_interrupts() as interrupt:
-                for _ in self._replicas.play(budget, after):
-                    if listeners.hears_steps:
-                        self._predictors.clear()
-                        listeners.step()
-                        self._replicas.heed()
-                    if interrupt.requested or listeners.wants_to_stop:
-                        break
+            for _ in self._replicas.play(listeners.budget, after):
+                if listeners.hears_steps:
+                    self._predictors.clear()
+                    listeners.step()
+                    self._replicas.heed()
+                yield
+                if listeners.wants_to_stop:
+                    break
         finally:
-            listeners.tell("on_end")
+            try:
+                listeners.tell("on_end")
+            finally:
+                self._replicas.recorder, self._is_training = None, False
+                if self.env_steps != steps_before:
+                    self._predictors.clear()
 
     def lend_env(self) -> Environment:
         """Return the environment for other code to play in.
@@ -245,22 +301,44 @@ class LearningAgent(abc.ABC):
         observation: Shown,
         action_mask: object = None,
         deterministic: bool = True,
+        *,
+        state: object = UNNAMED,
+        episode_start: object = None,
+        action_masks: object = None,
         **others: Never,
     ) -> Shown:
         """Return the action with the most votes; ties are drawn. Doesn't affect training.
 
-        deterministic: False draws the action from the policy instead. Neurons stay stochastic.
-        The action has the environment's form: an array for several choices, or for numbers, which
-        are the coded ones, without exploration. action_mask: the allowed actions, as in
-        ``info["action_mask"]``; None allows all.
+        observation: one, or a batch as in `predict_batch`; the answer has the environment's form,
+        an array for several choices, for numbers, which are the coded ones, without exploration,
+        and for a batch. action_mask, or action_masks: the allowed actions, as in
+        ``info["action_mask"]``; None allows all. deterministic: False draws the action from the
+        policy instead. Neurons stay stochastic.
+
+        state: where it is named, the answer is a pair, ``(action, state)``, as Stable-Baselines3
+        has it: None begins an episode, and the state that comes back goes into the next call; it
+        is None for agents that remember nothing. episode_start: whether one starts here, for each
+        of a batch. Where neither is named, an agent with memories remembers the call before.
         """
-        refuse_words("predict", others, ("observation", "action_mask", "deterministic"))
+        refuse_words("predict", others, _OF_PREDICT)
         check_kind("predict, deterministic", deterministic, bool, optional=False)
+        masks = action_mask if action_masks is None else action_masks
+        player, is_pair = self._predictor(deterministic), state is not UNNAMED
+        is_batch = is_several(self.env.observation_space, observation, or_one=is_pair)
+        rows = self._rows(observation, masks) if is_batch else [(observation, masks)]
+        states = state if is_batch and is_pair and state is not None else [state] * len(rows)
+        answers = predicted(player, self.actions, rows, states, episode_start)
+        if not is_batch:
+            return answers[0] if is_pair else answers[0][0]
+        actions, after = np.array([action for action, _ in answers]), tuple(s for _, s in answers)
+        return (actions, None if None in after else after) if is_pair else actions
+
+    def _predictor(self, deterministic: bool) -> Player:
+        """Return the player of `predict`, made anew when anything was learned."""
         if deterministic not in self._predictors:
             seed = derive(self.seed, _PREDICT, len(self.episodes))
             self._predictors[deterministic] = self.player(seed, explore=not deterministic)
-        player = self._predictors[deterministic]
-        return self.actions.taken(player.move(observation, action_mask).action)
+        return self._predictors[deterministic]
 
     def predict_batch(self, observations: Shown, action_masks: object = None) -> Array:
         """Return what `predict` returns for each of several observations, in their order.
@@ -269,13 +347,17 @@ class LearningAgent(abc.ABC):
         spaces each part is ``(n, ...)``. action_masks: ``(n, n_actions)``, or a tuple with an array
         for each of several choices. Raises ArgumentError for anything else.
         """
+        return np.array([self.predict(*row) for row in self._rows(observations, action_masks)])
+
+    def _rows(self, observations: Shown, action_masks: object) -> list[tuple[Shown, object]]:
+        """Return each observation of a batch with its mask. Raises ArgumentError if it is none."""
         try:
             rows = each_observation(self.env.observation_space, observations)
         except UnfitError as exc:
             remedy = "predict takes a single one"
             raise ArgumentError(exc.say("observations", remedy)) from exc
         masks = each_mask(action_masks, len(rows), len(self.actions.groups(2)))
-        return np.array([self.predict(row, m) for row, m in zip(rows, masks, strict=True)])
+        return list(zip(rows, masks, strict=True))
 
     def energy(
         self, observations: Iterable[Shown], seed: int = 0, noise: str | None = None
@@ -378,6 +460,42 @@ class LearningAgent(abc.ABC):
         """Go on from *state*; *moved*: whether it comes from another backend or arithmetic."""
         self._refuse_in_training("restore")
         self._replicas.restore(0, state, moved)
+        self._predictors.clear()
+
+    def get_parameters(self) -> dict[str, Array]:
+        """Return copies of learned arrays by name: `neurorl.agents.parameters.parameters_in`."""
+        return parameters_in(self.state())
+
+    def set_parameters(
+        self, parameters: Mapping[str, npt.ArrayLike], exact_match: bool = True
+    ) -> None:
+        """Take over arrays of `get_parameters`, of an agent with the same network.
+
+        Episodes, counters and the place in an episode stay. exact_match: whether none may be
+        missing. Raises ArgumentError for an array that doesn't fit or is missing, UnknownNameError
+        for an unknown one; then nothing is changed.
+        """
+        check_kind("set_parameters, exact_match", exact_match, bool, optional=False)
+        self.restore(with_parameters(self.state(), parameters, exact_match))
+
+    def get_env(self) -> Environment:
+        """Return its environment; of several, one like each."""
+        return self.env
+
+    def set_env(self, env: str | Environment | Maker) -> None:
+        """Go on in another environment of the same spaces, in copies of it if it had several.
+
+        An unfinished episode is given up, and its steps don't count; the environment before isn't
+        closed. Raises ArgumentError for other spaces.
+        """
+        self._refuse_in_training("set_env")
+        made, name = own_env(env)
+        for kind in ("observation_space", "action_space"):
+            got, limit = getattr(made, kind), getattr(self.env, kind)
+            if got != limit:
+                raise ArgumentError("set_env", f"has another {kind}", got=got, limit=limit)
+        self._replicas.go_to(made)
+        self.env, self.env_id = made, name
         self._predictors.clear()
 
     def adopt(self, state: State) -> None:

@@ -9,14 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from neurorl.errors import ArgumentError, RunError, format_message, quoted, warn_outside
+from neurorl.errors import (
+    ArgumentError,
+    ChangeWarning,
+    RunError,
+    format_message,
+    quoted,
+    warn_outside,
+)
 from neurorl.storage.plain import plain
 
 LONG_EPISODE = 100_000
 """Warn after this many steps of one episode that it may have no end."""
-
-MANY_EPISODES = 10_000
-"""Ask, from this bare number on, whether it means steps, as in other libraries."""
 
 TIME_LIMIT = "give the task a time limit (gymnasium.wrappers.TimeLimit), or train by steps"
 
@@ -69,10 +73,24 @@ def check_budget(where: str, episodes: object, steps: object, least: int = 0) ->
     return Budget(int(number)) if steps is None else Budget(None, int(number))
 
 
-def warn_of_budget(budget: Budget, episodes: int, steps: int, *, is_bare: bool) -> None:
-    """Warn of a budget that an agent has spent already, or that may mean something else.
+_told_of_bare = threading.Event()
 
-    episodes, steps: how much it has played. is_bare: whether episodes were given by position.
+
+def warn_of_bare(number: object) -> None:
+    """Warn once in a process of a number that `learn` got without a name, which meant episodes."""
+    if _told_of_bare.is_set():
+        return
+    what = "a bare number counts environment steps and adds them"
+    got = f"{quoted(number)}; once it was episodes in all"
+    remedy = f"total_episodes={quoted(number)} for those"
+    warn_outside(format_message("learn", what, got=got, remedy=remedy), ChangeWarning)
+    _told_of_bare.set()
+
+
+def warn_of_budget(budget: Budget, episodes: int, steps: int) -> None:
+    """Warn of a budget that an agent has spent already.
+
+    episodes, steps: how much it has played.
     """
     kind, asked, done, so_far = "steps", budget.steps, steps, "agent.steps_taken"
     if asked is None:
@@ -81,9 +99,6 @@ def warn_of_budget(budget: Budget, episodes: int, steps: int, *, is_bare: bool) 
         what = f"trains nothing: the total counts earlier calls, and {done:,} {kind} are done"
         got, remedy = f"total_{kind}={asked}", f"learn(total_{kind}={so_far} + {asked})"
         warn_outside(format_message("learn", what, got=got, remedy=remedy), UserWarning)
-    elif is_bare and asked and asked >= MANY_EPISODES:
-        what, remedy = "means episodes", f"learn(total_steps={asked}) or total_episodes={asked}"
-        warn_outside(format_message(f"learn({asked})", what, remedy=remedy), UserWarning)
 
 
 @dataclass(slots=True)

@@ -108,7 +108,8 @@ class _Function(Callback):
 class Listeners:
     """Call several callbacks in order, those that save last.
 
-    wants_to_stop: whether one of them has returned False. hears_steps: whether one of them defines
+    budget: how far the agent is to train. wants_to_stop: whether one of them has returned False.
+    hears_steps: whether one of them defines
     `on_step` or `on_update`; if not, nothing is called in each step.
     """
 
@@ -120,7 +121,7 @@ class Listeners:
         self._updates = 0
         for callback in self._all:
             callback.agent, callback.budget, callback.listeners = agent, budget, self
-        self._agent = agent
+        self._agent, self.budget = agent, budget
         self._on_step = self._defining("on_step")
         self._on_update = self._defining("on_update")
         self.hears_steps = bool(self._on_step or self._on_update)

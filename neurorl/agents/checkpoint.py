@@ -33,7 +33,7 @@ from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.storage.zoo import located, name_of
 from neurorl.tasks.actions import Actions, read_actions
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.loading import saved_env
 
 FORMAT = 1
@@ -239,7 +239,7 @@ def played_on(
 
 
 def read_saved(
-    path: str | Path, env: str | Environment | None, trust_env: bool
+    path: str | Path, env: str | Environment | Maker | None, trust_env: bool
 ) -> tuple[AgentDescription, State, Environment, str]:
     """Read a saved agent: its description and arrays, its environment, and the environment's id.
 

@@ -14,7 +14,7 @@ from neurorl.agents.episodes import Episode, State, episodes_from, strip_prefix
 from neurorl.agents.recorder import Recorder
 from neurorl.backends.spec import BackendSpec
 from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
-from neurorl.errors import RunError
+from neurorl.errors import ArgumentError, RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described
@@ -28,6 +28,9 @@ from neurorl.tasks.specification import copy_env
 Callback = Callable[[int, Episode], None]
 """Report an episode that has ended, with the index of its replica."""
 
+MAX_ENVIRONMENTS = 4096
+"""Limit the environments that one agent makes, before memory is taken for them."""
+
 
 class AgentGroup(abc.ABC):
     """Hold agents of one configuration that learn side by side, each with its own seed.
@@ -39,7 +42,7 @@ class AgentGroup(abc.ABC):
     recorder: records decisions of the first agent, if *is_recordable*.
     """
 
-    algorithm: ClassVar[Algorithm]
+    algorithm: Algorithm
     gradient: Described | None = None
     is_recordable: ClassVar[bool] = False
     recorder: Recorder | None = None
@@ -131,6 +134,10 @@ class AgentGroup(abc.ABC):
             raise RunError("checkpoint", "is of another network", got=exc) from exc
         self._monitors[k].begin()
 
+    def go_to(self, env: Environment) -> None:
+        """Go on in *env*, and in copies of it, from the next episodes on."""
+        raise UnsupportedError("agents side by side", "stay in their environments")
+
     @abc.abstractmethod
     def leave(self, k: int) -> None:
         """Let other code use agent k's environment; it returns to its episode afterwards."""
@@ -192,7 +199,7 @@ class GroupPlan:
     """Describe agents to make, one for each of *seeds*, in *env* and copies of it.
 
     spec: backend they learn on. gradient: the algorithm's own options: changes of the preset's, or
-    all as plain data.
+    all as plain data. environments: how many each agent learns from, if the algorithm is *joint*.
     """
 
     env: Environment
@@ -201,6 +208,7 @@ class GroupPlan:
     seeds: Sequence[int]
     spec: BackendSpec
     gradient: Named = field(default_factory=dict)
+    environments: int = 1
 
     @property
     def n_actions(self) -> int:
@@ -215,7 +223,12 @@ class GroupPlan:
     def make(self, algorithm: Algorithm) -> AgentGroup:
         """Make agents that learn by *algorithm*, and import its code.
 
-        Raises BackendUnavailableError, with the remedy, if a distribution it needs doesn't import.
+        Raises BackendUnavailableError, with the remedy, if a distribution it needs doesn't import,
+        and ArgumentError if its agents don't learn from several environments.
         """
+        if self.environments > 1 and not algorithm.is_joint:
+            what, got = "doesn't feed an agent from several environments", self.environments
+            remedy = f"leave environments out, or by gradients --set gradient.environments={got}"
+            raise ArgumentError(f"approach {algorithm.name!r}", what, got=got, remedy=remedy)
         maker: Callable[[GroupPlan], AgentGroup] = algorithm.load(algorithm.maker)
         return maker(self)

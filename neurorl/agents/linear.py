@@ -30,7 +30,7 @@ from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.answers import observation_reader
 from neurorl.tasks.groups import SeparateEnvs
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.loading import saved_env
 
 LINEAR = Algorithm("linear-actor-critic", maker="")
@@ -93,14 +93,15 @@ class LinearActorCritic(LearningAgent):
     traces and critic. The actor is a softmax of ``W x``, for a Box a normal distribution around it;
     `neurorl.learning.loops.linear.LinearLoop` has the equations.
 
-    env: a Gymnasium id, or an environment. seed: decides everything. config: configuration of the
-    spiking agent; None takes the choice of ``SpikingActorCritic(env, model)``. Its cells, features,
-    memories, gamma, reward_scale, schedule, modulator_limit and the policy's repeats are used.
+    env: a Gymnasium id, an environment, or a function or class that makes one. seed: decides
+    everything. config: configuration of the spiking agent; None takes the choice of
+    ``SpikingActorCritic(env, model)``. Its cells, features, memories, gamma, reward_scale,
+    schedule, modulator_limit and the policy's repeats are used.
     rates: step sizes and traces, the same for all tasks. options: `LinearOptions`, if no *config*.
 
     >>> from neurorl import LinearActorCritic
     >>> agent = LinearActorCritic("neurorl/GridWorld-v0", seed=1)
-    >>> len(agent.learn(2))
+    >>> len(agent.learn(total_episodes=2))
     2
     """
 
@@ -109,7 +110,7 @@ class LinearActorCritic(LearningAgent):
 
     def __init__(
         self,
-        env: str | Environment,
+        env: str | Environment | Maker,
         seed: int = 0,
         *,
         model: str = "lif",
@@ -156,7 +157,7 @@ class LinearActorCritic(LearningAgent):
         cls,
         path: str | Path,
         *,
-        env: str | Environment | None = None,
+        env: str | Environment | Maker | None = None,
         trust_env: bool = False,
     ) -> Self:
         """Return the agent of a file written by `save`; it goes on bit for bit.

@@ -29,8 +29,9 @@ from neurorl.agents.episodes import (
     rate_after,
     strip_prefix,
 )
-from neurorl.agents.group import AgentGroup, Callback
+from neurorl.agents.group import MAX_ENVIRONMENTS, AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
+from neurorl.backends.base import Backend
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError
@@ -45,11 +46,8 @@ from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named
 from neurorl.tasks.actions import read_actions
 from neurorl.tasks.groups import env_group
-from neurorl.tasks.kinds import Environment, VectorEnvironment
+from neurorl.tasks.kinds import Environment, Maker, VectorEnvironment
 from neurorl.tasks.specification import copy_env
-
-MAX_ENVIRONMENTS = 4096
-"""Limit the environments that one agent makes, before memory is taken for them."""
 
 _ENVIRONMENT = 4  # purpose of derived seeds
 _SHARED = ("learner.", "deep.", "critic", "mean_reward", "diagnostics.")
@@ -108,13 +106,18 @@ class JointReplicas(AgentGroup):
             steps.close()
 
     def _count(self, callback: Callback | None) -> None:
-        episodes, taken = self.episodes[0], self.env_steps(0)
         self._ended.sort(key=lambda ended: ended[0])
         while self._ended:
-            _, last = self._ended.pop(0)
-            episodes.append(replace(last, episode=len(episodes), env_steps=taken))
+            self.episodes[0].append(self._numbered()[0])
+            self._ended.pop(0)
             if callback is not None:
-                callback(0, episodes[-1])
+                callback(0, self.episodes[0][-1])
+
+    def _numbered(self) -> list[Episode]:
+        """Return the episodes that aren't counted yet as they will be."""
+        first, taken = len(self.episodes[0]), self.env_steps(0)
+        ended = (episode for _, episode in sorted(self._ended, key=lambda ended: ended[0]))
+        return [replace(e, episode=n, env_steps=taken) for n, e in enumerate(ended, first)]
 
     def learned_beside(self, k: int) -> dict[str, Array]:
         return self._group.learned_beside(0)
@@ -127,10 +130,14 @@ class JointReplicas(AgentGroup):
             for part in parts
         ]
         every = {f"env{e}": part for e, part in enumerate(own)}
-        return {**shared, **prefixed(**every, episodes=episode_columns(self.episodes[0]))}
+        played = [*self.episodes[0], *self._numbered()]  # in a callback, some aren't counted yet
+        return {**shared, **prefixed(**every, episodes=episode_columns(played))}
 
     def is_masked(self, k: int) -> bool:
         return self._group.is_masked(0)
+
+    def go_to(self, env: Environment) -> None:
+        self._group.go_to(copy_env(env))
 
     def leave(self, k: int) -> None:
         pass  # others use an environment that it doesn't learn from
@@ -182,8 +189,8 @@ def alone(state: State) -> State:
 class SpikingActorCritic(LearningAgent):
     """Train an actor of spiking neurons by a local three-factor rule and a TD critic.
 
-    env: a Gymnasium id, or an environment; its actions may be Discrete, MultiDiscrete,
-    MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
+    env: a Gymnasium id, an environment, or a function or class that makes one; its actions may be
+    Discrete, MultiDiscrete, MultiBinary or a Box (docs/actions.md). model: ``'lif'`` or ``'glm'``.
     backend: ``'reference'``, ``'native'``, ``'brian2:cython:loihi'``, ..., or a
     `neurorl.backends.spec.BackendSpec`; None is the quickest here (`neurorl.backends.lookup`),
     with the same bits: see ``backend_name``. arithmetic: ``'float'``, ``'loihi'`` or ``'xylo'``;
@@ -199,7 +206,7 @@ class SpikingActorCritic(LearningAgent):
 
     >>> from neurorl import SpikingActorCritic
     >>> agent = SpikingActorCritic("neurorl/GridWorld-v0", backend="reference", seed=1)
-    >>> len(agent.learn(2))
+    >>> len(agent.learn(total_episodes=2))
     2
     """
 
@@ -208,7 +215,7 @@ class SpikingActorCritic(LearningAgent):
 
     def __init__(
         self,
-        env: str | Environment | VectorEnvironment,
+        env: str | Environment | Maker | VectorEnvironment,
         model: str = "lif",
         backend: str | type[Simulator] | BackendSpec | None = None,
         arithmetic: str | None = None,
@@ -245,7 +252,11 @@ class SpikingActorCritic(LearningAgent):
             options=self._backend_options,
         )
         self._begin(group if vector is None and n == 1 else JointReplicas(group))
-        self.backend = group.backend
+
+    @property
+    def backend(self) -> Backend:
+        """Return the backend in which it decides and learns."""
+        return self._replicas.backend
 
     @property
     def memory(self) -> Memory:
@@ -267,7 +278,7 @@ class SpikingActorCritic(LearningAgent):
         path: str | Path,
         backend: str | None = None,
         arithmetic: str | None = None,
-        env: str | Environment | VectorEnvironment | None = None,
+        env: str | Environment | Maker | VectorEnvironment | None = None,
         backend_options: Named | None = None,
         noise: str | None = None,
         learning: str | None = None,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import Inputs
-from neurorl.errors import ArgumentError
+from neurorl.errors import ArgumentError, quoted
 from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.numerics.arrays import Array, FloatArray
@@ -87,6 +87,32 @@ class Player:
         if self._loop.config.carries:
             self.backend.reset([k])
 
+    def remembered(self, k: int = 0) -> dict[str, Array | None] | None:
+        """Return what replica k remembers of its episode; None if it never remembers anything."""
+        kept = self._loop.remembered(k)
+        if self._loop.config.carries:
+            state = self.backend.state(k).items()
+            kept |= {n: a for n, a in state if n != "t" and not n.endswith(".weights")}
+        return kept or None
+
+    def remember(self, memory: object, k: int = 0) -> None:
+        """Let replica k go on from what `remembered` returned; None begins an episode.
+
+        Draws go on. Raises ArgumentError for anything else.
+        """
+        self.begin(k)
+        self._loop.decided[k] = 0
+        if memory is None:
+            return
+        own = self.remembered(k) or {}
+        if not (isinstance(memory, Mapping) and own.keys() == memory.keys()):
+            limit = "None, or what predict returned"
+            raise ArgumentError("predict, state", "doesn't fit", got=quoted(memory), limit=limit)
+        self._loop.remember(k, memory)
+        if self._loop.config.carries:
+            state = self.backend.state(k)
+            self.backend.restore({n: memory.get(n, a) for n, a in state.items()}, k)
+
     def begin_episode(self, k: int, number: int) -> None:
         """Begin episode *number* on replica k; its draws follow from the number alone.
 
@@ -112,7 +138,7 @@ class Player:
             try:
                 observation = self._read(observation)
             except UnfitError as exc:
-                remedy = "give one; predict_batch takes several"
+                remedy = "predict takes one, or a batch of such"
                 raise ArgumentError(exc.say("observation", remedy)) from exc
         loop.see(k, observation)
         if action_mask is not None or loop.masked[k]:

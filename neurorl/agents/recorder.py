@@ -19,7 +19,7 @@ _CHANGED = ("value", "value_trace", "x", "mean_reward")
 
 
 class Recorder(Records):
-    """Record decisions of an agent in training: ``agent.learn(100, record=Recorder([...]))``.
+    """Record decisions of an agent in training: ``agent.learn(..., record=Recorder([...]))``.
 
     names: ``NODE.spikes`` gives a row for each step of the window. A row for each decision is given
         by ``PROJECTION.weights`` (learned) and ``PROJECTION.eligibility``, both after learning from

@@ -39,8 +39,9 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import Named
-from neurorl.tasks.groups import EnvGroup
-from neurorl.tasks.kinds import Shown
+from neurorl.tasks.groups import EnvGroup, SeparateEnvs
+from neurorl.tasks.kinds import Environment, Shown
+from neurorl.tasks.specification import copy_env
 
 _MASKED = "masked"  # a key in states of masked agents
 _OLDER = (
@@ -226,6 +227,12 @@ class Replicas(AgentGroup):
 
     def learned_beside(self, k: int) -> dict[str, Array]:
         return self.loop.memory.of(k).lasting_arrays()
+
+    def go_to(self, env: Environment) -> None:
+        self.envs = SeparateEnvs([env, *(copy_env(env) for _ in self.seeds[1:])])
+        self._unfinished = OpenEpisodes(
+            self.envs, self.loop, self.config, self.seeds, self.episodes
+        )
 
     def leave(self, k: int) -> None:
         self._unfinished.leave(k)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from neurorl.agents.algorithms import LOCAL
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import State
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
+from neurorl.agents.local import JointReplicas, seeds_of
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.config import AgentConfig
@@ -26,16 +26,14 @@ _BYTES_PER_NEURON = 64
 """Count membrane, input, traces and spikes; rasters add one byte for each step."""
 
 
-class ReplicaGroups(AgentGroup):
-    """Run several `Replicas` in turn, each with its own compiled network.
+class GroupsInTurn(AgentGroup):
+    """Run groups of agents in turn, each with its own compiled network.
 
     A group takes its whole environment step, learning included, before the next group's turn, so
     that its neurons stay in the cache. groups: groups of the agents, in order.
     """
 
-    algorithm = LOCAL
-
-    def __init__(self, groups: Sequence[Replicas]) -> None:
+    def __init__(self, groups: Sequence[AgentGroup]) -> None:
         first = groups[0]
         super().__init__(
             first.config,
@@ -46,7 +44,7 @@ class ReplicaGroups(AgentGroup):
             arithmetic_name=first.arithmetic_name,
             noise=first.noise,
         )
-        self.backend = first.backend
+        self.algorithm, self.gradient = first.algorithm, first.gradient
         self.episodes = [episodes for group in groups for episodes in group.episodes]
         self._monitors = [monitor for group in groups for monitor in group._monitors]
         self.groups = groups
@@ -99,6 +97,14 @@ class ReplicaGroups(AgentGroup):
         group._adopt(own, state)
 
 
+class ReplicaGroups(GroupsInTurn):
+    """Run several `Replicas` in turn; backend: that of the first group."""
+
+    def __init__(self, groups: Sequence[Replicas]) -> None:
+        super().__init__(groups)
+        self.backend = groups[0].backend
+
+
 def side_by_side(
     envs: EnvGroup, config: AgentConfig, n_actions: int, seeds: Sequence[int], **options: Any
 ) -> Replicas | ReplicaGroups:
@@ -124,13 +130,16 @@ def side_by_side(
 
 def make_local_group(plan: GroupPlan) -> AgentGroup:
     """Make agents that learn by a local rule."""
-    return side_by_side(
-        plan.envs(len(plan.seeds)),
-        plan.config,
-        plan.n_actions,
-        plan.seeds,
-        backend=plan.spec,
-    )
+    n, config, n_actions = plan.environments, plan.config, plan.n_actions
+    envs = plan.envs(n * len(plan.seeds))
+    if n == 1:
+        return side_by_side(envs, config, n_actions, plan.seeds, backend=plan.spec)
+    joint = []
+    for k, seed in enumerate(plan.seeds):
+        own = SeparateEnvs(envs.envs[n * k : n * (k + 1)])
+        seeds = seeds_of(seed, n)
+        joint.append(JointReplicas(Replicas(own, config, n_actions, seeds, backend=plan.spec)))
+    return joint[0] if len(joint) == 1 else GroupsInTurn(joint)
 
 
 def group_sizes(config: AgentConfig, n_actions: int, n: int, threads: int = 1) -> list[int]:

@@ -118,12 +118,16 @@ def add_wrap(parser: argparse.ArgumentParser) -> None:
 
 def chosen_wrappers(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Return the wrappers that the flags of `add_wrap` name, their modules imported."""
+    return imported(arguments.wrap, "wrapper")
+
+
+def imported(texts: list[str], kind: str) -> tuple[str, ...]:
+    """Return the texts of wrappers, or of callbacks (*kind*), their modules imported."""
     from neurorl.tasks.arguments import check_wrappers, module_of
 
-    wrappers = check_wrappers(arguments.wrap)
-    for text in wrappers:
+    for text in (checked := check_wrappers(texts, kind)):
         import_named(module_of(text))
-    return wrappers
+    return checked
 
 
 def look_here() -> None:

@@ -15,6 +15,7 @@ from neurorl.cli.options import (
     chosen_backend,
     chosen_wrappers,
     import_named,
+    imported,
     look_here,
     path,
 )
@@ -38,8 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an argument of the environment, such as is_slippery=false; may be repeated",
     )
     add_wrap(parser)
+    parser.add_argument(
+        "--environments", type=int, metavar="N", help="how many feed one agent (default 1)"
+    )
     add_backend(parser)
     _add_agent(parser)
+    _add_callbacks(parser)
     parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
     parser.add_argument(
         "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
@@ -102,6 +107,23 @@ def _add_agent(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_callbacks(parser: argparse.ArgumentParser) -> None:
+    """Add what follows training."""
+    every = "play greedily every N environment steps: evaluations.csv, and best.npz"
+    figures = "write figures to DIR/RUN for TensorBoard"
+    parser.add_argument("--eval-every", type=int, metavar="N", help=every)
+    parser.add_argument("--eval-episodes", type=int, metavar="M", help="at a time (default 20)")
+    parser.add_argument("--tensorboard", type=path, metavar="DIR", help=figures)
+    parser.add_argument(
+        "--callback",
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="a neurorl.callbacks.Callback or a function of an episode, with arguments as in"
+        " MODULE:NAME,K=V; may be repeated",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     from neurorl.errors import ArgumentError
     from neurorl.runs.settings import read_settings
@@ -121,6 +143,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.seed is not None:
             raise ArgumentError("train", "takes --seed or --seeds, not both")
         runs = [(seed, out / f"seed{seed}") for seed in read_seeds(arguments.seeds)]
+        if arguments.tensorboard is not None:
+            options["tensorboard"] = arguments.tensorboard / out.name
     with progress("training") as (advance, started):
         summaries = train_seeds(
             arguments.env,
@@ -168,11 +192,13 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
     from neurorl.tasks.arguments import read_env_args
 
     names = ("model", "learning", "episodes", "steps", "approach", "start")
+    more = ("environments", "eval_every", "eval_episodes", "tensorboard")
     said = {
         **vars(chosen_backend(arguments)),
-        **{name: getattr(arguments, name) for name in names},
+        **{name: getattr(arguments, name) for name in (*names, *more)},
         "env_args": read_env_args(arguments.env_arg) or None,
         "wrappers": chosen_wrappers(arguments) or None,
+        "callbacks": imported(arguments.callback, "callback") or None,
         **apart(settings),
     }
     flags = cast("Options", said)
@@ -189,9 +215,10 @@ def _default_out(arguments: argparse.Namespace, options: Options) -> Path:
     algorithm = find_algorithm(options.get("approach"))
     where = options.get("backend") or quickest() if algorithm is LOCAL else algorithm.name
     file = [arguments.config.stem] if arguments.config is not None else []
-    texts = [*arguments.env_arg, *arguments.wrap, *_texts(arguments), *file]
+    texts = [*arguments.env_arg, *arguments.wrap, *arguments.callback, *_texts(arguments), *file]
     own = [re.sub(r"[^\w.+=-]", "_", text)[:40] for text in texts]
     named = [options.get("arithmetic"), options.get("noise"), options.get("learning")]
     parts = [name, where, options.get("model") or "lif", *own, *filter(None, named)]
+    parts += [f"environments{n}"] if (n := options.get("environments")) else []
     parts += [] if arguments.seeds else [f"seed{arguments.seed or 0}"]
     return Path("runs") / "-".join(parts)

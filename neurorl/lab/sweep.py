@@ -33,7 +33,9 @@ from neurorl.runs.settings import apart, flat_fields, read_fields
 from neurorl.runs.training import read_seeds
 from neurorl.storage.plain import Named
 
-AXES = ("env", "backend", "arithmetic", "noise", "model", "rule", "learning", "approach")
+_COUNTED = ("environments", "eval_every", "eval_episodes")
+_TEXTS = ("env", "backend", "arithmetic", "noise", "model", "rule", "learning", "approach")
+AXES = (*_TEXTS, *_COUNTED)
 """Name the settings that may be lists at the top of a file, in the order of columns."""
 _NUMBERS = ("episodes", "steps", "evaluate")
 _TABLES = ("env_args", "set")
@@ -138,8 +140,9 @@ def _check_names(settings: Named, where: str) -> None:
             limit = f"a whole number of at least {least}"
             raise ArgumentError(f"{where}, {name}", "is out of range", got=value, limit=limit)
         if name in AXES:
+            kind, what = (str, "text") if name in _TEXTS else (int, "whole number")
             for each in value if isinstance(value, list) else [value]:
-                if not isinstance(each, str):
-                    raise ArgumentError(f"{where}, {name}", "is no text", got=each)
+                if not isinstance(each, kind):
+                    raise ArgumentError(f"{where}, {name}", f"is no {what}", got=each)
     if "env" not in settings:
         raise ArgumentError(where, "names no env", remedy='such as env = "CartPole-v1"')

@@ -16,6 +16,7 @@ from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.files import keep_matplotlib_in_our_cache, temporary_name, unwritable
 from neurorl.tasks.actions import MASK
+from neurorl.tasks.answers import mask_method
 from neurorl.tasks.kinds import Shown
 from neurorl.tasks.specification import rendered_env
 
@@ -71,10 +72,11 @@ def play_frames(
             nodes = [n.name for n in network.nodes if n.name not in network.analog and n.size > 1]
             observation, info = env.reset(seed=derive(seed, _RESET, 0) & 0x7FFFFFFF)
             player.begin()
+            asks = mask_method(env)
             total, is_over = 0.0, False
             while not is_over and len(frames) < decisions:
                 picture = observation if render is None else env.render()
-                mask = info.get(MASK) if agent.is_masked else None
+                mask = info.get(MASK, asks and asks()) if agent.is_masked else None
                 move = player.move(observation, mask)
                 action = agent.actions.taken(move.action)
                 observation, reward, terminated, truncated, info = env.step(action)

@@ -18,7 +18,7 @@ from neurorl.models.defaults.presets import make_config
 from neurorl.numerics.random import read_seed
 from neurorl.reparameterization.config import GradientConfig
 from neurorl.storage.plain import Named
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class ReparameterizedActorCritic(LearningAgent):
     """Train an actor of spiking neurons by gradients through its stochastic spikes.
 
-    env: a Gymnasium id, or an environment that `gymnasium.make` made; agents learn in several
-    copies of it, agents with the trunk ``'shared'`` in itself. model, seed, config, options: as in
+    env: a Gymnasium id, an environment that `gymnasium.make` made, or a function or class that
+    makes one; agents learn in several copies of it, agents with the trunk ``'shared'`` in itself.
+    model, seed, config, options: as in
     `neurorl.SpikingActorCritic`, whose networks, cells and critics these are. arithmetic: in which
     the weights act while they learn: ``'float'``, or ``'loihi'`` for an agent that is to run on
     the chip. gradient: fields of `GradientConfig` that aren't the preset's, or a whole one.
@@ -42,7 +43,7 @@ class ReparameterizedActorCritic(LearningAgent):
 
     >>> from neurorl import ReparameterizedActorCritic
     >>> agent = ReparameterizedActorCritic("CartPole-v1", seed=1)  # doctest: +SKIP
-    >>> len(agent.learn(2))  # doctest: +SKIP
+    >>> len(agent.learn(total_episodes=2))  # doctest: +SKIP
     2
     """
 
@@ -51,7 +52,7 @@ class ReparameterizedActorCritic(LearningAgent):
 
     def __init__(
         self,
-        env: str | Environment,
+        env: str | Environment | Maker,
         model: str = "lif",
         arithmetic: str = "float",
         seed: int = 0,
@@ -83,7 +84,7 @@ class ReparameterizedActorCritic(LearningAgent):
     def load(
         cls,
         path: str | Path,
-        env: str | Environment | None = None,
+        env: str | Environment | Maker | None = None,
         trust_env: bool = False,
         device: str = "cpu",
     ) -> Self:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import numpy as np
+
 from neurorl.agents.algorithms import REPARAMETERIZATION
 from neurorl.agents.budget import LONG_EPISODE, TIME_LIMIT, Budget
 from neurorl.agents.checkpoint import modules
@@ -45,8 +47,10 @@ from neurorl.reparameterization.deep import DeepGradientReplicas
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.tasks.groups import EnvGroup
+from neurorl.tasks.groups import EnvGroup, SeparateEnvs
+from neurorl.tasks.kinds import Environment
 from neurorl.tasks.known import task_of
+from neurorl.tasks.specification import copy_env
 
 
 class GradientReplicas(AgentGroup):
@@ -170,6 +174,10 @@ class GradientReplicas(AgentGroup):
 
     def close(self) -> None:
         self._stage.envs.close()
+
+    def go_to(self, env: Environment) -> None:
+        self._stage.go_to(SeparateEnvs([copy_env(env) for _ in range(self._stage.envs.n)]))
+        self._actors.silence(np.ones((len(self.seeds), self.gradient.environments), dtype=bool))
 
     def leave(self, k: int) -> None:
         """Do nothing: the environment of the agent itself is none of these."""

@@ -108,6 +108,12 @@ class Stage:
         self._x = np.zeros((envs.n, config.features.size))
         self.masks = Masks(choices.groups, config.policy.is_continuous, len(seeds), size)
 
+    def go_to(self, envs: EnvGroup) -> None:
+        """Go on in other environments, as many, with first episodes."""
+        self.envs = envs
+        self._running = [[] for _ in self._seeds]
+        self._to_take_up.clear()
+
     def rows(self, active: Sequence[int]) -> list[int]:
         """Return the rows of these replicas' environments."""
         return [k * self._size + e for k in active for e in range(self._size)]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self, TypedDict
 
 from neurorl.agents.algorithms import LOCAL, Algorithm, find_algorithm
-from neurorl.agents.arguments import check_kind, check_names
+from neurorl.agents.arguments import check_count, check_kind, check_names
 from neurorl.agents.budget import Budget, check_budget
+from neurorl.agents.group import MAX_ENVIRONMENTS
 from neurorl.backends.lookup import current_name, quickest
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import ArgumentError, RunError, check_name, quoted
@@ -22,13 +23,16 @@ from neurorl.tasks.arguments import check_env_args, check_wrappers
 from neurorl.tasks.loading import check_arguments
 
 _REQUIRED = {"env": str, "backend": str, "seed": int, "agent": dict}
+_PLACES = ("wrappers", "callbacks")
+_COUNTS = {"environments": MAX_ENVIRONMENTS, "eval_every": 2**53, "eval_episodes": 2**53}
 _TEXTS = ("arithmetic", "noise", "model", "learning", "start")
 _OPTIONAL = {
     "approach": str,
     **dict.fromkeys(_TEXTS, str | None),
     **dict.fromkeys(("gradient", "env_args", "env_spec"), dict | None),
     **dict.fromkeys(("episodes", "steps"), int | None),
-    "wrappers": list,
+    **dict.fromkeys(_PLACES, list),
+    **dict.fromkeys(_COUNTS, int),
 }
 _OWN = ("seed", "episodes", "steps", "start", "env_spec")  # a run's own fields
 _EPISODES = 400  # the default length
@@ -48,6 +52,11 @@ class Options(TypedDict, total=False):
     start: str | Path | None
     env_args: Named | None
     wrappers: Sequence[str] | None
+    environments: int | None
+    eval_every: int | None
+    eval_episodes: int | None
+    callbacks: Sequence[str] | None
+    tensorboard: str | Path | None
     overrides: Named | None
     config: AgentConfig
     gradient: Named | None
@@ -62,10 +71,13 @@ class RunConfig:
     learn. approach: the algorithm. start: the run whose weights it began with. agent, gradient:
     `AgentConfig` and the algorithm's own options as plain data, once the run has begun. env_spec:
     result of `neurorl.tasks.specification.describe_env`. wrappers: texts of
-    `neurorl.tasks.arguments`; the file has them if there are any.
+    `neurorl.tasks.arguments`. environments: how many feed the agent. eval_every, eval_episodes:
+    environment steps between two evaluations, and episodes of one. callbacks: texts as those of
+    wrappers. From wrappers on, the file has what isn't the default.
 
     Not kept: base: the agent of a new run; None for a preset. overrides, own_options: changes of
     agent and algorithm options. backend_options: of the backend's class; they change no result.
+    tensorboard: where TensorBoard reads figures.
     """
 
     env: str
@@ -84,10 +96,15 @@ class RunConfig:
     gradient: Named | None = None
     env_spec: Named | None = None
     wrappers: tuple[str, ...] = ()
+    environments: int = 1
+    eval_every: int | None = None
+    eval_episodes: int | None = None
+    callbacks: tuple[str, ...] = ()
     base: AgentConfig | None = None
     overrides: Named = field(default_factory=dict)
     own_options: Named = field(default_factory=dict)
     backend_options: Named = field(default_factory=dict)
+    tensorboard: str | Path | None = None
 
     @classmethod
     def begin(cls, env: str, options: Options) -> Self:
@@ -108,17 +125,24 @@ class RunConfig:
         data = check_fields(data, place, _REQUIRED, _OPTIONAL)
         said = {name: data[name] for name in _KEPT if data.get(name) is not None}
         said["backend"] = current_name(said["backend"])
-        said["wrappers"] = check_wrappers(said.get("wrappers", ()))
+        for name in _PLACES:
+            said[name] = check_wrappers(said.get(name, ()), name[:-1])
         budgets = [said[name] for name in ("episodes", "steps") if name in said]
         if not budgets or min(budgets) < 1 or not 0 <= said["seed"] < 2**63:
             raise place.wrong("is damaged: seed, episodes or steps out of range")
+        for name, most in _COUNTS.items():
+            if not 1 <= said.get(name, 1) <= most:
+                raise place.wrong(f"is damaged: {name} out of range")
         return cls(**{**said, "agent": current_agent(said["agent"])})
 
     def to_dict(self) -> PlainData:
         """Return the data of ``config.json``, without the versions of packages."""
         plain = {name: getattr(self, name) for name in _KEPT}
-        wrappers = plain.pop("wrappers")
-        return {**plain, "wrappers": list(wrappers)} if wrappers else plain
+        for name in _LATER:
+            value = plain.pop(name)
+            if value != getattr(RunConfig, name):
+                plain[name] = list(value) if isinstance(value, tuple) else value
+        return plain
 
     @property
     def algorithm(self) -> Algorithm:
@@ -129,6 +153,11 @@ class RunConfig:
     def spec(self) -> BackendSpec:
         """Return the backend it learns on. Raises ArgumentError or UnknownNameError."""
         return BackendSpec.of(self.backend, self.arithmetic, self.noise, self.backend_options)
+
+    @property
+    def is_followed(self) -> bool:
+        """Return whether callbacks hear of the run."""
+        return bool(self.eval_every or self.callbacks or self.tensorboard)
 
     @property
     def budget(self) -> Budget:
@@ -155,6 +184,9 @@ class RunConfig:
         if any(getattr(self, name) and name not in asked for name in ("env_args", "wrappers")):
             again = "name env_args= and wrappers= (--env-arg, --wrap) again if you know the run"
             self.check_env(where, again)
+        if self.callbacks and "callbacks" not in asked:
+            what, remedy = "has callbacks", "name callbacks= (--callback) again if you know the run"
+            raise RunError(where, what, got=", ".join(self.callbacks), remedy=remedy)
         self._check_agent(where, asked)
         resumed = replace(self, **{name: asked[name] for name in _UNKEPT if name in asked})
         return resumed if budget == Budget() else resumed.trained_for(budget)
@@ -185,7 +217,8 @@ def _another(where: str, name: str, got: object, was: object) -> RunError:
     return RunError(where, what, got=got, limit=was, remedy=remedy)
 
 
-_UNKEPT = ("base", "overrides", "own_options", "backend_options")
+_LATER = (*_PLACES, *_COUNTS)  # left out of a file that needs none of them
+_UNKEPT = ("base", "overrides", "own_options", "backend_options", "tensorboard")
 _KEPT = tuple(f.name for f in dataclasses.fields(RunConfig) if f.name not in _UNKEPT)
 
 
@@ -210,8 +243,12 @@ def _checked(options: Options) -> PlainData:
     if "episodes" in asked or "steps" in asked:
         check_budget("train", asked.get("episodes"), asked.get("steps"), least=1)
     check_env_args(asked.get("env_args", {}))
-    if "wrappers" in asked:
-        asked["wrappers"] = check_wrappers(asked["wrappers"])
+    for name in asked.keys() & _PLACES:
+        asked[name] = check_wrappers(asked[name], name[:-1])
+    for name in asked.keys() & _COUNTS:
+        asked[name] = check_count(f"train, {name}", asked[name], most=_COUNTS[name])
+    if "eval_episodes" in asked and "eval_every" not in asked:
+        raise ArgumentError("train", "takes eval_episodes with eval_every only")
     if "config" in asked:
         if "start" in asked:
             raise ArgumentError("train", "takes a config or a run to start from, not both")

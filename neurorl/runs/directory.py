@@ -104,6 +104,7 @@ class RunDirectory:
         self.path = path
         self.config, self.episodes = path / "config.json", path / "episodes.csv"
         self.checkpoint, self.summary = path / "checkpoint.npz", path / "summary.json"
+        self.evaluations, self.best = path / "evaluations.csv", path / "best.npz"
         self._rows: BinaryIO | None = None
         self._lock = RunLock(path / ".lock")
 
@@ -147,7 +148,7 @@ class RunDirectory:
         """Remove the files of `create`, and the directory if it is empty then."""
         self.close_rows()
         with self._writing(self.path):
-            for path in (self.config, self.episodes):
+            for path in (self.config, self.episodes, self.evaluations):
                 path.unlink(missing_ok=True)
         self.close()
         with contextlib.suppress(OSError):  # other files are in it
@@ -161,7 +162,8 @@ class RunDirectory:
         with self._writing(self.path):
             is_ours = self._lock.acquire()
             if is_ours:
-                for path in (self.config, self.episodes, self.checkpoint, self.summary):
+                results = (self.checkpoint, self.summary, self.evaluations, self.best)
+                for path in (self.config, self.episodes, *results):
                     for left in temporary_files(path):
                         left.unlink(missing_ok=True)
         if not is_ours:

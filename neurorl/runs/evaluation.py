@@ -28,7 +28,7 @@ from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, read_json
 from neurorl.tasks.actions import MASK, read_actions
 from neurorl.tasks.groups import SeparateEnvs
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
 
 LONG = 100_000
@@ -181,7 +181,7 @@ def evaluate(
     explore: bool = False,
     noise: str | None = None,
     backend_options: Named | None = None,
-    env: str | Environment | None = None,
+    env: str | Environment | Maker | None = None,
     callback: Callable[[int, float], None] | None = None,
     replicas: int | None = None,
     energy: bool = False,
@@ -260,7 +260,7 @@ def _copies(env: Environment, n: int) -> Iterator[list[Environment]]:
 
 @contextmanager
 def _to_play(
-    agent: LearningAgent, env: str | Environment | None
+    agent: LearningAgent, env: str | Environment | Maker | None
 ) -> Iterator[tuple[Environment, str]]:
     """Yield the environment to play and its id. Raises ArgumentError if it doesn't fit."""
     if env is None or env is agent.env:
@@ -282,7 +282,7 @@ def load_to_play(
     backend: str | None = None,
     arithmetic: str | None = None,
     noise: str | None = None,
-    env: str | Environment | None = None,
+    env: str | Environment | Maker | None = None,
     trust_env: bool = False,
 ) -> tuple[SpikingActorCritic, Setting]:
     """Load an agent to play only, and choose its backend, arithmetic and noise.

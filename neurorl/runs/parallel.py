@@ -328,7 +328,7 @@ def _modules(config: RunConfig) -> list[str]:
     for choices in (agent.get(name) or {} for name in NAMED):
         named += choices.values()
     names = [value.get("type") if isinstance(value, dict) else value for value in named]
-    names += config.wrappers
+    names += [*config.wrappers, *config.callbacks]
     modules = [name.partition(":")[0] for name in names if isinstance(name, str) and ":" in name]
     return sorted({name for name in modules if name in sys.modules and name != "__main__"})
 

@@ -40,8 +40,8 @@ from neurorl.tasks.kinds import Environment
 from neurorl.tasks.specification import PROBLEM, describe_env, is_same_env
 
 
-def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> AgentGroup:
-    """Make the agents of runs of this *config*, one for each seed.
+def plan_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> GroupPlan:
+    """Plan the agents of runs of this *config*, one for each seed.
 
     env: the first agent's environment; others get copies.
     """
@@ -53,8 +53,7 @@ def make_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> Ag
         backend_options=sorted(config.backend_options),
         gradient=sorted(gradient),
     )
-    plan = GroupPlan(env, config.env, agent, seeds, config.spec, gradient)
-    return plan.make(config.algorithm)
+    return GroupPlan(env, config.env, agent, seeds, config.spec, gradient, config.environments)
 
 
 def open_env(config: RunConfig) -> tuple[Environment, RunConfig]:
@@ -109,6 +108,7 @@ class Session:
         self.runs, self.seeds, self._old = runs, work.seeds, work.has_begun
         self._saved = [time.monotonic()] * len(runs)
         self._saved_at = [-1] * len(runs)  # steps
+        self._ended: set[int] = set()  # whose episodes have ended since the last step
         try:
             self._make(work.config)
         except BaseException:
@@ -124,7 +124,13 @@ class Session:
             warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
         if config.agent:
             self._check_checkpoints(config.agent, read_actions(env, config.env))
-        self.group = make_agents(config, self.seeds, env)
+        plan = plan_agents(config, self.seeds, env)
+        if config.is_followed:
+            from neurorl.runs.listening import FollowedAgents
+
+            self.group: AgentGroup = FollowedAgents(plan, config, self.runs)
+        else:
+            self.group = plan.make(config.algorithm)
         self.config = dataclasses.replace(config, model=self.group.config.model)
 
     def _check_checkpoints(self, agent: Named, actions: Actions) -> None:
@@ -180,8 +186,7 @@ class Session:
 
         def after(k: int, episode: Episode) -> None:
             self.runs[k].append(episode)
-            if time.monotonic() - self._saved[k] >= CHECKPOINT_SECONDS:
-                self._save(k)
+            self._ended.add(k)
             if callback is not None:
                 callback(episode)
 
@@ -197,6 +202,8 @@ class Session:
         with held_interrupts() as interrupt:
             try:
                 for _ in self.group.play(budget, after):
+                    if self._ended:  # and all callbacks have heard of the step
+                        self._save_ended()
                     if interrupt.requested:
                         break
                     if now() >= next_look:
@@ -206,6 +213,13 @@ class Session:
                 raise
             for k in range(len(self.runs)):
                 self._save(k)
+
+    def _save_ended(self) -> None:
+        """Save agents whose episodes have ended, if their checkpoints are old."""
+        for k in self._ended:
+            if time.monotonic() - self._saved[k] >= CHECKPOINT_SECONDS:
+                self._save(k)
+        self._ended.clear()
 
     def _discard_unbegun(self) -> None:
         """Remove new runs without a step, so that a corrected command can begin them again.
@@ -244,13 +258,13 @@ class Session:
 
     def _spent(self, k: int) -> Budget:
         """Return the budget for ``config.json``: at least as much as run k has used."""
-        budget = self.config.budget
+        budget, beyond = self.config.budget, self.config.environments - 1  # they step together
         if budget.episodes is not None:
-            return Budget(max(budget.episodes, len(self.group.episodes[k])))
+            return Budget(max(budget.episodes, len(self.group.episodes[k]) - beyond))
         assert budget.steps is not None
         if not self.group.algorithm.stops_exactly:
             return budget
-        return Budget(None, max(budget.steps, self.group.steps_taken(k)))
+        return Budget(None, max(budget.steps, self.group.steps_taken(k) - beyond))
 
     def _save(self, k: int) -> None:
         self.runs[k].keep_checkpoint(packed(self._describe(k).to_dict(), self.group.state(k)))

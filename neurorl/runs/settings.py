@@ -123,7 +123,8 @@ def _of_run(run: RunConfig, env: str, place: FilePlace) -> Options:
         )
     run.check_env(place.where, "write the fields that you mean to a TOML file")
     names = ("backend", "arithmetic", "noise", "learning", "approach", "env_args", "wrappers")
-    said = {name: getattr(run, name) for name in (*names, "gradient", "episodes", "steps")}
+    others = ("gradient", "episodes", "steps", "environments", "eval_every", "eval_episodes")
+    said = {name: getattr(run, name) for name in (*names, *others)}
     return cast(Options, {"config": AgentConfig.from_dict(run.agent or {}), **said})
 
 

@@ -67,11 +67,18 @@ def train_seeds(
     gradients, which PyTorch computes; any backend can play the agent later. start: a run whose
     configuration, weights and critic new runs begin with; with several runs, its run ``seedN`` if
     there is one. env_args: arguments of the environment, and wrappers: texts of
-    `neurorl.tasks.arguments` around it, both kept with the run. config: the agent of new runs in
-    place of a preset. overrides: fields of a new run's `AgentConfig`, or of its parts, such as
-    ``neuron.tau_mem``; gradient: fields of its `neurorl.reparameterization.config.GradientConfig`.
-    backend_options: options of the backend's class, such as its engine; they change no result and
-    are not kept with the run.
+    `neurorl.tasks.arguments` around it, both kept with the run. environments: how many feed each
+    agent (`neurorl.agents.local.JointReplicas`); they step together, so a few more steps or
+    episodes than asked for may be counted. eval_every: every so many environment steps,
+    eval_episodes (20) are played greedily, with a row in ``evaluations.csv``, and ``best.npz`` is
+    the best agent so far. callbacks: texts ``MODULE:NAME,K=V`` of imported modules: an object, a
+    function of an episode, or a class, or with arguments a function, that makes one; a resumed run
+    is told them again. tensorboard: a folder for TensorBoard, in it one for each run. With any of
+    these three, each agent runs in a network of its own; a callback ends its own run only. config:
+    the agent of new runs in place of a preset. overrides: fields of a new run's `AgentConfig`, or
+    of its parts, such as ``neuron.tau_mem``; gradient: fields of its
+    `neurorl.reparameterization.config.GradientConfig`. backend_options: options of the backend's
+    class, such as its engine; they change no result and are not kept with the run.
 
     With ``resume=True`` killed runs go on from their last checkpoints and end with the same files,
     byte for byte, as if they hadn't been killed, except for the wall times in ``episodes.csv``

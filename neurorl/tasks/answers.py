@@ -27,10 +27,12 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.numerics.arrays import Array
+from neurorl.tasks.actions import MASK
 from neurorl.tasks.environments import first_line
 from neurorl.tasks.kinds import Environment, Shown, Space
 
 Read = Callable[[Any], Any]
+METHOD = "action_masks"
 
 
 class UnfitError(Exception):
@@ -154,7 +156,7 @@ def each_observation(space: Space, observations: Shown) -> list[Shown]:
     and Tuple spaces each part is ``(n, ...)``. Raises UnfitError if they are no batch.
     """
     try:
-        n = _length(space, observations)
+        n = len(_first_part(space, observations)[1])
         return list(iterate(batch_space(space, n), observations)) if n else []
     except Exception as exc:  # foreign objects may raise anything
         what, limit = "is no batch of observations", f"several of {space}"
@@ -182,12 +184,31 @@ def each_mask(masks: Any, n: int, groups: int) -> list[Shown]:
     return each
 
 
-def _length(space: Space, observations: Shown) -> int:
-    """Return how many observations a batch has, by their first part."""
+def is_several(space: Space, observations: Shown, or_one: bool) -> bool:
+    """Return whether *observations* have one dimension more than those of *space*.
+
+    or_one: whether a batch may have one only; if not, what can be read as one observation is one.
+    """
+    try:
+        part, shown = _first_part(space, observations)
+        has_more = part.shape is not None and np.ndim(shown) == len(part.shape) + 1
+    except Exception:  # foreign objects may raise anything
+        return False
+    if or_one or not has_more:
+        return has_more
+    try:
+        observation_reader(space)(observations)
+    except UnfitError:
+        return True
+    return False
+
+
+def _first_part(space: Space, observations: Shown) -> tuple[Space, Shown]:
+    """Return the first part of a space, and of observations in it."""
     while isinstance(space, (spaces.Dict, spaces.Tuple)):
         first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0
         space, observations = space[first], observations[first]
-    return len(observations)
+    return space, observations
 
 
 _Answer = tuple[Any, Any, Any, Any, Any]
@@ -265,7 +286,7 @@ class Answers:
         try:
             self._env.close()
         except Exception as exc:
-            message = format_message(self.where, "close raised", got=_raised_by(exc))
+            message = format_message(self.where, "close raised", got=raised_by(exc))
             warn_outside(message, EnvironmentWarning)
 
     def _five(self, answer: object) -> _Answer:
@@ -294,6 +315,46 @@ class Answers:
         return EnvError(f"{self.where}, {call}", what, got=got, limit=limit)
 
 
+class MaskedAnswers(Answers):
+    """Call an environment whose method ``action_masks()`` says what is allowed now.
+
+    This is the convention of sb3-contrib. The mask is added to the info that doesn't have one.
+    """
+
+    def __init__(self, env: Environment, ask: Callable[[], object]) -> None:
+        super().__init__(env)
+        self._ask = ask
+
+    def reset(self, seed: int) -> Shown:
+        observation = super().reset(seed)
+        self.info = self._told(self.info)
+        return observation
+
+    def step(self, action: Shown) -> _Answer:
+        observation, reward, terminated, truncated, info = super().step(action)
+        told = info if terminated or truncated else self._told(info)
+        return observation, reward, terminated, truncated, told
+
+    def _told(self, info: object) -> Mapping[str, object]:
+        told = info if isinstance(info, Mapping) else {}
+        try:
+            return {MASK: self._ask(), **told}
+        except Exception as exc:
+            raise raised(self.where, METHOD, exc) from exc
+
+
+def mask_method(env: Environment) -> Callable[[], object] | None:
+    """Return the method of *env*, or of what it wraps, that says what is allowed; None without."""
+    method = env.get_wrapper_attr(METHOD) if env.has_wrapper_attr(METHOD) else None
+    return method if callable(method) else None
+
+
+def answers_of(env: Environment) -> Answers:
+    """Return what calls *env*, with the masks of its method if it has one."""
+    ask = mask_method(env)
+    return Answers(env) if ask is None else MaskedAnswers(env, ask)
+
+
 def unfit(where: str, exc: UnfitError) -> NeurorlError:
     """Return the error for an observation that doesn't belong to its space."""
     return (ArgumentError if exc.is_state else EnvError)(exc.say(where))
@@ -301,10 +362,10 @@ def unfit(where: str, exc: UnfitError) -> NeurorlError:
 
 def raised(where: str, call: str, exc: Exception) -> EnvError:
     """Return the error for an exception of an environment's own code."""
-    return EnvError(where, f"{call} raised", got=_raised_by(exc))
+    return EnvError(where, f"{call} raised", got=raised_by(exc))
 
 
-def _raised_by(exc: Exception) -> str:
+def raised_by(exc: Exception) -> str:
     """Return the exception in one line, with the file and line that raised it."""
     frames = traceback.extract_tb(exc.__traceback__)
     last = f", {Path(frames[-1].filename).name}:{frames[-1].lineno}" if len(frames) > 1 else ""

@@ -74,19 +74,19 @@ def decode(data: object) -> Any:
     return dtype.type(of) if kind == "scalar" else np.array(of, dtype).reshape(data["shape"])
 
 
-def read_env_args(texts: Sequence[str]) -> PlainData:
+def read_env_args(texts: Sequence[str], where: str = "--env-arg") -> PlainData:
     """Return the arguments named by ``--env-arg K=V``, V read as JSON or else as text.
 
-    Raises ArgumentError.
+    Raises ArgumentError, which begins with *where*.
     """
     arguments: PlainData = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier() or key == "id":
             remedy = "such as --env-arg is_slippery=false"
-            raise ArgumentError("--env-arg", "is not K=V", got=repr(text)[:80], remedy=remedy)
+            raise ArgumentError(where, "is not K=V", got=repr(text)[:80], remedy=remedy)
         if key in arguments:
-            raise ArgumentError("--env-arg", "is given twice", got=key)
+            raise ArgumentError(where, "is given twice", got=key)
         arguments[key] = read_value(value)
     check_env_args(arguments)
     return arguments
@@ -120,20 +120,20 @@ _GYMNASIUMS = "gymnasium.wrappers"
 
 
 def module_of(text: str) -> str:
-    """Return the module that a wrapper's text names."""
+    """Return the module that a wrapper's text names, or a callback's."""
     return text.partition(":")[0]
 
 
-def check_wrappers(wrappers: object) -> tuple[str, ...]:
-    """Return the texts of wrappers. Raises ArgumentError for anything else."""
+def check_wrappers(wrappers: object, kind: str = "wrapper") -> tuple[str, ...]:
+    """Return the texts of wrappers, or of callbacks (*kind*). Raises ArgumentError for others."""
     if not isinstance(wrappers, (list, tuple)):
-        raise ArgumentError("wrappers", "are of another kind", got=type(wrappers).__name__)
+        raise ArgumentError(f"{kind}s", "are of another kind", got=type(wrappers).__name__)
     for text in wrappers:
         name = _BETWEEN.split(text)[0] if isinstance(text, str) else ""
         if not re.fullmatch(r"[\w.]+:\w+", name):
-            limit = "MODULE:WRAPPER or MODULE:WRAPPER,K=V"
-            raise ArgumentError("wrapper", "isn't named", got=repr(text)[:80], limit=limit)
-        read_env_args(_BETWEEN.split(text)[1:])
+            limit = f"MODULE:{kind.upper()} or MODULE:{kind.upper()},K=V"
+            raise ArgumentError(kind, "isn't named", got=repr(text)[:80], limit=limit)
+        read_env_args(_BETWEEN.split(text)[1:], f"{kind} {name}")
     return tuple(wrappers)
 
 
@@ -160,18 +160,23 @@ def read_wrapper(text: str) -> tuple[Any, PlainData]:
 
     Raises ArgumentError for one that isn't a wrapper or isn't imported.
     """
-    place, *arguments = _BETWEEN.split(text)
-    return _class_of(place), read_env_args(arguments)
-
-
-def _class_of(place: str) -> Any:
-    module, _, name = place.partition(":")
-    if module == _GYMNASIUMS:
-        importlib.import_module(module)
-    if module not in sys.modules:
-        remedy = f"import {module} first, or name it by --wrap"
-        raise ArgumentError(f"wrapper {place}", "is of no module that is imported", remedy=remedy)
-    kind = getattr(sys.modules[module], name, None)
+    if module_of(text) == _GYMNASIUMS:
+        importlib.import_module(_GYMNASIUMS)
+    place, kind, arguments = read_part(text, "wrapper", "--wrap")
     if not (isinstance(kind, type) and issubclass(kind, gym.Wrapper)):
-        raise ArgumentError(f"wrapper {place}", "is no gymnasium.Wrapper", got=kind)
-    return kind
+        raise ArgumentError(place, "is no gymnasium.Wrapper", got=kind)
+    return kind, arguments
+
+
+def read_part(text: str, kind: str, flag: str) -> tuple[str, object, PlainData]:
+    """Return a text's name for errors, the object of the module (None if absent), and arguments.
+
+    kind, flag: what it is, and what names it. Raises ArgumentError for a module not imported.
+    """
+    place, *arguments = _BETWEEN.split(text)
+    module, _, name = place.partition(":")
+    where = f"{kind} {place}"
+    if module not in sys.modules:
+        remedy = f"import {module} first, or name it by {flag}"
+        raise ArgumentError(where, "is of no module that is imported", remedy=remedy)
+    return where, getattr(sys.modules[module], name, None), read_env_args(arguments, where)

@@ -16,7 +16,14 @@ from neurorl.errors import ArgumentError, NeurorlError
 from neurorl.numerics.arrays import BoolArray
 from neurorl.storage.plain import Named
 from neurorl.tasks.actions import MASK, Actions, OneOf, read_actions
-from neurorl.tasks.answers import Answers, UnfitError, observation_reader, raised, unfit
+from neurorl.tasks.answers import (
+    UnfitError,
+    answers_of,
+    mask_method,
+    observation_reader,
+    raised,
+    unfit,
+)
 from neurorl.tasks.kinds import Environment, Shown, Space, VectorEnvironment
 
 _NOTHING: Named = {}
@@ -76,7 +83,7 @@ class SeparateEnvs(EnvGroup):
         self.n = len(envs)
         self.actions = read_actions(envs[0])
         self.shape = _common_shape([env.observation_space for env in envs])
-        self._answers = [Answers(env) for env in envs]
+        self._answers = [answers_of(env) for env in envs]
         self.where = self._answers[0].where
         self._steps = [answers.step for answers in self._answers]
 
@@ -114,6 +121,7 @@ class VectorEnvs(EnvGroup):
         self._mode = _autoreset_mode(env)
         self.actions = read_actions(env)
         self._masks: dict[int, Any] = {}  # the last observation of each environment
+        self._methods = [mask_method(one) for one in getattr(env.unwrapped, "envs", ())]
         self._over = np.ones(self.n, dtype=bool)
         self._batched = batch_space(env.single_observation_space, self.n)
         self._read = observation_reader(env.single_observation_space)
@@ -159,8 +167,8 @@ class VectorEnvs(EnvGroup):
             ]
         answer = self.env.step(self.actions.batch(actions))
         observations, rewards, terminated, truncated, infos = answer
-        self._note_masks(infos, range(self.n))
         ends, each = terminated | truncated, self._each(observations)
+        self._note_masks(infos, range(self.n), np.flatnonzero(~ends))
         shown = each
         if self._mode is AutoresetMode.SAME_STEP and ends.any():  # each shows the next episode
             last = infos["final_obs"]
@@ -171,13 +179,20 @@ class VectorEnvs(EnvGroup):
         info = self.info if self._masks else lambda _: _NOTHING
         return [(k, read(shown[k]), paid[k], ended[k], cut[k], info(k)) for k in active]
 
-    def _note_masks(self, infos: object, of: Iterable[int]) -> None:
+    def _note_masks(
+        self, infos: object, of: Iterable[int], running: Iterable[int] | None = None
+    ) -> None:
+        """Note the masks of infos, or else those of methods, where episodes are *running*."""
         masks = _mapping(infos).get(MASK)
         if masks is not None:
             parts = isinstance(masks, tuple)  # a mask for each of several choices
             self._masks |= {
                 int(k): tuple(part[k] for part in masks) if parts else masks[k] for k in of
             }
+            return
+        asked = of if running is None else running
+        each = {int(k): self._methods[k] for k in asked} if self._methods else {}
+        self._masks |= {k: method() for k, method in each.items() if method is not None}
 
     def _note(self, each: list[Shown], ends: BoolArray) -> None:
         """Note which episodes are over, after a step in which the environments show *each*."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -17,3 +18,6 @@ Space = gym.Space[Any]
 
 VectorEnvironment = gym.vector.VectorEnv[Any, Any, Any]
 """Represent environments that are stepped together."""
+
+Maker = Callable[[], Environment]
+"""Represent a function or class that makes an environment when it is called."""

@@ -14,14 +14,22 @@ from collections.abc import Sequence
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec, load_env_creator
 
-from neurorl.errors import EnvironmentWarning, RunError, format_message, warn_outside
+from neurorl.errors import (
+    EnvironmentWarning,
+    RunError,
+    UnsupportedError,
+    format_message,
+    warn_outside,
+)
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.arguments import NotDataError, encode
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.environments import first_line
+from neurorl.tasks.kinds import Environment, Maker
 
 PROBLEM = "problem"
 """Hold, under this key, the reason why an environment can't be described."""
 
+_MAKER = "_neurorl_maker"  # an attribute of environments
 _WITH_STATE = (gym.wrappers.NormalizeObservation, gym.wrappers.NormalizeReward)
 _DECIDES = (
     *("id", "entry_point", "kwargs", "additional_wrappers"),
@@ -75,11 +83,33 @@ def warn_unsaved(env: Environment, described: Named) -> None:
             warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
 
 
+def made_by(maker: Maker) -> object:
+    """Return what a user's function or class makes, so that `copy_env` makes more by it.
+
+    Raises UnsupportedError for an exception of the maker's own.
+    """
+    try:
+        made: object = maker()
+    except Exception as exc:  # foreign code may raise anything
+        where = f"environment of {getattr(maker, '__name__', type(maker).__name__)}"
+        what, remedy = "can't be made here", "give a class or function without arguments"
+        raise UnsupportedError(where, what, got=first_line(exc), remedy=remedy) from exc
+    if isinstance(made, gym.Env):
+        vars(made)[_MAKER] = maker
+    return made
+
+
 def copy_env(env: Environment, is_quiet: bool = False) -> Environment:
     """Make a second environment like *env*; *is_quiet*: without a window or video files.
 
-    Raises RunError if there is no telling how.
+    What the user's own function made is made by it again, as it is. Raises RunError if there is no
+    telling how.
     """
+    if (maker := vars(env).get(_MAKER)) is not None:
+        if isinstance(made := made_by(maker), gym.Env) and made is not env:
+            return made
+        remedy = "give a function that makes another one in each call"
+        raise RunError(f"environment {_name(env)}", "can't be made again", got=made, remedy=remedy)
     spec = _made_again(env)
     return gym.make(quiet(spec) if is_quiet else spec)
 

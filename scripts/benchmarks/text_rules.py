@@ -41,7 +41,9 @@ def measured(name: str, rounds: int) -> list[dict[str, float]]:
         lengths: set[int] = set()
         for kind in KINDS[:: 1 if k % 2 else -1]:
             began = time.process_time()
-            steps = sum(episode.length for episode in agents[kind].learn(EPISODES * (k + 1)))
+            steps = sum(
+                episode.length for episode in agents[kind].learn(total_episodes=EPISODES * (k + 1))
+            )
             one[kind] = 1e6 * (time.process_time() - began) / steps
             lengths.add(steps)
         if len(lengths) > 1:

@@ -134,7 +134,7 @@ def measure(suite: Suite, task: Task, learner: str, seed: int) -> Result:
     """Return the row of a seed."""
     agent = LEARNERS[learner](task.make(), seed)
     if suite.by_episodes:
-        agent.learn(task.steps)
+        agent.learn(total_episodes=task.steps)
     else:
         agent.learn(total_steps=task.steps)
     other = task.to_play() if task.discount < 1.0 else None

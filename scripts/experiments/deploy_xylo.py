@@ -81,7 +81,7 @@ def learned(setting: Setting, seed: int, arithmetic: str) -> SpikingActorCritic:
     options.update(setting.rates)
     backend = f"native:{arithmetic}"
     agent = SpikingActorCritic(setting.task.env, backend=backend, seed=seed, **options)
-    agent.learn(setting.episodes)
+    agent.learn(total_episodes=setting.episodes)
     return agent
 
 

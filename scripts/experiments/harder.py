@@ -201,7 +201,11 @@ def _of_seed(experiment: HarderExperiment, plan: Plan, seed: int) -> dict[str, A
         if stored.get("wanted") == wanted:
             return stored
     agent = _agent(experiment, task, plan, seed)
-    played = agent.learn(plan.episodes) if plan.episodes else agent.learn(total_steps=task.steps)
+    played = (
+        agent.learn(total_episodes=plan.episodes)
+        if plan.episodes
+        else agent.learn(total_steps=task.steps)
+    )
     returns = [float(episode.ret) for episode in played]
     greedy = float(evaluate(agent, evaluated, seed=evaluation_seed(seed))["mean_return"])
     last = float(np.mean(returns[-WINDOW:])) if returns else float("nan")

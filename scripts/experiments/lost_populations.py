@@ -131,7 +131,7 @@ def measure(
         for total in range(WINDOW, case.episodes + 1, WINDOW):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PopulationWarning)
-                agent.learn(total)
+                agent.learn(total_episodes=total)
             policy, is_better = agent.diagnostics["policy"], standing(agent.episodes).better
             for row in _rows(agent):
                 figures = {**row, "top": max(policy), "better": is_better}

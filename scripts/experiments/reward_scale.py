@@ -35,7 +35,7 @@ def measure(episodes: int = 500, backend: str = "native", played: int = 100) -> 
             agent = SpikingActorCritic(
                 env, backend=backend, seed=seed, hidden=8, reward_scale=scale
             )
-            agent.learn(episodes)
+            agent.learn(total_episodes=episodes)
             last = float(np.mean([e.ret for e in agent.episodes[-100:]]))
             greedy = float(evaluate(agent, played)["mean_return"])
             rows.append(Scaled(scale, seed, episodes, last, greedy))

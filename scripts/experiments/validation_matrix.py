@@ -105,7 +105,7 @@ def _trained(cell: Cell) -> SpikingActorCritic:
     agent = SpikingActorCritic(cell.env, cell.model, backend, "float", cell.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PopulationWarning)
-        agent.learn(cell.episodes)
+        agent.learn(total_episodes=cell.episodes)
     return agent
 
 

@@ -55,10 +55,10 @@ def same(ours: Any, theirs: Any) -> None:
 def test_the_same_bits_in_every_loop_and_on_every_backend(pays: str, ways: list[Any]) -> None:
     known = {arithmetic: made(pays, arithmetic=arithmetic) for arithmetic in ("float", "loihi")}
     for agent in known.values():
-        agent.learn(6)
+        agent.learn(total_episodes=6)
     for backend, arithmetic, options in ways:
         other = made(pays, backend, arithmetic, **options)
-        other.learn(6)
+        other.learn(total_episodes=6)
         same(known[arithmetic], other)
         pairs = zip(known[arithmetic].env.actions, other.env.actions, strict=True)
         assert all(np.array_equal(a, b) for a, b in pairs)
@@ -73,7 +73,7 @@ def test_every_kind_of_rule(pays: str, rule: str) -> None:
     names = {"hebbian": "spikes-only-hebbian"}
     agents = [made(pays, rule=names.get(rule, rule), loop=loop) for loop in ("native", "numpy")]
     for agent in agents:
-        agent.learn(4)
+        agent.learn(total_episodes=4)
     same(*agents)
 
 
@@ -110,7 +110,7 @@ def test_vectors_of_environments(pays: str) -> None:
         for e in (envs, [Task(pays), Task(pays)])
     ]
     for group in agents:
-        group.learn(5)
+        group.learn(total_episodes=5)
     for k in range(2):
         one, other = (group.state(k) for group in agents)
         assert one.keys() == other.keys()
@@ -121,7 +121,7 @@ def test_vectors_of_environments(pays: str) -> None:
 @pytest.mark.parametrize("pays", KINDS)
 def test_evaluation_and_prediction(pays: str) -> None:
     agent = made(pays)
-    agent.learn(5)
+    agent.learn(total_episodes=5)
     assert evaluate(agent, 3)["mean_return"] == evaluate(agent, 3)["mean_return"]
     evaluate(agent, 2, explore=True)
     mask = agent.env._shown()[1].get("action_mask")
@@ -155,10 +155,10 @@ def test_natural_feedback_has_the_same_bits_everywhere(ways: list[Any]) -> None:
     known: dict[str, Any] = {}
     for backend, arithmetic, options in [("reference", "float", {}), *ways]:
         agent = made("numbers", backend, arithmetic, policy=policy, **options)
-        agent.learn(6)
+        agent.learn(total_episodes=6)
         same(known.setdefault(arithmetic, agent), agent)
     usual = made("numbers", policy=Gaussian(hold=2, decisions=20))
-    usual.learn(6)
+    usual.learn(total_episodes=6)
     weights = known["float"].weights
     assert any((usual.weights[name] != weights[name]).any() for name in weights)
 
@@ -185,7 +185,7 @@ def test_an_agent_of_numbers_is_saved_and_loaded(tmp_path: Path) -> None:
 def test_who_played_without_masks_goes_on_without() -> None:
     """Agents saved before there were masks go on without them."""
     agent = made("masked", loop="numpy")
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     state = agent.state()
     del state["masked"]
     agent.restore(state)
@@ -207,7 +207,7 @@ def test_what_does_not_go_together() -> None:
     forgets = Task("masked")
     forgets._told = dict  # type: ignore[method-assign]
     with pytest.raises(EnvError, match=r"seed 3, episode 0, step 1.*no mask"):
-        SpikingActorCritic(forgets, seed=3, reward_scale=0.1, **SMALL).learn(1)
+        SpikingActorCritic(forgets, seed=3, reward_scale=0.1, **SMALL).learn(total_episodes=1)
 
 
 @pytest.mark.parametrize("n", [2, 4])  # a mask of the numbers, and one of their modules
@@ -217,7 +217,9 @@ def test_numbers_have_no_mask(loop: str, n: int) -> None:
     shows = Task("numbers")
     shows._shown = lambda: (np.zeros(2, np.float32), mask)  # type: ignore[method-assign]
     with pytest.raises(UnsupportedError, match=r"seed 3, episode 0, step 0.*numbers have no mask"):
-        SpikingActorCritic(shows, seed=3, reward_scale=0.1, loop=loop, **SMALL).learn(1)
+        SpikingActorCritic(shows, seed=3, reward_scale=0.1, loop=loop, **SMALL).learn(
+            total_episodes=1
+        )
     with pytest.raises(UnsupportedError, match=r"action_mask.*numbers have no mask"):
         made("numbers", loop=loop).predict(np.zeros(2, np.float32), np.ones(n))
 

@@ -61,7 +61,7 @@ def test_every_backend_of_an_arithmetic_learns_the_same(model: str) -> None:
             seed=3,
             backend_options=options,
         )
-        agent.learn(4)
+        agent.learn(total_episodes=4)
         by_arithmetic.setdefault(arithmetic, []).append(agent)
     for agents in by_arithmetic.values():
         for other in agents[1:]:
@@ -87,12 +87,12 @@ def test_predicting_by_chance_follows_the_policy() -> None:
 def test_seed_decides_and_predicting_does_not_disturb() -> None:
     a, b, c = small(seed=1), small(seed=1), small(seed=2)
     for agent in (a, b, c):
-        agent.learn(2)
+        agent.learn(total_episodes=2)
         if agent is b:
             for _ in range(5):
                 assert agent.predict(np.zeros(4)) in (0, 1)
             evaluate(agent, 2)
-        agent.learn(4)
+        agent.learn(total_episodes=4)
     assert played(a) == played(b)
     assert same_arrays(a.state(), b.state())
     assert played(a) != played(c)
@@ -106,14 +106,14 @@ def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(
         return small(GRID, backend=backend, arithmetic=arithmetic, seed=5, backend_options=options)
 
     whole, first = make(), make()
-    whole.learn(3)
-    first.learn(1)
+    whole.learn(total_episodes=3)
+    first.learn(total_episodes=1)
     first.save(tmp_path / "agent.npz")
     second = SpikingActorCritic.load(
         tmp_path / "agent.npz", backend=backend, backend_options=options
     )
     assert second.arithmetic == arithmetic
-    second.learn(3)
+    second.learn(total_episodes=3)
     assert played(second) == played(whole)
     assert same_arrays(second.state(), whole.state())
     assert [p.name for p in tmp_path.iterdir()] == ["agent.npz"]
@@ -121,19 +121,19 @@ def test_saved_and_loaded_it_goes_on_as_if_nothing_had_happened(
 
 def test_an_agent_moves_to_another_backend(tmp_path: Path) -> None:
     agent = small(GRID, seed=2)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     agent.save(tmp_path / "agent.npz")
     moved = SpikingActorCritic.load(tmp_path / "agent.npz", backend="loihi")
     assert (moved.backend_name, moved.arithmetic) == ("loihi", "loihi")
     for name, weights in agent.memory.weights.items():
         assert np.array_equal(moved.memory.weights[name], weights)
-    moved.learn(3)
+    moved.learn(total_episodes=3)
     assert len(moved.episodes) == 3
 
 
 def test_evaluation_is_repeatable_and_counts_operations(tmp_path: Path) -> None:
     agent = small(GRID, seed=2)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     first = evaluate(agent, 3, seed=1)
     assert first == evaluate(agent, 3, seed=1)
     assert set(first) == {
@@ -188,7 +188,7 @@ def test_terminal_states_are_not_bootstrapped_and_truncated_ones_are() -> None:
     for terminal in (True, False):
         agent = small(OneStep(terminal), gamma=0.5, critic=Linear(alpha=0.1), reward_scale=1.0)
         agent.memory.value[:] = [0.0, 4.0]
-        agent.learn(1)
+        agent.learn(total_episodes=1)
         weights[terminal] = agent.memory.value[0]
     assert weights[True] == pytest.approx(0.1 * 1.0)
     assert weights[False] == pytest.approx(0.1 * (1.0 + 0.5 * 4.0))
@@ -229,7 +229,7 @@ class RandomObservations(gym.Env[Any, Any]):
 @pytest.mark.parametrize("space", SPACES)
 def test_any_observation_works_by_default(space: str, model: str) -> None:
     agent = small(RandomObservations(SPACES[space]), model=model, seed=1)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     assert agent.steps_taken == 20
     untrained = small(RandomObservations(SPACES[space]), model=model, seed=1)
     drive = agent.memory.weights["input_hidden"]
@@ -244,7 +244,7 @@ def test_other_gymnasium_tasks_run() -> None:
         "Blackjack-v1",
         "CliffWalking-v1",
     ):
-        assert len(small(name).learn(1)) == 1
+        assert len(small(name).learn(total_episodes=1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_other_gymnasium_tasks_run() -> None:
             r"'hidden', neuron 0 with \d+ axons into it \(limit 3 of a core",
         ),
         (lambda: small(seed=-1), ArgumentError, "seed"),
-        (lambda: small().learn(2.5), ArgumentError, "not a whole number"),  # type: ignore[arg-type]
+        (lambda: small().learn(total_episodes=2.5), ArgumentError, "not a whole number"),  # type: ignore[arg-type]
         (lambda: SpikingActorCritic.load("nowhere.npz"), RunError, "can't be read"),
     ],
 )

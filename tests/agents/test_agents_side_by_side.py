@@ -59,7 +59,7 @@ def alone(seed: int, backend: str = "reference", arithmetic: str = "float", **ot
         hidden=3,
         **others,
     )
-    agent.learn(3)
+    agent.learn(total_episodes=3)
     return agent
 
 
@@ -73,9 +73,9 @@ def same(agents: Replicas | ReplicaGroups, k: int, agent: SpikingActorCritic) ->
 def test_the_weights_of_one_are_brought_up_to_date_without_those_of_others() -> None:
     agents = replicas([gym.make("CartPole-v1") for _ in SEEDS], loop="native")
     loop = agents.loop
-    agents.learn(2)
+    agents.learn(total_episodes=2)
     before = {name: weights.copy() for name, weights in loop.memory.weights.items()}
-    agents.learn(3)
+    agents.learn(total_episodes=3)
     watched = {name: weights.copy() for name, weights in agents._watched(1).items()}
     settled = {name: weights.copy() for name, weights in loop.memory.weights.items()}
     for name, weights in agents.weights(1).items():
@@ -92,7 +92,7 @@ def test_each_is_as_it_is_alone(backend: str, arithmetic: str, options: Any, loo
     envs = [make_env("CartPole-v1") for _ in SEEDS]
     together = replicas(envs, backend, arithmetic, options=options, loop=loop)
     seen: list[tuple[int, int]] = []
-    together.learn(3, lambda k, episode: seen.append((k, episode.episode)))
+    together.learn(total_episodes=3, callback=lambda k, episode: seen.append((k, episode.episode)))
     assert sorted(seen) == [(k, n) for k in range(3) for n in range(3)]
     lengths = {tuple(e.length for e in episodes) for episodes in together.episodes}
     assert len(lengths) == len(SEEDS)  # so each went its own way
@@ -110,7 +110,7 @@ def test_agents_with_filters(backend: str, arithmetic: str, options: Any) -> Non
     together = Replicas(
         envs, config, 2, SEEDS, backend=backend, arithmetic=arithmetic, options=options
     )
-    together.learn(3)
+    together.learn(total_episodes=3)
     for k, seed in enumerate(SEEDS):
         agent = SpikingActorCritic(
             "CartPole-v1",
@@ -120,7 +120,7 @@ def test_agents_with_filters(backend: str, arithmetic: str, options: Any) -> Non
             config=config,
             backend_options=options,
         )
-        agent.learn(3)
+        agent.learn(total_episodes=3)
         same(together, k, agent)
         start = agent.network.projection("hidden_history_1").weights
         assert (agent.memory.weights["hidden_history_1"] != start).any()
@@ -137,15 +137,15 @@ def test_large_networks_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     together = side_by_side(envs, config, 2, SEEDS, backend="native")
     assert isinstance(together, ReplicaGroups)
     seen: list[int] = []
-    together.learn(2, lambda k, _: seen.append(k))
+    together.learn(total_episodes=2, callback=lambda k, _: seen.append(k))
     assert sorted(seen) == [0, 0, 1, 1, 2, 2]
     saved = {k: v.copy() for k, v in together.state(2).items()}
-    together.learn(3)
+    together.learn(total_episodes=3)
     for k, seed in enumerate(SEEDS):
         same(together, k, alone(seed, "native"))
         assert together.env_steps(k) == together.episodes[k][-1].env_steps
     together.restore(2, saved)
-    together.learn(3)
+    together.learn(total_episodes=3)
     same(together, 2, alone(SEEDS[2], "native"))
 
 
@@ -157,7 +157,7 @@ def test_of_several_groups_each_agent_is_asked_by_its_own_number(
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in SEEDS])
     together = side_by_side(envs, config, 2, SEEDS, backend="reference")
     assert isinstance(together, ReplicaGroups)
-    together.learn(2)
+    together.learn(total_episodes=2)
     for k, seed in enumerate(SEEDS):
         own = alone(seed)
         assert not together.is_masked(k)
@@ -166,7 +166,7 @@ def test_of_several_groups_each_agent_is_asked_by_its_own_number(
         for name, values in weights.items():
             assert np.array_equal(values, together.state(k)[f"learner.weights.{name}"]), name
     together.leave(2)  # the last of the second group
-    together.learn(3)
+    together.learn(total_episodes=3)
     assert [len(played) for played in together.episodes] == [3, 3, 3]
     together.close()
 
@@ -176,8 +176,8 @@ def test_a_vector_environment(kind: Any) -> None:
     makers = [lambda: gym.make("CartPole-v1") for _ in SEEDS]
     together = replicas(kind(makers))
     assert isinstance(together.envs, VectorEnvs)
-    together.learn(2)
-    together.learn(3)
+    together.learn(total_episodes=2)
+    together.learn(total_episodes=3)
     for k, seed in enumerate(SEEDS):
         same(together, k, alone(seed))
     together.close()
@@ -200,7 +200,7 @@ def test_observations_with_parts() -> None:
         ),
     ):
         made.append(Replicas(envs, config, 2, SEEDS, backend="reference"))
-        made[-1].learn(5)
+        made[-1].learn(total_episodes=5)
     for k in range(3):
         played = [[(e.ret, e.length) for e in m.episodes[k]] for m in made]
         assert played[0] == played[1]

@@ -78,7 +78,10 @@ def test_training_is_the_same_with_callbacks(options: dict[str, Any], tmp_path: 
     alone.learn(total_episodes=6)
     hears = Hears()
     evaluates = EvaluateEvery(150, episodes=1, best=tmp_path / "best.npz")
-    heard.learn(6, [hears, evaluates, CheckpointEvery(100, tmp_path / "saved"), Progress()])
+    heard.learn(
+        total_episodes=6,
+        callback=[hears, evaluates, CheckpointEvery(100, tmp_path / "saved"), Progress()],
+    )
     assert_equal(alone, heard)
     assert hears.calls.count("episode") == len(heard.episodes)
     assert hears.calls.count("step") == hears.calls.count("update") > 0
@@ -94,10 +97,10 @@ def test_false_ends_training_and_the_next_call_goes_on(when: tuple[str, int]) ->
     alone, stopped = agent(), agent()
     alone.learn(total_episodes=5)
     hears = Hears(when)
-    stopped.learn(5, hears)
+    stopped.learn(total_episodes=5, callback=hears)
     assert hears.calls.count(when[0]) == when[1]
     assert stopped.steps_taken < alone.steps_taken
-    stopped.learn(5)
+    stopped.learn(total_episodes=5)
     assert_equal(alone, stopped)
 
 
@@ -107,25 +110,25 @@ def test_what_numpy_calls_false_ends_training_too() -> None:
             return np.float64(episode.ret) < -np.inf  # type: ignore[return-value]
 
     trained = agent()
-    trained.learn(3, Below())
+    trained.learn(total_episodes=3, callback=Below())
     assert len(trained.episodes) == 1
 
 
 def test_what_a_function_returns_ends_nothing() -> None:
     trained = agent()
-    trained.learn(3, lambda episode: False)
+    trained.learn(total_episodes=3, callback=lambda episode: False)
     assert len(trained.episodes) == 3
 
 
 def test_by_gradients_too() -> None:
     pytest.importorskip("torch", reason="learning by gradients needs PyTorch")
     alone, heard = (ReparameterizedActorCritic(GRID, seed=2) for _ in range(2))
-    alone.learn(20)
+    alone.learn(total_episodes=20)
     hears = Hears(("update", 1))
-    heard.learn(20, hears)
+    heard.learn(total_episodes=20, callback=hears)
     assert hears.calls.count("update") == 1
     assert heard.env_steps <= alone.env_steps
-    heard.learn(20)
+    heard.learn(total_episodes=20)
     assert_equal(alone, heard)
 
 
@@ -136,16 +139,16 @@ def test_end_is_told_when_something_is_raised() -> None:
 
     hears, alone, trained = Fails(), agent(), agent()
     with pytest.raises(ZeroDivisionError):
-        trained.learn(2, hears)
+        trained.learn(total_episodes=2, callback=hears)
     assert hears.calls[-1] == "end"
-    trained.learn(2)
-    alone.learn(2)
+    trained.learn(total_episodes=2)
+    alone.learn(total_episodes=2)
     assert_equal(alone, trained)
 
 
 def test_the_best_agent_is_kept_and_ends_training(tmp_path: Path) -> None:
     evaluates = EvaluateEvery(50, episodes=5, best=tmp_path / "best.npz", stop_at=-1e9)
-    agent().learn(50, evaluates)
+    agent().learn(total_episodes=50, callback=evaluates)
     assert len(evaluates.evaluations) == 1
     steps, evaluation = evaluates.evaluations[0]
     assert steps == 50
@@ -231,7 +234,7 @@ def test_checkpoints_of_steps(tmp_path: Path) -> None:
 
 def test_training_ends_when_the_mean_return_is_reached() -> None:
     trained = agent()
-    trained.learn(50, StopAt(-1e9, episodes=4))
+    trained.learn(total_episodes=50, callback=StopAt(-1e9, episodes=4))
     assert len(trained.episodes) == 4
 
 
@@ -242,7 +245,7 @@ def test_figures_go_to_functions_and_files(tmp_path: Path) -> None:
         tmp_path / "log.csv",
     )
     trained = agent()
-    trained.learn(3, [EvaluateEvery(10**9), log, CsvFile(file)])
+    trained.learn(total_episodes=3, callback=[EvaluateEvery(10**9), log, CsvFile(file)])
     assert [step for _, step in passed] == [e.env_steps for e in trained.episodes]
     rows = list(csv.DictReader(file.read_text().splitlines()))
     returns = [float(row["value"]) for row in rows if row["name"] == "episode/return"]
@@ -256,11 +259,11 @@ def test_rows_are_in_the_file_as_they_come(tmp_path: Path) -> None:
         seen.append(len(file.read_text().splitlines()))
 
     log, trained = CsvFile(file), agent()
-    trained.learn(2, [log, look])
-    trained.learn(3, [log, look])
+    trained.learn(total_episodes=2, callback=[log, look])
+    trained.learn(total_episodes=3, callback=[log, look])
     assert seen == [4, 7, 10]
     with pytest.warns(UserWarning, match="trains nothing"):
-        trained.learn(3, CsvFile(file))
+        trained.learn(total_episodes=3, callback=CsvFile(file))
     assert file.read_text() == "steps,name,value\n"
 
 
@@ -271,7 +274,7 @@ def test_a_place_that_cannot_be_written_is_one_line(callback: Any, tmp_path: Pat
     (tmp_path / "file").write_text("in the way")
     place = tmp_path / "file" if callback is not CsvFile else tmp_path / "file" / "log.csv"
     with pytest.raises(RunError, match="file"):
-        agent().learn(1, [callback(place), Progress()])
+        agent().learn(total_episodes=1, callback=[callback(place), Progress()])
 
 
 def test_the_bar_ends_where_training_did(capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,7 +285,7 @@ def test_the_bar_ends_where_training_did(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_tensorboard_reads_them(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX", reason="the callback for TensorBoard needs tensorboardX")
-    agent().learn(2, TensorBoard(tmp_path / "board"))
+    agent().learn(total_episodes=2, callback=TensorBoard(tmp_path / "board"))
     (events,) = (tmp_path / "board").iterdir()
     assert b"episode/return" in events.read_bytes()
 
@@ -301,16 +304,16 @@ def test_an_environment_that_cannot_be_made_again_is_named() -> None:
 
     trained = SpikingActorCritic(Own(), seed=1)
     with pytest.raises(RunError, match="can't be made again"):
-        trained.learn(20, EvaluateEvery(2, episodes=1))
+        trained.learn(total_episodes=20, callback=EvaluateEvery(2, episodes=1))
     evaluates = EvaluateEvery(2, episodes=1, env=Own())
-    trained.learn(20, evaluates)
+    trained.learn(total_episodes=20, callback=evaluates)
     assert evaluates.evaluations
 
 
 @pytest.mark.parametrize("wrong", [3, "print", [print, 3], object(), Progress])
 def test_what_is_no_callback_is_named(wrong: Any) -> None:
     with pytest.raises(ArgumentError, match="learn, callback"):
-        agent().learn(1, wrong)
+        agent().learn(total_episodes=1, callback=wrong)
 
 
 @pytest.mark.parametrize("steps", [0, -1, 1.5, "10"])
@@ -353,6 +356,6 @@ def test_progress_is_html_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
     monkeypatch.setitem(sys.modules, "IPython.display", notebook)
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    agent().learn(3, Progress())
+    agent().learn(total_episodes=3, callback=Progress())
     assert [data["text/plain"][:6] for data in shown] == ["0 of 3", "1 of 3", "2 of 3", "3 of 3"]
     assert '<progress value="3" max="3">' in shown[-1]["text/html"]

@@ -31,7 +31,7 @@ def test_backends_learn_the_same_weights(encoder: str) -> None:
     for backend in ("reference", "native", "torch"):
         with closing(agent(backend, encoder=encoder)) as one:
             before = {name: w.copy() for name, w in one.weights.items()}
-            one.learn(4)
+            one.learn(total_episodes=4)
             learned[backend] = dict(one.weights), [episode.ret for episode in one.episodes]
         assert any(not np.array_equal(before[name], w) for name, w in one.weights.items())
     expected, returns = learned["reference"]
@@ -46,7 +46,7 @@ def test_rules_of_probabilities_learn_the_same_everywhere(encoder: str) -> None:
     for backend in ("reference", "native", "torch"):
         with closing(agent(backend, rule="coagent", encoder=encoder)) as one:
             before = {name: w.copy() for name, w in one.weights.items()}
-            one.learn(2)
+            one.learn(total_episodes=2)
             learned.append(dict(one.weights))
         assert any(not np.array_equal(before[name], w) for name, w in learned[-1].items())
     for weights in learned[1:]:
@@ -98,11 +98,11 @@ def test_gradients_train_them(tmp_path: Path) -> None:
 
 def test_saved_and_gone_on(tmp_path: Path) -> None:
     with closing(agent("reference")) as one:
-        one.learn(3)
+        one.learn(total_episodes=3)
         one.save(tmp_path / "run")
         with closing(SpikingActorCritic.load(tmp_path / "run")) as other:
-            one.learn(5)
-            other.learn(5)
+            one.learn(total_episodes=5)
+            other.learn(total_episodes=5)
             assert other.weights.keys() == one.weights.keys()
             for name, weights in one.weights.items():
                 assert np.array_equal(other.weights[name], weights)
@@ -130,4 +130,4 @@ def test_neurons_that_diverge_are_named(backend: str) -> None:
         closing(agent(backend, neuron=wild)) as one,
         pytest.raises(DivergenceError, match=r"population '\w+', neuron \d+, .*v has become"),
     ):
-        one.learn(30)
+        one.learn(total_episodes=30)

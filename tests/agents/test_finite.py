@@ -73,13 +73,17 @@ class FaultyEnv(gym.Env[Any, Any]):
 @pytest.mark.parametrize("way", WAYS)
 def test_it_ends_where_it_happens(way: str, kind: str, value: float) -> None:
     agent = SpikingActorCritic(FaultyEnv(kind, value), seed=7, **SMALL, **WAYS[way])
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     with pytest.raises(EnvError, match=rf"seed 7, episode 2, step 4: the {kind} is not finite"):
-        agent.learn(5)
+        agent.learn(total_episodes=5)
     assert len(agent.episodes) == 2
     assert all(np.isfinite(w).all() for w in agent.weights.values())
     assert all(np.isfinite(a).all() for k, a in agent.state().items() if a.dtype.kind == "f")
-    assert [e.length for e in agent.learn(5)] == [6, 6, 6]  # the fault doesn't come again
+    assert [e.length for e in agent.learn(total_episodes=5)] == [
+        6,
+        6,
+        6,
+    ]  # the fault doesn't come again
     agent.close()
 
 
@@ -89,7 +93,7 @@ def test_first_and_last_observations(way: str, at: int) -> None:
     env = FaultyEnv("observation", float("nan"), episode=1, at=at)
     agent = SpikingActorCritic(env, seed=7, **SMALL, **WAYS[way])
     with pytest.raises(EnvError, match=rf"episode 1, step {at}: the observation is not finite"):
-        agent.learn(3)
+        agent.learn(total_episodes=3)
     agent.close()
 
 
@@ -103,7 +107,7 @@ def test_nothing_of_the_step_is_learned_by_anyone(loop: str) -> None:
     whole = SeparateEnvs([FaultyEnv() for _ in seeds])
     right = Replicas(whole, config, 2, seeds, backend="reference", loop=loop)
     with pytest.raises(EnvError, match="seed 4, episode 2, step 4"):
-        together.learn(5)
+        together.learn(total_episodes=5)
     steps = right.play(Budget(5))
     for _ in range(2 * 6 + 3):
         next(steps)
@@ -118,19 +122,19 @@ def test_nothing_of_the_step_is_learned_by_anyone(loop: str) -> None:
 def test_rewards_may_be_any_number(reward: Any) -> None:
     env = FaultyEnv("reward", reward)
     agent = SpikingActorCritic(env, **SMALL)
-    assert len(agent.learn(4)) == 4
+    assert len(agent.learn(total_episodes=4)) == 4
     agent.close()
 
 
 def test_rewards_too_large_to_be_scaled_or_added() -> None:
     agent = SpikingActorCritic(FaultyEnv("reward", 1e300), reward_scale=1e10, **SMALL)
     with pytest.raises(EnvError, match=r"the reward times reward_scale 1e\+10 is not finite"):
-        agent.learn(5)
+        agent.learn(total_episodes=5)
     agent.close()
     env = gym.wrappers.TransformReward(FaultyEnv(), lambda r: float(r) * 1e308)
     agent = SpikingActorCritic(env, reward_scale=1e-308, **SMALL)
     with pytest.raises(EnvError, match="the sum of the episode's rewards is not finite"):
-        agent.learn(5)
+        agent.learn(total_episodes=5)
     agent.close()
 
 
@@ -146,7 +150,7 @@ def test_rewards_too_large_to_be_scaled_or_added() -> None:
 def test_learning_that_diverges(changes: dict[str, Any], loop: str, tmp_path: Path) -> None:
     agent = SpikingActorCritic("CartPole-v1", loop=loop, **SMALL, **changes)
     with pytest.raises(DivergenceError, match=r"seed 0, episode \d+, step \d+: what is learned is"):
-        agent.learn(300)
+        agent.learn(total_episodes=300)
     assert all(np.isfinite(w).all() for w in agent.weights.values())
     agent.close()
 
@@ -157,7 +161,7 @@ def test_gradients_that_diverge() -> None:
     agent = ReparameterizedActorCritic("CartPole-v1", gradient=gradient, **SMALL)
     agent._replicas._learners[0].values.weights[:] = 1e308
     with pytest.raises(DivergenceError, match="seed 0, environment step 16: input_hidden is not"):
-        agent.learn(300)
+        agent.learn(total_episodes=300)
     with pytest.raises(DivergenceError, match="input_hidden is not finite"):
         agent.state()
     agent.close()
@@ -165,7 +169,7 @@ def test_gradients_that_diverge() -> None:
 
 def test_what_diverged_is_not_saved(tmp_path: Path) -> None:
     agent = SpikingActorCritic("CartPole-v1", **SMALL)
-    agent.learn(1)
+    agent.learn(total_episodes=1)
     for name in ("hidden_output", "critic"):
         array = agent.memory.value if name == "critic" else agent.memory.weights[name]
         before = array.copy()

@@ -133,7 +133,7 @@ SAVE = """
 from my_cells import Mine
 from neurorl import SpikingActorCritic
 agent = SpikingActorCritic("CartPole-v1", cells=Mine(0.25), hidden=0, actors=1)
-agent.learn(1)
+agent.learn(total_episodes=1)
 agent.save("agent.npz")
 """
 LOAD = """
@@ -172,7 +172,7 @@ def test_a_users_rule_runs_in_numpy_and_says_so(monkeypatch: pytest.MonkeyPatch)
     assert told[0].filename == __file__
     assert isinstance(agent._replicas.loop, NumpyLoop)
     theirs = SpikingActorCritic("CartPole-v1", rule="spikes-only", seed=2, **SMALL)
-    lengths = [[e.length for e in one.learn(3)] for one in (agent, again, theirs)]
+    lengths = [[e.length for e in one.learn(total_episodes=3)] for one in (agent, again, theirs)]
     assert lengths[0] == lengths[1] == lengths[2]
     assert agent.predict(np.zeros(4)) in (0, 1)
     with pytest.raises(UnsupportedError, match="loop='numpy'"):
@@ -184,7 +184,7 @@ def test_a_rule_that_a_user_replaced_is_the_users(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(RULES, "spikes-only", REWARD_STDP)
     mine = SpikingActorCritic("CartPole-v1", rule="spikes-only", seed=2, **SMALL)
     for agent in (theirs, mine):
-        agent.learn(3)
+        agent.learn(total_episodes=3)
     assert mine.config.rule == "reward-stdp"
     assert any((mine.weights[name] != w).any() for name, w in theirs.weights.items())
 
@@ -224,7 +224,7 @@ OWN: dict[str, dict[str, Any]] = {
 def test_the_compiled_loop_sees_what_a_users_features_say(name: str) -> None:
     def trained(loop: str) -> SpikingActorCritic:
         agent = SpikingActorCritic("CartPole-v1", seed=3, loop=loop, **SMALL, **OWN[name])
-        agent.learn(4)
+        agent.learn(total_episodes=4)
         return agent
 
     native, numpy = trained("native"), trained("numpy")

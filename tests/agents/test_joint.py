@@ -14,6 +14,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 
 from neurorl import SpikingActorCritic
 from neurorl.agents.budget import Budget
+from neurorl.agents.episodes import Episode
 from neurorl.agents.local import JointReplicas, alone, seeds_of
 from neurorl.agents.replicas import Replicas
 from neurorl.errors import ArgumentError, UnsupportedError
@@ -45,8 +46,8 @@ def test_one_environment_is_the_agent_as_it_was() -> None:
         env_group([make_env("CartPole-v1")]), plain.config, 2, (3,), backend="reference"
     )
     shared = JointReplicas(group)
-    shared.learn(6)
-    plain.learn(6)
+    shared.learn(total_episodes=6)
+    plain.learn(total_episodes=6)
     ours, theirs = shared.state(0), arrays(plain)
     for key, value in theirs.items():
         mine = ours[key if key in ours else f"env0.{key}"]
@@ -72,7 +73,7 @@ def test_one_environment_is_the_agent_as_it_was() -> None:
 def test_both_loops_learn_the_same(options: dict[str, Any]) -> None:
     agents = [made(loop=loop, **options) for loop in ("native", "numpy")]
     for agent in agents:
-        agent.learn(9)
+        agent.learn(total_episodes=9)
         agent._replicas.loop.settle()
         memory = agent._replicas.loop.memory
         for shared in (*memory.weights.values(), *memory.norm.values(), memory.value):
@@ -135,10 +136,27 @@ def test_it_is_resumed_exactly(options: dict[str, Any], tmp_path: Path) -> None:
     assert evaluate(agent, 3)["mean_return"] == evaluate(whole, 3)["mean_return"]
 
 
+@pytest.mark.parametrize("ended", [1, 2, 3, 5])
+def test_saved_between_episodes_of_one_step_it_goes_on_exactly(ended: int, tmp_path: Path) -> None:
+    env = gym.make("CartPole-v1", max_episode_steps=7)  # so that all three end together
+    agent = SpikingActorCritic(env, seed=3, environments=3, **SMALL)
+
+    def saves(episode: Episode) -> None:
+        if episode.episode + 1 == ended:
+            agent.save(tmp_path / "agent.npz")
+
+    agent.learn(total_steps=60, callback=saves)
+    saved = SpikingActorCritic.load(tmp_path / "agent.npz")
+    assert len(saved.episodes) == -(-ended // 3) * 3
+    saved.learn(total_steps=60)
+    assert saved.episodes == agent.episodes
+    same(arrays(saved), arrays(agent))
+
+
 def test_callbacks_and_budgets_of_episodes() -> None:
     agent = made()
     told: list[int] = []
-    new = agent.learn(5, lambda episode: told.append(episode.episode))
+    new = agent.learn(total_episodes=5, callback=lambda episode: told.append(episode.episode))
     assert told == [e.episode for e in new] == list(range(len(new)))
     assert 5 <= len(new) <= 7
     assert [e.env_steps for e in new] == sorted(e.env_steps for e in new)
@@ -153,9 +171,9 @@ def test_a_callback_that_raises_loses_no_episode() -> None:
 
     for _ in range(3):
         with pytest.raises(KeyError):
-            agent.learn(20, stop)
+            agent.learn(total_episodes=20, callback=stop)
     for one in (agent, whole):
-        one.learn(20)
+        one.learn(total_episodes=20)
     same(arrays(agent), arrays(whole))
 
 
@@ -165,7 +183,7 @@ def test_vectors(mode: AutoresetMode) -> None:
     vector = SyncVectorEnv([lambda: gym.make("CartPole-v1")] * 3, autoreset_mode=mode)
     agent, copies = SpikingActorCritic(vector, seed=3, **SMALL), made()
     for one in (agent, copies):
-        one.learn(9)
+        one.learn(total_episodes=9)
     same(arrays(agent), arrays(copies))
     assert agent.env_id == "CartPole-v1"
 

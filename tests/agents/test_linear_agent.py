@@ -112,7 +112,7 @@ def test_steps_are_divided_by_the_size_of_cells() -> None:
 @pytest.mark.parametrize("seed", [100, 101, 102])
 def test_it_learns_a_bandit_and_a_lake(seed: int) -> None:
     agent = LinearActorCritic(BANDIT, seed=seed)
-    agent.learn(500)
+    agent.learn(total_episodes=500)
     assert evaluate(agent, 100)["mean_return"] > 0.8  # chance gets 0.3
     lake = LinearActorCritic(gym.make("FrozenLake-v1", is_slippery=False), seed=seed)
     lake.learn(total_steps=5000)
@@ -121,7 +121,7 @@ def test_it_learns_a_bandit_and_a_lake(seed: int) -> None:
 
 def test_numbers_are_learned() -> None:
     agent = LinearActorCritic(Aim(), seed=100)
-    agent.learn(600)
+    agent.learn(total_episodes=600)
     played = evaluate(agent, 5)
     assert played["mean_return"] > 0.5  # always 0 gets 0.0
     assert played["std_return"] == 0.0  # no noise where nothing is explored
@@ -129,7 +129,7 @@ def test_numbers_are_learned() -> None:
 
 def test_several_choices_are_one_softmax_each() -> None:
     agent = walker(Walk(2))
-    agent.learn(60)
+    agent.learn(total_episodes=60)
     assert agent.weights[ACTOR].shape == (5, 4)
     assert agent.predict(2)[0] == 1
     steps = agent.player(0, explore=True).move(2).policy
@@ -139,7 +139,7 @@ def test_several_choices_are_one_softmax_each() -> None:
 def test_repeated_actions_teach_nothing_new() -> None:
     env = Walk()
     agent = walker(env, **{"policy.repeats": 3})
-    agent.learn(20)
+    agent.learn(total_episodes=20)
     actions = [action for _, action, *_ in env.log[-120:]]
     assert actions[0::3] == actions[1::3] == actions[2::3]
 
@@ -182,7 +182,7 @@ def test_it_sees_what_the_spiking_agent_would() -> None:
 
 def test_episodes_side_by_side_are_the_same_for_any_number() -> None:
     agent = LinearActorCritic("CartPole-v1", seed=1)
-    agent.learn(20)
+    agent.learn(total_episodes=20)
     heard: list[float] = []
     alone = evaluate(agent, 7, replicas=1, callback=lambda _, total: heard.append(total))
     assert evaluate(agent, 7, replicas=4) == alone
@@ -195,7 +195,7 @@ def test_episodes_side_by_side_are_the_same_for_any_number() -> None:
 def test_callbacks_hear_and_stop_it() -> None:
     agent = LinearActorCritic(GRID, seed=1)
     heard: list[int] = []
-    agent.learn(3, callback=lambda episode: heard.append(episode.episode))
+    agent.learn(total_episodes=3, callback=lambda episode: heard.append(episode.episode))
     assert heard == [0, 1, 2]
     assert isinstance(agent, LearningAgent)
     assert agent.diagnostics["populations"] == []
@@ -260,7 +260,7 @@ def test_what_explodes_is_told(rates: LinearRates) -> None:
         Walk(), rates=rates, config=make_config(Walk(), "lif", {"modulator": TDError()})
     )
     with pytest.raises(NeurorlError, match="not finite"):
-        agent.learn(50)
+        agent.learn(total_episodes=50)
 
 
 def test_exploration_and_temperature_are_its_own() -> None:
@@ -268,5 +268,5 @@ def test_exploration_and_temperature_are_its_own() -> None:
     agent = LinearActorCritic(Walk(), config=config)
     policy = agent.player(0, explore=True).move(2).policy
     assert policy.tolist() == [0.5, 0.5]
-    agent.learn(40)
+    agent.learn(total_episodes=40)
     assert agent.player(0, explore=True).move(2).policy.min() >= 0.25

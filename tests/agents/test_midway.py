@@ -92,7 +92,7 @@ def test_budgets_of_steps(way: str, tmp_path: Path) -> None:
     assert any(key.startswith("running.") for key in state(agent))
     more = len(agent.episodes) + 2
     for one in (agent, loaded):
-        one.learn(more)
+        one.learn(total_episodes=more)
         same(state(one), whole(way, total_episodes=more))
         one.close()
 
@@ -111,8 +111,8 @@ def test_a_callback_that_raises(way: str) -> None:
 
     for _ in range(3):
         with pytest.raises(StopLearningError):
-            agent.learn(4, callback)
-    agent.learn(4, lambda episode: told.append(episode.episode))
+            agent.learn(total_episodes=4, callback=callback)
+    agent.learn(total_episodes=4, callback=lambda episode: told.append(episode.episode))
     same(state(agent), whole(way, total_episodes=4))
     assert told == [0, 1, 2, 3]
     agent.close()
@@ -142,9 +142,9 @@ def test_control_c(way: str) -> None:
     agent = make(way, Interrupting({3: interrupt, 30: interrupt, 31: interrupt}))
     for steps in (3, 30, 31):
         with pytest.raises(KeyboardInterrupt):
-            agent.learn(4)
+            agent.learn(total_episodes=4)
         assert agent.steps_taken == steps
-    agent.learn(4)
+    agent.learn(total_episodes=4)
     same(state(agent), whole(way, total_episodes=4))
     agent.close()
 
@@ -166,9 +166,9 @@ def test_control_c_in_an_update() -> None:
     agent._replicas._stage.step = interrupted  # type: ignore[union-attr,method-assign]
     for updates in (1, 4):
         with pytest.raises(KeyboardInterrupt):
-            agent.learn(8)
+            agent.learn(total_episodes=8)
         assert calls == updates * 8
-    agent.learn(8)
+    agent.learn(total_episodes=8)
     same(state(agent), whole("gradients", total_episodes=8))
 
 
@@ -180,9 +180,11 @@ def test_a_second_control_c_is_heeded_at_once() -> None:
 
     agent = make("native", Interrupting({20: twice}))
     with pytest.raises(KeyboardInterrupt):
-        agent.learn(4)
+        agent.learn(total_episodes=4)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert [e.episode for e in agent.learn(4)] == list(range(len(agent.episodes)))[-4:]
+    assert [e.episode for e in agent.learn(total_episodes=4)] == list(range(len(agent.episodes)))[
+        -4:
+    ]
     agent.close()
 
 
@@ -200,7 +202,7 @@ def test_a_handler_that_passes_on_to_the_usual_one() -> None:
     try:
         agent = make("native", Interrupting({3: interrupt}))
         with pytest.raises(KeyboardInterrupt):
-            agent.learn(2)
+            agent.learn(total_episodes=2)
         assert agent.steps_taken == 3
         assert signal.getsignal(signal.SIGINT) is handler
         agent.close()
@@ -230,7 +232,7 @@ def test_playing_that_is_abandoned(way: str) -> None:
         for _ in range(steps):
             next(playing)
         playing.close()
-    agent.learn(4)
+    agent.learn(total_episodes=4)
     same(state(agent), whole(way, total_episodes=4))
     agent.close()
 
@@ -252,10 +254,10 @@ def test_an_environment_that_raises(way: str) -> None:
     envs.step = broken
     for _ in range(2):
         with pytest.raises(StopLearningError):
-            agent.learn(8)
+            agent.learn(total_episodes=8)
         assert all(e.episode == k for k, e in enumerate(agent.episodes))
     played = len(agent.episodes)
-    agent.learn(8)
+    agent.learn(total_episodes=8)
     assert [e.episode for e in agent.episodes] == list(range(8))
     assert len(agent.episodes) > played
     if way == "gradients":
@@ -270,7 +272,7 @@ def test_somebody_else_plays_in_its_environment(way: str) -> None:
     evaluate(agent, 2)
     agent.learn(total_steps=40)
     evaluate(agent, 1)
-    agent.learn(3)
+    agent.learn(total_episodes=3)
     same(state(agent), whole(way, total_episodes=3))
     agent.close()
 
@@ -351,13 +353,13 @@ def test_agents_side_by_side(together: bool) -> None:
     agents = Replicas(envs, config, 2, (5, 6, 7), backend="native")
     agents.learn(total_steps=20)
     first = {k: v.copy() for k, v in agents.state(1).items()}
-    agents.learn(2)
+    agents.learn(total_episodes=2)
     agents.restore(1, first)
     agents.learn(total_steps=33)  # of agent 1, and of others that have had fewer
-    agents.learn(4)
+    agents.learn(total_episodes=4)
     for k, seed in enumerate((5, 6, 7)):
         alone = SpikingActorCritic("CartPole-v1", config=config, backend="native", seed=seed)
-        alone.learn(4)
+        alone.learn(total_episodes=4)
         same(agents.state(k), alone.state())
         alone.close()
     agents.close()
@@ -389,7 +391,7 @@ def test_on_another_backend_the_episode_begins_again(tmp_path: Path) -> None:
     moved = SpikingActorCritic.load(tmp_path / "agent.npz", backend="native")
     before = agent.episodes[-1].env_steps if played else 0
     assert moved.steps_taken == before
-    assert [e.episode for e in moved.learn(played + 1)] == [played]
+    assert [e.episode for e in moved.learn(total_episodes=played + 1)] == [played]
     moved.close()
 
 

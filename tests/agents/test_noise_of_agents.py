@@ -31,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_agent_plays_with_the_noise_it_is_told(tmp_path: Path) -> None:
     agent = SpikingActorCritic(GRID, "glm", "reference", **SMALL)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     found = {
         noise: evaluate(agent, 2, arithmetic="loihi", noise=noise)
         for noise in ("exact", "chip", "chip+coins")
@@ -51,7 +51,7 @@ def test_what_was_trained_with_it_plays_with_it(tmp_path: Path) -> None:
     assert agent.player(1, noise="exact").backend.noise == "exact"
     assert agent.player(1, "reference", "float").backend.noise == "exact"
     assert agent.player(1, "loihi").backend.noise == "chip"
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     agent.save(tmp_path / "agent.npz")
     assert SpikingActorCritic.load(tmp_path / "agent.npz").noise == "chip"
     moved = SpikingActorCritic.load(tmp_path / "agent.npz", "loihi", noise="exact")

@@ -21,7 +21,7 @@ def agent_of(**options: Any) -> SpikingActorCritic:
 
 def trained(recorder: Recorder | None, **options: Any) -> tuple[Any, Any]:
     agent = agent_of(**options)
-    agent.learn(4, record=recorder)
+    agent.learn(total_episodes=4, record=recorder)
     state = agent._replicas.state(0)
     return agent, {k: v for k, v in state.items() if "wall" not in k}
 
@@ -84,10 +84,10 @@ def test_only_some_episodes_and_decisions() -> None:
 
 def test_what_is_refused() -> None:
     with pytest.raises(UnknownNameError, match=r"did you mean 'hidden.spikes'"):
-        agent_of().learn(1, record=Recorder(["hiden.spikes"]))
+        agent_of().learn(total_episodes=1, record=Recorder(["hiden.spikes"]))
     with pytest.raises(UnsupportedError, match="'value': a spiking critic says it only"):
-        agent_of(model="lif-spiking-critic").learn(1, record=Recorder(["value"]))
+        agent_of(model="lif-spiking-critic").learn(total_episodes=1, record=Recorder(["value"]))
     with pytest.raises(ArgumentError, match="record"):
-        agent_of().learn(1, record=["value"])  # type: ignore[arg-type]
+        agent_of().learn(total_episodes=1, record=["value"])  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="Recorder, every"):
         Recorder(["value"], every=0)

@@ -94,15 +94,15 @@ def test_states_are_brought_back_in_any_order(
     assert isinstance(together, ReplicaGroups) == grouped
     states: dict[tuple[int, int], Arrays] = {}
     for episodes in (1, 3, 5):
-        together.learn(episodes)
+        together.learn(total_episodes=episodes)
         states |= {(k, episodes): _copied(together.state(k)) for k in range(3)}
     for back in ((0, 1), (2, 3), (1, 1)):
         together.restore(back[0], states[back])
-        together.learn(3)  # of those that have played 5, nothing may change
+        together.learn(total_episodes=3)  # of those that have played 5, nothing may change
         for k in range(3):
             now = len(together.episodes[k])
             same(_copied(together.state(k)), states[k, now])
-    together.learn(5)
+    together.learn(total_episodes=5)
     for k in range(3):
         same(_copied(together.state(k)), states[k, 5])
 
@@ -116,12 +116,12 @@ def test_weights_on_a_chip_outlive_another_agents_return(tmp_path: Path) -> None
     config = make_config(make_env("CartPole-v1"), "lif", {**SMALL["overrides"], "learning": "pes"})
     envs = SeparateEnvs([make_env("CartPole-v1") for _ in range(2)])
     agents = side_by_side(envs, config, 2, (0, 1), backend="loihi")
-    agents.learn(1)
+    agents.learn(total_episodes=1)
     first = _copied(agents.state(0))
-    agents.learn(2)
+    agents.learn(total_episodes=2)
     agents.restore(0, first)
     after = _copied(agents.state(1))
-    agents.learn(2)
+    agents.learn(total_episodes=2)
     same(_copied(agents.state(1)), after)
     agents.close()
     train("CartPole-v1", tmp_path / "alone", seed=1, episodes=2, **PES)

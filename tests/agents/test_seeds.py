@@ -36,7 +36,7 @@ def replicas(seed: Any) -> list[Any]:
     env = make_env("CartPole-v1")
     config = make_config(env, "lif", SMALL)
     with_seeds = Replicas(SeparateEnvs([env]), config, 2, (seed,), backend="reference")
-    with_seeds.learn(2)
+    with_seeds.learn(total_episodes=2)
     return [e.length for e in with_seeds.episodes[0]]
 
 
@@ -49,7 +49,7 @@ def of_backend(seed: Any) -> list[Any]:
 def of_agent(seed: Any) -> list[Any]:
     one = agent(seed)
     assert type(one.seed) is int
-    return [(e.ret, e.length) for e in one.learn(2)]
+    return [(e.ret, e.length) for e in one.learn(total_episodes=2)]
 
 
 DOORS: dict[str, Callable[[Any], Any]] = {
@@ -87,7 +87,7 @@ def test_gradients_have_the_same_door() -> None:
     def lengths(seed: Any) -> list[int]:
         options = {"environments": 1, "steps": 4}
         one = ReparameterizedActorCritic("CartPole-v1", seed=seed, gradient=options, **SMALL)
-        return [e.length for e in one.learn(2)]
+        return [e.length for e in one.learn(total_episodes=2)]
 
     assert lengths(np.int64(7)) == lengths(7)
     for seed in (True, 1.5, -1, 2**63):

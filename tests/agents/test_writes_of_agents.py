@@ -71,7 +71,7 @@ def test_every_backend_writes_the_same(writes: str, model: str, env: str) -> Non
         agent = SpikingActorCritic(
             env, model, backend, "loihi", seed=2, actors=3, hidden=4, writes=writes
         )
-        agent.learn(6)
+        agent.learn(total_episodes=6)
         found.append(kept(agent))
         assert (f"learner.accumulator.{agent.network.projections[0].name}" in found[-1]) == (
             writes in ("accumulate", "register")
@@ -96,10 +96,10 @@ def test_replicas_write_as_each_would_alone(writes: str, backend: str) -> None:
             arithmetic="loihi",
             loop=loop,
         )
-        together.learn(3)
+        together.learn(total_episodes=3)
         for k, seed in enumerate(seeds):
             alone = SpikingActorCritic("CartPole-v1", "lif", backend, "loihi", seed, config)
-            alone.learn(3)
+            alone.learn(total_episodes=3)
             same(kept(together, k), kept(alone))
             alone.close()
         together.close()
@@ -111,14 +111,14 @@ def test_an_agent_goes_on_elsewhere(writes: str, tmp_path: Path) -> None:
     it only plays."""
     options: dict[str, Any] = {"actors": 2, "hidden": 3, "writes": writes}
     agent = SpikingActorCritic("CartPole-v1", "lif", "native", "loihi", 3, **options)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     agent.save(tmp_path / "agent.npz")
     saved, later = kept(agent), []
-    agent.learn(4)
+    agent.learn(total_episodes=4)
     for backend in ("native", "reference", "loihi"):
         moved = SpikingActorCritic.load(tmp_path / "agent.npz", backend, "loihi")
         same(kept(moved), saved)
-        moved.learn(4)
+        moved.learn(total_episodes=4)
         later.append(kept(moved))
         moved.close()
     same(later[0], kept(agent))

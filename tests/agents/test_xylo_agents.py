@@ -27,7 +27,7 @@ GRID = "neurorl/GridWorld-v0"
 def test_learning_has_the_same_bits_everywhere(backend: str, loop: str) -> None:
     def learned(on: str, by: str) -> tuple[Any, Any]:
         made = agents.agent(GRID, 4, on, loop=by)
-        return [x.ret for x in made.learn(2)], made.weights
+        return [x.ret for x in made.learn(total_episodes=2)], made.weights
 
     small = "reference:xylo" if backend != "xylo" else "native:xylo"
     expected, returns = learned(small, "numpy"), learned(backend, loop)
@@ -38,7 +38,7 @@ def test_learning_has_the_same_bits_everywhere(backend: str, loop: str) -> None:
 
 def test_it_learns_with_floats_in_the_shadow_and_8_bits_in_force() -> None:
     agent = agents.agent(GRID, 2, "native:xylo")
-    lengths = [episode.length for episode in agent.learn(60)]
+    lengths = [episode.length for episode in agent.learn(total_episodes=60)]
     assert np.mean(lengths[-20:]) < np.mean(lengths[:20]) / 2
     for name, weights in agent.weights.items():
         in_force, rounding = agent.backend.weights(name), agent.backend.arithmetic.rounding(name)
@@ -51,13 +51,13 @@ def test_it_learns_with_floats_in_the_shadow_and_8_bits_in_force() -> None:
 @needs_xylosim
 def test_a_learned_agent_plays_on_the_vendors_simulator_as_on_native() -> None:
     agent = agents.agent(GRID, 2, "native:xylo")
-    agent.learn(20)
+    agent.learn(total_episodes=20)
     assert agents.played(agent, 3, "xylo") == agents.played(agent, 3, "native")
 
 
 def test_an_agent_of_floats_plays_in_the_chips_integers(tmp_path: Path) -> None:
     agent = agents.agent(GRID, 1, "native:float")
-    agent.learn(40)
+    agent.learn(total_episodes=40)
     agent.save(tmp_path / "agent.npz")
     loaded = SpikingActorCritic.load(tmp_path / "agent.npz")
     figures = evaluate(loaded, 3, seed=1, backend="native", arithmetic="xylo")

@@ -134,7 +134,7 @@ def test_it_is_never_coarser(seed: int, share: float) -> None:
 
 def test_a_player_fits_what_was_learned_in_float(tmp_path: Path) -> None:
     agent = SpikingActorCritic(GRID, "lif", "reference", **SMALL)
-    agent.learn(3)
+    agent.learn(total_episodes=3)
     chip = {"arithmetic": "loihi"}
 
     def unit(one: SpikingActorCritic, **options: Any) -> float:
@@ -151,7 +151,7 @@ def test_a_player_fits_what_was_learned_in_float(tmp_path: Path) -> None:
     assert unit(loaded, **chosen) == unit(agent, **chip)
     on_chip = SpikingActorCritic.load(tmp_path / "float.npz", "loihi")
     assert unit(on_chip) == unit(agent, **chip)  # until it learns there
-    on_chip.learn(4)
+    on_chip.learn(total_episodes=4)
     assert unit(on_chip) == described
     on_chip.save(tmp_path / "chip.npz")
     assert unit(SpikingActorCritic.load(tmp_path / "chip.npz")) == described
@@ -162,7 +162,7 @@ def test_a_player_fits_what_was_learned_in_float(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["lif", "glm"])
 def test_backends_agree_on_the_fitted_network(model: str) -> None:
     agent = SpikingActorCritic(GRID, model, "reference", seed=3, **SMALL)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     rasters = {}
     for backend in ("reference", "loihi", "native"):
         player = agent.player(5, backend, "loihi")

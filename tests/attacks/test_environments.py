@@ -57,7 +57,7 @@ def learned(env: Any) -> list[Any]:
     """Return what was learned: episodes and weights."""
     agent = SpikingActorCritic(env, **SMALL)
     with told_by_gymnasium_only():
-        agent.learn(3)
+        agent.learn(total_episodes=3)
     rows = [(e.ret, e.length, e.discounted) for e in agent.episodes]
     return [rows, *(w.tolist() for w in agent.weights.values())]
 
@@ -81,7 +81,7 @@ def test_learning_refuses_the_rest_in_a_line(name: str) -> None:
 
     def learn() -> None:
         made.append(SpikingActorCritic(make(name), **SMALL))
-        made[0].learn(3)
+        made[0].learn(total_episodes=3)
 
     with told_by_gymnasium_only(), pytest.raises(NeurorlError) as told:
         learn()
@@ -164,16 +164,16 @@ def test_gradients(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_what_close_raises_is_a_warning() -> None:
     agent = SpikingActorCritic(make("raises in close"), **SMALL)
-    agent.learn(1)
+    agent.learn(total_episodes=1)
     with pytest.warns(EnvironmentWarning, match=r"close raised.*the window is gone"):
         agent.close()
 
 
 def test_an_error_says_which_environment_and_where() -> None:
     with pytest.raises(NeurorlError, match=r"Hooked: step raised.*ValueError: bad.*misbehaving.py"):
-        SpikingActorCritic(make("raises in step"), **SMALL).learn(1)
+        SpikingActorCritic(make("raises in step"), **SMALL).learn(total_episodes=1)
     with pytest.raises(NeurorlError, match=r"older gym's.*tuple of 4"):
-        SpikingActorCritic(make("step of gym"), **SMALL).learn(1)
+        SpikingActorCritic(make("step of gym"), **SMALL).learn(total_episodes=1)
 
 
 class Endless(Hooked):

@@ -62,7 +62,7 @@ def test_the_bits_are_those_of_the_reference() -> None:
         SpikingActorCritic(GRID, backend=backend, **SMALL) for backend in (None, "reference")
     )
     for agent in (default, reference):
-        agent.learn(3)
+        agent.learn(total_episodes=3)
     assert [e.ret for e in default.episodes] == [e.ret for e in reference.episodes]
     for name, weights in reference.weights.items():
         assert default.weights[name].tobytes() == weights.tobytes()

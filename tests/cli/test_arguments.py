@@ -144,11 +144,19 @@ def test_a_backend(name: str) -> None:
 def test_an_observation(agent: SpikingActorCritic) -> None:
     seen = np.zeros(4, np.float32)
     action = agent.predict(seen)
+    assert agent.predict(np.zeros((2, 4))).shape == (2,)
     for same in ([0, 0, 0, 0], seen.astype(np.float64), seen[None], (0.0, 0, 0, 0)):
         assert agent.predict(same) in (0, 1)
     assert action in (0, 1)
     odd: list[Any] = [
-        *(np.zeros(3), np.zeros(5), np.zeros((2, 4)), np.zeros((4, 4)), 0.0, [[0.0], [1.0, 2.0]]),
+        *(
+            np.zeros(3),
+            np.zeros(5),
+            np.zeros((2, 3)),
+            np.zeros((1, 2, 4)),
+            0.0,
+            [[0.0], [1.0, 2.0]],
+        ),
         *(None, "0000", {"a": 1}, [None] * 4, np.zeros(4, complex), np.zeros(0), ["a"] * 4),
     ]
     for value in odd:
@@ -160,7 +168,8 @@ def test_a_state() -> None:
     agent = SpikingActorCritic("neurorl/GridWorld-v0", **SMALL)
     for same in (3, np.int64(3), np.array(3), np.array([3]), 3.0):
         assert agent.predict(same) in range(4)
-    for value in (0, 101, 3.5, -1, [1, 2], None, "3", 10**30, float("nan")):
+    assert agent.predict([1, 2]).shape == (2,)
+    for value in (0, 101, 3.5, -1, [1, 101], [[1, 2]], None, "3", 10**30, float("nan")):
         with pytest.raises(ArgumentError, match="observation"):
             agent.predict(value)
 
@@ -242,15 +251,17 @@ SPACES = [
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_every_kind_of_space_is_played(space: gym.Space[Any]) -> None:
     agent = SpikingActorCritic(Bare(space), **SMALL)
-    assert len(agent.learn(5)) == 5
+    assert len(agent.learn(total_episodes=5)) == 5
     assert evaluate(agent, 2)["episodes"] == 2
     assert agent.predict(space.sample()) in (0, 1)
 
 
 def test_what_is_no_environment() -> None:
-    for env in (None, 3, Bare, object(), ["CartPole-v1"]):
+    for env in (None, 3, int, object(), ["CartPole-v1"]):
         with pytest.raises(ArgumentError, match="no Gymnasium environment"):
             SpikingActorCritic(env, **SMALL)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match=r"environment of Bare.*seen.*without arguments"):
+        SpikingActorCritic(Bare, **SMALL)  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match="has no action_space"):
         SpikingActorCritic(NoSpaces(), **SMALL)
     with pytest.raises(UnsupportedError, match="too many actions"):

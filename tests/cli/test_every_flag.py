@@ -23,6 +23,10 @@ CHANGES: Mapping[str, tuple[list[str], Mapping[str, list[str]]]] = {
         {
             "--env-arg": ["sutton_barto_reward=true"],
             "--wrap": ["gymnasium.wrappers:TimeLimit,max_episode_steps=4"],
+            "--environments": ["2"],
+            "--eval-every": ["0"],
+            "--eval-episodes": ["3"],
+            "--callback": ["neurorl.callbacks:StopAt,mean_return=1.0,episodes=1"],
             "--arithmetic": ["loihi"],
             "--noise": ["chip", "--arithmetic", "loihi"],
             "--target": ["emulator"],
@@ -93,6 +97,7 @@ ELSEWHERE: Mapping[str, str] = {
     "--help": "prints help",
     "--json": "prints one object in place of a table; all commands here have it",
     "--out": "names the file or folder that is written; tests/runs and tests/zoo",
+    "--tensorboard": "writes a folder; tests/runs/test_callbacks_of_runs.py",
     "--trust-env": "imports an environment's package; tests/tasks/test_saved_env.py",
     "--report": "writes a page; tests/validation",
     "--backend": "has the same bits: tests/cli/test_backend_flags.py",

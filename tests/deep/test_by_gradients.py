@@ -131,10 +131,10 @@ def test_side_by_side_each_is_as_it_is_alone() -> None:
     first = alone[0]
     plan = GroupPlan(first.env, REGISTERED, first.config, seeds, BackendSpec("torch", "float"))
     together = DeepGradientReplicas(plan, first.gradient)
-    together.learn(4)
+    together.learn(total_episodes=4)
     for k, seed in enumerate(seeds):
         agent = ReparameterizedActorCritic(REGISTERED, "deep", seed=seed, **chosen)
-        agent.learn(4)
+        agent.learn(total_episodes=4)
         ours = {name: np.array(array) for name, array in together.state(k).items()}
         assert not differing(ours, state(agent)), k
         agent.close()
@@ -180,7 +180,7 @@ def test_hidden_layers_learn_by_gradients() -> None:
         small: dict[str, Any] = {"hidden": 12, "critic.hidden": 8}
         small["gradient"] = {"learning_rate": 0.01}
         agent = ReparameterizedActorCritic(Parity(), "deep", seed=seed, **small)
-        found.append(np.mean([episode.ret for episode in agent.learn(3000)[-500:]]))
+        found.append(np.mean([episode.ret for episode in agent.learn(total_episodes=3000)[-500:]]))
         agent.close()
     assert np.mean(found) > 0.9
 

@@ -23,7 +23,7 @@ def share_right(**options: Any) -> float:
     found = []
     for seed in range(100, 103):
         agent = SpikingActorCritic(Parity(), "deep", "native", seed=seed, **{**small, **options})
-        found.append(np.mean([episode.ret for episode in agent.learn(3000)[-500:]]))
+        found.append(np.mean([episode.ret for episode in agent.learn(total_episodes=3000)[-500:]]))
         agent.close()
     return float(np.mean(found))
 
@@ -88,7 +88,7 @@ def test_numbers_are_learned() -> None:
     options: dict[str, Any] = {"hidden": 16, "critic.hidden": 8}
     options |= {"alpha_hidden": 1e-3, "alpha_output": 1e-3, "critic.alpha": 1e-3}
     agent = SpikingActorCritic(Follow(), "deep", "native", seed=100, **options)
-    returns = [episode.ret for episode in agent.learn(4000)]
+    returns = [episode.ret for episode in agent.learn(total_episodes=4000)]
     assert np.mean(returns[-300:]) > 0.5 * np.mean(returns[:300])
     played = [float(agent.predict(np.array([x]))[0]) for x in (-0.7, 0.0, 0.7)]
     assert played[0] < -0.3 < 0.3 < played[2]

@@ -151,11 +151,11 @@ def test_no_weights_of_others_are_adopted() -> None:
 def test_what_is_known_a_decision_later_cant_be_recorded() -> None:
     for name in ("value", "modulator"):
         with pytest.raises(UnsupportedError, match=r"only with the next decision"):
-            deep_agent().learn(2, record=Recorder([name]))
+            deep_agent().learn(total_episodes=2, record=Recorder([name]))
     recorder = Recorder(["hidden.spikes", "action", "policy"])
     agent, other = deep_agent(), deep_agent()
-    agent.learn(3, record=recorder)
-    other.learn(3)
+    agent.learn(total_episodes=3, record=recorder)
+    other.learn(total_episodes=3)
     assert not differing(known(agent), known(other))
     assert len(recorder["action"]) == agent.env_steps
 

@@ -60,10 +60,10 @@ def loaded(agent: SpikingActorCritic, way: str, path: Path) -> SpikingActorCriti
 def test_saved_between_episodes_it_goes_on_the_same(way: str, tmp_path: Path) -> None:
     whole, stopped = made(way), made(way)
     for total in (3, 5):
-        stopped.learn(total)
+        stopped.learn(total_episodes=total)
         stopped = loaded(stopped, way, tmp_path)
-    stopped.learn(9)
-    whole.learn(9)
+    stopped.learn(total_episodes=9)
+    whole.learn(total_episodes=9)
     assert not differing(state(stopped), state(whole))
 
 
@@ -95,9 +95,9 @@ def test_side_by_side_each_is_as_it_is_alone(way: str) -> None:
         backend=backend,
         arithmetic=arithmetic,
     )
-    together.learn(4)
+    together.learn(total_episodes=4)
     for k, agent in enumerate(alone):
-        agent.learn(4)
+        agent.learn(total_episodes=4)
         ours = {name: np.array(array) for name, array in together.state(k).items()}
         assert not differing(ours, state(agent)), k
         agent.close()
@@ -148,7 +148,7 @@ def test_files_without_a_trunk_are_of_modules(tmp_path: Path) -> None:
     assert "trunk" not in data
     assert type(config).from_dict(json.loads(json.dumps(data))) == config
     agent = SpikingActorCritic("neurorl/Bandit-v0", actors=2)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     agent.save(tmp_path / "agent.npz")
     assert b"trunk" not in json.dumps(agent.describe()).encode()
     again = SpikingActorCritic.load(tmp_path / "agent.npz")

@@ -286,7 +286,7 @@ def warned(episodes: int, env: str = CART, **options: Any) -> tuple[SpikingActor
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PopulationWarning)
         agent = SpikingActorCritic(env, seed=100, **options)
-        agent.learn(episodes)
+        agent.learn(total_episodes=episodes)
     mine = [w for w in caught if issubclass(w.category, PopulationWarning)]
     assert [str(w.message) for w in mine] == [w["message"] for w in agent.diagnostics["warnings"]]
     assert {w.filename for w in mine} <= {__file__}

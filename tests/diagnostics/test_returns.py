@@ -78,7 +78,7 @@ def test_a_run_that_fails_is_told_the_field(
     made = gym.make(env, max_episode_steps=20) if "Car-" in env else gym.make(env)
     agent = SpikingActorCritic(made, seed=1, **{**small, **options})
     with pytest.warns(PopulationWarning):
-        agent.learn(episodes)
+        agent.learn(total_episodes=episodes)
     found = {w["kind"]: w for w in agent.diagnostics["warnings"]}
     assert found[kind]["population"] == ""
     assert field in found[kind]["message"]
@@ -91,7 +91,7 @@ def test_a_healthy_file_has_nothing_more() -> None:
     agent = SpikingActorCritic("CartPole-v1", seed=1, actors=1, hidden=2)
     with warnings.catch_warnings():
         warnings.simplefilter("error", PopulationWarning)
-        agent.learn(20)
+        agent.learn(total_episodes=20)
     assert "diagnostics.returns" not in agent.state()
 
 

@@ -153,7 +153,7 @@ def test_a_weight_that_the_chip_rounds_to_nothing_is_no_effective_one() -> None:
 )
 def test_backends_agree_in_every_figure(overrides: dict[str, Any]) -> None:
     agent = SpikingActorCritic("neurorl/GridWorld-v0", seed=2, actors=2, hidden=3, **overrides)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     found = [
         dict[str, Any](evaluate(agent, 2, seed=1, backend=backend, arithmetic="loihi"))
         for backend in ("reference", "native", "loihi")

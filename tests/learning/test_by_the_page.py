@@ -124,7 +124,7 @@ def test_a_presets_agent(loop: str) -> None:
     kinds = [f"{name}.{kind}" for name in names for kind in ("weights", "eligibility")]
     spikes = ["input.spikes", "bias.spikes", "hidden.spikes", "output.spikes"]
     seen = Recorder([*kinds, *spikes, "action", "policy", "modulator"])
-    ends = np.cumsum([episode.length for episode in agent.learn(3, record=seen)])
+    ends = np.cumsum([episode.length for episode in agent.learn(total_episodes=3, record=seen)])
     assert ends[-1] > 30
     for k in range(ends[-1]):
         if k in ends:

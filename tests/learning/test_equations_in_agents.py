@@ -107,7 +107,7 @@ def learned(config: AgentConfig, backend: str, loop: str | None, **options: Any)
             "CartPole-v1", config=config, backend=backend, loop=loop, seed=3, **options
         )
     ) as agent:
-        episodes = [(e.ret, e.length) for e in agent.learn(2)]
+        episodes = [(e.ret, e.length) for e in agent.learn(total_episodes=2)]
         eligibility = {f"e {name}": e.copy() for name, e in agent.memory.eligibility.items()}
         return {"episodes": np.array(episodes), **eligibility, **dict(agent.weights)}
 
@@ -180,7 +180,7 @@ def test_p_and_the_draws_make_the_spikes_of_agents(seed: int, short_term: bool) 
         SpikingActorCritic("CartPole-v1", config=config, backend="reference", loop="numpy", seed=3)
     ) as agent:
         draws = {name: agent.backend.simulated.draws(name)[0] for name in ("hidden", "output")}
-        agent.learn(2)
+        agent.learn(total_episodes=2)
     some, t = False, 0
     for layers in DECISIONS:
         for name, (p, spikes) in layers.items():

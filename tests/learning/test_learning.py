@@ -21,7 +21,7 @@ BACKENDS = ("reference", "native", "loihi")
 
 def grid_return(episodes: int, **options: Any) -> float:
     agent = SpikingActorCritic(GRID, **options)
-    agent.learn(episodes)
+    agent.learn(total_episodes=episodes)
     result = evaluate(agent, 200, seed=agent.seed)
     return float(result["mean_discounted_return"]) / optimal_return()
 
@@ -43,7 +43,7 @@ def test_without_the_rule_nothing_is_learned() -> None:
 @pytest.mark.parametrize("model", ["lif", "glm"])
 def test_cartpole_improves(model: str) -> None:
     agent = SpikingActorCritic("CartPole-v1", backend="native", model=model, seed=1)
-    returns = [e.ret for e in agent.learn(70)]
+    returns = [e.ret for e in agent.learn(total_episodes=70)]
     assert np.mean(returns[:10]) < 60
     assert np.mean(returns[-10:]) > 200
 
@@ -60,7 +60,7 @@ def test_gridworld_within_400_episodes(backend: str, seed: int) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_cartpole_above_400(backend: str, seed: int) -> None:
     agent = SpikingActorCritic("CartPole-v1", backend=backend, seed=seed)
-    agent.learn(160)
+    agent.learn(total_episodes=160)
     assert evaluate(agent, 100, seed=seed)["mean_return"] > 400
 
 
@@ -71,6 +71,6 @@ def test_memory_pays_where_velocities_are_not_shown() -> None:
         agent = SpikingActorCritic(
             "neurorl/PositionOnlyCartPole-v0", backend="native", seed=100, carries=carries
         )
-        last[carries] = float(np.mean([e.ret for e in agent.learn(1000)][-100:]))
+        last[carries] = float(np.mean([e.ret for e in agent.learn(total_episodes=1000)][-100:]))
     assert last[True] > 200
     assert last[False] < 100

@@ -103,7 +103,7 @@ def test_steps_beyond_float32_are_refused() -> None:
 
 def test_an_older_agent_goes_on_with_a_warning() -> None:
     agent = neurorl.SpikingActorCritic("neurorl/GridWorld-v0", seed=3)
-    agent.learn(1)
+    agent.learn(total_episodes=1)
     state = agent.state()
     older = {name: a for name, a in state.items() if name != "learner.definition"}
     agent.restore(state)

@@ -497,7 +497,7 @@ for _rule in ("coagent", "agreement", "centred-feedback", "surrogate"):
 
 def learned(loop: str, env: str, episodes: int = 4, **options: Any) -> Any:
     agent = SpikingActorCritic(env, seed=5, loop=loop, **options)
-    played = [(e.ret, e.length, e.discounted) for e in agent.learn(episodes)]
+    played = [(e.ret, e.length, e.discounted) for e in agent.learn(total_episodes=episodes)]
     agent.memory.decisions[:] += 0  # views
     state = agent.state()
     eligibility = {name: e.copy() for name, e in agent.memory.eligibility.items()}
@@ -548,7 +548,7 @@ class Lost(gym.Env[Any, Any]):
 def test_a_state_that_no_cell_knows(loop: str) -> None:
     agent = SpikingActorCritic(Lost(), loop=loop, actors=2, hidden=2)
     with pytest.raises(ArgumentError, match="state"):
-        agent.learn(1)
+        agent.learn(total_episodes=1)
 
 
 @compiled

@@ -43,7 +43,7 @@ def test_a_lever_is_learned(seed: int, arithmetic: str) -> None:
         reward_scale=1.0,
         policy=Gaussian(0.5, 0.1, decisions=2000),
     )
-    agent.learn(2000)
+    agent.learn(total_episodes=2000)
     for context, best in enumerate(Lever.best):
         mean = np.mean([agent.predict(context)[0] for _ in range(20)])
         assert abs(mean - best) < 1 / 3

@@ -90,7 +90,7 @@ def test_what_the_chip_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_learns_what_the_chip_has() -> None:
     with agent() as one:
         before = {name: w.copy() for name, w in one.memory.weights.items()}
-        one.learn(2)
+        one.learn(total_episodes=2)
         for name, weights in one.memory.weights.items():
             assert np.array_equal(weights, one.backend.weights(name)), name
             assert (weights != before[name]).any(), name
@@ -104,8 +104,8 @@ def test_nengo_loihis_own_loops_play_the_same_episodes() -> None:
         return closing(SpikingActorCritic(env, backend="loihi", seed=3, **SMALL, **options))
 
     with short() as quick, short(backend_options={"engine": "stock"}) as own:
-        same = [(e.ret, e.length) for e in quick.learn(1)]
-        assert same == [(e.ret, e.length) for e in own.learn(1)]
+        same = [(e.ret, e.length) for e in quick.learn(total_episodes=1)]
+        assert same == [(e.ret, e.length) for e in own.learn(total_episodes=1)]
         for name, weights in quick.memory.weights.items():
             assert np.array_equal(weights, own.memory.weights[name]), name
 
@@ -114,7 +114,7 @@ def test_nengo_loihis_own_loops_play_the_same_episodes() -> None:
 def test_rules_that_need_the_weights_read_them(rule: str) -> None:
     with agent(rule=rule) as one:
         for k, (name, weights) in enumerate(one.memory.weights.items(), start=1):
-            one.learn(k)
+            one.learn(total_episodes=k)
             assert np.array_equal(one._replicas.loop.memory.in_force[name][0], weights), name
 
 
@@ -137,12 +137,12 @@ def test_a_replica_learns_as_if_alone(tmp_path: Path) -> None:
 
 def test_a_saved_agent_goes_on_and_plays_on_every_backend(tmp_path: Path) -> None:
     with agent() as one, agent() as whole:
-        one.learn(2)
+        one.learn(total_episodes=2)
         one.save(tmp_path / "agent.npz")
-        whole.learn(4)
+        whole.learn(total_episodes=4)
         with closing(SpikingActorCritic.load(tmp_path / "agent.npz")) as again:
             assert again.config.learning == OnChip()
-            again.learn(4)
+            again.learn(total_episodes=4)
             assert [e.ret for e in again.episodes] == [e.ret for e in whole.episodes]
             for name, weights in whole.memory.weights.items():
                 assert np.array_equal(weights, again.memory.weights[name]), name
@@ -161,7 +161,7 @@ def test_a_saved_agent_goes_on_and_plays_on_every_backend(tmp_path: Path) -> Non
     options: dict[str, Any] = {"backend": "native", "arithmetic": "loihi", "learning": "host"}
     with closing(SpikingActorCritic.load(tmp_path / "agent.npz", **options)) as moved:
         assert moved.config.learning == Host()
-        assert len(moved.learn(3)) == 1
+        assert len(moved.learn(total_episodes=3)) == 1
     assert 0 <= action < 4
 
 
@@ -238,4 +238,4 @@ def test_a_backend_that_learns_otherwise_than_the_agent_is_refused() -> None:
 
 def test_unknown_observations_are_said() -> None:
     with agent(cells=OneHot(2, start=50)) as one, pytest.raises(ArgumentError):
-        one.learn(1)
+        one.learn(total_episodes=1)

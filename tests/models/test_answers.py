@@ -317,7 +317,7 @@ def test_on_other_backends_and_in_other_arithmetic(kind: str, options: dict[str,
 @pytest.mark.parametrize("kind", ["encoder", "currents", "features", "cells"])
 def test_also_when_it_only_plays(kind: str) -> None:
     trained = agent(kind)
-    trained.learn(1)
+    trained.learn(total_episodes=1)
     Answer.of = staticmethod(WRONG[kind]["twice"])
     with pytest.raises(ArgumentError, match="answers another array"):
         evaluate(trained, 1)
@@ -331,16 +331,16 @@ def test_by_gradients_too() -> None:
         trained = ReparameterizedActorCritic(TASK, **SMALL, **options)
         Answer.of = staticmethod(nowhere(np.nan))
         with pytest.raises(ArgumentError, match=where):
-            trained.learn(1)
+            trained.learn(total_episodes=1)
         Answer.of = staticmethod(SAME)
         trained.close()
 
 
 def test_numbers_0_and_1_are_spikes() -> None:
     agents = [agent("encoder") for _ in range(2)]
-    agents[0].learn(3)
+    agents[0].learn(total_episodes=3)
     Answer.of = staticmethod(lambda right: right.astype(float).tolist())
-    agents[1].learn(3)
+    agents[1].learn(total_episodes=3)
     assert agents[0].episodes == agents[1].episodes
     for one in agents:
         one.close()
@@ -358,7 +358,7 @@ def test_what_a_callback_returns_is_true_false_or_nothing(method: str, answer: A
     setattr(kind, method, odd)
     trained = SpikingActorCritic(TASK, **SMALL)
     with pytest.raises(ArgumentError, match=rf"callback Odd\.{method}: .*True, False or None"):
-        trained.learn(1, kind())
+        trained.learn(total_episodes=1, callback=kind())
     trained.close()
 
 

@@ -217,7 +217,7 @@ def test_an_agent_learns_the_same_in_chip_arithmetic() -> None:
         agent = SpikingActorCritic(
             "CartPole-v1", neuron=neuron, seed=2, arithmetic="loihi", rule="reward-stdp", window=8
         )
-        agent.learn(2)
+        agent.learn(total_episodes=2)
         weights.append(agent.weights)
         agent.close()
     for name, values in weights[0].items():

@@ -105,7 +105,7 @@ def test_each_decision_is_learned_from_when_the_next_state_is_valued(
     monkeypatch.setattr(SpikingCritic, "value", valued)
     env = Corridor(terminal)
     agent = SpikingActorCritic(env, seed=3, loop="numpy", gamma=0.9, reward_scale=2.0, **SMALL)
-    agent.learn(1)
+    agent.learn(total_episodes=1)
     v = np.array(values)
     assert len(v) == 4
     assert v.any()
@@ -122,7 +122,7 @@ def test_the_critic_learns_what_states_are_worth() -> None:
         env, seed=1, gamma=0.8, reward_scale=1.0, **{**options, "critic.scale": 4.0}
     )
     with pytest.warns(PopulationWarning, match="flat"):  # no action changes what it gets
-        agent.learn(250)
+        agent.learn(total_episodes=250)
     player = agent.player(5)
     critic = SpikingCritic(200, 1, agent.config.window, 4.0)
     found = []
@@ -136,7 +136,7 @@ def test_the_critic_learns_what_states_are_worth() -> None:
 
 def test_agents_that_only_play_learn_nothing() -> None:
     agent = SpikingActorCritic("CartPole-v1", seed=1, **SMALL)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     before = {name: w.copy() for name, w in agent.memory.weights.items()}
     for _ in range(5):
         agent.predict(np.zeros(4))

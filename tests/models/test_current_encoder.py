@@ -45,7 +45,7 @@ def test_the_same_episodes_on_every_backend() -> None:
         agent = SpikingActorCritic(
             "CartPole-v1", "lif", backend, arithmetic, 7, backend_options=options, **SMALL
         )
-        episodes = [(e.ret, e.length) for e in agent.learn(6)]
+        episodes = [(e.ret, e.length) for e in agent.learn(total_episodes=6)]
         state = {key: value for key, value in agent.state().items() if "wall" not in key}
         agent.close()
         expected_episodes, expected = first.setdefault(arithmetic, (episodes, state))
@@ -62,12 +62,12 @@ def test_agents_side_by_side_are_as_they_are_alone(backend: str, arithmetic: str
     envs = [make_env("CartPole-v1") for _ in range(2)]
     config = make_config(envs[0], "lif", SMALL)
     together = Replicas(env_group(envs), config, 2, (4, 9), backend=backend, arithmetic=arithmetic)
-    together.learn(3)
+    together.learn(total_episodes=3)
     for k, seed in enumerate((4, 9)):
         agent = SpikingActorCritic(
             "CartPole-v1", backend=backend, arithmetic=arithmetic, seed=seed, config=config
         )
-        agent.learn(3)
+        agent.learn(total_episodes=3)
         ours = together.state(k)
         for key, value in agent.state().items():
             assert "wall" in key or np.array_equal(ours[key], value), key
@@ -81,7 +81,7 @@ def test_no_spike_enters_the_network() -> None:
     assert agent.network.depth("output") == 1
     window = agent._replicas.loop.window
     before = agent.memory.weights["input_hidden"].copy()
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     assert window.inputs["bias"].tolist() == [1.0]
     assert window.inputs["input"].shape == (agent.config.cells.size,)
     assert 0 < window.inputs["input"].max() <= 1

@@ -369,7 +369,7 @@ def test_the_same_episodes_on_every_backend(hidden: int) -> None:
         agent = SpikingActorCritic(
             "CartPole-v1", "glm", backend, "loihi", backend_options=engine, **options
         )
-        played.append([(e.ret, e.length) for e in agent.learn(6)])
+        played.append([(e.ret, e.length) for e in agent.learn(total_episodes=6)])
         weights.append({name: w.copy() for name, w in agent.memory.weights.items()})
         changed = weights[-1]["output_history_3"]
         assert changed.any()

@@ -67,7 +67,7 @@ def test_the_local_rules_critic_sees_them_too() -> None:
         seen.append(np.array(observation, dtype=np.float64))
 
     loop.see = note  # type: ignore[method-assign]
-    (episode,) = one.learn(1)
+    (episode,) = one.learn(total_episodes=1)
     assert len(seen) == episode.length + 1
     expected = CHANGING.values(np.concatenate([seen[-1], seen[-1] - seen[-2]]))
     assert np.array_equal(loop.memory.x[0], expected)

@@ -228,7 +228,7 @@ def test_backends_play_the_same(places: Any) -> None:
     played = []
     for backend, arithmetic, loop in places:
         agent = SpikingActorCritic(WideCatch(), "lif", backend, arithmetic, 1, loop=loop, actors=1)
-        agent.learn(3)
+        agent.learn(total_episodes=3)
         played.append((agent.episodes, {name: w.tolist() for name, w in agent.weights.items()}))
         agent.close()
     assert all(of_one == played[0] for of_one in played)

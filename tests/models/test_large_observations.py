@@ -65,7 +65,7 @@ def test_an_agent_of_images_learns_in_both_loops_alike(model: str, tmp_path: Pat
         env = Shows(image((40, 40, 3)))
         few: Any = {} if model == "deep" else {"actors": 1, "hidden": 0}
         agent = SpikingActorCritic(env, model, seed=3, loop=loop, **few)
-        agent.learn(3)
+        agent.learn(total_episodes=3)
         return agent
 
     native, numpy = trained("native"), trained("numpy")
@@ -131,7 +131,7 @@ def test_parts_of_a_dict_are_pooled_by_themselves() -> None:
     assert [type(part) for part in cells.parts] == [BlockMeans, OneHot, GaussianCells]
     with pytest.warns(EnvironmentWarning, match="means"):
         agent = SpikingActorCritic(Shows(space), actors=1, hidden=0)
-    assert len(agent.learn(2)) == 2
+    assert len(agent.learn(total_episodes=2)) == 2
     assert type(default_cells(MultiBinary((60, 60)))) is BlockMeans
 
 

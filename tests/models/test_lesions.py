@@ -153,7 +153,7 @@ def test_learning_revives_nobody(backend: str, arithmetic: str) -> None:
     config = make_config(SpikingActorCritic("CartPole-v1").env, overrides={"actors": 1})
     network = lesioned(config.network(2), 0.5)
     agent = SpikingActorCritic(*("CartPole-v1", "lif", backend, arithmetic), description=network)
-    agent.learn(5)
+    agent.learn(total_episodes=5)
     dead, weights = list(dead_of(network)), agent.memory.in_force
     assert not weights["input_hidden"][:, dead].any()
     assert not weights["hidden_output"].reshape(-1)[dead].any()

@@ -274,6 +274,17 @@ def test_both_loops_and_a_loaded_agent_learn_the_same(form: str, tmp_path: Path)
     agent.close()
 
 
+def test_a_state_of_predictions_holds_what_was_seen_before() -> None:
+    agent = SpikingActorCritic(Back(2, "Dict"), seed=3)
+    rows = [{"b": name, "a": 0} for name in (1, 3, 2)]
+    state = None
+    for row in rows:
+        _, state = agent.predict(row, state=state, episode_start=state is None)
+    (kept,) = state if isinstance(state, tuple) else (state,)
+    assert kept["means"][1:].tolist() == [[3, 0], [2, 0]]
+    agent.close()
+
+
 BEST: dict[str, tuple[Callable[[], Env], float]] = {
     "a cue": (lambda: Recall(length=6), 1.0),
     "a cue in a Dict": (lambda: Recall("Dict", length=9), 1.0),

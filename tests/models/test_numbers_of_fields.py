@@ -225,11 +225,11 @@ def test_an_agent_of_numpys_numbers_goes_on_as_one_of_pythons(tmp_path: Any) -> 
         }
         options["seed"] = np.int64(3)
         agent = SpikingActorCritic("neurorl/Bandit-v0", backend="reference", actors=1, **options)
-        agent.learn(int(np.int16(3)))
+        agent.learn(total_episodes=int(np.int16(3)))
         agent.save(tmp_path / "agent.npz")
         again = SpikingActorCritic.load(tmp_path / "agent.npz")
         for one in (agent, again):
-            one.learn(6)
+            one.learn(total_episodes=6)
         return tuple(one.weights["input_output"].tobytes() for one in (agent, again))  # type: ignore[return-value]
 
     assert len({*learned(np.float32), *learned(lambda x: float(np.float32(x)))}) == 1

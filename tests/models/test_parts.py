@@ -142,8 +142,8 @@ def test_a_users_own_part_learns_is_saved_and_played(kind: str, tmp_path: Path) 
     assert getattr(agent.config, kind) is part
     assert isinstance(agent._replicas.loop, NumpyLoop) == KINDS[kind].compiled
     shipped = SpikingActorCritic(CART, seed=1)
-    agent.learn(4)
-    shipped.learn(4)
+    agent.learn(total_episodes=4)
+    shipped.learn(total_episodes=4)
     assert any((agent.weights[n] != w).any() for n, w in shipped.weights.items())
     path = tmp_path / "agent.npz"
     agent.save(path)
@@ -152,8 +152,8 @@ def test_a_users_own_part_learns_is_saved_and_played(kind: str, tmp_path: Path) 
     assert getattr(loaded.config, kind) == part
     scores = [evaluate(a, episodes=2, seed=3)["mean_return"] for a in (agent, loaded)]
     assert scores[0] == scores[1]
-    agent.learn(6)
-    loaded.learn(6)
+    agent.learn(total_episodes=6)
+    loaded.learn(total_episodes=6)
     for name, w in agent.weights.items():
         assert np.array_equal(loaded.weights[name], w)
 
@@ -162,7 +162,7 @@ def test_all_own_parts_together_and_what_they_see() -> None:
     checks._warn_of.cache_clear()
     with pytest.warns(FallbackWarning, match=r"encoder '.*test_parts:Late'.*NumPy"):
         agent = SpikingActorCritic(CART, seed=1, **OWN)
-    agent.learn(4)
+    agent.learn(total_episodes=4)
     loop = agent._replicas.loop
     assert loop.rate[0] == 0.5  # of the fourth episode
     assert loop.memory.mean_reward[0] > 0.0  # what Signed keeps
@@ -174,7 +174,7 @@ def test_all_own_parts_together_and_what_they_see() -> None:
 def test_own_writes_go_by_units() -> None:
     agent = SpikingActorCritic(CART, seed=1, arithmetic="loihi", writes=Steps())
     before = {name: w.copy() for name, w in agent.weights.items()}
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     rounding = agent.backend.arithmetic.rounding("input_hidden")
     moved = (agent.weights["input_hidden"] - before["input_hidden"]) * rounding.inverse
     assert np.abs(moved - np.rint(moved)).max() < 1e-9

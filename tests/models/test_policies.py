@@ -54,8 +54,8 @@ def test_annealed_softmax_by_hand() -> None:
 def test_a_beta_that_does_not_grow_changes_no_bit() -> None:
     policies = (AnnealedSoftmax(0.15, beta_end=0.15, beta_decisions=7), Softmax(0.15))
     a, b = (SpikingActorCritic(GRID, seed=1, policy=policy) for policy in policies)
-    a.learn(3)
-    b.learn(3)
+    a.learn(total_episodes=3)
+    b.learn(total_episodes=3)
     for name, w in a.weights.items():
         assert np.array_equal(b.weights[name], w)
 
@@ -65,11 +65,11 @@ def test_an_annealed_agent_goes_on_exactly(loop: str, tmp_path: Path) -> None:
     """How far beta has grown follows from the decisions, which a checkpoint has."""
     policy = AnnealedSoftmax(0.15, beta_end=2.0, beta_decisions=90)
     whole, half = (SpikingActorCritic(GRID, seed=3, loop=loop, policy=policy) for _ in range(2))
-    whole.learn(6)
-    half.learn(3)
+    whole.learn(total_episodes=6)
+    half.learn(total_episodes=3)
     half.save(tmp_path / "half.npz")
     loaded = SpikingActorCritic.load(tmp_path / "half.npz")
-    loaded.learn(6)
+    loaded.learn(total_episodes=6)
     assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
     for name, w in whole.weights.items():
         assert np.array_equal(loaded.weights[name], w)
@@ -106,7 +106,7 @@ def _taken(loop: str, forbidden: Sequence[int] = (), **options: Any) -> list[lis
     env = Told(forbidden)
     agent = SpikingActorCritic(env, seed=5, loop=loop, reward_scale=1.0, **OTHER, **options)
     env.episodes.clear()
-    agent.learn(30)
+    agent.learn(total_episodes=30)
     return env.episodes
 
 
@@ -266,8 +266,8 @@ def test_no_initial_value_changes_no_bit() -> None:
         SpikingActorCritic(GRID, seed=1, critic=critic)
         for critic in (Linear(0.1), Optimistic(0.1, initial_value=0.0))
     )
-    a.learn(3)
-    b.learn(3)
+    a.learn(total_episodes=3)
+    b.learn(total_episodes=3)
     for name, w in a.weights.items():
         assert np.array_equal(b.weights[name], w)
     with pytest.raises(DescriptionError, match=r"agent\.critic\.initial_value"):
@@ -283,13 +283,13 @@ def test_an_agent_with_both_goes_on_exactly(loop: str, tmp_path: Path) -> None:
         "features": OneHot(100, 1),
     }
     whole, half = (SpikingActorCritic(GRID, seed=3, loop=loop, **options) for _ in range(2))
-    whole.learn(6)
-    half.learn(3)
+    whole.learn(total_episodes=6)
+    half.learn(total_episodes=3)
     half.save(tmp_path / "half.npz")
     loaded = SpikingActorCritic.load(tmp_path / "half.npz")
     assert loaded.config.policy == EpsilonGreedy(0.05)
     assert loaded.config.critic.initial_value == 2.0
-    loaded.learn(6)
+    loaded.learn(total_episodes=6)
     assert [e.length for e in loaded.episodes] == [e.length for e in whole.episodes]
     for name, w in whole.weights.items():
         assert np.array_equal(loaded.weights[name], w)

@@ -37,7 +37,7 @@ def test_the_rate_is_that_of_decisions_before_the_episode(loop: str) -> None:
         rates.append(float(agent._replicas.loop.rate[0]))
         before.append(episode.env_steps)
 
-    agent.learn(6, watch)
+    agent.learn(total_episodes=6, callback=watch)
     assert rates == [30 / max(30, decisions) for decisions in before[:-1]]
     assert min(rates) < 1.0
 

@@ -518,7 +518,7 @@ def test_text_is_left_out_with_a_line() -> None:
     with pytest.warns(EnvironmentWarning, match=r"\['word'\]\['text'\] \(Text\)") as told:
         agent = SpikingActorCritic(Told(), seed=1, actors=2)
     assert len(told) == 1
-    assert len(agent.learn(5)) == 5
+    assert len(agent.learn(total_episodes=5)) == 5
 
 
 def test_of_text_alone_there_is_no_agent() -> None:
@@ -528,7 +528,7 @@ def test_of_text_alone_there_is_no_agent() -> None:
 
 def test_what_was_chosen_is_in_the_file(tmp_path: Path) -> None:
     agent = SpikingActorCritic(FROZEN, seed=1, actors=2)
-    agent.learn(3)
+    agent.learn(total_episodes=3)
     agent.save(tmp_path / "agent.npz")
     described, _ = read_agent(tmp_path / "agent.npz")
     assert described.config.reward_scale == 2.0
@@ -548,7 +548,7 @@ def test_backends_play_the_same(places: Any, task: Any) -> None:
     played = []
     for backend, arithmetic, loop in places:
         agent = SpikingActorCritic(task(), "lif", backend, arithmetic, 1, loop=loop, actors=1)
-        agent.learn(5)
+        agent.learn(total_episodes=5)
         played.append((agent.episodes, {name: w.tolist() for name, w in agent.weights.items()}))
         agent.close()
     assert all(of_one == played[0] for of_one in played)

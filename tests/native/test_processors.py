@@ -40,7 +40,7 @@ def digest(state):
         show(name, array)
 
 agent = SpikingActorCritic("CartPole-v1", backend="native", seed=3)
-agent.learn(12)
+agent.learn(total_episodes=12)
 digest(agent.state())
 for size in ("small", "large"):
     agents = ours.agents_of(workload.get_size(size), 1, BackendSpec("reference"))
@@ -52,7 +52,7 @@ for size in ("small", "large"):
 warnings.simplefilter("ignore")
 for learning in ("host", "pes"):
     agent = SpikingActorCritic("CartPole-v1", backend="loihi", learning=learning, seed=3)
-    agent.learn(4)
+    agent.learn(total_episodes=4)
     digest(agent.state())
 
 nodes = (Source("in", 300), Population("out", 400, LIF(tau_mem=8e-3, threshold=0.3)))

@@ -260,7 +260,7 @@ def test_plain_neurons_go_to_nengo_and_back() -> None:
 @pytest.fixture(scope="module")
 def agent() -> neurorl.SpikingActorCritic:
     made = neurorl.SpikingActorCritic("CartPole-v1", seed=1, backend="reference")
-    made.learn(3)
+    made.learn(total_episodes=3)
     return made
 
 
@@ -328,7 +328,7 @@ def cued(simulator: Any = None, on_chip: bool = False, **options: Any) -> NengoE
 def test_an_agent_learns_in_a_network_of_nengo() -> None:
     env = cued(decisions=50)
     agent = neurorl.SpikingActorCritic(env, seed=1, backend="reference")
-    episodes = agent.learn(25)
+    episodes = agent.learn(total_episodes=25)
     assert np.mean([e.ret for e in episodes[-5:]]) > 40  # chance is 25
     env.close()
 

@@ -94,7 +94,7 @@ def test_signs_are_those_of_the_paths_and_stay() -> None:
     w = {name: agent.memory.weights[name].copy() for name in ("hidden_output", "hidden_2_hidden")}
     through = (w["hidden_2_hidden"] @ w["hidden_output"]).ravel()
     expected = {"hidden": w["hidden_output"].ravel(), "hidden_2": through}
-    agent.learn(3)
+    agent.learn(total_episodes=3)
     assert not np.array_equal(agent.memory.weights["hidden_2_hidden"], w["hidden_2_hidden"])
     for layer, path in expected.items():
         assert np.array_equal(agent.memory.signs[layer], np.where(path < 0, -1.0, 1.0))
@@ -109,13 +109,13 @@ def test_checkpoints_keep_the_signs_of_every_layer(tmp_path: Path) -> None:
         keys = {key for key in deep(hidden=hidden).state() if "signs" in key}
         assert keys == {"learner.signs"}
     whole, first = deep(seed=2), deep(seed=2)
-    first.learn(2)
+    first.learn(total_episodes=2)
     first.save(tmp_path / "agent.npz")
     second = SpikingActorCritic.load(tmp_path / "agent.npz")
     assert second.config.hidden == (3, 2)
     assert np.array_equal(second.memory.signs["hidden_2"], first.memory.signs["hidden_2"])
-    second.learn(4)
-    whole.learn(4)
+    second.learn(total_episodes=4)
+    whole.learn(total_episodes=4)
     same(second.state(), whole.state())
 
 
@@ -157,7 +157,7 @@ def test_every_backend_learns_the_same(model: str, arithmetic: str) -> None:
     for backend in backends:
         agent = deep(model, backend=backend, arithmetic=arithmetic, seed=3)
         before = {name: w.copy() for name, w in agent.memory.weights.items()}
-        agent.learn(6)
+        agent.learn(total_episodes=6)
         found.append(agent.state())
         for name, w in agent.memory.weights.items():
             assert not np.array_equal(w, before[name])
@@ -172,10 +172,10 @@ def test_replicas_are_as_each_is_alone(backend: str, loop: str) -> None:
     config = make_config(make_env("CartPole-v1"), "lif", DEEP)
     envs = env_group([make_env("CartPole-v1") for _ in seeds])
     together = Replicas(envs, config, 2, seeds, backend=backend, loop=loop)
-    together.learn(3)
+    together.learn(total_episodes=3)
     for k, seed in enumerate(seeds):
         alone = deep(backend=backend, loop=loop, seed=seed)
-        alone.learn(3)
+        alone.learn(total_episodes=3)
         same(together.state(k), alone.state())
 
 

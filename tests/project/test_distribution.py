@@ -20,7 +20,7 @@ import pytest
 import neurorl
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("neurorl", "docs", "examples", "results", "scripts", "tests")
+SOURCES = ("neurorl", "docs", "examples", "paper", "recipe", "results", "scripts", "tests")
 USER = """\
 from neurorl import Network, SpikingActorCritic, load
 from neurorl.backends.base import Backend
@@ -103,9 +103,17 @@ def test_only_what_git_ignores_is_left_out_of_the_sdist() -> None:
 
 
 def test_the_sdist_has_the_pages_and_what_they_are_made_of(unpacked: Path) -> None:
-    for name in ("README.md", "CHANGELOG.md", "LICENSE", "REPRODUCING.md", "setup.cfg"):
+    for name in (
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "Dockerfile",
+        ".dockerignore",
+        "REPRODUCING.md",
+        "setup.cfg",
+    ):
         assert (unpacked / name).is_file(), name
-    for folder in ("docs", "results", "scripts", "tests", "examples"):
+    for folder in ("docs", "results", "scripts", "tests", "examples", "paper", "recipe"):
         here = {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.is_file()}
         kept = {name for name in here if "/__pycache__/" not in name and "/." not in name}
         kept -= {name for name in kept for pattern in made() if fnmatch(name, pattern)}

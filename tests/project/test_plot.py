@@ -51,7 +51,7 @@ def test_what_cannot_be_drawn(recording: Recording) -> None:
 
 def test_training_is_drawn_by_decision(tmp_path: Path) -> None:
     recorder = Recorder(["hidden.spikes", "modulator", "hidden_output.weights"])
-    SpikingActorCritic("neurorl/GridWorld-v0", seed=1).learn(1, record=recorder)
+    SpikingActorCritic("neurorl/GridWorld-v0", seed=1).learn(total_episodes=1, record=recorder)
     for draw in (neurorl.plot.raster, neurorl.plot.traces, neurorl.plot.weights):
         figure = draw(recorder)
         assert figure.axes[-1].get_xlabel() == "decision"

@@ -29,6 +29,9 @@ EXAMPLES = [
         "docs/own-encoder.md",
         "docs/learning-without-an-agent.md",
         "docs/nengo.md",
+        "docs/hyperparameters.md",
+        "docs/from-bindsnet.md",
+        "docs/from-brian2-by-hand.md",
     )
     for n, example in enumerate(
         re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)

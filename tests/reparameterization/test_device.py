@@ -21,7 +21,7 @@ MISSING = f"cuda:{torch.cuda.device_count()}"
 def learned(episodes: int, **options: Any) -> ReparameterizedActorCritic:
     """Return an agent that has learned."""
     agent = ReparameterizedActorCritic("CartPole-v1", **SMALL, **options)
-    agent.learn(episodes)
+    agent.learn(total_episodes=episodes)
     return agent
 
 

@@ -189,7 +189,7 @@ def test_codes_are_learned(arithmetic: str) -> None:
     learner = ReparameterizedActorCritic(
         CODES, arithmetic=arithmetic, seed=100, gradient={"learning_rate": 0.01}
     )
-    learner.learn(3000)
+    learner.learn(total_episodes=3000)
     played = evaluate(learner, 100, backend="reference", arithmetic=arithmetic)
     assert played["mean_return"] > 0.9  # 0.5 by chance
 
@@ -289,6 +289,6 @@ gym.register("neurorl-tests/Choosing-strange-v0", lambda **_: Strange("numbers")
 
 def test_what_does_not_go_together() -> None:
     with pytest.raises(EnvError, match=r"seed 3, episode 0, step 1.*no mask"):
-        agent("forgets").learn(1)
+        agent("forgets").learn(total_episodes=1)
     with pytest.raises(UnsupportedError, match="numbers have no mask"):
-        agent("strange").learn(1)
+        agent("strange").learn(total_episodes=1)

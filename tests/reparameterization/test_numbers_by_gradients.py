@@ -92,7 +92,7 @@ def test_levers_are_learned(arithmetic: str) -> None:
         policy=Gaussian(0.4, 0.1, decisions=3000),
         gradient={"learning_rate": 0.01},
     )
-    agent.learn(4000)
+    agent.learn(total_episodes=4000)
     played = evaluate(agent, 100, backend="reference", arithmetic=arithmetic)
     assert played["mean_return"] > 0.75  # 0.05 by chance
 

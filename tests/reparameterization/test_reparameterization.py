@@ -73,10 +73,10 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_seed_learns_the_same_whoever_learns_beside_it(kind: dict[str, Any]) -> None:
     together = replicas(SEEDS, **kind)
-    together.learn(6)
+    together.learn(total_episodes=6)
     for k, seed in enumerate(SEEDS):
         alone = replicas((seed,), **kind)
-        alone.learn(6)
+        alone.learn(total_episodes=6)
         assert played(together, k) == played(alone, 0)
         assert same(together.state(k), alone.state(0))
     assert played(together, 0) != played(together, 1)
@@ -87,22 +87,22 @@ def test_restored_between_any_two_updates_it_goes_on_the_same(kind: dict[str, An
     """Agents go on also in the midst of episodes, which are played again up to where they were."""
     whole = replicas((5,), **kind)
     kept = []
-    whole.learn(7, lambda k, e: kept.append((e.episode, whole.state(k))))
+    whole.learn(total_episodes=7, callback=lambda k, e: kept.append((e.episode, whole.state(k))))
     assert [episode for episode, _ in kept] == list(range(7))
     assert any(state["running.length"].max() > 0 for _, state in kept)
     for _, state in kept[::3]:
         resumed = replicas((5,), **kind)
         resumed.restore(0, state)
-        resumed.learn(7)
+        resumed.learn(total_episodes=7)
         assert played(resumed, 0) == played(whole, 0)
         assert same(resumed.state(0), whole.state(0))
 
 
 def test_more_episodes_later_are_those_of_a_longer_run() -> None:
     whole, extended = replicas((8,)), replicas((8,))
-    whole.learn(6)
+    whole.learn(total_episodes=6)
     for total in (1, 2, 4, 6):
-        extended.learn(total)
+        extended.learn(total_episodes=total)
         assert len(extended.episodes[0]) == total
     assert played(extended, 0) == played(whole, 0)
     assert same(extended.state(0), whole.state(0))
@@ -110,7 +110,7 @@ def test_more_episodes_later_are_those_of_a_longer_run() -> None:
 
 def test_env_steps_are_those_of_all_environments() -> None:
     agents = replicas((5,))
-    agents.learn(9)
+    agents.learn(total_episodes=9)
     steps = [e.env_steps for e in agents.episodes[0]]
     assert steps == sorted(steps)
     assert all(n % FEW["environments"] == 0 for n in steps)
@@ -122,7 +122,7 @@ def test_episodes_of_a_rollout_are_counted_one_call_after_the_other() -> None:
     """Episodes have one step: a rollout of 16 of them is more than is asked for."""
     agent = ReparameterizedActorCritic("neurorl/Bandit-v0", gradient=FEW, **SMALL)
     for n in range(1, 4):
-        assert [e.episode for e in agent.learn(n)] == [n - 1]
+        assert [e.episode for e in agent.learn(total_episodes=n)] == [n - 1]
     agent.close()
 
 
@@ -131,14 +131,14 @@ def test_weights_stay_in_their_bounds() -> None:
     config = make_config(env, "lif", {**SMALL, "weight_bound": 0.25})
     fast = {**FEW, "learning_rate": 0.2}
     agents = make_gradient_group(GroupPlan(env, CARTPOLE, config, (1,), BackendSpec("torch"), fast))
-    agents.learn(4)
+    agents.learn(total_episodes=4)
     largest = max(np.abs(w).max() for w in agents.weights(0).values())
     assert largest == 0.25
 
 
 def test_a_checkpoint_of_another_network_is_refused() -> None:
     agents = replicas((1,))
-    agents.learn(1)
+    agents.learn(total_episodes=1)
     other = replicas((1,), hidden=3)
     with pytest.raises(RunError, match="checkpoint"):
         other.restore(0, agents.state(0))
@@ -151,8 +151,8 @@ def test_silenced_it_learns_as_one_that_has_no_delays() -> None:
     silenced, plain = (
         replicas((5,), carries=False, window=4, input_recalls=agos) for agos in ((1, 2), ())
     )
-    silenced.learn(8)
-    plain.learn(8)
+    silenced.learn(total_episodes=8)
+    plain.learn(total_episodes=8)
     assert played(silenced, 0) == played(plain, 0)
     weights, expected = silenced.weights(0), plain.weights(0)
     assert all(np.array_equal(weights[name], w) for name, w in expected.items())
@@ -215,11 +215,11 @@ gym.register("neurorl-tests/Drifting-v0", lambda **_: Drifting(), max_episode_st
 def test_an_environment_that_does_not_repeat_itself_is_told_of() -> None:
     env_id = "neurorl-tests/Drifting-v0"
     agent = ReparameterizedActorCritic(env_id, gradient=FEW, **SMALL)
-    agent.learn(1)
+    agent.learn(total_episodes=1)
     resumed = ReparameterizedActorCritic(env_id, gradient=FEW, **SMALL)
     resumed.restore(agent.state())
     with pytest.raises(RunError, match="doesn't repeat itself"):
-        resumed.learn(5)
+        resumed.learn(total_episodes=5)
 
 
 @pytest.mark.parametrize("vector", [False, True])
@@ -286,7 +286,7 @@ def test_it_learns(estimator: str, model: str, rate: float, beta: float) -> None
         gradient={"estimator": estimator, "learning_rate": rate, "steps": 4},
         **{**MIRROR, "actors": 4, "hidden": 4, "policy.beta": beta},
     )
-    agent.learn(700)
+    agent.learn(total_episodes=700)
     assert np.mean([e.ret for e in agent.episodes[:40]]) < 2.2
     assert np.mean([e.ret for e in agent.episodes[-100:]]) > 3.3
     assert evaluate(agent, 20, backend="reference")["mean_return"] > 3.3
@@ -295,7 +295,7 @@ def test_it_learns(estimator: str, model: str, rate: float, beta: float) -> None
 def test_the_units_of_the_papers_learn_with_their_preset() -> None:
     """CartPole goes from some 15 steps to hundreds; the chip plays what is learned in float."""
     agent = ReparameterizedActorCritic(CARTPOLE, model="glm", seed=101)
-    agent.learn(60)
+    agent.learn(total_episodes=60)
     assert np.mean([e.ret for e in agent.episodes[:20]]) < 40.0
     assert np.mean([e.ret for e in agent.episodes[-20:]]) > 200.0
     for arithmetic in ("float", "loihi"):
@@ -305,11 +305,13 @@ def test_the_units_of_the_papers_learn_with_their_preset() -> None:
 
 def test_saved_and_loaded_it_plays_the_same_everywhere(tmp_path: Path) -> None:
     agent = ReparameterizedActorCritic(CARTPOLE, seed=2, gradient=FEW, **SMALL)
-    agent.learn(3)
+    agent.learn(total_episodes=3)
     agent.save(tmp_path / "agent.npz")
     again = ReparameterizedActorCritic.load(tmp_path / "agent.npz")
     assert again.episodes == agent.episodes
-    assert [e.ret for e in agent.learn(6)] == [e.ret for e in again.learn(6)]
+    assert [e.ret for e in agent.learn(total_episodes=6)] == [
+        e.ret for e in again.learn(total_episodes=6)
+    ]
     assert same(agent.state(), again.state())
     local = SpikingActorCritic.load(tmp_path / "agent.npz", backend="native")
     assert not local.episodes
@@ -317,13 +319,13 @@ def test_saved_and_loaded_it_plays_the_same_everywhere(tmp_path: Path) -> None:
     for name, weights in loaded.weights.items():
         assert np.allclose(local.backend.weights(name), weights, atol=1e-9)
     assert evaluate(local, 3) == {**evaluate(loaded, 3), "backend": "native"}
-    local.learn(2)  # by its own rule
+    local.learn(total_episodes=2)  # by its own rule
     assert any((local.backend.weights(k) != w).any() for k, w in loaded.weights.items())
 
 
 def test_a_local_agent_is_no_gradient_agent_but_its_weights_are_a_start(tmp_path: Path) -> None:
     local = SpikingActorCritic(CARTPOLE, seed=2, **SMALL)
-    local.learn(2)
+    local.learn(total_episodes=2)
     local.save(tmp_path / "agent.npz")
     with pytest.raises(RunError, match="learned by a local rule"):
         ReparameterizedActorCritic.load(tmp_path / "agent.npz")
@@ -331,13 +333,13 @@ def test_a_local_agent_is_no_gradient_agent_but_its_weights_are_a_start(tmp_path
     agent.adopt(local.state())
     for name, weights in agent.weights.items():
         assert np.allclose(local.backend.weights(name), weights, atol=1e-6)
-    assert len(agent.learn(2)) == 2
+    assert len(agent.learn(total_episodes=2)) == 2
 
 
 def test_bad_arguments() -> None:
     agent = ReparameterizedActorCritic(CARTPOLE, gradient=FEW, **SMALL)
     with pytest.raises(ArgumentError, match="whole number"):
-        agent.learn(1.5)  # type: ignore[arg-type]
+        agent.learn(total_episodes=1.5)  # type: ignore[arg-type]
     env = make_env(CARTPOLE)
     with pytest.raises(ArgumentError, match="number of environments"):
         GradientReplicas(
@@ -350,7 +352,7 @@ def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     page = Path(__file__).parents[2] / "docs" / "reparameterization.md"
     _, example = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    assert "learn(200)" in example
+    assert "learn(total_episodes=200)" in example
     made: dict[str, Any] = {}
     exec(example.replace("200", "2"), made)
     assert len(made["agent"].episodes) == 2

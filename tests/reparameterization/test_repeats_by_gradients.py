@@ -56,7 +56,7 @@ def test_an_action_is_taken_until_the_next_is_chosen(carries: bool) -> None:
         gym.register(TAKEN, lambda **_: Taken())
     learner = agent(TAKEN, policy=Softmax(0.0, repeats=5), carries=carries, window=4)
     Taken.episodes.clear()
-    learner.learn(60)
+    learner.learn(total_episodes=60)
     changed = False
     for actions in Taken.episodes:
         of_blocks = [set(actions[k : k + 5]) for k in range(0, len(actions), 5)]

@@ -28,7 +28,7 @@ def signs(agent: SpikingActorCritic) -> dict[str, Any]:
 def test_signs_are_drawn_by_the_seed_and_stay() -> None:
     agent, again, other = (agent_with("random-feedback", seed) for seed in (3, 3, 4))
     first = signs(agent)
-    agent.learn(3)
+    agent.learn(total_episodes=3)
     for name, of_layer in signs(agent).items():
         assert set(np.unique(of_layer)) == {-1.0, 1.0}
         assert np.array_equal(of_layer, first[name])
@@ -52,7 +52,7 @@ def test_with_the_signs_of_the_paths_it_is_spikes_only(loop: str) -> None:
     for name, of_layer in signs(theirs).items():
         loop_of(ours).memory.signs[name][...] = of_layer
     for agent in (ours, drawn, theirs):
-        agent.learn(4)
+        agent.learn(total_episodes=4)
     for name, weights in theirs.weights.items():
         assert np.array_equal(ours.weights[name], weights)
     assert any((drawn.weights[name] != w).any() for name, w in theirs.weights.items())

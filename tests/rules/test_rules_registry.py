@@ -49,7 +49,7 @@ def test_an_object_a_name_and_a_place_are_the_same_rule(registered: Rule) -> Non
         registered.name,
         place,
     ]
-    lengths = [[e.length for e in agent.learn(3)] for agent in agents]
+    lengths = [[e.length for e in agent.learn(total_episodes=3)] for agent in agents]
     assert lengths.count(lengths[0]) == 4
     for agent in agents[1:]:
         for name, weights in agent.weights.items():
@@ -60,7 +60,7 @@ def test_the_rule_that_is_passed_is_the_one_that_learns() -> None:
     """A copy of ours learns the same in NumPy as ours in C++; half of it learns something else."""
     ours, copy, half = map(agent_with, ("spikes-only-hebbian", COPY, HALVED))
     for agent in (ours, copy, half):
-        agent.learn(4)
+        agent.learn(total_episodes=4)
     for name, weights in ours.weights.items():
         assert np.array_equal(copy.weights[name], weights)
     assert any((half.weights[name] != w).any() for name, w in ours.weights.items())
@@ -68,11 +68,13 @@ def test_the_rule_that_is_passed_is_the_one_that_learns() -> None:
 
 def test_a_file_names_the_place_and_loading_finds_it(tmp_path: Path) -> None:
     agent = agent_with(HALVED)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     agent.save(tmp_path / "agent.npz")
     loaded = SpikingActorCritic.load(tmp_path / "agent.npz")
     assert loaded.config.learning_rule is HALVED
-    assert [e.length for e in loaded.learn(4)] == [e.length for e in agent.learn(4)]
+    assert [e.length for e in loaded.learn(total_episodes=4)] == [
+        e.length for e in agent.learn(total_episodes=4)
+    ]
 
 
 def test_a_module_that_is_not_imported_is_not_imported_for_a_file() -> None:

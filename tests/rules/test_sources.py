@@ -237,11 +237,11 @@ def test_node_perturbation_brings_cells_to_rates_that_are_paid() -> None:
 
 def test_e_prop_finds_the_goal_of_the_gridworld_in_half_the_steps() -> None:
     agent = SpikingActorCritic("neurorl/GridWorld-v0", model="lif", rule="e-prop", seed=100)
-    lengths = [episode.length for episode in agent.learn(120)]
+    lengths = [episode.length for episode in agent.learn(total_episodes=120)]
     assert np.mean(lengths[-20:]) < 0.5 * np.mean(lengths[:20])
 
 
 def test_the_authors_rule_for_cartpole_balances() -> None:
     agent = SpikingActorCritic("CartPole-v1", model="glm", rule="authors-cartpole", seed=100)
-    lengths = [episode.length for episode in agent.learn(60)]
+    lengths = [episode.length for episode in agent.learn(total_episodes=60)]
     assert np.mean(lengths[-20:]) > 2.0 * np.mean(lengths[:20])

@@ -382,7 +382,7 @@ def test_a_rule_with_the_name_of_ours_is_its_own() -> None:
     agent = agent_with(copy)
     assert agent.config.rule is copy
     before = {name: w.copy() for name, w in agent.weights.items()}
-    agent.learn(1)
+    agent.learn(total_episodes=1)
     assert all(np.array_equal(w, before[name]) for name, w in agent.weights.items())
 
 

@@ -298,7 +298,7 @@ def test_a_file_system_without_locks_is_trained_on(
 def test_equal_agents_have_equal_files_and_episodes(tmp_path: Path) -> None:
     agents = [SpikingActorCritic(GRID, seed=2, actors=2, hidden=2) for _ in range(2)]
     for k, agent in enumerate(agents):
-        agent.learn(3)
+        agent.learn(total_episodes=3)
         agent.save(tmp_path / f"{k}.npz")
     assert agents[0].episodes == agents[1].episodes
     assert agents[0].episodes[0].wall_s > 0

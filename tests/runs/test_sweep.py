@@ -69,6 +69,20 @@ def test_what_is_missing_is_done_and_the_rest_is_not(tmp_path: Path) -> None:
     assert tables(tmp_path) == table
 
 
+def test_environments_and_evaluations_of_units(tmp_path: Path) -> None:
+    counted = {"environments": [1, 3], "eval_every": 20, "eval_episodes": 1}
+    rest = {"env": "CartPole-v1", "seeds": "0..1", "steps": 40, "evaluate": 0}
+    outcome = run_sweep(Sweep.grid({**rest, **counted}), tmp_path)
+    assert [(row["environments"], row["env_steps"]) for row in outcome.rows] == [
+        *((1, 40), (1, 40), (3, 42), (3, 42))
+    ]
+    tables = [*tmp_path.glob("units/*/seed?/evaluations.csv")]
+    assert [path.read_text().count("\n") for path in tables] == [3] * 4
+    for wrong in ("3", 2.5, 0, True):
+        with pytest.raises(NeurorlError, match="whole number"):
+            Sweep.grid({**rest, "environments": wrong})
+
+
 def test_a_unit_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     sweep = Sweep.grid({**GRID, "set": {}})
     place = tmp_path / "units" / sweep.units[0].name

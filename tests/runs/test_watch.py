@@ -40,8 +40,8 @@ def test_a_task_that_shows_itself_as_text_does() -> None:
 def test_training_goes_on_as_if_nobody_had_watched() -> None:
     alone, watched = trained(), trained()
     play_frames(watched, 5)
-    alone.learn(4)
-    watched.learn(4)
+    alone.learn(total_episodes=4)
+    watched.learn(total_episodes=4)
     assert alone.episodes == watched.episodes
 
 

@@ -138,7 +138,7 @@ def test_what_never_falls_silent_is_not_reset(network: Network, words: str) -> N
 def test_an_agent_plays_on_a_chip(tmp_path: Path) -> None:
     """The agent's weights are compiled in; its decisions are those of the emulator."""
     agent = SpikingActorCritic(GRID, neuron=QUIET, rule="spikes-only-hebbian", seed=2)
-    agent.learn(2)
+    agent.learn(total_episodes=2)
     moves = []
     for target in ("loihi", "emulator"):
         # A player of another backend takes no options, so the agent is loaded on it.

@@ -122,7 +122,7 @@ def agent_case(env: str, episodes: int, first: int) -> Case:
     def play() -> Played:
         agent = SpikingActorCritic(env, seed=0)
         if episodes:
-            agent.learn(episodes)
+            agent.learn(total_episodes=episodes)
         network, player = calm(agent.network), agent.player(seed=1)
         observation, _ = agent.env.reset(seed=first)
         windows: list[dict[str, Raster]] = []

@@ -23,7 +23,7 @@ def learned(rule: Rule | str, loop: str, episodes: int = 2, **options: Any) -> d
 
 def known(agent: SpikingActorCritic, episodes: int) -> dict[str, Any]:
     """Return the same of an agent, which is closed then."""
-    lengths = [(e.ret, e.length) for e in agent.learn(episodes)]
+    lengths = [(e.ret, e.length) for e in agent.learn(total_episodes=episodes)]
     state = {name: np.array(value) for name, value in agent.state().items() if "wall" not in name}
     eligibility = {f"e {name}": e.copy() for name, e in agent.memory.eligibility.items()}
     agent.close()

@@ -169,14 +169,14 @@ def test_a_plain_one_is_written_as_gymnasium_writes_it() -> None:
 
 def test_a_loaded_agent_plays_the_lake_that_it_learned_on(tmp_path: Path) -> None:
     agent = SpikingActorCritic(frozen_lake(is_slippery=False), **SMALL, seed=3)
-    agent.learn(20)
+    agent.learn(total_episodes=20)
     agent.save(tmp_path / "agent.npz")
     loaded = SpikingActorCritic.load(tmp_path / "agent.npz")
     assert evaluate(loaded, 20, seed=1) == evaluate(agent, 20, seed=1)
     other = evaluate(agent, 20, seed=1, env="FrozenLake-v1")
     assert other["spikes_per_decision"] != evaluate(agent, 20, seed=1)["spikes_per_decision"]
-    agent.learn(30)
-    loaded.learn(30)
+    agent.learn(total_episodes=30)
+    loaded.learn(total_episodes=30)
     assert [e.length for e in loaded.episodes] == [e.length for e in agent.episodes]
 
 

@@ -118,7 +118,7 @@ class Unknown(Env):
 @pytest.mark.parametrize("name", OTHERS)
 def test_an_agent_learns_there(name: str) -> None:
     agent = SpikingActorCritic(OTHERS[name](), actors=2, hidden=2)
-    assert len(agent.learn(2)) == 2
+    assert len(agent.learn(total_episodes=2)) == 2
 
 
 def test_scaled_cartpole_has_cells_where_it_is() -> None:

@@ -144,8 +144,8 @@ def test_agents_learn_from_the_same(kind: str, mode: AutoresetMode, carries: boo
     assert together.envs.resets_itself == (kind == "pool")
     noted, other = transitions(one_by_one), transitions(together)
     for n in (20,) if kind == "pool" else (3, 20):
-        one_by_one.learn(n)
-        together.learn(n)
+        one_by_one.learn(total_episodes=n)
+        together.learn(total_episodes=n)
     if mode is AutoresetMode.NEXT_STEP and kind == "pool":  # its agents wait, and draws go on
         assert shown(noted) == shown(other)
     else:
@@ -195,7 +195,7 @@ def test_gymnasiums_own_cartpole() -> None:
     config = make_config(gym.make("CartPole-v1"), "lif", SMALL)
     agents = Replicas(group, config, 2, SEEDS[:3], backend="reference")
     noted = transitions(agents)
-    agents.learn(4)
+    agents.learn(total_episodes=4)
     for k, played in enumerate(agents.episodes):
         assert [e.length for e in played] == [6] * 4 == [e.ret for e in played]
         steps = noted[k]
@@ -218,10 +218,10 @@ def test_envpool() -> None:
     config = make_config(gym.make("CartPole-v1"), "lif", SMALL)
     together = Replicas(env_group(pool([5, 6, 7])), config, 2, SEEDS[:3], backend="reference")
     assert isinstance(together.envs, AutoresetEnvs)
-    together.learn(6)
+    together.learn(total_episodes=6)
     for k, seed in enumerate((5, 6, 7)):
         alone = Replicas(env_group(pool([seed])), config, 2, [SEEDS[k]], backend="reference")
-        alone.learn(6)
+        alone.learn(total_episodes=6)
         ours, theirs = alone.state(0), together.state(k)
         for key, value in ours.items():
             assert np.array_equal(value, theirs[key], equal_nan=True), key

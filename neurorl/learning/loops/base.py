@@ -15,7 +15,7 @@ modulator.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -170,6 +170,23 @@ class Loop(abc.ABC):
         """Forget what agent k saw in earlier steps, as another episode begins."""
         if self._memories is not None:
             self._memories.begin(k)
+
+    def remembered(self, k: int) -> dict[str, Array | None]:
+        """Return what agent k keeps from one decision of an episode to the next, by name."""
+        kept: dict[str, Array | None] = {}
+        if self._memories is not None:
+            kept["means"] = self._memories.means[k]
+        if self.policy.repeats > 1:
+            kept |= {"decided": np.array(self.decided[k]), "action": np.array(self.actions[k])}
+        return kept
+
+    def remember(self, k: int, kept: Mapping[str, Array | None]) -> None:
+        """Let agent k go on from `remembered`."""
+        if self._memories is not None:
+            self._memories.means[k] = kept["means"]
+        if self.policy.repeats > 1:
+            self.decided[k] = np.asarray(kept["decided"])
+            self.actions[k] = np.asarray(kept["action"])
 
     def seen(self, k: int) -> tuple[FloatArray, ...]:
         """Return all that agent k sees, as views of numbers."""

@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from neurorl.errors import ArgumentError, unknown_name_error
 
 _RATES = (
     "alpha_output, alpha_hidden and critic=Linear(alpha=...) are the rates"
-    " (by gradients gradient's own)"
+    " (by gradients gradient={'learning_rate': ...})"
 )
-_EXPLORES = (
-    "play has no exploration; predict(deterministic=False), player(seed, explore=True) and "
-    "evaluate(explore=True) draw"
+_EXPLORES = "play has no exploration; predict(deterministic=False) and evaluate(explore=True) draw"
+_NO_BATCH = (
+    "leave it out: the local rule learns in each step, from no batch and no replay"
+    " (by gradients gradient={'steps': ...} is a rollout)"
 )
-_NO_BATCH = "leave it out: the local rule learns in each step, from no batch and no replay"
 _NETWORK = "the network is hidden=(8, 4), actors=10, cells=, neuron=; docs/python.md"
+_ADDED = (
+    "learn(total_timesteps=N) adds steps; on the command line --steps counts those of all calls"
+)
+_BAR = "learn(progress_bar=True); neurorl train shows a bar"
+_BOARD = "callback=neurorl.callbacks.TensorBoard(folder) of learn"
+_TELLS = "leave it out: callback=print of learn tells each episode; docs/callbacks.md"
+_CRITIC = "leave it out: the critic learns by its own rate, critic=Linear(alpha=...)"
+_NO_LIMIT = "leave it out: a step of the rule is small, and modulator=TDError(limit=...) bounds it"
 
 HINTS = {
     "learning_rate": _RATES,
-    "total_timesteps": "total_steps=, on the command line --steps; counts those of all calls",
-    "timesteps": "total_steps=, on the command line --steps; counts those of all calls",
+    "total_timesteps": _ADDED,
+    "timesteps": _ADDED,
     "deterministic": _EXPLORES,
     "n_eval_episodes": "episodes=",
     "n_envs": "environments=",
-    "verbose": "leave it out: callback=print tells each episode, and neurorl train shows a bar",
-    "progress_bar": "callback=neurorl.callbacks.Progress, or neurorl train, which shows a bar",
-    "tensorboard_log": "callback=neurorl.callbacks.TensorBoard(folder) of learn",
-    "tb_log_name": "callback=neurorl.callbacks.TensorBoard(folder) of learn",
-    "log_interval": "callback=, told of each episode; docs/callbacks.md",
+    "verbose": _TELLS,
+    "progress_bar": _BAR,
+    "tensorboard_log": _BOARD,
+    "tb_log_name": _BOARD,
+    "log_interval": _TELLS,
+    "stats_window_size": _TELLS,
     "n_steps": _NO_BATCH,
     "batch_size": _NO_BATCH,
     "buffer_size": _NO_BATCH,
+    "learning_starts": _NO_BATCH,
     "n_epochs": _NO_BATCH,
     "train_freq": _NO_BATCH,
+    "gradient_steps": _NO_BATCH,
     "gae_lambda": "lambda_actor= and critic=Linear(lambda_=...)",
-    "ent_coef": "policy=Softmax(beta=..., exploration=...): sharper, and with even actions",
+    "ent_coef": "policy=Softmax(beta=..., exploration=...): sharper, and with even actions"
+    " (by gradients gradient={'entropy': ...})",
+    "vf_coef": _CRITIC,
     "clip_range": "modulator=TDError(limit=...) bounds the TD error",
+    "max_grad_norm": _NO_LIMIT,
+    "target_kl": _NO_LIMIT,
     "policy_kwargs": _NETWORK,
     "net_arch": _NETWORK,
     "device": "backend='torch', backend_options={'device': ...}; by gradients device=",
@@ -45,7 +60,7 @@ HINTS = {
 """Map a keyword of Stable-Baselines3 to what is written here."""
 
 
-def refuse_words(where: str, words: Mapping[str, object], known: tuple[str, ...]) -> None:
+def refuse_words(where: str, words: Mapping[str, object], known: Sequence[str]) -> None:
     """Raise UnknownNameError for the first of these keywords, which *where* doesn't take."""
     for word in words:
         raise unknown_name_error(f"keyword of {where}", word, known, HINTS)

@@ -26,11 +26,11 @@ def whole_loop(rounds: int, warm_up: int = 60, episodes: int = 10) -> dict[str, 
         spent += time.process_time() - start
 
     learner.learn = timed  # type: ignore[assignment, method-assign]
-    agent.learn(warm_up)
+    agent.learn(total_episodes=warm_up)
     rates, shares = [], []
     for number in range(1, rounds + 1):
         steps, spent, start = agent._replicas._stage.steps[0], 0.0, time.process_time()
-        agent.learn(warm_up + number * episodes)
+        agent.learn(total_episodes=warm_up + number * episodes)
         total = time.process_time() - start
         rates.append((agent._replicas._stage.steps[0] - steps) / total)
         shares.append(spent / total)

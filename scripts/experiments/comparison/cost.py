@@ -76,7 +76,7 @@ def times(
             for name, one in agents.items():
                 before, started = _env_steps(one), time.process_time()
                 while (taken := _env_steps(one) - before) < steps:
-                    one.learn(len(one.episodes[0]) + 1)
+                    one.learn(total_episodes=len(one.episodes[0]) + 1)
                 seconds = time.process_time() - started
                 if turn >= 0:
                     yield CostRow(task.name, model, n, turn, name, taken, 1e6 * seconds / taken)

@@ -140,7 +140,7 @@ def trained(
     agent = SpikingActorCritic(
         lesson(level, arithmetic), seed=seed, backend=f"native:{arithmetic}", **how.fields
     )
-    agent.learn(episodes or how.episodes)
+    agent.learn(total_episodes=episodes or how.episodes)
     return agent
 
 

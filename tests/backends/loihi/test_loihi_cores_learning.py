@@ -26,7 +26,7 @@ LEARN: dict[str, dict[str, Any]] = {
 
 def learned(**options: Any) -> tuple[Any, Any]:
     agent = SpikingActorCritic("CartPole-v1", seed=3, **options)
-    agent.learn(3)
+    agent.learn(total_episodes=3)
     state = {k: v for k, v in agent.state().items() if "wall" not in k}
     played = [(e.ret, e.length, e.discounted) for e in agent.episodes]
     agent.close()
@@ -57,10 +57,10 @@ def test_agents_side_by_side_learn_the_same_on_small_cores() -> None:
         backend="loihi",
         options={"core": CoreLimits(compartments=5)},
     )
-    together.learn(3)
+    together.learn(total_episodes=3)
     for k, seed in enumerate((5, 6)):
         agent = SpikingActorCritic("CartPole-v1", seed=seed, arithmetic="loihi", actors=2, hidden=3)
-        agent.learn(3)
+        agent.learn(total_episodes=3)
         theirs, ours = agent.state(), together.state(k)
         assert [
             k for k, v in theirs.items() if "wall" not in k and not np.array_equal(ours[k], v)

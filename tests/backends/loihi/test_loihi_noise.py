@@ -366,7 +366,7 @@ def test_an_agent_learns_with_it_as_on_the_reference(mode: str) -> None:
             backend_options={"noise": mode},
             rule="spikes-only",
         )
-        agent.learn(2)
+        agent.learn(total_episodes=2)
         found.append({k: w.copy() for k, w in agent.memory.in_force.items()})
         agent.backend.close()
     assert all(np.array_equal(found[0][k], found[1][k]) for k in found[0])

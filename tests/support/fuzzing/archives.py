@@ -194,7 +194,7 @@ class ByGradients(Loaded):
         agent = ReparameterizedActorCritic(
             ENV, actors=1, hidden=2, window=4, gradient={"environments": 2, "steps": 4}
         )
-        agent.learn(3)
+        agent.learn(total_episodes=3)
         self.agent: Any = agent
         self.path = self.folder / "agent.npz"
         agent.save(self.path)
