@@ -42,7 +42,8 @@ SAID: dict[str, str] = {
     "AgentFields.post_tau": "of rules that pair spikes: decay of the own trace, s",
     "AgentFields.depression": "of rules that pair spikes: depression over potentiation",
     "AgentFields.carries": "whether membranes, traces and eligibilities last between decisions",
-    "AgentFields.memories": "shares kept by running means that cells and features also read",
+    "AgentFields.memories": "shares kept by running means that cells and features also read; from 2"
+    " on, steps before",
     "AgentFields.description": "a network of your own in place of modules, from Python",
     "AgentFields.solved_at": "mean return of 100 episodes of a solved task",
     "AgentFields.solved_discounted": "whether that return is discounted",

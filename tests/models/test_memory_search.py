@@ -16,7 +16,7 @@ from neurorl import SpikingActorCritic, evaluate
 from neurorl.errors import DescriptionError
 from neurorl.models.agent.memories import Memories
 from neurorl.models.defaults.presets import make_config
-from neurorl.models.features import HashedStates, OneHot, Select
+from neurorl.models.features import GaussianCells, HashedStates, OneHot, Select
 from neurorl.tasks import first_play as playing
 
 pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarning")
@@ -224,6 +224,12 @@ def test_nothing_is_remembered_where_all_is_shown(name: str) -> None:
     assert make_config(CONTROLS[name]()).memories == ()
 
 
+def test_features_that_are_named_are_kept_without_a_memory() -> None:
+    for form, cells in (("Discrete", OneHot(8, 1)), ("Box", GaussianCells((0, 0), (4, 1), 3))):
+        config = make_config(Back(1, form), "lif", {"features": cells})
+        assert (config.memories, config.features) == ((), cells)
+
+
 def test_numbered_states_without_a_memory_keep_a_cell_each() -> None:
     assert isinstance(make_config(Context()).cells, OneHot)
 
@@ -265,6 +271,17 @@ def test_both_loops_and_a_loaded_agent_learn_the_same(form: str, tmp_path: Path)
     for name, of_numpy in weights[0].items():
         assert np.array_equal(of_numpy, weights[1][name])
         assert np.array_equal(of_numpy, agent.weights[name])
+    agent.close()
+
+
+def test_a_state_of_predictions_holds_what_was_seen_before() -> None:
+    agent = SpikingActorCritic(Back(2, "Dict"), seed=3)
+    rows = [{"b": name, "a": 0} for name in (1, 3, 2)]
+    state = None
+    for row in rows:
+        _, state = agent.predict(row, state=state, episode_start=state is None)
+    (kept,) = state if isinstance(state, tuple) else (state,)
+    assert kept["means"][1:].tolist() == [[3, 0], [2, 0]]
     agent.close()
 
 

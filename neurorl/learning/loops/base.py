@@ -175,7 +175,7 @@ class Loop(abc.ABC):
         """Return what agent k keeps from one decision of an episode to the next, by name."""
         kept: dict[str, Array | None] = {}
         if self._memories is not None:
-            kept |= self._memories.kept(k)
+            kept["means"] = self._memories.means[k]
         if self.policy.repeats > 1:
             kept |= {"decided": np.array(self.decided[k]), "action": np.array(self.actions[k])}
         return kept
@@ -183,7 +183,7 @@ class Loop(abc.ABC):
     def remember(self, k: int, kept: Mapping[str, Array | None]) -> None:
         """Let agent k go on from `remembered`."""
         if self._memories is not None:
-            self._memories.go_on(k, kept)
+            self._memories.means[k] = kept["means"]
         if self.policy.repeats > 1:
             self.decided[k] = np.asarray(kept["decided"])
             self.actions[k] = np.asarray(kept["action"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from neurorl.errors import DescriptionError
 from neurorl.models.features import Features, FromNumbers, HashedStates, SelectParts
 from neurorl.models.features.base import parts_in
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.kinds import Shown
 
 
@@ -22,6 +22,9 @@ class Memories:
     o is a position; with 0.9 the mean is over some 10 steps, for evidence that comes bit by bit;
     with 1 it stays the first o, for a cue. A keep of 2 or more stands for the o so many steps
     before, until then the first. keys: of a Dict's or Tuple's parts; empty for other observations.
+
+    means: of each environment, ``(K + L, d)``, the last L observations after the K means if a keep
+    is L >= 2; None before its episode. They are replaced, not changed.
     """
 
     def __init__(self, keeps: Sequence[float], n: int, keys: Sequence[str | int] = ()) -> None:
@@ -30,12 +33,11 @@ class Memories:
         self._longest = max((lag for _, lag in self._lags), default=0)
         # What a lag recalls is set in every step, whatever its mean would be.
         self._keeps: FloatArray = np.minimum(np.array(keeps, dtype=np.float64), 1.0)[:, None]
-        self._means: list[FloatArray | None] = [None] * n
-        self._past: list[list[FloatArray]] = [[]] * n
+        self.means: list[FloatArray | None] = [None] * n
 
     def begin(self, i: int) -> None:
         """Begin an episode of environment *i*: forget its observations."""
-        self._means[i] = None
+        self.means[i] = None
 
     def numbers(self, observation: Shown) -> FloatArray:
         """Return an observation without memories, ``(d,)``."""
@@ -44,35 +46,23 @@ class Memories:
 
     def see(self, i: int, observation: Shown) -> FloatArray:
         """Return the observation of environment *i* extended by its memories, and remember it."""
-        now = self.numbers(observation)
-        mean = self._means[i]
-        if mean is None or mean.shape[1] != len(now):
-            mean = np.repeat(now[None], len(self._keeps), axis=0)
-            self._past[i] = [now.copy()] * self._longest
-        for k, lag in self._lags:
-            mean[k] = self._past[i][-lag]
+        now, kept, n = self.numbers(observation), self.means[i], len(self._keeps)
+        if kept is None or kept.shape != (n + self._longest, len(now)):
+            kept = np.repeat(now[None], n + self._longest, axis=0)
+        mean, past = kept[:n], kept[n:]
+        if self._lags:
+            mean = mean.copy()
+            for k, lag in self._lags:
+                mean[k] = past[-lag]
+            past = np.append(past[1:], now[None], axis=0)
         shown: FloatArray = np.concatenate([now, (now - mean).ravel()])
-        self._means[i] = self._keeps * mean + (1.0 - self._keeps) * now
-        if self._longest:
-            self._past[i] = [*self._past[i][1:], now.copy()]
+        mean = self._keeps * mean + (1.0 - self._keeps) * now
+        self.means[i] = np.concatenate([mean, past]) if self._lags else mean
         return shown
-
-    def kept(self, i: int) -> dict[str, Array | None]:
-        """Return copies of what it remembers of environment *i*, by name."""
-        mean = self._means[i]
-        kept: dict[str, Array | None] = {"means": None if mean is None else mean.copy()}
-        return kept | {"past": np.array(self._past[i])} if self._longest else kept
-
-    def go_on(self, i: int, kept: Mapping[str, Array | None]) -> None:
-        """Remember of environment *i* what `kept` returned."""
-        mean, past = kept["means"], kept.get("past")
-        self._means[i] = None if mean is None else np.array(mean)
-        self._past[i] = [] if past is None else [np.array(row) for row in past]
 
     def copy(self, other: Memories) -> None:
         """Take over all that *other* remembers."""
-        self._means = [None if mean is None else mean.copy() for mean in other._means]
-        self._past = list(other._past)
+        self.means = [None if mean is None else mean.copy() for mean in other.means]
 
 
 def remembering(keeps: Sequence[float], cells: Features, n: int) -> Memories | None:

@@ -202,7 +202,7 @@ def _table(
     memories: PlainData = {}
     if cells is None and not _OTHER_CELLS.intersection(named):
         if "memories" not in named and not spiking_critic:
-            memories = _memories(space, play)
+            memories = _memories(space, play, "features" in named)
         keeps = {"memories": (), **named, **memories}["memories"]
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, keeps, is_fine)
@@ -231,15 +231,18 @@ def _of_flags(space: Space, play: Any) -> PlainData:
     return {} if features is usual else {"features": features}
 
 
-def _memories(space: Space, play: Any) -> PlainData:
-    """Return the memories of an agent of a task that hides something, as a field, if any."""
-    rows = play().all_numbers()
+def _memories(space: Space, play: Any, has_features: bool) -> PlainData:
+    """Return the memories of an agent of a task that hides something, as a field, if any.
+
+    has_features: whether the user names features, which can't read what rewards ask for.
+    """
+    is_box = isinstance(space, gym.spaces.Box)
+    rows = play().all_numbers() if is_box or not has_features else None
     if rows is None:
         return {}
-    is_box = isinstance(space, gym.spaces.Box)
     keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
     in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
-    can_hold = in_pairs or _hashed(space, rows) is not None
+    can_hold = not has_features and (in_pairs or _hashed(space, rows) is not None)
     for keep in missing_memories(play(), rows, keeps, is_box) if can_hold else ():
         cells = table_cells(space, play, (*keeps, keep))
         if isinstance(cells, HashedStates) or (cells is not None and in_pairs):

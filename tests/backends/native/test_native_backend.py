@@ -14,6 +14,7 @@ from neurorl import load
 from neurorl.backends.native.printer import printed
 from neurorl.models import LIF
 from neurorl.native import toolchain
+from neurorl.native.build import CppSource
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters, same_state
 
