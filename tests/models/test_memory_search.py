@@ -191,6 +191,13 @@ def test_what_was_shown_before_is_remembered_where_it_pays(form: str) -> None:
 
 
 @pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("form", ["Discrete", "Dict", "MultiBinary"])
+@pytest.mark.parametrize("lag", range(3, 9))
+def test_what_was_shown_long_before_is_remembered_where_it_pays(lag: int, form: str) -> None:
+    assert make_config(Back(lag, form)).memories == (lag,)
+
+
+@pytest.mark.usefixtures("seeded")
 def test_rooms_that_look_alike_and_evidence_are_remembered() -> None:
     assert make_config(Rooms()).memories == (0.0,)
     evidence = make_config(Majority("Dict", 2, 9))

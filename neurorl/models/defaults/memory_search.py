@@ -16,9 +16,9 @@ from neurorl.models.defaults.hidden_state import BLOCK, flags_of_actions, means_
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay
 
-_KEEPS = (0.0, 1.0, 2.0, 3.0, 0.9)
-"""Try these memories: the step before, the first of an episode, two and three steps before, some
-10 steps."""
+_KEEPS = (0.0, 1.0, *map(float, range(2, 9)), 0.9)
+"""Try these memories: the step before, the first of an episode, two to eight steps before, some 10
+steps."""
 _OF_REWARDS, _OF_NEXT = 0.02, 0.2
 """Give a memory only if it predicts more than this share of the squared rewards, or of what is
 shown next, in both halves of the rows. Of rewards, tasks that hide nothing have at most 0.002."""
