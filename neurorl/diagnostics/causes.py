@@ -177,12 +177,14 @@ def _memory(facts: Facts) -> Sign | None:
     told = facts.hidden.memory
     if told is None or told < TOLD:
         return None
-    past = "earlier actions" if facts.hidden.of_actions else "earlier observations"
-    what = f"one observation hides what matters: {past} tell {told:.0%} more"
-    remedy = "set memories=(0.9,) or memories=(0.0,), or stack observations"
-    if facts.hidden.of_actions:
-        remedy = "show the last action in the observation, by a wrapper"
-    return Sign(f"{what} of what follows", remedy, told)
+    memories = facts.hidden.memories
+    past = "earlier observations" if memories else "earlier actions"
+    what = f"one observation hides what matters: {past} tell {told:.0%} more of what follows"
+    remedy = "show the last action in the observation, by a wrapper"
+    if memories:
+        remedy = f"set memories=({', '.join(f'{keep:g}' for keep in memories)},)"
+        remedy += ", or stack observations"
+    return Sign(what, remedy, told)
 
 
 _PLAIN = ("faint", "loud", "silent", "saturated")
@@ -209,8 +211,9 @@ def _powerless(facts: Facts) -> Sign | None:
     effect = facts.hidden.effect
     if effect is None or effect >= MOVES:
         return None
-    what = "its actions change neither the reward nor the next observation"
-    return Sign(what, "look at the environment's step, and its action space", max(0.0, effect))
+    what = "its actions change neither the reward nor what is shown, as far as some steps tell"
+    remedy = "look at the environment's step, and its action space, or show what came longer before"
+    return Sign(what, remedy, max(0.0, effect))
 
 
 def _short(facts: Facts) -> Sign | None:

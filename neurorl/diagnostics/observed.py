@@ -7,7 +7,7 @@ others. What predicts more in both halves tells more.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,6 +18,7 @@ from neurorl.errors import NeurorlError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import extended
 from neurorl.models.defaults.hidden_state import delays, flags_of_actions, left_over, memories_for
+from neurorl.models.defaults.memory_search import missing_memories
 from neurorl.models.defaults.observations import unseen
 from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.tasks.first_play import FirstPlay
@@ -34,7 +35,6 @@ OUTSIDE = 0.2
 """Find the cells' range too narrow if this share of a number lies beyond it."""
 _MANY_ROWS = 1500  # of fewer rows, noise predicts more
 _LEAST_ROWS, _MOST_NUMBERS, _TRIED, _FAR = 400, 16, 40, 1e6
-_KEEPS = (0.0, 0.9)
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,15 @@ class Hidden:
     left_out: parts or numbers that no cell reads. unlike: numbers that cells read, but don't tell
     apart where they lie. outside: the largest share of a number beyond its cells' range, and the
     number; both are 0 if none is. memory: the share of rewards, or of changes, that the past
-    predicts in addition; None if it wasn't measured. of_actions: whether those are past actions.
-    effect: what actions predict in addition.
+    predicts in addition; None if it wasn't measured. memories: of observations, which would do;
+    empty if past actions tell more. effect: what actions predict in addition.
     """
 
     left_out: tuple[str, ...] = ()
     unlike: tuple[int, ...] = ()
     outside: tuple[float, int] = (0.0, 0)
     memory: float | None = None
-    of_actions: bool = False
+    memories: tuple[float, ...] = ()
     effect: float | None = None
 
 
@@ -217,28 +217,24 @@ def _of_time(
         found = dataclasses.replace(found, effect=effect)
     if config.memories or config.carries or config.description is not None:
         return found
-    by_rows, by_actions = 0.0, 0.0
-    if steps.rewards.max() > steps.rewards.min():
-        left = left_over(known, steps.rewards)
+    by_actions, rewards = 0.0, steps.rewards
+    varying = steps.rows[:, steps.rows.max(axis=0) > steps.rows.min(axis=0)]
+    is_box = isinstance(space, Box)
+    memories = memories_for(play, varying, 2 * _MOST_NUMBERS) if is_box else ()
+    memories = memories or missing_memories(play, steps.rows, (), is_box)[:1]
+    by_rows = TOLD if memories else 0.0
+    if rewards.max() > rewards.min():
+        left = left_over(known, rewards)
 
         def told(past: FloatArray) -> float:
-            return _gain(left, left_over(np.concatenate([known, past], axis=1), steps.rewards))
+            return _gain(left, left_over(np.concatenate([known, past], axis=1), rewards))
 
-        by_rows = max(map(told, _pasts(steps)))
         by_actions = told(_before(steps.acted, steps.lengths))
-    varying = steps.rows[:, steps.rows.max(axis=0) > steps.rows.min(axis=0)]
-    if isinstance(space, Box) and memories_for(play, varying, 2 * _MOST_NUMBERS):
-        by_rows = max(by_rows, TOLD)
-    memory, of_past = max(by_rows, by_actions), by_actions > by_rows
-    return dataclasses.replace(found, memory=memory, of_actions=of_past)
-
-
-def _pasts(steps: _Steps) -> Iterator[FloatArray]:
-    """Yield for each step what may be remembered: the first observation, and running means."""
-    lengths = np.array(steps.lengths)
-    yield np.repeat(steps.rows[np.cumsum(lengths) - lengths], lengths - 1, axis=0)
-    for keep in _KEEPS:
-        yield extended(steps.rows, steps.lengths, (keep,))[steps.now, steps.rows.shape[1] :]
+        if memories:
+            past = extended(steps.rows, steps.lengths, memories)[steps.now, steps.rows.shape[1] :]
+            by_rows = max(by_rows, told(past))
+    best = memories if by_rows >= by_actions else ()
+    return dataclasses.replace(found, memory=max(by_rows, by_actions), memories=best)
 
 
 def _before(acted: FloatArray, lengths: Sequence[int]) -> FloatArray:

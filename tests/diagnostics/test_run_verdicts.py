@@ -95,6 +95,25 @@ class Previous(Random):
         return float(action == (self.before[0] > 0.5))
 
 
+class LongBefore(Random):
+    """Show one of three names, and pay for the name of four steps before."""
+
+    observation_space: spaces.Space[Any] = spaces.Discrete(3)
+    action_space: spaces.Space[Any] = spaces.Discrete(3)
+    length = 30
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        self.names: list[int] = []
+        return super().reset(seed=seed)
+
+    def shown(self) -> Any:
+        self.names.append(int(self.np_random.integers(3)))
+        return self.names[-1]
+
+    def reward(self, action: int) -> float:
+        return float(len(self.names) > 4 and action == self.names[-5])
+
+
 class Cue(Random):
     """Show at first what pays at the end, five steps later."""
 
@@ -180,7 +199,8 @@ FAULTS: list[tuple[Callable[[], gym.Env[Any, Any]], dict[str, Any], int, str, st
     (EachStepCosts, {}, 60, "unrewarded", "reward what leads there"),
     (Lock, {}, 100, "unrewarded", "policy.exploration"),
     (short_car, {}, 40, "unrewarded", "episodes be longer"),
-    (Previous, {}, 100, "memory", "memories="),
+    (Previous, {"memories": ()}, 100, "memory", "memories=(0,)"),
+    (LongBefore, {"memories": ()}, 60, "memory", "memories=(4,)"),
     (Cue, {"memories": ()}, 100, "memory", "memories="),
     (positions, {"memories": (), "hidden": 2, "actors": 1}, 60, "memory", "memories="),
     (Alternate, {}, 100, "memory", "last action"),
