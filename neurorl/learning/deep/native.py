@@ -11,7 +11,7 @@ import numpy as np
 from neurorl.backends.base import Backend
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.plan import DeepLayer, Half
-from neurorl.learning.loops.native import LoopInC
+from neurorl.learning.loops.native import FINE, LoopInC
 from neurorl.learning.loops.native_layers import Map
 from neurorl.models.agent.config import AgentConfig
 from neurorl.native import structures as c
@@ -67,16 +67,19 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         if self._c_decide is None or "_learn_late" in vars(self):  # `shared` has replaced it
             return super().decide()
         self.backend.check_open()
-        self._check(self._c_decide(self._address))
+        if (fault := self._c_decide(self._address)) != FINE:
+            self._check(fault)
         self._tell()
         return self.actions
 
     def learn(self) -> None:
-        self._check(self._c_learn(self._address))
+        if (fault := self._c_learn(self._address)) != FINE:
+            self._check(fault)
         self._tell()
 
     def _encode(self) -> None:
-        self._check(self._c_prepare(self._address))
+        if (fault := self._c_prepare(self._address)) != FINE:
+            self._check(fault)
         for name, offset in self._offsets.items():
             self.backend.set_offset(name, offset)
 

@@ -24,6 +24,7 @@ _OF_LOOP = (
     *("actions", "decided", "probabilities", "phi", "t"),
     *("allowed", "reward", "discount", "rate", "active"),
 )
+FINE = -1  # what C returns unless something is wrong
 _OF_MEMORY = ("x", "value", "value_trace", "mean_reward", "expected")
 
 
@@ -40,8 +41,11 @@ class LoopInC(Loop):
         return seen_by_c(features)
 
     def _check(self, fault: int) -> None:
-        """Raise the error for what C returned, if it is one: see ``src/kernels.cpp``."""
-        if fault == -1:
+        """Raise the error for what C returned, if it is one: see ``src/kernels.cpp``.
+
+        What runs in each step asks before it calls this.
+        """
+        if fault == FINE:
             return
         if fault < 0:
             self._explain(-2 - fault)
@@ -104,13 +108,15 @@ class NativeLoop(LoopInC):
         if self._c_decide is None:
             return super().decide()
         self.backend.check_open()
-        self._check(self._c_decide(self._address))
+        if (fault := self._c_decide(self._address)) != FINE:
+            self._check(fault)
         if self._learns_late:
             self._learn_late()
         return self.actions
 
     def learn(self) -> None:
-        self._check(self._c_learn(self._address))
+        if (fault := self._c_learn(self._address)) != FINE:
+            self._check(fault)
         self._weights.tell(self._write)
 
     def settle(self, k: int | None = None) -> None:
