@@ -38,7 +38,7 @@ def linear(seed: int) -> LearningAgent:
 
 
 def gradients(seed: int) -> LearningAgent:
-    pytest.importorskip("torch", reason="learns in PyTorch")
+    pytest.importorskip("torch", reason="learning by gradients needs PyTorch")
     return ReparameterizedActorCritic(CARTPOLE, seed=seed, **SMALL)
 
 

@@ -173,7 +173,8 @@ def test_what_does_not_fit_is_refused(said: str, wrong: dict[str, Any]) -> None:
 
 def test_the_evaluation_of_another_library_plays_an_agent() -> None:
     evaluation = pytest.importorskip(
-        "stable_baselines3.common.evaluation", reason="Stable-Baselines3 isn't installed"
+        "stable_baselines3.common.evaluation",
+        reason="needs Stable-Baselines3: pip install 'neurorl[baselines]'",
     )
     mean, _ = evaluation.evaluate_policy(remembering(), Positions(), 3, warn=False)
     assert mean > 5

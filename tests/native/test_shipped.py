@@ -19,7 +19,9 @@ from neurorl.native import build, shipped, toolchain
 from neurorl.native.build import CppSource
 from neurorl.testing import FEATURES, rasters
 
-pytestmark = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
+pytestmark = pytest.mark.skipif(
+    toolchain.problem() is not None, reason="compiling libraries needs a C++ compiler"
+)
 
 LEVELS = ["quick", "slow"]
 Ship = Callable[[str, str, CppSource], Path]

@@ -26,7 +26,7 @@ BOTH = re.compile(r'<div class="both">\n\n(.*?)\n\n</div>', re.DOTALL)
 @pytest.mark.parametrize(("page", "package"), PEERS.items())
 def test_programs_work_when_pasted(page: str, package: str, tmp_path: Path) -> None:
     if importlib.util.find_spec(package) is None:
-        pytest.skip(f"pip install {package}")
+        pytest.skip(f"its program needs {package}: pip install {package}")
     kinds = ("py", "python") if package == "snntorch" else ("py",)
     programs = [text for kind, text in FENCE.findall((DOCS / page).read_text()) if kind in kinds]
     assert programs

@@ -53,7 +53,7 @@ def test_our_program_runs(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(
     importlib.util.find_spec("stable_baselines3") is None,
-    reason="Stable-Baselines3 isn't installed",
+    reason="needs Stable-Baselines3: pip install 'neurorl[baselines]'",
 )
 def test_their_program_runs(tmp_path: Path) -> None:
     assert printed(THEIRS, tmp_path) == SAID

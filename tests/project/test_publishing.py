@@ -142,7 +142,7 @@ def test_the_commands_that_test_a_wheel_run(tmp_path: Path) -> None:
     """Train, play and validate as in a wheel's environment, with the packages of this checkout."""
     programs = str(Path(sys.executable).parent)
     if shutil.which("neurorl", path=programs) is None:
-        pytest.skip("the command neurorl is not installed beside this Python")
+        pytest.skip("needs the command neurorl beside this Python: pip install .")
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["cibuildwheel"]
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""What a wheel holds serves agents of tasks that nobody had in mind when it was built."""
+"""Check that libraries of a wheel serve agents of tasks that nobody listed."""
 
 from __future__ import annotations
 
