@@ -141,7 +141,7 @@ def flat_fields(data: Named, where: str) -> Iterator[tuple[str, Any]]:
         if not isinstance(value, Mapping) or "type" in value:
             yield name, value
         elif value:
-            yield from ((f"{name}.{inner}", of) for inner, of in value.items())
+            yield from ((f"{name}.{inner}", of) for inner, of in flat_fields(value, where))
         else:
             remedy = "write fields into it, or leave it out"
             raise ArgumentError(where, "has an empty table", got=quoted(name), remedy=remedy)

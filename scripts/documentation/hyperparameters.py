@@ -92,13 +92,14 @@ def page() -> str:
         parts += [f"## {kind}", _KINDS[kind], *_of_registry(kind, registry, f"--set {kind}")]
     parts += [
         "## Hidden layers that actions share",
-        "Each is chosen by its name, with `--model deep`; its own fields are set from Python: "
-        "`trunk=Shared(normalisation=Pool(rate=1e-4))` of `neurorl.models.deep`.",
+        "Each is chosen by its name, with `--model deep`, and so are its fields: "
+        "`--set trunk.normalisation=pool --set trunk.normalisation.floor=1e-4`, or from Python "
+        "`trunk=Shared(normalisation=Pool(floor=1e-4))` of `neurorl.models.deep`.",
     ]
     for kind, registry in INNER.items():
-        said = f"--model deep --set trunk.{kind}"
-        parts += [f"### {kind}", _KINDS[kind], *_of_registry(kind, registry, said, fields=False)]
-    parts += ["### patches", _intro(Patches), _of_class(Patches, None)]
+        of, said = f"trunk.{kind}", f"--model deep --set trunk.{kind}"
+        parts += [f"### {kind}", _KINDS[kind], *_of_registry(of, registry, said)]
+    parts += ["### patches", _intro(Patches), _of_class(Patches, "trunk.patches.")]
     parts += [
         "## Cells and features",
         "`cells` feed the network and `features` the critic. From Python they are objects of "
@@ -167,14 +168,12 @@ def _plain(text: str) -> str:
     return cleaned(text).replace("``", "`")
 
 
-def _of_registry(
-    kind: str, registry: Registry[Part], option: str, fields: bool = True
-) -> Iterator[str]:
-    """Yield a line and a table for each class of a registry. fields: whether options set them."""
+def _of_registry(kind: str, registry: Registry[Part], option: str) -> Iterator[str]:
+    """Yield a line and a table for each class of a registry. kind: the option that chooses one."""
     for name, cls in shipped(registry).items():
         usual = ", the default" if cls is registry.default else ""
         yield f"**`{name}`**{usual}: `{option}={name}`, or `{cls.__name__}`. {_intro(cls)}"
-        yield _of_class(cls, f"{kind}." if fields else None)
+        yield _of_class(cls, f"{kind}.")
 
 
 def _of_class(cls: type, prefix: str | None) -> str:

@@ -180,6 +180,7 @@ NOT_CHANGED: Mapping[str, str] = {
     **dict.fromkeys(
         (
             *(f"trunk.{field.name}" for field in dataclasses.fields(Shared)),
+            *(name for name in option_types() if name.count(".") > 1),
             *("critic.hidden", "policy.first", "policy.explores"),
         ),
         "is of agents with shared hidden layers; tests/deep",

@@ -14,6 +14,8 @@ from neurorl.models import CubaLIF
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.options import option_types
 from neurorl.models.agent.policies import Softmax
+from neurorl.models.deep.normalisation import Pool
+from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.settings import read_settings
 from neurorl.runs.training import train
@@ -294,3 +296,43 @@ def test_gradients_take_their_own_options(tmp_path: Path) -> None:
     config = ["--config", str(tmp_path / "run" / "config.json")]
     assert main(["train", BANDIT, *config, "--out", str(tmp_path / "again"), "--json"]) == 0
     assert kept(tmp_path / "run") == kept(tmp_path / "again")
+
+
+FLOOR = "trunk.normalisation.floor"
+POOL = ("--set", "hidden=8", "--set", "trunk.normalisation=pool")
+"""Come after a field of the part, as flags may stand in any order."""
+
+
+def test_fields_of_parts_within_parts_are_set_and_kept(tmp_path: Path) -> None:
+    flags = ["--model", "deep", "--set", f"{FLOOR}=0.2", *POOL]
+    assert trained(tmp_path / "flags", *flags, env="CartPole-v1") == 0
+    trunk = agent_of(tmp_path / "flags").trunk
+    assert isinstance(trunk, Shared)
+    assert isinstance(trunk.normalisation, Pool)
+    assert trunk.normalisation.floor == 0.2
+    (tmp_path / "mine.toml").write_text(f'hidden = 8\ntrunk.normalisation = "pool"\n"{FLOOR}"=0.2')
+    mine = ["--model", "deep", "--config", str(tmp_path / "mine.toml")]
+    assert trained(tmp_path / "toml", *mine, env="CartPole-v1") == 0
+    assert kept(tmp_path / "flags") == kept(tmp_path / "toml")
+    assert trained(tmp_path / "toml", "--resume", *flags[2:], env="CartPole-v1", episodes="4") == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (f"{FLOOR}s=0.3", "did you mean 'floor'"),
+        (f"{FLOOR}.of=0.3", "did you mean 'floor'"),
+        (f"{FLOOR}=-1", f"agent.{FLOOR}: out of range"),
+        ("trunk.spread.floor=1", "did you mean 'spread'"),
+        ("trunk.step_size.limit=1", "it is for step_size 'bounded'"),
+        ("trunk..floor=1", "unknown name"),
+    ],
+)
+def test_a_wrong_field_of_a_part_within_a_part_is_one_line(
+    setting: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--model", "deep", "--set", setting]
+    assert trained(tmp_path / "run", *flags, env="CartPole-v1") == 2
+    seen = capsys.readouterr()
+    assert words in seen.err
+    assert (seen.out, seen.err.count("\n")) == ("", 1)

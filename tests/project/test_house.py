@@ -19,8 +19,8 @@ BOUNDS = {
     # that share replicas; for users of Stable-Baselines3: 450 for learn, predict, parameters and
     # environments in their form, 275 for flags of train; 1,010 for a verdict of each run, 240 for
     # memories that rewards ask for, and 190 for compiled code in wheels
-    "installed lines": 75_579,
-    "core lines": 40_519,
+    "installed lines": 75_588,
+    "core lines": 40_528,
     "program and executors": 2_102,
     "core rooms": 18,
     "core floors": 12,
@@ -29,7 +29,7 @@ BOUNDS = {
     "Any": 394,
 }
 LARGEST = {
-    "models": 8_092,
+    "models": 8_101,
     "validation": 7_872,
     "learning": 6_730,
     "native": 4_855,

@@ -43,7 +43,7 @@ def test_every_part_and_field_is_there(kind: str) -> None:
         assert f"**`{name}`**" in text
         of_part = text.partition(f"**`{name}`**")[2].partition("**`")[0]
         for field in field_names(cls):
-            assert re.search(rf"\| `({kind}\.)?{field}` \|", of_part), field
+            assert re.search(rf"\| `(trunk\.)?({kind}\.)?{field}` \|", of_part), field
 
 
 def test_every_field_of_an_agent_and_every_rule_is_there() -> None:
@@ -55,8 +55,8 @@ def test_every_field_of_an_agent_and_every_rule_is_there() -> None:
 
 def test_options_of_parts_are_options() -> None:
     kinds = "|".join(KINDS)
-    said = set(re.findall(rf"(?m)^\| `((?:{kinds})\.\w+)` \|", PAGE))
-    assert len(said) > 20
+    said = set(re.findall(rf"(?m)^\| `((?:{kinds})\.(?!patches\.)[\w.]+)` \|", PAGE))
+    assert len(said) > 30
     assert said <= set(option_types())
 
 

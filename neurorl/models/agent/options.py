@@ -19,7 +19,7 @@ from neurorl.models.agent.encoders import Encoder
 from neurorl.models.agent.fields import KINDS, NAMED
 from neurorl.models.agent.hints import HINTS
 from neurorl.models.agent.modulators import Modulator
-from neurorl.models.agent.parts import field_names
+from neurorl.models.agent.parts import Part, field_names
 from neurorl.models.agent.policies import Policy
 from neurorl.models.agent.schedules import Schedule
 from neurorl.models.agent.writes import Place, Writes
@@ -139,12 +139,13 @@ class AgentOptions(TypedDict, total=False):
 def option_types() -> PlainData:
     """Return the type of each option, fields of parts as ``KIND.FIELD``."""
     types = {**declared_types(AgentOptions)}
-    for kind, registry in KINDS.items():
+    within = {f"trunk.{kind}": registry for kind, registry in INNER.items()}
+    for kind, registry in {**KINDS, **within}.items():
         for cls in registry.values():
             for field in dataclasses.fields(cls):
                 own = declared_types(cls).get(field.name, Any)
                 types.setdefault(f"{kind}.{field.name}", own)
-    return types | {f"trunk.{name}": registry.base | str for name, registry in INNER.items()}
+    return types | {kind: registry.base | str for kind, registry in within.items()}
 
 
 def check_names(named: Iterable[str], where: str = "agent option") -> None:
@@ -169,23 +170,27 @@ def check_option(where: str, name: str, value: object) -> None:
 def with_options(fields: Named, named: Named) -> PlainData:
     """Return an agent's *fields* with the options that are *named* put in.
 
-    Options are fields, or fields of a part as ``FIELD.NAME``; ``rules.PROJECTION`` and
-    ``modulators.NAME`` set single entries. A part that is chosen by name takes over the fields that
-    it shares with the previous part. Raises UnknownNameError for an unknown option, and
-    DescriptionError for a field that the part doesn't have or a value out of range.
+    Options are fields, or fields of a part as ``FIELD.NAME`` (``FIELD.NAME.NAME`` of a part within
+    it); ``rules.PROJECTION`` and ``modulators.NAME`` set single entries. A part that is chosen by
+    name takes over the fields that it shares with the previous part. Raises UnknownNameError for an
+    unknown option, and DescriptionError for a field that the part doesn't have or a value out of
+    range.
     """
     changed = {**fields}
     check_names(named)
     for name in (name for name in named if "." not in name):
         before = vars(fields[name]) if name in KINDS else {}
         changed[name] = KINDS[name].make(named[name], before) if name in KINDS else named[name]
-    for name, value in named.items():
-        outer, dot, inner = name.partition(".")
-        if dot and outer in NAMED:
-            changed[outer] = {**(changed.get(outer) or {}), inner: value}
-        elif dot:
-            _check_inner(changed, outer, inner, value)
-            changed[outer] = dataclasses.replace(changed[outer], **{inner: value})
+    dotted = (name for name in named if "." in name)
+    for name in sorted(dotted, key=lambda name: name.count(".")):  # a part before its fields
+        outer, _, inner = name.partition(".")
+        if outer in NAMED:
+            changed[outer] = {**(changed.get(outer) or {}), inner: named[name]}
+            continue
+        if not isinstance(changed.get(outer), Described):
+            known = [name for name, each in changed.items() if isinstance(each, Described)]
+            raise unknown_name_error("agent option with fields", outer, known)
+        changed[outer] = _with_field(changed[outer], outer, inner, named[name])
     return changed
 
 
@@ -195,17 +200,21 @@ def unread(name: str, value: object, by: str) -> DescriptionError:
     return DescriptionError(f"agent.{name}", what, got=quoted(value), remedy=remedy)
 
 
-def _check_inner(fields: Named, outer: str, inner: str, value: object) -> None:
-    """Raise an error unless the field *outer* has a field *inner*."""
-    part = fields.get(outer)
-    if not isinstance(part, Described):
-        known = [name for name, each in fields.items() if isinstance(each, Described)]
-        raise unknown_name_error("agent option with fields", outer, known)
-    names = [field.name for field in dataclasses.fields(part)]  # type: ignore[arg-type]
-    if inner in names:
-        return
-    others = KINDS[outer].with_field(inner) if outer in KINDS else []
-    if others:
-        by = " or ".join(dict.fromkeys(repr(cls.name) for cls in others))
-        raise unread(f"{outer}.{inner}", value, f"{outer} {by}")
-    raise unknown_name_error(f"field of {outer}", inner, names)
+def _with_field(part: Described, place: str, name: str, value: object) -> Described:
+    """Return a part with another value of a field, which may be of a part within it."""
+    own, dot, inner = name.partition(".")
+    kind, names = place.rpartition(".")[2], [*field_names(type(part))]
+    if own not in names:
+        registry = {**KINDS, **INNER}.get(kind)
+        if others := registry.with_field(own) if registry else []:
+            by = " or ".join(dict.fromkeys(repr(cls.name) for cls in others))
+            raise unread(f"{place}.{name}", value, f"{kind} {by}")
+        raise unknown_name_error(f"field of {place}", own, names)
+    within = getattr(part, own)
+    if dot and not isinstance(within, Described):
+        raise unknown_name_error(f"field of {place}", name, names)
+    if dot:
+        value = _with_field(within, f"{place}.{own}", inner, value)
+    elif isinstance(within, Part) and within.name == value:
+        value = within  # with the fields that it has
+    return dataclasses.replace(part, **{own: value})  # type: ignore[type-var]

@@ -111,6 +111,6 @@ class Registry(Mapping[str, type[P]], Generic[P]):
             raise DescriptionError(f"agent.{self.kind}", what, got=str(exc), remedy=remedy) from exc
 
 
-def field_names(cls: type[Part]) -> set[str]:
+def field_names(cls: type[Described]) -> set[str]:
     """Return the names of a part's fields."""
     return {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
