@@ -19,8 +19,8 @@ BOUNDS = {
     # that share replicas; for users of Stable-Baselines3: 450 for learn, predict, parameters and
     # environments in their form, 275 for flags of train; 1,010 for a verdict of each run, 240 for
     # memories that rewards ask for, and 190 for compiled code in wheels
-    "installed lines": 75_588,
-    "core lines": 40_528,
+    "installed lines": 75_594,
+    "core lines": 40_534,
     "program and executors": 2_102,
     "core rooms": 18,
     "core floors": 12,
@@ -31,7 +31,7 @@ BOUNDS = {
 LARGEST = {
     "models": 8_101,
     "validation": 7_872,
-    "learning": 6_730,
+    "learning": 6_733,
     "native": 4_855,
     "backends": 4_803,
     "backends.loihi": 3_204,

@@ -117,7 +117,9 @@ class NativeLoop(LoopInC):
     def learn(self) -> None:
         if (fault := self._c_learn(self._address)) != FINE:
             self._check(fault)
-        self._weights.tell(self._write)
+        self._weights.is_stale = True
+        if self._weights.told:
+            self._weights.tell(self._write)
 
     def settle(self, k: int | None = None) -> None:
         self._weights.settle(k)

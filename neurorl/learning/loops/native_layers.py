@@ -111,8 +111,9 @@ class NativeWeights:
 
     levels: by projection in *kinds*, the numbers of the levels, which take the place of
     ``memory.weights``, ``(N, *shape)``. lent: by projection, the simulator's memory of transmitted
-    weights, None where it has none or reads levels. Weights that it reads neither way have to be
-    told.
+    weights, None where it has none or reads levels. told: names of weights that it reads neither
+    way, so that they have to be told. is_stale: whether levels may have changed since memory had
+    them.
     """
 
     def __init__(self, backend: Backend, memory: Memory, kinds: Mapping[str, Levels]) -> None:
@@ -127,8 +128,8 @@ class NativeWeights:
             else backend.transmitted(name)
             for name in memory.weights
         }
-        self._is_stale = False  # whether levels may have changed since memory had them
-        self._told = [n for n, lent in self.lent.items() if lent is None and read.get(n) is None]
+        self.is_stale = False
+        self.told = [n for n, lent in self.lent.items() if lent is None and read.get(n) is None]
 
     def settle(self, k: int | None = None) -> None:
         """Bring the weights of memory up to date, unless they were: they may be changed since.
@@ -136,13 +137,13 @@ class NativeWeights:
         k: of one agent, whose weights may be read; others can be changed only after all are. None
         is all.
         """
-        for name in self.levels if self._is_stale else ():
+        for name in self.levels if self.is_stale else ():
             self._settle(name, slice(None) if k is None else k)
-        self._is_stale &= k is not None
+        self.is_stale &= k is not None
 
     def differ(self) -> bool:
         """Return whether somebody has changed the weights of memory since `settle`."""
-        if self._is_stale:
+        if self.is_stale:
             return False
         units = ((name, levels, self._kinds[name].unit) for name, levels in self.levels.items())
         return any(
@@ -151,19 +152,19 @@ class NativeWeights:
 
     def lend(self) -> dict[str, Array]:
         """Return the arrays in which weights learn, for the caller to change."""
-        self._is_stale = bool(self.levels)
+        self.is_stale = bool(self.levels)
         return {**self._memory.weights, **self.levels}
 
     def take(self) -> None:
         """Take the weights of memory, which are in force."""
         for name in self.levels:
             self._take(name)
-        self._is_stale = False
+        self.is_stale = False
 
     def tell(self, write: Callable[[str], None]) -> None:
         """Put in force what has been learned and the simulator doesn't read here, by *write*."""
-        self._is_stale = True
-        for name in self._told:
+        self.is_stale = True
+        for name in self.told:
             if name in self.levels:
                 self._settle(name)
             write(name)
