@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -159,11 +159,8 @@ class ReferenceSimulator(ProgramSimulator):
         for k, raster in rasters.items():
             self.spikes[k][:] = raster
 
-    def released(self, k: int, release: Release) -> Array:
-        return self.nodes[k].released[release.variable][-release.delay :].copy()
-
-    def put_released(self, k: int, release: Release, values: Array) -> None:
-        self.nodes[k].released[release.variable][-release.delay :] = values
+    def released(self, k: int, release: Release) -> Sequence[Array]:
+        return [*self.nodes[k].released[release.variable][-release.delay :]]
 
 
 class Arrivals:

@@ -154,7 +154,8 @@ class TorchSimulator(ProgramSimulator):
         return self._dead[k]
 
     def past(self, k: int) -> Raster:
-        return _flat(self._state.spikes[self._name(k)]).astype(np.bool_)
+        steps = _steps_first(self._state.spikes[self._name(k)])
+        return steps.reshape(len(steps), -1).astype(np.bool_)
 
     def put_past(self, rasters: Mapping[int, Raster]) -> None:
         for k, raster in rasters.items():
@@ -164,21 +165,11 @@ class TorchSimulator(ProgramSimulator):
                 sent = _steps_first(self._state.released[release.projection])
                 sent *= past[-len(sent) :]  # nothing without a spike
 
-    def released(self, k: int, release: Release) -> Array:
-        return _flat(self._state.released[release.projection])
-
-    def put_released(self, k: int, release: Release, values: Array) -> None:
-        past = _steps_first(self._state.released[release.projection])
-        past[:] = values.reshape(past.shape)
+    def released(self, k: int, release: Release) -> Sequence[Array]:
+        return [*_steps_first(self._state.released[release.projection])]
 
 
 def _steps_first(x: torch.Tensor) -> Array:
     """Return a view ``(steps, n_replicas, size)`` of ``(n_replicas, steps, 1, size)``."""
     view: Array = x[:, :, 0].transpose(0, 1).numpy()
     return view
-
-
-def _flat(x: torch.Tensor) -> Array:
-    """Return a copy of the same, ``(steps, n_replicas * size)``."""
-    steps = _steps_first(x)
-    return steps.reshape(len(steps), -1).copy()
