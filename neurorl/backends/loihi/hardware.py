@@ -25,7 +25,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
-from neurorl.backends.loihi.engine import EMULATE, ChipEngine
+from neurorl.backends.loihi.engine import EMULATE, ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
@@ -104,15 +104,19 @@ class HardwareEngine(ChipEngine):
     def steps(self) -> int:
         return self._steps
 
-    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+    def run(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
         labelled = self._labelled(inputs, n_steps)
         with translated():
-            self._interface.host2chip([spikes for row in labelled for spikes in row], [])
-            self._interface.run_steps(n_steps)
+            self._send(labelled, errors)
             out = self._collect()
         self._steps += n_steps
         self._rests = False
         return out
+
+    def _send(self, labelled: list[list[_Spikes]], errors: Errors) -> None:
+        """Make a step of the chip for each entry of *labelled*, its spikes; see `_labelled`."""
+        self._interface.host2chip([spikes for row in labelled for spikes in row], [])
+        self._interface.run_steps(len(labelled))
 
     def _labelled(self, inputs: Inputs, n_steps: int) -> list[list[_Spikes]]:
         """Return the spikes of every input for each step, in the form that nengo-loihi takes."""
@@ -227,9 +231,6 @@ def translated() -> Iterator[None]:
         raise BackendError("target loihi", f"the chip failed: {exc}") from exc
 
 
-Errors = Mapping[str, FloatArray]
-
-
 class LearningHardwareEngine(HardwareEngine):
     """Run a chip with snips; its weights change, and can't be read before the end."""
 
@@ -245,7 +246,7 @@ class LearningHardwareEngine(HardwareEngine):
         }
         try:
             with translated():
-                self._run([[]], {})
+                self._send([[]], {})
                 self._collect()
         except BaseException:
             self.close()
@@ -260,20 +261,8 @@ class LearningHardwareEngine(HardwareEngine):
             if np.ptp(compiled.chip[name].refractory)
         ]
 
-    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        return self.learn(inputs, {}, n_steps)
-
-    def learn(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
-        labelled = self._labelled(inputs, n_steps)
-        with translated():
-            self._run(labelled, errors)
-            out = self._collect()
-        self._steps += n_steps
-        self._rests = False
-        return out
-
     def _wait(self, n_steps: int) -> None:
-        self._run([[]] * n_steps, {})
+        self._send([[]] * n_steps, {})
 
     def learned_weights(self, name: str) -> Int32Array:
         self.refuse("weights of a projection that learns there")
@@ -285,10 +274,9 @@ class LearningHardwareEngine(HardwareEngine):
         super().close()
         snips.tmp_snip_dir.cleanup()
 
-    def _run(self, labelled: list[list[Any]], errors: Errors) -> None:
-        """Make a step of the chip for each entry of *labelled*, and exchange a packet in each.
+    def _send(self, labelled: list[list[_Spikes]], errors: Errors) -> None:
+        """Make a step for each entry of *labelled*, and exchange a packet in each.
 
-        labelled: the spikes of each step, see `_labelled`.
         errors: by population ``(steps, size)``; every core that learns gets an error, 0 where left
             out.
         """

@@ -280,24 +280,17 @@ class LoihiSimulator(Simulator):
     def learn(
         self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
     ) -> dict[str, Raster]:
-        """Advance each replica, with learning if there are errors, and join their rasters."""
+        """Advance each replica, and join their rasters; errors are rounded to 1/127."""
         simulated = self.simulated
         if simulated.n_replicas == 1:
-            return self._run(0, inputs, errors, n_steps)
+            return self.engines[0].run(inputs, errors, n_steps)
         rasters = {s.name: inputs[s.name] for s in simulated.network.spiking.sources}
         parts = []
         for k in range(simulated.n_replicas):
             own = {n: v[:, simulated.columns(n, k)] for n, v in rasters.items()}
             own_errors = {n: v[:, simulated.columns(n, k)] for n, v in errors.items()}
-            parts.append(self._run(k, own, own_errors, n_steps))
+            parts.append(self.engines[k].run(own, own_errors, n_steps))
         return {name: np.hstack([part[name] for part in parts]) for name in simulated.record}
-
-    def _run(
-        self, k: int, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
-    ) -> dict[str, Raster]:
-        """Advance replica *k*; errors are rounded to 1/127."""
-        engine = self.engines[k]
-        return engine.learn(inputs, errors, n_steps) if errors else engine.run(inputs, n_steps)
 
     def learning_gain(self, population: str) -> float:
         """Return the largest change of a weight, see `Backend.learning_gain`.

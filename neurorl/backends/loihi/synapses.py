@@ -233,5 +233,9 @@ class WeightTable:
     def _scaled(self, mantissa: Int32Array) -> Int32Array:
         """Return the transmitted weights ``mantissa * 2**(6 + exponent)``."""
         # The lowest exponent halves the mantissa. Mantissas are even, so no bit is lost.
-        shift = 6 + self._exponent
-        return mantissa << shift if shift >= 0 else mantissa >> -shift
+        return shifted(mantissa, 6 + self._exponent)
+
+
+def shifted(x: Int32Array, bits: int) -> Int32Array:
+    """Return *x* shifted left by *bits*, or right if *bits* is negative."""
+    return x << bits if bits >= 0 else x >> -bits

@@ -16,6 +16,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import operator
 import types
 import warnings
 from collections.abc import Iterable
@@ -68,12 +69,10 @@ def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
     """Return the dotted *names* that *emulator* lacks."""
 
     def has(name: str) -> bool:
-        """Return whether *emulator* has the attribute, part by part."""
-        value = emulator
-        for part in name.split("."):
-            if not hasattr(value, part):
-                return False
-            value = getattr(value, part)
+        try:
+            operator.attrgetter(name)(emulator)
+        except AttributeError:
+            return False
         return True
 
     return tuple(name for name in names if not has(name))
