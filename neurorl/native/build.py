@@ -64,7 +64,6 @@ def library() -> ctypes.CDLL:
     """Return the library of ``src/``, with the texts of all rules of ours, see `compiled`."""
     loaded = compiled(kernels(), *_LOOP)
     loaded.neurorl_set_cos_terms((ctypes.c_double * 13)(*elementary.COS_TERMS))
-    loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
     for name in ("prepare", "conclude", "decide", "learn", "learn_late"):
