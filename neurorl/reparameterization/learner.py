@@ -68,9 +68,7 @@ class GradientLearner:
             if p.plasticity is not None
         }
         self._optimiser = torch.optim.Adam(
-            self._latent.values(),
-            lr=gradient.learning_rate,
-            betas=(gradient.beta1, gradient.beta2),
+            self._latent.values(), lr=gradient.learning_rate, betas=(gradient.beta1, gradient.beta2)
         )
         self.values = LinearValues(config.features.size, gradient.alpha_critic)
         self.generator = torch.Generator().manual_seed(derive(seed, _NOISE))

@@ -207,7 +207,7 @@ _Spikes = tuple[Any, int, npt.NDArray[np.intp]]
 
 _REMEDIES = {
     "set_weights": "give them to a new backend (weights=...), learn on the chip (learning='pes'),"
-    f" or {EMULATE}",
+    f" or {EMULATE}"
 }
 
 
