@@ -35,20 +35,6 @@ from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedErr
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
 
-def hardware_problems(compiled: ChipModel) -> list[str]:
-    """Return why a chip can't run a network that the emulator can, one line for each reason."""
-    noisy = [
-        f"population {name!r} with escape noise, noise='exact'"
-        " (take the chip's own: noise='chip' or 'chip+coins')"
-        for name, chip in compiled.chip.items()
-        if chip.escapes
-    ]
-    return noisy + [
-        f"source {name!r} of currents, as biases can't be rewritten (take the encoder 'quiet')"
-        for name in sorted(compiled.currents)
-    ]
-
-
 class HardwareEngine(ChipEngine):
     """Run a network on one board of *chips*, from start to `close`, in whole windows.
 
@@ -98,7 +84,16 @@ class HardwareEngine(ChipEngine):
     @classmethod
     def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
         """Return why a chip can't run a network that the emulator can, one line for each reason."""
-        return hardware_problems(compiled)
+        noisy = [
+            f"population {name!r} with escape noise, noise='exact'"
+            " (take the chip's own: noise='chip' or 'chip+coins')"
+            for name, chip in compiled.chip.items()
+            if chip.escapes
+        ]
+        return noisy + [
+            f"source {name!r} of currents, as biases can't be rewritten (take the encoder 'quiet')"
+            for name in sorted(compiled.currents)
+        ]
 
     @property
     def steps(self) -> int:
@@ -254,7 +249,7 @@ class LearningHardwareEngine(HardwareEngine):
 
     @classmethod
     def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
-        return hardware_problems(compiled) + [
+        return super().problems(compiled, record) + [
             f"population {name!r} of several refractory periods, recorded while a chip learns"
             " (leave it out of record, or split it into several populations)"
             for name in record
