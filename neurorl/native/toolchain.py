@@ -66,12 +66,8 @@ def _trial(command: tuple[str, ...]) -> str | None:
         source = Path(folder) / "small.cpp"
         source.write_text(_SMALL)
         library = source.with_suffix(".so")
-        done = subprocess.run(
-            [*command, *LIBRARY_FLAGS, str(source), "-o", str(library)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        whole = [*command, *LIBRARY_FLAGS, str(source), "-o", str(library)]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False)
         failed = done.returncode != 0 or not library.exists()
     return f"can't compile: {' '.join((done.stdout or done.stderr).split())}" if failed else None
 

@@ -85,15 +85,10 @@ class GradientLearner:
         config, gradient = self._config, self._gradient
         x, next_x = rollout.x[:, k], rollout.next_x[:, k]
         values = self.values(x)
-        advantage = advantages(
-            rollout.rewards[:, k],
-            values,
-            self.values(next_x),
-            rollout.terminated[:, k],
-            rollout.over[:, k],
-            config.gamma,
-            gradient.lambda_advantage,
-        )
+        ended = rollout.terminated[:, k], rollout.over[:, k]
+        decays = config.gamma, gradient.lambda_advantage
+        rewards, ahead = rollout.rewards[:, k], self.values(next_x)
+        advantage = advantages(rewards, values, ahead, *ended, *decays)
         self.values.learn(x, values + advantage)
         if rollout.chosen[:, k].any():
             self._follow(self._loss(rollout, k, advantage), rate)

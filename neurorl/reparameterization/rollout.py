@@ -150,14 +150,10 @@ class Inputs:
         self._dtype, self._device = dtype, device
         self._lead, self._steps = lead, config.window
         self._flows = config.encoder.flows
+        shape = (replicas, rows) if self._flows else (replicas, config.window, rows)
         self._rest = {
             s.name: torch.full(
-                (replicas, rows, s.size)
-                if self._flows
-                else (replicas, config.window, rows, s.size),
-                float(s.name == "bias"),
-                dtype=dtype,
-                device=device,
+                (*shape, s.size), float(s.name == "bias"), dtype=dtype, device=device
             )
             for s in network.sources
             if s.name != "input"

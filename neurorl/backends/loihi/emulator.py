@@ -315,10 +315,8 @@ def _checked_emulator(compiled: ChipModel, seed: int, learns: bool) -> EmulatorI
         emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
     lacks = missing(emulator, NEEDED + NEEDED_FOR_NOISE + (NEEDED_FOR_PES if learns else ()))
     if lacks:
-        raise BackendUnavailableError(
-            "backend loihi",
-            f"nengo-loihi {version()} has no {', '.join(lacks)}",
-            remedy="pip install 'nengo-loihi>=1.1,<2'",
-        )
+        what, remedy = f"nengo-loihi {version()} has no", "pip install 'nengo-loihi>=1.1,<2'"
+        what += f" {', '.join(lacks)}"
+        raise BackendUnavailableError("backend loihi", what, remedy=remedy)
     emulator.t = _FIRST
     return emulator

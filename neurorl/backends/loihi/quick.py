@@ -60,12 +60,8 @@ class QuickPes:
         synapses = [synapse for block in blocks for synapse in block.synapses]
         self._parts = [named[id(synapse)] for synapse in synapses if id(synapse) in named]
         counts = [len(part.data) for _, part in self._parts]
-        self._axons = {
-            id(part): slice(end - count, end)
-            for (_, part), count, end in zip(
-                self._parts, counts, itertools.accumulate(counts), strict=True
-            )
-        }
+        ends = zip(self._parts, counts, itertools.accumulate(counts), strict=True)
+        self._axons = {id(part): slice(end - count, end) for (_, part), count, end in ends}
         self._tables, self._n_weights = tables, sum(part.data.size for _, part in self._parts)
         self._trace = np.zeros(sum(counts), dtype=np.int32)
         self._came = np.zeros(sum(counts), dtype=bool)

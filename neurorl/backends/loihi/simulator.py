@@ -238,14 +238,9 @@ class LoihiSimulator(Simulator):
         seed = derive(simulated.seeds[replica], _ROUNDINGS)
         if self._is_quick:
             return QuickEngine(simulated, replica, compiled, seed)
-        return EmulatorEngine(
-            compiled,
-            self.delays,
-            {p.name: simulated.draws(p.name)[replica] for p in simulated.network.populations},
-            simulated.coin_rows(replica),
-            simulated.record,
-            seed=seed,
-        )
+        draws = {p.name: simulated.draws(p.name)[replica] for p in simulated.network.populations}
+        coins, record = simulated.coin_rows(replica), simulated.record
+        return EmulatorEngine(compiled, self.delays, draws, coins, record, seed=seed)
 
     def _connect(self, compiled: ChipModel, replica: int) -> ChipEngine:
         """Return a chip that runs one replica."""

@@ -131,10 +131,9 @@ class Unroll:
     def after(self) -> ModuleState:
         """Return the state after the window."""
         spikes = {k: _last(past, self.spikes[k]) for k, past in self._before.spikes.items()}
+        before = self._before.released
         released = {
-            release.projection: _last(
-                self._before.released[release.projection], self._sent_by(name, x)
-            )
+            release.projection: _last(before[release.projection], self._sent_by(name, x))
             for name, cells in self._cells.items()
             for x, release in cells.node.releases.items()
         }

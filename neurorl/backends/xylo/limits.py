@@ -87,10 +87,8 @@ def _numbers(network: Network, device: XyloDevice) -> Iterator[tuple[str, int, i
             reached += post
         else:
             out += pre
-    fewer, of = (
-        "a mask or a list of fewer synapses",
-        np.repeat([*sizes], [*sizes.values()]).tolist(),
-    )
+    fewer = "a mask or a list of fewer synapses"
+    of = np.repeat([*sizes], [*sizes.values()]).tolist()
     kinds = {"inputs": sources, "output neurons": outputs}
     kinds["hidden neurons"] = {*sizes} - sources - outputs
     for kind, names in kinds.items():
