@@ -216,10 +216,8 @@ class FloatArithmetic(Arithmetic):
             for p in network.projections
         }
         self._bias = {p.name: _bias(p, network.dt) for p in network.populations}
-        self._limits = {
-            name: scale * 2.0 ** (_SUM_BITS - 1) / max(fan_in[name], 1)
-            for name, scale in scales.items()
-        }
+        most = 2.0 ** (_SUM_BITS - 1)
+        self._limits = {name: x * most / max(fan_in[name], 1) for name, x in scales.items()}
         finer = RELEASE_GRID * 2.0 ** (GRID_BITS - _SHORT_GRID_BITS)
         releasing = {p.post for p in network.projections if p.short_term}
         for p in network.projections:

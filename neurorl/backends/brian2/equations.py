@@ -122,12 +122,9 @@ def brian2_names(node: NodeProgram) -> dict[str, str]:
     taken |= {*brian2.DEFAULT_UNITS, *brian2.DEFAULT_FUNCTIONS, *brian2.DEFAULT_CONSTANTS}
     lines = (*node.update, *node.reset)
     used = {*node.initial, *node.constants, *node.inputs, *(line.variable for line in lines)}
-    names = {
-        name: f"own_{name}_own"
-        if name in taken or name.startswith(tuple(_BEGIN.split())) or name.endswith(_END)
-        else name
-        for name in sorted(used)
-    }
+    begin = tuple(_BEGIN.split())
+    clash = {x for x in used if x in taken or x.startswith(begin) or x.endswith(_END)}
+    names = {name: f"own_{name}_own" if name in clash else name for name in sorted(used)}
     return {"bias": "bias", **names} | {name: f"drawn_{name}" for name in node.draws}
 
 

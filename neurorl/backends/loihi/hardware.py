@@ -119,19 +119,14 @@ class HardwareEngine(ChipEngine):
         inputs = self._history.extend({**inputs, **coins}, n_steps)
         first = self._waited + self._steps + 1
         return [
-            [
-                (spike_input, first + k, inputs[name][k].nonzero()[0])
-                for name, spike_input in self._inputs.items()
-            ]
+            [(one, first + k, inputs[name][k].nonzero()[0]) for name, one in self._inputs.items()]
             for k in range(n_steps)
         ]
 
     def _collect(self) -> dict[str, Raster]:
         """Return the recorded rasters of the steps since the last call."""
-        return {
-            name: np.asarray(self._interface.collect_probe_output(probe)) > 0
-            for name, probe in self._probes.items()
-        }
+        collect = self._interface.collect_probe_output
+        return {name: np.asarray(collect(probe)) > 0 for name, probe in self._probes.items()}
 
     def refuse(self, verb: str) -> None:
         """Raise UnsupportedError for *verb*, unless it is a reset and waiting for silence works."""

@@ -221,10 +221,8 @@ def _core_notes(placement: Placement, chips: int) -> list[str]:
 def _aligned(rows: list[list[str]]) -> list[str]:
     """Return the rows as lines, columns padded to the same width."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    padded = ([x.ljust(n) for x, n in zip(row, widths, strict=True)] for row in rows)
+    return ["  ".join(row).rstrip() for row in padded]
 
 
 def _population(chip: ChipPopulation, bias: Array) -> list[str]:

@@ -211,10 +211,8 @@ class _Planner:
         own = self._chip.populations[name]
         is_noisy = own.noise_step > 0
         decays = np.stack([own.current_decay, own.voltage_decay, own.refractory, is_noisy])
-        formats = {
-            (self._chip.projections[k].exponent, *share.format().values())
-            for k, share in shares.items()
-        }
+        held = self._chip.projections
+        formats = {(held[k].exponent, *share.format().values()) for k, share in shares.items()}
         return {
             **used,
             "dynamics": np.unique(decays[:, first:last], axis=1).shape[1],

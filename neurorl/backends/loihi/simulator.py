@@ -106,8 +106,7 @@ class LoihiSimulator(Simulator):
         "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
     )
     shown: ClassVar[tuple[str, ...]] = (
-        *("target", "engine", "chips", "core"),
-        *("pes_magnitude", "chip_table"),
+        *("target", "engine", "chips", "core", "pes_magnitude", "chip_table"),
     )
 
     def __init__(
@@ -216,10 +215,8 @@ class LoihiSimulator(Simulator):
         if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs
             compile_network(self.arithmetic, self.weights_of(0), self.placement)
             return engines
-        self._tables = {
-            name: np.zeros((n, *layout.shape), dtype=np.int32)
-            for name, layout in self.placement.layouts.items()
-        }
+        layouts = self.placement.layouts.items()
+        self._tables = {name: np.zeros((n, *one.shape), dtype=np.int32) for name, one in layouts}
         try:
             for k in range(n):
                 tables = {name: of_all[k] for name, of_all in self._tables.items()}

@@ -158,10 +158,8 @@ class Share:
         """Return the bits of synapse memory that the share takes on the core, with headers."""
         config = SynapseConfig(**self.format())
         lengths, counts = np.unique(self.stops - self.starts, return_counts=True)
-        return sum(
-            int(count) * int(config.bits_per_axon(int(length)))
-            for length, count in zip(lengths, counts, strict=True)
-        )
+        pairs = zip(lengths.tolist(), counts.tolist(), strict=True)
+        return sum(count * int(config.bits_per_axon(length)) for length, count in pairs)
 
     def format(self) -> dict[str, int]:
         """Return the chip's synapse format, without the exponent."""

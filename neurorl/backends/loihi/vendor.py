@@ -31,8 +31,6 @@ __all__ = [
     "MAX_IN_AXONS",
     "MAX_OUT_AXONS",
     "MAX_SYNAPSE_BITS",
-    "NEEDED",
-    "PLACES",
     "Axon",
     "BuildError",
     "EmulatorInterface",
@@ -42,26 +40,12 @@ __all__ = [
     "SpikeInput",
     "Synapse",
     "SynapseConfig",
-    "has_nxsdk",
-    "mend",
-    "missing",
     "overflow_signed",
     "validate_model",
-    "version",
 ]
 
-NEEDED = (
-    "t",
-    "step",
-    "compartment.update",
-    "compartment.current",
-    "compartment.voltage",
-    "compartment.spiked",
-    "compartment.ref_count",
-    "compartment.vth",
-    "compartment.bias",
-    "compartment._overflow",
-)
+_OF_COMPARTMENTS = "update current voltage spiked ref_count vth bias _overflow"
+NEEDED = ("t", "step", *(f"compartment.{name}" for name in _OF_COMPARTMENTS.split()))
 """Name the attributes of an `EmulatorInterface` that running a network needs."""
 
 

@@ -101,10 +101,8 @@ class TorchSimulator(ProgramSimulator):
         n_replicas, names = self.simulated.n_replicas, [node.name for node in self.program.nodes]
         known = [*(names[k] for k in self.sources), *self.driven]
         given = {name: np.asarray(inputs[name], dtype=np.float64) for name in known}
-        spikes = {
-            name: torch.from_numpy(x).to(self._device).view(n_steps, n_replicas, 1, -1)
-            for name, x in given.items()
-        }
+        shape = n_steps, n_replicas, 1, -1
+        spikes = {x: torch.from_numpy(given[x]).to(self._device).view(shape) for x in given}
         noise = {name: self._of_steps(rows, n_steps) for name, rows in self._draws.items()}
         into = {name: x.transpose(0, 1) for name, x in spikes.items()}
         words = {(node, x): self._of_steps(rows, n_steps) for node, x, rows in self._from_outside}
