@@ -23,16 +23,8 @@ _SMALL = '#include <cmath>\nextern "C" double small(double x) { return std::exp(
 
 # Unique symbols would keep a library loaded for ever.
 _UNLOADABLE = ["-fno-gnu-unique"] if platform.system() == "Linux" else []
-LIBRARY_FLAGS = [
-    *EXACT_FLAGS,
-    "-fno-math-errno",
-    "-std=c++17",
-    "-shared",
-    "-pthread",
-    "-fPIC",
-    "-s",
-    *_UNLOADABLE,
-]
+LIBRARY_FLAGS = [*EXACT_FLAGS, "-fno-math-errno", "-std=c++17", "-shared", "-pthread", "-fPIC"]
+LIBRARY_FLAGS += ["-s", *_UNLOADABLE]
 
 
 def compiler() -> list[str]:

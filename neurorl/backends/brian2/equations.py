@@ -67,10 +67,7 @@ def assignments(
 @functools.cache
 def expression_functions() -> dict[str, Any]:
     """Return the Brian2 functions that `expression_text` calls, for a group's namespace."""
-    made = {
-        f"neurorl_{name}": _function(name, one.arguments, one.numpy)
-        for name, one in FUNCTIONS.items()
-    }
+    made = {f"neurorl_{x}": _function(x, one.arguments, one.numpy) for x, one in FUNCTIONS.items()}
     made["neurorl_power"] = _function("power", ("number", "whole"), _power)
     made["neurorl_divide"] = _function("divide", ("number", "number"), np.divide)
     return made

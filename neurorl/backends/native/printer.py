@@ -403,8 +403,7 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
         listed = w, start, table.add(f"to{k}", "i4", p.n_weights)
         ends = table.add(f"gap{k}", "f8", n_post), f"state{p.pre}_{p.gap}", f"state{p.post}_{p.gap}"
         ranges = (
-            f"Range{{(int)(first * size{node}), (int)(last * size{node})}}"
-            for node in (p.pre, p.post)
+            f"Range{{(int)(first * size{x}), (int)(last * size{x})}}" for x in (p.pre, p.post)
         )
         yield f"couple({', '.join((*listed, *ends, *ranges))});"
         return
