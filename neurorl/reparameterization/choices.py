@@ -103,7 +103,7 @@ class Choices(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Alternatives(Choices):
+class GroupChoices(Choices):
     """Draw one alternative of each of several groups by the softmax of its votes.
 
     Groups choose independently, so the log-probability of a choice is their sum, and so is the
@@ -236,4 +236,4 @@ def choices_for(config: AgentConfig, groups: Sequence[int]) -> Choices:
     """Return how an agent chooses that `check_agent` has let pass. groups: sizes, in modules."""
     if isinstance(config.policy, Gaussian):
         return NumberChoices(config, config.policy, len(groups))
-    return Alternatives(config, tuple(groups))
+    return GroupChoices(config, tuple(groups))
