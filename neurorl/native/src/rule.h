@@ -54,7 +54,7 @@ inline void apply_remembered(
     const int64_t n = p.start ? p.start[p.n_pre] : p.n_synapses;
     buffers.sum.assign(n, 0.0);
     const Change change = {1.0, factor, true, true};
-    apply(change, p, buffers.sum.data(), {&agent, &p, k, 0}, n, p.numbers);
+    apply(change, p, buffers.sum.data(), Synapses::of(agent, p, k), n, p.numbers);
 }
 
 inline bool has_few(const Projection &p) { return p.n_post < 16 || p.blocks > 1; }
@@ -183,7 +183,7 @@ inline void learn_projection(
 {
     const Agent &agent = window.agent;
     const int64_t n_pre = p.n_pre * p.blocks, n_post = p.n_post, n = n_pre * n_post;
-    const Synapses synapses = {&agent, &p, window.k, 0};
+    const Synapses synapses = Synapses::of(agent, p, window.k);
     if (p.start) {
         learn_list(window, p, post, x, change, synapses, buffers.sum, buffers.turned);
         return;

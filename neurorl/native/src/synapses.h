@@ -68,10 +68,10 @@ inline void change_levels(
     const float factor = in_units(p, change.factor);
     const int32_t least = (int32_t)p.least, largest = (int32_t)p.largest;
     const double unit = p.unit, sent = p.transmitted_unit;
-    float *__restrict e = synapses.in(p.eligibility_32);
-    int32_t *__restrict levels = synapses.in(p.levels);
-    double *__restrict in_force = synapses.in(p.in_force);
-    double *__restrict transmits = synapses.in(p.transmitted);
+    float *__restrict e = synapses.e_32;
+    int32_t *__restrict levels = synapses.levels;
+    double *__restrict in_force = synapses.in_force;
+    double *__restrict transmits = synapses.transmits;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
         const float now = remembered(e[j], keep, sum[j]);
@@ -96,10 +96,10 @@ inline void change_shadow(
     const double keep = change.keep, factor = change.factor;
     const double low = p.low, high = p.high, inverse = p.inverse;
     const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
-    double *__restrict e = synapses.in(p.eligibility), *__restrict w = synapses.in(p.weights);
-    double *__restrict in_force = synapses.in(p.in_force);
-    double *__restrict transmits = synapses.in(p.transmitted);
-    int32_t *__restrict integers = synapses.in(p.transmitted_integers);
+    double *__restrict e = synapses.e, *__restrict w = synapses.w;
+    double *__restrict in_force = synapses.in_force;
+    double *__restrict transmits = synapses.transmits;
+    int32_t *__restrict integers = synapses.integers;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
         const double now = remembered(e[j], keep, sum[j]);
@@ -123,9 +123,9 @@ inline void apply(
     const Change &change, const Projection &p, const Sum *sum, const Synapses &synapses, int64_t n,
     const int64_t *numbers = nullptr)
 {
-    if (!p.levels && !p.weights) {
-        if (p.eligibility_32) remember(change.keep, sum, synapses.in(p.eligibility_32), numbers, n);
-        else remember(change.keep, sum, synapses.in(p.eligibility), numbers, n);
+    if (!synapses.levels && !synapses.w) {
+        if (synapses.e_32) remember(change.keep, sum, synapses.e_32, numbers, n);
+        else remember(change.keep, sum, synapses.e, numbers, n);
     } else if (numbers) {
         for (int64_t s = 0; s < n; s++) apply(change, p, sum + s, synapses.from(numbers[s]), 1);
     } else if (synapses.agent->writes->kernel != SHADOW)

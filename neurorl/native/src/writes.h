@@ -11,6 +11,8 @@ struct Writes {
     int64_t kernel, every;
 };
 
+template <class T> inline T *at(T *array, int64_t offset) { return array ? array + offset : nullptr; }
+
 // How a pass changes eligibilities and weights. is_late: weights first, by the e of before. ends: the
 // second change for the last decision of an episode, when that is over.
 struct Change {
@@ -18,18 +20,38 @@ struct Change {
     bool is_late, ends;
 };
 
-// Synapses in a row, the first of which has the number *first* in its projection, of replica k.
+// The memory of n synapses in a row: eligibilities and weights, or e_32 and levels; weights in force
+// (null where nobody reads them); for schemes without a shadow the accumulators, the mask (null: all
+// exist), the replica and the number of the first synapse in its projection.
 struct Synapses {
+    double *e, *w;
+    float *e_32;
+    int32_t *levels;
+    double *in_force, *transmits;
+    int32_t *integers;
+    double *accumulator;
+    const uint8_t *mask;
     const Agent *agent;
-    const Projection *p;
     int64_t k, first;
 
-    // Return where the memory of all replicas has the first, null if there is none.
-    template <class T> T *in(T *memory) const
+    static Synapses of(const Agent &agent, const Projection &p, int64_t k)
     {
-        return memory ? memory + k * p->n_synapses + first : nullptr;
+        const Synapses all = {
+            p.eligibility, p.weights, p.eligibility_32, p.levels, p.in_force, p.transmitted,
+            p.transmitted_integers, p.accumulator, nullptr, &agent, k, 0};
+        Synapses mine = all.from(k * p.n_synapses);
+        mine.mask = p.mask;
+        mine.first = 0;
+        return mine;
     }
-    Synapses from(int64_t offset) const { return {agent, p, k, first + offset}; }
+
+    Synapses from(int64_t offset) const
+    {
+        return {
+            at(e, offset), at(w, offset), at(e_32, offset), at(levels, offset), at(in_force, offset),
+            at(transmits, offset), at(integers, offset), at(accumulator, offset), at(mask, offset),
+            agent, k, first + offset};
+    }
 };
 
 const int64_t CHUNK = 64;  // synapses that draw together
@@ -59,7 +81,7 @@ inline bool quanta(
     const Change &change, const Projection &p, const Synapses &synapses, double *x, int64_t n)
 {
     const Agent &agent = *synapses.agent;
-    double *a = synapses.in(p.accumulator);
+    double *a = synapses.accumulator;
     if (agent.writes->kernel == STOCHASTIC) {
         for (int64_t j = 0; j < n; j++) x[j] *= p.inverse;
         round_by_draws(change, p, synapses, x, n);
@@ -86,9 +108,9 @@ inline bool quanta(
 inline void step(
     const Projection &p, const double *quanta, const Synapses &synapses, int64_t n)
 {
-    double *__restrict w = synapses.in(p.weights), *__restrict in_force = synapses.in(p.in_force);
-    double *__restrict transmits = synapses.in(p.transmitted);
-    int32_t *__restrict integers = synapses.in(p.transmitted_integers);
+    double *__restrict w = synapses.w;
+    double *__restrict in_force = synapses.in_force, *__restrict transmits = synapses.transmits;
+    int32_t *__restrict integers = synapses.integers;
     const double inverse = p.inverse, least = p.least, largest = p.largest;
     const double unit = p.unit, sent = p.transmitted_unit;
 #pragma GCC ivdep
@@ -117,13 +139,12 @@ inline void write_row(
     for (int64_t first = 0; first < n; first += CHUNK) {
         const int64_t width = n - first < CHUNK ? n - first : CHUNK;
         const Synapses here = synapses.from(first);
-        double *e = here.in(p.eligibility);
         for (int64_t j = 0; j < width; j++) {
-            const double before = e[j];
+            const double before = here.e[j];
             const double remembered = change.keep * before + as_double(sum[first + j]);
-            e[j] = remembered;
+            here.e[j] = remembered;
             dw[j] = change.factor * (change.is_late ? before : remembered);
-            if (p.mask && !p.mask[here.first + j]) dw[j] = 0.0;
+            if (here.mask && !here.mask[j]) dw[j] = 0.0;
         }
         if (quanta(change, p, here, dw, width)) step(p, dw, here, width);
     }
