@@ -108,8 +108,7 @@ def _fit(network: Network, population: str, weights: Weights) -> Network:
             break
         # A user may write weights beyond the bounds; they are not clipped.
         tried = bounded(
-            network,
-            {n: max(reach[n], min(bound, described[n])) for n, bound in wanted.items()},
+            network, {n: max(reach[n], min(bound, described[n])) for n, bound in wanted.items()}
         )
         with contextlib.suppress(UnsupportedError):
             if largest_sums(tried, quantise(tried), population, weights).fit:

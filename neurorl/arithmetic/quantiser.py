@@ -247,17 +247,13 @@ def _population(network: Network, population: Population, noise: Noise) -> ChipP
     if (d.threshold < 0).any():
         lowest = d.threshold.min()
         remedy = f"take 0, and {-lowest:g} more bias, which is the same for units without memory"
-        raise UnsupportedError(
-            where, "negative threshold", got=f"{lowest:g}", limit=">= 0", remedy=remedy
-        )
+        got, limit = f"{lowest:g}", ">= 0"
+        raise UnsupportedError(where, "negative threshold", got=got, limit=limit, remedy=remedy)
     if d.refractory_steps.max() >= REFRACTORY_MAX:
-        raise UnsupportedError(
-            where,
-            "refractory period too long",
-            got=f"{d.refractory_steps.max()} steps",
-            limit=f"{REFRACTORY_MAX - 1} steps",
-            remedy=f"take {(REFRACTORY_MAX - 1) * network.dt:g} s, or a longer dt",
-        )
+        what, got = "refractory period too long", f"{d.refractory_steps.max()} steps"
+        limit = f"{REFRACTORY_MAX - 1} steps"
+        remedy = f"take {(REFRACTORY_MAX - 1) * network.dt:g} s, or a longer dt"
+        raise UnsupportedError(where, what, got=got, limit=limit, remedy=remedy)
     threshold = THRESHOLD_UNIT * np.rint(wanted * unit / THRESHOLD_UNIT)
     # The chip's lowest threshold is one unit; a bias of the same size makes it 0 in effect.
     lifted = np.maximum(threshold, THRESHOLD_UNIT)

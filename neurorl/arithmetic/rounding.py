@@ -208,23 +208,16 @@ class FloatArithmetic(Arithmetic):
         bits = {name: _SHORT_GRID_BITS if name in short else GRID_BITS for name in scales}
         grid = {name: 2.0 ** -bits[name] * scale for name, scale in scales.items()}
         self._rounding = {
-            p.name: Rounding(
-                inverse=1.0 / grid[p.name],
-                limit=np.inf,
-                unit=grid[p.name],
-                transmitted_unit=grid[p.name] * (2.0 if p.signed else 1.0),
-            )
-            for p in network.projections
+            p.name: Rounding(1.0 / unit, np.inf, unit, unit * (2.0 if p.signed else 1.0))
+            for p, unit in zip(network.projections, grid.values(), strict=True)
         }
         fan_in = {
             p.name: sum(network.fan_in(r.name) for r in network.projections if r.post == p.post)
             for p in network.projections
         }
         self._bias = {p.name: _bias(p, network.dt) for p in network.populations}
-        self._limits = {
-            name: scale * 2.0 ** (_SUM_BITS - 1) / max(fan_in[name], 1)
-            for name, scale in scales.items()
-        }
+        most = 2.0 ** (_SUM_BITS - 1)
+        self._limits = {name: x * most / max(fan_in[name], 1) for name, x in scales.items()}
         finer = RELEASE_GRID * 2.0 ** (GRID_BITS - _SHORT_GRID_BITS)
         releasing = {p.post for p in network.projections if p.short_term}
         for p in network.projections:
@@ -294,12 +287,8 @@ class ChipArithmetic(Arithmetic):
 
     def rounding(self, name: str) -> Rounding:
         projection = self.chip.projections[name]
-        return Rounding(
-            inverse=0.5 / projection.unit,
-            limit=quantiser.MANTISSA_MAX / 2,
-            unit=2 * projection.unit,
-            transmitted_unit=2 * 2.0 ** (6 + projection.exponent),
-        )
+        unit, sent = 2 * projection.unit, 2 * 2.0 ** (6 + projection.exponent)
+        return Rounding(0.5 / projection.unit, quantiser.MANTISSA_MAX / 2, unit, sent)
 
     def round(self, name: str, weights: FloatArray) -> FloatArray:
         return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0

@@ -373,10 +373,8 @@ class Backend(Ownable):
         self.check_open()
         k = check_replica(replica, self.n_replicas)
         # Zeros have a sign in some memories; in none do they mean anything by it.
-        weights = {
-            f"{p.name}.weights": self._weights.one(p.name, k) + 0.0
-            for p in self.network.projections
-        }
+        shown = self.network.projections
+        weights = {f"{p.name}.weights": self._weights.one(p.name, k) + 0.0 for p in shown}
         t = np.array(self.simulator.time(k), dtype=np.int64)
         return {"t": t, **self.simulator.state(k), **weights}
 

@@ -68,12 +68,11 @@ class ProgramSimulator(Simulator):
         """Put the spikes of nodes' last steps on their way, as `past` returns them."""
 
     @abc.abstractmethod
-    def released(self, k: int, release: Release) -> Array:
-        """Return a copy of what neurons would have released, ``(delay, size)``, newest last."""
+    def released(self, k: int, release: Release) -> Sequence[Array]:
+        """Return what neurons would have released, ``(size,)`` for each of *delay* steps.
 
-    @abc.abstractmethod
-    def put_released(self, k: int, release: Release, values: Array) -> None:
-        """Write what `released` returns."""
+        The newest is last; replicas may have an axis of their own. To be written to.
+        """
 
     @abc.abstractmethod
     def put_time(self, t: int, replica: int) -> None:
@@ -120,14 +119,14 @@ class ProgramSimulator(Simulator):
                 name, spikes = release.projection, state[f"{node.name}.spikes"][-release.delay :]
                 for key, variable in release.states.items():
                     state[f"{name}.{key}"] = self.values(k, variable)[columns].copy()
-                released = self.released(k, release)[:, columns]
+                released = self._rows(k, release)[:, columns]
                 state[f"{name}.release"] = np.where(spikes, released, 0.0)
         return state
 
     def restore(self, state: State, replica: int) -> None:
         past = {k: self.past(k) for k in range(len(self.program.nodes))}
         released = [
-            (k, release, self.released(k, release))
+            (k, release, self._rows(k, release))
             for k, node in enumerate(self.program.nodes)
             for release in node.releases.values()
         ]
@@ -143,8 +142,13 @@ class ProgramSimulator(Simulator):
             for key, variable in release.states.items():
                 self.values(k, variable)[columns] = state[f"{release.projection}.{key}"]
             values[:, columns] = state[f"{release.projection}.release"]
-            self.put_released(k, release, values)
+            for row, new in zip(self.released(k, release), values, strict=True):
+                row[:] = new.reshape(row.shape)
         self.put_past(past)
+
+    def _rows(self, k: int, release: Release) -> Array:
+        """Return a copy of what `released` returns, ``(delay, size)``."""
+        return np.stack(self.released(k, release)).reshape(release.delay, -1)
 
     def _columns(self, replica: int) -> Iterator[tuple[int, NodeProgram, slice]]:
         """Yield the number of each node, the node, and the replica's neurons among its own."""

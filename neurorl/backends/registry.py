@@ -140,17 +140,13 @@ def remembered_backends() -> list[PlainData]:
             rows: list[PlainData] = kept["rows"]
             return rows
     rows = available_backends()
-    if len(rows) == len(BACKENDS) and not any(map(_is_broken, rows)):
+    missing = [row["distribution"].replace("-", "_") for row in rows if not row["available"]]
+    is_broken = any(_origin(module) is not None for module in missing)  # it is there, and fails
+    if len(rows) == len(BACKENDS) and not is_broken:
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             replace(file, as_json({"key": key, "rows": rows}))
     return rows
-
-
-def _is_broken(row: PlainData) -> bool:
-    """Return whether a backend is there and doesn't work."""
-    module = row["distribution"].replace("-", "_")
-    return not row["available"] and _origin(module) is not None
 
 
 def _fingerprint() -> list[str]:

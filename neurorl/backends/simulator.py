@@ -268,13 +268,7 @@ def prepare(
     if problems:
         where = f"backend {simulator.name}"
         raise UnsupportedError(where, f"can't run {'; '.join(problems)}")
-    return SimulatedNetwork(
-        network,
-        seeds,
-        () if isinstance(seed, (int, np.integer)) else (len(seeds),),
-        name,
-        make_arithmetic(name, with_coins, noise),
-        noise,
-        check_record(record, network),
-        coins,
-    )
+    made = make_arithmetic(name, with_coins, noise)
+    axes = () if isinstance(seed, (int, np.integer)) else (len(seeds),)
+    kept = check_record(record, network)
+    return SimulatedNetwork(network, seeds, axes, name, made, noise, kept, coins)

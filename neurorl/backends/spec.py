@@ -22,13 +22,7 @@ from neurorl.backends.lookup import (
 )
 from neurorl.backends.plugins import Engine
 from neurorl.backends.simulator import Simulator
-from neurorl.errors import (
-    ArgumentError,
-    NotShippedError,
-    check_name,
-    one_line,
-    unknown_name_error,
-)
+from neurorl.errors import ArgumentError, NotShippedError, check_name, one_line, unknown_name_error
 from neurorl.network.description import Network
 from neurorl.storage.plain import Named, PlainData
 

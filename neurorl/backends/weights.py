@@ -39,10 +39,8 @@ class EffectiveWeights:
         network, self._arithmetic = simulated.network, simulated.arithmetic
         for name in first:
             network.projection(name)
-        whole, shapes = (
-            simulated.whole,
-            {p.name: network.weight_shape(p.name) for p in network.projections},
-        )
+        whole = simulated.whole
+        shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
         self._shapes = {name: (*simulated.axes, *shape) for name, shape in shapes.items()}
         self._whole_shapes = {name: whole.weight_shape(name) for name in shapes}
         self._signed_into = {p.name: p.post for p in network.projections if p.signed}

@@ -234,11 +234,7 @@ def exact(system: System) -> Updates:
 
 
 METHODS: Mapping[str, Method] = {
-    "euler": euler,
-    "exact": exact,
-    "exponential_euler": exponential_euler,
-    "heun": heun,
-    "rk4": rk4,
+    method.__name__: method for method in (euler, exact, exponential_euler, heun, rk4)
 }
 """Map the name of each integration method to it."""
 

@@ -143,15 +143,8 @@ class Style:
 
 
 _OR, _AND, _NOT, _COMPARE, _ADD, _MULTIPLY, _NEGATE, _POWER, _ATOM = range(9)
-_LEVELS = {
-    "or": _OR,
-    "and": _AND,
-    "not": _NOT,
-    "+": _ADD,
-    "-": _ADD,
-    "*": _MULTIPLY,
-    "/": _MULTIPLY,
-}
+_LEVELS = {"or": _OR, "and": _AND, "not": _NOT}
+_LEVELS |= dict.fromkeys("+-", _ADD) | dict.fromkeys("*/", _MULTIPLY)
 _LEVELS |= dict.fromkeys(COMPARISONS, _COMPARE)
 
 

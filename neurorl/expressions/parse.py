@@ -24,12 +24,9 @@ from neurorl.expressions.scan import INPUT, MAX_DEPTH, ExpressionError, TextPlac
 
 MAX_EXPONENT = 16
 
-_ARITHMETIC: dict[type[ast.operator], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-}
+_ARITHMETIC: dict[type[ast.operator], str] = dict(
+    zip((ast.Add, ast.Sub, ast.Mult, ast.Div), "+-*/", strict=True)
+)
 _COMPARED: dict[type[ast.cmpop], str] = dict(
     zip((ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq), COMPARISONS, strict=True)
 )

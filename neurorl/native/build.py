@@ -17,7 +17,6 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from neurorl.errors import BackendError, one_line
-from neurorl.expressions.expression import Statement
 from neurorl.native import SOURCES, shipped, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
 from neurorl.native.structures import Equations, asserted, pointer
@@ -65,7 +64,6 @@ def library() -> ctypes.CDLL:
     """Return the library of ``src/``, with the texts of all rules of ours, see `compiled`."""
     loaded = compiled(kernels(), *_LOOP)
     loaded.neurorl_set_cos_terms((ctypes.c_double * 13)(*elementary.COS_TERMS))
-    loaded.neurorl_dot.restype = ctypes.c_double
     for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
         getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
     for name in ("prepare", "conclude", "decide", "learn", "learn_late"):
@@ -83,14 +81,14 @@ def text_addresses(rule: Rule) -> tuple[int, ...]:
     """
     names, found = [text_name(text) for text in rule.texts], library()
     if not all(hasattr(found, name) for name in names):
-        found = _texts(printed([rule]), f"rule {rule.name!r}")
+        found = _kept(CppSource(printed([rule])), f"rule {rule.name!r}")
     return tuple(ctypes.addressof(ctypes.c_char.in_dll(found, name)) for name in names)
 
 
 @functools.cache
-def _texts(source: str, rule: str) -> ctypes.CDLL:
+def _kept(source: CppSource, where: str) -> ctypes.CDLL:
     """Return the library, which stays loaded as long as the process: loops have pointers to it."""
-    return compiled(CppSource(source), rule, "take loop='numpy'")
+    return compiled(source, where, "take loop='numpy'")
 
 
 def compiled(source: CppSource, where: str, remedy: str) -> ctypes.CDLL:
@@ -234,7 +232,7 @@ def equations_of(plan: StepPlan, where: str) -> tuple[ctypes.Structure, tuple[Ar
         bias=pointer(plan.bias),
         threshold=pointer(threshold),
         refractory_steps=pointer(plan.refractory_steps),
-        step=_loaded(step_source(plan), where),
+        step=ctypes.cast(_kept(step_source(plan), where).neurorl_step, ctypes.c_void_p).value,
     )
     kept = (initial, constants, plan.bias, threshold, plan.refractory_steps)
     return made, tuple(array for array in kept if array is not None)
@@ -243,19 +241,6 @@ def equations_of(plan: StepPlan, where: str) -> tuple[ctypes.Structure, tuple[Ar
 def step_source(plan: StepPlan) -> CppSource:
     """Return the C++ of a step of neurons, however many, from their `StepPlan.hoisted`."""
     return CppSource("\n".join([_SIGNATURE, *_lines(plan), "}", "}", ""]))
-
-
-@functools.cache
-def _loaded(source: CppSource, where: str) -> int:
-    """Return the address; the library stays loaded as long as the process."""
-    loaded = compiled(source, where, "take loop='numpy'")
-    _LIBRARIES.append(loaded)
-    address = ctypes.cast(loaded.neurorl_step, ctypes.c_void_p).value
-    assert address is not None
-    return address
-
-
-_LIBRARIES: list[ctypes.CDLL] = []
 
 
 def _lines(plan: StepPlan) -> Iterator[str]:
@@ -271,7 +256,7 @@ def _lines(plan: StepPlan) -> Iterator[str]:
     names |= {"logistic": "0.0", "bias": "bias[j]"}
     yield from (f"own_{x} = old_{k};" for k, x in enumerate(state))
     yield from (f"own_{x} = own_{x} + arrived[{k} * n + j];" for k, x in enumerate(plan.inputs))
-    yield from _assignments(plan.update, names)
+    yield from (f"{names[line.variable]} = {line.value.cpp(names)};" for line in plan.update)
     held = ((state.index(x), x) for x in plan.held)
     yield from (f"own_{x} = dead[j] > 0 ? old_{k} : own_{x};" for k, x in held)
     if plan.is_noisy:
@@ -286,7 +271,3 @@ def _lines(plan: StepPlan) -> Iterator[str]:
         yield f"{own} = fired ? {line.value.cpp(names)} : {own};"
     yield from (f"state[{k} * n + j] = own_{x};" for k, x in enumerate(state))
     yield "dead[j] = fired ? refractory_steps[j] : dead[j] - (dead[j] > 0);"
-
-
-def _assignments(lines: Sequence[Statement], names: dict[str, str]) -> Iterator[str]:
-    yield from (f"{names[line.variable]} = {line.value.cpp(names)};" for line in lines)

@@ -23,16 +23,8 @@ _SMALL = '#include <cmath>\nextern "C" double small(double x) { return std::exp(
 
 # Unique symbols would keep a library loaded for ever.
 _UNLOADABLE = ["-fno-gnu-unique"] if platform.system() == "Linux" else []
-LIBRARY_FLAGS = [
-    *EXACT_FLAGS,
-    "-fno-math-errno",
-    "-std=c++17",
-    "-shared",
-    "-pthread",
-    "-fPIC",
-    "-s",
-    *_UNLOADABLE,
-]
+LIBRARY_FLAGS = [*EXACT_FLAGS, "-fno-math-errno", "-std=c++17", "-shared", "-pthread", "-fPIC"]
+LIBRARY_FLAGS += ["-s", *_UNLOADABLE]
 
 
 def compiler() -> list[str]:
@@ -66,12 +58,8 @@ def _trial(command: tuple[str, ...]) -> str | None:
         source = Path(folder) / "small.cpp"
         source.write_text(_SMALL)
         library = source.with_suffix(".so")
-        done = subprocess.run(
-            [*command, *LIBRARY_FLAGS, str(source), "-o", str(library)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        whole = [*command, *LIBRARY_FLAGS, str(source), "-o", str(library)]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False)
         failed = done.returncode != 0 or not library.exists()
     return f"can't compile: {' '.join((done.stdout or done.stderr).split())}" if failed else None
 

@@ -120,6 +120,7 @@ class _FixedDegree(Sparse):
     several synapses; if not, the *n* partners of a neuron differ. seed: seed of the draws.
     """
 
+    _draws_pre = False  # by postsynaptic neurons
     n: Annotated[int, Range(1, MAX_SIZE)]
     autapses: Flag = True
     multapses: Flag = False
@@ -128,15 +129,15 @@ class _FixedDegree(Sparse):
     def counts(self, ends: Ends) -> tuple[int, int]:
         rows, of = self._sides(ends)
         if self.n > of and not (self.multapses and of):
-            side = "pre" if rows == ends.n_post and type(self) is FixedInDegree else "post"
+            side = "pre" if self._draws_pre else "post"
             what = f"degree larger than the number of {side}synaptic neurons to choose from"
             remedy = "multapses=True, or a smaller n" if of else "autapses=True"
             raise DescriptionError(ends.where, what, got=self.n, limit=of, remedy=remedy)
         return (rows * self.n,) * 2
 
-    @abc.abstractmethod
     def _sizes(self, ends: Ends) -> tuple[int, int]:
         """Return the number of neurons that draw, and of neurons that are drawn."""
+        return (ends.n_post, ends.n_pre) if self._draws_pre else (ends.n_pre, ends.n_post)
 
     def _sides(self, ends: Ends) -> tuple[int, int]:
         rows, of = self._sizes(ends)
@@ -162,6 +163,8 @@ class FixedInDegree(_FixedDegree):
     several synapses; if not, the *n* partners of a neuron differ. seed: seed of the draws.
     """
 
+    _draws_pre = True
+
     def make(self, ends: Ends) -> SynapseList:
         places = np.empty(ends.n_post * self.n, dtype=np.int64)
         at = 0
@@ -174,9 +177,6 @@ class FixedInDegree(_FixedDegree):
         places //= ends.n_post
         return listed(places, post, (ends.n_pre, ends.n_post))
 
-    def _sizes(self, ends: Ends) -> tuple[int, int]:
-        return ends.n_post, ends.n_pre
-
 
 @dataclass(frozen=True, eq=False)
 class FixedOutDegree(_FixedDegree):
@@ -188,9 +188,6 @@ class FixedOutDegree(_FixedDegree):
             post[own[0, 0] : own[-1, 0] + 1] = chosen
         start = np.arange(ends.n_pre + 1, dtype=np.int64) * self.n
         return SynapseList(start, post.ravel(), ends.n_post)
-
-    def _sizes(self, ends: Ends) -> tuple[int, int]:
-        return ends.n_pre, ends.n_post
 
 
 @dataclass(frozen=True, eq=False)

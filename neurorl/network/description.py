@@ -43,7 +43,6 @@ from neurorl.network.projection import Projection
 from neurorl.network.serialization import Described, number, positive, several
 from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import Array, Int32Array
-from neurorl.storage.plain import PlainData
 
 __all__ = [
     "CURRENT_GRID",
@@ -82,18 +81,13 @@ class Source(Described):
     name: str
     size: int
     kind: str = "spikes"
+    _added = ("kind",)
 
     def __post_init__(self) -> None:
         check_identifier(f"{type(self).__name__}.name", self.name)
         size = positive(f"Source {self.name!r}.size", self.size, most=MAX_SIZE)
         object.__setattr__(self, "size", size)
         check_name("kind of source", self.kind, SOURCE_KINDS)
-
-    def to_dict(self) -> PlainData:
-        data = super().to_dict()
-        if self.kind == "spikes":
-            del data["kind"]  # as before there were other kinds
-        return data
 
 
 @dataclass(frozen=True, eq=False)

@@ -118,12 +118,8 @@ def check_delay(where: str, delay: float, dt: float) -> None:
         got, limit = f"{delay:g} s", f"{MAX_DELAY} steps of {dt:g} s"
         raise DescriptionError(where, "too long", got=got, limit=limit)
     if round(steps) < 1 or abs(steps - round(steps)) > 1e-6:
-        raise DescriptionError(
-            where,
-            "must be a whole number of steps",
-            got=f"{delay:g} s",
-            limit=f"{dt:g} s, {2 * dt:g} s, ...",
-        )
+        got, limit = f"{delay:g} s", f"{dt:g} s, {2 * dt:g} s, ..."
+        raise DescriptionError(where, "must be a whole number of steps", got=got, limit=limit)
 
 
 def check_identifier(where: str, name: object) -> None:

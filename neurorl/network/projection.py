@@ -76,6 +76,7 @@ class Projection(Described):
     connect: Connector | None = None
     short_term: TsodyksMarkram | None = None
     gap: str | None = None
+    _added = ("target", "connect", "short_term", "gap")
 
     def __post_init__(self) -> None:
         check_identifier(f"{type(self).__name__}.name", self.name)
@@ -117,13 +118,6 @@ class Projection(Described):
         for name, value in (("pre", pre), ("post", post)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "connect", Between(connect, of_pre, of_post))
-
-    def to_dict(self) -> dict[str, Any]:
-        data = super().to_dict()
-        for name in ("target", "connect", "short_term", "gap"):
-            if getattr(self, name) is None:
-                del data[name]  # as before this field existed
-        return data
 
     @property
     def more_than_weights(self) -> str:

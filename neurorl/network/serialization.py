@@ -106,6 +106,8 @@ class Described(metaclass=_Bounded):
     _in_files: ClassVar[str]
     _place: ClassVar[str] = ""
     """Begin errors with it; empty: the name of the class."""
+    _added: ClassVar[tuple[str, ...]] = ()
+    """Name fields that files have only where they aren't the default, as before they existed."""
 
     def __init_subclass__(cls, named: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -121,10 +123,10 @@ class Described(metaclass=_Bounded):
     def to_dict(self) -> PlainData:
         """Return plain data, as JSON has it, from which `from_dict` builds an equal object."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        return {
-            "type": type_name(type(self)),
-            **{f.name: _encode(getattr(self, f.name)) for f in fields},
-        }
+        values = {f.name: getattr(self, f.name) for f in fields}
+        usual = {f.name for f in fields if f.name in self._added and values[f.name] == f.default}
+        named = {name: _encode(x) for name, x in values.items() if name not in usual}
+        return {"type": type_name(type(self)), **named}
 
     @classmethod
     def from_dict(cls, data: Named) -> Self:

@@ -9,7 +9,6 @@ import numpy as np
 
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.arithmetic.xylo import XyloArithmetic
-from neurorl.expressions.expression import Expression, read_statements
 from neurorl.network.description import Network, Node, Population
 from neurorl.network.neuron import MAX_WORDS, StepPlan
 from neurorl.numerics.arrays import Array, FloatArray, IntArray
@@ -52,10 +51,13 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
     if not isinstance(node, Population):
         return NodeProgram(node.name, node.size, depth, is_source=True)
     if isinstance(arithmetic, ChipArithmetic):
-        return _on_chip(network, arithmetic, node, depth)
+        stream, coins = network.index(node.name), _coins(network, arithmetic, node.name)
+        made = membrane_on_chip(arithmetic, node.name, depth, stream, coins)
+        dead = _refractory(made.refractory)
+        return replace(made, constants=_shared(made.constants), refractory=dead)
     if isinstance(arithmetic, XyloArithmetic):
-        on_xylo = xylo_node(arithmetic, node.name, depth)
-        return replace(on_xylo, constants=_shared(on_xylo.constants))
+        made = xylo_node(arithmetic, node.name, depth)
+        return replace(made, constants=_shared(made.constants))
     plan = node.plan(network.dt).hoisted()
     lines = (*plan.update, *plan.reset)
     valued = (p for p in network.projections if network.analog.get(p.pre) == "values")
@@ -89,29 +91,6 @@ def _draws(plan: StepPlan, index: int) -> dict[str, Draw]:
     return draws if plan.clock is None else draws | {plan.clock: Draw(None)}
 
 
-def _on_chip(
-    network: Network, arithmetic: ChipArithmetic, node: Population, depth: int
-) -> NodeProgram:
-    coins = _coins(network, arithmetic, node.name)
-    membrane = membrane_on_chip(arithmetic, node.name, network.index(node.name), coins)
-    return NodeProgram(
-        name=node.name,
-        size=node.size,
-        depth=depth,
-        is_source=False,
-        initial={name: np.zeros(node.size) for name in ("u", "v")},
-        constants=_shared(membrane.constants),
-        inputs=("q",),
-        update=read_statements(membrane.update, node.name),
-        threshold=Expression(membrane.threshold),
-        reset=read_statements(membrane.reset, node.name),
-        held=("v",),
-        names_bias=True,
-        refractory=_refractory(membrane.refractory),
-        draws=membrane.draws,
-    )
-
-
 def _coins(network: Network, arithmetic: Arithmetic, population: str) -> str | None:
     """Return the projection that brings the coins of a population; None if it has none."""
     described = {p.name for p in network.projections}
@@ -130,5 +109,5 @@ def _shared(constants: Mapping[str, Array]) -> dict[str, FloatArray]:
     return {name: np.asarray(value) for name, value in shared.items()}
 
 
-def _refractory(steps: IntArray) -> IntArray | None:
-    return steps if steps.any() else None
+def _refractory(steps: IntArray | None) -> IntArray | None:
+    return None if steps is None or not steps.any() else steps

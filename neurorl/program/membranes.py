@@ -5,41 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX
 from neurorl.arithmetic.quantiser import CURRENT_BITS, CURRENT_SUM_BITS, VOLTAGE_MAX, ChipPopulation
 from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.expressions.expression import Expression, read_statements
 from neurorl.network.initial_weights import initial_weights
-from neurorl.numerics.arrays import Array, IntArray
+from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import Stream
-from neurorl.program.program import Draw
-
-
-@dataclass(frozen=True, eq=False)
-class Membrane:
-    """Hold the texts of a neuron with a current ``u`` and a membrane ``v``, and their constants.
-
-    update, threshold, reset: texts, which name ``bias`` and the input ``q``. constants, draws,
-    refractory: as in `neurorl.program.program.NodeProgram`.
-    """
-
-    update: str
-    threshold: str
-    constants: Mapping[str, Array]
-    refractory: IntArray
-    draws: Mapping[str, Draw] = field(default_factory=dict)
-    reset: str = "v = 0"
+from neurorl.program.program import Draw, NodeProgram
 
 
 def membrane_on_chip(
-    arithmetic: ChipArithmetic, population: str, stream: int, coins: str | None
-) -> Membrane:
-    """Return the step in Loihi's integers, which float64 holds exactly.
+    arithmetic: ChipArithmetic, name: str, depth: int, stream: int, coins: str | None
+) -> NodeProgram:
+    """Return the program of a population in Loihi's integers, which float64 holds exactly.
 
-    coins: the projection of *arithmetic*'s network that brings its coins; None if it has none.
+    depth: steps for which its spikes are kept. stream: of its draws. coins: the projection of
+    *arithmetic*'s network that brings its coins; None if it has none.
 
     Source: nengo-loihi 1.1 (emulator), Davies et al. 2018; see `neurorl.arithmetic.quantiser`.
     """
-    chip = arithmetic.chip.populations[population]
+    chip = arithmetic.chip.populations[name]
     noise = _noise(chip, stream, {} if coins is None else _coins(arithmetic, coins))
     lines = [
         *noise.arrival,
@@ -59,7 +47,23 @@ def membrane_on_chip(
     threshold = "v > threshold"
     if chip.escapes:
         threshold = "v + floor(width*logistic + 0.5) > threshold"
-    return Membrane("\n".join(lines), threshold, constants, chip.refractory - 1, noise.draws)
+    size = len(chip.threshold)
+    return NodeProgram(
+        name=name,
+        size=size,
+        depth=depth,
+        is_source=False,
+        initial={x: np.zeros(size) for x in ("u", "v")},
+        constants=constants,
+        inputs=("q",),
+        update=read_statements("\n".join(lines), name),
+        threshold=Expression(threshold),
+        reset=read_statements("v = 0", name),
+        held=("v",),
+        names_bias=True,
+        refractory=chip.refractory - 1,
+        draws=noise.draws,
+    )
 
 
 @dataclass(frozen=True)

@@ -102,56 +102,12 @@ class Choices(abc.ABC):
         """Return the loss of actions, a scalar. described: what `describe` returned, ``(N, n)``."""
 
 
-class _Alternatives(Choices):
-    """Describe a choice by its log policies."""
-
-    def shares(self, votes: Tensor, allowed: Mask = None) -> FloatArray:
-        shares: FloatArray = self.describe(votes, allowed).exp().double().numpy()
-        return shares
-
-
 @dataclass(frozen=True)
-class OneOfSeveral(_Alternatives):
-    """Draw one of n alternatives by the softmax of their votes."""
+class GroupChoices(Choices):
+    """Draw one alternative of each of several groups by the softmax of its votes.
 
-    n: int
-
-    @property
-    def groups(self) -> tuple[int, ...]:
-        return (self.n,)
-
-    @property
-    def template(self) -> Array:
-        return np.array(0, dtype=np.int64)
-
-    @property
-    def draws(self) -> tuple[int, ...]:
-        return ()
-
-    def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
-        return log_policy(votes, *softmax_of(self.config), allowed)
-
-    def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
-        cumulated = self.describe(votes, allowed).exp().double().cumsum(-1)
-        below = (cumulated < u[..., None]).sum(-1)
-        if allowed is None:
-            chosen: Array = below.clamp(max=self.n - 1).numpy()
-            return chosen
-        numbers = torch.arange(self.n)  # at 0 and at sums that fall short of 1, of those allowed
-        first = torch.where(allowed, numbers, self.n).amin(-1)
-        chosen = below.clamp(first, torch.where(allowed, numbers, -1).amax(-1)).numpy()
-        return chosen
-
-    def loss(self, described: Tensor, taken: Taken, entropy: float) -> Tensor:
-        actions = torch.from_numpy(taken.actions).to(described.device)
-        return policy_loss(described, actions, taken.advantage, entropy)
-
-
-@dataclass(frozen=True)
-class OneOfEach(_Alternatives):
-    """Draw one alternative of each of several groups, independently of the others.
-
-    The log-probability of a choice is the sum over groups, and so is the policy's entropy.
+    Groups choose independently, so the log-probability of a choice is their sum, and so is the
+    policy's entropy. Where there is one group only, choices have no axis of groups.
     """
 
     sizes: tuple[int, ...]
@@ -162,40 +118,53 @@ class OneOfEach(_Alternatives):
 
     @property
     def template(self) -> Array:
-        return np.zeros(len(self.sizes), dtype=np.int64)
+        return np.zeros(self.draws, dtype=np.int64)
 
     @property
     def draws(self) -> tuple[int, ...]:
-        return (len(self.sizes),)
-
-    @property
-    def _each(self) -> list[OneOfSeveral]:
-        return [OneOfSeveral(self.config, n) for n in self.sizes]
+        return () if len(self.sizes) == 1 else (len(self.sizes),)
 
     def _split(self, x: Tensor) -> tuple[Tensor, ...]:
         parts: tuple[Tensor, ...] = torch.split(x, list(self.sizes), dim=-1)
         return parts
 
-    def _split_mask(self, allowed: Mask) -> Sequence[Mask]:
+    def _masks(self, allowed: Mask) -> Sequence[Mask]:
         return [None] * len(self.sizes) if allowed is None else self._split(allowed)
 
     def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
-        parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
-        return torch.cat([group.describe(n, mask) for group, n, mask in parts], dim=-1)
+        parts = zip(self._split(votes), self._masks(allowed), strict=True)
+        each = [log_policy(n, *softmax_of(self.config), mask) for n, mask in parts]
+        return each[0] if len(each) == 1 else torch.cat(each, dim=-1)
+
+    def shares(self, votes: Tensor, allowed: Mask = None) -> FloatArray:
+        shares: FloatArray = self.describe(votes, allowed).exp().double().numpy()
+        return shares
 
     def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
-        parts = zip(self._each, self._split(votes), self._split_mask(allowed), strict=True)
-        chosen = [
-            group.choose(n, u[..., g], widths, mask) for g, (group, n, mask) in enumerate(parts)
-        ]
-        return np.stack(chosen, axis=-1)
+        u = u.reshape(*votes.shape[:-1], len(self.sizes))
+        policies = self._split(self.describe(votes, allowed).exp().double())
+        parts = enumerate(zip(policies, self._masks(allowed), strict=True))
+        chosen = [_drawn(policy, u[..., g, None], mask) for g, (policy, mask) in parts]
+        return np.stack(chosen, axis=-1).reshape(*votes.shape[:-1], *self.draws)
 
     def loss(self, described: Tensor, taken: Taken, entropy: float) -> Tensor:
-        parts = zip(self._each, self._split(described), taken.actions.T, strict=True)
-        losses = [
-            group.loss(log_pi, taken._replace(actions=own), entropy) for group, log_pi, own in parts
-        ]
+        actions = torch.from_numpy(taken.actions).to(described.device)
+        parts = enumerate(self._split(described))
+        each = actions.reshape(len(described), len(self.sizes))
+        losses = [policy_loss(log_pi, each[:, g], taken.advantage, entropy) for g, log_pi in parts]
         return torch.stack(losses).sum()
+
+
+def _drawn(policy: Tensor, u: Tensor, allowed: Mask) -> Array:
+    """Return the alternatives that even numbers *u*, ``(..., 1)``, choose by a policy."""
+    below, n = (policy.cumsum(-1) < u).sum(-1), policy.shape[-1]
+    if allowed is None:
+        chosen: Array = below.clamp(max=n - 1).numpy()
+        return chosen
+    numbers = torch.arange(n)  # at 0 and at sums that fall short of 1, of those allowed
+    first = torch.where(allowed, numbers, n).amin(-1)
+    chosen = below.clamp(first, torch.where(allowed, numbers, -1).amax(-1)).numpy()
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -267,5 +236,4 @@ def choices_for(config: AgentConfig, groups: Sequence[int]) -> Choices:
     """Return how an agent chooses that `check_agent` has let pass. groups: sizes, in modules."""
     if isinstance(config.policy, Gaussian):
         return NumberChoices(config, config.policy, len(groups))
-    sizes = tuple(groups)
-    return OneOfSeveral(config, *sizes) if len(sizes) == 1 else OneOfEach(config, sizes)
+    return GroupChoices(config, tuple(groups))

@@ -36,14 +36,9 @@ class DeepGradientReplicas(Replicas):
         loop: str | None = None,
     ) -> None:
         _check(plan, gradient)
+        envs, config = plan.envs(len(plan.seeds)), _without_rule(plan.config, gradient.entropy)
         super().__init__(
-            plan.envs(len(plan.seeds)),
-            _without_rule(plan.config, gradient.entropy),
-            plan.n_actions,
-            plan.seeds,
-            backend=backend,
-            arithmetic="float",
-            loop=loop,
+            envs, config, plan.n_actions, plan.seeds, backend=backend, arithmetic="float", loop=loop
         )
         self.config, self.gradient, self.backend_name = plan.config, gradient, "torch"
         learn_by_gradients(self.loop, gradient, self._rate)

@@ -57,20 +57,10 @@ class GradientLearner:
             detach_reset=gradient.detach_reset,
             engine=None if device.type == "cpu" else "eager",
         ).to(device)
-        self._latent = {
-            name: parameter
-            for name in self.module.synapses
-            for parameter in self.module.synapses[name].parameters()
-        }
-        self._bounds = {
-            p.name: (p.plasticity.low, p.plasticity.high)
-            for p in network.projections
-            if p.plasticity is not None
-        }
+        learn = (p.name for p in network.projections if p.plasticity is not None)
+        self._latent = {name: self.module.weight(name) for name in learn}
         self._optimiser = torch.optim.Adam(
-            self._latent.values(),
-            lr=gradient.learning_rate,
-            betas=(gradient.beta1, gradient.beta2),
+            self._latent.values(), lr=gradient.learning_rate, betas=(gradient.beta1, gradient.beta2)
         )
         self.values = LinearValues(config.features.size, gradient.alpha_critic)
         self.generator = torch.Generator().manual_seed(derive(seed, _NOISE))
@@ -87,15 +77,10 @@ class GradientLearner:
         config, gradient = self._config, self._gradient
         x, next_x = rollout.x[:, k], rollout.next_x[:, k]
         values = self.values(x)
-        advantage = advantages(
-            rollout.rewards[:, k],
-            values,
-            self.values(next_x),
-            rollout.terminated[:, k],
-            rollout.over[:, k],
-            config.gamma,
-            gradient.lambda_advantage,
-        )
+        ended = rollout.terminated[:, k], rollout.over[:, k]
+        decays = config.gamma, gradient.lambda_advantage
+        rewards, ahead = rollout.rewards[:, k], self.values(next_x)
+        advantage = advantages(rewards, values, ahead, *ended, *decays)
         self.values.learn(x, values + advantage)
         if rollout.chosen[:, k].any():
             self._follow(self._loss(rollout, k, advantage), rate)
@@ -119,9 +104,7 @@ class GradientLearner:
         for group in self._optimiser.param_groups:
             group["lr"] = rate * gradient.learning_rate
         self._optimiser.step()
-        with torch.no_grad():
-            for name, weights in self._latent.items():
-                weights.clamp_(*self._bounds[name])
+        self.module.clip()
 
     def weights(self) -> dict[str, FloatArray]:
         """Return those of every plastic projection, unrounded, in the description's shape."""

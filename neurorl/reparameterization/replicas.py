@@ -112,17 +112,9 @@ class GradientReplicas(AgentGroup):
         self._rollout = Rollout.empty(network, config, lead, choices)
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
         self._ended: list[list[Episode]] = [[] for _ in seeds]
+        told = envs.first_action, gradient.learning_rate, choices.groups
         self._monitors = [
-            Monitor(
-                network,
-                config,
-                seed,
-                0,
-                partial(self.weights, k),
-                envs.first_action,
-                gradient.learning_rate,
-                choices.groups,
-            )
+            Monitor(network, config, seed, 0, partial(self.weights, k), *told)
             for k, seed in enumerate(seeds)
         ]
         self._torn: set[int] = set()  # in the midst of an update
@@ -300,12 +292,6 @@ def make_gradient_group(plan: GroupPlan) -> GradientReplicas | DeepGradientRepli
     if plan.config.trunk.is_shared:
         return DeepGradientReplicas(plan, gradient)
     envs = plan.envs(len(plan.seeds) * gradient.environments)
-    return GradientReplicas(
-        envs,
-        plan.config,
-        gradient,
-        plan.n_actions,
-        plan.seeds,
-        arithmetic=plan.spec.arithmetic,
-        device=plan.spec.options.get("device", "cpu"),
-    )
+    device = plan.spec.options.get("device", "cpu")
+    own = envs, plan.config, gradient, plan.n_actions, plan.seeds
+    return GradientReplicas(*own, arithmetic=plan.spec.arithmetic, device=device)

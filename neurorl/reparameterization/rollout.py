@@ -108,13 +108,9 @@ class Draws:
         draws: tuple[int, ...] = (),
     ) -> None:
         steps, replicas, environments = lead
-        self.noise = {
-            p.name: torch.zeros(
-                replicas, config.window, steps, environments, p.size, dtype=torch.int16
-            )
-            for p in network.populations
-            if p.is_noisy(network.dt)
-        }
+        lead_of_noise = replicas, config.window, steps, environments
+        noisy = [p for p in network.populations if p.is_noisy(network.dt)]
+        self.noise = {p.name: torch.zeros(*lead_of_noise, p.size, dtype=torch.int16) for p in noisy}
         self.cells = torch.zeros(steps, replicas, environments, *draws_shape(config))
         self.actions = torch.zeros(*lead, *draws, dtype=torch.float64)
 
@@ -150,16 +146,11 @@ class Inputs:
         self._dtype, self._device = dtype, device
         self._lead, self._steps = lead, config.window
         self._flows = config.encoder.flows
+        shape = (replicas, rows) if self._flows else (replicas, config.window, rows)
+        like, others = torch.empty(0, dtype=dtype, device=device), network.sources
         self._rest = {
-            s.name: torch.full(
-                (replicas, rows, s.size)
-                if self._flows
-                else (replicas, config.window, rows, s.size),
-                float(s.name == "bias"),
-                dtype=dtype,
-                device=device,
-            )
-            for s in network.sources
+            s.name: like.new_full((*shape, s.size), float(s.name == "bias"))
+            for s in others
             if s.name != "input"
         }
 

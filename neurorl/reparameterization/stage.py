@@ -156,21 +156,13 @@ class Stage:
 
     def mark(self, active: Sequence[int]) -> list[_Mark]:
         """Note where these replicas are, for `back`."""
-        return [
-            _Mark(
-                k,
-                self.steps[k],
-                self._begun[k],
-                [
-                    (r, len(r.actions), [getattr(r, name) for name in SCORES])
-                    for r in self._running[k]
-                ],
-                self.cells_flat[self.rows([k])],
-                self._history.flat[self.rows([k])],
-                self.masks.of(k),
-            )
-            for k in active
-        ]
+        marks = []
+        for k in active:
+            rows, of = self.rows([k]), self._running[k]
+            running = [(r, len(r.actions), [getattr(r, name) for name in SCORES]) for r in of]
+            flat = self.cells_flat[rows], self._history.flat[rows]
+            marks.append(_Mark(k, self.steps[k], self._begun[k], running, *flat, self.masks.of(k)))
+        return marks
 
     def back(self, marks: Sequence[_Mark]) -> None:
         """Go back to where replicas were; their environments follow when `open` is called."""
@@ -279,11 +271,8 @@ class Stage:
         """Go on from `state` when `open` is called. Raises RunError."""
         steps, begun = take_count(state, "steps"), take_count(state, "begun")
         running = strip_prefix(state, "running.")
-        episodes = (
-            running_from(running, self._size, n_actions, begun, self._choices.template)
-            if running
-            else []
-        )
+        about = self._size, n_actions, begun, self._choices.template
+        episodes = running_from(running, *about) if running else []
         rows = self.rows([k])
         cells = take_shown(state, "observations", self.cells_flat[rows].shape)
         changes = np.zeros_like(self._history.changes[rows])

@@ -21,10 +21,6 @@ _FOLLOWING = ("needs_probability", "needs_paths", "needs_modules")
 _OF_TEXTS = ("hidden", "signals", "pairs_spikes", "gates_depression", "drops_late", "slow_tau")
 _UNSET = (None, False, ())
 _LONGEST = 60
-_ONLY_IF_SET = (
-    *("signals", "modulator", "eligibility_tau", "eligibility_keep", "post_tau", "depression"),
-    "slow_tau",
-)
 
 
 class _UnreadError(DescriptionError):
@@ -93,6 +89,10 @@ class Rule(Described):
     post_tau: float | None = None
     depression: float | None = None
     slow_tau: float | None = None
+    _added = (
+        *("signals", "modulator", "eligibility_tau", "eligibility_keep"),
+        *("post_tau", "depression", "slow_tau"),
+    )
 
     def __post_init__(self) -> None:
         self._check_fields()
@@ -212,8 +212,7 @@ class Rule(Described):
 
     def to_dict(self) -> PlainData:
         """Return plain data, without properties that follow from the texts."""
-        unset = [name for name in _ONLY_IF_SET if getattr(self, name) in (None, ())]
-        left_out = {"post_factors", *_FOLLOWING, *unset}
+        left_out = {"post_factors", *_FOLLOWING}
         return {name: value for name, value in super().to_dict().items() if name not in left_out}
 
     def _check_fields(self) -> None:

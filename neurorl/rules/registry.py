@@ -48,10 +48,7 @@ Source: the coagent policy gradient theorem, Kostas, Nota & Thomas 2020 (arXiv:1
 """
 
 RANDOM_FEEDBACK = Rule(
-    "random-feedback",
-    output="spike*(1 - n/W)*(phi*b)",
-    is_centred=True,
-    random_feedback=True,
+    "random-feedback", output="spike*(1 - n/W)*(phi*b)", is_centred=True, random_feedback=True
 )
 """Learn from spikes and broadcasts that reach hidden neurons with signs drawn at random.
 
@@ -102,11 +99,7 @@ Neftci et al. 2019 (arXiv:1901.09948).
 """
 
 TD_STDP = Rule(
-    "td-stdp",
-    output="spike*(phi*b)",
-    pairs_spikes=True,
-    gates_depression=True,
-    needs_td_error=True,
+    "td-stdp", output="spike*(phi*b)", pairs_spikes=True, gates_depression=True, needs_td_error=True
 )
 """Give spike-timing dependent plasticity feedback of the action.
 
@@ -178,9 +171,7 @@ learning rate 0.2/25 is the caller's ``rate``, and its presynaptic trace of 20 m
 """
 
 AUTHORS_CARTPOLE = Rule(
-    "authors-cartpole",
-    output="where(t > 0, 2*(spike - p), -2*y*(spike - p))",
-    eligibility_keep=0.0,
+    "authors-cartpole", output="where(t > 0, 2*(spike - p), -2*y*(spike - p))", eligibility_keep=0.0
 )
 """Reinforce the modules of the action taken, and those of others if they were silent.
 

@@ -13,7 +13,6 @@ from neurorl.expressions.methods import METHODS, System, Updates
 from neurorl.expressions.scan import TextPlace
 from neurorl.network.limits import check_identifier
 from neurorl.network.serialization import Described, NotNegative, number, several
-from neurorl.storage.plain import PlainData
 
 WEIGHT = "w"
 USUAL = "M"
@@ -62,6 +61,7 @@ class SynapseRule(Described):
     signals: tuple[str, ...] = ()
     modulators: tuple[str, ...] = (USUAL,)
     post_delay: NotNegative = 0.0
+    _added = ("post_delay",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,12 +81,6 @@ class SynapseRule(Described):
             raise unknown_name_error("SynapseRule.method", self.method, METHODS)
         self._check_names()
         self._check_lines()
-
-    def to_dict(self) -> PlainData:
-        data = super().to_dict()
-        if not self.post_delay:
-            del data["post_delay"]  # as before this field existed
-        return data
 
     @cached_property
     def derivatives(self) -> tuple[Statement, ...]:

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neurorl.native import toolchain
-from neurorl.native.build import library
+from neurorl.native.build import CppSource
+from neurorl.native.build import compiled as library_of
 from neurorl.numerics.elementary import (
+    COS_TERMS,
     cos,
     cospi,
     decay,
@@ -134,10 +136,29 @@ def test_on_grid() -> None:
     assert on_grid(0.3) == round(0.3 * 2**20) / 2**20
 
 
+IN_C = """#include "elementary.h"
+double neurorl::cos_terms[13];
+extern "C" {
+void set(const double *terms) { memcpy(neurorl::cos_terms, terms, sizeof neurorl::cos_terms); }
+void exps(const double *x, double *out, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) out[i] = neurorl::exp(x[i]);
+}
+void cosines(const double *x, double *out, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) out[i] = neurorl::cospi(x[i]);
+}
+double dot(const double *a, const double *b, int64_t n) { return neurorl::dot(a, b, n); }
+}
+"""
+
+
 @compiled
 def test_c_has_the_same_bits() -> None:
-    found = library()
-    for function, ours in ((found.neurorl_exp, exp), (found.neurorl_cospi, cospi)):
+    found = library_of(CppSource(IN_C), "test", "none")
+    found.set((ctypes.c_double * 13)(*COS_TERMS))
+    found.dot.restype = ctypes.c_double
+    for function, ours in ((found.exps, exp), (found.cosines, cospi)):
         out = np.empty_like(X)
         addresses = (ctypes.c_void_p(a.__array_interface__["data"][0]) for a in (X, out))
         function(*addresses, ctypes.c_int64(len(X)))
@@ -146,4 +167,4 @@ def test_c_has_the_same_bits() -> None:
     for n in range(1, 40):
         a, b = rng.normal(0, 1, (2, n))
         places = (ctypes.c_void_p(v.__array_interface__["data"][0]) for v in (a, b))
-        assert found.neurorl_dot(*places, ctypes.c_int64(n)) == dot(a, b)
+        assert found.dot(*places, ctypes.c_int64(n)) == dot(a, b)

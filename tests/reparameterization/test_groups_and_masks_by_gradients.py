@@ -19,7 +19,7 @@ from neurorl.errors import EnvError, RunError, UnsupportedError  # noqa: E402
 from neurorl.models.agent.config import AgentConfig  # noqa: E402
 from neurorl.models.agent.policies import Softmax  # noqa: E402
 from neurorl.models.defaults.presets import make_config  # noqa: E402
-from neurorl.reparameterization.choices import Choices, OneOfSeveral, Taken, choices_for  # noqa: E402
+from neurorl.reparameterization.choices import Choices, GroupChoices, Taken, choices_for  # noqa: E402
 from neurorl.runs.evaluation import evaluate  # noqa: E402
 
 FEW = {"environments": 2, "steps": 8}
@@ -211,13 +211,13 @@ def test_weights_learn_from_the_policy_of_what_was_allowed(
 ) -> None:
     """In each update the log policies are -inf where an action was forbidden, else finite."""
     learner, seen = agent("masked", policy=Softmax(repeats=repeats)), []
-    usual = OneOfSeveral.loss
+    usual = GroupChoices.loss
 
-    def loss(self: OneOfSeveral, described: Any, *others: Any) -> Any:
+    def loss(self: GroupChoices, described: Any, *others: Any) -> Any:
         seen.append(described.detach().numpy())
         return usual(self, described, *others)
 
-    monkeypatch.setattr(OneOfSeveral, "loss", loss)
+    monkeypatch.setattr(GroupChoices, "loss", loss)
     learner.learn(total_steps=16)
     rollout = learner._replicas._rollout
     assert rollout.allowed is not None

@@ -67,10 +67,7 @@ def assignments(
 @functools.cache
 def expression_functions() -> dict[str, Any]:
     """Return the Brian2 functions that `expression_text` calls, for a group's namespace."""
-    made = {
-        f"neurorl_{name}": _function(name, one.arguments, one.numpy)
-        for name, one in FUNCTIONS.items()
-    }
+    made = {f"neurorl_{x}": _function(x, one.arguments, one.numpy) for x, one in FUNCTIONS.items()}
     made["neurorl_power"] = _function("power", ("number", "whole"), _power)
     made["neurorl_divide"] = _function("divide", ("number", "number"), np.divide)
     return made
@@ -122,12 +119,9 @@ def brian2_names(node: NodeProgram) -> dict[str, str]:
     taken |= {*brian2.DEFAULT_UNITS, *brian2.DEFAULT_FUNCTIONS, *brian2.DEFAULT_CONSTANTS}
     lines = (*node.update, *node.reset)
     used = {*node.initial, *node.constants, *node.inputs, *(line.variable for line in lines)}
-    names = {
-        name: f"own_{name}_own"
-        if name in taken or name.startswith(tuple(_BEGIN.split())) or name.endswith(_END)
-        else name
-        for name in sorted(used)
-    }
+    begin = tuple(_BEGIN.split())
+    clash = {x for x in used if x in taken or x.startswith(begin) or x.endswith(_END)}
+    names = {name: f"own_{name}_own" if name in clash else name for name in sorted(used)}
     return {"bias": "bias", **names} | {name: f"drawn_{name}" for name in node.draws}
 
 

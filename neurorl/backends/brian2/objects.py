@@ -65,12 +65,8 @@ class Stepper:
         clocks = {obj.clock for obj in objects}
         if clocks - {self._clock}:
             elsewhere = sorted(obj.name for obj in objects if obj.clock is not self._clock)
-            raise BackendError(
-                "Brian2 network",
-                "an object on another clock",
-                got=elsewhere,
-                remedy="pass clock=...",
-            )
+            what, remedy = "an object on another clock", "pass clock=..."
+            raise BackendError("Brian2 network", what, got=elsewhere, remedy=remedy)
         self.network._clocks = clocks
         try:
             self.network.before_run({})

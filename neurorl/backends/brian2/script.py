@@ -235,10 +235,7 @@ def _synapses(program: Program, lessons: Mapping[str, ScriptedRule], dt: float) 
 
 
 def _arrays(
-    program: Program,
-    weights: Mapping[str, Numbers],
-    biases: Mapping[str, Numbers],
-    inputs: Inputs,
+    program: Program, weights: Mapping[str, Numbers], biases: Mapping[str, Numbers], inputs: Inputs
 ) -> Iterator[tuple[str, Numbers]]:
     """Yield the arrays of the script by their names there."""
     for k, node in enumerate(program.nodes):

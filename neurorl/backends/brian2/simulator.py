@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -230,13 +230,9 @@ class Brian2Simulator(ProgramSimulator):
                 delay = max(projection.delays) - 1
                 refill_queue(synapses, rasters[projection.pre][:-1], delay)
 
-    def released(self, k: int, release: Release) -> Array:
+    def released(self, k: int, release: Release) -> Sequence[Array]:
         names = (past_release(release.variable, age) for age in range(release.delay, 0, -1))
-        return np.stack([self._objects.memory[k][name] for name in names])
-
-    def put_released(self, k: int, release: Release, values: Array) -> None:
-        for age, row in zip(range(release.delay, 0, -1), values, strict=True):
-            self._objects.memory[k][past_release(release.variable, age)][:] = row
+        return [self._objects.memory[k][name] for name in names]
 
     @contextlib.contextmanager
     def _generating(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, toss
 from neurorl.arithmetic.quantiser import ChipPopulation
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
-from neurorl.backends.loihi.engine import ChipEngine
+from neurorl.backends.loihi.engine import ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel, Places
 from neurorl.backends.loihi.pes import NEEDED_FOR_PES, LearningTable, OnChipLearning
 from neurorl.backends.loihi.vendor import (
@@ -53,7 +53,7 @@ class OwnNoise:
     chip: the integers of each population.
     slices: the indices of each population's compartments.
 
-    bias: the array that biases are to be written to.
+    bias: the array that biases are to be written to. row: of the prepared draws, for the next step.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class OwnNoise:
         self._slices = slices
         self.bias: Int32Array = compartment.bias
         self._rows = self._drawn(0, 1)
-        self._row = 0
+        self.row = 0
         if self._draws:
             compartment.noise._uniform = self._uniform
 
@@ -79,10 +79,6 @@ class OwnNoise:
         """Draw for *n_steps* steps from *first_step* on."""
         if self._draws:
             self._rows = self._drawn(first_step, n_steps)
-
-    def take(self, row: int) -> None:
-        """Use *row* of the prepared draws in the next step."""
-        self._row = row
 
     def _drawn(self, first_step: int, n_steps: int) -> Int32Array:
         """Return draws for *n_steps*, int32 ``(n_steps, compartments)``; 0 without noise."""
@@ -93,7 +89,7 @@ class OwnNoise:
 
     def _uniform(self, rng: object) -> Int32Array:
         """Return the current row; stands in for the emulator's method that draws."""
-        return np.asarray(self._rows[self._row])
+        return np.asarray(self._rows[self.row])
 
 
 _FIRST = 1  # the emulator's t at the start
@@ -143,7 +139,6 @@ class EmulatorEngine(ChipEngine):
         self._learning = OnChipLearning(emulator, learning) if learning else None
         self._coins = coins
         self._toss()
-        self._errors: Mapping[str, FloatArray] = {}
         self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
         # The wrapped update reads and writes these, one row a step.
         self._row = 0
@@ -155,7 +150,7 @@ class EmulatorEngine(ChipEngine):
     def _noisy_update(self, rng: Any) -> None:
         """Update the compartments with this step's noise, and keep their spikes."""
         compartment, row = self._compartment, self._row
-        self._own_noise.take(row)
+        self._own_noise.row = row
         if self._thresholds is not None:
             compartment.vth[:] = self._thresholds[row]
             if self._has_refractory:  # noise must not lift the voltage 0 of a dead step
@@ -188,16 +183,7 @@ class EmulatorEngine(ChipEngine):
     def steps(self) -> int:
         return int(self._emulator.t) - _FIRST
 
-    def learn(
-        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
-    ) -> dict[str, Raster]:
-        self._errors = errors
-        try:
-            return self.run(inputs, n_steps)
-        finally:
-            self._errors = {}
-
-    def _run_steps(self, start: int, count: int) -> None:
+    def _run_steps(self, errors: Errors, start: int, count: int) -> None:
         """Make *count* steps from row *start* on with the emulator's own loop."""
         if self._learning is None:
             self._emulator.run_steps(count)
@@ -205,10 +191,10 @@ class EmulatorEngine(ChipEngine):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of every weight and trace at its bound
             for k in range(start, start + count):
-                self._learning.present({name: rows[k] for name, rows in self._errors.items()})
+                self._learning.present({name: rows[k] for name, rows in errors.items()})
                 self._emulator.step()
 
-    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+    def run(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
         label = self._emulator.t + 1
         coins = toss(self._coins, self.steps + 1, n_steps)
         inputs = self._history.extend({**inputs, **coins}, n_steps)
@@ -227,7 +213,7 @@ class EmulatorEngine(ChipEngine):
             self._row, self._thresholds = 0, self._noisy_thresholds()
             self._own_noise.prepare(self.steps, count)
             self._spikes = spikes[start : start + count]
-            self._run_steps(start, count)
+            self._run_steps(errors, start, count)
             start += count
         self._spikes = np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
@@ -329,10 +315,8 @@ def _checked_emulator(compiled: ChipModel, seed: int, learns: bool) -> EmulatorI
         emulator = EmulatorInterface(compiled.model, seed=seed & 0x7FFFFFFF)
     lacks = missing(emulator, NEEDED + NEEDED_FOR_NOISE + (NEEDED_FOR_PES if learns else ()))
     if lacks:
-        raise BackendUnavailableError(
-            "backend loihi",
-            f"nengo-loihi {version()} has no {', '.join(lacks)}",
-            remedy="pip install 'nengo-loihi>=1.1,<2'",
-        )
+        what, remedy = f"nengo-loihi {version()} has no", "pip install 'nengo-loihi>=1.1,<2'"
+        what += f" {', '.join(lacks)}"
+        raise BackendUnavailableError("backend loihi", what, remedy=remedy)
     emulator.t = _FIRST
     return emulator

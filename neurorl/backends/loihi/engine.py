@@ -12,6 +12,7 @@ from neurorl.backends.window import Raster
 from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
+Errors = Mapping[str, FloatArray]
 EMULATE = "use target='emulator' (--target emulator)"
 """Suggest the remedy for what a chip can't do."""
 
@@ -31,8 +32,11 @@ class ChipEngine(abc.ABC):
         """Return the number of steps made; `reset` keeps it."""
 
     @abc.abstractmethod
-    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        """Advance and return the raster ``(n_steps, size)`` of each recorded population."""
+    def run(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
+        """Advance, learning where there are errors; return the raster of each recorded population.
+
+        errors: by population ``(n_steps, size)``, as rasters, -1 to 1.
+        """
 
     @abc.abstractmethod
     def reset(self) -> None:
@@ -42,27 +46,14 @@ class ChipEngine(abc.ABC):
     def write_weights(self, projection: str, weights: FloatArray, mantissa: Int32Array) -> None:
         """Write a described projection's effective weights, and its mantissas; same shape."""
 
-    def learn(
-        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
-    ) -> dict[str, Raster]:
-        """Advance as `run` does, while the chip learns.
-
-        errors: by population ``(n_steps, size)``, -1 to 1.
-        Raises UnsupportedError if this engine doesn't learn.
-        """
-        raise self._doesnt_learn()
-
     def learned_weights(self, name: str) -> Int32Array:
         """Return the transmitted weights of a projection that learns on the chip.
 
         Raises UnsupportedError where none does.
         """
-        raise self._doesnt_learn()
-
-    def _doesnt_learn(self) -> UnsupportedError:
-        """Return the error for an engine that doesn't learn."""
         problem, remedy = "doesn't learn on the chip", "learning='host'"
-        return UnsupportedError(f"backend loihi, target {self.target}", problem, remedy=remedy)
+        where = f"backend loihi, target {self.target}"
+        raise UnsupportedError(where, problem, remedy=remedy)
 
     @abc.abstractmethod
     def write_bias(self, population: str, bias: Array) -> None:

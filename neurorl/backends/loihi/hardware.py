@@ -25,7 +25,7 @@ import numpy.typing as npt
 from neurorl.arithmetic.chip_noise import CoinRows, toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
-from neurorl.backends.loihi.engine import EMULATE, ChipEngine
+from neurorl.backends.loihi.engine import EMULATE, ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
@@ -33,20 +33,6 @@ from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
-
-
-def hardware_problems(compiled: ChipModel) -> list[str]:
-    """Return why a chip can't run a network that the emulator can, one line for each reason."""
-    noisy = [
-        f"population {name!r} with escape noise, noise='exact'"
-        " (take the chip's own: noise='chip' or 'chip+coins')"
-        for name, chip in compiled.chip.items()
-        if chip.escapes
-    ]
-    return noisy + [
-        f"source {name!r} of currents, as biases can't be rewritten (take the encoder 'quiet')"
-        for name in sorted(compiled.currents)
-    ]
 
 
 class HardwareEngine(ChipEngine):
@@ -98,21 +84,34 @@ class HardwareEngine(ChipEngine):
     @classmethod
     def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
         """Return why a chip can't run a network that the emulator can, one line for each reason."""
-        return hardware_problems(compiled)
+        noisy = [
+            f"population {name!r} with escape noise, noise='exact'"
+            " (take the chip's own: noise='chip' or 'chip+coins')"
+            for name, chip in compiled.chip.items()
+            if chip.escapes
+        ]
+        return noisy + [
+            f"source {name!r} of currents, as biases can't be rewritten (take the encoder 'quiet')"
+            for name in sorted(compiled.currents)
+        ]
 
     @property
     def steps(self) -> int:
         return self._steps
 
-    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
+    def run(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
         labelled = self._labelled(inputs, n_steps)
         with translated():
-            self._interface.host2chip([spikes for row in labelled for spikes in row], [])
-            self._interface.run_steps(n_steps)
+            self._send(labelled, errors)
             out = self._collect()
         self._steps += n_steps
         self._rests = False
         return out
+
+    def _send(self, labelled: list[list[_Spikes]], errors: Errors) -> None:
+        """Make a step of the chip for each entry of *labelled*, its spikes; see `_labelled`."""
+        self._interface.host2chip([spikes for row in labelled for spikes in row], [])
+        self._interface.run_steps(len(labelled))
 
     def _labelled(self, inputs: Inputs, n_steps: int) -> list[list[_Spikes]]:
         """Return the spikes of every input for each step, in the form that nengo-loihi takes."""
@@ -120,19 +119,14 @@ class HardwareEngine(ChipEngine):
         inputs = self._history.extend({**inputs, **coins}, n_steps)
         first = self._waited + self._steps + 1
         return [
-            [
-                (spike_input, first + k, inputs[name][k].nonzero()[0])
-                for name, spike_input in self._inputs.items()
-            ]
+            [(one, first + k, inputs[name][k].nonzero()[0]) for name, one in self._inputs.items()]
             for k in range(n_steps)
         ]
 
     def _collect(self) -> dict[str, Raster]:
         """Return the recorded rasters of the steps since the last call."""
-        return {
-            name: np.asarray(self._interface.collect_probe_output(probe)) > 0
-            for name, probe in self._probes.items()
-        }
+        collect = self._interface.collect_probe_output
+        return {name: np.asarray(collect(probe)) > 0 for name, probe in self._probes.items()}
 
     def refuse(self, verb: str) -> None:
         """Raise UnsupportedError for *verb*, unless it is a reset and waiting for silence works."""
@@ -203,7 +197,7 @@ _Spikes = tuple[Any, int, npt.NDArray[np.intp]]
 
 _REMEDIES = {
     "set_weights": "give them to a new backend (weights=...), learn on the chip (learning='pes'),"
-    f" or {EMULATE}",
+    f" or {EMULATE}"
 }
 
 
@@ -227,9 +221,6 @@ def translated() -> Iterator[None]:
         raise BackendError("target loihi", f"the chip failed: {exc}") from exc
 
 
-Errors = Mapping[str, FloatArray]
-
-
 class LearningHardwareEngine(HardwareEngine):
     """Run a chip with snips; its weights change, and can't be read before the end."""
 
@@ -245,7 +236,7 @@ class LearningHardwareEngine(HardwareEngine):
         }
         try:
             with translated():
-                self._run([[]], {})
+                self._send([[]], {})
                 self._collect()
         except BaseException:
             self.close()
@@ -253,27 +244,15 @@ class LearningHardwareEngine(HardwareEngine):
 
     @classmethod
     def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
-        return hardware_problems(compiled) + [
+        return super().problems(compiled, record) + [
             f"population {name!r} of several refractory periods, recorded while a chip learns"
             " (leave it out of record, or split it into several populations)"
             for name in record
             if np.ptp(compiled.chip[name].refractory)
         ]
 
-    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        return self.learn(inputs, {}, n_steps)
-
-    def learn(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
-        labelled = self._labelled(inputs, n_steps)
-        with translated():
-            self._run(labelled, errors)
-            out = self._collect()
-        self._steps += n_steps
-        self._rests = False
-        return out
-
     def _wait(self, n_steps: int) -> None:
-        self._run([[]] * n_steps, {})
+        self._send([[]] * n_steps, {})
 
     def learned_weights(self, name: str) -> Int32Array:
         self.refuse("weights of a projection that learns there")
@@ -285,10 +264,9 @@ class LearningHardwareEngine(HardwareEngine):
         super().close()
         snips.tmp_snip_dir.cleanup()
 
-    def _run(self, labelled: list[list[Any]], errors: Errors) -> None:
-        """Make a step of the chip for each entry of *labelled*, and exchange a packet in each.
+    def _send(self, labelled: list[list[_Spikes]], errors: Errors) -> None:
+        """Make a step for each entry of *labelled*, and exchange a packet in each.
 
-        labelled: the spikes of each step, see `_labelled`.
         errors: by population ``(steps, size)``; every core that learns gets an error, 0 where left
             out.
         """

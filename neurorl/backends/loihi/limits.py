@@ -176,7 +176,12 @@ def source_text(
     chips: how many chips there are.
     """
     network = arithmetic.network
-    lines = [head, "", *_core_table(placement, chips), ""]
+    most = vars(placement.limits)
+    rows = [["population", "cores", *(f"{key} (limit {most[key]})" for key in RESOURCES)]]
+    for row in usage(placement):
+        used = [f"{row[key]} ({row[f'{key}_percent']:.3g} %)" for key in RESOURCES]
+        rows.append([row["population"], str(row["cores"]), *used])
+    lines = [head, "", *_aligned(rows), *_core_notes(placement, chips), ""]
     for node, relays in later.items():
         lines += [f"{name}: spikes of {node}, {k} steps later" for k, name in relays.items()]
     for population in arithmetic.chip.populations.values():
@@ -191,16 +196,6 @@ def source_text(
             f"  resolution {2 * chip.unit:.4g}, largest weight {MANTISSA_MAX * chip.unit:.4g}",
         ]
     return "\n".join(lines) + "\n"
-
-
-def _core_table(placement: Placement, chips: int) -> list[str]:
-    """Return the lines of the table of cores, one row a population, and the notes below it."""
-    limits = vars(placement.limits)
-    rows = [["population", "cores", *(f"{key} (limit {limits[key]})" for key in RESOURCES)]]
-    for row in usage(placement):
-        used = [f"{row[key]} ({row[f'{key}_percent']:.3g} %)" for key in RESOURCES]
-        rows.append([row["population"], str(row["cores"]), *used])
-    return [*_aligned(rows), *_core_notes(placement, chips)]
 
 
 def _core_notes(placement: Placement, chips: int) -> list[str]:
@@ -221,10 +216,8 @@ def _core_notes(placement: Placement, chips: int) -> list[str]:
 def _aligned(rows: list[list[str]]) -> list[str]:
     """Return the rows as lines, columns padded to the same width."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    padded = ([x.ljust(n) for x, n in zip(row, widths, strict=True)] for row in rows)
+    return ["  ".join(row).rstrip() for row in padded]
 
 
 def _population(chip: ChipPopulation, bias: Array) -> list[str]:

@@ -125,15 +125,8 @@ def compile_network(
         sizes = [block.n_neurons for block in cores]
         starts = tuple(itertools.accumulate(sizes[:-1], initial=end))
         slices[name], end = _places(starts, placement.cores[name]), end + sum(sizes)
-    return ChipModel(
-        model=model,
-        inputs=inputs,
-        blocks=blocks,
-        tables=tables,
-        chip=dict(chip.populations),
-        slices=slices,
-        currents=network.currents,
-    )
+    chips = dict(chip.populations)
+    return ChipModel(model, inputs, blocks, tables, chips, slices, network.currents)
 
 
 def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:

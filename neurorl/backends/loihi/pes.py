@@ -124,13 +124,8 @@ class LearningTable(WeightTable):
         return weights
 
 
-NEEDED_FOR_PES = (
-    "rng",
-    "synapses.error",
-    "synapses.trace_spikes",
-    "synapses.traces",
-    "synapses.update_pes_errors",
-)
+_OF_SYNAPSES = ("error", "trace_spikes", "traces", "update_pes_errors")
+NEEDED_FOR_PES = ("rng", *(f"synapses.{name}" for name in _OF_SYNAPSES))
 """Name the attributes of an `EmulatorInterface` that learning needs."""
 
 ERROR_SCALE = 127.0

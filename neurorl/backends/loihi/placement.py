@@ -12,6 +12,7 @@ twin, and each axon takes two slots.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -210,10 +211,8 @@ class _Planner:
         own = self._chip.populations[name]
         is_noisy = own.noise_step > 0
         decays = np.stack([own.current_decay, own.voltage_decay, own.refractory, is_noisy])
-        formats = {
-            (self._chip.projections[k].exponent, *share.format().values())
-            for k, share in shares.items()
-        }
+        held = self._chip.projections
+        formats = {(held[k].exponent, *share.format().values()) for k, share in shares.items()}
         return {
             **used,
             "dynamics": np.unique(decays[:, first:last], axis=1).shape[1],
@@ -242,25 +241,11 @@ def _cut(whole: slice, fits: Fits) -> list[slice] | int:
     while first < last:
         if not fits(first, first + 1):
             return int(first)
-        stop = _furthest(first, last, fits)
+        stops = range(first + 1, last + 1)
+        stop = first + bisect.bisect_left(stops, True, key=lambda stop: not fits(first, stop))
         parts.append(slice(first, stop))
         first = stop
     size, n = last - whole.start, len(parts)
     ends = [whole.start + size * k // n for k in range(n + 1)]
     even = [slice(a, b) for a, b in itertools.pairwise(ends)]
     return even if all(fits(part.start, part.stop) for part in even) else parts
-
-
-def _furthest(first: int, last: int, fits: Fits) -> int:
-    """Return the largest stop such that the neurons ``first <= i < stop`` fit.
-
-    last: the end of the range; the stop isn't beyond it. Found by doubling steps, then bisection.
-    """
-    low, step = first + 1, 1
-    while low + step <= last and fits(first, low + step):
-        low, step = low + step, 2 * step
-    high = min(low + step, last + 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(first, middle) else (low, middle)
-    return low

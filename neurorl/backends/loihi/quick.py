@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.checks import Inputs
-from neurorl.backends.loihi.engine import ChipEngine
+from neurorl.backends.loihi.engine import ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.pes import ERROR_SCALE, WORDS, LearningPart, LearningTable
+from neurorl.backends.loihi.synapses import shifted
 from neurorl.backends.native import NativeSimulator
 from neurorl.backends.programmed import ProgramSimulator
 from neurorl.backends.reference import ReferenceSimulator
@@ -59,12 +60,8 @@ class QuickPes:
         synapses = [synapse for block in blocks for synapse in block.synapses]
         self._parts = [named[id(synapse)] for synapse in synapses if id(synapse) in named]
         counts = [len(part.data) for _, part in self._parts]
-        self._axons = {
-            id(part): slice(end - count, end)
-            for (_, part), count, end in zip(
-                self._parts, counts, itertools.accumulate(counts), strict=True
-            )
-        }
+        ends = zip(self._parts, counts, itertools.accumulate(counts), strict=True)
+        self._axons = {id(part): slice(end - count, end) for (_, part), count, end in ends}
         self._tables, self._n_weights = tables, sum(part.data.size for _, part in self._parts)
         self._trace = np.zeros(sum(counts), dtype=np.int32)
         self._came = np.zeros(sum(counts), dtype=bool)
@@ -74,9 +71,7 @@ class QuickPes:
         self._magnitude = np.repeat([float(x.tracing_mag) for x in configured], counts)
         self._exponents = [int(synapse.synapse_cfg.weight_exp) for synapse in configured]
 
-    def learn(
-        self, t: int, arrived: Mapping[str, Raster], errors: Mapping[str, FloatArray], n_steps: int
-    ) -> bool:
+    def learn(self, t: int, arrived: Mapping[str, Raster], errors: Errors, n_steps: int) -> bool:
         """Do the learning of *n_steps* steps from *t* on; return whether weights have changed.
 
         arrived: by projection, the presynaptic spikes that arrive in each step. errors: by
@@ -111,7 +106,7 @@ class QuickPes:
         """Change weights by ``-x e``, those onto twins by ``+x e``, rounded stochastically."""
         learned = [
             # In units of 2**-7 mantissas, as the chip computes; the lowest bit of a mantissa is 0.
-            _shifted(part.data, 1 - exponent)
+            shifted(part.data, 1 - exponent)
             + (np.multiply.outer(self._trace[self._axons[id(part)]], _error(part, errors)) >> 2)
             for (_, part), exponent in zip(self._parts, self._exponents, strict=True)
         ]
@@ -121,7 +116,7 @@ class QuickPes:
         first = 0
         for (_, part), exponent in zip(self._parts, self._exponents, strict=True):
             last = first + part.data.size
-            part.data[...] = _shifted(rounded[first:last], 7 + exponent).reshape(part.data.shape)
+            part.data[...] = shifted(rounded[first:last], 7 + exponent).reshape(part.data.shape)
             first = last
 
     def reset(self) -> None:
@@ -168,11 +163,6 @@ def _stochastic(x: npt.NDArray[np.floating[Any]], rng: np.random.RandomState) ->
     return np.asarray(whole.astype(np.int32) + (fraction > rng.rand(*x.shape)), dtype=np.int32)
 
 
-def _shifted(x: Int32Array, bits: int) -> Int32Array:
-    """Return *x* shifted left by *bits*, or right if *bits* is negative."""
-    return x << bits if bits >= 0 else x >> -bits
-
-
 def quick_simulator(simulated: SimulatedNetwork) -> ProgramSimulator:
     """Return what runs a network's program: in C++, or in NumPy where there is no compiler."""
     made = NativeSimulator() if toolchain.problem() is None else ReferenceSimulator()
@@ -215,12 +205,7 @@ class QuickEngine(ChipEngine):
     def steps(self) -> int:
         return self._running.time(0)
 
-    def run(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        return self.learn(inputs, {}, n_steps)
-
-    def learn(
-        self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
-    ) -> dict[str, Raster]:
+    def run(self, inputs: Inputs, errors: Errors, n_steps: int) -> dict[str, Raster]:
         sources = [source.name for source in self._simulated.network.spiking.sources]
         parts: list[dict[str, Raster]] = []
         done = 0

@@ -44,10 +44,8 @@ def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silen
     Source: Davies et al. 2018; the order of decays is that of `neurorl.arithmetic.quantiser`.
     """
     network, chip = arithmetic.network, arithmetic.chip
-    before = {
-        p.name: {q.pre for q in network.spiking.projections if q.post == p.name}
-        for p in network.populations
-    }
+    into = network.spiking.projections
+    before = {p.name: {q.pre for q in into if q.post == p.name} for p in network.populations}
     try:
         order = list(TopologicalSorter(before).static_order())
     except CycleError as exc:

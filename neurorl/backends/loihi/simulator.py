@@ -106,8 +106,7 @@ class LoihiSimulator(Simulator):
         "target 'loihi' has not run on a chip: its calls of NxSDK are checked with a stand-in"
     )
     shown: ClassVar[tuple[str, ...]] = (
-        *("target", "engine", "chips", "core"),
-        *("pes_magnitude", "chip_table"),
+        *("target", "engine", "chips", "core", "pes_magnitude", "chip_table"),
     )
 
     def __init__(
@@ -216,10 +215,8 @@ class LoihiSimulator(Simulator):
         if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs
             compile_network(self.arithmetic, self.weights_of(0), self.placement)
             return engines
-        self._tables = {
-            name: np.zeros((n, *layout.shape), dtype=np.int32)
-            for name, layout in self.placement.layouts.items()
-        }
+        layouts = self.placement.layouts.items()
+        self._tables = {name: np.zeros((n, *one.shape), dtype=np.int32) for name, one in layouts}
         try:
             for k in range(n):
                 tables = {name: of_all[k] for name, of_all in self._tables.items()}
@@ -238,14 +235,9 @@ class LoihiSimulator(Simulator):
         seed = derive(simulated.seeds[replica], _ROUNDINGS)
         if self._is_quick:
             return QuickEngine(simulated, replica, compiled, seed)
-        return EmulatorEngine(
-            compiled,
-            self.delays,
-            {p.name: simulated.draws(p.name)[replica] for p in simulated.network.populations},
-            simulated.coin_rows(replica),
-            simulated.record,
-            seed=seed,
-        )
+        draws = {p.name: simulated.draws(p.name)[replica] for p in simulated.network.populations}
+        coins, record = simulated.coin_rows(replica), simulated.record
+        return EmulatorEngine(compiled, self.delays, draws, coins, record, seed=seed)
 
     def _connect(self, compiled: ChipModel, replica: int) -> ChipEngine:
         """Return a chip that runs one replica."""
@@ -280,24 +272,17 @@ class LoihiSimulator(Simulator):
     def learn(
         self, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
     ) -> dict[str, Raster]:
-        """Advance each replica, with learning if there are errors, and join their rasters."""
+        """Advance each replica, and join their rasters; errors are rounded to 1/127."""
         simulated = self.simulated
         if simulated.n_replicas == 1:
-            return self._run(0, inputs, errors, n_steps)
+            return self.engines[0].run(inputs, errors, n_steps)
         rasters = {s.name: inputs[s.name] for s in simulated.network.spiking.sources}
         parts = []
         for k in range(simulated.n_replicas):
             own = {n: v[:, simulated.columns(n, k)] for n, v in rasters.items()}
             own_errors = {n: v[:, simulated.columns(n, k)] for n, v in errors.items()}
-            parts.append(self._run(k, own, own_errors, n_steps))
+            parts.append(self.engines[k].run(own, own_errors, n_steps))
         return {name: np.hstack([part[name] for part in parts]) for name in simulated.record}
-
-    def _run(
-        self, k: int, inputs: Inputs, errors: Mapping[str, FloatArray], n_steps: int
-    ) -> dict[str, Raster]:
-        """Advance replica *k*; errors are rounded to 1/127."""
-        engine = self.engines[k]
-        return engine.learn(inputs, errors, n_steps) if errors else engine.run(inputs, n_steps)
 
     def learning_gain(self, population: str) -> float:
         """Return the largest change of a weight, see `Backend.learning_gain`.

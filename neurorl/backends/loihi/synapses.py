@@ -158,10 +158,8 @@ class Share:
         """Return the bits of synapse memory that the share takes on the core, with headers."""
         config = SynapseConfig(**self.format())
         lengths, counts = np.unique(self.stops - self.starts, return_counts=True)
-        return sum(
-            int(count) * int(config.bits_per_axon(int(length)))
-            for length, count in zip(lengths, counts, strict=True)
-        )
+        pairs = zip(lengths.tolist(), counts.tolist(), strict=True)
+        return sum(count * int(config.bits_per_axon(length)) for length, count in pairs)
 
     def format(self) -> dict[str, int]:
         """Return the chip's synapse format, without the exponent."""
@@ -233,5 +231,9 @@ class WeightTable:
     def _scaled(self, mantissa: Int32Array) -> Int32Array:
         """Return the transmitted weights ``mantissa * 2**(6 + exponent)``."""
         # The lowest exponent halves the mantissa. Mantissas are even, so no bit is lost.
-        shift = 6 + self._exponent
-        return mantissa << shift if shift >= 0 else mantissa >> -shift
+        return shifted(mantissa, 6 + self._exponent)
+
+
+def shifted(x: Int32Array, bits: int) -> Int32Array:
+    """Return *x* shifted left by *bits*, or right if *bits* is negative."""
+    return x << bits if bits >= 0 else x >> -bits

@@ -16,6 +16,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import operator
 import types
 import warnings
 from collections.abc import Iterable
@@ -30,8 +31,6 @@ __all__ = [
     "MAX_IN_AXONS",
     "MAX_OUT_AXONS",
     "MAX_SYNAPSE_BITS",
-    "NEEDED",
-    "PLACES",
     "Axon",
     "BuildError",
     "EmulatorInterface",
@@ -41,26 +40,12 @@ __all__ = [
     "SpikeInput",
     "Synapse",
     "SynapseConfig",
-    "has_nxsdk",
-    "mend",
-    "missing",
     "overflow_signed",
     "validate_model",
-    "version",
 ]
 
-NEEDED = (
-    "t",
-    "step",
-    "compartment.update",
-    "compartment.current",
-    "compartment.voltage",
-    "compartment.spiked",
-    "compartment.ref_count",
-    "compartment.vth",
-    "compartment.bias",
-    "compartment._overflow",
-)
+_OF_COMPARTMENTS = "update current voltage spiked ref_count vth bias _overflow"
+NEEDED = ("t", "step", *(f"compartment.{name}" for name in _OF_COMPARTMENTS.split()))
 """Name the attributes of an `EmulatorInterface` that running a network needs."""
 
 
@@ -68,12 +53,10 @@ def missing(emulator: Any, names: Iterable[str]) -> tuple[str, ...]:
     """Return the dotted *names* that *emulator* lacks."""
 
     def has(name: str) -> bool:
-        """Return whether *emulator* has the attribute, part by part."""
-        value = emulator
-        for part in name.split("."):
-            if not hasattr(value, part):
-                return False
-            value = getattr(value, part)
+        try:
+            operator.attrgetter(name)(emulator)
+        except AttributeError:
+            return False
         return True
 
     return tuple(name for name in names if not has(name))

@@ -220,11 +220,8 @@ class NodePrinter:
             yield f"{names[line.variable]} = {render(line.value.tree, self._style, names)};"
         if node.refractory is not None:
             yield f"const int32_t dead = dead{k}[i];"
-            yield from (
-                f"own_{x} = dead > 0 ? state{k}_{x}[i] : own_{x};"
-                for x in node.held
-                if x in self._locals
-            )
+            held = (x for x in node.held if x in self._locals)
+            yield from (f"own_{x} = dead > 0 ? state{k}_{x}[i] : own_{x};" for x in held)
         if node.threshold is not None and not is_split:
             yield from self._threshold(names)
             if node.refractory is not None:
@@ -402,15 +399,11 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
     w = table.add(f"w{k}", "f8" if limits is None else "i4", p.n_weights)
     if p.gap and p.rows is not None:
         n_post = program.nodes[p.post].size
-        listed = (
-            w,
-            table.add(f"start{k}", "i8", pre.size + 1),
-            table.add(f"to{k}", "i4", p.n_weights),
-        )
+        start = table.add(f"start{k}", "i8", pre.size + 1)
+        listed = w, start, table.add(f"to{k}", "i4", p.n_weights)
         ends = table.add(f"gap{k}", "f8", n_post), f"state{p.pre}_{p.gap}", f"state{p.post}_{p.gap}"
         ranges = (
-            f"Range{{(int)(first * size{node}), (int)(last * size{node})}}"
-            for node in (p.pre, p.post)
+            f"Range{{(int)(first * size{x}), (int)(last * size{x})}}" for x in (p.pre, p.post)
         )
         yield f"couple({', '.join((*listed, *ends, *ranges))});"
         return
@@ -437,10 +430,8 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
             yield f"add_dense_released(row, n, release, {w}, {sizes});"
         else:
             if p.has_levels:
-                levels, unit = (
-                    table.add(f"levels{k}", "i4", p.n_weights),
-                    table.add(f"unit{k}", "f8", 1),
-                )
+                levels = table.add(f"levels{k}", "i4", p.n_weights)
+                unit = table.add(f"unit{k}", "f8", 1)
                 yield f"if ({unit}[0] != 0.0)"
                 yield f"add_dense(row, n, Levels{{{levels}, {unit}[0]}}, {sizes}); else"
             yield f"add_dense(row, n, {weights}, {sizes});"

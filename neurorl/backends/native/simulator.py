@@ -233,16 +233,10 @@ class NativeSimulator(ProgramSimulator):
                     row[: len(found)] = found + own.start
                     row[-1] = len(found)
 
-    def released(self, k: int, release: Release) -> Array:
+    def released(self, k: int, release: Release) -> Sequence[Array]:
         ring = self._arrays[f"released{k}_{release.variable}"]
-        places = self._places_of_steps(k, release.delay)
-        rows: Array = ring.reshape(self.program.nodes[k].depth, -1)[places]
-        return rows
-
-    def put_released(self, k: int, release: Release, values: Array) -> None:
-        ring = self._arrays[f"released{k}_{release.variable}"]
-        places = self._places_of_steps(k, release.delay)
-        ring.reshape(self.program.nodes[k].depth, -1)[places] = values
+        rows = ring.reshape(self.program.nodes[k].depth, -1)
+        return [rows[place] for place in self._places_of_steps(k, release.delay)]
 
     def _places_of_steps(self, k: int, n_steps: int) -> list[int]:
         """Return the places of the last steps in a node's rings, newest last."""

@@ -44,13 +44,8 @@ _PYTHON = Style(
 _SPACE: Named = {
     **{f"{name}_": function.numpy for name, function in FUNCTIONS.items()},
     "power": power,
-    "float64": np.float64,
-    "bool_": np.bool_,
-    "where": np.where,
-    "maximum": np.maximum,
-    "shape": np.shape,
-    "array": np.array,
-    "broadcast_to": np.broadcast_to,
+    **{name: getattr(np, name) for name in ("float64", "bool_", "where", "maximum")},
+    **{name: getattr(np, name) for name in ("shape", "array", "broadcast_to")},
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -37,9 +38,7 @@ class ReferenceSimulator(ProgramSimulator):
         self.nodes = [NumpyNode(node, self.program.seeds) for node in nodes]
         self.spikes = [np.zeros((node.depth, node.size), dtype=bool) for node in nodes]
         self.arrivals = {
-            p.name: Arrivals(
-                p, int(np.prod(network.weight_shape(p.name))), self.program.nodes[p.post].size
-            )
+            p.name: Arrivals(p, network.weight_shape(p.name), nodes[p.post].size)
             for p in self.program.projections
         }
         self.gaps = [p for p in self.program.projections if p.gap]
@@ -159,26 +158,23 @@ class ReferenceSimulator(ProgramSimulator):
         for k, raster in rasters.items():
             self.spikes[k][:] = raster
 
-    def released(self, k: int, release: Release) -> Array:
-        return self.nodes[k].released[release.variable][-release.delay :].copy()
-
-    def put_released(self, k: int, release: Release, values: Array) -> None:
-        self.nodes[k].released[release.variable][-release.delay :] = values
+    def released(self, k: int, release: Release) -> Sequence[Array]:
+        return [*self.nodes[k].released[release.variable][-release.delay :]]
 
 
 class Arrivals:
     """Hold the transmitted weights of a projection, and add those of a list to inputs.
 
-    n_weights: how many are described. n_post: postsynaptic neurons.
+    shape: of the weights as described. n_post: postsynaptic neurons.
 
     weights: flat, as described; float64 in both arithmetics, as sums of integers or of grid weights
     are exact in it. Always the same array, as others may write to it.
     blocks: the same memory as ``(blocks, n_pre, n_post)`` if weights are dense, else None.
     """
 
-    def __init__(self, projection: ProjectionProgram, n_weights: int, n_post: int) -> None:
+    def __init__(self, projection: ProjectionProgram, shape: tuple[int, ...], n_post: int) -> None:
         self._projection, self._n_post = projection, n_post
-        self.weights = np.zeros(n_weights)
+        self.weights = np.zeros(math.prod(shape))
         is_dense = projection.rows is None
         self.blocks = self.weights.reshape(-1, *projection.block) if is_dense else None
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import ArgumentError
 from neurorl.expressions.expression import Expression
-from neurorl.expressions.functions import power
+from neurorl.expressions.functions import FUNCTIONS, power
 from neurorl.expressions.nodes import Style, render
 from neurorl.numerics import elementary
 from neurorl.storage.plain import PlainData
@@ -78,20 +78,6 @@ def tensor_style(
     )
 
 
-def _polynomial(x: Tensor, terms: list[float]) -> Tensor:
-    value = torch.full_like(x, terms[-1])
-    for term in terms[-2::-1]:
-        value = value * x + term
-    return value
-
-
-def _reduced(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return r and 2**k of ``e**x = e**r 2**k``."""
-    k = torch.round(x * elementary.LOG2_E)
-    r = (x - k * elementary.LN2_HIGH) - k * elementary.LN2_LOW
-    return r, ((k.to(torch.int64) + 1023) << 52).view(torch.float64)
-
-
 class _Exact(torch.autograd.Function):
     """Compute a function whose derivative is another one."""
 
@@ -109,75 +95,29 @@ class _Exact(torch.autograd.Function):
         return gradient[0] * ctx.slope(x), None, None
 
 
-def _with_slope(function: Function, slope: Function) -> Function:
-    return lambda x: _Exact.apply(x, function, slope)  # type: ignore[no-untyped-call, no-any-return]
+def _with_slope(name: str, elsewhere: Function, slope: Function) -> Function:
+    """Return a function that has NumPy's bits on the CPU. elsewhere: the same on a GPU."""
+
+    def value(x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return elsewhere(x)
+        with np.errstate(all="ignore"):
+            return torch.from_numpy(np.asarray(FUNCTIONS[name].numpy(x.detach().numpy())))
+
+    return lambda x: _Exact.apply(x, value, slope)  # type: ignore[no-untyped-call, no-any-return]
 
 
-def _exp_of(x: Tensor) -> Tensor:
-    limit = elementary.EXP_LIMIT
-    r, power = _reduced(torch.clamp(x, -limit, limit))
-    return _polynomial(r, elementary.EXP_TERMS) * power
-
-
-def _log_of(x: Tensor) -> Tensor:
-    is_regular = (x > 0.0) & (x < torch.inf)
-    is_small = is_regular & (x < 2.0**-1022)
-    scaled = torch.where(is_regular, x, 1.0) * torch.where(is_small, 2.0**54, 1.0)
-    bits = scaled.view(torch.int64) + (elementary.ONE_BITS - elementary.ROOT_HALF_BITS)
-    k = ((bits >> 52) - 1023).to(torch.float64) - torch.where(is_small, 54.0, 0.0)
-    m = ((bits & elementary.FRACTION) + elementary.ROOT_HALF_BITS).view(torch.float64)
-    f = m - 1.0
-    half_square = 0.5 * f * f
-    s = f / (2.0 + f)
-    z = s * s
-    rest = s * (half_square + z * _polynomial(z, elementary.LOG_TERMS))
-    value = rest + k * elementary.LN2_LOW - half_square + f + k * elementary.LN2_HIGH
-    outside = torch.where(x == 0.0, -torch.inf, torch.where(x > 0.0, x, torch.nan))
-    return torch.where(is_regular, value, outside)
-
-
-def _sqrt_of(x: Tensor) -> Tensor:
-    """Round the root as IEEE 754 does; PyTorch's own, of MKL, is off by a bit now and then."""
-    if x.device.type != "cpu":
-        return torch.sqrt(x)
-    with np.errstate(invalid="ignore"):
-        return torch.from_numpy(np.asarray(np.sqrt(x.detach().numpy())))
-
-
-def _tanh_of(x: Tensor) -> Tensor:
-    r, power = _reduced(2.0 * torch.clamp(x.abs(), max=elementary.TANH_LIMIT))
-    less_one = r * _polynomial(r, elementary.EXP_TERMS[1:]) * power + (power - 1.0)
-    return torch.copysign(less_one / (less_one + 2.0), x)
-
-
-def _wave_of(x: Tensor, turn: float) -> Tensor:
-    """Return the sine, or the cosine for a turn of 1, as `neurorl.numerics.elementary` does."""
-    k = torch.round(x * elementary.TWO_BY_PI)
-    r = x
-    for part in elementary.HALF_PI:
-        r = r - k * part
-    r = torch.clamp(r, -elementary.QUARTER_LIMIT, elementary.QUARTER_LIMIT)
-    z = r * r
-    sine = r + r * (z * _polynomial(z, elementary.SIN_TERMS))
-    cosine = (1.0 - 0.5 * z) + z * z * _polynomial(z, elementary.COS_RESTS)
-    ahead = k + turn
-    quarter = ahead - 4.0 * torch.floor(0.25 * ahead)
-    value = torch.where((quarter == 1.0) | (quarter == 3.0), cosine, sine)
-    return torch.where(quarter >= 2.0, -value, value)
-
-
-def _sin_of(x: Tensor) -> Tensor:
-    return torch.where(x == 0.0, x, _wave_of(x, 0.0))
-
-
+_MOST = elementary.EXP_LIMIT
 _exp: Function = _with_slope(
-    _exp_of, lambda x: torch.where(x.abs() > elementary.EXP_LIMIT, 0.0, _exp(x))
+    "exp",
+    lambda x: torch.exp(torch.clamp(x, -_MOST, _MOST)),
+    lambda x: torch.where(x.abs() > _MOST, 0.0, _exp(x)),
 )
-_log: Function = _with_slope(_log_of, lambda x: 1.0 / x)
-_sqrt: Function = _with_slope(_sqrt_of, lambda x: 1.0 / (2.0 * _sqrt(x)))
-_sin: Function = _with_slope(_sin_of, lambda x: _cos(x))
-_cos: Function = _with_slope(lambda x: _wave_of(x, 1.0), lambda x: -_sin(x))
-_tanh: Function = _with_slope(_tanh_of, lambda x: (1.0 - _tanh(x)) * (1.0 + _tanh(x)))
+_log: Function = _with_slope("log", torch.log, lambda x: 1.0 / x)
+_sqrt: Function = _with_slope("sqrt", torch.sqrt, lambda x: 1.0 / (2.0 * _sqrt(x)))
+_sin: Function = _with_slope("sin", torch.sin, lambda x: _cos(x))
+_cos: Function = _with_slope("cos", torch.cos, lambda x: -_sin(x))
+_tanh: Function = _with_slope("tanh", torch.tanh, lambda x: (1.0 - _tanh(x)) * (1.0 + _tanh(x)))
 
 
 def _minimum(a: Tensor, b: Tensor) -> Tensor:

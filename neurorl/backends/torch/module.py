@@ -212,18 +212,14 @@ class SpikingModule(SynapticModule):
     def rest(self, batch: int) -> ModuleState:
         """Return the silent state for a batch of this size."""
         cells = {name: c.rest(self.n_replicas, batch) for name, c in self._all_cells().items()}
-        spikes = {
-            name: torch.zeros(
-                (self.n_replicas, kept, batch, self.network.node(name).size),
-                dtype=self.dtype,
-                device=self._device,
-            )
-            for name, kept in self._kept.items()
-        }
+
+        def silence(name: str, n_steps: int) -> Tensor:
+            shape = self.n_replicas, n_steps, batch, self.network.node(name).size
+            return torch.zeros(shape, dtype=self.dtype, device=self._device)
+
+        spikes = {name: silence(name, kept) for name, kept in self._kept.items()}
         released = {
-            release.projection: spikes[name].new_zeros(
-                self.n_replicas, release.delay, batch, self.network.node(name).size
-            )
+            release.projection: silence(name, release.delay)
             for name, c in self._all_cells().items()
             for release in c.node.releases.values()
         }
@@ -257,22 +253,16 @@ class SpikingModule(SynapticModule):
         if batch.driven is None:
             batch = replace(batch, driven=driven_by(batch.values, synapses, quanta))
         sent: dict[Path, Sent] = {
-            path: self._known(name).transmitted(quanta[name], path.delay)
+            path: self._known(path.projection).transmitted(quanta[path.projection], path.delay)
             for path in self._paths
-            for name in (path.projection,)
         }
         if bias is None:
-            rounds = self.arithmetic.is_chip
-            bias = {
-                p.name: bias_with(
-                    self.get_buffer(f"_bias_{p.name}"),
-                    [s for s in synapses if s.post == p.name],
-                    quanta,
-                    batch.currents,
-                    rounds,
-                )
-                for p in self.network.populations
-            }
+            made: dict[str, Tensor] = {}
+            for p in self.network.populations:
+                into = [s for s in synapses if s.post == p.name]
+                own = self.get_buffer(f"_bias_{p.name}")
+                made[p.name] = bias_with(own, into, quanta, batch.currents, self.arithmetic.is_chip)
+            bias = made
         return Unroll(self._all_cells(), sent, batch, state, bias)
 
     @property

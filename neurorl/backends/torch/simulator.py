@@ -101,10 +101,8 @@ class TorchSimulator(ProgramSimulator):
         n_replicas, names = self.simulated.n_replicas, [node.name for node in self.program.nodes]
         known = [*(names[k] for k in self.sources), *self.driven]
         given = {name: np.asarray(inputs[name], dtype=np.float64) for name in known}
-        spikes = {
-            name: torch.from_numpy(x).to(self._device).view(n_steps, n_replicas, 1, -1)
-            for name, x in given.items()
-        }
+        shape = n_steps, n_replicas, 1, -1
+        spikes = {x: torch.from_numpy(given[x]).to(self._device).view(shape) for x in given}
         noise = {name: self._of_steps(rows, n_steps) for name, rows in self._draws.items()}
         into = {name: x.transpose(0, 1) for name, x in spikes.items()}
         words = {(node, x): self._of_steps(rows, n_steps) for node, x, rows in self._from_outside}
@@ -154,7 +152,8 @@ class TorchSimulator(ProgramSimulator):
         return self._dead[k]
 
     def past(self, k: int) -> Raster:
-        return _flat(self._state.spikes[self._name(k)]).astype(np.bool_)
+        steps = _steps_first(self._state.spikes[self._name(k)])
+        return steps.reshape(len(steps), -1).astype(np.bool_)
 
     def put_past(self, rasters: Mapping[int, Raster]) -> None:
         for k, raster in rasters.items():
@@ -164,21 +163,11 @@ class TorchSimulator(ProgramSimulator):
                 sent = _steps_first(self._state.released[release.projection])
                 sent *= past[-len(sent) :]  # nothing without a spike
 
-    def released(self, k: int, release: Release) -> Array:
-        return _flat(self._state.released[release.projection])
-
-    def put_released(self, k: int, release: Release, values: Array) -> None:
-        past = _steps_first(self._state.released[release.projection])
-        past[:] = values.reshape(past.shape)
+    def released(self, k: int, release: Release) -> Sequence[Array]:
+        return [*_steps_first(self._state.released[release.projection])]
 
 
 def _steps_first(x: torch.Tensor) -> Array:
     """Return a view ``(steps, n_replicas, size)`` of ``(n_replicas, steps, 1, size)``."""
     view: Array = x[:, :, 0].transpose(0, 1).numpy()
     return view
-
-
-def _flat(x: torch.Tensor) -> Array:
-    """Return a copy of the same, ``(steps, n_replicas * size)``."""
-    steps = _steps_first(x)
-    return steps.reshape(len(steps), -1).copy()

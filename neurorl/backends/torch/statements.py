@@ -198,10 +198,8 @@ def is_memoryless(node: NodeProgram) -> bool:
 def without_zeros(node: NodeProgram) -> NodeProgram:
     """Return a node whose update leaves out products with constants that are 0 for all neurons."""
     zeros = {x for x, value in node.constants.items() if not value.any()}
-    update = tuple(
-        Statement(line.variable, Expression.of(_shorter(line.value.tree, zeros)))
-        for line in node.update
-    )
+    lines = ((x.variable, _shorter(x.value.tree, zeros)) for x in node.update)
+    update = tuple(Statement(x, Expression.of(tree)) for x, tree in lines)
     return replace(node, update=update)
 
 

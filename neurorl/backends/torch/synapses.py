@@ -118,9 +118,9 @@ class TensorSynapses(nn.Module):
         self.register_buffer("mask", kept, persistent=False)
         self._n_post, listed = network.node(projection.post).size, network.synapses(name)
         self._is_listed, self._has_delays = listed is not None, False
-        if listed is not None:
-            self._keep("pre_of", listed.pre)
-            self._keep("post_of", listed.post)
+        if listed is not None or projection.gap is not None:
+            for end, numbers in zip(("pre_of", "post_of"), network.ends(name), strict=True):
+                self._keep(end, numbers)
             delays = network.synapse_delays(name)
             self._has_delays = delays is not None
             for delay in () if delays is None else np.unique(delays):
@@ -145,13 +145,9 @@ class TensorSynapses(nn.Module):
         weight = quanta if self._gain == 1.0 else self._gain * quanta
         if not self._is_listed and delay != 0:
             return weight
-        if not self._is_listed:  # gap junctions, added up by presynaptic neurons
-            number, (n_pre, n_post) = torch.arange(weight[0].numel()), weight.shape[-2:]
-            pre, to = number.to(weight.device) // n_post, number.to(weight.device) % n_post
-            return Listed(weight.flatten(1), pre, pre // n_pre * n_post + to, self._n_post)
         pre, post = self.get_buffer("pre_of"), self.get_buffer("post_of")
         if delay is None or not self._has_delays:
-            return Listed(weight, pre, post, self._n_post)
+            return Listed(weight.flatten(1), pre, post, self._n_post)
         numbers = self.get_buffer(f"numbers_{delay}")
         return Listed(weight[:, numbers], pre[numbers], post[numbers], self._n_post)
 
@@ -184,8 +180,7 @@ def bias_with(
     for s in into:
         if s.signed:
             bias = bias + s.offset(quanta[s.name])
-    flows = [s for s in into if s.is_current]
-    flow = [transmit(currents[s.pre], s.transmitted(quanta[s.name])) for s in flows]
+    flow = [transmit(currents[s.pre], s.transmitted(quanta[s.name])) for s in into if s.is_current]
     if flow:
         bias = bias + sum(flow[1:], flow[0])
     return bias_integers(bias) if rounds else bias
@@ -224,29 +219,12 @@ def transmit(x: Tensor, weight: Sent) -> Tensor:
     rows = x.reshape(len(x), -1, x.shape[-1])
     if isinstance(weight, Listed):
         q = weight.arriving(rows)
-    else:
-        rows = x.reshape(len(x), -1, x.shape[-1])
-    if isinstance(weight, Listed):
-        q = weight.arriving(rows)
     elif weight.dim() == 4:
         q = _in_blocks(rows, weight)
     else:  # for one replica, plain `mm` is quicker
         one = len(weight) == 1
         q = torch.mm(rows[0], weight[0]) if one else torch.bmm(rows, weight)
     return q.view(*x.shape[:-1], q.shape[-1])
-
-
-def shifted(past: Tensor, now: Tensor, delay: int) -> Tensor:
-    """Return the values *delay* steps before each step of a window; steps are axis 1.
-
-    past: what was before the window, newest last, *delay* steps or more.
-    now: what is in the window.
-    """
-    n_steps, kept = now.shape[1], past.shape[1]
-    first = kept - delay
-    if delay >= n_steps:
-        return past[:, first : first + n_steps]
-    return torch.cat([past[:, first:], now[:, : n_steps - delay]], dim=1)
 
 
 def _in_blocks(rows: Tensor, weight: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from neurorl.backends.torch.estimators import Estimator, Score
 from neurorl.backends.torch.inputs import Batch, ModuleState
 from neurorl.backends.torch.node import Emitted, TensorNode
-from neurorl.backends.torch.synapses import Listed, Path, Sent, shifted, transmit
+from neurorl.backends.torch.synapses import Listed, Path, Sent, transmit
 from neurorl.network.description import Network
 
 
@@ -131,10 +131,9 @@ class Unroll:
     def after(self) -> ModuleState:
         """Return the state after the window."""
         spikes = {k: _last(past, self.spikes[k]) for k, past in self._before.spikes.items()}
+        before = self._before.released
         released = {
-            release.projection: _last(
-                self._before.released[release.projection], self._sent_by(name, x)
-            )
+            release.projection: _last(before[release.projection], self._sent_by(name, x))
             for name, cells in self._cells.items()
             for x, release in cells.node.releases.items()
         }
@@ -177,11 +176,11 @@ class Unroll:
 
     def _arrived(self, s: Path) -> Tensor:
         """Return the presynaptic node's spikes *delay* steps before each step."""
-        past = self._past(s)
-        if s.delay >= self._batch.n_steps:  # those of this window may not be known yet
-            first = past.shape[1] - s.delay
-            return past[:, first : first + self._batch.n_steps]
-        return shifted(past, self._now(s), s.delay)
+        past, n_steps = self._past(s), self._batch.n_steps
+        first = past.shape[1] - s.delay
+        if s.delay >= n_steps:  # those of this window may not be known yet
+            return past[:, first : first + n_steps]
+        return torch.cat([past[:, first:], self._now(s)[:, : n_steps - s.delay]], dim=1)
 
 
 def _last(past: Tensor, now: Tensor) -> Tensor:

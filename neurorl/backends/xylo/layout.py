@@ -89,19 +89,13 @@ def lay_out(program: Program, arithmetic: XyloArithmetic) -> XyloLayout:
         first = [places[program.nodes[k].name].numbers.start for k in (p.pre, p.post)]
         wires[p.name] = _wire(p, memory, used[memory], *first)
         used[memory] += p.n_weights
-    hidden, output = (
-        Cells(
-            *(
-                joined(
-                    [getattr(chips[name], x) for name, place in places.items() if place[0] == kind]
-                )
-                for x in Cells._fields
-            )
-        )
-        for kind in KINDS[1:]
-    )
+
+    def cells(kind: str) -> Cells:
+        own = [chips[name] for name, place in places.items() if place.kind == kind]
+        return Cells(*(joined([getattr(chip, x) for chip in own]) for x in Cells._fields))
+
     shifts = tuple(arithmetic.chip.shifts[memory] for memory in MEMORIES)
-    return XyloLayout(places, sizes, wires, hidden, output, shifts)
+    return XyloLayout(places, sizes, wires, cells("hidden"), cells("output"), shifts)
 
 
 def joined(parts: list[IntArray]) -> IntArray:

@@ -13,8 +13,7 @@ import numpy as np
 
 from neurorl.arithmetic.xylo_integers import is_output
 from neurorl.errors import check_name
-from neurorl.network.description import Network, Projection
-from neurorl.numerics.arrays import Array
+from neurorl.network.description import Network
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,10 @@ def _numbers(network: Network, device: XyloDevice) -> Iterator[tuple[str, int, i
     starts = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
     into, reached, out, read = np.zeros((4, sum(sizes.values())), dtype=np.int64)
     for p in spiking.projections:
+        there = slice(None) if p.mask is None else p.mask.ravel()
         pre, post = (
-            np.bincount(ends + starts[name], minlength=len(into))
-            for ends, name in zip(_ends(spiking, p), (p.pre, p.post), strict=True)
+            np.bincount(ends[there] + starts[name], minlength=len(into))
+            for ends, name in zip(spiking.ends(p.name), (p.pre, p.post), strict=True)
         )
         if p.post in outputs:
             read += pre
@@ -87,10 +87,8 @@ def _numbers(network: Network, device: XyloDevice) -> Iterator[tuple[str, int, i
             reached += post
         else:
             out += pre
-    fewer, of = (
-        "a mask or a list of fewer synapses",
-        np.repeat([*sizes], [*sizes.values()]).tolist(),
-    )
+    fewer = "a mask or a list of fewer synapses"
+    of = np.repeat([*sizes], [*sizes.values()]).tolist()
     kinds = {"inputs": sources, "output neurons": outputs}
     kinds["hidden neurons"] = {*sizes} - sources - outputs
     for kind, names in kinds.items():
@@ -104,14 +102,3 @@ def _numbers(network: Network, device: XyloDevice) -> Iterator[tuple[str, int, i
     yield what, int(np.count_nonzero(reached)), device.entered, smaller
     what, smaller = "hidden neurons that outputs read", "a smaller last hidden population"
     yield what, int(np.count_nonzero(read)), device.read, smaller
-
-
-def _ends(network: Network, p: Projection) -> tuple[Array, Array]:
-    """Return the presynaptic and the postsynaptic neuron of each synapse."""
-    synapses = network.synapses(p.name)
-    if synapses is not None:
-        return synapses.pre, synapses.post
-    there = np.ones(network.weight_shape(p.name), bool) if p.mask is None else p.mask
-    n_pre, n_post = there.shape[-2:]
-    block, pre, post = np.nonzero(there.reshape(-1, n_pre, n_post))
-    return block * n_pre + pre, block * n_post + post

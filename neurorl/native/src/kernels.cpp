@@ -256,18 +256,6 @@ extern "C" void neurorl_set_cos_terms(const double *terms)
     memcpy(cos_terms, terms, sizeof cos_terms);
 }
 
-extern "C" void neurorl_exp(const double *x, double *out, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) out[i] = neurorl::exp(x[i]);
-}
-
-extern "C" void neurorl_cospi(const double *x, double *out, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) out[i] = neurorl::cospi(x[i]);
-}
-
-extern "C" double neurorl_dot(const double *a, const double *b, int64_t n) { return dot(a, b, n); }
-
 extern "C" int64_t neurorl_features(const Features *map, const double *in, double *out)
 {
     return features(*map, in, out) ? -1 : 0;

@@ -32,7 +32,7 @@ MUTATIONS = [
     ("refractory periods", "chip.refractory - 1", "chip.refractory"),
     ("threshold met exactly", "floor(width*logistic + 0.5)", "floor(width*logistic)"),
     ("noise of the chip", "noise_step*(floor(draw", "(0.5*noise_step)*(floor(draw"),
-    ("negative weights", 'reset: str = "v = 0"', 'reset: str = "v = 1"'),
+    ("negative weights", 'read_statements("v = 0"', 'read_statements("v = 1"'),
 ]
 """List, for each feature that finds an error, the text in the source and what replaces it."""
 

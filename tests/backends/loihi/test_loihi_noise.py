@@ -12,7 +12,7 @@ from simulators import loihi_of
 
 from neurorl import SpikingActorCritic
 from neurorl.arithmetic.chip_noise import COINS, NOISES, CoinRows, UniformRows
-from neurorl.backends.loihi.hardware import hardware_problems
+from neurorl.backends.loihi.hardware import HardwareEngine
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.loihi.vendor import EmulatorInterface
 from neurorl.backends.registry import load
@@ -338,7 +338,7 @@ def test_a_chip_takes_its_own_noise_only() -> None:
     for mode in ("exact", *OWN):
         with load("loihi", network, noise=mode, engine="stock") as backend:
             engine: Any = loihi_of(backend).engines[0]
-            found[mode] = hardware_problems(engine._compiled)
+            found[mode] = HardwareEngine.problems(engine._compiled, ())
     assert found["chip"] == found["chip+coins"] == []
     assert [text.split(" (")[1] for text in found["exact"]] == [
         "take the chip's own: noise='chip' or 'chip+coins')"
