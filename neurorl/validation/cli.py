@@ -113,9 +113,8 @@ def _run_elsewhere(arguments: argparse.Namespace) -> int:
             where = f"{option} with --target {arguments.target}"
             raise ArgumentError(where, "doesn't apply", remedy=remedy)
     given = {name: getattr(arguments, name) for name in _OF_ALL}
-    result = validate_on(
-        arguments.what, arguments.target, **given, noise=not arguments.without_noise
-    )
+    is_noisy = not arguments.without_noise
+    result = validate_on(arguments.what, arguments.target, **given, noise=is_noisy)
     return _tell(result, arguments.json)
 
 

@@ -14,12 +14,12 @@ from neurorl.errors import PopulationWarning, format_message, warn_outside
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
-from neurorl.validation.history import Scenario, SubjectRecording
+from neurorl.validation.history import History, Scenario
 from neurorl.validation.tolerance import Bounded, Tolerance, membrane_scale
 from neurorl.validation.trains import distances
 
 Row = PlainData
-Two = tuple[SubjectRecording, SubjectRecording]
+Two = tuple[History, History]
 
 
 @dataclass(frozen=True)
@@ -181,11 +181,11 @@ class _Rows:
 
 
 def _membranes(
-    name: str, recording: SubjectRecording, trace: SubjectRecording, variables: tuple[str, ...]
+    name: str, recording: History, trace: History, variables: tuple[str, ...]
 ) -> FloatArray:
     """Return the membrane values that are compared, ``(steps and windows, variables, n)``."""
     steps = np.stack([trace.after(name, v) for v in variables], axis=1)
-    ends = np.stack([recording.history.after(name, v) for v in variables], axis=1)
+    ends = np.stack([recording.after(name, v) for v in variables], axis=1)
     rows = np.concatenate([steps, ends]).astype(np.float64)
     scaled = rows / recording.arithmetic.membrane_unit(name)
     return np.asarray(scaled if len(variables) == 1 else rows)

@@ -30,7 +30,6 @@ from neurorl.validation.gates import Gate, Labels, gates
 from neurorl.validation.history import (
     History,
     Scenario,
-    SubjectRecording,
     after_weights,
     begins_as,
     enact,
@@ -187,7 +186,7 @@ class _Laboratory:
 
 
 def diagnose(
-    scenario: Scenario, recording: SubjectRecording, population: Population, window: int
+    scenario: Scenario, recording: History, population: Population, window: int
 ) -> Diagnosis | None:
     """Explain why a backend deviates in a population, or None if within float error.
 
@@ -195,8 +194,7 @@ def diagnose(
     """
     lab = _Laboratory(scenario, recording.spec, population)
     recorded, again = (lab.enact() for _ in range(2))
-    done = {name: recorded.raster(name) for name in recording.rasters}
-    if not recorded.same(again) or not begins_as(recording, done):
+    if not recorded.same(again) or not begins_as(recording, recorded.rasters):
         detail = "from the same start and by the same calls it does something else the second time"
         return Diagnosis("not repeatable", detail)
     own = [lab.observe(history) for history in (lab.enact(window), recorded)]

@@ -338,9 +338,8 @@ class Steps:
         fresh = evidence.fresh[calls][:, None]
         self.calls = calls
         self.rows = rows = evidence.starts[calls]
-        self.before = {
-            v: np.where(fresh, evidence.rest(v), x[calls]) for v, x in evidence.before.items()
-        }
+        begun = evidence.before.items()
+        self.before = {v: np.where(fresh, evidence.rest(v), x[calls]) for v, x in begun}
         self.now = {v: x[calls] for v, x in evidence.after.items()}
         self.spikes = evidence.spikes[rows]
         plain = evidence.plain

@@ -92,23 +92,15 @@ def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> It
             described, other = _range(labels, chosen, feature, *ends)
             earlier, later = (other, described) if until else (described, other)
             first, last = earlier[1] + 1, later[0]
-            for moment in _moments(first, last) if first <= last else ():
-                at = prefix + told.format(_at(first, last))
+            between = f"{last}" if first >= last or first < 0 else f"{first} to {last}"
+            tried = {last, *range(max(first, last - _MOMENTS), last)} if first <= last else ()
+            for moment in sorted(tried, reverse=True):
+                at = prefix + told.format(between)
                 yield _gate(at, cost, chosen, _from(feature, moment, until))
     for words, feature in _FEATURES:
         low, high = _range(labels, chosen, feature)
         if low[1] < high[0]:
             yield _gate(prefix + words, cost, chosen, _from(feature, 1))
-
-
-def _moments(first: int, last: int) -> Sequence[int]:
-    """Return the moments between two to try, latest first."""
-    return sorted({last, *range(max(first, last - _MOMENTS), last)}, reverse=True)
-
-
-def _at(first: int, last: int) -> str:
-    """Say which moment it is, or between which two it lies."""
-    return str(last) if first >= last or first < 0 else f"{first} to {last}"
 
 
 def _from(feature: Feature, first: int, until: bool = False) -> Feature:

@@ -211,9 +211,8 @@ class Observed:
         self.since = self.step - self.silent_since
         self.spikes = self.sent(population.name)
         self.after = {v: history.after(population.name, v) for v in self.variables}
-        self.before = {
-            v: np.vstack([0 * x[:1] + self.rest(v), x[:-1]]) for v, x in self.after.items()
-        }
+        ended = self.after.items()
+        self.before = {v: np.vstack([0 * x[:1] + self.rest(v), x[:-1]]) for v, x in ended}
         scale = membrane_scale(population, network.dt)
         self.limit = 0.0 if history.arithmetic.is_chip else FLOAT_ERROR * scale
         self._cache: dict[Any, Any] = {}

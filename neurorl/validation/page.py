@@ -14,7 +14,7 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
-from neurorl.validation.history import SubjectRecording
+from neurorl.validation.history import History
 from neurorl.validation.result import Result
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import REMEDY
@@ -205,7 +205,7 @@ def _spiked(numbers: PlainData) -> str:
     return shown if shown == expected else f"{shown} (expected {expected})"
 
 
-def _spikes(result: Result, other: SubjectRecording) -> str:
+def _spikes(result: Result, other: History) -> str:
     base = result.recordings[0]
     parts = []
     for row in result.rows:
@@ -218,9 +218,8 @@ def _spikes(result: Result, other: SubjectRecording) -> str:
         part = (slice(first, first + _STEPS), slice(low, low + _NEURONS))
         marked = None if place is None else (place["step"], place["neuron"])
         label = f"{name}: {base.spec.label} and {other.spec.label}"
-        shown = svg.rasters(
-            base.rasters[name][part], other.rasters[name][part], (first, low), marked, label
-        )
+        one, two = base.rasters[name][part], other.rasters[name][part]
+        shown = svg.rasters(one, two, (first, low), marked, label)
         some = f", {_STEPS} steps from {first}, neurons from {low}"
         parts.append(f"<h3>{escape(label)}{some}</h3>{shown}{_counted(row)}")
     return "".join(parts)
@@ -261,7 +260,7 @@ def _counted(row: PlainData) -> str:
     return f"<p>{escape('; '.join(shown))}</p>"
 
 
-def _rates_and_weights(result: Result, other: SubjectRecording) -> str:
+def _rates_and_weights(result: Result, other: History) -> str:
     base, dt = result.recordings[0], result.subject.network.dt
     parts = []
     pair = base.spec, other.spec
@@ -298,11 +297,11 @@ def _training(result: Result) -> list[str]:
     return parts
 
 
-def _voltages(trace: SubjectRecording, population: str) -> FloatArray:
+def _voltages(trace: History, population: str) -> FloatArray:
     """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
 
     The voltage of neurons with equations is their first variable.
     """
-    (variable, *_) = [v for v in trace.history.calls[0].after[population] if v != "current"]
+    (variable, *_) = [v for v in trace.calls[0].after[population] if v != "current"]
     rows = trace.after(population, variable) / trace.arithmetic.membrane_unit(population)
     return np.asarray(rows, dtype=np.float64)

@@ -12,7 +12,7 @@ from neurorl.rules.synapse_rule import SynapseRule
 from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Row
 from neurorl.validation.explain import Explanation
-from neurorl.validation.history import SubjectRecording
+from neurorl.validation.history import History
 from neurorl.validation.learning import TrainingOutcome
 from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import worst
@@ -69,8 +69,8 @@ class Result(Agreement):
 
     subject: Subject
     stimulus: list[InputWindow] = field(default_factory=list)
-    recordings: list[SubjectRecording] = field(default_factory=list)
-    traces: list[SubjectRecording] = field(default_factory=list)
+    recordings: list[History] = field(default_factory=list)
+    traces: list[History] = field(default_factory=list)
     trainings: list[TrainingOutcome] = field(default_factory=list)
     command: str | None = None
 

@@ -182,10 +182,9 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
                 yield Variant(cause, told + beside, version=some, freedom=freedom)
         for chosen, subject in groups(signed, "{}", "signed projections"):
             why = _OF_BIAS[number] if number < len(_OF_BIAS) else detail.format("")
-            told = (
-                f"the bias of {subject} is stale after a write, though what spikes transmit isn't"
-            )
-            yield Variant("writes", f"{told} ({why})", bias_version=partial(_of, chosen, version))
+            told = f"the bias of {subject} is stale after a write"
+            told += f", though what spikes transmit isn't ({why})"
+            yield Variant("writes", told, bias_version=partial(_of, chosen, version))
 
 
 def _of(chosen: Collection[str], version: Version, history: History, name: str, call: int) -> int:
