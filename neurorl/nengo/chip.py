@@ -48,19 +48,15 @@ def lower_floors(network: NengoObject, dt: float = 1e-3) -> None:
         if not isinstance(lif, nengo.LIF) or ensemble not in model.objs:
             continue
         scale = model.objs[ensemble]["out"][0].compartment.discretize_info["v_scale"]
-        ensemble.neuron_type = type(lif)(
-            lif.tau_rc,
-            lif.tau_ref,
-            min_voltage=-VOLTAGE_MAX / scale,
-            amplitude=lif.amplitude,
-        )
+        floor = -VOLTAGE_MAX / scale
+        more = {"min_voltage": floor, "amplitude": lif.amplitude}
+        ensemble.neuron_type = type(lif)(lif.tau_rc, lif.tau_ref, **more)
 
 
 def simulator_of(network: NengoObject, dt: float) -> NengoObject:
     """Return nengo-loihi's simulator of a network, on its emulator."""
     nengo_loihi = load_nengo_loihi()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about voltages, lost bits, and nan
+    with warnings.catch_warnings(action="ignore"):  # about voltages, lost bits, and nan
         return nengo_loihi.Simulator(network, dt=dt, target="sim", progress_bar=False)
 
 
@@ -94,8 +90,7 @@ def _inputs(network: NengoObject, dt: float, n_steps: int) -> Rasters:
             note_spikes(source, rasters[names[source]])
         largest: dict[NengoObject, float] = {}
         for _ in range(n_steps):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with warnings.catch_warnings(action="ignore"):
                 simulator.run_steps(1)
             _note_values(simulator, largest)
     for node, value in largest.items():
@@ -143,10 +138,8 @@ def describe_model(model: NengoObject) -> Network:
     sources = [Source(name[source], source.n_neurons) for source in model.inputs]
     values = _of_values(model)
     populations = [_population(block, name[block], model.dt, values) for block in model.blocks]
-    projections = [
-        Projection(_joined(ends), ends[0], ends[1], table / UNIT)
-        for ends, table in _tables(model, name).items()
-    ]
+    tables = _tables(model, name).items()
+    projections = [Projection(_joined(x), x[0], x[1], table / UNIT) for x, table in tables]
     description = Network((*sources, *populations), tuple(projections), model.dt)
     check_integers(model, description)
     return description

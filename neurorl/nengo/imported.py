@@ -34,14 +34,13 @@ def load_nengo_loihi() -> NengoObject:
 
 def _load(name: str) -> NengoObject:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # nengo-loihi warns of every nengo newer than 3.2
+        # nengo-loihi warns of every nengo newer than 3.2
+        with warnings.catch_warnings(action="ignore"):
             return importlib.import_module(name)
     except ImportError as exc:
         distribution = name.replace("_", "-")
-        raise BackendUnavailableError(
-            "nengo", f"{name} can't be imported", remedy=f"pip install {distribution}"
-        ) from exc
+        what, remedy = f"{name} can't be imported", f"pip install {distribution}"
+        raise BackendUnavailableError("nengo", what, remedy=remedy) from exc
 
 
 Rasters = dict[str, BoolArray]

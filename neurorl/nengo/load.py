@@ -83,11 +83,6 @@ def read_cells(
     )
 
 
-def is_whole_step(cells: EnsembleNeurons) -> bool:
-    """Return whether nengo, too, counts the refractory period of these neurons in whole steps."""
-    return cells.kind == "LoihiLIF"
-
-
 def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
     """Return a CubaLIF for neurons with one synaptic time constant, and the factor of weights.
 
@@ -101,13 +96,7 @@ def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
         raise UnsupportedError(where, what, got=got, limit=1, remedy=remedy)
     tau_syn = cells.taus[0] if cells.taus and cells.decay(cells.taus[0]) else 0.0
     gain = -float(np.expm1(-cells.dt / cells.tau_rc))
-    neuron = CubaLIF(
-        tau_syn=tau_syn,
-        tau_mem=cells.tau_rc,
-        threshold=1.0,
-        bias=gain * cells.bias,
-        refractory=cells.tau_ref,
-    )
+    neuron = CubaLIF(tau_syn, cells.tau_rc, 1.0, bias=gain * cells.bias, refractory=cells.tau_ref)
     return neuron, gain * (1.0 - cells.decay(tau_syn))
 
 
@@ -118,9 +107,8 @@ def equation_form(cells: EnsembleNeurons) -> Equations:
     adapts = cells.kind == "AdaptiveLIF"
     lines = [f"f{k} = a{k}*f{k} + b{k}*q{k}" for k in numbers]
     drive = " + ".join(f"f{k}" for k in numbers)
-    lines += (
-        [f"J = bias + {drive} - n", "n = n - dt/tau_n*n"] if adapts else [f"J = bias + {drive}"]
-    )
+    lines.append(f"J = bias + {drive}{' - n' if adapts else ''}")
+    lines += ["n = n - dt/tau_n*n"] if adapts else []
     lines += ["r = r - dt", "d = clip(dt - r, 0, dt)", "v = v - (J - v)*(exp(-d/tau_rc) - 1)"]
     parameters: PlainData = {
         "bias": cells.bias,
@@ -206,7 +194,10 @@ class _Reader:
 
     def read(self) -> Imported:
         """Return what was read."""
-        self._refuse_learning()
+        for connection in self.network.all_connections:
+            if connection.learning_rule is not None:
+                where, what = f"from_nengo, {connection}", "a learning rule"
+                raise UnsupportedError(where, what, remedy="leave it out")
         with self.nengo.Simulator(self.network, dt=self.dt, progress_bar=False) as simulator:
             wires = [w for c in self.network.all_connections if (w := self._wire(c, simulator))]
             ensembles = [e for e in self.network.all_ensembles if e not in self.relays]
@@ -215,15 +206,13 @@ class _Reader:
         projections: list[Projection] = []
         gains: dict[NengoObject, float] = {}
         for ensemble, own in cells.items():
-            neuron, gains[ensemble] = (
-                (equation_form(own), 1.0) if self.by_equations else step_form(own)
-            )
+            form = (equation_form(own), 1.0) if self.by_equations else step_form(own)
+            neuron, gains[ensemble] = form
             populations.append(Population(own.name, ensemble.n_neurons, neuron))
         for k, wire in enumerate(wires):
             pre, post = self.names[wire.pre], self.names[wire.post]
-            target = None
-            if self.by_equations:
-                target = f"q{cells[wire.post].taus.index(wire.tau)}"
+            number = cells[wire.post].taus.index(wire.tau)
+            target = f"q{number}" if self.by_equations else None
             weights = gains[wire.post] * wire.weights
             projections.append(Projection(f"{pre}_{post}_{k}", pre, post, weights, target=target))
         nodes = list(dict.fromkeys(w.pre for w in wires if isinstance(w.pre, self.nengo.Node)))
@@ -262,12 +251,6 @@ class _Reader:
                 relays[ensemble] = heard[0].pre
         return relays
 
-    def _refuse_learning(self) -> None:
-        for connection in self.network.all_connections:
-            if connection.learning_rule is not None:
-                what = "a learning rule"
-                raise UnsupportedError(f"from_nengo, {connection}", what, remedy="leave it out")
-
     def _cells(
         self, ensemble: NengoObject, wires: list[_Wire], simulator: NengoObject
     ) -> EnsembleNeurons:
@@ -276,7 +259,7 @@ class _Reader:
         if not self.by_equations:
             if cells.voltage.any():
                 self.notes.append(f"{cells.name}: membranes begin at 0, not where nengo draws them")
-            if not is_whole_step(cells):
+            if cells.kind != "LoihiLIF":
                 self.notes.append(f"{cells.name}: spikes and refractory periods are whole steps")
             if np.isfinite(cells.lif.min_voltage):
                 self.notes.append(f"{cells.name}: membranes have no lowest voltage")
@@ -372,13 +355,14 @@ def _play(
     values: dict[NengoObject, FloatArray] = {
         node: np.zeros((n_steps, node.size_out)) for node in nodes
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with nengo.Simulator(network, dt=dt, progress_bar=False) as simulator:
-            for k in range(n_steps):
-                simulator.step()
-                for node in nodes:
-                    values[node][k] = simulator.signals[simulator.model.sig[node]["out"]]
+    with (
+        warnings.catch_warnings(action="ignore"),
+        nengo.Simulator(network, dt=dt, progress_bar=False) as simulator,
+    ):
+        for k in range(n_steps):
+            simulator.step()
+            for node in nodes:
+                values[node][k] = simulator.signals[simulator.model.sig[node]["out"]]
     rasters = {}
     for node, value in values.items():
         counts = value * dt

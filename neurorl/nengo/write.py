@@ -128,12 +128,8 @@ class _Builder:
         """Return the network with LoihiLIF neurons, whose threshold is 1 and weights are scaled."""
         loihi, dt = load_nengo_loihi(), self.description.dt
         forms = {p.name: self._form(p.name) for p in self.description.populations}
-        types = {
-            name: loihi.neurons.LoihiLIF(
-                tau_rc=form.tau_mem, tau_ref=form.refractory, min_voltage=_NO_FLOOR
-            )
-            for name, form in forms.items()
-        }
+        kind = loihi.neurons.LoihiLIF
+        types = {x: kind(f.tau_mem, f.refractory, min_voltage=_NO_FLOOR) for x, f in forms.items()}
         with self.nengo.Network(seed=0) as network:
             nodes, ensembles = self._nodes(), self._ensembles(types)
             senders = {name: ensemble.neurons for name, ensemble in ensembles.items()}
@@ -215,10 +211,8 @@ class _Builder:
         return self.nengo.Node(play, size_out=raster.shape[1], label=name)
 
     def _ensembles(self, types: Named) -> PlainData:
-        return {
-            name: self._ensemble(name, self.description.node(name).size, kind)
-            for name, kind in types.items()
-        }
+        sizes = {name: self.description.node(name).size for name in types}
+        return {name: self._ensemble(name, sizes[name], kind) for name, kind in types.items()}
 
     def _ensemble(self, label: str, size: int, kind: NengoObject) -> NengoObject:
         return self.nengo.Ensemble(
@@ -238,12 +232,5 @@ class _Builder:
         arrivals = self.simulator.arrivals.get(p.name)
         if arrivals is None:  # it has no synapse
             return whole
-        held = arrivals.weights
-        synapses = self.description.synapses(p.name)
-        if synapses is not None:
-            np.add.at(whole, (synapses.pre, synapses.post), held)
-            return whole
-        rows, columns = n_pre // p.blocks, n_post // p.blocks
-        for k, block in enumerate(held.reshape(p.blocks, rows, columns)):
-            whole[k * rows : (k + 1) * rows, k * columns : (k + 1) * columns] = block
+        np.add.at(whole, self.description.ends(p.name), np.ravel(arrivals.weights))
         return whole

@@ -21,15 +21,8 @@ _OF_NEURONS = ("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold"
 _PARAMETERS = frozenset((*_OF_NEURONS, "threshold", "metadata", "input_type", "output_type"))
 _MOST_WAYS, _LONGEST_WAY = 20_000, 200
 _LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten", *IMAGES)
-_PARAMETER = {
-    "Scale": "scale",
-    "Delay": "delay",
-    "Threshold": "threshold",
-    "IF": "r",
-    "I": "r",
-    "LI": "v_leak",
-    "CubaLI": "v_leak",
-}
+_PARAMETER = {"Scale": "scale", "Delay": "delay", "Threshold": "threshold"}
+_PARAMETER |= {"IF": "r", "I": "r", "LI": "v_leak", "CubaLI": "v_leak"}
 """Name the parameter that has the shape of a node's output; by default ``v_threshold``."""
 
 Shape = tuple[int, ...]
@@ -94,10 +87,11 @@ class SpikingGraph:
         if name not in self._shapes:
             shape = self._find_shape(name, ())
             if not shape:
-                remedy = "give it parameters of its size, or its Input a shape"
-                raise DescriptionError(
-                    f"NIR node {name!r}", "its size is given nowhere", remedy=remedy
+                where, remedy = (
+                    f"NIR node {name!r}",
+                    "give it parameters of its size, or its Input a shape",
                 )
+                raise DescriptionError(where, "its size is given nowhere", remedy=remedy)
             self._shapes[name] = shape
         return self._shapes[name]
 
@@ -108,21 +102,17 @@ class SpikingGraph:
             else:
                 self.nodes[prefix + name] = node
         for pre, post in graph.edges:
-            self._edges.append(
-                (prefix + _port(graph, pre, "Output"), prefix + _port(graph, post, "Input"))
-            )
+            ends = _port(graph, pre, "Output"), _port(graph, post, "Input")
+            self._edges.append((prefix + ends[0], prefix + ends[1]))
 
     def _is(self, name: str, *kinds: str) -> bool:
         return _kind(self.nodes[name]) in kinds
 
     def _refuse_unknown(self) -> None:
         known = ("Input", "Output", *NEURONS, *_LINEAR)
-        unknown_nodes = [
-            f"{n!r} ({_kind(node)})" for n, node in self.nodes.items() if not self._is(n, *known)
-        ]
-        if unknown_nodes:
-            limit = ", ".join(known)
-            raise UnsupportedError("NIR", f"can't run {', '.join(unknown_nodes)}", limit=limit)
+        odd = [f"{n!r} ({_kind(x)})" for n, x in self.nodes.items() if not self._is(n, *known)]
+        if odd:
+            raise UnsupportedError("NIR", f"can't run {', '.join(odd)}", limit=", ".join(known))
 
     def _refuse_more_state(self) -> None:
         """Refuse unknown parameters of a known neuron."""

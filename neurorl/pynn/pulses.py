@@ -167,25 +167,16 @@ def pulsed_cells(d: Integrator, ms: float, substeps: int, dead: int, lift: float
     fine = ms / substeps
     tau_m = -ms / np.log(np.maximum(d.membrane_decay, np.exp(-_FORGOTTEN)))
     tau_s = np.full(len(tau_m), _SHORTEST * fine)
-    parameters = {
-        **_parameters(tau_m, tau_s, d.threshold + lift),
-        "tau_refrac": np.asarray((d.refractory_steps * substeps + 1 + dead) * fine),
-    }
+    dead_steps = np.asarray((d.refractory_steps * substeps + 1 + dead) * fine)
+    parameters = {**_parameters(tau_m, tau_s, d.threshold + lift), "tau_refrac": dead_steps}
     return CellParameters(parameters, np.zeros(len(tau_m)), 1 / added(tau_s, tau_m, fine))
 
 
 def _parameters(
     tau_m: FloatArray, tau_s: FloatArray, threshold: FloatArray
 ) -> dict[str, FloatArray | float]:
-    return {
-        "cm": 1.0,
-        "v_rest": 0.0,
-        "v_reset": 0.0,
-        "tau_m": tau_m,
-        "tau_syn_E": tau_s,
-        "tau_syn_I": tau_s,
-        "v_thresh": threshold,
-    }
+    same = {"cm": 1.0, "v_rest": 0.0, "v_reset": 0.0}
+    return {**same, "tau_m": tau_m, "tau_syn_E": tau_s, "tau_syn_I": tau_s, "v_thresh": threshold}
 
 
 def begins_with_a_spike(d: Integrator, begun: int) -> bool:

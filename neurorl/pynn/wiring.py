@@ -87,14 +87,6 @@ def source_names(network: Network) -> set[str]:
     return {source.name for source in network.sources}
 
 
-def _shortest(network: Network, p: Projection) -> int:
-    """Return the shortest delay of a projection, in steps."""
-    delays = network.synapse_delays(p.name)
-    if delays is None:
-        return network.delay_steps(p.name)
-    return int(delays.min(initial=network.delay_steps(p.name)))
-
-
 def lags_of(network: Network, can: PyNNTarget) -> dict[str, int]:
     """Return by how many steps each node has to spike later in PyNN to keep all delays.
 
@@ -103,9 +95,8 @@ def lags_of(network: Network, can: PyNNTarget) -> dict[str, int]:
     least = _least(network, can)
     found = _longest(network, least)
     if found is None:  # short loops: a population can't spike later than itself
-        found = _longest(
-            network, [(a, b, n) for a, b, n in least if n <= 0 or network.steps(b, a) is None]
-        )
+        longer = [(a, b, n) for a, b, n in least if n <= 0 or network.steps(b, a) is None]
+        found = _longest(network, longer)
     assert found is not None
     return found
 
@@ -117,12 +108,12 @@ def has_short_loops(network: Network, can: PyNNTarget) -> bool:
 
 def _least(network: Network, can: PyNNTarget) -> list[tuple[str, str, int]]:
     """Return the ends of each projection, and the least difference of their lags."""
-    sources = source_names(network)
-    return [
-        (p.pre, p.post, can.late + 1 - _shortest(network, p))
-        for p in network.projections
-        if p.pre not in sources
-    ]
+    least = []
+    for p in network.projections:
+        if p.pre not in source_names(network):
+            shortest = described_steps(network, p).min(initial=network.delay_steps(p.name))
+            least.append((p.pre, p.post, can.late + 1 - int(shortest)))
+    return least
 
 
 def _longest(network: Network, least: list[tuple[str, str, int]]) -> dict[str, int] | None:
@@ -168,19 +159,12 @@ def as_held(network: Network, target: str) -> Network:
     for p in network.projections:
         if p.pre not in source_names(network):
             steps = steps_there(network, p, lags, can) + can.late - lags[p.post] + lags[p.pre]
-            p = _delayed(network, p, steps)
+            if not np.array_equal(steps, described_steps(network, p)):
+                is_listed = network.synapse_delays(p.name) is not None
+                delays = steps * network.dt
+                p = replace(p, delay=delays if is_listed else float(delays[0]))
         projections.append(p)
     return replace(network, projections=tuple(projections))
-
-
-def _delayed(network: Network, p: Projection, steps: IntArray) -> Projection:
-    """Return the projection with these delays; itself if it has them."""
-    described = network.synapse_delays(p.name)
-    if described is not None:
-        return p if np.array_equal(steps, described) else replace(p, delay=steps * network.dt)
-    if not len(steps) or steps[0] == network.delay_steps(p.name):
-        return p
-    return replace(p, delay=float(steps[0] * network.dt))
 
 
 def make_projection(
@@ -201,9 +185,8 @@ def make_projection(
         connector = simulator.FromListConnector(listed, column_names=["weight", "delay"])
     else:
         connector = simulator.FromListConnector([])
-    made = simulator.Projection(
-        *ends, connector, synapse_type=simulator.StaticSynapse(), receptor_type=receptor
-    )
+    kinds = {"synapse_type": simulator.StaticSynapse(), "receptor_type": receptor}
+    made = simulator.Projection(*ends, connector, **kinds)
     if fill is not None:
         fill(made, pre, post, weights, delays)
     return made
@@ -240,10 +223,7 @@ def _fill_brian2(
     made._n_connections += len(pre)
 
 
-_FILL: Mapping[str, Callable[..., None]] = {
-    "pyNN.nest": _fill_nest,
-    "pyNN.brian2": _fill_brian2,
-}
+_FILL: Mapping[str, Callable[..., None]] = {"pyNN.nest": _fill_nest, "pyNN.brian2": _fill_brian2}
 
 
 _EARLY = 1e-9
