@@ -108,12 +108,7 @@ def read_evaluation(file: Path) -> Evaluation:
 def _front(name: str, config: RunConfig, evaluations: Sequence[Evaluation]) -> list[str]:
     """Return the front matter, as in Hugging Face's model cards."""
     tags = ["reinforcement-learning", "spiking-neural-network", "neuromorphic", config.env]
-    lines = [
-        "---",
-        "library_name: neurorl",
-        "license: bsd-3-clause",
-        f"tags: {json.dumps(tags)}",
-    ]
+    lines = ["---", "library_name: neurorl", "license: bsd-3-clause", f"tags: {json.dumps(tags)}"]
     if not evaluations:
         return [*lines, "---", ""]
     first = evaluations[0]
@@ -191,11 +186,8 @@ def export_run(run: str | Path, folder: str | Path) -> Path:
     checkpoint = checkpoint_in(source.path)
     read_checkpoint(checkpoint)  # is it an agent's?
     description, arrays = read_text(checkpoint)
-    texts = {
-        "description": description.decode(),
-        "digest": digest(checkpoint),
-        "order": json.dumps(list(arrays)),
-    }
+    texts = {"description": description.decode(), "digest": digest(checkpoint)}
+    texts["order"] = json.dumps(list(arrays))
     content = library.save({k: np.asarray(v, order="C") for k, v in arrays.items()}, texts)
     kept = {name: source.path / name for name in _KEPT if (source.path / name).exists()}
     text = _card(source, folder.absolute().name)
@@ -223,9 +215,8 @@ def import_run(folder: str | Path, run: str | Path) -> Path:
     kept = {}
     for name in _KEPT:
         if os.path.lexists(folder / name):
-            kept[name] = read_bytes(
-                folder / name, _LARGEST_TEXT, FilePlace(f"folder {folder}", name)
-            )
+            place = FilePlace(f"folder {folder}", name)
+            kept[name] = read_bytes(folder / name, _LARGEST_TEXT, place)
     _check_free(target.path)
     make_folder(target.path)
     for name, data in kept.items():

@@ -76,10 +76,9 @@ def quantisation_report(
     of `rate_errors`. Raises UnsupportedError for what has no integers at all.
     """
     seed = read_seed(seed)
-    held = {
-        p.name: np.asarray((weights or {}).get(p.name, initial_weights(network, p.name, seed)))
-        for p in network.projections
-    }
+    given = weights or {}
+    drawn = {p.name: initial_weights(network, p.name, seed) for p in network.projections}
+    held = {name: np.asarray(given.get(name, initial)) for name, initial in drawn.items()}
     with_coins = with_coin_sources(network, noise)[0]
     check_name("arithmetic of a chip", arithmetic, _POPULATION)
     made, chip = _POPULATION[arithmetic], make_arithmetic(arithmetic, with_coins, noise)
@@ -296,14 +295,9 @@ def compare(
     if decisions < 1:
         raise ArgumentError("compare", "decisions out of range", got=decisions, limit=">= 1")
     seed = read_seed(seed, "compare.seed")
-    other_seed = None if other_seed is None else read_seed(other_seed, "compare.other_seed")
-    seeds = [
-        derive(k, _PLAY, agent.seed) for k in (seed, seed if other_seed is None else other_seed)
-    ]
-    players = [
-        agent.player(key, **setting)
-        for key, setting in zip(seeds, (dict(first), dict(second)), strict=True)
-    ]
+    other = seed if other_seed is None else read_seed(other_seed, "compare.other_seed")
+    settings = (seed, first), (other, second)
+    players = [agent.player(derive(k, _PLAY, agent.seed), **dict(x)) for k, x in settings]
     rates = [Rates(player) for player in players]
     same = done = episode = 0
     with players[0].backend, players[1].backend:
@@ -321,15 +315,11 @@ def compare(
                     actions.append(move.action)
                 same += actions[0] == actions[1]
                 done += 1
-                observation, _, terminated, truncated, _ = agent.env.step(
-                    agent.actions.taken(actions[0])
-                )
+                taken = agent.actions.taken(actions[0])
+                observation, _, terminated, truncated, _ = agent.env.step(taken)
                 over = terminated or truncated
-    return {
-        "decisions": decisions,
-        "agreement": same / decisions,
-        "populations": [_row(p.name, *rates) for p in agent.network.populations],
-    }
+    rows = [_row(p.name, *rates) for p in agent.network.populations]
+    return {"decisions": decisions, "agreement": same / decisions, "populations": rows}
 
 
 def _row(population: str, first: Rates, second: Rates) -> PlainData:

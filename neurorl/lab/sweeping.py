@@ -312,7 +312,10 @@ def run_search(
     done: list[_Trial] = []
     begun: dict[str, Unit] = {}
     while len(done) < search.trials:
-        batch = [_asked(study, search) for _ in range(min(search.batch, search.trials - len(done)))]
+        batch = []
+        for _ in range(min(search.batch, search.trials - len(done))):
+            asked = study.ask()
+            batch.append(_Trial(asked, {p.axis: p.ask(asked) for p in search.space}))
         for seeds in search.rungs:
             trials = [trial for trial in batch if trial.goes_on]
             units = [search.unit(trial.values, seeds) for trial in trials]
@@ -352,11 +355,6 @@ def _hear(search: Search, trial: _Trial, result: list[Row] | str) -> None:
     if len(trial.rows) < len(search.base.seeds):
         trial.asked.report(trial.mean(search.metric), len(trial.rows))
         trial.is_pruned = search.prune and trial.asked.should_prune()
-
-
-def _asked(study: Any, search: Search) -> _Trial:
-    asked = study.ask()
-    return _Trial(asked, {p.axis: p.ask(asked) for p in search.space})
 
 
 def _tell(study: Any, search: Search, trial: _Trial) -> None:

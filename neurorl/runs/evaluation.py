@@ -338,14 +338,8 @@ def load_to_play(
     described, _ = read_agent(path)
     floats = described.config.writes.has_shadow or described.algorithm.keeps_floats
     kept_in = "float" if floats else described.arithmetic
-    agent = SpikingActorCritic.load(
-        path,
-        backend="reference",
-        arithmetic=kept_in,
-        env=env,
-        learning="host",
-        trust_env=trust_env,
-    )
+    held: PlainData = {"backend": "reference", "arithmetic": kept_in, "learning": "host"}
+    agent = SpikingActorCritic.load(path, **held, env=env, trust_env=trust_env)
     return agent, played_on(described, backend, arithmetic, noise)
 
 

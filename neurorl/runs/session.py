@@ -129,7 +129,7 @@ class Session:
             self._check_checkpoints(config.agent, read_actions(env, config.env))
         self._env = env
         plan = plan_agents(config, self.seeds, env)
-        if config.is_followed:
+        if config.eval_every or config.callbacks or config.tensorboard:
             from neurorl.runs.listening import FollowedAgents
 
             self.group: AgentGroup = FollowedAgents(plan, config, self.runs)
@@ -243,10 +243,9 @@ class Session:
 
     def summaries(self) -> list[Summary]:
         """Return a summary of each run, and write it to its directory."""
-        rows = [
-            summary(self.config, self.group, k, run, self._verdict(k, run))
-            for k, run in enumerate(self.runs)
-        ]
+        rows = []
+        for k, run in enumerate(self.runs):
+            rows.append(summary(self.config, self.group, k, run, self._verdict(k, run)))
         for run, row in zip(self.runs, rows, strict=True):
             run.keep(run.summary, as_json(row))
         return rows

@@ -143,9 +143,8 @@ def find_work(
         for run in directories:
             run.close()
         raise
-    seeds = tuple(
-        seed or 0 if old is None else old.seed for (seed, _), old in zip(runs, configs, strict=True)
-    )
+    pairs = zip(runs, configs, strict=True)
+    seeds = tuple(seed or 0 if old is None else old.seed for (seed, _), old in pairs)
     paths = tuple(path for _, path in runs)
     return Work(paths, seeds, tuple(has_begun), config.trained_for(budget)), directories
 

@@ -23,40 +23,27 @@ if TYPE_CHECKING:
 
 HELP = "print a network as a backend runs it"
 
-# What is printed of a `neurorl.lab.quantisation`: title, rows, and keys with their column.
-_TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
+# What is printed of a `neurorl.lab.quantisation`: title, rows, keys, and what these are called.
+_ERRORS = ("threshold_error", "threshold_lowered", "bias_error", "current_decay_error")
+_OF_WEIGHTS = ("worst_error", "rms_error", "clipped_percent", "zeroed_percent")
+_TABLES = (
     (
         "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:",
         "population",
-        {
-            "threshold_error": "threshold",
-            "threshold_lowered": "lowered",
-            "bias_error": "bias",
-            "current_decay_error": "current decay",
-            "membrane_decay_error": "membrane decay",
-            "noise_error": "noise",
-        },
+        (*_ERRORS, "membrane_decay_error", "noise_error"),
+        ("threshold", "lowered", "bias", "current decay", "membrane decay", "noise"),
     ),
     (
         "Of the registers, if all inputs spike at once (above 100 % they overflow):",
         "population",
-        {
-            "arriving_percent": "arriving %",
-            "current_percent": "current %",
-            "bias_percent": "bias %",
-        },
+        ("arriving_percent", "current_percent", "bias_percent"),
+        ("arriving %", "current %", "bias %"),
     ),
     (
         "Weights; errors of the threshold (or noise) they lead to:",
         "projection",
-        {
-            "resolution": "resolution",
-            "largest": "largest",
-            "worst_error": "worst error",
-            "rms_error": "rms",
-            "clipped_percent": "clipped %",
-            "zeroed_percent": "to 0 %",
-        },
+        ("resolution", "largest", *_OF_WEIGHTS),
+        ("resolution", "largest", "worst error", "rms", "clipped %", "to 0 %"),
     ),
 )
 
@@ -141,9 +128,8 @@ def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -
     from neurorl.network.cost import static_cost
     from neurorl.runs.evaluation import load_to_play, read_cost
 
-    agent, chosen = load_to_play(
-        path, asked.backend, asked.arithmetic, asked.noise, trust_env=trust_env
-    )
+    setting = asked.backend, asked.arithmetic, asked.noise
+    agent, chosen = load_to_play(path, *setting, trust_env=trust_env)
     counted = read_cost(path)
     with _as_run(path, agent, chosen, asked.backend_options) as backend:
         shown = _of_backend(backend, agent.weights)
@@ -216,13 +202,11 @@ def _print_learning(learning: LearningReport) -> None:
 
 
 def _print_quantisation(quantisation: _Shown) -> None:
-    for title, kind, keys in _TABLES:
+    for title, kind, keys, names in _TABLES:
         print(f"\n{title}")
         rows = quantisation[f"{kind}s"]
-        print_table(
-            (kind, *keys.values()),
-            [[row[kind], *(_short(row[key]) for key in keys)] for row in rows],
-        )
+        cells = [[row[kind], *(_short(row[key]) for key in keys)] for row in rows]
+        print_table((kind, *names), cells)
     if "compared" in quantisation:
         compared = quantisation["compared"]
         percent = f"{100 * compared['agreement']:.1f} %"

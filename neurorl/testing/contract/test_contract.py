@@ -32,10 +32,8 @@ def run(backend: Any, network: Network, seed: int = 0, rewrite: bool = False) ->
 
 def assert_same(a: list[Any], b: list[Any]) -> None:
     for k, ((rasters_a, state_a), (rasters_b, state_b)) in enumerate(zip(a, b, strict=True)):
-        for name in rasters_a:
-            assert np.array_equal(rasters_a[name], rasters_b[name]), (
-                f"window {k}: rasters of {name}"
-            )
+        for n in rasters_a:
+            assert np.array_equal(rasters_a[n], rasters_b[n]), f"window {k}: rasters of {n}"
         assert same_state(state_a, state_b) == [], f"window {k}"
 
 
