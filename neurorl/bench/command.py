@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
@@ -54,14 +55,12 @@ class Plan:
         Candidates that take seconds for a step are measured at the first number of replicas only.
         """
         all_of_them = dict.fromkeys([*FLOORS, *self.candidates])
-        cases = [
-            (s, b, c)
-            for s in self.sizes
-            for b in self.replicas
-            for c in all_of_them
-            if c.is_backend or s in SIZES or (s == DEEP.name and c == FLOORS[0])
-        ]
-        return [x for x in cases if x[1] == self.replicas[0] or not x[2].is_slow]
+        cases = []
+        for s, b, c in itertools.product(self.sizes, self.replicas, all_of_them):
+            runs = c.is_backend or s in SIZES or (s == DEEP.name and c == FLOORS[0])
+            if runs and (b == self.replicas[0] or not c.is_slow):
+                cases.append((s, b, c))
+        return cases
 
     @property
     def children(self) -> int:

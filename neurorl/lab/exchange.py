@@ -66,22 +66,18 @@ def card(name: str, run: RunDirectory, evaluations: Sequence[Evaluation], notes:
     returns, steps = columns[kind], columns["env_steps"]
     network = "one of its own" if agent.description is not None else f"`{agent.model}`"
     learned = f"{len(returns)} episodes, {steps[-1] if steps else 0:,.0f} environment steps"
-    lines = [
-        *_front(name, config, evaluations),
-        f"# {name}",
-        "",
+    said = (
         f"A network of spiking neurons ({network}) that learned {config.env} by "
         f"{rule_of(config)}, in {config.arithmetic} arithmetic: seed {config.seed}, {learned}. "
-        f"Made with neurorl {__version__}.",
-        "",
-        "```sh",
-        notes.use,
-        "```",
-        *_played(evaluations),
-        *_learned(returns, kind.replace("_", " ")),
-        *_noted(notes),
-    ]
+        f"Made with neurorl {__version__}."
+    )
+    lines = [*_front(name, config, evaluations), f"# {name}", "", said, *_code(notes.use)]
+    lines += _played(evaluations) + _learned(returns, kind.replace("_", " ")) + _noted(notes)
     return "\n".join(lines) + "\n"
+
+
+def _code(command: str) -> list[str]:
+    return ["", "```sh", command, "```"]
 
 
 def rule_of(config: RunConfig) -> str:
@@ -112,20 +108,12 @@ def _front(name: str, config: RunConfig, evaluations: Sequence[Evaluation]) -> l
     if not evaluations:
         return [*lines, "---", ""]
     first = evaluations[0]
-    value = f"{first['mean_return']:.2f} +/- {first['std_return']:.2f}"
-    env = json.dumps(config.env)
-    return [
-        *lines,
-        "model-index:",
-        f"- name: {json.dumps(name)}",
-        "  results:",
-        "  - task: {type: reinforcement-learning, name: reinforcement-learning}",
-        f"    dataset: {{name: {env}, type: {env}}}",
-        f"    metrics: [{{type: mean_reward, name: mean_reward, value: {json.dumps(value)}, "
-        "verified: false}]",
-        "---",
-        "",
-    ]
+    value = json.dumps(f"{first['mean_return']:.2f} +/- {first['std_return']:.2f}")
+    env, metric = json.dumps(config.env), "type: mean_reward, name: mean_reward"
+    lines += ["model-index:", f"- name: {json.dumps(name)}", "  results:"]
+    lines += ["  - task: {type: reinforcement-learning, name: reinforcement-learning}"]
+    lines += [f"    dataset: {{name: {env}, type: {env}}}"]
+    return [*lines, f"    metrics: [{{{metric}, value: {value}, verified: false}}]", "---", ""]
 
 
 def _played(evaluations: Sequence[Evaluation]) -> list[str]:
@@ -165,7 +153,7 @@ def _noted(notes: Notes) -> list[str]:
     if notes.others:
         lines += [*notes.others, ""]
     if notes.made_by:
-        lines += ["```sh", notes.made_by, "```"]
+        lines += _code(notes.made_by)[1:]
     return lines
 
 

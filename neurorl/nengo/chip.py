@@ -65,11 +65,11 @@ def import_integers(network: NengoObject, dt: float) -> Imported:
     with simulator_of(network, dt) as simulator:
         model, names = simulator.model, name_parts(simulator.model)
     description = describe_model(model)
-    populations = {
-        nengo_object: tuple(names[block] for block in parts["out"])
-        for nengo_object, parts in model.objs.items()
-        if isinstance(parts.get("out"), (list, tuple)) and set(parts["out"]) <= {*model.blocks}
-    }
+    populations = {}
+    for nengo_object, parts in model.objs.items():
+        out = parts.get("out")
+        if isinstance(out, (list, tuple)) and set(out) <= {*model.blocks}:
+            populations[nengo_object] = tuple(names[block] for block in out)
     return Imported(
         network=description,
         populations=populations,

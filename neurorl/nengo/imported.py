@@ -87,10 +87,6 @@ def probed(
     network: NengoObject, populations: Mapping[NengoObject, tuple[str, ...]]
 ) -> dict[NengoObject, tuple[str, ...]]:
     """Return the populations to record for each probe of spikes in *network*."""
-    return {
-        probe: populations[probe.obj.ensemble]
-        for probe in network.all_probes
-        if hasattr(probe.obj, "ensemble")
-        and probe.attr in ("output", "spikes")
-        and probe.obj.ensemble in populations
-    }
+    read = [x for x in network.all_probes if x.attr in ("output", "spikes")]
+    of = {x: x.obj.ensemble for x in read if hasattr(x.obj, "ensemble")}
+    return {probe: populations[x] for probe, x in of.items() if x in populations}

@@ -72,15 +72,9 @@ def read_cells(
         limit = ", ".join(_RESTS)
         raise UnsupportedError(f"from_nengo, {name}", "another neuron", got=lif, limit=limit)
     signals = simulator.model.sig[ensemble.neurons]
-    return EnsembleNeurons(
-        name=name,
-        kind=kind,
-        lif=lif,
-        bias=np.array(simulator.data[ensemble].bias, dtype=np.float64),
-        voltage=np.array(simulator.signals[signals["voltage"]], dtype=np.float64),
-        taus=taus,
-        dt=dt,
-    )
+    bias = np.array(simulator.data[ensemble].bias, dtype=np.float64)
+    voltage = np.array(simulator.signals[signals["voltage"]], dtype=np.float64)
+    return EnsembleNeurons(name, kind, lif, bias, voltage, taus, dt)
 
 
 def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
@@ -127,15 +121,9 @@ def equation_form(cells: EnsembleNeurons) -> Equations:
         parameters["tau_n"] = float(cells.lif.tau_n)
         jump = cells.lif.inc_n * cells.lif.amplitude / cells.lif.tau_n
         parameters["jump"] = float(jump)
-    return Equations(
-        "\n".join(lines),
-        threshold="v > 1",
-        reset=_RESTS[cells.kind],
-        parameters=parameters,
-        initial=initial,
-        held=(),
-        inputs=tuple(f"q{k}" for k in numbers),
-    )
+    form = "\n".join(lines), "v > 1", _RESTS[cells.kind]
+    inputs = tuple(f"q{k}" for k in numbers)
+    return Equations(*form, parameters=parameters, initial=initial, held=(), inputs=inputs)
 
 
 DISCRETISATIONS = ("steps", "equations", "nengo")

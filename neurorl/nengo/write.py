@@ -106,11 +106,11 @@ class _Builder:
         """Return the network with neurons that step as neurorl's."""
         cells: NengoObject = importlib.import_module("neurorl.nengo.cells")
         simulator = self.simulator
-        types = {
-            p.name: cells.ReferenceCells(simulator.nodes[k], simulator.node_variables(k))
-            for p in self.description.populations
-            for k in [simulator.numbers[p.name]]
+        numbers = {p.name: simulator.numbers[p.name] for p in self.description.populations}
+        own = {
+            name: (simulator.nodes[k], simulator.node_variables(k)) for name, k in numbers.items()
         }
+        types = {name: cells.ReferenceCells(*parts) for name, parts in own.items()}
         with self.nengo.Network(seed=0) as network:
             nodes, ensembles = self._nodes(), self._ensembles(types)
             for p in self.description.projections:
@@ -215,15 +215,8 @@ class _Builder:
         return {name: self._ensemble(name, sizes[name], kind) for name, kind in types.items()}
 
     def _ensemble(self, label: str, size: int, kind: NengoObject) -> NengoObject:
-        return self.nengo.Ensemble(
-            size,
-            dimensions=1,
-            neuron_type=kind,
-            gain=np.ones(size),
-            bias=np.zeros(size),
-            encoders=np.ones((size, 1)),
-            label=label,
-        )
+        one_each = {"gain": np.ones(size), "bias": np.zeros(size), "encoders": np.ones((size, 1))}
+        return self.nengo.Ensemble(size, 1, neuron_type=kind, label=label, **one_each)
 
     def _dense(self, p: Projection) -> FloatArray:
         """Return what each spike transmits, ``[pre, post]``, in the arithmetic's units."""

@@ -71,12 +71,9 @@ class SparseMap:
         counts = np.diff(self.synapses.start)[first.synapses.post]
         check_limit(where, "weights", int(counts.sum()), MAX_WEIGHTS)
         numbers = self.synapses.of(first.synapses.post.astype(np.intp))
-        return SparseMap.of(
-            np.repeat(first.synapses.pre, counts),
-            self.synapses.post[numbers],
-            np.repeat(first.values, counts) * self.values[numbers],
-            (first.n_pre, len(self)),
-        )
+        pre, post = np.repeat(first.synapses.pre, counts), self.synapses.post[numbers]
+        values = np.repeat(first.values, counts) * self.values[numbers]
+        return SparseMap.of(pre, post, values, (first.n_pre, len(self)))
 
     def through(self, matrix: FloatArray) -> FloatArray:
         """Return the matrix ``(n, n_pre)`` of *matrix*, ``(n, n_post)``, applied after this map."""
@@ -119,19 +116,10 @@ class Kernel:
     @property
     def output(self) -> Shape:
         """Return the shape of the output."""
-        sizes = [
-            (n + before + after - dilation * (size - 1) - 1) // stride + 1
-            for n, before, after, dilation, size, stride in zip(
-                self.shape[1:],
-                self.before,
-                self.after,
-                self.dilation,
-                self.kernel.shape[2:],
-                self.stride,
-                strict=True,
-            )
-        ]
-        return (len(self.kernel), *sizes)
+        image, taps = np.array(self.shape[1:]), np.array(self.kernel.shape[2:])
+        covered = np.array(self.dilation) * (taps - 1) + 1
+        sizes = (image + self.before + self.after - covered) // self.stride + 1
+        return (len(self.kernel), *sizes.tolist())
 
     def map(self) -> SparseMap:
         """Return the weights as a list of synapses."""
@@ -274,8 +262,5 @@ def window_node(nir: NirObject, window: Kernel, bias: FloatArray | None) -> NirO
 
 
 def _equal(one: SparseMap, other: SparseMap) -> bool:
-    return (
-        np.array_equal(one.synapses.start, other.synapses.start)
-        and np.array_equal(one.synapses.post, other.synapses.post)
-        and np.array_equal(one.values, other.values)
-    )
+    parts = ((x.synapses.start, x.synapses.post, x.values) for x in (one, other))
+    return all(map(np.array_equal, *parts))

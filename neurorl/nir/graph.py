@@ -87,11 +87,9 @@ class SpikingGraph:
         if name not in self._shapes:
             shape = self._find_shape(name, ())
             if not shape:
-                where, remedy = (
-                    f"NIR node {name!r}",
-                    "give it parameters of its size, or its Input a shape",
-                )
-                raise DescriptionError(where, "its size is given nowhere", remedy=remedy)
+                what = "its size is given nowhere"
+                remedy = "give it parameters of its size, or its Input a shape"
+                raise DescriptionError(f"NIR node {name!r}", what, remedy=remedy)
             self._shapes[name] = shape
         return self._shapes[name]
 
@@ -116,12 +114,11 @@ class SpikingGraph:
 
     def _refuse_more_state(self) -> None:
         """Refuse unknown parameters of a known neuron."""
-        parameters = [
-            f"{name!r} ({_kind(self.nodes[name])}) with {parameter!r}"
-            for name in self.neurons
-            for parameter, value in vars(self.nodes[name]).items()
-            if parameter not in _PARAMETERS and value is not None
-        ]
+        parameters = []
+        for name in self.neurons:
+            given = [x for x, value in vars(self.nodes[name]).items() if value is not None]
+            where = f"{name!r} ({_kind(self.nodes[name])})"
+            parameters += [f"{where} with {x!r}" for x in given if x not in _PARAMETERS]
         if parameters:
             what = f"can't run {', '.join(parameters)}, which has no counterpart"
             raise UnsupportedError("NIR", what, remedy="leave it out")
@@ -229,10 +226,8 @@ class SpikingGraph:
             scale = np.asarray(node.scale, dtype=np.float64).ravel()
             for size in (len(drive.constant), *(len(t.weights) for t in drive.terms)):
                 _check_size(name, size, len(scale))
-            terms = tuple(
-                Term(t.pre, _scaled(scale, t.weights), t.delay, (*t.path, name))
-                for t in drive.terms
-            )
+            scaled = [(t, _scaled(scale, t.weights)) for t in drive.terms]
+            terms = tuple(Term(t.pre, w, t.delay, (*t.path, name)) for t, w in scaled)
             return Drive(terms, scale * drive.constant)
         if self._is(name, "Delay"):
             delay = _one_delay(name, node)

@@ -116,11 +116,9 @@ class _Reader:
             projections += [self._projection(t, name, gain, late) for t in drive.terms]
         clocks, ticks = self._clocks({name: (late[name], c) for name, c in clocked.items()})
         rank = {name: k for k, name in enumerate(order.split())}
-        return Network(
-            tuple(sorted([*nodes, *clocks], key=lambda n: rank.get(n.name, len(rank)))),
-            tuple(sorted([*projections, *ticks], key=lambda p: rank.get(p.name, len(rank)))),
-            self._dt,
-        )
+        place = lambda x: rank.get(x.name, len(rank))  # noqa: E731
+        parts = sorted([*nodes, *clocks], key=place), sorted([*projections, *ticks], key=place)
+        return Network(tuple(parts[0]), tuple(parts[1]), self._dt)
 
     def _neuron(self, name: str) -> tuple[FloatArray, Neuron, FloatArray]:
         """Return the input's gain, the neuron without bias, and the bias from its leak."""
@@ -154,13 +152,10 @@ class _Reader:
         taus, how = self._spread(name, tau), self._discretisation
         keep, fraction = discretise.keep_and_fraction(taus, self._dt, how)
         if not (np.isfinite(keep).all() and keep.min() >= 0.0):
-            raise UnsupportedError(
-                f"NIR node {name!r}",
-                "a time constant shorter than the step",
-                got=f"{np.min(tau):g} s",
-                limit=f"{self._dt:g} s",
-                remedy="take the dt of its training, or discretisation='exponential'",
-            )
+            where, what = f"NIR node {name!r}", "a time constant shorter than the step"
+            got, limit = f"{np.min(tau):g} s", f"{self._dt:g} s"
+            remedy = "take the dt of its training, or discretisation='exponential'"
+            raise UnsupportedError(where, what, got=got, limit=limit, remedy=remedy)
         return keep, fraction
 
     def _spread(self, name: str, value: object) -> FloatArray:

@@ -107,10 +107,8 @@ def one_population(parts: Parts) -> Form:
         weights[places[p.post]] += parts.matrix(p)
     for p in inner:
         loop[places[p.post], places[p.pre]] += parts.matrix(p)
-    together = {
-        field: np.concatenate([getattr(parts.integrators[name], field) for name in places])
-        for field in ("current_decay", "membrane_decay", "threshold")
-    }
+    every = [parts.integrators[name] for name in places]
+    together = {x: np.concatenate([getattr(d, x) for d in every]) for x in _PARAMETERS}
     bias = np.concatenate([_bias(parts, name) for name in places])
     lasting = loop if inner else None
     layer = RecurrentLayer(None, **together, weights=weights, bias=bias, loop=lasting)
@@ -123,15 +121,9 @@ def _layer(parts: Parts, name: str) -> RecurrentLayer:
     d = parts.integrators[name]
     ahead = [p for p in parts.into(name) if p.pre != name]
     loops = [p for p in parts.into(name) if p.pre == name]
-    return RecurrentLayer(
-        name,
-        d.current_decay,
-        d.membrane_decay,
-        d.threshold,
-        _sum(parts, ahead),
-        _bias(parts, name),
-        _sum(parts, loops) if loops else None,
-    )
+    loop, own = _sum(parts, loops) if loops else None, {x: getattr(d, x) for x in _PARAMETERS}
+    weights, bias = _sum(parts, ahead), _bias(parts, name)
+    return RecurrentLayer(name, **own, weights=weights, bias=bias, loop=loop)
 
 
 def _sum(parts: Parts, projections: list[Projection]) -> FloatArray:
@@ -166,11 +158,8 @@ def _lead(parts: Parts, lags: dict[str, int]) -> int:
     return next(iter(wanted), 0)
 
 
-_PARAMETERS = {
-    "current_decay": "synaptic time constants",
-    "membrane_decay": "membrane time constants",
-    "threshold": "thresholds",
-}
+_PARAMETERS = {"current_decay": "synaptic time constants", "threshold": "thresholds"}
+_PARAMETERS |= {"membrane_decay": "membrane time constants"}
 
 
 @dataclass(frozen=True)

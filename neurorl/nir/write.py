@@ -185,18 +185,15 @@ def _checked_shapes(
 
 def _dropped(network: Network) -> tuple[str, ...]:
     populations = {p.name: p.integrator(network.dt) for p in network.populations}
+    noisy = [name for name, d in populations.items() if d.noise_width.any()]
+    dead = [name for name, d in populations.items() if d.refractory_steps.any()]
+    signed = [p.name for p in network.projections if p.signed]
     units = [p.name for p in network.populations if isinstance(p.neuron, GLM)]
     kinds = {
         "plasticity: left out of": [p.name for p in network.projections if p.plasticity],
         "stochastic GLM unit: written as a hard threshold,": units,
-        "escape noise: left out of": [
-            name for name, d in populations.items() if d.noise_width.any() and name not in units
-        ],
-        "refractory period: left out of": [
-            name for name, d in populations.items() if d.refractory_steps.any()
-        ],
-        "signed unit: written as weights 2w and a bias,": [
-            p.name for p in network.projections if p.signed
-        ],
+        "escape noise: left out of": [name for name in noisy if name not in units],
+        "refractory period: left out of": dead,
+        "signed unit: written as weights 2w and a bias,": signed,
     }
     return tuple(f"{kind} {', '.join(map(repr, names))}" for kind, names in kinds.items() if names)

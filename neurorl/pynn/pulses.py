@@ -117,10 +117,8 @@ def pulse_rows(cells: CellParameters, given: Pulses, lift: float, fine: float) -
     step, neuron = np.indices(given.kept.shape).reshape(2, -1)
     passing = given.passing + lift
     up, down = given.kept + passing, -passing * np.exp(-fine / tau_m)
-    return [
-        Rows(step, neuron, (part * cells.gain).ravel(), np.full(step.shape, k))
-        for k, part in enumerate((up, down), start=1)
-    ]
+    weights = [(part * cells.gain).ravel() for part in (up, down)]
+    return [Rows(step, neuron, w, np.full(step.shape, k)) for k, w in enumerate(weights, start=1)]
 
 
 _SHORTEST = 1e-2

@@ -278,12 +278,9 @@ def synapses(network: Network, p: Projection, weights: FloatArray, gain: FloatAr
 def repeated(rows: Rows, sizes: tuple[int, int], replicas: int) -> Rows:
     """Return the synapses of so many networks side by side."""
     copies = np.repeat(np.arange(replicas), len(rows.pre))
-    return Rows(
-        np.tile(rows.pre, replicas) + copies * sizes[0],
-        np.tile(rows.post, replicas) + copies * sizes[1],
-        np.tile(rows.weights, replicas),
-        np.tile(rows.steps, replicas),
-    )
+    pre, post = np.tile(rows.pre, replicas), np.tile(rows.post, replicas)
+    weights, steps = np.tile(rows.weights, replicas), np.tile(rows.steps, replicas)
+    return Rows(pre + copies * sizes[0], post + copies * sizes[1], weights, steps)
 
 
 def connect(

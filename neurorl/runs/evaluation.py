@@ -223,15 +223,8 @@ def evaluate(
     backend = METERED if energy and backend is None else backend
     seed = read_seed(seed, "evaluate.seed")
     with _to_play(agent, env) as (played, env_id), _copies(played, replicas or 1) as envs:
-        player = agent.player(
-            derive(seed, _PLAY, agent.seed),
-            backend,
-            arithmetic,
-            explore,
-            noise,
-            backend_options=backend_options,
-            replicas=replicas,
-        )
+        setting = derive(seed, _PLAY, agent.seed), backend, arithmetic, explore, noise
+        player = agent.player(*setting, backend_options=backend_options, replicas=replicas)
         network = player.backend.network
         weights = {p.name: player.backend.weights(p.name) for p in network.projections}
         if replicas is not None:

@@ -113,15 +113,11 @@ _DECIDES = {
 
 
 def _of_run(run: RunConfig, env: str, place: FilePlace) -> Options:
+    remedy = "write the fields that you mean to a TOML file"
     if run.env != env:
-        raise ArgumentError(
-            place.where,
-            "is a run of another environment",
-            got=env,
-            limit=run.env,
-            remedy="write the fields that you mean to a TOML file",
-        )
-    run.check_env(place.where, "write the fields that you mean to a TOML file")
+        what = "is a run of another environment"
+        raise ArgumentError(place.where, what, got=env, limit=run.env, remedy=remedy)
+    run.check_env(place.where, remedy)
     names = ("backend", "arithmetic", "noise", "learning", "approach", "env_args", "wrappers")
     others = ("gradient", "episodes", "steps", "environments", "eval_every", "eval_episodes")
     said = {name: getattr(run, name) for name in (*names, *others)}

@@ -38,8 +38,7 @@ def quantised(
     if fine.history.arithmetic.is_chip:
         return "quantisation", "both follow their integers, which are those of different chips"
     label, by_shifts = chip.history.spec.label, chip.kind == "shifts"
-    calls = enumerate(trace.calls[trace.window :])
-    begin = trace.first + max((k for k, call in calls if call.fresh and k <= step), default=0)
+    begin = trace.first + max([k for k in trace.fresh if k <= step] or [0])
     row = trace.first + step
     if _overflows(chip, slice(begin, row + 1), neuron):
         cause, did = ("saturation", "saturated") if by_shifts else ("overflow", "overflowed")
@@ -67,10 +66,8 @@ _SEVERAL = "several spikes"
 def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
     free_of = UNLIMITED if chip.kind == "shifts" else without_overflow(holds=False)
     plain, free = chip.plain, chip.predict(Variant("", "", free_of))
-    return any(
-        not np.array_equal(one[rows, neuron], other[rows, neuron])
-        for one, other in ((plain.current, free.current), (plain.level, free.level))
-    )
+    pairs = (plain.current, free.current), (plain.level, free.level)
+    return any(not np.array_equal(one[rows, neuron], other[rows, neuron]) for one, other in pairs)
 
 
 def _clipped(chip: Evidence, fine: Evidence, neuron: int) -> int:

@@ -176,11 +176,10 @@ def _numbers(trials: list[Trial], event: Event) -> list[PlainData]:
     trace = trials[0].replay
     first = max(event.step - _AROUND[0], 0)
     last = min(event.step + _AROUND[1], trace.n_steps - 1)
-    sides = [_numbers_of(trial, range(first, last + 1), event.neuron) for trial in trials]
-    return [
-        {"step": trace.first + k, "diverges": k == event.step, "a": a, "b": b}
-        for k, a, b in zip(range(first, last + 1), *sides, strict=True)
-    ]
+    steps = range(first, last + 1)
+    rows = zip(steps, *(_numbers_of(trial, steps, event.neuron) for trial in trials), strict=True)
+    begun, odd = trace.first, event.step
+    return [{"step": begun + k, "diverges": k == odd, "a": a, "b": b} for k, a, b in rows]
 
 
 def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:

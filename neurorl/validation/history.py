@@ -93,6 +93,11 @@ class History:
         """Return how many steps there are, of a replay from its window on."""
         return sum(call.n_steps for call in self.calls[self.window :])
 
+    @property
+    def fresh(self) -> list[int]:
+        """Return the calls before which the backend was reset, of a replay from its window on."""
+        return [k for k, call in enumerate(self.calls[self.window :]) if call.fresh]
+
     def version(self, name: str, writes: int) -> int:
         """Return the version number of a projection's weights after so many writes."""
         return max((k for n, k in self.order[:writes] if n == name), default=0)

@@ -86,28 +86,23 @@ def _cell(name: str, value: Any) -> str:
 
 
 _STEPS, _NEURONS = 60, 48  # of a raster
-_NUMBERS = (
-    ("input", "input"),
-    ("current", "current"),
-    ("level", "membrane and noise"),
-    ("threshold", "threshold"),
-    ("voltage", "membrane after"),
-    ("refractory", "dead steps"),
-)
+_NUMBERS = {"input": "input", "current": "current", "level": "membrane and noise"}
+_NUMBERS |= {"threshold": "threshold", "voltage": "membrane after", "refractory": "dead steps"}
 
 
 def page(result: Result) -> str:
     """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
+    lacks = ", ".join(report["missing"])
     said = ("both", f"{result.recordings[0].spec.label} only", "the other only.")
     body = [
         f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
         f"<p>{escape(_summary(report))}</p>",
         *(f"<pre>{escape(line)}</pre>" for line in [report["command"]] if line),
         *(
-            f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"
-            for names in [report["missing"]]
-            if names
+            [f"<p>Without {lacks} some distances are missing: {escape(REMEDY)}</p>"]
+            if lacks
+            else []
         ),
         *(f"<p>Left out: {escape(s['backend'])}: {escape(s['why'])}</p>" for s in result.skipped),
         "<h2>Verdicts</h2>",
@@ -186,7 +181,7 @@ def _explained(e: Explanation) -> str:
     cells, here = [], []
     for row in e.numbers:
         for side, label in (("a", e.backend_a), ("b", e.backend_b)):
-            values = [row[side][name] for name, _ in _NUMBERS]
+            values = [row[side][name] for name in _NUMBERS]
             cells.append([row["step"], label, *values, _spiked(row[side])])
             here.append(row["diverges"])
     text = (
@@ -195,7 +190,7 @@ def _explained(e: Explanation) -> str:
         "Drawn is what a threshold sees: the membrane with its noise, less the threshold. This and "
         "the input are what the description makes of the spikes and the state that the backend had."
     )
-    names = ("step", "backend", *(name for _, name in _NUMBERS), "spike")
+    names = ("step", "backend", *_NUMBERS.values(), "spike")
     shown = svg.lines(steps, margins, e.step, drawn, "step") + table(names, cells, "numbers", here)
     return f"{told}<p>{escape(text)}</p>{shown}"
 

@@ -44,16 +44,13 @@ class Agreement:
 
     def to_dict(self) -> PlainData:
         """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
-        return {
+        first: PlainData = {
             "verdict": self.verdict,
             "subject": self.subject.name,
             "backends": self.backends,
-            "seed": self.seed,
-            "steps": self.steps,
-            **self._more(),
-            "rows": self.rows,
-            "explanations": [asdict(e) for e in self.explanations],
         }
+        first |= {"seed": self.seed, "steps": self.steps, **self._more(), "rows": self.rows}
+        return {**first, "explanations": [asdict(e) for e in self.explanations]}
 
     def _more(self) -> PlainData:
         return {"left_out": list(self.left_out)}

@@ -45,11 +45,9 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
         is_predicted = has_room(network, p.name) and not is_given(network, p.name)
         if is_predicted and not history.arithmetic.counts_spikes:
             found[p.name] = _at_threshold(Evidence(network, p, history))
+    states = [{n: getattr(tie, x) for n, tie in found.items()} for x in ("state", "beside")]
     try:
-        rasters, beside = (
-            _enacted(scenario, spec, quiet, {n: getattr(tie, x) for n, tie in found.items()})
-            for x in ("state", "beside")
-        )
+        rasters, beside = (_enacted(scenario, spec, quiet, x) for x in states)
     except NeurorlError:  # it can't be asked
         return [], []
     for name, tie in found.items():

@@ -88,10 +88,8 @@ def refuses(case: Case, network: Network) -> bool:
 def test_two_steps_equal_one_of_both_lengths(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 20, 3, 0.4)
-    first, second = (
-        {k: x if k in network.currents else x[rows] for k, x in inputs.items()}
-        for rows in (slice(13), slice(13, 20))
-    )
+    first = {k: x if k in network.currents else x[:13] for k, x in inputs.items()}
+    second = {k: x if k in network.currents else x[13:] for k, x in inputs.items()}
     with case.make(network) as whole, case.make(network) as parts:
         expected = whole.step(inputs, 20)
         pieces = parts.step(first, 13), parts.step(second, 7)
