@@ -162,8 +162,7 @@ def _where(sample: Sample) -> tuple[Any, ...]:
 
 def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sample:
     size, replicas, candidate = case
-    steps = 0 if cold else None
-    job = Job(asdict(candidate), size, replicas, seconds, steps, spawned=time.time())
+    job = Job(asdict(candidate), size, replicas, seconds, 0 if cold else None, spawned=time.time())
     where = {"size": size, "replicas": replicas, "backend": candidate.spec.backend}
     if not cold:
         return {**where, **run_child("neurorl.bench.child", asdict(job))}

@@ -88,8 +88,7 @@ def batch_system(named: str, logs: Path) -> Iterator[Executor]:
     jobs, asked = _asked(kind, Path(file))
     asked = {"log_directory": str(logs), **asked}
     # Any free port: by itself Dask warns where another sweep has its own.
-    shown = {"dashboard_address": ":0", **asked.get("scheduler_options", {})}
-    asked["scheduler_options"] = shown
+    asked["scheduler_options"] = {"dashboard_address": ":0", **asked.get("scheduler_options", {})}
     # A lost worker is ours to judge: Dask counts losses, but not what was done in between.
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _quiet():
         answers: list[str | None] = []
@@ -129,8 +128,7 @@ def _warn_if_idle(client: Client, named: str, is_over: threading.Event) -> None:
             continue
         where, what = f"cluster {named}", f"no job has begun to work in {_WAIT:g} s"
         remedy = "the system's list of jobs says why, such as squeue; or wait"
-        message = format_message(where, what, remedy=remedy)
-        warnings.warn(message, FallbackWarning, stacklevel=2)
+        warnings.warn(format_message(where, what, remedy=remedy), FallbackWarning, stacklevel=2)
         return
 
 

@@ -216,8 +216,7 @@ def import_run(folder: str | Path, run: str | Path) -> Path:
 def _checkpoint(file: Path) -> bytes:
     """Return the bytes of the checkpoint whose arrays *file* holds."""
     place = FilePlace(f"folder {file.parent}", file.name)
-    data = read_bytes(file, archive.LARGEST_FILE, place)
-    texts, arrays = _read(data, place)
+    texts, arrays = _read(read_bytes(file, archive.LARGEST_FILE, place), place)
     if not set(_KEYS) <= set(texts):
         raise place.wrong("is not an agent's", f"no {', '.join(sorted({*_KEYS} - set(texts)))}")
     order = parse_json(texts["order"].encode(), place)

@@ -321,8 +321,7 @@ def run_search(
             units = [search.unit(trial.values, seeds) for trial in trials]
             begun |= {unit.name: unit for unit in units}
             write_plan(out, list(begun.values()), search.trials * len(search.rungs))
-            places = {_place(out, unit): unit for unit in units}
-            results = dict(results_of(places, jobs, executor))
+            results = dict(results_of({_place(out, unit): unit for unit in units}, jobs, executor))
             for trial, unit in zip(trials, units, strict=True):
                 _hear(search, trial, results[_place(out, unit)])
         for trial in batch:
@@ -338,8 +337,7 @@ def run_search(
         fields = {name.removeprefix("set."): value for name, value in best.values.items()}
         write_json(out / "best.json", fields)
     rows = tuple(row for trial in done for row in trial.table())
-    failed = {f"trial {t.asked.number}": t.problem for t in done if t.problem}
-    return Outcome(rows, failed)
+    return Outcome(rows, {f"trial {t.asked.number}": t.problem for t in done if t.problem})
 
 
 def _place(out: Path, unit: Unit) -> str:

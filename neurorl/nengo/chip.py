@@ -47,8 +47,7 @@ def lower_floors(network: NengoObject, dt: float = 1e-3) -> None:
         lif = ensemble.neuron_type
         if not isinstance(lif, nengo.LIF) or ensemble not in model.objs:
             continue
-        scale = model.objs[ensemble]["out"][0].compartment.discretize_info["v_scale"]
-        floor = -VOLTAGE_MAX / scale
+        floor = -VOLTAGE_MAX / model.objs[ensemble]["out"][0].compartment.discretize_info["v_scale"]
         more = {"min_voltage": floor, "amplitude": lif.amplitude}
         ensemble.neuron_type = type(lif)(lif.tau_rc, lif.tau_ref, **more)
 

@@ -119,8 +119,7 @@ def equation_form(cells: EnsembleNeurons) -> Equations:
     if adapts:
         initial["n"] = 0.0
         parameters["tau_n"] = float(cells.lif.tau_n)
-        jump = cells.lif.inc_n * cells.lif.amplitude / cells.lif.tau_n
-        parameters["jump"] = float(jump)
+        parameters["jump"] = float(cells.lif.inc_n * cells.lif.amplitude / cells.lif.tau_n)
     form = "\n".join(lines), "v > 1", _RESTS[cells.kind]
     inputs = tuple(f"q{k}" for k in numbers)
     return Equations(*form, parameters=parameters, initial=initial, held=(), inputs=inputs)
@@ -326,8 +325,7 @@ def _names(network: NengoObject) -> dict[NengoObject, str]:
                 check_identifier("label", label)
             except ValueError:
                 label = ""
-            taken = {*names.values()}
-            names[thing] = label if label and label not in taken else f"{kind}{k}"
+            names[thing] = label if label and label not in {*names.values()} else f"{kind}{k}"
     return names
 
 

@@ -189,8 +189,7 @@ class _Builder:
             if is_there:
                 raise UnsupportedError(where, problem, limit="LIF, CubaLIF", remedy=remedy)
         taus = [dt / -np.log(x[0]) if x[0] else 0.0 for x in (d.current_decay, d.membrane_decay)]
-        node = self.simulator.nodes[self.simulator.numbers[name]]
-        bias = np.asarray(node.bias, dtype=np.float64)
+        bias = np.asarray(self.simulator.nodes[self.simulator.numbers[name]].bias, dtype=np.float64)
         rest = float(d.refractory_steps[0]) * dt
         tau_syn, tau_mem = taus
         return CubaLIF(tau_syn, tau_mem, threshold=d.threshold, bias=bias, refractory=rest)

@@ -232,8 +232,7 @@ def find_convolution(weights: SparseMap, shape: Shape, output: Shape) -> Kernel 
     taps = [o + b for o, b in zip(offset, before, strict=True)]
     kernel = np.zeros((output[0], shape[0], int(taps[0].max()) + 1, int(taps[1].max()) + 1))
     kernel[post[0], pre[0], taps[0], taps[1]] = weights.values
-    bias = np.zeros(output[0])
-    window = Kernel(shape, kernel, stride, before, before, (1, 1), 1, bias)
+    window = Kernel(shape, kernel, stride, before, before, (1, 1), 1, np.zeros(output[0]))
     return window if window.output == output and _equal(window.map(), weights) else None
 
 

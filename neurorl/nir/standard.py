@@ -54,8 +54,7 @@ class StandardWriter:
         network, nir = self._network, self._nir
         if self._parts.width:
             only = next(iter(self._parts.columns)) if len(self._parts.columns) == 1 else ""
-            shape = self._shapes.get(only, (self._parts.width,))
-            self._nodes["input"] = nir.Input(np.array(shape))
+            self._nodes["input"] = nir.Input(np.array(self._shapes.get(only, (self._parts.width,))))
         affine: dict[str, FloatArray] = {}
         for population in network.populations:
             affine.update(self._add_population(population))
@@ -178,8 +177,7 @@ class StandardWriter:
             self._nodes[carrier] = nir.Affine(self._nodes[carrier].weight, added)
         else:
             carrier = node
-            zeros = np.zeros((len(added), self._parts.width))
-            self._nodes[node] = nir.Affine(zeros, added)
+            self._nodes[node] = nir.Affine(np.zeros((len(added), self._parts.width)), added)
             self._edges += [("input", node), (node, self._names[p.post])]
         delay = (self._network.delay_steps(p.name) - 1) * self._dt
         self._layout.folded[node] = (p.pre, self._names[p.post], carrier, delay)

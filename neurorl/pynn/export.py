@@ -197,8 +197,7 @@ class Windows:
         for source in network.sources:
             raster = np.asarray(inputs[source.name], dtype=bool)
             trains = [(start + np.flatnonzero(row) + 2) * made.ms for row in raster.T]
-            there = made.populations[source.name]
-            there.set(spike_times=wiring.spike_times(trains, made.can))
+            made.populations[source.name].set(spike_times=wiring.spike_times(trains, made.can))
         for population in network.populations:
             made.populations[population.name].initialize(v=0.0)
         made.simulator.run(self._period * made.ms)

@@ -199,5 +199,4 @@ def added(tau_s: FloatArray, tau_m: FloatArray, ms: FloatArray | float) -> Float
     rate = 1 / tau_m - 1 / tau_s
     flat = np.abs(rate) < 1e-9
     safe = np.where(flat, 1.0, rate)
-    whole = np.where(flat, ms, np.expm1(safe * ms) / safe)
-    return np.asarray(np.exp(-ms / tau_m) * whole)
+    return np.asarray(np.exp(-ms / tau_m) * np.where(flat, ms, np.expm1(safe * ms) / safe))

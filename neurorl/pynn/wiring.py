@@ -143,8 +143,7 @@ def steps_there(
     steps = described_steps(network, p)
     if p.pre in source_names(network):
         return np.asarray(steps + 1 + lags[p.post], dtype=np.int64)
-    there = steps + lags[p.post] - lags[p.pre] - can.late
-    return np.asarray(np.maximum(there, 1), dtype=np.int64)
+    return np.asarray(np.maximum(steps + lags[p.post] - lags[p.pre] - can.late, 1), dtype=np.int64)
 
 
 def as_held(network: Network, target: str) -> Network:
@@ -177,8 +176,7 @@ def make_projection(
     receptor: str,
 ) -> PynnObject:
     """Return a projection of these synapses; weights in nA, all of one sign, delays in ms."""
-    module = str(getattr(simulator, "__name__", ""))
-    fill = _FILL.get(module)
+    fill = _FILL.get(str(getattr(simulator, "__name__", "")))
     if fill is None:
         columns = (pre, post, weights, delays)
         listed = list(zip(*(column.tolist() for column in columns), strict=True))

@@ -193,8 +193,7 @@ class RunDirectory:
         Wall times come from the file, as checkpoints have none.
         """
         self.close_rows()
-        times = self._wall_times()
-        pairs = zip(episodes, times, strict=False)
+        pairs = zip(episodes, self._wall_times(), strict=False)
         timed = [dataclasses.replace(e, wall_s=wall_s) for e, wall_s in pairs]
         every = (_row(episode) for episode in [*timed, *episodes[len(timed) :]])
         self.keep(self.episodes, as_csv([COLUMNS, *every]))

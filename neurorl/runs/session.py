@@ -156,8 +156,7 @@ class Session:
                 run.create(self._as_begun(k))
             if old and run.checkpoint.exists():
                 described, arrays = read_agent(run.checkpoint)
-                backend = current_name(described.backend)
-                described = dataclasses.replace(described, backend=backend)
+                described = dataclasses.replace(described, backend=current_name(described.backend))
                 if described.env_spec is None:  # older runs stored the environment's id only
                     described = dataclasses.replace(described, env_spec=self.config.env_spec)
                 if described != self._describe(k):

@@ -320,8 +320,7 @@ class Evidence(Observed):
                 sent[...] = variant.transmit(projection, sent)
             none = {n: np.zeros(network.node(n).size) for n in network.currents}
             inputs = {n: call.inputs.get(n, x) for n, x in none.items()}
-            current = dict(flowing.into(inputs)).get(name)
-            rows.append(arithmetic.bias(name, weights, current))
+            rows.append(arithmetic.bias(name, weights, dict(flowing.into(inputs)).get(name)))
         return np.array(rows)[self._call_before(variant.late_by if not network.currents else 0)]
 
 

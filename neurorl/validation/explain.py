@@ -157,8 +157,7 @@ def _explain(
     if not entered and has_room(network, population.name):
         trials = [Trial(network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
-        is_own = not population.is_integrator(network.dt)
-        numbers = [] if is_own else _numbers(trials, event)
+        numbers = _numbers(trials, event) if population.is_integrator(network.dt) else []
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
@@ -175,8 +174,7 @@ def _numbers(trials: list[Trial], event: Event) -> list[PlainData]:
     """Return the neuron's numbers in both backends, some steps before and after an event."""
     trace = trials[0].replay
     first = max(event.step - _AROUND[0], 0)
-    last = min(event.step + _AROUND[1], trace.n_steps - 1)
-    steps = range(first, last + 1)
+    steps = range(first, min(event.step + _AROUND[1], trace.n_steps - 1) + 1)
     rows = zip(steps, *(_numbers_of(trial, steps, event.neuron) for trial in trials), strict=True)
     begun, odd = trace.first, event.step
     return [{"step": begun + k, "diverges": k == odd, "a": a, "b": b} for k, a, b in rows]

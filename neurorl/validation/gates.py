@@ -68,10 +68,8 @@ def gates(labels: Sequence[Labels], of_all: bool = False) -> Iterator[Gate]:
         return
     size = len(other)
     if not (of_all or (described & other).any()):
-        words = _neurons(other)
-        yield Gate(words, 1, lambda e: np.broadcast_to(other, (e.n_steps, size)))
-    everywhere = np.ones(size, dtype=bool)
-    yield from _timed(labels, everywhere, "", 2)
+        yield Gate(_neurons(other), 1, lambda e: np.broadcast_to(other, (e.n_steps, size)))
+    yield from _timed(labels, np.ones(size, dtype=bool), "", 2)
     if not (of_all or other.all()):
         yield from _timed(labels, other, f"{_neurons(other)}, ", 3)
 
@@ -127,8 +125,7 @@ def _range(
         every = bool(rows) | (x.evidence.lengths == 1)
         of_either = zip(values_at, (x.described, x.other), rows or ("starts",) * 2, strict=True)
         for found, mask, row in of_either:
-            calls = every & (mask & chosen).any(axis=1)
-            found += values[getattr(x.evidence, row)][calls].tolist()
+            found += values[getattr(x.evidence, row)][every & (mask & chosen).any(axis=1)].tolist()
     far = 2**62
     low, high = ((min(f), max(f)) if f else (far, -far) for f in values_at)
     if not values_at[1]:

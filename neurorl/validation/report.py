@@ -113,8 +113,7 @@ def _explain_writes(scenario: Scenario, contrast: Contrast, moment: Moment) -> l
         return []
     last = moment.windows[-1]
     writes = [(name, w) for (quantity, name), w in moment.after.items() if quantity == "weights"]
-    windows = [*moment.windows, last._replace(writes=writes)]
-    explanations = _explain_of(scenario, contrast, windows)
+    explanations = _explain_of(scenario, contrast, [*moment.windows, last._replace(writes=writes)])
     return [e for e in explanations if e.cause in ("writes", "weights", "rounding of weights")]
 
 

@@ -128,8 +128,7 @@ def _at_threshold(evidence: Evidence) -> _Tie:
             low, high = np.where(apart < 0, middle, low), np.where(apart < 0, high, middle)
         met_by[name] = met & ~met_before
     spikes = np.asarray(evidence._advance(drive, chosen, row)["spikes"])
-    beside = _beside(chosen, met_by, spikes, above)
-    return _Tie(_first(chosen), _first(beside), met[0], spikes[0])
+    return _Tie(_first(chosen), _first(_beside(chosen, met_by, spikes, above)), met[0], spikes[0])
 
 
 def _beside(

@@ -53,8 +53,7 @@ class TrainMeasure(NamedTuple):
 def measured(ours: Raster, theirs: Raster) -> Iterator[TrainMeasure]:
     """Yield the three measures of two rasters ``(steps, n)``."""
     a, b = int(ours.sum()), int(theirs.sum())
-    counted = {"spikes_a": a, "spikes_b": b}
-    yield TrainMeasure("rate", "rate", abs(a - b) / max(a, b, 1), counted)
+    yield TrainMeasure("rate", "rate", abs(a - b) / max(a, b, 1), {"spikes_a": a, "spikes_b": b})
     moved = unmatched(ours, theirs)
     more = {"unmatched": moved, "differing_spikes": int((ours != theirs).sum())}
     yield TrainMeasure("spike times", "times", moved / max(a + b, 1), more)

@@ -86,8 +86,7 @@ def exercise(pair: ReplicaPair) -> None:
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_replicas_equal_single_backends(feature: str, case: Case) -> None:
-    network = FEATURES[feature]()
-    pair = ReplicaPair(case, network)
+    pair = ReplicaPair(case, FEATURES[feature]())
     exercise(pair)
     pair.close()
 
