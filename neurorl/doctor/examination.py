@@ -229,12 +229,8 @@ def _combinations() -> Iterator[Row]:
 def examine(watch: Callable[[str], None] = lambda name: None) -> list[Row]:
     """Return all rows; *watch* is told what comes next, as an engine may compile for seconds."""
     rows: list[Row] = []
-    for name, check in (
-        ("versions", versions),
-        ("compiler", compiler),
-        ("learning loop", learning_loop),
-        ("cache", cache),
-    ):
+    checks = {"versions": versions, "compiler": compiler, "learning loop": learning_loop}
+    for name, check in {**checks, "cache": cache}.items():
         watch(name)
         rows += check()
     for listed in available_backends():

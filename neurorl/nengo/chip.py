@@ -154,10 +154,8 @@ def _of_values(model: NengoObject) -> set[NengoObject]:
     }
 
 
-def _population(
-    block: NengoObject, name: str, dt: float, of_values: set[NengoObject]
-) -> Population:
-    """Return a block as a population; *of_values*: see `_of_values`."""
+def _population(block: NengoObject, name: str, dt: float, values: set[NengoObject]) -> Population:
+    """Return a block as a population; *values*: see `_of_values`."""
     c, where = block.compartment, f"from_nengo, {block.label or name}"
     if any(synapse.learning for synapse in block.synapses):
         raise UnsupportedError(where, "learning by PES", remedy="see docs/pes.md for ours")
@@ -168,7 +166,7 @@ def _population(
     if not floor_is_ours and ((c.bias < 0).any() or inhibit):
         what = "a lowest voltage that inhibition may reach"
         remedy = "call neurorl.nengo.lower_floors(network) first; decode with weights=True"
-        if inhibit <= of_values and (c.bias >= 0).all():
+        if inhibit <= values and (c.bias >= 0).all():
             what = "a lowest voltage that values may reach, which arrive as spikes of both signs"
             remedy = f"call neurorl.nengo.lower_floors(network) first; of spikes, {_PASS_ON}"
         raise UnsupportedError(where, what, got=int(c.vmin), limit=-VOLTAGE_MAX, remedy=remedy)

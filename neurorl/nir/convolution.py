@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,7 @@ class SparseMap:
     values: FloatArray
 
     @classmethod
-    def of(
-        cls, pre: Indices, post: Indices, values: FloatArray, sizes: tuple[int, int]
-    ) -> SparseMap:
+    def of(cls, pre: Indices, post: Indices, values: FloatArray, sizes: tuple[int, int]) -> Self:
         """Return the map of entries in any order; several entries of a pair are added.
 
         sizes: ``(n_pre, n_post)``.
@@ -192,9 +190,8 @@ def _check_image(where: str, shape: Shape, kernel: FloatArray, groups: int, n: i
 def _whole(where: str, field: str, value: object, n: int, least: int) -> Shape:
     """Return a whole number for each of *n* dimensions."""
     numbers = np.asarray(value).ravel()
-    if numbers.dtype.kind not in "iu" and not (
-        numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all()
-    ):
+    is_whole = numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all()
+    if numbers.dtype.kind not in "iu" and not is_whole:
         raise DescriptionError(f"{where}, {field}", "not whole numbers", got=value)
     if len(numbers) not in (1, n) or numbers.min() < least or numbers.max() > MAX_SIZE:
         limit = f"{n} numbers from {least} on"

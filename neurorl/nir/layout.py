@@ -66,9 +66,8 @@ def node_names(populations: list[str], projections: list[str]) -> dict[str, str]
     """
     names: dict[str, str] = {}
     taken = {*populations, *projections, "input", "output"}
-    for ours, tail in [(n, "_neurons") for n in populations] + [
-        (n, "_weights") for n in projections
-    ]:
+    tails = [(n, "_neurons") for n in populations]
+    for ours, tail in tails + [(n, "_weights") for n in projections]:
         node = ours
         if ours in RESERVED:
             node += tail

@@ -99,9 +99,8 @@ def check_graph(graph: NirObject, depth: int = 0) -> None:
     edges = list(graph.edges)
     check_limit("NIR", "edges", len(edges), _MOST_EDGES)
     for edge in edges:
-        if not (isinstance(edge, (tuple, list)) and len(edge) == 2) or not all(
-            isinstance(end, str) for end in edge
-        ):
+        is_pair = isinstance(edge, (tuple, list)) and len(edge) == 2
+        if not (is_pair and all(isinstance(end, str) for end in edge)):
             raise DescriptionError("NIR", "an edge that isn't from one node to another")
     for name, node in graph.nodes.items():
         if type(node).__name__ == "NIRGraph":

@@ -281,9 +281,7 @@ def repeated(rows: Rows, sizes: tuple[int, int], replicas: int) -> Rows:
     return Rows(pre + copies * sizes[0], post + copies * sizes[1], weights, steps)
 
 
-def connect(
-    simulator: PynnObject, pre: PynnObject, post: PynnObject, rows: Rows, fine: float
-) -> None:
+def connect(module: PynnObject, pre: PynnObject, post: PynnObject, rows: Rows, fine: float) -> None:
     """Connect two populations by a list: presynaptic, postsynaptic, weight, delay.
 
     fine: ms of a substep.
@@ -292,4 +290,4 @@ def connect(
     for receptor, sign in (("excitatory", rows.weights > 0), ("inhibitory", rows.weights < 0)):
         if sign.any():
             columns = (rows.pre[sign], rows.post[sign], rows.weights[sign], delays[sign])
-            make_projection(simulator, (pre, post), *columns, receptor)
+            make_projection(module, (pre, post), *columns, receptor)

@@ -24,17 +24,15 @@ from neurorl.validation.tolerance import membrane_scale
 from neurorl.validation.variants import Variant
 
 
-def quantised(
-    evidences: Sequence[Evidence], trace: History, step: int, neuron: int
-) -> tuple[str, str]:
+def quantised(pair: Sequence[Evidence], trace: History, step: int, neuron: int) -> tuple[str, str]:
     """Return cause and detail of a difference that the arithmetics of two backends account for.
 
     Overflow is a flag of the integers; weights that the chip clips, and the roundings of weights,
     decays, and thresholds and biases, are put into the float equations one at a time.
 
-    evidences: of the population that differs. trace: a replay of either. step: of the replay.
+    pair: of the population that differs. trace: a replay of either. step: of the replay.
     """
-    fine, chip = sorted(evidences, key=lambda e: e.history.arithmetic.is_chip)
+    fine, chip = sorted(pair, key=lambda e: e.history.arithmetic.is_chip)
     if fine.history.arithmetic.is_chip:
         return "quantisation", "both follow their integers, which are those of different chips"
     label, by_shifts = chip.history.spec.label, chip.kind == "shifts"

@@ -180,12 +180,10 @@ class _Rows:
         return {**where, "population": population, "neuron": int(differs[k].argmax())}
 
 
-def _membranes(
-    name: str, recording: History, trace: History, variables: tuple[str, ...]
-) -> FloatArray:
-    """Return the membrane values that are compared, ``(steps and windows, variables, n)``."""
-    steps = np.stack([trace.after(name, v) for v in variables], axis=1)
-    ends = np.stack([recording.after(name, v) for v in variables], axis=1)
+def _membranes(name: str, recording: History, trace: History, names: tuple[str, ...]) -> FloatArray:
+    """Return the membrane values that are compared, ``(steps and windows, names, n)``."""
+    steps = np.stack([trace.after(name, v) for v in names], axis=1)
+    ends = np.stack([recording.after(name, v) for v in names], axis=1)
     rows = np.concatenate([steps, ends]).astype(np.float64)
     scaled = rows / recording.arithmetic.membrane_unit(name)
-    return np.asarray(scaled if len(variables) == 1 else rows)
+    return np.asarray(scaled if len(names) == 1 else rows)

@@ -251,9 +251,7 @@ class Evidence(Observed):
 
         return self._as_described(("input", part.name), variant, _OF_SPIKES, made)
 
-    def sent_by(
-        self, part: Pathway, variant: Variant = PLAIN, looked_at: Mask | None = None
-    ) -> _Sent:
+    def sent_by(self, part: Pathway, variant: Variant = PLAIN, seen: Mask | None = None) -> _Sent:
         """Return what the spikes of a projection bring in each step."""
         name = part.projection.name
 
@@ -264,7 +262,7 @@ class Evidence(Observed):
 
         def made() -> _Sent:
             arrivals = variant.arrivals(self, part).astype(np.float64)
-            versions = self._versions(name, variant, looked_at)
+            versions = self._versions(name, variant, seen)
             return _Sent(arrivals, [(rows, transmitted(version)) for version, rows in versions])
 
         return self._as_described(("sent by", part.name), variant, _OF_SPIKES, made)

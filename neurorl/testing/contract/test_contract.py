@@ -154,15 +154,12 @@ def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case
 def test_a_reference_state_moves_to_it(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 12, 1)
-    with (
-        case.make(network, "restore", seed=3) as backend,
-        case.reference(network, seed=3) as reference,
-    ):
-        reference.step(rasters(network, 11, 0), 11)
-        backend.restore(reference.state())
+    with case.make(network, "restore", seed=3) as backend, case.reference(network, seed=3) as other:
+        other.step(rasters(network, 11, 0), 11)
+        backend.restore(other.state())
         assert_same(
             [(backend.step(inputs, 12), backend.state())],
-            [(reference.step(inputs, 12), reference.state())],
+            [(other.step(inputs, 12), other.state())],
         )
 
 
@@ -285,12 +282,8 @@ def test_a_closed_backend_says_so(case: Case) -> None:
     backend.close()
     backend.close()
     name = backend.network.projections[0].name
-    for call in (
-        lambda: backend.step({}, 1),
-        backend.reset,
-        backend.state,
-        lambda: backend.weights(name),
-    ):
+    calls = backend.reset, backend.state, lambda: backend.step({}, 1), lambda: backend.weights(name)
+    for call in calls:
         with pytest.raises(BackendError, match="closed"):
             call()
 

@@ -11,6 +11,7 @@ from neurorl.backends.base import Backend, Raster
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.storage.plain import PlainData
 from neurorl.testing import FEATURES, rasters, same_state
 from neurorl.testing.plugin import Case
 
@@ -175,10 +176,8 @@ def test_a_run_split_at_any_step_goes_on_in_another_replica(case: Case) -> None:
 def test_windows_equal_steps(feature: str, seed: object, case: Case) -> None:
     network = FEATURES[feature]()
     record = [p.name for p in network.populations][-1:]
-    with (
-        case.make(network, seed=seed, record=record) as stepped,
-        case.make(network, seed=seed, record=record) as backend,
-    ):
+    options: PlainData = {"seed": seed, "record": record}
+    with case.make(network, **options) as stepped, case.make(network, **options) as backend:
         windows = {n: backend.window(n) for n in (8, 3)}
         assert list(windows[8].rasters) == record
         assert not any(raster.any() for raster in windows[8].inputs.values())
