@@ -178,14 +178,11 @@ def run_child(module: str, job: Named, environment: Mapping[str, str] | None = N
     """
     threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
     threads["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    command = module_command(module, json.dumps(job))
+    env = {**child_environment(), **threads, **(environment or {})}
     try:
         done = subprocess.run(
-            module_command(module, json.dumps(job)),
-            env={**child_environment(), **threads, **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=_TIME_LIMIT,
-            check=False,
+            command, env=env, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False
         )
         result: PlainData = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
@@ -196,17 +193,10 @@ def run_child(module: str, job: Named, environment: Mapping[str, str] | None = N
     return result
 
 
-COLUMNS = {
-    "backend": "backend",
-    "engine": "engine",
-    "arithmetic": "arithmetic",
-    "env_steps_per_s": "env steps/s",
-    "us_per_step": "us/env step",
-    "ratio_to_floor": "of the quicker floor's rate (min-max)",
-    "start_s": "start s",
-    "start_cold_s": "cold start s",
-    "peak_mb": "peak MiB",
-}
+COLUMNS = {"backend": "backend", "engine": "engine", "arithmetic": "arithmetic"}
+COLUMNS |= {"env_steps_per_s": "env steps/s", "us_per_step": "us/env step"}
+COLUMNS |= {"ratio_to_floor": "of the quicker floor's rate (min-max)"}
+COLUMNS |= {"start_s": "start s", "start_cold_s": "cold start s", "peak_mb": "peak MiB"}
 """Map each key of a row to its heading; ``rows`` in `neurorl.bench.command` explains them."""
 
 

@@ -170,13 +170,9 @@ def _population(block: NengoObject, name: str, dt: float, values: set[NengoObjec
             what = "a lowest voltage that values may reach, which arrive as spikes of both signs"
             remedy = f"call neurorl.nengo.lower_floors(network) first; of spikes, {_PASS_ON}"
         raise UnsupportedError(where, what, got=int(c.vmin), limit=-VOLTAGE_MAX, remedy=remedy)
-    neuron = CubaLIF(
-        tau_syn=_tau(4095 - c.decay_u, dt),
-        tau_mem=_tau(4096 - c.decay_v, dt),
-        threshold=c.vth / UNIT,
-        bias=c.bias / UNIT,
-        refractory=(np.maximum(c.refract_delay, 1) - 1) * dt,
-    )
+    taus = _tau(4095 - c.decay_u, dt), _tau(4096 - c.decay_v, dt)
+    refractory = (np.maximum(c.refract_delay, 1) - 1) * dt
+    neuron = CubaLIF(*taus, c.vth / UNIT, c.bias / UNIT, refractory=refractory)
     return Population(name, block.n_neurons, InChipUnits(neuron, UNIT))
 
 

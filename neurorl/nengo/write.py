@@ -144,12 +144,10 @@ class _Builder:
                     raise UnsupportedError(where, "a delay", limit=f"{dt:g} s")
                 kept = np.exp(-dt / form.tau_syn) if form.tau_syn else 0.0
                 share = (1 - kept) * -np.expm1(-dt / form.tau_mem)
-                self.nengo.Connection(
-                    senders[p.pre],
-                    ensembles[p.post].neurons,
-                    transform=(self._dense(p) / form.threshold).T * dt / share,
-                    synapse=self.nengo.Lowpass(form.tau_syn),
-                )
+                ends = senders[p.pre], ensembles[p.post].neurons
+                weights = (self._dense(p) / form.threshold).T * dt / share
+                low = self.nengo.Lowpass(form.tau_syn)
+                self.nengo.Connection(*ends, transform=weights, synapse=low)
             probes = {name: self.nengo.Probe(e.neurons) for name, e in ensembles.items()}
         return NengoExport(network, nodes, ensembles, probes)
 

@@ -164,16 +164,12 @@ def _plain(population: Population, dt: float) -> Node:
     if population.is_integrator(dt):
         return population
     form = chip_form(population.plan(dt), dt, keeps_all=True)
+    where = f"NIR, population {population.name!r}"
     if form is None:
-        raise UnsupportedError(
-            f"NIR, population {population.name!r}",
-            "its equations are those of no NIR neuron (LIF, CubaLIF, IF, LI, CubaLI, I)",
-            remedy="linear equations with one input, threshold 'v > number', reset 'v = number'",
-        )
+        what = "its equations are those of no NIR neuron (LIF, CubaLIF, IF, LI, CubaLI, I)"
+        remedy = "linear equations with one input, threshold 'v > number', reset 'v = number'"
+        raise UnsupportedError(where, what, remedy=remedy)
     if (form.threshold >= NEVER).any() and (form.scale != 1.0).any():
-        raise UnsupportedError(
-            f"NIR, population {population.name!r}",
-            "never spikes, and its value would be another one: inputs are scaled before it",
-            remedy="scale the weights instead",
-        )
+        what = "never spikes, and its value would be another one: inputs are scaled before it"
+        raise UnsupportedError(where, what, remedy="scale the weights instead")
     return dataclasses.replace(population, neuron=form.neuron())

@@ -216,12 +216,9 @@ class _Reader:
         names = [*self._graph.sources, *self._graph.neurons]
         for cycle in discretise.cycles(names, edges):
             if len(cycle) > 1:
-                warnings.warn(
-                    f"NIR: the cycle of {', '.join(map(repr, sorted(cycle)))} takes a step for each"
-                    " of its populations; a simulator whose layers answer within a step takes one",
-                    DroppedWarning,
-                    stacklevel=4,
-                )
+                told = f"NIR: the cycle of {', '.join(map(repr, sorted(cycle)))} takes a step for"
+                told += " each of its populations; a simulator whose layers answer within a step"
+                warnings.warn(f"{told} takes one", DroppedWarning, stacklevel=4)
         return discretise.levels(names, edges, self._graph.sources)
 
     def _clocks(

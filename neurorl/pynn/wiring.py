@@ -53,15 +53,9 @@ class PyNNTarget(NamedTuple):
     has_pulses: bool = True
 
 
+_ON_GRID = {"spike_precision": "on_grid"}
 TARGETS: Mapping[str, PyNNTarget] = {
-    "nest": PyNNTarget(
-        late=1,
-        first=4,
-        begun=3,
-        dead=0,
-        options={"spike_precision": "on_grid"},
-        needs_longest=True,
-    ),
+    "nest": PyNNTarget(late=1, first=4, begun=3, dead=0, options=_ON_GRID, needs_longest=True),
     "brian2": PyNNTarget(
         late=1, first=4, begun=4, dead=1, clock="brian2", least=2, one_refractory=True
     ),
@@ -195,17 +189,9 @@ def _fill_nest(
 ) -> None:
     nest: PynnObject = importlib.import_module("nest")
     ids = [np.asarray(end.all_cells, dtype=np.int64) for end in (made.pre, made.post)]
-    nest.Connect(
-        ids[0][pre],
-        ids[1][post],
-        "one_to_one",
-        {
-            "synapse_model": made.nest_synapse_model,
-            "synapse_label": made.nest_synapse_label,
-            "weight": weights * 1e3,  # pA
-            "delay": delays,
-        },
-    )
+    model = {"synapse_model": made.nest_synapse_model, "synapse_label": made.nest_synapse_label}
+    numbers = {"weight": weights * 1e3, "delay": delays}  # pA, ms
+    nest.Connect(ids[0][pre], ids[1][post], "one_to_one", {**model, **numbers})
     made._sources.update(ids[0][np.unique(pre)].tolist())
     made._simulator.state.stale_connection_cache = True
 

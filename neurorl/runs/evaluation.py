@@ -261,15 +261,10 @@ def warn_of_greedy(
     """
     if len(returns) < _TELLING:
         return
-    facts = Facts(
-        agent.config,
-        agent.seed,
-        "return",
-        np.array([episode.ret for episode in agent.episodes if is_own]),
-        agent.env_steps,
-        random=returns_of(play_at_random(agent.env, agent.seed)),
-        greedy=np.array(returns),
-    )
+    trained = np.array([episode.ret for episode in agent.episodes if is_own])
+    at_random = returns_of(play_at_random(agent.env, agent.seed))
+    known = agent.config, agent.seed, "return", trained, agent.env_steps
+    facts = Facts(*known, random=at_random, greedy=np.array(returns))
     sign = worse_greedily(facts)
     if sign is not None:  # but is it worse than the same weights are when actions are drawn?
 

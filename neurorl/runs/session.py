@@ -292,14 +292,10 @@ class Session:
     def _as_begun(self, k: int) -> PlainData:
         """Return the contents of run k's ``config.json`` at its beginning."""
         group, gradient = self.group, self.group.gradient
-        config = dataclasses.replace(
-            self.config,
-            seed=self.seeds[k],
-            arithmetic=group.arithmetic_name,
-            learning=group.config.learning.name,
-            agent=group.config.to_dict(),
-            gradient=None if gradient is None else gradient.to_dict(),
-        )
+        begun: PlainData = {"seed": self.seeds[k], "arithmetic": group.arithmetic_name}
+        begun |= {"learning": group.config.learning.name, "agent": group.config.to_dict()}
+        own = None if gradient is None else gradient.to_dict()
+        config = dataclasses.replace(self.config, **begun, gradient=own)
         return {**config.to_dict(), "versions": _versions(group.algorithm)}
 
 

@@ -103,12 +103,9 @@ def merged(file: Options, flags: Options) -> Options:
     return cast(Options, {**below, **said})
 
 
-_DECIDES = {
-    "approach": ("backend", "arithmetic", "noise", GRADIENT),
-    "backend": ("arithmetic", "noise"),
-    "episodes": ("steps",),
-    "steps": ("episodes",),
-}
+_DECIDES: dict[str, tuple[str, ...]]
+_DECIDES = {"approach": ("backend", "arithmetic", "noise", GRADIENT)}
+_DECIDES |= {"backend": ("arithmetic", "noise"), "episodes": ("steps",), "steps": ("episodes",)}
 """Map each setting to the file's settings that don't hold once a flag changes it."""
 
 

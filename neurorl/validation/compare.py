@@ -54,18 +54,11 @@ class Pair:
 
         limit: the field of the tolerance that applies. first: the place of the first divergence.
         """
-        return {
-            "quantity": quantity,
-            "population": population,
-            "projection": projection,
-            "backend_a": self.a,
-            "backend_b": self.b,
-            "verdict": self.tolerance.verdict(equal, self.exact, difference or 0.0, limit),
-            "tolerance": 0.0 if self.exact else getattr(self.tolerance, limit),
-            "difference": difference,
-            **more,
-            "first_divergence": first,
-        }
+        row: Row = {"quantity": quantity, "population": population, "projection": projection}
+        row |= {"backend_a": self.a, "backend_b": self.b}
+        row["verdict"] = self.tolerance.verdict(equal, self.exact, difference or 0.0, limit)
+        row["tolerance"] = 0.0 if self.exact else getattr(self.tolerance, limit)
+        return {**row, "difference": difference, **more, "first_divergence": first}
 
 
 def caused(row: Row, cause: str | None, detail: str | None) -> Row:

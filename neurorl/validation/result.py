@@ -72,14 +72,9 @@ class Result(Agreement):
     command: str | None = None
 
     def _more(self) -> PlainData:
-        return {
-            "windows": len(self.stimulus),
-            "updates": self.trainings[0].updates if self.trainings else 0,
-            "command": self.command,
-            "versions": _versions(),
-            "missing": missing(),
-            "skipped": self.skipped,
-        }
+        updates = self.trainings[0].updates if self.trainings else 0
+        more = {"windows": len(self.stimulus), "updates": updates, "command": self.command}
+        return {**more, "versions": _versions(), "missing": missing(), "skipped": self.skipped}
 
 
 def _versions() -> dict[str, str]:

@@ -151,23 +151,12 @@ def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) 
     """Describe a compiled network. weights: before rounding; None for the initial ones."""
     from neurorl.lab.quantisation import quantisation_report
 
-    table = getattr(backend, "chip_table", None)
-    return {
-        "backend": backend.name,
-        "arithmetic": backend.arithmetic_name,
-        "noise": backend.noise,
-        "source": backend.source(),
-        "quantisation": quantisation_report(
-            backend.network,
-            weights,
-            arithmetic=backend.arithmetic_name,
-            noise=backend.noise,
-            seed=backend.seed,
-        )
-        if backend.arithmetic.is_chip
-        else None,
-        "cores": None if table is None else table(),
-    }
+    table, report = getattr(backend, "chip_table", None), None
+    setting: PlainData = {"arithmetic": backend.arithmetic_name, "noise": backend.noise}
+    shown = {"backend": backend.name, **setting, "source": backend.source()}
+    if backend.arithmetic.is_chip:
+        report = quantisation_report(backend.network, weights, **setting, seed=backend.seed)
+    return {**shown, "quantisation": report, "cores": None if table is None else table()}
 
 
 def _print(shown: _Shown) -> None:
