@@ -52,17 +52,14 @@ COMPARED = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file"
-    )
+    add = parser.add_argument
+    add("what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file")
     add_backend(parser)
-    parser.add_argument(
-        "--learning", action="store_true", help="also which rule changes which weights, and how"
-    )
-    parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
+    add("--learning", action="store_true", help="also which rule changes which weights, and how")
+    add("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
     add_trust(parser)
-    parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
+    add("--json", action="store_true", help="print one JSON object")
 
 
 _Shown = PlainData
