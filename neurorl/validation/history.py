@@ -30,14 +30,13 @@ from neurorl.validation.subject import InputWindow, Subject
 class Call:
     """Hold the outcome of one call of `step`.
 
-    fresh: whether a reset came just before it. resets, writes: how many came before. after:
-    variables of each population when it had returned.
+    fresh: whether a reset came just before it. writes: how many came before. after: variables of
+    each population when it had returned.
     """
 
     inputs: Inputs
     n_steps: int
     fresh: bool
-    resets: int
     writes: int
     rasters: dict[str, Raster]
     after: dict[str, dict[str, Array]]
@@ -167,20 +166,18 @@ def enact(
             history.reported[p.name] = [backend.weights(p.name)]
         if t:
             backend.restore({**backend.state(), "t": np.array(t, dtype=np.int64)})
-        resets = 0
         for window in windows:
             for name, weights in window.writes:
                 _write(backend, history, name, weights)
             if window.fresh:
                 backend.reset()
-                resets += 1
             rasters = backend.step(window.inputs, window.n_steps)
             state = backend.state()
             after = {
                 n: {v: np.array(state[f"{n}.{v}"]).reshape(network.node(n).size) for v in names}
                 for n, names in variables.items()
             }
-            done = window.inputs, window.n_steps, window.fresh, resets, len(history.order)
+            done = window.inputs, window.n_steps, window.fresh, len(history.order)
             history.calls.append(Call(*done, rasters, after))
             if advance is not None:
                 advance(window.n_steps)

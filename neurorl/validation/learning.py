@@ -182,8 +182,7 @@ class Contrast:
     apart: dict[Key, float] = field(default_factory=dict)
     peak: dict[Key, float] = field(default_factory=dict)
 
-    def start(self) -> None:
-        """Compare the snapshots before the first update."""
+    def __post_init__(self) -> None:
         self._see(self.a.snapshot, 0)
 
     def update(self, before: Snapshot) -> None:
@@ -228,8 +227,6 @@ def train(
     with ExitStack() as stack:
         students = [stack.enter_context(closing(Student(subject, x, seed, updates))) for x in specs]
         contrasts = [Contrast(students[0], other) for other in students[1:]]
-        for contrast in contrasts:
-            contrast.start()
         for _ in range(updates):
             before = students[0].snapshot
             for student in students:

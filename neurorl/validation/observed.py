@@ -202,7 +202,7 @@ class Observed:
         self.kept_rows = self.kept[self.call]
         self.within = self.step - self.starts[self.call]
         self.fresh = np.array([call.fresh for call in history.calls])
-        self.resets = np.array([call.resets for call in history.calls])
+        self.resets = np.cumsum(self.fresh)
         self.writes = np.array([call.writes for call in history.calls])
         self.silent_since = np.maximum.accumulate(np.where(self.fresh, self.starts, 0))[self.call]
         self.since = self.step - self.silent_since
