@@ -52,7 +52,10 @@ class Student:
         env = copy_env(subject.env) if is_registered else copy.deepcopy(subject.env)
         played = SeparateEnvs([env]), subject.config, subject.n_actions
         self._replicas = Replicas(*played, (seed,), backend=spec)
-        self._take(subject)
+        for name, weights in subject.weights.items():
+            self._replicas.loop.memory.of(0).weights[name][...] = weights
+        if subject.weights:
+            self._replicas.loop.write(0)
         self._playing = self._replicas.play(Budget(updates + 1))  # more episodes than can end
         self.inputs: Inputs = {}
         self.log: list[InputWindow] | None = []
@@ -97,14 +100,6 @@ class Student:
         self._logged += sum(x.size for x in (*self.inputs.values(), *(w for _, w in writes)))
         if self._logged > _MOST_LOGGED:
             self.log = None
-
-    def _take(self, subject: Subject) -> None:
-        """Set the agent's weights to the subject's, if it has some."""
-        memory = self._replicas.loop.memory.of(0)
-        for name, weights in subject.weights.items():
-            memory.weights[name][...] = weights
-        if subject.weights:
-            self._replicas.loop.write(0)
 
     def _snapshot(self) -> Snapshot:
         replicas, network = self._replicas, self._network
