@@ -27,14 +27,7 @@ from neurorl.numerics.random import derive
 from neurorl.testing import rasters
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
-from neurorl.validation.history import (
-    History,
-    Scenario,
-    after_weights,
-    begins_as,
-    enact,
-    parts,
-)
+from neurorl.validation.history import History, Scenario, after_weights, begins_as, enact, parts
 from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD

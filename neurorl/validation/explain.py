@@ -146,11 +146,7 @@ def _first_difference(
 
 
 def _explain(
-    scenario: Scenario,
-    recordings: Two,
-    pair: list[History],
-    population: Population,
-    event: Event,
+    scenario: Scenario, recordings: Two, pair: list[History], population: Population, event: Event
 ) -> Explanation:
     network = scenario.network
     entered = is_given(network, population.name)

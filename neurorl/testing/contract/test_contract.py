@@ -158,8 +158,7 @@ def test_a_reference_state_moves_to_it(feature: str, case: Case) -> None:
         other.step(rasters(network, 11, 0), 11)
         backend.restore(other.state())
         assert_same(
-            [(backend.step(inputs, 12), backend.state())],
-            [(other.step(inputs, 12), other.state())],
+            [(backend.step(inputs, 12), backend.state())], [(other.step(inputs, 12), other.state())]
         )
 
 
