@@ -208,16 +208,10 @@ def _projection(arithmetic: Arithmetic, p: Projection, weights: FloatArray) -> P
     clipped = np.abs(present) > largest + rounding.unit / 2
     error = (rounded - present)[~clipped] / _scale(post.integrator(network.dt))
     zeroed = (present != 0) & (rounded == 0)
-    return {
-        "projection": p.name,
-        "exponent": arithmetic.exponent(p.name),
-        "resolution": rounding.unit,
-        "largest": largest,
-        "worst_error": _worst(error),
-        "rms_error": float(np.sqrt(np.mean(error**2))) if error.size else 0.0,
-        "clipped_percent": _percent(clipped),
-        "zeroed_percent": _percent(zeroed),
-    }
+    row = {"projection": p.name, "exponent": arithmetic.exponent(p.name)}
+    row |= {"resolution": rounding.unit, "largest": largest, "worst_error": _worst(error)}
+    row["rms_error"] = float(np.sqrt(np.mean(error**2))) if error.size else 0.0
+    return {**row, "clipped_percent": _percent(clipped), "zeroed_percent": _percent(zeroed)}
 
 
 def _scale(d: Integrator) -> float:
@@ -325,10 +319,6 @@ def compare(
 def _row(population: str, first: Rates, second: Rates) -> PlainData:
     a, b = first.of(population), second.of(population)
     rate, other = float(a.mean()), float(b.mean())
-    return {
-        "population": population,
-        "rate": rate,
-        "other_rate": other,
-        "error_percent": 100 * (other - rate) / rate if rate else None,
-        "rms": float(np.sqrt(np.mean((a - b) ** 2))),
-    }
+    error = 100 * (other - rate) / rate if rate else None
+    rates = {"population": population, "rate": rate, "other_rate": other}
+    return {**rates, "error_percent": error, "rms": float(np.sqrt(np.mean((a - b) ** 2)))}

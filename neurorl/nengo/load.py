@@ -104,13 +104,9 @@ def equation_form(cells: EnsembleNeurons) -> Equations:
     lines.append(f"J = bias + {drive}{' - n' if adapts else ''}")
     lines += ["n = n - dt/tau_n*n"] if adapts else []
     lines += ["r = r - dt", "d = clip(dt - r, 0, dt)", "v = v - (J - v)*(exp(-d/tau_rc) - 1)"]
-    parameters: PlainData = {
-        "bias": cells.bias,
-        "tau_rc": cells.tau_rc,
-        "tau_ref": cells.tau_ref,
-        **{f"a{k}": cells.decay(tau) for k, tau in enumerate(taus)},
-        **{f"b{k}": 1.0 - cells.decay(tau) for k, tau in enumerate(taus)},
-    }
+    parameters: PlainData = {"bias": cells.bias, "tau_rc": cells.tau_rc, "tau_ref": cells.tau_ref}
+    parameters |= {f"a{k}": cells.decay(tau) for k, tau in enumerate(taus)}
+    parameters |= {f"b{k}": 1.0 - cells.decay(tau) for k, tau in enumerate(taus)}
     initial: PlainData = {"v": cells.voltage, "r": 0.0, "J": 0.0, "d": 0.0}
     initial |= {f"f{k}": 0.0 for k in numbers}
     if np.isfinite(cells.lif.min_voltage):

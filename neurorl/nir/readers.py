@@ -296,12 +296,9 @@ SNNTORCH = Reader(
     has_if=False,
     has_loop=False,
 )
+_EACH = ("current_decay", "membrane_decay", "threshold")
 SPIKINGJELLY = Reader(
-    "spikingjelly",
-    dt=1e-4,
-    spikes_at_threshold=True,
-    one_of_a_layer=("current_decay", "membrane_decay", "threshold"),
-    has_lif=False,
+    "spikingjelly", dt=1e-4, spikes_at_threshold=True, one_of_a_layer=_EACH, has_lif=False
 )
 NORSE = _Norse("norse", dt=1e-3, has_r=False)
 READERS = {reader.name: reader for reader in (SNNTORCH, SPIKINGJELLY, NORSE)}

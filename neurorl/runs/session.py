@@ -50,11 +50,9 @@ def plan_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> Gr
     """
     agent, gradient = _agent_config(env, config), config.gradient or config.own_options
     config.algorithm.check_read(config.overrides, agent)
+    options, own = sorted(config.backend_options), sorted(gradient)
     config.algorithm.check(
-        learning=agent.learning.name,
-        noise=config.noise,
-        backend_options=sorted(config.backend_options),
-        gradient=sorted(gradient),
+        learning=agent.learning.name, noise=config.noise, backend_options=options, gradient=own
     )
     return GroupPlan(env, config.env, agent, seeds, config.spec, gradient, config.environments)
 

@@ -291,15 +291,9 @@ def _random_population(rng: np.random.Generator, name: str) -> Population:
 
     if rng.random() < 0.2:
         return Population(name, size, GLM(bias=some(-1, 1)))
-    neuron = CubaLIF(
-        tau_syn=some(0, 10e-3),
-        tau_mem=some(0, 30e-3),
-        threshold=float(rng.uniform(0.2, 2)),
-        bias=some(-0.3, 0.5),
-        noise=some(0, 0.5),
-        refractory=some(0, 5e-3, zero=0.6),
-    )
-    return Population(name, size, neuron)
+    taus, threshold = (some(0, 10e-3), some(0, 30e-3)), float(rng.uniform(0.2, 2))
+    bias, noise, refractory = some(-0.3, 0.5), some(0, 0.5), some(0, 5e-3, zero=0.6)
+    return Population(name, size, CubaLIF(*taus, threshold, bias, noise, refractory))
 
 
 def _random_projection(

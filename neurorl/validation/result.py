@@ -44,13 +44,10 @@ class Agreement:
 
     def to_dict(self) -> PlainData:
         """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
-        first: PlainData = {
-            "verdict": self.verdict,
-            "subject": self.subject.name,
-            "backends": self.backends,
-        }
-        first |= {"seed": self.seed, "steps": self.steps, **self._more(), "rows": self.rows}
-        return {**first, "explanations": [asdict(e) for e in self.explanations]}
+        plain: PlainData = {"verdict": self.verdict, "subject": self.subject.name}
+        plain |= {"backends": self.backends, "seed": self.seed, "steps": self.steps}
+        explanations = [asdict(e) for e in self.explanations]
+        return {**plain, **self._more(), "rows": self.rows, "explanations": explanations}
 
     def _more(self) -> PlainData:
         return {"left_out": list(self.left_out)}
