@@ -203,12 +203,11 @@ def evaluate(
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the policy
     if *explore*. seed: of noise and environment, independent of training. backend, arithmetic,
-    noise,
-    backend_options: as in `SpikingActorCritic.player`. env: an id or an environment to play instead
-    of the agent's own. callback: called with each episode's number and return, in order. replicas:
-    how many episodes are played side by side, in as many copies of the environment and of the
-    network. The draws of an episode then follow from its number, so that figures are the same for
-    any number of replicas, 1 included; with None one stream of draws goes through all episodes.
+    noise, backend_options: as in `SpikingActorCritic.player`. env: an id or an environment to play
+    instead of the agent's own. callback: called with each episode's number and return, in order.
+    replicas: how many episodes are played side by side, in as many copies of the environment and of
+    the network. The draws of an episode then follow from its number, so that figures are the same
+    for any number of replicas, 1 included; with None one stream of draws goes through all episodes.
 
     Raises EnvError for a reward or an observation that isn't finite, and for other errors of an
     environment; RunError if it can't be copied.
