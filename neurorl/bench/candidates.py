@@ -56,9 +56,7 @@ def read_candidate(data: PlainData) -> Candidate:
     return Candidate(**{**data, "spec": BackendSpec(**data["spec"])})
 
 
-FLOORS = tuple(
-    Candidate(BackendSpec("c-floor", engine=variant), builds=True) for variant in ("dense", "block")
-)
+FLOORS = tuple(Candidate(BackendSpec("c-floor", engine=x), builds=True) for x in ("dense", "block"))
 """Run the workload written by hand in C, in two ways; backends are compared with the faster one.
 
 The size deep has the first only."""
@@ -86,9 +84,8 @@ def backends(names: Sequence[str] | None, arithmetic: str | None = None) -> list
             candidates.append(Candidate(spec))
         elif names is not None:
             limit = spec.arithmetics[0]
-            raise ArgumentError(
-                f"backend {spec.backend}", "another arithmetic", got=arithmetic, limit=limit
-            )
+            where, what = f"backend {spec.backend}", "another arithmetic"
+            raise ArgumentError(where, what, got=arithmetic, limit=limit)
     return list(dict.fromkeys(candidates))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
@@ -54,14 +55,12 @@ class Plan:
         Candidates that take seconds for a step are measured at the first number of replicas only.
         """
         all_of_them = dict.fromkeys([*FLOORS, *self.candidates])
-        cases = [
-            (s, b, c)
-            for s in self.sizes
-            for b in self.replicas
-            for c in all_of_them
-            if c.is_backend or s in SIZES or (s == DEEP.name and c == FLOORS[0])
-        ]
-        return [x for x in cases if x[1] == self.replicas[0] or not x[2].is_slow]
+        cases = []
+        for s, b, c in itertools.product(self.sizes, self.replicas, all_of_them):
+            runs = c.is_backend or s in SIZES or (s == DEEP.name and c == FLOORS[0])
+            if runs and (b == self.replicas[0] or not c.is_slow):
+                cases.append((s, b, c))
+        return cases
 
     @property
     def children(self) -> int:
@@ -163,14 +162,7 @@ def _where(sample: Sample) -> tuple[Any, ...]:
 
 def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sample:
     size, replicas, candidate = case
-    job = Job(
-        candidate=asdict(candidate),
-        size=size,
-        replicas=replicas,
-        seconds=seconds,
-        steps=0 if cold else None,
-        spawned=time.time(),
-    )
+    job = Job(asdict(candidate), size, replicas, seconds, 0 if cold else None, spawned=time.time())
     where = {"size": size, "replicas": replicas, "backend": candidate.spec.backend}
     if not cold:
         return {**where, **run_child("neurorl.bench.child", asdict(job))}
@@ -186,14 +178,11 @@ def run_child(module: str, job: Named, environment: Mapping[str, str] | None = N
     """
     threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
     threads["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    command = module_command(module, json.dumps(job))
+    env = {**child_environment(), **threads, **(environment or {})}
     try:
         done = subprocess.run(
-            module_command(module, json.dumps(job)),
-            env={**child_environment(), **threads, **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=_TIME_LIMIT,
-            check=False,
+            command, env=env, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False
         )
         result: PlainData = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
@@ -204,17 +193,10 @@ def run_child(module: str, job: Named, environment: Mapping[str, str] | None = N
     return result
 
 
-COLUMNS = {
-    "backend": "backend",
-    "engine": "engine",
-    "arithmetic": "arithmetic",
-    "env_steps_per_s": "env steps/s",
-    "us_per_step": "us/env step",
-    "ratio_to_floor": "of the quicker floor's rate (min-max)",
-    "start_s": "start s",
-    "start_cold_s": "cold start s",
-    "peak_mb": "peak MiB",
-}
+COLUMNS = {"backend": "backend", "engine": "engine", "arithmetic": "arithmetic"}
+COLUMNS |= {"env_steps_per_s": "env steps/s", "us_per_step": "us/env step"}
+COLUMNS |= {"ratio_to_floor": "of the quicker floor's rate (min-max)"}
+COLUMNS |= {"start_s": "start s", "start_cold_s": "cold start s", "peak_mb": "peak MiB"}
 """Map each key of a row to its heading; ``rows`` in `neurorl.bench.command` explains them."""
 
 

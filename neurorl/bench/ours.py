@@ -45,11 +45,8 @@ def network(size: Size, parts: int = 1) -> Network:
             projection(f"drive{mark}", "input", f"hidden{mark}", size.hidden_mean),
             projection(f"readout{mark}", f"hidden{mark}", "output", size.output_mean),
         ]
-    return Network(
-        nodes=(Source("input", size.inputs), *hidden, Population("output", size.outputs, neuron)),
-        projections=tuple(projections),
-        dt=w.DT,
-    )
+    hidden.append(Population("output", size.outputs, neuron))
+    return Network((Source("input", size.inputs), *hidden), tuple(projections), w.DT)
 
 
 def agent_config(size: Size, parts: int = 1) -> AgentConfig:

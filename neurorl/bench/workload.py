@@ -106,10 +106,8 @@ def deep_config(env: Environment) -> AgentConfig:
     return make_config(env, "deep", DENSE)
 
 
-PRESETS = {
-    name: Size(name, 0, 0, 0, task)
-    for name, task in (("cartpole", "CartPole-v1"), ("gridworld", GRID_ID))
-}
+_TASKS = {"cartpole": "CartPole-v1", "gridworld": GRID_ID}
+PRESETS = {name: Size(name, 0, 0, 0, task) for name, task in _TASKS.items()}
 """List what is trained when nobody says otherwise; it has no floor."""
 
 

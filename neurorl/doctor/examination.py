@@ -206,20 +206,15 @@ def _requirements() -> list[Row]:
 
 
 def _requirement(needed: Requirement, extra: str) -> Row:
-    command = f"pip install 'neurorl[{extra}]'" if extra else f"pip install '{_plain(needed)}'"
+    alone = f"pip install '{needed.name}{needed.specifier}'"
     installed = installed_version(needed.name)
     if installed is None:
+        command = f"pip install 'neurorl[{extra}]'" if extra else alone
         return row("version", needed.name, None, "missing", "isn't installed", command)
     if not needed.specifier.contains(installed, prereleases=True):
         what = f"neurorl needs {needed.specifier}"
-        return row(
-            "version", needed.name, installed, "broken", what, f"pip install '{_plain(needed)}'"
-        )
+        return row("version", needed.name, installed, "broken", what, alone)
     return row("version", needed.name, installed)
-
-
-def _plain(needed: Requirement) -> str:
-    return f"{needed.name}{needed.specifier}"
 
 
 def _combinations() -> Iterator[Row]:
@@ -234,12 +229,8 @@ def _combinations() -> Iterator[Row]:
 def examine(watch: Callable[[str], None] = lambda name: None) -> list[Row]:
     """Return all rows; *watch* is told what comes next, as an engine may compile for seconds."""
     rows: list[Row] = []
-    for name, check in (
-        ("versions", versions),
-        ("compiler", compiler),
-        ("learning loop", learning_loop),
-        ("cache", cache),
-    ):
+    checks = {"versions": versions, "compiler": compiler, "learning loop": learning_loop}
+    for name, check in {**checks, "cache": cache}.items():
         watch(name)
         rows += check()
     for listed in available_backends():
@@ -250,8 +241,7 @@ def examine(watch: Callable[[str], None] = lambda name: None) -> list[Row]:
 
 def default_backend() -> list[Row]:
     """Name the backend of who names none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the rows above say why it isn't another
+    with warnings.catch_warnings(action="ignore"):  # the rows above say why it isn't another
         return [row("default backend", quickest(), "the quickest here")]
 
 

@@ -88,15 +88,15 @@ def batch_system(named: str, logs: Path) -> Iterator[Executor]:
     jobs, asked = _asked(kind, Path(file))
     asked = {"log_directory": str(logs), **asked}
     # Any free port: by itself Dask warns where another sweep has its own.
-    shown = {"dashboard_address": ":0", **asked.get("scheduler_options", {})}
-    asked["scheduler_options"] = shown
+    asked["scheduler_options"] = {"dashboard_address": ":0", **asked.get("scheduler_options", {})}
     # A lost worker is ours to judge: Dask counts losses, but not what was done in between.
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), _quiet():
         answers: list[str | None] = []
         job = _telling(kind, answers, f"cluster {named}")
         try:
             # A first job on trial: a cluster that fails amid its own construction can't be closed.
-            job(scheduler="tcp://127.0.0.1:1", name="trial", **_of(job, asked))
+            of_job = {option: asked[option] for option in _options(job) & asked.keys()}
+            job(scheduler="tcp://127.0.0.1:1", name="trial", **of_job)
             cluster = kind(job_cls=job, **asked)
         except (TypeError, ValueError, OSError) as exc:
             raise ArgumentError(f"cluster {named}", "can't be started", got=exc) from exc
@@ -128,8 +128,7 @@ def _warn_if_idle(client: Client, named: str, is_over: threading.Event) -> None:
             continue
         where, what = f"cluster {named}", f"no job has begun to work in {_WAIT:g} s"
         remedy = "the system's list of jobs says why, such as squeue; or wait"
-        message = format_message(where, what, remedy=remedy)
-        warnings.warn(message, FallbackWarning, stacklevel=2)
+        warnings.warn(format_message(where, what, remedy=remedy), FallbackWarning, stacklevel=2)
         return
 
 
@@ -161,14 +160,13 @@ def _telling(kind: type, answers: list[str | None], where: str) -> type:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep off the terminal what Dask says of jobs that are refused or lost."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
+    levels = {logger: logger.level for logger in map(logging.getLogger, _LOGGERS)}
+    for logger in levels:
         logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, level in levels.items():
             logger.setLevel(level)
 
 
@@ -217,11 +215,6 @@ def _asked(kind: type, file: Path) -> tuple[int, dict[str, Any]]:
     jobs = check_count(f"{place.where}, jobs", options.pop("jobs", 1))
     # A unit fills a core, so each core of a job gets a worker of its own.
     return jobs, {"processes": options.get("cores", 1), **options}
-
-
-def _of(kind: type, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those options that a class of dask-jobqueue takes."""
-    return {name: options[name] for name in _options(kind) & options.keys()}
 
 
 def _options(kind: type) -> set[str]:

@@ -125,8 +125,7 @@ def episodes_to_threshold(
     returns: npt.ArrayLike, threshold: float, window: int = WINDOW
 ) -> int | None:
     """Return when the mean of *window* in a row first reached *threshold*; or None."""
-    means = running_mean(returns, window)[window - 1 :]
-    reached = np.flatnonzero(means >= threshold - 1e-9)
+    reached = np.flatnonzero(running_mean(returns, window)[window - 1 :] >= threshold - 1e-9)
     return int(reached[0]) + window if len(reached) else None
 
 
@@ -215,8 +214,7 @@ def _of_table(path: Path, by: str | None, score: str | None) -> dict[str, dict[s
     if not rows:
         raise place.wrong("has no rows")
     columns = list(rows[0])
-    greedy = "greedy_return" if "greedy_return" in columns else "mean_return_last_100"
-    score = score or greedy
+    score = score or ("greedy_return" if "greedy_return" in columns else "mean_return_last_100")
     if by and f"set.{by}" in columns:
         by = f"set.{by}"  # the column's name of such a field
     for name in (score, *([by] if by else [])):

@@ -66,22 +66,18 @@ def card(name: str, run: RunDirectory, evaluations: Sequence[Evaluation], notes:
     returns, steps = columns[kind], columns["env_steps"]
     network = "one of its own" if agent.description is not None else f"`{agent.model}`"
     learned = f"{len(returns)} episodes, {steps[-1] if steps else 0:,.0f} environment steps"
-    lines = [
-        *_front(name, config, evaluations),
-        f"# {name}",
-        "",
+    said = (
         f"A network of spiking neurons ({network}) that learned {config.env} by "
         f"{rule_of(config)}, in {config.arithmetic} arithmetic: seed {config.seed}, {learned}. "
-        f"Made with neurorl {__version__}.",
-        "",
-        "```sh",
-        notes.use,
-        "```",
-        *_played(evaluations),
-        *_learned(returns, kind.replace("_", " ")),
-        *_noted(notes),
-    ]
+        f"Made with neurorl {__version__}."
+    )
+    lines = [*_front(name, config, evaluations), f"# {name}", "", said, *_code(notes.use)]
+    lines += _played(evaluations) + _learned(returns, kind.replace("_", " ")) + _noted(notes)
     return "\n".join(lines) + "\n"
+
+
+def _code(command: str) -> list[str]:
+    return ["", "```sh", command, "```"]
 
 
 def rule_of(config: RunConfig) -> str:
@@ -108,29 +104,16 @@ def read_evaluation(file: Path) -> Evaluation:
 def _front(name: str, config: RunConfig, evaluations: Sequence[Evaluation]) -> list[str]:
     """Return the front matter, as in Hugging Face's model cards."""
     tags = ["reinforcement-learning", "spiking-neural-network", "neuromorphic", config.env]
-    lines = [
-        "---",
-        "library_name: neurorl",
-        "license: bsd-3-clause",
-        f"tags: {json.dumps(tags)}",
-    ]
+    lines = ["---", "library_name: neurorl", "license: bsd-3-clause", f"tags: {json.dumps(tags)}"]
     if not evaluations:
         return [*lines, "---", ""]
     first = evaluations[0]
-    value = f"{first['mean_return']:.2f} +/- {first['std_return']:.2f}"
-    env = json.dumps(config.env)
-    return [
-        *lines,
-        "model-index:",
-        f"- name: {json.dumps(name)}",
-        "  results:",
-        "  - task: {type: reinforcement-learning, name: reinforcement-learning}",
-        f"    dataset: {{name: {env}, type: {env}}}",
-        f"    metrics: [{{type: mean_reward, name: mean_reward, value: {json.dumps(value)}, "
-        "verified: false}]",
-        "---",
-        "",
-    ]
+    value = json.dumps(f"{first['mean_return']:.2f} +/- {first['std_return']:.2f}")
+    env, metric = json.dumps(config.env), "type: mean_reward, name: mean_reward"
+    lines += ["model-index:", f"- name: {json.dumps(name)}", "  results:"]
+    lines += ["  - task: {type: reinforcement-learning, name: reinforcement-learning}"]
+    lines += [f"    dataset: {{name: {env}, type: {env}}}"]
+    return [*lines, f"    metrics: [{{{metric}, value: {value}, verified: false}}]", "---", ""]
 
 
 def _played(evaluations: Sequence[Evaluation]) -> list[str]:
@@ -170,7 +153,7 @@ def _noted(notes: Notes) -> list[str]:
     if notes.others:
         lines += [*notes.others, ""]
     if notes.made_by:
-        lines += ["```sh", notes.made_by, "```"]
+        lines += _code(notes.made_by)[1:]
     return lines
 
 
@@ -191,11 +174,8 @@ def export_run(run: str | Path, folder: str | Path) -> Path:
     checkpoint = checkpoint_in(source.path)
     read_checkpoint(checkpoint)  # is it an agent's?
     description, arrays = read_text(checkpoint)
-    texts = {
-        "description": description.decode(),
-        "digest": digest(checkpoint),
-        "order": json.dumps(list(arrays)),
-    }
+    texts = {"description": description.decode(), "digest": digest(checkpoint)}
+    texts["order"] = json.dumps(list(arrays))
     content = library.save({k: np.asarray(v, order="C") for k, v in arrays.items()}, texts)
     kept = {name: source.path / name for name in _KEPT if (source.path / name).exists()}
     text = _card(source, folder.absolute().name)
@@ -223,9 +203,8 @@ def import_run(folder: str | Path, run: str | Path) -> Path:
     kept = {}
     for name in _KEPT:
         if os.path.lexists(folder / name):
-            kept[name] = read_bytes(
-                folder / name, _LARGEST_TEXT, FilePlace(f"folder {folder}", name)
-            )
+            place = FilePlace(f"folder {folder}", name)
+            kept[name] = read_bytes(folder / name, _LARGEST_TEXT, place)
     _check_free(target.path)
     make_folder(target.path)
     for name, data in kept.items():
@@ -237,8 +216,7 @@ def import_run(folder: str | Path, run: str | Path) -> Path:
 def _checkpoint(file: Path) -> bytes:
     """Return the bytes of the checkpoint whose arrays *file* holds."""
     place = FilePlace(f"folder {file.parent}", file.name)
-    data = read_bytes(file, archive.LARGEST_FILE, place)
-    texts, arrays = _read(data, place)
+    texts, arrays = _read(read_bytes(file, archive.LARGEST_FILE, place), place)
     if not set(_KEYS) <= set(texts):
         raise place.wrong("is not an agent's", f"no {', '.join(sorted({*_KEYS} - set(texts)))}")
     order = parse_json(texts["order"].encode(), place)

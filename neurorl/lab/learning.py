@@ -45,31 +45,29 @@ def learning_report(network: Network, config: AgentConfig) -> LearningReport:
     plan = LearningPlan.of(network, config)
     for layer in plan.layers:
         for projection in layer.into:
-            rows.append(
-                {
-                    "projection": projection.name,
-                    "population": layer.name,
-                    "rule": layer.rule.name,
-                    "factor": layer.rule.text_of(layer.name).text if layer.rule.is_text else None,
-                    "trace_kept": projection.trace_decay,
-                    "eligibility_kept": layer.constants.left(config.window),
-                    "rate": layer.alpha,
-                    "low": projection.low,
-                    "high": projection.high,
-                }
-            )
-    for one in plan.statements:
-        rows.append(
-            {
-                "projection": one.into.name,
-                "population": one.name,
-                "rule": one.rule.name,
-                "factor": one.rule.on_reward,
-                **dict.fromkeys(("trace_kept", "eligibility_kept", "rate")),  # type: ignore[typeddict-item]
-                "low": one.into.low,
-                "high": one.into.high,
+            row: LearningRow = {
+                "projection": projection.name,
+                "population": layer.name,
+                "rule": layer.rule.name,
+                "factor": layer.rule.text_of(layer.name).text if layer.rule.is_text else None,
+                "trace_kept": projection.trace_decay,
+                "eligibility_kept": layer.constants.left(config.window),
+                "rate": layer.alpha,
+                "low": projection.low,
+                "high": projection.high,
             }
-        )
+            rows.append(row)
+    for one in plan.statements:
+        row = {
+            "projection": one.into.name,
+            "population": one.name,
+            "rule": one.rule.name,
+            "factor": one.rule.on_reward,
+            **dict.fromkeys(("trace_kept", "eligibility_kept", "rate")),  # type: ignore[typeddict-item]
+            "low": one.into.low,
+            "high": one.into.high,
+        }
+        rows.append(row)
     return {"projections": rows, "parts": _parts(config)}
 
 

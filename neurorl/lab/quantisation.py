@@ -76,10 +76,9 @@ def quantisation_report(
     of `rate_errors`. Raises UnsupportedError for what has no integers at all.
     """
     seed = read_seed(seed)
-    held = {
-        p.name: np.asarray((weights or {}).get(p.name, initial_weights(network, p.name, seed)))
-        for p in network.projections
-    }
+    given = weights or {}
+    drawn = {p.name: initial_weights(network, p.name, seed) for p in network.projections}
+    held = {name: np.asarray(given.get(name, initial)) for name, initial in drawn.items()}
     with_coins = with_coin_sources(network, noise)[0]
     check_name("arithmetic of a chip", arithmetic, _POPULATION)
     made, chip = _POPULATION[arithmetic], make_arithmetic(arithmetic, with_coins, noise)
@@ -209,16 +208,10 @@ def _projection(arithmetic: Arithmetic, p: Projection, weights: FloatArray) -> P
     clipped = np.abs(present) > largest + rounding.unit / 2
     error = (rounded - present)[~clipped] / _scale(post.integrator(network.dt))
     zeroed = (present != 0) & (rounded == 0)
-    return {
-        "projection": p.name,
-        "exponent": arithmetic.exponent(p.name),
-        "resolution": rounding.unit,
-        "largest": largest,
-        "worst_error": _worst(error),
-        "rms_error": float(np.sqrt(np.mean(error**2))) if error.size else 0.0,
-        "clipped_percent": _percent(clipped),
-        "zeroed_percent": _percent(zeroed),
-    }
+    row = {"projection": p.name, "exponent": arithmetic.exponent(p.name)}
+    row |= {"resolution": rounding.unit, "largest": largest, "worst_error": _worst(error)}
+    row["rms_error"] = float(np.sqrt(np.mean(error**2))) if error.size else 0.0
+    return {**row, "clipped_percent": _percent(clipped), "zeroed_percent": _percent(zeroed)}
 
 
 def _scale(d: Integrator) -> float:
@@ -296,14 +289,9 @@ def compare(
     if decisions < 1:
         raise ArgumentError("compare", "decisions out of range", got=decisions, limit=">= 1")
     seed = read_seed(seed, "compare.seed")
-    other_seed = None if other_seed is None else read_seed(other_seed, "compare.other_seed")
-    seeds = [
-        derive(k, _PLAY, agent.seed) for k in (seed, seed if other_seed is None else other_seed)
-    ]
-    players = [
-        agent.player(key, **setting)
-        for key, setting in zip(seeds, (dict(first), dict(second)), strict=True)
-    ]
+    other = seed if other_seed is None else read_seed(other_seed, "compare.other_seed")
+    settings = (seed, first), (other, second)
+    players = [agent.player(derive(k, _PLAY, agent.seed), **dict(x)) for k, x in settings]
     rates = [Rates(player) for player in players]
     same = done = episode = 0
     with players[0].backend, players[1].backend:
@@ -321,24 +309,16 @@ def compare(
                     actions.append(move.action)
                 same += actions[0] == actions[1]
                 done += 1
-                observation, _, terminated, truncated, _ = agent.env.step(
-                    agent.actions.taken(actions[0])
-                )
+                taken = agent.actions.taken(actions[0])
+                observation, _, terminated, truncated, _ = agent.env.step(taken)
                 over = terminated or truncated
-    return {
-        "decisions": decisions,
-        "agreement": same / decisions,
-        "populations": [_row(p.name, *rates) for p in agent.network.populations],
-    }
+    rows = [_row(p.name, *rates) for p in agent.network.populations]
+    return {"decisions": decisions, "agreement": same / decisions, "populations": rows}
 
 
 def _row(population: str, first: Rates, second: Rates) -> PlainData:
     a, b = first.of(population), second.of(population)
     rate, other = float(a.mean()), float(b.mean())
-    return {
-        "population": population,
-        "rate": rate,
-        "other_rate": other,
-        "error_percent": 100 * (other - rate) / rate if rate else None,
-        "rms": float(np.sqrt(np.mean((a - b) ** 2))),
-    }
+    error = 100 * (other - rate) / rate if rate else None
+    rates = {"population": population, "rate": rate, "other_rate": other}
+    return {**rates, "error_percent": error, "rms": float(np.sqrt(np.mean((a - b) ** 2)))}

@@ -40,10 +40,8 @@ SAMPLERS = {"tpe": "TPESampler", "random": "RandomSampler"}
 """Map each sampler to its class in Optuna."""
 _COUNTS = {"trials": 50, "batch": 4, "seed": 0, "rung": 1}
 _NAMES = (*_COUNTS, "sampler", "prune", "metric", "space")
-_METRICS = (
-    *("greedy_return", "greedy_discounted_return"),
-    *("mean_return_last_100", "mean_discounted_return_last_100"),
-)
+_LAST = ("mean_return_last_100", "mean_discounted_return_last_100")
+_METRICS = ("greedy_return", "greedy_discounted_return", *_LAST)
 _Space = Named
 
 
@@ -141,11 +139,8 @@ class Search:
         space = said.get("space")
         if not isinstance(space, Mapping) or not space:
             raise ArgumentError(f"{where}, search", "has no [search.space]")
-        read = cls(
-            units[0],
-            tuple(Parameter.read(name, data) for name, data in _flat(space)),
-            **_checked(said, units[0]),
-        )
+        parameters = tuple(Parameter.read(name, data) for name, data in _flat(space))
+        read = cls(units[0], parameters, **_checked(said, units[0]))
         for parameter in read.space:
             if parameter.axis in units[0].values:
                 raise ArgumentError(where, "says twice", got=parameter.name)
@@ -190,11 +185,8 @@ def _checked(said: _Space, base: Unit) -> PlainData:
 def _flat(space: _Space, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the ranges of nested tables by dotted names."""
     for name, value in space.items():
-        if (
-            isinstance(value, Mapping)
-            and value
-            and all(isinstance(v, Mapping) for v in value.values())
-        ):
+        inner = value.values() if isinstance(value, Mapping) else ()
+        if inner and all(isinstance(v, Mapping) for v in inner):
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value

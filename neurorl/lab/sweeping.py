@@ -312,14 +312,16 @@ def run_search(
     done: list[_Trial] = []
     begun: dict[str, Unit] = {}
     while len(done) < search.trials:
-        batch = [_asked(study, search) for _ in range(min(search.batch, search.trials - len(done)))]
+        batch = []
+        for _ in range(min(search.batch, search.trials - len(done))):
+            asked = study.ask()
+            batch.append(_Trial(asked, {p.axis: p.ask(asked) for p in search.space}))
         for seeds in search.rungs:
             trials = [trial for trial in batch if trial.goes_on]
             units = [search.unit(trial.values, seeds) for trial in trials]
             begun |= {unit.name: unit for unit in units}
             write_plan(out, list(begun.values()), search.trials * len(search.rungs))
-            places = {_place(out, unit): unit for unit in units}
-            results = dict(results_of(places, jobs, executor))
+            results = dict(results_of({_place(out, unit): unit for unit in units}, jobs, executor))
             for trial, unit in zip(trials, units, strict=True):
                 _hear(search, trial, results[_place(out, unit)])
         for trial in batch:
@@ -335,8 +337,7 @@ def run_search(
         fields = {name.removeprefix("set."): value for name, value in best.values.items()}
         write_json(out / "best.json", fields)
     rows = tuple(row for trial in done for row in trial.table())
-    failed = {f"trial {t.asked.number}": t.problem for t in done if t.problem}
-    return Outcome(rows, failed)
+    return Outcome(rows, {f"trial {t.asked.number}": t.problem for t in done if t.problem})
 
 
 def _place(out: Path, unit: Unit) -> str:
@@ -352,11 +353,6 @@ def _hear(search: Search, trial: _Trial, result: list[Row] | str) -> None:
     if len(trial.rows) < len(search.base.seeds):
         trial.asked.report(trial.mean(search.metric), len(trial.rows))
         trial.is_pruned = search.prune and trial.asked.should_prune()
-
-
-def _asked(study: Any, search: Search) -> _Trial:
-    asked = study.ask()
-    return _Trial(asked, {p.axis: p.ask(asked) for p in search.space})
 
 
 def _tell(study: Any, search: Search, trial: _Trial) -> None:

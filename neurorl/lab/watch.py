@@ -63,8 +63,7 @@ def play_frames(
     check_count("watch, decisions", decisions)
     seed = read_seed(seed, "watch.seed")
     env, render = rendered_env(agent.env)
-    drawn = derive(seed, _PLAY, agent.seed)
-    player = agent.player(drawn, backend, arithmetic, explore, noise)
+    player = agent.player(derive(seed, _PLAY, agent.seed), backend, arithmetic, explore, noise)
     frames: list[Frame] = []
     try:
         with player.backend:
@@ -160,8 +159,7 @@ def _draw_task(axes: Any, picture: Shown) -> None:
         axes.axis("off")
     elif isinstance(picture, str) or values is None or values.dtype.kind not in "biuf":
         axes.axis("off")
-        text = str(picture)
-        axes.text(0.5, 0.5, text, family="monospace", ha="center", va="center", fontsize=14)
+        axes.text(0.5, 0.5, str(picture), family="monospace", ha="center", va="center", fontsize=14)
     else:
         axes.bar(np.arange(values.size), values.ravel().astype(float), color="0.4")
         axes.set_xlabel("observation", fontsize="small")

@@ -59,8 +59,7 @@ def _observation(space: Space, signal: FloatArray) -> Shown:
         first = int(space.start)
         return int(np.clip(round(float(signal[0])), first, first + int(space.n) - 1))
     assert isinstance(space, gym.spaces.Box)
-    shaped = np.clip(signal.reshape(space.shape), space.low, space.high)
-    return shaped.astype(space.dtype)
+    return np.clip(signal.reshape(space.shape), space.low, space.high).astype(space.dtype)
 
 
 class ActionOutput:
@@ -108,8 +107,7 @@ class NengoEnv(Environment):
         self._make = simulator or load_nengo().Simulator
         self._simulator: Any = None
         self._taken = 0
-        size = (observation.size_in,)
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, size, np.float64)
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (observation.size_in,), np.float64)
         self.action_space = gym.spaces.Discrete(len(actions.value))
 
     def reset(

@@ -15,8 +15,7 @@ from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
+with warnings.catch_warnings(action="ignore"):
     import nengo
 
 Decide = Callable[[FloatArray], npt.ArrayLike]

@@ -47,20 +47,15 @@ def lower_floors(network: NengoObject, dt: float = 1e-3) -> None:
         lif = ensemble.neuron_type
         if not isinstance(lif, nengo.LIF) or ensemble not in model.objs:
             continue
-        scale = model.objs[ensemble]["out"][0].compartment.discretize_info["v_scale"]
-        ensemble.neuron_type = type(lif)(
-            lif.tau_rc,
-            lif.tau_ref,
-            min_voltage=-VOLTAGE_MAX / scale,
-            amplitude=lif.amplitude,
-        )
+        floor = -VOLTAGE_MAX / model.objs[ensemble]["out"][0].compartment.discretize_info["v_scale"]
+        more = {"min_voltage": floor, "amplitude": lif.amplitude}
+        ensemble.neuron_type = type(lif)(lif.tau_rc, lif.tau_ref, **more)
 
 
 def simulator_of(network: NengoObject, dt: float) -> NengoObject:
     """Return nengo-loihi's simulator of a network, on its emulator."""
     nengo_loihi = load_nengo_loihi()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about voltages, lost bits, and nan
+    with warnings.catch_warnings(action="ignore"):  # about voltages, lost bits, and nan
         return nengo_loihi.Simulator(network, dt=dt, target="sim", progress_bar=False)
 
 
@@ -69,11 +64,11 @@ def import_integers(network: NengoObject, dt: float) -> Imported:
     with simulator_of(network, dt) as simulator:
         model, names = simulator.model, name_parts(simulator.model)
     description = describe_model(model)
-    populations = {
-        nengo_object: tuple(names[block] for block in parts["out"])
-        for nengo_object, parts in model.objs.items()
-        if isinstance(parts.get("out"), (list, tuple)) and set(parts["out"]) <= {*model.blocks}
-    }
+    populations = {}
+    for nengo_object, parts in model.objs.items():
+        out = parts.get("out")
+        if isinstance(out, (list, tuple)) and set(out) <= {*model.blocks}:
+            populations[nengo_object] = tuple(names[block] for block in out)
     return Imported(
         network=description,
         populations=populations,
@@ -94,8 +89,7 @@ def _inputs(network: NengoObject, dt: float, n_steps: int) -> Rasters:
             note_spikes(source, rasters[names[source]])
         largest: dict[NengoObject, float] = {}
         for _ in range(n_steps):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with warnings.catch_warnings(action="ignore"):
                 simulator.run_steps(1)
             _note_values(simulator, largest)
     for node, value in largest.items():
@@ -143,10 +137,8 @@ def describe_model(model: NengoObject) -> Network:
     sources = [Source(name[source], source.n_neurons) for source in model.inputs]
     values = _of_values(model)
     populations = [_population(block, name[block], model.dt, values) for block in model.blocks]
-    projections = [
-        Projection(_joined(ends), ends[0], ends[1], table / UNIT)
-        for ends, table in _tables(model, name).items()
-    ]
+    tables = _tables(model, name).items()
+    projections = [Projection(_joined(x), x[0], x[1], table / UNIT) for x, table in tables]
     description = Network((*sources, *populations), tuple(projections), model.dt)
     check_integers(model, description)
     return description
@@ -162,10 +154,8 @@ def _of_values(model: NengoObject) -> set[NengoObject]:
     }
 
 
-def _population(
-    block: NengoObject, name: str, dt: float, of_values: set[NengoObject]
-) -> Population:
-    """Return a block as a population; *of_values*: see `_of_values`."""
+def _population(block: NengoObject, name: str, dt: float, values: set[NengoObject]) -> Population:
+    """Return a block as a population; *values*: see `_of_values`."""
     c, where = block.compartment, f"from_nengo, {block.label or name}"
     if any(synapse.learning for synapse in block.synapses):
         raise UnsupportedError(where, "learning by PES", remedy="see docs/pes.md for ours")
@@ -176,17 +166,13 @@ def _population(
     if not floor_is_ours and ((c.bias < 0).any() or inhibit):
         what = "a lowest voltage that inhibition may reach"
         remedy = "call neurorl.nengo.lower_floors(network) first; decode with weights=True"
-        if inhibit <= of_values and (c.bias >= 0).all():
+        if inhibit <= values and (c.bias >= 0).all():
             what = "a lowest voltage that values may reach, which arrive as spikes of both signs"
             remedy = f"call neurorl.nengo.lower_floors(network) first; of spikes, {_PASS_ON}"
         raise UnsupportedError(where, what, got=int(c.vmin), limit=-VOLTAGE_MAX, remedy=remedy)
-    neuron = CubaLIF(
-        tau_syn=_tau(4095 - c.decay_u, dt),
-        tau_mem=_tau(4096 - c.decay_v, dt),
-        threshold=c.vth / UNIT,
-        bias=c.bias / UNIT,
-        refractory=(np.maximum(c.refract_delay, 1) - 1) * dt,
-    )
+    taus = _tau(4095 - c.decay_u, dt), _tau(4096 - c.decay_v, dt)
+    refractory = (np.maximum(c.refract_delay, 1) - 1) * dt
+    neuron = CubaLIF(*taus, c.vth / UNIT, c.bias / UNIT, refractory=refractory)
     return Population(name, block.n_neurons, InChipUnits(neuron, UNIT))
 
 

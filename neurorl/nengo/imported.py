@@ -34,14 +34,13 @@ def load_nengo_loihi() -> NengoObject:
 
 def _load(name: str) -> NengoObject:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # nengo-loihi warns of every nengo newer than 3.2
+        # nengo-loihi warns of every nengo newer than 3.2
+        with warnings.catch_warnings(action="ignore"):
             return importlib.import_module(name)
     except ImportError as exc:
         distribution = name.replace("_", "-")
-        raise BackendUnavailableError(
-            "nengo", f"{name} can't be imported", remedy=f"pip install {distribution}"
-        ) from exc
+        what, remedy = f"{name} can't be imported", f"pip install {distribution}"
+        raise BackendUnavailableError("nengo", what, remedy=remedy) from exc
 
 
 Rasters = dict[str, BoolArray]
@@ -88,10 +87,6 @@ def probed(
     network: NengoObject, populations: Mapping[NengoObject, tuple[str, ...]]
 ) -> dict[NengoObject, tuple[str, ...]]:
     """Return the populations to record for each probe of spikes in *network*."""
-    return {
-        probe: populations[probe.obj.ensemble]
-        for probe in network.all_probes
-        if hasattr(probe.obj, "ensemble")
-        and probe.attr in ("output", "spikes")
-        and probe.obj.ensemble in populations
-    }
+    read = [x for x in network.all_probes if x.attr in ("output", "spikes")]
+    of = {x: x.obj.ensemble for x in read if hasattr(x.obj, "ensemble")}
+    return {probe: populations[x] for probe, x in of.items() if x in populations}

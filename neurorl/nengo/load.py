@@ -72,20 +72,9 @@ def read_cells(
         limit = ", ".join(_RESTS)
         raise UnsupportedError(f"from_nengo, {name}", "another neuron", got=lif, limit=limit)
     signals = simulator.model.sig[ensemble.neurons]
-    return EnsembleNeurons(
-        name=name,
-        kind=kind,
-        lif=lif,
-        bias=np.array(simulator.data[ensemble].bias, dtype=np.float64),
-        voltage=np.array(simulator.signals[signals["voltage"]], dtype=np.float64),
-        taus=taus,
-        dt=dt,
-    )
-
-
-def is_whole_step(cells: EnsembleNeurons) -> bool:
-    """Return whether nengo, too, counts the refractory period of these neurons in whole steps."""
-    return cells.kind == "LoihiLIF"
+    bias = np.array(simulator.data[ensemble].bias, dtype=np.float64)
+    voltage = np.array(simulator.signals[signals["voltage"]], dtype=np.float64)
+    return EnsembleNeurons(name, kind, lif, bias, voltage, taus, dt)
 
 
 def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
@@ -101,13 +90,7 @@ def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
         raise UnsupportedError(where, what, got=got, limit=1, remedy=remedy)
     tau_syn = cells.taus[0] if cells.taus and cells.decay(cells.taus[0]) else 0.0
     gain = -float(np.expm1(-cells.dt / cells.tau_rc))
-    neuron = CubaLIF(
-        tau_syn=tau_syn,
-        tau_mem=cells.tau_rc,
-        threshold=1.0,
-        bias=gain * cells.bias,
-        refractory=cells.tau_ref,
-    )
+    neuron = CubaLIF(tau_syn, cells.tau_rc, 1.0, bias=gain * cells.bias, refractory=cells.tau_ref)
     return neuron, gain * (1.0 - cells.decay(tau_syn))
 
 
@@ -118,17 +101,12 @@ def equation_form(cells: EnsembleNeurons) -> Equations:
     adapts = cells.kind == "AdaptiveLIF"
     lines = [f"f{k} = a{k}*f{k} + b{k}*q{k}" for k in numbers]
     drive = " + ".join(f"f{k}" for k in numbers)
-    lines += (
-        [f"J = bias + {drive} - n", "n = n - dt/tau_n*n"] if adapts else [f"J = bias + {drive}"]
-    )
+    lines.append(f"J = bias + {drive}{' - n' if adapts else ''}")
+    lines += ["n = n - dt/tau_n*n"] if adapts else []
     lines += ["r = r - dt", "d = clip(dt - r, 0, dt)", "v = v - (J - v)*(exp(-d/tau_rc) - 1)"]
-    parameters: PlainData = {
-        "bias": cells.bias,
-        "tau_rc": cells.tau_rc,
-        "tau_ref": cells.tau_ref,
-        **{f"a{k}": cells.decay(tau) for k, tau in enumerate(taus)},
-        **{f"b{k}": 1.0 - cells.decay(tau) for k, tau in enumerate(taus)},
-    }
+    parameters: PlainData = {"bias": cells.bias, "tau_rc": cells.tau_rc, "tau_ref": cells.tau_ref}
+    parameters |= {f"a{k}": cells.decay(tau) for k, tau in enumerate(taus)}
+    parameters |= {f"b{k}": 1.0 - cells.decay(tau) for k, tau in enumerate(taus)}
     initial: PlainData = {"v": cells.voltage, "r": 0.0, "J": 0.0, "d": 0.0}
     initial |= {f"f{k}": 0.0 for k in numbers}
     if np.isfinite(cells.lif.min_voltage):
@@ -137,17 +115,10 @@ def equation_form(cells: EnsembleNeurons) -> Equations:
     if adapts:
         initial["n"] = 0.0
         parameters["tau_n"] = float(cells.lif.tau_n)
-        jump = cells.lif.inc_n * cells.lif.amplitude / cells.lif.tau_n
-        parameters["jump"] = float(jump)
-    return Equations(
-        "\n".join(lines),
-        threshold="v > 1",
-        reset=_RESTS[cells.kind],
-        parameters=parameters,
-        initial=initial,
-        held=(),
-        inputs=tuple(f"q{k}" for k in numbers),
-    )
+        parameters["jump"] = float(cells.lif.inc_n * cells.lif.amplitude / cells.lif.tau_n)
+    form = "\n".join(lines), "v > 1", _RESTS[cells.kind]
+    inputs = tuple(f"q{k}" for k in numbers)
+    return Equations(*form, parameters=parameters, initial=initial, held=(), inputs=inputs)
 
 
 DISCRETISATIONS = ("steps", "equations", "nengo")
@@ -206,7 +177,10 @@ class _Reader:
 
     def read(self) -> Imported:
         """Return what was read."""
-        self._refuse_learning()
+        for connection in self.network.all_connections:
+            if connection.learning_rule is not None:
+                where, what = f"from_nengo, {connection}", "a learning rule"
+                raise UnsupportedError(where, what, remedy="leave it out")
         with self.nengo.Simulator(self.network, dt=self.dt, progress_bar=False) as simulator:
             wires = [w for c in self.network.all_connections if (w := self._wire(c, simulator))]
             ensembles = [e for e in self.network.all_ensembles if e not in self.relays]
@@ -215,15 +189,13 @@ class _Reader:
         projections: list[Projection] = []
         gains: dict[NengoObject, float] = {}
         for ensemble, own in cells.items():
-            neuron, gains[ensemble] = (
-                (equation_form(own), 1.0) if self.by_equations else step_form(own)
-            )
+            form = (equation_form(own), 1.0) if self.by_equations else step_form(own)
+            neuron, gains[ensemble] = form
             populations.append(Population(own.name, ensemble.n_neurons, neuron))
         for k, wire in enumerate(wires):
             pre, post = self.names[wire.pre], self.names[wire.post]
-            target = None
-            if self.by_equations:
-                target = f"q{cells[wire.post].taus.index(wire.tau)}"
+            number = cells[wire.post].taus.index(wire.tau)
+            target = f"q{number}" if self.by_equations else None
             weights = gains[wire.post] * wire.weights
             projections.append(Projection(f"{pre}_{post}_{k}", pre, post, weights, target=target))
         nodes = list(dict.fromkeys(w.pre for w in wires if isinstance(w.pre, self.nengo.Node)))
@@ -262,12 +234,6 @@ class _Reader:
                 relays[ensemble] = heard[0].pre
         return relays
 
-    def _refuse_learning(self) -> None:
-        for connection in self.network.all_connections:
-            if connection.learning_rule is not None:
-                what = "a learning rule"
-                raise UnsupportedError(f"from_nengo, {connection}", what, remedy="leave it out")
-
     def _cells(
         self, ensemble: NengoObject, wires: list[_Wire], simulator: NengoObject
     ) -> EnsembleNeurons:
@@ -276,7 +242,7 @@ class _Reader:
         if not self.by_equations:
             if cells.voltage.any():
                 self.notes.append(f"{cells.name}: membranes begin at 0, not where nengo draws them")
-            if not is_whole_step(cells):
+            if cells.kind != "LoihiLIF":
                 self.notes.append(f"{cells.name}: spikes and refractory periods are whole steps")
             if np.isfinite(cells.lif.min_voltage):
                 self.notes.append(f"{cells.name}: membranes have no lowest voltage")
@@ -355,8 +321,7 @@ def _names(network: NengoObject) -> dict[NengoObject, str]:
                 check_identifier("label", label)
             except ValueError:
                 label = ""
-            taken = {*names.values()}
-            names[thing] = label if label and label not in taken else f"{kind}{k}"
+            names[thing] = label if label and label not in {*names.values()} else f"{kind}{k}"
     return names
 
 
@@ -372,13 +337,14 @@ def _play(
     values: dict[NengoObject, FloatArray] = {
         node: np.zeros((n_steps, node.size_out)) for node in nodes
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with nengo.Simulator(network, dt=dt, progress_bar=False) as simulator:
-            for k in range(n_steps):
-                simulator.step()
-                for node in nodes:
-                    values[node][k] = simulator.signals[simulator.model.sig[node]["out"]]
+    with (
+        warnings.catch_warnings(action="ignore"),
+        nengo.Simulator(network, dt=dt, progress_bar=False) as simulator,
+    ):
+        for k in range(n_steps):
+            simulator.step()
+            for node in nodes:
+                values[node][k] = simulator.signals[simulator.model.sig[node]["out"]]
     rasters = {}
     for node, value in values.items():
         counts = value * dt

@@ -106,11 +106,11 @@ class _Builder:
         """Return the network with neurons that step as neurorl's."""
         cells: NengoObject = importlib.import_module("neurorl.nengo.cells")
         simulator = self.simulator
-        types = {
-            p.name: cells.ReferenceCells(simulator.nodes[k], simulator.node_variables(k))
-            for p in self.description.populations
-            for k in [simulator.numbers[p.name]]
+        numbers = {p.name: simulator.numbers[p.name] for p in self.description.populations}
+        own = {
+            name: (simulator.nodes[k], simulator.node_variables(k)) for name, k in numbers.items()
         }
+        types = {name: cells.ReferenceCells(*parts) for name, parts in own.items()}
         with self.nengo.Network(seed=0) as network:
             nodes, ensembles = self._nodes(), self._ensembles(types)
             for p in self.description.projections:
@@ -128,12 +128,8 @@ class _Builder:
         """Return the network with LoihiLIF neurons, whose threshold is 1 and weights are scaled."""
         loihi, dt = load_nengo_loihi(), self.description.dt
         forms = {p.name: self._form(p.name) for p in self.description.populations}
-        types = {
-            name: loihi.neurons.LoihiLIF(
-                tau_rc=form.tau_mem, tau_ref=form.refractory, min_voltage=_NO_FLOOR
-            )
-            for name, form in forms.items()
-        }
+        kind = loihi.neurons.LoihiLIF
+        types = {x: kind(f.tau_mem, f.refractory, min_voltage=_NO_FLOOR) for x, f in forms.items()}
         with self.nengo.Network(seed=0) as network:
             nodes, ensembles = self._nodes(), self._ensembles(types)
             senders = {name: ensemble.neurons for name, ensemble in ensembles.items()}
@@ -148,12 +144,10 @@ class _Builder:
                     raise UnsupportedError(where, "a delay", limit=f"{dt:g} s")
                 kept = np.exp(-dt / form.tau_syn) if form.tau_syn else 0.0
                 share = (1 - kept) * -np.expm1(-dt / form.tau_mem)
-                self.nengo.Connection(
-                    senders[p.pre],
-                    ensembles[p.post].neurons,
-                    transform=(self._dense(p) / form.threshold).T * dt / share,
-                    synapse=self.nengo.Lowpass(form.tau_syn),
-                )
+                ends = senders[p.pre], ensembles[p.post].neurons
+                weights = (self._dense(p) / form.threshold).T * dt / share
+                low = self.nengo.Lowpass(form.tau_syn)
+                self.nengo.Connection(*ends, transform=weights, synapse=low)
             probes = {name: self.nengo.Probe(e.neurons) for name, e in ensembles.items()}
         return NengoExport(network, nodes, ensembles, probes)
 
@@ -193,8 +187,7 @@ class _Builder:
             if is_there:
                 raise UnsupportedError(where, problem, limit="LIF, CubaLIF", remedy=remedy)
         taus = [dt / -np.log(x[0]) if x[0] else 0.0 for x in (d.current_decay, d.membrane_decay)]
-        node = self.simulator.nodes[self.simulator.numbers[name]]
-        bias = np.asarray(node.bias, dtype=np.float64)
+        bias = np.asarray(self.simulator.nodes[self.simulator.numbers[name]].bias, dtype=np.float64)
         rest = float(d.refractory_steps[0]) * dt
         tau_syn, tau_mem = taus
         return CubaLIF(tau_syn, tau_mem, threshold=d.threshold, bias=bias, refractory=rest)
@@ -215,21 +208,12 @@ class _Builder:
         return self.nengo.Node(play, size_out=raster.shape[1], label=name)
 
     def _ensembles(self, types: Named) -> PlainData:
-        return {
-            name: self._ensemble(name, self.description.node(name).size, kind)
-            for name, kind in types.items()
-        }
+        sizes = {name: self.description.node(name).size for name in types}
+        return {name: self._ensemble(name, sizes[name], kind) for name, kind in types.items()}
 
     def _ensemble(self, label: str, size: int, kind: NengoObject) -> NengoObject:
-        return self.nengo.Ensemble(
-            size,
-            dimensions=1,
-            neuron_type=kind,
-            gain=np.ones(size),
-            bias=np.zeros(size),
-            encoders=np.ones((size, 1)),
-            label=label,
-        )
+        one_each = {"gain": np.ones(size), "bias": np.zeros(size), "encoders": np.ones((size, 1))}
+        return self.nengo.Ensemble(size, 1, neuron_type=kind, label=label, **one_each)
 
     def _dense(self, p: Projection) -> FloatArray:
         """Return what each spike transmits, ``[pre, post]``, in the arithmetic's units."""
@@ -238,12 +222,5 @@ class _Builder:
         arrivals = self.simulator.arrivals.get(p.name)
         if arrivals is None:  # it has no synapse
             return whole
-        held = arrivals.weights
-        synapses = self.description.synapses(p.name)
-        if synapses is not None:
-            np.add.at(whole, (synapses.pre, synapses.post), held)
-            return whole
-        rows, columns = n_pre // p.blocks, n_post // p.blocks
-        for k, block in enumerate(held.reshape(p.blocks, rows, columns)):
-            whole[k * rows : (k + 1) * rows, k * columns : (k + 1) * columns] = block
+        np.add.at(whole, self.description.ends(p.name), np.ravel(arrivals.weights))
         return whole

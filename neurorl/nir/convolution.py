@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,7 @@ class SparseMap:
     values: FloatArray
 
     @classmethod
-    def of(
-        cls, pre: Indices, post: Indices, values: FloatArray, sizes: tuple[int, int]
-    ) -> SparseMap:
+    def of(cls, pre: Indices, post: Indices, values: FloatArray, sizes: tuple[int, int]) -> Self:
         """Return the map of entries in any order; several entries of a pair are added.
 
         sizes: ``(n_pre, n_post)``.
@@ -71,12 +69,9 @@ class SparseMap:
         counts = np.diff(self.synapses.start)[first.synapses.post]
         check_limit(where, "weights", int(counts.sum()), MAX_WEIGHTS)
         numbers = self.synapses.of(first.synapses.post.astype(np.intp))
-        return SparseMap.of(
-            np.repeat(first.synapses.pre, counts),
-            self.synapses.post[numbers],
-            np.repeat(first.values, counts) * self.values[numbers],
-            (first.n_pre, len(self)),
-        )
+        pre, post = np.repeat(first.synapses.pre, counts), self.synapses.post[numbers]
+        values = np.repeat(first.values, counts) * self.values[numbers]
+        return SparseMap.of(pre, post, values, (first.n_pre, len(self)))
 
     def through(self, matrix: FloatArray) -> FloatArray:
         """Return the matrix ``(n, n_pre)`` of *matrix*, ``(n, n_post)``, applied after this map."""
@@ -119,19 +114,10 @@ class Kernel:
     @property
     def output(self) -> Shape:
         """Return the shape of the output."""
-        sizes = [
-            (n + before + after - dilation * (size - 1) - 1) // stride + 1
-            for n, before, after, dilation, size, stride in zip(
-                self.shape[1:],
-                self.before,
-                self.after,
-                self.dilation,
-                self.kernel.shape[2:],
-                self.stride,
-                strict=True,
-            )
-        ]
-        return (len(self.kernel), *sizes)
+        image, taps = np.array(self.shape[1:]), np.array(self.kernel.shape[2:])
+        covered = np.array(self.dilation) * (taps - 1) + 1
+        sizes = (image + self.before + self.after - covered) // self.stride + 1
+        return (len(self.kernel), *sizes.tolist())
 
     def map(self) -> SparseMap:
         """Return the weights as a list of synapses."""
@@ -204,9 +190,8 @@ def _check_image(where: str, shape: Shape, kernel: FloatArray, groups: int, n: i
 def _whole(where: str, field: str, value: object, n: int, least: int) -> Shape:
     """Return a whole number for each of *n* dimensions."""
     numbers = np.asarray(value).ravel()
-    if numbers.dtype.kind not in "iu" and not (
-        numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all()
-    ):
+    is_whole = numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all()
+    if numbers.dtype.kind not in "iu" and not is_whole:
         raise DescriptionError(f"{where}, {field}", "not whole numbers", got=value)
     if len(numbers) not in (1, n) or numbers.min() < least or numbers.max() > MAX_SIZE:
         limit = f"{n} numbers from {least} on"
@@ -244,8 +229,7 @@ def find_convolution(weights: SparseMap, shape: Shape, output: Shape) -> Kernel 
     taps = [o + b for o, b in zip(offset, before, strict=True)]
     kernel = np.zeros((output[0], shape[0], int(taps[0].max()) + 1, int(taps[1].max()) + 1))
     kernel[post[0], pre[0], taps[0], taps[1]] = weights.values
-    bias = np.zeros(output[0])
-    window = Kernel(shape, kernel, stride, before, before, (1, 1), 1, bias)
+    window = Kernel(shape, kernel, stride, before, before, (1, 1), 1, np.zeros(output[0]))
     return window if window.output == output and _equal(window.map(), weights) else None
 
 
@@ -274,8 +258,5 @@ def window_node(nir: NirObject, window: Kernel, bias: FloatArray | None) -> NirO
 
 
 def _equal(one: SparseMap, other: SparseMap) -> bool:
-    return (
-        np.array_equal(one.synapses.start, other.synapses.start)
-        and np.array_equal(one.synapses.post, other.synapses.post)
-        and np.array_equal(one.values, other.values)
-    )
+    parts = ((x.synapses.start, x.synapses.post, x.values) for x in (one, other))
+    return all(map(np.array_equal, *parts))

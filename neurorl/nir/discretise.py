@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.errors import UnsupportedError, check_name
+from neurorl.errors import UnsupportedError
 from neurorl.models import LIF
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.models.neurons.equations import Equations
@@ -20,15 +19,10 @@ from neurorl.numerics.arrays import FloatArray
 NEVER = 2.0**96
 """Set this threshold for neurons that never spike and whose value is read."""
 
-Discretisation = Literal["euler", "exponential"]
+DISCRETISATIONS = ("euler", "exponential")
 
 _FORGETS_NOTHING = 2.0**60  # steps; exp(-1 / it) is 1
 _SINGLE = 1e-6  # covers rounding to float32, which most files hold
-
-
-def check_discretisation(name: str) -> None:
-    """Raise UnknownNameError for another name."""
-    check_name("discretisation", name, get_args(Discretisation))
 
 
 def keep_and_fraction(
@@ -87,11 +81,9 @@ Edge = tuple[str, str]
 def cycles(names: Sequence[str], edges: Iterable[Edge]) -> list[frozenset[str]]:
     """Return the largest sets of nodes that all reach each other, loops of one node included."""
     reach = _reach(names, list(edges))
-    groups = {
-        frozenset(b for b in names if b in reach[a] and a in reach[b])
-        for a in names
-        if a in reach[a]
-    }
+    reach = _reach(names, list(edges))
+    looping = [a for a in names if a in reach[a]]
+    groups = {frozenset(b for b in looping if b in reach[a] and a in reach[b]) for a in looping}
     return sorted(groups, key=lambda nodes: min(names.index(n) for n in nodes))
 
 
@@ -119,13 +111,10 @@ def _reach(names: Sequence[str], edges: list[Edge]) -> dict[str, set[str]]:
         after[pre].add(post)
     reach = {}
     for name in names:
-        reached: set[str] = set()
-        waiting = [*after[name]]
-        while waiting:
-            node = waiting.pop()
-            if node not in reached:
-                reached.add(node)
-                waiting += after[node]
+        reached = new = after[name]
+        while new:
+            new = {far for node in new for far in after[node]} - reached
+            reached = reached | new
         reach[name] = reached
     return reach
 
@@ -175,16 +164,12 @@ def _plain(population: Population, dt: float) -> Node:
     if population.is_integrator(dt):
         return population
     form = chip_form(population.plan(dt), dt, keeps_all=True)
+    where = f"NIR, population {population.name!r}"
     if form is None:
-        raise UnsupportedError(
-            f"NIR, population {population.name!r}",
-            "its equations are those of no NIR neuron (LIF, CubaLIF, IF, LI, CubaLI, I)",
-            remedy="linear equations with one input, threshold 'v > number', reset 'v = number'",
-        )
+        what = "its equations are those of no NIR neuron (LIF, CubaLIF, IF, LI, CubaLI, I)"
+        remedy = "linear equations with one input, threshold 'v > number', reset 'v = number'"
+        raise UnsupportedError(where, what, remedy=remedy)
     if (form.threshold >= NEVER).any() and (form.scale != 1.0).any():
-        raise UnsupportedError(
-            f"NIR, population {population.name!r}",
-            "never spikes, and its value would be another one: inputs are scaled before it",
-            remedy="scale the weights instead",
-        )
+        what = "never spikes, and its value would be another one: inputs are scaled before it"
+        raise UnsupportedError(where, what, remedy="scale the weights instead")
     return dataclasses.replace(population, neuron=form.neuron())

@@ -21,15 +21,8 @@ _OF_NEURONS = ("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold"
 _PARAMETERS = frozenset((*_OF_NEURONS, "threshold", "metadata", "input_type", "output_type"))
 _MOST_WAYS, _LONGEST_WAY = 20_000, 200
 _LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten", *IMAGES)
-_PARAMETER = {
-    "Scale": "scale",
-    "Delay": "delay",
-    "Threshold": "threshold",
-    "IF": "r",
-    "I": "r",
-    "LI": "v_leak",
-    "CubaLI": "v_leak",
-}
+_PARAMETER = {"Scale": "scale", "Delay": "delay", "Threshold": "threshold"}
+_PARAMETER |= {"IF": "r", "I": "r", "LI": "v_leak", "CubaLI": "v_leak"}
 """Name the parameter that has the shape of a node's output; by default ``v_threshold``."""
 
 Shape = tuple[int, ...]
@@ -94,10 +87,9 @@ class SpikingGraph:
         if name not in self._shapes:
             shape = self._find_shape(name, ())
             if not shape:
+                what = "its size is given nowhere"
                 remedy = "give it parameters of its size, or its Input a shape"
-                raise DescriptionError(
-                    f"NIR node {name!r}", "its size is given nowhere", remedy=remedy
-                )
+                raise DescriptionError(f"NIR node {name!r}", what, remedy=remedy)
             self._shapes[name] = shape
         return self._shapes[name]
 
@@ -108,30 +100,25 @@ class SpikingGraph:
             else:
                 self.nodes[prefix + name] = node
         for pre, post in graph.edges:
-            self._edges.append(
-                (prefix + _port(graph, pre, "Output"), prefix + _port(graph, post, "Input"))
-            )
+            ends = _port(graph, pre, "Output"), _port(graph, post, "Input")
+            self._edges.append((prefix + ends[0], prefix + ends[1]))
 
     def _is(self, name: str, *kinds: str) -> bool:
         return _kind(self.nodes[name]) in kinds
 
     def _refuse_unknown(self) -> None:
         known = ("Input", "Output", *NEURONS, *_LINEAR)
-        unknown_nodes = [
-            f"{n!r} ({_kind(node)})" for n, node in self.nodes.items() if not self._is(n, *known)
-        ]
-        if unknown_nodes:
-            limit = ", ".join(known)
-            raise UnsupportedError("NIR", f"can't run {', '.join(unknown_nodes)}", limit=limit)
+        odd = [f"{n!r} ({_kind(x)})" for n, x in self.nodes.items() if not self._is(n, *known)]
+        if odd:
+            raise UnsupportedError("NIR", f"can't run {', '.join(odd)}", limit=", ".join(known))
 
     def _refuse_more_state(self) -> None:
         """Refuse unknown parameters of a known neuron."""
-        parameters = [
-            f"{name!r} ({_kind(self.nodes[name])}) with {parameter!r}"
-            for name in self.neurons
-            for parameter, value in vars(self.nodes[name]).items()
-            if parameter not in _PARAMETERS and value is not None
-        ]
+        parameters = []
+        for name in self.neurons:
+            given = [x for x, value in vars(self.nodes[name]).items() if value is not None]
+            where = f"{name!r} ({_kind(self.nodes[name])})"
+            parameters += [f"{where} with {x!r}" for x in given if x not in _PARAMETERS]
         if parameters:
             what = f"can't run {', '.join(parameters)}, which has no counterpart"
             raise UnsupportedError("NIR", what, remedy="leave it out")
@@ -239,10 +226,8 @@ class SpikingGraph:
             scale = np.asarray(node.scale, dtype=np.float64).ravel()
             for size in (len(drive.constant), *(len(t.weights) for t in drive.terms)):
                 _check_size(name, size, len(scale))
-            terms = tuple(
-                Term(t.pre, _scaled(scale, t.weights), t.delay, (*t.path, name))
-                for t in drive.terms
-            )
+            scaled = [(t, _scaled(scale, t.weights)) for t in drive.terms]
+            terms = tuple(Term(t.pre, w, t.delay, (*t.path, name)) for t, w in scaled)
             return Drive(terms, scale * drive.constant)
         if self._is(name, "Delay"):
             delay = _one_delay(name, node)

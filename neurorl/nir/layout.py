@@ -66,9 +66,8 @@ def node_names(populations: list[str], projections: list[str]) -> dict[str, str]
     """
     names: dict[str, str] = {}
     taken = {*populations, *projections, "input", "output"}
-    for ours, tail in [(n, "_neurons") for n in populations] + [
-        (n, "_weights") for n in projections
-    ]:
+    tails = [(n, "_neurons") for n in populations]
+    for ours, tail in tails + [(n, "_weights") for n in projections]:
         node = ours
         if ours in RESERVED:
             node += tail
@@ -120,10 +119,8 @@ class _Restorer:
         ends = np.cumsum([int(size) for _, size in self._layout.sources])
         if not len(ends) or ends[-1] != width or min(np.diff([0, *ends])) < 1:
             raise ValueError("sources of another size")
-        columns = {
-            name: slice(int(end) - int(size), int(end))
-            for (name, size), end in zip(self._layout.sources, ends, strict=True)
-        }
+        ours = zip(self._layout.sources, ends, strict=True)
+        columns = {name: slice(int(end) - int(size), int(end)) for (name, size), end in ours}
         self._add_sources(columns)
         only = next(iter(columns)) if len(columns) == 1 else None
         if only is not None:
@@ -183,5 +180,5 @@ class _Restorer:
 
 
 def _source(name: str) -> str:
-    """Return the error for a node that none of our files has."""
+    """Return the name of a source's node, which no node of our files has."""
     return f"source {name}"

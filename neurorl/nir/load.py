@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +14,9 @@ from neurorl.models import LIF, CubaLIF
 from neurorl.network.connectors import Synapses
 from neurorl.network.description import Network, Neuron, Node, Population, Projection, Source
 from neurorl.network.serialization import number
+from neurorl.nir import discretise
 from neurorl.nir.convolution import SparseMap
-from neurorl.nir.discretise import (
-    NEVER,
-    check_discretisation,
-    cycles,
-    keep_and_fraction,
-    levels,
-    near_one,
-    readout,
-    subtracting,
-    tau_of,
-    tidy,
-)
+from neurorl.nir.discretise import NEVER
 from neurorl.nir.graph import READOUTS, Drive, SpikingGraph, Term
 from neurorl.nir.layout import Layout, restore, text_of
 from neurorl.nir.package import DroppedWarning, NirObject, check_graph, read_graph
@@ -81,7 +71,7 @@ def from_nir(
             raise ArgumentError("NIR", "the graph has no time step", remedy=remedy)
         dt = metadata["dt"]
     chosen = discretisation or "euler"
-    check_discretisation(chosen)
+    check_name("discretisation", chosen, discretise.DISCRETISATIONS)
     layout = Layout.of(metadata) if own else None
     restored = graph if layout is None else restore(graph, layout)
     check_name("NIR reset", reset, RESETS)
@@ -96,7 +86,7 @@ class _Reader:
 
     def __init__(self, graph: SpikingGraph, dt: float, discretisation: str, reset: str) -> None:
         self._graph = graph
-        self._make = subtracting if reset == "subtract" else None
+        self._make = discretise.subtracting if reset == "subtract" else None
         self._dt = dt
         self._discretisation = discretisation
         self._names: dict[str, str] = {}
@@ -126,11 +116,9 @@ class _Reader:
             projections += [self._projection(t, name, gain, late) for t in drive.terms]
         clocks, ticks = self._clocks({name: (late[name], c) for name, c in clocked.items()})
         rank = {name: k for k, name in enumerate(order.split())}
-        return Network(
-            tuple(sorted([*nodes, *clocks], key=lambda n: rank.get(n.name, len(rank)))),
-            tuple(sorted([*projections, *ticks], key=lambda p: rank.get(p.name, len(rank)))),
-            self._dt,
-        )
+        place = lambda x: rank.get(x.name, len(rank))  # noqa: E731
+        parts = sorted([*nodes, *clocks], key=place), sorted([*projections, *ticks], key=place)
+        return Network(tuple(parts[0]), tuple(parts[1]), self._dt)
 
     def _neuron(self, name: str) -> tuple[FloatArray, Neuron, FloatArray]:
         """Return the input's gain, the neuron without bias, and the bias from its leak."""
@@ -147,28 +135,27 @@ class _Reader:
         if kind not in READOUTS:
             threshold = self._spread(name, node.v_threshold) - reset
         if kind in ("IF", "I"):
-            gain = near_one(self._spread(name, node.r) * dt)
-            return gain, LIF(_plain(tau_of(np.ones(n), dt)), _plain(threshold)), np.zeros(n)
+            gain = discretise.near_one(self._spread(name, node.r) * dt)
+            tau_mem = _plain(discretise.tau_of(np.ones(n), dt))
+            return gain, LIF(tau_mem, _plain(threshold)), np.zeros(n)
         keep, fraction = self._keep(name, node.tau if kind in ("LIF", "LI") else node.tau_mem)
-        gain = near_one(self._spread(name, node.r) * fraction)
-        leak = tidy(fraction * (self._spread(name, node.v_leak) - reset))
-        tau_mem = _plain(tau_of(keep, dt))
+        gain = discretise.near_one(self._spread(name, node.r) * fraction)
+        leak = discretise.tidy(fraction * (self._spread(name, node.v_leak) - reset))
+        tau_mem = _plain(discretise.tau_of(keep, dt))
         if kind in ("LIF", "LI"):
             return gain, LIF(tau_mem, _plain(threshold)), leak
         keep, fraction = self._keep(name, node.tau_syn)
-        gain = gain * near_one(self._spread(name, node.w_in) * fraction)
-        return gain, CubaLIF(_plain(tau_of(keep, dt)), tau_mem, _plain(threshold)), leak
+        gain = gain * discretise.near_one(self._spread(name, node.w_in) * fraction)
+        return gain, CubaLIF(_plain(discretise.tau_of(keep, dt)), tau_mem, _plain(threshold)), leak
 
     def _keep(self, name: str, tau: NirObject) -> tuple[FloatArray, FloatArray]:
-        keep, fraction = keep_and_fraction(self._spread(name, tau), self._dt, self._discretisation)
+        taus, how = self._spread(name, tau), self._discretisation
+        keep, fraction = discretise.keep_and_fraction(taus, self._dt, how)
         if not (np.isfinite(keep).all() and keep.min() >= 0.0):
-            raise UnsupportedError(
-                f"NIR node {name!r}",
-                "a time constant shorter than the step",
-                got=f"{np.min(tau):g} s",
-                limit=f"{self._dt:g} s",
-                remedy="take the dt of its training, or discretisation='exponential'",
-            )
+            where, what = f"NIR node {name!r}", "a time constant shorter than the step"
+            got, limit = f"{np.min(tau):g} s", f"{self._dt:g} s"
+            remedy = "take the dt of its training, or discretisation='exponential'"
+            raise UnsupportedError(where, what, got=got, limit=limit, remedy=remedy)
         return keep, fraction
 
     def _spread(self, name: str, value: object) -> FloatArray:
@@ -185,7 +172,7 @@ class _Reader:
 
     def _population(self, name: str, neuron: Neuron, bias: FloatArray) -> Population:
         is_readout = type(self._graph.nodes[name]).__name__ in READOUTS
-        make = readout if is_readout else self._make
+        make = discretise.readout if is_readout else self._make
         if make is not None:
             neuron = make(neuron.integrator(len(bias), self._dt), bias)
             return Population(self._names[name], len(bias), neuron)
@@ -227,15 +214,12 @@ class _Reader:
     def _levels(self, drives: dict[str, Drive]) -> dict[str, int]:
         edges = [(t.pre, post) for post, drive in drives.items() for t in drive.terms]
         names = [*self._graph.sources, *self._graph.neurons]
-        for cycle in cycles(names, edges):
+        for cycle in discretise.cycles(names, edges):
             if len(cycle) > 1:
-                warnings.warn(
-                    f"NIR: the cycle of {', '.join(map(repr, sorted(cycle)))} takes a step for each"
-                    " of its populations; a simulator whose layers answer within a step takes one",
-                    DroppedWarning,
-                    stacklevel=4,
-                )
-        return levels(names, edges, self._graph.sources)
+                told = f"NIR: the cycle of {', '.join(map(repr, sorted(cycle)))} takes a step for"
+                told += " each of its populations; a simulator whose layers answer within a step"
+                warnings.warn(f"{told} takes one", DroppedWarning, stacklevel=4)
+        return discretise.levels(names, edges, self._graph.sources)
 
     def _clocks(
         self, wanted: dict[str, tuple[int, FloatArray]]
@@ -258,17 +242,10 @@ class _Reader:
         """Return a valid name that isn't taken, *name* itself if possible."""
         base = re.sub(r"[^A-Za-z0-9_]", "_", name)
         base = base if re.match(r"[A-Za-z]", base) else f"n{base}"
-        for tail in _tails():
-            if base + tail not in self._taken:
-                self._taken.add(base + tail)
-                return base + tail
-        raise AssertionError
-
-
-def _tails() -> Iterable[str]:
-    yield ""
-    for k in range(2, 10**9):
-        yield f"_{k}"
+        names = itertools.chain([base], (f"{base}_{k}" for k in itertools.count(2)))
+        fresh = next(name for name in names if name not in self._taken)
+        self._taken.add(fresh)
+        return fresh
 
 
 def _plain(values: FloatArray) -> NirObject:

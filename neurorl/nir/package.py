@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import keyword
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,8 @@ def check_graph(graph: NirObject, depth: int = 0) -> None:
     edges = list(graph.edges)
     check_limit("NIR", "edges", len(edges), _MOST_EDGES)
     for edge in edges:
-        if not (isinstance(edge, (tuple, list)) and len(edge) == 2) or not all(
-            isinstance(end, str) for end in edge
-        ):
+        is_pair = isinstance(edge, (tuple, list)) and len(edge) == 2
+        if not (is_pair and all(isinstance(end, str) for end in edge)):
             raise DescriptionError("NIR", "an edge that isn't from one node to another")
     for name, node in graph.nodes.items():
         if type(node).__name__ == "NIRGraph":
@@ -143,10 +143,7 @@ def _check_type(name: str, shapes: object) -> None:
         raise DescriptionError(where, "not whole numbers", got=exc) from exc
     if shape.dtype.kind not in "iu" or shape.size > 8 or (shape < 1).any():
         raise DescriptionError(where, "not whole numbers of at least 1", got=shape)
-    size = 1
-    for n in shape.ravel().tolist():
-        size *= n
-    check_limit(where, "channels", size, MAX_SIZE)
+    check_limit(where, "channels", math.prod(shape.ravel().tolist()), MAX_SIZE)
 
 
 # Readers make each node a module, or an attribute of a PyTorch module that has these already.
@@ -177,9 +174,8 @@ def load_package() -> NirObject:
     try:
         return importlib.import_module("nir")
     except ImportError as exc:
-        raise BackendUnavailableError(
-            "NIR", "the package nir can't be imported", remedy="pip install 'neurorl[nir]'"
-        ) from exc
+        what, remedy = "the package nir can't be imported", "pip install 'neurorl[nir]'"
+        raise BackendUnavailableError("NIR", what, remedy=remedy) from exc
 
 
 def read_graph(path: Path) -> NirObject:

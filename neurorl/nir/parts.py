@@ -58,17 +58,12 @@ class Parts:
             p.name: _weights_of(network, arithmetic, p, weights, in_force)
             for p in network.projections
         }
-        self.sent = {
-            n: np.asarray(arithmetic.transmitted(n, w), dtype=np.float64) for n, w in held.items()
-        }
-        self.lists = {
-            n: _listed(network, n, sent) for n, sent in self.sent.items() if sent.ndim == 1
-        }
+        sent = {n: arithmetic.transmitted(n, w) for n, w in held.items()}
+        self.sent = {n: np.asarray(x, dtype=np.float64) for n, x in sent.items()}
+        self.lists = {n: _listed(network, n, x) for n, x in self.sent.items() if x.ndim == 1}
         self.integrators = {p.name: p.integrator(network.dt) for p in network.populations}
-        self.bias = {
-            p.name: np.asarray(arithmetic.bias(p.name, held), dtype=np.float64)
-            for p in network.populations
-        }
+        names = [p.name for p in network.populations]
+        self.bias = {n: np.asarray(arithmetic.bias(n, held), dtype=np.float64) for n in names}
         for name in owned:
             self.bias[name] = self.bias[name] + self.integrators[name].bias
         constant = _always_on(network, always_on)
@@ -109,11 +104,8 @@ class Parts:
 
     def into(self, population: str) -> list[Projection]:
         """Return the projections into a population, except folded ones."""
-        return [
-            p
-            for p in self.network.projections
-            if p.post == population and p.name not in self.folded
-        ]
+        into = (p for p in self.network.projections if p.post == population)
+        return [p for p in into if p.name not in self.folded]
 
     def last(self) -> list[str]:
         """Return the populations that drive no other, and one named ``output``; else all."""
@@ -126,18 +118,15 @@ class Parts:
 
         Loops from a population to itself don't count. None if paths differ, or in a cycle.
         """
-        ways = [
-            p for p in self.network.projections if p.name not in self.folded and p.pre != p.post
-        ]
+        every = self.network.projections
+        ways = [p for p in every if p.name not in self.folded and p.pre != p.post]
         lags: dict[str, int] = dict.fromkeys(self.columns, 0)
         for _ in self.network.nodes:
             for p in ways:
                 if p.pre in lags:
                     lags.setdefault(p.post, lags[p.pre] + self.network.delay_steps(p.name))
-        even = all(
-            p.pre in lags and lags[p.post] == lags[p.pre] + self.network.delay_steps(p.name)
-            for p in ways
-        )
+        steps = {p.name: self.network.delay_steps(p.name) for p in ways}
+        even = all(p.pre in lags and lags[p.post] == lags[p.pre] + steps[p.name] for p in ways)
         return lags if even else None
 
 

@@ -63,17 +63,13 @@ class Form:
 
 
 def chain(parts: Parts) -> Form:
-    """Return the network as a chain of layers. Raises UnfitError."""
+    """Return the network as a chain of layers. Raises NoFormError."""
     lags = parts.lags()
     order: list[str] = []
     before = set(parts.columns)
     while len(order) < len(parts.integrators):
-        nexts = {
-            p.post
-            for name in parts.integrators
-            for p in parts.into(name)
-            if p.pre in before and p.pre != p.post
-        }
+        into = (p for name in parts.integrators for p in parts.into(name))
+        nexts = {p.post for p in into if p.pre in before and p.pre != p.post}
         if len(nexts) != 1 or (name := nexts.pop()) in order:
             raise NoFormError("its populations are no chain")
         if any(p.pre not in before and p.pre != name for p in parts.into(name)):
@@ -90,7 +86,7 @@ def chain(parts: Parts) -> Form:
 
 
 def one_population(parts: Parts) -> Form:
-    """Return the network as one population with a loop. Raises UnfitError."""
+    """Return the network as one population with a loop. Raises NoFormError."""
     network = parts.network
     inputs = [p for p in network.projections if p.pre in parts.columns]
     inner = [p for p in network.projections if p.pre in parts.integrators]
@@ -103,24 +99,19 @@ def one_population(parts: Parts) -> Form:
         raise NoFormError(f"delays of more than a step between populations: {names}")
     lag = delays.pop() if delays else 1
     sizes = np.cumsum([0, *(p.size for p in network.populations)])
-    places = {
-        p.name: slice(int(low), int(high))
-        for p, low, high in zip(network.populations, sizes[:-1], sizes[1:], strict=True)
-    }
+    ends = zip(network.populations, sizes[:-1], sizes[1:], strict=True)
+    places = {p.name: slice(int(low), int(high)) for p, low, high in ends}
     n = int(sizes[-1])
     weights, loop = np.zeros((n, parts.width)), np.zeros((n, n))
     for p in inputs:
         weights[places[p.post]] += parts.matrix(p)
     for p in inner:
         loop[places[p.post], places[p.pre]] += parts.matrix(p)
-    together = {
-        field: np.concatenate([getattr(parts.integrators[name], field) for name in places])
-        for field in ("current_decay", "membrane_decay", "threshold")
-    }
+    every = [parts.integrators[name] for name in places]
+    together = {x: np.concatenate([getattr(d, x) for d in every]) for x in _PARAMETERS}
     bias = np.concatenate([_bias(parts, name) for name in places])
-    layer = RecurrentLayer(
-        None, **together, weights=weights, bias=bias, loop=loop if inner else None
-    )
+    lasting = loop if inner else None
+    layer = RecurrentLayer(None, **together, weights=weights, bias=bias, loop=lasting)
     pick = tuple(int(i) for name in parts.last() for i in np.arange(n)[places[name]])
     lead = _lead(parts, dict.fromkeys(places, lag))
     return Form((layer,), None if pick == tuple(range(n)) else pick, lag, lead)
@@ -130,15 +121,9 @@ def _layer(parts: Parts, name: str) -> RecurrentLayer:
     d = parts.integrators[name]
     ahead = [p for p in parts.into(name) if p.pre != name]
     loops = [p for p in parts.into(name) if p.pre == name]
-    return RecurrentLayer(
-        name,
-        d.current_decay,
-        d.membrane_decay,
-        d.threshold,
-        _sum(parts, ahead),
-        _bias(parts, name),
-        _sum(parts, loops) if loops else None,
-    )
+    loop, own = _sum(parts, loops) if loops else None, {x: getattr(d, x) for x in _PARAMETERS}
+    weights, bias = _sum(parts, ahead), _bias(parts, name)
+    return RecurrentLayer(name, **own, weights=weights, bias=bias, loop=loop)
 
 
 def _sum(parts: Parts, projections: list[Projection]) -> FloatArray:
@@ -173,11 +158,8 @@ def _lead(parts: Parts, lags: dict[str, int]) -> int:
     return next(iter(wanted), 0)
 
 
-_PARAMETERS = {
-    "current_decay": "synaptic time constants",
-    "membrane_decay": "membrane time constants",
-    "threshold": "thresholds",
-}
+_PARAMETERS = {"current_decay": "synaptic time constants", "threshold": "thresholds"}
+_PARAMETERS |= {"membrane_decay": "membrane time constants"}
 
 
 @dataclass(frozen=True)
@@ -231,10 +213,6 @@ class Reader:
             reasons.append(f"{title}: {', '.join(dict.fromkeys(against))}")
         return None, tuple(reasons)
 
-    def problems(self, parts: Parts) -> tuple[str, ...]:
-        """Explain why it can't play the network; empty if it can."""
-        return self.form(parts)[1]
-
     def nodes(
         self, nir: NirObject, layer: RecurrentLayer, dt: float
     ) -> tuple[NirObject, FloatArray]:
@@ -272,21 +250,16 @@ class Reader:
 
     def _against(self, layer: RecurrentLayer) -> list[str]:
         name = "the neurons" if layer.name is None else repr(layer.name)
-        reasons = [
-            f"{_PARAMETERS[field]} differ in {name}"
-            for field in self.one_of_a_layer
-            if np.ptp(getattr(layer, field)) > 0
-        ]
+        differing = [x for x in self.one_of_a_layer if np.ptp(getattr(layer, x)) > 0]
+        reasons = [f"{_PARAMETERS[field]} differ in {name}" for field in differing]
         if layer.threshold.min() < self.least_threshold:
             reasons.append(f"thresholds of {name} are below {self.least_threshold:g}")
         if (layer.current_decay == 1.0).any():
             reasons.append(f"a current of {name} never decays")
         if (layer.membrane_decay == 1.0).any():
             if not _keeps_all(layer):
-                reasons.append(
-                    f"some membranes of {name} keep everything, and have a current or a"
-                    " neighbour that doesn't"
-                )
+                what = "keep everything, and have a current or a neighbour that doesn't"
+                reasons.append(f"some membranes of {name} {what}")
             elif not self.has_if:
                 reasons.append(f"membranes of {name} keep everything")
         return reasons
@@ -323,12 +296,9 @@ SNNTORCH = Reader(
     has_if=False,
     has_loop=False,
 )
+_EACH = ("current_decay", "membrane_decay", "threshold")
 SPIKINGJELLY = Reader(
-    "spikingjelly",
-    dt=1e-4,
-    spikes_at_threshold=True,
-    one_of_a_layer=("current_decay", "membrane_decay", "threshold"),
-    has_lif=False,
+    "spikingjelly", dt=1e-4, spikes_at_threshold=True, one_of_a_layer=_EACH, has_lif=False
 )
 NORSE = _Norse("norse", dt=1e-3, has_r=False)
 READERS = {reader.name: reader for reader in (SNNTORCH, SPIKINGJELLY, NORSE)}

@@ -21,18 +21,11 @@ from neurorl.storage.plain import PlainData
 Shape = tuple[int, ...]
 
 
-def standard_graph(
-    nir: NirObject, parts: Parts, dt: float, shapes: Mapping[str, Shape]
-) -> NirObject:
-    """Return a network's graph for readers with this step. Raises UnsupportedError.
+class StandardWriter:
+    """Write one network for readers with a step of *dt*.
 
     shapes: shapes of nodes that are images; see `neurorl.nir.write.to_nir`.
     """
-    return _Writer(nir, parts, dt, shapes).graph()
-
-
-class _Writer:
-    """Write one network; see `standard_graph`."""
 
     def __init__(
         self, nir: NirObject, parts: Parts, dt: float, shapes: Mapping[str, Shape]
@@ -41,10 +34,8 @@ class _Writer:
         self._parts = parts
         self._network = parts.network
         self._dt = dt
-        self._names = node_names(
-            [p.name for p in self._network.populations],
-            [p.name for p in self._network.projections],
-        )
+        named = self._network.populations, self._network.projections
+        self._names = node_names(*([x.name for x in some] for some in named))
         self._layout = Layout(
             sources=[(s.name, s.size) for s in self._network.sources if s.name in parts.columns],
             names={node: ours for ours, node in self._names.items() if node != ours},
@@ -59,11 +50,11 @@ class _Writer:
         self._edges: list[tuple[str, str]] = []
 
     def graph(self) -> NirObject:
+        """Return the network's graph. Raises UnsupportedError."""
         network, nir = self._network, self._nir
         if self._parts.width:
             only = next(iter(self._parts.columns)) if len(self._parts.columns) == 1 else ""
-            shape = self._shapes.get(only, (self._parts.width,))
-            self._nodes["input"] = nir.Input(np.array(shape))
+            self._nodes["input"] = nir.Input(np.array(self._shapes.get(only, (self._parts.width,))))
         affine: dict[str, FloatArray] = {}
         for population in network.populations:
             affine.update(self._add_population(population))
@@ -79,13 +70,8 @@ class _Writer:
         of_last = {lags.get(name) for name in self._parts.last()}
         self._layout.lag = of_last.pop() if len(of_last) == 1 else None
         # Only our own reader uses the metadata.
-        metadata = {
-            "writer": "neurorl",
-            "dt": self._dt,
-            "discretisation": "euler",
-            "order": " ".join(order),
-            **self._layout.metadata(),
-        }
+        metadata = {"writer": "neurorl", "dt": self._dt, "discretisation": "euler"}
+        metadata |= {"order": " ".join(order), **self._layout.metadata()}
         # Its type check refuses networks without a source; all types are given here anyway.
         return nir.NIRGraph(self._nodes, self._edges, metadata=metadata, type_check=False)
 
@@ -183,19 +169,15 @@ class _Writer:
     def _fold(self, p: Projection) -> None:
         """Put a bias on a projection into its population that has none, or on a new one."""
         nir, added = self._nir, self._parts.added(p.name)
-        free = [
-            self._names[other.name]
-            for other in self._parts.into(p.post)
-            if type(self._nodes[self._names[other.name]]) is nir.Linear
-        ]
+        into = [self._names[other.name] for other in self._parts.into(p.post)]
+        free = [name for name in into if type(self._nodes[name]) is nir.Linear]
         node = self._names[p.name]
         if free:
             carrier = free[0]
             self._nodes[carrier] = nir.Affine(self._nodes[carrier].weight, added)
         else:
             carrier = node
-            zeros = np.zeros((len(added), self._parts.width))
-            self._nodes[node] = nir.Affine(zeros, added)
+            self._nodes[node] = nir.Affine(np.zeros((len(added), self._parts.width)), added)
             self._edges += [("input", node), (node, self._names[p.post])]
         delay = (self._network.delay_steps(p.name) - 1) * self._dt
         self._layout.folded[node] = (p.pre, self._names[p.post], carrier, delay)

@@ -19,7 +19,7 @@ from neurorl.nir.layout import Layout
 from neurorl.nir.package import DroppedWarning, NirObject, load_package, write_graph
 from neurorl.nir.parts import Parts
 from neurorl.nir.readers import Form, Reader, find_reader
-from neurorl.nir.standard import standard_graph
+from neurorl.nir.standard import StandardWriter
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
 
@@ -40,7 +40,8 @@ def exact_graph(nir: NirObject, form: Form, reader: Reader, dt: float) -> NirObj
         node, gain = reader.nodes(nir, layer, dt)
         if layer.name is not None:
             layout.names[neurons] = layer.name
-        nodes[weights] = _linear(nir, gain[:, None] * layer.weights, gain * layer.bias)
+        matrix, bias = gain[:, None] * layer.weights, gain * layer.bias
+        nodes[weights] = nir.Affine(matrix, bias) if bias.any() else nir.Linear(matrix)
         nodes[neurons] = node
         edges += [(before, weights), (weights, neurons)]
         if layer.loop is not None:
@@ -55,19 +56,9 @@ def exact_graph(nir: NirObject, form: Form, reader: Reader, dt: float) -> NirObj
         before, width = "pick", len(form.pick)
     nodes["output"] = nir.Output(np.array([width]))
     edges.append((before, "output"))
-    metadata = {
-        "writer": "neurorl",
-        "form": FORM,
-        "reader": reader.name,
-        "dt": dt,
-        "discretisation": "euler",
-        **layout.metadata(),
-    }
+    metadata = {"writer": "neurorl", "form": FORM, "reader": reader.name, "dt": dt}
+    metadata |= {"discretisation": "euler", **layout.metadata()}
     return nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False)
-
-
-def _linear(nir: NirObject, weights: FloatArray, bias: FloatArray) -> NirObject:
-    return nir.Affine(weights, bias) if bias.any() else nir.Linear(weights)
 
 
 def _add_loop(
@@ -153,14 +144,13 @@ def to_nir(
         raise ArgumentError("NIR shapes", "are for standard files", remedy="reader=None")
     if chosen is None:
         images = _checked_shapes(network, shapes or {})
-        graph = standard_graph(nir, parts, network.dt if dt is None else dt, images)
+        graph = StandardWriter(nir, parts, network.dt if dt is None else dt, images).graph()
     else:
         form, reasons = chosen.form(parts)
         if form is None:
             remedy = "reader=None writes it as NIR means it"
-            raise UnsupportedError(
-                f"NIR for {chosen.name}", f"can't hold it {'; '.join(reasons)}", remedy=remedy
-            )
+            what = f"can't hold it {'; '.join(reasons)}"
+            raise UnsupportedError(f"NIR for {chosen.name}", what, remedy=remedy)
         graph = exact_graph(nir, form, chosen, chosen.step(dt))
     dropped = _dropped(parts.network)
     for line in dropped:
@@ -178,7 +168,7 @@ def reader_problems(
     always_on: Iterable[str] | None = None,
 ) -> tuple[str, ...]:
     """Explain, a line for each form, why `to_nir` refuses this network for a reader; or empty."""
-    return find_reader(reader).problems(Parts(network, weights or {}, always_on, in_force=True))
+    return find_reader(reader).form(Parts(network, weights or {}, always_on, in_force=True))[1]
 
 
 def _checked_shapes(
@@ -195,18 +185,15 @@ def _checked_shapes(
 
 def _dropped(network: Network) -> tuple[str, ...]:
     populations = {p.name: p.integrator(network.dt) for p in network.populations}
+    noisy = [name for name, d in populations.items() if d.noise_width.any()]
+    dead = [name for name, d in populations.items() if d.refractory_steps.any()]
+    signed = [p.name for p in network.projections if p.signed]
     units = [p.name for p in network.populations if isinstance(p.neuron, GLM)]
     kinds = {
         "plasticity: left out of": [p.name for p in network.projections if p.plasticity],
         "stochastic GLM unit: written as a hard threshold,": units,
-        "escape noise: left out of": [
-            name for name, d in populations.items() if d.noise_width.any() and name not in units
-        ],
-        "refractory period: left out of": [
-            name for name, d in populations.items() if d.refractory_steps.any()
-        ],
-        "signed unit: written as weights 2w and a bias,": [
-            p.name for p in network.projections if p.signed
-        ],
+        "escape noise: left out of": [name for name in noisy if name not in units],
+        "refractory period: left out of": dead,
+        "signed unit: written as weights 2w and a bias,": signed,
     }
     return tuple(f"{kind} {', '.join(map(repr, names))}" for kind, names in kinds.items() if names)

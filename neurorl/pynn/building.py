@@ -12,31 +12,9 @@ import numpy as np
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
-from neurorl.pynn.pulses import (
-    SUBSTEPS,
-    CellParameters,
-    in_steps,
-    lasting,
-    lift_of,
-    plain_cells,
-    pulse_rows,
-    pulsed_cells,
-    pulses,
-    tiled,
-)
-from neurorl.pynn.wiring import (
-    PynnObject,
-    PyNNTarget,
-    Rows,
-    connect,
-    described_steps,
-    lags_of,
-    repeated,
-    source_names,
-    spike_sources,
-    steps_there,
-    synapses,
-)
+from neurorl.pynn import pulses, wiring
+from neurorl.pynn.pulses import SUBSTEPS, CellParameters
+from neurorl.pynn.wiring import PynnObject, PyNNTarget, Rows
 from neurorl.storage.plain import Named, PlainData
 
 Rasters = dict[str, BoolArray]
@@ -82,7 +60,7 @@ class Building(abc.ABC):
             brian2.defaultclock.dt = self.fine * brian2.ms
         for name, raster in inputs.items():
             trains = [(np.flatnonzero(row) + 2) * self.ms for row in raster.T]
-            self.populations[name] = spike_sources(self.simulator, trains, name, self.can)
+            self.populations[name] = wiring.spike_sources(self.simulator, trains, name, self.can)
         for population in self.network.populations:
             self.add(population, steps)
         for p in self.network.projections:
@@ -98,13 +76,9 @@ class Building(abc.ABC):
 
     def longest(self, n_steps: int) -> int:
         """Return an upper bound of all delays in PyNN, in steps."""
-        described = max(
-            (self.network.delay_steps(p.name) for p in self.network.projections), default=1
-        )
-        kept = max(
-            (lasting(self.integrator(p), n_steps) for p in self.network.populations), default=0
-        )
-        return described + kept + 2 + max(self.lags.values())
+        described = [self.network.delay_steps(p.name) for p in self.network.projections]
+        kept = [pulses.lasting(self.integrator(p), n_steps) for p in self.network.populations]
+        return max(described, default=1) + max(kept, default=0) + 2 + max(self.lags.values())
 
     def integrator(self, population: Population) -> Integrator:
         """Return the constants of one replica's neurons."""
@@ -124,10 +98,11 @@ class Building(abc.ABC):
     def _connect(self, p: Projection, n_steps: int) -> None:
         """Add the synapses of a projection, of all replicas."""
         weights = np.asarray(self.weights[p.name]) * (2 if p.signed else 1)
-        rows = self.rows(p, synapses(self.network, p, weights, self._gains[p.post]), n_steps)
+        rows = self.rows(p, wiring.synapses(self.network, p, weights, self._gains[p.post]), n_steps)
         ends = self.populations[p.pre], self.populations[p.post]
         sizes = self.network.node(p.pre).size, self.network.node(p.post).size
-        connect(self.simulator, *ends, repeated(rows, sizes, len(self.begins)), self.fine)
+        several = wiring.repeated(rows, sizes, len(self.begins))
+        wiring.connect(self.simulator, *ends, several, self.fine)
 
 
 class PlainBuilding(Building):
@@ -137,15 +112,16 @@ class PlainBuilding(Building):
 
     def __init__(self, *parts: PynnObject) -> None:
         super().__init__(*parts)
-        self.lags = lags_of(self.network, self.can)
+        self.lags = wiring.lags_of(self.network, self.can)
 
     def add(self, population: Population, steps: IntArray) -> None:
-        d = tiled(self.integrator(population), len(self.begins))
+        d = pulses.tiled(self.integrator(population), len(self.begins))
         begun = self.can.begun + self.lags[population.name]
-        self.make(population, plain_cells(d, self.ms, begun, self.can.dead))
+        self.make(population, pulses.plain_cells(d, self.ms, begun, self.can.dead))
 
     def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
-        return rows._replace(steps=steps_there(self.network, p, self.lags, self.can)[rows.steps])
+        there = wiring.steps_there(self.network, p, self.lags, self.can)
+        return rows._replace(steps=there[rows.steps])
 
 
 class PulsedBuilding(Building):
@@ -159,23 +135,23 @@ class PulsedBuilding(Building):
 
     def add(self, population: Population, steps: IntArray) -> None:
         parts = self.network, population, self.weights
-        given = pulses(*parts, len(steps), self.seed, self.begins)
-        lift = lift_of(*parts, given)
-        d = tiled(self.integrator(population), len(self.begins))
-        cells = pulsed_cells(d, self.ms, self.substeps, self.can.dead, lift)
+        given = pulses.pulses(*parts, len(steps), self.seed, self.begins)
+        lift = pulses.lift_of(*parts, given)
+        d = pulses.tiled(self.integrator(population), len(self.begins))
+        cells = pulses.pulsed_cells(d, self.ms, self.substeps, self.can.dead, lift)
         made = self.make(population, cells)
         ends = (steps + self.can.first) * self.ms - 2 * self.fine
         label = f"{population.name}: pulses"
-        sources = spike_sources(self.simulator, list(ends[:, None]), label, self.can)
-        for rows in pulse_rows(cells, given, lift, self.fine):
-            connect(self.simulator, sources, made, rows, self.fine)
+        sources = wiring.spike_sources(self.simulator, list(ends[:, None]), label, self.can)
+        for rows in pulses.pulse_rows(cells, given, lift, self.fine):
+            wiring.connect(self.simulator, sources, made, rows, self.fine)
 
     def rows(self, p: Projection, rows: Rows, n_steps: int) -> Rows:
-        more = 2 if p.pre in source_names(self.network) else 0
-        described = described_steps(self.network, p)[rows.steps]
+        more = 2 if p.pre in wiring.source_names(self.network) else 0
+        described = wiring.described_steps(self.network, p)[rows.steps]
         there = rows._replace(steps=(described + more) * self.substeps - 1)
         (post,) = (x for x in self.network.populations if x.name == p.post)
-        return in_steps(there, self.integrator(post), n_steps)
+        return pulses.in_steps(there, self.integrator(post), n_steps)
 
 
 def rasters_of(

@@ -13,17 +13,10 @@ from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import Network
 from neurorl.network.serialization import positive
 from neurorl.numerics.arrays import BoolArray, FloatArray
+from neurorl.pynn import wiring
 from neurorl.pynn.building import Building, PlainBuilding, PulsedBuilding, Rasters, rasters_of
-from neurorl.pynn.pulses import begins_with_a_spike, lasting
-from neurorl.pynn.wiring import (
-    TARGETS,
-    PynnObject,
-    PyNNTarget,
-    has_short_loops,
-    lags_of,
-    spike_times,
-    target_name,
-)
+from neurorl.pynn.pulses import begins_with_a_spike
+from neurorl.pynn.wiring import TARGETS, PynnObject, PyNNTarget, target_name
 from neurorl.storage.plain import Named
 
 
@@ -81,7 +74,7 @@ def problems(network: Network, target: str) -> list[str]:
 
 def _without_pulses(network: Network, can: PyNNTarget) -> list[str]:
     """Return which parts a simulator can't hold in the description's own steps."""
-    found, lags = [], lags_of(network, can)
+    found, lags = [], wiring.lags_of(network, can)
     for population in network.populations:
         where = f"population {population.name!r}"
         d = population.integrator(network.dt)
@@ -140,10 +133,9 @@ def to_pynn(
 
 def _is_pulsed(network: Network, target: str, exact: bool) -> bool:
     """Return whether a network is played by pulses."""
-    if not TARGETS[target].has_pulses:
-        return False
     can = TARGETS[target]
-    return bool(_without_pulses(network, can)) or (exact and has_short_loops(network, can))
+    needs = _without_pulses(network, can) or (exact and wiring.has_short_loops(network, can))
+    return can.has_pulses and bool(needs)
 
 
 def _checked(
@@ -191,10 +183,8 @@ class Windows:
         self._made = PulsedBuilding(network, simulator, TARGETS[target], weights, seed, begins)
         self._period = n_steps + _gap(network, self._made, n_steps)
         windows = np.arange(n_windows)[:, None] * self._period
-        silence = {
-            source.name: np.zeros((1, len(begins) * source.size), dtype=bool)
-            for source in network.sources
-        }
+        sizes = {source.name: len(begins) * source.size for source in network.sources}
+        silence = {name: np.zeros((1, size), dtype=bool) for name, size in sizes.items()}
         self._made.build(silence, (windows + np.arange(n_steps)).ravel(), n_steps)
 
     def play(self, inputs: Mapping[str, BoolArray]) -> Rasters:
@@ -207,8 +197,7 @@ class Windows:
         for source in network.sources:
             raster = np.asarray(inputs[source.name], dtype=bool)
             trains = [(start + np.flatnonzero(row) + 2) * made.ms for row in raster.T]
-            there = made.populations[source.name]
-            there.set(spike_times=spike_times(trains, made.can))
+            made.populations[source.name].set(spike_times=wiring.spike_times(trains, made.can))
         for population in network.populations:
             made.populations[population.name].initialize(v=0.0)
         made.simulator.run(self._period * made.ms)
@@ -219,8 +208,5 @@ class Windows:
 
 def _gap(network: Network, made: PulsedBuilding, n_steps: int) -> int:
     """Return after how many steps without input no spike or current is left."""
-    steps = made.can.first + 2
-    steps += max((network.delay_steps(p.name) for p in network.projections), default=1)
-    integrators = [made.integrator(population) for population in network.populations]
-    steps += max((lasting(d, n_steps) for d in integrators), default=0)
-    return steps + max((int(d.refractory_steps.max(initial=0)) for d in integrators), default=0)
+    dead = (made.integrator(p).refractory_steps.max(initial=0) for p in network.populations)
+    return made.can.first + made.longest(n_steps) + int(max(dead, default=0))

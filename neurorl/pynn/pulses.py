@@ -117,10 +117,8 @@ def pulse_rows(cells: CellParameters, given: Pulses, lift: float, fine: float) -
     step, neuron = np.indices(given.kept.shape).reshape(2, -1)
     passing = given.passing + lift
     up, down = given.kept + passing, -passing * np.exp(-fine / tau_m)
-    return [
-        Rows(step, neuron, (part * cells.gain).ravel(), np.full(step.shape, k))
-        for k, part in enumerate((up, down), start=1)
-    ]
+    weights = [(part * cells.gain).ravel() for part in (up, down)]
+    return [Rows(step, neuron, w, np.full(step.shape, k)) for k, w in enumerate(weights, start=1)]
 
 
 _SHORTEST = 1e-2
@@ -167,25 +165,16 @@ def pulsed_cells(d: Integrator, ms: float, substeps: int, dead: int, lift: float
     fine = ms / substeps
     tau_m = -ms / np.log(np.maximum(d.membrane_decay, np.exp(-_FORGOTTEN)))
     tau_s = np.full(len(tau_m), _SHORTEST * fine)
-    parameters = {
-        **_parameters(tau_m, tau_s, d.threshold + lift),
-        "tau_refrac": np.asarray((d.refractory_steps * substeps + 1 + dead) * fine),
-    }
+    dead_steps = np.asarray((d.refractory_steps * substeps + 1 + dead) * fine)
+    parameters = {**_parameters(tau_m, tau_s, d.threshold + lift), "tau_refrac": dead_steps}
     return CellParameters(parameters, np.zeros(len(tau_m)), 1 / added(tau_s, tau_m, fine))
 
 
 def _parameters(
     tau_m: FloatArray, tau_s: FloatArray, threshold: FloatArray
 ) -> dict[str, FloatArray | float]:
-    return {
-        "cm": 1.0,
-        "v_rest": 0.0,
-        "v_reset": 0.0,
-        "tau_m": tau_m,
-        "tau_syn_E": tau_s,
-        "tau_syn_I": tau_s,
-        "v_thresh": threshold,
-    }
+    same = {"cm": 1.0, "v_rest": 0.0, "v_reset": 0.0}
+    return {**same, "tau_m": tau_m, "tau_syn_E": tau_s, "tau_syn_I": tau_s, "v_thresh": threshold}
 
 
 def begins_with_a_spike(d: Integrator, begun: int) -> bool:
@@ -210,5 +199,4 @@ def added(tau_s: FloatArray, tau_m: FloatArray, ms: FloatArray | float) -> Float
     rate = 1 / tau_m - 1 / tau_s
     flat = np.abs(rate) < 1e-9
     safe = np.where(flat, 1.0, rate)
-    whole = np.where(flat, ms, np.expm1(safe * ms) / safe)
-    return np.asarray(np.exp(-ms / tau_m) * whole)
+    return np.asarray(np.exp(-ms / tau_m) * np.where(flat, ms, np.expm1(safe * ms) / safe))

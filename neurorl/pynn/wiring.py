@@ -53,15 +53,9 @@ class PyNNTarget(NamedTuple):
     has_pulses: bool = True
 
 
+_ON_GRID = {"spike_precision": "on_grid"}
 TARGETS: Mapping[str, PyNNTarget] = {
-    "nest": PyNNTarget(
-        late=1,
-        first=4,
-        begun=3,
-        dead=0,
-        options={"spike_precision": "on_grid"},
-        needs_longest=True,
-    ),
+    "nest": PyNNTarget(late=1, first=4, begun=3, dead=0, options=_ON_GRID, needs_longest=True),
     "brian2": PyNNTarget(
         late=1, first=4, begun=4, dead=1, clock="brian2", least=2, one_refractory=True
     ),
@@ -87,14 +81,6 @@ def source_names(network: Network) -> set[str]:
     return {source.name for source in network.sources}
 
 
-def _shortest(network: Network, p: Projection) -> int:
-    """Return the shortest delay of a projection, in steps."""
-    delays = network.synapse_delays(p.name)
-    if delays is None:
-        return network.delay_steps(p.name)
-    return int(delays.min(initial=network.delay_steps(p.name)))
-
-
 def lags_of(network: Network, can: PyNNTarget) -> dict[str, int]:
     """Return by how many steps each node has to spike later in PyNN to keep all delays.
 
@@ -103,9 +89,8 @@ def lags_of(network: Network, can: PyNNTarget) -> dict[str, int]:
     least = _least(network, can)
     found = _longest(network, least)
     if found is None:  # short loops: a population can't spike later than itself
-        found = _longest(
-            network, [(a, b, n) for a, b, n in least if n <= 0 or network.steps(b, a) is None]
-        )
+        longer = [(a, b, n) for a, b, n in least if n <= 0 or network.steps(b, a) is None]
+        found = _longest(network, longer)
     assert found is not None
     return found
 
@@ -117,12 +102,12 @@ def has_short_loops(network: Network, can: PyNNTarget) -> bool:
 
 def _least(network: Network, can: PyNNTarget) -> list[tuple[str, str, int]]:
     """Return the ends of each projection, and the least difference of their lags."""
-    sources = source_names(network)
-    return [
-        (p.pre, p.post, can.late + 1 - _shortest(network, p))
-        for p in network.projections
-        if p.pre not in sources
-    ]
+    least = []
+    for p in network.projections:
+        if p.pre not in source_names(network):
+            shortest = described_steps(network, p).min(initial=network.delay_steps(p.name))
+            least.append((p.pre, p.post, can.late + 1 - int(shortest)))
+    return least
 
 
 def _longest(network: Network, least: list[tuple[str, str, int]]) -> dict[str, int] | None:
@@ -152,8 +137,7 @@ def steps_there(
     steps = described_steps(network, p)
     if p.pre in source_names(network):
         return np.asarray(steps + 1 + lags[p.post], dtype=np.int64)
-    there = steps + lags[p.post] - lags[p.pre] - can.late
-    return np.asarray(np.maximum(there, 1), dtype=np.int64)
+    return np.asarray(np.maximum(steps + lags[p.post] - lags[p.pre] - can.late, 1), dtype=np.int64)
 
 
 def as_held(network: Network, target: str) -> Network:
@@ -168,19 +152,12 @@ def as_held(network: Network, target: str) -> Network:
     for p in network.projections:
         if p.pre not in source_names(network):
             steps = steps_there(network, p, lags, can) + can.late - lags[p.post] + lags[p.pre]
-            p = _delayed(network, p, steps)
+            if not np.array_equal(steps, described_steps(network, p)):
+                is_listed = network.synapse_delays(p.name) is not None
+                delays = steps * network.dt
+                p = replace(p, delay=delays if is_listed else float(delays[0]))
         projections.append(p)
     return replace(network, projections=tuple(projections))
-
-
-def _delayed(network: Network, p: Projection, steps: IntArray) -> Projection:
-    """Return the projection with these delays; itself if it has them."""
-    described = network.synapse_delays(p.name)
-    if described is not None:
-        return p if np.array_equal(steps, described) else replace(p, delay=steps * network.dt)
-    if not len(steps) or steps[0] == network.delay_steps(p.name):
-        return p
-    return replace(p, delay=float(steps[0] * network.dt))
 
 
 def make_projection(
@@ -193,17 +170,15 @@ def make_projection(
     receptor: str,
 ) -> PynnObject:
     """Return a projection of these synapses; weights in nA, all of one sign, delays in ms."""
-    module = str(getattr(simulator, "__name__", ""))
-    fill = _FILL.get(module)
+    fill = _FILL.get(str(getattr(simulator, "__name__", "")))
     if fill is None:
         columns = (pre, post, weights, delays)
         listed = list(zip(*(column.tolist() for column in columns), strict=True))
         connector = simulator.FromListConnector(listed, column_names=["weight", "delay"])
     else:
         connector = simulator.FromListConnector([])
-    made = simulator.Projection(
-        *ends, connector, synapse_type=simulator.StaticSynapse(), receptor_type=receptor
-    )
+    kinds = {"synapse_type": simulator.StaticSynapse(), "receptor_type": receptor}
+    made = simulator.Projection(*ends, connector, **kinds)
     if fill is not None:
         fill(made, pre, post, weights, delays)
     return made
@@ -214,17 +189,9 @@ def _fill_nest(
 ) -> None:
     nest: PynnObject = importlib.import_module("nest")
     ids = [np.asarray(end.all_cells, dtype=np.int64) for end in (made.pre, made.post)]
-    nest.Connect(
-        ids[0][pre],
-        ids[1][post],
-        "one_to_one",
-        {
-            "synapse_model": made.nest_synapse_model,
-            "synapse_label": made.nest_synapse_label,
-            "weight": weights * 1e3,  # pA
-            "delay": delays,
-        },
-    )
+    model = {"synapse_model": made.nest_synapse_model, "synapse_label": made.nest_synapse_label}
+    numbers = {"weight": weights * 1e3, "delay": delays}  # pA, ms
+    nest.Connect(ids[0][pre], ids[1][post], "one_to_one", {**model, **numbers})
     made._sources.update(ids[0][np.unique(pre)].tolist())
     made._simulator.state.stale_connection_cache = True
 
@@ -240,10 +207,7 @@ def _fill_brian2(
     made._n_connections += len(pre)
 
 
-_FILL: Mapping[str, Callable[..., None]] = {
-    "pyNN.nest": _fill_nest,
-    "pyNN.brian2": _fill_brian2,
-}
+_FILL: Mapping[str, Callable[..., None]] = {"pyNN.nest": _fill_nest, "pyNN.brian2": _fill_brian2}
 
 
 _EARLY = 1e-9
@@ -298,17 +262,12 @@ def synapses(network: Network, p: Projection, weights: FloatArray, gain: FloatAr
 def repeated(rows: Rows, sizes: tuple[int, int], replicas: int) -> Rows:
     """Return the synapses of so many networks side by side."""
     copies = np.repeat(np.arange(replicas), len(rows.pre))
-    return Rows(
-        np.tile(rows.pre, replicas) + copies * sizes[0],
-        np.tile(rows.post, replicas) + copies * sizes[1],
-        np.tile(rows.weights, replicas),
-        np.tile(rows.steps, replicas),
-    )
+    pre, post = np.tile(rows.pre, replicas), np.tile(rows.post, replicas)
+    weights, steps = np.tile(rows.weights, replicas), np.tile(rows.steps, replicas)
+    return Rows(pre + copies * sizes[0], post + copies * sizes[1], weights, steps)
 
 
-def connect(
-    simulator: PynnObject, pre: PynnObject, post: PynnObject, rows: Rows, fine: float
-) -> None:
+def connect(module: PynnObject, pre: PynnObject, post: PynnObject, rows: Rows, fine: float) -> None:
     """Connect two populations by a list: presynaptic, postsynaptic, weight, delay.
 
     fine: ms of a substep.
@@ -317,4 +276,4 @@ def connect(
     for receptor, sign in (("excitatory", rows.weights > 0), ("inhibitory", rows.weights < 0)):
         if sign.any():
             columns = (rows.pre[sign], rows.post[sign], rows.weights[sign], delays[sign])
-            make_projection(simulator, (pre, post), *columns, receptor)
+            make_projection(module, (pre, post), *columns, receptor)

@@ -155,11 +155,6 @@ class RunConfig:
         return BackendSpec.of(self.backend, self.arithmetic, self.noise, self.backend_options)
 
     @property
-    def is_followed(self) -> bool:
-        """Return whether callbacks hear of the run."""
-        return bool(self.eval_every or self.callbacks or self.tensorboard)
-
-    @property
     def budget(self) -> Budget:
         """Return how long the run trains."""
         return Budget(self.episodes, self.steps)

@@ -193,11 +193,8 @@ class RunDirectory:
         Wall times come from the file, as checkpoints have none.
         """
         self.close_rows()
-        times = self._wall_times()
-        timed = [
-            dataclasses.replace(e, wall_s=wall_s)
-            for e, wall_s in zip(episodes, times, strict=False)
-        ]
+        pairs = zip(episodes, self._wall_times(), strict=False)
+        timed = [dataclasses.replace(e, wall_s=wall_s) for e, wall_s in pairs]
         every = (_row(episode) for episode in [*timed, *episodes[len(timed) :]])
         self.keep(self.episodes, as_csv([COLUMNS, *every]))
         with self._writing(self.episodes):
@@ -218,7 +215,8 @@ class RunDirectory:
         Raises RunError, and leaves the file as it was, if the system refuses.
         """
         with self._writing(path):
-            if not _holds(path, data):
+            is_alike = path.exists() and path.stat().st_size == len(data)
+            if not (is_alike and path.read_bytes() == data):
                 replace(path, data)
 
     def keep_checkpoint(self, data: bytes) -> None:
@@ -286,13 +284,6 @@ class RunDirectory:
             what = "can't be written" if path == self.path else f"{path.name} can't be written"
             then = "go on with --resume" if self.has_begun() else None
             raise RunError(unwritable(f"run {self.path}", exc, what, then)) from exc
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    try:
-        return path.stat().st_size == len(data) and path.read_bytes() == data
-    except FileNotFoundError:
-        return False
 
 
 def _row(e: Episode) -> tuple[str, ...]:

@@ -203,12 +203,11 @@ def evaluate(
 
     The neurons stay stochastic; the action is the one with the most votes, or drawn from the policy
     if *explore*. seed: of noise and environment, independent of training. backend, arithmetic,
-    noise,
-    backend_options: as in `SpikingActorCritic.player`. env: an id or an environment to play instead
-    of the agent's own. callback: called with each episode's number and return, in order. replicas:
-    how many episodes are played side by side, in as many copies of the environment and of the
-    network. The draws of an episode then follow from its number, so that figures are the same for
-    any number of replicas, 1 included; with None one stream of draws goes through all episodes.
+    noise, backend_options: as in `SpikingActorCritic.player`. env: an id or an environment to play
+    instead of the agent's own. callback: called with each episode's number and return, in order.
+    replicas: how many episodes are played side by side, in as many copies of the environment and of
+    the network. The draws of an episode then follow from its number, so that figures are the same
+    for any number of replicas, 1 included; with None one stream of draws goes through all episodes.
 
     Raises EnvError for a reward or an observation that isn't finite, and for other errors of an
     environment; RunError if it can't be copied.
@@ -223,15 +222,8 @@ def evaluate(
     backend = METERED if energy and backend is None else backend
     seed = read_seed(seed, "evaluate.seed")
     with _to_play(agent, env) as (played, env_id), _copies(played, replicas or 1) as envs:
-        player = agent.player(
-            derive(seed, _PLAY, agent.seed),
-            backend,
-            arithmetic,
-            explore,
-            noise,
-            backend_options=backend_options,
-            replicas=replicas,
-        )
+        setting = derive(seed, _PLAY, agent.seed), backend, arithmetic, explore, noise
+        player = agent.player(*setting, backend_options=backend_options, replicas=replicas)
         network = player.backend.network
         weights = {p.name: player.backend.weights(p.name) for p in network.projections}
         if replicas is not None:
@@ -268,15 +260,10 @@ def warn_of_greedy(
     """
     if len(returns) < _TELLING:
         return
-    facts = Facts(
-        agent.config,
-        agent.seed,
-        "return",
-        np.array([episode.ret for episode in agent.episodes if is_own]),
-        agent.env_steps,
-        random=returns_of(play_at_random(agent.env, agent.seed)),
-        greedy=np.array(returns),
-    )
+    trained = np.array([episode.ret for episode in agent.episodes if is_own])
+    at_random = returns_of(play_at_random(agent.env, agent.seed))
+    known = agent.config, agent.seed, "return", trained, agent.env_steps
+    facts = Facts(*known, random=at_random, greedy=np.array(returns))
     sign = worse_greedily(facts)
     if sign is not None:  # but is it worse than the same weights are when actions are drawn?
 
@@ -338,14 +325,8 @@ def load_to_play(
     described, _ = read_agent(path)
     floats = described.config.writes.has_shadow or described.algorithm.keeps_floats
     kept_in = "float" if floats else described.arithmetic
-    agent = SpikingActorCritic.load(
-        path,
-        backend="reference",
-        arithmetic=kept_in,
-        env=env,
-        learning="host",
-        trust_env=trust_env,
-    )
+    held: PlainData = {"backend": "reference", "arithmetic": kept_in, "learning": "host"}
+    agent = SpikingActorCritic.load(path, **held, env=env, trust_env=trust_env)
     return agent, played_on(described, backend, arithmetic, noise)
 
 

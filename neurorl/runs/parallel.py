@@ -173,9 +173,8 @@ class _Worker:
         self.work = work
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(
-            target=work_alone, args=(theirs, work, _modules(work.config))
-        )
+        arguments = theirs, work, _modules(work.config)
+        self.process: SpawnProcess = context.Process(target=work_alone, args=arguments)
         with _not_interrupted():
             try:
                 self.process.start()

@@ -50,11 +50,9 @@ def plan_agents(config: RunConfig, seeds: Sequence[int], env: Environment) -> Gr
     """
     agent, gradient = _agent_config(env, config), config.gradient or config.own_options
     config.algorithm.check_read(config.overrides, agent)
+    options, own = sorted(config.backend_options), sorted(gradient)
     config.algorithm.check(
-        learning=agent.learning.name,
-        noise=config.noise,
-        backend_options=sorted(config.backend_options),
-        gradient=sorted(gradient),
+        learning=agent.learning.name, noise=config.noise, backend_options=options, gradient=own
     )
     return GroupPlan(env, config.env, agent, seeds, config.spec, gradient, config.environments)
 
@@ -129,7 +127,7 @@ class Session:
             self._check_checkpoints(config.agent, read_actions(env, config.env))
         self._env = env
         plan = plan_agents(config, self.seeds, env)
-        if config.is_followed:
+        if config.eval_every or config.callbacks or config.tensorboard:
             from neurorl.runs.listening import FollowedAgents
 
             self.group: AgentGroup = FollowedAgents(plan, config, self.runs)
@@ -156,8 +154,7 @@ class Session:
                 run.create(self._as_begun(k))
             if old and run.checkpoint.exists():
                 described, arrays = read_agent(run.checkpoint)
-                backend = current_name(described.backend)
-                described = dataclasses.replace(described, backend=backend)
+                described = dataclasses.replace(described, backend=current_name(described.backend))
                 if described.env_spec is None:  # older runs stored the environment's id only
                     described = dataclasses.replace(described, env_spec=self.config.env_spec)
                 if described != self._describe(k):
@@ -243,10 +240,9 @@ class Session:
 
     def summaries(self) -> list[Summary]:
         """Return a summary of each run, and write it to its directory."""
-        rows = [
-            summary(self.config, self.group, k, run, self._verdict(k, run))
-            for k, run in enumerate(self.runs)
-        ]
+        rows = []
+        for k, run in enumerate(self.runs):
+            rows.append(summary(self.config, self.group, k, run, self._verdict(k, run)))
         for run, row in zip(self.runs, rows, strict=True):
             run.keep(run.summary, as_json(row))
         return rows
@@ -294,14 +290,10 @@ class Session:
     def _as_begun(self, k: int) -> PlainData:
         """Return the contents of run k's ``config.json`` at its beginning."""
         group, gradient = self.group, self.group.gradient
-        config = dataclasses.replace(
-            self.config,
-            seed=self.seeds[k],
-            arithmetic=group.arithmetic_name,
-            learning=group.config.learning.name,
-            agent=group.config.to_dict(),
-            gradient=None if gradient is None else gradient.to_dict(),
-        )
+        begun: PlainData = {"seed": self.seeds[k], "arithmetic": group.arithmetic_name}
+        begun |= {"learning": group.config.learning.name, "agent": group.config.to_dict()}
+        own = None if gradient is None else gradient.to_dict()
+        config = dataclasses.replace(self.config, **begun, gradient=own)
         return {**config.to_dict(), "versions": _versions(group.algorithm)}
 
 

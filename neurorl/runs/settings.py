@@ -103,25 +103,18 @@ def merged(file: Options, flags: Options) -> Options:
     return cast(Options, {**below, **said})
 
 
-_DECIDES = {
-    "approach": ("backend", "arithmetic", "noise", GRADIENT),
-    "backend": ("arithmetic", "noise"),
-    "episodes": ("steps",),
-    "steps": ("episodes",),
-}
+_DECIDES: dict[str, tuple[str, ...]]
+_DECIDES = {"approach": ("backend", "arithmetic", "noise", GRADIENT)}
+_DECIDES |= {"backend": ("arithmetic", "noise"), "episodes": ("steps",), "steps": ("episodes",)}
 """Map each setting to the file's settings that don't hold once a flag changes it."""
 
 
 def _of_run(run: RunConfig, env: str, place: FilePlace) -> Options:
+    remedy = "write the fields that you mean to a TOML file"
     if run.env != env:
-        raise ArgumentError(
-            place.where,
-            "is a run of another environment",
-            got=env,
-            limit=run.env,
-            remedy="write the fields that you mean to a TOML file",
-        )
-    run.check_env(place.where, "write the fields that you mean to a TOML file")
+        what = "is a run of another environment"
+        raise ArgumentError(place.where, what, got=env, limit=run.env, remedy=remedy)
+    run.check_env(place.where, remedy)
     names = ("backend", "arithmetic", "noise", "learning", "approach", "env_args", "wrappers")
     others = ("gradient", "episodes", "steps", "environments", "eval_every", "eval_episodes")
     said = {name: getattr(run, name) for name in (*names, *others)}

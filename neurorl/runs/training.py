@@ -34,9 +34,8 @@ def train(
     None for *seed* takes a resumed run's seed, else 0.
     """
     runs = [(seed, out)]
-    return train_seeds(env_id, runs, resume=resume, callback=callback, started=started, **options)[
-        0
-    ]
+    rows = train_seeds(env_id, runs, resume=resume, callback=callback, started=started, **options)
+    return rows[0]
 
 
 def train_seeds(

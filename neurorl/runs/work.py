@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,12 +104,8 @@ class Work:
 
     def part(self, places: slice) -> Self:
         """Return some of the runs."""
-        return dataclasses.replace(
-            self,
-            paths=self.paths[places],
-            seeds=self.seeds[places],
-            has_begun=self.has_begun[places],
-        )
+        paths, seeds, has_begun = self.paths[places], self.seeds[places], self.has_begun[places]
+        return type(self)(paths, seeds, has_begun, self.config)
 
     def locked(self) -> list[RunDirectory]:
         """Return the directories, locked if the run is resumed. Raises RunError."""
@@ -143,9 +138,8 @@ def find_work(
         for run in directories:
             run.close()
         raise
-    seeds = tuple(
-        seed or 0 if old is None else old.seed for (seed, _), old in zip(runs, configs, strict=True)
-    )
+    pairs = zip(runs, configs, strict=True)
+    seeds = tuple(seed or 0 if old is None else old.seed for (seed, _), old in pairs)
     paths = tuple(path for _, path in runs)
     return Work(paths, seeds, tuple(has_begun), config.trained_for(budget)), directories
 

@@ -107,12 +107,12 @@ def _mixed_delays() -> Network:
     )
 
 
-def _currents() -> Network:
-    """Return a network with currents and spikes into one population, also in blocks."""
+def _currents(kind: str = "current") -> Network:
+    """Return a network with currents, or values, and spikes into one population, in blocks too."""
     cells = CubaLIF(2e-3, 8e-3, 0.8, 0.02, 0.2, refractory=2e-3)
     return _network(
         (
-            Source("level", 6, kind="current"),
+            Source("level", 6, kind),
             Source("input", 4),
             Population("middle", 9, cells),
             Population("last", 3, GLM()),
@@ -122,12 +122,6 @@ def _currents() -> Network:
         Projection("groups", "level", "last", Uniform(-0.5, 0.5), blocks=3),
         Projection("second", "middle", "last", Uniform(-0.2, 0.6), signed=True),
     )
-
-
-def _values() -> Network:
-    """Return the network with currents, with values in their place."""
-    currents, values = _currents(), Source("level", 6, kind="values")
-    return dataclasses.replace(currents, nodes=(values, *currents.nodes[1:]))
 
 
 def _gaps() -> Network:
@@ -238,7 +232,7 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "synapses as a list": _listed,
     "a delay for each synapse": _synapse_delays,
     "short-term plasticity": _short_term,
-    "values for each step": _values,
+    "values for each step": lambda: _currents("values"),
     "gap junctions": _gaps,
 }
 """Map each feature of a description to a network that shows it."""
@@ -253,9 +247,8 @@ def random_network(seed: int, delays: bool = False, currents: bool = False) -> N
     currents, in an otherwise equal network.
     """
     rng = np.random.default_rng(seed)
-    nodes: list[Source | Population] = [
-        Source(f"source_{k}", 2 * int(rng.integers(1, 5))) for k in range(rng.integers(1, 3))
-    ]
+    nodes: list[Source | Population] = []
+    nodes += [Source(f"source_{k}", 2 * int(rng.integers(1, 5))) for k in range(rng.integers(1, 3))]
     nodes += [_random_population(rng, f"cells_{k}") for k in range(rng.integers(1, 4))]
     populations = [node for node in nodes if isinstance(node, Population)]
     projections = []
@@ -298,15 +291,9 @@ def _random_population(rng: np.random.Generator, name: str) -> Population:
 
     if rng.random() < 0.2:
         return Population(name, size, GLM(bias=some(-1, 1)))
-    neuron = CubaLIF(
-        tau_syn=some(0, 10e-3),
-        tau_mem=some(0, 30e-3),
-        threshold=float(rng.uniform(0.2, 2)),
-        bias=some(-0.3, 0.5),
-        noise=some(0, 0.5),
-        refractory=some(0, 5e-3, zero=0.6),
-    )
-    return Population(name, size, neuron)
+    taus, threshold = (some(0, 10e-3), some(0, 30e-3)), float(rng.uniform(0.2, 2))
+    bias, noise, refractory = some(-0.3, 0.5), some(0, 0.5), some(0, 5e-3, zero=0.6)
+    return Population(name, size, CubaLIF(*taus, threshold, bias, noise, refractory))
 
 
 def _random_projection(

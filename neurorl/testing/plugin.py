@@ -87,9 +87,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # A test that has cases of its own by that name keeps them.
-    own = {
-        name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark)
-    }
+    marks = metafunc.definition.iter_markers("parametrize")
+    own = {name for mark in marks for name in _names(mark)}
     for fixture in ({"case", "quick_case"} & set(metafunc.fixturenames)) - own:
         params = _params(metafunc.config)
         if fixture == "quick_case":
@@ -125,11 +124,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     return param
 
 
-@pytest.fixture
-def quick_case(request: pytest.FixtureRequest) -> Case:
-    """Return the same, from cases that don't compile for seconds."""
-    param: Case = request.param
-    return param
+quick_case = case  # of those that don't compile for seconds
 
 
 @pytest.fixture

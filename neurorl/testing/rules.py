@@ -108,27 +108,18 @@ def _dopamine() -> SynapseRule:
     )
 
 
-RULES: dict[str, Callable[[], SynapseRule]] = {
-    "pairs": _pairs,
-    "reward": _rewarded,
-    "oja": _oja,
-    "bcm": _bcm,
-    "dopamine": _dopamine,
-}
+RULES: dict[str, Callable[[], SynapseRule]] = {"pairs": _pairs, "reward": _rewarded, "oja": _oja}
+RULES |= {"bcm": _bcm, "dopamine": _dopamine}
 """Map names to rules that differ in what they need of who runs them."""
 
 
 def rule_network(delay: float = 2e-3, chance: float = 1.0) -> Network:
     """Return cells that spike a step after their teacher does, and what learns to drive them."""
     cells = Population("cells", 5, LIF(tau_mem=0.0, threshold=50.0))
+    some = FixedProbability(chance, seed=1) if chance < 1 else None
+    plastic = Plasticity(20e-3, 0.0, 1.0)
     learns = Projection(
-        "learns",
-        "input",
-        "cells",
-        0.5,
-        connect=FixedProbability(chance, seed=1) if chance < 1 else None,
-        plasticity=Plasticity(20e-3, 0.0, 1.0),
-        delay=delay,
+        "learns", "input", "cells", 0.5, connect=some, plasticity=plastic, delay=delay
     )
     teach = Projection("teach", "teacher", "cells", 100 * np.eye(5))
     return Network((Source("input", 8), Source("teacher", 5), cells), (learns, teach))

@@ -17,24 +17,22 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Population
 from neurorl.validation.diagnosis import Diagnosis, diagnose
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.history import Scenario, SubjectRecording, begins_as
+from neurorl.validation.history import History, Scenario, begins_as
 from neurorl.validation.hypotheses.shifts import UNLIMITED
 from neurorl.validation.rewriting import changed, with_constants, without_overflow
 from neurorl.validation.tolerance import membrane_scale
 from neurorl.validation.variants import Variant
 
 
-def quantised(
-    evidences: Sequence[Evidence], trace: SubjectRecording, step: int, neuron: int
-) -> tuple[str, str]:
+def quantised(pair: Sequence[Evidence], trace: History, step: int, neuron: int) -> tuple[str, str]:
     """Return cause and detail of a difference that the arithmetics of two backends account for.
 
     Overflow is a flag of the integers; weights that the chip clips, and the roundings of weights,
     decays, and thresholds and biases, are put into the float equations one at a time.
 
-    evidences: of the population that differs. trace: a replay of either. step: of the replay.
+    pair: of the population that differs. trace: a replay of either. step: of the replay.
     """
-    fine, chip = sorted(evidences, key=lambda e: e.history.arithmetic.is_chip)
+    fine, chip = sorted(pair, key=lambda e: e.history.arithmetic.is_chip)
     if fine.history.arithmetic.is_chip:
         return "quantisation", "both follow their integers, which are those of different chips"
     label, by_shifts = chip.history.spec.label, chip.kind == "shifts"
@@ -43,11 +41,8 @@ def quantised(
     if _overflows(chip, slice(begin, row + 1), neuron):
         cause, did = ("saturation", "saturated") if by_shifts else ("overflow", "overflowed")
         return cause, f"{label}: a register of this neuron {did} in or before this step"
-    alone = [
-        name
-        for name, change in _roundings(fine, chip).items()
-        if fine.run(change, begin, row)[neuron] == chip.spikes[row, neuron]
-    ]
+    spike, changes = chip.spikes[row, neuron], _roundings(fine, chip)
+    alone = [name for name, x in changes.items() if fine.run(x, begin, row)[neuron] == spike]
     clipped = _clipped(chip, fine, neuron)
     if clipped and "weights" in alone:
         detail = f"{label}: {clipped} weights into this neuron are beyond what the chip can hold"
@@ -69,10 +64,8 @@ _SEVERAL = "several spikes"
 def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
     free_of = UNLIMITED if chip.kind == "shifts" else without_overflow(holds=False)
     plain, free = chip.plain, chip.predict(Variant("", "", free_of))
-    return any(
-        not np.array_equal(one[rows, neuron], other[rows, neuron])
-        for one, other in ((plain.current, free.current), (plain.level, free.level))
-    )
+    pairs = (plain.current, free.current), (plain.level, free.level)
+    return any(not np.array_equal(one[rows, neuron], other[rows, neuron]) for one, other in pairs)
 
 
 def _clipped(chip: Evidence, fine: Evidence, neuron: int) -> int:
@@ -129,8 +122,8 @@ class Event:
 class Trial(Evidence):
     """Predict each step of a population in a replay from the recorded state before that step."""
 
-    def __init__(self, network: Network, replay: SubjectRecording, population: Population) -> None:
-        super().__init__(network, population, replay.history, replay.n_steps)
+    def __init__(self, network: Network, replay: History, population: Population) -> None:
+        super().__init__(network, population, replay, replay.n_steps)
         self.replay = replay
         self.rows = slice(replay.first, None)  # of predictions that are of the replay
 
@@ -152,7 +145,7 @@ class Trial(Evidence):
 
 
 def find_cause(
-    scenario: Scenario, recordings: Sequence[SubjectRecording], trials: list[Trial], event: Event
+    scenario: Scenario, recordings: Sequence[History], trials: list[Trial], event: Event
 ) -> tuple[str, str, str | None]:
     """Return cause, detail and the label of the backend that deviates, None if both follow.
 
@@ -177,7 +170,7 @@ def find_cause(
     return "float error", detail, None
 
 
-def _departure(scenario: Scenario, trial: Trial, recording: SubjectRecording) -> Diagnosis | None:
+def _departure(scenario: Scenario, trial: Trial, recording: History) -> Diagnosis | None:
     """Explain how a backend deviates from its prediction, or None if within float error."""
     window = trial.replay.window
     diagnosis = diagnose(scenario.until(window), recording, trial.population, window)
@@ -188,9 +181,7 @@ def _departure(scenario: Scenario, trial: Trial, recording: SubjectRecording) ->
     return diagnosis
 
 
-def _in_other_arithmetic(
-    scenario: Scenario, trace: SubjectRecording, recording: SubjectRecording
-) -> str | None:
+def _in_other_arithmetic(scenario: Scenario, trace: History, recording: History) -> str | None:
     """Return a sentence if all spikes so far equal the reference's in another arithmetic only."""
     last = scenario.place(trace.first + trace.n_steps - 1)["window"]
     begin = replace(scenario, stimulus=scenario.stimulus[: last + 1])

@@ -19,44 +19,41 @@ HELP = "run a network on several backends and say how far they agree"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "what",
         metavar="RUN_OR_MODEL",
         help="a run, zoo:NAME, lif, glm, lif-spiking-critic, a feature such as 'currents', a"
         " .nir file, or with --learn a rule of statements: pairs, reward, oja, bcm, dopamine",
     )
-    parser.add_argument(
+    add(
         "--backends",
         metavar="A,B",
         help="the others are held against the first; such as reference,brian2:cython or"
         " reference:float,loihi (default: all that are installed and can run it); with a rule also"
         " learners of other packages, such as nestml and nest-dopamine of neurorl-nest",
     )
-    parser.add_argument(
-        "--arithmetic", metavar="A", help="float or loihi, of those that have it (default: own)"
-    )
-    parser.add_argument(
+    add("--arithmetic", metavar="A", help="float or loihi, of those that have it (default: own)")
+    add(
         "--target",
         metavar="T",
         help="of backend loihi: auto (default; a chip if NxSDK is installed), emulator or loihi;"
         " or a simulator that is no backend, held against the reference: pynn.nest or pynn.brian2",
     )
-    parser.add_argument(
+    add(
         "--without-noise",
         action="store_true",
         help="leave escape noise out, on both sides; with a --target of PyNN",
     )
-    parser.add_argument("--steps", type=int, default=1000, metavar="N", help="default 1000")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides everything")
-    parser.add_argument("--learn", action="store_true", help="also train, and compare that")
-    parser.add_argument(
-        "--updates", type=int, default=100, metavar="N", help="of the weights, with --learn"
-    )
-    parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
+    add("--steps", type=int, default=1000, metavar="N", help="default 1000")
+    add("--seed", type=int, default=0, metavar="N", help="decides everything")
+    add("--learn", action="store_true", help="also train, and compare that")
+    add("--updates", type=int, default=100, metavar="N", help="of the weights, with --learn")
+    add("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
     add_trust(parser)
-    parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
-    parser.add_argument("--report", type=path, metavar="FILE.html", help="one page to read")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
+    add("--report", type=path, metavar="FILE.html", help="one page to read")
+    add("--json", action="store_true", help="print one JSON object")
 
 
 _OF_ALL = ("steps", "seed", "env", "dt", "trust_env")
@@ -113,9 +110,8 @@ def _run_elsewhere(arguments: argparse.Namespace) -> int:
             where = f"{option} with --target {arguments.target}"
             raise ArgumentError(where, "doesn't apply", remedy=remedy)
     given = {name: getattr(arguments, name) for name in _OF_ALL}
-    result = validate_on(
-        arguments.what, arguments.target, **given, noise=not arguments.without_noise
-    )
+    is_noisy = not arguments.without_noise
+    result = validate_on(arguments.what, arguments.target, **given, noise=is_noisy)
     return _tell(result, arguments.json)
 
 

@@ -14,12 +14,12 @@ from neurorl.errors import PopulationWarning, format_message, warn_outside
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
-from neurorl.validation.history import Scenario, SubjectRecording
+from neurorl.validation.history import History, Scenario
 from neurorl.validation.tolerance import Bounded, Tolerance, membrane_scale
 from neurorl.validation.trains import distances
 
 Row = PlainData
-Two = tuple[SubjectRecording, SubjectRecording]
+Two = tuple[History, History]
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,11 @@ class Pair:
 
         limit: the field of the tolerance that applies. first: the place of the first divergence.
         """
-        return {
-            "quantity": quantity,
-            "population": population,
-            "projection": projection,
-            "backend_a": self.a,
-            "backend_b": self.b,
-            "verdict": self.tolerance.verdict(equal, self.exact, difference or 0.0, limit),
-            "tolerance": 0.0 if self.exact else getattr(self.tolerance, limit),
-            "difference": difference,
-            **more,
-            "first_divergence": first,
-        }
+        row: Row = {"quantity": quantity, "population": population, "projection": projection}
+        row |= {"backend_a": self.a, "backend_b": self.b}
+        row["verdict"] = self.tolerance.verdict(equal, self.exact, difference or 0.0, limit)
+        row["tolerance"] = 0.0 if self.exact else getattr(self.tolerance, limit)
+        return {**row, "difference": difference, **more, "first_divergence": first}
 
 
 def caused(row: Row, cause: str | None, detail: str | None) -> Row:
@@ -180,12 +173,10 @@ class _Rows:
         return {**where, "population": population, "neuron": int(differs[k].argmax())}
 
 
-def _membranes(
-    name: str, recording: SubjectRecording, trace: SubjectRecording, variables: tuple[str, ...]
-) -> FloatArray:
-    """Return the membrane values that are compared, ``(steps and windows, variables, n)``."""
-    steps = np.stack([trace.after(name, v) for v in variables], axis=1)
-    ends = np.stack([recording.history.after(name, v) for v in variables], axis=1)
+def _membranes(name: str, recording: History, trace: History, names: tuple[str, ...]) -> FloatArray:
+    """Return the membrane values that are compared, ``(steps and windows, names, n)``."""
+    steps = np.stack([trace.after(name, v) for v in names], axis=1)
+    ends = np.stack([recording.after(name, v) for v in names], axis=1)
     rows = np.concatenate([steps, ends]).astype(np.float64)
     scaled = rows / recording.arithmetic.membrane_unit(name)
-    return np.asarray(scaled if len(variables) == 1 else rows)
+    return np.asarray(scaled if len(names) == 1 else rows)

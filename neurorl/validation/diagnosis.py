@@ -27,16 +27,7 @@ from neurorl.numerics.random import derive
 from neurorl.testing import rasters
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.gates import Gate, Labels, gates
-from neurorl.validation.history import (
-    History,
-    Scenario,
-    SubjectRecording,
-    after_weights,
-    begins_as,
-    enact,
-    parts,
-    windows_of,
-)
+from neurorl.validation.history import History, Scenario, after_weights, begins_as, enact, parts
 from neurorl.validation.hypotheses import FAMILIES, Family
 from neurorl.validation.hypotheses.noise import other_draws
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
@@ -157,14 +148,6 @@ class _Laboratory:
     spec: BackendSpec
     population: Population
 
-    def enact(self, split: int | None = None) -> History:
-        """Repeat what was recorded; windows from number *split* on step by step."""
-        windows = windows_of(self.scenario.subject, self.scenario.stimulus, split)
-        return self._enacted(windows, self.scenario.seed)
-
-    def _enacted(self, windows: Sequence[InputWindow], seed: int) -> History:
-        return enact(self.scenario.network, self.spec, seed, windows, self.scenario.subject.t)
-
     def observe(self, history: History, most: int = MOST) -> Evidence:
         return Evidence(self.scenario.network, self.population, history, most, _REACH)
 
@@ -176,7 +159,8 @@ class _Laboratory:
         # Of a whole call nobody knows how often neurons spiked in each step.
         whole = length > _STEPS and not find_arithmetic(self.spec.chosen_arithmetic).counts_spikes
         drawn = probe(scenario.subject, scenario.stimulus, other, before, n_steps, whole)
-        return self.observe(self._enacted(drawn, other), length + _BEFORE)
+        made = enact(scenario.network, self.spec, other, drawn, scenario.subject.t)
+        return self.observe(made, length + _BEFORE)
 
     def examine(self, own: list[Evidence], first: int) -> _Files:
         """Probe the backend, and choose the history to which variants are fitted."""
@@ -187,19 +171,18 @@ class _Laboratory:
 
 
 def diagnose(
-    scenario: Scenario, recording: SubjectRecording, population: Population, window: int
+    scenario: Scenario, recording: History, population: Population, window: int
 ) -> Diagnosis | None:
     """Explain why a backend deviates in a population, or None if within float error.
 
-    scenario: up to and with the windows that differ. window: the first of them.
+    scenario: up to the windows that differ, as `Scenario.until`. window: the first of them.
     """
     lab = _Laboratory(scenario, recording.spec, population)
-    recorded, again = (lab.enact() for _ in range(2))
-    done = {name: recorded.raster(name) for name in recording.rasters}
-    if not recorded.same(again) or not begins_as(recording, done):
+    recorded, again = (scenario.record(recording.spec) for _ in range(2))
+    if not recorded.same(again) or not begins_as(recording, recorded.rasters):
         detail = "from the same start and by the same calls it does something else the second time"
         return Diagnosis("not repeatable", detail)
-    own = [lab.observe(history) for history in (lab.enact(window), recorded)]
+    own = [lab.observe(history) for history in (scenario.replay(recorded, window), recorded)]
     firsts = (int(e.starts[int(e.odd.any(axis=1).argmax())]) for e in own if e.odd.any())
     first = min(firsts, default=recorded.n_steps)
     try:

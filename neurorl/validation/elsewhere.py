@@ -26,7 +26,7 @@ from neurorl.storage.plain import Named, PlainData
 from neurorl.validation.cause import Trial
 from neurorl.validation.compare import Pair, Row, caused, warn_of_silence
 from neurorl.validation.explain import Explanation
-from neurorl.validation.history import Scenario, SubjectRecording, decide
+from neurorl.validation.history import History, Scenario, decide
 from neurorl.validation.pynn_run import PYNN, PynnTarget
 from neurorl.validation.result import Agreement
 from neurorl.validation.subject import TASK, InputWindow, Subject, make_stimulus, make_subject
@@ -126,10 +126,7 @@ def first_place(
     """Return where *ours* first differ; of several in a step, that nearest to the sources."""
     found = []
     for name, raster in ours.items():
-        differs = raster != theirs[name]
-        if differs.any():
-            step = int(differs.any(axis=1).argmax())
-            neuron = int(differs[step].argmax())
+        for step, neuron in np.argwhere(raster != theirs[name])[:1].tolist():
             found.append((step, scenario.network.depth(name), name, neuron))
     if not found:
         return None
@@ -137,7 +134,7 @@ def first_place(
     return {**scenario.place(step), "population": name, "neuron": neuron}
 
 
-def margin(scenario: Scenario, recording: SubjectRecording, where: Named) -> float:
+def margin(scenario: Scenario, recording: History, where: Named) -> float:
     """Return by how much the description's membrane is over its threshold there, in thresholds."""
     trace = scenario.replay(recording, where["window"])
     population = scenario.network.node(where["population"])
@@ -226,7 +223,8 @@ def _play(there: PynnTarget, scenario: Scenario) -> dict[str, Raster]:
     for source in subject.network.sources:
         raster = np.zeros((longest, len(parts), source.size), dtype=bool)
         for k, part in enumerate(parts):
-            given = [_given(window, source.name, source.size) for window in part]
+            silent = np.zeros((longest, source.size), dtype=bool)
+            given = [np.asarray(w.inputs.get(source.name, silent[: w.n_steps])) for w in part]
             raster[: lengths[k], k] = np.concatenate(given)
         inputs[source.name] = raster.reshape(longest, -1)
     with load(_REFERENCE, subject.network, seed=seed, weights=subject.weights or None) as backend:
@@ -239,15 +237,7 @@ def _play(there: PynnTarget, scenario: Scenario) -> dict[str, Raster]:
     return rasters
 
 
-def _given(window: InputWindow, name: str, size: int) -> Raster:
-    if name not in window.inputs:
-        return np.zeros((window.n_steps, size), dtype=bool)
-    return np.asarray(window.inputs[name]).astype(bool)
-
-
-def _rows(
-    scenario: Scenario, ours: SubjectRecording, theirs: Mapping[str, Raster], pair: Pair
-) -> list[Row]:
+def _rows(scenario: Scenario, ours: History, theirs: Mapping[str, Raster], pair: Pair) -> list[Row]:
     """Return the rows of all populations, and of an agent's decisions."""
     rows = []
     for name, own in ours.rasters.items():
@@ -264,7 +254,7 @@ def _rows(
 
 
 def _explain(
-    scenario: Scenario, ours: SubjectRecording, theirs: Mapping[str, Raster], target: str
+    scenario: Scenario, ours: History, theirs: Mapping[str, Raster], target: str
 ) -> list[Explanation]:
     """Return why the first cell differs, and how many of the others that explains."""
     where = first_place(scenario, ours.rasters, theirs)

@@ -251,9 +251,7 @@ class Evidence(Observed):
 
         return self._as_described(("input", part.name), variant, _OF_SPIKES, made)
 
-    def sent_by(
-        self, part: Pathway, variant: Variant = PLAIN, looked_at: Mask | None = None
-    ) -> _Sent:
+    def sent_by(self, part: Pathway, variant: Variant = PLAIN, seen: Mask | None = None) -> _Sent:
         """Return what the spikes of a projection bring in each step."""
         name = part.projection.name
 
@@ -264,7 +262,7 @@ class Evidence(Observed):
 
         def made() -> _Sent:
             arrivals = variant.arrivals(self, part).astype(np.float64)
-            versions = self._versions(name, variant, looked_at)
+            versions = self._versions(name, variant, seen)
             return _Sent(arrivals, [(rows, transmitted(version)) for version, rows in versions])
 
         return self._as_described(("sent by", part.name), variant, _OF_SPIKES, made)
@@ -320,8 +318,7 @@ class Evidence(Observed):
                 sent[...] = variant.transmit(projection, sent)
             none = {n: np.zeros(network.node(n).size) for n in network.currents}
             inputs = {n: call.inputs.get(n, x) for n, x in none.items()}
-            current = dict(flowing.into(inputs)).get(name)
-            rows.append(arithmetic.bias(name, weights, current))
+            rows.append(arithmetic.bias(name, weights, dict(flowing.into(inputs)).get(name)))
         return np.array(rows)[self._call_before(variant.late_by if not network.currents else 0)]
 
 
@@ -338,9 +335,8 @@ class Steps:
         fresh = evidence.fresh[calls][:, None]
         self.calls = calls
         self.rows = rows = evidence.starts[calls]
-        self.before = {
-            v: np.where(fresh, evidence.rest(v), x[calls]) for v, x in evidence.before.items()
-        }
+        begun = evidence.before.items()
+        self.before = {v: np.where(fresh, evidence.rest(v), x[calls]) for v, x in begun}
         self.now = {v: x[calls] for v, x in evidence.after.items()}
         self.spikes = evidence.spikes[rows]
         plain = evidence.plain

@@ -16,7 +16,7 @@ from neurorl.network.description import Network, Population
 from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
 from neurorl.validation.compare import Two
-from neurorl.validation.history import History, Scenario, SubjectRecording
+from neurorl.validation.history import History, Scenario
 from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room, is_given
 from neurorl.validation.tolerance import membrane_scale
 
@@ -54,7 +54,7 @@ class Explanation:
 
 
 def explain(
-    scenario: Scenario, a: SubjectRecording, b: SubjectRecording, traces: Two | None = None
+    scenario: Scenario, a: History, b: History, traces: Two | None = None
 ) -> list[Explanation]:
     """Explain each population that differs, unless an earlier one already explains it.
 
@@ -81,9 +81,7 @@ def explain(
     return sorted([*explanations, *kept], key=lambda e: network.depth(e.population))
 
 
-def _limits(
-    population: Population, dt: float, a: SubjectRecording, b: SubjectRecording
-) -> list[float | None]:
+def _limits(population: Population, dt: float, a: History, b: History) -> list[float | None]:
     """Return the differences of variables to look for, in order; None to look at spikes only."""
     if a.spec.arithmetic != b.spec.arithmetic:
         return [None]
@@ -102,7 +100,7 @@ def _first_window(
     pairs = [recordings]
     if traces is not None and limit is not None and all(r.repeats for r in traces):
         pairs.append(traces)
-    found = (_first_difference([x.history for x in pair], name, limit) for pair in pairs)
+    found = (_first_difference(pair, name, limit) for pair in pairs)
     steps = [event.step for event in found if event is not None]
     return int(scenario.place(min(steps))["window"]) if steps else None
 
@@ -111,7 +109,7 @@ def _follows(network: Network, known: list[Explanation], name: str, window: int)
     return any(e.window <= window and network.steps(e.population, name) is not None for e in known)
 
 
-def _event(pair: list[SubjectRecording], recordings: Two, name: str, limit: float | None) -> Event:
+def _event(pair: list[History], recordings: Two, name: str, limit: float | None) -> Event:
     """Return the first step in which a spike differs, or a variable by more than *limit*.
 
     Look in the replays first if they repeat what was recorded, else in the recordings, whose calls
@@ -119,14 +117,14 @@ def _event(pair: list[SubjectRecording], recordings: Two, name: str, limit: floa
     return the end of the window.
     """
     window = pair[0].window
-    sides: list[Sequence[SubjectRecording]] = [pair, recordings]
+    sides: list[Sequence[History]] = [pair, recordings]
     if not all(r.repeats for r in pair):
         sides.reverse()
     for side in sides:
-        event = _first_difference([x.history for x in side], name, limit, window)
+        event = _first_difference(side, name, limit, window)
         if event is not None and event.step < pair[0].n_steps:
             return event
-    return Event(recordings[0].history.calls[window].n_steps - 1, 0, "spikes")
+    return Event(recordings[0].calls[window].n_steps - 1, 0, "spikes")
 
 
 def _first_difference(
@@ -141,30 +139,21 @@ def _first_difference(
     found = []
     for v in one.calls[0].after[name] if limit is not None else ():
         apart = np.abs(one.after(name, v, first) - other.after(name, v, first)) > limit
-        if apart.any():
-            k = int(apart.any(axis=1).argmax())
-            found.append(Event(int(ends[k]), int(apart[k].argmax()), v))
+        found += [Event(int(ends[k]), i, v) for k, i in np.argwhere(apart)[:1].tolist()]
     differs = one.raster(name, first) != other.raster(name, first)
-    if differs.any():
-        k = int(differs.any(axis=1).argmax())
-        found.append(Event(k, int(differs[k].argmax()), "spikes"))
+    found += [Event(k, i, "spikes") for k, i in np.argwhere(differs)[:1].tolist()]
     return min(found, key=lambda event: event.step, default=None)
 
 
 def _explain(
-    scenario: Scenario,
-    recordings: Two,
-    pair: list[SubjectRecording],
-    population: Population,
-    event: Event,
+    scenario: Scenario, recordings: Two, pair: list[History], population: Population, event: Event
 ) -> Explanation:
     network = scenario.network
     entered = is_given(network, population.name)
     if not entered and has_room(network, population.name):
         trials = [Trial(network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
-        is_own = not population.is_integrator(network.dt)
-        numbers = [] if is_own else _numbers(trials, event)
+        numbers = _numbers(trials, event) if population.is_integrator(network.dt) else []
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
@@ -181,12 +170,10 @@ def _numbers(trials: list[Trial], event: Event) -> list[PlainData]:
     """Return the neuron's numbers in both backends, some steps before and after an event."""
     trace = trials[0].replay
     first = max(event.step - _AROUND[0], 0)
-    last = min(event.step + _AROUND[1], trace.n_steps - 1)
-    sides = [_numbers_of(trial, range(first, last + 1), event.neuron) for trial in trials]
-    return [
-        {"step": trace.first + k, "diverges": k == event.step, "a": a, "b": b}
-        for k, a, b in zip(range(first, last + 1), *sides, strict=True)
-    ]
+    steps = range(first, min(event.step + _AROUND[1], trace.n_steps - 1) + 1)
+    rows = zip(steps, *(_numbers_of(trial, steps, event.neuron) for trial in trials), strict=True)
+    begun, odd = trace.first, event.step
+    return [{"step": begun + k, "diverges": k == odd, "a": a, "b": b} for k, a, b in rows]
 
 
 def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:

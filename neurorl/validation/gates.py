@@ -68,10 +68,8 @@ def gates(labels: Sequence[Labels], of_all: bool = False) -> Iterator[Gate]:
         return
     size = len(other)
     if not (of_all or (described & other).any()):
-        words = _neurons(other)
-        yield Gate(words, 1, lambda e: np.broadcast_to(other, (e.n_steps, size)))
-    everywhere = np.ones(size, dtype=bool)
-    yield from _timed(labels, everywhere, "", 2)
+        yield Gate(_neurons(other), 1, lambda e: np.broadcast_to(other, (e.n_steps, size)))
+    yield from _timed(labels, np.ones(size, dtype=bool), "", 2)
     if not (of_all or other.all()):
         yield from _timed(labels, other, f"{_neurons(other)}, ", 3)
 
@@ -92,23 +90,15 @@ def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> It
             described, other = _range(labels, chosen, feature, *ends)
             earlier, later = (other, described) if until else (described, other)
             first, last = earlier[1] + 1, later[0]
-            for moment in _moments(first, last) if first <= last else ():
-                at = prefix + told.format(_at(first, last))
+            between = f"{last}" if first >= last or first < 0 else f"{first} to {last}"
+            tried = {last, *range(max(first, last - _MOMENTS), last)} if first <= last else ()
+            for moment in sorted(tried, reverse=True):
+                at = prefix + told.format(between)
                 yield _gate(at, cost, chosen, _from(feature, moment, until))
     for words, feature in _FEATURES:
         low, high = _range(labels, chosen, feature)
         if low[1] < high[0]:
             yield _gate(prefix + words, cost, chosen, _from(feature, 1))
-
-
-def _moments(first: int, last: int) -> Sequence[int]:
-    """Return the moments between two to try, latest first."""
-    return sorted({last, *range(max(first, last - _MOMENTS), last)}, reverse=True)
-
-
-def _at(first: int, last: int) -> str:
-    """Say which moment it is, or between which two it lies."""
-    return str(last) if first >= last or first < 0 else f"{first} to {last}"
 
 
 def _from(feature: Feature, first: int, until: bool = False) -> Feature:
@@ -135,8 +125,7 @@ def _range(
         every = bool(rows) | (x.evidence.lengths == 1)
         of_either = zip(values_at, (x.described, x.other), rows or ("starts",) * 2, strict=True)
         for found, mask, row in of_either:
-            calls = every & (mask & chosen).any(axis=1)
-            found += values[getattr(x.evidence, row)][calls].tolist()
+            found += values[getattr(x.evidence, row)][every & (mask & chosen).any(axis=1)].tolist()
     far = 2**62
     low, high = ((min(f), max(f)) if f else (far, -far) for f in values_at)
     if not values_at[1]:

@@ -30,14 +30,13 @@ from neurorl.validation.subject import InputWindow, Subject
 class Call:
     """Hold the outcome of one call of `step`.
 
-    fresh: whether a reset came just before it. resets, writes: how many came before. after:
-    variables of each population when it had returned.
+    fresh: whether a reset came just before it. writes: how many came before. after: variables of
+    each population when it had returned.
     """
 
     inputs: Inputs
     n_steps: int
     fresh: bool
-    resets: int
     writes: int
     rasters: dict[str, Raster]
     after: dict[str, dict[str, Array]]
@@ -45,11 +44,15 @@ class Call:
 
 @dataclass
 class History:
-    """Record what one backend did, call by call.
+    """Record what one backend did, call by call: of a stimulus, a call for each window.
 
     t: number of its first step. order: the writes, each a projection and the index of its weights
     in *versions*, where index 0 holds the initial ones; all as they should be in force. reported:
-    what the backend said was in force then; held: what it says is in force at the end.
+    what the backend said was in force then; weights: what it says is in force at the end.
+    decisions: the agent's action in each window; empty without an agent, and of a replay.
+    window: of a replay, the first that is stepped step by step; earlier ones are one call each.
+    first: the step of the stimulus at which it begins. repeats: whether a replay did the same as
+    what it repeats, by other calls.
     """
 
     spec: BackendSpec
@@ -60,7 +63,16 @@ class History:
     order: list[tuple[str, int]] = field(default_factory=list)
     versions: dict[str, list[FloatArray]] = field(default_factory=dict)
     reported: dict[str, list[FloatArray]] = field(default_factory=dict)
-    held: dict[str, FloatArray] = field(default_factory=dict)
+    weights: dict[str, FloatArray] = field(default_factory=dict)
+    decisions: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    window: int = 0
+    first: int = 0
+    repeats: bool = True
+
+    @cached_property
+    def rasters(self) -> dict[str, Raster]:
+        """Return the spikes of each population, ``(steps, size)``."""
+        return {name: self.raster(name) for name in self.calls[0].after}
 
     def raster(self, population: str, first: int = 0) -> Raster:
         """Return a population's spikes from call *first* on, ``(steps, size)``."""
@@ -77,7 +89,13 @@ class History:
 
     @property
     def n_steps(self) -> int:
-        return sum(call.n_steps for call in self.calls)
+        """Return how many steps there are, of a replay from its window on."""
+        return sum(call.n_steps for call in self.calls[self.window :])
+
+    @property
+    def fresh(self) -> list[int]:
+        """Return the calls before which the backend was reset, of a replay from its window on."""
+        return [k for k, call in enumerate(self.calls[self.window :]) if call.fresh]
 
     def version(self, name: str, writes: int) -> int:
         """Return the version number of a projection's weights after so many writes."""
@@ -148,24 +166,22 @@ def enact(
             history.reported[p.name] = [backend.weights(p.name)]
         if t:
             backend.restore({**backend.state(), "t": np.array(t, dtype=np.int64)})
-        resets = 0
         for window in windows:
             for name, weights in window.writes:
                 _write(backend, history, name, weights)
             if window.fresh:
                 backend.reset()
-                resets += 1
             rasters = backend.step(window.inputs, window.n_steps)
             state = backend.state()
             after = {
                 n: {v: np.array(state[f"{n}.{v}"]).reshape(network.node(n).size) for v in names}
                 for n, names in variables.items()
             }
-            done = window.inputs, window.n_steps, window.fresh, resets, len(history.order)
+            done = window.inputs, window.n_steps, window.fresh, len(history.order)
             history.calls.append(Call(*done, rasters, after))
             if advance is not None:
                 advance(window.n_steps)
-        history.held = {p.name: backend.weights(p.name) for p in network.projections}
+        history.weights = {p.name: backend.weights(p.name) for p in network.projections}
     return history
 
 
@@ -180,57 +196,7 @@ def _write(backend: Backend, history: History, name: str, weights: FloatArray) -
 _STEPS, _WINDOWS = 60, 12  # at least as many steps are replayed, if there are so many
 
 
-@dataclass
-class SubjectRecording:
-    """Hold what a backend did with a stimulus, or with some windows of it, step by step.
-
-    history: a call for each window; of a replay, windows before number *window* are one call each,
-    and later ones calls of one step. first: the step of the stimulus at which that window begins.
-    repeats: whether a replay did the same as what it repeats, by other calls.
-    decisions: the agent's action in each window; empty without an agent, and of a replay.
-    """
-
-    history: History
-    decisions: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    window: int = 0
-    first: int = 0
-    repeats: bool = True
-
-    @property
-    def spec(self) -> BackendSpec:
-        return self.history.spec
-
-    @property
-    def arithmetic(self) -> Arithmetic:
-        """Return the arithmetic that the backend should follow."""
-        return self.history.arithmetic
-
-    @property
-    def weights(self) -> dict[str, FloatArray]:
-        """Return the effective weights at the end, as the backend reports them."""
-        return self.history.held
-
-    @property
-    def n_steps(self) -> int:
-        """Return how many steps there are from the first window on."""
-        return sum(call.n_steps for call in self.history.calls[self.window :])
-
-    @property
-    def fresh(self) -> list[int]:
-        """Return the calls before which the backend was reset, from the first window on."""
-        return [k for k, call in enumerate(self.history.calls[self.window :]) if call.fresh]
-
-    @cached_property
-    def rasters(self) -> dict[str, Raster]:
-        """Return the spikes of each population from the first window on, ``(steps, size)``."""
-        return {n: self.history.raster(n, self.window) for n in self.history.calls[0].after}
-
-    def after(self, population: str, variable: str) -> Array:
-        """Return a variable after every call from the first window on, ``(calls, size)``."""
-        return self.history.after(population, variable, self.window)
-
-
-def begins_as(recording: SubjectRecording, rasters: Mapping[str, Raster]) -> bool:
+def begins_as(recording: History, rasters: Mapping[str, Raster]) -> bool:
     """Return whether a recording begins with these spikes."""
     pairs = ((raster, recording.rasters[name]) for name, raster in rasters.items())
     return all(np.array_equal(raster, other[: len(raster)]) for raster, other in pairs)
@@ -248,28 +214,27 @@ class Scenario:
     def network(self) -> Network:
         return self.subject.network
 
-    def record(
-        self, spec: BackendSpec, advance: Callable[[int], None] | None = None
-    ) -> SubjectRecording:
+    def record(self, spec: BackendSpec, advance: Callable[[int], None] | None = None) -> History:
         """Run all on a backend; advance: called with the number of steps of each window."""
         windows = windows_of(self.subject, self.stimulus)
         history = enact(self.network, spec, self.seed, windows, self.subject.t, advance)
-        output = history.raster("output") if "output" in history.calls[0].after else None
-        return SubjectRecording(history, decide(self.subject, output, self.seed))
+        history.decisions = decide(self.subject, history.rasters.get("output"), self.seed)
+        return history
 
-    def replay(self, recording: SubjectRecording, window: int) -> SubjectRecording:
+    def replay(self, recording: History, window: int) -> History:
         """Run windows from *window* on step by step, after the earlier ones as recorded."""
         windows = self.until(window).stimulus
         calls = windows_of(self.subject, windows, window)
         history = enact(self.network, recording.spec, self.seed, calls, self.subject.t)
-        first = sum(w.n_steps for w in windows[:window])
+        history.window, history.first = window, sum(w.n_steps for w in windows[:window])
         ends = window - 1 + np.cumsum([w.n_steps for w in windows[window:]])
-        repeats = begins_as(recording, {n: history.raster(n) for n in recording.rasters})
+        repeats = begins_as(recording, history.rasters)
         for name in recording.rasters:
             for v in history.calls[0].after[name]:
-                recorded = recording.history.after(name, v, window)[: len(ends)]
+                recorded = recording.after(name, v, window)[: len(ends)]
                 repeats &= np.array_equal(history.after(name, v)[ends], recorded)
-        return SubjectRecording(history, window=window, first=first, repeats=bool(repeats))
+        history.repeats = repeats
+        return history
 
     def until(self, window: int) -> Scenario:
         """Return the scenario up to a window and some more: enough to judge by.

@@ -52,7 +52,10 @@ class Student:
         env = copy_env(subject.env) if is_registered else copy.deepcopy(subject.env)
         played = SeparateEnvs([env]), subject.config, subject.n_actions
         self._replicas = Replicas(*played, (seed,), backend=spec)
-        self._take(subject)
+        for name, weights in subject.weights.items():
+            self._replicas.loop.memory.of(0).weights[name][...] = weights
+        if subject.weights:
+            self._replicas.loop.write(0)
         self._playing = self._replicas.play(Budget(updates + 1))  # more episodes than can end
         self.inputs: Inputs = {}
         self.log: list[InputWindow] | None = []
@@ -97,14 +100,6 @@ class Student:
         self._logged += sum(x.size for x in (*self.inputs.values(), *(w for _, w in writes)))
         if self._logged > _MOST_LOGGED:
             self.log = None
-
-    def _take(self, subject: Subject) -> None:
-        """Set the agent's weights to the subject's, if it has some."""
-        memory = self._replicas.loop.memory.of(0)
-        for name, weights in subject.weights.items():
-            memory.weights[name][...] = weights
-        if subject.weights:
-            self._replicas.loop.write(0)
 
     def _snapshot(self) -> Snapshot:
         replicas, network = self._replicas, self._network
@@ -182,8 +177,7 @@ class Contrast:
     apart: dict[Key, float] = field(default_factory=dict)
     peak: dict[Key, float] = field(default_factory=dict)
 
-    def start(self) -> None:
-        """Compare the snapshots before the first update."""
+    def __post_init__(self) -> None:
         self._see(self.a.snapshot, 0)
 
     def update(self, before: Snapshot) -> None:
@@ -228,8 +222,6 @@ def train(
     with ExitStack() as stack:
         students = [stack.enter_context(closing(Student(subject, x, seed, updates))) for x in specs]
         contrasts = [Contrast(students[0], other) for other in students[1:]]
-        for contrast in contrasts:
-            contrast.start()
         for _ in range(updates):
             before = students[0].snapshot
             for student in students:

@@ -71,15 +71,13 @@ class Pathway:
         if self.synapses is None:
             return times(weights, factor)
         weights = weights.copy()
-        post = self.synapses.post[self.numbers]
-        weights[self.numbers] *= factor[post] if factor.ndim else factor
+        weights[self.numbers] *= factor[self.synapses.post[self.numbers]] if factor.ndim else factor
         return weights
 
     def into(self, weights: FloatArray, neuron: int) -> FloatArray:
         """Return the projection's weights of the synapses into a neuron."""
         if self.synapses is not None:
-            chosen = self.synapses.post[self.numbers] == neuron
-            return np.asarray(weights[self.numbers][chosen])
+            return np.asarray(weights[self.numbers][self.synapses.post[self.numbers] == neuron])
         block, column = divmod(neuron, weights.shape[-1])
         return np.asarray(self.matrices(weights)[block, :, column])
 
@@ -204,16 +202,14 @@ class Observed:
         self.kept_rows = self.kept[self.call]
         self.within = self.step - self.starts[self.call]
         self.fresh = np.array([call.fresh for call in history.calls])
-        self.resets = np.array([call.resets for call in history.calls])
+        self.resets = np.cumsum(self.fresh)
         self.writes = np.array([call.writes for call in history.calls])
-        silenced = np.where(self.fresh, self.starts, 0)
-        self.silent_since = np.maximum.accumulate(silenced)[self.call]
+        self.silent_since = np.maximum.accumulate(np.where(self.fresh, self.starts, 0))[self.call]
         self.since = self.step - self.silent_since
         self.spikes = self.sent(population.name)
         self.after = {v: history.after(population.name, v) for v in self.variables}
-        self.before = {
-            v: np.vstack([0 * x[:1] + self.rest(v), x[:-1]]) for v, x in self.after.items()
-        }
+        ended = self.after.items()
+        self.before = {v: np.vstack([0 * x[:1] + self.rest(v), x[:-1]]) for v, x in ended}
         scale = membrane_scale(population, network.dt)
         self.limit = 0.0 if history.arithmetic.is_chip else FLOAT_ERROR * scale
         self._cache: dict[Any, Any] = {}

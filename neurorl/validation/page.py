@@ -14,7 +14,7 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
-from neurorl.validation.history import SubjectRecording
+from neurorl.validation.history import History
 from neurorl.validation.result import Result
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import REMEDY
@@ -86,28 +86,23 @@ def _cell(name: str, value: Any) -> str:
 
 
 _STEPS, _NEURONS = 60, 48  # of a raster
-_NUMBERS = (
-    ("input", "input"),
-    ("current", "current"),
-    ("level", "membrane and noise"),
-    ("threshold", "threshold"),
-    ("voltage", "membrane after"),
-    ("refractory", "dead steps"),
-)
+_NUMBERS = {"input": "input", "current": "current", "level": "membrane and noise"}
+_NUMBERS |= {"threshold": "threshold", "voltage": "membrane after", "refractory": "dead steps"}
 
 
 def page(result: Result) -> str:
     """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
+    lacks = ", ".join(report["missing"])
     said = ("both", f"{result.recordings[0].spec.label} only", "the other only.")
     body = [
         f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
         f"<p>{escape(_summary(report))}</p>",
         *(f"<pre>{escape(line)}</pre>" for line in [report["command"]] if line),
         *(
-            f"<p>Without {', '.join(names)} some distances are missing: {escape(REMEDY)}</p>"
-            for names in [report["missing"]]
-            if names
+            [f"<p>Without {lacks} some distances are missing: {escape(REMEDY)}</p>"]
+            if lacks
+            else []
         ),
         *(f"<p>Left out: {escape(s['backend'])}: {escape(s['why'])}</p>" for s in result.skipped),
         "<h2>Verdicts</h2>",
@@ -186,7 +181,7 @@ def _explained(e: Explanation) -> str:
     cells, here = [], []
     for row in e.numbers:
         for side, label in (("a", e.backend_a), ("b", e.backend_b)):
-            values = [row[side][name] for name, _ in _NUMBERS]
+            values = [row[side][name] for name in _NUMBERS]
             cells.append([row["step"], label, *values, _spiked(row[side])])
             here.append(row["diverges"])
     text = (
@@ -195,7 +190,7 @@ def _explained(e: Explanation) -> str:
         "Drawn is what a threshold sees: the membrane with its noise, less the threshold. This and "
         "the input are what the description makes of the spikes and the state that the backend had."
     )
-    names = ("step", "backend", *(name for _, name in _NUMBERS), "spike")
+    names = ("step", "backend", *_NUMBERS.values(), "spike")
     shown = svg.lines(steps, margins, e.step, drawn, "step") + table(names, cells, "numbers", here)
     return f"{told}<p>{escape(text)}</p>{shown}"
 
@@ -205,7 +200,7 @@ def _spiked(numbers: PlainData) -> str:
     return shown if shown == expected else f"{shown} (expected {expected})"
 
 
-def _spikes(result: Result, other: SubjectRecording) -> str:
+def _spikes(result: Result, other: History) -> str:
     base = result.recordings[0]
     parts = []
     for row in result.rows:
@@ -218,9 +213,8 @@ def _spikes(result: Result, other: SubjectRecording) -> str:
         part = (slice(first, first + _STEPS), slice(low, low + _NEURONS))
         marked = None if place is None else (place["step"], place["neuron"])
         label = f"{name}: {base.spec.label} and {other.spec.label}"
-        shown = svg.rasters(
-            base.rasters[name][part], other.rasters[name][part], (first, low), marked, label
-        )
+        one, two = base.rasters[name][part], other.rasters[name][part]
+        shown = svg.rasters(one, two, (first, low), marked, label)
         some = f", {_STEPS} steps from {first}, neurons from {low}"
         parts.append(f"<h3>{escape(label)}{some}</h3>{shown}{_counted(row)}")
     return "".join(parts)
@@ -261,7 +255,7 @@ def _counted(row: PlainData) -> str:
     return f"<p>{escape('; '.join(shown))}</p>"
 
 
-def _rates_and_weights(result: Result, other: SubjectRecording) -> str:
+def _rates_and_weights(result: Result, other: History) -> str:
     base, dt = result.recordings[0], result.subject.network.dt
     parts = []
     pair = base.spec, other.spec
@@ -298,11 +292,11 @@ def _training(result: Result) -> list[str]:
     return parts
 
 
-def _voltages(trace: SubjectRecording, population: str) -> FloatArray:
+def _voltages(trace: History, population: str) -> FloatArray:
     """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
 
     The voltage of neurons with equations is their first variable.
     """
-    (variable, *_) = [v for v in trace.history.calls[0].after[population] if v != "current"]
+    (variable, *_) = [v for v in trace.calls[0].after[population] if v != "current"]
     rows = trace.after(population, variable) / trace.arithmetic.membrane_unit(population)
     return np.asarray(rows, dtype=np.float64)

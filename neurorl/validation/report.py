@@ -25,7 +25,7 @@ from neurorl.storage.files import write_bytes
 from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Pair, Row, caused, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
-from neurorl.validation.history import Scenario, SubjectRecording
+from neurorl.validation.history import History, Scenario
 from neurorl.validation.learning import Contrast, Moment, TrainingOutcome, train, training_rows
 from neurorl.validation.page import page
 from neurorl.validation.result import Result
@@ -33,7 +33,7 @@ from neurorl.validation.subject import TASK, InputWindow, Subject, make_stimulus
 from neurorl.validation.ties import ties
 from neurorl.validation.tolerance import Tolerance
 
-Recordings = Sequence[SubjectRecording]
+Recordings = Sequence[History]
 _CAUSES = {
     "trace": ("learning rule", "traces of the same spikes differ"),
     "eligibility": ("learning rule", "eligibilities differ, and no spike or trace does"),
@@ -113,8 +113,7 @@ def _explain_writes(scenario: Scenario, contrast: Contrast, moment: Moment) -> l
         return []
     last = moment.windows[-1]
     writes = [(name, w) for (quantity, name), w in moment.after.items() if quantity == "weights"]
-    windows = [*moment.windows, last._replace(writes=writes)]
-    explanations = _explain_of(scenario, contrast, windows)
+    explanations = _explain_of(scenario, contrast, [*moment.windows, last._replace(writes=writes)])
     return [e for e in explanations if e.cause in ("writes", "weights", "rounding of weights")]
 
 

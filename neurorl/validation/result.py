@@ -12,7 +12,7 @@ from neurorl.rules.synapse_rule import SynapseRule
 from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Row
 from neurorl.validation.explain import Explanation
-from neurorl.validation.history import SubjectRecording
+from neurorl.validation.history import History
 from neurorl.validation.learning import TrainingOutcome
 from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import worst
@@ -44,16 +44,10 @@ class Agreement:
 
     def to_dict(self) -> PlainData:
         """Return plain data, for JSON: the same for the same inputs, without dates and paths."""
-        return {
-            "verdict": self.verdict,
-            "subject": self.subject.name,
-            "backends": self.backends,
-            "seed": self.seed,
-            "steps": self.steps,
-            **self._more(),
-            "rows": self.rows,
-            "explanations": [asdict(e) for e in self.explanations],
-        }
+        plain: PlainData = {"verdict": self.verdict, "subject": self.subject.name}
+        plain |= {"backends": self.backends, "seed": self.seed, "steps": self.steps}
+        explanations = [asdict(e) for e in self.explanations]
+        return {**plain, **self._more(), "rows": self.rows, "explanations": explanations}
 
     def _more(self) -> PlainData:
         return {"left_out": list(self.left_out)}
@@ -69,20 +63,15 @@ class Result(Agreement):
 
     subject: Subject
     stimulus: list[InputWindow] = field(default_factory=list)
-    recordings: list[SubjectRecording] = field(default_factory=list)
-    traces: list[SubjectRecording] = field(default_factory=list)
+    recordings: list[History] = field(default_factory=list)
+    traces: list[History] = field(default_factory=list)
     trainings: list[TrainingOutcome] = field(default_factory=list)
     command: str | None = None
 
     def _more(self) -> PlainData:
-        return {
-            "windows": len(self.stimulus),
-            "updates": self.trainings[0].updates if self.trainings else 0,
-            "command": self.command,
-            "versions": _versions(),
-            "missing": missing(),
-            "skipped": self.skipped,
-        }
+        updates = self.trainings[0].updates if self.trainings else 0
+        more = {"windows": len(self.stimulus), "updates": updates, "command": self.command}
+        return {**more, "versions": _versions(), "missing": missing(), "skipped": self.skipped}
 
 
 def _versions() -> dict[str, str]:

@@ -135,8 +135,7 @@ def instead(text: str, **constants: npt.ArrayLike) -> Change:
         update = list(n.update)
         for part in text.split(" | "):
             lines, is_more = _lines(part.removeprefix("+ ")), part.startswith("+ ")
-            names = [line.variable for line in update]
-            at = 0 if is_more else names.index(lines[-1].variable)
+            at = 0 if is_more else [line.variable for line in update].index(lines[-1].variable)
             update[at : at + (not is_more)] = lines
         return replace(n, update=tuple(update), limits=None if text[0] == "+" else n.limits)
 
@@ -322,8 +321,7 @@ def spelled(node: NodeProgram, described: NodeProgram) -> NodeProgram:
     lines += [_set(x, tree) for x, tree in _seen(node).items()]
     if node.refractory is not None:
         lines += _lines("refractory = max(was_dead - 1, 0)")
-        alive = Expression("was_dead == 0").tree
-        threshold = Expression.of(Binary("and", threshold.tree, alive))
+        threshold = Expression.of(Binary("and", threshold.tree, Expression("was_dead == 0").tree))
         constants["refractory_steps"] = node.refractory.astype(np.float64)
         reset = (*reset, *_lines("refractory = refractory_steps"))
     zeros = {x: np.zeros(node.size) for x in ("refractory", *node.releases, *SEEN)}

@@ -78,8 +78,7 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
         while config.window * len(windows) < n_steps:
             begins = done
             if begins:
-                reset_seed = derive(seed, _RESET, episode) & 0x7FFFFFFF
-                observation, _ = env.reset(seed=reset_seed)
+                observation, _ = env.reset(seed=derive(seed, _RESET, episode) & 0x7FFFFFFF)
                 player.begin()
                 episode += 1
             move = player.move(observation)

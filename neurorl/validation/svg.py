@@ -49,10 +49,8 @@ class _Frame:
         bottom, width = _TOP + self.height, _LEFT + self.across + _RIGHT
         texts = [(self.at(x, self.y[0])[0], bottom + 14, "middle", text) for x, text in ticks]
         texts += [(width - 8, bottom + 27, "end", name), (2, bottom + 27, "start", up)]
-        written = "".join(
-            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-            for x, y, anchor, text in texts
-        )
+        at = '<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
+        written = "".join(at.format(*place, escape(text)) for *place, text in texts)
         axes = f'<path d="M{_LEFT} {_TOP}V{bottom:.1f}H{width - 8:.0f}" stroke="#999" fill="none"/>'
         box, title = f"0 0 {width:.0f} {bottom + _BOTTOM:.0f}", escape(label)
         return (

@@ -45,11 +45,9 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
         is_predicted = has_room(network, p.name) and not is_given(network, p.name)
         if is_predicted and not history.arithmetic.counts_spikes:
             found[p.name] = _at_threshold(Evidence(network, p, history))
+    states = [{n: getattr(tie, x) for n, tie in found.items()} for x in ("state", "beside")]
     try:
-        rasters, beside = (
-            _enacted(scenario, spec, quiet, {n: getattr(tie, x) for n, tie in found.items()})
-            for x in ("state", "beside")
-        )
+        rasters, beside = (_enacted(scenario, spec, quiet, x) for x in states)
     except NeurorlError:  # it can't be asked
         return [], []
     for name, tie in found.items():
@@ -130,8 +128,7 @@ def _at_threshold(evidence: Evidence) -> _Tie:
             low, high = np.where(apart < 0, middle, low), np.where(apart < 0, high, middle)
         met_by[name] = met & ~met_before
     spikes = np.asarray(evidence._advance(drive, chosen, row)["spikes"])
-    beside = _beside(chosen, met_by, spikes, above)
-    return _Tie(_first(chosen), _first(beside), met[0], spikes[0])
+    return _Tie(_first(chosen), _first(_beside(chosen, met_by, spikes, above)), met[0], spikes[0])
 
 
 def _beside(

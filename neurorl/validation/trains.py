@@ -53,8 +53,7 @@ class TrainMeasure(NamedTuple):
 def measured(ours: Raster, theirs: Raster) -> Iterator[TrainMeasure]:
     """Yield the three measures of two rasters ``(steps, n)``."""
     a, b = int(ours.sum()), int(theirs.sum())
-    counted = {"spikes_a": a, "spikes_b": b}
-    yield TrainMeasure("rate", "rate", abs(a - b) / max(a, b, 1), counted)
+    yield TrainMeasure("rate", "rate", abs(a - b) / max(a, b, 1), {"spikes_a": a, "spikes_b": b})
     moved = unmatched(ours, theirs)
     more = {"unmatched": moved, "differing_spikes": int((ours != theirs).sum())}
     yield TrainMeasure("spike times", "times", moved / max(a + b, 1), more)
@@ -117,16 +116,13 @@ def distances(a: Raster, b: Raster) -> Distances:
         return Distances(0.0, 0.0)
     van_rossum = [_van_rossum(a[:, i], b[:, i]) for i in neurons] if _library("elephant") else None
     spike = [_spike(a[:, i], b[:, i]) for i in neurons] if _library("pyspike") else None
-    return Distances(*(_mean(values, a.shape[1]) for values in (van_rossum, spike)))
+    sums = (None if x is None else float(np.sum(x)) / a.shape[1] for x in (van_rossum, spike))
+    return Distances(*sums)
 
 
 def missing() -> list[str]:
     """Return the names of the libraries that aren't installed."""
     return [name for name in ("elephant", "pyspike") if not _library(name)]
-
-
-def _mean(values: list[float] | None, n: int) -> float | None:
-    return None if values is None else float(np.sum(values)) / n
 
 
 def _van_rossum(a: Raster, b: Raster) -> float:
@@ -147,8 +143,7 @@ def _spike(a: Raster, b: Raster) -> float:
 def _library(name: str) -> Any:
     """Import and return a library, or None if it isn't installed."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its own imports
+        with warnings.catch_warnings(action="ignore"):  # of its own imports
             if name == "elephant":
                 importlib.import_module("elephant.spike_train_dissimilarity")
             return importlib.import_module(name)

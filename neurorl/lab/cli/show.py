@@ -23,40 +23,27 @@ if TYPE_CHECKING:
 
 HELP = "print a network as a backend runs it"
 
-# What is printed of a `neurorl.lab.quantisation`: title, rows, and keys with their column.
-_TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
+# What is printed of a `neurorl.lab.quantisation`: title, rows, keys, and what these are called.
+_ERRORS = ("threshold_error", "threshold_lowered", "bias_error", "current_decay_error")
+_OF_WEIGHTS = ("worst_error", "rms_error", "clipped_percent", "zeroed_percent")
+_TABLES = (
     (
         "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:",
         "population",
-        {
-            "threshold_error": "threshold",
-            "threshold_lowered": "lowered",
-            "bias_error": "bias",
-            "current_decay_error": "current decay",
-            "membrane_decay_error": "membrane decay",
-            "noise_error": "noise",
-        },
+        (*_ERRORS, "membrane_decay_error", "noise_error"),
+        ("threshold", "lowered", "bias", "current decay", "membrane decay", "noise"),
     ),
     (
         "Of the registers, if all inputs spike at once (above 100 % they overflow):",
         "population",
-        {
-            "arriving_percent": "arriving %",
-            "current_percent": "current %",
-            "bias_percent": "bias %",
-        },
+        ("arriving_percent", "current_percent", "bias_percent"),
+        ("arriving %", "current %", "bias %"),
     ),
     (
         "Weights; errors of the threshold (or noise) they lead to:",
         "projection",
-        {
-            "resolution": "resolution",
-            "largest": "largest",
-            "worst_error": "worst error",
-            "rms_error": "rms",
-            "clipped_percent": "clipped %",
-            "zeroed_percent": "to 0 %",
-        },
+        ("resolution", "largest", *_OF_WEIGHTS),
+        ("resolution", "largest", "worst error", "rms", "clipped %", "to 0 %"),
     ),
 )
 
@@ -65,17 +52,14 @@ COMPARED = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file"
-    )
+    add = parser.add_argument
+    add("what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file")
     add_backend(parser)
-    parser.add_argument(
-        "--learning", action="store_true", help="also which rule changes which weights, and how"
-    )
-    parser.add_argument("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
+    add("--learning", action="store_true", help="also which rule changes which weights, and how")
+    add("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
     add_trust(parser)
-    parser.add_argument("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
+    add("--json", action="store_true", help="print one JSON object")
 
 
 _Shown = PlainData
@@ -141,9 +125,8 @@ def _of_run(path: Path, asked: ChosenBackend, trust_env: bool, learning: bool) -
     from neurorl.network.cost import static_cost
     from neurorl.runs.evaluation import load_to_play, read_cost
 
-    agent, chosen = load_to_play(
-        path, asked.backend, asked.arithmetic, asked.noise, trust_env=trust_env
-    )
+    setting = asked.backend, asked.arithmetic, asked.noise
+    agent, chosen = load_to_play(path, *setting, trust_env=trust_env)
     counted = read_cost(path)
     with _as_run(path, agent, chosen, asked.backend_options) as backend:
         shown = _of_backend(backend, agent.weights)
@@ -165,23 +148,12 @@ def _of_backend(backend: Backend, weights: dict[str, FloatArray] | None = None) 
     """Describe a compiled network. weights: before rounding; None for the initial ones."""
     from neurorl.lab.quantisation import quantisation_report
 
-    table = getattr(backend, "chip_table", None)
-    return {
-        "backend": backend.name,
-        "arithmetic": backend.arithmetic_name,
-        "noise": backend.noise,
-        "source": backend.source(),
-        "quantisation": quantisation_report(
-            backend.network,
-            weights,
-            arithmetic=backend.arithmetic_name,
-            noise=backend.noise,
-            seed=backend.seed,
-        )
-        if backend.arithmetic.is_chip
-        else None,
-        "cores": None if table is None else table(),
-    }
+    table, report = getattr(backend, "chip_table", None), None
+    setting: PlainData = {"arithmetic": backend.arithmetic_name, "noise": backend.noise}
+    shown = {"backend": backend.name, **setting, "source": backend.source()}
+    if backend.arithmetic.is_chip:
+        report = quantisation_report(backend.network, weights, **setting, seed=backend.seed)
+    return {**shown, "quantisation": report, "cores": None if table is None else table()}
 
 
 def _print(shown: _Shown) -> None:
@@ -216,13 +188,11 @@ def _print_learning(learning: LearningReport) -> None:
 
 
 def _print_quantisation(quantisation: _Shown) -> None:
-    for title, kind, keys in _TABLES:
+    for title, kind, keys, names in _TABLES:
         print(f"\n{title}")
         rows = quantisation[f"{kind}s"]
-        print_table(
-            (kind, *keys.values()),
-            [[row[kind], *(_short(row[key]) for key in keys)] for row in rows],
-        )
+        cells = [[row[kind], *(_short(row[key]) for key in keys)] for row in rows]
+        print_table((kind, *names), cells)
     if "compared" in quantisation:
         compared = quantisation["compared"]
         percent = f"{100 * compared['agreement']:.1f} %"

@@ -21,14 +21,11 @@ _STATES = ("done", "running", "stopped", "failed", "waiting")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sweep", type=path, metavar="SWEEP", help="the folder of neurorl sweep")
-    parser.add_argument(
-        "--page", type=path, metavar="FILE", help="write it as a page of HTML that loads anew"
-    )
-    parser.add_argument(
-        "--every", type=float, metavar="S", help="again every S seconds, until all is over"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add = parser.add_argument
+    add("sweep", type=path, metavar="SWEEP", help="the folder of neurorl sweep")
+    add("--page", type=path, metavar="FILE", help="write it as a page of HTML that loads anew")
+    add("--every", type=float, metavar="S", help="again every S seconds, until all is over")
+    add("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:

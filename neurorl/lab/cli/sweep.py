@@ -20,24 +20,21 @@ HELP = "train tasks x agents x parameters x seeds, and make one table"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=path, metavar="FILE", help="TOML or YAML; see docs/sweeps.md")
-    parser.add_argument(
-        "--out", type=path, metavar="DIR", help="its folder (default: runs/NAME of the file)"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="processes that share the settings"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("file", type=path, metavar="FILE", help="TOML or YAML; see docs/sweeps.md")
+    add("--out", type=path, metavar="DIR", help="its folder (default: runs/NAME of the file)")
+    add("--jobs", type=int, default=1, metavar="N", help="processes that share the settings")
+    add(
         "--scheduler",
         metavar="ADDRESS",
         help="of a Dask cluster, such as tcp://host:8786, in place of --jobs",
     )
-    parser.add_argument(
+    add(
         "--cluster",
         metavar="SYSTEM:FILE",
         help="jobs of a batch system, such as slurm:jobs.yaml, in place of --jobs",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:

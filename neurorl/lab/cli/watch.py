@@ -29,14 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     asked = chosen_backend(arguments)
     if arguments.trust_env:
         look_here()
-    agent, chosen = load_to_play(
-        arguments.run,
-        asked.backend,
-        asked.arithmetic,
-        asked.noise,
-        trust_env=arguments.trust_env,
-    )
+    setting = asked.backend, asked.arithmetic, asked.noise
+    agent, chosen = load_to_play(arguments.run, *setting, trust_env=arguments.trust_env)
     frames = play_frames(agent, arguments.steps, seed=arguments.seed, **chosen)
-    out = arguments.out or beside(arguments.run, "watch.gif")
-    print(watch(frames, out, fps=arguments.fps))
+    print(watch(frames, arguments.out or beside(arguments.run, "watch.gif"), fps=arguments.fps))
     return 0

@@ -16,6 +16,9 @@ from neurorl.testing import FEATURES, rasters, same_state
 from neurorl.testing.plugin import Case
 
 WINDOWS = (7, 1, 12, 5)
+STATEFUL = ["escape noise", "refractory period", "delays of several steps", "currents"]
+STATEFUL += ["values for each step", "gap junctions"]
+TURNED = r"wrong shape \(got \(12, 6\), limit \(6, 12\)\)"
 
 
 def run(backend: Any, network: Network, seed: int = 0, rewrite: bool = False) -> list[Any]:
@@ -30,12 +33,14 @@ def run(backend: Any, network: Network, seed: int = 0, rewrite: bool = False) ->
     return pairs
 
 
+def stepped(backend: Any, inputs: Any, n_steps: int) -> list[Any]:
+    return [(backend.step(inputs, n_steps), backend.state())]
+
+
 def assert_same(a: list[Any], b: list[Any]) -> None:
     for k, ((rasters_a, state_a), (rasters_b, state_b)) in enumerate(zip(a, b, strict=True)):
-        for name in rasters_a:
-            assert np.array_equal(rasters_a[name], rasters_b[name]), (
-                f"window {k}: rasters of {name}"
-            )
+        for n in rasters_a:
+            assert np.array_equal(rasters_a[n], rasters_b[n]), f"window {k}: rasters of {n}"
         assert same_state(state_a, state_b) == [], f"window {k}"
 
 
@@ -80,20 +85,12 @@ def refuses(case: Case, network: Network) -> bool:
     return bool(problems)
 
 
-@pytest.mark.parametrize(
-    "feature",
-    [
-        *("escape noise", "recurrent projection", "refractory period"),
-        *("delays of several steps", "currents", "values for each step", "gap junctions"),
-    ],
-)
+@pytest.mark.parametrize("feature", ["recurrent projection", *STATEFUL])
 def test_two_steps_equal_one_of_both_lengths(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 20, 3, 0.4)
-    first, second = (
-        {k: x if k in network.currents else x[rows] for k, x in inputs.items()}
-        for rows in (slice(13), slice(13, 20))
-    )
+    first = {k: x if k in network.currents else x[:13] for k, x in inputs.items()}
+    second = {k: x if k in network.currents else x[13:] for k, x in inputs.items()}
     with case.make(network) as whole, case.make(network) as parts:
         expected = whole.step(inputs, 20)
         pieces = parts.step(first, 13), parts.step(second, 7)
@@ -119,19 +116,10 @@ def test_reset_silences_but_keeps_weights_and_time(case: Case) -> None:
         with case.reference(network) as reference:
             reference.restore(state)
             inputs = rasters(network, 10, 1)
-            assert_same(
-                [(backend.step(inputs, 10), backend.state())],
-                [(reference.step(inputs, 10), reference.state())],
-            )
+            assert_same(stepped(backend, inputs, 10), stepped(reference, inputs, 10))
 
 
-@pytest.mark.parametrize(
-    "feature",
-    [
-        *("escape noise", "refractory period", "weights written between windows"),
-        *("delays of several steps", "currents", "values for each step", "gap junctions"),
-    ],
-)
+@pytest.mark.parametrize("feature", ["weights written between windows", *STATEFUL])
 def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     name = network.projections[0].name
@@ -140,13 +128,13 @@ def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case
         backend.set_weights(name, np.full(network.weight_shape(name), 0.7))
         saved = backend.state()
         inputs = rasters(network, 15, 1)
-        expected = [(backend.step(inputs, 15), backend.state())]
+        expected = stepped(backend, inputs, 15)
         backend.step(rasters(network, 4, 2, 0.9), 4)
         backend.restore(saved)
         assert same_state(backend.state(), saved) == []
-        assert_same([(backend.step(inputs, 15), backend.state())], expected)
+        assert_same(stepped(backend, inputs, 15), expected)
         fresh.restore(saved)
-        assert_same([(fresh.step(inputs, 15), fresh.state())], expected)
+        assert_same(stepped(fresh, inputs, 15), expected)
         backend.reset()
         for key, value in backend.state().items():
             assert key == "t" or key.endswith("weights") or not value.any(), key
@@ -158,16 +146,10 @@ def test_restore_is_exact_in_the_same_and_in_a_fresh_instance(feature: str, case
 def test_a_reference_state_moves_to_it(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = rasters(network, 12, 1)
-    with (
-        case.make(network, "restore", seed=3) as backend,
-        case.reference(network, seed=3) as reference,
-    ):
-        reference.step(rasters(network, 11, 0), 11)
-        backend.restore(reference.state())
-        assert_same(
-            [(backend.step(inputs, 12), backend.state())],
-            [(reference.step(inputs, 12), reference.state())],
-        )
+    with case.make(network, "restore", seed=3) as backend, case.reference(network, seed=3) as other:
+        other.step(rasters(network, 11, 0), 11)
+        backend.restore(other.state())
+        assert_same(stepped(backend, inputs, 12), stepped(other, inputs, 12))
 
 
 def test_weights_read_back_as_rounded(case: Case) -> None:
@@ -191,9 +173,7 @@ def test_weights_given_at_the_start_are_in_force(case: Case) -> None:
         expected = written.set_weights("first", value)
         assert np.array_equal(fresh.weights("first"), expected)
         assert same_state(fresh.state(), written.state()) == []
-        assert_same(
-            [(fresh.step(inputs, 20), fresh.state())], [(written.step(inputs, 20), written.state())]
-        )
+        assert_same(stepped(fresh, inputs, 20), stepped(written, inputs, 20))
     with pytest.raises(UnknownNameError, match="did you mean 'first'"):
         case.make(network, weights={"frist": value})
     with pytest.raises(ArgumentError, match="wrong shape"):
@@ -209,12 +189,7 @@ def test_weights_are_copies(case: Case) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "error", "words"),
     [
-        (
-            "first",
-            np.zeros((12, 6)),
-            ArgumentError,
-            r"wrong shape \(got \(12, 6\), limit \(6, 12\)\)",
-        ),
+        ("first", np.zeros((12, 6)), ArgumentError, TURNED),
         ("first", np.full((6, 12), np.nan), ArgumentError, "not finite"),
         ("frist", np.zeros((6, 12)), UnknownNameError, "did you mean 'first'"),
     ],
@@ -289,12 +264,8 @@ def test_a_closed_backend_says_so(case: Case) -> None:
     backend.close()
     backend.close()
     name = backend.network.projections[0].name
-    for call in (
-        lambda: backend.step({}, 1),
-        backend.reset,
-        backend.state,
-        lambda: backend.weights(name),
-    ):
+    calls = backend.reset, backend.state, lambda: backend.step({}, 1), lambda: backend.weights(name)
+    for call in calls:
         with pytest.raises(BackendError, match="closed"):
             call()
 

@@ -13,24 +13,21 @@ def compare(seed: int, case: Case, currents: bool = False) -> None:
     """Compare a backend with the reference over windows, resets and writes of weights."""
     network = case.random_network(seed, currents)
     rng = np.random.default_rng(seed)
-    with (
-        case.make(network, seed=seed) as backend,
-        case.reference(network, seed=seed) as reference,
-    ):
+    with case.make(network, seed=seed) as backend, case.reference(network, seed=seed) as other:
         for window in range(6):
             n_steps = int(rng.integers(1, 25))
             inputs = rasters(network, n_steps, seed + window, rng.uniform(0, 0.9))
-            expected, actual = reference.step(inputs, n_steps), backend.step(inputs, n_steps)
+            expected, actual = other.step(inputs, n_steps), backend.step(inputs, n_steps)
             for population in expected:
                 assert np.array_equal(actual[population], expected[population]), population
-            assert same_state(backend.state(), reference.state()) == []
+            assert same_state(backend.state(), other.state()) == []
             if rng.random() < 0.3:
-                reference.reset()
+                other.reset()
                 backend.reset()
             for p in network.projections:
                 if rng.random() < 0.5:
-                    weights = reference.weights(p.name) * rng.uniform(-1.5, 1.5)
-                    reference.set_weights(p.name, weights)
+                    weights = other.weights(p.name) * rng.uniform(-1.5, 1.5)
+                    other.set_weights(p.name, weights)
                     backend.set_weights(p.name, weights)
 
 

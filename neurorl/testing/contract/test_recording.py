@@ -12,16 +12,14 @@ from neurorl.testing import FEATURES, rasters, same_state
 from neurorl.testing.plugin import Case
 
 WINDOWS = (7, 1, 12)
+RECORDED = ("CUBA-LIF", "delays of several steps", "neurons by equations", "values for each step")
 
 
 def variables_of(state: PlainData) -> list[str]:
     return [name for name in state if not name.endswith((".spikes", ".weights")) and name != "t"]
 
 
-@pytest.mark.parametrize(
-    "feature",
-    [*("CUBA-LIF", "delays of several steps", "neurons by equations", "values for each step")],
-)
+@pytest.mark.parametrize("feature", RECORDED)
 def test_a_recorded_run_equals_one_that_is_not(feature: str, case: Case) -> None:
     network = FEATURES[feature]()
     inputs = [rasters(network, n, k) for k, n in enumerate(WINDOWS)]

@@ -11,6 +11,7 @@ from neurorl.backends.base import Backend, Raster
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.storage.plain import PlainData
 from neurorl.testing import FEATURES, rasters, same_state
 from neurorl.testing.plugin import Case
 
@@ -86,8 +87,7 @@ def exercise(pair: ReplicaPair) -> None:
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_replicas_equal_single_backends(feature: str, case: Case) -> None:
-    network = FEATURES[feature]()
-    pair = ReplicaPair(case, network)
+    pair = ReplicaPair(case, FEATURES[feature]())
     exercise(pair)
     pair.close()
 
@@ -176,10 +176,8 @@ def test_a_run_split_at_any_step_goes_on_in_another_replica(case: Case) -> None:
 def test_windows_equal_steps(feature: str, seed: object, case: Case) -> None:
     network = FEATURES[feature]()
     record = [p.name for p in network.populations][-1:]
-    with (
-        case.make(network, seed=seed, record=record) as stepped,
-        case.make(network, seed=seed, record=record) as backend,
-    ):
+    options: PlainData = {"seed": seed, "record": record}
+    with case.make(network, **options) as stepped, case.make(network, **options) as backend:
         windows = {n: backend.window(n) for n in (8, 3)}
         assert list(windows[8].rasters) == record
         assert not any(raster.any() for raster in windows[8].inputs.values())
@@ -201,9 +199,8 @@ def test_windows_equal_steps(feature: str, seed: object, case: Case) -> None:
             for name in record:
                 assert np.array_equal(window.rasters[name], expected[name])
             beside = {name: raster[:2] for name, raster in inputs.items()}
-            assert np.array_equal(
-                backend.step(beside, 2)[record[0]], stepped.step(beside, 2)[record[0]]
-            )
+            a, b = backend.step(beside, 2), stepped.step(beside, 2)
+            assert np.array_equal(a[record[0]], b[record[0]])
             for replica in range(backend.n_replicas):
                 assert same_state(backend.state(replica), stepped.state(replica)) == []
         after = [id(r) for w in windows.values() for r in (*w.inputs.values(), *w.rasters.values())]
@@ -263,12 +260,9 @@ def write_directly(backend: Backend, name: str, values: FloatArray, memory: Arra
 def test_bad_replicas_and_shapes(case: Case) -> None:
     network = FEATURES["LIF"]()
     with case.make(network, "restore", seed=SEEDS) as backend:
-        calls: list[Callable[[], object]] = [
-            lambda: backend.reset([0, 3]),
-            lambda: backend.state(-1),
-            lambda: backend.restore({}, 3),
-            lambda: backend.time(3),
-        ]
+        calls: list[Callable[[], object]]
+        calls = [lambda: backend.reset([0, 3]), lambda: backend.state(-1)]
+        calls += [lambda: backend.restore({}, 3), lambda: backend.time(3)]
         for call in calls:
             with pytest.raises(ArgumentError, match=r"no such .*limit 0 to 2"):
                 call()

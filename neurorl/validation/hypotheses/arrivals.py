@@ -71,8 +71,7 @@ def delays(evidence: Evidence) -> Iterator[Variant]:
         size = "a step" if abs(later) == 1 else f"{abs(later)} steps"
         for chosen, subject in by_node(evidence, evidence.into, "all spikes"):
             detail = f"{subject} arrive {size} {way} than described"
-            arrivals = otherwise(chosen, partial(shifted, later))
-            yield Variant("delay", detail, arrivals=arrivals)
+            yield Variant("delay", detail, arrivals=otherwise(chosen, partial(shifted, later)))
     names = [p.name for p in _long(evidence)]
     for chosen, subject in groups(names, "spikes of {}", "all spikes of longer delays"):
         detail = f"{subject} arrive after one step, whatever delay is described"
@@ -117,8 +116,8 @@ def surviving(evidence: Evidence) -> Iterator[Variant]:
         return e.arriving(p, p.delay, np.zeros_like(e.step))
 
     def but_newest(e: Observed, p: Pathway) -> Array:
-        gone = e.step - p.delay == e.silent_since - 1
-        return np.asarray(survive(e, p) * ~gone[:, None])
+        is_older = e.step - p.delay != e.silent_since - 1
+        return np.asarray(survive(e, p) * is_older[:, None])
 
     cause, told = "reset between decisions", "in flight survive a reset"
     for chosen, subject in by_node(evidence, evidence.into, "spikes"):

@@ -57,11 +57,9 @@ def states(evidence: Evidence) -> Iterator[Variant]:
             yield Variant(writes, f"a write clears {subject}", start=cleared)
 
 
-def _changing(
-    chosen: Collection[str], become: State, described: State = silence_after_reset
-) -> State:
-    """Return what variables are as described, but for some, which become something else."""
-    return lambda e, v, x: become(e, v, x) if v in chosen else described(e, v, x)
+def _changing(chosen: Collection[str], become: State, other: State = silence_after_reset) -> State:
+    """Return what variables are as other, but for some, which become something else."""
+    return lambda e, v, x: become(e, v, x) if v in chosen else other(e, v, x)
 
 
 def _as_it_was(evidence: Observed, variable: str, x: Array) -> Array:
@@ -89,16 +87,14 @@ def _reset_late(history: History, name: str, call: int) -> int:
 _PERIODS = range(2, 25)
 
 
-def _in_force(
-    n: int, phase: int, of_all: bool, history: History, name: str
-) -> npt.NDArray[np.intp]:
+def _in_force(n: int, phase: int, every: bool, history: History, name: str) -> npt.NDArray[np.intp]:
     """Return the version of a projection's weights in force in each call, if writes get lost.
 
-    n, phase: number k is lost where ``k % n == phase``. of_all: whether k counts the writes of all
+    n, phase: number k is lost where ``k % n == phase``. every: whether k counts the writes of all
     projections.
     """
     versions = np.array([k * (written == name) for written, k in history.order])
-    numbers = np.arange(1, len(versions) + 1) if of_all else versions
+    numbers = np.arange(1, len(versions) + 1) if every else versions
     taken = np.where(numbers % n == phase, 0, versions)
     before = np.array([call.writes for call in history.calls])
     return np.asarray(np.maximum.accumulate(np.concatenate([[0], taken]))[before])
@@ -182,10 +178,9 @@ def writes(evidence: Evidence) -> Iterator[Variant]:
                 yield Variant(cause, told + beside, version=some, freedom=freedom)
         for chosen, subject in groups(signed, "{}", "signed projections"):
             why = _OF_BIAS[number] if number < len(_OF_BIAS) else detail.format("")
-            told = (
-                f"the bias of {subject} is stale after a write, though what spikes transmit isn't"
-            )
-            yield Variant("writes", f"{told} ({why})", bias_version=partial(_of, chosen, version))
+            told = f"the bias of {subject} is stale after a write"
+            told += f", though what spikes transmit isn't ({why})"
+            yield Variant("writes", told, bias_version=partial(_of, chosen, version))
 
 
 def _of(chosen: Collection[str], version: Version, history: History, name: str, call: int) -> int:

@@ -95,8 +95,7 @@ def fixed(evidence: Evidence) -> Iterator[Variant]:
     """Propose other lines of a step, without numbers."""
     for cause, details in _FIXED.items():
         for detail, text in details.items():
-            change = instead(text.format(**_MACROS), **number_names(evidence))
-            yield Variant(cause, detail, change)
+            yield Variant(cause, detail, instead(text.format(**_MACROS), **number_names(evidence)))
     for detail, text in {
         "biases saturate at 8 bits": "clip(bias, -128, 127)",
         "biases wrap around at 8 bits": "(bias - 256*floor(bias/256 + 0.5))",

@@ -66,28 +66,26 @@ def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
         yield taken - 0.5, taken, np.asarray(neurons & np.isfinite(taken))
 
 
-def _within(
-    described: Array, low: Array, high: Array, odd: Mask
-) -> Iterator[tuple[str, Array, int]]:
+def _within(given: Array, low: Array, high: Array, odd: Mask) -> Iterator[tuple[str, Array, int]]:
     """Yield words, thresholds of each neuron and their freedom: a difference, a factor or any."""
     some = odd & (low < high)
     if not some.any():
         return
-    d, least, most = described[some], low[some], np.minimum(high[some], STATE_MAX + 1.0)
+    d, least, most = given[some], low[some], np.minimum(high[some], STATE_MAX + 1.0)
     first, last = np.floor((least - d).max()) + 1, np.floor((most - d).min())
     if first <= last and not first <= 0 <= last:
         nearest = first if first > 0 else last
         way = "more" if nearest > 0 else "less"
-        yield f"{abs(nearest):g} {way} than described", np.maximum(described + nearest, 1), 1
+        yield f"{abs(nearest):g} {way} than given", np.maximum(given + nearest, 1), 1
     ratios = float((least / d).max()), float((most / d).min())
     if ratios[0] < ratios[1]:
         factor = simplest(*ratios)
         for rounded in (np.rint, np.floor, np.ceil):
-            yield f"{factor:g} times that described", np.maximum(rounded(described * factor), 1), 1
-    values, fitted = described.copy(), np.where(most <= STATE_MAX, most, least + 1)
+            yield f"{factor:g} times that given", np.maximum(rounded(given * factor), 1), 1
+    values, fitted = given.copy(), np.where(most <= STATE_MAX, most, least + 1)
     values[some] = np.maximum(np.floor(fitted), 1)
     j = int(np.flatnonzero(some)[0])
-    yield f"another: of neuron {j} {values[j]:g}, not {described[j]:g}", values, 2
+    yield f"another: of neuron {j} {values[j]:g}, not {given[j]:g}", values, 2
 
 
 Whole = Callable[[Array], Array]

@@ -241,8 +241,7 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
         return ""
     sums = np.sum([_scores(evidence, deviates) for evidence in evidences], axis=0)
     variance, (likely, steeper, dependent) = sums[0], sums[1::2]
-    sizes = np.sqrt(sums[2::2])
-    far = np.abs([likely, steeper, dependent]) > 4 * sizes
+    far = np.abs([likely, steeper, dependent]) > 4 * np.sqrt(sums[2::2])
     if variance < 30 or far[2]:
         return ""
     told = "currents and membranes are as described, but the draws of noise aren't"

@@ -125,8 +125,7 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
     described = evidence.own_bias.astype(np.float64)
 
     def with_bias(detail: str, more: Array | float, freedom: int = 1) -> Variant:
-        added = np.rint(more) if chip else more
-        change = changed("reads bias: bias + more_bias", more_bias=added)
+        change = changed("reads bias: bias + more_bias", more_bias=np.rint(more) if chip else more)
         return Variant("bias", detail, change, freedom)
 
     yield Variant("bias", "the bias isn't there", changed("reads bias: 0*bias"))
@@ -230,8 +229,7 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
         (f"leaves {share:.6g} of the membrane and doesn't reset to 0", "v = fitted*v", share),
         ("resets the membrane to another value in each neuron", "v = fitted", each),
     ):
-        change = changed(f"on spike: {line}", fitted=number)
-        yield Variant("reset", f"a spike {told}", change, 1)
+        yield Variant("reset", f"a spike {told}", changed(f"on spike: {line}", fitted=number), 1)
 
 
 _SIDES = ("floor", "below", "max", 1), ("ceiling", "above", "min", -1)

@@ -102,5 +102,4 @@ def _with_line(rule: SynapseRule, event: str, number: int, value: str) -> PlainD
 
 def with_parameter(name: str, value: float, k: float, way: Way) -> Way:
     """Let a parameter be *k* times its value."""
-    parameters = {**way.rule.parameters, name: k * value}
-    return _ruled({"parameters": parameters}, way)
+    return _ruled({"parameters": {**way.rule.parameters, name: k * value}}, way)

@@ -153,11 +153,8 @@ def roundings(evidence: Evidence) -> Iterator[Variant]:
     if evidence.history.arithmetic.is_chip:
         yield from _of_chip(node)
         return
-    said = {
-        "v": "the membrane decays",
-        "u": "the current decays",
-        "vu": "current and membrane decay",
-    }
+    said = {"v": "the membrane decays", "u": "the current decays"}
+    said["vu"] = "current and membrane decay"
     for names, subject in said.items():
         decays = {d.constant for x in names if (d := decay_of(node, x)) is not None}
         detail = f"{subject} by Euler's 1 - dt/tau, not by exp(-dt/tau)"

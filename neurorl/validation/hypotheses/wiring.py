@@ -33,8 +33,7 @@ def neurons(evidence: Evidence) -> Iterator[Variant]:
     never, dead = changed("spikes if: 0 > 1"), changed(f"after: {held} | spikes if: 0 > 1")
     yield Variant(DEAD, "never spikes, whatever its membrane", never)
     yield Variant(DEAD, "neither changes nor spikes", dead)
-    always = changed("spikes if: 1 > 0")
-    yield Variant("threshold", "spikes whenever it isn't refractory", always)
+    yield Variant("threshold", "spikes whenever it isn't refractory", changed("spikes if: 1 > 0"))
 
 
 def recorded(evidence: Evidence) -> Iterator[Variant]:
