@@ -9,5 +9,14 @@ from neurorl.nengo.imported import Imported
 from neurorl.nengo.load import DISCRETISATIONS, from_nengo
 from neurorl.nengo.write import NengoExport, to_nengo
 
-__all__ = ["DISCRETISATIONS", "ActionOutput", "Imported", "NengoEnv", "NengoExport"]
-__all__ += ["agent_node", "from_nengo", "lower_floors", "to_nengo"]
+__all__ = [
+    "DISCRETISATIONS",
+    "ActionOutput",
+    "Imported",
+    "NengoEnv",
+    "NengoExport",
+    "agent_node",
+    "from_nengo",
+    "lower_floors",
+    "to_nengo",
+]

@@ -23,5 +23,12 @@ from neurorl.nir.package import DroppedWarning
 from neurorl.nir.readers import READERS, Reader
 from neurorl.nir.write import Written, reader_problems, to_nir
 
-__all__ = ["READERS", "DroppedWarning", "Reader", "Written"]
-__all__ += ["from_nir", "reader_problems", "to_nir"]
+__all__ = [
+    "READERS",
+    "DroppedWarning",
+    "Reader",
+    "Written",
+    "from_nir",
+    "reader_problems",
+    "to_nir",
+]

@@ -9,5 +9,12 @@ from neurorl.validation.result import Agreement
 from neurorl.validation.tolerance import Tolerance
 from neurorl.validation.trains import Limits
 
-__all__ = ["Agreement", "Limits", "Tolerance", "Validation"]
-__all__ += ["read_specs", "validate", "validate_on"]
+__all__ = [
+    "Agreement",
+    "Limits",
+    "Tolerance",
+    "Validation",
+    "read_specs",
+    "validate",
+    "validate_on",
+]
