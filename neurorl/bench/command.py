@@ -193,10 +193,17 @@ def run_child(module: str, job: Named, environment: Mapping[str, str] | None = N
     return result
 
 
-COLUMNS = {"backend": "backend", "engine": "engine", "arithmetic": "arithmetic"}
-COLUMNS |= {"env_steps_per_s": "env steps/s", "us_per_step": "us/env step"}
-COLUMNS |= {"ratio_to_floor": "of the quicker floor's rate (min-max)"}
-COLUMNS |= {"start_s": "start s", "start_cold_s": "cold start s", "peak_mb": "peak MiB"}
+COLUMNS = {
+    "backend": "backend",
+    "engine": "engine",
+    "arithmetic": "arithmetic",
+    "env_steps_per_s": "env steps/s",
+    "us_per_step": "us/env step",
+    "ratio_to_floor": "of the quicker floor's rate (min-max)",
+    "start_s": "start s",
+    "start_cold_s": "cold start s",
+    "peak_mb": "peak MiB",
+}
 """Map each key of a row to its heading; ``rows`` in `neurorl.bench.command` explains them."""
 
 

@@ -21,8 +21,15 @@ _OF_NEURONS = ("tau", "tau_syn", "tau_mem", "r", "w_in", "v_leak", "v_threshold"
 _PARAMETERS = frozenset((*_OF_NEURONS, "threshold", "metadata", "input_type", "output_type"))
 _MOST_WAYS, _LONGEST_WAY = 20_000, 200
 _LINEAR = ("Linear", "Affine", "Scale", "Delay", "Flatten", *IMAGES)
-_PARAMETER = {"Scale": "scale", "Delay": "delay", "Threshold": "threshold"}
-_PARAMETER |= {"IF": "r", "I": "r", "LI": "v_leak", "CubaLI": "v_leak"}
+_PARAMETER = {
+    "Scale": "scale",
+    "Delay": "delay",
+    "Threshold": "threshold",
+    "IF": "r",
+    "I": "r",
+    "LI": "v_leak",
+    "CubaLI": "v_leak",
+}
 """Name the parameter that has the shape of a node's output; by default ``v_threshold``."""
 
 Shape = tuple[int, ...]

@@ -158,8 +158,11 @@ def _lead(parts: Parts, lags: dict[str, int]) -> int:
     return next(iter(wanted), 0)
 
 
-_PARAMETERS = {"current_decay": "synaptic time constants", "threshold": "thresholds"}
-_PARAMETERS |= {"membrane_decay": "membrane time constants"}
+_PARAMETERS = {
+    "current_decay": "synaptic time constants",
+    "threshold": "thresholds",
+    "membrane_decay": "membrane time constants",
+}
 
 
 @dataclass(frozen=True)

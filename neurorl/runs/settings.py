@@ -104,8 +104,12 @@ def merged(file: Options, flags: Options) -> Options:
 
 
 _DECIDES: dict[str, tuple[str, ...]]
-_DECIDES = {"approach": ("backend", "arithmetic", "noise", GRADIENT)}
-_DECIDES |= {"backend": ("arithmetic", "noise"), "episodes": ("steps",), "steps": ("episodes",)}
+_DECIDES = {
+    "approach": ("backend", "arithmetic", "noise", GRADIENT),
+    "backend": ("arithmetic", "noise"),
+    "episodes": ("steps",),
+    "steps": ("episodes",),
+}
 """Map each setting to the file's settings that don't hold once a flag changes it."""
 
 

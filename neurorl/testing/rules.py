@@ -108,8 +108,13 @@ def _dopamine() -> SynapseRule:
     )
 
 
-RULES: dict[str, Callable[[], SynapseRule]] = {"pairs": _pairs, "reward": _rewarded, "oja": _oja}
-RULES |= {"bcm": _bcm, "dopamine": _dopamine}
+RULES: dict[str, Callable[[], SynapseRule]] = {
+    "pairs": _pairs,
+    "reward": _rewarded,
+    "oja": _oja,
+    "bcm": _bcm,
+    "dopamine": _dopamine,
+}
 """Map names to rules that differ in what they need of who runs them."""
 
 

@@ -20,8 +20,12 @@ from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
 from neurorl.testing.rules import Lesson
 
 Arrived = Mapping[int, Array]
-SHIFTED = {"pre": "presynaptic spikes count", "post": "postsynaptic spikes count"}
-SHIFTED |= {"signals": "signals count", "read": "what is read out is"}
+SHIFTED = {
+    "pre": "presynaptic spikes count",
+    "post": "postsynaptic spikes count",
+    "signals": "signals count",
+    "read": "what is read out is",
+}
 """Map what may count in other steps to words for it."""
 
 

@@ -86,8 +86,14 @@ def _cell(name: str, value: Any) -> str:
 
 
 _STEPS, _NEURONS = 60, 48  # of a raster
-_NUMBERS = {"input": "input", "current": "current", "level": "membrane and noise"}
-_NUMBERS |= {"threshold": "threshold", "voltage": "membrane after", "refractory": "dead steps"}
+_NUMBERS = {
+    "input": "input",
+    "current": "current",
+    "level": "membrane and noise",
+    "threshold": "threshold",
+    "voltage": "membrane after",
+    "refractory": "dead steps",
+}
 
 
 def page(result: Result) -> str:

@@ -23,27 +23,40 @@ if TYPE_CHECKING:
 
 HELP = "print a network as a backend runs it"
 
-# What is printed of a `neurorl.lab.quantisation`: title, rows, keys, and what these are called.
-_ERRORS = ("threshold_error", "threshold_lowered", "bias_error", "current_decay_error")
-_OF_WEIGHTS = ("worst_error", "rms_error", "clipped_percent", "zeroed_percent")
-_TABLES = (
+# What is printed of a `neurorl.lab.quantisation`: title, rows, and keys with their column.
+_TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
     (
         "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:",
         "population",
-        (*_ERRORS, "membrane_decay_error", "noise_error"),
-        ("threshold", "lowered", "bias", "current decay", "membrane decay", "noise"),
+        {
+            "threshold_error": "threshold",
+            "threshold_lowered": "lowered",
+            "bias_error": "bias",
+            "current_decay_error": "current decay",
+            "membrane_decay_error": "membrane decay",
+            "noise_error": "noise",
+        },
     ),
     (
         "Of the registers, if all inputs spike at once (above 100 % they overflow):",
         "population",
-        ("arriving_percent", "current_percent", "bias_percent"),
-        ("arriving %", "current %", "bias %"),
+        {
+            "arriving_percent": "arriving %",
+            "current_percent": "current %",
+            "bias_percent": "bias %",
+        },
     ),
     (
         "Weights; errors of the threshold (or noise) they lead to:",
         "projection",
-        ("resolution", "largest", *_OF_WEIGHTS),
-        ("resolution", "largest", "worst error", "rms", "clipped %", "to 0 %"),
+        {
+            "resolution": "resolution",
+            "largest": "largest",
+            "worst_error": "worst error",
+            "rms_error": "rms",
+            "clipped_percent": "clipped %",
+            "zeroed_percent": "to 0 %",
+        },
     ),
 )
 
@@ -188,11 +201,11 @@ def _print_learning(learning: LearningReport) -> None:
 
 
 def _print_quantisation(quantisation: _Shown) -> None:
-    for title, kind, keys, names in _TABLES:
+    for title, kind, keys in _TABLES:
         print(f"\n{title}")
         rows = quantisation[f"{kind}s"]
         cells = [[row[kind], *(_short(row[key]) for key in keys)] for row in rows]
-        print_table((kind, *names), cells)
+        print_table((kind, *keys.values()), cells)
     if "compared" in quantisation:
         compared = quantisation["compared"]
         percent = f"{100 * compared['agreement']:.1f} %"

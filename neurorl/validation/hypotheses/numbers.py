@@ -18,8 +18,10 @@ from neurorl.validation.rewriting import changed, decay_of, setting, with_consta
 from neurorl.validation.variants import Variant
 
 _WHOLE = 4096  # of the chip's decays
-_VARIABLES = {"u": ("current", "the current", "tau_syn")}
-_VARIABLES |= {"v": ("voltage", "the membrane", "tau_mem")}
+_VARIABLES = {
+    "u": ("current", "the current", "tau_syn"),
+    "v": ("voltage", "the membrane", "tau_mem"),
+}
 
 
 def decays(evidence: Evidence) -> Iterator[Variant]:

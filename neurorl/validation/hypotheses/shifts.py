@@ -93,8 +93,12 @@ def _fitted_shifts(
     return values, f"of neuron {j} {values[j]:g}, not {described[j]:g}"
 
 
-_PLACES = {"u": "the sum of the current", "driven": "the sum of decay and current"}
-_PLACES |= {"change": "the sum of these and bias", "level": "the sum of the membrane"}
+_PLACES = {
+    "u": "the sum of the current",
+    "driven": "the sum of decay and current",
+    "change": "the sum of these and bias",
+    "level": "the sum of the membrane",
+}
 _WIDTHS = (*range(15, 7, -1), *range(17, 25))
 
 
