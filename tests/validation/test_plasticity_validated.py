@@ -102,7 +102,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
 def test_nest_has_the_same_equations_at_other_times() -> None:
     pytest.importorskip("nest", reason="needs nest-simulator")
     script = load_script("validate_plasticity")
-    found = validate_rule("dopamine", SPECS[:1], others=[lambda *x: script._nest(2, *x)])
+    found = validate_rule("dopamine", SPECS[:1], others=script._others()[:1])
     (row, *_) = found.rows
     assert (row["cause"], row["verdict"]) == ("delay", "different")
     for words in ("dendritic", "signals count 1 step(s) later", "spikes that meet in a step"):
