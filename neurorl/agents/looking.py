@@ -57,50 +57,35 @@ class WatchedEnvs(SeparateEnvs):
         return self.kept[k]
 
     def due(self, k: int) -> FirstPlay | None:
-        """Return what agent k has seen before a look that is due, and forget it; else None."""
+        """Return what agent k has seen before a look that is due; None if none is."""
         seen, steps = self.settle(k), self._finished(k)
-        began = steps - seen.steps
-        if not any(began < at <= steps for at in self._looks):
-            return None
-        self.kept[k] = self.nothing()
-        return seen
+        return seen if any(steps - seen.steps < at <= steps for at in self._looks) else None
 
     def reset(self, k: int, seed: int) -> Shown:
         observation = super().reset(k, seed)
         self.settle(k)
-        self._now[k], self._taken[k] = self.nothing(), self._finished(k)
-        self._first[k] = min(
-            (at - WINDOW for at in self._looks if at > self._taken[k]), default=math.inf
-        )
-        self._note(k, observation)
+        self._now[k], done = self.nothing(), self._finished(k)
+        self._taken[k], ahead = done, (at - WINDOW for at in self._looks if at > done)
+        self._first[k] = min(ahead, default=math.inf)
+        if done >= self._first[k]:
+            self._now[k].begin(observation)
         return observation
 
     def step(self, actions: Sequence[Shown], active: Sequence[int]) -> Iterable[Step]:
         answers = super().step(actions, active)
         for k, observation, reward, terminated, truncated, _ in answers:
             self._taken[k] += 1
-            self._note(k, observation, actions[k], float(reward), terminated or truncated)
+            if self._taken[k] < self._first[k]:
+                continue
+            if not self._now[k].rewards:  # keep the rest of this episode
+                self._now[k].begin(observation)
+                continue
+            action = self.actions.taken(actions[k])
+            self._now[k].take(action, float(reward), terminated or truncated, observation)
+            if self._now[k].steps > 2 * WINDOW:  # of an episode that may have no end
+                self._now[k] = self.kept[k] = self.nothing()
+                self._first[k] = math.inf
         return answers
-
-    def _note(
-        self,
-        k: int,
-        observation: Shown,
-        choice: Shown = None,
-        reward: float = 0.0,
-        is_over: bool = False,
-    ) -> None:
-        """Keep an observation of agent k, and the step before it, if a look will need them."""
-        if self._taken[k] < self._first[k]:
-            return
-        now = self._now[k]
-        now.see(observation)
-        if now.rewards:
-            now.take(self.actions.taken(choice), reward, is_over)
-        else:
-            now.begin()
-        if now.steps > 2 * WINDOW:  # an episode that may have no end
-            self._now[k], self.kept[k], self._first[k] = self.nothing(), self.nothing(), math.inf
 
 
 class LookingReplicas(Replicas):
@@ -133,12 +118,14 @@ class LookingReplicas(Replicas):
             yield from super().play(budget, callback)
 
     def alone(self, k: int) -> LookingReplicas:
-        """Return agent k in a group of its own, in the same environment."""
+        """Return agent k, before any learning, in a group of its own, which it leaves this for."""
+        self.left.setdefault(k, (self.config, self.envs.nothing()))
         env = SeparateEnvs([self.envs.envs[k]])
         return LookingReplicas(env, self.config, self.n_actions, [self.seeds[k]], **self._options)
 
     def become(self, config: AgentConfig, seen: FirstPlay) -> None:
         """Go on with another configuration, as a look has it, with all that still fits."""
+        self.envs.kept[0] = self.envs.nothing()
         old, state, played = self.config, self.state(0), list(self.episodes[0])
         self.suit(0, config)
         self.restore(0, carried(old, config, seen, state, self.state(0)), moved=True)
@@ -181,8 +168,11 @@ class LookingReplicas(Replicas):
     def _is_changed(self, k: int) -> bool:
         """Let agent k look, if it is time; return whether something has to change."""
         seen, steps = self.envs.due(k), self._finished(k)
-        changes = {} if seen is None else look(self.envs.envs[k], self.config, seen, self._at_first)
-        if seen is None or not changes:
+        if seen is None:
+            return False
+        changes = look(self.envs.envs[k], self.config, seen, lambda: self._first_play)
+        if not changes:
+            self.envs.kept[k] = self.envs.nothing()
             return False
         config = self.config.changed(**changes)
         words = in_words(self.config, config)
@@ -192,12 +182,9 @@ class LookingReplicas(Replicas):
         return True
 
     @functools.cached_property
-    def _first_seen(self) -> FirstPlay:
+    def _first_play(self) -> FirstPlay:
         """Return the first play, whose steps are counted already."""
         return first_play(self.envs.envs[0], self.config.first_play_steps, math.inf)
-
-    def _at_first(self) -> FirstPlay:
-        return self._first_seen
 
     def _finished(self, k: int) -> int:
         return self.episodes[k][-1].env_steps if self.episodes[k] else 0

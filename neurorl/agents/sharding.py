@@ -154,7 +154,6 @@ class LookingGroups(ReplicaGroups):
         group, own = self._places[k]
         assert isinstance(group, LookingReplicas)
         alone = self._alone[k] = group.alone(own)
-        group.left.setdefault(own, (group.config, group.envs.nothing()))
         self._places[k] = alone, 0
         self.episodes[k], self._monitors[k] = alone.episodes[0], alone._monitors[0]
         return alone

@@ -13,7 +13,7 @@ import copy
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,22 +91,24 @@ class FirstPlay:
         """Return a play without steps, which keeps the numbers of observations in *space*."""
         return cls(seen={place: [] for place, _ in _of_numbers(space, ())})
 
-    def see(self, observation: Shown) -> None:
-        """Keep an observation."""
-        for place, rows in self.seen.items():
-            rows.append(np.array(_at(observation, place)))
-
-    def begin(self) -> None:
-        """Begin an episode, whose first observation was seen."""
+    def begin(self, *seen: Shown) -> None:
+        """Begin an episode with its first observation, if that is kept."""
+        self._keep(seen)
         self.rewards.append([])
         self.is_over = False
 
-    def take(self, action: Shown, reward: float, is_over: bool) -> None:
-        """Take a step, after which an observation was seen."""
+    def take(self, action: Shown, reward: float, is_over: bool, *seen: Shown) -> None:
+        """Take a step, and keep the observation after it, if any."""
+        self._keep(seen)
         self.actions.append(action)
         self.rewards[-1].append(reward if math.isfinite(reward) else 0.0)
         self.steps += 1
         self.is_over = is_over
+
+    def _keep(self, seen: Iterable[Shown]) -> None:
+        for observation in seen:
+            for place, rows in self.seen.items():
+                rows.append(np.array(_at(observation, place)))
 
     def __add__(self, other: FirstPlay) -> FirstPlay:
         """Return both plays of one task, one after the other."""
@@ -243,22 +245,19 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock)
     stride = max(1, -(-clock.steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
 
-    def note(observation: Shown, step: int) -> None:
-        if step % stride == 0:
-            play.see(observation)
+    def kept() -> tuple[Shown, ...]:
+        return (observation,) if play.steps % stride == 0 else ()
 
     while not clock.is_over(play.steps):
         begins = play.is_over
         if begins:
             episode = len(play.rewards)
             observation, info = answers.reset(derive(seed, episode) & 0x7FFFFFFF), answers.info
-            note(observation, play.steps)
-            play.begin()
+            play.begin(*kept())
         mask = info.get(MASK) if isinstance(info, Mapping) else None
         action = act(episode, begins, observation, mask)
         observation, reward, terminated, truncated, info = answers.step(action)
-        note(observation, play.steps)
-        play.take(action, reward, terminated or truncated)
+        play.take(action, reward, terminated or truncated, *kept())
 
 
 def is_large(space: Space, steps: int) -> bool:

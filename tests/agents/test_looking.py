@@ -15,6 +15,7 @@ from tasks_that_grow import Door
 
 from neurorl import SpikingActorCritic
 from neurorl.agents import looking
+from neurorl.agents.budget import Budget
 from neurorl.agents.sharding import LookingGroups, side_by_side
 from neurorl.models.defaults import looks
 from neurorl.models.defaults.presets import make_config
@@ -130,3 +131,36 @@ def test_a_run_that_was_stopped_ends_with_the_same_files(tmp_path: Path) -> None
     assert any(look["changed"] for row in again for look in row["looks"])
     finished = train("Door-v0", tmp_path / "seed1", resume=True)
     assert finished["digest"] == again[0]["digest"]
+
+
+def test_a_group_that_is_stopped_before_a_change_comes_to_it_again() -> None:
+    config, seeds = make_config(Door()), (1, 3)
+    together = side_by_side(
+        SeparateEnvs([Door() for _ in seeds]), config, 2, seeds, backend="native"
+    )
+    assert isinstance(together, LookingGroups)
+    steps = together.play(Budget(None, STEPS))
+    while not together.groups[0].left:
+        next(steps)
+    k = next(iter(together.groups[0].left))
+    agent, alone = agent_of(seed=seeds[k]), agent_of(seed=seeds[k])
+    agent.restore(together.state(k))
+    together.close()
+    for one in (agent, alone):
+        one.learn(total_steps=STEPS)
+    assert agent.looks == alone.looks
+    assert_alike(learned(agent), learned(alone))
+
+
+def test_it_looks_on_in_another_environment_and_forgets_endless_episodes() -> None:
+    agent = agent_of()
+    agent.learn(total_steps=200)
+    agent.set_env(Door())
+    agent.learn(total_steps=290)
+    assert len(agent.state()["look.rewards"]) == 60
+    endless = Door()
+    endless.length = 10**6
+    other = agent_of(lambda: endless, config=make_config(Door()))
+    other.learn(total_steps=STEPS)
+    assert not [name for name in other.state() if name.startswith("look.")]
+    assert other.looks == []

@@ -73,12 +73,10 @@ def test_numbers_beyond_their_tiles_get_wider_ones() -> None:
     env._used = 40_000
     far = FirstPlay.in_space(env.observation_space)
     for episode in range(150):
-        far.see(env.reset(seed=episode)[0])
-        far.begin()
+        far.begin(env.reset(seed=episode)[0])
         for step in range(20):
             shown, reward, *_ = env.step(0)
-            far.see(shown)
-            far.take(0, reward, step == 19)
+            far.take(0, reward, step == 19, shown)
     config, changes = looked(Drift(), far)
     high = max(part.high.max() for part in changes["cells"].of.parts)
     assert max(part.high.max() for part in config.cells.of.parts) < 10 < high  # type: ignore[attr-defined]

@@ -136,3 +136,24 @@ class Far(Env):
         self.room = max(0, self.room + (1 if action == self.room % 3 else -1))
         found = self.room == self._rooms - 1
         return self._shown(), self._size * found, found, self.t >= self.length, {}
+
+
+class FewDoor(Door):
+    """Be a `Door` whose numbers take seven values."""
+
+    def shown(self) -> Any:
+        return np.round(3 * self.now)
+
+
+class Field(_Told):
+    """Walk over a field of squares of three by three, each of which needs one of two actions."""
+
+    def begun(self) -> Any:
+        return np.zeros(2)
+
+    def moved(self, action: int) -> float:
+        x, y = self.now // 3
+        good = action == (7 * x * x + 3 * y * y + x * y) % 5 % 2
+        self.now = self.now + (np.array([self.np_random.random() < 0.5, 0.0]) if good else -2.0)
+        self.now = np.maximum(self.now + np.array([0.0, self.np_random.random() < 0.5]), 0.0)
+        return good
