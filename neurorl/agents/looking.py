@@ -10,7 +10,6 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -20,9 +19,12 @@ from neurorl.agents.episodes import State, prefixed, strip_prefix
 from neurorl.agents.group import Callback
 from neurorl.agents.midway import OpenEpisodes
 from neurorl.agents.replicas import Replicas
+from neurorl.backends.simulator import Simulator
+from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import LOOKS, WINDOW, Look, fitted, in_words, look, looks_of
 from neurorl.network.restoring import take_counts, take_shown
+from neurorl.storage.plain import Named
 from neurorl.tasks.first_play import FirstPlay, first_play, is_large, say
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs, Step
 from neurorl.tasks.kinds import Environment, Shown
@@ -103,13 +105,22 @@ class LookingReplicas(Replicas):
         config: AgentConfig,
         n_actions: int,
         seeds: Sequence[int],
-        **options: Any,
+        *,
+        backend: str | type[Simulator] | BackendSpec | None,
+        arithmetic: str | None = None,
+        loop: str | None = None,
+        options: Named | None = None,
     ) -> None:
         self.left: dict[int, tuple[AgentConfig, FirstPlay]] = {}
-        self._options = options
         assert isinstance(envs, SeparateEnvs)
-        watched = WatchedEnvs(envs.envs, self._finished)
-        super().__init__(watched, config, n_actions, seeds, **options)
+        watched, self._loop = WatchedEnvs(envs.envs, self._finished), loop
+        super().__init__(
+            *(watched, config, n_actions, seeds),
+            backend=backend,
+            arithmetic=arithmetic,
+            loop=loop,
+            options=options,
+        )
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         yield from super().play(budget, callback)
@@ -121,7 +132,8 @@ class LookingReplicas(Replicas):
         """Return agent k, before any learning, in a group of its own, which it leaves this for."""
         self.left.setdefault(k, (self.config, self.envs.nothing()))
         env = SeparateEnvs([self.envs.envs[k]])
-        return LookingReplicas(env, self.config, self.n_actions, [self.seeds[k]], **self._options)
+        own = (env, self.config, self.n_actions, [self.seeds[k]])
+        return LookingReplicas(*own, backend=self._spec, loop=self._loop)
 
     def become(self, config: AgentConfig, seen: FirstPlay) -> None:
         """Go on with another configuration, as a look has it, with all that still fits."""
@@ -137,7 +149,7 @@ class LookingReplicas(Replicas):
         played, monitors = self.episodes, self._monitors
         self.backend.close()
         groups = modules(config, self.envs.actions, "replicas")
-        self._build(config, groups, self.seeds, self._options.get("loop"))
+        self._build(config, groups, self.seeds, self._loop)
         vars(monitors[0]).update(vars(self._monitors[0]))  # others hold these objects
         self.episodes, self._monitors = played, monitors
         self._unfinished = OpenEpisodes(self.envs, self.loop, config, self.seeds, played)

@@ -116,6 +116,13 @@ def test_what_a_user_names_stays() -> None:
     assert looked(Far(100.0), far, reward_scale=1.0)[1] == {}
 
 
+@pytest.mark.parametrize("options", [{"hidden": 4}, {"stimulus_lags": 2}, {"input_recalls": (1,)}])
+def test_cells_stay_where_weights_cannot_be_fitted(options: Any) -> None:
+    config = make_config(Door()).changed(**options)
+    seen = played(Door(), of_side, 0.02)
+    assert look(Door(), config, seen, lambda: first_play(Door())) == {}
+
+
 @pytest.mark.parametrize("env_id", ["FrozenLake-v1", "Acrobot-v1", "CliffWalking-v1"])
 def test_ordinary_tasks_stay_as_they_are(env_id: str) -> None:
     env = gym.make(env_id)

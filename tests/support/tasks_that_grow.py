@@ -156,4 +156,4 @@ class Field(_Told):
         good = action == (7 * x * x + 3 * y * y + x * y) % 5 % 2
         self.now = self.now + (np.array([self.np_random.random() < 0.5, 0.0]) if good else -2.0)
         self.now = np.maximum(self.now + np.array([0.0, self.np_random.random() < 0.5]), 0.0)
-        return good
+        return float(good)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import gymnasium as gym
 import numpy as np
 
+from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import extended
 from neurorl.models.defaults.rates import rates_of, reward_scale
@@ -86,12 +87,14 @@ def look(
     together with these, so that they cover both.
     """
     changes: PlainData = {}
+    if config.trunk.is_shared or config.critic.population is not None:
+        return changes  # values that no factor scales
     if "reward_scale" in config.looks_at:
         scale, usual = reward_scale(seen, config.gamma, config.reward_scale), config.reward_scale
         if max(scale, usual) >= _FACTOR * min(scale, usual) and first().pays_nothing:
             changes["reward_scale"] = scale
     rows = seen.all_numbers()
-    if "cells" not in config.looks_at or rows is None:
+    if "cells" not in config.looks_at or rows is None or not _is_plain(config):
         return changes
     space, keeps = env.observation_space, config.memories
     if "memories" in config.looks_at and not keeps and not isinstance(config.cells, Select):
@@ -104,6 +107,13 @@ def look(
     if cells is None or not is_table(cells) or cells == config.cells:
         return changes
     return {**changes, **_of_cells(config, cells), "memories": keeps}
+
+
+def _is_plain(config: AgentConfig) -> bool:
+    """Return whether outputs and values are sums of the weights of active cells."""
+    of_now = config.stimulus_lags == 1 and not config.input_recalls and not config.critic.changes
+    is_flat = config.description is None and not hidden_sizes(config.hidden)
+    return of_now and is_flat and is_table(config.cells) and config.features == config.cells
 
 
 def _of_cells(config: AgentConfig, cells: Features) -> PlainData:

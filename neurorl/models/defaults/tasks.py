@@ -39,6 +39,7 @@ from neurorl.models.defaults.rates import (
 )
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
@@ -126,8 +127,8 @@ def task_defaults(
 def _looks_at(chosen: Named, named: Named, spiking_critic: bool) -> tuple[str, ...]:
     """Return the fields that looks may change, as a user would have them: those *chosen* here."""
     is_own = is_table(chosen.get("cells")) and not (_OF_LOOKS | _OTHER_CELLS).intersection(named)
-    free = LOOKED_AT if is_own and not spiking_critic else ("reward_scale",)
-    return tuple(name for name in free if name not in named)
+    free = LOOKED_AT if is_own else ("reward_scale",)
+    return tuple(name for name in free if name not in named and not spiking_critic)
 
 
 def is_table(cells: object) -> bool:
@@ -273,7 +274,11 @@ def _memories(space: Space, play: Any, has_features: bool) -> PlainData:
 
 
 def _of_rewards(
-    space: Space, play: Any, rows: Any, keeps: tuple[float, ...], is_box: bool
+    space: Space,
+    play: Callable[[], FirstPlay],
+    rows: FloatArray,
+    keeps: tuple[float, ...],
+    is_box: bool,
 ) -> tuple[float, ...]:
     """Return *keeps*, and a memory that rewards ask for, or (if not *is_box*) what is shown next.
 
