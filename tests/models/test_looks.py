@@ -129,6 +129,14 @@ def test_ordinary_tasks_stay_as_they_are(env_id: str) -> None:
     assert looked(env, played(env, lambda *_: 1, 0.5))[1] == {}
 
 
+def test_numbers_that_repeat_others_stay_left_out() -> None:
+    car = gym.make("MountainCar-v0")
+    env = gym.wrappers.FlattenObservation(gym.wrappers.FrameStackObservation(car, 2))
+    config, changes = looked(env, played(env, lambda shown, _: 2 * int(shown[3] > 0)))
+    assert set(config.cells.places) == {2, 3}  # type: ignore[attr-defined]
+    assert changes == {}
+
+
 def test_weights_of_other_cells_do_what_the_old_ones_did() -> None:
     env = Door()
     seen = played(env, of_side, 0.02)

@@ -40,18 +40,6 @@ class _Told(Env):
         return self.shown().astype(np.float32), reward, False, self.t >= self.length, {}
 
 
-class Path(_Told):
-    """Walk along a path that needs the other action wherever its length has doubled."""
-
-    def begun(self) -> Any:
-        return np.zeros(1)
-
-    def moved(self, action: int) -> float:
-        good = action == int(np.log2(1.0 + self.now[0])) % 2
-        self.now = np.maximum(self.now + (1.0 if good else -1.0) + 0.2 * self.np_random.normal(), 0)
-        return good
-
-
 class Drift(_Told):
     """Show on which side a target is, by a sensor whose offset grows as long as it is used."""
 
@@ -143,17 +131,3 @@ class FewDoor(Door):
 
     def shown(self) -> Any:
         return np.round(3 * self.now)
-
-
-class Field(_Told):
-    """Walk over a field of squares of three by three, each of which needs one of two actions."""
-
-    def begun(self) -> Any:
-        return np.zeros(2)
-
-    def moved(self, action: int) -> float:
-        x, y = self.now // 3
-        good = action == (7 * x * x + 3 * y * y + x * y) % 5 % 2
-        self.now = self.now + (np.array([self.np_random.random() < 0.5, 0.0]) if good else -2.0)
-        self.now = np.maximum(self.now + np.array([0.0, self.np_random.random() < 0.5]), 0.0)
-        return float(good)

@@ -15,6 +15,7 @@ import numpy as np
 from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import extended
+from neurorl.models.defaults.hidden_state import delays
 from neurorl.models.defaults.rates import rates_of, reward_scale
 from neurorl.models.defaults.tasks import is_table, memories_of, table_cells
 from neurorl.models.features import Concat, Features, HashedStates, JointStates, Select
@@ -99,7 +100,7 @@ def look(
     space, keeps = env.observation_space, config.memories
     if "memories" in config.looks_at and not keeps and not isinstance(config.cells, Select):
         keeps = memories_of(space, seen)
-    if keeps == config.memories and not _is_narrow(config, as_seen(config, seen)):
+    if keeps == config.memories and not _is_narrow(config, seen):
         return changes
     whole = first() + seen
     is_fine = not isinstance(env.action_space, gym.spaces.Box)
@@ -137,20 +138,19 @@ def as_seen(config: AgentConfig, seen: FirstPlay) -> FloatArray:
     return extended(rows, lengths, config.memories) if config.memories else rows
 
 
-def _is_narrow(config: AgentConfig, rows: FloatArray) -> bool:
-    """Return whether cells don't tell apart what is seen now."""
-    cells = config.cells
+def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:
+    """Return whether cells don't tell apart what is seen now.
+
+    Numbers that repeat others were left out on purpose.
+    """
+    rows, cells = as_seen(config, seen), config.cells
     if not isinstance(cells, (HashedStates, Select)):
         return False
-    usual = np.median(rows, axis=0)
-    varies = np.flatnonzero((rows != usual).mean(axis=0) > _NOTICED)
-    if isinstance(cells, HashedStates):
-        own = rows[:, list(cells.places)]
-        return (
-            bool(set(varies.tolist()) - set(cells.places)) or len(np.unique(own, axis=0)) > cells.n
-        )
-    read = {*cells.places, *getattr(cells, "before", ())}
-    return bool(set(varies.tolist()) - read) or _beyond(cells, rows) > _NOTICED
+    varies = np.flatnonzero((rows != np.median(rows, axis=0)).mean(axis=0) > _NOTICED).tolist()
+    left = {*varies} - {*cells.places, *getattr(cells, "before", ())}
+    if left and left - delays(rows, [len(rewards) + 1 for rewards in seen.rewards]).keys():
+        return True
+    return isinstance(cells, Select) and _beyond(cells, rows) > _NOTICED
 
 
 def _beyond(cells: Select, rows: FloatArray) -> float:
@@ -158,7 +158,7 @@ def _beyond(cells: Select, rows: FloatArray) -> float:
     parts = cells.of.parts if isinstance(cells.of, Concat) else ()
     flat = np.array([cells.flat(row) for row in rows[:: 1 + len(rows) // _ROWS]])
     low, high = (np.concatenate([getattr(part, end) for part in parts]) for end in ("low", "high"))
-    beyond = ((flat < low) | (flat > high)).mean(axis=0)
+    beyond = ((flat < low) | (flat > high)).mean(axis=0) * (high > low)
     places = np.array(cells.places)
     return max(float(beyond[places == place].min()) for place in set(cells.places))
 
