@@ -41,15 +41,16 @@ class WatchedEnvs(SeparateEnvs):
 
     def __init__(self, envs: Sequence[Environment], finished: Callable[[int], int]) -> None:
         super().__init__(envs)
-        self._finished, self._space = finished, envs[0].observation_space
-        self._looks = () if is_large(self._space, WINDOW) else LOOKS
+        self._finished, space = finished, envs[0].observation_space
+        self._looks = () if is_large(space, WINDOW) else LOOKS
+        self._places = tuple(FirstPlay.in_space(space).seen)
         self.kept = [self.nothing() for _ in envs]
         self._now = [self.nothing() for _ in envs]
         self._taken, self._first = [0] * self.n, [math.inf] * self.n
 
     def nothing(self) -> FirstPlay:
         """Return a play without steps."""
-        return FirstPlay.in_space(self._space)
+        return FirstPlay(seen={place: [] for place in self._places})
 
     def settle(self, k: int) -> FirstPlay:
         """Return what was seen in finished episodes of agent k, the last one included."""
@@ -75,6 +76,8 @@ class WatchedEnvs(SeparateEnvs):
 
     def step(self, actions: Sequence[Shown], active: Sequence[int]) -> Iterable[Step]:
         answers = super().step(actions, active)
+        if min(self._first) == math.inf:  # after the last look
+            return answers
         for k, observation, reward, terminated, truncated, _ in answers:
             self._taken[k] += 1
             if self._taken[k] < self._first[k]:

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from gymnasium import spaces
@@ -108,17 +108,16 @@ class FirstPlay:
     def _keep(self, seen: Iterable[Shown]) -> None:
         for observation in seen:
             for place, rows in self.seen.items():
-                rows.append(np.array(_at(observation, place)))
+                rows.append(np.array(_at(observation, place) if place else observation))
 
-    def __add__(self, other: FirstPlay) -> FirstPlay:
-        """Return both plays of one task, one after the other."""
-        return FirstPlay(
-            self.steps + other.steps,
-            self.rewards + other.rewards,
-            self.actions + other.actions,
-            {place: rows + other.seen[place] for place, rows in self.seen.items()},
-            other.is_over if other.steps else self.is_over,
-        )
+    def __iadd__(self, other: FirstPlay) -> Self:
+        """Go on with another play of the task."""
+        self.steps += other.steps
+        self.rewards += other.rewards
+        self.actions += other.actions
+        for place, rows in self.seen.items():
+            rows += other.seen[place]
+        return self
 
     @property
     def pays_nothing(self) -> bool:

@@ -102,7 +102,9 @@ def look(
         keeps = memories_of(space, seen)
     if keeps == config.memories and not _is_narrow(config, seen):
         return changes
-    whole = first() + seen
+    whole = FirstPlay.in_space(space)
+    for play in (first(), seen):
+        whole += play
     is_fine = not isinstance(env.action_space, gym.spaces.Box)
     cells = table_cells(space, lambda: whole, keeps, is_fine)
     if cells is None or not is_table(cells) or cells == config.cells:
