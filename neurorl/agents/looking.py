@@ -19,14 +19,11 @@ from neurorl.agents.episodes import State, prefixed, strip_prefix
 from neurorl.agents.group import Callback
 from neurorl.agents.midway import OpenEpisodes
 from neurorl.agents.replicas import Replicas
-from neurorl.backends.simulator import Simulator
-from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import LOOKS, WINDOW, Look, fitted, in_words, look, looks_of
 from neurorl.network.restoring import take_counts, take_shown
-from neurorl.storage.plain import Named
 from neurorl.tasks.first_play import FirstPlay, first_play, is_large, say
-from neurorl.tasks.groups import EnvGroup, SeparateEnvs, Step
+from neurorl.tasks.groups import SeparateEnvs, Step
 from neurorl.tasks.kinds import Environment, Shown
 
 _ACTOR = "learner.weights.input_output"
@@ -101,29 +98,15 @@ class LookingReplicas(Replicas):
     """
 
     envs: WatchedEnvs
+    left: dict[int, tuple[AgentConfig, FirstPlay]]
 
-    def __init__(
-        self,
-        envs: EnvGroup,
-        config: AgentConfig,
-        n_actions: int,
-        seeds: Sequence[int],
-        *,
-        backend: str | type[Simulator] | BackendSpec | None,
-        arithmetic: str | None = None,
-        loop: str | None = None,
-        options: Named | None = None,
+    def _build(
+        self, config: AgentConfig, groups: tuple[int, ...], seeds: tuple[int, ...], loop: str | None
     ) -> None:
-        self.left: dict[int, tuple[AgentConfig, FirstPlay]] = {}
-        assert isinstance(envs, SeparateEnvs)
-        watched, self._loop = WatchedEnvs(envs.envs, self._finished), loop
-        super().__init__(
-            *(watched, config, n_actions, seeds),
-            backend=backend,
-            arithmetic=arithmetic,
-            loop=loop,
-            options=options,
-        )
+        if not isinstance(self.envs, WatchedEnvs):
+            self.envs = WatchedEnvs(self.envs.envs, self._finished)
+        self.left, self._loop = {}, loop
+        super()._build(config, groups, seeds, loop)
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         yield from super().play(budget, callback)
