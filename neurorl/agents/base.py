@@ -45,7 +45,10 @@ from neurorl.backends.registry import load as load_backend
 from neurorl.diagnostics.monitor import Diagnostics
 from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.errors import ArgumentError, ChangeWarning, UnsupportedError, warn_outside
+from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.hints import refuse_words
+from neurorl.models.defaults.looks import Look
+from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive, read_seed
 from neurorl.storage.plain import Named, PlainData
@@ -84,7 +87,6 @@ class LearningAgent(abc.ABC):
         """Take the *group* of this agent alone, and set the attributes that follow from it."""
         self._replicas, self.seed = group, group.seeds[0]
         self._predictors = {}
-        self.config, self.network = group.config, group.network
         self.backend_name, self.noise = group.backend_name, group.noise
         self.arithmetic = self._learned_in = group.arithmetic_name
         self.actions = read_actions(self.env)
@@ -115,6 +117,21 @@ class LearningAgent(abc.ABC):
         trust_env: bool = False,
     ) -> Self:
         """Return the agent of a file written by `save`; each algorithm has more options."""
+
+    @property
+    def config(self) -> AgentConfig:
+        """Return its configuration, which a look in training may change."""
+        return self._replicas.config
+
+    @property
+    def network(self) -> Network:
+        """Return the description of its network."""
+        return self._replicas.network
+
+    @property
+    def looks(self) -> list[Look]:
+        """Return when it looked again at what a first play chose, and what has changed."""
+        return self._replicas.looks(0)
 
     @property
     def episodes(self) -> list[Episode]:

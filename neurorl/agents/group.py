@@ -18,6 +18,7 @@ from neurorl.diagnostics.monitor import Diagnostics, Finding, Monitor
 from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.errors import ArgumentError, RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.looks import Look
 from neurorl.network.description import Network
 from neurorl.network.serialization import Described
 from neurorl.numerics.arrays import Array, FloatArray
@@ -170,10 +171,21 @@ class AgentGroup(abc.ABC):
         """Return the findings about agent k's populations, in order."""
         return self._monitors[k].warnings()
 
+    def config_of(self, k: int) -> AgentConfig:
+        """Return agent k's configuration, which a look in training may have changed."""
+        return self.config
+
+    def looks(self, k: int) -> list[Look]:
+        """Return what agent k's looks in training came to; empty if it doesn't look."""
+        return []
+
+    def suit(self, k: int, config: AgentConfig) -> None:  # noqa: B027  (most have one for all)
+        """Take, before any learning, the configuration of agent k's checkpoint."""
+
     def verdict(self, k: int, env: Environment, player: Players) -> RunVerdict:
         """Return the verdict on agent k's training, see `neurorl.agents.verdict.verdict_of`."""
         seed, played, monitor = self.seeds[k], self.episodes[k], self._monitors[k]
-        return verdict_of(self.config, seed, played, env, player, monitor)
+        return verdict_of(self.config_of(k), seed, played, env, player, monitor)
 
     def describe(self, k: int, env_id: str, env_spec: Named | None) -> AgentDescription:
         """Describe agent k for its checkpoints.
@@ -188,7 +200,7 @@ class AgentGroup(abc.ABC):
             self.arithmetic_name,
             self.noise,
             self.seeds[k],
-            self.config,
+            self.config_of(k),
             self.gradient,
         )
 

@@ -30,6 +30,7 @@ from neurorl.agents.episodes import (
     strip_prefix,
 )
 from neurorl.agents.group import MAX_ENVIRONMENTS, AgentGroup, Callback
+from neurorl.agents.looking import LookingReplicas
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.base import Backend
 from neurorl.backends.simulator import Simulator
@@ -241,7 +242,9 @@ class SpikingActorCritic(LearningAgent):
         where = f"environment {self.env_id}".rstrip()
         copies = [self.env] if n == 1 else [copy_env(self.env) for _ in range(n)]
         envs = env_group(vector or copies)
-        group = Replicas(
+        is_alone = vector is None and n == 1
+        kind: type[Replicas] = LookingReplicas if config.looks_at and is_alone else Replicas
+        group = kind(
             envs,
             config,
             sum(modules(config, read_actions(self.env), where)),
@@ -251,7 +254,7 @@ class SpikingActorCritic(LearningAgent):
             loop=loop,
             options=self._backend_options,
         )
-        self._begin(group if vector is None and n == 1 else JointReplicas(group))
+        self._begin(group if is_alone else JointReplicas(group))
 
     @property
     def backend(self) -> Backend:

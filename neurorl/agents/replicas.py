@@ -100,10 +100,16 @@ class Replicas(AgentGroup):
         if sum(groups) != n_actions:
             what, limit = "n_actions are not those of the environments", sum(groups)
             raise ArgumentError("replicas", what, got=n_actions, limit=limit)
-        network = config.network(n_actions)
         if backend is None:
-            backend = quickest(network, arithmetic)
-        spec = BackendSpec.of(backend, arithmetic, options=options)
+            backend = quickest(config.network(n_actions), arithmetic)
+        self._spec = BackendSpec.of(backend, arithmetic, options=options)
+        self._build(config, groups, seeds, loop)
+
+    def _build(
+        self, config: AgentConfig, groups: tuple[int, ...], seeds: tuple[int, ...], loop: str | None
+    ) -> None:
+        """Make the network of agents of this configuration, and all that they keep, anew."""
+        network, spec = config.network(sum(groups)), self._spec
         on_chip = config.learning.on_chip
         begin = {} if on_chip else weights_to_begin_with(network, spec.chosen_arithmetic, seeds)
         self.backend = spec.load(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 from neurorl.agents.budget import Budget
 from neurorl.agents.episodes import State
 from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.agents.local import JointReplicas, seeds_of
+from neurorl.agents.looking import LookingReplicas
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.defaults.looks import Look
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.groups import EnvGroup, SeparateEnvs
 
@@ -76,6 +79,18 @@ class GroupsInTurn(AgentGroup):
         group, own = self._places[k]
         group.leave(own)
 
+    def config_of(self, k: int) -> AgentConfig:
+        group, own = self._places[k]
+        return group.config_of(own)
+
+    def looks(self, k: int) -> list[Look]:
+        group, own = self._places[k]
+        return group.looks(own)
+
+    def suit(self, k: int, config: AgentConfig) -> None:
+        group, own = self._places[k]
+        group.suit(own, config)
+
     def is_masked(self, k: int) -> bool:
         group, own = self._places[k]
         return group.is_masked(own)
@@ -105,6 +120,45 @@ class ReplicaGroups(GroupsInTurn):
         self.backend = groups[0].backend
 
 
+class LookingGroups(ReplicaGroups):
+    """Run agents that look again side by side; one for which something changes goes on alone."""
+
+    groups: Sequence[LookingReplicas]
+
+    def __init__(self, groups: Sequence[LookingReplicas]) -> None:
+        super().__init__(groups)
+        self._alone: dict[int, LookingReplicas] = {}
+
+    def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
+        yield from super().play(budget, callback)
+        for k, (group, own) in enumerate(self._places):
+            if isinstance(group, LookingReplicas) and k not in self._alone and own in group.left:
+                state, played, changed = group.state(own), self.episodes[k][:], group.left[own]
+                self._part(k).restore(0, state)
+                self.episodes[k][:] = played  # whose times a state doesn't have
+                self._alone[k].become(*changed)
+        for k, agent in sorted(self._alone.items()):
+            yield from agent.play(budget, _shifted(callback, k))
+
+    def suit(self, k: int, config: AgentConfig) -> None:
+        if config != self.config_of(k):
+            self._part(k).suit(0, config)
+
+    def close(self) -> None:
+        super().close()
+        for agent in self._alone.values():
+            agent.backend.close()  # its environment is closed
+
+    def _part(self, k: int) -> LookingReplicas:
+        """Return agent k, from here on in a group of its own."""
+        group, own = self._places[k]
+        assert isinstance(group, LookingReplicas)
+        alone = self._alone[k] = group.alone(own)
+        self._places[k] = alone, 0
+        self.episodes[k], self._monitors[k] = alone.episodes[0], alone._monitors[0]
+        return alone
+
+
 def side_by_side(
     envs: EnvGroup, config: AgentConfig, n_actions: int, seeds: Sequence[int], **options: Any
 ) -> Replicas | ReplicaGroups:
@@ -117,15 +171,14 @@ def side_by_side(
     if not isinstance(threads, int) or threads < 1:  # none, or one that the backend refuses
         threads = 1
     sizes = group_sizes(config, n_actions, len(seeds), threads)
-    if len(sizes) == 1 or not isinstance(envs, SeparateEnvs):
+    if not isinstance(envs, SeparateEnvs) or (len(sizes) == 1 and not config.looks_at):
         return Replicas(envs, config, n_actions, seeds, **options)
-    groups, first = [], 0
-    for size in sizes:
-        shard = slice(first, first + size)
-        own = SeparateEnvs(envs.envs[shard])
-        groups.append(Replicas(own, config, n_actions, seeds[shard], **options))
-        first += size
-    return ReplicaGroups(groups)
+    shards = [slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True)]
+    own = [(SeparateEnvs(envs.envs[s]), config, n_actions, seeds[s]) for s in shards]
+    if not config.looks_at:
+        return ReplicaGroups([Replicas(*parts, **options) for parts in own])
+    looking = [LookingReplicas(*parts, **options) for parts in own]
+    return looking[0] if len(seeds) == 1 else LookingGroups(looking)
 
 
 def make_local_group(plan: GroupPlan) -> AgentGroup:

@@ -17,7 +17,6 @@ from neurorl.agents.checkpoint import (
     modules,
     packed,
     read_agent,
-    read_checkpoint,
 )
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup, GroupPlan
@@ -136,12 +135,16 @@ class Session:
         self.config = dataclasses.replace(config, model=self.group.config.model)
 
     def _check_checkpoints(self, agent: Named, actions: Actions) -> None:
-        """Raise RunError, before agents are made, for checkpoints that don't fit config.json."""
-        config = AgentConfig.from_dict(agent)
+        """Raise RunError, before agents are made, for checkpoints that don't fit config.json.
+
+        One that a look has changed has its own configuration, and says so.
+        """
+        begun = config = AgentConfig.from_dict(agent)
         n_actions = sum(modules(config, actions, "config.json"))
         for run, old in zip(self.runs, self._old, strict=True):
             if old and run.checkpoint.exists():
-                _, arrays = read_checkpoint(run.checkpoint)
+                described, arrays = read_agent(run.checkpoint)
+                config = described.config if described.config.looked else begun
                 check_fits(config, n_actions, arrays, f"run {run.path}: checkpoint.npz")
 
     def open(self) -> None:
@@ -155,6 +158,8 @@ class Session:
             if old and run.checkpoint.exists():
                 described, arrays = read_agent(run.checkpoint)
                 described = dataclasses.replace(described, backend=current_name(described.backend))
+                if described.config.looked:
+                    self.group.suit(k, described.config)
                 if described.env_spec is None:  # older runs stored the environment's id only
                     described = dataclasses.replace(described, env_spec=self.config.env_spec)
                 if described != self._describe(k):

@@ -52,8 +52,8 @@ def train_seeds(
 
     The files of each run are the same as if its seed were trained alone. A summary has env,
     backend, model, seed, episodes, env_steps (including first_play_steps), mean_return_last_100,
-    solved_at_episode, run, arithmetic, noise, mean_discounted_return_last_100, digest
-    (`neurorl.agents.checkpoint.digest`), warnings
+    solved_at_episode, looks (`neurorl.models.defaults.looks.Look`), run, arithmetic, noise,
+    mean_discounted_return_last_100, digest (`neurorl.agents.checkpoint.digest`), warnings
     (`neurorl.diagnostics.monitor.Monitor.warnings`), which are also issued as `PopulationWarning`,
     and verdict (`neurorl.diagnostics.outcome.RunVerdict`).
 

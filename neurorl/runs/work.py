@@ -38,6 +38,7 @@ class Summary(TypedDict):
     mean_return_last_100: float | None
     mean_discounted_return_last_100: float | None
     solved_at_episode: int | None
+    looks: list[PlainData]
     run: str
     digest: str
     warnings: list[Finding]
@@ -65,6 +66,7 @@ def summary(
         "mean_return_last_100": _mean([e.ret for e in last]),
         "mean_discounted_return_last_100": _mean([e.discounted for e in last]),
         "solved_at_episode": solved_at(played, group.config),
+        "looks": [dataclasses.asdict(look) for look in group.looks(k)],
         "run": str(run.path),
         "digest": digest(run.checkpoint),
         "warnings": group.warnings(k),

@@ -13,9 +13,9 @@ import copy
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from gymnasium import spaces
@@ -85,6 +85,39 @@ class FirstPlay:
         rows = np.concatenate(parts, axis=1)
         rows = np.clip(rows[np.isfinite(rows).all(axis=1)], -_HUGE, _HUGE)
         return rows if len(rows) else None
+
+    @classmethod
+    def in_space(cls, space: Space) -> FirstPlay:
+        """Return a play without steps, which keeps the numbers of observations in *space*."""
+        return cls(seen={place: [] for place, _ in _of_numbers(space, ())})
+
+    def begin(self, *seen: Shown) -> None:
+        """Begin an episode with its first observation, if that is kept."""
+        self._keep(seen)
+        self.rewards.append([])
+        self.is_over = False
+
+    def take(self, action: Shown, reward: float, is_over: bool, *seen: Shown) -> None:
+        """Take a step, and keep the observation after it, if any."""
+        self._keep(seen)
+        self.actions.append(action)
+        self.rewards[-1].append(reward if math.isfinite(reward) else 0.0)
+        self.steps += 1
+        self.is_over = is_over
+
+    def _keep(self, seen: Iterable[Shown]) -> None:
+        for observation in seen:
+            for place, rows in self.seen.items():
+                rows.append(np.array(_at(observation, place) if place else observation))
+
+    def __iadd__(self, other: FirstPlay) -> Self:
+        """Go on with another play of the task."""
+        self.steps += other.steps
+        self.rewards += other.rewards
+        self.actions += other.actions
+        for place, rows in self.seen.items():
+            rows += other.seen[place]
+        return self
 
     @property
     def pays_nothing(self) -> bool:
@@ -198,11 +231,11 @@ class _Clock:
         if waited > _SILENCE_S and not self._told:
             self._told = True
             most = f"{self._seconds:g} s at most"
-            _say(f"{done:,} of {self.steps:,} random steps of a first play are done; {most}")
+            say(f"{done:,} of {self.steps:,} random steps of a first play are done; {most}")
         passed = max(time.process_time() - self._cpu, waited / _WAITS)
         is_late = passed > self._seconds * (1.0 if done >= _LEAST_STEPS else _MORE)
         if is_late and done < self.steps:
-            _say(f"the task is slow: its first play ends after {done:,} random steps")
+            say(f"the task is slow: its first play ends after {done:,} random steps")
         return is_late or done >= self.steps
 
 
@@ -211,30 +244,27 @@ def _play(env: Environment, play: FirstPlay, seed: int, act: Act, clock: _Clock)
     stride = max(1, -(-clock.steps * sum(leaves.values()) // _LARGEST))
     play.seen = {place: [] for place in leaves}
 
-    def note(observation: Shown, step: int) -> None:
-        if step % stride == 0:
-            for place, rows in play.seen.items():
-                rows.append(np.array(_at(observation, place)))
+    def kept() -> tuple[Shown, ...]:
+        return (observation,) if play.steps % stride == 0 else ()
 
     while not clock.is_over(play.steps):
         begins = play.is_over
         if begins:
             episode = len(play.rewards)
             observation, info = answers.reset(derive(seed, episode) & 0x7FFFFFFF), answers.info
-            note(observation, play.steps)
-            play.rewards.append([])
-            play.is_over = False
+            play.begin(*kept())
         mask = info.get(MASK) if isinstance(info, Mapping) else None
         action = act(episode, begins, observation, mask)
         observation, reward, terminated, truncated, info = answers.step(action)
-        note(observation, play.steps)
-        play.actions.append(action)
-        play.rewards[-1].append(reward if math.isfinite(reward) else 0.0)
-        play.steps += 1
-        play.is_over = terminated or truncated
+        play.take(action, reward, terminated or truncated, *kept())
 
 
-def _say(what: str) -> None:
+def is_large(space: Space, steps: int) -> bool:
+    """Return whether the observations of so many steps are too large to be kept."""
+    return steps * sum(size for _, size in _of_numbers(space, ())) > _LARGEST
+
+
+def say(what: str) -> None:
     """Print a line if the output is a terminal."""
     if sys.stderr is not None and sys.stderr.isatty():
         print(f"neurorl: {what}", file=sys.stderr)

@@ -48,6 +48,9 @@ SAID: dict[str, str] = {
     "AgentFields.solved_at": "mean return of 100 episodes of a solved task",
     "AgentFields.solved_discounted": "whether that return is discounted",
     "AgentFields.first_play_steps": "random steps played before the agent was chosen",
+    "AgentFields.looks_at": "fields that looks in training may change; default of a task without a"
+    " preset: those that its first play chose",
+    "AgentFields.looked": "what these looks have changed",
     "LinearFall.end": "rate that is left after the last of these episodes",
     "LinearFall.episodes": "episodes in which the rate falls",
     "HarmonicDecay.decisions": "decisions before the rate falls",

@@ -260,7 +260,7 @@ def test_defaults_are_the_first_of_each_kind() -> None:
 
 
 def test_the_options_of_constructors_are_the_fields_of_agents() -> None:
-    chosen_by_nobody = {"model", "first_play_steps"}
+    chosen_by_nobody = {"model", "first_play_steps", "looked"}
     fields = {field.name for field in dataclasses.fields(AgentConfig)}
     assert AgentOptions.__annotations__.keys() == fields - chosen_by_nobody
     options, declared = declared_types(AgentOptions), declared_types(AgentConfig)

@@ -189,8 +189,11 @@ class AgentConfig(AgentFields):
         return network
 
     def to_dict(self) -> PlainData:
-        """Return plain data for `from_dict`; modules, as older versions had them, aren't named."""
+        """Return plain data for `from_dict`; what older versions didn't have is named if used."""
         data = super().to_dict()
+        for name in ("looks_at", "looked"):
+            if not data[name]:
+                del data[name]
         if type(self.trunk) is Modules:
             del data["trunk"]
         return data

@@ -19,7 +19,15 @@ from neurorl.models.deep.trunk import TRUNKS, Trunk
 from neurorl.models.features import Features
 from neurorl.network.description import Network, Neuron
 from neurorl.network.limits import MAX_DELAY, MAX_SIZE, MAX_TAPS
-from neurorl.network.serialization import Described, Flag, NotNegative, Number, Range, Share
+from neurorl.network.serialization import (
+    Described,
+    Flag,
+    NotNegative,
+    Number,
+    Range,
+    Share,
+    several,
+)
 from neurorl.rules import Rule, SynapseRule
 from neurorl.rules.registry import find_any_rule, saved
 
@@ -31,6 +39,12 @@ KINDS: Mapping[str, Registry[Any]] = {
     for registry in (ENCODERS, POLICIES, CRITICS, WRITES, MODULATORS, SCHEDULES, PLACES, TRUNKS)
 }
 """Map each field that holds a part to the registry of its classes."""
+
+LOOKED_AT = (
+    *("alpha_output", "cells", "critic.lambda_", "features", "lambda_actor"),
+    *("memories", "reward_scale"),
+)
+"""List the fields that an agent may choose anew while it learns."""
 
 NAMED = ("rules", "modulators")
 """List the fields that hold several choices, each by a name of its own."""
@@ -75,6 +89,8 @@ class AgentFields(Described):
 
     first_play_steps: random steps played before the agent existed, to choose fields that the user
     didn't name (`neurorl.tasks.first_play`).
+    looks_at: fields that a first play chose and that looks in training may change; empty for none
+    (`neurorl.models.defaults.looks`). looked: what they have changed, a text for each look.
     solved_at: mean return of 100 episodes (discounted if ``solved_discounted``) of a solved task.
     """
 
@@ -122,11 +138,18 @@ class AgentFields(Described):
     solved_at: float | None = None
     solved_discounted: Flag = False
     first_play_steps: Annotated[int, Range(0, 2**53)] = 0
+    looks_at: tuple[str, ...] = ()
+    looked: tuple[str, ...] = ()
 
     _place = "agent"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("looks_at", "looked"):
+            object.__setattr__(self, name, _texts(f"agent.{name}", getattr(self, name)))
+        if unknown := sorted({*self.looks_at} - {*LOOKED_AT}):
+            what, limit = "no look changes it", f"some of {', '.join(LOOKED_AT)}, or () for none"
+            raise DescriptionError("agent.looks_at", what, got=unknown[0], limit=limit)
         object.__setattr__(self, "rule", saved(self.rule))
         object.__setattr__(self, "rules", _named("rules", self.rules, saved))
         object.__setattr__(self, "modulators", _named("modulators", self.modulators, _modulator))
@@ -199,6 +222,14 @@ class AgentFields(Described):
     def parts(self) -> dict[str, Part]:
         """Return the parts of the agent by field."""
         return {kind: getattr(self, kind) for kind in KINDS}
+
+
+def _texts(where: str, texts: object) -> tuple[str, ...]:
+    """Return several texts. Raises DescriptionError for anything else."""
+    every = several(where, texts)
+    if not all(isinstance(text, str) for text in every):
+        raise DescriptionError(where, "not texts", got=quoted(texts), limit="names, or () for none")
+    return tuple(every)
 
 
 def _named(where: str, choices: object, made: Callable[[Any], object]) -> dict[str, object] | None:

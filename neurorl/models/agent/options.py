@@ -131,6 +131,7 @@ class AgentOptions(TypedDict, total=False):
     depression: float
     carries: bool
     memories: tuple[float, ...]
+    looks_at: tuple[str, ...]
     description: Network | None
     solved_at: float | None
     solved_discounted: bool

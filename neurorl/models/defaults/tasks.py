@@ -11,6 +11,7 @@ import numpy as np
 
 from neurorl.errors import EnvironmentWarning, format_message, warn_outside
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.fields import LOOKED_AT
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.memories import extended
 from neurorl.models.agent.schedules import HarmonicDecay
@@ -38,6 +39,7 @@ from neurorl.models.defaults.rates import (
 )
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
+from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
@@ -67,6 +69,7 @@ _OTHER_NETWORK = ("neuron", "encoder", "rule")
 """Choose no table if the user names one of these, as it wouldn't fit their network."""
 _OTHER_CELLS = frozenset({"critic.changes", "input_recalls", "hidden_recalls", "carries"})
 
+_OF_LOOKS = frozenset({"cells", "features"})
 _OF_SHARED = frozenset(
     (
         *("gamma", "lambda_actor", "alpha_hidden", "alpha_output", "hidden", "weight_bound"),
@@ -117,7 +120,31 @@ def task_defaults(
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     if play.cache_info().currsize:
         chosen["first_play_steps"] = play().steps
+        chosen["looks_at"] = _looks_at(chosen, named, spiking_critic)
     return {name: value for name, value in chosen.items() if name not in named}
+
+
+def _looks_at(chosen: Named, named: Named, spiking_critic: bool) -> tuple[str, ...]:
+    """Return the fields that looks may change, as a user would have them: those *chosen* here."""
+    is_own = is_table(chosen.get("cells")) and not (_OF_LOOKS | _OTHER_CELLS).intersection(named)
+    free = LOOKED_AT if is_own else ("reward_scale",)
+    return tuple(name for name in free if name not in named and not spiking_critic)
+
+
+def is_table(cells: object) -> bool:
+    """Return whether each observation makes some cells 1 and all others 0."""
+    return isinstance(cells, (OneHot, JointStates, HashedStates, Select))
+
+
+def memories_of(space: Space, play: FirstPlay) -> tuple[float, ...]:
+    """Return the memory that the rewards of *play* ask for; none if they do without.
+
+    What is shown next isn't asked about. Observations have to come back: then the mean reward of
+    each observation and action is known, whatever actions follow from, and only what is hidden is
+    left. Of other numbers least squares miss some, and a memory tells where an agent is.
+    """
+    rows = play.all_numbers()
+    return _of_rewards(space, lambda: play, rows, (), True) if rows is not None else ()
 
 
 def _of_modules(named: Named) -> bool:
@@ -241,13 +268,29 @@ def _memories(space: Space, play: Any, has_features: bool) -> PlainData:
     if rows is None:
         return {}
     keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
+    if not has_features:
+        keeps = _of_rewards(space, play, rows, keeps, is_box)
+    return {"memories": keeps} if keeps else {}
+
+
+def _of_rewards(
+    space: Space,
+    play: Callable[[], FirstPlay],
+    rows: FloatArray,
+    keeps: tuple[float, ...],
+    is_box: bool,
+) -> tuple[float, ...]:
+    """Return *keeps*, and a memory that rewards ask for, or (if not *is_box*) what is shown next.
+
+    One without cells that hold it isn't taken.
+    """
     in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
-    can_hold = not has_features and (in_pairs or _hashed(space, rows) is not None)
+    can_hold = in_pairs or _hashed(space, rows) is not None
     for keep in missing_memories(play(), rows, keeps, is_box) if can_hold else ():
         cells = table_cells(space, play, (*keeps, keep))
         if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
-            return {"memories": (*keeps, keep)}
-    return {"memories": keeps} if keeps else {}
+            return *keeps, keep
+    return keeps
 
 
 def table_cells(

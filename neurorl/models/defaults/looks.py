@@ -1,0 +1,192 @@
+"""Test what a first play chose anew, by what an agent has seen while it learned.
+
+Random play misleads where learning gets further: to other ranges, to rewards that were never seen,
+to numbers that didn't vary. Only what is clearly wrong changes, and no field that a user named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.models.actor import hidden_sizes
+from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.memories import extended
+from neurorl.models.defaults.hidden_state import delays
+from neurorl.models.defaults.rates import rates_of, reward_scale
+from neurorl.models.defaults.tasks import is_table, memories_of, table_cells
+from neurorl.models.features import Concat, Features, HashedStates, JointStates, Select
+from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import PlainData
+from neurorl.tasks.first_play import FirstPlay
+from neurorl.tasks.kinds import Environment
+
+LOOKS = (5_000, 20_000, 50_000)
+"""Look at the first end of an episode after so many environment steps of learning."""
+WINDOW = 3_000
+"""Look at the last steps before, so many and those until that end."""
+_TESTED = ("reward_scale", "memories", "cells")
+_FACTOR = 5.0
+"""Change the scale of rewards if none were seen at first, and those that are seen now ask for so
+many times more or less. Where some were, another scale helped no task."""
+_NOTICED = 0.05
+"""Choose cells anew if this share of a number lies beyond them, or varies and isn't read."""
+_ROWS, _SWEEPS, _STEP = 1_000, 5, 0.5
+"""Fit new weights to the old agent's drives and values for so many observations, so often."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Hold what a look came to.
+
+    steps: environment steps of learning before it. tested: the fields that it may change. changed:
+    those that it did, and how, a text for each; empty if all stays.
+    """
+
+    steps: int
+    tested: tuple[str, ...]
+    changed: tuple[str, ...] = ()
+
+
+def looks_of(config: AgentConfig, ends: Sequence[int], steps: int) -> list[Look]:
+    """Return the looks of an agent that has taken so many *steps*.
+
+    ends: how many it had taken at the ends of its episodes. An agent looks when it plays on.
+    """
+    at = [next((end for end in ends if end >= due), steps) for due in LOOKS]
+    changed = {int(text.partition(":")[0]): text.partition(": ")[2] for text in config.looked}
+    tested = tuple(name for name in _TESTED if name in config.looks_at)
+    made = [end for end in dict.fromkeys(at) if end < steps or end in changed]
+    return [
+        Look(end, tested, tuple(changed[end].split("; ")) if end in changed else ())
+        for end in (made if tested else ())
+    ]
+
+
+def in_words(old: AgentConfig, new: AgentConfig) -> str:
+    """Return how the configuration of an agent has changed, as one line."""
+    return "; ".join(
+        f"{name} {_short(getattr(old, name))} -> {_short(getattr(new, name))}"
+        for name in _TESTED
+        if getattr(old, name) != getattr(new, name)
+    )
+
+
+def _short(value: object) -> str:
+    return f"{type(value).__name__} ({value.size})" if isinstance(value, Features) else f"{value}"
+
+
+def look(
+    env: Environment, config: AgentConfig, seen: FirstPlay, first: Callable[[], FirstPlay]
+) -> PlainData:
+    """Return the fields to change, and their values; empty if nothing must.
+
+    seen: the agent's own last steps. first: returns the first play, which cells are chosen by
+    together with these, so that they cover both.
+    """
+    changes: PlainData = {}
+    if config.trunk.is_shared or config.critic.population is not None:
+        return changes  # values that no factor scales
+    if "reward_scale" in config.looks_at:
+        scale, usual = reward_scale(seen, config.gamma, config.reward_scale), config.reward_scale
+        if max(scale, usual) >= _FACTOR * min(scale, usual) and first().pays_nothing:
+            changes["reward_scale"] = scale
+    rows = seen.all_numbers()
+    if "cells" not in config.looks_at or rows is None or not _is_plain(config):
+        return changes
+    space, keeps = env.observation_space, config.memories
+    if "memories" in config.looks_at and not keeps and not isinstance(config.cells, Select):
+        keeps = memories_of(space, seen)
+    if keeps == config.memories and not _is_narrow(config, seen):
+        return changes
+    whole = FirstPlay.in_space(space)
+    for play in (first(), seen):
+        whole += play
+    is_fine = not isinstance(env.action_space, gym.spaces.Box)
+    cells = table_cells(space, lambda: whole, keeps, is_fine)
+    if cells is None or not is_table(cells) or cells == config.cells:
+        return changes
+    return {**changes, **_of_cells(config, cells), "memories": keeps}
+
+
+def _is_plain(config: AgentConfig) -> bool:
+    """Return whether outputs and values are sums of the weights of active cells."""
+    of_now = config.stimulus_lags == 1 and not config.input_recalls and not config.critic.changes
+    is_flat = config.description is None and not hidden_sizes(config.hidden)
+    return of_now and is_flat and is_table(config.cells) and config.features == config.cells
+
+
+def _of_cells(config: AgentConfig, cells: Features) -> PlainData:
+    """Return the fields of an agent with other *cells*: these, and rates that follow from them."""
+    old, new = (rates_of(of, config.model) for of in (config.cells, cells))
+    changes: PlainData = {"cells": cells, "features": cells}
+    if "alpha_output" in config.looks_at:
+        factor = new["alpha_output"] / old["alpha_output"]
+        changes["alpha_output"] = round(config.alpha_output * factor, 3)
+    for name in ("lambda_actor", "critic.lambda_"):
+        if name in config.looks_at and new.get(name) != old.get(name):
+            changes[name] = new[name]
+    return changes
+
+
+def as_seen(config: AgentConfig, seen: FirstPlay) -> FloatArray:
+    """Return observations of a play as the cells of an agent read them, ``(n, d)``."""
+    rows = seen.all_numbers()
+    assert rows is not None
+    lengths = [len(rewards) + 1 for rewards in seen.rewards]
+    return extended(rows, lengths, config.memories) if config.memories else rows
+
+
+def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:
+    """Return whether cells don't tell apart what is seen now.
+
+    Numbers that repeat others were left out on purpose.
+    """
+    rows, cells = as_seen(config, seen), config.cells
+    if not isinstance(cells, (HashedStates, Select)):
+        return False
+    varies = np.flatnonzero((rows != np.median(rows, axis=0)).mean(axis=0) > _NOTICED).tolist()
+    left = {*varies} - {*cells.places, *getattr(cells, "before", ())}
+    if left and left - delays(rows, [len(rewards) + 1 for rewards in seen.rewards]).keys():
+        return True
+    return isinstance(cells, Select) and _beyond(cells, rows) > _NOTICED
+
+
+def _beyond(cells: Select, rows: FloatArray) -> float:
+    """Return the largest share of a number that lies beyond all of its tiles."""
+    parts = cells.of.parts if isinstance(cells.of, Concat) else ()
+    flat = np.array([cells.flat(row) for row in rows[:: 1 + len(rows) // _ROWS]])
+    low, high = (np.concatenate([getattr(part, end) for part in parts]) for end in ("low", "high"))
+    beyond = ((flat < low) | (flat > high)).mean(axis=0) * (high > low)
+    places = np.array(cells.places)
+    return max(float(beyond[places == place].min()) for place in set(cells.places))
+
+
+def fitted(
+    old: AgentConfig, new: AgentConfig, seen: FirstPlay, known: FloatArray, begun: FloatArray
+) -> FloatArray:
+    """Return weights from the cells of the *new* agent that do as the *old* one's *known* weights.
+
+    known: from the old cells, ``(n, m)``. begun: from the new ones, before they learn, ``(k, m)``.
+    A few sweeps over what was *seen* fit the sums of active cells. Weights of cells that were
+    never active stay as they begin.
+    """
+    weights = begun.copy()
+    before, after = (_active(config, seen) for config in (old, new))
+    wanted = [known[cells].sum(axis=0) for cells in before]
+    for _ in range(_SWEEPS):
+        for cells, sums in zip(after, wanted, strict=True):
+            weights[cells] += _STEP / len(cells) * (sums - weights[cells].sum(axis=0))
+    return weights
+
+
+def _active(config: AgentConfig, seen: FirstPlay) -> list[np.ndarray]:
+    """Return the indices of the active cells for some observations, which all are 1."""
+    rows, cells = as_seen(config, seen), config.cells
+    some = rows[:: 1 + len(rows) // _ROWS]
+    if isinstance(cells, JointStates) and cells.keys:
+        return [np.flatnonzero(cells(dict(zip(cells.keys, row, strict=True)))) for row in some]
+    return [np.flatnonzero(cells(row)) for row in some]
