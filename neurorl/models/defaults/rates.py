@@ -42,7 +42,7 @@ def reward_scale(
     agent. The usual reward doesn't count if there was a prize, a return that no number of usual
     rewards makes. The scale is doubled where rewards are rare, and *unseen* if none was seen. It is
     at most *unseen* if there were only costs, and steps without a cost: a reward worth these costs
-    is still to come. is_choice: whether actions are choices; then the scale is at least 0.15 over the
+    is still to come. is_choice: whether actions are choices; then it is at least 0.15 over the
     deviation of rewards whose quartiles differ, unless there was a prize.
     """
     rewards = np.array([r for episode in play.rewards for r in episode])
