@@ -21,7 +21,7 @@ def test_pairs_tell_every_two_values_apart() -> None:
     space = MultiDiscrete([20, 3, 7], start=[5, -1, 0])
     space.seed(1)
     rows = np.array([space.sample() for _ in range(500)], dtype=np.float64)
-    cells = pair_cells(space, rows)
+    cells = pair_cells(space, lambda: rows)
     assert cells is not None
     assert cells.size == 20**2 + 20**2 + 7**2
     for first, second in ((0, 1), (0, 2), (1, 2)):
@@ -46,7 +46,7 @@ def test_no_pairs_of_many_values_or_of_other_numbers(space: Space[Any]) -> None:
     space.seed(1)
     n = 10 if isinstance(space, Dict) else 2
     rows = np.array([np.arange(n), np.arange(n) + 1.0])
-    assert pair_cells(space, rows) is None
+    assert pair_cells(space, lambda: rows) is None
 
 
 class Parity(gym.Env[Any, Any]):

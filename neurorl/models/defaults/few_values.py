@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import gymnasium as gym
 import numpy as np
@@ -17,12 +18,12 @@ _HALF = 0.25
 """Begin tiles so far below a whole number, so that rounding can't move it to another tile."""
 
 
-def pair_cells(space: Space, rows: FloatArray) -> Select | None:
+def pair_cells(space: Space, shown: Callable[[], FloatArray | None]) -> Select | None:
     """Return a cell for each combination of each two numbers that varied.
 
     A board, or a row of flags, has too many states for a table of its own, but two numbers together
-    tell much. None if a part of the space isn't whole numbers, or if there were too many cells.
-    rows: the observations of the first play, ``(n, d)``.
+    tell much. None if a part of the space isn't whole numbers, or if there may be too many cells.
+    shown: returns the observations of the first play, ``(n, d)``, asked only if there aren't.
     """
     parts = seen_parts(space)
     ends = [_ends(part) for part in parts.values() or [space]]
@@ -30,12 +31,15 @@ def pair_cells(space: Space, rows: FloatArray) -> Select | None:
     if len(known) < len(ends):
         return None
     first, counts = (np.concatenate([pair[side] for pair in known]) for side in (0, 1))
+    if sum(max(pair) ** 2 for pair in itertools.combinations(counts, 2)) > _MOST_CELLS:
+        return None
+    rows = shown()
+    if rows is None or rows.shape[1] != len(first):
+        return None
     places = np.flatnonzero(rows.max(axis=0) > rows.min(axis=0)).tolist()
-    if len(places) < 2 or len(first) != rows.shape[1]:
+    if len(places) < 2:
         return None
     pairs = [list(pair) for pair in itertools.combinations(places, 2)]
-    if sum(int(counts[pair].max()) ** 2 for pair in pairs) > _MOST_CELLS:
-        return None
     tiles = Concat(tuple(_exact(first[pair], int(counts[pair].max())) for pair in pairs))
     chosen = tuple(place for pair in pairs for place in pair)
     if parts:

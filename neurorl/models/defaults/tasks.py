@@ -267,6 +267,8 @@ def table_cells(
     cells = default_cells(space)
     if not memories and isinstance(cells, (OneHot, JointStates)):
         return cells
+    if not (memories or isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict))):
+        return pair_cells(space, lambda: play().all_numbers())
     rows = play().all_numbers()
     if rows is None:
         return None
@@ -282,7 +284,7 @@ def table_cells(
     if hashed is not None:
         return hashed
     if not isinstance(space, gym.spaces.Box):
-        pairs, whole = pair_cells(space, rows), box_of(space)
+        pairs, whole = pair_cells(space, lambda: rows), box_of(space)
         if pairs is not None or whole is None or whole.shape != rows.shape[1:]:
             return pairs
         return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))
