@@ -15,7 +15,7 @@ from neurorl.diagnostics.monitor import Finding
 from neurorl.diagnostics.observed import MOVES, OUTSIDE, TOLD
 from neurorl.diagnostics.outcome import LEAST_EPISODES, Facts, RunVerdict, exceeds, mean_of, trend
 
-_SELDOM = 0.02
+_SELDOM = 0.05
 _LOST, _WORSE = 0.5, 0.25
 _WHOLE = 10
 _MANY_STEPS = 20_000
@@ -143,7 +143,8 @@ def _unrewarded(facts: Facts) -> Sign | None:
     share = 1.0 - float(counts.max()) / len(facts.returns)
     if share > _SELDOM or facts.is_better:
         return None
-    if len(facts.random) and np.mean(facts.random != common) > 2 * _SELDOM:
+    paid = facts.random != common
+    if paid.sum() > 1 and np.mean(paid) > 2 * _SELDOM:
         return None
     seldom = f"all but {100 * share:.2g} % of its episodes had" if share else "every episode had"
     what = f"{seldom} the same {facts.measure}, {common:.4g}, so it hardly saw what pays"
@@ -178,13 +179,25 @@ def _memory(facts: Facts) -> Sign | None:
     if told is None or told < TOLD:
         return None
     memories = facts.hidden.memories
-    past = "earlier observations" if memories else "earlier actions"
-    what = f"one observation hides what matters: {past} tell {told:.0%} more of what follows"
-    remedy = "show the last action in the observation, by a wrapper"
+    counted = facts.hidden.counted
+    past = counted or ("earlier observations" if memories else "earlier actions")
+    tell = "tells" if counted else "tell"
+    what = f"one observation hides what matters: {past} {tell} {told:.0%} more of what follows"
+    remedy = f"show {counted or 'the last action'} in the observation, by a wrapper"
     if memories:
         remedy = f"set memories=({', '.join(f'{keep:g}' for keep in memories)},)"
         remedy += ", or stack observations"
     return Sign(what, remedy, told)
+
+
+def _blind(facts: Facts) -> Sign | None:
+    """Find observations that tell nothing of what follows, though actions do."""
+    shown = facts.hidden.shown
+    if shown is None or shown >= MOVES:
+        return None
+    what = "one observation tells nothing of the next reward, end or observation, beside the action"
+    remedy = "show in it what was done and shown before in the episode, by a wrapper"
+    return Sign(what, remedy, max(0.0, shown))
 
 
 _PLAIN = ("faint", "loud", "silent", "saturated")
@@ -246,6 +259,7 @@ _HIDING = (
     Cause("range", _range),
     Cause("memory", _memory),
     Cause("powerless", _powerless),
+    Cause("memory", _blind),
 )
 CAUSES = (
     Cause("early", _early),

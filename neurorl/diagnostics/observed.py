@@ -7,7 +7,8 @@ others. What predicts more in both halves tells more.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -34,6 +35,9 @@ APART = 0.05
 OUTSIDE = 0.2
 """Find the cells' range too narrow if this share of a number lies beyond it."""
 _MANY_ROWS = 1500  # of fewer rows, noise predicts more
+_ROWS_OF_ACTION = 100
+"""Measure what actions predict only with so many rows for each: what one of many does is rare."""
+_MOST_COUNTED, _MOST_VALUES = 4, 32
 _LEAST_ROWS, _MOST_NUMBERS, _TRIED, _FAR = 400, 16, 40, 1e6
 
 
@@ -45,7 +49,9 @@ class Hidden:
     apart where they lie. outside: the largest share of a number beyond its cells' range, and the
     number; both are 0 if none is. memory: the share of rewards, or of changes, that the past
     predicts in addition; None if it wasn't measured. memories: of observations, which would do;
-    empty if past actions tell more. effect: what actions predict in addition.
+    empty if past actions, or counts, tell more. counted: what to count in an episode, if that tells
+    most. effect: what actions predict in addition. shown: what the observation predicts of rewards,
+    ends and the next one, beside the action.
     """
 
     left_out: tuple[str, ...] = ()
@@ -53,7 +59,9 @@ class Hidden:
     outside: tuple[float, int] = (0.0, 0)
     memory: float | None = None
     memories: tuple[float, ...] = ()
+    counted: str = ""
     effect: float | None = None
+    shown: float | None = None
 
 
 def hidden(
@@ -213,11 +221,14 @@ def _of_time(
     left = left_over(blank, follows)
     effects = [(left - left_over(x, follows)).mean(axis=0) for x in (known, before)]
     effect = float(np.max(effects, initial=0.0))
-    if len(known) >= _MANY_ROWS and follows.shape[1]:
+    enough = max(_MANY_ROWS, _ROWS_OF_ACTION * steps.acted.shape[1])
+    if len(known) >= enough and follows.shape[1]:
         found = dataclasses.replace(found, effect=effect)
     if config.memories or config.carries or config.description is not None:
         return found
-    by_actions, rewards = 0.0, steps.rewards
+    if len(known) >= enough:
+        found = dataclasses.replace(found, shown=_shown(steps))
+    by_actions, rewards, by_counts, counted = 0.0, steps.rewards, 0.0, ""
     varying = steps.rows[:, steps.rows.max(axis=0) > steps.rows.min(axis=0)]
     is_box = isinstance(space, Box)
     memories = memories_for(play, varying, 2 * _MOST_NUMBERS) if is_box else ()
@@ -233,8 +244,55 @@ def _of_time(
         if memories:
             past = extended(steps.rows, steps.lengths, memories)[steps.now, steps.rows.shape[1] :]
             by_rows = max(by_rows, told(past))
-    best = memories if by_rows >= by_actions else ()
-    return dataclasses.replace(found, memory=max(by_rows, by_actions), memories=best)
+        for what, count in _counts(steps):
+            for seen in (known, steps.acted):
+                gain = _gain(left, left_over(np.concatenate([seen, count], axis=1), rewards))
+                if gain > max(by_counts, TOLD):
+                    by_counts, counted = gain, what
+    best = memories if by_rows >= max(by_actions, by_counts) else ()
+    counted = counted if by_counts > max(by_rows, by_actions) else ""
+    most = max(by_rows, by_actions, by_counts)
+    return dataclasses.replace(found, memory=most, memories=best, counted=counted)
+
+
+def _shown(steps: _Steps) -> float:
+    """Return which share of what follows the observation tells, beside the action."""
+    following = [steps.rewards, steps.ends, steps.rows[steps.now + 1]]
+    follows = np.concatenate(following, axis=1)
+    follows = follows[:, follows.max(axis=0) > follows.min(axis=0)]
+    blank = np.concatenate([steps.acted, np.zeros((len(steps.acted), 1))], axis=1)
+    return _gain(left_over(blank, follows), left_over(steps.known(), follows))
+
+
+def _counts(steps: _Steps) -> Iterator[tuple[str, FloatArray]]:
+    """Yield what may be counted in an episode, and how often it came before each step, ``(n, 1)``.
+
+    That is the step's action, and the value that a number shows, among earlier values of a number.
+    """
+    rows = steps.rows[steps.now]
+    values = [np.unique(column) for column in rows.T]
+    few = [place for place, seen in enumerate(values) if 1 < len(seen) <= _MOST_VALUES]
+    yield "how often the action was taken before", _earlier(steps, steps.acted, steps.acted)
+    for one, other in itertools.product(few[:_MOST_COUNTED], repeat=2):
+        what = f"how often observation[{other}] had the value of observation[{one}]"
+        yield what, _earlier(steps, rows[:, [one]], rows[:, [other]])
+
+
+def _earlier(steps: _Steps, now: FloatArray, before: FloatArray) -> FloatArray:
+    """Return how many rows up to each one of *now*, in its episode, are the same in *before*.
+
+    A row of *before* counts in its own step too, as the observation is shown then already; so the
+    count of a step's own action is more by one, which no prediction depends on.
+    """
+    counts: list[float] = []
+    seen: dict[bytes, int] = {}
+    starts = set(np.cumsum([0, *(n - 1 for n in steps.lengths[:-1])]).tolist())
+    for k, (row, shown) in enumerate(zip(now + 0.0, before + 0.0, strict=True)):
+        if k in starts:
+            seen = {}
+        seen[shown.tobytes()] = seen.get(shown.tobytes(), 0) + 1
+        counts.append(float(seen.get(row.tobytes(), 0)))
+    return np.array(counts)[:, None]
 
 
 def _before(acted: FloatArray, lengths: Sequence[int]) -> FloatArray:

@@ -310,7 +310,8 @@ NOISE = np.random.default_rng(1).normal(size=400)
         (facts(NOISE[:20] + 9.0, random=NOISE[:30]), "learned"),
         (facts(NOISE + np.linspace(0.0, 4.0, 400)), "learned"),
         (facts([0.0] * 99 + [1.0], random=[0.0] * 30), "unrewarded"),
-        (facts([0.0] * 96 + [1.0] * 4, random=[0.0] * 30), "short"),
+        (facts([0.0] * 96 + [1.0] * 4, random=[0.0] * 30), "unrewarded"),
+        (facts([0.0] * 94 + [1.0] * 6, random=[0.0] * 30), "short"),
         (facts(NOISE + np.repeat([0.0, 5.0, 0.0], [50, 250, 100]), random=NOISE[:30]), "diverged"),
         (
             facts(NOISE + np.repeat([0.0, 5.0], [50, 350]), random=NOISE[:9], greedy=NOISE[:9]),

@@ -17,6 +17,7 @@ from neurorl.models.agent.memories import extended
 from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
 from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
+from neurorl.models.defaults.few_values import pair_cells
 from neurorl.models.defaults.hidden_state import (
     changed,
     delays,
@@ -106,7 +107,7 @@ def task_defaults(
     gamma = _gamma(env, named)
     if isinstance(chosen.get("cells"), (Select, ImageCells)):
         chosen |= _lambda(chosen, gamma) | _schedule(env, named)
-        chosen |= _repeats(env, named, isinstance(chosen["cells"], Select) and play().pays_nothing)
+        chosen |= _repeats(env, named, isinstance(chosen["cells"], Select), play)
     if gamma != LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
@@ -115,7 +116,8 @@ def task_defaults(
         chosen |= _of_flags(env.observation_space, play)
     if "reward_scale" not in named:
         unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Select) else UNSEEN
-        chosen["reward_scale"] = reward_scale(play(), gamma, unseen)
+        is_choice = not isinstance(env.action_space, gym.spaces.Box)
+        chosen["reward_scale"] = reward_scale(play(), gamma, unseen, is_choice)
         if ("cells" not in chosen or "cells" in named) and not named.get("memories"):
             _warn_of_still_cells(env.observation_space, named.get("cells"), play())
     if play.cache_info().currsize:
@@ -197,16 +199,20 @@ def _schedule(env: Environment, named: Named) -> PlainData:
     return {"schedule": HarmonicDecay.name}
 
 
-def _repeats(env: Environment, named: Named, searches: bool) -> PlainData:
-    """Return how often each action is repeated, if episodes are long or the agent *searches*.
+def _repeats(
+    env: Environment, named: Named, is_tiled: bool, play: Callable[[], FirstPlay]
+) -> PlainData:
+    """Return how often each action is repeated, if episodes are long or tiles have to search.
 
-    searches: whether the first play saw no reward. Repeats fall as the agent learns.
+    Long episodes have no repeats if actions that were held surely cost more in the first play;
+    tiles search if it saw no reward. Repeats fall as the agent learns.
     """
     if isinstance(env.action_space, gym.spaces.Box) or not named.keys().isdisjoint(_OF_REPEATS):
         return {}
     steps = most_steps(env) or 0
-    repeats = min(steps // _DRAWN, _MOST_REPEATS) if steps > _LONG else 1
-    if searches:
+    is_long = steps > _LONG and not play().holding_costs
+    repeats = min(steps // _DRAWN, _MOST_REPEATS) if is_long else 1
+    if is_tiled and play().pays_nothing:
         repeats = max(repeats, _SEARCHING)
     return {"policy.repeats": repeats, "policy.repeats_decisions": _FALLING} if repeats > 1 else {}
 
@@ -305,7 +311,7 @@ def table_cells(
     if not memories and isinstance(cells, (OneHot, JointStates)):
         return cells
     if not (memories or isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict))):
-        return None
+        return pair_cells(space, lambda: play().all_numbers())
     rows = play().all_numbers()
     if rows is None:
         return None
@@ -321,9 +327,9 @@ def table_cells(
     if hashed is not None:
         return hashed
     if not isinstance(space, gym.spaces.Box):
-        whole = box_of(space)
-        if whole is None or whole.shape != rows.shape[1:]:
-            return None
+        pairs, whole = pair_cells(space, lambda: rows), box_of(space)
+        if pairs is not None or whole is None or whole.shape != rows.shape[1:]:
+            return pairs
         return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))
     ranges = BoxRanges.of(space, rows, better)
     if len(ranges.places) > MOST_JOINT and is_image(space, rows, lengths):
