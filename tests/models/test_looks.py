@@ -157,9 +157,9 @@ def test_weights_of_other_cells_do_what_the_old_ones_did() -> None:
 def test_changes_are_told_in_one_line() -> None:
     config = make_config(Door())
     assert isinstance(config.cells, Select)
-    other = config.changed(reward_scale=2.0, cells=make_config(gym.make("Acrobot-v1")).cells)
+    other = config.changed(reward_scale=5.0, cells=make_config(gym.make("Acrobot-v1")).cells)
     told = in_words(config, other)
-    assert told == f"reward_scale 0.5 -> 2.0; cells Select (80) -> Select ({other.cells.size})"
+    assert told == f"reward_scale 2.0 -> 5.0; cells Select (80) -> Select ({other.cells.size})"
 
 
 def test_unknown_fields_are_refused() -> None:
