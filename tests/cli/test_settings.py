@@ -86,7 +86,7 @@ def test_a_run_with_settings_goes_on_as_one_without_a_break(
 def test_every_field_can_be_set_to_what_it_is() -> None:
     """Each value goes through text, as the command line and config.json have it, and comes back."""
     config = make_config(make_env("CartPole-v1"))
-    data = {**config.to_dict(), "trunk": config.trunk.to_dict()}
+    data = {**config.to_dict(), "trunk": config.trunk.to_dict(), "looks_at": []}
     for name in option_types():
         kind, dot, field = name.partition(".")
         value = data[kind].get(field) if dot else data[kind]
