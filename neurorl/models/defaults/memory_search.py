@@ -19,7 +19,7 @@ from neurorl.tasks.first_play import FirstPlay
 _KEEPS = (0.0, 1.0, *map(float, range(2, 9)), 0.9)
 """Try these memories: the step before, the first of an episode, two to eight steps before, some 10
 steps."""
-_OF_REWARDS, _OF_NEXT = 0.02, 0.2
+OF_REWARDS, _OF_NEXT = 0.02, 0.2
 """Give a memory only if it predicts more than this share of the squared rewards, or of what is
 shown next, in both halves of the rows. Of rewards, tasks that hide nothing have at most 0.002."""
 _OVER_OTHERS = 0.25
@@ -40,12 +40,17 @@ _RIDGE = 1e-3
 
 
 def missing_memories(
-    play: FirstPlay, rows: FloatArray, have: Sequence[float], is_box: bool
+    play: FirstPlay,
+    rows: FloatArray,
+    have: Sequence[float],
+    is_box: bool,
+    least: float = OF_REWARDS,
 ) -> tuple[float, ...]:
     """Return the memories that tell what an agent with the memories it *has* can't, best first.
 
     rows: every observation of the play, ``(n, d)``. is_box: whether `memories_for` has looked at
-    what is shown next; if not, it is asked here where the memories tell nothing of rewards.
+    what is shown next; if not, it is asked here where the memories tell nothing of rewards. least:
+    the share of the squared rewards to predict, for an agent without memories.
     """
     lengths = [len(rewards) + 1 for rewards in play.rewards]
     if len(rows) < _LEAST_ROWS or len(rows) != sum(lengths) or len(play.actions) != play.steps:
@@ -60,7 +65,7 @@ def missing_memories(
     search = _Search(seen, flags_of_actions(play), others)
     rewards = np.concatenate([np.array(episode) for episode in play.rewards])[:, None]
     rewards /= np.abs(rewards).max() or 1.0  # whose squares may be too large
-    found = search.telling(rewards, 0.0, _OVER_OTHERS if have else _OF_REWARDS)
+    found = search.telling(rewards, 0.0, _OVER_OTHERS if have else least)
     if found or is_box or rows.shape[1] > _MOST_NUMBERS:
         return found
     flags = _flags(rows)
