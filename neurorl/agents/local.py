@@ -18,7 +18,7 @@ from neurorl.agents.arguments import (
     one_of,
     own_env,
 )
-from neurorl.agents.base import LearningAgent, snapshots
+from neurorl.agents.base import LearningAgent
 from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import modules, played_on, read_saved
 from neurorl.agents.episodes import (
@@ -30,6 +30,7 @@ from neurorl.agents.episodes import (
     strip_prefix,
 )
 from neurorl.agents.group import MAX_ENVIRONMENTS, AgentGroup, Callback
+from neurorl.agents.held import snapshots
 from neurorl.agents.looking import LookingReplicas
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.base import Backend
