@@ -155,10 +155,12 @@ LunarLander-v3 by numbers, seeds 100 to 103.
 """
 
 
-def rates_of(cells: Features, model: str) -> PlainData:
-    """Return the default rates of a model for an agent with these cells."""
-    rates = dict(_of_kind(cells)[model])
-    return {**rates, "alpha_output": round(rates["alpha_output"] * _share(cells), 3)}
+def fields_of(cells: Features, model: str) -> PlainData:
+    """Return the fields that follow from the cells of an agent that learns a table."""
+    rates = _of_kind(cells)[model]
+    alpha = round(rates["alpha_output"] * _share(cells), 3)
+    both = {"cells": cells, "features": cells}
+    return {**rates, "alpha_output": alpha, "hidden": 0, "bias": False, **both}
 
 
 def _of_kind(cells: Features) -> Mapping[str, Named]:

@@ -34,7 +34,7 @@ from neurorl.models.defaults.rates import (
     UNSEEN,
     UNSEEN_OF_TILES,
     critic_features,
-    rates_of,
+    fields_of,
     rates_of_numbers,
     reward_scale,
 )
@@ -246,18 +246,12 @@ def _table(
         cells = table_cells(space, play, keeps, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
         return {}
-    is_tiled = isinstance(cells, (Select, ImageCells))
-    features: PlainData = {} if is_tiled and spiking_critic else {"features": cells}
-    if isinstance(cells, ImageCells) and features and "cells" not in named:
-        features["features"] = critic_features(cells, play().all_numbers())
-    return {
-        **rates_of(cells, model),
-        "hidden": 0,
-        "bias": False,
-        "cells": cells,
-        **features,
-        **memories,
-    }
+    fields = {**fields_of(cells, model), **memories}
+    if spiking_critic and isinstance(cells, (Select, ImageCells)):
+        del fields["features"]
+    elif isinstance(cells, ImageCells) and "cells" not in named:
+        fields["features"] = critic_features(cells, play().all_numbers())
+    return fields
 
 
 def _of_flags(space: Space, play: Any) -> PlainData:
