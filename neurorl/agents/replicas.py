@@ -27,7 +27,7 @@ from neurorl.errors import (
     DefinitionWarning,
     EnvironmentWarning,
     PopulationWarning,
-    format_message,
+    warn_of,
     warn_outside,
 )
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
@@ -272,7 +272,7 @@ class Replicas(AgentGroup):
         if not moved:
             self.backend.restore(strip_prefix(state, "backend."), k)
         if not moved and self.loop.memory.of(k).is_older(state):
-            warn_outside(format_message(f"seed {self.seeds[k]}", _OLDER), DefinitionWarning)
+            warn_of(DefinitionWarning, f"seed {self.seeds[k]}", _OLDER)
         self.loop.memory.of(k).restore(state)
         self.loop.write(k)
         self.loop.allow(k, np.ones(self.n_actions, dtype=bool) if _MASKED in state else None)
@@ -331,10 +331,8 @@ class Replicas(AgentGroup):
         if looks:
             left = self._steps_left(playing + waiting, budget)
             for k in filter(self._unfinished.too_long, playing):
-                message = format_message(
-                    self._unfinished.where(k), "hasn't ended yet", remedy=TIME_LIMIT
-                )
-                warn_outside(message, EnvironmentWarning)
+                where = self._unfinished.where(k)
+                warn_of(EnvironmentWarning, where, "hasn't ended yet", remedy=TIME_LIMIT)
         return playing, waiting, left
 
     def _count(self, callback: Callback | None) -> None:

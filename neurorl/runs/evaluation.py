@@ -23,13 +23,7 @@ from neurorl.agents.verdict import play_at_random, play_by
 from neurorl.backends.meter import METERED, Metering
 from neurorl.diagnostics.causes import worse_greedily
 from neurorl.diagnostics.outcome import Facts, returns_of
-from neurorl.errors import (
-    ArgumentError,
-    EnvironmentWarning,
-    PopulationWarning,
-    format_message,
-    warn_outside,
-)
+from neurorl.errors import ArgumentError, EnvironmentWarning, PopulationWarning, warn_of
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.models.agent.hints import refuse_words
 from neurorl.network.cost import FIGURES, Figures, Tally
@@ -154,8 +148,7 @@ class Play:
 
     def _warn_of_long(self) -> None:
         what, remedy = f"has lasted {LONG} steps", "wrap it in gymnasium.wrappers.TimeLimit"
-        message = format_message(f"{self.envs.where}, an episode", what, remedy=remedy)
-        warn_outside(message, EnvironmentWarning)
+        warn_of(EnvironmentWarning, f"{self.envs.where}, an episode", what, remedy=remedy)
 
 
 _LARGEST = 2**20
@@ -274,7 +267,7 @@ def warn_of_greedy(
         sign = worse_greedily(dataclasses.replace(facts, drawn=returns_of(drawn)))
     if sign is not None:
         where = f"agent of seed {agent.seed}"
-        warn_outside(format_message(where, sign.what, remedy=sign.remedy), PopulationWarning)
+        warn_of(PopulationWarning, where, sign.what, remedy=sign.remedy)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from neurorl.errors import (
     NeurorlError,
     format_message,
     quoted,
-    warn_outside,
+    warn_of,
 )
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.actions import MASK
@@ -286,8 +286,7 @@ class Answers:
         try:
             self._env.close()
         except Exception as exc:
-            message = format_message(self.where, "close raised", got=raised_by(exc))
-            warn_outside(message, EnvironmentWarning)
+            warn_of(EnvironmentWarning, self.where, "close raised", got=raised_by(exc))
 
     def _five(self, answer: object) -> _Answer:
         if isinstance(answer, (tuple, list)) and len(answer) == 5:

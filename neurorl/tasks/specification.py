@@ -14,13 +14,7 @@ from collections.abc import Sequence
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec, load_env_creator
 
-from neurorl.errors import (
-    EnvironmentWarning,
-    RunError,
-    UnsupportedError,
-    format_message,
-    warn_outside,
-)
+from neurorl.errors import EnvironmentWarning, RunError, UnsupportedError, warn_of
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.arguments import NotDataError, encode
 from neurorl.tasks.environments import first_line
@@ -74,13 +68,12 @@ def warn_unsaved(env: Environment, described: Named) -> None:
     where = f"environment {_name(env)}"
     if PROBLEM in described:
         what, remedy = "isn't saved with the agent", "load it with env="
-        message = format_message(where, what, got=described[PROBLEM], remedy=remedy)
-        warn_outside(message, EnvironmentWarning)
+        warn_of(EnvironmentWarning, where, what, got=described[PROBLEM], remedy=remedy)
     for layer in _layers(env):
         if isinstance(layer, _WITH_STATE):
             what = f"the running statistics of {type(layer).__name__} aren't saved"
             remedy = "load the agent with env= one that has them"
-            warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
+            warn_of(EnvironmentWarning, where, what, remedy=remedy)
 
 
 def made_by(maker: Maker) -> object:

@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from neurorl.errors import EnvironmentWarning, format_message, warn_outside
+from neurorl.errors import EnvironmentWarning, warn_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.fields import LOOKED_AT
 from neurorl.models.agent.gaussian_policy import Gaussian
@@ -376,5 +376,4 @@ def _warn_of_still_cells(space: Space, cells: Features | None, play: FirstPlay) 
         what = "hardly any changed in the first play"
         remedy = "cells= with the ranges that are seen, as GaussianCells(low, high)"
         limit = f">= {_LEAST_VARYING:.0%} of {cells.size}"
-        message = format_message("cells", what, got=varying, limit=limit, remedy=remedy)
-        warn_outside(message, EnvironmentWarning)
+        warn_of(EnvironmentWarning, "cells", what, got=varying, limit=limit, remedy=remedy)
