@@ -13,7 +13,7 @@ import copy
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium import spaces
 
 from neurorl.errors import NeurorlError
-from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray
 from neurorl.numerics.random import derive
 from neurorl.tasks.actions import MASK, OneOf, read_actions
 from neurorl.tasks.answers import Answers
@@ -138,6 +138,11 @@ class FirstPlay:
         error = math.hypot(*(m.std(ddof=1) / math.sqrt(len(m)) for m in means))
         return bool(drawn.mean() - held.mean() > _SURE * error)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Return how many observations each episode has, the first one included."""
+        return [len(rewards) + 1 for rewards in self.rewards]
+
     def is_better(self, n: int) -> BoolArray | None:
         """Return which of *n* observations came with the better half of rewards, ``(n,)``.
 
@@ -158,6 +163,16 @@ class FirstPlay:
                 total = reward + gamma * total
                 values.append(total)
         return np.array(values)
+
+
+def acted_on(lengths: Sequence[int]) -> IntArray:
+    """Return the places of observations that an action followed; *lengths*: of all episodes."""
+    return np.setdiff1d(np.arange(sum(lengths)), np.cumsum(lengths) - 1)
+
+
+def varying(rows: FloatArray) -> FloatArray:
+    """Return the columns of numbers ``(n, d)`` that vary."""
+    return np.asarray(rows[:, rows.max(axis=0) > rows.min(axis=0)])
 
 
 def first_play(

@@ -133,8 +133,7 @@ def as_seen(config: AgentConfig, seen: FirstPlay) -> FloatArray:
     """Return observations of a play as the cells of an agent read them, ``(n, d)``."""
     rows = seen.all_numbers()
     assert rows is not None
-    lengths = [len(rewards) + 1 for rewards in seen.rewards]
-    return extended(rows, lengths, config.memories) if config.memories else rows
+    return extended(rows, seen.lengths, config.memories) if config.memories else rows
 
 
 def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:
@@ -147,7 +146,7 @@ def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:
         return False
     varies = np.flatnonzero((rows != np.median(rows, axis=0)).mean(axis=0) > _NOTICED).tolist()
     left = {*varies} - {*cells.places, *getattr(cells, "before", ())}
-    if left and left - delays(rows, [len(rewards) + 1 for rewards in seen.rewards]).keys():
+    if left and left - delays(rows, seen.lengths).keys():
         return True
     return isinstance(cells, Select) and _beyond(cells, rows) > _NOTICED
 

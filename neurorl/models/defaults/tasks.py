@@ -167,9 +167,8 @@ def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
     rows = play().all_numbers()
     if rows is None or _hashed(space, rows) is not None:
         return False
-    lengths = [len(rewards) + 1 for rewards in play().rewards]
     places = BoxRanges.of(space, rows, play().is_better(len(rows))).places
-    return len(places) > MOST_JOINT and is_image(space, rows, lengths)
+    return len(places) > MOST_JOINT and is_image(space, rows, play().lengths)
 
 
 def _is_other(named: Named) -> bool:
@@ -316,7 +315,7 @@ def table_cells(
     if rows is None:
         return None
     better = play().is_better(len(rows))
-    lengths = [len(rewards) + 1 for rewards in play().rewards]
+    lengths = play().lengths
     if memories:
         rows = extended(rows, lengths, memories)
         hashed = _hashed(space, rows) if not any(0.0 < keep < 1.0 for keep in memories) else None
