@@ -68,15 +68,7 @@ class JointReplicas(AgentGroup):
     algorithm = LOCAL
 
     def __init__(self, group: Replicas) -> None:
-        super().__init__(
-            group.config,
-            group.network,
-            group.seeds[:1],
-            n_actions=group.n_actions,
-            backend_name=group.backend_name,
-            arithmetic_name=group.arithmetic_name,
-            noise=group.noise,
-        )
+        self._like(group, group.seeds[:1])
         self.backend = group.backend
         self._group, self._n = group, len(group.seeds)
         self._ended: list[tuple[int, Episode]] = []  # (environment, episode), not counted yet

@@ -151,7 +151,12 @@ class Replicas(AgentGroup):
             for k, seed in enumerate(seeds)
         ]
         self._resting: dict[int, State] = {}
-        self._unfinished = OpenEpisodes(self.envs, loop, config, seeds, self.episodes)
+        self._begin_episodes()
+
+    def _begin_episodes(self) -> None:
+        """Forget unfinished episodes, as environments, loop or configuration are others now."""
+        own = (self.envs, self.loop, self.config, self.seeds, self.episodes)
+        self._unfinished = OpenEpisodes(*own)
 
     def env_steps(self, k: int) -> int:
         """Return how many environment steps agent k has learned from."""
@@ -236,9 +241,7 @@ class Replicas(AgentGroup):
 
     def go_to(self, env: Environment) -> None:
         self.envs = SeparateEnvs([env, *(copy_env(env) for _ in self.seeds[1:])])
-        self._unfinished = OpenEpisodes(
-            self.envs, self.loop, self.config, self.seeds, self.episodes
-        )
+        self._begin_episodes()
 
     def leave(self, k: int) -> None:
         self._unfinished.leave(k)

@@ -16,6 +16,7 @@ import numpy as np
 
 from neurorl.agents.arguments import check_callable, check_count, check_kind, own_env
 from neurorl.agents.base import LearningAgent
+from neurorl.agents.budget import LONG_EPISODE
 from neurorl.agents.checkpoint import Setting, played_on, read_agent
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS, Player
@@ -35,9 +36,6 @@ from neurorl.tasks.first_play import FIRST_STEPS
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
-
-LONG = 100_000
-"""Warn after this many steps of one episode that it may have no end."""
 
 
 @dataclass(slots=True)
@@ -134,7 +132,7 @@ class Play:
         for k, observation, reward, terminated, truncated, info in answers:
             episode = running[k]
             episode.step += 1
-            if episode.step == LONG:
+            if episode.step == LONG_EPISODE:
                 self._warn_of_long()
             episode.add(float(reward), config.gamma)
             if terminated or truncated:
@@ -147,7 +145,7 @@ class Play:
         return ended
 
     def _warn_of_long(self) -> None:
-        what, remedy = f"has lasted {LONG} steps", "wrap it in gymnasium.wrappers.TimeLimit"
+        what, remedy = f"has lasted {LONG_EPISODE} steps", "wrap it in gymnasium.wrappers.TimeLimit"
         warn_of(EnvironmentWarning, f"{self.envs.where}, an episode", what, remedy=remedy)
 
 
