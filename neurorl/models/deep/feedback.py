@@ -14,8 +14,6 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import flag
 from neurorl.numerics.arrays import Array
 
-__all__ = ["FEEDBACKS", "Feedback", "Own", "Random", "Signs", "Symmetric"]
-
 
 def _synapses(where: str, answer: object, _: object, draws: Array) -> Array:
     return array(where, answer, draws.shape)

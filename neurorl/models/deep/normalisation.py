@@ -14,8 +14,6 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import Range, Share, flag
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["NORMALISATIONS", "Homeostasis", "Normalisation", "Pool", "Unnormalised"]
-
 _Floor = Annotated[float, Range(1e-12)]
 
 

@@ -14,8 +14,6 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import Range
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["OBSERVATIONS", "AsSeen", "Observations", "Standardised"]
-
 
 def _channels(where: str, answer: object, *_: object) -> int:
     return whole_number(where, answer, 1)

@@ -16,8 +16,6 @@ from neurorl.network.serialization import NotNegative, Range
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.elementary import exp
 
-__all__ = ["STEP_SIZES", "ClippedStep", "Plain", "RootMeanSquare", "StepSize"]
-
 
 def _steps(where: str, answer: object, _: object, signal: Array, *__: object) -> Array:
     return array(where, answer, signal.shape)

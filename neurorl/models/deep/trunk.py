@@ -16,8 +16,6 @@ from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.step_size import STEP_SIZES, StepSize
 from neurorl.network.serialization import Flag, NotNegative, Range, Share, check_kind_or_none, flag
 
-__all__ = ["INNER", "TRUNKS", "Modules", "Shared", "Trunk"]
-
 INNER: Mapping[str, Registry[Any]] = {
     registry.kind: registry for registry in (NORMALISATIONS, FEEDBACKS, STEP_SIZES, OBSERVATIONS)
 }

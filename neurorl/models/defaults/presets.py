@@ -15,7 +15,8 @@ from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig, check_read, said_in
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.options import check_names, with_options
-from neurorl.models.defaults.deep import DEEP, deep_defaults, least_steps_of
+from neurorl.models.deep.network import least_steps
+from neurorl.models.defaults.deep import DEEP, deep_defaults
 from neurorl.models.defaults.observations import (
     default_cells,
     default_features,
@@ -279,7 +280,7 @@ def _made(preset: Named, overrides: Named) -> AgentConfig:
         fields["features"] = fields["cells"]  # which only a linear critic would read
     if "window" not in overrides:
         # For hidden layers or filters that the preset doesn't have.
-        least = least_steps_of(fields) if shared else _least_window(fields)
+        least = least_steps(fields) if shared else _least_window(fields)
         fields["window"] = max(fields["window"], least)
     config = AgentConfig(**fields)
     check_read(config, overrides)
