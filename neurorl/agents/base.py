@@ -31,11 +31,6 @@ from neurorl.storage.plain import PlainData
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import describe_env, warn_unsaved
 
-_OF_LEARN = (
-    *("total_timesteps", "total_episodes", "total_steps", "callback", "record"),
-    *("reset_num_timesteps", "progress_bar"),
-)
-
 
 class LearningAgent(Predicting, Parameterized, Lending):
     """Let one agent of one environment learn, predict, play, save and load."""
@@ -103,7 +98,7 @@ class LearningAgent(Predicting, Parameterized, Lending):
         learned values aren't.
         """
         self._refuse_in_training("learn")
-        refuse_words("learn", others, _OF_LEARN)
+        refuse_words(self.learn, others)
         check_kind("learn, reset_num_timesteps", reset_num_timesteps, bool, optional=False)
         check_kind("learn, progress_bar", progress_bar, bool, optional=False)
         if episodes is not None:

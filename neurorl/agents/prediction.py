@@ -26,10 +26,6 @@ from neurorl.tasks.answers import UnfitError, each_mask, each_observation, is_se
 from neurorl.tasks.kinds import Shown
 
 _PREDICT = 2  # purpose of derived seeds
-_OF_PREDICT = (
-    *("observation", "action_mask", "deterministic"),
-    *("state", "episode_start", "action_masks"),
-)
 UNNAMED: Final = object()
 """Stand for a state that a call doesn't name, as None begins an episode."""
 
@@ -61,7 +57,7 @@ class Predicting(HeldAgent):
         is None for agents that remember nothing. episode_start: whether one starts here, for each
         of a batch. Where neither is named, an agent with memories remembers the call before.
         """
-        refuse_words("predict", others, _OF_PREDICT)
+        refuse_words(self.predict, others)
         check_kind("predict, deterministic", deterministic, bool, optional=False)
         masks = action_mask if action_masks is None else action_masks
         player, is_pair = self._predictor(deterministic), state is not UNNAMED

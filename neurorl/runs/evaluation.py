@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -203,7 +202,7 @@ def evaluate(
     Raises EnvError for a reward or an observation that isn't finite, and for other errors of an
     environment; RunError if it can't be copied.
     """
-    refuse_words("evaluate", others, tuple(inspect.signature(evaluate).parameters)[:-1])
+    refuse_words(evaluate, others)
     check_kind("evaluate, agent", agent, LearningAgent, optional=False)
     check_count("evaluate, episodes", episodes)
     if replicas is not None:
