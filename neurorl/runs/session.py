@@ -11,13 +11,7 @@ from pathlib import Path
 from neurorl._version import __version__
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget, held_interrupts
-from neurorl.agents.checkpoint import (
-    AgentDescription,
-    check_fits,
-    modules,
-    packed,
-    read_agent,
-)
+from neurorl.agents.checkpoint import AgentDescription, check_fits, modules, packed, read_agent
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.player import Player

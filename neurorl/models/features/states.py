@@ -12,12 +12,7 @@ from zlib import crc32
 import numpy as np
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features.base import (
-    NARROWEST,
-    FromNumbers,
-    numbers_of,
-    parts_in,
-)
+from neurorl.models.features.base import NARROWEST, FromNumbers, numbers_of, parts_in
 from neurorl.models.features.bases import Concat, FewFeatures
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
 from neurorl.network.serialization import Count, Range, number, positive, several, whole_numbers
