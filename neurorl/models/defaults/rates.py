@@ -138,10 +138,7 @@ _TILED: Mapping[str, Named] = {
 }
 _MOST_GRIDS = 24
 """Let rates fall as 1 over the number of sets of tilings, from so many sets on."""
-_IMAGES: Mapping[str, Named] = {
-    **TABLES,
-    "lif": {**_TILED["lif"], "lambda_actor": 0.9},
-}
+_IMAGES: Mapping[str, Named] = {**TABLES, "lif": {**_TILED["lif"], "lambda_actor": 0.9}}
 _OF_IMAGES = 0.33
 """Multiply rates by this for images, whose cells are redundant over several scales. With the rate
 of tiles an agent of Catch (10 x 10 pixels) settled on an action before it had learned."""
