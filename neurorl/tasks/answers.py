@@ -29,7 +29,7 @@ from neurorl.errors import (
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.actions import MASK
 from neurorl.tasks.environments import first_line
-from neurorl.tasks.kinds import Environment, Shown, Space
+from neurorl.tasks.kinds import Environment, Shown, Space, parts_of
 
 Read = Callable[[Any], Any]
 METHOD = "action_masks"
@@ -205,9 +205,9 @@ def is_several(space: Space, observations: Shown, or_one: bool) -> bool:
 
 def _first_part(space: Space, observations: Shown) -> tuple[Space, Shown]:
     """Return the first part of a space, and of observations in it."""
-    while isinstance(space, (spaces.Dict, spaces.Tuple)):
-        first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0
-        space, observations = space[first], observations[first]
+    while parts := parts_of(space):
+        first = next(iter(parts))
+        space, observations = parts[first], observations[first]
     return space, observations
 
 
