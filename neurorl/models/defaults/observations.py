@@ -19,7 +19,7 @@ from neurorl.models.features import (
     OneHot,
 )
 from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.tasks.kinds import OF_NUMBERS, Space, parts_of
 
 _MAX_CELLS = 400
@@ -115,21 +115,29 @@ def unseen(space: Space, where: str = "") -> list[str]:
     return [name for key, part in parts for name in unseen(part, f"{where}[{key!r}]")]
 
 
+def whole_ends(space: Space) -> tuple[FloatArray, FloatArray] | None:
+    """Return the first value of each number and how many it takes; None if they aren't whole."""
+    if isinstance(space, gym.spaces.Discrete):
+        return np.array([float(space.start)]), np.array([float(space.n)])
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        first, counts = (np.ravel(ends) for ends in (space.start, space.nvec))
+        return first.astype(np.float64), counts.astype(np.float64)
+    if isinstance(space, gym.spaces.MultiBinary):
+        n = int(np.prod(space.shape))
+        return np.zeros(n), np.full(n, 2.0)
+    return None
+
+
 def _joint_states(space: Space) -> JointStates | None:
     """Return a cell for each combination of several numbers, if there are few enough."""
-    if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1:
-        sizes, starts = space.nvec.tolist(), np.ravel(space.start).tolist()
-    elif isinstance(space, gym.spaces.MultiBinary) and space.shape[0] <= _MAX_BITS:
-        if len(space.shape) > 1:
-            return None
-        sizes, starts = [2] * space.shape[0], [0] * space.shape[0]
-    elif isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
-        parts = [part for part in parts_of(space).values() if isinstance(part, gym.spaces.Discrete)]
-        if len(parts) < len(space.spaces):
-            return None
-        sizes, starts = [int(p.n) for p in parts], [int(p.start) for p in parts]
-    else:
+    parts = parts_of(space).values()
+    is_row = isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1
+    if isinstance(space, gym.spaces.MultiBinary):
+        is_row = len(space.shape) == 1 and space.shape[0] <= _MAX_BITS
+    if not is_row and not (parts and all(isinstance(p, gym.spaces.Discrete) for p in parts)):
         return None
+    ends = [pair for pair in map(whole_ends, parts or [space]) if pair is not None]
+    starts, sizes = (np.concatenate(side).astype(int).tolist() for side in zip(*ends, strict=True))
     if math.prod(sizes) > _MAX_JOINT:
         return None
     keys = tuple(space.spaces) if isinstance(space, gym.spaces.Dict) else ()
