@@ -34,3 +34,11 @@ def parts_of(space: Space) -> dict[Any, Space]:
     if isinstance(space, gym.spaces.Dict):
         return dict(space.spaces)
     return dict(enumerate(space.spaces)) if isinstance(space, gym.spaces.Tuple) else {}
+
+
+def layers_of(env: Environment) -> list[Environment]:
+    """Return *env*, the environment that it wraps, and so on to the innermost."""
+    layers = [env]
+    while isinstance(layers[-1], gym.Wrapper):
+        layers.append(layers[-1].env)
+    return layers
