@@ -68,16 +68,9 @@ class AgentGroup(abc.ABC):
 
     def _like(self, other: AgentGroup, seeds: tuple[int, ...]) -> None:
         """Begin as a group of agents of these *seeds*, of the kind of another's."""
-        AgentGroup.__init__(
-            self,
-            other.config,
-            other.network,
-            seeds,
-            n_actions=other.n_actions,
-            backend_name=other.backend_name,
-            arithmetic_name=other.arithmetic_name,
-            noise=other.noise,
-        )
+        names = ("n_actions", "backend_name", "arithmetic_name", "noise")
+        same = {name: getattr(other, name) for name in names}
+        AgentGroup.__init__(self, other.config, other.network, seeds, **same)
 
     def env_steps(self, k: int) -> int:
         """Return how many environment steps agent k has taken until its last episode ended."""

@@ -39,8 +39,7 @@ class HeldAgent(abc.ABC):
 
     def _begin(self, group: AgentGroup) -> None:
         """Take the *group* of this agent alone, and set the attributes that follow from it."""
-        self._replicas, self.seed = group, group.seeds[0]
-        self._predictors = {}
+        self._replicas, self.seed, self._predictors = group, group.seeds[0], {}
         self.backend_name, self.noise = group.backend_name, group.noise
         self.arithmetic = self._learned_in = group.arithmetic_name
         self.actions = read_actions(self.env)

@@ -16,7 +16,7 @@ import numpy as np
 from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import modules
 from neurorl.agents.episodes import State, prefixed, strip_prefix
-from neurorl.agents.group import Callback
+from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import LOOKS, WINDOW, Look, fitted, in_words, look, looks_of
@@ -181,8 +181,7 @@ class LookingReplicas(Replicas):
         """Return the first play, whose steps are counted already."""
         return first_play(self.envs.envs[0], self.config.first_play_steps, math.inf)
 
-    def _finished(self, k: int) -> int:
-        return self.episodes[k][-1].env_steps if self.episodes[k] else 0
+    _finished = AgentGroup.env_steps  # without those of an unfinished episode
 
 
 def carried(
