@@ -52,6 +52,7 @@ __all__ = [
     "one_line",
     "quoted",
     "unknown_name_error",
+    "warn_of",
     "warn_outside",
 ]
 
@@ -180,6 +181,19 @@ def format_message(
     begun, then = _short(f"{where}: {what}", 3 * _LONGEST), _short(remedy or "", 3 * _LONGEST)
     text = begun + (f" ({shown})" if shown else "") + (f"; {then}" if then else "")
     return re.sub(r"\s*\n\s*", " ", text) if "\n" in text else text
+
+
+def warn_of(
+    category: type[Warning],
+    where: str,
+    what: str,
+    *,
+    got: object = None,
+    limit: object = None,
+    remedy: str | None = None,
+) -> None:
+    """Warn in one line, see `format_message`, as `warn_outside` does."""
+    warn_outside(format_message(where, what, got=got, limit=limit, remedy=remedy), category)
 
 
 def one_line(message: object) -> str:

@@ -9,14 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from neurorl.errors import (
-    ArgumentError,
-    ChangeWarning,
-    RunError,
-    format_message,
-    quoted,
-    warn_outside,
-)
+from neurorl.errors import ArgumentError, ChangeWarning, RunError, quoted, warn_of
 from neurorl.storage.plain import plain
 
 LONG_EPISODE = 100_000
@@ -83,7 +76,7 @@ def warn_of_bare(number: object) -> None:
     what = "a bare number counts environment steps and adds them"
     got = f"{quoted(number)}; once it was episodes in all"
     remedy = f"total_episodes={quoted(number)} for those"
-    warn_outside(format_message("learn", what, got=got, remedy=remedy), ChangeWarning)
+    warn_of(ChangeWarning, "learn", what, got=got, remedy=remedy)
     _told_of_bare.set()
 
 
@@ -98,7 +91,7 @@ def warn_of_budget(budget: Budget, episodes: int, steps: int) -> None:
     if asked and budget.is_spent(episodes, steps):
         what = f"trains nothing: the total counts earlier calls, and {done:,} {kind} are done"
         got, remedy = f"total_{kind}={asked}", f"learn(total_{kind}={so_far} + {asked})"
-        warn_outside(format_message("learn", what, got=got, remedy=remedy), UserWarning)
+        warn_of(UserWarning, "learn", what, got=got, remedy=remedy)
 
 
 @dataclass(slots=True)

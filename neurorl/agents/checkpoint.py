@@ -38,12 +38,7 @@ from neurorl.tasks.loading import saved_env
 
 FORMAT = 1
 _DESCRIPTION = "description.json"
-_REQUIRED = {
-    "backend": str,
-    "arithmetic": str,
-    "seed": int,
-    "config": dict,
-}
+_REQUIRED = {"backend": str, "arithmetic": str, "seed": int, "config": dict}
 # Its environment is checked by `neurorl.tasks.loading`.
 _OPTIONAL = {"approach": str, "noise": str, "gradient": dict | None}
 

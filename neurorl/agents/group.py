@@ -66,6 +66,12 @@ class AgentGroup(abc.ABC):
         self.backend_name, self.arithmetic_name, self.noise = backend_name, arithmetic_name, noise
         self.episodes: list[list[Episode]] = [[] for _ in seeds]
 
+    def _like(self, other: AgentGroup, seeds: tuple[int, ...]) -> None:
+        """Begin as a group of agents of these *seeds*, of the kind of another's."""
+        names = ("n_actions", "backend_name", "arithmetic_name", "noise")
+        same = {name: getattr(other, name) for name in names}
+        AgentGroup.__init__(self, other.config, other.network, seeds, **same)
+
     def env_steps(self, k: int) -> int:
         """Return how many environment steps agent k has taken until its last episode ended."""
         return self.episodes[k][-1].env_steps if self.episodes[k] else 0

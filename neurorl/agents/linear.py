@@ -56,11 +56,7 @@ class _Replicas(Replicas):
     is_recordable = False
 
     def __init__(
-        self,
-        env: Environment,
-        config: AgentConfig,
-        rates: LinearRates,
-        seed: int,
+        self, env: Environment, config: AgentConfig, rates: LinearRates, seed: int
     ) -> None:
         self.envs = SeparateEnvs([env])
         self.gradient = rates

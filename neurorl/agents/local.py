@@ -18,7 +18,7 @@ from neurorl.agents.arguments import (
     one_of,
     own_env,
 )
-from neurorl.agents.base import LearningAgent, snapshots
+from neurorl.agents.base import LearningAgent
 from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import modules, played_on, read_saved
 from neurorl.agents.episodes import (
@@ -30,6 +30,7 @@ from neurorl.agents.episodes import (
     strip_prefix,
 )
 from neurorl.agents.group import MAX_ENVIRONMENTS, AgentGroup, Callback
+from neurorl.agents.held import snapshots
 from neurorl.agents.looking import LookingReplicas
 from neurorl.agents.replicas import Replicas
 from neurorl.backends.base import Backend
@@ -67,15 +68,7 @@ class JointReplicas(AgentGroup):
     algorithm = LOCAL
 
     def __init__(self, group: Replicas) -> None:
-        super().__init__(
-            group.config,
-            group.network,
-            group.seeds[:1],
-            n_actions=group.n_actions,
-            backend_name=group.backend_name,
-            arithmetic_name=group.arithmetic_name,
-            noise=group.noise,
-        )
+        self._like(group, group.seeds[:1])
         self.backend = group.backend
         self._group, self._n = group, len(group.seeds)
         self._ended: list[tuple[int, Episode]] = []  # (environment, episode), not counted yet

@@ -16,8 +16,7 @@ import numpy as np
 from neurorl.agents.budget import Budget
 from neurorl.agents.checkpoint import modules
 from neurorl.agents.episodes import State, prefixed, strip_prefix
-from neurorl.agents.group import Callback
-from neurorl.agents.midway import OpenEpisodes
+from neurorl.agents.group import AgentGroup, Callback
 from neurorl.agents.replicas import Replicas
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import LOOKS, WINDOW, Look, fitted, in_words, look, looks_of
@@ -138,7 +137,7 @@ class LookingReplicas(Replicas):
         self._build(config, groups, self.seeds, self._loop)
         vars(monitors[0]).update(vars(self._monitors[0]))  # others hold these objects
         self.episodes, self._monitors = played, monitors
-        self._unfinished = OpenEpisodes(self.envs, self.loop, config, self.seeds, played)
+        self._begin_episodes()
 
     def looks(self, k: int) -> list[Look]:
         ends = [episode.env_steps for episode in self.episodes[k]]
@@ -150,9 +149,7 @@ class LookingReplicas(Replicas):
     def go_to(self, env: Environment) -> None:
         super().go_to(env)
         self.envs = WatchedEnvs(self.envs.envs, self._finished)
-        self._unfinished = OpenEpisodes(
-            self.envs, self.loop, self.config, self.seeds, self.episodes
-        )
+        self._begin_episodes()
 
     def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
         super()._restore(k, state, moved, episodes)
@@ -184,8 +181,7 @@ class LookingReplicas(Replicas):
         """Return the first play, whose steps are counted already."""
         return first_play(self.envs.envs[0], self.config.first_play_steps, math.inf)
 
-    def _finished(self, k: int) -> int:
-        return self.episodes[k][-1].env_steps if self.episodes[k] else 0
+    _finished = AgentGroup.env_steps  # without those of an unfinished episode
 
 
 def carried(

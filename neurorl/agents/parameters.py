@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.agents.arguments import check_options
+from neurorl.agents.arguments import check_kind, check_options
 from neurorl.agents.episodes import State
+from neurorl.agents.held import HeldAgent
 from neurorl.errors import ArgumentError, quoted, unknown_name_error
 from neurorl.numerics.arrays import Array
 
@@ -17,6 +18,26 @@ _BEGINNINGS = (
     *("learner.weights.", "learner.signs", "learner.accumulator.", "learner.mean."),
     *("critic", "mean_reward", "deep."),
 )
+
+
+class Parameterized(HeldAgent):
+    """Hand out learned arrays by name, and take others over."""
+
+    def get_parameters(self) -> dict[str, Array]:
+        """Return copies of learned arrays by name: `neurorl.agents.parameters.parameters_in`."""
+        return parameters_in(self.state())
+
+    def set_parameters(
+        self, parameters: Mapping[str, npt.ArrayLike], exact_match: bool = True
+    ) -> None:
+        """Take over arrays of `get_parameters`, of an agent with the same network.
+
+        Episodes, counters and the place in an episode stay. exact_match: whether none may be
+        missing. Raises ArgumentError for an array that doesn't fit or is missing, UnknownNameError
+        for an unknown one; then nothing is changed.
+        """
+        check_kind("set_parameters, exact_match", exact_match, bool, optional=False)
+        self.restore(with_parameters(self.state(), parameters, exact_match))
 
 
 def parameters_in(state: State) -> dict[str, Array]:

@@ -27,7 +27,7 @@ from neurorl.errors import (
     DefinitionWarning,
     EnvironmentWarning,
     PopulationWarning,
-    format_message,
+    warn_of,
     warn_outside,
 )
 from neurorl.learning.finite import bad_reward, bad_sum, check_learned
@@ -151,7 +151,12 @@ class Replicas(AgentGroup):
             for k, seed in enumerate(seeds)
         ]
         self._resting: dict[int, State] = {}
-        self._unfinished = OpenEpisodes(self.envs, loop, config, seeds, self.episodes)
+        self._begin_episodes()
+
+    def _begin_episodes(self) -> None:
+        """Forget unfinished episodes, as environments, loop or configuration are others now."""
+        own = (self.envs, self.loop, self.config, self.seeds, self.episodes)
+        self._unfinished = OpenEpisodes(*own)
 
     def env_steps(self, k: int) -> int:
         """Return how many environment steps agent k has learned from."""
@@ -236,9 +241,7 @@ class Replicas(AgentGroup):
 
     def go_to(self, env: Environment) -> None:
         self.envs = SeparateEnvs([env, *(copy_env(env) for _ in self.seeds[1:])])
-        self._unfinished = OpenEpisodes(
-            self.envs, self.loop, self.config, self.seeds, self.episodes
-        )
+        self._begin_episodes()
 
     def leave(self, k: int) -> None:
         self._unfinished.leave(k)
@@ -272,7 +275,7 @@ class Replicas(AgentGroup):
         if not moved:
             self.backend.restore(strip_prefix(state, "backend."), k)
         if not moved and self.loop.memory.of(k).is_older(state):
-            warn_outside(format_message(f"seed {self.seeds[k]}", _OLDER), DefinitionWarning)
+            warn_of(DefinitionWarning, f"seed {self.seeds[k]}", _OLDER)
         self.loop.memory.of(k).restore(state)
         self.loop.write(k)
         self.loop.allow(k, np.ones(self.n_actions, dtype=bool) if _MASKED in state else None)
@@ -331,10 +334,8 @@ class Replicas(AgentGroup):
         if looks:
             left = self._steps_left(playing + waiting, budget)
             for k in filter(self._unfinished.too_long, playing):
-                message = format_message(
-                    self._unfinished.where(k), "hasn't ended yet", remedy=TIME_LIMIT
-                )
-                warn_outside(message, EnvironmentWarning)
+                where = self._unfinished.where(k)
+                warn_of(EnvironmentWarning, where, "hasn't ended yet", remedy=TIME_LIMIT)
         return playing, waiting, left
 
     def _count(self, callback: Callback | None) -> None:

@@ -38,15 +38,7 @@ class GroupsInTurn(AgentGroup):
 
     def __init__(self, groups: Sequence[AgentGroup]) -> None:
         first = groups[0]
-        super().__init__(
-            first.config,
-            first.network,
-            tuple(seed for group in groups for seed in group.seeds),
-            n_actions=first.n_actions,
-            backend_name=first.backend_name,
-            arithmetic_name=first.arithmetic_name,
-            noise=first.noise,
-        )
+        self._like(first, tuple(seed for group in groups for seed in group.seeds))
         self.algorithm, self.gradient = first.algorithm, first.gradient
         self.episodes = [episodes for group in groups for episodes in group.episodes]
         self._monitors = [monitor for group in groups for monitor in group._monitors]

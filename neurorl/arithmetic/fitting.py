@@ -28,7 +28,7 @@ from neurorl.arithmetic.quantiser import (
     signed_offset,
     weight_integers,
 )
-from neurorl.errors import GridWarning, UnsupportedError, format_message, warn_outside
+from neurorl.errors import GridWarning, UnsupportedError, warn_of
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import FloatArray
 
@@ -179,4 +179,4 @@ def _bounds_remedy(unit: float, levels: float) -> str:
 
 def _warn(name: str, what: str, got: str, remedy: str) -> None:
     where = f"projection {name!r}"
-    warn_outside(format_message(where, what, got=got, remedy=remedy), GridWarning)
+    warn_of(GridWarning, where, what, got=got, remedy=remedy)

@@ -14,14 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from neurorl.backends.plugins import BackendInfo, Engine, check_class, plugins
-from neurorl.errors import (
-    BackendUnavailableError,
-    FallbackWarning,
-    check_name,
-    format_message,
-    one_line,
-    warn_outside,
-)
+from neurorl.errors import BackendUnavailableError, FallbackWarning, check_name, one_line, warn_of
 from neurorl.network.description import Network
 
 if TYPE_CHECKING:
@@ -192,7 +185,7 @@ def current_words(backend: str, words: list[str]) -> tuple[str, list[str]]:
 @functools.cache
 def _say(where: str, now: str, remedy: str) -> None:
     what = f"its engine in C++ is the backend {now} now"
-    warn_outside(format_message(where, what, remedy=remedy), FallbackWarning)
+    warn_of(FallbackWarning, where, what, remedy=remedy)
 
 
 VARIABLE = "NEURORL_BACKEND"
@@ -242,5 +235,4 @@ def _hindrance(name: str) -> str | None:
 def warn_slower(name: str, problem: str) -> None:
     """Say once that a backend isn't taken, and why."""
     what, remedy = f"{name} isn't taken, so all is slower", "neurorl doctor says more"
-    message = format_message("default backend", what, got=problem, remedy=remedy)
-    warn_outside(message, FallbackWarning)
+    warn_of(FallbackWarning, "default backend", what, got=problem, remedy=remedy)

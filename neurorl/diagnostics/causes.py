@@ -192,12 +192,20 @@ def _memory(facts: Facts) -> Sign | None:
 
 def _blind(facts: Facts) -> Sign | None:
     """Find observations that tell nothing of what follows, though actions do."""
-    shown = facts.hidden.shown
-    if shown is None or shown >= MOVES:
-        return None
     what = "one observation tells nothing of the next reward, end or observation, beside the action"
     remedy = "show in it what was done and shown before in the episode, by a wrapper"
-    return Sign(what, remedy, max(0.0, shown))
+    return _nothing(facts.hidden.shown, what, remedy)
+
+
+def _powerless(facts: Facts) -> Sign | None:
+    what = "its actions change neither the reward nor what is shown, as far as some steps tell"
+    remedy = "look at the environment's step, and its action space, or show what came longer before"
+    return _nothing(facts.hidden.effect, what, remedy)
+
+
+def _nothing(told: float | None, what: str, remedy: str) -> Sign | None:
+    """Find a share of what follows that is *told* by nothing but noise."""
+    return None if told is None or told >= MOVES else Sign(what, remedy, max(0.0, told))
 
 
 _PLAIN = ("faint", "loud", "silent", "saturated")
@@ -218,15 +226,6 @@ def _unmoved(facts: Facts) -> Sign | None:
         return None
     scale = f"reward_scale (now {facts.config.reward_scale:g})"
     return Sign("no weight has changed while it trained", f"raise {facts.rate} or {scale}")
-
-
-def _powerless(facts: Facts) -> Sign | None:
-    effect = facts.hidden.effect
-    if effect is None or effect >= MOVES:
-        return None
-    what = "its actions change neither the reward nor what is shown, as far as some steps tell"
-    remedy = "look at the environment's step, and its action space, or show what came longer before"
-    return Sign(what, remedy, max(0.0, effect))
 
 
 def _short(facts: Facts) -> Sign | None:

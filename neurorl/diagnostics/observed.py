@@ -22,7 +22,7 @@ from neurorl.models.defaults.hidden_state import delays, flags_of_actions, left_
 from neurorl.models.defaults.memory_search import missing_memories
 from neurorl.models.defaults.observations import unseen
 from neurorl.numerics.arrays import FloatArray, IntArray
-from neurorl.tasks.first_play import FirstPlay
+from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 from neurorl.tasks.kinds import Space
 
 TOLD = 0.05
@@ -97,8 +97,7 @@ def hidden(
 
 def _lengths(play: FirstPlay, rows: FloatArray) -> list[int]:
     """Return how many observations each episode has; empty if not all were kept."""
-    lengths = [len(rewards) + 1 for rewards in play.rewards]
-    return lengths if sum(lengths) == len(rows) else []
+    return play.lengths if sum(play.lengths) == len(rows) else []
 
 
 def _as_the_agent_sees(play: FirstPlay, config: AgentConfig) -> FloatArray | None:
@@ -181,11 +180,10 @@ class _Steps:
             return None
         if len(play.actions) != play.steps or rows.shape[1] > _MOST_NUMBERS:
             return None
-        lasts = np.cumsum(lengths) - 1
-        now = np.setdiff1d(np.arange(len(rows)), lasts)
-        ends = np.isin(now + 1, lasts)[:, None].astype(np.float64)
+        now = acted_on(lengths)
+        ends = ~np.isin(now + 1, now)[:, None]
         rewards = np.concatenate(play.rewards)[:, None]
-        return cls(rows, lengths, now, flags_of_actions(play), rewards, ends)
+        return cls(rows, lengths, now, flags_of_actions(play), rewards, ends.astype(np.float64))
 
     def known(self, *without: int) -> FloatArray:
         """Return the observations without some of their numbers, and the actions."""
@@ -195,8 +193,7 @@ class _Steps:
     def follows(self, *without: int) -> FloatArray:
         """Return rewards, ends of episodes and changes to the next observation, if they vary."""
         changes = np.delete(self.rows[self.now + 1] - self.rows[self.now], without, axis=1)
-        every = np.concatenate([self.rewards, self.ends, changes], axis=1)
-        return np.asarray(every[:, every.max(axis=0) > every.min(axis=0)])
+        return varying(np.concatenate([self.rewards, self.ends, changes], axis=1))
 
 
 def _matters(steps: _Steps | None, place: int) -> bool:
@@ -229,9 +226,8 @@ def _of_time(
     if len(known) >= enough:
         found = dataclasses.replace(found, shown=_shown(steps))
     by_actions, rewards, by_counts, counted = 0.0, steps.rewards, 0.0, ""
-    varying = steps.rows[:, steps.rows.max(axis=0) > steps.rows.min(axis=0)]
     is_box = isinstance(space, Box)
-    memories = memories_for(play, varying, 2 * _MOST_NUMBERS) if is_box else ()
+    memories = memories_for(play, varying(steps.rows), 2 * _MOST_NUMBERS) if is_box else ()
     memories = memories or missing_memories(play, steps.rows, (), is_box)[:1]
     by_rows = TOLD if memories else 0.0
     if rewards.max() > rewards.min():
@@ -258,8 +254,7 @@ def _of_time(
 def _shown(steps: _Steps) -> float:
     """Return which share of what follows the observation tells, beside the action."""
     following = [steps.rewards, steps.ends, steps.rows[steps.now + 1]]
-    follows = np.concatenate(following, axis=1)
-    follows = follows[:, follows.max(axis=0) > follows.min(axis=0)]
+    follows = varying(np.concatenate(following, axis=1))
     blank = np.concatenate([steps.acted, np.zeros((len(steps.acted), 1))], axis=1)
     return _gain(left_over(blank, follows), left_over(steps.known(), follows))
 

@@ -158,9 +158,10 @@ def _ranks_above(higher: FloatArray, lower: FloatArray) -> float:
     return float(np.mean(shares)) / 2.0 * math.sqrt(12.0 * n * m / (n + m + 1.0))
 
 
-def mean_of(returns: FloatArray) -> float | None:
+def mean_of(returns: FloatArray | Sequence[float]) -> float | None:
     """Return the mean; None of nothing, or if it isn't finite."""
-    mean = float(np.mean(returns)) if len(returns) else math.nan
+    with np.errstate(over="ignore"):
+        mean = float(np.mean(returns)) if len(returns) else math.nan
     return mean if math.isfinite(mean) else None
 
 

@@ -20,8 +20,8 @@ from neurorl.storage.reading import FilePlace, read_json
 PLAN, ROWS, FAILED = "sweep.json", "rows.json", "failed.txt"
 QUIET = 300.0
 """Call a unit stopped if none of its files has changed for so many seconds."""
-
-_LARGEST = 64 * 2**20
+LARGEST = 64 * 2**20
+"""Limit the bytes of a file of a sweep."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def write_plan(out: Path, units: Sequence[Unit], total: int) -> None:
 def sweep_status(out: str | Path) -> SweepStatus:
     """Return how far the sweep in a folder has come. Raises RunError if there is none."""
     place = FilePlace(f"sweep {out}", PLAN, remedy="name the folder that neurorl sweep printed")
-    plan = read_json(Path(out) / PLAN, place, _LARGEST)
+    plan = read_json(Path(out) / PLAN, place, LARGEST)
     units = plan.get("units") if isinstance(plan, dict) else None
     if not isinstance(units, dict) or not isinstance(plan.get("total"), int):
         raise place.wrong("is damaged")

@@ -26,7 +26,7 @@ from neurorl.agents.arguments import check_count
 from neurorl.errors import NeurorlError, RunError, UnsupportedError, format_message
 from neurorl.lab.clusters import Losses, is_lost_worker
 from neurorl.lab.search import SAMPLERS, Search
-from neurorl.lab.status import FAILED, ROWS, write_plan
+from neurorl.lab.status import FAILED, LARGEST, ROWS, write_plan
 from neurorl.lab.sweep import Sweep, Unit
 from neurorl.runs.children import GUARD, end_if_importing_main, end_with
 from neurorl.runs.directory import LockedRunError, RunDirectory
@@ -37,7 +37,6 @@ from neurorl.storage.plain import PlainData
 from neurorl.storage.reading import FilePlace, read_json
 
 Row = PlainData
-_LARGEST = 64 * 2**20
 _RETRIES = 3
 _PATIENCE = 120.0
 """Give a cluster's lost worker so long, in seconds, to end."""
@@ -88,7 +87,7 @@ def run_unit(unit: Unit, folder: str, search_path: Sequence[str] = ()) -> list[R
 
 def _rows_of(path: Path) -> list[Row]:
     place = FilePlace(f"file {path}", remedy="remove it")
-    data = read_json(path, place, _LARGEST)
+    data = read_json(path, place, LARGEST)
     rows = data.get("rows") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise place.wrong("has no rows")

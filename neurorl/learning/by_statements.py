@@ -12,13 +12,7 @@ from neurorl.backends.base import Backend, Raster
 from neurorl.backends.checks import check_steps
 from neurorl.backends.poisson import Poisson
 from neurorl.backends.simulator import ScriptedRule
-from neurorl.errors import (
-    ArgumentError,
-    DivergenceError,
-    UnsupportedError,
-    check_name,
-    quoted,
-)
+from neurorl.errors import ArgumentError, DivergenceError, UnsupportedError, check_name, quoted
 from neurorl.learning.on_backend import LearnsOnBackend
 from neurorl.learning.standalone_rules import Numbers, check_backend, read_modulators, read_signal
 from neurorl.learning.synapse_events import SynapseEvents, Wiring, check_arrivals

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from neurorl.rules.synapse_rule import owner_of
 IntArray = npt.NDArray[np.int64]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Memory(SynapseMemory):
     """Hold the arrays of N agents with one network; `of` gives those of one agent, as views.
 
@@ -42,31 +42,30 @@ class Memory(SynapseMemory):
     """
 
     in_force: dict[str, FloatArray]
-    norm: dict[str, FloatArray]
-    signs: dict[str, FloatArray]
+    norm: dict[str, FloatArray] = field(default_factory=dict)
+    signs: dict[str, FloatArray] = field(default_factory=dict)
     x: FloatArray
     value: FloatArray
     value_trace: FloatArray
     mean_reward: FloatArray
-    means: dict[str, FloatArray]
+    means: dict[str, FloatArray] = field(default_factory=dict)
     expected: FloatArray
     decisions: IntArray
-    accumulator: dict[str, FloatArray]
-    variables: dict[str, FloatArray]
-    beginnings: dict[str, FloatArray]
+    accumulator: dict[str, FloatArray] = field(default_factory=dict)
+    variables: dict[str, FloatArray] = field(default_factory=dict)
+    beginnings: dict[str, FloatArray] = field(default_factory=dict)
 
     def of(self, k: int) -> Memory:
         """Return agent k's part; writing to it writes here."""
         parts: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name, value in vars(self).items():
             whole = isinstance(value, dict)
-            parts[field.name] = {n: a[k] for n, a in value.items()} if whole else value[k]
+            parts[name] = {n: a[k] for n, a in value.items()} if whole else value[k]
         return type(self)(**parts)
 
     def alone(self) -> SynapseMemory:
         """Return the synapses of one agent, as `of` gives it, as those of one replica."""
-        names = [field.name for field in fields(SynapseMemory)]
+        names = [of.name for of in fields(SynapseMemory)]
         return SynapseMemory(*({n: a[None] for n, a in getattr(self, of).items()} for of in names))
 
     def forget(self) -> None:
@@ -124,8 +123,7 @@ class Memory(SynapseMemory):
     def restore_lasting(self, arrays: Mapping[str, Array]) -> None:
         """Take another agent's `lasting_arrays`. Raises RunError if they don't fit."""
         for name, array in self.lasting_arrays().items():
-            kind = {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")
-            array[...] = take(arrays, name, array.shape, kind)
+            array[...] = take(arrays, name, array.shape, kind_of(array))
 
     def passing(self) -> dict[str, Array]:
         """Copy what one agent forgets at the end of the episode that it is in."""
@@ -138,8 +136,8 @@ class Memory(SynapseMemory):
         for key in Memory.passing(self):
             of, _, name = key.partition(".")
             array = getattr(self, of)[name] if name else getattr(self, of)
-            kind = {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")
-            array[...] = take(state, key, array.shape, kind, may_be_nan=of == "expected")
+            kind, may_be_nan = kind_of(array), of == "expected"
+            array[...] = take(state, key, array.shape, kind, may_be_nan=may_be_nan)
 
     def adopt(
         self,
@@ -161,6 +159,11 @@ class Memory(SynapseMemory):
             if layer not in drawn:
                 self.signs[layer][...] = signs[0]
         self.forget()
+
+
+def kind_of(array: Array) -> str:
+    """Return the kind of an array's numbers, as `take` has it."""
+    return {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")
 
 
 _PASSING = ("x", "value_trace", "expected")

@@ -12,13 +12,7 @@ from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import UnsupportedError
 from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import clip
-from neurorl.learning.synapse_printer import (
-    INVERSE,
-    UNIT,
-    SynapsePrinter,
-    run_reward,
-    run_window,
-)
+from neurorl.learning.synapse_printer import INVERSE, UNIT, SynapsePrinter, run_reward, run_window
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines

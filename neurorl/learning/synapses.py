@@ -10,7 +10,7 @@ large, in C++.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,10 +41,10 @@ class SynapseMemory:
 
     weights: dict[str, FloatArray]
     eligibility: dict[str, Eligibility]
-    trace: dict[str, FloatArray]
-    post_trace: dict[str, FloatArray]
-    last: dict[str, Raster]
-    slow_trace: dict[str, FloatArray]
+    trace: dict[str, FloatArray] = field(default_factory=dict)
+    post_trace: dict[str, FloatArray] = field(default_factory=dict)
+    last: dict[str, Raster] = field(default_factory=dict)
+    slow_trace: dict[str, FloatArray] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Forget all but the weights."""

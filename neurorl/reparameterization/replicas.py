@@ -33,7 +33,7 @@ from neurorl.errors import (
     EnvironmentWarning,
     PopulationWarning,
     RunError,
-    format_message,
+    warn_of,
     warn_outside,
 )
 from neurorl.learning.finite import check_learned
@@ -244,8 +244,7 @@ class GradientReplicas(AgentGroup):
             if self._stage.longest(k) >= LONG_EPISODE:
                 self._told_of_length.add(k)
                 what = f"an episode hasn't ended in {LONG_EPISODE} steps"
-                message = format_message(self._where(k), what, remedy=TIME_LIMIT)
-                warn_outside(message, EnvironmentWarning)
+                warn_of(EnvironmentWarning, self._where(k), what, remedy=TIME_LIMIT)
 
     def _play(self, active: Sequence[int]) -> list[str]:
         """Play a rollout of these agents; return what is wrong with their populations."""

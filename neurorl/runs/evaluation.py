@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 
 from neurorl.agents.arguments import check_callable, check_count, check_kind, own_env
 from neurorl.agents.base import LearningAgent
+from neurorl.agents.budget import LONG_EPISODE
 from neurorl.agents.checkpoint import Setting, played_on, read_agent
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS, Player
@@ -23,13 +23,7 @@ from neurorl.agents.verdict import play_at_random, play_by
 from neurorl.backends.meter import METERED, Metering
 from neurorl.diagnostics.causes import worse_greedily
 from neurorl.diagnostics.outcome import Facts, returns_of
-from neurorl.errors import (
-    ArgumentError,
-    EnvironmentWarning,
-    PopulationWarning,
-    format_message,
-    warn_outside,
-)
+from neurorl.errors import ArgumentError, EnvironmentWarning, PopulationWarning, warn_of
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.models.agent.hints import refuse_words
 from neurorl.network.cost import FIGURES, Figures, Tally
@@ -41,9 +35,6 @@ from neurorl.tasks.first_play import FIRST_STEPS
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
-
-LONG = 100_000
-"""Warn after this many steps of one episode that it may have no end."""
 
 
 @dataclass(slots=True)
@@ -140,7 +131,7 @@ class Play:
         for k, observation, reward, terminated, truncated, info in answers:
             episode = running[k]
             episode.step += 1
-            if episode.step == LONG:
+            if episode.step == LONG_EPISODE:
                 self._warn_of_long()
             episode.add(float(reward), config.gamma)
             if terminated or truncated:
@@ -153,9 +144,8 @@ class Play:
         return ended
 
     def _warn_of_long(self) -> None:
-        what, remedy = f"has lasted {LONG} steps", "wrap it in gymnasium.wrappers.TimeLimit"
-        message = format_message(f"{self.envs.where}, an episode", what, remedy=remedy)
-        warn_outside(message, EnvironmentWarning)
+        what, remedy = f"has lasted {LONG_EPISODE} steps", "wrap it in gymnasium.wrappers.TimeLimit"
+        warn_of(EnvironmentWarning, f"{self.envs.where}, an episode", what, remedy=remedy)
 
 
 _LARGEST = 2**20
@@ -212,7 +202,7 @@ def evaluate(
     Raises EnvError for a reward or an observation that isn't finite, and for other errors of an
     environment; RunError if it can't be copied.
     """
-    refuse_words("evaluate", others, tuple(inspect.signature(evaluate).parameters)[:-1])
+    refuse_words(evaluate, others)
     check_kind("evaluate, agent", agent, LearningAgent, optional=False)
     check_count("evaluate, episodes", episodes)
     if replicas is not None:
@@ -274,7 +264,7 @@ def warn_of_greedy(
         sign = worse_greedily(dataclasses.replace(facts, drawn=returns_of(drawn)))
     if sign is not None:
         where = f"agent of seed {agent.seed}"
-        warn_outside(format_message(where, sign.what, remedy=sign.remedy), PopulationWarning)
+        warn_of(PopulationWarning, where, sign.what, remedy=sign.remedy)
 
 
 @contextmanager

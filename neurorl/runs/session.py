@@ -11,20 +11,14 @@ from pathlib import Path
 from neurorl._version import __version__
 from neurorl.agents.algorithms import Algorithm
 from neurorl.agents.budget import Budget, held_interrupts
-from neurorl.agents.checkpoint import (
-    AgentDescription,
-    check_fits,
-    modules,
-    packed,
-    read_agent,
-)
+from neurorl.agents.checkpoint import AgentDescription, check_fits, modules, packed, read_agent
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup, GroupPlan
 from neurorl.agents.player import Player
 from neurorl.backends.lookup import current_name, quickest
 from neurorl.backends.plugins import installed_version
 from neurorl.diagnostics.outcome import RunVerdict
-from neurorl.errors import EnvironmentWarning, NeurorlError, RunError, format_message, warn_outside
+from neurorl.errors import EnvironmentWarning, NeurorlError, RunError, warn_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import make_config
 from neurorl.runs.config import RunConfig
@@ -121,7 +115,7 @@ class Session:
         if config.budget.steps is None and not has_time_limit(env):
             where, what = f"environment {config.env}", "has no time limit"
             remedy = "if an episode may never end, train by --steps"
-            warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
+            warn_of(EnvironmentWarning, where, what, remedy=remedy)
         if config.agent:
             self._check_checkpoints(config.agent, read_actions(env, config.env))
         self._env = env

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from neurorl.agents.checkpoint import digest
 from neurorl.agents.episodes import Episode
 from neurorl.agents.group import AgentGroup
 from neurorl.diagnostics.monitor import Finding
-from neurorl.diagnostics.outcome import RunVerdict
+from neurorl.diagnostics.outcome import RunVerdict, mean_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.runs.config import Options, RunConfig, check_alike
 from neurorl.runs.directory import RunDirectory
@@ -64,8 +63,8 @@ def summary(
         "episodes": len(played),
         "env_steps": first + (group.steps_taken(k) if by_steps else group.env_steps(k)),
         "first_play_steps": first,
-        "mean_return_last_100": _mean([e.ret for e in last]),
-        "mean_discounted_return_last_100": _mean([e.discounted for e in last]),
+        "mean_return_last_100": mean_of([e.ret for e in last]),
+        "mean_discounted_return_last_100": mean_of([e.discounted for e in last]),
         "solved_at_episode": solved_at(played, group.config),
         "looks": [dataclasses.asdict(look) for look in group.looks(k)],
         "run": str(run.path),
@@ -83,13 +82,6 @@ def solved_at(played: list[Episode], config: AgentConfig) -> int | None:
     means = np.convolve(returns, np.ones(100) / 100, "valid")
     reached = np.flatnonzero(means >= config.solved_at)
     return int(reached[0]) + 100 if len(reached) else None
-
-
-def _mean(numbers: Sequence[float]) -> float | None:
-    """Return the mean; None without numbers, or if it isn't finite."""
-    with np.errstate(over="ignore"):
-        mean = float(np.mean(numbers)) if len(numbers) else math.inf
-    return mean if math.isfinite(mean) else None
 
 
 @dataclass(frozen=True)

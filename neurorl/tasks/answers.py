@@ -24,12 +24,12 @@ from neurorl.errors import (
     NeurorlError,
     format_message,
     quoted,
-    warn_outside,
+    warn_of,
 )
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.actions import MASK
 from neurorl.tasks.environments import first_line
-from neurorl.tasks.kinds import Environment, Shown, Space
+from neurorl.tasks.kinds import Environment, Shown, Space, parts_of
 
 Read = Callable[[Any], Any]
 METHOD = "action_masks"
@@ -205,9 +205,9 @@ def is_several(space: Space, observations: Shown, or_one: bool) -> bool:
 
 def _first_part(space: Space, observations: Shown) -> tuple[Space, Shown]:
     """Return the first part of a space, and of observations in it."""
-    while isinstance(space, (spaces.Dict, spaces.Tuple)):
-        first: Any = next(iter(space.spaces)) if isinstance(space, spaces.Dict) else 0
-        space, observations = space[first], observations[first]
+    while parts := parts_of(space):
+        first = next(iter(parts))
+        space, observations = parts[first], observations[first]
     return space, observations
 
 
@@ -286,8 +286,7 @@ class Answers:
         try:
             self._env.close()
         except Exception as exc:
-            message = format_message(self.where, "close raised", got=raised_by(exc))
-            warn_outside(message, EnvironmentWarning)
+            warn_of(EnvironmentWarning, self.where, "close raised", got=raised_by(exc))
 
     def _five(self, answer: object) -> _Answer:
         if isinstance(answer, (tuple, list)) and len(answer) == 5:

@@ -13,19 +13,18 @@ import copy
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from gymnasium import spaces
 
 from neurorl.errors import NeurorlError
-from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray
 from neurorl.numerics.random import derive
 from neurorl.tasks.actions import MASK, OneOf, read_actions
 from neurorl.tasks.answers import Answers
-from neurorl.tasks.kinds import Environment, Shown, Space
+from neurorl.tasks.kinds import OF_NUMBERS, Environment, Shown, Space, parts_of
 from neurorl.tasks.specification import copy_env
 
 FIRST_STEPS = 2000
@@ -48,7 +47,6 @@ _SURE, _LEAST_EPISODES = 4.0, 3
 lander's costs are 2.1 errors higher, though it learns by repeats; moves of 2048 10.6."""
 
 _HUGE = 1e29
-_OF_NUMBERS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 Observations = Array
 Place = tuple[Any, ...]
@@ -138,6 +136,11 @@ class FirstPlay:
         error = math.hypot(*(m.std(ddof=1) / math.sqrt(len(m)) for m in means))
         return bool(drawn.mean() - held.mean() > _SURE * error)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Return how many observations each episode has, the first one included."""
+        return [len(rewards) + 1 for rewards in self.rewards]
+
     def is_better(self, n: int) -> BoolArray | None:
         """Return which of *n* observations came with the better half of rewards, ``(n,)``.
 
@@ -158,6 +161,16 @@ class FirstPlay:
                 total = reward + gamma * total
                 values.append(total)
         return np.array(values)
+
+
+def acted_on(lengths: Sequence[int]) -> IntArray:
+    """Return the places of observations that an action followed; *lengths*: of all episodes."""
+    return np.setdiff1d(np.arange(sum(lengths)), np.cumsum(lengths) - 1)
+
+
+def varying(rows: FloatArray) -> FloatArray:
+    """Return the columns of numbers ``(n, d)`` that vary."""
+    return np.asarray(rows[:, rows.max(axis=0) > rows.min(axis=0)])
 
 
 def first_play(
@@ -286,13 +299,9 @@ def say(what: str) -> None:
 
 def _of_numbers(space: Space, place: Place) -> Iterator[tuple[Place, int]]:
     """Yield the place of each numeric part, and its size in bytes as float64."""
-    if isinstance(space, spaces.Dict):
-        for key, part in space.spaces.items():
-            yield from _of_numbers(part, (*place, key))
-    elif isinstance(space, spaces.Tuple):
-        for k, part in enumerate(space.spaces):
-            yield from _of_numbers(part, (*place, k))
-    elif isinstance(space, _OF_NUMBERS) and space.shape is not None:
+    for key, part in parts_of(space).items():
+        yield from _of_numbers(part, (*place, key))
+    if isinstance(space, OF_NUMBERS) and space.shape is not None:
         yield place, 8 * int(np.prod(space.shape))
 
 

@@ -24,7 +24,7 @@ from neurorl.tasks.answers import (
     raised,
     unfit,
 )
-from neurorl.tasks.kinds import Environment, Shown, Space, VectorEnvironment
+from neurorl.tasks.kinds import Environment, Shown, Space, VectorEnvironment, layers_of
 
 _NOTHING: Named = {}
 Step = tuple[int, Shown, SupportsFloat, bool, bool, Any]
@@ -294,10 +294,8 @@ def most_steps(env: Environment) -> int | None:
     """Return the largest number of steps of an episode of *env*; None if it doesn't say."""
     limits = [env.spec.max_episode_steps if env.spec else None]
     limits.append(env.metadata.get("max_episode_steps"))
-    while isinstance(env, gym.Wrapper):
-        if isinstance(env, gym.wrappers.TimeLimit):
-            limits.append(env._max_episode_steps)
-        env = env.env
+    cuts = (one for one in layers_of(env) if isinstance(one, gym.wrappers.TimeLimit))
+    limits += [one._max_episode_steps for one in cuts]
     return min((n for n in limits if isinstance(n, int) and n > 0), default=None)
 
 

@@ -14,7 +14,7 @@ from gymnasium.spaces import Box, Discrete
 
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.storage.plain import Named, PlainData
-from neurorl.tasks.kinds import Environment, Space
+from neurorl.tasks.kinds import Environment, Space, layers_of
 
 BANDIT_ID = "neurorl/Bandit-v0"
 GRID_ID = "neurorl/GridWorld-v0"
@@ -90,14 +90,9 @@ def pays_otherwise(env: Environment) -> bool:
     A wrapper may change them, or the task was made with other arguments, such as CartPole's
     ``sutton_barto_reward``.
     """
-    if _has_other_arguments(env):
-        return True
-    layer: Environment = env
-    while isinstance(layer, gym.Wrapper):
-        if isinstance(layer, (gym.RewardWrapper, gym.wrappers.NormalizeReward)):
-            return True
-        layer = layer.env
-    return False
+    changing = gym.RewardWrapper, gym.wrappers.NormalizeReward
+    is_changed = any(isinstance(layer, changing) for layer in layers_of(env))
+    return is_changed or _has_other_arguments(env)
 
 
 def _has_other_arguments(env: Environment) -> bool:

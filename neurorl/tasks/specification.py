@@ -14,17 +14,11 @@ from collections.abc import Sequence
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, WrapperSpec, load_env_creator
 
-from neurorl.errors import (
-    EnvironmentWarning,
-    RunError,
-    UnsupportedError,
-    format_message,
-    warn_outside,
-)
+from neurorl.errors import EnvironmentWarning, RunError, UnsupportedError, warn_of
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.arguments import NotDataError, encode
 from neurorl.tasks.environments import first_line
-from neurorl.tasks.kinds import Environment, Maker
+from neurorl.tasks.kinds import Environment, Maker, layers_of
 
 PROBLEM = "problem"
 """Hold, under this key, the reason why an environment can't be described."""
@@ -74,13 +68,12 @@ def warn_unsaved(env: Environment, described: Named) -> None:
     where = f"environment {_name(env)}"
     if PROBLEM in described:
         what, remedy = "isn't saved with the agent", "load it with env="
-        message = format_message(where, what, got=described[PROBLEM], remedy=remedy)
-        warn_outside(message, EnvironmentWarning)
-    for layer in _layers(env):
+        warn_of(EnvironmentWarning, where, what, got=described[PROBLEM], remedy=remedy)
+    for layer in layers_of(env):
         if isinstance(layer, _WITH_STATE):
             what = f"the running statistics of {type(layer).__name__} aren't saved"
             remedy = "load the agent with env= one that has them"
-            warn_outside(format_message(where, what, remedy=remedy), EnvironmentWarning)
+            warn_of(EnvironmentWarning, where, what, remedy=remedy)
 
 
 def made_by(maker: Maker) -> object:
@@ -162,7 +155,7 @@ def _spec_of(env: Environment) -> EnvSpec:
     `gymnasium.make` itself aren't described: calling the entry point makes them again. Raises
     NotDataError.
     """
-    inner, *layers = reversed(_layers(env))
+    inner, *layers = reversed(layers_of(env))
     base = inner.spec
     if base is None:
         what = f"{type(inner).__name__} was made without gymnasium.make, so it has no id"
@@ -225,14 +218,6 @@ def _wrappers_within(env: Environment) -> list[WrapperSpec]:
 
 def _name(env: Environment) -> str:
     return env.spec.id if env.spec is not None else type(env.unwrapped).__name__
-
-
-def _layers(env: Environment) -> list[Environment]:
-    """Return *env*, the environment that it wraps, and so on to the innermost."""
-    layers = [env]
-    while isinstance(layers[-1], gym.Wrapper):
-        layers.append(layers[-1].env)
-    return layers
 
 
 def _time_limit(layer: Environment) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.spec import BackendSpec
-from neurorl.errors import PopulationWarning, format_message, warn_outside
+from neurorl.errors import PopulationWarning, warn_of
 from neurorl.network.description import Population
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
@@ -85,7 +85,7 @@ def warn_of_silence(*recorded: Mapping[str, npt.NDArray[np.bool_]]) -> None:
     """Warn if no raster has a spike, as equal spikes are then no agreement."""
     if not any(raster.any() for rasters in recorded for raster in rasters.values()):
         what, remedy = "no neuron spiked, so equal spikes say nothing", "raise weights or biases"
-        warn_outside(format_message("validate", what, remedy=remedy), PopulationWarning)
+        warn_of(PopulationWarning, "validate", what, remedy=remedy)
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,7 @@ class Endless(Hooked):
 
 
 def test_an_episode_without_end_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurorl.runs.evaluation.LONG", 200)
+    monkeypatch.setattr("neurorl.runs.evaluation.LONG_EPISODE", 200)
     agent = SpikingActorCritic(make("right"), **SMALL)
     steps = 0
 

@@ -31,8 +31,7 @@ from neurorl.errors import (
     FallbackWarning,
     UnsupportedError,
     check_name,
-    format_message,
-    warn_outside,
+    warn_of,
 )
 from neurorl.network.description import Network
 from neurorl.network.initial_weights import initial_weights
@@ -186,7 +185,7 @@ class LoihiSimulator(Simulator):
             if not self._may_fall_back:
                 raise
             notice = "no chip answers, so the emulator runs"
-            warn_outside(format_message("target auto", notice, got=exc.__cause__), FallbackWarning)
+            warn_of(FallbackWarning, "target auto", notice, got=exc.__cause__)
             self.target = EmulatorEngine.target
             self.engines = self._make_engines()
         if self._is_quick and not self.learns_by_itself:

@@ -14,7 +14,7 @@ from neurorl.arithmetic.rounding import Rounding
 from neurorl.arithmetic.values import parts_of
 from neurorl.backends.base import Backend
 from neurorl.backends.torch.expressions import bias_integers, in_quanta, truncated
-from neurorl.errors import ArgumentError, check_name, format_message, warn_outside
+from neurorl.errors import ArgumentError, check_name, warn_of
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import Program
@@ -252,7 +252,7 @@ class SynapticModule(nn.Module):
         """Return the weights that learn; warn if there are none, as an optimizer needs some."""
         if not any(p.plasticity is not None for p in self.network.projections):
             what, remedy = "no parameters", "let projections learn: plasticity=Plasticity()"
-            warn_outside(format_message("module", what, remedy=remedy), UserWarning)
+            warn_of(UserWarning, "module", what, remedy=remedy)
         return super().parameters(recurse)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
 from neurorl.learning.deep.plan import DeepPlan
-from neurorl.learning.memory import Memory
+from neurorl.learning.memory import Memory, kind_of
 from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.random import Stream, uniforms
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DeepMemory(Memory):
     """Hold the arrays of N agents, a row for each; `of` gives those of one, as views.
 
@@ -63,7 +62,7 @@ class DeepMemory(Memory):
     def restore_passing(self, state: dict[str, Array]) -> None:
         for name, array in self.passing_arrays.items():
             is_before = name == "before"
-            taken = take(state, f"deep.{name}", array.shape, _kind(array), may_be_nan=is_before)
+            taken = take(state, f"deep.{name}", array.shape, kind_of(array), may_be_nan=is_before)
             array[...] = taken
         super().restore_passing(state)
 
@@ -74,17 +73,6 @@ class DeepMemory(Memory):
 
     def lasting_arrays(self) -> dict[str, Array]:
         return self.lasting
-
-
-def _unused(n: int) -> dict[str, Any]:
-    """Return the arrays of other agents' memories, of which there are none."""
-    names = ("trace", "norm", "post_trace", "slow_trace", "last", "signs")
-    empty = {name: np.zeros((n, 0)) for name in ("x", "value", "value_trace")}
-    return {**{name: {} for name in (*names, "variables", "beginnings")}, **empty}
-
-
-def _kind(array: Array) -> str:
-    return {"b": "bool", "i": "whole"}.get(array.dtype.kind, "float")
 
 
 def deep_memory(
@@ -142,7 +130,7 @@ def deep_memory(
         draws = [uniforms(seed, Stream.FEEDBACK, int(np.prod(shape)), number) for seed in seeds]
         drawn = [plan.trunk.feedback.first(row.reshape(shape)) for row in draws]
         lasting[f"{layer.above}.feedback"] = np.array(drawn, dtype=np.float32)
-    plastic = [p.name for layer in plan.layers for p in layer.into]
+    plastic, nothing = [p.name for layer in plan.layers for p in layer.into], np.zeros((n, 0))
     learned = {name: zeros(*weights[name].shape[1:]) for name in plastic}
     for name, array in learned.items():
         array[...] = weights[name]
@@ -150,12 +138,12 @@ def deep_memory(
         weights=learned,
         eligibility={name: zeros(*shapes[name]) for name in plastic},
         in_force={name: np.zeros((n, *shapes[name])) for name in plastic},
-        **_unused(n),
+        x=nothing,
+        value=nothing,
+        value_trace=nothing,
         mean_reward=np.zeros((n, 1)),
-        means={},
         expected=np.full((n, 1), np.nan),
         decisions=np.zeros((n, 1), dtype=np.int64),
-        accumulator={},
         lasting=lasting,
         passing_arrays=passing,
     )

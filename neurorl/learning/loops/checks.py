@@ -10,7 +10,7 @@ from typing import Any
 from neurorl.backends.base import Backend
 from neurorl.backends.registry import backend_class
 from neurorl.backends.simulator import Simulator
-from neurorl.errors import FallbackWarning, UnsupportedError, format_message, warn_outside
+from neurorl.errors import FallbackWarning, UnsupportedError, format_message, warn_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.parts import Part, Registry
@@ -106,7 +106,7 @@ def is_users(own: str | None) -> bool:
 @functools.cache
 def _warn_of(own: str) -> None:
     what = "has no compiled form, so all runs in NumPy, several times slower"
-    warn_outside(format_message(own, what), FallbackWarning)
+    warn_of(FallbackWarning, own, what)
 
 
 @functools.cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping
 
 from neurorl.errors import ArgumentError, unknown_name_error
 
@@ -60,10 +61,12 @@ HINTS = {
 """Map a keyword of Stable-Baselines3 to what is written here."""
 
 
-def refuse_words(where: str, words: Mapping[str, object], known: Sequence[str]) -> None:
-    """Raise UnknownNameError for the first of these keywords, which *where* doesn't take."""
+def refuse_words(call: Callable[..., object], words: Mapping[str, object]) -> None:
+    """Raise UnknownNameError for the first of these keywords, which a function doesn't take."""
     for word in words:
-        raise unknown_name_error(f"keyword of {where}", word, known, HINTS)
+        parameters = inspect.signature(call).parameters.values()
+        known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        raise unknown_name_error(f"keyword of {call.__name__}", word, known, HINTS)
 
 
 def refuse_policy(env: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.gaussian_policy import ChoosesNumbers, Gaussian
 from neurorl.models.agent.policies import Policy, Softmax, explore
 from neurorl.network.serialization import Described, NotNegative, Share
 from neurorl.numerics.arrays import FloatArray
@@ -46,9 +46,7 @@ class LinearGaussian(Gaussian, called="linear-gaussian"):
     sigma.
     """
 
-    def distribution(self, votes: FloatArray) -> FloatArray:
-        """Return 1: each number is a choice of its own."""
-        return np.ones(len(votes))
+    distribution = ChoosesNumbers.distribution
 
     def one(self, votes: FloatArray, z: float, decision: int) -> tuple[float, FloatArray]:
         return votes[0] + self.width(decision) * z, np.array([z * self.feedback(decision)])

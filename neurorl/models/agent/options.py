@@ -6,14 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from neurorl.errors import (
-    ArgumentError,
-    DescriptionError,
-    format_message,
-    quoted,
-    unknown_name_error,
-    warn_outside,
-)
+from neurorl.errors import ArgumentError, DescriptionError, quoted, unknown_name_error, warn_of
 from neurorl.models.agent.critics import Critic
 from neurorl.models.agent.encoders import Encoder
 from neurorl.models.agent.fields import KINDS, NAMED
@@ -68,7 +61,7 @@ def current_name(where: str, name: str) -> str:
     """Return today's name of an option; warn if it has moved."""
     if name in _NAMES:
         what, remedy = f"{name} is a field of a part now", f"write {_NAMES[name]}"
-        warn_outside(format_message(where, what, remedy=remedy), FutureWarning)
+        warn_of(FutureWarning, where, what, remedy=remedy)
     return _NAMES.get(name, name)
 
 

@@ -14,8 +14,6 @@ from neurorl.models.agent.parts import Part, Registry
 from neurorl.network.serialization import flag
 from neurorl.numerics.arrays import Array
 
-__all__ = ["FEEDBACKS", "Feedback", "Own", "Random", "Signs", "Symmetric"]
-
 
 def _synapses(where: str, answer: object, _: object, draws: Array) -> Array:
     return array(where, answer, draws.shape)
@@ -43,45 +41,39 @@ class Feedback(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Random(Feedback):
+class Random(Feedback, called="random"):
     """Draw feedback synapses within +-1 / sqrt(n_pre), and leave them so.
 
     Source: Lillicrap et al. 2016, doi:10.1038/ncomms13276.
     """
-
-    name: ClassVar[str] = "random"
 
     def first(self, draws: Array) -> Array:
         return np.asarray((2.0 * draws - 1.0) / np.sqrt(len(draws)))
 
 
 @dataclass(frozen=True, eq=False)
-class Signs(Random):
+class Signs(Random, called="signs"):
     """Draw feedback synapses of +-1 / sqrt(n_pre), and leave them so."""
-
-    name: ClassVar[str] = "signs"
 
     def first(self, draws: Array) -> Array:
         return np.asarray(np.where(draws < 0.5, -1.0, 1.0) / np.sqrt(len(draws)))
 
 
 @dataclass(frozen=True, eq=False)
-class Own(Random):
+class Own(Random, called="own"):
     """Draw feedback synapses as `Random`, and let each learn what its forward synapse learns.
 
     A pair has the same signals before and behind it, so both change by the same, which is local.
     Source: Kolen & Pollack 1994, doi:10.1109/ICNN.1994.374486, without its decay of weights.
     """
 
-    name: ClassVar[str] = "own"
     learns: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, eq=False)
-class Symmetric(Random):
+class Symmetric(Random, called="symmetric"):
     """Use the forward weights themselves: backpropagation, as a yardstick; it isn't local."""
 
-    name: ClassVar[str] = "symmetric"
     is_forward: ClassVar[bool] = True
 
 

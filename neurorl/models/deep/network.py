@@ -23,8 +23,7 @@ from neurorl.network.description import (
 )
 from neurorl.network.modules import hidden_name
 from neurorl.network.neuron import Neuron, integrator_of
-
-__all__ = ["check_deep", "deep_network", "layers_of", "least_steps", "sizes_of"]
+from neurorl.storage.plain import Named
 
 _DT = 1e-3
 
@@ -43,9 +42,12 @@ def layers_of(sizes: Sequence[int], prefix: str = "") -> list[str]:
     return [prefix + hidden_name(below) for below in range(len(sizes), 0, -1)]
 
 
-def least_steps(config: AgentFields) -> int:
-    """Return the steps in which an input reaches the readouts."""
-    return max(map(len, sizes_of(config))) + 2 - config.encoder.flows
+def least_steps(fields: Named) -> int:
+    """Return the steps in which an input reaches the readouts of an agent with these fields."""
+    sizes = fields["hidden"], getattr(fields["critic"], "hidden", 0)
+    depth = max(len(hidden_sizes(size)) for size in sizes)
+    has_patches = getattr(fields["trunk"], "patches", None) is not None
+    return depth + has_patches + 2 - int(fields["encoder"].flows)
 
 
 def deep_network(config: AgentFields, n_actions: int) -> Network:
@@ -120,10 +122,9 @@ def check_deep(config: AgentFields) -> None:
         if found != only:
             what, remedy = f"has no {name} of this kind", f"{name}={only!r}"
             raise DescriptionError(where, what, got=found, remedy=remedy)
-    if config.window < least_steps(config):
+    if config.window < (least := least_steps(vars(config))):
         what = "too short: a spike takes a step for each layer"
-        limit = f">= {least_steps(config)}"
-        raise DescriptionError("agent.window", what, got=config.window, limit=limit)
+        raise DescriptionError("agent.window", what, got=config.window, limit=f">= {least}")
     _check_neuron(config.neuron)
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from neurorl.models.agent.answers import Check, array, refused
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import flag, number
+from neurorl.network.serialization import Range, Share, flag
 from neurorl.numerics.arrays import FloatArray
 
-__all__ = ["NORMALISATIONS", "Homeostasis", "Normalisation", "Pool", "Unnormalised"]
+_Floor = Annotated[float, Range(1e-12)]
 
 
 def _normal(where: str, answer: object, _: object, drive: FloatArray, *__: object) -> Any:
@@ -41,6 +41,7 @@ class Normalisation(Part, abc.ABC):
     attributes: ClassVar[Mapping[str, Check]] = dict.fromkeys(("reads_drive", "shares"), flag)
     reads_drive: ClassVar[bool] = False
     shares: ClassVar[bool] = False
+    _place = "agent.trunk.normalisation"
 
     @abc.abstractmethod
     def normal(self, drive: FloatArray, mean: FloatArray, variance: FloatArray) -> Any:
@@ -67,18 +68,15 @@ class Normalisation(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Unnormalised(Normalisation):
+class Unnormalised(Normalisation, called="none", kernel="none"):
     """Leave drives as they are: shift 0 and scale 1."""
-
-    name: ClassVar[str] = "none"
-    kernel: ClassVar[str | None] = "none"
 
     def normal(self, drive: FloatArray, mean: FloatArray, variance: FloatArray) -> Any:
         return np.zeros(len(mean)), np.ones(len(mean))
 
 
 @dataclass(frozen=True, eq=False)
-class Homeostasis(Normalisation):
+class Homeostasis(Normalisation, called="homeostasis", kernel="homeostasis"):
     """Let each neuron take off the running mean of its own drive, and divide by its deviation.
 
     ``u = (d - m) / sqrt(q + floor)``, with ``m <- m + r (d - m)`` and
@@ -87,15 +85,8 @@ class Homeostasis(Normalisation):
     rate: in (0, 1]. floor: added to the variance, > 0.
     """
 
-    name: ClassVar[str] = "homeostasis"
-    kernel: ClassVar[str | None] = "homeostasis"
-
-    rate: float = 1e-4
-    floor: float = 1e-3
-
-    def __post_init__(self) -> None:
-        number("agent.trunk.normalisation.rate", self.rate, 0.0, 1.0)
-        number("agent.trunk.normalisation.floor", self.floor, 1e-12)
+    rate: Share = 1e-4
+    floor: _Floor = 1e-3
 
     def normal(self, drive: FloatArray, mean: FloatArray, variance: FloatArray) -> Any:
         return mean, np.sqrt(variance + self.floor)
@@ -110,7 +101,7 @@ class Homeostasis(Normalisation):
 
 
 @dataclass(frozen=True, eq=False)
-class Pool(Normalisation):
+class Pool(Normalisation, called="pool", kernel="pool"):
     """Let a layer's inhibitory pool broadcast two numbers, the mean and deviation of its drives.
 
     This is layer normalisation: ``u = (d - mean) / sqrt(variance + floor)`` over the layer, and two
@@ -123,17 +114,11 @@ class Pool(Normalisation):
     floor: added to the variance, > 0. rate: in [0, 1]; with 0 the means stay 0.
     """
 
-    name: ClassVar[str] = "pool"
-    kernel: ClassVar[str | None] = "pool"
     reads_drive: ClassVar[bool] = True
     shares: ClassVar[bool] = True
 
-    floor: float = 1e-5
-    rate: float = 0.0
-
-    def __post_init__(self) -> None:
-        number("agent.trunk.normalisation.rate", self.rate, 0.0, 1.0)
-        number("agent.trunk.normalisation.floor", self.floor, 1e-12)
+    floor: _Floor = 1e-5
+    rate: Share = 0.0
 
     def normal(self, drive: FloatArray, mean: FloatArray, variance: FloatArray) -> Any:
         off = drive - mean

@@ -5,16 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from neurorl.models.agent.answers import Check, array, whole_number
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import number
+from neurorl.network.serialization import Range
 from neurorl.numerics.arrays import FloatArray
-
-__all__ = ["OBSERVATIONS", "AsSeen", "Observations", "Standardised"]
 
 
 def _channels(where: str, answer: object, *_: object) -> int:
@@ -32,6 +30,7 @@ class Observations(Part, abc.ABC):
     """Turn n numbers into activations of channels; derive such maps from this class."""
 
     answers: ClassVar[Mapping[str, Check]] = {"channels": _channels, "activation": _activation}
+    _place = "agent.trunk.observations"
 
     @abc.abstractmethod
     def channels(self, n: int) -> int:
@@ -48,11 +47,8 @@ class Observations(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class AsSeen(Observations):
+class AsSeen(Observations, called="as-seen", kernel="as-seen"):
     """Take numbers that are activations already, clipped to [0, 1]."""
-
-    name: ClassVar[str] = "as-seen"
-    kernel: ClassVar[str | None] = "as-seen"
 
     def channels(self, n: int) -> int:
         return n
@@ -64,7 +60,7 @@ class AsSeen(Observations):
 
 
 @dataclass(frozen=True, eq=False)
-class Standardised(Observations):
+class Standardised(Observations, called="standardised", kernel="standardised"):
     """Measure each number from its running mean in running deviations, a channel for each side.
 
     ``z = (x - mean) / sqrt(variance + 1e-8)`` over all that was heard; channel i has
@@ -72,13 +68,7 @@ class Standardised(Observations):
     limit: deviations of full activation, > 0. Source: Welford 1962 for the running variance.
     """
 
-    name: ClassVar[str] = "standardised"
-    kernel: ClassVar[str | None] = "standardised"
-
-    limit: float = 5.0
-
-    def __post_init__(self) -> None:
-        number("agent.trunk.observations.limit", self.limit, 1e-6)
+    limit: Annotated[float, Range(1e-6)] = 5.0
 
     def channels(self, n: int) -> int:
         return 2 * n

@@ -14,8 +14,6 @@ from neurorl.network.limits import MAX_SIZE
 from neurorl.network.serialization import positive, several
 from neurorl.network.synapse_list import SynapseList
 
-__all__ = ["Patches"]
-
 
 @dataclass(frozen=True, eq=False)
 class Patches(Sparse):

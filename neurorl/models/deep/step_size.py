@@ -6,17 +6,15 @@ import abc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from neurorl.models.agent.answers import Check, array
 from neurorl.models.agent.parts import Part, Registry
-from neurorl.network.serialization import number
+from neurorl.network.serialization import NotNegative, Range
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.elementary import exp
-
-__all__ = ["STEP_SIZES", "ClippedStep", "Plain", "RootMeanSquare", "StepSize"]
 
 
 def _steps(where: str, answer: object, _: object, signal: Array, *__: object) -> Array:
@@ -32,6 +30,7 @@ class StepSize(Part, abc.ABC):
     """
 
     answers: ClassVar[Mapping[str, Check]] = {"steps": _steps}
+    _place = "agent.trunk.step_size"
 
     @abc.abstractmethod
     def steps(self, signal: Array, mean_square: Array, decisions: int) -> Array:
@@ -49,27 +48,18 @@ class StepSize(Part, abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Plain(StepSize):
+class Plain(StepSize, called="plain", kernel="plain"):
     """Take the signal itself as the step."""
-
-    name: ClassVar[str] = "plain"
-    kernel: ClassVar[str | None] = "plain"
 
     def steps(self, signal: Array, mean_square: Array, decisions: int) -> Array:
         return signal
 
 
 @dataclass(frozen=True, eq=False)
-class ClippedStep(StepSize):
+class ClippedStep(StepSize, called="bounded", kernel="bounded"):
     """Clip the signal of each synapse to +-limit: one bound for all, however rare their inputs."""
 
-    name: ClassVar[str] = "bounded"
-    kernel: ClassVar[str | None] = "bounded"
-
-    limit: float = 1.0
-
-    def __post_init__(self) -> None:
-        number("agent.trunk.step_size.limit", self.limit, 0.0)
+    limit: NotNegative = 1.0
 
     def steps(self, signal: Array, mean_square: Array, decisions: int) -> Array:
         limit = np.float32(self.limit)
@@ -77,7 +67,7 @@ class ClippedStep(StepSize):
 
 
 @dataclass(frozen=True, eq=False)
-class RootMeanSquare(StepSize):
+class RootMeanSquare(StepSize, called="root-mean-square", kernel="root-mean-square"):
     """Divide the signal of each synapse by the running root of its own mean square.
 
     ``h <- keep h + (1 - keep) g**2`` and ``step = g / sqrt(h / (1 - keep**(t + 1)) + floor)``, each
@@ -87,15 +77,8 @@ class RootMeanSquare(StepSize):
     the first steps.
     """
 
-    name: ClassVar[str] = "root-mean-square"
-    kernel: ClassVar[str | None] = "root-mean-square"
-
-    keep: float = 0.999
-    floor: float = 1e-8
-
-    def __post_init__(self) -> None:
-        number("agent.trunk.step_size.keep", self.keep, 1e-6, 1.0 - 1e-9)
-        number("agent.trunk.step_size.floor", self.floor, 1e-30)
+    keep: Annotated[float, Range(1e-6, 1.0 - 1e-9)] = 0.999
+    floor: Annotated[float, Range(1e-30)] = 1e-8
 
     @property
     def log_keep(self) -> float:

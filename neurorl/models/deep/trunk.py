@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from neurorl.errors import DescriptionError, quoted
 from neurorl.models.agent.answers import Check, check_attributes
@@ -14,9 +14,7 @@ from neurorl.models.deep.normalisation import NORMALISATIONS, Normalisation
 from neurorl.models.deep.observations import OBSERVATIONS, Observations
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.step_size import STEP_SIZES, StepSize
-from neurorl.network.serialization import check_kind_or_none, flag, number
-
-__all__ = ["INNER", "TRUNKS", "Modules", "Shared", "Trunk"]
+from neurorl.network.serialization import Flag, NotNegative, Range, Share, check_kind_or_none, flag
 
 INNER: Mapping[str, Registry[Any]] = {
     registry.kind: registry for registry in (NORMALISATIONS, FEEDBACKS, STEP_SIZES, OBSERVATIONS)
@@ -40,17 +38,16 @@ class Trunk(Part):
     attributes: ClassVar[Mapping[str, Check]] = {"is_shared": flag, "readouts": _names}
     is_shared: ClassVar[bool] = False
     readouts: ClassVar[tuple[str, ...]] = ()
+    _place = "agent.trunk"
 
 
 @dataclass(frozen=True, eq=False)
-class Modules(Trunk):
+class Modules(Trunk, called="modules"):
     """Give each action hidden units of its own, as the papers do; the agent's rule teaches them."""
 
-    name: ClassVar[str] = "modules"
-
 
 @dataclass(frozen=True, eq=False)
-class Shared(Trunk):
+class Shared(Trunk, called="shared"):
     """Let all actions, and the critic, learn hidden layers that serve each of them.
 
     Layers are dense, but for a first one of *patches*; `neurorl.learning.deep.rule` has the
@@ -73,7 +70,6 @@ class Shared(Trunk):
     faded: traces are cut when inputs were silent for so long that less than this share is left.
     """
 
-    name: ClassVar[str] = "shared"
     is_shared: ClassVar[bool] = True
     readouts: ClassVar[tuple[str, ...]] = ("output", "critic")
 
@@ -82,23 +78,19 @@ class Shared(Trunk):
     step_size: StepSize = field(default_factory=STEP_SIZES.default)
     observations: Observations = field(default_factory=OBSERVATIONS.default)
     patches: Patches | None = None
-    spread: float = 1.0
-    centring: float = 1e-3
-    entropy: float = 2e-3
-    slope: float = 3.0
-    scales_rewards: bool = True
-    faded: float = 1e-3
+    spread: NotNegative = 1.0
+    centring: Share = 1e-3
+    entropy: NotNegative = 2e-3
+    slope: NotNegative = 3.0
+    scales_rewards: Flag = True
+    faded: Annotated[float, Range(1e-12, 1.0)] = 1e-3
 
     def __post_init__(self) -> None:
         for kind, registry in INNER.items():
             part = registry.make(getattr(self, kind), {})
             check_attributes(part)
             object.__setattr__(self, kind, part)
-        for name in ("spread", "entropy", "slope"):
-            number(f"agent.trunk.{name}", getattr(self, name), 0.0)
-        number("agent.trunk.centring", self.centring, 0.0, 1.0)
-        number("agent.trunk.faded", self.faded, 1e-12, 1.0)
-        flag("agent.trunk.scales_rewards", self.scales_rewards)
+        super().__post_init__()
         check_kind_or_none("agent.trunk.patches", self.patches, Patches)
 
     @property

@@ -8,7 +8,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.encoders import Current, Once
 from neurorl.models.agent.gaussian_policy import GaussianReadout
@@ -22,10 +21,8 @@ from neurorl.models.defaults.observations import default_cells
 from neurorl.models.features import Raw
 from neurorl.models.features.of_others import BlockMeans, blocks_for
 from neurorl.models.neurons.leaky import LIF
-from neurorl.storage.plain import Named, PlainData
+from neurorl.storage.plain import PlainData
 from neurorl.tasks.kinds import Environment, Space
-
-__all__ = ["DEEP", "deep_defaults", "has_patches", "least_steps_of"]
 
 DEEP: PlainData = {
     "neuron": LIF(tau_mem=0.0),
@@ -82,14 +79,6 @@ def deep_defaults(env: Environment) -> PlainData:
     if isinstance(env.action_space, gym.spaces.Box):
         fields |= {"policy": GaussianReadout(), "schedule": HarmonicDecay(40_000)}
     return fields
-
-
-def least_steps_of(fields: Named) -> int:
-    """Return the steps in which an input reaches the readouts of an agent with these fields."""
-    sizes = fields["hidden"], getattr(fields["critic"], "hidden", 0)
-    depth = max(len(hidden_sizes(size)) for size in sizes)
-    has_patches = getattr(fields["trunk"], "patches", None) is not None
-    return depth + has_patches + 2 - int(fields["encoder"].flows)
 
 
 def has_patches(space: Space) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-import gymnasium as gym
 import numpy as np
 
-from neurorl.models.defaults.observations import seen_parts
+from neurorl.models.defaults.observations import seen_parts, whole_ends
 from neurorl.models.features import Concat, Select, SelectParts, Tiles
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.kinds import Space
@@ -26,7 +25,7 @@ def pair_cells(space: Space, shown: Callable[[], FloatArray | None]) -> Select |
     shown: returns the observations of the first play, ``(n, d)``, asked only if there aren't.
     """
     parts = seen_parts(space)
-    ends = [_ends(part) for part in parts.values() or [space]]
+    ends = [whole_ends(part) for part in parts.values() or [space]]
     known = [pair for pair in ends if pair is not None]
     if len(known) < len(ends):
         return None
@@ -51,16 +50,3 @@ def _exact(first: FloatArray, count: int) -> Tiles:
     """Return a tile for each combination of so many values of two numbers."""
     low = first - _HALF
     return Tiles(low, low + count - 1.0, 1, count - 1)
-
-
-def _ends(space: Space) -> tuple[FloatArray, FloatArray] | None:
-    """Return the first value of each number and how many it takes; None if they aren't whole."""
-    if isinstance(space, gym.spaces.Discrete):
-        return np.array([float(space.start)]), np.array([float(space.n)])
-    if isinstance(space, gym.spaces.MultiDiscrete):
-        first, counts = (np.ravel(ends) for ends in (space.start, space.nvec))
-        return first.astype(np.float64), counts.astype(np.float64)
-    if isinstance(space, gym.spaces.MultiBinary):
-        n = int(np.prod(space.shape))
-        return np.zeros(n), np.full(n, 2.0)
-    return None

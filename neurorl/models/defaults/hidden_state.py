@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from neurorl.models.agent.memories import extended
 from neurorl.models.features import Select, SelectChanges
-from neurorl.numerics.arrays import FloatArray
-from neurorl.tasks.first_play import FirstPlay
+from neurorl.numerics.arrays import BoolArray, FloatArray
+from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 
 _KEEPS = (0.0, 0.9)
 """Try these memories: the step before, for velocities; some 10 steps, for evidence."""
@@ -46,16 +46,14 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     that show their state leave a few percent, or random draws, so they get no memory. The memory
     that predicts more of all hidden changes is taken.
     """
-    lengths = [len(rewards) + 1 for rewards in play.rewards]
+    lengths = play.lengths
     if len(rows) < _LEAST_ROWS or len(rows) != sum(lengths) or len(play.actions) != play.steps:
         return ()
-    rows = rows[:, rows.max(axis=0) > rows.min(axis=0)]
+    rows = varying(rows)
     if not 0 < rows.shape[1] <= most // 2:
         return ()
-    last = np.cumsum(lengths) - 1
-    now = np.setdiff1d(np.arange(len(rows)), last)
-    change = rows[now + 1] - rows[now]
-    change = change[:, change.max(axis=0) > change.min(axis=0)]
+    now = acted_on(lengths)
+    change = varying(rows[now + 1] - rows[now])
     seen = np.concatenate([rows[now], flags_of_actions(play)], axis=1)
     left = left_over(seen, change)
     is_hidden = left.mean(axis=0) > _HIDDEN
@@ -89,21 +87,35 @@ def left_over(seen: FloatArray, change: FloatArray, more: FloatArray | None = No
     squares = np.triu_indices(seen.shape[1])
     terms = [np.ones((len(seen), 1)), seen, seen[:, squares[0]] * seen[:, squares[1]]]
     x = np.concatenate(terms if more is None else [*terms, scaled(more)], axis=1)
-    is_first = np.arange(len(x)) // BLOCK % 2 == 0
-    predicted = np.zeros_like(change)
-    for fits in (is_first, ~is_first):
-        a, b = x[fits].T @ x[fits], x[fits].T @ change[fits]
-        solved = np.linalg.solve(a + _RIDGE * np.eye(len(a)), b)
-        fitted = x @ solved
-        off = means_of(kinds[fits], change[fits] - fitted[fits], int(kinds.max()) + 1)
-        predicted[~fits] = fitted[~fits] + off[kinds[~fits]]
-    predicted = np.clip(predicted, change.min(axis=0), change.max(axis=0))
-    squares_left = (change - predicted) ** 2 / change.var(axis=0)
+    squares_left = errors_of(x, change, [kinds]) / change.var(axis=0)
+    is_first = halves(len(x))
     share = np.array([squares_left[half].mean(axis=0) for half in (is_first, ~is_first)])
     return np.asarray(np.minimum(share, 1.0))
 
 
-def means_of(kinds: npt.NDArray[np.intp], numbers: FloatArray, n: int) -> FloatArray:
+def errors_of(x: FloatArray, y: FloatArray, kinds: Sequence[npt.NDArray[np.intp]]) -> FloatArray:
+    """Return the squared errors of *y*, ``(n, c)``, as each half predicts it for the other.
+
+    Least squares are fitted to *x*, ``(n, k)``, then what is left is averaged for each kind of
+    rows, by one of *kinds* after the other, ``(n,)`` each.
+    """
+    is_first, predicted = halves(len(x)), np.zeros_like(y)
+    for fits in (is_first, ~is_first):
+        a, b = x[fits].T @ x[fits], x[fits].T @ y[fits]
+        fitted = x @ np.linalg.solve(a + _RIDGE * np.eye(len(a)), b)
+        for kind in kinds:
+            fitted += _means_of(kind[fits], (y - fitted)[fits], int(kind.max()) + 1)[kind]
+        predicted[~fits] = fitted[~fits]
+    predicted = np.clip(predicted, y.min(axis=0), y.max(axis=0))
+    return np.asarray((y - predicted) ** 2)
+
+
+def halves(n: int) -> BoolArray:
+    """Return which of *n* rows are in every second block."""
+    return np.asarray(np.arange(n) // BLOCK % 2 == 0)
+
+
+def _means_of(kinds: npt.NDArray[np.intp], numbers: FloatArray, n: int) -> FloatArray:
     """Return the mean of the rows of each kind, ``(n, d)``, nearer to 0 where a kind has few."""
     counts = np.bincount(kinds, minlength=n) + 1.0
     sums = [np.bincount(kinds, column, minlength=n) for column in numbers.T]
@@ -129,7 +141,7 @@ def delays(rows: FloatArray, lengths: Sequence[int]) -> dict[int, int]:
     """
     if len(rows) != sum(lengths):
         return {}
-    before = np.setdiff1d(np.arange(len(rows)), np.cumsum(lengths) - 1)
+    before = acted_on(lengths)
     earlier, later = rows[before] + 0.0, rows[before + 1] + 0.0  # + 0.0 turns -0.0 into 0.0
     moves = np.flatnonzero((earlier != later).any(axis=0)).tolist()
     # Whole columns as keys, so that all pairs are compared in linear time.

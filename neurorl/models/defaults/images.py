@@ -12,6 +12,7 @@ from neurorl.models.defaults.boxes import short
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.models.features.of_others import pooled
 from neurorl.numerics.arrays import FloatArray
+from neurorl.tasks.first_play import acted_on
 
 MOST_ACTIVE = 64
 _MOST_CELLS = 2**16
@@ -61,7 +62,7 @@ def _moves_on(images: FloatArray, lengths: Sequence[int]) -> bool:
     """Return whether all rows of an image but the first are those before the last, a step later."""
     if len(images) != sum(lengths) or images.shape[1] < 2:
         return False
-    before = np.setdiff1d(np.arange(len(images)), np.cumsum(lengths) - 1)
+    before = acted_on(lengths)
     return len(before) > 0 and bool((images[before, 1:] == images[before + 1, :-1]).all())
 
 

@@ -16,7 +16,7 @@ from neurorl.models.actor import hidden_sizes
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import extended
 from neurorl.models.defaults.hidden_state import delays
-from neurorl.models.defaults.rates import rates_of, reward_scale
+from neurorl.models.defaults.rates import fields_of, reward_scale
 from neurorl.models.defaults.tasks import is_table, memories_of, table_cells
 from neurorl.models.features import Concat, Features, HashedStates, JointStates, Select
 from neurorl.numerics.arrays import FloatArray
@@ -121,24 +121,19 @@ def _is_plain(config: AgentConfig) -> bool:
 
 
 def _of_cells(config: AgentConfig, cells: Features) -> PlainData:
-    """Return the fields of an agent with other *cells*: these, and rates that follow from them."""
-    old, new = (rates_of(of, config.model) for of in (config.cells, cells))
-    changes: PlainData = {"cells": cells, "features": cells}
-    if "alpha_output" in config.looks_at:
-        factor = new["alpha_output"] / old["alpha_output"]
-        changes["alpha_output"] = round(config.alpha_output * factor, 3)
-    for name in ("lambda_actor", "critic.lambda_"):
-        if name in config.looks_at and new.get(name) != old.get(name):
-            changes[name] = new[name]
-    return changes
+    """Return the fields of an agent that other *cells* change, of those that looks may change."""
+    old, new = (fields_of(of, config.model) for of in (config.cells, cells))
+    now, factor = config.alpha_output, new["alpha_output"] / old["alpha_output"]
+    old["alpha_output"], new["alpha_output"] = now, round(now * factor, 3)
+    free = {*config.looks_at, "features"}
+    return {name: v for name, v in new.items() if name in free and v != old.get(name)}
 
 
 def as_seen(config: AgentConfig, seen: FirstPlay) -> FloatArray:
     """Return observations of a play as the cells of an agent read them, ``(n, d)``."""
     rows = seen.all_numbers()
     assert rows is not None
-    lengths = [len(rewards) + 1 for rewards in seen.rewards]
-    return extended(rows, lengths, config.memories) if config.memories else rows
+    return extended(rows, seen.lengths, config.memories) if config.memories else rows
 
 
 def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:
@@ -151,7 +146,7 @@ def _is_narrow(config: AgentConfig, seen: FirstPlay) -> bool:
         return False
     varies = np.flatnonzero((rows != np.median(rows, axis=0)).mean(axis=0) > _NOTICED).tolist()
     left = {*varies} - {*cells.places, *getattr(cells, "before", ())}
-    if left and left - delays(rows, [len(rewards) + 1 for rewards in seen.rewards]).keys():
+    if left and left - delays(rows, seen.lengths).keys():
         return True
     return isinstance(cells, Select) and _beyond(cells, rows) > _NOTICED
 

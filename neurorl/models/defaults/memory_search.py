@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.models.agent.memories import extended
-from neurorl.models.defaults.hidden_state import BLOCK, flags_of_actions, means_of, scaled
+from neurorl.models.defaults.hidden_state import BLOCK, errors_of, flags_of_actions, halves, scaled
 from neurorl.numerics.arrays import FloatArray
-from neurorl.tasks.first_play import FirstPlay
+from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 
 _KEEPS = (0.0, 1.0, *map(float, range(2, 9)), 0.9)
 """Try these memories: the step before, the first of an episode, two to eight steps before, some 10
@@ -36,7 +36,6 @@ _MOST_NUMBERS, _MOST_VALUES = 11, 64
 """Ask about what is shown next only of so few numbers, each of so few values."""
 _MOST_SEEN = 512
 _MOST_TERMS = 60
-_RIDGE = 1e-3
 
 
 def missing_memories(
@@ -52,13 +51,13 @@ def missing_memories(
     what is shown next; if not, it is asked here where the memories tell nothing of rewards. least:
     the share of the squared rewards to predict, for an agent without memories.
     """
-    lengths = [len(rewards) + 1 for rewards in play.rewards]
+    lengths = play.lengths
     if len(rows) < _LEAST_ROWS or len(rows) != sum(lengths) or len(play.actions) != play.steps:
         return ()
-    rows = rows[:, rows.max(axis=0) > rows.min(axis=0)]
+    rows = varying(rows)
     if not 0 < rows.shape[1] <= _MOST_SEEN:
         return ()
-    now = np.setdiff1d(np.arange(len(rows)), np.cumsum(lengths) - 1)
+    now = acted_on(lengths)
     seen = extended(rows, lengths, have)[now] if have else rows[now]
     past = np.split(extended(rows, lengths, _KEEPS)[now], len(_KEEPS) + 1, axis=1)[1:]
     others = {k: m for k, m in zip(_KEEPS, past, strict=True) if k not in have}
@@ -127,8 +126,8 @@ class _Search:
     def _errors(self, y: FloatArray, memory: FloatArray | None = None) -> FloatArray:
         """Return the squared errors of rows that weren't fitted, all columns together, ``(n,)``.
 
-        Least squares are fitted, then what is left is averaged for each observation and action,
-        and again with the memory, or once more without one, so that neither is nearer to 0.
+        What is left is averaged for each observation and action, and again with the memory, or once
+        more without one, so that neither is nearer to 0.
         """
         terms, kinds = self._terms, [self._kinds, self._kinds]
         if memory is not None:
@@ -139,16 +138,8 @@ class _Search:
                 if numbers.shape[1] * factors.shape[1] <= _MOST_TERMS:
                     products = numbers[:, :, None] * factors[:, None]
                     terms.append(products.reshape(len(numbers), -1))
-        x = np.concatenate(terms, axis=1)
-        is_first, predicted = _halves(len(x)), np.zeros_like(y)
-        for fits in (is_first, ~is_first):
-            a, b = x[fits].T @ x[fits], x[fits].T @ y[fits]
-            fitted = x @ np.linalg.solve(a + _RIDGE * np.eye(len(a)), b)
-            for kind in kinds:
-                fitted += means_of(kind[fits], (y - fitted)[fits], int(kind.max()) + 1)[kind]
-            predicted[~fits] = fitted[~fits]
-        predicted = np.clip(predicted, y.min(axis=0), y.max(axis=0))
-        return np.asarray(((y - predicted) ** 2).sum(axis=1))
+        errors = errors_of(np.concatenate(terms, axis=1), y, kinds)
+        return np.asarray(errors.sum(axis=1))
 
 
 def _sure_gain(gains: FloatArray) -> float:
@@ -156,13 +147,8 @@ def _sure_gain(gains: FloatArray) -> float:
     blocks = np.add.reduceat(gains, np.arange(0, len(gains), BLOCK))
     if not blocks.mean() > _CERTAIN * blocks.std() / np.sqrt(len(blocks)):
         return 0.0
-    is_first = _halves(len(gains))
+    is_first = halves(len(gains))
     return float(min(gains[is_first].mean(), gains[~is_first].mean()))
-
-
-def _halves(n: int) -> npt.NDArray[np.bool_]:
-    """Return which of *n* rows are in every second block."""
-    return np.asarray(np.arange(n) // BLOCK % 2 == 0)
 
 
 def _kinds(*numbers: FloatArray | npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

@@ -19,8 +19,8 @@ from neurorl.models.features import (
     OneHot,
 )
 from neurorl.models.features.of_others import BlockMeans, blocks_for, pooled
-from neurorl.numerics.arrays import Array
-from neurorl.tasks.kinds import Space
+from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.tasks.kinds import OF_NUMBERS, Space, parts_of
 
 _MAX_CELLS = 400
 _MAX_FEATURES = 1024
@@ -34,11 +34,11 @@ _MAX_BITS = 8
 
 def default_cells(space: Space) -> Features:
     """Return input cells for any Discrete, Box, MultiDiscrete, MultiBinary, Tuple or Dict space."""
+    return _for_space(space, _gaussian)
 
-    def box(low: Any, high: Any) -> Features:
-        return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
 
-    return _for_space(space, box)
+def _gaussian(low: Any, high: Any) -> Features:
+    return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
 
 
 def default_features(space: Space) -> Features:
@@ -60,18 +60,13 @@ def default_joint_cells(space: Space) -> Features:
         for cells in (4, 3, 2):
             if cells ** len(low) <= _MAX_CELLS:
                 return RBF(low, high, cells)
-        return GaussianCells(low, high, int(np.clip(_MAX_CELLS // len(low), 1, 10)))
+        return _gaussian(low, high)
 
     return _for_space(space, box)
 
 
-def _fourier_size(d: int, order: int, coupled: int) -> float:
-    total = 1.0
-    ways = 1.0
-    for k in range(1, min(coupled, d) + 1):
-        ways *= (d - k + 1) / k
-        total += ways * order**k
-    return total
+def _fourier_size(d: int, order: int, coupled: int) -> int:
+    return sum(math.comb(d, k) * order**k for k in range(min(coupled, d) + 1))
 
 
 def _of_box(low: Array, high: Array, box: Any) -> Features:
@@ -100,54 +95,49 @@ def _is_empty(space: Space) -> bool:
     return space.shape is not None and 0 in space.shape
 
 
-def _parts(space: Space) -> dict[Any, Space]:
-    """Return the parts of a Dict by key or of a Tuple by place; empty for another space."""
-    if isinstance(space, gym.spaces.Dict):
-        return dict(space.spaces)
-    return dict(enumerate(space.spaces)) if isinstance(space, gym.spaces.Tuple) else {}
-
-
 def is_seen(space: Space) -> bool:
     """Return whether there are cells for a part of an observation; text has none."""
     if isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
-        return _is_empty(space) or any(map(is_seen, _parts(space).values()))
-    return isinstance(space, _SEEN)
-
-
-_SEEN = (
-    *(gym.spaces.Box, gym.spaces.Discrete),
-    *(gym.spaces.MultiDiscrete, gym.spaces.MultiBinary),
-)
+        return _is_empty(space) or any(map(is_seen, parts_of(space).values()))
+    return isinstance(space, OF_NUMBERS)
 
 
 def seen_parts(space: Space) -> dict[Any, Space]:
     """Return the parts of a Tuple or Dict that there are cells for, by keys or places."""
-    return {key: part for key, part in _parts(space).items() if is_seen(part)}
+    return {key: part for key, part in parts_of(space).items() if is_seen(part)}
 
 
 def unseen(space: Space, where: str = "") -> list[str]:
     """Name the parts of a Tuple or Dict that there are no cells for."""
     if not isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
         return [] if is_seen(space) else [f"{where} ({type(space).__name__})"]
-    parts = _parts(space).items()
+    parts = parts_of(space).items()
     return [name for key, part in parts for name in unseen(part, f"{where}[{key!r}]")]
+
+
+def whole_ends(space: Space) -> tuple[FloatArray, FloatArray] | None:
+    """Return the first value of each number and how many it takes; None if they aren't whole."""
+    if isinstance(space, gym.spaces.Discrete):
+        return np.array([float(space.start)]), np.array([float(space.n)])
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        first, counts = (np.ravel(ends) for ends in (space.start, space.nvec))
+        return first.astype(np.float64), counts.astype(np.float64)
+    if isinstance(space, gym.spaces.MultiBinary):
+        n = int(np.prod(space.shape))
+        return np.zeros(n), np.full(n, 2.0)
+    return None
 
 
 def _joint_states(space: Space) -> JointStates | None:
     """Return a cell for each combination of several numbers, if there are few enough."""
-    if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1:
-        sizes, starts = space.nvec.tolist(), np.ravel(space.start).tolist()
-    elif isinstance(space, gym.spaces.MultiBinary) and space.shape[0] <= _MAX_BITS:
-        if len(space.shape) > 1:
-            return None
-        sizes, starts = [2] * space.shape[0], [0] * space.shape[0]
-    elif isinstance(space, (gym.spaces.Tuple, gym.spaces.Dict)):
-        parts = [part for part in _parts(space).values() if isinstance(part, gym.spaces.Discrete)]
-        if len(parts) < len(space.spaces):
-            return None
-        sizes, starts = [int(p.n) for p in parts], [int(p.start) for p in parts]
-    else:
+    parts = parts_of(space).values()
+    is_row = isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1
+    if isinstance(space, gym.spaces.MultiBinary):
+        is_row = len(space.shape) == 1 and space.shape[0] <= _MAX_BITS
+    if not is_row and not (parts and all(isinstance(p, gym.spaces.Discrete) for p in parts)):
         return None
+    ends = [pair for pair in map(whole_ends, parts or [space]) if pair is not None]
+    starts, sizes = (np.concatenate(side).astype(int).tolist() for side in zip(*ends, strict=True))
     if math.prod(sizes) > _MAX_JOINT:
         return None
     keys = tuple(space.spaces) if isinstance(space, gym.spaces.Dict) else ()

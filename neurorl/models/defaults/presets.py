@@ -8,20 +8,15 @@ from typing import Any
 
 import gymnasium as gym
 
-from neurorl.errors import (
-    DescriptionError,
-    EnvironmentWarning,
-    check_name,
-    format_message,
-    warn_outside,
-)
+from neurorl.errors import DescriptionError, EnvironmentWarning, check_name, warn_of
 from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig, check_read, said_in
 from neurorl.models.agent.fields import KINDS
 from neurorl.models.agent.options import check_names, with_options
-from neurorl.models.defaults.deep import DEEP, deep_defaults, least_steps_of
+from neurorl.models.deep.network import least_steps
+from neurorl.models.defaults.deep import DEEP, deep_defaults
 from neurorl.models.defaults.observations import (
     default_cells,
     default_features,
@@ -285,7 +280,7 @@ def _made(preset: Named, overrides: Named) -> AgentConfig:
         fields["features"] = fields["cells"]  # which only a linear critic would read
     if "window" not in overrides:
         # For hidden layers or filters that the preset doesn't have.
-        least = least_steps_of(fields) if shared else _least_window(fields)
+        least = least_steps(fields) if shared else _least_window(fields)
         fields["window"] = max(fields["window"], least)
     config = AgentConfig(**fields)
     check_read(config, overrides)
@@ -312,8 +307,7 @@ def _warn_of_other_spaces(env: Environment, tasks: PlainData) -> None:
     if other and (name in _TASKS or name in tasks):
         what = "has other spaces than the task of this id, so its preset is not used"
         remedy = "say what is known of it, such as cells=, features=, reward_scale="
-        message = format_message(f"environment {name}", what, got=other, remedy=remedy)
-        warn_outside(message, EnvironmentWarning)
+        warn_of(EnvironmentWarning, f"environment {name}", what, got=other, remedy=remedy)
 
 
 def on_chip(env_id: str) -> PlainData:
@@ -332,8 +326,7 @@ def _warn_of_unseen(space: Space) -> None:
     parts = unseen(space)
     if parts:
         what, remedy = "is seen without what is no number", "name cells= and features="
-        message = format_message("observation space", what, got=", ".join(parts), remedy=remedy)
-        warn_outside(message, EnvironmentWarning)
+        warn_of(EnvironmentWarning, "observation space", what, got=", ".join(parts), remedy=remedy)
 
 
 def _warn_of_means(space: Space, chosen: PlainData) -> None:
@@ -345,6 +338,5 @@ def _warn_of_means(space: Space, chosen: PlainData) -> None:
                 what = f"is large, so the agent sees the means of {blocks} blocks"
                 remedy = "choose cells= and features="
                 shown = textwrap.shorten(str(space), 80, placeholder="...")
-                message = format_message("observation space", what, got=shown, remedy=remedy)
-                warn_outside(message, EnvironmentWarning)
+                warn_of(EnvironmentWarning, "observation space", what, got=shown, remedy=remedy)
                 return

@@ -138,10 +138,7 @@ _TILED: Mapping[str, Named] = {
 }
 _MOST_GRIDS = 24
 """Let rates fall as 1 over the number of sets of tilings, from so many sets on."""
-_IMAGES: Mapping[str, Named] = {
-    **TABLES,
-    "lif": {**_TILED["lif"], "lambda_actor": 0.9},
-}
+_IMAGES: Mapping[str, Named] = {**TABLES, "lif": {**_TILED["lif"], "lambda_actor": 0.9}}
 _OF_IMAGES = 0.33
 """Multiply rates by this for images, whose cells are redundant over several scales. With the rate
 of tiles an agent of Catch (10 x 10 pixels) settled on an action before it had learned."""
@@ -155,10 +152,12 @@ LunarLander-v3 by numbers, seeds 100 to 103.
 """
 
 
-def rates_of(cells: Features, model: str) -> PlainData:
-    """Return the default rates of a model for an agent with these cells."""
-    rates = dict(_of_kind(cells)[model])
-    return {**rates, "alpha_output": round(rates["alpha_output"] * _share(cells), 3)}
+def fields_of(cells: Features, model: str) -> PlainData:
+    """Return the fields that follow from the cells of an agent that learns a table."""
+    rates = _of_kind(cells)[model]
+    alpha = round(rates["alpha_output"] * _share(cells), 3)
+    both = {"cells": cells, "features": cells}
+    return {**rates, "alpha_output": alpha, "hidden": 0, "bias": False, **both}
 
 
 def _of_kind(cells: Features) -> Mapping[str, Named]:

@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from neurorl.errors import EnvironmentWarning, format_message, warn_outside
+from neurorl.errors import EnvironmentWarning, warn_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.fields import LOOKED_AT
 from neurorl.models.agent.gaussian_policy import Gaussian
@@ -34,7 +34,7 @@ from neurorl.models.defaults.rates import (
     UNSEEN,
     UNSEEN_OF_TILES,
     critic_features,
-    rates_of,
+    fields_of,
     rates_of_numbers,
     reward_scale,
 )
@@ -167,9 +167,8 @@ def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
     rows = play().all_numbers()
     if rows is None or _hashed(space, rows) is not None:
         return False
-    lengths = [len(rewards) + 1 for rewards in play().rewards]
     places = BoxRanges.of(space, rows, play().is_better(len(rows))).places
-    return len(places) > MOST_JOINT and is_image(space, rows, lengths)
+    return len(places) > MOST_JOINT and is_image(space, rows, play().lengths)
 
 
 def _is_other(named: Named) -> bool:
@@ -246,18 +245,12 @@ def _table(
         cells = table_cells(space, play, keeps, is_fine)
     if not isinstance(cells, (OneHot, JointStates, HashedStates, Select, ImageCells)):
         return {}
-    is_tiled = isinstance(cells, (Select, ImageCells))
-    features: PlainData = {} if is_tiled and spiking_critic else {"features": cells}
-    if isinstance(cells, ImageCells) and features and "cells" not in named:
-        features["features"] = critic_features(cells, play().all_numbers())
-    return {
-        **rates_of(cells, model),
-        "hidden": 0,
-        "bias": False,
-        "cells": cells,
-        **features,
-        **memories,
-    }
+    fields = {**fields_of(cells, model), **memories}
+    if spiking_critic and isinstance(cells, (Select, ImageCells)):
+        del fields["features"]
+    elif isinstance(cells, ImageCells) and "cells" not in named:
+        fields["features"] = critic_features(cells, play().all_numbers())
+    return fields
 
 
 def _of_flags(space: Space, play: Any) -> PlainData:
@@ -322,7 +315,7 @@ def table_cells(
     if rows is None:
         return None
     better = play().is_better(len(rows))
-    lengths = [len(rewards) + 1 for rewards in play().rewards]
+    lengths = play().lengths
     if memories:
         rows = extended(rows, lengths, memories)
         hashed = _hashed(space, rows) if not any(0.0 < keep < 1.0 for keep in memories) else None
@@ -382,5 +375,4 @@ def _warn_of_still_cells(space: Space, cells: Features | None, play: FirstPlay) 
         what = "hardly any changed in the first play"
         remedy = "cells= with the ranges that are seen, as GaussianCells(low, high)"
         limit = f">= {_LEAST_VARYING:.0%} of {cells.size}"
-        message = format_message("cells", what, got=varying, limit=limit, remedy=remedy)
-        warn_outside(message, EnvironmentWarning)
+        warn_of(EnvironmentWarning, "cells", what, got=varying, limit=limit, remedy=remedy)

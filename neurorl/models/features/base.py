@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.errors import ArgumentError, DescriptionError
 from neurorl.models.agent.answers import AnswerChecks, Check, array
-from neurorl.network.limits import MAX_FEATURES, check_limit, refuse_units
+from neurorl.network.limits import MAX_FEATURES, refuse_units
 from neurorl.network.serialization import Described, Range, flag, frozen_array, positive
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.storage.plain import real_array
@@ -166,21 +166,13 @@ class RangeFeatures(FromNumbers):
         refuse_units(where, value)
         return real_array(where, value).ravel()
 
-    def _check_size(self) -> None:
-        """Raise DescriptionError for too many features."""
-        check_limit(type(self).__name__, "features", self.size, MAX_FEATURES)
-
     @property
     def n_inputs(self) -> int:
         return len(self.low)
 
     def __call__(self, observation: Shown) -> FloatArray:
-        numbers = self.flat(observation)
-        if len(numbers) != self.n_inputs:  # one would be taken for each dimension
-            what, got = "is of another size", len(numbers)
-            where = f"{type(self).__name__}, observation"
-            raise ArgumentError(where, what, got=got, limit=self.n_inputs)
-        return self.values(numbers)
+        numbers = self.flat(observation)  # of another size, one may be taken for each dimension
+        return self.values(numbers_of(type(self).__name__, numbers, self.n_inputs))
 
     def unit(self, flat: FloatArray) -> FloatArray:
         """Scale an observation to [0, 1]; shape of *flat*, ``(..., d)``."""

@@ -82,8 +82,16 @@ class Fourier(RangeFeatures):
         return self.c.T
 
 
+class FewFeatures(RangeFeatures):
+    """Refuse more features than `neurorl.network.limits.MAX_FEATURES`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_limit(type(self).__name__, "features", self.size, MAX_FEATURES)
+
+
 @dataclass(frozen=True, eq=False)
-class GaussianCells(RangeFeatures):
+class GaussianCells(FewFeatures):
     """Spread *cells* Gaussian cells along each dimension, width in spacings. Cells.
 
     With 1 cell the activation is the scaled value itself. Activations below *floor* are 0.
@@ -92,10 +100,6 @@ class GaussianCells(RangeFeatures):
     cells: Annotated[int, Range(1, MAX_FEATURES)] = 10
     width: Annotated[float, Range(NARROWEST)] = 0.7
     floor: NotNegative = 1e-2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_size()
 
     @property
     def size(self) -> int:
@@ -114,7 +118,7 @@ class GaussianCells(RangeFeatures):
 
 
 @dataclass(frozen=True, eq=False)
-class RBF(RangeFeatures):
+class RBF(FewFeatures):
     """Spread Gaussian cells on a grid of *cells* along every dimension: ``cells**d`` in all. Cells.
 
     ``exp(-sum_j d_j**2 / (2 width**2))``, d_j the distance along dimension j in spacings, as the
@@ -129,7 +133,6 @@ class RBF(RangeFeatures):
         super().__post_init__()
         if self.cells < 2:
             raise DescriptionError("RBF.cells", "too few", got=self.cells, limit=">= 2")
-        self._check_size()
 
     @property
     def size(self) -> int:
@@ -147,7 +150,7 @@ class RBF(RangeFeatures):
 
 
 @dataclass(frozen=True, eq=False)
-class Tiles(RangeFeatures):
+class Tiles(FewFeatures):
     """Cover the space with *tilings* grids of ``bins + 1`` tiles a dimension, offset. Cells.
 
     Offsets are odd multiples of 1/tilings of a tile (Miller & Glanz), so no two tilings align.
@@ -155,10 +158,6 @@ class Tiles(RangeFeatures):
 
     tilings: Annotated[int, Range(1, MAX_FEATURES)] = 8
     bins: Annotated[int, Range(1, MAX_FEATURES)] = 6
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_size()
 
     @property
     def size(self) -> int:

@@ -12,14 +12,8 @@ from zlib import crc32
 import numpy as np
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.models.features.base import (
-    NARROWEST,
-    FromNumbers,
-    RangeFeatures,
-    numbers_of,
-    parts_in,
-)
-from neurorl.models.features.bases import Concat
+from neurorl.models.features.base import NARROWEST, FromNumbers, numbers_of, parts_in
+from neurorl.models.features.bases import Concat, FewFeatures
 from neurorl.network.limits import MAX_FEATURES, MAX_PARTS, MAX_TABLE, check_limit
 from neurorl.network.serialization import Count, Range, number, positive, several, whole_numbers
 from neurorl.numerics.arrays import FloatArray
@@ -264,7 +258,7 @@ class Combinations(OfState):
 
 
 @dataclass(frozen=True, eq=False)
-class BinnedCombinations(RangeFeatures):
+class BinnedCombinations(FewFeatures):
     """Give each dimension's bin the code of its rank, one after the other. Cells, 0 or 1.
 
     bins: equal bins along a dimension, ``floor(bins unit)``; the last includes its upper end.
@@ -281,7 +275,6 @@ class BinnedCombinations(RangeFeatures):
     def __post_init__(self) -> None:
         super().__post_init__()
         codes = _count_codes("BinnedCombinations", self.active, self.channels)
-        self._check_size()
         _check_enough("BinnedCombinations.bins", self.bins, codes)
         check_limit("BinnedCombinations", "codes", self.bins * self.channels, MAX_TABLE)
 

@@ -22,9 +22,10 @@ from neurorl.expressions.nodes import TEXT, Binary, Name, nodes_of, render
 from neurorl.expressions.parse import parse
 from neurorl.expressions.scan import TextPlace
 from neurorl.models.neurons.chip_form import chip_form
-from neurorl.network.limits import MAX_REFRACTORY, refuse_units
+from neurorl.models.neurons.leaky import per_neuron, refractory_steps, spread
+from neurorl.network.limits import refuse_units
 from neurorl.network.neuron import IS_SILENT, MAX_WORDS, Margin, Neuron, PerNeuron, StepPlan
-from neurorl.network.serialization import frozen_array, several
+from neurorl.network.serialization import several
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named
 
@@ -76,12 +77,11 @@ class Equations(Neuron):
             entries = getattr(self, name)
             if not isinstance(entries, Mapping):
                 raise DescriptionError(f"Equations.{name}", "must be a dict of numbers")
-            numbers = {key: _number(f"{name}[{key!r}]", value) for key, value in entries.items()}
+            where = f"Equations.{name}"
+            numbers = {key: per_neuron(f"{where}[{key!r}]", v) for key, v in entries.items()}
             object.__setattr__(self, name, numbers)
         for name in ("refractory", "noise"):
-            value = _number(name, getattr(self, name))
-            if np.min(value) < 0:
-                raise DescriptionError(f"Equations.{name}", "must not be negative")
+            value = per_neuron(f"Equations.{name}", getattr(self, name), is_signed=False)
             object.__setattr__(self, name, value)
         object.__setattr__(self, "inputs", several("Equations.inputs", self.inputs))
         if self.held is not None:
@@ -93,10 +93,6 @@ class Equations(Neuron):
         parameters = {k: _spread(f"parameters[{k!r}]", v, size) for k, v in self.parameters.items()}
         state, updates, threshold, reset, held = self._steps(parameters, dt)
         initial = {x: _spread(f"initial[{x!r}]", self.initial.get(x, 0.0), size) for x in state}
-        steps = np.rint(_spread("refractory", self.refractory, size) / dt)
-        if steps.max() > MAX_REFRACTORY:
-            limit = f"{MAX_REFRACTORY} steps of {dt:g} s"
-            raise DescriptionError("Equations.refractory", "too long", limit=limit)
         noise = _spread("noise", self.noise, size)
         constants = parameters | dict(updates.constants) | {"dt": np.array(dt)}
         return StepPlan(
@@ -107,7 +103,7 @@ class Equations(Neuron):
             threshold=self._noisy(threshold) if noise.any() else threshold,
             reset=reset,
             held=held,
-            refractory_steps=steps.astype(np.int64),
+            refractory_steps=refractory_steps("Equations.refractory", self.refractory, size, dt),
             is_noisy=bool(noise.any()),
             margin=_margin(threshold),
             words=updates.words,
@@ -292,16 +288,5 @@ def _check_known(where: str, names: Collection[str], known: Collection[str]) -> 
             raise DescriptionError(str(unknown_name_error(f"Equations.{where}", name, known)))
 
 
-def _number(where: str, value: PerNeuron) -> float | FloatArray:
-    """Return a float, or a read-only array of one dimension."""
-    array = frozen_array(f"Equations.{where}", value, None)
-    if array.ndim > 1:
-        raise DescriptionError(f"Equations.{where}", "more than one dimension")
-    return array if array.ndim else float(array)
-
-
 def _spread(where: str, value: PerNeuron, size: int) -> FloatArray:
-    array = np.asarray(value, dtype=np.float64)
-    if array.ndim and array.shape != (size,):
-        raise DescriptionError(f"Equations.{where}", "wrong shape", got=array.shape, limit=(size,))
-    return np.broadcast_to(array, (size,)).copy()
+    return spread(f"Equations.{where}", value, size)

@@ -14,7 +14,7 @@ from neurorl.expressions.expression import Expression
 from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.neuron import IS_SILENT, Integrator, Neuron, PerNeuron, StepPlan, integrator_of
 from neurorl.network.serialization import LARGEST, Range, frozen_array, number
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import FloatArray, IntArray
 
 _NEVER = 12.0  # times the width: more than any draw of escape noise, whose largest is 10.4
 
@@ -205,16 +205,39 @@ def _check_parameters(neuron: Neuron) -> None:
     """Make every field a float or a read-only 1-D array, in range; raise DescriptionError."""
     for field in fields(neuron):  # type: ignore[arg-type]
         where = f"{type(neuron).__name__}.{field.name}"
-        value = frozen_array(where, getattr(neuron, field.name), None)
-        if value.ndim > 1:
-            raise DescriptionError(where, "more than one dimension", got=value.shape)
-        if field.name not in ("threshold", "bias") and value.min() < 0:
-            raise DescriptionError(
-                where, "must not be negative", got=f"{value.min():g}", limit=">= 0"
-            )
+        is_signed = field.name in ("threshold", "bias")
+        value = per_neuron(where, getattr(neuron, field.name), is_signed)
         if np.abs(value).max() > LARGEST:
             raise DescriptionError(where, "too large", limit=f"{LARGEST:g}")
-        object.__setattr__(neuron, field.name, value if value.ndim else float(value))
+        object.__setattr__(neuron, field.name, value)
+
+
+def per_neuron(where: str, value: PerNeuron, is_signed: bool = True) -> float | FloatArray:
+    """Return a float, or a read-only array of one dimension. Raises DescriptionError."""
+    array = frozen_array(where, value, None)
+    if array.ndim > 1:
+        raise DescriptionError(where, "more than one dimension", got=array.shape)
+    if not is_signed and array.min() < 0:
+        got = f"{array.min():g}"
+        raise DescriptionError(where, "must not be negative", got=got, limit=">= 0")
+    return array if array.ndim else float(array)
+
+
+def spread(where: str, value: PerNeuron, size: int) -> FloatArray:
+    """Return a number for each neuron, ``(size,)``. Raises DescriptionError."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.ndim and array.shape != (size,):
+        raise DescriptionError(where, "wrong shape", got=array.shape, limit=(size,))
+    return np.broadcast_to(array, (size,)).copy()
+
+
+def refractory_steps(where: str, value: PerNeuron, size: int, dt: float) -> IntArray:
+    """Return seconds as steps of each neuron, ``(size,)``. Raises DescriptionError."""
+    steps = np.rint(spread(where, value, size) / dt)
+    if steps.max() > MAX_REFRACTORY:
+        got, limit = f"{steps.max() * dt:g} s", f"{MAX_REFRACTORY} steps of {dt:g} s"
+        raise DescriptionError(where, "too long", got=got, limit=limit)
+    return steps.astype(np.int64)
 
 
 def _integrator(
@@ -229,25 +252,14 @@ def _integrator(
     noise: PerNeuron = 0.0,
     refractory: PerNeuron = 0.0,
 ) -> Integrator:
-    def spread(name: str, value: PerNeuron) -> FloatArray:
-        array = np.asarray(value, dtype=np.float64)
-        if array.ndim and array.shape != (size,):
-            where = f"{type(neuron).__name__}.{name}"
-            raise DescriptionError(where, "wrong shape", got=array.shape, limit=(size,))
-        return np.broadcast_to(array, (size,)).copy()
-
-    steps = np.rint(spread("refractory", refractory) / dt)
-    if steps.max() > MAX_REFRACTORY:
-        where, got = f"{type(neuron).__name__}.refractory", f"{steps.max() * dt:g} s"
-        limit = f"{MAX_REFRACTORY} steps of {dt:g} s"
-        raise DescriptionError(where, "too long", got=got, limit=limit)
+    kind = type(neuron).__name__
     return Integrator(
-        current_decay=_decay(spread("tau_syn", tau_syn), dt),
-        membrane_decay=_decay(spread("tau_mem", tau_mem), dt),
-        threshold=spread("threshold", threshold),
-        bias=spread("bias", bias),
-        noise_width=spread("noise", noise),
-        refractory_steps=steps.astype(np.int64),
+        current_decay=_decay(spread(f"{kind}.tau_syn", tau_syn, size), dt),
+        membrane_decay=_decay(spread(f"{kind}.tau_mem", tau_mem, size), dt),
+        threshold=spread(f"{kind}.threshold", threshold, size),
+        bias=spread(f"{kind}.bias", bias, size),
+        noise_width=spread(f"{kind}.noise", noise, size),
+        refractory_steps=refractory_steps(f"{kind}.refractory", refractory, size, dt),
     )
 
 
