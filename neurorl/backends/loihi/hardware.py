@@ -14,7 +14,7 @@ in the emulator.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar
@@ -22,13 +22,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import CoinRows, toss
+from neurorl.arithmetic.chip_noise import toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
 from neurorl.backends.loihi.engine import EMULATE, ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
+from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
@@ -40,11 +41,7 @@ class HardwareEngine(ChipEngine):
 
     It needs no embedded code ("snips").
 
-    compiled: the model.
-    delays: the network that runs, with relays in place of delays.
-    coins: the draws of each source of coins.
-    record: populations whose rasters `run` returns.
-    chips: number of chips to ask for.
+    compiled, delays, simulated, replica: as of the emulator. chips: number of chips to ask for.
     silence: how long a reset has to wait.
 
     Raises UnsupportedError for what a chip can't run, BackendUnavailableError if no chip answers.
@@ -57,12 +54,12 @@ class HardwareEngine(ChipEngine):
         self,
         compiled: ChipModel,
         delays: RelayNetwork,
-        coins: Mapping[str, CoinRows],
-        record: tuple[str, ...],
+        simulated: SimulatedNetwork,
+        replica: int,
         chips: int,
         silence: Silence,
     ) -> None:
-        problems = self.problems(compiled, record)
+        problems = self.problems(compiled, simulated.record)
         if problems:
             raise UnsupportedError(
                 "target loihi", f"can't run {'; '.join(problems)}", remedy=EMULATE
@@ -70,13 +67,13 @@ class HardwareEngine(ChipEngine):
         self._steps = 0
         self._waited = 0  # steps that the chip made for resets; `steps` doesn't count them
         self._silence, self._rests = silence, True
-        self._coins = coins
+        self._coins = simulated.coin_rows(replica)
         self._history = InputHistory(delays)
         # NxSDK demands an axon of every input, so inputs without one are left out.
         self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
         for name in set(compiled.inputs) - set(self._inputs):
             del compiled.model.inputs[compiled.inputs[name]]
-        self._probes = {k: _probe(compiled.blocks[k]) for k in record}
+        self._probes = {k: _probe(compiled.blocks[k]) for k in simulated.record}
         for probe in self._probes.values():
             compiled.model.add_probe(probe)
         self._interface = self._connect(compiled, chips)

@@ -209,7 +209,6 @@ class LoihiSimulator(Simulator):
 
     def _make_engines(self) -> list[ChipEngine]:
         """Return an engine for each replica; none is left open if one can't be made."""
-        makers = {"emulator": self._emulate, "loihi": self._connect}
         engines: list[ChipEngine] = []
         n = self.simulated.n_replicas
         if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs
@@ -222,32 +221,25 @@ class LoihiSimulator(Simulator):
                 tables = {name: of_all[k] for name, of_all in self._tables.items()}
                 weights = self.weights_of(k)
                 model = compile_network(self.arithmetic, weights, self.placement, self._pes, tables)
-                engines.append(makers[self.target](model, k))
+                engines.append(self._engine_of(model, k))
         except BaseException:
             for engine in engines:
                 engine.close()
             raise
         return engines
 
-    def _emulate(self, compiled: ChipModel, replica: int) -> ChipEngine:
-        """Return an emulator of one replica."""
-        simulated = self.simulated
-        seed = derive(simulated.seeds[replica], _ROUNDINGS)
-        if self._is_quick:
-            return QuickEngine(simulated, replica, compiled, seed)
-        draws = {p.name: simulated.draws(p.name)[replica] for p in simulated.network.populations}
-        coins, record = simulated.coin_rows(replica), simulated.record
-        return EmulatorEngine(compiled, self.delays, draws, coins, record, seed=seed)
-
-    def _connect(self, compiled: ChipModel, replica: int) -> ChipEngine:
-        """Return a chip that runs one replica."""
+    def _engine_of(self, compiled: ChipModel, replica: int) -> ChipEngine:
+        """Return an emulator or a chip that runs one replica."""
+        simulated, network = self.simulated, (compiled, self.delays, self.simulated, replica)
+        if self.target == EmulatorEngine.target:
+            seed = derive(simulated.seeds[replica], _ROUNDINGS)
+            if self._is_quick:
+                return QuickEngine(simulated, replica, compiled, seed)
+            return EmulatorEngine(*network, seed)
         from neurorl.backends.loihi.hardware import HardwareEngine, LearningHardwareEngine
 
         made = HardwareEngine if self._pes is None else LearningHardwareEngine
-        quiet = silence(self.arithmetic, self.weights_of(replica))
-        simulated = self.simulated
-        coins = simulated.coin_rows(replica)
-        return made(compiled, self.delays, coins, simulated.record, self.chips, quiet)
+        return made(*network, self.chips, silence(self.arithmetic, self.weights_of(replica)))
 
     def weights_of(self, replica: int) -> dict[str, FloatArray]:
         """Return the effective weights of one replica by projection, including those of relays."""
