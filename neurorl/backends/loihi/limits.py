@@ -39,7 +39,7 @@ from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, place
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array, IntArray
+from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 
 CORES = 128
@@ -126,36 +126,27 @@ def register_problems(chip: ChipNetwork) -> list[str]:
 
     A safety net: `quantise` is meant to produce no such integer.
     """
+    exponents = ((name, np.array([p.exponent])) for name, p in chip.projections.items())
+    ranged = [(f"projection {x!r}", "weight exponent", e, *EXPONENTS) for x, e in exponents]
     problems = []
     for name, p in chip.populations.items():
-        where = f"population {name!r}"
-        problems += _outside(where, "current decay", p.current_decay, 0, DECAY_MAX)
-        problems += _outside(where, "voltage decay", p.voltage_decay, 0, DECAY_MAX)
-        problems += _outside(where, "refractory delay", p.refractory, 1, REFRACTORY_MAX)
-        problems += _outside(where, "threshold", p.threshold, THRESHOLD_UNIT, THRESHOLD_MAX)
-        problems += _inexact(
-            where, "threshold", p.threshold, p.threshold // THRESHOLD_UNIT * THRESHOLD_UNIT
-        )
-        problems += _inexact(where, "bias", p.bias, bias_integers(p.bias))
-    for name, projection in chip.projections.items():
-        exponent = np.array([projection.exponent])
-        problems += _outside(f"projection {name!r}", "weight exponent", exponent, *EXPONENTS)
+        where, units = f"population {name!r}", p.threshold // THRESHOLD_UNIT
+        ranged += [
+            (where, "current decay", p.current_decay, 0, DECAY_MAX),
+            (where, "voltage decay", p.voltage_decay, 0, DECAY_MAX),
+            (where, "refractory delay", p.refractory, 1, REFRACTORY_MAX),
+            (where, "threshold", p.threshold, THRESHOLD_UNIT, THRESHOLD_MAX),
+        ]
+        held = {"threshold": units * THRESHOLD_UNIT, "bias": bias_integers(p.bias)}
+        for quantity, nearest in held.items():
+            values = getattr(p, quantity)
+            for k in np.flatnonzero(values != nearest)[:1]:
+                told = f"{where} with a {quantity} of {values[k]}"
+                problems.append(f"{told} (the nearest held is {nearest[k]})")
+    for where, quantity, values, low, high in ranged:
+        for n in values[(values < low) | (values > high)][:1]:
+            problems.append(f"{where} with a {quantity} of {n} (limit {low} to {high})")
     return problems
-
-
-def _outside(where: str, quantity: str, values: IntArray, low: int, high: int) -> list[str]:
-    """Return a line for the first of *values* outside *low* to *high*; empty if there is none."""
-    wrong = values[(values < low) | (values > high)]
-    return [f"{where} with a {quantity} of {n} (limit {low} to {high})" for n in wrong[:1]]
-
-
-def _inexact(where: str, name: str, values: IntArray, held: IntArray) -> list[str]:
-    """Return a line for the first of *values* that differs from the register's; else nothing.
-
-    held: the nearest values that the register holds, in the same order.
-    """
-    wrong = np.flatnonzero(values != held)[:1]
-    return [f"{where} with a {name} of {values[k]} (the nearest held is {held[k]})" for k in wrong]
 
 
 def source_text(
