@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +26,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
 from neurorl.backends.loihi.engine import EMULATE, ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel
+from neurorl.backends.loihi.pes import LearningTable
 from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.backends.simulated import SimulatedNetwork
@@ -59,7 +59,7 @@ class HardwareEngine(ChipEngine):
         chips: int,
         silence: Silence,
     ) -> None:
-        problems = self.problems(compiled, simulated.record)
+        problems = self.problems(compiled, simulated)
         if problems:
             raise UnsupportedError(
                 "target loihi", f"can't run {'; '.join(problems)}", remedy=EMULATE
@@ -79,7 +79,7 @@ class HardwareEngine(ChipEngine):
         self._interface = self._connect(compiled, chips)
 
     @classmethod
-    def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
+    def problems(cls, compiled: ChipModel, simulated: SimulatedNetwork) -> list[str]:
         """Return why a chip can't run a network that the emulator can, one line for each reason."""
         noisy = [
             f"population {name!r} with escape noise, noise='exact'"
@@ -89,7 +89,7 @@ class HardwareEngine(ChipEngine):
         ]
         return noisy + [
             f"source {name!r} of currents, as biases can't be rewritten (take the encoder 'quiet')"
-            for name in sorted(compiled.currents)
+            for name in sorted(simulated.network.currents)
         ]
 
     @property
@@ -226,11 +226,9 @@ class LearningHardwareEngine(HardwareEngine):
     def __init__(self, compiled: ChipModel, *others: Any) -> None:
         super().__init__(compiled, *others)
         # A core has one error for each neuron, whichever of its synapses it is sent by.
-        self._learning = {
-            name: [(block.synapses[0], block.n_neurons // 2) for block in blocks]
-            for name, blocks in compiled.blocks.items()
-            if learns(blocks[0])
-        }
+        tables = (t for t in compiled.tables.values() if isinstance(t, LearningTable))
+        parts = [part for table in tables for part in table.parts]
+        self._learning = {(part.post, part.first): part for part in reversed(parts)}
         try:
             with translated():
                 self._send([[]], {})
@@ -240,11 +238,11 @@ class LearningHardwareEngine(HardwareEngine):
             raise
 
     @classmethod
-    def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
-        return super().problems(compiled, record) + [
+    def problems(cls, compiled: ChipModel, simulated: SimulatedNetwork) -> list[str]:
+        return super().problems(compiled, simulated) + [
             f"population {name!r} of several refractory periods, recorded while a chip learns"
             " (leave it out of record, or split it into several populations)"
-            for name in record
+            for name in simulated.record
             if np.ptp(compiled.chip[name].refractory)
         ]
 
@@ -277,10 +275,9 @@ class LearningHardwareEngine(HardwareEngine):
     def _errors(self, errors: Errors, k: int) -> list[tuple[Any, int, FloatArray]]:
         """Return the errors of step *k* in nengo-loihi's form, one entry for each core."""
         entries = []
-        for name, cores in self._learning.items():
-            size = sum(n for _, n in cores)
-            row = errors[name][k] if name in errors else np.zeros(size)
-            ends = accumulate((n for _, n in cores), initial=0)
-            for (synapse, _), (first, last) in zip(cores, pairwise(ends), strict=True):
-                entries.append((synapse, k, row[first:last]))
+        for part in self._learning.values():
+            error = np.zeros(part.last - part.first)
+            if part.post in errors:
+                error = errors[part.post][k][part.first : part.last]
+            entries.append((part.synapse, k, error))
         return entries

@@ -48,7 +48,6 @@ class ChipModel:
     chip: the integers of each population.
     slices: by population, the indices of its compartments among all compartments, on all its cores;
         an index array where silent twins lie between them, else a slice.
-    currents: names of the sources of currents, which are not part of the model.
     """
 
     model: Model
@@ -57,7 +56,6 @@ class ChipModel:
     tables: dict[str, WeightTable]
     chip: dict[str, ChipPopulation]
     slices: dict[str, Places]
-    currents: frozenset[str] = frozenset()
 
 
 def compile_network(
@@ -125,15 +123,13 @@ def compile_network(
         sizes = [block.n_neurons for block in cores]
         starts = tuple(itertools.accumulate(sizes[:-1], initial=end))
         slices[name], end = _places(starts, placement.cores[name]), end + sum(sizes)
-    chips = dict(chip.populations)
-    return ChipModel(model, inputs, blocks, tables, chips, slices, network.currents)
+    return ChipModel(model, inputs, blocks, tables, chip.populations, slices)
 
 
 def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
     """Return the indices of a population's compartments, as a slice if they are consecutive.
 
-    starts: index of the first compartment on each of its cores.
-    parts: the neurons on each of its cores.
+    starts: index of the first compartment on each core. parts: the neurons on each core.
     """
     ranges = [np.arange(a, a + p.stop - p.start) for a, p in zip(starts, parts, strict=True)]
     places = np.concatenate(ranges)
@@ -144,10 +140,8 @@ def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
 def _block(chip: ChipPopulation, bias: Array, part: slice, is_learned: bool) -> LoihiBlock:
     """Return the block of one core: its neurons, followed by their silent twins if the core learns.
 
-    chip: the integers of the population.
-    bias: biases of all its neurons, chip integers.
-    part: the neurons on this core.
-    is_learned: whether the core learns (see `neurorl.backends.loihi.pes`).
+    chip, bias: integers of all neurons. part: those on this core. is_learned: whether it learns,
+    see `neurorl.backends.loihi.pes`.
     """
     size = part.stop - part.start
     block = LoihiBlock((1 + is_learned) * size, label=f"{chip.name}[{part.start}:{part.stop}]")

@@ -184,8 +184,9 @@ class QuickEngine(ChipEngine):
     ) -> None:
         network = simulated.network
         self._tables = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
-        self._ends = {p.name: (p.pre, network.delay_steps(p.name)) for p in network.projections}
-        self._heard = {self._ends[name][0] for name in self._tables}
+        learned = (network.projection(name) for name in self._tables)
+        self._ends = {p.name: (p.pre, network.delay_steps(p.name)) for p in learned}
+        self._heard = {pre for pre, _ in self._ends.values()}
         read = self._heard & {p.name for p in network.populations}
         self._record = simulated.record
         self._simulated = replace(
@@ -219,11 +220,8 @@ class QuickEngine(ChipEngine):
                 pre: np.concatenate([before[pre], (given | spikes)[pre]]) for pre in self._heard
             }
             told = {name: values[rows] for name, values in errors.items()}
-            arrived = {
-                name: known[pre][len(before[pre]) - delay :]
-                for name, (pre, delay) in self._ends.items()
-                if name in self._tables
-            }
+            ends = self._ends.items()
+            arrived = {name: known[x][len(before[x]) - delay :] for name, (x, delay) in ends}
             if self._pes.learn(t, arrived, told, rows.stop - done):
                 for name, table in self._tables.items():
                     memory = self._running.memory(name)

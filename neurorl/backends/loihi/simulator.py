@@ -175,7 +175,10 @@ class LoihiSimulator(Simulator):
         self._described = simulated.arithmetic  # without relays
         self.delays = relayed(self._described.network)
         network = self.delays.network
-        self._check_learning(network)
+        wrong = [] if self._pes is None else pes_problems(network, self.core, CORES * self.chips)
+        if wrong:
+            problem, remedy = f"can't learn {'; '.join(wrong)}", "use learning='host'"
+            raise UnsupportedError("learning 'pes'", problem, remedy=remedy)
         is_plain = network is self._described.network
         self.arithmetic = self._described if is_plain else ChipArithmetic(network, simulated.noise)
         learned = frozenset() if self._pes is None else learned_populations(network)
@@ -197,15 +200,6 @@ class LoihiSimulator(Simulator):
     @property
     def _is_quick(self) -> bool:
         return self.target == EmulatorEngine.target and self._emulation == ENGINES[0]
-
-    def _check_learning(self, network: Network) -> None:
-        """Raise UnsupportedError if *network*, with its relays, can't learn on the chip."""
-        if self._pes is None:
-            return
-        problems = pes_problems(network, self.core, CORES * self.chips)
-        if problems:
-            problem = f"can't learn {'; '.join(problems)}"
-            raise UnsupportedError("learning 'pes'", problem, remedy="use learning='host'")
 
     def _make_engines(self) -> list[ChipEngine]:
         """Return an engine for each replica; none is left open if one can't be made."""
