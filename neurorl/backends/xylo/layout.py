@@ -9,8 +9,9 @@ import numpy as np
 
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import MEMORIES, memory_of
+from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray, IntArray
-from neurorl.program import Program, ProjectionProgram
+from neurorl.program import ProjectionProgram, lower
 
 KINDS = ("input", "hidden", "output")
 
@@ -75,8 +76,9 @@ class XyloLayout:
         return arithmetic.mantissa(projection, weights).ravel()[self.wires[projection].places]
 
 
-def lay_out(program: Program, arithmetic: XyloArithmetic) -> XyloLayout:
-    """Return the layout of a program of one replica."""
+def lay_out(network: Network, arithmetic: XyloArithmetic) -> XyloLayout:
+    """Return the layout of a network whose delays are all of one step."""
+    program = lower(network, arithmetic, {node.name: 1 for node in network.nodes}, (0,))
     places, sizes = dict[str, NodePlace](), dict.fromkeys(KINDS, 0)
     chips = arithmetic.chip.populations
     for node in program.nodes:
