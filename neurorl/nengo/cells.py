@@ -121,12 +121,6 @@ class Playing(_Alike, nengo.Process):  # type: ignore[misc]
         super().__init__(default_size_in=size_in, default_size_out=size_out)
         self._begin, self._every = begin, every
 
-    def make_state(
-        self, shape_in: object, shape_out: object, dt: float, dtype: object = None
-    ) -> Any:
-        """Return nothing: the player has its own state."""
-        return {}
-
     def make_step(self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any) -> Any:
         """Return the step function of a new player."""
         decide, every, held = self._begin(), self._every, np.zeros(shape_out)
