@@ -58,7 +58,6 @@ class EmulatorEngine(ChipEngine):
     """
 
     target: ClassVar[str] = "emulator"
-    lends_memory: ClassVar[bool] = True
 
     def __init__(
         self,
