@@ -11,7 +11,7 @@ nengo-loihi 1.1 leaves most of this to bare asserts, many of them on hardware on
 - `hardware.validate`: ``0 <= decay <= 4095``, ``1 <= refract_delay <= 63``, ``0 < vth <= 131071``
   (in units of 64); `discretize.bias_to_manexp`: ``|man| <= 4095``, ``0 <= exp <= 7``;
   `builder.validate.validate_synapse_cfg`: ``-7 <= weight_exp <= 7``. The quantiser keeps to all of
-  these, or refuses by name; `register_problems` reports it should it ever fail to.
+  these, or refuses by name.
 
 These hold by construction and aren't checked: ``-256 <= weight <= 255`` (mantissas are clipped),
 indices below ``2 ** idxbits`` and ``idx_bits >= 0`` (a core has at most 1024 compartments), one
@@ -22,18 +22,7 @@ limits of a core that learns are checked by `pes`.
 
 from __future__ import annotations
 
-import numpy as np
-
-from neurorl.arithmetic.quantiser import (
-    MANTISSA_MAX,
-    REFRACTORY_MAX,
-    THRESHOLD_MAX,
-    THRESHOLD_UNIT,
-    ChipNetwork,
-    ChipPopulation,
-    bias_integers,
-    quantise,
-)
+from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation, quantise
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, place
@@ -47,9 +36,6 @@ CORES = 128
 
 CHIPS = 2
 """Count the chips of the smallest board, which is also nengo-loihi's default."""
-
-DECAY_MAX = 4095
-EXPONENTS = (-7, 7)
 
 RESOURCES = ("compartments", "axons_in", "axons_out", "synapse_bits")
 """List the resources of a core that the report counts."""
@@ -93,7 +79,6 @@ def chip_problems(
     chip, problems = None, []
     try:
         chip = quantise(network)
-        problems += register_problems(chip)
     except UnsupportedError as exc:
         problems.append(str(exc))
     placement = place(network, chip, limits)
@@ -119,34 +104,6 @@ def _overfull_problems(overfull: Overfull, limits: CoreLimits, own: bool) -> lis
         f" (limit {getattr(limits, key)} of a core; {_WORDS[key][1]})"
         for key in limits.exceeded(overfull.used)
     ]
-
-
-def register_problems(chip: ChipNetwork) -> list[str]:
-    """Return a line for each integer that the chip's registers can't hold.
-
-    A safety net: `quantise` is meant to produce no such integer.
-    """
-    exponents = ((name, np.array([p.exponent])) for name, p in chip.projections.items())
-    ranged = [(f"projection {x!r}", "weight exponent", e, *EXPONENTS) for x, e in exponents]
-    problems = []
-    for name, p in chip.populations.items():
-        where, units = f"population {name!r}", p.threshold // THRESHOLD_UNIT
-        ranged += [
-            (where, "current decay", p.current_decay, 0, DECAY_MAX),
-            (where, "voltage decay", p.voltage_decay, 0, DECAY_MAX),
-            (where, "refractory delay", p.refractory, 1, REFRACTORY_MAX),
-            (where, "threshold", p.threshold, THRESHOLD_UNIT, THRESHOLD_MAX),
-        ]
-        held = {"threshold": units * THRESHOLD_UNIT, "bias": bias_integers(p.bias)}
-        for quantity, nearest in held.items():
-            values = getattr(p, quantity)
-            for k in np.flatnonzero(values != nearest)[:1]:
-                told = f"{where} with a {quantity} of {values[k]}"
-                problems.append(f"{told} (the nearest held is {nearest[k]})")
-    for where, quantity, values, low, high in ranged:
-        for n in values[(values < low) | (values > high)][:1]:
-            problems.append(f"{where} with a {quantity} of {n} (limit {low} to {high})")
-    return problems
 
 
 def source_text(
