@@ -27,7 +27,6 @@ from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
 from neurorl.backends.loihi.engine import EMULATE, ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel
 from neurorl.backends.loihi.pes import LearningTable
-from neurorl.backends.loihi.silence import Silence
 from neurorl.backends.loihi.vendor import LoihiProbe
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import State
@@ -42,7 +41,7 @@ class HardwareEngine(ChipEngine):
     It needs no embedded code ("snips").
 
     compiled, delays, simulated, replica: as of the emulator. chips: number of chips to ask for.
-    silence: how long a reset has to wait.
+    silence: how long a reset has to wait, see `neurorl.backends.loihi.silence.silence`.
 
     Raises UnsupportedError for what a chip can't run, BackendUnavailableError if no chip answers.
     """
@@ -57,7 +56,7 @@ class HardwareEngine(ChipEngine):
         simulated: SimulatedNetwork,
         replica: int,
         chips: int,
-        silence: Silence,
+        silence: tuple[int, str],
     ) -> None:
         problems = self.problems(compiled, simulated)
         if problems:
@@ -66,16 +65,19 @@ class HardwareEngine(ChipEngine):
             )
         self._steps = 0
         self._waited = 0  # steps that the chip made for resets; `steps` doesn't count them
-        self._silence, self._rests = silence, True
+        (self._until_silent, self._never), self._rests = silence, True
         self._coins = simulated.coin_rows(replica)
         self._history = InputHistory(delays)
         # NxSDK demands an axon of every input, so inputs without one are left out.
         self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
         for name in set(compiled.inputs) - set(self._inputs):
             del compiled.model.inputs[compiled.inputs[name]]
-        self._probes = {k: _probe(compiled.blocks[k]) for k in simulated.record}
-        for probe in self._probes.values():
-            compiled.model.add_probe(probe)
+        self._probes = {}
+        for name in simulated.record:
+            blocks = compiled.blocks[name]  # without silent twins
+            own = [slice(0, block.n_neurons // (1 + learns(block))) for block in blocks]
+            self._probes[name] = LoihiProbe(target=[*blocks], key="spiked", slice=own)
+            compiled.model.add_probe(self._probes[name])
         self._interface = self._connect(compiled, chips)
 
     @classmethod
@@ -129,9 +131,9 @@ class HardwareEngine(ChipEngine):
         """Raise UnsupportedError for *verb*, unless it is a reset and waiting for silence works."""
         problem = f"{verb} can't work on a running chip"
         if verb == "reset":
-            if self._silence.problem is None:
+            if not self._never:
                 return
-            problem += f", which can only wait for silence: {self._silence.problem}"
+            problem += f", which can only wait for silence: {self._never}"
         raise UnsupportedError(
             "target loihi", problem, remedy=_REMEDIES.get(verb, f"make a new backend, or {EMULATE}")
         )
@@ -144,9 +146,9 @@ class HardwareEngine(ChipEngine):
         for past in self._history.past.values():
             past[:] = False
         with translated():
-            self._wait(self._silence.steps)
+            self._wait(self._until_silent)
             self._collect()
-        self._waited += self._silence.steps
+        self._waited += self._until_silent
         self._rests = True
 
     def _wait(self, n_steps: int) -> None:
@@ -198,12 +200,6 @@ _REMEDIES = {
 }
 
 
-def _probe(blocks: tuple[Any, ...]) -> Any:
-    """Return a probe of a population's spikes on all its cores, without silent twins."""
-    own = [slice(0, block.n_neurons // (1 + learns(block))) for block in blocks]
-    return LoihiProbe(target=list(blocks), key="spiked", slice=own)
-
-
 def learns(block: Any) -> bool:
     """Return whether a core's synapses learn."""
     return any(synapse.learning for synapse in block.synapses)
@@ -248,10 +244,6 @@ class LearningHardwareEngine(HardwareEngine):
 
     def _wait(self, n_steps: int) -> None:
         self._send([[]] * n_steps, {})
-
-    def learned_weights(self, name: str) -> Int32Array:
-        self.refuse("weights of a projection that learns there")
-        raise AssertionError
 
     def close(self) -> None:
         """Close the board, and delete the folder of the compiled snips."""

@@ -116,20 +116,13 @@ def compile_network(
     end = 0
     for name, cores in blocks.items():
         sizes = [block.n_neurons for block in cores]
-        starts = tuple(itertools.accumulate(sizes[:-1], initial=end))
-        slices[name], end = _places(starts, placement.cores[name]), end + sum(sizes)
+        starts = itertools.accumulate(sizes[:-1], initial=end)
+        ranges = zip(starts, placement.cores[name], strict=True)
+        places = np.concatenate([np.arange(a, a + x.stop - x.start) for a, x in ranges])
+        first, last = int(places[0]), int(places[-1]) + 1
+        slices[name] = slice(first, last) if last - first == len(places) else places
+        end += sum(sizes)
     return ChipModel(model, inputs, blocks, tables, chip.populations, slices)
-
-
-def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
-    """Return the indices of a population's compartments, as a slice if they are consecutive.
-
-    starts: index of the first compartment on each core. parts: the neurons on each core.
-    """
-    ranges = [np.arange(a, a + p.stop - p.start) for a, p in zip(starts, parts, strict=True)]
-    places = np.concatenate(ranges)
-    first, last = int(places[0]), int(places[-1]) + 1
-    return slice(first, last) if last - first == len(places) else places
 
 
 def _block(chip: ChipPopulation, bias: Array, part: slice, is_learned: bool) -> LoihiBlock:

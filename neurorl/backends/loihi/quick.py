@@ -84,7 +84,9 @@ class QuickPes:
             self._came |= coming[k]
             # All traces before any weights: this is the order in which the emulator draws.
             if (t + k) % _TRACE_STEPS == 0:
-                self._update_traces()
+                x = self._decay * self._trace + self._magnitude * self._came
+                np.minimum(_stochastic(x, rng), _TRACE_MAX, out=self._trace)
+                self._came[:] = False
             if (t + k) % WEIGHT_STEPS == 0:
                 told = {name: rows[k] for name, rows in errors.items()}
                 if self._trace.any() and any(rows.any() for rows in told.values()):
@@ -95,12 +97,6 @@ class QuickPes:
             if self._n_noise:
                 rng.randint(-_NOISE, _NOISE + 1, size=self._n_noise, dtype=np.int32)
         return learns
-
-    def _update_traces(self) -> None:
-        """Decay the traces and add the spikes that came since the last update."""
-        x = self._decay * self._trace + self._magnitude * self._came
-        np.minimum(_stochastic(x, self._rng), _TRACE_MAX, out=self._trace)
-        self._came[:] = False
 
     def _update_weights(self, errors: Mapping[str, FloatArray]) -> None:
         """Change weights by ``-x e``, those onto twins by ``+x e``, rounded stochastically."""
