@@ -43,7 +43,7 @@ class XyloArithmetic(IntegerArithmetic):
 
     @classmethod
     def problems(cls, network: Network) -> Sequence[str]:
-        return [*_of_neurons(network), *_of_projections(network)]
+        return [*_lacking(network)]
 
     @classmethod
     def fitted(cls, network: Network, weights: Weights) -> Network:
@@ -74,7 +74,7 @@ class XyloArithmetic(IntegerArithmetic):
         return chip.bias if current is None else sixteen_bits(chip.bias + current * chip.kept)
 
 
-def _of_neurons(network: Network) -> Iterator[str]:
+def _lacking(network: Network) -> Iterator[str]:
     for population in network.populations:
         if not population.is_integrator(network.dt):
             continue  # named by the backend's capabilities
@@ -91,9 +91,6 @@ def _of_neurons(network: Network) -> Iterator[str]:
             if (sixteen_bits(fixed) != np.rint(fixed)).any():
                 got = f"{fixed[np.argmax(np.abs(fixed))]:g}"
                 yield f"{who} a {name} of {got} chip units (limit {STATE_MAX}; scale it down)"
-
-
-def _of_projections(network: Network) -> Iterator[str]:
     pairs, again = set[tuple[str, str]](), list[str]()
     for p in network.projections:
         which = f"projection {p.name!r}"

@@ -129,7 +129,10 @@ def source_text(
     for row in usage(placement):
         used = [f"{row[key]} ({row[f'{key}_percent']:.3g} %)" for key in RESOURCES]
         rows.append([row["population"], str(row["cores"]), *used])
-    lines = [head, "", *_aligned(rows), *_core_notes(placement, chips), ""]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    padded = ([x.ljust(n) for x, n in zip(row, widths, strict=True)] for row in rows)
+    aligned = ("  ".join(row).rstrip() for row in padded)
+    lines = [head, "", *aligned, *_core_notes(placement, chips), ""]
     for node, relays in later.items():
         lines += [f"{name}: spikes of {node}, {k} steps later" for k, name in relays.items()]
     for population in arithmetic.chip.populations.values():
@@ -159,13 +162,6 @@ def _core_notes(placement: Placement, chips: int) -> list[str]:
             neurons = ", ".join(f"{part.start}..{part.stop - 1}" for part in parts)
             notes.append(f"{name}: neurons {neurons}")
     return notes
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    """Return the rows as lines, columns padded to the same width."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    padded = ([x.ljust(n) for x, n in zip(row, widths, strict=True)] for row in rows)
-    return ["  ".join(row).rstrip() for row in padded]
 
 
 def _population(chip: ChipPopulation, bias: Array) -> list[str]:

@@ -256,8 +256,6 @@ class LoihiSimulator(Simulator):
     ) -> dict[str, Raster]:
         """Advance each replica, and join their rasters; errors are rounded to 1/127."""
         simulated = self.simulated
-        if simulated.n_replicas == 1:
-            return self.engines[0].run(inputs, errors, n_steps)
         rasters = {s.name: inputs[s.name] for s in simulated.network.spiking.sources}
         parts = []
         for k in range(simulated.n_replicas):
