@@ -42,7 +42,6 @@ from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
 """Name the attributes of an `EmulatorInterface` through which it gets random draws."""
 
-
 _FIRST = 1  # the emulator's t at the start
 _NEVER = np.iinfo(np.int32).max  # a threshold that no voltage exceeds
 
@@ -87,7 +86,6 @@ class EmulatorEngine(ChipEngine):
         compartment.update = self._noisy_update
         chips = compiled.chip.values()
         self._has_escape_noise = any(chip.escapes for chip in chips)
-        self._has_refractory = any((chip.refractory > 1).any() for chip in chips)
         if any(chip.noise_exponent for chip in chips):
             compartment.noise._uniform = lambda rng: self._drawn[self._row]
         self._learning = OnChipLearning(emulator, learning) if learning else None
@@ -98,8 +96,8 @@ class EmulatorEngine(ChipEngine):
         compartment, row = self._compartment, self._row
         if self._has_escape_noise:
             compartment.vth[:] = self._thresholds[row]
-            if self._has_refractory:  # noise must not lift the voltage 0 of a dead step
-                compartment.vth[compartment.ref_count > 0] = _NEVER
+            # Noise must not lift the voltage 0 of a dead step.
+            compartment.vth[compartment.ref_count > 0] = _NEVER
         self._update(rng)
         self._spikes[row] = compartment.spiked
         self._row = row + 1
