@@ -54,10 +54,6 @@ class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
         variables = {name: own.state[x].copy() for x, name in self._names.items()}
         return {**variables, "dead": own.dead.astype(float), "t": np.zeros(1)}
 
-    def gain_bias(self, max_rates: Any, intercepts: Any) -> Any:
-        """Return gains of 1 and biases of 0, which leave inputs as they are."""
-        return np.ones(len(max_rates)), np.zeros(len(max_rates))
-
     def max_rates_intercepts(self, gain: Any, bias: Any) -> Any:
         """Return nan: nengo's highest rate of a neuron isn't defined for these."""
         return np.full(len(gain), np.nan), np.full(len(gain), np.nan)

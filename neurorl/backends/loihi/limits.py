@@ -49,11 +49,7 @@ _WORDS = {
 
 
 def usage(placement: Placement) -> list[PlainData]:
-    """Return the resources of the chip that each population takes, one row per population.
-
-    Keys of a row: ``population``, ``cores``, those of `RESOURCES` (totals over its cores), and each
-    of them with ``_percent`` appended (of the limit, on the population's fullest core).
-    """
+    """Return the rows of `neurorl.backends.loihi.LoihiSimulator.chip_table`."""
     rows = []
     for name, cores in placement.used.items():
         total = {key: sum(used[key] for used in cores) for key in RESOURCES}
@@ -116,12 +112,9 @@ def source_text(
 ) -> str:
     """Return *head*, a table of cores, and a paragraph for each population and projection.
 
-    arithmetic: the network that runs and its chip integers.
-    placement: which neurons are on which core.
-    biases: by population, chip integers ``(size,)``.
-    head: the first lines.
-    later: by node, its relays, keyed by how many steps later they spike.
-    chips: how many chips there are.
+    arithmetic: the network that runs and its chip integers. placement: which neurons are on which
+    core. biases: by population, chip integers ``(size,)``. later: by node, its relays, keyed by how
+    many steps later they spike. chips: how many there are.
     """
     network = arithmetic.network
     most = vars(placement.limits)

@@ -65,11 +65,9 @@ def compile_network(
 ) -> ChipModel:
     """Compile the model of ``arithmetic.network`` with the given weights.
 
-    arithmetic: the network and its chip integers.
-    rounded: effective weights of every projection, in the description's units.
-    placement: which neurons go to which core.
-    pes: what a spike adds to its trace, for plastic projections that learn on the chip; None if
-        nothing learns there.
+    arithmetic: the network and its chip integers. rounded: effective weights of every projection,
+    in the description's units. placement: which neurons go to which core. pes: what a spike adds to
+    its trace, for plastic projections that learn on the chip; None if nothing learns there.
 
     Raises UnsupportedError if nengo-loihi's own check refuses the model.
     """
