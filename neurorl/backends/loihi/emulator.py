@@ -76,7 +76,8 @@ class EmulatorEngine(ChipEngine):
         learning = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
         emulator = _checked_emulator(compiled, seed, bool(learning))
         compartment = emulator.compartment
-        compartment._overflow = _wrap
+        # Registers are meant to wrap, so without the emulator's warning.
+        compartment._overflow = lambda x, bits, name=None: overflow_signed(x, bits=bits, out=x)
         self._emulator, self._compartment = emulator, compartment
         # The wrapped update reads and writes these, one row a step.
         self._row, self._size = 0, len(compartment.vth)
@@ -238,11 +239,6 @@ class EmulatorEngine(ChipEngine):
         self._compartment.update = None
         del self._emulator, self._compartment, self._update, self._compiled
         del self._noise, self._learning
-
-
-def _wrap(x: Int32Array, bits: int, name: str | None = None) -> None:
-    """Wrap *x* in place as the emulator does, without its warning: registers are meant to wrap."""
-    overflow_signed(x, bits=bits, out=x)
 
 
 def _checked_emulator(compiled: ChipModel, seed: int, learns: bool) -> EmulatorInterface:
