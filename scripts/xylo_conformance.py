@@ -46,7 +46,7 @@ def described(network: Network, backend: Backend) -> tuple[dict[str, Any], Array
         for name, chip in arithmetic.chip.populations.items()
     }
     projections, arrays = [], {}
-    for name in lay_out(backend.simulated.program, arithmetic).wires:
+    for name in lay_out(backend.simulated.network, arithmetic).wires:
         p = network.projection(name)
         projections.append({"name": name, "pre": p.pre, "post": p.post})
         sent = arithmetic.transmitted(name, backend.weights(name))

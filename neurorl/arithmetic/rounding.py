@@ -27,6 +27,7 @@ import numpy.typing as npt
 from neurorl.arithmetic import quantiser
 from neurorl.arithmetic.chip_noise import NOISE_MODES, find_noise
 from neurorl.arithmetic.fitting import Weights, fit_bounds
+from neurorl.arithmetic.xylo_integers import XyloNetwork
 from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, check_name
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.limits import refuse_units
@@ -56,12 +57,17 @@ class Rounding:
         """Return the same with another *unit*; both are powers of two."""
         return Rounding(1.0 / unit, self.limit, unit, self.transmitted_unit * (unit / self.unit))
 
-    def round(self, weights: FloatArray) -> FloatArray:
-        """Return the weights in force; any shape."""
-        rounded = np.multiply(weights, self.inverse)
+    def whole(self, weights: FloatArray) -> FloatArray:
+        """Return n of each weight; any shape."""
+        rounded = np.asarray(np.multiply(weights, self.inverse))
         np.rint(rounded, out=rounded)
         if self.limit != np.inf:
             np.clip(rounded, -self.limit, self.limit, out=rounded)
+        return rounded
+
+    def round(self, weights: FloatArray) -> FloatArray:
+        """Return the weights in force; any shape."""
+        rounded = self.whole(weights)
         rounded *= self.unit
         return rounded
 
@@ -249,12 +255,32 @@ class FloatArithmetic(Arithmetic):
         return bias if current is None else bias + current
 
 
-class ChipArithmetic(Arithmetic):
-    """Round weights to Loihi's integers; `chip` has those of neurons, noise as in `quantise`."""
+class IntegerArithmetic(Arithmetic):
+    """Round weights to a chip's integers; `chip` has those of neurons."""
+
+    is_chip, is_fine, number = True, False, np.int64
+    chip: quantiser.ChipNetwork | XyloNetwork
+
+    def threshold(self, population: str) -> Array:
+        return self.chip.populations[population].threshold
+
+    def bias_unit(self, population: str) -> float:
+        return self.chip.populations[population].unit
+
+    def round(self, name: str, weights: FloatArray) -> FloatArray:
+        return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0
+
+    def transmitted(self, name: str, rounded: FloatArray) -> Array:
+        rounding = self.rounding(name)
+        return (rounding.whole(rounded) * rounding.transmitted_unit).astype(np.int64)
+
+
+class ChipArithmetic(IntegerArithmetic):
+    """Round weights to Loihi's integers; noise as in `quantise`."""
 
     name, title = "loihi", "chip"
-    is_chip, is_fine, number = True, False, np.int64
     noises = NOISE_MODES
+    chip: quantiser.ChipNetwork
 
     @classmethod
     def fitted(cls, network: Network, weights: Weights) -> Network:
@@ -272,12 +298,6 @@ class ChipArithmetic(Arithmetic):
                 raise UnsupportedError(where, f"no chip arithmetic has {what}", limit="none")
         self.chip = quantiser.quantise(network, noise)
 
-    def threshold(self, population: str) -> Array:
-        return self.chip.populations[population].threshold
-
-    def bias_unit(self, population: str) -> float:
-        return self.chip.populations[population].unit
-
     def exponent(self, name: str) -> int:
         return self.chip.projections[name].exponent
 
@@ -289,13 +309,6 @@ class ChipArithmetic(Arithmetic):
         projection = self.chip.projections[name]
         unit, sent = 2 * projection.unit, 2 * 2.0 ** (6 + projection.exponent)
         return Rounding(0.5 / projection.unit, quantiser.MANTISSA_MAX / 2, unit, sent)
-
-    def round(self, name: str, weights: FloatArray) -> FloatArray:
-        return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0
-
-    def transmitted(self, name: str, rounded: FloatArray) -> Array:
-        shift = 2.0 ** (6 + self.chip.projections[name].exponent)
-        return np.asarray(self.mantissa(name, rounded) * shift, dtype=np.int64)
 
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neurorl.arithmetic.fitting import Weights, bounded
-from neurorl.arithmetic.rounding import Arithmetic, Rounding
+from neurorl.arithmetic.rounding import IntegerArithmetic, Rounding
 from neurorl.arithmetic.xylo_integers import (
     MANTISSA_MAX,
     STATE_MAX,
+    XyloNetwork,
     kept_current,
     memory_of,
     quantise,
@@ -24,12 +25,12 @@ from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray, IntArray
 
 
-class XyloArithmetic(Arithmetic):
-    """Round weights to Xylo's integers; `chip` has those of neurons."""
+class XyloArithmetic(IntegerArithmetic):
+    """Round weights to Xylo's integers."""
 
     name, title = "xylo", "xylo"
-    is_chip, is_fine, number = True, False, np.int64
     counts_spikes = True
+    chip: XyloNetwork
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
@@ -42,7 +43,7 @@ class XyloArithmetic(Arithmetic):
 
     @classmethod
     def problems(cls, network: Network) -> Sequence[str]:
-        return [*_of_neurons(network), *_of_projections(network)]
+        return [*_lacking(network)]
 
     @classmethod
     def fitted(cls, network: Network, weights: Weights) -> Network:
@@ -52,31 +53,18 @@ class XyloArithmetic(Arithmetic):
     def exponent(self, name: str) -> int:
         return self.chip.shifts[self._memories[name]]
 
-    def threshold(self, population: str) -> Array:
-        return self.chip.populations[population].threshold
-
-    def bias_unit(self, population: str) -> float:
-        return self.chip.populations[population].unit
-
     def membrane_unit(self, population: str) -> float | FloatArray:
         chip = self.chip.populations[population]
         return np.asarray(chip.unit * chip.kept)
 
     def mantissa(self, name: str, weights: FloatArray) -> IntArray:
         """Return the mantissas that the chip stores."""
-        scaled = np.rint(np.asarray(weights) * self.rounding(name).inverse)
-        return np.clip(scaled, -MANTISSA_MAX, MANTISSA_MAX).astype(np.int64)
+        return self.rounding(name).whole(weights).astype(np.int64)
 
     def rounding(self, name: str) -> Rounding:
         step = 2.0 ** self.exponent(name)
         unit = step / self._units[name]
         return Rounding(1.0 / unit, MANTISSA_MAX, unit, transmitted_unit=step)
-
-    def round(self, name: str, weights: FloatArray) -> FloatArray:
-        return super().round(name, weights) + 0.0  # + 0.0, as integers have no -0
-
-    def transmitted(self, name: str, rounded: FloatArray) -> Array:
-        return self.mantissa(name, rounded) << self.exponent(name)
 
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
@@ -86,7 +74,7 @@ class XyloArithmetic(Arithmetic):
         return chip.bias if current is None else sixteen_bits(chip.bias + current * chip.kept)
 
 
-def _of_neurons(network: Network) -> Iterator[str]:
+def _lacking(network: Network) -> Iterator[str]:
     for population in network.populations:
         if not population.is_integrator(network.dt):
             continue  # named by the backend's capabilities
@@ -103,9 +91,6 @@ def _of_neurons(network: Network) -> Iterator[str]:
             if (sixteen_bits(fixed) != np.rint(fixed)).any():
                 got = f"{fixed[np.argmax(np.abs(fixed))]:g}"
                 yield f"{who} a {name} of {got} chip units (limit {STATE_MAX}; scale it down)"
-
-
-def _of_projections(network: Network) -> Iterator[str]:
     pairs, again = set[tuple[str, str]](), list[str]()
     for p in network.projections:
         which = f"projection {p.name!r}"

@@ -54,10 +54,6 @@ class ReferenceCells(_Alike, nengo.neurons.NeuronType):  # type: ignore[misc]
         variables = {name: own.state[x].copy() for x, name in self._names.items()}
         return {**variables, "dead": own.dead.astype(float), "t": np.zeros(1)}
 
-    def gain_bias(self, max_rates: Any, intercepts: Any) -> Any:
-        """Return gains of 1 and biases of 0, which leave inputs as they are."""
-        return np.ones(len(max_rates)), np.zeros(len(max_rates))
-
     def max_rates_intercepts(self, gain: Any, bias: Any) -> Any:
         """Return nan: nengo's highest rate of a neuron isn't defined for these."""
         return np.full(len(gain), np.nan), np.full(len(gain), np.nan)
@@ -120,12 +116,6 @@ class Playing(_Alike, nengo.Process):  # type: ignore[misc]
     ) -> None:
         super().__init__(default_size_in=size_in, default_size_out=size_out)
         self._begin, self._every = begin, every
-
-    def make_state(
-        self, shape_in: object, shape_out: object, dt: float, dtype: object = None
-    ) -> Any:
-        """Return nothing: the player has its own state."""
-        return {}
 
     def make_step(self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any) -> Any:
         """Return the step function of a new player."""

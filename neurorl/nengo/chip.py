@@ -24,7 +24,7 @@ from neurorl.nengo.imported import (
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray
 
-Ends = tuple[str, str, int]  # sender's and receiver's names, and the index of the sender's axon
+Link = tuple[str, str, IntArray]  # sender's and receiver's names, and what a spike transmits
 
 UNIT = 2.0**13
 _PASS_ON = (
@@ -138,7 +138,7 @@ def describe_model(model: NengoObject) -> Network:
     values = _of_values(model)
     populations = [_population(block, name[block], model.dt, values) for block in model.blocks]
     tables = _tables(model, name).items()
-    projections = [Projection(_joined(x), x[0], x[1], table / UNIT) for x, table in tables]
+    projections = [Projection(x, pre, post, table / UNIT) for x, (pre, post, table) in tables]
     description = Network((*sources, *populations), tuple(projections), model.dt)
     check_integers(model, description)
     return description
@@ -184,15 +184,10 @@ def _tau(kept: Array, dt: float) -> FloatArray:
     return np.asarray(np.where(share > 0, np.minimum(tau, _FOREVER), 0.0))
 
 
-def _joined(ends: Ends) -> str:
-    pre, post, k = ends
-    return f"{pre}_{post}_{k}"
-
-
-def _tables(model: NengoObject, name: dict[NengoObject, str]) -> dict[Ends, IntArray]:
+def _tables(model: NengoObject, name: dict[NengoObject, str]) -> dict[str, Link]:
     """Return what each spike of one part transmits to another, from axons and synapses."""
     owner = {synapse: block for block in model.blocks for synapse in block.synapses}
-    tables: dict[Ends, IntArray] = {}
+    tables: dict[str, Link] = {}
     for sender in [*model.inputs, *model.blocks]:
         for k, axon in enumerate(sender.axons):
             target = owner[axon.target]
@@ -200,8 +195,10 @@ def _tables(model: NengoObject, name: dict[NengoObject, str]) -> dict[Ends, IntA
             for i in range(sender.n_neurons):
                 for spike in axon.map_spikes([i]):
                     _add_row(table[i], axon.target, spike)
-            tables[name[sender], name[target], k] = table
-    return {ends: table for ends, table in tables.items() if table.any()}
+            if table.any():
+                pre, post = name[sender], name[target]
+                tables[f"{pre}_{post}_{k}"] = pre, post, table
+    return tables
 
 
 def _add_row(row: IntArray, synapse: NengoObject, spike: NengoObject) -> None:
@@ -226,12 +223,12 @@ def check_integers(model: NengoObject, network: Network) -> None:
             "refract_delay": (np.maximum(theirs.refract_delay, 1), ours.refractory),
         }
         differing += [f"{name[block]}.{k}" for k, (a, b) in pairs.items() if not (a == b).all()]
-    tables = {_joined(ends): table for ends, table in _tables(model, name).items()}
+    tables = _tables(model, name)
     for projection in network.projections:
         scaled = chip.projections[projection.name]
         mantissa = weight_integers(scaled, np.asarray(projection.weights))
         transmitted = mantissa * 2.0 ** (6 + scaled.exponent)
-        if not np.array_equal(tables[projection.name], transmitted):
+        if not np.array_equal(tables[projection.name][2], transmitted):
             differing.append(projection.name)
     if differing:
         what, got = "integers of nengo-loihi that no description has", ", ".join(differing)

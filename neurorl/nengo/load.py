@@ -62,21 +62,6 @@ class EnsembleNeurons:
         return float(np.exp(-self.dt / tau)) if tau > 0.03 * self.dt else 0.0
 
 
-def read_cells(
-    ensemble: NengoObject, name: str, simulator: NengoObject, taus: tuple[float, ...], dt: float
-) -> EnsembleNeurons:
-    """Return the neurons of *ensemble*. Raises UnsupportedError for neurons of another kind."""
-    lif, known = ensemble.neuron_type, load_nengo().LIF
-    kind = type(lif).__name__
-    if not isinstance(lif, known) or kind not in _RESTS:
-        limit = ", ".join(_RESTS)
-        raise UnsupportedError(f"from_nengo, {name}", "another neuron", got=lif, limit=limit)
-    signals = simulator.model.sig[ensemble.neurons]
-    bias = np.array(simulator.data[ensemble].bias, dtype=np.float64)
-    voltage = np.array(simulator.signals[signals["voltage"]], dtype=np.float64)
-    return EnsembleNeurons(name, kind, lif, bias, voltage, taus, dt)
-
-
 def step_form(cells: EnsembleNeurons) -> tuple[Neuron, float]:
     """Return a CubaLIF for neurons with one synaptic time constant, and the factor of weights.
 
@@ -237,8 +222,17 @@ class _Reader:
     def _cells(
         self, ensemble: NengoObject, wires: list[_Wire], simulator: NengoObject
     ) -> EnsembleNeurons:
+        """Return the neurons of *ensemble*. Raises UnsupportedError for neurons of another kind."""
+        name, lif, dt = self.names[ensemble], ensemble.neuron_type, self.dt
+        kind = type(lif).__name__
+        if not isinstance(lif, self.nengo.LIF) or kind not in _RESTS:
+            limit = ", ".join(_RESTS)
+            raise UnsupportedError(f"from_nengo, {name}", "another neuron", got=lif, limit=limit)
         taus = tuple(dict.fromkeys(w.tau for w in wires if w.post is ensemble))
-        cells = read_cells(ensemble, self.names[ensemble], simulator, taus, self.dt)
+        signals = simulator.model.sig[ensemble.neurons]
+        bias = np.array(simulator.data[ensemble].bias, dtype=np.float64)
+        voltage = np.array(simulator.signals[signals["voltage"]], dtype=np.float64)
+        cells = EnsembleNeurons(name, kind, lif, bias, voltage, taus, dt)
         if not self.by_equations:
             if cells.voltage.any():
                 self.notes.append(f"{cells.name}: membranes begin at 0, not where nengo draws them")

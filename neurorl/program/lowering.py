@@ -11,12 +11,11 @@ from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.network.description import Network, Node, Population
 from neurorl.network.neuron import MAX_WORDS, StepPlan
-from neurorl.numerics.arrays import Array, FloatArray, IntArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import Stream
-from neurorl.program.membranes import membrane_on_chip
+from neurorl.program.membranes import membrane_on_chip, xylo_node
 from neurorl.program.program import Draw, NodeProgram, Program
 from neurorl.program.projections import projection_program, release_of, with_release
-from neurorl.program.xylo import xylo_node
 
 
 def lower(
@@ -53,11 +52,15 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
     if isinstance(arithmetic, ChipArithmetic):
         stream, coins = network.index(node.name), _coins(network, arithmetic, node.name)
         made = membrane_on_chip(arithmetic, node.name, depth, stream, coins)
-        dead = _refractory(made.refractory)
-        return replace(made, constants=_shared(made.constants), refractory=dead)
-    if isinstance(arithmetic, XyloArithmetic):
+    elif isinstance(arithmetic, XyloArithmetic):
         made = xylo_node(arithmetic, node.name, depth)
-        return replace(made, constants=_shared(made.constants))
+    else:
+        made = _in_float(network, node, depth)
+    dead = made.refractory if made.refractory is not None and made.refractory.any() else None
+    return replace(made, constants=_shared(made.constants), refractory=dead)
+
+
+def _in_float(network: Network, node: Population, depth: int) -> NodeProgram:
     plan = node.plan(network.dt).hoisted()
     lines = (*plan.update, *plan.reset)
     valued = (p for p in network.projections if network.analog.get(p.pre) == "values")
@@ -69,7 +72,7 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
         depth=depth,
         is_source=False,
         initial=plan.initial,
-        constants=_shared({name: x for name, x in plan.constants.items() if name in used}),
+        constants={name: x for name, x in plan.constants.items() if name in used},
         inputs=plan.inputs,
         update=plan.update,
         threshold=plan.threshold,
@@ -77,7 +80,7 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
         held=plan.held,
         biased=network.biased(node.name) if plan.bias is None else None,
         names_bias=plan.bias is not None,
-        refractory=_refractory(plan.refractory_steps),
+        refractory=plan.refractory_steps,
         draws=_draws(plan, network.index(node.name)),
         driven=tuple(driven),
     )
@@ -107,7 +110,3 @@ def _shared(constants: Mapping[str, Array]) -> dict[str, FloatArray]:
         bits = array.reshape(-1).view(np.int64)
         shared[name] = array.reshape(-1)[0] if (bits == bits[0]).all() else array
     return {name: np.asarray(value) for name, value in shared.items()}
-
-
-def _refractory(steps: IntArray | None) -> IntArray | None:
-    return None if steps is None or not steps.any() else steps

@@ -1,20 +1,22 @@
-"""State the step of integrate-and-fire neurons in a chip's integers."""
+"""State the step of integrate-and-fire neurons in the integers of Loihi or Xylo."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from neurorl.arithmetic.chip_noise import COINS, NOISE_MAX
 from neurorl.arithmetic.quantiser import CURRENT_BITS, CURRENT_SUM_BITS, VOLTAGE_MAX, ChipPopulation
 from neurorl.arithmetic.rounding import ChipArithmetic
+from neurorl.arithmetic.xylo import XyloArithmetic
+from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.expressions.expression import Expression, read_statements
 from neurorl.network.initial_weights import initial_weights
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import Stream
-from neurorl.program.program import Draw, NodeProgram
+from neurorl.program.program import Draw, NodeProgram, Release
 
 
 def membrane_on_chip(
@@ -47,23 +49,24 @@ def membrane_on_chip(
     threshold = "v > threshold"
     if chip.escapes:
         threshold = "v + floor(width*logistic + 0.5) > threshold"
-    size = len(chip.threshold)
-    return NodeProgram(
-        name=name,
-        size=size,
-        depth=depth,
-        is_source=False,
-        initial={x: np.zeros(size) for x in ("u", "v")},
-        constants=constants,
+    return replace(
+        _in_integers(name, depth, lines, constants),
         inputs=("q",),
-        update=read_statements("\n".join(lines), name),
         threshold=Expression(threshold),
         reset=read_statements("v = 0", name),
         held=("v",),
-        names_bias=True,
         refractory=chip.refractory - 1,
         draws=noise.draws,
     )
+
+
+def _in_integers(
+    name: str, depth: int, lines: Sequence[str], constants: Mapping[str, Array]
+) -> NodeProgram:
+    """Return neurons with a current u and a membrane v, which begin at 0."""
+    size, update = len(constants["threshold"]), read_statements("\n".join(lines), name)
+    node = NodeProgram(name, size, depth, is_source=False, update=update, names_bias=True)
+    return replace(node, initial={x: np.zeros(size) for x in "uv"}, constants=constants)
 
 
 @dataclass(frozen=True)
@@ -108,3 +111,39 @@ def _wrapped(name: str, bits: int) -> str:
     """Return the statement that wraps a number to a register of *bits* bits and a sign."""
     span = 2 << bits
     return f"{name} = {name} - {span}*floor({name}/{span} + 0.5)"
+
+
+_CLIP = f"{-STATE_MAX - 1}, {STATE_MAX}"
+# It is floor(v/threshold): whole numbers and a half are far from what rounding could change.
+_SPIKES = "count = min(floor((v + 0.5)*inverse), {most}); v = v - count*threshold"
+
+
+def xylo_node(arithmetic: XyloArithmetic, name: str, depth: int) -> NodeProgram:
+    """Return the program of a population; see `neurorl.arithmetic.xylo_integers` for its step.
+
+    depth: steps for which its spikes are kept.
+    """
+    chip = arithmetic.chip.populations[name]
+    lines = [  # a decay of x is x >> s, and at least 1 of x > 0
+        "u = u - max(min(u, 1), floor(u*lost_u))",
+        "back = 0 - max(min(v, 1), floor(v*lost_v))",
+        f"driven = clip(back + u, {_CLIP})",
+        f"change = clip(driven + bias, {_CLIP})",
+        f"v = clip(v + change, {_CLIP})",
+    ]
+    if (chip.shift_mem == 0).any():  # all of the lowest membrane has no positive in 16 bits
+        lines.insert(2, _wrapped("back", 15))
+    constants = {
+        "lost_u": np.exp2(-chip.shift_syn.astype(np.float64)),
+        "lost_v": np.exp2(-chip.shift_mem.astype(np.float64)),
+        "threshold": chip.threshold.astype(np.float64),
+        "inverse": 1 / chip.threshold,
+    }
+    return replace(
+        _in_integers(name, depth, lines, constants),
+        inputs=("u",),
+        limits=(-STATE_MAX - 1.0, float(STATE_MAX)),
+        threshold=Expression("v >= threshold"),
+        reset=read_statements(_SPIKES.format(most=chip.most), name),
+        releases={"count": Release(name, 1, "count")},
+    )

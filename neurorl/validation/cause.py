@@ -36,7 +36,8 @@ def quantised(pair: Sequence[Evidence], trace: History, step: int, neuron: int) 
     if fine.history.arithmetic.is_chip:
         return "quantisation", "both follow their integers, which are those of different chips"
     label, by_shifts = chip.history.spec.label, chip.kind == "shifts"
-    begin = trace.first + max([k for k in trace.fresh if k <= step] or [0])
+    calls = trace.calls[trace.window : trace.window + step + 1]
+    begin = trace.first + max((k for k, call in enumerate(calls) if call.fresh), default=0)
     row = trace.first + step
     if _overflows(chip, slice(begin, row + 1), neuron):
         cause, did = ("saturation", "saturated") if by_shifts else ("overflow", "overflowed")

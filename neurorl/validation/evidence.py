@@ -256,7 +256,7 @@ class Evidence(Observed):
         name = part.projection.name
 
         def transmitted(version: int) -> FloatArray:
-            weights = self.history_weights(name, version, variant)
+            weights = variant.weights(name, variant.values(self.history, name, version))
             described = self.history.arithmetic.transmitted(name, weights)
             return variant.transmit(part.name, part.matrices(described))
 
@@ -274,10 +274,6 @@ class Evidence(Observed):
         is_plain = all(getattr(variant, name) is getattr(PLAIN, name) for name in names)
         made: T = self._once(key, make) if is_plain else make()
         return made
-
-    def history_weights(self, name: str, version: int, variant: Variant) -> Array:
-        """Return the effective weights with a version number, as a variant has them."""
-        return variant.weights(name, variant.values(self.history, name, version))
 
     def _versions(
         self, name: str, variant: Variant, looked_at: Mask | None = None
@@ -311,7 +307,8 @@ class Evidence(Observed):
                 rows.append(rows[-1])
                 continue
             last = now
-            weights = {k: self.history_weights(k, number, variant) for k, number in now.items()}
+            held = {k: variant.values(self.history, k, number) for k, number in now.items()}
+            weights = {k: variant.weights(k, w) for k, w in held.items()}
             for projection in flowing.weights.keys() & weights.keys():
                 flowing.write(projection, weights[projection])
                 sent = flowing.weights[projection]

@@ -83,19 +83,9 @@ class History:
         return np.array([call.after[population][variable] for call in self.calls[first:]])
 
     @property
-    def written(self) -> set[str]:
-        """Return the projections that were written to."""
-        return {name for name, _ in self.order}
-
-    @property
     def n_steps(self) -> int:
         """Return how many steps there are, of a replay from its window on."""
         return sum(call.n_steps for call in self.calls[self.window :])
-
-    @property
-    def fresh(self) -> list[int]:
-        """Return the calls before which the backend was reset, of a replay from its window on."""
-        return [k for k, call in enumerate(self.calls[self.window :]) if call.fresh]
 
     def version(self, name: str, writes: int) -> int:
         """Return the version number of a projection's weights after so many writes."""

@@ -91,10 +91,8 @@ def _parts(
     assert delays is not None
     weights, pre, made = p.weights, synapses.pre, []
     if not isinstance(weights, Uniform):
-        reach = float(
-            np.abs(weights).max(initial=0.0)
-        )  # all parts have the resolution of the whole
-        weights = Uniform(-reach, reach)
+        reach = float(np.abs(weights).max(initial=0.0))
+        weights = Uniform(-reach, reach)  # all parts have the resolution of the whole
     for steps in np.unique(delays).tolist():
         numbers = np.flatnonzero(delays == steps)
         part = dataclasses.replace(

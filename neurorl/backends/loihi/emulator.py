@@ -16,13 +16,11 @@ and the reference draws the same numbers. A chip's own draws can't be chosen.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, toss
-from neurorl.arithmetic.quantiser import ChipPopulation
+from neurorl.arithmetic.chip_noise import toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
 from neurorl.backends.loihi.engine import ChipEngine, Errors
@@ -35,65 +33,16 @@ from neurorl.backends.loihi.vendor import (
     overflow_signed,
     version,
 )
+from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendUnavailableError
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
-from neurorl.numerics.random import DrawRows
 
 NEEDED_FOR_NOISE = ("compartment.noise.sample", "compartment.noise._uniform")
 """Name the attributes of an `EmulatorInterface` through which it gets random draws."""
 
-
-class OwnNoise:
-    """Supply the noise of one emulator's compartments.
-
-    compartment: the emulator's compartments.
-    draws: rows of draws by population; only `UniformRows` are used.
-    chip: the integers of each population.
-    slices: the indices of each population's compartments.
-
-    bias: the array that biases are to be written to. row: of the prepared draws, for the next step.
-    """
-
-    def __init__(
-        self,
-        compartment: Any,
-        draws: Mapping[str, DrawRows],
-        chip: Mapping[str, ChipPopulation],
-        slices: Mapping[str, Places],
-    ) -> None:
-        self._draws = {
-            name: rows
-            for name, rows in draws.items()
-            if isinstance(rows, UniformRows) and chip[name].noise_exponent
-        }
-        self._slices = slices
-        self.bias: Int32Array = compartment.bias
-        self._rows = self._drawn(0, 1)
-        self.row = 0
-        if self._draws:
-            compartment.noise._uniform = self._uniform
-
-    def prepare(self, first_step: int, n_steps: int) -> None:
-        """Draw for *n_steps* steps from *first_step* on."""
-        if self._draws:
-            self._rows = self._drawn(first_step, n_steps)
-
-    def _drawn(self, first_step: int, n_steps: int) -> Int32Array:
-        """Return draws for *n_steps*, int32 ``(n_steps, compartments)``; 0 without noise."""
-        rows = np.zeros((n_steps, len(self.bias)), dtype=np.int32)
-        for name, draw in self._draws.items():
-            rows[:, self._slices[name]] = [draw(first_step + k) for k in range(n_steps)]
-        return rows
-
-    def _uniform(self, rng: object) -> Int32Array:
-        """Return the current row; stands in for the emulator's method that draws."""
-        return np.asarray(self._rows[self.row])
-
-
 _FIRST = 1  # the emulator's t at the start
-_CHUNK = 64  # steps whose thresholds are made at once; some of them may be of the next window
 _NEVER = np.iinfo(np.int32).max  # a threshold that no voltage exceeds
 
 
@@ -101,96 +50,90 @@ class EmulatorEngine(ChipEngine):
     """Run a network on the emulator, with a wrapper around its compartment update.
 
     compiled, delays: the model, and the network with relays that it was compiled from.
-    noise: draws of each population, in the form that its kind of noise needs.
-    coins: draws of each source of coins.
-    record: populations whose rasters `run` returns.
+    simulated, replica: all replicas, without relays, and the number of this one.
     seed: seed of the emulator's stochastic rounding.
 
     Raises BackendUnavailableError if this version of nengo-loihi lacks an attribute that is needed.
     """
 
     target: ClassVar[str] = "emulator"
-    lends_memory: ClassVar[bool] = True
 
     def __init__(
         self,
         compiled: ChipModel,
         delays: RelayNetwork,
-        noise: Mapping[str, DrawRows],
-        coins: Mapping[str, CoinRows],
-        record: tuple[str, ...],
-        *,
-        seed: int = 0,
+        simulated: SimulatedNetwork,
+        replica: int,
+        seed: int,
     ) -> None:
-        self._compiled = compiled
-        self._record = record
+        self._compiled, self._record = compiled, simulated.record
+        self._coins = simulated.coin_rows(replica)
+        populations = simulated.network.populations
+        self._noise = {p.name: simulated.draws(p.name)[replica] for p in populations}
         network, self._later, self._parts = delays.network, delays.later, delays.parts
         self._history = InputHistory(delays)
         self._populations = [p.name for p in network.populations if p.name in self._later]
         learning = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
         emulator = _checked_emulator(compiled, seed, bool(learning))
         compartment = emulator.compartment
-        compartment._overflow = _wrap
+        # Registers are meant to wrap, so without the emulator's warning.
+        compartment._overflow = lambda x, bits, name=None: overflow_signed(x, bits=bits, out=x)
         self._emulator, self._compartment = emulator, compartment
+        # The wrapped update reads and writes these, one row a step.
+        self._row, self._size = 0, len(compartment.vth)
+        self._thresholds = self._drawn = np.empty((0, self._size), dtype=np.int32)
+        self._spikes: Raster = np.empty((0, self._size), dtype=bool)
         self._update = compartment.update
         compartment.update = self._noisy_update
-        self._noise = {k: draw for k, draw in noise.items() if compiled.chip[k].escapes}
-        self._own_noise = OwnNoise(compartment, noise, compiled.chip, compiled.slices)
+        chips = compiled.chip.values()
+        self._has_escape_noise = any(chip.escapes for chip in chips)
+        if any(chip.noise_exponent for chip in chips):
+            compartment.noise._uniform = lambda rng: self._drawn[self._row]
         self._learning = OnChipLearning(emulator, learning) if learning else None
-        self._coins = coins
         self._toss()
-        self._has_refractory = any((c.refractory > 1).any() for c in compiled.chip.values())
-        # The wrapped update reads and writes these, one row a step.
-        self._row = 0
-        self._chunk_number, self._chunk = -1, np.empty((0, 0), dtype=np.int32)
-        self._thresholds: Int32Array | None = None
-        self._size = len(compartment.vth)
-        self._spikes: Raster = np.empty((0, self._size), dtype=bool)
 
     def _noisy_update(self, rng: Any) -> None:
         """Update the compartments with this step's noise, and keep their spikes."""
         compartment, row = self._compartment, self._row
-        self._own_noise.row = row
-        if self._thresholds is not None:
+        if self._has_escape_noise:
             compartment.vth[:] = self._thresholds[row]
-            if self._has_refractory:  # noise must not lift the voltage 0 of a dead step
-                compartment.vth[compartment.ref_count > 0] = _NEVER
+            # Noise must not lift the voltage 0 of a dead step.
+            compartment.vth[compartment.ref_count > 0] = _NEVER
         self._update(rng)
         self._spikes[row] = compartment.spiked
         self._row = row + 1
 
-    def _noisy_thresholds(self) -> Int32Array | None:
-        """Return ``threshold - noise`` of the next steps, so v stays clean; None: no noise."""
-        if not self._noise:
-            return None
-        number, row = divmod(self.steps, _CHUNK)
-        if number != self._chunk_number:
-            self._chunk_number, self._chunk = number, self._make_chunk(number * _CHUNK)
-        return self._chunk[row:]
+    def _prepare(self, n_steps: int) -> None:
+        """Draw for the next steps: ``threshold - noise``, so v stays clean, or the chip's noise.
 
-    def _make_chunk(self, first: int) -> Int32Array:
-        """Return thresholds of `_CHUNK` steps from *first* on; silent twins get `_NEVER`."""
-        chip = self._compiled.chip
-        rows = np.full((_CHUNK, self._size), _NEVER, dtype=np.int32)
-        for name, sl in self._compiled.slices.items():
-            rows[:, sl] = chip[name].threshold
-            if name in self._noise:
-                drawn = self._noise[name].rows(first, _CHUNK)
-                rows[:, sl] -= np.floor(chip[name].noise_width * drawn + 0.5).astype(np.int32)
-        return rows
+        Silent twins get the threshold `_NEVER`, and no noise.
+        """
+        shape, first, chip = (n_steps, self._size), self.steps, self._compiled.chip
+        if self._has_escape_noise:
+            self._thresholds = np.full(shape, _NEVER, dtype=np.int32)
+        self._drawn = np.zeros(shape, dtype=np.int32)
+        for name, places in self._compiled.slices.items():
+            own, rows = chip[name], self._noise.get(name)
+            if self._has_escape_noise:
+                self._thresholds[:, places] = own.threshold
+            if rows is not None and own.escapes:
+                scaled = np.floor(own.noise_width * rows.rows(first, n_steps) + 0.5)
+                self._thresholds[:, places] -= scaled.astype(np.int32)
+            elif rows is not None and own.noise_exponent:
+                self._drawn[:, places] = rows.rows(first, n_steps)
 
     @property
     def steps(self) -> int:
         return int(self._emulator.t) - _FIRST
 
-    def _run_steps(self, errors: Errors, start: int, count: int) -> None:
-        """Make *count* steps from row *start* on with the emulator's own loop."""
+    def _run_steps(self, errors: Errors, n_steps: int) -> None:
+        """Make steps with the emulator's own loop."""
         if self._learning is None:
-            self._emulator.run_steps(count)
+            self._emulator.run_steps(n_steps)
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of every weight and trace at its bound
-            for k in range(start, start + count):
+            for k in range(n_steps):
                 self._learning.present({name: rows[k] for name, rows in errors.items()})
                 self._emulator.step()
 
@@ -206,16 +149,10 @@ class EmulatorEngine(ChipEngine):
                 spiking = raster[k].nonzero()[0]
                 if len(spiking):
                     spike_input.add_spikes(label + k, spiking)
-        spikes = np.empty((n_steps, self._size), dtype=bool)
-        start = 0
-        while start < n_steps:
-            count = min(_CHUNK - self.steps % _CHUNK, n_steps - start)
-            self._row, self._thresholds = 0, self._noisy_thresholds()
-            self._own_noise.prepare(self.steps, count)
-            self._spikes = spikes[start : start + count]
-            self._run_steps(errors, start, count)
-            start += count
-        self._spikes = np.empty((0, self._size), dtype=bool)
+        self._row, self._spikes = 0, np.empty((n_steps, self._size), dtype=bool)
+        self._prepare(n_steps)
+        self._run_steps(errors, n_steps)
+        spikes, self._spikes = self._spikes, np.empty((0, self._size), dtype=bool)
         return {name: spikes[:, self._compiled.slices[name]].copy() for name in self._record}
 
     def reset(self) -> None:
@@ -250,7 +187,7 @@ class EmulatorEngine(ChipEngine):
             self._compiled.tables[part].write(mantissa[numbers])
 
     def write_bias(self, population: str, bias: Array) -> None:
-        self._own_noise.bias[self._compiled.slices[population]] = bias
+        self._compartment.bias[self._compiled.slices[population]] = bias
 
     def state(self) -> State:
         compartment = self._compartment
@@ -301,12 +238,7 @@ class EmulatorEngine(ChipEngine):
         # The wrapped update refers to this object and back; without the cycle both go at once.
         self._compartment.update = None
         del self._emulator, self._compartment, self._update, self._compiled
-        del self._noise, self._own_noise, self._learning
-
-
-def _wrap(x: Int32Array, bits: int, name: str | None = None) -> None:
-    """Wrap *x* in place as the emulator does, without its warning: registers are meant to wrap."""
-    overflow_signed(x, bits=bits, out=x)
+        del self._noise, self._learning
 
 
 def _checked_emulator(compiled: ChipModel, seed: int, learns: bool) -> EmulatorInterface:

@@ -9,7 +9,6 @@ from typing import ClassVar
 from neurorl.backends.checks import Inputs
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
-from neurorl.errors import UnsupportedError
 from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 
 Errors = Mapping[str, FloatArray]
@@ -18,13 +17,9 @@ EMULATE = "use target='emulator' (--target emulator)"
 
 
 class ChipEngine(abc.ABC):
-    """Run a compiled network. Arguments have been checked by the backend.
-
-    lends_memory: whether what is written into the tables of weights is in force at once.
-    """
+    """Run a compiled network. Arguments have been checked by the backend."""
 
     target: ClassVar[str]
-    lends_memory: ClassVar[bool] = False
 
     @property
     @abc.abstractmethod
@@ -49,11 +44,10 @@ class ChipEngine(abc.ABC):
     def learned_weights(self, name: str) -> Int32Array:
         """Return the transmitted weights of a projection that learns on the chip.
 
-        Raises UnsupportedError where none does.
+        Raises UnsupportedError where they can't be read.
         """
-        problem, remedy = "doesn't learn on the chip", "learning='host'"
-        where = f"backend loihi, target {self.target}"
-        raise UnsupportedError(where, problem, remedy=remedy)
+        self.refuse("weights of a projection that learns there")
+        raise AssertionError
 
     @abc.abstractmethod
     def write_bias(self, population: str, bias: Array) -> None:

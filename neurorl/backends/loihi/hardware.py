@@ -14,21 +14,21 @@ in the emulator.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.arithmetic.chip_noise import CoinRows, toss
+from neurorl.arithmetic.chip_noise import toss
 from neurorl.backends.checks import Inputs
 from neurorl.backends.loihi.delays import InputHistory, RelayNetwork
 from neurorl.backends.loihi.engine import EMULATE, ChipEngine, Errors
 from neurorl.backends.loihi.model import ChipModel
-from neurorl.backends.loihi.silence import Silence
+from neurorl.backends.loihi.pes import LearningTable
 from neurorl.backends.loihi.vendor import LoihiProbe
+from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import State
 from neurorl.backends.window import Raster
 from neurorl.errors import BackendError, BackendUnavailableError, UnsupportedError
@@ -40,12 +40,8 @@ class HardwareEngine(ChipEngine):
 
     It needs no embedded code ("snips").
 
-    compiled: the model.
-    delays: the network that runs, with relays in place of delays.
-    coins: the draws of each source of coins.
-    record: populations whose rasters `run` returns.
-    chips: number of chips to ask for.
-    silence: how long a reset has to wait.
+    compiled, delays, simulated, replica: as of the emulator. chips: number of chips to ask for.
+    silence: how long a reset has to wait, see `neurorl.backends.loihi.silence.silence`.
 
     Raises UnsupportedError for what a chip can't run, BackendUnavailableError if no chip answers.
     """
@@ -57,32 +53,35 @@ class HardwareEngine(ChipEngine):
         self,
         compiled: ChipModel,
         delays: RelayNetwork,
-        coins: Mapping[str, CoinRows],
-        record: tuple[str, ...],
+        simulated: SimulatedNetwork,
+        replica: int,
         chips: int,
-        silence: Silence,
+        silence: tuple[int, str],
     ) -> None:
-        problems = self.problems(compiled, record)
+        problems = self.problems(compiled, simulated)
         if problems:
             raise UnsupportedError(
                 "target loihi", f"can't run {'; '.join(problems)}", remedy=EMULATE
             )
         self._steps = 0
         self._waited = 0  # steps that the chip made for resets; `steps` doesn't count them
-        self._silence, self._rests = silence, True
-        self._coins = coins
+        (self._until_silent, self._never), self._rests = silence, True
+        self._coins = simulated.coin_rows(replica)
         self._history = InputHistory(delays)
         # NxSDK demands an axon of every input, so inputs without one are left out.
         self._inputs = {k: i for k, i in compiled.inputs.items() if i.axons}
         for name in set(compiled.inputs) - set(self._inputs):
             del compiled.model.inputs[compiled.inputs[name]]
-        self._probes = {k: _probe(compiled.blocks[k]) for k in record}
-        for probe in self._probes.values():
-            compiled.model.add_probe(probe)
+        self._probes = {}
+        for name in simulated.record:
+            blocks = compiled.blocks[name]  # without silent twins
+            own = [slice(0, block.n_neurons // (1 + learns(block))) for block in blocks]
+            self._probes[name] = LoihiProbe(target=[*blocks], key="spiked", slice=own)
+            compiled.model.add_probe(self._probes[name])
         self._interface = self._connect(compiled, chips)
 
     @classmethod
-    def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
+    def problems(cls, compiled: ChipModel, simulated: SimulatedNetwork) -> list[str]:
         """Return why a chip can't run a network that the emulator can, one line for each reason."""
         noisy = [
             f"population {name!r} with escape noise, noise='exact'"
@@ -92,7 +91,7 @@ class HardwareEngine(ChipEngine):
         ]
         return noisy + [
             f"source {name!r} of currents, as biases can't be rewritten (take the encoder 'quiet')"
-            for name in sorted(compiled.currents)
+            for name in sorted(simulated.network.currents)
         ]
 
     @property
@@ -132,9 +131,9 @@ class HardwareEngine(ChipEngine):
         """Raise UnsupportedError for *verb*, unless it is a reset and waiting for silence works."""
         problem = f"{verb} can't work on a running chip"
         if verb == "reset":
-            if self._silence.problem is None:
+            if not self._never:
                 return
-            problem += f", which can only wait for silence: {self._silence.problem}"
+            problem += f", which can only wait for silence: {self._never}"
         raise UnsupportedError(
             "target loihi", problem, remedy=_REMEDIES.get(verb, f"make a new backend, or {EMULATE}")
         )
@@ -147,9 +146,9 @@ class HardwareEngine(ChipEngine):
         for past in self._history.past.values():
             past[:] = False
         with translated():
-            self._wait(self._silence.steps)
+            self._wait(self._until_silent)
             self._collect()
-        self._waited += self._silence.steps
+        self._waited += self._until_silent
         self._rests = True
 
     def _wait(self, n_steps: int) -> None:
@@ -201,12 +200,6 @@ _REMEDIES = {
 }
 
 
-def _probe(blocks: tuple[Any, ...]) -> Any:
-    """Return a probe of a population's spikes on all its cores, without silent twins."""
-    own = [slice(0, block.n_neurons // (1 + learns(block))) for block in blocks]
-    return LoihiProbe(target=list(blocks), key="spiked", slice=own)
-
-
 def learns(block: Any) -> bool:
     """Return whether a core's synapses learn."""
     return any(synapse.learning for synapse in block.synapses)
@@ -229,11 +222,9 @@ class LearningHardwareEngine(HardwareEngine):
     def __init__(self, compiled: ChipModel, *others: Any) -> None:
         super().__init__(compiled, *others)
         # A core has one error for each neuron, whichever of its synapses it is sent by.
-        self._learning = {
-            name: [(block.synapses[0], block.n_neurons // 2) for block in blocks]
-            for name, blocks in compiled.blocks.items()
-            if learns(blocks[0])
-        }
+        tables = (t for t in compiled.tables.values() if isinstance(t, LearningTable))
+        parts = [part for table in tables for part in table.parts]
+        self._learning = {(part.post, part.first): part for part in reversed(parts)}
         try:
             with translated():
                 self._send([[]], {})
@@ -243,20 +234,16 @@ class LearningHardwareEngine(HardwareEngine):
             raise
 
     @classmethod
-    def problems(cls, compiled: ChipModel, record: tuple[str, ...]) -> list[str]:
-        return super().problems(compiled, record) + [
+    def problems(cls, compiled: ChipModel, simulated: SimulatedNetwork) -> list[str]:
+        return super().problems(compiled, simulated) + [
             f"population {name!r} of several refractory periods, recorded while a chip learns"
             " (leave it out of record, or split it into several populations)"
-            for name in record
+            for name in simulated.record
             if np.ptp(compiled.chip[name].refractory)
         ]
 
     def _wait(self, n_steps: int) -> None:
         self._send([[]] * n_steps, {})
-
-    def learned_weights(self, name: str) -> Int32Array:
-        self.refuse("weights of a projection that learns there")
-        raise AssertionError
 
     def close(self) -> None:
         """Close the board, and delete the folder of the compiled snips."""
@@ -280,10 +267,9 @@ class LearningHardwareEngine(HardwareEngine):
     def _errors(self, errors: Errors, k: int) -> list[tuple[Any, int, FloatArray]]:
         """Return the errors of step *k* in nengo-loihi's form, one entry for each core."""
         entries = []
-        for name, cores in self._learning.items():
-            size = sum(n for _, n in cores)
-            row = errors[name][k] if name in errors else np.zeros(size)
-            ends = accumulate((n for _, n in cores), initial=0)
-            for (synapse, _), (first, last) in zip(cores, pairwise(ends), strict=True):
-                entries.append((synapse, k, row[first:last]))
+        for part in self._learning.values():
+            error = np.zeros(part.last - part.first)
+            if part.post in errors:
+                error = errors[part.post][k][part.first : part.last]
+            entries.append((part.synapse, k, error))
         return entries

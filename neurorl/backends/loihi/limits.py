@@ -11,7 +11,7 @@ nengo-loihi 1.1 leaves most of this to bare asserts, many of them on hardware on
 - `hardware.validate`: ``0 <= decay <= 4095``, ``1 <= refract_delay <= 63``, ``0 < vth <= 131071``
   (in units of 64); `discretize.bias_to_manexp`: ``|man| <= 4095``, ``0 <= exp <= 7``;
   `builder.validate.validate_synapse_cfg`: ``-7 <= weight_exp <= 7``. The quantiser keeps to all of
-  these, or refuses by name; `register_problems` reports it should it ever fail to.
+  these, or refuses by name.
 
 These hold by construction and aren't checked: ``-256 <= weight <= 255`` (mantissas are clipped),
 indices below ``2 ** idxbits`` and ``idx_bits >= 0`` (a core has at most 1024 compartments), one
@@ -22,24 +22,13 @@ limits of a core that learns are checked by `pes`.
 
 from __future__ import annotations
 
-import numpy as np
-
-from neurorl.arithmetic.quantiser import (
-    MANTISSA_MAX,
-    REFRACTORY_MAX,
-    THRESHOLD_MAX,
-    THRESHOLD_UNIT,
-    ChipNetwork,
-    ChipPopulation,
-    bias_integers,
-    quantise,
-)
+from neurorl.arithmetic.quantiser import MANTISSA_MAX, ChipPopulation, quantise
 from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.loihi.delays import relayed
 from neurorl.backends.loihi.placement import CoreLimits, Overfull, Placement, place
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import Array, IntArray
+from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 
 CORES = 128
@@ -47,9 +36,6 @@ CORES = 128
 
 CHIPS = 2
 """Count the chips of the smallest board, which is also nengo-loihi's default."""
-
-DECAY_MAX = 4095
-EXPONENTS = (-7, 7)
 
 RESOURCES = ("compartments", "axons_in", "axons_out", "synapse_bits")
 """List the resources of a core that the report counts."""
@@ -63,11 +49,7 @@ _WORDS = {
 
 
 def usage(placement: Placement) -> list[PlainData]:
-    """Return the resources of the chip that each population takes, one row per population.
-
-    Keys of a row: ``population``, ``cores``, those of `RESOURCES` (totals over its cores), and each
-    of them with ``_percent`` appended (of the limit, on the population's fullest core).
-    """
+    """Return the rows of `neurorl.backends.loihi.LoihiSimulator.chip_table`."""
     rows = []
     for name, cores in placement.used.items():
         total = {key: sum(used[key] for used in cores) for key in RESOURCES}
@@ -93,7 +75,6 @@ def chip_problems(
     chip, problems = None, []
     try:
         chip = quantise(network)
-        problems += register_problems(chip)
     except UnsupportedError as exc:
         problems.append(str(exc))
     placement = place(network, chip, limits)
@@ -121,43 +102,6 @@ def _overfull_problems(overfull: Overfull, limits: CoreLimits, own: bool) -> lis
     ]
 
 
-def register_problems(chip: ChipNetwork) -> list[str]:
-    """Return a line for each integer that the chip's registers can't hold.
-
-    A safety net: `quantise` is meant to produce no such integer.
-    """
-    problems = []
-    for name, p in chip.populations.items():
-        where = f"population {name!r}"
-        problems += _outside(where, "current decay", p.current_decay, 0, DECAY_MAX)
-        problems += _outside(where, "voltage decay", p.voltage_decay, 0, DECAY_MAX)
-        problems += _outside(where, "refractory delay", p.refractory, 1, REFRACTORY_MAX)
-        problems += _outside(where, "threshold", p.threshold, THRESHOLD_UNIT, THRESHOLD_MAX)
-        problems += _inexact(
-            where, "threshold", p.threshold, p.threshold // THRESHOLD_UNIT * THRESHOLD_UNIT
-        )
-        problems += _inexact(where, "bias", p.bias, bias_integers(p.bias))
-    for name, projection in chip.projections.items():
-        exponent = np.array([projection.exponent])
-        problems += _outside(f"projection {name!r}", "weight exponent", exponent, *EXPONENTS)
-    return problems
-
-
-def _outside(where: str, quantity: str, values: IntArray, low: int, high: int) -> list[str]:
-    """Return a line for the first of *values* outside *low* to *high*; empty if there is none."""
-    wrong = values[(values < low) | (values > high)]
-    return [f"{where} with a {quantity} of {n} (limit {low} to {high})" for n in wrong[:1]]
-
-
-def _inexact(where: str, name: str, values: IntArray, held: IntArray) -> list[str]:
-    """Return a line for the first of *values* that differs from the register's; else nothing.
-
-    held: the nearest values that the register holds, in the same order.
-    """
-    wrong = np.flatnonzero(values != held)[:1]
-    return [f"{where} with a {name} of {values[k]} (the nearest held is {held[k]})" for k in wrong]
-
-
 def source_text(
     arithmetic: ChipArithmetic,
     placement: Placement,
@@ -168,12 +112,9 @@ def source_text(
 ) -> str:
     """Return *head*, a table of cores, and a paragraph for each population and projection.
 
-    arithmetic: the network that runs and its chip integers.
-    placement: which neurons are on which core.
-    biases: by population, chip integers ``(size,)``.
-    head: the first lines.
-    later: by node, its relays, keyed by how many steps later they spike.
-    chips: how many chips there are.
+    arithmetic: the network that runs and its chip integers. placement: which neurons are on which
+    core. biases: by population, chip integers ``(size,)``. later: by node, its relays, keyed by how
+    many steps later they spike. chips: how many there are.
     """
     network = arithmetic.network
     most = vars(placement.limits)
@@ -181,7 +122,10 @@ def source_text(
     for row in usage(placement):
         used = [f"{row[key]} ({row[f'{key}_percent']:.3g} %)" for key in RESOURCES]
         rows.append([row["population"], str(row["cores"]), *used])
-    lines = [head, "", *_aligned(rows), *_core_notes(placement, chips), ""]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    padded = ([x.ljust(n) for x, n in zip(row, widths, strict=True)] for row in rows)
+    aligned = ("  ".join(row).rstrip() for row in padded)
+    lines = [head, "", *aligned, *_core_notes(placement, chips), ""]
     for node, relays in later.items():
         lines += [f"{name}: spikes of {node}, {k} steps later" for k, name in relays.items()]
     for population in arithmetic.chip.populations.values():
@@ -211,13 +155,6 @@ def _core_notes(placement: Placement, chips: int) -> list[str]:
             neurons = ", ".join(f"{part.start}..{part.stop - 1}" for part in parts)
             notes.append(f"{name}: neurons {neurons}")
     return notes
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    """Return the rows as lines, columns padded to the same width."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    padded = ([x.ljust(n) for x, n in zip(row, widths, strict=True)] for row in rows)
-    return ["  ".join(row).rstrip() for row in padded]
 
 
 def _population(chip: ChipPopulation, bias: Array) -> list[str]:

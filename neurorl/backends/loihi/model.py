@@ -8,7 +8,6 @@ run the same ones.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +47,6 @@ class ChipModel:
     chip: the integers of each population.
     slices: by population, the indices of its compartments among all compartments, on all its cores;
         an index array where silent twins lie between them, else a slice.
-    currents: names of the sources of currents, which are not part of the model.
     """
 
     model: Model
@@ -57,7 +55,6 @@ class ChipModel:
     tables: dict[str, WeightTable]
     chip: dict[str, ChipPopulation]
     slices: dict[str, Places]
-    currents: frozenset[str] = frozenset()
 
 
 def compile_network(
@@ -65,16 +62,12 @@ def compile_network(
     rounded: dict[str, FloatArray],
     placement: Placement,
     pes: float | None = None,
-    memory: Mapping[str, Int32Array] | None = None,
 ) -> ChipModel:
     """Compile the model of ``arithmetic.network`` with the given weights.
 
-    arithmetic: the network and its chip integers.
-    rounded: effective weights of every projection, in the description's units.
-    placement: which neurons go to which core.
-    pes: what a spike adds to its trace, for plastic projections that learn on the chip; None if
-        nothing learns there.
-    memory: by projection, where the weights are to lie that don't learn there, as in `WeightTable`.
+    arithmetic: the network and its chip integers. rounded: effective weights of every projection,
+    in the description's units. placement: which neurons go to which core. pes: what a spike adds to
+    its trace, for plastic projections that learn on the chip; None if nothing learns there.
 
     Raises UnsupportedError if nengo-loihi's own check refuses the model.
     """
@@ -100,9 +93,7 @@ def compile_network(
     for p in network.spiking.projections:
         exponent = chip.projections[p.name].exponent
         if pes is None or p.plasticity is None:
-            table = WeightTable(
-                p.name, placement.layouts[p.name], exponent, (memory or {}).get(p.name)
-            )
+            table = WeightTable(p.name, placement.layouts[p.name], exponent)
         else:
             table = LearningTable(network, p, placement.layouts[p.name], exponent, pes)
         tables[p.name] = table
@@ -123,31 +114,20 @@ def compile_network(
     end = 0
     for name, cores in blocks.items():
         sizes = [block.n_neurons for block in cores]
-        starts = tuple(itertools.accumulate(sizes[:-1], initial=end))
-        slices[name], end = _places(starts, placement.cores[name]), end + sum(sizes)
-    chips = dict(chip.populations)
-    return ChipModel(model, inputs, blocks, tables, chips, slices, network.currents)
-
-
-def _places(starts: tuple[int, ...], parts: tuple[slice, ...]) -> Places:
-    """Return the indices of a population's compartments, as a slice if they are consecutive.
-
-    starts: index of the first compartment on each of its cores.
-    parts: the neurons on each of its cores.
-    """
-    ranges = [np.arange(a, a + p.stop - p.start) for a, p in zip(starts, parts, strict=True)]
-    places = np.concatenate(ranges)
-    first, last = int(places[0]), int(places[-1]) + 1
-    return slice(first, last) if last - first == len(places) else places
+        starts = itertools.accumulate(sizes[:-1], initial=end)
+        ranges = zip(starts, placement.cores[name], strict=True)
+        places = np.concatenate([np.arange(a, a + x.stop - x.start) for a, x in ranges])
+        first, last = int(places[0]), int(places[-1]) + 1
+        slices[name] = slice(first, last) if last - first == len(places) else places
+        end += sum(sizes)
+    return ChipModel(model, inputs, blocks, tables, chip.populations, slices)
 
 
 def _block(chip: ChipPopulation, bias: Array, part: slice, is_learned: bool) -> LoihiBlock:
     """Return the block of one core: its neurons, followed by their silent twins if the core learns.
 
-    chip: the integers of the population.
-    bias: biases of all its neurons, chip integers.
-    part: the neurons on this core.
-    is_learned: whether the core learns (see `neurorl.backends.loihi.pes`).
+    chip, bias: integers of all neurons. part: those on this core. is_learned: whether it learns,
+    see `neurorl.backends.loihi.pes`.
     """
     size = part.stop - part.start
     block = LoihiBlock((1 + is_learned) * size, label=f"{chip.name}[{part.start}:{part.stop}]")

@@ -191,7 +191,8 @@ class OnChipLearning:
     def __init__(self, emulator: Any, tables: Mapping[str, LearningTable]) -> None:
         self._emulator, self._tables = emulator, tables
         self._synapses = emulator.synapses
-        self._synapses.error = _accept
+        # It tells that a trace lost spikes, which a chip doesn't report either.
+        self._synapses.error = lambda message: None
 
     @property
     def _parts(self) -> list[LearningPart]:
@@ -214,7 +215,7 @@ class OnChipLearning:
         """Clear traces and the spikes that have yet to join them; weights stay."""
         for part in self._parts:
             self._synapses.traces[part.synapse][:] = 0
-            self._set_came(part, np.zeros(len(part.data), dtype=bool))
+            self._synapses.trace_spikes[part.synapse].clear()
 
     def state(self) -> State:
         """Return the traces, the spikes that have yet to join them, and the state of the generator.
@@ -240,20 +241,13 @@ class OnChipLearning:
             for part in table.parts:
                 first, last = last, last + len(part.data)
                 self._synapses.traces[part.synapse][:] = state[f"{name}.trace"][first:last]
-                self._set_came(part, state[f"{name}.trace_spikes"][first:last])
+                came = state[f"{name}.trace_spikes"][first:last]
+                spikes = self._synapses.trace_spikes[part.synapse]
+                spikes.clear()
+                spikes.update(came.nonzero()[0].tolist())
 
     def _came(self, part: LearningPart) -> BoolArray:
         """Return a mask of the axons that got a spike since the trace was last updated."""
         came = np.zeros(len(part.data), dtype=bool)
         came[list(self._synapses.trace_spikes[part.synapse])] = True
         return came
-
-    def _set_came(self, part: LearningPart, came: BoolArray) -> None:
-        """Set the mask of the axons that got a spike since the trace was last updated."""
-        spikes = self._synapses.trace_spikes[part.synapse]
-        spikes.clear()
-        spikes.update(came.nonzero()[0].tolist())
-
-
-def _accept(message: str) -> None:
-    """Ignore the emulator's message that a trace lost spikes; a chip doesn't report that either."""

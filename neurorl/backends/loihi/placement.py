@@ -15,7 +15,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -58,10 +58,9 @@ class CoreLimits:
     formats: int = 15
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if getattr(self, field.name) < 1:
-                got = getattr(self, field.name)
-                raise ArgumentError(f"core's {field.name}", "no room", got=got, limit=">= 1")
+        for name, got in vars(self).items():
+            if got < 1:
+                raise ArgumentError(f"core's {name}", "no room", got=got, limit=">= 1")
 
     def exceeded(self, used: dict[str, int]) -> list[str]:
         """Return the names of the resources that *used* takes more of than there is."""

@@ -84,7 +84,9 @@ class QuickPes:
             self._came |= coming[k]
             # All traces before any weights: this is the order in which the emulator draws.
             if (t + k) % _TRACE_STEPS == 0:
-                self._update_traces()
+                x = self._decay * self._trace + self._magnitude * self._came
+                np.minimum(_stochastic(x, rng), _TRACE_MAX, out=self._trace)
+                self._came[:] = False
             if (t + k) % WEIGHT_STEPS == 0:
                 told = {name: rows[k] for name, rows in errors.items()}
                 if self._trace.any() and any(rows.any() for rows in told.values()):
@@ -95,12 +97,6 @@ class QuickPes:
             if self._n_noise:
                 rng.randint(-_NOISE, _NOISE + 1, size=self._n_noise, dtype=np.int32)
         return learns
-
-    def _update_traces(self) -> None:
-        """Decay the traces and add the spikes that came since the last update."""
-        x = self._decay * self._trace + self._magnitude * self._came
-        np.minimum(_stochastic(x, self._rng), _TRACE_MAX, out=self._trace)
-        self._came[:] = False
 
     def _update_weights(self, errors: Mapping[str, FloatArray]) -> None:
         """Change weights by ``-x e``, those onto twins by ``+x e``, rounded stochastically."""
@@ -184,8 +180,9 @@ class QuickEngine(ChipEngine):
     ) -> None:
         network = simulated.network
         self._tables = {k: t for k, t in compiled.tables.items() if isinstance(t, LearningTable)}
-        self._ends = {p.name: (p.pre, network.delay_steps(p.name)) for p in network.projections}
-        self._heard = {self._ends[name][0] for name in self._tables}
+        learned = (network.projection(name) for name in self._tables)
+        self._ends = {p.name: (p.pre, network.delay_steps(p.name)) for p in learned}
+        self._heard = {pre for pre, _ in self._ends.values()}
         read = self._heard & {p.name for p in network.populations}
         self._record = simulated.record
         self._simulated = replace(
@@ -219,11 +216,8 @@ class QuickEngine(ChipEngine):
                 pre: np.concatenate([before[pre], (given | spikes)[pre]]) for pre in self._heard
             }
             told = {name: values[rows] for name, values in errors.items()}
-            arrived = {
-                name: known[pre][len(before[pre]) - delay :]
-                for name, (pre, delay) in self._ends.items()
-                if name in self._tables
-            }
+            ends = self._ends.items()
+            arrived = {name: known[x][len(before[x]) - delay :] for name, (x, delay) in ends}
             if self._pes.learn(t, arrived, told, rows.stop - done):
                 for name, table in self._tables.items():
                     memory = self._running.memory(name)

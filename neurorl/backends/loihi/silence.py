@@ -8,7 +8,6 @@ itself goes on, so a noisy population ends up as if it had rested, but not silen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
@@ -23,23 +22,10 @@ LONGEST = 4096
 _WHOLE_EPOCHS = 4  # waiting must not shift the steps in which a chip learns, every fourth
 
 
-@dataclass(frozen=True)
-class Silence:
-    """Say how long to wait for silence.
+def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> tuple[int, str]:
+    """Return the steps in which a network falls silent after any input, or why it doesn't, else ''.
 
-    steps: number of steps to wait.
-    problem: why no waiting is enough; None if it is.
-    """
-
-    steps: int
-    problem: str | None = None
-
-
-def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silence:
-    """Return how long a network takes to fall silent after any input.
-
-    arithmetic: the network that runs and its chip integers.
-    weights: effective weights by projection.
+    arithmetic: the network that runs and its chip integers. weights: effective ones by projection.
 
     Source: Davies et al. 2018; the order of decays is that of `neurorl.arithmetic.quantiser`.
     """
@@ -49,21 +35,21 @@ def silence(arithmetic: ChipArithmetic, weights: dict[str, FloatArray]) -> Silen
     try:
         order = list(TopologicalSorter(before).static_order())
     except CycleError as exc:
-        return Silence(0, f"spikes go round in a loop of {', '.join(map(repr, exc.args[1][1:]))}")
+        return 0, f"spikes go round in a loop of {', '.join(map(repr, exc.args[1][1:]))}"
     ends = dict.fromkeys((s.name for s in network.sources), 0)
     for name in (name for name in order if name in chip.populations):
         p = chip.populations[name]
         if not p.voltage_decay.all():
-            return Silence(0, f"the membrane of {name!r} doesn't leak")
+            return 0, f"the membrane of {name!r} doesn't leak"
         if (np.asarray(arithmetic.bias(name, weights))[p.noise_width == 0] != 0).any():
-            return Silence(0, f"a bias drives {name!r}")
+            return 0, f"a bias drives {name!r}"
         arrives = 1 + max((ends[pre] for pre in before[name]), default=0)
         fades = _fades(4095 - p.current_decay) + _fades(4096 - p.voltage_decay)
         ends[name] = arrives + int(fades.max()) + int(p.refractory.max())
     steps = -(-max(ends.values()) // _WHOLE_EPOCHS) * _WHOLE_EPOCHS
     if steps > LONGEST:
-        return Silence(0, f"it would take {steps} steps to fall silent")
-    return Silence(steps)
+        return 0, f"it would take {steps} steps to fall silent"
+    return steps, ""
 
 
 def _fades(kept: IntArray) -> IntArray:

@@ -37,7 +37,7 @@ from neurorl.network.description import Network
 from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import on_chip
 from neurorl.network.serialization import number
-from neurorl.numerics.arrays import Array, FloatArray, Int32Array
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.storage.plain import PlainData
 
@@ -174,7 +174,10 @@ class LoihiSimulator(Simulator):
         self._described = simulated.arithmetic  # without relays
         self.delays = relayed(self._described.network)
         network = self.delays.network
-        self._check_learning(network)
+        wrong = [] if self._pes is None else pes_problems(network, self.core, CORES * self.chips)
+        if wrong:
+            problem, remedy = f"can't learn {'; '.join(wrong)}", "use learning='host'"
+            raise UnsupportedError("learning 'pes'", problem, remedy=remedy)
         is_plain = network is self._described.network
         self.arithmetic = self._described if is_plain else ChipArithmetic(network, simulated.noise)
         learned = frozenset() if self._pes is None else learned_populations(network)
@@ -197,56 +200,35 @@ class LoihiSimulator(Simulator):
     def _is_quick(self) -> bool:
         return self.target == EmulatorEngine.target and self._emulation == ENGINES[0]
 
-    def _check_learning(self, network: Network) -> None:
-        """Raise UnsupportedError if *network*, with its relays, can't learn on the chip."""
-        if self._pes is None:
-            return
-        problems = pes_problems(network, self.core, CORES * self.chips)
-        if problems:
-            problem = f"can't learn {'; '.join(problems)}"
-            raise UnsupportedError("learning 'pes'", problem, remedy="use learning='host'")
-
     def _make_engines(self) -> list[ChipEngine]:
         """Return an engine for each replica; none is left open if one can't be made."""
-        makers = {"emulator": self._emulate, "loihi": self._connect}
         engines: list[ChipEngine] = []
-        n = self.simulated.n_replicas
         if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs
             compile_network(self.arithmetic, self.weights_of(0), self.placement)
             return engines
-        layouts = self.placement.layouts.items()
-        self._tables = {name: np.zeros((n, *one.shape), dtype=np.int32) for name, one in layouts}
         try:
-            for k in range(n):
-                tables = {name: of_all[k] for name, of_all in self._tables.items()}
+            for k in range(self.simulated.n_replicas):
                 weights = self.weights_of(k)
-                model = compile_network(self.arithmetic, weights, self.placement, self._pes, tables)
-                engines.append(makers[self.target](model, k))
+                model = compile_network(self.arithmetic, weights, self.placement, self._pes)
+                engines.append(self._engine_of(model, k))
         except BaseException:
             for engine in engines:
                 engine.close()
             raise
         return engines
 
-    def _emulate(self, compiled: ChipModel, replica: int) -> ChipEngine:
-        """Return an emulator of one replica."""
-        simulated = self.simulated
-        seed = derive(simulated.seeds[replica], _ROUNDINGS)
-        if self._is_quick:
-            return QuickEngine(simulated, replica, compiled, seed)
-        draws = {p.name: simulated.draws(p.name)[replica] for p in simulated.network.populations}
-        coins, record = simulated.coin_rows(replica), simulated.record
-        return EmulatorEngine(compiled, self.delays, draws, coins, record, seed=seed)
-
-    def _connect(self, compiled: ChipModel, replica: int) -> ChipEngine:
-        """Return a chip that runs one replica."""
+    def _engine_of(self, compiled: ChipModel, replica: int) -> ChipEngine:
+        """Return an emulator or a chip that runs one replica."""
+        simulated, network = self.simulated, (compiled, self.delays, self.simulated, replica)
+        if self.target == EmulatorEngine.target:
+            seed = derive(simulated.seeds[replica], _ROUNDINGS)
+            if self._is_quick:
+                return QuickEngine(simulated, replica, compiled, seed)
+            return EmulatorEngine(*network, seed)
         from neurorl.backends.loihi.hardware import HardwareEngine, LearningHardwareEngine
 
         made = HardwareEngine if self._pes is None else LearningHardwareEngine
-        quiet = silence(self.arithmetic, self.weights_of(replica))
-        simulated = self.simulated
-        coins = simulated.coin_rows(replica)
-        return made(compiled, self.delays, coins, simulated.record, self.chips, quiet)
+        return made(*network, self.chips, silence(self.arithmetic, self.weights_of(replica)))
 
     def weights_of(self, replica: int) -> dict[str, FloatArray]:
         """Return the effective weights of one replica by projection, including those of relays."""
@@ -273,8 +255,6 @@ class LoihiSimulator(Simulator):
     ) -> dict[str, Raster]:
         """Advance each replica, and join their rasters; errors are rounded to 1/127."""
         simulated = self.simulated
-        if simulated.n_replicas == 1:
-            return self.engines[0].run(inputs, errors, n_steps)
         rasters = {s.name: inputs[s.name] for s in simulated.network.spiking.sources}
         parts = []
         for k in range(simulated.n_replicas):
@@ -306,19 +286,10 @@ class LoihiSimulator(Simulator):
         for k, engine in enumerate(self.engines):
             engine.write_bias(population, bias[self.simulated.columns(population, k)])
 
-    def memory(self, projection: str) -> Int32Array | None:
-        """Lend the memory of all engines, or None where writing it would not be enough."""
-        p = self.simulated.network.projection(projection)
-        is_stored_otherwise = p.mask is not None or p.is_sparse
-        if self._learns(projection) or p.signed or is_stored_otherwise:
-            return None
-        lends = self.engines[0].lends_memory
-        return self._tables[projection].reshape(-1) if lends else None
-
     def held(self, projection: str) -> Array | None:
         """Return the transmitted weights, read from the engines for a projection that learns."""
         if not self._learns(projection):
-            return self.memory(projection)
+            return None
         parts = [engine.learned_weights(projection).ravel() for engine in self.engines]
         return np.concatenate(parts).astype(np.float64)
 

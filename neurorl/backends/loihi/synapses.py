@@ -13,7 +13,7 @@ import numpy as np
 
 from neurorl.backends.loihi.vendor import Synapse, SynapseConfig
 from neurorl.network.description import Network, Projection
-from neurorl.numerics.arrays import BoolArray, Int32Array, IntArray
+from neurorl.numerics.arrays import Array, BoolArray, Int32Array, IntArray
 
 WEIGHT_BITS = 7  # index into SynapseConfig.WEIGHT_BITS_MAP: 8 bits
 SYNAPSES_PER_ENTRY = 63  # the chip's field is one less than the number, 64
@@ -31,7 +31,6 @@ class SynapseLayout:
         in order.
     lengths: number of stored synapses of each row; entries beyond it are padding with weight 0.
     mask: where synapses exist, in the shape ``(rows, neurons of a block)``; None for all.
-    is_listed: whether weights come as a list, in the order of what is stored.
     """
 
     rows: int
@@ -39,53 +38,46 @@ class SynapseLayout:
     index: Int32Array | None
     lengths: IntArray
     mask: BoolArray | None
-    is_listed: bool = False
 
     @classmethod
     def of(cls, network: Network, projection: Projection) -> SynapseLayout:
         """Return the layout of *projection* in *network*.
 
-        It has index lists for blocks, and for masks if that takes fewer bits; else it is
-        all-to-all.
+        It has index lists for blocks and listed synapses, and for masks if that takes fewer bits;
+        else it is all-to-all.
         """
         rows, targets = network.node(projection.pre).size, network.node(projection.post).size
         synapses = network.synapses(projection.name)
         if synapses is not None:
-            lengths = np.diff(synapses.start)
-            stored = np.arange(max(1, lengths.max())) < lengths[:, None]
-            index = np.zeros(stored.shape, dtype=np.int32)
-            index[stored] = synapses.post
-            return cls(rows, targets, index, lengths, None, is_listed=True)
-        width = targets // projection.blocks
+            return cls._sparse(rows, targets, np.diff(synapses.start), synapses.post)
+        width, is_one = targets // projection.blocks, projection.blocks == 1
         mask = None if projection.mask is None else projection.mask.reshape(rows, width)
-        if projection.blocks > 1:
-            first = np.arange(rows) // (rows // projection.blocks) * width
-            return cls._sparse(rows, targets, first, width, mask)
         dense = cls(rows, targets, None, np.full(rows, targets), mask)
         if mask is None or not mask.any():
-            return dense
-        sparse = cls._sparse(rows, targets, np.zeros(rows, dtype=np.int64), width, mask)
+            if is_one:
+                return dense
+            mask = None
+        there = np.ones((rows, width), dtype=bool) if mask is None else mask
+        first = np.arange(rows) // (rows // projection.blocks) * width
+        post = (first[:, None] + np.arange(width))[there]
+        sparse = cls._sparse(rows, targets, there.sum(axis=1), post, mask)
         # A thick mask: absent synapses are stored as weight 0, which is shorter and quicker.
-        thick = dense.share(0, targets).bits() <= sparse.share(0, targets).bits()
-        return dense if thick else sparse
+        is_thick = is_one and dense.share(0, targets).bits() <= sparse.share(0, targets).bits()
+        return dense if is_thick else sparse
 
     @classmethod
     def _sparse(
-        cls, rows: int, targets: int, first: IntArray, width: int, mask: BoolArray | None
+        cls,
+        rows: int,
+        targets: int,
+        lengths: IntArray,
+        post: Array,
+        mask: BoolArray | None = None,
     ) -> SynapseLayout:
-        """Return a layout with index lists.
-
-        first: the first postsynaptic neuron of each row's block.
-        width: neurons of a block.
-        mask: which synapses exist, as in `SynapseLayout`.
-        """
-        if mask is None or not mask.any():
-            index = first[:, None] + np.arange(width)
-            return cls(rows, targets, index.astype(np.int32), np.full(rows, width), None)
-        lengths = mask.sum(axis=1)
-        stored = np.arange(lengths.max()) < lengths[:, None]
+        """Return a layout with index lists. post: the target of each synapse, row by row."""
+        stored = np.arange(max(1, lengths.max())) < lengths[:, None]
         index = np.zeros(stored.shape, dtype=np.int32)
-        index[stored] = (first[:, None] + np.arange(width))[mask]
+        index[stored] = post
         return cls(rows, targets, index, lengths, mask)
 
     @property
@@ -197,18 +189,16 @@ class WeightTable:
     name: the projection's name.
     layout: which synapses it has.
     exponent: a weight is ``mantissa * 2**(6 + exponent)``.
-    data: transmitted weight of each stored synapse, ``(rows, longest)``; memory lent for it, or
-        None to have its own.
+
+    data: transmitted weight of each stored synapse, ``(rows, longest)``.
     """
 
-    def __init__(
-        self, name: str, layout: SynapseLayout, exponent: int, data: Int32Array | None = None
-    ) -> None:
+    def __init__(self, name: str, layout: SynapseLayout, exponent: int) -> None:
         self.name = name
         self.layout = layout
         self._exponent = exponent
         self._stored = layout.stored
-        self.data = np.zeros(layout.shape, dtype=np.int32) if data is None else data
+        self.data = np.zeros(layout.shape, dtype=np.int32)
 
     def synapse(self, share: Share) -> Synapse:
         """Return the synapses of one core."""
@@ -219,14 +209,12 @@ class WeightTable:
 
     def write(self, mantissa: Int32Array) -> None:
         """Write mantissas, in the shape of the projection's weights."""
-        if self.layout.is_listed:
-            self.data[self._stored] = self._scaled(mantissa)
-            return
-        rows = mantissa.reshape(self.layout.rows, -1)
-        if self.layout.mask is not None and self.layout.index is not None:
-            self.data[self._stored] = self._scaled(rows[self.layout.mask])
+        layout, scaled = self.layout, self._scaled(mantissa)
+        if layout.index is None:
+            self.data[...] = scaled.reshape(layout.shape)
         else:
-            self.data[...] = self._scaled(rows)
+            there = slice(None) if layout.mask is None else layout.mask.ravel()
+            self.data[self._stored] = scaled.ravel()[there]
 
     def _scaled(self, mantissa: Int32Array) -> Int32Array:
         """Return the transmitted weights ``mantissa * 2**(6 + exponent)``."""

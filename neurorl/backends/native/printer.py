@@ -418,16 +418,16 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
             at = f"ring_row(t - {delay}, {pre.depth}) * {n_pre}"
             yield f"const auto *const release = released{p.pre}_{p.release} + {at};"
             release = "release"
-        sizes, weights = f"{q}, block{k}, own{k}", f"Weights{{{w}, {release}}}"
+        sizes, weights = f"{q}, block{k}, own{k}", f"Released{{{w}, {release}}}"
         if limits is not None:
             weights = f"Clipped{{{w}, {release}, Clip{{{limits[0]:.0f}, {limits[1]:.0f}}}}}"
+        elif p.rows is None and p.release is None:
+            weights = f"Weights{{{w}}}"
         if p.rows is not None:
             table.add(f"start{k}", "i8", p.rows.start.size)
             to = table.add(f"to{k}", "i4", p.n_weights)
             start = f"start{k} + {number} * ({n_pre} + 1)"
             yield f"add_listed(row, n, {weights}, {start}, {to}, {q});"
-        elif limits is None and p.release is not None:
-            yield f"add_dense_released(row, n, release, {w}, {sizes});"
         else:
             if p.has_levels:
                 levels = table.add(f"levels{k}", "i4", p.n_weights)

@@ -9,8 +9,9 @@ import numpy as np
 
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import MEMORIES, memory_of
+from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray, IntArray
-from neurorl.program import Program, ProjectionProgram
+from neurorl.program import lower
 
 KINDS = ("input", "hidden", "output")
 
@@ -75,8 +76,9 @@ class XyloLayout:
         return arithmetic.mantissa(projection, weights).ravel()[self.wires[projection].places]
 
 
-def lay_out(program: Program, arithmetic: XyloArithmetic) -> XyloLayout:
-    """Return the layout of a program of one replica."""
+def lay_out(network: Network, arithmetic: XyloArithmetic) -> XyloLayout:
+    """Return the layout of a network whose delays are all of one step."""
+    program = lower(network, arithmetic, {node.name: 1 for node in network.nodes}, (0,))
     places, sizes = dict[str, NodePlace](), dict.fromkeys(KINDS, 0)
     chips = arithmetic.chip.populations
     for node in program.nodes:
@@ -86,8 +88,11 @@ def lay_out(program: Program, arithmetic: XyloArithmetic) -> XyloLayout:
     used, wires = dict.fromkeys(MEMORIES, 0), dict[str, Wire]()
     for p in program.projections:
         memory = memory_of(arithmetic.network, arithmetic.network.projection(p.name))
-        first = [places[program.nodes[k].name].numbers.start for k in (p.pre, p.post)]
-        wires[p.name] = _wire(p, memory, used[memory], *first)
+        pre, post = (places[program.nodes[k].name].numbers.start for k in (p.pre, p.post))
+        ends, described = p.synapses(), p.places()
+        every = np.arange(p.n_weights) if described is None else described
+        numbers = (x.astype(np.int64) for x in (ends[0] + pre, ends[1] + post, every))
+        wires[p.name] = Wire(memory, used[memory], *numbers)
         used[memory] += p.n_weights
 
     def cells(kind: str) -> Cells:
@@ -101,10 +106,3 @@ def lay_out(program: Program, arithmetic: XyloArithmetic) -> XyloLayout:
 def joined(parts: list[IntArray]) -> IntArray:
     """Return arrays one after another; an empty one for none."""
     return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
-
-
-def _wire(p: ProjectionProgram, memory: str, begin: int, pre: int, post: int) -> Wire:
-    ends, places = p.synapses(), p.places()
-    every = np.arange(p.n_weights) if places is None else places
-    numbers = (np.asarray(x, dtype=np.int64) for x in (ends[0] + pre, ends[1] + post, every))
-    return Wire(memory, begin, *numbers)

@@ -19,7 +19,6 @@ from neurorl.backends.xylo.vendor import VendorLayer
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array
-from neurorl.program import lower
 
 
 class XyloSimulator(Simulator):
@@ -58,8 +57,7 @@ class XyloSimulator(Simulator):
         """Make a chip for each replica, at rest."""
         assert isinstance(simulated.arithmetic, XyloArithmetic)
         self.simulated, self.arithmetic = simulated, simulated.arithmetic
-        one = lower(simulated.network, self.arithmetic, simulated.depths, simulated.seeds[:1])
-        self.layout, n = lay_out(one, self.arithmetic), simulated.n_replicas
+        self.layout, n = lay_out(simulated.network, self.arithmetic), simulated.n_replicas
         self.layers = [self.layer(self.layout) for _ in range(n)]
         self.steps = [0] * n
         # Input of a step arrives in the next one; here it would arrive at once.

@@ -16,7 +16,6 @@ from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.numerics.arrays import FloatArray
-from neurorl.program import lower
 from neurorl.storage.files import write_json
 
 
@@ -36,8 +35,7 @@ def write_specification(
     if wrong:
         raise UnsupportedError(f"specification for {chip.title}", "; ".join(wrong))
     arithmetic = XyloArithmetic(network)
-    depths = {node.name: 1 for node in network.nodes}
-    layout = lay_out(lower(network, arithmetic, depths, (0,)), arithmetic)
+    layout = lay_out(network, arithmetic)
     n_in, n_hidden, n_out = layout.sizes.values()
     shapes = (n_in, n_hidden), (n_hidden, n_hidden), (n_hidden, n_out)
     matrices = {x: np.zeros(shape, int) for x, shape in zip(MEMORIES, shapes, strict=True)}

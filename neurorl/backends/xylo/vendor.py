@@ -15,6 +15,8 @@ from neurorl.arithmetic.xylo_integers import MEMORIES
 from neurorl.backends.xylo.layout import XyloLayout
 from neurorl.numerics.arrays import Array, IntArray
 
+_NAMES = ("in", "inp"), ("rec", "rec"), ("out", "out")  # of the synapses and shifts of a memory
+
 
 class _Synapse(Protocol):
     weight: int
@@ -24,36 +26,28 @@ class VendorLayer:
     """Hold one chip as xylosim has it, with weights of 0."""
 
     def __init__(self, layout: XyloLayout) -> None:
-        n_hidden, hidden, output = layout.sizes["hidden"], layout.hidden, layout.output
+        n_hidden = layout.sizes["hidden"]
         sizes = layout.sizes["input"], n_hidden, n_hidden
         # xylosim keeps no reference to Python's synapses: they live as long as this object.
         self._synapses: dict[str, list[_Synapse]] = {}
-        lists: list[list[list[_Synapse]]] = [[[] for _ in range(n)] for n in sizes]
-        for by_pre, memory in zip(lists, MEMORIES, strict=True):
+        numbers = {"aliases": [[] for _ in range(n_hidden)], "has_bias": True, "name": "neurorl"}
+        for memory, n, shift, (name, short) in zip(
+            MEMORIES, sizes, layout.shifts, _NAMES, strict=True
+        ):
             pre, post = layout.ends(memory)
-            made = [xylosim.XyloSynapse(to, 0, 0) for to in post.tolist()]
+            made = self._synapses[memory] = [xylosim.XyloSynapse(to, 0, 0) for to in post.tolist()]
+            by_pre: list[list[_Synapse]] = [[] for _ in range(n)]
             for k, synapse in zip(pre.tolist(), made, strict=True):
                 by_pre[k].append(synapse)
-            self._synapses[memory] = made
-        self._layer = xylosim.XyloLayer(
-            synapses_in=lists[0],
-            synapses_rec=lists[1],
-            synapses_out=lists[2],
-            aliases=[[] for _ in range(n_hidden)],
-            threshold=hidden.threshold.tolist(),
-            threshold_out=output.threshold.tolist(),
-            has_bias=True,
-            bias=hidden.bias.tolist(),
-            bias_out=output.bias.tolist(),
-            weight_shift_inp=layout.shifts[0],
-            weight_shift_rec=layout.shifts[1],
-            weight_shift_out=layout.shifts[2],
-            dash_mem=hidden.shift_mem.tolist(),
-            dash_mem_out=output.shift_mem.tolist(),
-            dash_syns=hidden.shift_syn[:, None].tolist(),
-            dash_syns_out=output.shift_syn[:, None].tolist(),
-            name="neurorl",
-        )
+            numbers |= {f"synapses_{name}": by_pre, f"weight_shift_{short}": shift}
+        for end, cells in (("", layout.hidden), ("_out", layout.output)):
+            numbers |= {
+                f"threshold{end}": cells.threshold.tolist(),
+                f"bias{end}": cells.bias.tolist(),
+                f"dash_mem{end}": cells.shift_mem.tolist(),
+                f"dash_syns{end}": cells.shift_syn[:, None].tolist(),
+            }
+        self._layer = xylosim.XyloLayer(**numbers)
 
     def put_weights(self, memory: str, first: int, mantissas: IntArray) -> None:
         """Set the weights of synapses from number *first* on, in one memory of weights."""
@@ -82,12 +76,9 @@ class VendorLayer:
     def last(self, kind: str) -> Mapping[str, IntArray]:
         """Return currents and membranes after the last step, empty before the first one."""
         of = "" if kind == "hidden" else "_out"
-        rows = {x: getattr(self._layer, f"rec_{x}{of}") for x in ("i_syn", "v_mem")}
-        last = {x: [row[-1] for row in values if row] for x, values in rows.items()}
-        return {
-            "current": np.array(last["i_syn"], dtype=np.int64),
-            "voltage": np.array(last["v_mem"], dtype=np.int64),
-        }
+        rows = {"current": f"rec_i_syn{of}", "voltage": f"rec_v_mem{of}"}
+        last = {x: [row[-1] for row in getattr(self._layer, y) if row] for x, y in rows.items()}
+        return {x: np.array(values, dtype=np.int64) for x, values in last.items()}
 
     def rest(self) -> None:
         """Silence all neurons."""

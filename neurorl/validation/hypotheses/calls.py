@@ -154,7 +154,7 @@ _OF_BIAS = (
 
 def writes(evidence: Evidence) -> Iterator[Variant]:
     """Propose writes that are late or lost, or unknown to the bias of signed projections."""
-    written = evidence.history.written
+    written = {name for name, _ in evidence.history.order}
     if not written:
         return
     for steps in (1, 2):

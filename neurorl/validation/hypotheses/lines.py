@@ -1,6 +1,6 @@
 """Propose other lines of a step in a chip's whole numbers, such as another order or reset.
 
-A hypothesis is other text of some lines of the program in `neurorl.program.xylo`, see `instead`.
+A hypothesis is other text of lines of the program in `neurorl.program.membranes`, see `instead`.
 """
 
 from __future__ import annotations

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 from simulators import loihi_of
 
-from neurorl.arithmetic.quantiser import quantise
-from neurorl.backends.loihi import LoihiSimulator
-from neurorl.backends.loihi.limits import CORES, chip_problems, register_problems, usage
+from neurorl.arithmetic.quantiser import bias_integers, quantise
+from neurorl.backends.loihi.limits import CORES, chip_problems, usage
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.registry import load
 from neurorl.cli import main
 from neurorl.errors import ArgumentError, UnsupportedError
-from neurorl.models import LIF
+from neurorl.models import LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.testing import random_network
 
 
 def cells(size: int, *projections: Projection, neuron: Any = None, inputs: int = 6) -> Network:
@@ -94,45 +95,26 @@ def test_more_chips_have_room_for_more() -> None:
         CoreLimits(axons_in=0)
 
 
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        (
-            {"current_decay": 4096},
-            "'cells' with a current decay of 4096 (limit 0 to 4095)",
-        ),
-        ({"current_decay": -1}, "population 'cells' with a current decay of -1"),
-        ({"voltage_decay": 4096}, "population 'cells' with a voltage decay of 4096"),
-        ({"refractory": 0}, "population 'cells' with a refractory delay of 0 (limit 1 to 63)"),
-        ({"refractory": 64}, "population 'cells' with a refractory delay of 64"),
-        ({"threshold": 0}, "population 'cells' with a threshold of 0 (limit 64 to 8388544)"),
-        ({"threshold": 131072 * 64}, "population 'cells' with a threshold of 8388608"),
-        ({"threshold": 100}, "population 'cells' with a threshold of 100 (the nearest held is 64)"),
-        ({"bias": 4097}, "population 'cells' with a bias of 4097 (the nearest held is 4096)"),
-        ({"bias": 4096 * 2**7}, "with a bias of 524288 (the nearest held is 524160)"),
-        ({"exponent": 8}, "projection 'drive' with a weight exponent of 8 (limit -7 to 7)"),
-        ({"exponent": -8}, "projection 'drive' with a weight exponent of -8"),
-    ],
-)
-def test_registers_are_checked_in_words(
-    changed: dict[str, int], words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No description leads here: the quantiser clips or refuses, see its own tests."""
-    network = cells(3)
+@pytest.mark.parametrize("seed", range(30))
+def test_the_quantiser_keeps_to_the_registers(seed: int) -> None:
+    """No description leads beyond them: the quantiser clips or refuses."""
+    network = random_network(seed, delays=True)
+    extremes = {"tau_syn": 1e9, "tau_mem": 1e9, "threshold": 1e-9, "bias": -0.3}
+    odd = Population("odd", 2, CubaLIF(**extremes, refractory=61e-3))
+    drive = Projection("odd_drive", network.nodes[0].name, "odd", 1e-4 * 10.0 ** (seed % 9))
+    network = Network((*network.nodes, odd), (*network.projections, drive), network.dt)
     chip = quantise(network)
-    assert register_problems(chip) == []
-    ((key, value),) = changed.items()
-    if key == "exponent":
-        chip.projections["drive"] = dataclasses.replace(chip.projections["drive"], exponent=value)
-    else:
-        integers = getattr(chip.populations["cells"], key).copy()
-        integers[1] = value
-        chip.populations["cells"] = dataclasses.replace(
-            chip.populations["cells"], **{key: integers}
-        )
-    (problem,) = [text for text in register_problems(chip) if words in text]
-    monkeypatch.setattr("neurorl.backends.loihi.limits.quantise", lambda network: chip)
-    assert problem in LoihiSimulator.problems(network, "loihi")
+    for p in chip.populations.values():
+        for values, low, high in (
+            (p.current_decay, 0, 4095),
+            (p.voltage_decay, 0, 4095),
+            (p.refractory, 1, 63),
+            (p.threshold, 64, 131071 * 64),
+        ):
+            assert low <= values.min() <= values.max() <= high
+        assert (p.threshold % 64 == 0).all()
+        assert np.array_equal(p.bias, bias_integers(p.bias))
+    assert all(-7 <= projection.exponent <= 7 for projection in chip.projections.values())
 
 
 def test_the_report_names_cores_and_the_fullest() -> None:

@@ -338,7 +338,8 @@ def test_a_chip_takes_its_own_noise_only() -> None:
     for mode in ("exact", *OWN):
         with load("loihi", network, noise=mode, engine="stock") as backend:
             engine: Any = loihi_of(backend).engines[0]
-            found[mode] = HardwareEngine.problems(engine._compiled, ())
+            simulated = loihi_of(backend).simulated
+            found[mode] = HardwareEngine.problems(engine._compiled, simulated)
     assert found["chip"] == found["chip+coins"] == []
     assert [text.split(" (")[1] for text in found["exact"]] == [
         "take the chip's own: noise='chip' or 'chip+coins')"

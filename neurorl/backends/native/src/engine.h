@@ -61,11 +61,9 @@ struct Clip {
     }
 };
 
-// Weights as numbers, and what sums of some of them are. Lists take them times what each spike
-// released, or 1 without *release*.
+// Weights as numbers, and what sums of some of them are.
 struct Weights {
-    const double *w, *release;
-    Free held;
+    const double *w;
     typedef double Sum, Total;
     double value(double sum) const { return sum; }
 };
@@ -83,7 +81,7 @@ struct Levels {
 // processor reads ahead. Sums of weights are exact, so their order is free.
 template <int ROWS, class W>
 ALWAYS_INLINE void add_rows(
-    const int32_t *spike, const W &weights, double *__restrict q, const int POST)
+    const int32_t *spike, const W &weights, typename W::Total *__restrict q, const int POST)
 {
     typedef typename W::Sum Sum;
     const Sum *row[ROWS];
@@ -96,28 +94,33 @@ ALWAYS_INLINE void add_rows(
     }
 }
 
-// Weights times what each spike released, as above; sums are clipped one by one.
-struct Clipped {
-    const int32_t *w;
-    const float *release;
-    Clip held;
-    typedef float Total;
+// Weights times what each spike released, or 1 without *release*, which are added one by one.
+template <class Weight, class Number, class After>
+struct OneByOne {
+    const Weight *w;
+    const Number *release;
+    After held;
+    typedef Number Total;
 };
 
-template <int ROWS>
+typedef OneByOne<double, double, Free> Released;
+typedef OneByOne<int32_t, float, Clip> Clipped;
+
+template <int ROWS, class Weight, class Number, class After>
 ALWAYS_INLINE void add_rows(
-    const int32_t *spike, const Clipped &weights, float *__restrict q, const int POST)
+    const int32_t *spike, const OneByOne<Weight, Number, After> &weights, Number *__restrict q,
+    const int POST)
 {
-    const int32_t *row[ROWS];
-    int32_t times[ROWS];
+    const Weight *row[ROWS];
+    Weight times[ROWS];
     for (int s = 0; s < ROWS; s++) {
         row[s] = weights.w + (size_t)spike[s] * POST;
         times[s] = weights.release ? weights.release[spike[s]] : 1;
     }
-    const Clip held = weights.held;
+    const After held = weights.held;
     #pragma GCC ivdep
     for (int k = 0; k < POST; k++) {
-        int32_t sum = q[k];
+        Weight sum = q[k];
         for (int s = 0; s < ROWS; s++) sum = held(sum + row[s][k] * times[s]);
         q[k] = sum;
     }
@@ -203,19 +206,6 @@ inline void couple(
     for (int i = of_pre.begin; i < of_pre.end; i++)
         for (int64_t s = start[i]; s < start[i + 1]; s++)
             sum[target[s]] += w[s] * (pre[i] - post[target[s]]);
-}
-
-// Does as add_dense, with weights times what each spike released.
-inline void add_dense_released(
-    const int32_t *spikes, int count, const double *release, const double *w, double *q, int PRE,
-    int POST)
-{
-    for (int k = 0; k < count; k++) {
-        const int32_t pre = spikes[k];
-        const double *row = w + (size_t)pre * POST;
-        double *to = q + (size_t)(pre / PRE) * POST;
-        for (int j = 0; j < POST; j++) to[j] += row[j] * release[pre];
-    }
 }
 
 }  // namespace neurorl
