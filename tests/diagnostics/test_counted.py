@@ -58,6 +58,23 @@ class Dig(gym.Env[Any, Any]):
         return int(self.np_random.integers(3)), reward, field in self._mines, False, {}
 
 
+class Clock(gym.Env[Any, Any]):
+    """Pay in the sixth step whatever is done, and show a flag that falls later, beside noise."""
+
+    observation_space = gym.spaces.Box(0.0, 1.0, (2,), np.float64)
+    action_space = Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._steps = 0
+        return np.array([1.0, self.np_random.random()]), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._steps += 1
+        seen = np.array([float(self._steps < 12), self.np_random.random()])
+        return seen, float(self._steps == 6), False, False, {}
+
+
 class Plain(gym.Env[Any, Any]):
     """Show two numbers, and pay for the action that the first one names."""
 
@@ -113,6 +130,11 @@ def test_a_plain_task_hides_nothing(seed: int) -> None:
     assert found.shown is not None
     assert found.shown > 0.5
     assert _words(found)[0] == "unknown"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_is_paid_by_the_clock_is_not_called_a_count(seed: int) -> None:
+    assert _hidden(Clock(), seed).counted == ""
 
 
 def test_one_of_many_actions_is_not_called_powerless_by_few_rows() -> None:

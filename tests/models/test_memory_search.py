@@ -146,6 +146,42 @@ class Chance(Told):
         return self.np_random.random() < 0.02
 
 
+class Costs(Env):
+    """Begin at the same place, go anywhere, and pay for one action by the square of the place."""
+
+    observation_space, action_space = Box(0, 9, (2,)), Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._left, self._place = 20, np.zeros(2, np.float32)
+        return self._place, {}
+
+    def step(self, action: Any) -> Any:
+        reward = float(self._place[0] ** 3) * int(action)
+        self._left, self._place = self._left - 1, self.np_random.uniform(0, 9, 2).astype("f4")
+        return self._place, reward, not self._left, False, {}
+
+
+class Driven(Env):
+    """Drive a body that turns by its speed and its steering wheel, and show its direction."""
+
+    observation_space, action_space = Box(-3, 3, (3,)), Box(-1, 1, (2,))
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self._left, self._speed, self._angle = 60, 0.0, self.np_random.uniform(-3.0, 3.0)
+        return self._seen(), {}
+
+    def _seen(self) -> Any:
+        return np.array([np.cos(self._angle), np.sin(self._angle), self._speed], np.float32)
+
+    def step(self, action: Any) -> Any:
+        self._speed = float(np.clip(self._speed + 0.3 * action[0], -3.0, 3.0))
+        self._angle += 0.5 * self._speed * action[1]
+        self._left -= 1
+        return self._seen(), float(np.cos(self._angle)), not self._left, False, {}
+
+
 class Walk(Told):
     """Move on a line by actions, some of which fail, and pay at its end."""
 
@@ -214,6 +250,8 @@ CONTROLS: dict[str, Callable[[], Env]] = {
     "chance": lambda: Chance("MultiDiscrete"),
     "a walk": Walk,
     "a walk in a Tuple": lambda: Walk("Tuple"),
+    "the same beginning": Costs,
+    "a driven body": Driven,
     "FrozenLake": lambda: gym.make("FrozenLake-v1"),
     "CliffWalking": lambda: gym.make("CliffWalking-v1", is_slippery=True),
     "Taxi": lambda: gym.wrappers.TimeLimit(TaxiEnv(), 200),

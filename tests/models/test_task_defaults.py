@@ -16,9 +16,11 @@ from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
+from neurorl.models.agent.critics import Linear
 from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.policies import Softmax
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
-from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of
+from neurorl.models.defaults.boxes import BoxRanges, box_cells, box_of, sees_apart
 from neurorl.models.defaults.observations import default_cells
 from neurorl.models.defaults.presets import make_config
 from neurorl.models.defaults.rates import TABLES, reward_scale
@@ -422,10 +424,78 @@ def test_too_many_numbers_and_flags_have_no_tiles() -> None:
     assert box_cells(ranges_of(*draws.normal(size=(513, 100)))) is None
     flags = draws.integers(0, 2, (7, 100)).astype(float)
     numbers = draws.normal(size=(7, 100))
-    assert box_cells(ranges_of(*flags, *numbers[:6])) is None
+    assert box_cells(ranges_of(*flags, *draws.integers(0, 2, (7, 100)).astype(float))) is None
     assert box_cells(ranges_of(*flags, *numbers)) is not None
     assert box_cells(ranges_of(*flags, *numbers, *np.zeros((7, 100)))) is not None
     assert box_cells(ranges_of(*np.zeros((30, 100)))) is None
+
+
+def test_few_numbers_among_many_flags_have_tiles_of_pairs() -> None:
+    draws = np.random.default_rng(1)
+    flags, numbers = draws.integers(0, 2, (10, 100)).astype(float), draws.normal(size=(3, 100))
+    cells = box_cells(ranges_of(*flags, *numbers))
+    assert isinstance(cells, Select)
+    assert {tuple(cells.places[k : k + 2]) for k in (0, 2, 4)} == {(10, 11), (10, 12), (11, 12)}
+    assert [cells.places.count(flag) for flag in range(10)] == [1] * 10
+    assert not sees_apart(cells)
+    apart = box_cells(ranges_of(*draws.normal(size=(12, 100))))
+    assert apart is not None
+    assert sees_apart(apart)
+
+
+MODULES_ONLY: tuple[dict[str, Any], ...] = (
+    {"actors": 5},
+    {"trunk": "modules"},
+    {"critic": "linear"},
+    {"modulator": "reward"},
+    {"policy": Softmax(0.2), "critic": Linear(0.2)},
+)
+"""List what a user may name that hidden layers shared by all actions don't have."""
+
+
+class Draws(gym.Env[Any, Any]):
+    """Show a draw of the space, and pay now and then."""
+
+    action_space = Discrete(3)
+
+    def __init__(self, space: gym.Space[Any]) -> None:
+        self.observation_space = space
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.observation_space.seed(seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        paid = float(self.np_random.random() < 0.5)
+        return self.observation_space.sample(), paid, self.np_random.random() < 0.05, False, {}
+
+
+@pytest.mark.parametrize(
+    ("space", "is_shared"),
+    [
+        (Box(-1.0, 1.0, (12,)), True),
+        (Box(-1.0, 1.0, (11,)), False),
+        (Dict(a=Box(-1.0, 1.0, (6,)), b=Box(-9.0, 1.0, (6,))), True),
+        (Dict(a=Box(-1.0, 1.0, (4,)), b=MultiBinary(20)), False),
+        (MultiBinary(12), True),
+        (MultiDiscrete([3] * 9), True),
+        (Dict(lamps=MultiBinary(9), floor=Discrete(6)), True),
+        (MultiDiscrete([9] * 6), False),
+        (MultiDiscrete([70] * 12), True),
+        (Discrete(90), False),
+    ],
+)
+def test_hidden_layers_see_what_cells_would_see_apart(
+    space: gym.Space[Any], is_shared: bool
+) -> None:
+    env = Draws(space)
+    assert make_config(env).trunk.is_shared == is_shared
+    for named in MODULES_ONLY:
+        assert not make_config(env, "lif", named).trunk.is_shared
+    for named in ({"gamma": 0.9}, {"critic.alpha": 1e-3}, {"policy.beta": 2.0}):
+        assert make_config(env, "lif", named).trunk.is_shared == is_shared
+    assert not make_config(env, can_share=False).trunk.is_shared
 
 
 @pytest.mark.parametrize("is_flat", [False, True])

@@ -133,7 +133,7 @@ def box_of(space: Space) -> gym.spaces.Box | None:
             ends.append((part.low.astype(np.float64), part.high.astype(np.float64)))
         elif isinstance(part, gym.spaces.MultiBinary):
             ends.append((np.zeros(part.shape), np.ones(part.shape)))
-        elif isinstance(part, gym.spaces.Discrete) and part.n <= _BINS + 1:
+        elif isinstance(part, gym.spaces.Discrete) and part.n <= _BINS * _MORE_TILINGS:
             first = float(part.start)
             ends.append((np.array(first), np.array(first + float(part.n) - 1.0)))
         else:
@@ -148,22 +148,26 @@ def box_cells(
     """Return tiles of every pair of numbers that vary, over what was seen and what is declared.
 
     A much narrower range where rewards were better also gets tiles. Many pairs cover only the usual
-    ranges, and single numbers the wider ones. More than `MOST_JOINT` numbers get tiles of single
-    numbers only. is_fine: whether a few numbers get more tilings. keys: keys of the parts of a
-    Tuple or Dict that hold the numbers. Returns None if no number varies, or too many do.
+    ranges, and single numbers the wider ones. Of more than `MOST_JOINT` numbers, flags have tiles
+    of their own, and so have the others if they are as many. is_fine: whether a few numbers get
+    more tilings. keys: keys of the parts of a Tuple or Dict that hold the numbers. Returns None if
+    no number varies, or too many do.
     """
     if not ranges.places:
         return None
-    if len(ranges.places) > MOST_JOINT:
-        return _apart(ranges, keys)
     places = ranges.places
+    if len(places) > MOST_JOINT:
+        places = tuple(place for place in places if not ranges.two_valued[place])
+        if not 1 < len(places) <= MOST_JOINT:
+            return _apart(ranges, keys)
+    flags: list[tuple[int, ...]] = [(place,) for place in ranges.places if place not in places]
     pairs = list(itertools.combinations(places, min(2, len(places))))
     apart = [(place,) for place in places]
     seen, declared = (ranges.seen_low, ranges.seen_high), (ranges.low, ranges.high)
-    covers: list[Cover] = [(*seen, pairs), (*declared, pairs)]
+    covers: list[Cover] = [(*seen, pairs + flags), (*declared, pairs)]
     if len(pairs) > _MAX_DECLARED_PAIRS:
         usual = ranges.usual_low, ranges.usual_high
-        covers = [(*usual, pairs), (*seen, apart), (*declared, apart)]
+        covers = [(*usual, pairs + flags), (*seen, apart), (*declared, apart)]
     else:
         is_closer = ranges.paid_high - ranges.paid_low < ranges.seen_high - ranges.seen_low
         closer = [pair for pair in pairs if is_closer[list(pair)].any()]
@@ -171,6 +175,13 @@ def box_cells(
     tilings = _MORE_TILINGS if is_fine and len(places) <= _MOST_FINE else _TILINGS
     bins = _BINS if len(places) <= _MOST_BINS else _FEW_BINS
     return _tiles(ranges, covers, tilings, bins, keys)
+
+
+def sees_apart(cells: Features) -> bool:
+    """Return whether these tiles tell nothing of two numbers together."""
+    of = cells.of if isinstance(cells, Select) else cells
+    tiles = of.parts if isinstance(of, Concat) else (of,)
+    return all(isinstance(one, Tiles) and len(one.low) == 1 for one in tiles)
 
 
 def _apart(ranges: BoxRanges, keys: Sequence[str | int]) -> Features | None:

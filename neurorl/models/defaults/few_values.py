@@ -13,6 +13,7 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.kinds import Space
 
 _MOST_CELLS = 4096
+_MOST_OF_BOARDS = 3
 _HALF = 0.25
 """Begin tiles so far below a whole number, so that rounding can't move it to another tile."""
 
@@ -24,12 +25,10 @@ def pair_cells(space: Space, shown: Callable[[], FloatArray | None]) -> Select |
     tell much. None if a part of the space isn't whole numbers, or if there may be too many cells.
     shown: returns the observations of the first play, ``(n, d)``, asked only if there aren't.
     """
-    parts = seen_parts(space)
-    ends = [whole_ends(part) for part in parts.values() or [space]]
-    known = [pair for pair in ends if pair is not None]
-    if len(known) < len(ends):
+    known = _ends(space)
+    if known is None:
         return None
-    first, counts = (np.concatenate([pair[side] for pair in known]) for side in (0, 1))
+    parts, (first, counts) = seen_parts(space), known
     if sum(max(pair) ** 2 for pair in itertools.combinations(counts, 2)) > _MOST_CELLS:
         return None
     rows = shown()
@@ -44,6 +43,26 @@ def pair_cells(space: Space, shown: Callable[[], FloatArray | None]) -> Select |
     if parts:
         return SelectParts(tiles, chosen, len(first), tuple(parts))
     return Select(tiles, chosen, len(first))
+
+
+def is_board(space: Space) -> bool:
+    """Return whether a space is whole numbers, most of which take 2 or 3 values.
+
+    Chosen on an elevator, tic-tac-toe and three in a row of 4 x 4, where hidden layers learn more
+    than pairs tell, and on a grid with coins, where positions are better seen by pairs.
+    """
+    known = _ends(space)
+    return known is not None and bool(np.median(known[1]) <= _MOST_OF_BOARDS)
+
+
+def _ends(space: Space) -> tuple[FloatArray, FloatArray] | None:
+    """Return the first value of each number and how many it takes; None if some aren't whole."""
+    parts = seen_parts(space).values() or [space]
+    known = [pair for pair in map(whole_ends, parts) if pair is not None]
+    if len(known) < len(parts):
+        return None
+    first, counts = (np.concatenate([pair[side] for pair in known]) for side in (0, 1))
+    return first, counts
 
 
 def _exact(first: FloatArray, count: int) -> Tiles:

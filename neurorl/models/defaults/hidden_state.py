@@ -6,6 +6,8 @@ tell nothing more, else replaced by changes.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import gymnasium as gym
@@ -28,6 +30,9 @@ _LEAST_ROWS = 500
 BLOCK = 25
 """Fit every second block of so many rows and predict the others, then the reverse."""
 _RIDGE = 1e-3
+_ROWS_OF_TERM = 16
+"""Confirm a memory with products of three numbers, if there are so many rows for each term: how a
+driven body turns depends on its speed, its direction and its steering wheel."""
 _MOST_NEWEST = 20
 """Ask whether older observations tell more only if at most so many numbers of the newest vary."""
 _OF_FLAGS = 2
@@ -44,7 +49,8 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     observation and action is added. The error is measured on rows that weren't fitted. CartPole's
     positions leave half of their changes unpredicted, 7 % with a memory of the step before; tasks
     that show their state leave a few percent, or random draws, so they get no memory. The memory
-    that predicts more of all hidden changes is taken.
+    that predicts more of all hidden changes is taken, unless none is left to predict for products
+    of three numbers.
     """
     lengths = play.lengths
     if len(rows) < _LEAST_ROWS or len(rows) != sum(lengths) or len(play.actions) != play.steps:
@@ -55,13 +61,37 @@ def memories_for(play: FirstPlay, rows: FloatArray, most: int) -> tuple[float, .
     now = acted_on(lengths)
     change = varying(rows[now + 1] - rows[now])
     seen = np.concatenate([rows[now], flags_of_actions(play)], axis=1)
-    left = left_over(seen, change)
+    past = {keep: extended(rows, lengths, (keep,))[now, rows.shape[1] :] for keep in _KEEPS}
+    best = _telling(seen, change, past, 2)
+    is_sure = not best or not has_rows_for_cubes(seen) or bool(_telling(seen, change, past, 3))
+    return best if is_sure else ()
+
+
+def has_rows_for_cubes(seen: FloatArray) -> bool:
+    """Return whether *seen*, ``(n, k)``, has rows enough to fit products of three numbers."""
+    return math.comb(seen.shape[1] + 3, 3) <= len(seen) // _ROWS_OF_TERM
+
+
+def products(numbers: FloatArray, degree: int) -> list[FloatArray]:
+    """Return the products of two numbers, and so on up to so many, a column each."""
+    found = []
+    for n in range(2, degree + 1):
+        factors = [*itertools.combinations_with_replacement(range(numbers.shape[1]), n)]
+        places = np.array(factors, dtype=np.intp).reshape(-1, n)
+        found.append(numbers[:, places].prod(axis=2))
+    return found
+
+
+def _telling(
+    seen: FloatArray, change: FloatArray, past: Mapping[float, FloatArray], degree: int
+) -> tuple[float, ...]:
+    """Return the keep whose memory predicts most of the hidden changes, or none."""
+    left = left_over(seen, change, degree=degree)
     is_hidden = left.mean(axis=0) > _HIDDEN
     best: tuple[float, ...] = ()
     most_told = 0.0
-    for keep in _KEEPS:
-        more = extended(rows, lengths, (keep,))[now, rows.shape[1] :]
-        gains = (left - left_over(seen, change, more)).min(axis=0)[is_hidden]
+    for keep, more in past.items():
+        gains = (left - left_over(seen, change, more, degree)).min(axis=0)[is_hidden]
         told = float(gains[gains > 0.0].sum())
         if gains.max(initial=0.0) > _TOLD and told > most_told:
             best, most_told = (keep,), told
@@ -77,15 +107,17 @@ def flags_of_actions(play: FirstPlay) -> FloatArray:
     return np.asarray(np.concatenate(columns, axis=1), dtype=np.float64)
 
 
-def left_over(seen: FloatArray, change: FloatArray, more: FloatArray | None = None) -> FloatArray:
+def left_over(
+    seen: FloatArray, change: FloatArray, more: FloatArray | None = None, degree: int = 2
+) -> FloatArray:
     """Return the share of each change that isn't predicted in each half, ``(2, d)`` in [0, 1].
 
     seen: observations and actions, ``(n, k)``. more: further predictors, without products.
+    degree: of the products, 2 or 3.
     """
     kinds = np.unique(seen, axis=0, return_inverse=True)[1].ravel()
     seen = scaled(seen)
-    squares = np.triu_indices(seen.shape[1])
-    terms = [np.ones((len(seen), 1)), seen, seen[:, squares[0]] * seen[:, squares[1]]]
+    terms = [np.ones((len(seen), 1)), seen, *products(seen, degree)]
     x = np.concatenate(terms if more is None else [*terms, scaled(more)], axis=1)
     squares_left = errors_of(x, change, [kinds]) / change.var(axis=0)
     is_first = halves(len(x))

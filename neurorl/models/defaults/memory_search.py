@@ -12,13 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.models.agent.memories import extended
-from neurorl.models.defaults.hidden_state import BLOCK, errors_of, flags_of_actions, halves, scaled
+from neurorl.models.defaults.hidden_state import (
+    BLOCK,
+    errors_of,
+    flags_of_actions,
+    halves,
+    has_rows_for_cubes,
+    products,
+    scaled,
+)
 from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.first_play import FirstPlay, acted_on, varying
 
-_KEEPS = (0.0, 1.0, *map(float, range(2, 9)), 0.9)
-"""Try these memories: the step before, the first of an episode, two to eight steps before, some 10
-steps."""
+_FIRST = 1.0
+_KEEPS = (0.0, _FIRST, *map(float, range(2, 9)), 0.9)
+"""Try these memories: the step before, the first of an episode (unless all episodes begin alike),
+two to eight steps before, some 10 steps."""
 OF_REWARDS, _OF_NEXT = 0.02, 0.2
 """Give a memory only if it predicts more than this share of the squared rewards, or of what is
 shown next, in both halves of the rows. Of rewards, tasks that hide nothing have at most 0.002."""
@@ -60,11 +69,18 @@ def missing_memories(
     now = acted_on(lengths)
     seen = extended(rows, lengths, have)[now] if have else rows[now]
     past = np.split(extended(rows, lengths, _KEEPS)[now], len(_KEEPS) + 1, axis=1)[1:]
-    others = {k: m for k, m in zip(_KEEPS, past, strict=True) if k not in have}
-    search = _Search(seen, flags_of_actions(play), others)
+    firsts = rows[np.cumsum([0, *lengths[:-1]])]
+    told = {*have, *((_FIRST,) if (firsts == firsts[0]).all() else ())}
+    others = {k: m for k, m in zip(_KEEPS, past, strict=True) if k not in told}
+    actions = flags_of_actions(play)
+    search = _Search(seen, actions, others)
     rewards = np.concatenate([np.array(episode) for episode in play.rewards])[:, None]
     rewards /= np.abs(rewards).max() or 1.0  # whose squares may be too large
-    found = search.telling(rewards, 0.0, _OVER_OTHERS if have else least)
+    least = _OVER_OTHERS if have else least
+    found = search.telling(rewards, 0.0, least)
+    if found and has_rows_for_cubes(np.concatenate([seen, actions], axis=1)):
+        surely = _Search(seen, actions, others, 3).telling(rewards, 0.0, least)
+        found = tuple(keep for keep in found if keep in surely)
     if found or is_box or rows.shape[1] > _MOST_NUMBERS:
         return found
     flags = _flags(rows)
@@ -84,11 +100,15 @@ class _Search:
     """Compare predictions from the rows *seen* and *actions* with those from each memory, too.
 
     seen: observations, ``(n, d)``. actions: as numbers, ``(n, k)``. past: what each memory
-    shows, by its keep, ``(n, d)``.
+    shows, by its keep, ``(n, d)``. degree: of the products of what is seen and done, 2 or 3.
     """
 
     def __init__(
-        self, seen: FloatArray, actions: FloatArray, past: Mapping[float, FloatArray]
+        self,
+        seen: FloatArray,
+        actions: FloatArray,
+        past: Mapping[float, FloatArray],
+        degree: int = 2,
     ) -> None:
         self._past, self._actions = past, scaled(actions)
         self._kinds = _kinds(seen, actions)
@@ -97,8 +117,7 @@ class _Search:
         numbers = scaled(np.concatenate([seen, actions], axis=1))
         self._terms = [np.ones((len(seen), 1)), numbers]
         if numbers.shape[1] ** 2 <= 10 * _MOST_TERMS:
-            squares = np.triu_indices(numbers.shape[1])
-            self._terms.append(numbers[:, squares[0]] * numbers[:, squares[1]])
+            self._terms += products(numbers, degree)
 
     def telling(self, y: FloatArray, hidden: float, least: float) -> tuple[float, ...]:
         """Return the memories that predict *y*, ``(n, c)``, best first; empty if none does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import textwrap
 from typing import Any
@@ -13,9 +14,14 @@ from neurorl.models import GLM, CubaLIF
 from neurorl.models.actor import hidden_sizes, least_window
 from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig, check_read, said_in
+from neurorl.models.agent.critics import Layers
 from neurorl.models.agent.fields import KINDS
+from neurorl.models.agent.gaussian_policy import GaussianReadout
+from neurorl.models.agent.modulators import TDError
 from neurorl.models.agent.options import check_names, with_options
+from neurorl.models.agent.policies import Softmax
 from neurorl.models.deep.network import least_steps
+from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.deep import DEEP, deep_defaults
 from neurorl.models.defaults.observations import (
     default_cells,
@@ -239,7 +245,7 @@ def make_config(
         preset |= task_defaults(
             *(env, model, said_in(overrides)),
             spiking_critic=joint,
-            can_share=can_share and model == _SHARING,
+            can_share=can_share and model == _SHARING and _suit_layers(env, preset, overrides),
         )
     elif "reward_scale" not in overrides and pays_otherwise(env):
         usual = preset.get("reward_scale", AgentConfig.reward_scale)
@@ -300,6 +306,21 @@ def _class_of(kind: str, preset: Named, overrides: Named) -> Any:
     """Return the class of a part that is chosen, or the default. Raises UnknownNameError."""
     registry = KINDS[kind]
     return registry.class_of({**preset, **overrides}.get(kind, registry.default.name))
+
+
+def _suit_layers(env: Environment, preset: Named, overrides: Named) -> bool:
+    """Return whether hidden layers that actions share have the parts and fields that are named."""
+    is_choice = not isinstance(env.action_space, gym.spaces.Box)
+    known: dict[str, type] = {"critic": Layers, "modulator": TDError, "trunk": Shared}
+    known["policy"] = Softmax if is_choice else GaussianReadout
+    for kind, _, field in (name.partition(".") for name in overrides):
+        if kind not in known:
+            continue
+        cls = _class_of(kind, preset, overrides) if kind in overrides else known[kind]
+        names = {f.name for f in dataclasses.fields(cls)}
+        if not issubclass(cls, known[kind]) or (field and field.partition(".")[0] not in names):
+            return False
+    return True
 
 
 def _warn_of_other_spaces(env: Environment, tasks: PlainData) -> None:

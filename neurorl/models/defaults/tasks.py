@@ -15,9 +15,9 @@ from neurorl.models.agent.fields import LOOKED_AT
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.memories import extended
 from neurorl.models.agent.schedules import HarmonicDecay
-from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
+from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of, sees_apart
 from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
-from neurorl.models.defaults.few_values import pair_cells
+from neurorl.models.defaults.few_values import is_board, pair_cells
 from neurorl.models.defaults.hidden_state import (
     changed,
     delays,
@@ -97,16 +97,20 @@ def task_defaults(
     """Return the fields that follow from the task, except those that are *named*.
 
     spiking_critic: whether spiking neurons compute the value; its features must be few cells.
-    can_share: whether hidden layers may serve all actions, as they do where images are seen.
+    can_share: whether hidden layers may serve all actions, as they do where images are seen, or
+        more numbers than cells tell together.
     There is a first play only if a field depends on it.
     """
     play = functools.cache(lambda: first_play(env))
-    if can_share and not spiking_critic and not _of_modules(named) and _shows_images(env, play):
+    is_other, chosen = _is_other(named), {}
+    shares = can_share and not spiking_critic and not _of_modules(named)
+    is_seen_by_layers = shares and _shows_images(env, play)
+    if not (is_other or is_seen_by_layers):
+        chosen = _table(env, model, named, play, spiking_critic)
+        is_seen_by_layers = shares and _misses_what_is_joint(env.observation_space, chosen, play)
+    if is_seen_by_layers:
         chosen = {**DEEP, **deep_defaults(env), "first_play_steps": play().steps}
         return {name: value for name, value in chosen.items() if name not in named}
-    chosen = {}
-    if not _is_other(named):
-        chosen |= _table(env, model, named, play, spiking_critic)
     gamma = _gamma(env, named)
     if isinstance(chosen.get("cells"), (Select, ImageCells)):
         chosen |= _lambda(chosen, gamma) | _schedule(env, named)
@@ -169,6 +173,22 @@ def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
         return False
     places = BoxRanges.of(space, rows, play().is_better(len(rows))).places
     return len(places) > MOST_JOINT and is_image(space, rows, play().lengths)
+
+
+def _misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPlay]) -> bool:
+    """Return whether a table is about single numbers, or pairs of a board's squares, only.
+
+    Hidden layers learn which of them matter together. False for a task that needs a memory.
+    """
+    cells = table.get("cells")
+    if table.get("memories") or not (cells is None or isinstance(cells, Select)):
+        return False
+    if cells is not None and is_board(space):
+        return True
+    rows = play().all_numbers()
+    if rows is None or np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT:
+        return False
+    return cells is None or sees_apart(cells)
 
 
 def _is_other(named: Named) -> bool:
