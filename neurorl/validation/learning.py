@@ -201,11 +201,14 @@ class Contrast:
             self.moment = Moment(update, *key, before, one, held, inputs, t, apart, log)
         if self.agree is None:
             self.odd_while_agreeing |= set(differing)
-            for key, x in one.items():
-                difference = np.nan_to_num(_number(x) - _number(other[key]))
-                self.apart[key] = float(np.sqrt(np.mean(difference**2))) if x.size else 0.0
-                largest = float(np.nan_to_num(np.abs(_number(x))).max(initial=0.0))
-                self.peak[key] = max(self.peak.get(key, 0.0), largest)
+            for key in one:
+                self._measure(key, one[key], other[key])
+
+    def _measure(self, key: Key, one: Array, other: Array) -> None:
+        difference = np.nan_to_num(_number(one) - _number(other))
+        self.apart[key] = float(np.sqrt(np.mean(difference**2))) if difference.size else 0.0
+        largest = float(np.nan_to_num(np.abs(_number(one))).max(initial=0.0))
+        self.peak[key] = max(self.peak.get(key, 0.0), largest)
 
 
 def train(

@@ -57,6 +57,7 @@ class EmulatorEngine(ChipEngine):
     """
 
     target: ClassVar[str] = "emulator"
+    lends_memory: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -17,9 +17,13 @@ EMULATE = "use target='emulator' (--target emulator)"
 
 
 class ChipEngine(abc.ABC):
-    """Run a compiled network. Arguments have been checked by the backend."""
+    """Run a compiled network. Arguments have been checked by the backend.
+
+    lends_memory: whether what is written into the tables of weights is in force at once.
+    """
 
     target: ClassVar[str]
+    lends_memory: ClassVar[bool] = False
 
     @property
     @abc.abstractmethod

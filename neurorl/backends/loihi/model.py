@@ -8,6 +8,7 @@ run the same ones.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +63,14 @@ def compile_network(
     rounded: dict[str, FloatArray],
     placement: Placement,
     pes: float | None = None,
+    memory: Mapping[str, Int32Array] | None = None,
 ) -> ChipModel:
     """Compile the model of ``arithmetic.network`` with the given weights.
 
     arithmetic: the network and its chip integers. rounded: effective weights of every projection,
     in the description's units. placement: which neurons go to which core. pes: what a spike adds to
-    its trace, for plastic projections that learn on the chip; None if nothing learns there.
+    its trace, for plastic projections that learn on the chip; None if nothing learns there. memory: by projection, where
+    the weights are to lie that don't learn there, as in `WeightTable`.
 
     Raises UnsupportedError if nengo-loihi's own check refuses the model.
     """
@@ -93,7 +96,9 @@ def compile_network(
     for p in network.spiking.projections:
         exponent = chip.projections[p.name].exponent
         if pes is None or p.plasticity is None:
-            table = WeightTable(p.name, placement.layouts[p.name], exponent)
+            table = WeightTable(
+                p.name, placement.layouts[p.name], exponent, (memory or {}).get(p.name)
+            )
         else:
             table = LearningTable(network, p, placement.layouts[p.name], exponent, pes)
         tables[p.name] = table

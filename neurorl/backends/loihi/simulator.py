@@ -37,7 +37,7 @@ from neurorl.network.description import Network
 from neurorl.network.initial_weights import initial_weights
 from neurorl.network.replicate import on_chip
 from neurorl.network.serialization import number
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, Int32Array
 from neurorl.numerics.random import derive
 from neurorl.storage.plain import PlainData
 
@@ -203,13 +203,17 @@ class LoihiSimulator(Simulator):
     def _make_engines(self) -> list[ChipEngine]:
         """Return an engine for each replica; none is left open if one can't be made."""
         engines: list[ChipEngine] = []
+        n = self.simulated.n_replicas
         if self._is_quick and not self.learns_by_itself:  # a model is checked, but none runs
             compile_network(self.arithmetic, self.weights_of(0), self.placement)
             return engines
+        layouts = self.placement.layouts.items()
+        self._tables = {name: np.zeros((n, *one.shape), dtype=np.int32) for name, one in layouts}
         try:
-            for k in range(self.simulated.n_replicas):
+            for k in range(n):
+                tables = {name: of_all[k] for name, of_all in self._tables.items()}
                 weights = self.weights_of(k)
-                model = compile_network(self.arithmetic, weights, self.placement, self._pes)
+                model = compile_network(self.arithmetic, weights, self.placement, self._pes, tables)
                 engines.append(self._engine_of(model, k))
         except BaseException:
             for engine in engines:
@@ -286,10 +290,19 @@ class LoihiSimulator(Simulator):
         for k, engine in enumerate(self.engines):
             engine.write_bias(population, bias[self.simulated.columns(population, k)])
 
+    def memory(self, projection: str) -> Int32Array | None:
+        """Lend the memory of all engines, or None where writing it would not be enough."""
+        p = self.simulated.network.projection(projection)
+        is_stored_otherwise = p.mask is not None or p.is_sparse
+        if self._learns(projection) or p.signed or is_stored_otherwise:
+            return None
+        lends = self.engines[0].lends_memory
+        return self._tables[projection].reshape(-1) if lends else None
+
     def held(self, projection: str) -> Array | None:
         """Return the transmitted weights, read from the engines for a projection that learns."""
         if not self._learns(projection):
-            return None
+            return self.memory(projection)
         parts = [engine.learned_weights(projection).ravel() for engine in self.engines]
         return np.concatenate(parts).astype(np.float64)
 

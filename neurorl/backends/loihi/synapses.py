@@ -189,16 +189,18 @@ class WeightTable:
     name: the projection's name.
     layout: which synapses it has.
     exponent: a weight is ``mantissa * 2**(6 + exponent)``.
-
-    data: transmitted weight of each stored synapse, ``(rows, longest)``.
+    data: transmitted weight of each stored synapse, ``(rows, longest)``; memory lent for it, or
+        None to have its own.
     """
 
-    def __init__(self, name: str, layout: SynapseLayout, exponent: int) -> None:
+    def __init__(
+        self, name: str, layout: SynapseLayout, exponent: int, data: Int32Array | None = None
+    ) -> None:
         self.name = name
         self.layout = layout
         self._exponent = exponent
         self._stored = layout.stored
-        self.data = np.zeros(layout.shape, dtype=np.int32)
+        self.data = np.zeros(layout.shape, dtype=np.int32) if data is None else data
 
     def synapse(self, share: Share) -> Synapse:
         """Return the synapses of one core."""
