@@ -69,8 +69,8 @@ def compile_network(
 
     arithmetic: the network and its chip integers. rounded: effective weights of every projection,
     in the description's units. placement: which neurons go to which core. pes: what a spike adds to
-    its trace, for plastic projections that learn on the chip; None if nothing learns there. memory: by projection, where
-    the weights are to lie that don't learn there, as in `WeightTable`.
+    its trace, for plastic projections that learn on the chip; None if nothing learns there.
+    memory: by projection, where the weights are to lie that don't learn there, as in `WeightTable`.
 
     Raises UnsupportedError if nengo-loihi's own check refuses the model.
     """
