@@ -61,6 +61,7 @@ class _Plan:
     refractory: tuple[int, int] = (1, 8)
     refractory_share: float = 0.3
     bias_share: float = 0.4
+    biases: tuple[float, float] = (-0.3, 0.5)
     noise_share: float = 0.3
     noise_in_turns: bool = False  # in every other population
     noises: tuple[float, float] = (0.05, 0.5)
@@ -139,6 +140,8 @@ _CHANGES: dict[str, dict[str, Any]] = {
         "voltage_decays": (0, 200),
         "threshold": (40.0, 200.0),
         "steps": (18, 24),
+        "bias_share": 1.0,
+        "biases": (-2.0, 9.0),
         "glm": False,
     },
     "lowest membrane": {
@@ -270,7 +273,7 @@ def _population(draw: Draw, rng: Rng, plan: _Plan, name: str) -> Population:
         tau_syn=tau_syn(_registers(draw, rng, plan, plan.current_decays, size)),
         tau_mem=tau_mem(voltage),
         threshold=rng.choice(levels, size),
-        bias=_some(rng, size, plan.bias_share, -0.3, 0.5),
+        bias=_some(rng, size, plan.bias_share, *plan.biases),
         noise=noise,
         refractory=DT * steps,
     )
