@@ -140,15 +140,17 @@ def _work(line: _Line, work: Work, modules: Sequence[str]) -> None:
 
 
 def _train(work: Work, line: _Line) -> list[Summary]:
-    session = Session(work, work.locked())
-    try:
+    with contextlib.ExitStack() as closing:  # an interrupt may come as soon as a run is locked
+        runs = work.directories()
+        for run in runs:
+            closing.callback(run.close)
+        work.lock(runs)
+        session = closing.enter_context(contextlib.closing(Session(work, runs)))
         line.wait_at_gate()
         session.open()
         line.wait_at_gate(session.progress())
         session.learn(line.note, lambda *progress: line.say(Kind.PROGRESS, progress))
         return session.summaries()
-    finally:
-        session.close()
 
 
 def _portable(exc: BaseException) -> BaseException:

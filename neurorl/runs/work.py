@@ -102,17 +102,19 @@ class Work:
         paths, seeds, has_begun = self.paths[places], self.seeds[places], self.has_begun[places]
         return type(self)(paths, seeds, has_begun, self.config)
 
-    def locked(self) -> list[RunDirectory]:
-        """Return the directories, locked if the run is resumed. Raises RunError."""
-        runs = [RunDirectory(path) for path in self.paths]
+    def directories(self) -> list[RunDirectory]:
+        """Return the directories of the runs, not locked."""
+        return [RunDirectory(path) for path in self.paths]
+
+    def lock(self, runs: Sequence[RunDirectory]) -> None:
+        """Lock the directories of runs that are resumed. Raises RunError."""
         _lock(runs, self.has_begun)
-        return runs
 
 
 def find_work(
     env_id: str, runs: Sequence[tuple[int | None, Path]], resume: bool, options: Options
 ) -> tuple[Work, list[RunDirectory]]:
-    """Return the work to do, and the directories as `Work.locked` does.
+    """Return the work to do, and the directories, locked as `Work.lock` does.
 
     Raises RunError for runs that can't begin or be resumed, or are of different kinds.
     """
