@@ -478,6 +478,7 @@ class Draws(gym.Env[Any, Any]):
         (Box(-1.0, 1.0, (11,)), False),
         (Dict(a=Box(-1.0, 1.0, (6,)), b=Box(-9.0, 1.0, (6,))), True),
         (Dict(a=Box(-1.0, 1.0, (4,)), b=MultiBinary(20)), False),
+        (Dict(a=Box(-1.0, 1.0, (11,)), b=MultiBinary(300)), True),  # more cells than a core has
         (MultiBinary(12), True),
         (MultiDiscrete([3] * 9), True),
         (Dict(lamps=MultiBinary(9), floor=Discrete(6)), True),

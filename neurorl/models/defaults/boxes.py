@@ -174,7 +174,8 @@ def box_cells(
         covers.append((ranges.paid_low, ranges.paid_high, closer))
     tilings = _MORE_TILINGS if is_fine and len(places) <= _MOST_FINE else _TILINGS
     bins = _BINS if len(places) <= _MOST_BINS else _FEW_BINS
-    return _tiles(ranges, covers, tilings, bins, keys)
+    cells = _tiles(ranges, covers, tilings, bins, keys)
+    return cells if not flags or cells.size <= _MOST_CELLS else _apart(ranges, keys)
 
 
 def sees_apart(cells: Features) -> bool:
