@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from neurorl.arithmetic.xylo import XyloArithmetic
-from neurorl.arithmetic.xylo_integers import MEMORIES, memory_of
+from neurorl.arithmetic.xylo_integers import memory_of
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import FloatArray, IntArray
+from neurorl.numerics.arrays import IntArray
 from neurorl.program import lower
 
 KINDS = ("input", "hidden", "output")
+NUMBERS = ("threshold", "bias", "shift_mem", "shift_syn")
 
 
 class NodePlace(NamedTuple):
@@ -26,24 +27,14 @@ class NodePlace(NamedTuple):
 class Wire(NamedTuple):
     """Hold the synapses of one projection by the chip's numbers.
 
-    memory: of `MEMORIES`. first: number of its first synapse there. pre, post: ends of each
-    synapse. places: where the weight of each stands among those described.
+    memory: of `MEMORIES`. pre, post: ends of each synapse. places: where the weight of each stands
+    among those described.
     """
 
     memory: str
-    first: int
     pre: IntArray
     post: IntArray
     places: IntArray
-
-
-class Cells(NamedTuple):
-    """Hold the integers of all hidden or all output neurons, ``(size,)`` each."""
-
-    threshold: IntArray
-    bias: IntArray
-    shift_mem: IntArray
-    shift_syn: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,29 +42,15 @@ class XyloLayout:
     """Hold which neurons and synapses of the chip a network is.
 
     places: by node. sizes: neurons of each of `KINDS`. wires: by projection, in the order of
-    delivery. hidden, output: integers of the neurons. shifts: of the weights in `MEMORIES`.
+    delivery. cells: by kind, integers of all hidden or all output neurons, ``(size,)``, by their
+    names in `XyloPopulation`. shifts: of the weights in `MEMORIES`.
     """
 
     places: dict[str, NodePlace]
     sizes: dict[str, int]
     wires: dict[str, Wire]
-    hidden: Cells
-    output: Cells
-    shifts: tuple[int, ...]
-
-    def ends(self, memory: str) -> tuple[IntArray, IntArray]:
-        """Return the presynaptic and postsynaptic numbers of all synapses of a memory."""
-        held = [wire for wire in self.wires.values() if wire.memory == memory]
-        return joined([wire.pre for wire in held]), joined([wire.post for wire in held])
-
-    def mantissas(
-        self, arithmetic: XyloArithmetic, projection: str, weights: FloatArray
-    ) -> IntArray:
-        """Return what the chip stores of each synapse of a projection, in the order of its wire.
-
-        weights: of one replica, as described.
-        """
-        return arithmetic.mantissa(projection, weights).ravel()[self.wires[projection].places]
+    cells: dict[str, dict[str, IntArray]]
+    shifts: dict[str, int]
 
 
 def lay_out(network: Network, arithmetic: XyloArithmetic) -> XyloLayout:
@@ -85,24 +62,16 @@ def lay_out(network: Network, arithmetic: XyloArithmetic) -> XyloLayout:
         kind = "input" if node.is_source else KINDS[1 + chips[node.name].is_output]
         places[node.name] = NodePlace(kind, slice(sizes[kind], sizes[kind] + node.size))
         sizes[kind] += node.size
-    used, wires = dict.fromkeys(MEMORIES, 0), dict[str, Wire]()
+    wires = dict[str, Wire]()
     for p in program.projections:
         memory = memory_of(arithmetic.network, arithmetic.network.projection(p.name))
         pre, post = (places[program.nodes[k].name].numbers.start for k in (p.pre, p.post))
         ends, described = p.synapses(), p.places()
         every = np.arange(p.n_weights) if described is None else described
         numbers = (x.astype(np.int64) for x in (ends[0] + pre, ends[1] + post, every))
-        wires[p.name] = Wire(memory, used[memory], *numbers)
-        used[memory] += p.n_weights
-
-    def cells(kind: str) -> Cells:
+        wires[p.name] = Wire(memory, *numbers)
+    none, cells = np.zeros(0, dtype=np.int64), dict[str, dict[str, IntArray]]()
+    for kind in KINDS[1:]:
         own = [chips[name] for name, place in places.items() if place.kind == kind]
-        return Cells(*(joined([getattr(chip, x) for chip in own]) for x in Cells._fields))
-
-    shifts = tuple(arithmetic.chip.shifts[memory] for memory in MEMORIES)
-    return XyloLayout(places, sizes, wires, cells("hidden"), cells("output"), shifts)
-
-
-def joined(parts: list[IntArray]) -> IntArray:
-    """Return arrays one after another; an empty one for none."""
-    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        cells[kind] = {x: np.concatenate([none, *(getattr(y, x) for y in own)]) for x in NUMBERS}
+    return XyloLayout(places, sizes, wires, cells, arithmetic.chip.shifts)

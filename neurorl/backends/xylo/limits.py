@@ -25,7 +25,6 @@ class XyloDevice:
     neurons that may project to output neurons.
     """
 
-    name: str
     title: str
     hidden_neurons: int
     output_neurons: int
@@ -38,12 +37,9 @@ class XyloDevice:
 
 
 DEVICES = {
-    device.name: device
-    for device in (
-        XyloDevice("audio3", "XyloAudio 3", 992, 32, 1024, 32 * 992, 128, 128),
-        XyloDevice("audio2", "XyloAudio 2", 1000, 8, 64, 32 * 1000, 1000, 1000),
-        XyloDevice("imu", "Xylo IMU", 496, 16, 512, 64 * 496, 128, 128),
-    )
+    "audio3": XyloDevice("XyloAudio 3", 992, 32, 1024, 32 * 992, 128, 128),
+    "audio2": XyloDevice("XyloAudio 2", 1000, 8, 64, 32 * 1000, 1000, 1000),
+    "imu": XyloDevice("Xylo IMU", 496, 16, 512, 64 * 496, 128, 128),
 }
 """Map the name of each chip to its room; the first is the default."""
 

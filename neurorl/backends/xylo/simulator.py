@@ -40,7 +40,8 @@ class XyloSimulator(Simulator):
     layer = VendorLayer  # what holds a chip; a subclass may have another, such as a board's
 
     def __init__(self, device: str = DEFAULT) -> None:
-        self.device = find_device(device).name
+        find_device(device)
+        self.device = device
 
     @classmethod
     def problems(cls, network: Network, arithmetic: str, device: str = DEFAULT) -> list[str]:
@@ -66,13 +67,11 @@ class XyloSimulator(Simulator):
         self.put_in_force(simulated)
 
     def write_weights(self, projection: str) -> None:
-        wire = self.layout.wires.get(projection)
-        if wire is None:  # it has no synapse
-            return
-        rows = self.simulated.weights[projection].reshape(len(self.layers), -1)
-        for layer, row in zip(self.layers, rows, strict=True):
-            held = self.layout.mantissas(self.arithmetic, projection, row)
-            layer.put_weights(wire.memory, wire.first, held)
+        if wire := self.layout.wires.get(projection):  # else it has no synapse
+            rows = self.simulated.weights[projection].reshape(len(self.layers), -1)
+            held = self.arithmetic.mantissa(projection, rows)[:, wire.places]
+            for layer, row in zip(self.layers, held, strict=True):
+                layer.put_weights(projection, row)
 
     def write_bias(self, population: str, bias: Array) -> None:
         rows = bias.astype(np.int64).reshape(len(self.layers), -1)

@@ -40,16 +40,18 @@ def write_specification(
     shapes = (n_in, n_hidden), (n_hidden, n_hidden), (n_hidden, n_out)
     matrices = {x: np.zeros(shape, int) for x, shape in zip(MEMORIES, shapes, strict=True)}
     for name, wire in layout.wires.items():
-        held = layout.mantissas(arithmetic, name, arithmetic.masked(name, weights[name]))
-        np.add.at(matrices[wire.memory], (wire.pre, wire.post), held)
+        held = arithmetic.mantissa(name, arithmetic.masked(name, weights[name])).ravel()
+        np.add.at(matrices[wire.memory], (wire.pre, wire.post), held[wire.places])
     if max(np.abs(matrix).max(initial=0) for matrix in matrices.values()) > MANTISSA_MAX:
         what = "synapses between the same neurons are more than 8 bits together"
         raise UnsupportedError(f"specification for {chip.title}", what, remedy="one for each pair")
     found: dict[str, object] = {"device": device, "dt": network.dt}
-    for name, memory, shift in zip(("in", "rec", "out"), MEMORIES, layout.shifts, strict=True):
-        found |= {f"weights_{name}": matrices[memory].tolist(), f"weight_shift_{name}": shift}
-    for end, bias, cells in (("", "hidden", layout.hidden), ("_out", "out", layout.output)):
-        names = f"threshold{end}", f"bias_{bias}", f"dash_mem{end}", f"dash_syn{end}"
-        found |= {name: values.tolist() for name, values in zip(names, cells, strict=True)}
+    for name, memory in zip(("in", "rec", "out"), MEMORIES, strict=True):
+        found[f"weights_{name}"] = matrices[memory].tolist()
+        found[f"weight_shift_{name}"] = layout.shifts[memory]
+    for end, (kind, cells) in zip(("", "_out"), layout.cells.items(), strict=True):
+        bias = f"bias_{kind.removesuffix('put')}"
+        names = f"threshold{end}", bias, f"dash_mem{end}", f"dash_syn{end}"
+        found |= {x: y.tolist() for x, y in zip(names, cells.values(), strict=True)}
     write_json(Path(file), found)
     return found
