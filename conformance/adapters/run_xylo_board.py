@@ -80,10 +80,8 @@ class BoardLayer:
             found[f"weight_shift_{name}"] = self.layout.shifts[memory]
         for end, (kind, cells) in zip(("", "_out"), self.layout.cells.items(), strict=True):
             found[f"threshold{end}"] = cells["threshold"]
-            found[f"dash_mem{end}"], found[f"dash_syn{end}"] = (
-                cells["shift_mem"],
-                cells["shift_syn"],
-            )
+            found[f"dash_mem{end}"] = cells["shift_mem"]
+            found[f"dash_syn{end}"] = cells["shift_syn"]
             found[f"bias_{kind.removesuffix('put')}"] = self.bias[kind]
         return found
 

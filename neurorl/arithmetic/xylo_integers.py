@@ -51,7 +51,6 @@ class XyloPopulation:
     neurons. shift_syn, shift_mem: shifts of the decays of current and membrane.
     """
 
-    name: str
     unit: float
     is_output: bool
     shift_syn: IntArray
@@ -185,7 +184,6 @@ def _population(network: Network, population: Population, unit: float) -> XyloPo
     # Whole numbers are over a threshold x if they are at least floor(x) + 1.
     threshold = np.floor(d.threshold * unit * kept) + 1
     return XyloPopulation(
-        name=population.name,
         unit=unit,
         is_output=is_output(network, population.name),
         shift_syn=decay_shift(d.current_decay, 1),
