@@ -65,7 +65,7 @@ _SEVERAL = "several spikes"
 def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
     free_of = UNLIMITED if chip.kind == "shifts" else without_overflow(holds=False)
     plain, free = chip.plain, chip.predict(Variant("", "", free_of))
-    pairs = (plain.current, free.current), (plain.level, free.level)
+    pairs = (plain["current"], free["current"]), (plain["met_level"], free["met_level"])
     return any(not np.array_equal(one[rows, neuron], other[rows, neuron]) for one, other in pairs)
 
 
@@ -136,11 +136,11 @@ class Trial(Evidence):
     @property
     def error(self) -> float:
         """Return the membrane's largest prediction error where spikes agree, in its own scale."""
-        agrees = (self.spikes == self.plain.spikes)[self.rows]
+        agrees = (self.spikes == self.plain["spikes"])[self.rows]
         of = [v for v in self.variables if v != "refractory"]
         of = ["voltage"] if "voltage" in of else of
         now = {v: self.after[v][self.replay.window :] for v in of}
-        apart = np.max([np.abs(x - self.plain.after[v][self.rows]) for v, x in now.items()], axis=0)
+        apart = np.max([np.abs(x - self.plain[v][self.rows]) for v, x in now.items()], axis=0)
         largest = float(np.where(agrees, apart, 0.0).max())
         return largest / membrane_scale(self.population, self.network.dt)
 

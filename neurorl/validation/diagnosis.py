@@ -253,7 +253,7 @@ def _bits(evidences: Sequence[Evidence]) -> float:
         for name in evidence.variables:
             total += _BITS.get(name, _MANY) * int((deviating[name] & ~deviating["spikes"]).sum())
         neurons = deviating["spikes"].any(axis=0)
-        either = (evidence.spikes | evidence.plain.spikes)[evidence.kept_rows]
+        either = (evidence.spikes | evidence.plain["spikes"])[evidence.kept_rows]
         odd_spikes += int(deviating["spikes"].sum())  # in a call, the first brings about the others
         candidates += int(either[:, neurons].sum())
     chances = math.lgamma(candidates + 1) - math.lgamma(odd_spikes + 1)
@@ -321,11 +321,11 @@ def _error(evidence: Evidence) -> float:
     """Return the largest error of a predicted variable in calls of one step, inf if of spikes."""
     plain, single = evidence.plain, (evidence.lengths == 1) & evidence.kept
     rows = evidence.starts[single]
-    wrong = (evidence.spikes != plain.spikes)[rows]
-    if (np.abs(plain.level - plain.threshold)[rows][wrong] > _SINGLE_ERROR * evidence.limit).any():
+    agrees = (evidence.spikes == plain["spikes"])[rows]
+    margin = np.abs(plain["met_level"] - plain["met_threshold"])[rows][~agrees]
+    if (margin > _SINGLE_ERROR * evidence.limit).any():
         return float("inf")
-    agrees = ~wrong
-    apart = [np.abs(evidence.after[v][single] - plain.after[v][rows]) for v in evidence.variables]
+    apart = [np.abs(evidence.after[v][single] - plain[v][rows]) for v in evidence.variables]
     return max(float(np.where(agrees, x, 0.0).max(initial=0.0)) for x in apart)
 
 

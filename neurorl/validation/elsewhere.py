@@ -141,7 +141,7 @@ def margin(scenario: Scenario, recording: History, where: Named) -> float:
     assert isinstance(population, Population)
     plain = Trial(scenario.network, trace, population).plain
     at = where["step"], where["neuron"]
-    level, threshold = plain.level[at], plain.threshold[at]
+    level, threshold = plain["met_level"][at], plain["met_threshold"][at]
     return float((level - threshold) / max(abs(float(threshold)), NEAR))
 
 

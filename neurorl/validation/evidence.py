@@ -23,28 +23,12 @@ from neurorl.validation.rewriting import ARRIVED, SEEN, setting, spelled
 from neurorl.validation.variants import PLAIN, Variant
 
 T = TypeVar("T")
+Prediction = dict[str, Array]
+"""Map each variable, ``spikes`` and what the threshold sees to predictions, ``(steps, size)``."""
+
 _SAMPLE = 60  # steps by which most variants are ruled out
 
 _OF_SPIKES = ("arrivals", "version", "values", "weights", "transmit", "late_by")
-
-
-@dataclass
-class Prediction:
-    """Hold predictions ``(steps, size)``; moved: v before threshold and reset, level: and noise.
-
-    after: each variable, which is an attribute, too.
-    """
-
-    after: dict[str, Array]
-    spikes: Raster
-    moved: Array
-    level: Array
-    threshold: Array
-
-    def __getattr__(self, name: str) -> Array:
-        if name == "after" or name not in self.after:
-            raise AttributeError(name)
-        return self.after[name]
 
 
 @dataclass
@@ -96,7 +80,7 @@ class Evidence(Observed):
         rows_of = None if kept is None else kept[self.call]
         drives = [self._drive(v, rows_of) for v in variants]
         begun = [{v: x.start(self, v, b) for v, b in self.before.items()} for x in variants]
-        rows: dict[str, Array] = {}
+        rows: Prediction = {}
         state: dict[str, Array] = {}
         lengths = np.where(self.kept if kept is None else kept, self.lengths, 0)
         for k in range(max(int(lengths.max()), 1)):
@@ -123,7 +107,7 @@ class Evidence(Observed):
             ended = variant.finish(self, v, now_last)
             rows[v][self.lasts] = np.where(holds[self.lasts], ended, now_last)
         rows["spikes"] = np.where(holds, variant.recorded(self, rows["spikes"]), rows["spikes"])
-        return Prediction({v: rows.pop(v) for v in self.variables}, **rows)
+        return rows
 
     def contradicts(self, variant: Variant) -> bool:
         """Return whether some deviating calls rule out a variant."""
@@ -145,15 +129,15 @@ class Evidence(Observed):
         predicted too, and so is what follows from it in the same call, unless *exact*.
         """
         limit = 0.0 if exact else self.limit
-        differs = (self.spikes != predicted.spikes) & self.kept_rows[:, None]
-        near = np.abs(predicted.level - predicted.threshold) <= limit
+        differs = (self.spikes != predicted["spikes"]) & self.kept_rows[:, None]
+        near = np.abs(predicted["met_level"] - predicted["met_threshold"]) <= limit
         unsure = differs & near & (limit > 0)
         last = np.maximum.accumulate(np.where(unsure, self.step[:, None], -1), axis=0)
         doubtful = last >= self.starts[self.call][:, None]
         excused = doubtful[self.lasts]
         deviating = {"spikes": np.logical_or.reduceat(differs & ~doubtful, self.starts, axis=0)}
         for v in self.variables:
-            apart = np.abs(self.after[v] - predicted.after[v][self.lasts])
+            apart = np.abs(self.after[v] - predicted[v][self.lasts])
             deviating[v] = (apart > limit) & ~excused & self.kept[:, None]
         return deviating
 
@@ -175,7 +159,7 @@ class Evidence(Observed):
         with np.errstate(all="ignore"):
             spikes = made.update(arrived, here.tolist())
         number = self.history.arithmetic.number
-        seen = {x.removeprefix("met_"): made.state[x].astype(number) for x in SEEN}
+        seen = {x: made.state[x].astype(number) for x in SEEN}
         now = {v: made.state[x].astype(state[v].dtype) for v, x in self.names.items()}
         return {**now, "spikes": spikes, **seen}
 
@@ -336,10 +320,8 @@ class Steps:
         self.before = {v: np.where(fresh, evidence.rest(v), x[calls]) for v, x in begun}
         self.now = {v: x[calls] for v, x in evidence.after.items()}
         self.spikes = evidence.spikes[rows]
-        plain = evidence.plain
-        known = {**plain.after, "spikes": plain.spikes, "moved": plain.moved, "level": plain.level}
-        self.plain = {name: x[rows] for name, x in known.items()}
-        deviating = evidence.odd_states(plain)
+        self.plain = {name: x[rows] for name, x in evidence.plain.items()}
+        deviating = evidence.odd_states(evidence.plain)
         self.odd = {name: mask[calls] for name, mask in deviating.items()}
         self.left, self.summed = np.asarray(1.0), np.ones(self.spikes.shape, dtype=bool)
         if evidence.kind == "shifts":  # what arrives decays by about as much in the same step

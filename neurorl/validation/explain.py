@@ -186,12 +186,12 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
     scale = np.broadcast_to(unit, trial.population.size)[i].item()
     shown = {"input": trial.input().astype(trial.before["current"].dtype)[trial.rows]}
     shown |= {v: trial.after[v][window:] for v in trial.variables}
-    shown |= {"level": plain.level[trial.rows], "threshold": plain.threshold[trial.rows]}
+    shown |= {x: plain[f"met_{x}"][trial.rows] for x in ("level", "threshold")}
     rows = []
     for k in steps:
         numbers = {name: x[k, i].item() for name, x in shown.items()}
         numbers["margin"] = (numbers["level"] - numbers["threshold"]) / scale
         numbers["spike"] = bool(trial.spikes[trial.rows][k, i])
-        numbers["expected_spike"] = bool(plain.spikes[trial.rows][k, i])
+        numbers["expected_spike"] = bool(plain["spikes"][trial.rows][k, i])
         rows.append(numbers)
     return rows

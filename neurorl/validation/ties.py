@@ -112,7 +112,7 @@ def _at_threshold(evidence: Evidence) -> _Tie:
 
     def above(state: _State) -> Array:
         now = evidence._advance(drive, state, row)
-        return np.asarray(now["level"] - now["threshold"])
+        return np.asarray(now["met_level"] - now["met_threshold"])
 
     for name in evidence.variables[:-1][::-1]:
         whole, met_before = np.issubdtype(start[name].dtype, np.integer), met

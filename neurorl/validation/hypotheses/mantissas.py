@@ -27,7 +27,7 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
     chosen = steps.odd["voltage"] & (count > 0) & ~steps.odd["release"]
     if not chosen.any():
         return
-    level, now = steps.plain["level"], steps.now["voltage"].astype(np.float64)
+    level, now = steps.plain["met_level"], steps.now["voltage"].astype(np.float64)
     missing = level - count * evidence.constant("threshold") - now
     for detail, text, values in (
         ("resets the membrane to {}", "where(count > 0, fitted, level)", now),
@@ -56,7 +56,7 @@ def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
     odd = np.concatenate([(x.odd["voltage"] | x.odd["release"]) & ~x.odd["current"] for x in every])
     neurons: Mask = np.asarray(odd.any(axis=0))
     count = np.concatenate([x.now["release"] for x in every]).astype(np.float64)
-    level = np.concatenate([x.plain["level"] for x in every]).astype(np.float64)
+    level = np.concatenate([x.plain["met_level"] for x in every]).astype(np.float64)
     left = np.concatenate([x.now["voltage"] for x in every])
     for known in (np.ones_like(odd), odd) if neurons.any() else ():
         over = np.where(known & (count < most), level / (count + 1), -np.inf)

@@ -175,7 +175,7 @@ def _telling(evidence: Evidence, where: Array | None) -> Iterator[tuple[int, int
     deviating = evidence.odd_states(evidence.plain)
     for name in evidence.node.initial:
         mask: Mask = deviating[name] & ~deviating["spikes"] & single
-        apart = np.abs(evidence.after[name] - evidence.plain.after[name][evidence.lasts])
+        apart = np.abs(evidence.after[name] - evidence.plain[name][evidence.lasts])
         apart = np.where(mask & np.isfinite(apart), apart, 0.0)
         for k in np.argsort(apart, axis=None)[::-1][:_CELLS]:
             call, neuron = np.unravel_index(int(k), apart.shape)
@@ -205,7 +205,7 @@ def _factor_at_threshold(evidence: Evidence, variant: Callable[[float], Variant]
     for one in evidence.siblings:
         calls = np.flatnonzero((one.lengths == 1) & one.kept)
         steps = (one.in_one_step(variant(x), calls) for x in (1.0, 1.001))
-        described, other = (now["level"] - now["threshold"] for now in steps)
+        described, other = (now["met_level"] - now["met_threshold"] for now in steps)
         with np.errstate(all="ignore"):
             roots = 1 - described * 1e-3 / (other - described)
         free = (one.dead_before[calls] == 0) & np.isfinite(roots)

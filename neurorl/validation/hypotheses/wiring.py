@@ -38,7 +38,7 @@ def neurons(evidence: Evidence) -> Iterator[Variant]:
 
 def recorded(evidence: Evidence) -> Iterator[Variant]:
     """Propose that the record, not the neurons, has other spikes than described."""
-    name, plain = evidence.population.name, evidence.plain.spikes
+    name, plain = evidence.population.name, evidence.plain["spikes"]
     detail = "spikes reset their neuron, but are not recorded"
     yield Variant(DEAD, detail, recorded=lambda e, x: False & x)
     rows = evidence.kept_rows
