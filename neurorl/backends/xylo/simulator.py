@@ -13,8 +13,8 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
-from neurorl.backends.xylo.layout import KINDS, lay_out
 from neurorl.backends.xylo.limits import DEFAULT, DEVICES, find_device, problems
+from neurorl.backends.xylo.specification import KINDS, lay_out
 from neurorl.backends.xylo.vendor import VendorLayer
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network

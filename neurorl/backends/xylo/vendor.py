@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import xylosim.v2 as xylosim
 
-from neurorl.backends.xylo.layout import XyloLayout
+from neurorl.backends.xylo.specification import XyloLayout
 from neurorl.numerics.arrays import Array, IntArray
 
 _NAMES = {"input": ("in", "inp"), "recurrent": ("rec", "rec"), "output": ("out", "out")}

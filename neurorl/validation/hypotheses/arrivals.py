@@ -16,7 +16,7 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import NodeProgram, Release
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.observed import Observed, Pathway, Releases, described_releases
-from neurorl.validation.rewriting import in_line, instead, with_constants
+from neurorl.validation.rewriting import changed, in_line, with_constants
 from neurorl.validation.variants import Variant
 
 Arrivals = Callable[[Observed, Pathway], Array]
@@ -161,7 +161,7 @@ def _late_rise(node: NodeProgram, release: Release) -> NodeProgram:
 
 def _unrounded(node: NodeProgram, release: Release) -> NodeProgram:
     """Release what no grid rounds."""
-    return instead(f"{release.variable} = {release.raised}*(1 - {release.used})")(node)
+    return changed(f"{release.variable} = {release.raised}*(1 - {release.used})")(node)
 
 
 def _of_kind(kind: TsodyksMarkram, dt: float, node: NodeProgram, release: Release) -> NodeProgram:

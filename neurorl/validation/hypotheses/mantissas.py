@@ -16,7 +16,7 @@ from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.numbers import of_each
 from neurorl.validation.hypotheses.weights import to_grid
 from neurorl.validation.observed import Mask
-from neurorl.validation.rewriting import instead, with_constants
+from neurorl.validation.rewriting import changed, with_constants
 from neurorl.validation.variants import Variant, weights_of
 
 
@@ -35,7 +35,7 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
         ("subtracts {} more", "level - count*threshold - where(count > 0, fitted, 0)", missing),
     ):
         number = float(np.median(values[chosen]))
-        change = instead(f"v = {text}", fitted=number)
+        change = changed(f"v = {text}", fitted=number)
         yield Variant("reset", f"a spike {detail.format(f'{number:g}')}", change, 1)
 
 

@@ -16,7 +16,7 @@ from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node, otherwise
 from neurorl.validation.hypotheses.lines import SPIKES, most_spikes, number_names, taken_off
 from neurorl.validation.observed import Observed, Pathway
-from neurorl.validation.rewriting import Change, chained, instead, table, with_constants
+from neurorl.validation.rewriting import Change, chained, changed, table, with_constants
 from neurorl.validation.variants import Variant
 
 _DECAYS = table("""
@@ -52,7 +52,7 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
             of_u, of_v = (taken_off(text, y) for y in "uv")
             lines = {"u": f"u = u - {of_u}", "v": f"back = 0 - {of_v}"}
             for kept in factors if "kept" in text else factors[:1]:
-                change = instead(" | ".join(lines[y] for y in names), **kept)
+                change = changed(" | ".join(lines[y] for y in names), **kept)
                 yield Variant("decay", f"{subject} {detail}", change)
         for more in (1, -1, 2, -2, 3, -3):
             shifted = {f"lost_{y}": np.minimum(lost[y] * 2.0**-more, 1.0) for y in names}
@@ -107,30 +107,27 @@ def saturations(evidence: Evidence) -> Iterator[Variant]:
     ends = {f"at {n} bits, not 16": (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in _WIDTHS}
     ends[f"at {-STATE_MAX}, not below"] = -STATE_MAX, STATE_MAX
     ends["above only"], ends["below only"] = (-(2**40), STATE_MAX), (-STATE_MAX - 1, 2**40)
+    ways = {"don't saturate": "{x}", "wrap around": "{x} - 65536*floor({x}/65536 + 0.5)"}
     for n in (len(_PLACES), 1, 2, 3):
         for places in itertools.combinations(_PLACES, n):
             subject = "sums" if n == len(_PLACES) else " and ".join(_PLACES[x] for x in places)
-            ways = {"don't saturate": _saturating(places, "{x}")}
-            ways["wrap around"] = _saturating(places, "{x} - 65536*floor({x}/65536 + 0.5)")
-            if n in (1, len(_PLACES)):
-                for told, (low, high) in ends.items():
-                    ways[f"saturate {told}"] = _saturating(places, "", low, high)
-            for way, change in ways.items():
-                yield Variant("saturation", f"{subject}: {way}", change)
+            for way, text in ways.items():
+                yield Variant("saturation", f"{subject}: {way}", _saturating(places, text))
+            for told, limits in ends.items() if n in (1, len(_PLACES)) else ():
+                change = _saturating(places, "clip({x}, {}, {})", *limits)
+                yield Variant("saturation", f"{subject}: saturate {told}", change)
 
 
-def _saturating(places: Collection[str], text: str, low: int = 0, high: int = 0) -> Change:
-    """Return the change in which the clips of some sums are another formula of x, or number."""
-    text = text or f"clip({{x}}, {low}, {high})"
+def _saturating(places: Collection[str], text: str, *limits: int) -> Change:
+    """Return the change in which the clips of some sums are another formula of x, or of limits."""
 
     def become(arguments: tuple[Node, ...]) -> Node:
-        return Expression(text.format(x=f"({render(arguments[0], TEXT)})")).tree
+        return Expression(text.format(*limits, x=f"({render(arguments[0], TEXT)})")).tree
 
-    lines = [x for x in places if x != "u"]
-    changes = [rewriting.calling("clip", become, lines)] if lines else []
+    changes = [rewriting.calling("clip", become, places)]
     if "u" in places:  # a sum that wraps is the same in any order
-        at_end, each = instead(f"+ u = {text.format(x='u')}"), rewriting.setting(limits=(low, high))
-        changes.append(each if high else at_end)
+        at_end = changed(f"once summed: u = {text.format(*limits, x='u')}")
+        changes.append(rewriting.setting(limits=limits) if limits else at_end)
     return chained(*changes)
 
 
@@ -153,14 +150,14 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
     for limit in _other_limits(evidence, described):
         for number, (more, left) in enumerate(_TAKEN_OFF.items()):
             text = f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}"
-            change = instead(text, **number_names(evidence))
+            change = changed(text, **number_names(evidence))
             detail = f"neurons spike up to {limit:.0f} times in a step, not {described:.0f}{more}"
             yield Variant(_SEVERAL, detail, change, freedom=int(number > 2))  # two faults
     for size in (8, 16, 32, 64):
         for sent, left in (("", "count"), (" that are sent", "full")):
             text = f"full = max({SPIKES}, 0); count = full - {size}*floor(full/{size})"
             detail = f"the number of spikes{sent} wraps around at {size}"
-            yield Variant(_SEVERAL, detail, instead(f"{text} | v = level - {left}*threshold"))
+            yield Variant(_SEVERAL, detail, changed(f"{text} | v = level - {left}*threshold"))
     for chosen, subject in by_node(evidence, evidence.into, "spikes"):
         for limit in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 30):
 
