@@ -271,7 +271,10 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
         v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest
     }
     simplest = [(v, g) for v, g in simplest if v.freedom == fewest[v.cause]]
-    neurons = _seen_in(files)
+    deviates = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
+    neurons = "" if deviates.all() else f"seen in {int(deviates.sum())} of {len(deviates)} neurons"
+    if deviates.sum() == 1 < len(deviates):
+        neurons = f"seen in neuron {int(deviates.argmax())} only"
     details: dict[str, list[str]] = {}
     for variant, gate in simplest:
         where = f" ({words})" if (words := gate.words or neurons) else ""
@@ -283,16 +286,6 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
         return Diagnosis(cause, "; or, which does the same here, ".join(alike))
     told = "; or ".join(f"{cause}: {alike[0]}" for cause, alike in details.items())
     return Diagnosis("unknown", f"one of several that nothing tried tells apart: {told}")
-
-
-def _seen_in(files: _Files) -> str:
-    """Say which neurons deviate, or '' if all do."""
-    deviates = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
-    if deviates.all():
-        return ""
-    if deviates.sum() == 1:
-        return f"seen in neuron {int(deviates.argmax())} only"
-    return f"seen in {int(deviates.sum())} of {len(deviates)} neurons"
 
 
 def _at_threshold(files: _Files) -> Diagnosis | None:

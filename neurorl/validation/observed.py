@@ -220,11 +220,6 @@ class Observed:
         return np.asarray(self.writes > np.concatenate([[0], self.writes[:-1]]))
 
     @property
-    def written(self) -> Array:
-        """Return the first step since the last write, of each step."""
-        return np.asarray(np.maximum.accumulate(np.where(self.wrote, self.starts, 0))[self.call])
-
-    @property
     def width(self) -> str | None:
         """Return the name of the constant that is the width of the escape noise, if any."""
         assert self.node.threshold is not None

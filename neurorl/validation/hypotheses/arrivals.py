@@ -95,7 +95,8 @@ def lose(chosen: Collection[str], event: str, which: str) -> Arrivals:
     """Drop arrivals of spikes sent before an event; *which*: ``'all'``, ``'newest'``, ..."""
 
     def arrive(evidence: Observed, p: Pathway) -> Array:
-        starts = evidence.starts[evidence.call] if event == "between calls" else evidence.written
+        begun = evidence.starts if event == "between calls" else evidence.starts * evidence.wrote
+        starts = np.maximum.accumulate(begun)[evidence.call]
         sent = evidence.step - p.delay
         before = starts - sent  # steps from a spike to the last event
         gone = before > (which == "older")

@@ -18,7 +18,7 @@ from neurorl.validation.rewriting import changed, decay_of, setting, with_consta
 from neurorl.validation.variants import Variant
 
 _WHOLE = 4096  # of the chip's decays
-_VARIABLES = {
+VARIABLES = {
     "u": ("current", "the current", "tau_syn"),
     "v": ("voltage", "the membrane", "tau_mem"),
 }
@@ -30,10 +30,10 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
     apart = {"u": steps.now["current"] - steps.plain["current"]}
     apart["v"] = steps.now["voltage"] - steps.plain["met_moved"] - apart["u"]
     fits: dict[str, tuple[Array, Array | None]] = {}
-    of = {x: d for x in _VARIABLES if (d := decay_of(node, x)) is not None}
+    of = {x: d for x in VARIABLES if (d := decay_of(node, x)) is not None}
     unit = _WHOLE if evidence.history.arithmetic.is_chip else 1
     for x, decay in of.items():
-        variable, before = _VARIABLES[x][0], steps.before[_VARIABLES[x][0]]
+        variable, before = VARIABLES[x][0], steps.before[VARIABLES[x][0]]
         left = Expression(decay.kept(x)).evaluate({**node.constants, x: before}) + apart[x]
         chosen = steps.odd[variable] & (steps.free if x == "v" else True)
         described = evidence.constant(decay.constant) / unit
@@ -96,7 +96,7 @@ def _whole_decay(fit: Array, described: Array, chosen: Mask, before: Array, left
 
 def _time_constants(evidence: Evidence, x: str, described: Array, now: Array) -> str:
     """Describe the changed time constants, with their ratio if the neurons have it in common."""
-    _, subject, name = _VARIABLES[x]
+    _, subject, name = VARIABLES[x]
     subject = f"{subject} decays otherwise"
     differs = np.flatnonzero(np.abs(now - described) > 1e-12)
     if not len(differs):
@@ -241,7 +241,7 @@ def bounds(evidence: Evidence) -> Iterator[Variant]:
     """Propose a floor or a ceiling of currents or membranes."""
     steps = Steps(evidence)
     for x, plain, free in (("v", "met_moved", steps.free), ("u", "current", np.True_)):
-        variable, subject, _ = _VARIABLES[x]
+        variable, subject, _ = VARIABLES[x]
         now = steps.now[variable]
         chosen = steps.odd[variable] & free
         for side, way, clamp, sign in _SIDES:

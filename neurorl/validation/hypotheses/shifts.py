@@ -15,6 +15,7 @@ from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node, otherwise
 from neurorl.validation.hypotheses.lines import SPIKES, most_spikes, number_names, taken_off
+from neurorl.validation.hypotheses.numbers import VARIABLES
 from neurorl.validation.observed import Observed, Pathway
 from neurorl.validation.rewriting import Change, chained, changed, table, with_constants
 from neurorl.validation.variants import Variant
@@ -35,7 +36,6 @@ are missing: nothing is lost -> 0
 lose everything -> {x}
 """)
 _OF = {"uv": "decays", "u": "decays of the current", "v": "decays of the membrane"}
-_VARIABLES = {"u": "current", "v": "voltage"}
 
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
@@ -78,7 +78,7 @@ def _fitted_shifts(
 
     given: constants that are others, too. None if a neuron that deviates in the variable has none.
     """
-    steps, variable, values = Steps(evidence), _VARIABLES[y], described.copy()
+    steps, variable, values = Steps(evidence), VARIABLES[y][0], described.copy()
     odd = steps.odd[variable]
     wrong = odd.any(axis=0)
     for shift in range(DECAY_MAX + 1):
@@ -146,8 +146,11 @@ _TAKEN_OFF = {
 
 def spikes(evidence: Evidence) -> Iterator[Variant]:
     """Propose other limits of the spikes of a step, and what several of them transmit."""
-    described = most_spikes(evidence)
-    for limit in _other_limits(evidence, described):
+    steps, described = Steps(evidence), most_spikes(evidence)
+    now = steps.now["release"][steps.odd["release"] | steps.odd["voltage"]]
+    seen = max(float(now.max(initial=0.0)), 1.0)
+    likely = (seen, seen + 1, 2, 15, 16, 30, 31, 32, 63, 64, 127, 128, 255, 1e9)
+    for limit in (x for x in dict.fromkeys(likely) if x >= seen and x != described):
         for number, (more, left) in enumerate(_TAKEN_OFF.items()):
             text = f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}"
             change = changed(text, **number_names(evidence))
@@ -167,12 +170,3 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
             times = "once" if limit == 1 else f"up to {limit} times"
             detail = f"{subject} count {times} in a step, however many they are"
             yield Variant(_SEVERAL, detail, arrivals=otherwise(chosen, at_most))
-
-
-def _other_limits(evidence: Evidence, described: float) -> list[float]:
-    """Return the limits that the largest number of spikes allows, in steps that deviate."""
-    steps = Steps(evidence)
-    now = steps.now["release"][steps.odd["release"] | steps.odd["voltage"]]
-    seen = max(float(now.max(initial=0.0)), 1.0)
-    likely = (seen, seen + 1, 2, 15, 16, 30, 31, 32, 63, 64, 127, 128, 255, 1e9)
-    return [x for x in dict.fromkeys(likely) if x >= seen and x != described]

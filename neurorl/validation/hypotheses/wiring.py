@@ -131,7 +131,7 @@ def arranged(evidence: Evidence) -> Iterator[Variant]:
     for cause, detail, change in orders:
         for chosen, subject in groups(names, "{}", "all projections"):
             parts = {p.name for p in evidence.into if p.projection.name in chosen}
-            put = weights_of(parts, partial(_put, change))
+            put = weights_of(dict.fromkeys(parts, partial(_put, change)))
             yield Variant(cause, detail.format(subject), transmit=put)
 
 
