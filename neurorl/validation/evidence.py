@@ -31,15 +31,8 @@ _SAMPLE = 60  # steps by which most variants are ruled out
 _OF_SPIKES = ("arrivals", "version", "values", "weights", "transmit", "late_by")
 
 
-@dataclass
-class _Sent:
-    """Hold what spikes of a projection bring: spikes ``(steps, n_pre)``, and weights as matrices.
-
-    weights: with the rows in which they are in force.
-    """
-
-    arrivals: FloatArray
-    weights: list[tuple[Mask, FloatArray]]
+_Sent = tuple[FloatArray, list[tuple[Mask, FloatArray]]]
+"""Hold spikes of a projection, ``(steps, n_pre)``, and its matrices, each after its rows."""
 
 
 @dataclass
@@ -154,26 +147,21 @@ class Evidence(Observed):
         made.dead, made.bias = np.asarray(none, dtype=np.int64), drive.bias[here]
         arrived = {x: total[here] for x, total in drive.arrived.items()}
         if drive.clipped is not None:
-            (x,) = self.node.inputs
-            arrived[f"{ARRIVED}{x}"] = self._clipped(drive, made.state[x], here)
+            (x,), limits = self.node.inputs, made.node.limits
+            assert limits is not None
+            total = arrived[f"{ARRIVED}{x}"] = made.state[x].copy()
+            for sent, matrices in drive.clipped:
+                for in_force, weights in matrices:
+                    rows = np.flatnonzero(in_force[here])
+                    part = total[rows]
+                    add_clipped(part, sent[here[rows]], weights, limits)
+                    total[rows] = part
         with np.errstate(all="ignore"):
             spikes = made.update(arrived, here.tolist())
         number = self.history.arithmetic.number
         seen = {x: made.state[x].astype(number) for x in SEEN}
         now = {v: made.state[x].astype(state[v].dtype) for v, x in self.names.items()}
         return {**now, "spikes": spikes, **seen}
-
-    def _clipped(self, drive: _Drive, before: FloatArray, here: Array) -> FloatArray:
-        """Return an input after steps *here*, to which weights are added one by one, clipped."""
-        total, limits = before.copy(), drive.neurons.node.limits
-        assert limits is not None
-        for sent in drive.clipped or ():
-            for in_force, weights in sent.weights:
-                rows = np.flatnonzero(in_force[here])
-                part = total[rows]
-                add_clipped(part, sent.arrivals[here[rows]], weights, limits)
-                total[rows] = part
-        return total
 
     def _drive(self, variant: Variant, rows: Mask | None = None) -> _Drive:
         def made() -> NumpyNode:
@@ -226,10 +214,10 @@ class Evidence(Observed):
         """Return what spikes of a projection add to the input of each step, as a plain sum."""
 
         def made() -> FloatArray:
-            sent = self.sent_by(part, variant, looked_at)
+            spikes, matrices = self.sent_by(part, variant, looked_at)
             total = np.zeros((self.n_steps, self.population.size))
-            for rows, weights in sent.weights:
-                blocked = sent.arrivals[rows].reshape(-1, part.blocks, 1, weights.shape[1])
+            for rows, weights in matrices:
+                blocked = spikes[rows].reshape(-1, part.blocks, 1, weights.shape[1])
                 total[rows] = (blocked @ weights).reshape(-1, self.population.size)
             return total
 
@@ -245,9 +233,14 @@ class Evidence(Observed):
             return variant.transmit(part.name, part.matrices(described))
 
         def made() -> _Sent:
-            arrivals = variant.arrivals(self, part).astype(np.float64)
-            versions = self._versions(name, variant, seen)
-            return _Sent(arrivals, [(rows, transmitted(version)) for version, rows in versions])
+            some = self.kept_rows if seen is None else seen
+            calls = self._call_before(variant.late_by)
+            each = np.zeros(len(self.starts), dtype=np.int64)
+            for c in np.unique(calls[some]):
+                each[c] = variant.version(self.history, name, int(c))
+            rows = each[calls]
+            matrices = [((rows == k) & some, transmitted(int(k))) for k in np.unique(rows[some])]
+            return variant.arrivals(self, part).astype(np.float64), matrices
 
         return self._as_described(("sent by", part.name), variant, _OF_SPIKES, made)
 
@@ -259,48 +252,36 @@ class Evidence(Observed):
         made: T = self._once(key, make) if is_plain else make()
         return made
 
-    def _versions(
-        self, name: str, variant: Variant, looked_at: Mask | None = None
-    ) -> list[tuple[int, Mask]]:
-        """Return the version numbers of weights, each with the rows in which it is in force."""
-        some = self.kept_rows if looked_at is None else looked_at
-        calls = self._call_before(variant.late_by)
-        each = np.zeros(len(self.starts), dtype=np.int64)
-        for c in np.unique(calls[some]):
-            each[c] = variant.version(self.history, name, int(c))
-        rows = each[calls]
-        return [(int(k), (rows == k) & some) for k in np.unique(rows[some])]
-
     def _call_before(self, steps: int) -> Array:
         """Return the call to which the row *steps* before each row belongs."""
         return np.asarray(self.call[np.maximum(self.step - steps, 0)])
 
     def bias(self, variant: Variant = PLAIN) -> Array:
         """Return the bias of each step, with the parts that signed projections and currents add."""
-        names = ("bias_version", "values", "weights", "transmit", "late_by")
-        return self._as_described("bias", variant, names, lambda: self._made_bias(variant))
-
-    def _made_bias(self, variant: Variant) -> Array:
         arithmetic, network, name = self.history.arithmetic, self.network, self.population.name
-        flowing = Currents(network, arithmetic)
-        rows: list[Array] = []
-        last: dict[str, int] = {}
-        for c, call in enumerate(self.history.calls):
-            now = {p.name: variant.bias_version(self.history, p.name, c) for p in self.moving}
-            if now == last and c and not network.currents:
-                rows.append(rows[-1])
-                continue
-            last = now
-            held = {k: variant.values(self.history, k, number) for k, number in now.items()}
-            weights = {k: variant.weights(k, w) for k, w in held.items()}
-            for projection in flowing.weights.keys() & weights.keys():
-                flowing.write(projection, weights[projection])
-                sent = flowing.weights[projection]
-                sent[...] = variant.transmit(projection, sent)
-            none = {n: np.zeros(network.node(n).size) for n in network.currents}
-            inputs = {n: call.inputs.get(n, x) for n, x in none.items()}
-            rows.append(arithmetic.bias(name, weights, dict(flowing.into(inputs)).get(name)))
-        return np.array(rows)[self._call_before(variant.late_by if not network.currents else 0)]
+
+        def made() -> Array:
+            flowing, rows = Currents(network, arithmetic), list[Array]()
+            last: dict[str, int] = {}
+            for c, call in enumerate(self.history.calls):
+                now = {p.name: variant.bias_version(self.history, p.name, c) for p in self.moving}
+                if now == last and c and not network.currents:
+                    rows.append(rows[-1])
+                    continue
+                last = now
+                held = {k: variant.values(self.history, k, number) for k, number in now.items()}
+                weights = {k: variant.weights(k, w) for k, w in held.items()}
+                for projection in flowing.weights.keys() & weights.keys():
+                    flowing.write(projection, weights[projection])
+                    sent = flowing.weights[projection]
+                    sent[...] = variant.transmit(projection, sent)
+                none = {n: np.zeros(network.node(n).size) for n in network.currents}
+                inputs = {n: call.inputs.get(n, x) for n, x in none.items()}
+                rows.append(arithmetic.bias(name, weights, dict(flowing.into(inputs)).get(name)))
+            return np.array(rows)[self._call_before(0 if network.currents else variant.late_by)]
+
+        names = ("bias_version", "values", "weights", "transmit", "late_by")
+        return self._as_described("bias", variant, names, made)
 
 
 class Steps:
