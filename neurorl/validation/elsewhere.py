@@ -194,7 +194,14 @@ def validate_on(
     warn_of_silence(ours.rasters, theirs)
     rows = _rows(scenario, ours, theirs, pair)
     explanations = _explain(scenario, ours, theirs, target)
-    rows = [_with_cause(row, explanations) for row in rows]
+    for k, row in enumerate(rows):  # the cause is one for all populations
+        why = explanations[0] if explanations else None
+        if why is None:
+            rows[k] = caused(row, None, None)
+        elif row["population"] == why.population or why.cause not in ("float error", "unknown"):
+            rows[k] = caused(row, why.cause, why.detail)
+        else:
+            rows[k] = caused(row, "follows", why.onward)
     n_steps, backends = sum(window.n_steps for window in stimulus), [pair.a, target]
     return Agreement(subject, backends, rows, seed, n_steps, explanations, left_out)
 
@@ -278,12 +285,3 @@ def _explain(
     labels = {"backend_a": _REFERENCE.label, "backend_b": target, "lane": target}
     seen = {**where, **labels, "variable": "spikes", "checked": checked, "numbers": numbers}
     return [Explanation(cause, detail, **seen)]
-
-
-def _with_cause(row: Row, explanations: Sequence[Explanation]) -> Row:
-    """Return a row with the cause, which is one for all populations."""
-    if not explanations:
-        return caused(row, None, None)
-    why = explanations[0]
-    own = row["population"] == why.population or why.cause not in ("float error", "unknown")
-    return caused(row, why.cause, why.detail) if own else caused(row, "follows", why.onward)

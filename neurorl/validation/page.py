@@ -188,7 +188,9 @@ def _explained(e: Explanation) -> str:
     for row in e.numbers:
         for side, label in (("a", e.backend_a), ("b", e.backend_b)):
             values = [row[side][name] for name in _NUMBERS]
-            cells.append([row["step"], label, *values, _spiked(row[side])])
+            shown, expected = ("yes" if row[side][k] else "no" for k in ("spike", "expected_spike"))
+            shown += "" if shown == expected else f" (expected {expected})"
+            cells.append([row["step"], label, *values, shown])
             here.append(row["diverges"])
     text = (
         f"{e.backend_a} (blue) and {e.backend_b} (red, dashed); first in its {e.variable}, in step "
@@ -199,11 +201,6 @@ def _explained(e: Explanation) -> str:
     names = ("step", "backend", *_NUMBERS.values(), "spike")
     shown = svg.lines(steps, margins, e.step, drawn, "step") + table(names, cells, "numbers", here)
     return f"{told}<p>{escape(text)}</p>{shown}"
-
-
-def _spiked(numbers: PlainData) -> str:
-    shown, expected = ("yes" if numbers[k] else "no" for k in ("spike", "expected_spike"))
-    return shown if shown == expected else f"{shown} (expected {expected})"
 
 
 def _spikes(result: Result, other: History) -> str:
