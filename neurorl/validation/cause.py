@@ -15,7 +15,7 @@ from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Population
-from neurorl.validation.diagnosis import Diagnosis, diagnose
+from neurorl.validation.diagnosis import diagnose
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History, Scenario, begins_as
 from neurorl.validation.hypotheses.shifts import UNLIMITED
@@ -154,10 +154,14 @@ def find_cause(
     """
     for trial, recording in zip(trials, recordings, strict=True):
         if not trial.replay.repeats or not trial.follows:
-            diagnosis = _departure(scenario, trial, recording)
-            if diagnosis is not None:
-                label = trial.replay.spec.label
-                return diagnosis.cause, f"{label}: {diagnosis.detail}", label
+            window, label = trial.replay.window, trial.replay.spec.label
+            found = diagnose(scenario.until(window), recording, trial.population, window)
+            if found is None:  # within float error
+                continue
+            cause, detail = found.cause, found.detail
+            if found.is_open and (told := _in_other_arithmetic(scenario, trial.replay, recording)):
+                cause, detail = "quantisation", told
+            return cause, f"{label}: {detail}", label
     one, other = (trial.replay.arithmetic for trial in trials)
     if one.name != other.name:
         return *quantised(trials, trials[0].replay, event.step, event.neuron), None
@@ -169,17 +173,6 @@ def find_cause(
     if event.variable == "spikes":
         detail += ", and the membrane is that near to its threshold"
     return "float error", detail, None
-
-
-def _departure(scenario: Scenario, trial: Trial, recording: History) -> Diagnosis | None:
-    """Explain how a backend deviates from its prediction, or None if within float error."""
-    window = trial.replay.window
-    diagnosis = diagnose(scenario.until(window), recording, trial.population, window)
-    if diagnosis is not None and diagnosis.is_open:
-        other = _in_other_arithmetic(scenario, trial.replay, recording)
-        if other is not None:
-            return Diagnosis("quantisation", other)
-    return diagnosis
 
 
 def _in_other_arithmetic(scenario: Scenario, trace: History, recording: History) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.cli.output import cell
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
@@ -219,7 +219,13 @@ def _spikes(result: Result, other: History) -> str:
         one, two = base.rasters[name][part], other.rasters[name][part]
         shown = svg.rasters(one, two, (first, low), marked, label)
         some = f", {_STEPS} steps from {first}, neurons from {low}"
-        parts.append(f"<h3>{escape(label)}{some}</h3>{shown}{_counted(row)}")
+        named = {"van Rossum": "van_rossum", "SPIKE": "spike_distance"}
+        named["differing spikes"] = "differing_spikes"
+        told = [f"{name} {cell(row[key])}" for name, key in named.items()]
+        told.append(f"spikes {row['spikes_a']} | {row['spikes_b']}")
+        told.append(f"rate {row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz")
+        counted = f"<p>{escape('; '.join(told))}</p>"
+        parts.append(f"<h3>{escape(label)}{some}</h3>{shown}{counted}")
     return "".join(parts)
 
 
@@ -231,8 +237,12 @@ def _membranes(result: Result) -> list[str]:
         name = population.name
         rows = (r for r in result.rows if (r["quantity"], r["population"]) == ("membrane", name))
         place = next((r["first_divergence"] for r in rows if r["first_divergence"]), None)
-        neuron = 0 if place is None else place["neuron"]
-        series = [(t.spec.label, _voltages(t, name)[: len(steps), neuron].tolist()) for t in traces]
+        neuron, series = 0 if place is None else place["neuron"], []
+        # The voltage of neurons with equations is their first variable.
+        variable = next(v for v in traces[0].calls[0].after[name] if v != "current")
+        for t in traces:  # in the description's units
+            shown = np.asarray(t.after(name, variable) / t.arithmetic.membrane_unit(name))
+            series.append((t.spec.label, shown[: len(steps), neuron].astype(float).tolist()))
         label = f"membrane of {name}, neuron {neuron}, after each step"
         parts.append(f"<h3>{escape(label)}</h3>{_legend(result)}")
         parts.append(svg.lines(steps, series, None, label, "step"))
@@ -247,15 +257,6 @@ def _legend(result: Result) -> str:
 def _keys(title: str, pairs: Iterable[tuple[str, str]]) -> str:
     keys = (f'<span style="background:{c}"></span>{escape(name)}' for name, c in pairs)
     return f'<p class="key">{title}{"".join(keys)}</p>'
-
-
-def _counted(row: PlainData) -> str:
-    named = {"van Rossum": "van_rossum", "SPIKE": "spike_distance"}
-    named["differing spikes"] = "differing_spikes"
-    shown = [f"{name} {cell(row[key])}" for name, key in named.items()]
-    shown.append(f"spikes {row['spikes_a']} | {row['spikes_b']}")
-    shown.append(f"rate {row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz")
-    return f"<p>{escape('; '.join(shown))}</p>"
 
 
 def _rates_and_weights(result: Result, other: History) -> str:
@@ -293,13 +294,3 @@ def _training(result: Result) -> list[str]:
                 of = f"learned weights of {key[1]}"
                 parts.append(_scatter(last, other.last[key], of, (base.spec, other.spec)))
     return parts
-
-
-def _voltages(trace: History, population: str) -> FloatArray:
-    """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
-
-    The voltage of neurons with equations is their first variable.
-    """
-    (variable, *_) = [v for v in trace.calls[0].after[population] if v != "current"]
-    rows = trace.after(population, variable) / trace.arithmetic.membrane_unit(population)
-    return np.asarray(rows, dtype=np.float64)

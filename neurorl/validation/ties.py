@@ -140,21 +140,16 @@ def _beside(
     """
     way, distance, beside = np.where(spikes, 1, -1), 1, tie
     for _ in range(_DOUBLINGS):
-        beside = {
-            name: x + np.where(met_by.get(name, False), way * _away(x, distance), 0).astype(x.dtype)
-            for name, x in tie.items()
-        }
+        beside = {}
+        for name, x in tie.items():  # in units of a chip's integers, or of 1e-9 of the numbers
+            is_whole = np.issubdtype(x.dtype, np.integer)
+            unit = 1 if is_whole else 1e-9 * np.maximum(np.abs(x), 1.0)
+            away = np.where(met_by.get(name, False), way * (distance * unit), 0)
+            beside[name] = x + away.astype(x.dtype)
         if (above(beside) * way > 0)[np.logical_or.reduce([*met_by.values()])].all():
             break
         distance *= 2
     return beside
-
-
-def _away(values: Array, distance: int) -> Array:
-    """Return a distance in units of a chip's integers, or of 1e-9 of the numbers themselves."""
-    if np.issubdtype(values.dtype, np.integer):
-        return np.full(values.shape, distance)
-    return np.asarray(distance * 1e-9 * np.maximum(np.abs(values), 1.0))
 
 
 def _first(state: _State) -> _State:
