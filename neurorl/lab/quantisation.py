@@ -305,13 +305,11 @@ def compare(
                 taken = agent.actions.taken(actions[0])
                 observation, _, terminated, truncated, _ = agent.env.step(taken)
                 over = terminated or truncated
-    rows = [_row(p.name, *rates) for p in agent.network.populations]
+    rows = []
+    for name in (p.name for p in agent.network.populations):
+        a, b = (x.of(name) for x in rates)
+        mean, changed = float(a.mean()), float(b.mean())
+        row: PlainData = {"population": name, "rate": mean, "other_rate": changed}
+        row["error_percent"] = 100 * (changed - mean) / mean if mean else None
+        rows.append({**row, "rms": float(np.sqrt(np.mean((a - b) ** 2)))})
     return {"decisions": decisions, "agreement": same / decisions, "populations": rows}
-
-
-def _row(population: str, first: Rates, second: Rates) -> PlainData:
-    a, b = first.of(population), second.of(population)
-    rate, other = float(a.mean()), float(b.mean())
-    error = 100 * (other - rate) / rate if rate else None
-    rates = {"population": population, "rate": rate, "other_rate": other}
-    return {**rates, "error_percent": error, "rms": float(np.sqrt(np.mean((a - b) ** 2)))}

@@ -29,7 +29,7 @@ from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History, Scenario, decide
 from neurorl.validation.pynn_run import PYNN, PynnTarget
 from neurorl.validation.result import Agreement
-from neurorl.validation.subject import TASK, InputWindow, Subject, make_stimulus, make_subject
+from neurorl.validation.subject import TASK, InputWindow, make_stimulus, make_subject
 from neurorl.validation.trains import Limits, measured
 
 NEAR = 1e-9
@@ -180,7 +180,11 @@ def validate_on(
     subject = make_subject(what, env, None, dt, trust_env)
     left_out: tuple[str, ...] = ()
     if not noise:
-        subject, left_out = _without_noise(subject)
+        network = subject.network
+        noisy = [p.name for p in network.populations if p.is_noisy(network.dt)]
+        left_out = tuple(f"escape noise of {name!r}" for name in noisy)
+        silent = with_parameter(network, "noise", lambda noise: 0.0)
+        subject = dataclasses.replace(subject, network=silent)
     found = there.problems(subject.network)
     if found:
         quiet = "leave escape noise out on both sides: --without-noise, noise=False"
@@ -204,15 +208,6 @@ def validate_on(
             rows[k] = caused(row, "follows", why.onward)
     n_steps, backends = sum(window.n_steps for window in stimulus), [pair.a, target]
     return Agreement(subject, backends, rows, seed, n_steps, explanations, left_out)
-
-
-def _without_noise(subject: Subject) -> tuple[Subject, tuple[str, ...]]:
-    """Return a subject without escape noise, and the populations that had some."""
-    network = subject.network
-    noisy = [p.name for p in network.populations if p.is_noisy(network.dt)]
-    silent = with_parameter(network, "noise", lambda noise: 0.0)
-    told = tuple(f"escape noise of {name!r}" for name in noisy)
-    return dataclasses.replace(subject, network=silent), told
 
 
 def _play(there: PynnTarget, scenario: Scenario) -> dict[str, Raster]:
