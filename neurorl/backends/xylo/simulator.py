@@ -55,7 +55,6 @@ class XyloSimulator(Simulator):
         return "emulator"
 
     def build(self, simulated: SimulatedNetwork) -> None:
-        """Make a chip for each replica, at rest."""
         assert isinstance(simulated.arithmetic, XyloArithmetic)
         self.simulated, self.arithmetic = simulated, simulated.arithmetic
         self.layout, n = lay_out(simulated.network, self.arithmetic), simulated.n_replicas
@@ -79,7 +78,6 @@ class XyloSimulator(Simulator):
             layer.put_bias(*self.layout.places[population], row)
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        """Advance all chips, each by its own input."""
         parts: dict[str, list[Raster]] = {name: [] for name in self.simulated.record}
         for k, layer in enumerate(self.layers):
             given = np.zeros((n_steps + 1, self.layout.sizes["input"]), dtype=bool)
