@@ -17,7 +17,7 @@ from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
 from neurorl.validation.compare import Two
 from neurorl.validation.history import History, Scenario
-from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room, is_given
+from neurorl.validation.observed import FLOAT_ERROR, unpredicted
 from neurorl.validation.tolerance import membrane_scale
 
 _AROUND = (4, 3)  # steps before and after the divergence that are shown
@@ -149,17 +149,15 @@ def _explain(
     scenario: Scenario, recordings: Two, pair: list[History], population: Population, event: Event
 ) -> Explanation:
     network = scenario.network
-    entered = is_given(network, population.name)
-    if not entered and has_room(network, population.name):
+    why = unpredicted(network, population.name)
+    if not why:
         trials = [Trial(network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
         numbers = _numbers(trials, event) if population.is_integrator(network.dt) else []
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
-        lists = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
-        lists = "that values or gap junctions enter" if entered else lists
-        detail = f"neurons {lists}, whose steps are not predicted; {what}"
+        detail = f"neurons {why}, whose steps are not predicted; {what}"
     a, b = (recording.spec.label for recording in pair)
     seen = {**scenario.place(pair[0].first + event.step), "variable": event.variable}
     seen |= {"backend_a": a, "backend_b": b, "lane": departing, "checked": pair[0].n_steps}

@@ -21,7 +21,7 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import Scenario, enact
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
-from neurorl.validation.observed import has_room, is_given
+from neurorl.validation.observed import unpredicted
 from neurorl.validation.subject import InputWindow
 from neurorl.validation.variants import PLAIN
 
@@ -42,8 +42,7 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
     history = enact(network, spec, scenario.seed, [quiet._replace(writes=writes)])
     found = {}
     for p in network.populations:
-        is_predicted = has_room(network, p.name) and not is_given(network, p.name)
-        if is_predicted and not history.arithmetic.counts_spikes:
+        if not (unpredicted(network, p.name) or history.arithmetic.counts_spikes):
             found[p.name] = _at_threshold(Evidence(network, p, history))
     states = [{n: getattr(tie, x) for n, tie in found.items()} for x in ("state", "beside")]
     try:
