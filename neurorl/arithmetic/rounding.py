@@ -28,7 +28,7 @@ from neurorl.arithmetic import quantiser
 from neurorl.arithmetic.chip_noise import NOISE_MODES, find_noise
 from neurorl.arithmetic.fitting import Weights, fit_bounds
 from neurorl.arithmetic.xylo_integers import XyloNetwork
-from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, check_name
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.limits import refuse_units
 from neurorl.network.plasticity import RELEASE_GRID
@@ -208,7 +208,10 @@ class FloatArithmetic(Arithmetic):
         values = {p.name for p in network.projections if network.analog.get(p.pre) == "values"}
         releasing = {p.post for p in network.projections if p.short_term}
         finer = RELEASE_GRID * 2.0 ** (GRID_BITS - _SHORT_GRID_BITS)
-        self._bias = {p.name: _bias(p, network.dt) for p in network.populations}
+        self._bias = dict[str, FloatArray]()  # 0 for equations, to which it is added
+        for population in network.populations:
+            bias = population.plan(network.dt).bias
+            self._bias[population.name] = np.zeros(population.size) if bias is None else bias
         for p in network.projections:
             scale, is_short = _scale(network, p), p.short_term or p.name in values
             unit = 2.0 ** -(_SHORT_GRID_BITS if is_short else GRID_BITS) * scale
@@ -324,20 +327,13 @@ def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithm
     return find_arithmetic(name)(network, noise)
 
 
-def _bias(population: Population, dt: float) -> FloatArray:
-    """Return the biases; 0 for equations, to which currents and silence are added."""
-    bias = population.plan(dt).bias
-    return np.zeros(population.size) if bias is None else bias
-
-
 def _scale(network: Network, projection: Projection) -> float:
     """Return a power of two near the membrane's scale (threshold or noise), 1 if both are 0.
 
     Equations may be in any units, so their scale follows from weights to the same input.
     """
     node = network.node(projection.post)
-    if not isinstance(node, Population):
-        raise DescriptionError("arithmetic", "a projection must end in a population")
+    assert isinstance(node, Population)
     if node.is_integrator(network.dt):
         neurons = node.integrator(network.dt)
         size = max(float(np.abs(neurons.threshold).max()), float(neurons.noise_width.max()))

@@ -99,11 +99,16 @@ _NUMBERS = {
 def page(result: Result) -> str:
     """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
-    lacks = ", ".join(report["missing"])
+    lacks, (one, *others) = ", ".join(report["missing"]), report["backends"]
+    learned = f" and {report['updates']} updates of the weights" if report["updates"] else ""
+    summary = (
+        f"{', '.join(others)} against {one}: the same inputs and noise, seed {report['seed']}, "
+        f"{report['steps']} steps in {report['windows']} windows{learned}."
+    )
     said = ("both", f"{result.recordings[0].spec.label} only", "the other only.")
     body = [
         f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
-        f"<p>{escape(_summary(report))}</p>",
+        f"<p>{escape(summary)}</p>",
         *(f"<pre>{escape(line)}</pre>" for line in [report["command"]] if line),
         *(
             [f"<p>Without {lacks} some distances are missing: {escape(REMEDY)}</p>"]
@@ -133,15 +138,6 @@ def page(result: Result) -> str:
         f"<title>{title}</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(body)
         + "\n</body></html>\n"
-    )
-
-
-def _summary(report: PlainData) -> str:
-    first, *others = report["backends"]
-    learned = f" and {report['updates']} updates of the weights" if report["updates"] else ""
-    return (
-        f"{', '.join(others)} against {first}: the same inputs and noise, seed {report['seed']}, "
-        f"{report['steps']} steps in {report['windows']} windows{learned}."
     )
 
 
