@@ -237,8 +237,10 @@ def random_network(seed: int, delays: bool = False, currents: bool = False) -> N
             pre = nodes[int(rng.integers(len(nodes)))]
             projections.append(_random_projection(rng, f"to_{post.name}_{k}", pre, post, delays))
     if currents:
-        nodes[0] = Source(nodes[0].name, nodes[0].size, "current")
-        projections = [_from_currents(p) if p.pre == nodes[0].name else p for p in projections]
+        first = nodes[0] = Source(nodes[0].name, nodes[0].size, "current")
+        plain = (dataclasses.replace(p, signed=False, delay=None) for p in projections)
+        pairs = zip(projections, plain, strict=True)
+        projections = [q if p.pre == first.name else p for p, q in pairs]
     return Network(tuple(nodes), tuple(projections), _DT)
 
 
@@ -254,10 +256,6 @@ def plain_network(network: Network) -> Network:
     first = {(p.pre, p.post): p for p in reversed(network.projections)}
     plain = (dataclasses.replace(p, signed=False, delay=None) for p in first.values())
     return Network(tuple(nodes), tuple(plain), network.dt)
-
-
-def _from_currents(projection: Projection) -> Projection:
-    return dataclasses.replace(projection, signed=False, delay=None)
 
 
 def _random_population(rng: np.random.Generator, name: str) -> Population:

@@ -86,17 +86,6 @@ def _adding(text: str, place: Callable[[NodeProgram], int]) -> Change:
     return change
 
 
-def arriving_at(one: str, other: str) -> Change:
-    """Let what is sent to an input arrive at another."""
-
-    def change(n: NodeProgram) -> NodeProgram:
-        nothing = "" if one in n.initial else f"{one} = 0; "
-        node = changed(f"before: {nothing}{other} = {other} + {ARRIVED}{one}")(n)
-        return replace(node, inputs=tuple(x for x in n.inputs if x != one))
-
-    return change
-
-
 def chained(*changes: Change) -> Change:
     """Make several changes, in order."""
 
@@ -131,17 +120,12 @@ def _counting_dead(node: NodeProgram) -> NodeProgram:
     return chained(setting(refractory=None), changed(lines, dead_steps=dead))(node)
 
 
-def _resetting(text: str, is_more: bool) -> Change:
-    """Run lines, which may name `SEEN`, after a spike: with those described, or in their place."""
-    return lambda n: replace(n, reset=(*(n.reset if is_more else ()), *_lines(text)))
-
-
 _PARTS: Mapping[str, Callable[[str], Change]] = {
     "before": lambda text: _adding(text, lambda n: 0),
     "once summed": lambda text: chained(setting(limits=None), _adding(text, lambda n: 0)),
     "after": lambda text: _adding(text, lambda n: len(n.update)),
-    "on spike": lambda text: _resetting(text, False),
-    "also on spike": lambda text: _resetting(text, True),
+    "on spike": lambda text: setting(reset=_lines(text)),
+    "also on spike": lambda text: lambda n: replace(n, reset=(*n.reset, *_lines(text))),
     "spikes if": lambda text: with_threshold(text),
     "threshold reads v": lambda text: with_threshold("met_level > met_threshold", v=text),
     "membrane reads u": lambda text: reading("u", text, but="u"),

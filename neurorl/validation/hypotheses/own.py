@@ -22,7 +22,7 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.weights import scaled
 from neurorl.validation.observed import Mask, Observed
-from neurorl.validation.rewriting import arriving_at, with_constants
+from neurorl.validation.rewriting import ARRIVED, chained, changed, setting, with_constants
 from neurorl.validation.variants import Variant
 
 _CELLS, _ROUNDS = 2, 40
@@ -141,8 +141,11 @@ def weights(evidence: Evidence) -> Iterator[Variant]:
             yield from scaled(evidence, dict.fromkeys(names, fit))
     for one in inputs:
         for other in (x for x in inputs if x != one):
+            nothing = "" if one in evidence.node.initial else f"{one} = 0; "
+            left = setting(inputs=tuple(x for x in inputs if x != one))
+            moved = changed(f"before: {nothing}{other} = {other} + {ARRIVED}{one}")
             detail = f"what is sent to {one} arrives at {other}"
-            yield Variant("weights", detail, arriving_at(one, other))
+            yield Variant("weights", detail, chained(moved, left))
 
 
 def _fitted(
