@@ -7,7 +7,7 @@ fan-in; open-neuromorphic.org's page of the chip has 63 for XyloAudio 2, which i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from neurorl.errors import check_name
 from neurorl.network.description import Network
 
 
-@dataclass(frozen=True)
-class XyloDevice:
+class XyloDevice(NamedTuple):
     """Hold the room of one chip.
 
     fan_in, fan_out: most synapses into a hidden neuron, and from one to hidden neurons. synapses:

@@ -116,8 +116,7 @@ class XyloSimulator(Simulator):
             state[f"{name}.spikes"] = own[None] > 0
             state[f"{name}.release"] = own[None].astype(np.float64)
             for variable, values in self.layers[replica].last(kind).items():
-                part = values[numbers] if len(values) else np.zeros_like(own)
-                state[f"{name}.{variable}"] = part
+                state[f"{name}.{variable}"] = values[numbers] if len(values) else 0 * own
             state[f"{name}.refractory"] = np.zeros_like(own)
         return state
 

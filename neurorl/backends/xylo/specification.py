@@ -6,7 +6,6 @@ Neurons are inputs, hidden and output neurons. None of the tools is needed here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,8 +46,7 @@ class Wire(NamedTuple):
     places: IntArray
 
 
-@dataclass(frozen=True, eq=False)
-class XyloLayout:
+class XyloLayout(NamedTuple):
     """Hold which neurons and synapses of the chip a network is.
 
     places: by node. sizes: neurons of each of `KINDS`. wires: by projection, in the order of
