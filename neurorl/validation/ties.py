@@ -14,8 +14,8 @@ import numpy as np
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import NeurorlError
-from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, BoolArray
+from neurorl.testing import rasters
 from neurorl.validation.compare import Pair, Row
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.explain import Explanation
@@ -37,7 +37,8 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
     Nothing of a backend that can't restore a state, or of neurons that no state brings to a tie.
     """
     network, rows, explanations = scenario.network, [], []
-    quiet = InputWindow({s.name: _silence(network, s.name) for s in network.sources}, 1, False)
+    silence = {name: np.zeros_like(x) for name, x in rasters(network, 1, 0).items()}
+    quiet = InputWindow(silence, 1, False)
     writes = [*scenario.subject.weights.items()]
     history = enact(network, spec, scenario.seed, [quiet._replace(writes=writes)])
     found = {}
@@ -46,12 +47,12 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
             found[p.name] = _at_threshold(Evidence(network, p, history))
     states = [{n: getattr(tie, x) for n, tie in found.items()} for x in ("state", "beside")]
     try:
-        rasters, beside = (_enacted(scenario, spec, quiet, x) for x in states)
+        spikes, beside = (_enacted(scenario, spec, quiet, x) for x in states)
     except NeurorlError:  # it can't be asked
         return [], []
     for name, tie in found.items():
         described = tie.spikes
-        wrong = tie.met & (rasters[name][0] != described) & (beside[name][0] == described)
+        wrong = tie.met & (spikes[name][0] != described) & (beside[name][0] == described)
         if wrong.any():
             neuron = int(wrong.argmax())
             where = {**scenario.place(0), "population": name, "neuron": neuron}
@@ -65,13 +66,6 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
             of = {"population": name, "neuron": neuron, **place, **labels}
             explanations.append(Explanation(AT_THRESHOLD.cause, told, **of))
     return rows, explanations
-
-
-def _silence(network: Network, source: str) -> Array:
-    node, kind = network.node(source), network.analog.get(source)
-    if kind == "values":
-        return np.zeros((1, node.size))
-    return np.zeros(node.size) if kind else np.zeros((1, node.size), dtype=bool)
 
 
 def _enacted(
