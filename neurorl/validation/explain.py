@@ -65,8 +65,11 @@ def explain(
     explanations: list[Explanation] = []
     later: list[Explanation] = []  # of different inputs only, whose cause may yet be explanations
     for population in sorted(network.populations, key=lambda p: network.depth(p.name)):
-        name = population.name
-        for limit in _limits(population, network.dt, a, b):
+        name, limits = population.name, [0.0]
+        if not a.spec.is_chip and population.is_integrator(network.dt):
+            limits.insert(0, FLOAT_ERROR * membrane_scale(population, network.dt))
+        # Of different arithmetics, look at spikes only.
+        for limit in limits if a.spec.arithmetic == b.spec.arithmetic else (None,):
             window = _first_window(scenario, (a, b), traces, name, limit)
             if window is None:
                 continue
@@ -79,15 +82,6 @@ def explain(
             break
     kept = [e for e in later if not _follows(network, explanations, e.population, e.window)]
     return sorted([*explanations, *kept], key=lambda e: network.depth(e.population))
-
-
-def _limits(population: Population, dt: float, a: History, b: History) -> list[float | None]:
-    """Return the differences of variables to look for, in order; None to look at spikes only."""
-    if a.spec.arithmetic != b.spec.arithmetic:
-        return [None]
-    if a.spec.is_chip or not population.is_integrator(dt):
-        return [0.0]
-    return [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
 
 
 def _first_window(
