@@ -22,7 +22,7 @@ from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.backends.base import Backend
 from neurorl.backends.registry import load
-from neurorl.backends.xylo.layout import lay_out
+from neurorl.backends.xylo.specification import lay_out
 from neurorl.cli.status import exit_status
 from neurorl.network.description import Network
 from neurorl.testing import rasters

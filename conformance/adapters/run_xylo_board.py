@@ -30,13 +30,12 @@ class BoardLayer:
     def __init__(self, layout):
         """Start with weights and biases of 0."""
         self.layout, self.module, self.recorded = layout, None, {}
-        self.ends = {memory: layout.ends(memory) for memory in MEMORIES}
-        self.held = {memory: np.zeros(len(pre), int) for memory, (pre, _) in self.ends.items()}
-        self.bias = {"hidden": layout.hidden.bias.copy(), "output": layout.output.bias.copy()}
+        self.held = {name: np.zeros(len(wire.pre), int) for name, wire in layout.wires.items()}
+        self.bias = {kind: cells["bias"].copy() for kind, cells in layout.cells.items()}
 
-    def put_weights(self, memory, first, mantissas):
+    def put_weights(self, projection, mantissas):
         """Set weights; the board takes them when it is next configured."""
-        self.held[memory][first : first + len(mantissas)] = mantissas
+        self.held[projection] = mantissas
         self.module = None
 
     def put_bias(self, kind, numbers, bias):
@@ -71,22 +70,19 @@ class BoardLayer:
         """Return what rockpool's ``config_from_specification`` takes."""
         n_in, n_hidden, n_out = self.layout.sizes.values()
         shapes = ((n_in, n_hidden), (n_hidden, n_hidden), (n_hidden, n_out))
+        matrices = {x: np.zeros(shape, int) for x, shape in zip(MEMORIES, shapes, strict=True)}
+        for name, wire in self.layout.wires.items():
+            np.add.at(matrices[wire.memory], (wire.pre, wire.post), self.held[name])
         found = {}
-        names = ("in", "rec", "out")
-        for name, memory, shift, shape in zip(
-            names, MEMORIES, self.layout.shifts, shapes, strict=True
-        ):
-            matrix = np.zeros(shape, int)
-            np.add.at(matrix, self.ends[memory], self.held[memory])
+        for name, memory in zip(("in", "rec", "out"), MEMORIES, strict=True):
+            matrix = matrices[memory]
             found[f"weights_{name}"] = matrix if name == "out" else matrix[:, :, None]
-            found[f"weight_shift_{name}"] = shift
-        for end, bias, cells in (
-            ("", "hidden", self.layout.hidden),
-            ("_out", "out", self.layout.output),
-        ):
-            found[f"threshold{end}"], found[f"dash_mem{end}"] = cells.threshold, cells.shift_mem
-            found[f"dash_syn{end}"] = cells.shift_syn
-            found[f"bias_{bias}"] = self.bias["hidden" if bias == "hidden" else "output"]
+            found[f"weight_shift_{name}"] = self.layout.shifts[memory]
+        for end, (kind, cells) in zip(("", "_out"), self.layout.cells.items(), strict=True):
+            found[f"threshold{end}"] = cells["threshold"]
+            found[f"dash_mem{end}"] = cells["shift_mem"]
+            found[f"dash_syn{end}"] = cells["shift_syn"]
+            found[f"bias_{kind.removesuffix('put')}"] = self.bias[kind]
         return found
 
 

@@ -24,6 +24,7 @@ Source: nengo-loihi 1.1 (emulator, `NoiseState`), Davies et al. 2018.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,13 +60,10 @@ class Noise:
         return self.half_width == 0
 
 
-NOISES: dict[str, Noise] = {
-    noise.name: noise
-    for noise in (
-        Noise("exact"),
-        Noise("chip", half_width=2.80, largest_error=0.058),
-        Noise("chip+coins", half_width=1.91, largest_error=0.018, has_coins=True),
-    )
+NOISES = {
+    "exact": Noise("exact"),
+    "chip": Noise("chip", half_width=2.80, largest_error=0.058),
+    "chip+coins": Noise("chip+coins", half_width=1.91, largest_error=0.018, has_coins=True),
 }
 NOISE_MODES = tuple(NOISES)
 
@@ -161,34 +159,28 @@ def _steps_of_noise(drawn: U32) -> Array:
     return scaled.astype(np.int32) - np.int32(NOISE_MAX)
 
 
-def _tossed(drawn: U32) -> Array:
+def tossed(drawn: U32) -> Array:
+    """Return words as coins, booleans ``(steps, len(COINS) * n)``."""
     bits = (drawn[..., None] >> np.arange(len(COINS), dtype=np.uint32)) & np.uint32(1)
     return bits.reshape(len(drawn), -1).astype(np.bool_)
 
 
-class UniformRows(DrawRows):
-    """Draw x of -127..127, int32, for a population's noise; arguments as in `DrawRows`."""
-
-    def __init__(self, seed: int, stream: int, n: int) -> None:
-        super().__init__(seed, stream, n, _steps_of_noise)
+UniformRows = functools.partial(DrawRows, convert=_steps_of_noise)
+"""Draw x of -127..127, int32, for a population's noise."""
 
 
-class CoinRows(DrawRows):
-    """Draw the coins of a population that arrive in a step, booleans ``(len(COINS) * n,)``."""
+def coin_rows(network: Network, sources: Mapping[str, str], seed: int) -> dict[str, DrawRows]:
+    """Return the draws for each source of `with_coin_sources`, for a replica of this seed.
 
-    def __init__(self, seed: int, stream: int, n: int) -> None:
-        super().__init__(seed, Stream.COINS + stream, n, _tossed)
-
-
-def coin_rows(network: Network, sources: Mapping[str, str], seed: int) -> dict[str, CoinRows]:
-    """Return the draws for each source of `with_coin_sources`, for a replica of this seed."""
-    return {
-        source: CoinRows(seed, network.index(name), network.node(name).size)
-        for name, source in sources.items()
-    }
+    Of a step, the coins that arrive in it, booleans ``(len(COINS) * n,)``.
+    """
+    streams = {source: Stream.COINS + network.index(name) for name, source in sources.items()}
+    sizes = (network.node(name).size for name in sources)
+    pairs = zip(streams.items(), sizes, strict=True)
+    return {source: DrawRows(seed, stream, n, tossed) for (source, stream), n in pairs}
 
 
-def toss(coins: Mapping[str, CoinRows], first_step: int, n_steps: int) -> dict[str, BoolArray]:
+def toss(coins: Mapping[str, DrawRows], first_step: int, n_steps: int) -> dict[str, BoolArray]:
     """Return the coins that arrive in *n_steps* steps, a row a step, for each source."""
     return {
         name: np.stack([np.asarray(rows(first_step + k), dtype=bool) for k in range(n_steps)])

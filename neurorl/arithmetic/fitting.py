@@ -15,7 +15,7 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from neurorl.arithmetic.quantiser import (
     weight_integers,
 )
 from neurorl.errors import GridWarning, UnsupportedError, warn_of
-from neurorl.network.description import Network, Projection
+from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 
 Weights = Mapping[str, FloatArray]
@@ -47,8 +47,7 @@ def fit_bounds(network: Network, weights: Weights) -> Network:
     return network
 
 
-@dataclass(frozen=True)
-class Sums:
+class Sums(NamedTuple):
     """Hold the largest sums in a neuron of a population, as shares of the registers.
 
     arriving: input of one step, in 21 bits. current: input left over from all steps, plus the bias,
@@ -59,10 +58,6 @@ class Sums:
     arriving: float
     current: float
     bias: float
-
-    @property
-    def fit(self) -> bool:
-        return max(self.arriving, self.current, self.bias) <= 1
 
 
 def largest_sums(network: Network, chip: ChipNetwork, population: str, weights: Weights) -> Sums:
@@ -111,7 +106,7 @@ def _fit(network: Network, population: str, weights: Weights) -> Network:
             network, {n: max(reach[n], min(bound, described[n])) for n, bound in wanted.items()}
         )
         with contextlib.suppress(UnsupportedError):
-            if largest_sums(tried, quantise(tried), population, weights).fit:
+            if max(largest_sums(tried, quantise(tried), population, weights)) <= 1:
                 return tried
         factor *= 2
     return network
@@ -119,16 +114,13 @@ def _fit(network: Network, population: str, weights: Weights) -> Network:
 
 def bounded(network: Network, bounds: Mapping[str, float]) -> Network:
     """Return *network* with other bounds of plasticity, by projection, below and above 0."""
-
-    def narrowed(p: Projection) -> Projection:
-        if p.name not in bounds or p.plasticity is None:
-            return p
-        bound = bounds[p.name]
-        return dataclasses.replace(
-            p, plasticity=dataclasses.replace(p.plasticity, low=-bound, high=bound)
-        )
-
-    return dataclasses.replace(network, projections=tuple(map(narrowed, network.projections)))
+    projections = []
+    for p in network.projections:
+        if p.name in bounds and p.plasticity is not None:
+            both = {"low": -bounds[p.name], "high": bounds[p.name]}
+            p = dataclasses.replace(p, plasticity=dataclasses.replace(p.plasticity, **both))
+        projections.append(p)
+    return dataclasses.replace(network, projections=tuple(projections))
 
 
 _NOTABLE = 2.0**-8  # share of the largest weight

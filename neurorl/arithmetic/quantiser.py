@@ -281,16 +281,9 @@ def _projection(network: Network, projection: Projection, unit: float) -> ChipPr
             exponent += 1
     while exponent > -7 and reach <= MANTISSA_MAX * 2.0 ** (6 + exponent - 1):
         exponent -= 1
-    if projection.signed:
-        _check_signed(network, projection, exponent)
-    one = 2.0 ** (6 + exponent) / unit / (2 if projection.signed else 1)
-    return ChipProjection(projection.name, exponent, one)
-
-
-def _check_signed(network: Network, projection: Projection, exponent: int) -> None:
     n_pre = network.fan_in(projection.name)
     worst = n_pre * MANTISSA_MAX * 2.0 ** (6 + exponent) / 2
-    if worst > BIAS_MAX:
+    if projection.signed and worst > BIAS_MAX:
         raise UnsupportedError(
             f"chip arithmetic, projection {projection.name!r}",
             "a signed projection of this fan-in overflows the bias",
@@ -298,6 +291,8 @@ def _check_signed(network: Network, projection: Projection, exponent: int) -> No
             limit=int(BIAS_MAX / worst * n_pre),
             remedy="use blocks, an unsigned projection, or split the presynaptic population",
         )
+    one = 2.0 ** (6 + exponent) / unit / (2 if projection.signed else 1)
+    return ChipProjection(projection.name, exponent, one)
 
 
 def _below(x: float) -> float:

@@ -17,7 +17,7 @@ add up to 2**11, 16 + 24 + 11 bits in all. Weights of values are the same, see
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ from neurorl.arithmetic import quantiser
 from neurorl.arithmetic.chip_noise import NOISE_MODES, find_noise
 from neurorl.arithmetic.fitting import Weights, fit_bounds
 from neurorl.arithmetic.xylo_integers import XyloNetwork
-from neurorl.errors import ArgumentError, DescriptionError, UnsupportedError, check_name
+from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.network.description import CURRENT_GRID, Network, Population, Projection, Uniform
 from neurorl.network.limits import refuse_units
 from neurorl.network.plasticity import RELEASE_GRID
@@ -98,8 +98,8 @@ class Arithmetic(abc.ABC):
     noises: ClassVar[tuple[str, ...]] = ("exact",)
 
     @classmethod
-    def problems(cls, network: Network) -> Sequence[str]:
-        """Return a line for each part of *network* that it has no numbers for."""
+    def problems(cls, network: Network) -> Iterable[str]:
+        """Yield a line for each part of *network* that it has no numbers for."""
         return ()
 
     @classmethod
@@ -110,11 +110,13 @@ class Arithmetic(abc.ABC):
     def __init__(self, network: Network, noise: str = "exact") -> None:
         self.network = network
         self.noise = find_noise(noise)
+        self._rounding = dict[str, Rounding]()
+        self._limits = dict[str, float]()  # of accepted weights; those beyond a range are clipped
         self._listed = {p.name for p in network.projections if p.is_sparse}
 
-    @abc.abstractmethod
     def rounding(self, name: str) -> Rounding:
         """Return the numbers by which a projection's weights are rounded."""
+        return self._rounding[name]
 
     def round(self, name: str, weights: FloatArray) -> FloatArray:
         """Return the weights in force, in the description's units. Same shape."""
@@ -153,10 +155,6 @@ class Arithmetic(abc.ABC):
         """
         return self.bias_unit(population)
 
-    def _limit(self, name: str) -> float:
-        """Return the largest accepted weight; weights beyond a range are clipped."""
-        return float(np.finfo(np.float64).max)
-
     def check(
         self, name: str, weights: npt.ArrayLike, replicas: tuple[int, ...] = ()
     ) -> FloatArray:
@@ -175,12 +173,11 @@ class Arithmetic(abc.ABC):
         if array.shape != shape:
             raise ArgumentError(where, "wrong shape", got=array.shape, limit=shape)
         largest = float(np.maximum(array.max(initial=0.0), -array.min(initial=0.0)))
-        if not largest <= self._limit(name):
+        limit = self._limits.get(name, float(np.finfo(np.float64).max))
+        if not largest <= limit:
             if not np.isfinite(array).all():
                 raise ArgumentError(where, "not finite", got=array[~np.isfinite(array)][0])
-            raise ArgumentError(
-                where, "too large", got=f"{largest:g}", limit=f"{self._limit(name):g}"
-            )
+            raise ArgumentError(where, "too large", got=f"{largest:g}", limit=f"{limit:g}")
         return array
 
     def masked(self, name: str, weights: FloatArray) -> FloatArray:
@@ -208,35 +205,24 @@ class FloatArithmetic(Arithmetic):
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
-        scales = {p.name: _scale(network, p) for p in network.projections}
         values = {p.name for p in network.projections if network.analog.get(p.pre) == "values"}
-        short = values | {p.name for p in network.projections if p.short_term}
-        bits = {name: _SHORT_GRID_BITS if name in short else GRID_BITS for name in scales}
-        grid = {name: 2.0 ** -bits[name] * scale for name, scale in scales.items()}
-        self._rounding = {
-            p.name: Rounding(1.0 / unit, np.inf, unit, unit * (2.0 if p.signed else 1.0))
-            for p, unit in zip(network.projections, grid.values(), strict=True)
-        }
-        fan_in = {
-            p.name: sum(network.fan_in(r.name) for r in network.projections if r.post == p.post)
-            for p in network.projections
-        }
-        self._bias = {p.name: _bias(p, network.dt) for p in network.populations}
-        most = 2.0 ** (_SUM_BITS - 1)
-        self._limits = {name: x * most / max(fan_in[name], 1) for name, x in scales.items()}
-        finer = RELEASE_GRID * 2.0 ** (GRID_BITS - _SHORT_GRID_BITS)
         releasing = {p.post for p in network.projections if p.short_term}
+        finer = RELEASE_GRID * 2.0 ** (GRID_BITS - _SHORT_GRID_BITS)
+        self._bias = dict[str, FloatArray]()  # 0 for equations, to which it is added
+        for population in network.populations:
+            bias = population.plan(network.dt).bias
+            self._bias[population.name] = np.zeros(population.size) if bias is None else bias
         for p in network.projections:
+            scale, is_short = _scale(network, p), p.short_term or p.name in values
+            unit = 2.0 ** -(_SHORT_GRID_BITS if is_short else GRID_BITS) * scale
+            sent = unit * (2.0 if p.signed else 1.0)
+            self._rounding[p.name] = Rounding(1.0 / unit, np.inf, unit, sent)
+            fan_in = sum(network.fan_in(r.name) for r in network.projections if r.post == p.post)
+            self._limits[p.name] = scale * 2.0 ** (_SUM_BITS - 1) / max(fan_in, 1)
             if p.pre in network.currents:
                 self._limits[p.name] *= CURRENT_GRID
             elif p.post in releasing or p.name in values:
                 self._limits[p.name] *= finer
-
-    def _limit(self, name: str) -> float:
-        return self._limits[name]
-
-    def rounding(self, name: str) -> Rounding:
-        return self._rounding[name]
 
     def threshold(self, population: str) -> Array:
         node = self.network.node(population)
@@ -297,6 +283,10 @@ class ChipArithmetic(IntegerArithmetic):
                 where, what = f"projection {projection.name!r}", projection.more_than_weights
                 raise UnsupportedError(where, f"no chip arithmetic has {what}", limit="none")
         self.chip = quantiser.quantise(network, noise)
+        most = quantiser.MANTISSA_MAX / 2
+        for name, held in self.chip.projections.items():
+            sent = 2 * 2.0 ** (6 + held.exponent)
+            self._rounding[name] = Rounding(0.5 / held.unit, most, 2 * held.unit, sent)
 
     def exponent(self, name: str) -> int:
         return self.chip.projections[name].exponent
@@ -304,11 +294,6 @@ class ChipArithmetic(IntegerArithmetic):
     def mantissa(self, name: str, weights: FloatArray) -> Int32Array:
         """Return the mantissas that the chip stores."""
         return quantiser.weight_integers(self.chip.projections[name], weights)
-
-    def rounding(self, name: str) -> Rounding:
-        projection = self.chip.projections[name]
-        unit, sent = 2 * projection.unit, 2 * 2.0 ** (6 + projection.exponent)
-        return Rounding(0.5 / projection.unit, quantiser.MANTISSA_MAX / 2, unit, sent)
 
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
@@ -342,20 +327,13 @@ def make_arithmetic(name: str, network: Network, noise: str = "exact") -> Arithm
     return find_arithmetic(name)(network, noise)
 
 
-def _bias(population: Population, dt: float) -> FloatArray:
-    """Return the biases; 0 for equations, to which currents and silence are added."""
-    bias = population.plan(dt).bias
-    return np.zeros(population.size) if bias is None else bias
-
-
 def _scale(network: Network, projection: Projection) -> float:
     """Return a power of two near the membrane's scale (threshold or noise), 1 if both are 0.
 
     Equations may be in any units, so their scale follows from weights to the same input.
     """
     node = network.node(projection.post)
-    if not isinstance(node, Population):
-        raise DescriptionError("arithmetic", "a projection must end in a population")
+    assert isinstance(node, Population)
     if node.is_integrator(network.dt):
         neurons = node.integrator(network.dt)
         size = max(float(np.abs(neurons.threshold).max()), float(neurons.noise_width.max()))

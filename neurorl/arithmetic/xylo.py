@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -34,16 +34,44 @@ class XyloArithmetic(IntegerArithmetic):
 
     def __init__(self, network: Network, noise: str = "exact") -> None:
         super().__init__(network, noise)
-        problems = self.problems(network)
-        if problems:
-            raise UnsupportedError("xylo arithmetic", f"can't hold {'; '.join(problems)}")
+        if problems := "; ".join(self.problems(network)):
+            raise UnsupportedError("xylo arithmetic", f"can't hold {problems}")
         self.chip = quantise(network)
-        self._memories = {p.name: memory_of(network, p) for p in network.projections}
-        self._units = {p.name: self.chip.populations[p.post].unit for p in network.projections}
+        for p in network.projections:
+            step = 2.0 ** self.chip.shifts[memory_of(network, p)]
+            unit = step / self.chip.populations[p.post].unit
+            self._rounding[p.name] = Rounding(1.0 / unit, MANTISSA_MAX, unit, step)
 
     @classmethod
-    def problems(cls, network: Network) -> Sequence[str]:
-        return [*_lacking(network)]
+    def problems(cls, network: Network) -> Iterator[str]:
+        for population in network.populations:
+            if not population.is_integrator(network.dt):
+                continue  # named by the backend's capabilities
+            d, who = population.integrator(network.dt), f"population {population.name!r} of"
+            if d.noise_width.any():
+                yield f"{who} stochastic neurons (xylo has no noise; take CubaLIF with noise=0)"
+            if d.refractory_steps.any():
+                yield f"{who} neurons with a refractory period (xylo has none; take refractory=0)"
+            if (d.threshold < 0).any():
+                yield f"{who} a negative threshold, {d.threshold.min():g} (limit >= 0; add bias)"
+            unit = population.neuron.chip_unit or 0.0
+            for name, values in (("threshold", d.threshold), ("bias", d.bias)):
+                fixed = values * kept_current(d) * unit
+                if (sixteen_bits(fixed) != np.rint(fixed)).any():
+                    got = f"{fixed[np.argmax(np.abs(fixed))]:g}"
+                    yield f"{who} a {name} of {got} chip units (limit {STATE_MAX}; scale it down)"
+        pairs, again = set[tuple[str, str]](), list[str]()
+        for p in network.projections:
+            which = f"projection {p.name!r}"
+            if p.signed:
+                yield f"signed {which}"
+            if network.delay_steps(p.name) > 1:
+                yield f"{which} with a delay of more than one step (leave it out)"
+            if (p.pre, p.post) in pairs and p.pre not in network.currents:
+                again.append(p.name)
+            pairs.add((p.pre, p.post))
+        if again:
+            yield f"several projections between the same nodes, {', '.join(again)} (make them one)"
 
     @classmethod
     def fitted(cls, network: Network, weights: Weights) -> Network:
@@ -51,7 +79,7 @@ class XyloArithmetic(IntegerArithmetic):
         return bounded(network, {name: most for name, most in reach.items() if most})
 
     def exponent(self, name: str) -> int:
-        return self.chip.shifts[self._memories[name]]
+        return int(np.log2(self.rounding(name).transmitted_unit))
 
     def membrane_unit(self, population: str) -> float | FloatArray:
         chip = self.chip.populations[population]
@@ -61,45 +89,9 @@ class XyloArithmetic(IntegerArithmetic):
         """Return the mantissas that the chip stores."""
         return self.rounding(name).whole(weights).astype(np.int64)
 
-    def rounding(self, name: str) -> Rounding:
-        step = 2.0 ** self.exponent(name)
-        unit = step / self._units[name]
-        return Rounding(1.0 / unit, MANTISSA_MAX, unit, transmitted_unit=step)
-
     def bias(
         self, population: str, rounded: dict[str, FloatArray], current: FloatArray | None = None
     ) -> Array:
         chip = self.chip.populations[population]
         # Like a current that decays once before it reaches the membrane.
         return chip.bias if current is None else sixteen_bits(chip.bias + current * chip.kept)
-
-
-def _lacking(network: Network) -> Iterator[str]:
-    for population in network.populations:
-        if not population.is_integrator(network.dt):
-            continue  # named by the backend's capabilities
-        d, who = population.integrator(network.dt), f"population {population.name!r} of"
-        if d.noise_width.any():
-            yield f"{who} stochastic neurons (xylo has no noise; take CubaLIF with noise=0)"
-        if d.refractory_steps.any():
-            yield f"{who} neurons with a refractory period (xylo has none; take refractory=0)"
-        if (d.threshold < 0).any():
-            yield f"{who} a negative threshold, {d.threshold.min():g} (limit >= 0; add bias)"
-        unit = population.neuron.chip_unit or 0.0
-        for name, values in (("threshold", d.threshold), ("bias", d.bias)):
-            fixed = values * kept_current(d) * unit
-            if (sixteen_bits(fixed) != np.rint(fixed)).any():
-                got = f"{fixed[np.argmax(np.abs(fixed))]:g}"
-                yield f"{who} a {name} of {got} chip units (limit {STATE_MAX}; scale it down)"
-    pairs, again = set[tuple[str, str]](), list[str]()
-    for p in network.projections:
-        which = f"projection {p.name!r}"
-        if p.signed:
-            yield f"signed {which}"
-        if network.delay_steps(p.name) > 1:
-            yield f"{which} with a delay of more than one step (leave it out)"
-        if (p.pre, p.post) in pairs and p.pre not in network.currents:
-            again.append(p.name)
-        pairs.add((p.pre, p.post))
-    if again:
-        yield f"several projections between the same nodes, {', '.join(again)} (make them one)"

@@ -22,7 +22,7 @@ Source: xylosim 0.1.3, the vendor's simulator, whose bits these are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,15 +43,13 @@ _LEVEL = STATE_MAX // 4
 """Bound thresholds and biases, so that a membrane reaches four of them in either direction."""
 
 
-@dataclass(frozen=True)
-class XyloPopulation:
+class XyloPopulation(NamedTuple):
     """Hold the integers of one population; arrays of shape ``(size,)``.
 
     unit: chip integers in a weight of 1. is_output: whether its neurons are the chip's output
     neurons. shift_syn, shift_mem: shifts of the decays of current and membrane.
     """
 
-    name: str
     unit: float
     is_output: bool
     shift_syn: IntArray
@@ -70,8 +68,7 @@ class XyloPopulation:
         return np.asarray(1 - 2.0**-self.shift_syn, dtype=np.float64)
 
 
-@dataclass(frozen=True)
-class XyloNetwork:
+class XyloNetwork(NamedTuple):
     """Hold all integers but the weights. shifts: of the weights in each of `MEMORIES`."""
 
     populations: dict[str, XyloPopulation]
@@ -131,8 +128,7 @@ def kept_current(integrator: Integrator) -> FloatArray:
     return np.asarray(1 - 2.0 ** -decay_shift(integrator.current_decay, 1))
 
 
-@dataclass(frozen=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """Hold what decides on the unit of a population.
 
     fixed: its unit, if the description has it, else 0. level: its largest threshold or bias, in a
@@ -185,7 +181,6 @@ def _population(network: Network, population: Population, unit: float) -> XyloPo
     # Whole numbers are over a threshold x if they are at least floor(x) + 1.
     threshold = np.floor(d.threshold * unit * kept) + 1
     return XyloPopulation(
-        name=population.name,
         unit=unit,
         is_output=is_output(network, population.name),
         shift_syn=decay_shift(d.current_decay, 1),

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from neurorl.arithmetic.chip_noise import CoinRows, UniformRows, coin_rows, find_noise
+from neurorl.arithmetic.chip_noise import UniformRows, coin_rows, find_noise
 from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
 from neurorl.network.description import Network, Population
 from neurorl.network.initial_weights import initial_weights
@@ -117,7 +117,7 @@ class SimulatedNetwork:
         size, stream = self.network.node(population).size, self.network.index(population)
         return [rows(seed, stream, size) for seed in self.seeds]
 
-    def coin_rows(self, replica: int) -> dict[str, CoinRows]:
+    def coin_rows(self, replica: int) -> dict[str, DrawRows]:
         """Return a replica's coin tosses by source."""
         return coin_rows(self.network, self.coins, self.seeds[replica])
 

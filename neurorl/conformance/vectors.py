@@ -8,11 +8,12 @@ whole steps. On Xylo the host writes other weights half-way, and begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.random import Generator
 
+from neurorl.backends.window import Raster
 from neurorl.models import CubaLIF, shift_lif
 from neurorl.network.description import Network, Plasticity, Population, Projection, Source
 from neurorl.numerics.arrays import Array, FloatArray
@@ -41,41 +42,16 @@ class Vector:
     rewritten: dict[str, FloatArray] = field(default_factory=dict)
 
 
-_Make = Callable[[np.random.Generator, dict[str, int], bool], Network]
-_Learn = Callable[[np.random.Generator, Vector], Vector]
-
-
 def make_vector(chip: str, number: int, seed: int = 0) -> Vector:
     """Return a vector of one of `CHIPS`, the same for the same number and seed; odd ones learn."""
-    rng, learns = np.random.default_rng([seed, number, [*CHIPS].index(chip)]), number % 2 == 1
+    rng = np.random.default_rng([seed, number, [*CHIPS].index(chip)])
     size, cells, last = (int(rng.integers(*ends)) for ends in ((4, 17), (2, 41), (1, 9)))
     raster = rng.random((N_STEPS, size)) < rng.uniform(0.05, 0.6)
-    make, learning = CHIPS[chip]
-    vector = Vector(
-        make(rng, {"input": size, "cells": cells, "last": last}, learns), {"input": raster}
-    )
-    return learning(rng, vector) if learns else vector
+    sizes = {"input": size, "cells": cells, "last": last}
+    return CHIPS[chip](rng, sizes, raster, number % 2 == 1)
 
 
-def _rewritten(rng: np.random.Generator, vector: Vector) -> Vector:
-    """Return a vector in which the host writes other weights."""
-    new = {p.name: 1.0 * rng.permuted(p.weights) for p in vector.network.projections}
-    return replace(vector, rewritten=new)
-
-
-def _by_pes(rng: np.random.Generator, vector: Vector) -> Vector:
-    """Return a vector with bursts of input, and errors that the chip learns from."""
-    size, cells = (vector.network.node(name).size for name in ("input", "cells"))
-    # A spike arrives a step later, in a step t % 4 == 2, which learns.
-    burst = rng.random((N_STEPS, size)) < 0.7
-    burst[np.arange(N_STEPS) % BURST != 1] = False
-    errors = np.zeros((N_STEPS, cells))
-    taught = errors[2::BURST]
-    taught[:] = ERROR_STEP * rng.integers(-7, 8, taught.shape)
-    return replace(vector, inputs={"input": burst}, errors=errors)
-
-
-def _loihi_network(rng: np.random.Generator, sizes: dict[str, int], learns: bool) -> Network:
+def _on_loihi(rng: Generator, sizes: dict[str, int], raster: Raster, learns: bool) -> Vector:
     """Return neurons of few sets of registers, with a loop; where one learns, ringing, without."""
     nodes = []
     for name in ("cells", "last"):
@@ -95,10 +71,18 @@ def _loihi_network(rng: np.random.Generator, sizes: dict[str, int], learns: bool
         delay = None if learns else _DT * int(rng.integers(1, 5))
         learned = Plasticity(_DT, -1.0, 1.0) if learns and name == "drive" else None
         links.append(Projection(name, pre, post, weights, 1, mask, delay, plasticity=learned))
-    return Network((Source("input", sizes["input"]), *nodes), tuple(links), _DT)
+    network = Network((Source("input", sizes["input"]), *nodes), tuple(links), _DT)
+    if not learns:
+        return Vector(network, {"input": raster})
+    # A spike arrives a step later, in a step t % 4 == 2, which learns.
+    burst = rng.random(raster.shape) < 0.7
+    burst[np.arange(N_STEPS) % BURST != 1] = False
+    errors = np.zeros((N_STEPS, sizes["cells"]))
+    errors[2::BURST] = ERROR_STEP * rng.integers(-7, 8, errors[2::BURST].shape)
+    return Vector(network, {"input": burst}, errors)
 
 
-def _xylo_network(rng: np.random.Generator, sizes: dict[str, int], learns: bool) -> Network:
+def _on_xylo(rng: Generator, sizes: dict[str, int], raster: Raster, learns: bool) -> Vector:
     """Return hidden neurons with a loop, and output neurons; every chip has room for them."""
     nodes = []
     for name in ("cells", "last"):
@@ -110,11 +94,10 @@ def _xylo_network(rng: np.random.Generator, sizes: dict[str, int], learns: bool)
         weights = rng.integers(-90, 128, (sizes[pre], sizes[post]))
         mask = rng.random(weights.shape) < 0.7  # of 56 neurons some 40; a neuron takes 63
         links.append(Projection(name, pre, post, weights, mask=mask))
-    return Network((Source("input", sizes["input"]), *nodes), tuple(links), _DT)
+    network = Network((Source("input", sizes["input"]), *nodes), tuple(links), _DT)
+    new = {p.name: 1.0 * rng.permuted(p.weights) for p in links} if learns else {}
+    return Vector(network, {"input": raster}, rewritten=new)
 
 
-CHIPS: Mapping[str, tuple[_Make, _Learn]] = {
-    "loihi": (_loihi_network, _by_pes),
-    "xylo": (_xylo_network, _rewritten),
-}
-"""Map each chip to what makes its networks, and what lets a vector learn."""
+CHIPS = {"loihi": _on_loihi, "xylo": _on_xylo}
+"""Map each chip to what makes its vectors; whether they learn comes last."""

@@ -21,7 +21,7 @@ from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import Player
 from neurorl.arithmetic.chip_noise import threshold_reduction, with_coin_sources
 from neurorl.arithmetic.fitting import largest_sums
-from neurorl.arithmetic.quantiser import ChipPopulation, kept
+from neurorl.arithmetic.quantiser import kept
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic, make_arithmetic
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import STATE_MAX
@@ -164,6 +164,11 @@ def _on_loihi(
     # The bias makes up for the chip's lowest threshold, and then contains it.
     threshold = np.where(wanted * chip.unit < chip.threshold / 2, 0, chip.threshold)
     bias = chip.bias - (chip.threshold - threshold)
+    noisy = d.noise_width > 0
+    error: float | None = 0.5 / chip.unit / scale
+    if chip.noise_exponent:
+        has_memory = d.current_decay[noisy].any() or d.membrane_decay[noisy].any()
+        error = None if has_memory else arithmetic.noise.largest_error
     sums = largest_sums(arithmetic.network, arithmetic.chip, population.name, weights)
     return {
         "population": population.name,
@@ -174,7 +179,7 @@ def _on_loihi(
         "bias_error": _worst(bias / chip.unit - d.bias) / scale,
         "current_decay_error": _signed((4095 - chip.current_decay) / 4096 - d.current_decay),
         "membrane_decay_error": _signed((4096 - chip.voltage_decay) / 4096 - d.membrane_decay),
-        "noise_error": _noise_error(arithmetic, chip, d, scale),
+        "noise_error": error if noisy.any() else 0.0,
         "arriving_percent": 100 * sums.arriving,
         "current_percent": 100 * sums.current,
         "bias_percent": 100 * sums.bias,
@@ -183,18 +188,6 @@ def _on_loihi(
 
 _POPULATION: Mapping[str, Callable[..., PlainData]] = {"loihi": _on_loihi, "xylo": _on_xylo}
 """Map each arithmetic of a chip to what makes the row of a population."""
-
-
-def _noise_error(
-    arithmetic: ChipArithmetic, chip: ChipPopulation, d: Integrator, scale: float
-) -> float | None:
-    noisy = d.noise_width > 0
-    if not noisy.any():
-        return 0.0
-    if not chip.noise_exponent:
-        return 0.5 / chip.unit / scale
-    has_memory = d.current_decay[noisy].any() or d.membrane_decay[noisy].any()
-    return None if has_memory else arithmetic.noise.largest_error
 
 
 def _projection(arithmetic: Arithmetic, p: Projection, weights: FloatArray) -> PlainData:
@@ -312,13 +305,11 @@ def compare(
                 taken = agent.actions.taken(actions[0])
                 observation, _, terminated, truncated, _ = agent.env.step(taken)
                 over = terminated or truncated
-    rows = [_row(p.name, *rates) for p in agent.network.populations]
+    rows = []
+    for name in (p.name for p in agent.network.populations):
+        a, b = (x.of(name) for x in rates)
+        mean, changed = float(a.mean()), float(b.mean())
+        row: PlainData = {"population": name, "rate": mean, "other_rate": changed}
+        row["error_percent"] = 100 * (changed - mean) / mean if mean else None
+        rows.append({**row, "rms": float(np.sqrt(np.mean((a - b) ** 2)))})
     return {"decisions": decisions, "agreement": same / decisions, "populations": rows}
-
-
-def _row(population: str, first: Rates, second: Rates) -> PlainData:
-    a, b = first.of(population), second.of(population)
-    rate, other = float(a.mean()), float(b.mean())
-    error = 100 * (other - rate) / rate if rate else None
-    rates = {"population": population, "rate": rate, "other_rate": other}
-    return {**rates, "error_percent": error, "rms": float(np.sqrt(np.mean((a - b) ** 2)))}

@@ -209,8 +209,5 @@ class DrawRows:
         return self._convert(words(*self._args, step, n_steps))
 
 
-class NoiseRows(DrawRows):
-    """Draw standard logistic numbers, for escape noise."""
-
-    def __init__(self, seed: int, stream: int, n: int) -> None:
-        super().__init__(seed, stream, n, logistic)
+NoiseRows = functools.partial(DrawRows, convert=logistic)
+"""Draw standard logistic numbers, for escape noise."""

@@ -50,8 +50,7 @@ def lower_node(network: Network, arithmetic: Arithmetic, node: Node, depth: int 
     if not isinstance(node, Population):
         return NodeProgram(node.name, node.size, depth, is_source=True)
     if isinstance(arithmetic, ChipArithmetic):
-        stream, coins = network.index(node.name), _coins(network, arithmetic, node.name)
-        made = membrane_on_chip(arithmetic, node.name, depth, stream, coins)
+        made = membrane_on_chip(network, arithmetic, node.name, depth)
     elif isinstance(arithmetic, XyloArithmetic):
         made = xylo_node(arithmetic, node.name, depth)
     else:
@@ -92,13 +91,6 @@ def _draws(plan: StepPlan, index: int) -> dict[str, Draw]:
     for k, name in enumerate(plan.words):
         draws[name] = Draw(Stream.OF_EQUATIONS + MAX_WORDS * index + k)
     return draws if plan.clock is None else draws | {plan.clock: Draw(None)}
-
-
-def _coins(network: Network, arithmetic: Arithmetic, population: str) -> str | None:
-    """Return the projection that brings the coins of a population; None if it has none."""
-    described = {p.name for p in network.projections}
-    coins = (p for p in arithmetic.network.projections if p.name not in described)
-    return next((p.name for p in coins if p.post == population), None)
 
 
 def _shared(constants: Mapping[str, Array]) -> dict[str, FloatArray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.expressions.expression import Expression, read_statements
+from neurorl.network.description import Network
 from neurorl.network.initial_weights import initial_weights
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import Stream
@@ -20,23 +21,23 @@ from neurorl.program.program import Draw, NodeProgram, Release
 
 
 def membrane_on_chip(
-    arithmetic: ChipArithmetic, name: str, depth: int, stream: int, coins: str | None
+    network: Network, arithmetic: ChipArithmetic, name: str, depth: int
 ) -> NodeProgram:
     """Return the program of a population in Loihi's integers, which float64 holds exactly.
 
-    depth: steps for which its spikes are kept. stream: of its draws. coins: the projection of
-    *arithmetic*'s network that brings its coins; None if it has none.
+    depth: steps for which its spikes are kept. network: without coins, which *arithmetic*'s has.
 
     Source: nengo-loihi 1.1 (emulator), Davies et al. 2018; see `neurorl.arithmetic.quantiser`.
     """
     chip = arithmetic.chip.populations[name]
-    noise = _noise(chip, stream, {} if coins is None else _coins(arithmetic, coins))
+    coins = _coins(network, arithmetic, name)
+    tossed, noise, more, draws = _noise(chip, network.index(name), coins)
     lines = [
-        *noise.arrival,
+        *([f"q = q{tossed}"] if tossed else []),
         _wrapped("q", CURRENT_BITS),
         "u = trunc(u*kept_u/4096) + q",
         _wrapped("u", CURRENT_SUM_BITS),
-        f"change = u + bias{noise.change}",
+        f"change = u + bias{noise}",
         _wrapped("change", CURRENT_SUM_BITS),
         f"v = clip(trunc(v*kept_v/4096) + change, {-VOLTAGE_MAX}, {VOLTAGE_MAX})",
     ]
@@ -44,7 +45,7 @@ def membrane_on_chip(
         "kept_u": 4095 - chip.current_decay,
         "kept_v": 4096 - chip.voltage_decay,
         "threshold": chip.threshold,
-        **noise.constants,
+        **more,
     }
     threshold = "v > threshold"
     if chip.escapes:
@@ -56,7 +57,7 @@ def membrane_on_chip(
         reset=read_statements("v = 0", name),
         held=("v",),
         refractory=chip.refractory - 1,
-        draws=noise.draws,
+        draws=draws,
     )
 
 
@@ -69,42 +70,36 @@ def _in_integers(
     return replace(node, initial={x: np.zeros(size) for x in "uv"}, constants=constants)
 
 
-@dataclass(frozen=True)
-class _Noise:
-    """Hold what noise adds to arriving input and to the change of a membrane, and its names."""
+def _noise(
+    chip: ChipPopulation, stream: int, coins: Mapping[str, Array]
+) -> tuple[str, str, Mapping[str, Array], Mapping[str, Draw]]:
+    """Return what noise adds to arriving input and to a change; its constants and draws.
 
-    constants: Mapping[str, Array] = field(default_factory=dict)
-    draws: Mapping[str, Draw] = field(default_factory=dict)
-    arrival: tuple[str, ...] = ()
-    change: str = ""
-
-
-def _noise(chip: ChipPopulation, stream: int, coins: Mapping[str, Array]) -> _Noise:
-    """Return escape noise, or the chip's own, see `neurorl.arithmetic.chip_noise`.
-
-    coins: what each transmits, by its name; empty for noise without coins.
+    Of escape noise, or of the chip's own, see `neurorl.arithmetic.chip_noise`. coins: what each
+    transmits, by its name; empty for noise without coins.
     """
     if chip.escapes:
-        return _Noise({"width": chip.noise_width}, {"logistic": Draw(stream, is_logistic=True)})
+        return "", "", {"width": chip.noise_width}, {"logistic": Draw(stream, is_logistic=True)}
     if not chip.noise_exponent:
-        return _Noise()
-    draws = {"draw": Draw(stream, is_logistic=False)}
-    arrival: tuple[str, ...] = ()
+        return "", "", {}, {}
+    draws, tossed = {"draw": Draw(stream, is_logistic=False)}, ""
     if coins:
         draws["toss"] = Draw(Stream.COINS + stream, is_logistic=False)
         bits = (f"(floor(toss/{2**j}) - 2*floor(toss/{2 ** (j + 1)}))" for j in range(len(coins)))
-        tossed = " + ".join(f"coin_{j}*{bit}" for j, bit in enumerate(bits))
-        arrival = (f"q = q + {tossed}",)
+        tossed = " + " + " + ".join(f"coin_{j}*{bit}" for j, bit in enumerate(bits))
     span = 2 * NOISE_MAX + 1
     change = f" + noise_step*(floor(draw*{span}/{2**32}) - {NOISE_MAX})"
-    return _Noise({"noise_step": chip.noise_step, **coins}, draws, arrival, change)
+    return tossed, change, {"noise_step": chip.noise_step, **coins}, draws
 
 
-def _coins(arithmetic: ChipArithmetic, projection: str) -> dict[str, Array]:
-    """Return what each coin of a neuron transmits, by the coin's name."""
-    weights = initial_weights(arithmetic.network, projection, 0)
-    sent = arithmetic.transmitted(projection, weights)
-    return {f"coin_{j}": sent[..., j, 0] for j in range(len(COINS))}
+def _coins(network: Network, arithmetic: ChipArithmetic, population: str) -> dict[str, Array]:
+    """Return what each coin of a population transmits, by the coin's name."""
+    described = {p.name for p in network.projections}
+    for p in arithmetic.network.projections:
+        if p.post == population and p.name not in described:
+            sent = arithmetic.transmitted(p.name, initial_weights(arithmetic.network, p.name, 0))
+            return {f"coin_{j}": sent[..., j, 0] for j in range(len(COINS))}
+    return {}
 
 
 def _wrapped(name: str, bits: int) -> str:

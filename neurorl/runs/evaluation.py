@@ -132,7 +132,9 @@ class Play:
             episode = running[k]
             episode.step += 1
             if episode.step == LONG_EPISODE:
-                self._warn_of_long()
+                where, what = f"{self.envs.where}, an episode", f"has lasted {LONG_EPISODE} steps"
+                remedy = "wrap it in gymnasium.wrappers.TimeLimit"
+                warn_of(EnvironmentWarning, where, what, remedy=remedy)
             episode.add(float(reward), config.gamma)
             if terminated or truncated:
                 ended.append((k, episode))
@@ -142,10 +144,6 @@ class Play:
         replicas = playing if self.is_by_number else None
         self.tally.add({**player.inputs, **player.rasters}, config.window, replicas)
         return ended
-
-    def _warn_of_long(self) -> None:
-        what, remedy = f"has lasted {LONG_EPISODE} steps", "wrap it in gymnasium.wrappers.TimeLimit"
-        warn_of(EnvironmentWarning, f"{self.envs.where}, an episode", what, remedy=remedy)
 
 
 _LARGEST = 2**20

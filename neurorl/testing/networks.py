@@ -74,39 +74,6 @@ def _recurrent() -> Network:
     )
 
 
-def _sparse() -> Network:
-    mask = (np.arange(6 * 9).reshape(6, 9) * 7) % 5 < 2
-    return _network(
-        (Source("input", 6), Population("cells", 9, LIF(5e-3, 0.5))),
-        Projection("drive", "input", "cells", Uniform(-0.2, 1.0), mask=mask),
-    )
-
-
-def _two_sources() -> Network:
-    return _network(
-        (Source("left", 3), Source("right", 4), Population("cells", 6, LIF(8e-3, 0.7, noise=0.1))),
-        Projection("from_left", "left", "cells", Uniform(-1.0, 1.0)),
-        Projection("from_right", "right", "cells", 0.3),
-    )
-
-
-def _plastic() -> Network:
-    plastic = Plasticity(trace_tau=5e-3, low=-1.0, high=1.0)
-    return _network(
-        (Source("input", 6), Population("cells", 8, CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))),
-        Projection("drive", "input", "cells", Uniform(-0.2, 0.2), plasticity=plastic),
-    )
-
-
-def _mixed_delays() -> Network:
-    return _network(
-        (Source("input", 5), Population("middle", 8, LIF(6e-3, 0.6)), Population("last", 4, LIF())),
-        Projection("near", "input", "middle", Uniform(0.0, 0.8)),
-        Projection("far", "input", "last", Uniform(0.0, 0.8), delay=4e-3),
-        Projection("next", "middle", "last", Uniform(-0.2, 0.8), delay=2e-3),
-    )
-
-
 def _currents(kind: str = "current") -> Network:
     """Return a network with currents, or values, and spikes into one population, in blocks too."""
     cells = CubaLIF(2e-3, 8e-3, 0.8, 0.02, 0.2, refractory=2e-3)
@@ -198,16 +165,9 @@ def _short_term() -> Network:
     )
 
 
-def _crowd() -> Network:
-    cell = CubaLIF(2e-3, 8e-3, 1.2, 0.0, 0.1, refractory=2e-3)
-    return _network(
-        (Source("input", 4), Population("cells", 1100, cell), Population("last", 2, LIF())),
-        Projection("drive", "input", "cells", Uniform(-0.2, 0.8), blocks=2),
-        Projection("own", "cells", "cells", -0.3, blocks=1100),
-        Projection("votes", "cells", "last", Uniform(-0.02, 0.04), blocks=2),
-    )
-
-
+_MASK = (np.arange(6 * 9).reshape(6, 9) * 7) % 5 < 2
+_PLASTIC = Plasticity(trace_tau=5e-3, low=-1.0, high=1.0)
+_CELL = CubaLIF(2e-3, 8e-3, 1.2, 0.0, 0.1, refractory=2e-3)
 FEATURES: dict[str, Callable[[], Network]] = {
     "LIF": lambda: _chain(LIF(10e-3, 0.8)),
     "CUBA-LIF": lambda: _chain(CubaLIF(3e-3, 12e-3, 0.9, 0.02)),
@@ -215,19 +175,39 @@ FEATURES: dict[str, Callable[[], Network]] = {
     "stochastic GLM unit": lambda: _chain(GLM(bias=-0.3)),
     "refractory period": lambda: _chain(CubaLIF(3e-3, 12e-3, 0.4, 0.0, 0.2, refractory=3e-3)),
     "parameters per neuron": _mixed_parameters,
-    "several sources": _two_sources,
+    "several sources": lambda: _network(
+        (Source("left", 3), Source("right", 4), Population("cells", 6, LIF(8e-3, 0.7, noise=0.1))),
+        Projection("from_left", "left", "cells", Uniform(-1.0, 1.0)),
+        Projection("from_right", "right", "cells", 0.3),
+    ),
     "recurrent projection": _recurrent,
-    "sparse projection (mask)": _sparse,
+    "sparse projection (mask)": lambda: _network(
+        (Source("input", 6), Population("cells", 9, LIF(5e-3, 0.5))),
+        Projection("drive", "input", "cells", Uniform(-0.2, 1.0), mask=_MASK),
+    ),
     "modules (blocks)": lambda: actor_network(
         5, 3, neuron=CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5), actors=2, hidden=4
     ),
     "signed units (+-1)": lambda: actor_network(
         5, 2, neuron=GLM(), actors=2, hidden=3, signed=True, initial_output=0.5
     ),
-    "weights written between windows": _plastic,
-    "delays of several steps": _mixed_delays,
+    "weights written between windows": lambda: _network(
+        (Source("input", 6), Population("cells", 8, CubaLIF(1.5e-3, 4.5e-3, 0.5, 0.0, 0.5))),
+        Projection("drive", "input", "cells", Uniform(-0.2, 0.2), plasticity=_PLASTIC),
+    ),
+    "delays of several steps": lambda: _network(
+        (Source("input", 5), Population("middle", 8, LIF(6e-3, 0.6)), Population("last", 4, LIF())),
+        Projection("near", "input", "middle", Uniform(0.0, 0.8)),
+        Projection("far", "input", "last", Uniform(0.0, 0.8), delay=4e-3),
+        Projection("next", "middle", "last", Uniform(-0.2, 0.8), delay=2e-3),
+    ),
     "currents": _currents,
-    "more neurons than a core": _crowd,
+    "more neurons than a core": lambda: _network(
+        (Source("input", 4), Population("cells", 1100, _CELL), Population("last", 2, LIF())),
+        Projection("drive", "input", "cells", Uniform(-0.2, 0.8), blocks=2),
+        Projection("own", "cells", "cells", -0.3, blocks=1100),
+        Projection("votes", "cells", "last", Uniform(-0.02, 0.04), blocks=2),
+    ),
     "neurons by equations": _equations,
     "synapses as a list": _listed,
     "a delay for each synapse": _synapse_delays,
@@ -257,8 +237,10 @@ def random_network(seed: int, delays: bool = False, currents: bool = False) -> N
             pre = nodes[int(rng.integers(len(nodes)))]
             projections.append(_random_projection(rng, f"to_{post.name}_{k}", pre, post, delays))
     if currents:
-        nodes[0] = Source(nodes[0].name, nodes[0].size, "current")
-        projections = [_from_currents(p) if p.pre == nodes[0].name else p for p in projections]
+        first = nodes[0] = Source(nodes[0].name, nodes[0].size, "current")
+        plain = (dataclasses.replace(p, signed=False, delay=None) for p in projections)
+        pairs = zip(projections, plain, strict=True)
+        projections = [q if p.pre == first.name else p for p, q in pairs]
     return Network(tuple(nodes), tuple(projections), _DT)
 
 
@@ -274,10 +256,6 @@ def plain_network(network: Network) -> Network:
     first = {(p.pre, p.post): p for p in reversed(network.projections)}
     plain = (dataclasses.replace(p, signed=False, delay=None) for p in first.values())
     return Network(tuple(nodes), tuple(plain), network.dt)
-
-
-def _from_currents(projection: Projection) -> Projection:
-    return dataclasses.replace(projection, signed=False, delay=None)
 
 
 def _random_population(rng: np.random.Generator, name: str) -> Population:

@@ -29,54 +29,6 @@ class Lesson:
     rewards: Mapping[str, float] = field(default_factory=dict)
 
 
-def _pairs() -> SynapseRule:
-    return SynapseRule(
-        "pairs with soft bounds",
-        equations=_TRACES,
-        on_pre="x_pre += 1; w -= 0.03*w*y_post",
-        on_post="y_post += 1; w += 0.02*(1 - w)*x_pre",
-        parameters={"tau": 20 * _MS},
-    )
-
-
-def _rewarded() -> SynapseRule:
-    return SynapseRule(
-        "reward-modulated pairs",
-        equations=f"{_TRACES}; de/dt = -e/tau_e",
-        on_pre="e -= 1.05*y_post; x_pre += 1",
-        on_post="e += x_pre; y_post += 1",
-        on_reward="w += eta*reward*e",
-        parameters={"tau": 20 * _MS, "tau_e": 0.5, "eta": 0.02},
-        modulators=("reward",),
-    )
-
-
-def _oja() -> SynapseRule:
-    return SynapseRule(
-        "Oja 1982",
-        equations=f"{_TRACES}; dw/dt = eta*y_post*(x_pre - y_post*w)",
-        on_pre="x_pre += 1",
-        on_post="y_post += 1",
-        method="euler",
-        parameters={"tau": 20 * _MS, "eta": 2.0},
-    )
-
-
-def _bcm() -> SynapseRule:
-    return SynapseRule(
-        "Bienenstock, Cooper & Munro 1982",
-        equations=f"""{_TRACES}
-        dtheta_post/dt = (y_post*y_post/target - theta_post)/tau_theta
-        dw/dt = eta*x_pre*y_post*(y_post - theta_post)
-        """,
-        on_pre="x_pre += 1",
-        on_post="y_post += 1",
-        method="euler",
-        parameters={"tau": 50 * _MS, "tau_theta": 1.0, "target": 0.5, "eta": 0.2},
-        initial={"theta_post": 1.0},
-    )
-
-
 def _dopamine() -> SynapseRule:
     """Return NEST's ``stdp_dopamine_synapse``, integrated exactly over steps of 1 ms."""
     tau, tau_c, tau_n, dt = 20 * _MS, 0.1, 0.05, _MS
@@ -109,10 +61,42 @@ def _dopamine() -> SynapseRule:
 
 
 RULES: dict[str, Callable[[], SynapseRule]] = {
-    "pairs": _pairs,
-    "reward": _rewarded,
-    "oja": _oja,
-    "bcm": _bcm,
+    "pairs": lambda: SynapseRule(
+        "pairs with soft bounds",
+        equations=_TRACES,
+        on_pre="x_pre += 1; w -= 0.03*w*y_post",
+        on_post="y_post += 1; w += 0.02*(1 - w)*x_pre",
+        parameters={"tau": 20 * _MS},
+    ),
+    "reward": lambda: SynapseRule(
+        "reward-modulated pairs",
+        equations=f"{_TRACES}; de/dt = -e/tau_e",
+        on_pre="e -= 1.05*y_post; x_pre += 1",
+        on_post="e += x_pre; y_post += 1",
+        on_reward="w += eta*reward*e",
+        parameters={"tau": 20 * _MS, "tau_e": 0.5, "eta": 0.02},
+        modulators=("reward",),
+    ),
+    "oja": lambda: SynapseRule(
+        "Oja 1982",
+        equations=f"{_TRACES}; dw/dt = eta*y_post*(x_pre - y_post*w)",
+        on_pre="x_pre += 1",
+        on_post="y_post += 1",
+        method="euler",
+        parameters={"tau": 20 * _MS, "eta": 2.0},
+    ),
+    "bcm": lambda: SynapseRule(
+        "Bienenstock, Cooper & Munro 1982",
+        equations=f"""{_TRACES}
+        dtheta_post/dt = (y_post*y_post/target - theta_post)/tau_theta
+        dw/dt = eta*x_pre*y_post*(y_post - theta_post)
+        """,
+        on_pre="x_pre += 1",
+        on_post="y_post += 1",
+        method="euler",
+        parameters={"tau": 50 * _MS, "tau_theta": 1.0, "target": 0.5, "eta": 0.2},
+        initial={"theta_post": 1.0},
+    ),
     "dopamine": _dopamine,
 }
 """Map names to rules that differ in what they need of who runs them."""

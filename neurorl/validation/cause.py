@@ -15,7 +15,7 @@ from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Population
-from neurorl.validation.diagnosis import Diagnosis, diagnose
+from neurorl.validation.diagnosis import diagnose
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History, Scenario, begins_as
 from neurorl.validation.hypotheses.shifts import UNLIMITED
@@ -65,7 +65,7 @@ _SEVERAL = "several spikes"
 def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
     free_of = UNLIMITED if chip.kind == "shifts" else without_overflow(holds=False)
     plain, free = chip.plain, chip.predict(Variant("", "", free_of))
-    pairs = (plain.current, free.current), (plain.level, free.level)
+    pairs = (plain["current"], free["current"]), (plain["met_level"], free["met_level"])
     return any(not np.array_equal(one[rows, neuron], other[rows, neuron]) for one, other in pairs)
 
 
@@ -136,11 +136,11 @@ class Trial(Evidence):
     @property
     def error(self) -> float:
         """Return the membrane's largest prediction error where spikes agree, in its own scale."""
-        agrees = (self.spikes == self.plain.spikes)[self.rows]
+        agrees = (self.spikes == self.plain["spikes"])[self.rows]
         of = [v for v in self.variables if v != "refractory"]
         of = ["voltage"] if "voltage" in of else of
         now = {v: self.after[v][self.replay.window :] for v in of}
-        apart = np.max([np.abs(x - self.plain.after[v][self.rows]) for v, x in now.items()], axis=0)
+        apart = np.max([np.abs(x - self.plain[v][self.rows]) for v, x in now.items()], axis=0)
         largest = float(np.where(agrees, apart, 0.0).max())
         return largest / membrane_scale(self.population, self.network.dt)
 
@@ -154,10 +154,14 @@ def find_cause(
     """
     for trial, recording in zip(trials, recordings, strict=True):
         if not trial.replay.repeats or not trial.follows:
-            diagnosis = _departure(scenario, trial, recording)
-            if diagnosis is not None:
-                label = trial.replay.spec.label
-                return diagnosis.cause, f"{label}: {diagnosis.detail}", label
+            window, label = trial.replay.window, trial.replay.spec.label
+            found = diagnose(scenario.until(window), recording, trial.population, window)
+            if found is None:  # within float error
+                continue
+            cause, detail = found.cause, found.detail
+            if found.is_open and (told := _in_other_arithmetic(scenario, trial.replay, recording)):
+                cause, detail = "quantisation", told
+            return cause, f"{label}: {detail}", label
     one, other = (trial.replay.arithmetic for trial in trials)
     if one.name != other.name:
         return *quantised(trials, trials[0].replay, event.step, event.neuron), None
@@ -169,17 +173,6 @@ def find_cause(
     if event.variable == "spikes":
         detail += ", and the membrane is that near to its threshold"
     return "float error", detail, None
-
-
-def _departure(scenario: Scenario, trial: Trial, recording: History) -> Diagnosis | None:
-    """Explain how a backend deviates from its prediction, or None if within float error."""
-    window = trial.replay.window
-    diagnosis = diagnose(scenario.until(window), recording, trial.population, window)
-    if diagnosis is not None and diagnosis.is_open:
-        other = _in_other_arithmetic(scenario, trial.replay, recording)
-        if other is not None:
-            return Diagnosis("quantisation", other)
-    return diagnosis
 
 
 def _in_other_arithmetic(scenario: Scenario, trace: History, recording: History) -> str | None:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning, warn_of
 from neurorl.network.description import Population
-from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData
 from neurorl.validation.history import History, Scenario
 from neurorl.validation.tolerance import Bounded, Tolerance, membrane_scale
@@ -128,9 +127,13 @@ class _Rows:
         variables = population.variables(dt)[:-1]
         if not same:
             variables = variables[-1:]
-        both = zip(self.recordings, self.traces, strict=True)
-        one, other = (_membranes(name, r, t, variables) for r, t in both)
-        apart = np.abs(one - other)
+        both = []
+        for recording, trace in zip(self.recordings, self.traces, strict=True):
+            parts = ([x.after(name, v) for v in variables] for x in (trace, recording))
+            rows = np.concatenate([np.stack(x, axis=1) for x in parts]).astype(np.float64)
+            is_one = len(variables) == 1  # then in the description's units
+            both.append(rows / recording.arithmetic.membrane_unit(name) if is_one else rows)
+        apart = np.abs(both[0] - both[1])
         scale = 1.0 if same and a.spec.is_chip else membrane_scale(population, dt)
         ends = np.cumsum([window.n_steps for window in self.scenario.stimulus]) - 1
         n_steps = self.traces[0].n_steps
@@ -171,12 +174,3 @@ class _Rows:
         k = int(differs.any(axis=1).argmax())
         where = self.scenario.place(int(steps[k]))
         return {**where, "population": population, "neuron": int(differs[k].argmax())}
-
-
-def _membranes(name: str, recording: History, trace: History, names: tuple[str, ...]) -> FloatArray:
-    """Return the membrane values that are compared, ``(steps and windows, names, n)``."""
-    steps = np.stack([trace.after(name, v) for v in names], axis=1)
-    ends = np.stack([recording.after(name, v) for v in names], axis=1)
-    rows = np.concatenate([steps, ends]).astype(np.float64)
-    scaled = rows / recording.arithmetic.membrane_unit(name)
-    return np.asarray(scaled if len(names) == 1 else rows)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import make_arithmetic
 from neurorl.backends.spec import BackendSpec
-from neurorl.expressions.expression import Statement
 from neurorl.learning.by_statements import SynapseLearning
 from neurorl.learning.synapse_events import SynapseEvents, Wiring
 from neurorl.network.description import Network, Projection
@@ -142,17 +141,12 @@ class RuleReplay(SynapseEvents):
                 lines = {event: of, "reads": reads, "raises": [x for x in of if x not in reads]}
                 lines[f"reads {event}"] = reads
                 arrived = came if event == "on_pre" else {0: spikes}
-                self._happen(event[3:], lines.get(part, ()), arrived, told)
-
-    def _happen(
-        self, side: str, lines: Sequence[Statement], arrived: Arrived, told: Mapping[str, Array]
-    ) -> None:
-        for delay, spiked in arrived.items() if lines else ():
-            neurons = np.flatnonzero(spiked)
-            synapses = self._synapses(side, neurons)
-            if len(arrived) > 1:
-                synapses = synapses[self._wiring.delay[synapses] == delay]
-            self._run(lines, synapses, neurons, told)
+                for delay, spiked in arrived.items() if lines.get(part) else ():
+                    neurons = np.flatnonzero(spiked)
+                    synapses = self._synapses(event[3:], neurons)
+                    if len(arrived) > 1:
+                        synapses = synapses[self._wiring.delay[synapses] == delay]
+                    self._run(lines[part], synapses, neurons, told)
 
     def _round(self) -> None:
         if self._way.is_rounded:

@@ -253,7 +253,7 @@ def _bits(evidences: Sequence[Evidence]) -> float:
         for name in evidence.variables:
             total += _BITS.get(name, _MANY) * int((deviating[name] & ~deviating["spikes"]).sum())
         neurons = deviating["spikes"].any(axis=0)
-        either = (evidence.spikes | evidence.plain.spikes)[evidence.kept_rows]
+        either = (evidence.spikes | evidence.plain["spikes"])[evidence.kept_rows]
         odd_spikes += int(deviating["spikes"].sum())  # in a call, the first brings about the others
         candidates += int(either[:, neurons].sum())
     chances = math.lgamma(candidates + 1) - math.lgamma(odd_spikes + 1)
@@ -271,7 +271,10 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
         v.cause: min(w.freedom for w, _ in simplest if w.cause == v.cause) for v, _ in simplest
     }
     simplest = [(v, g) for v, g in simplest if v.freedom == fewest[v.cause]]
-    neurons = _seen_in(files)
+    deviates = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
+    neurons = "" if deviates.all() else f"seen in {int(deviates.sum())} of {len(deviates)} neurons"
+    if deviates.sum() == 1 < len(deviates):
+        neurons = f"seen in neuron {int(deviates.argmax())} only"
     details: dict[str, list[str]] = {}
     for variant, gate in simplest:
         where = f" ({words})" if (words := gate.words or neurons) else ""
@@ -283,16 +286,6 @@ def _named(fits: list[Found], files: _Files) -> Diagnosis | None:
         return Diagnosis(cause, "; or, which does the same here, ".join(alike))
     told = "; or ".join(f"{cause}: {alike[0]}" for cause, alike in details.items())
     return Diagnosis("unknown", f"one of several that nothing tried tells apart: {told}")
-
-
-def _seen_in(files: _Files) -> str:
-    """Say which neurons deviate, or '' if all do."""
-    deviates = np.logical_or.reduce([e.odd.any(axis=0) for e in files.all])
-    if deviates.all():
-        return ""
-    if deviates.sum() == 1:
-        return f"seen in neuron {int(deviates.argmax())} only"
-    return f"seen in {int(deviates.sum())} of {len(deviates)} neurons"
 
 
 def _at_threshold(files: _Files) -> Diagnosis | None:
@@ -321,11 +314,11 @@ def _error(evidence: Evidence) -> float:
     """Return the largest error of a predicted variable in calls of one step, inf if of spikes."""
     plain, single = evidence.plain, (evidence.lengths == 1) & evidence.kept
     rows = evidence.starts[single]
-    wrong = (evidence.spikes != plain.spikes)[rows]
-    if (np.abs(plain.level - plain.threshold)[rows][wrong] > _SINGLE_ERROR * evidence.limit).any():
+    agrees = (evidence.spikes == plain["spikes"])[rows]
+    margin = np.abs(plain["met_level"] - plain["met_threshold"])[rows][~agrees]
+    if (margin > _SINGLE_ERROR * evidence.limit).any():
         return float("inf")
-    agrees = ~wrong
-    apart = [np.abs(evidence.after[v][single] - plain.after[v][rows]) for v in evidence.variables]
+    apart = [np.abs(evidence.after[v][single] - plain[v][rows]) for v in evidence.variables]
     return max(float(np.where(agrees, x, 0.0).max(initial=0.0)) for x in apart)
 
 

@@ -29,7 +29,7 @@ from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History, Scenario, decide
 from neurorl.validation.pynn_run import PYNN, PynnTarget
 from neurorl.validation.result import Agreement
-from neurorl.validation.subject import TASK, InputWindow, Subject, make_stimulus, make_subject
+from neurorl.validation.subject import TASK, InputWindow, make_stimulus, make_subject
 from neurorl.validation.trains import Limits, measured
 
 NEAR = 1e-9
@@ -141,7 +141,7 @@ def margin(scenario: Scenario, recording: History, where: Named) -> float:
     assert isinstance(population, Population)
     plain = Trial(scenario.network, trace, population).plain
     at = where["step"], where["neuron"]
-    level, threshold = plain.level[at], plain.threshold[at]
+    level, threshold = plain["met_level"][at], plain["met_threshold"][at]
     return float((level - threshold) / max(abs(float(threshold)), NEAR))
 
 
@@ -180,7 +180,11 @@ def validate_on(
     subject = make_subject(what, env, None, dt, trust_env)
     left_out: tuple[str, ...] = ()
     if not noise:
-        subject, left_out = _without_noise(subject)
+        network = subject.network
+        noisy = [p.name for p in network.populations if p.is_noisy(network.dt)]
+        left_out = tuple(f"escape noise of {name!r}" for name in noisy)
+        silent = with_parameter(network, "noise", lambda noise: 0.0)
+        subject = dataclasses.replace(subject, network=silent)
     found = there.problems(subject.network)
     if found:
         quiet = "leave escape noise out on both sides: --without-noise, noise=False"
@@ -194,18 +198,16 @@ def validate_on(
     warn_of_silence(ours.rasters, theirs)
     rows = _rows(scenario, ours, theirs, pair)
     explanations = _explain(scenario, ours, theirs, target)
-    rows = [_with_cause(row, explanations) for row in rows]
+    for k, row in enumerate(rows):  # the cause is one for all populations
+        why = explanations[0] if explanations else None
+        if why is None:
+            rows[k] = caused(row, None, None)
+        elif row["population"] == why.population or why.cause not in ("float error", "unknown"):
+            rows[k] = caused(row, why.cause, why.detail)
+        else:
+            rows[k] = caused(row, "follows", why.onward)
     n_steps, backends = sum(window.n_steps for window in stimulus), [pair.a, target]
     return Agreement(subject, backends, rows, seed, n_steps, explanations, left_out)
-
-
-def _without_noise(subject: Subject) -> tuple[Subject, tuple[str, ...]]:
-    """Return a subject without escape noise, and the populations that had some."""
-    network = subject.network
-    noisy = [p.name for p in network.populations if p.is_noisy(network.dt)]
-    silent = with_parameter(network, "noise", lambda noise: 0.0)
-    told = tuple(f"escape noise of {name!r}" for name in noisy)
-    return dataclasses.replace(subject, network=silent), told
 
 
 def _play(there: PynnTarget, scenario: Scenario) -> dict[str, Raster]:
@@ -278,12 +280,3 @@ def _explain(
     labels = {"backend_a": _REFERENCE.label, "backend_b": target, "lane": target}
     seen = {**where, **labels, "variable": "spikes", "checked": checked, "numbers": numbers}
     return [Explanation(cause, detail, **seen)]
-
-
-def _with_cause(row: Row, explanations: Sequence[Explanation]) -> Row:
-    """Return a row with the cause, which is one for all populations."""
-    if not explanations:
-        return caused(row, None, None)
-    why = explanations[0]
-    own = row["population"] == why.population or why.cause not in ("float error", "unknown")
-    return caused(row, why.cause, why.detail) if own else caused(row, "follows", why.onward)

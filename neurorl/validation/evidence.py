@@ -23,39 +23,16 @@ from neurorl.validation.rewriting import ARRIVED, SEEN, setting, spelled
 from neurorl.validation.variants import PLAIN, Variant
 
 T = TypeVar("T")
+Prediction = dict[str, Array]
+"""Map each variable, ``spikes`` and what the threshold sees to predictions, ``(steps, size)``."""
+
 _SAMPLE = 60  # steps by which most variants are ruled out
 
 _OF_SPIKES = ("arrivals", "version", "values", "weights", "transmit", "late_by")
 
 
-@dataclass
-class Prediction:
-    """Hold predictions ``(steps, size)``; moved: v before threshold and reset, level: and noise.
-
-    after: each variable, which is an attribute, too.
-    """
-
-    after: dict[str, Array]
-    spikes: Raster
-    moved: Array
-    level: Array
-    threshold: Array
-
-    def __getattr__(self, name: str) -> Array:
-        if name == "after" or name not in self.after:
-            raise AttributeError(name)
-        return self.after[name]
-
-
-@dataclass
-class _Sent:
-    """Hold what spikes of a projection bring: spikes ``(steps, n_pre)``, and weights as matrices.
-
-    weights: with the rows in which they are in force.
-    """
-
-    arrivals: FloatArray
-    weights: list[tuple[Mask, FloatArray]]
+_Sent = tuple[FloatArray, list[tuple[Mask, FloatArray]]]
+"""Hold spikes of a projection, ``(steps, n_pre)``, and its matrices, each after its rows."""
 
 
 @dataclass
@@ -96,7 +73,7 @@ class Evidence(Observed):
         rows_of = None if kept is None else kept[self.call]
         drives = [self._drive(v, rows_of) for v in variants]
         begun = [{v: x.start(self, v, b) for v, b in self.before.items()} for x in variants]
-        rows: dict[str, Array] = {}
+        rows: Prediction = {}
         state: dict[str, Array] = {}
         lengths = np.where(self.kept if kept is None else kept, self.lengths, 0)
         for k in range(max(int(lengths.max()), 1)):
@@ -123,7 +100,7 @@ class Evidence(Observed):
             ended = variant.finish(self, v, now_last)
             rows[v][self.lasts] = np.where(holds[self.lasts], ended, now_last)
         rows["spikes"] = np.where(holds, variant.recorded(self, rows["spikes"]), rows["spikes"])
-        return Prediction({v: rows.pop(v) for v in self.variables}, **rows)
+        return rows
 
     def contradicts(self, variant: Variant) -> bool:
         """Return whether some deviating calls rule out a variant."""
@@ -145,15 +122,15 @@ class Evidence(Observed):
         predicted too, and so is what follows from it in the same call, unless *exact*.
         """
         limit = 0.0 if exact else self.limit
-        differs = (self.spikes != predicted.spikes) & self.kept_rows[:, None]
-        near = np.abs(predicted.level - predicted.threshold) <= limit
+        differs = (self.spikes != predicted["spikes"]) & self.kept_rows[:, None]
+        near = np.abs(predicted["met_level"] - predicted["met_threshold"]) <= limit
         unsure = differs & near & (limit > 0)
         last = np.maximum.accumulate(np.where(unsure, self.step[:, None], -1), axis=0)
         doubtful = last >= self.starts[self.call][:, None]
         excused = doubtful[self.lasts]
         deviating = {"spikes": np.logical_or.reduceat(differs & ~doubtful, self.starts, axis=0)}
         for v in self.variables:
-            apart = np.abs(self.after[v] - predicted.after[v][self.lasts])
+            apart = np.abs(self.after[v] - predicted[v][self.lasts])
             deviating[v] = (apart > limit) & ~excused & self.kept[:, None]
         return deviating
 
@@ -170,26 +147,21 @@ class Evidence(Observed):
         made.dead, made.bias = np.asarray(none, dtype=np.int64), drive.bias[here]
         arrived = {x: total[here] for x, total in drive.arrived.items()}
         if drive.clipped is not None:
-            (x,) = self.node.inputs
-            arrived[f"{ARRIVED}{x}"] = self._clipped(drive, made.state[x], here)
+            (x,), limits = self.node.inputs, made.node.limits
+            assert limits is not None
+            total = arrived[f"{ARRIVED}{x}"] = made.state[x].copy()
+            for sent, matrices in drive.clipped:
+                for in_force, weights in matrices:
+                    rows = np.flatnonzero(in_force[here])
+                    part = total[rows]
+                    add_clipped(part, sent[here[rows]], weights, limits)
+                    total[rows] = part
         with np.errstate(all="ignore"):
             spikes = made.update(arrived, here.tolist())
         number = self.history.arithmetic.number
-        seen = {x.removeprefix("met_"): made.state[x].astype(number) for x in SEEN}
+        seen = {x: made.state[x].astype(number) for x in SEEN}
         now = {v: made.state[x].astype(state[v].dtype) for v, x in self.names.items()}
         return {**now, "spikes": spikes, **seen}
-
-    def _clipped(self, drive: _Drive, before: FloatArray, here: Array) -> FloatArray:
-        """Return an input after steps *here*, to which weights are added one by one, clipped."""
-        total, limits = before.copy(), drive.neurons.node.limits
-        assert limits is not None
-        for sent in drive.clipped or ():
-            for in_force, weights in sent.weights:
-                rows = np.flatnonzero(in_force[here])
-                part = total[rows]
-                add_clipped(part, sent.arrivals[here[rows]], weights, limits)
-                total[rows] = part
-        return total
 
     def _drive(self, variant: Variant, rows: Mask | None = None) -> _Drive:
         def made() -> NumpyNode:
@@ -242,10 +214,10 @@ class Evidence(Observed):
         """Return what spikes of a projection add to the input of each step, as a plain sum."""
 
         def made() -> FloatArray:
-            sent = self.sent_by(part, variant, looked_at)
+            spikes, matrices = self.sent_by(part, variant, looked_at)
             total = np.zeros((self.n_steps, self.population.size))
-            for rows, weights in sent.weights:
-                blocked = sent.arrivals[rows].reshape(-1, part.blocks, 1, weights.shape[1])
+            for rows, weights in matrices:
+                blocked = spikes[rows].reshape(-1, part.blocks, 1, weights.shape[1])
                 total[rows] = (blocked @ weights).reshape(-1, self.population.size)
             return total
 
@@ -261,9 +233,14 @@ class Evidence(Observed):
             return variant.transmit(part.name, part.matrices(described))
 
         def made() -> _Sent:
-            arrivals = variant.arrivals(self, part).astype(np.float64)
-            versions = self._versions(name, variant, seen)
-            return _Sent(arrivals, [(rows, transmitted(version)) for version, rows in versions])
+            some = self.kept_rows if seen is None else seen
+            calls = self._call_before(variant.late_by)
+            each = np.zeros(len(self.starts), dtype=np.int64)
+            for c in np.unique(calls[some]):
+                each[c] = variant.version(self.history, name, int(c))
+            rows = each[calls]
+            matrices = [((rows == k) & some, transmitted(int(k))) for k in np.unique(rows[some])]
+            return variant.arrivals(self, part).astype(np.float64), matrices
 
         return self._as_described(("sent by", part.name), variant, _OF_SPIKES, made)
 
@@ -275,48 +252,36 @@ class Evidence(Observed):
         made: T = self._once(key, make) if is_plain else make()
         return made
 
-    def _versions(
-        self, name: str, variant: Variant, looked_at: Mask | None = None
-    ) -> list[tuple[int, Mask]]:
-        """Return the version numbers of weights, each with the rows in which it is in force."""
-        some = self.kept_rows if looked_at is None else looked_at
-        calls = self._call_before(variant.late_by)
-        each = np.zeros(len(self.starts), dtype=np.int64)
-        for c in np.unique(calls[some]):
-            each[c] = variant.version(self.history, name, int(c))
-        rows = each[calls]
-        return [(int(k), (rows == k) & some) for k in np.unique(rows[some])]
-
     def _call_before(self, steps: int) -> Array:
         """Return the call to which the row *steps* before each row belongs."""
         return np.asarray(self.call[np.maximum(self.step - steps, 0)])
 
     def bias(self, variant: Variant = PLAIN) -> Array:
         """Return the bias of each step, with the parts that signed projections and currents add."""
-        names = ("bias_version", "values", "weights", "transmit", "late_by")
-        return self._as_described("bias", variant, names, lambda: self._made_bias(variant))
-
-    def _made_bias(self, variant: Variant) -> Array:
         arithmetic, network, name = self.history.arithmetic, self.network, self.population.name
-        flowing = Currents(network, arithmetic)
-        rows: list[Array] = []
-        last: dict[str, int] = {}
-        for c, call in enumerate(self.history.calls):
-            now = {p.name: variant.bias_version(self.history, p.name, c) for p in self.moving}
-            if now == last and c and not network.currents:
-                rows.append(rows[-1])
-                continue
-            last = now
-            held = {k: variant.values(self.history, k, number) for k, number in now.items()}
-            weights = {k: variant.weights(k, w) for k, w in held.items()}
-            for projection in flowing.weights.keys() & weights.keys():
-                flowing.write(projection, weights[projection])
-                sent = flowing.weights[projection]
-                sent[...] = variant.transmit(projection, sent)
-            none = {n: np.zeros(network.node(n).size) for n in network.currents}
-            inputs = {n: call.inputs.get(n, x) for n, x in none.items()}
-            rows.append(arithmetic.bias(name, weights, dict(flowing.into(inputs)).get(name)))
-        return np.array(rows)[self._call_before(variant.late_by if not network.currents else 0)]
+
+        def made() -> Array:
+            flowing, rows = Currents(network, arithmetic), list[Array]()
+            last: dict[str, int] = {}
+            for c, call in enumerate(self.history.calls):
+                now = {p.name: variant.bias_version(self.history, p.name, c) for p in self.moving}
+                if now == last and c and not network.currents:
+                    rows.append(rows[-1])
+                    continue
+                last = now
+                held = {k: variant.values(self.history, k, number) for k, number in now.items()}
+                weights = {k: variant.weights(k, w) for k, w in held.items()}
+                for projection in flowing.weights.keys() & weights.keys():
+                    flowing.write(projection, weights[projection])
+                    sent = flowing.weights[projection]
+                    sent[...] = variant.transmit(projection, sent)
+                none = {n: np.zeros(network.node(n).size) for n in network.currents}
+                inputs = {n: call.inputs.get(n, x) for n, x in none.items()}
+                rows.append(arithmetic.bias(name, weights, dict(flowing.into(inputs)).get(name)))
+            return np.array(rows)[self._call_before(0 if network.currents else variant.late_by)]
+
+        names = ("bias_version", "values", "weights", "transmit", "late_by")
+        return self._as_described("bias", variant, names, made)
 
 
 class Steps:
@@ -336,10 +301,8 @@ class Steps:
         self.before = {v: np.where(fresh, evidence.rest(v), x[calls]) for v, x in begun}
         self.now = {v: x[calls] for v, x in evidence.after.items()}
         self.spikes = evidence.spikes[rows]
-        plain = evidence.plain
-        known = {**plain.after, "spikes": plain.spikes, "moved": plain.moved, "level": plain.level}
-        self.plain = {name: x[rows] for name, x in known.items()}
-        deviating = evidence.odd_states(plain)
+        self.plain = {name: x[rows] for name, x in evidence.plain.items()}
+        deviating = evidence.odd_states(evidence.plain)
         self.odd = {name: mask[calls] for name, mask in deviating.items()}
         self.left, self.summed = np.asarray(1.0), np.ones(self.spikes.shape, dtype=bool)
         if evidence.kind == "shifts":  # what arrives decays by about as much in the same step

@@ -17,7 +17,7 @@ from neurorl.storage.plain import PlainData
 from neurorl.validation.cause import Event, Trial, find_cause
 from neurorl.validation.compare import Two
 from neurorl.validation.history import History, Scenario
-from neurorl.validation.observed import FLOAT_ERROR, MOST_PLACES, has_room, is_given
+from neurorl.validation.observed import FLOAT_ERROR, unpredicted
 from neurorl.validation.tolerance import membrane_scale
 
 _AROUND = (4, 3)  # steps before and after the divergence that are shown
@@ -65,8 +65,11 @@ def explain(
     explanations: list[Explanation] = []
     later: list[Explanation] = []  # of different inputs only, whose cause may yet be explanations
     for population in sorted(network.populations, key=lambda p: network.depth(p.name)):
-        name = population.name
-        for limit in _limits(population, network.dt, a, b):
+        name, limits = population.name, [0.0]
+        if not a.spec.is_chip and population.is_integrator(network.dt):
+            limits.insert(0, FLOAT_ERROR * membrane_scale(population, network.dt))
+        # Of different arithmetics, look at spikes only.
+        for limit in limits if a.spec.arithmetic == b.spec.arithmetic else (None,):
             window = _first_window(scenario, (a, b), traces, name, limit)
             if window is None:
                 continue
@@ -79,15 +82,6 @@ def explain(
             break
     kept = [e for e in later if not _follows(network, explanations, e.population, e.window)]
     return sorted([*explanations, *kept], key=lambda e: network.depth(e.population))
-
-
-def _limits(population: Population, dt: float, a: History, b: History) -> list[float | None]:
-    """Return the differences of variables to look for, in order; None to look at spikes only."""
-    if a.spec.arithmetic != b.spec.arithmetic:
-        return [None]
-    if a.spec.is_chip or not population.is_integrator(dt):
-        return [0.0]
-    return [FLOAT_ERROR * membrane_scale(population, dt), 0.0]
 
 
 def _first_window(
@@ -149,17 +143,15 @@ def _explain(
     scenario: Scenario, recordings: Two, pair: list[History], population: Population, event: Event
 ) -> Explanation:
     network = scenario.network
-    entered = is_given(network, population.name)
-    if not entered and has_room(network, population.name):
+    why = unpredicted(network, population.name)
+    if not why:
         trials = [Trial(network, trace, population) for trace in pair]
         cause, detail, departing = find_cause(scenario, recordings, trials, event)
         numbers = _numbers(trials, event) if population.is_integrator(network.dt) else []
     else:
         what = "the first difference" if event.variable == "spikes" else f"{event.variable} first"
         cause, departing, numbers = "unknown", None, []
-        lists = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
-        lists = "that values or gap junctions enter" if entered else lists
-        detail = f"neurons {lists}, whose steps are not predicted; {what}"
+        detail = f"neurons {why}, whose steps are not predicted; {what}"
     a, b = (recording.spec.label for recording in pair)
     seen = {**scenario.place(pair[0].first + event.step), "variable": event.variable}
     seen |= {"backend_a": a, "backend_b": b, "lane": departing, "checked": pair[0].n_steps}
@@ -186,12 +178,12 @@ def _numbers_of(trial: Trial, steps: range, i: int) -> list[PlainData]:
     scale = np.broadcast_to(unit, trial.population.size)[i].item()
     shown = {"input": trial.input().astype(trial.before["current"].dtype)[trial.rows]}
     shown |= {v: trial.after[v][window:] for v in trial.variables}
-    shown |= {"level": plain.level[trial.rows], "threshold": plain.threshold[trial.rows]}
+    shown |= {x: plain[f"met_{x}"][trial.rows] for x in ("level", "threshold")}
     rows = []
     for k in steps:
         numbers = {name: x[k, i].item() for name, x in shown.items()}
         numbers["margin"] = (numbers["level"] - numbers["threshold"]) / scale
         numbers["spike"] = bool(trial.spikes[trial.rows][k, i])
-        numbers["expected_spike"] = bool(plain.spikes[trial.rows][k, i])
+        numbers["expected_spike"] = bool(plain["spikes"][trial.rows][k, i])
         rows.append(numbers)
     return rows

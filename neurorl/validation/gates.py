@@ -94,20 +94,22 @@ def _timed(labels: Sequence[Labels], chosen: Mask, prefix: str, cost: int) -> It
             tried = {last, *range(max(first, last - _MOMENTS), last)} if first <= last else ()
             for moment in sorted(tried, reverse=True):
                 at = prefix + told.format(between)
-                yield _gate(at, cost, chosen, _from(feature, moment, until))
+                yield _gate(at, cost, chosen, feature, moment, until)
     for words, feature in _FEATURES:
         low, high = _range(labels, chosen, feature)
         if low[1] < high[0]:
-            yield _gate(prefix + words, cost, chosen, _from(feature, 1))
+            yield _gate(prefix + words, cost, chosen, feature, 1)
 
 
-def _from(feature: Feature, first: int, until: bool = False) -> Feature:
-    """Return where a feature is at least *first*, or with *until* where it is less."""
-    return lambda e: (np.asarray(feature(e)) >= first) != until
+def _gate(
+    words: str, cost: int, chosen: Mask, feature: Feature, first: int, until: bool = False
+) -> Gate:
+    """Return a gate where a feature is at least *first*, or with *until* where it is less."""
 
+    def holds(e: Evidence) -> Mask:
+        return np.asarray((np.asarray(feature(e)) >= first) != until)[:, None] & chosen
 
-def _gate(words: str, cost: int, chosen: Mask, when: Callable[[Evidence], Array]) -> Gate:
-    return Gate(words, cost, lambda e: np.asarray(when(e), bool)[:, None] & chosen)
+    return Gate(words, cost, holds)
 
 
 def _range(

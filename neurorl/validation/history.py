@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic, make_arithmetic
-from neurorl.backends.base import Backend, Raster
+from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
 from neurorl.backends.spec import BackendSpec
 from neurorl.models.agent.policies import choose, votes
@@ -158,7 +158,11 @@ def enact(
             backend.restore({**backend.state(), "t": np.array(t, dtype=np.int64)})
         for window in windows:
             for name, weights in window.writes:
-                _write(backend, history, name, weights)
+                backend.set_weights(name, weights)
+                known = history.versions[name]
+                history.order.append((name, len(known)))
+                known.append(arithmetic.round(name, arithmetic.masked(name, weights)))
+                history.reported[name].append(backend.weights(name))
             if window.fresh:
                 backend.reset()
             rasters = backend.step(window.inputs, window.n_steps)
@@ -173,14 +177,6 @@ def enact(
                 advance(window.n_steps)
         history.weights = {p.name: backend.weights(p.name) for p in network.projections}
     return history
-
-
-def _write(backend: Backend, history: History, name: str, weights: FloatArray) -> None:
-    backend.set_weights(name, weights)
-    arithmetic, known = history.arithmetic, history.versions[name]
-    history.order.append((name, len(known)))
-    known.append(arithmetic.round(name, arithmetic.masked(name, weights)))
-    history.reported[name].append(backend.weights(name))
 
 
 _STEPS, _WINDOWS = 60, 12  # at least as many steps are replayed, if there are so many

@@ -189,7 +189,8 @@ class Contrast:
 
     def _see(self, before: Snapshot, update: int) -> None:
         one, other = self.a.snapshot, self.b.snapshot
-        differing = [key for key in one if not _equal(one[key], other[key])]
+        pairs = ((key, x, other[key], x.dtype.kind == "f") for key, x in one.items())
+        differing = [key for key, x, y, nan in pairs if not np.array_equal(x, y, equal_nan=nan)]
         for key in differing:
             self.odd.setdefault(key, {"update": update, "episode": self.a.episode})
         if differing and self.moment is None:
@@ -246,19 +247,14 @@ def _learned(pair: Pair, network: Network, key: Key, contrast: Contrast) -> Row:
     quantity, name = key
     agree = contrast.updates if contrast.agree is None else contrast.agree
     differs = key in (contrast.odd if pair.exact else contrast.odd_while_agreeing)
-    apart = contrast.apart[key] / _full_scale(network, key, contrast)
+    largest, plasticity = contrast.peak[key] or 1.0, network.projection(name).plasticity
+    if quantity in ("weights", "in force") and plasticity is not None:  # its bound
+        largest = max(abs(plasticity.low), abs(plasticity.high))
+    apart = contrast.apart[key] / largest
     first, post = contrast.odd.get(key) if differs else None, network.projection(name).post
     compared = contrast.updates if pair.exact else agree
     judged = not differs, apart, "learned", first, name
     return pair.row(f"learning: {quantity}", post, *judged, compared=compared)
-
-
-def _full_scale(network: Network, key: Key, contrast: Contrast) -> float:
-    """Return a weight's bound, or the largest value so far of a quantity without one (1 if 0)."""
-    plasticity = network.projection(key[1]).plasticity
-    if key[0] in ("weights", "in force") and plasticity is not None:
-        return max(abs(plasticity.low), abs(plasticity.high))
-    return contrast.peak[key] or 1.0
 
 
 def _decisions(pair: Pair, contrast: Contrast) -> Row:
@@ -280,21 +276,12 @@ def _returns(pair: Pair, contrast: Contrast) -> Row:
     counted: PlainData = {"episodes_a": len(one), "episodes_b": len(other)}
     for name, returns in (("a", one), ("b", other)):
         counted[f"mean_return_{name}"] = float(returns.mean()) if len(returns) else None
-    judged = equal, _standard_errors(one, other), "returns", where
+    apart = None  # in standard errors (Welch), from 5 episodes on
+    if min(len(one), len(other)) >= 5:
+        error = float(np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)))
+        apart = abs(float(one.mean() - other.mean())) / error if error > 0 else None
+    judged = equal, apart, "returns", where
     return pair.row("learning: returns", "output", *judged, **counted)
-
-
-def _standard_errors(one: FloatArray, other: FloatArray) -> float | None:
-    """Divide the difference of means by its standard error (Welch); None below 5 episodes."""
-    if min(len(one), len(other)) < 5:
-        return None
-    error = np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
-    apart = abs(float(one.mean() - other.mean()))
-    return apart / float(error) if error > 0 else None
-
-
-def _equal(one: Array, other: Array) -> bool:
-    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 def _number(x: Array) -> FloatArray:

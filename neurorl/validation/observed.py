@@ -82,13 +82,8 @@ class Pathway:
         return np.asarray(self.matrices(weights)[block, :, column])
 
 
-def pathways(network: Network, population: str) -> list[Pathway]:
-    """Return what leads to a population, projections of currents included."""
-    into = (p for p in network.projections if p.post == population)
-    return [part for p in into for part in _parts(network, p)]
-
-
 def _parts(network: Network, p: Projection) -> Iterator[Pathway]:
+    """Yield the pathways of a projection, also of currents: one for each delay of a list."""
     synapses, target = network.synapses(p.name), network.target(p)
     size, delay = network.node(p.post).size, network.delay_steps(p.name)
     if synapses is None:
@@ -108,18 +103,18 @@ def _delays(network: Network, p: Projection, n: int) -> dict[int, npt.NDArray[np
     return {int(d): np.flatnonzero(steps == d) for d in np.unique(steps)}
 
 
-def is_given(network: Network, population: str) -> bool:
-    """Return whether values or gap junctions enter a population, whose steps aren't predicted."""
-    into = (p for p in network.projections if p.post == population)
-    return any(p.gap or network.analog.get(p.pre) == "values" for p in into)
+def unpredicted(network: Network, population: str) -> str:
+    """Say what keeps steps of a population from being predicted; '' if nothing does.
 
-
-def has_room(network: Network, population: str) -> bool:
-    """Return whether the lists that lead to a population fit into matrices."""
-    into = (p for p in network.projections if p.post == population)
+    It is values or gap junctions, or lists that don't fit into matrices.
+    """
+    into = [p for p in network.projections if p.post == population]
+    if any(p.gap or network.analog.get(p.pre) == "values" for p in into):
+        return "that values or gap junctions enter"
     lists = ((p, s) for p in into if (s := network.synapses(p.name)) is not None)
     places = (s.n_pre * s.n_post * len(_delays(network, p, len(s))) for p, s in lists)
-    return sum(places) <= MOST_PLACES
+    many = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
+    return many if sum(places) > MOST_PLACES else ""
 
 
 FLOAT_ERROR = 1e-9  # of the membrane's scale
@@ -181,12 +176,13 @@ class Observed:
         self.variables = tuple(history.calls[0].after[population.name])
         own = (*self.node.initial, "refractory", *self.node.releases)
         self.names = dict(zip(self.variables, own, strict=True))
-        self.parts = pathways(network, population.name)
+        into = [p for p in network.projections if p.post == population.name]
+        self.parts = [part for p in into for part in _parts(network, p)]
         self.into = [part for part in self.parts if part.pre not in network.currents]
         if self.node.limits is not None:
-            into = (replace(part, target=self.node.inputs[0]) for part in self.into)
+            clipped = (replace(part, target=self.node.inputs[0]) for part in self.into)
             names = [*(s.name for s in network.sources), *(p.name for p in network.populations)]
-            self.into = sorted(into, key=lambda part: names.index(part.pre))
+            self.into = sorted(clipped, key=lambda part: names.index(part.pre))
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
         self.lasts = self.starts + lengths - 1
@@ -218,11 +214,6 @@ class Observed:
     def wrote(self) -> Mask:
         """Mark the calls that come just after a write."""
         return np.asarray(self.writes > np.concatenate([[0], self.writes[:-1]]))
-
-    @property
-    def written(self) -> Array:
-        """Return the first step since the last write, of each step."""
-        return np.asarray(np.maximum.accumulate(np.where(self.wrote, self.starts, 0))[self.call])
 
     @property
     def width(self) -> str | None:

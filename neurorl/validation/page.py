@@ -10,7 +10,7 @@ import numpy as np
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.cli.output import cell
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
@@ -99,11 +99,16 @@ _NUMBERS = {
 def page(result: Result) -> str:
     """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
-    lacks = ", ".join(report["missing"])
+    lacks, (one, *others) = ", ".join(report["missing"]), report["backends"]
+    learned = f" and {report['updates']} updates of the weights" if report["updates"] else ""
+    summary = (
+        f"{', '.join(others)} against {one}: the same inputs and noise, seed {report['seed']}, "
+        f"{report['steps']} steps in {report['windows']} windows{learned}."
+    )
     said = ("both", f"{result.recordings[0].spec.label} only", "the other only.")
     body = [
         f"<h1>{escape(report['subject'])} {badge(report['verdict'])}</h1>",
-        f"<p>{escape(_summary(report))}</p>",
+        f"<p>{escape(summary)}</p>",
         *(f"<pre>{escape(line)}</pre>" for line in [report["command"]] if line),
         *(
             [f"<p>Without {lacks} some distances are missing: {escape(REMEDY)}</p>"]
@@ -133,15 +138,6 @@ def page(result: Result) -> str:
         f"<title>{title}</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(body)
         + "\n</body></html>\n"
-    )
-
-
-def _summary(report: PlainData) -> str:
-    first, *others = report["backends"]
-    learned = f" and {report['updates']} updates of the weights" if report["updates"] else ""
-    return (
-        f"{', '.join(others)} against {first}: the same inputs and noise, seed {report['seed']}, "
-        f"{report['steps']} steps in {report['windows']} windows{learned}."
     )
 
 
@@ -188,7 +184,9 @@ def _explained(e: Explanation) -> str:
     for row in e.numbers:
         for side, label in (("a", e.backend_a), ("b", e.backend_b)):
             values = [row[side][name] for name in _NUMBERS]
-            cells.append([row["step"], label, *values, _spiked(row[side])])
+            shown, expected = ("yes" if row[side][k] else "no" for k in ("spike", "expected_spike"))
+            shown += "" if shown == expected else f" (expected {expected})"
+            cells.append([row["step"], label, *values, shown])
             here.append(row["diverges"])
     text = (
         f"{e.backend_a} (blue) and {e.backend_b} (red, dashed); first in its {e.variable}, in step "
@@ -199,11 +197,6 @@ def _explained(e: Explanation) -> str:
     names = ("step", "backend", *_NUMBERS.values(), "spike")
     shown = svg.lines(steps, margins, e.step, drawn, "step") + table(names, cells, "numbers", here)
     return f"{told}<p>{escape(text)}</p>{shown}"
-
-
-def _spiked(numbers: PlainData) -> str:
-    shown, expected = ("yes" if numbers[k] else "no" for k in ("spike", "expected_spike"))
-    return shown if shown == expected else f"{shown} (expected {expected})"
 
 
 def _spikes(result: Result, other: History) -> str:
@@ -222,7 +215,13 @@ def _spikes(result: Result, other: History) -> str:
         one, two = base.rasters[name][part], other.rasters[name][part]
         shown = svg.rasters(one, two, (first, low), marked, label)
         some = f", {_STEPS} steps from {first}, neurons from {low}"
-        parts.append(f"<h3>{escape(label)}{some}</h3>{shown}{_counted(row)}")
+        named = {"van Rossum": "van_rossum", "SPIKE": "spike_distance"}
+        named["differing spikes"] = "differing_spikes"
+        told = [f"{name} {cell(row[key])}" for name, key in named.items()]
+        told.append(f"spikes {row['spikes_a']} | {row['spikes_b']}")
+        told.append(f"rate {row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz")
+        counted = f"<p>{escape('; '.join(told))}</p>"
+        parts.append(f"<h3>{escape(label)}{some}</h3>{shown}{counted}")
     return "".join(parts)
 
 
@@ -234,8 +233,12 @@ def _membranes(result: Result) -> list[str]:
         name = population.name
         rows = (r for r in result.rows if (r["quantity"], r["population"]) == ("membrane", name))
         place = next((r["first_divergence"] for r in rows if r["first_divergence"]), None)
-        neuron = 0 if place is None else place["neuron"]
-        series = [(t.spec.label, _voltages(t, name)[: len(steps), neuron].tolist()) for t in traces]
+        neuron, series = 0 if place is None else place["neuron"], []
+        # The voltage of neurons with equations is their first variable.
+        variable = next(v for v in traces[0].calls[0].after[name] if v != "current")
+        for t in traces:  # in the description's units
+            shown = np.asarray(t.after(name, variable) / t.arithmetic.membrane_unit(name))
+            series.append((t.spec.label, shown[: len(steps), neuron].astype(float).tolist()))
         label = f"membrane of {name}, neuron {neuron}, after each step"
         parts.append(f"<h3>{escape(label)}</h3>{_legend(result)}")
         parts.append(svg.lines(steps, series, None, label, "step"))
@@ -250,15 +253,6 @@ def _legend(result: Result) -> str:
 def _keys(title: str, pairs: Iterable[tuple[str, str]]) -> str:
     keys = (f'<span style="background:{c}"></span>{escape(name)}' for name, c in pairs)
     return f'<p class="key">{title}{"".join(keys)}</p>'
-
-
-def _counted(row: PlainData) -> str:
-    named = {"van Rossum": "van_rossum", "SPIKE": "spike_distance"}
-    named["differing spikes"] = "differing_spikes"
-    shown = [f"{name} {cell(row[key])}" for name, key in named.items()]
-    shown.append(f"spikes {row['spikes_a']} | {row['spikes_b']}")
-    shown.append(f"rate {row['rate_a_hz']:.4g} | {row['rate_b_hz']:.4g} Hz")
-    return f"<p>{escape('; '.join(shown))}</p>"
 
 
 def _rates_and_weights(result: Result, other: History) -> str:
@@ -296,13 +290,3 @@ def _training(result: Result) -> list[str]:
                 of = f"learned weights of {key[1]}"
                 parts.append(_scatter(last, other.last[key], of, (base.spec, other.spec)))
     return parts
-
-
-def _voltages(trace: History, population: str) -> FloatArray:
-    """Return voltages after every step of a replay, in the description's units, ``(steps, n)``.
-
-    The voltage of neurons with equations is their first variable.
-    """
-    (variable, *_) = [v for v in trace.calls[0].after[population] if v != "current"]
-    rows = trace.after(population, variable) / trace.arithmetic.membrane_unit(population)
-    return np.asarray(rows, dtype=np.float64)

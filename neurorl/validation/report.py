@@ -65,7 +65,12 @@ def _why(scenario: Scenario, contrast: Contrast) -> tuple[str, str, list[Explana
     if moment.quantity in _CAUSES:
         cause, reason = _CAUSES[moment.quantity]
         return cause, f"{where}: {reason}", []
-    late = _explain_writes(scenario, contrast, moment)
+    late: list[Explanation] = []
+    if moment.windows:  # run the window that would follow: are weights held as written?
+        last = moment.windows[-1]
+        writes = [(name, w) for (of, name), w in moment.after.items() if of == "weights"]
+        found = _explain_of(scenario, contrast, [*moment.windows, last._replace(writes=writes)])
+        late = [e for e in found if e.cause in ("writes", "weights", "rounding of weights")]
     cause, reason = (late[0].cause, late[0].detail) if late else _held(moment)
     return cause, f"{where}: {reason}", late
 
@@ -105,16 +110,6 @@ def _explain_of(
 ) -> list[Explanation]:
     scenario = dataclasses.replace(scenario, stimulus=windows)
     return explain(scenario, scenario.record(contrast.a.spec), scenario.record(contrast.b.spec))
-
-
-def _explain_writes(scenario: Scenario, contrast: Contrast, moment: Moment) -> list[Explanation]:
-    """Explain weights that aren't held as written, by running the window that would follow."""
-    if not moment.windows:
-        return []
-    last = moment.windows[-1]
-    writes = [(name, w) for (quantity, name), w in moment.after.items() if quantity == "weights"]
-    explanations = _explain_of(scenario, contrast, [*moment.windows, last._replace(writes=writes)])
-    return [e for e in explanations if e.cause in ("writes", "weights", "rounding of weights")]
 
 
 def read_specs(

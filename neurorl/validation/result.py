@@ -18,6 +18,8 @@ from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import missing
 
+_PACKAGES = "brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch"
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -71,10 +73,6 @@ class Result(Agreement):
     def _more(self) -> PlainData:
         updates = self.trainings[0].updates if self.trainings else 0
         more = {"windows": len(self.stimulus), "updates": updates, "command": self.command}
-        return {**more, "versions": _versions(), "missing": missing(), "skipped": self.skipped}
-
-
-def _versions() -> dict[str, str]:
-    names = ("brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch")
-    versions = {name: version for name in names if (version := installed_version(name))}
-    return {"neurorl": __version__, "python": platform.python_version(), **versions}
+        versions = {"neurorl": __version__, "python": platform.python_version()}
+        versions |= {name: version for name in _PACKAGES if (version := installed_version(name))}
+        return {**more, "versions": versions, "missing": missing(), "skipped": self.skipped}

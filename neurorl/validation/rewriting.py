@@ -8,7 +8,7 @@ the step before (0 or 1), and ``is_sent``, whether the backend let it spike in t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial, reduce
 from typing import Any
@@ -86,17 +86,6 @@ def _adding(text: str, place: Callable[[NodeProgram], int]) -> Change:
     return change
 
 
-def arriving_at(one: str, other: str) -> Change:
-    """Let what is sent to an input arrive at another."""
-
-    def change(n: NodeProgram) -> NodeProgram:
-        nothing = "" if one in n.initial else f"{one} = 0; "
-        node = changed(f"before: {nothing}{other} = {other} + {ARRIVED}{one}")(n)
-        return replace(node, inputs=tuple(x for x in n.inputs if x != one))
-
-    return change
-
-
 def chained(*changes: Change) -> Change:
     """Make several changes, in order."""
 
@@ -124,24 +113,6 @@ def reading(name: str, formula: str, but: str = "") -> Change:
     return lambda node: replace(node, update=tuple(map(changed, node.update)))
 
 
-def instead(text: str, **constants: npt.ArrayLike) -> Change:
-    """Run other lines: parts with ``|`` between them, each in place of the first of its variable.
-
-    The variable of a part is the last that it sets. A part that begins with ``+`` runs before all
-    lines; if it is the first part, what arrives is summed without limits. constants: more of them.
-    """
-
-    def change(n: NodeProgram) -> NodeProgram:
-        update = list(n.update)
-        for part in text.split(" | "):
-            lines, is_more = _lines(part.removeprefix("+ ")), part.startswith("+ ")
-            at = 0 if is_more else [line.variable for line in update].index(lines[-1].variable)
-            update[at : at + (not is_more)] = lines
-        return replace(n, update=tuple(update), limits=None if text[0] == "+" else n.limits)
-
-    return chained(with_constants(**constants), change)
-
-
 def _counting_dead(node: NodeProgram) -> NodeProgram:
     """Count dead steps of neurons that spike in them."""
     dead = 0 if node.refractory is None else node.refractory
@@ -149,16 +120,12 @@ def _counting_dead(node: NodeProgram) -> NodeProgram:
     return chained(setting(refractory=None), changed(lines, dead_steps=dead))(node)
 
 
-def _resetting(text: str, is_more: bool) -> Change:
-    """Run lines, which may name `SEEN`, after a spike: with those described, or in their place."""
-    return lambda n: replace(n, reset=(*(n.reset if is_more else ()), *_lines(text)))
-
-
 _PARTS: Mapping[str, Callable[[str], Change]] = {
     "before": lambda text: _adding(text, lambda n: 0),
+    "once summed": lambda text: chained(setting(limits=None), _adding(text, lambda n: 0)),
     "after": lambda text: _adding(text, lambda n: len(n.update)),
-    "on spike": lambda text: _resetting(text, False),
-    "also on spike": lambda text: _resetting(text, True),
+    "on spike": lambda text: setting(reset=_lines(text)),
+    "also on spike": lambda text: lambda n: replace(n, reset=(*n.reset, *_lines(text))),
     "spikes if": lambda text: with_threshold(text),
     "threshold reads v": lambda text: with_threshold("met_level > met_threshold", v=text),
     "membrane reads u": lambda text: reading("u", text, but="u"),
@@ -171,19 +138,28 @@ def changed(text: str, **constants: npt.ArrayLike) -> Change:
     """Make several changes, with ``|`` between them: where a line goes, a colon, and the line.
 
     A line *after x* goes after the last that sets x; *reads x* puts a formula in place of x in all
-    lines. Where else is a key of `_PARTS`. constants: that are added.
+    lines. Where else is a key of `_PARTS`: *once summed*, it runs before all, on the sum of what
+    arrives, without limits. Without a colon, lines go in place of the first that sets what the last
+    of them sets. constants: that are added.
     """
     made = [with_constants(**constants)]
     for part in text.split(" | "):
-        where, _, line = part.strip().partition(":")
+        where, colon, line = part.strip().partition(":")
         kind, _, name = where.partition(" ")
-        if kind == "reads":
+        if not colon:
+            made.append(partial(_in_place, _lines(where)))
+        elif kind == "reads":
             made.append(reading(name, line))
         elif kind == "after" and name:
             made.append(_adding(line, partial(_last, name)))
         else:
             made.append(_PARTS[where](line))
     return chained(*made)
+
+
+def _in_place(lines: Sequence[Statement], n: NodeProgram) -> NodeProgram:
+    at = [line.variable for line in n.update].index(lines[-1].variable)
+    return replace(n, update=(*n.update[:at], *lines, *n.update[at + 1 :]))
 
 
 def _last(name: str, node: NodeProgram) -> int:

@@ -50,12 +50,8 @@ def make_stimulus(subject: Subject, n_steps: int, seed: int, arithmetic: str) ->
     Of an agent, what it sees while the reference plays its environment by its policy, in
     *arithmetic*; else random spikes of several rates.
     """
-    if subject.config is None:
-        return _random(subject, n_steps, seed)
-    return _played(subject, n_steps, seed, arithmetic)
-
-
-def _random(subject: Subject, n_steps: int, seed: int) -> list[InputWindow]:
+    if subject.config is not None:
+        return _played(subject, n_steps, seed, arithmetic)
     windows = []
     for k, start in enumerate(range(0, n_steps, _PLAIN_WINDOW)):
         length, p = min(_PLAIN_WINDOW, n_steps - start), PROBABILITIES[k % len(PROBABILITIES)]
@@ -133,7 +129,10 @@ def make_subject(
     if isinstance(what, SpikingActorCritic):
         return _of_agent(f"an agent on {what.env_id}", what, None)
     if str(what) in MODELS:
-        return _of_model(str(what), env, overrides or {})
+        made = make_env(env)
+        config, n = make_config(made, str(what), overrides), int(discrete_actions(made, env).n)
+        argument = str(what) if env == TASK else f"{what} --env {env}"
+        return Subject(f"{what} on {env}", config.network(n), {}, config, made, n, argument)
     if str(what) in FEATURES:
         return Subject(f"feature {what!r}", FEATURES[str(what)](), argument=repr(str(what)))
     path = located(what)
@@ -163,15 +162,6 @@ def check_of_subject(what: object, named: Mapping[str, bool]) -> None:
         if is_named and not is_read:
             remedy = f"leave it out; it is for {kind}"
             raise ArgumentError(name, "isn't read of what is given here", remedy=remedy)
-
-
-def _of_model(model: str, env_id: str, overrides: PlainData) -> Subject:
-    env = make_env(env_id)
-    config = make_config(env, model, overrides)
-    n_actions = int(discrete_actions(env, env_id).n)
-    argument = model if env_id == TASK else f"{model} --env {env_id}"
-    name = f"{model} on {env_id}"
-    return Subject(name, config.network(n_actions), {}, config, env, n_actions, argument)
 
 
 def _of_agent(name: str, agent: SpikingActorCritic, argument: str | None) -> Subject:

@@ -14,14 +14,14 @@ import numpy as np
 
 from neurorl.backends.spec import BackendSpec
 from neurorl.errors import NeurorlError
-from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, BoolArray
+from neurorl.testing import rasters
 from neurorl.validation.compare import Pair, Row
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import Scenario, enact
 from neurorl.validation.hypotheses.steps import AT_THRESHOLD
-from neurorl.validation.observed import has_room, is_given
+from neurorl.validation.observed import unpredicted
 from neurorl.validation.subject import InputWindow
 from neurorl.validation.variants import PLAIN
 
@@ -37,22 +37,22 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
     Nothing of a backend that can't restore a state, or of neurons that no state brings to a tie.
     """
     network, rows, explanations = scenario.network, [], []
-    quiet = InputWindow({s.name: _silence(network, s.name) for s in network.sources}, 1, False)
+    silence = {name: np.zeros_like(x) for name, x in rasters(network, 1, 0).items()}
+    quiet = InputWindow(silence, 1, False)
     writes = [*scenario.subject.weights.items()]
     history = enact(network, spec, scenario.seed, [quiet._replace(writes=writes)])
     found = {}
     for p in network.populations:
-        is_predicted = has_room(network, p.name) and not is_given(network, p.name)
-        if is_predicted and not history.arithmetic.counts_spikes:
+        if not (unpredicted(network, p.name) or history.arithmetic.counts_spikes):
             found[p.name] = _at_threshold(Evidence(network, p, history))
     states = [{n: getattr(tie, x) for n, tie in found.items()} for x in ("state", "beside")]
     try:
-        rasters, beside = (_enacted(scenario, spec, quiet, x) for x in states)
+        spikes, beside = (_enacted(scenario, spec, quiet, x) for x in states)
     except NeurorlError:  # it can't be asked
         return [], []
     for name, tie in found.items():
         described = tie.spikes
-        wrong = tie.met & (rasters[name][0] != described) & (beside[name][0] == described)
+        wrong = tie.met & (spikes[name][0] != described) & (beside[name][0] == described)
         if wrong.any():
             neuron = int(wrong.argmax())
             where = {**scenario.place(0), "population": name, "neuron": neuron}
@@ -66,13 +66,6 @@ def ties(scenario: Scenario, pair: Pair, spec: BackendSpec) -> tuple[list[Row], 
             of = {"population": name, "neuron": neuron, **place, **labels}
             explanations.append(Explanation(AT_THRESHOLD.cause, told, **of))
     return rows, explanations
-
-
-def _silence(network: Network, source: str) -> Array:
-    node, kind = network.node(source), network.analog.get(source)
-    if kind == "values":
-        return np.zeros((1, node.size))
-    return np.zeros(node.size) if kind else np.zeros((1, node.size), dtype=bool)
 
 
 def _enacted(
@@ -112,7 +105,7 @@ def _at_threshold(evidence: Evidence) -> _Tie:
 
     def above(state: _State) -> Array:
         now = evidence._advance(drive, state, row)
-        return np.asarray(now["level"] - now["threshold"])
+        return np.asarray(now["met_level"] - now["met_threshold"])
 
     for name in evidence.variables[:-1][::-1]:
         whole, met_before = np.issubdtype(start[name].dtype, np.integer), met
@@ -140,21 +133,16 @@ def _beside(
     """
     way, distance, beside = np.where(spikes, 1, -1), 1, tie
     for _ in range(_DOUBLINGS):
-        beside = {
-            name: x + np.where(met_by.get(name, False), way * _away(x, distance), 0).astype(x.dtype)
-            for name, x in tie.items()
-        }
+        beside = {}
+        for name, x in tie.items():  # in units of a chip's integers, or of 1e-9 of the numbers
+            is_whole = np.issubdtype(x.dtype, np.integer)
+            unit = 1 if is_whole else 1e-9 * np.maximum(np.abs(x), 1.0)
+            away = np.where(met_by.get(name, False), way * (distance * unit), 0)
+            beside[name] = x + away.astype(x.dtype)
         if (above(beside) * way > 0)[np.logical_or.reduce([*met_by.values()])].all():
             break
         distance *= 2
     return beside
-
-
-def _away(values: Array, distance: int) -> Array:
-    """Return a distance in units of a chip's integers, or of 1e-9 of the numbers themselves."""
-    if np.issubdtype(values.dtype, np.integer):
-        return np.full(values.shape, distance)
-    return np.asarray(distance * 1e-9 * np.maximum(np.abs(values), 1.0))
 
 
 def _first(state: _State) -> _State:

@@ -6,7 +6,7 @@ description says. `neurorl.validation.evidence` predicts a history with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +35,9 @@ def silence_after_reset(evidence: Observed, variable: str, before: Array) -> Arr
     return np.where(evidence.fresh[:, None], evidence.rest(variable), before)
 
 
-def weights_of(
-    chosen: Collection[str], change: Callable[[Array], Array]
-) -> Callable[[str, Array], Array]:
+def weights_of(changes: Mapping[str, Callable[[Array], Array]]) -> Callable[[str, Array], Array]:
     """Return what changes the weights of some pathways, by name, and leaves others."""
-    return lambda name, w: change(w) if name in chosen else w
+    return lambda name, w: changes[name](w) if name in changes else w
 
 
 @dataclass(frozen=True)

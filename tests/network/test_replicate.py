@@ -59,7 +59,7 @@ def test_the_arithmetic_of_replicas_is_that_of_one(seed: int) -> None:
         one, all_ = make_arithmetic(name, network), make_arithmetic(name, whole)
         for p in network.projections:
             assert one.rounding(p.name) == all_.rounding(p.name)
-            assert one._limit(p.name) == all_._limit(p.name)
+            assert one._limits.get(p.name) == all_._limits.get(p.name)
     assert quantise(network).projections == quantise(whole).projections
 
 
@@ -96,7 +96,7 @@ def test_rounding_by_numbers_is_rounding() -> None:
 def test_the_limit_counts_what_a_block_sums() -> None:
     nodes = (Source("in", 8), Population("out", 4, LIF()))
     limits = [
-        FloatArithmetic(Network(nodes, (Projection("to", "in", "out", blocks=b),)))._limit("to")
+        FloatArithmetic(Network(nodes, (Projection("to", "in", "out", blocks=b),)))._limits["to"]
         for b in (1, 4)
     ]
     assert limits[1] == 4 * limits[0]

@@ -13,12 +13,13 @@ from nxsdk.arch.n2a.n2board import N2Board
 from simulators import loihi_of
 from stepwise import SteppedSimulator
 
-from neurorl.arithmetic.chip_noise import CoinRows
+from neurorl.arithmetic.chip_noise import tossed
 from neurorl.backends.loihi import LoihiSimulator
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.registry import load
 from neurorl.models import GLM
 from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.numerics.random import DrawRows, Stream
 from neurorl.testing import rasters
 
 EXAMPLES = 2
@@ -92,6 +93,6 @@ def test_coins_reach_the_chip() -> None:
     with load("loihi", network, seed=4, noise="chip+coins") as backend:
         backend.step({}, 3)
         sent = N2Board.last.global_spike_generator.spikes  # type: ignore[attr-defined]
-    rows = CoinRows(4, 1, 2)
-    tossed = [(k, int(2 + i)) for k in (1, 2, 3) for i in np.asarray(rows(k)).nonzero()[0]]
-    assert [(time, axon) for time, _, _, axon in sent] == tossed
+    rows = DrawRows(4, Stream.COINS + 1, 2, tossed)
+    expected = [(k, int(2 + i)) for k in (1, 2, 3) for i in np.asarray(rows(k)).nonzero()[0]]
+    assert [(time, axon) for time, _, _, axon in sent] == expected

@@ -10,6 +10,8 @@ import pytest
 import neurorl
 from neurorl.backends.reference import ReferenceSimulator
 from neurorl.errors import UnsupportedError
+from neurorl.models import Equations
+from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.nir import to_nir
 from neurorl.numerics.arrays import FloatArray
 from neurorl.testing import FEATURES
@@ -44,6 +46,21 @@ def test_a_difference_is_located(tmp_path: Path) -> None:
     assert first.variable in ("v", "ge")
     assert "weights of excites are 1.000001 times those described" in first.detail
     assert first.detail in page.read_text()
+
+
+@pytest.mark.parametrize("name", ["level", "moved", "threshold"])
+def test_variables_may_have_the_names_of_what_a_threshold_sees(name: str) -> None:
+    neuron = Equations(
+        f"v = 0.9*v + {name} + q; {name} = 0.5*{name}",
+        "v > 1",
+        reset=f"v = 0; {name} = {name} - 0.1",
+        initial={"v": 0.0, name: 0.0},
+    )
+    network = Network(
+        (Source("input", 4), Population("cells", 3, neuron)),
+        (Projection("drive", "input", "cells", 0.4),),
+    )
+    assert neurorl.validate(network, ["reference", "native"], steps=40).verdict == "exact"
 
 
 def test_what_has_no_equations_says_so() -> None:

@@ -40,7 +40,7 @@ def assert_predicted(subject: Subject, spec: BackendSpec, window: int, seed: int
         trial = Trial(subject.network, seen, population)
         assert trial.follows, population.name
         assert trial.error == 0
-        predicted = trial.plain.spikes
+        predicted = trial.plain["spikes"]
         last = len(predicted) - 1
         if not any(call.fresh for call in seen.calls[seen.window :]):
             free = trial.run(PLAIN, seen.first, last)

@@ -114,9 +114,9 @@ def test_a_gated_variant_holds_where_the_gate_says() -> None:
     gate[30:, 1] = True
     found = evidence.predict(other, gate)
     plain, changed = evidence.plain, evidence.predict(other)
-    assert np.array_equal(found.moved[~gate], plain.moved[~gate])
-    assert np.array_equal(found.moved[gate], changed.moved[gate])
-    assert not np.array_equal(changed.moved[gate], plain.moved[gate])
+    assert np.array_equal(found["met_moved"][~gate], plain["met_moved"][~gate])
+    assert np.array_equal(found["met_moved"][gate], changed["met_moved"][gate])
+    assert not np.array_equal(changed["met_moved"][gate], plain["met_moved"][gate])
 
 
 def test_long_histories_are_predicted_at_their_end_only() -> None:

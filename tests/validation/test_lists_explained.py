@@ -66,7 +66,7 @@ def test_each_step_is_predicted_whatever_the_calls(backend: str, arithmetic: str
         pytest.importorskip("torch", reason="torch is not installed")
     for evidence in probed(BackendSpec(backend, arithmetic)):
         assert not evidence.odd_calls(evidence.plain, exact=True).any(), evidence.population.name
-        assert evidence.plain.spikes.sum() > 10
+        assert evidence.plain["spikes"].sum() > 10
 
 
 class Faulty(SteppedSimulator):

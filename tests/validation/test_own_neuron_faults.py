@@ -11,7 +11,7 @@ import pytest
 from stepwise import EquationNeurons, SteppedSimulator
 
 import neurorl
-from neurorl.backends.reference.node import ReplicaNoise
+from neurorl.backends.reference.node import side_by_side
 from neurorl.models import ADAPTIVE_LIF, COBA_LIF, Equations
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.network.neuron import StepPlan
@@ -73,7 +73,7 @@ class OtherSeed(Faulty):
         made = super()._make_equations(name, plan)
         if made._noise is not None:
             rows = NoiseRows(self.simulated.seeds[0] + 1, NETWORK.index(name), plan.size)
-            made._noise = ReplicaNoise([rows])
+            made._noise = side_by_side([rows])
         return made
 
 

@@ -14,7 +14,6 @@ from neurorl.validation.rewriting import (
     changed,
     counting,
     decay_of,
-    instead,
     reading,
     sides,
     spelled,
@@ -100,14 +99,14 @@ def test_dead_steps_are_statements_of_the_step_that_is_spelled_out(
 
 
 def test_other_lines_run_instead_of_a_programs_own() -> None:
-    """Each part replaces the line of its last variable; one with a + runs first."""
+    """Each part replaces the line of its last variable; one of sums runs first."""
     node = counting(lowered(shift_lif(shift_syn=2, shift_mem=3), "xylo"))
-    changed = instead("+ u = 2*u | full = 3; count = full")(node)
-    texts = [str(line) for line in changed.update]
+    other = changed("once summed: u = 2*u | full = 3; count = full")(node)
+    texts = [str(line) for line in other.update]
     assert texts[0] == "u = 2*u"
     assert texts[-3:-1] == ["full = 3", "count = full"]
     assert texts[1:-3] == [str(line) for line in node.update[:-2]]
-    assert (changed.limits, instead("v = level")(node).limits) == (None, node.limits)
+    assert (other.limits, changed("v = level")(node).limits) == (None, node.limits)
 
 
 def test_a_table_is_of_sentences_and_changes() -> None:

@@ -51,7 +51,7 @@ def test_each_step_is_predicted_whatever_the_calls(backend: str) -> None:
         pytest.importorskip("torch", reason="torch is not installed")
     for evidence in probed(BackendSpec(backend, "float")):
         assert not evidence.odd_calls(evidence.plain, exact=True).any(), evidence.population.name
-        assert evidence.plain.spikes.sum() > 20
+        assert evidence.plain["spikes"].sum() > 20
 
 
 class Faulty(SteppedSimulator):

@@ -83,8 +83,15 @@ class SanaFe:
         results = []
         with _translated():
             for step in range(len(rasters[self.network.populations[0].name])):
-                for name in self._neurons:
-                    self._force(name, rasters[name][step])
+                for name, neurons in self._neurons.items():
+                    # A neuron keeps its bias until it is set again; an input forgets its spikes.
+                    forced, spikes = self._forced.get(name), rasters[name][step]
+                    given = spikes if forced is None else spikes != forced
+                    for k in np.flatnonzero(given).tolist():
+                        attributes = {"spikes": [1]} if forced is None else {"bias": int(spikes[k])}
+                        neurons[k].set_attributes(model_attributes=attributes)
+                    if forced is not None:
+                        forced[:] = spikes
                 results.append(self._chip.sim(1))
         return Cost(
             spikes=sum(int(r["neurons_fired"]) for r in results),
@@ -92,16 +99,6 @@ class SanaFe:
             energy={x: math.fsum(float(r["energy"][x]) for r in results) for x in _PARTS},
             latency=math.fsum(float(r["sim_time"]) for r in results),
         )
-
-    def _force(self, node: str, spikes: Array) -> None:
-        """Let those of a node's neurons spike in the next step that ours say, and no others."""
-        # A neuron keeps its bias until it is set again; an input forgets what it has sent.
-        forced, neurons = self._forced.get(node), self._neurons[node]
-        for k in np.flatnonzero(spikes if forced is None else spikes != forced).tolist():
-            attributes = {"spikes": [1]} if forced is None else {"bias": int(spikes[k])}
-            neurons[k].set_attributes(model_attributes=attributes)
-        if forced is not None:
-            forced[:] = spikes
 
 
 @functools.cache

@@ -17,20 +17,15 @@ DrawAll = Callable[[Sequence[int]], FloatArray]
 """Return the draws of all neurons, given the index of the step in each replica."""
 
 
-class ReplicaNoise:
-    """Draw the noise of one population in all replicas.
+def side_by_side(rows: Sequence[Callable[[int], FloatArray]]) -> DrawAll:
+    """Return the draws of all replicas, ``(n_replicas * size,)``, from those of each."""
 
-    rows: the draws of each replica, by its own seed.
-    """
-
-    def __init__(self, rows: Sequence[Callable[[int], FloatArray]]) -> None:
-        self._rows = rows
-
-    def __call__(self, steps: Sequence[int]) -> FloatArray:
-        """Return the draws of step ``steps[k]`` for replica k, shape ``(n_replicas * size,)``."""
+    def drawn(steps: Sequence[int]) -> FloatArray:
         if len(steps) == 1:
-            return self._rows[0](steps[0])
-        return np.concatenate([draw(step) for draw, step in zip(self._rows, steps, strict=True)])
+            return rows[0](steps[0])
+        return np.concatenate([draw(step) for draw, step in zip(rows, steps, strict=True)])
+
+    return drawn
 
 
 _PYTHON = Style(
@@ -67,7 +62,7 @@ class NumpyNode:
         self.released = {x: np.zeros((node.depth, node.size)) for x in node.releases}
         size = node.size // len(seeds)
         self.draws: dict[str, DrawAll] = {
-            x: ReplicaNoise([draw.rows(seed, size) for seed in seeds])
+            x: side_by_side([draw.rows(seed, size) for seed in seeds])
             for x, draw in node.draws.items()
         }
         constants = {f"constant_{x}": value[()] for x, value in node.constants.items()}

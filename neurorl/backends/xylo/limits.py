@@ -7,7 +7,7 @@ fan-in; open-neuromorphic.org's page of the chip has 63 for XyloAudio 2, which i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from neurorl.errors import check_name
 from neurorl.network.description import Network
 
 
-@dataclass(frozen=True)
-class XyloDevice:
+class XyloDevice(NamedTuple):
     """Hold the room of one chip.
 
     fan_in, fan_out: most synapses into a hidden neuron, and from one to hidden neurons. synapses:
@@ -25,7 +24,6 @@ class XyloDevice:
     neurons that may project to output neurons.
     """
 
-    name: str
     title: str
     hidden_neurons: int
     output_neurons: int
@@ -38,12 +36,9 @@ class XyloDevice:
 
 
 DEVICES = {
-    device.name: device
-    for device in (
-        XyloDevice("audio3", "XyloAudio 3", 992, 32, 1024, 32 * 992, 128, 128),
-        XyloDevice("audio2", "XyloAudio 2", 1000, 8, 64, 32 * 1000, 1000, 1000),
-        XyloDevice("imu", "Xylo IMU", 496, 16, 512, 64 * 496, 128, 128),
-    )
+    "audio3": XyloDevice("XyloAudio 3", 992, 32, 1024, 32 * 992, 128, 128),
+    "audio2": XyloDevice("XyloAudio 2", 1000, 8, 64, 32 * 1000, 1000, 1000),
+    "imu": XyloDevice("Xylo IMU", 496, 16, 512, 64 * 496, 128, 128),
 }
 """Map the name of each chip to its room; the first is the default."""
 

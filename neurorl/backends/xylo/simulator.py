@@ -13,8 +13,8 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
-from neurorl.backends.xylo.layout import KINDS, lay_out
 from neurorl.backends.xylo.limits import DEFAULT, DEVICES, find_device, problems
+from neurorl.backends.xylo.specification import KINDS, lay_out
 from neurorl.backends.xylo.vendor import VendorLayer
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
@@ -40,7 +40,8 @@ class XyloSimulator(Simulator):
     layer = VendorLayer  # what holds a chip; a subclass may have another, such as a board's
 
     def __init__(self, device: str = DEFAULT) -> None:
-        self.device = find_device(device).name
+        find_device(device)
+        self.device = device
 
     @classmethod
     def problems(cls, network: Network, arithmetic: str, device: str = DEFAULT) -> list[str]:
@@ -54,7 +55,6 @@ class XyloSimulator(Simulator):
         return "emulator"
 
     def build(self, simulated: SimulatedNetwork) -> None:
-        """Make a chip for each replica, at rest."""
         assert isinstance(simulated.arithmetic, XyloArithmetic)
         self.simulated, self.arithmetic = simulated, simulated.arithmetic
         self.layout, n = lay_out(simulated.network, self.arithmetic), simulated.n_replicas
@@ -66,13 +66,11 @@ class XyloSimulator(Simulator):
         self.put_in_force(simulated)
 
     def write_weights(self, projection: str) -> None:
-        wire = self.layout.wires.get(projection)
-        if wire is None:  # it has no synapse
-            return
-        rows = self.simulated.weights[projection].reshape(len(self.layers), -1)
-        for layer, row in zip(self.layers, rows, strict=True):
-            held = self.layout.mantissas(self.arithmetic, projection, row)
-            layer.put_weights(wire.memory, wire.first, held)
+        if wire := self.layout.wires.get(projection):  # else it has no synapse
+            rows = self.simulated.weights[projection].reshape(len(self.layers), -1)
+            held = self.arithmetic.mantissa(projection, rows)[:, wire.places]
+            for layer, row in zip(self.layers, held, strict=True):
+                layer.put_weights(projection, row)
 
     def write_bias(self, population: str, bias: Array) -> None:
         rows = bias.astype(np.int64).reshape(len(self.layers), -1)
@@ -80,7 +78,6 @@ class XyloSimulator(Simulator):
             layer.put_bias(*self.layout.places[population], row)
 
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
-        """Advance all chips, each by its own input."""
         parts: dict[str, list[Raster]] = {name: [] for name in self.simulated.record}
         for k, layer in enumerate(self.layers):
             given = np.zeros((n_steps + 1, self.layout.sizes["input"]), dtype=bool)
@@ -119,8 +116,7 @@ class XyloSimulator(Simulator):
             state[f"{name}.spikes"] = own[None] > 0
             state[f"{name}.release"] = own[None].astype(np.float64)
             for variable, values in self.layers[replica].last(kind).items():
-                part = values[numbers] if len(values) else np.zeros_like(own)
-                state[f"{name}.{variable}"] = part
+                state[f"{name}.{variable}"] = values[numbers] if len(values) else 0 * own
             state[f"{name}.refractory"] = np.zeros_like(own)
         return state
 

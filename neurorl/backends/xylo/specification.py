@@ -1,22 +1,88 @@
-"""Write a network as the numbers that tools of Xylo's chips take, without any of these tools."""
+"""Lay a network out as a chip of the Xylo family has it, and write it as the numbers of its tools.
+
+Neurons are inputs, hidden and output neurons. None of the tools is needed here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.arithmetic.xylo import XyloArithmetic
-from neurorl.arithmetic.xylo_integers import MANTISSA_MAX, MEMORIES
-from neurorl.backends.xylo.layout import lay_out
+from neurorl.arithmetic.xylo_integers import MANTISSA_MAX, MEMORIES, memory_of
 from neurorl.backends.xylo.limits import DEFAULT, find_device, problems
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import FloatArray, IntArray
+from neurorl.program import lower
 from neurorl.storage.files import write_json
+
+KINDS = ("input", "hidden", "output")
+NUMBERS = ("threshold", "bias", "shift_mem", "shift_syn")
+
+
+class NodePlace(NamedTuple):
+    """Hold which neurons of one of `KINDS` a node is."""
+
+    kind: str
+    numbers: slice
+
+
+class Wire(NamedTuple):
+    """Hold the synapses of one projection by the chip's numbers.
+
+    memory: of `MEMORIES`. pre, post: ends of each synapse. places: where the weight of each stands
+    among those described.
+    """
+
+    memory: str
+    pre: IntArray
+    post: IntArray
+    places: IntArray
+
+
+class XyloLayout(NamedTuple):
+    """Hold which neurons and synapses of the chip a network is.
+
+    places: by node. sizes: neurons of each of `KINDS`. wires: by projection, in the order of
+    delivery. cells: by kind, integers of all hidden or all output neurons, ``(size,)``, by their
+    names in `XyloPopulation`. shifts: of the weights in `MEMORIES`.
+    """
+
+    places: dict[str, NodePlace]
+    sizes: dict[str, int]
+    wires: dict[str, Wire]
+    cells: dict[str, dict[str, IntArray]]
+    shifts: dict[str, int]
+
+
+def lay_out(network: Network, arithmetic: XyloArithmetic) -> XyloLayout:
+    """Return the layout of a network whose delays are all of one step."""
+    program = lower(network, arithmetic, {node.name: 1 for node in network.nodes}, (0,))
+    places, sizes = dict[str, NodePlace](), dict.fromkeys(KINDS, 0)
+    chips = arithmetic.chip.populations
+    for node in program.nodes:
+        kind = "input" if node.is_source else KINDS[1 + chips[node.name].is_output]
+        places[node.name] = NodePlace(kind, slice(sizes[kind], sizes[kind] + node.size))
+        sizes[kind] += node.size
+    wires = dict[str, Wire]()
+    for p in program.projections:
+        memory = memory_of(arithmetic.network, arithmetic.network.projection(p.name))
+        pre, post = (places[program.nodes[k].name].numbers.start for k in (p.pre, p.post))
+        ends, described = p.synapses(), p.places()
+        every = np.arange(p.n_weights) if described is None else described
+        numbers = (x.astype(np.int64) for x in (ends[0] + pre, ends[1] + post, every))
+        wires[p.name] = Wire(memory, *numbers)
+    none, cells = np.zeros(0, dtype=np.int64), dict[str, dict[str, IntArray]]()
+    for kind in KINDS[1:]:
+        own = [chips[name] for name, place in places.items() if place.kind == kind]
+        cells[kind] = {x: np.concatenate([none, *(getattr(y, x) for y in own)]) for x in NUMBERS}
+    return XyloLayout(places, sizes, wires, cells, arithmetic.chip.shifts)
 
 
 def write_specification(
@@ -40,16 +106,18 @@ def write_specification(
     shapes = (n_in, n_hidden), (n_hidden, n_hidden), (n_hidden, n_out)
     matrices = {x: np.zeros(shape, int) for x, shape in zip(MEMORIES, shapes, strict=True)}
     for name, wire in layout.wires.items():
-        held = layout.mantissas(arithmetic, name, arithmetic.masked(name, weights[name]))
-        np.add.at(matrices[wire.memory], (wire.pre, wire.post), held)
+        held = arithmetic.mantissa(name, arithmetic.masked(name, weights[name])).ravel()
+        np.add.at(matrices[wire.memory], (wire.pre, wire.post), held[wire.places])
     if max(np.abs(matrix).max(initial=0) for matrix in matrices.values()) > MANTISSA_MAX:
         what = "synapses between the same neurons are more than 8 bits together"
         raise UnsupportedError(f"specification for {chip.title}", what, remedy="one for each pair")
     found: dict[str, object] = {"device": device, "dt": network.dt}
-    for name, memory, shift in zip(("in", "rec", "out"), MEMORIES, layout.shifts, strict=True):
-        found |= {f"weights_{name}": matrices[memory].tolist(), f"weight_shift_{name}": shift}
-    for end, bias, cells in (("", "hidden", layout.hidden), ("_out", "out", layout.output)):
-        names = f"threshold{end}", f"bias_{bias}", f"dash_mem{end}", f"dash_syn{end}"
-        found |= {name: values.tolist() for name, values in zip(names, cells, strict=True)}
+    for name, memory in zip(("in", "rec", "out"), MEMORIES, strict=True):
+        found[f"weights_{name}"] = matrices[memory].tolist()
+        found[f"weight_shift_{name}"] = layout.shifts[memory]
+    for end, (kind, cells) in zip(("", "_out"), layout.cells.items(), strict=True):
+        bias = f"bias_{kind.removesuffix('put')}"
+        names = f"threshold{end}", bias, f"dash_mem{end}", f"dash_syn{end}"
+        found |= {x: y.tolist() for x, y in zip(names, cells.values(), strict=True)}
     write_json(Path(file), found)
     return found

@@ -11,11 +11,13 @@ from typing import Protocol
 import numpy as np
 import xylosim.v2 as xylosim
 
-from neurorl.arithmetic.xylo_integers import MEMORIES
-from neurorl.backends.xylo.layout import XyloLayout
+from neurorl.backends.xylo.specification import XyloLayout
 from neurorl.numerics.arrays import Array, IntArray
 
-_NAMES = ("in", "inp"), ("rec", "rec"), ("out", "out")  # of the synapses and shifts of a memory
+_NAMES = {"input": ("in", "inp"), "recurrent": ("rec", "rec"), "output": ("out", "out")}
+"""Name the synapses, and the shift, of each memory of weights."""
+
+_CELLS = "threshold{}", "bias{}", "dash_mem{}", "dash_syns{}"
 
 
 class _Synapse(Protocol):
@@ -27,32 +29,28 @@ class VendorLayer:
 
     def __init__(self, layout: XyloLayout) -> None:
         n_hidden = layout.sizes["hidden"]
-        sizes = layout.sizes["input"], n_hidden, n_hidden
         # xylosim keeps no reference to Python's synapses: they live as long as this object.
         self._synapses: dict[str, list[_Synapse]] = {}
         numbers = {"aliases": [[] for _ in range(n_hidden)], "has_bias": True, "name": "neurorl"}
-        for memory, n, shift, (name, short) in zip(
-            MEMORIES, sizes, layout.shifts, _NAMES, strict=True
-        ):
-            pre, post = layout.ends(memory)
-            made = self._synapses[memory] = [xylosim.XyloSynapse(to, 0, 0) for to in post.tolist()]
-            by_pre: list[list[_Synapse]] = [[] for _ in range(n)]
-            for k, synapse in zip(pre.tolist(), made, strict=True):
-                by_pre[k].append(synapse)
-            numbers |= {f"synapses_{name}": by_pre, f"weight_shift_{short}": shift}
-        for end, cells in (("", layout.hidden), ("_out", layout.output)):
-            numbers |= {
-                f"threshold{end}": cells.threshold.tolist(),
-                f"bias{end}": cells.bias.tolist(),
-                f"dash_mem{end}": cells.shift_mem.tolist(),
-                f"dash_syns{end}": cells.shift_syn[:, None].tolist(),
-            }
+        by_pre: dict[str, list[list[_Synapse]]] = {}
+        for memory, (name, short) in _NAMES.items():
+            n = layout.sizes["input"] if memory == "input" else n_hidden
+            numbers[f"synapses_{name}"] = by_pre[memory] = [[] for _ in range(n)]
+            numbers[f"weight_shift_{short}"] = layout.shifts[memory]
+        for name, wire in layout.wires.items():
+            made = [xylosim.XyloSynapse(to, 0, 0) for to in wire.post.tolist()]
+            self._synapses[name] = made
+            for k, synapse in zip(wire.pre.tolist(), made, strict=True):
+                by_pre[wire.memory][k].append(synapse)
+        for end, cells in zip(("", "_out"), layout.cells.values(), strict=True):
+            *one, shift_syn = cells.values()
+            values = (x.tolist() for x in (*one, shift_syn[:, None]))
+            numbers |= {x.format(end): y for x, y in zip(_CELLS, values, strict=True)}
         self._layer = xylosim.XyloLayer(**numbers)
 
-    def put_weights(self, memory: str, first: int, mantissas: IntArray) -> None:
-        """Set the weights of synapses from number *first* on, in one memory of weights."""
-        held = self._synapses[memory][first : first + len(mantissas)]
-        for synapse, weight in zip(held, mantissas.tolist(), strict=True):
+    def put_weights(self, projection: str, mantissas: IntArray) -> None:
+        """Set the weights of all synapses of a projection, in the order of its wire."""
+        for synapse, weight in zip(self._synapses[projection], mantissas.tolist(), strict=True):
             synapse.weight = weight
 
     def put_bias(self, kind: str, numbers: slice, bias: IntArray) -> None:

@@ -172,7 +172,11 @@ class Lesion(Neuron, named="Silenced"):
         plan, silent = self.neuron.plan(size, dt), self._numbers(size)
         integrator = integrator_of(plan)
         if integrator is not None:
-            return self._without_bias(integrator, silent).plan()
+            threshold, bias = integrator.threshold.copy(), integrator.bias.copy()
+            high = np.maximum(threshold, _NEVER * integrator.noise_width)
+            threshold[silent] = np.where(high > 0, high, 1.0)[silent]
+            bias[silent] = 0.0
+            return dataclasses.replace(integrator, threshold=threshold, bias=bias).plan()
         is_silent = np.zeros(size)
         is_silent[silent] = 1.0
         if IS_SILENT in plan.constants:  # of another one inside
@@ -183,15 +187,6 @@ class Lesion(Neuron, named="Silenced"):
             constants={**plan.constants, IS_SILENT: is_silent},
             threshold=Expression(f"({plan.threshold.text}) and {IS_SILENT} == 0"),
         )
-
-    @staticmethod
-    def _without_bias(integrator: Integrator, silent: list[int]) -> Integrator:
-        """Return neurons of which *silent* ones have no bias and a high threshold."""
-        threshold, bias = integrator.threshold.copy(), integrator.bias.copy()
-        high = np.maximum(threshold, _NEVER * integrator.noise_width)
-        threshold[silent] = np.where(high > 0, high, 1.0)[silent]
-        bias[silent] = 0.0
-        return dataclasses.replace(integrator, threshold=threshold, bias=bias)
 
     def _numbers(self, size: int) -> list[int]:
         """Return the numbers of the silent neurons, of *size* in all."""
@@ -240,27 +235,14 @@ def refractory_steps(where: str, value: PerNeuron, size: int, dt: float) -> IntA
     return steps.astype(np.int64)
 
 
-def _integrator(
-    neuron: Neuron,
-    size: int,
-    dt: float,
-    *,
-    tau_syn: PerNeuron = 0.0,
-    tau_mem: PerNeuron = 0.0,
-    threshold: PerNeuron = 0.0,
-    bias: PerNeuron = 0.0,
-    noise: PerNeuron = 0.0,
-    refractory: PerNeuron = 0.0,
-) -> Integrator:
-    kind = type(neuron).__name__
-    return Integrator(
-        current_decay=_decay(spread(f"{kind}.tau_syn", tau_syn, size), dt),
-        membrane_decay=_decay(spread(f"{kind}.tau_mem", tau_mem, size), dt),
-        threshold=spread(f"{kind}.threshold", threshold, size),
-        bias=spread(f"{kind}.bias", bias, size),
-        noise_width=spread(f"{kind}.noise", noise, size),
-        refractory_steps=refractory_steps(f"{kind}.refractory", refractory, size, dt),
-    )
+def _integrator(neuron: Neuron, size: int, dt: float, **given: PerNeuron) -> Integrator:
+    """Return neurons of fields by their names in `CubaLIF`; those left out are 0."""
+    kind, names = type(neuron).__name__, ("tau_syn", "tau_mem", "threshold", "bias", "noise")
+    values = (spread(f"{kind}.{name}", given.get(name, 0.0), size) for name in names)
+    tau_syn, tau_mem, threshold, bias, noise = values
+    dead = refractory_steps(f"{kind}.refractory", given.get("refractory", 0.0), size, dt)
+    decays = _decay(tau_syn, dt), _decay(tau_mem, dt)
+    return Integrator(*decays, threshold, bias, noise, refractory_steps=dead)
 
 
 def _decay(tau: FloatArray, dt: float) -> FloatArray:

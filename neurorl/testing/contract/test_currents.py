@@ -12,19 +12,18 @@ from neurorl.errors import ArgumentError
 from neurorl.models import LIF
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import FEATURES, same_state
+from neurorl.testing.contract.test_replicas import write_directly
 from neurorl.testing.plugin import Case
 
 HALF = 1e-3 / math.log(2)  # a membrane that keeps half of its voltage in a step
 LEVEL = np.array([0.5, 0.25])
 
 
-def two_cells(threshold: float = 1.0) -> Network:
-    """Return a network whose bias is c = (0.625, -0.1875) for `LEVEL`."""
-    return Network(
-        (Source("level", 2, "current"), Population("cells", 2, LIF(HALF, threshold))),
-        (Projection("flow", "level", "cells", [[1.0, -0.5], [0.5, 0.25]]),),
-    )
-
+TWO_CELLS = Network(
+    (Source("level", 2, "current"), Population("cells", 2, LIF(HALF, 1.0))),
+    (Projection("flow", "level", "cells", [[1.0, -0.5], [0.5, 0.25]]),),
+)
+"""Hold a network whose bias is c = (0.625, -0.1875) for `LEVEL`."""
 
 BY_HAND = {
     "float": ([0.9375, -0.28125], [0, -0.328125]),
@@ -38,7 +37,7 @@ BY_HAND = {
 
 def test_membranes_by_hand(case: Any) -> None:
     """Check that a current acts in each of its steps: v = c, 3/2 c, 7/4 c, until a spike."""
-    with case.make(two_cells()) as backend:
+    with case.make(TWO_CELLS) as backend:
         spikes = backend.step({"level": LEVEL}, 2)["cells"]
         state = backend.state()
         assert not spikes.any()
@@ -53,7 +52,7 @@ def test_membranes_by_hand(case: Any) -> None:
 
 
 def test_a_current_ends_with_its_steps(case: Case) -> None:
-    with case.make(two_cells()) as backend:
+    with case.make(TWO_CELLS) as backend:
         backend.step({"level": LEVEL}, 1)
         before = backend.state()["cells.voltage"]
         backend.step({}, 1)
@@ -61,7 +60,7 @@ def test_a_current_ends_with_its_steps(case: Case) -> None:
 
 
 def test_activations_are_rounded_to_the_grid(case: Case) -> None:
-    with case.make(two_cells()) as a, case.make(two_cells()) as b:
+    with case.make(TWO_CELLS) as a, case.make(TWO_CELLS) as b:
         a.step({"level": np.array([0.3, 0.0])}, 1)
         b.step({"level": np.array([77 / 256, 0.0])}, 1)
         assert same_state(a.state(), b.state()) == []
@@ -92,15 +91,13 @@ def test_windows_equal_steps_with_currents(seed: object, case: Case) -> None:
         memory = backend.transmitted("flow")
         assert memory is not None
         assert memory.dtype == np.float64
-        by = backend.arithmetic.rounding("flow")
         rng = np.random.default_rng(0)
         for fresh in (True, False, True):
             window.inputs["level"][:] = rng.integers(0, 257, 6 * n) / 256
             window.inputs["input"][:] = rng.random((6, 4 * n)) < 0.5
             values = rng.uniform(-0.6, 0.6, stepped.weights("flow").shape)
             stepped.set_weights("flow", values)
-            rounded = np.clip(np.rint(values * by.inverse), -by.limit, by.limit)
-            memory[:] = (rounded * by.transmitted_unit).ravel()
+            write_directly(backend, "flow", values, memory)
             assert np.array_equal(backend.weights("flow"), stepped.weights("flow"))
             if fresh:
                 stepped.reset()
@@ -122,7 +119,7 @@ def test_windows_equal_steps_with_currents(seed: object, case: Case) -> None:
     ],
 )
 def test_bad_activations_change_nothing(value: Any, words: str, case: Case) -> None:
-    with case.make(two_cells()) as backend:
+    with case.make(TWO_CELLS) as backend:
         before = backend.state()
         with pytest.raises(ArgumentError, match=words):
             backend.step({"level": value}, 5)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from neurorl.backends.base import Backend, Raster
+from neurorl.backends.base import Backend
 from neurorl.errors import ArgumentError, BackendError
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import Array, FloatArray
@@ -34,15 +34,13 @@ class ReplicaPair:
         parts = [rasters(self.network, n_steps, 10 * seed + k, 0.4) for k in range(N)]
         whole = {name: np.hstack([part[name] for part in parts]) for name in parts[0]}
         actual = self.many.step(whole, n_steps)
-        self.compare(actual, [one.step(parts[k], n_steps) for k, one in enumerate(self.ones)])
-        return any(raster.any() for raster in actual.values())
-
-    def compare(self, actual: dict[str, Raster], expected: list[dict[str, Raster]]) -> None:
+        expected = [one.step(parts[k], n_steps) for k, one in enumerate(self.ones)]
         for name, raster in actual.items():
             assert np.array_equal(raster, np.hstack([part[name] for part in expected])), name
         for k, one in enumerate(self.ones):
             assert same_state(self.many.state(k), one.state()) == [], k
             assert self.many.time(k) == one.t
+        return any(raster.any() for raster in actual.values())
 
     def rewrite(self, seed: int) -> None:
         rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.program import NodeProgram, Release
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.observed import Observed, Pathway, Releases, described_releases
-from neurorl.validation.rewriting import in_line, instead, with_constants
+from neurorl.validation.rewriting import changed, in_line, with_constants
 from neurorl.validation.variants import Variant
 
 Arrivals = Callable[[Observed, Pathway], Array]
@@ -95,7 +95,8 @@ def lose(chosen: Collection[str], event: str, which: str) -> Arrivals:
     """Drop arrivals of spikes sent before an event; *which*: ``'all'``, ``'newest'``, ..."""
 
     def arrive(evidence: Observed, p: Pathway) -> Array:
-        starts = evidence.starts[evidence.call] if event == "between calls" else evidence.written
+        begun = evidence.starts if event == "between calls" else evidence.starts * evidence.wrote
+        starts = np.maximum.accumulate(begun)[evidence.call]
         sent = evidence.step - p.delay
         before = starts - sent  # steps from a spike to the last event
         gone = before > (which == "older")
@@ -161,7 +162,7 @@ def _late_rise(node: NodeProgram, release: Release) -> NodeProgram:
 
 def _unrounded(node: NodeProgram, release: Release) -> NodeProgram:
     """Release what no grid rounds."""
-    return instead(f"{release.variable} = {release.raised}*(1 - {release.used})")(node)
+    return changed(f"{release.variable} = {release.raised}*(1 - {release.used})")(node)
 
 
 def _of_kind(kind: TsodyksMarkram, dt: float, node: NodeProgram, release: Release) -> NodeProgram:

@@ -1,6 +1,6 @@
 """Propose other lines of a step in a chip's whole numbers, such as another order or reset.
 
-A hypothesis is other text of lines of the program in `neurorl.program.membranes`, see `instead`.
+A hypothesis is other text of lines of the program in `neurorl.program.membranes`, see `changed`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from neurorl.expressions.expression import Expression
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.observed import Observed
-from neurorl.validation.rewriting import changed, instead, table
+from neurorl.validation.rewriting import changed, table
 from neurorl.validation.variants import Variant, silence_after_reset
 
 SPIKES = "floor((level + 0.5)*inverse)"
@@ -22,9 +22,9 @@ SPIKES = "floor((level + 0.5)*inverse)"
 
 _FIXED: Mapping[str, Mapping[str, str]] = {
     "saturation": table("""
-the current saturates once in a step, not at each weight -> + u = clip(u, low, high)
+the current saturates once in a step, not at each weight -> once summed: u = clip(u, low, high)
 what arrives in a step saturates first by itself, then the current
-    -> + u = clip(was_u + clip(arrived_u, low, high), low, high)
+    -> once summed: u = clip(was_u + clip(arrived_u, low, high), low, high)
 decay, current and bias are added to the membrane, and saturate, one by one
     -> driven = clip(v + back, low, high) | change = clip(driven + u, low, high)
     | level = clip(change + bias, low, high)
@@ -43,7 +43,7 @@ the threshold is subtracted once, however often a neuron spikes
 all that the membrane is worth is subtracted, not what was sent
     -> v = level - threshold*max({spikes}, 0)
 a spike subtracts a step late, before the membrane moves
-    -> v = level | + v = v - was_count*threshold
+    -> v = level | before: v = v - was_count*threshold
 a spike subtracts a step late, after the membrane has moved -> v = level - was_count*threshold
 a spike subtracts a step late, before the threshold
     -> level = clip(v + change, low, high) - was_count*threshold | v = level
@@ -77,6 +77,11 @@ a membrane must exceed the threshold to spike
 a membrane must exceed the threshold to spike, once or several times
     -> count = where(level > threshold, clip({spikes}, 0, most), 0)
 """),
+    "bias": table("""
+biases saturate at 8 bits -> reads bias: clip(bias, -128, 127)
+biases wrap around at 8 bits -> reads bias: (bias - 256*floor(bias/256 + 0.5))
+the bias is subtracted -> reads bias: (0 - bias)
+"""),
 }
 _LOST = "max(min({x}, 1), floor({x}*lost_{y}))"
 """State what a step takes off x; y is the current u or the membrane v, whose shift it is."""
@@ -93,15 +98,10 @@ _MACROS = {"lost_u": _LOST_U, "lost_moved": taken_off(_LOST, "v", "moved"), "spi
 
 def fixed(evidence: Evidence) -> Iterator[Variant]:
     """Propose other lines of a step, without numbers."""
+    names = number_names(evidence)
     for cause, details in _FIXED.items():
         for detail, text in details.items():
-            yield Variant(cause, detail, instead(text.format(**_MACROS), **number_names(evidence)))
-    for detail, text in {
-        "biases saturate at 8 bits": "clip(bias, -128, 127)",
-        "biases wrap around at 8 bits": "(bias - 256*floor(bias/256 + 0.5))",
-        "the bias is subtracted": "(0 - bias)",
-    }.items():
-        yield Variant("bias", detail, changed(f"reads bias: {text}"))
+            yield Variant(cause, detail, changed(text.format(**_MACROS), **names))
     cause, left = "step order", Expression(f"u - {_LOST_U}")
     constants = {"lost_u": evidence.node.constants["lost_u"]}
 
@@ -112,7 +112,7 @@ def fixed(evidence: Evidence) -> Iterator[Variant]:
         return np.asarray(left.evaluate({"u": start.astype(np.float64), **constants}))
 
     at_once = "the current decays before its input is added"
-    yield Variant(cause, at_once, instead("u = u + 0"), start=decayed)
+    yield Variant(cause, at_once, changed("u = u + 0"), start=decayed)
     told = "weights are added in another order: those between populations first"
     yield Variant(cause, told, order=lambda into: into[::-1])
     for when, name in (("before it decays", "arrived_u"), ("of the step before", "was_u")):

@@ -16,7 +16,7 @@ from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.numbers import of_each
 from neurorl.validation.hypotheses.weights import to_grid
 from neurorl.validation.observed import Mask
-from neurorl.validation.rewriting import instead, with_constants
+from neurorl.validation.rewriting import changed, with_constants
 from neurorl.validation.variants import Variant, weights_of
 
 
@@ -27,7 +27,7 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
     chosen = steps.odd["voltage"] & (count > 0) & ~steps.odd["release"]
     if not chosen.any():
         return
-    level, now = steps.plain["level"], steps.now["voltage"].astype(np.float64)
+    level, now = steps.plain["met_level"], steps.now["voltage"].astype(np.float64)
     missing = level - count * evidence.constant("threshold") - now
     for detail, text, values in (
         ("resets the membrane to {}", "where(count > 0, fitted, level)", now),
@@ -35,7 +35,7 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
         ("subtracts {} more", "level - count*threshold - where(count > 0, fitted, 0)", missing),
     ):
         number = float(np.median(values[chosen]))
-        change = instead(f"v = {text}", fitted=number)
+        change = changed(f"v = {text}", fitted=number)
         yield Variant("reset", f"a spike {detail.format(f'{number:g}')}", change, 1)
 
 
@@ -56,7 +56,7 @@ def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
     odd = np.concatenate([(x.odd["voltage"] | x.odd["release"]) & ~x.odd["current"] for x in every])
     neurons: Mask = np.asarray(odd.any(axis=0))
     count = np.concatenate([x.now["release"] for x in every]).astype(np.float64)
-    level = np.concatenate([x.plain["level"] for x in every]).astype(np.float64)
+    level = np.concatenate([x.plain["met_level"] for x in every]).astype(np.float64)
     left = np.concatenate([x.now["voltage"] for x in every])
     for known in (np.ones_like(odd), odd) if neurons.any() else ():
         over = np.where(known & (count < most), level / (count + 1), -np.inf)
@@ -121,17 +121,17 @@ def _wrapped(size: int, w: Array) -> Array:
 
 def weights(evidence: Evidence) -> Iterator[Variant]:
     """Propose weights of fewer bits, clipped, or transposed; of one projection or more."""
-    exponents = _exponents(evidence)
+    units = {x: 2.0**exponent for x, exponent in _exponents(evidence).items()}
     for chosen, _ in by_node(evidence, evidence.into, ""):
         names = ", ".join(sorted(chosen))
         for detail, (cause, whole) in _mantissas().items():
-            change = partial(_of_mantissas, {x: exponents[x] for x in chosen}, whole)
+            change = weights_of({x: partial(_of_mantissas, units[x], whole) for x in chosen})
             yield Variant(cause, f"weights of {names} {detail}", transmit=change)
     for p in evidence.into:
         if p.blocks == 1 and p.pre == evidence.population.name:
-            turned = weights_of([p.name], lambda w: w.swapaxes(1, 2))
+            turned = weights_of({p.name: lambda w: w.swapaxes(1, 2)})
             yield Variant("weights", f"weights of {p.name} are transposed", transmit=turned)
-            others = weights_of([p.name], lambda w: w * (1 - np.eye(w.shape[1])))
+            others = weights_of({p.name: lambda w: w * (1 - np.eye(w.shape[1]))})
             detail = f"neurons don't reach themselves by {p.name}"
             yield Variant("weights", detail, transmit=others)
 
@@ -146,28 +146,28 @@ def weight_shifts(evidence: Evidence) -> Iterator[Variant]:
     exponents = _exponents(evidence)
     for chosen, _ in by_node(evidence, evidence.into, ""):
         names = ", ".join(sorted(chosen))
+        ways: dict[str, Mapping[str, Whole]] = {}
         for shift in (x for x in range(-7, 8) if x):
-            told = f"is {abs(shift)} {'more' if shift > 0 else 'less'}"
-            change = partial(_each_shifted, dict.fromkeys(chosen, shift))
-            yield Variant("weights", f"the weight shift of {names} {told}", transmit=change)
+            told = f"{abs(shift)} {'more' if shift > 0 else 'less'}"
+            change = partial(_shifted, shift)
+            ways[f"the weight shift of {names} is {told}"] = dict.fromkeys(chosen, change)
         clipped = partial(np.clip, a_min=-128, a_max=127)
         for did, whole in (("saturate", clipped), ("wrap around", partial(_wrapped, 256))):
             detail = f"weights of {names} {did} at 8 bits when they are shifted"
-            yield Variant("weights", detail, transmit=weights_of(chosen, whole))
+            ways[detail] = dict.fromkeys(chosen, whole)
         if len({exponents[x] for x in chosen}) == 2:
             ends = sum({exponents[x] for x in chosen})
             for detail, of in (("aren't there", 0), ("are each other's", 1)):
                 more = {x: of * (ends - exponents[x]) - exponents[x] for x in chosen}
-                change = partial(_each_shifted, more)
-                yield Variant("weights", f"weight shifts of {names} {detail}", transmit=change)
+                by_name = {x: partial(_shifted, shift) for x, shift in more.items()}
+                ways[f"weight shifts of {names} {detail}"] = by_name
+        for detail, changes in ways.items():
+            yield Variant("weights", detail, transmit=weights_of(changes))
 
 
-def _of_mantissas(exponents: Mapping[str, int], whole: Whole, name: str, w: Array) -> Array:
-    if name not in exponents:
-        return w
-    unit = 2.0 ** exponents[name]
+def _of_mantissas(unit: float, whole: Whole, w: Array) -> Array:
     return np.asarray(whole(w / unit) * unit)
 
 
-def _each_shifted(shifts: Mapping[str, int], name: str, w: Array) -> Array:
-    return np.asarray(np.floor(w * 2.0 ** shifts[name])) if name in shifts else w
+def _shifted(shift: int, w: Array) -> Array:
+    return np.asarray(np.floor(w * 2.0**shift))

@@ -58,7 +58,7 @@ def _between(evidence: Evidence, late: bool) -> Bounds:
     """
 
     def found(e: Evidence) -> Bounds:
-        known, level = _known(e, late), e.plain.level.astype(np.float64)
+        known, level = _known(e, late), e.plain["met_level"].astype(np.float64)
         return _bounds(level, known & ~e.spikes, known & e.spikes)
 
     return _of_all(map(found, evidence.siblings))
@@ -81,13 +81,13 @@ def _known(evidence: Evidence, late: bool) -> Mask:
 
     In a call of several steps it is known up to the first spike that isn't as predicted.
     """
-    differs = evidence.spikes != evidence.plain.spikes
+    differs = evidence.spikes != evidence.plain["spikes"]
     before = np.vstack([np.zeros_like(differs[:1]), differs[:-1]])
     rows = np.arange(evidence.n_steps)[:, None]
     last = np.maximum.accumulate(np.where(before, rows, -1), axis=0)
     strayed = last > evidence.starts[evidence.call][:, None]
     starts = evidence.dead_before
-    dead = np.vstack([0 * starts[:1], evidence.plain.refractory[:-1]])
+    dead = np.vstack([0 * starts[:1], evidence.plain["refractory"][:-1]])
     dead[evidence.starts] = starts
     known = evidence.kept_rows[:, None] & ~strayed & (dead == 0)
     if late and evidence.odd.any():
@@ -149,7 +149,7 @@ def _width_bounds(evidence: Evidence, width: Array) -> Bounds:
     added = width * evidence.draws(evidence.t)
     known = _known(evidence, False) & (width > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        needed = (plain.threshold - plain.moved) / added
+        needed = (plain["met_threshold"] - plain["met_moved"]) / added
     more, less, spikes = known & (added > 0), known & (added < 0), evidence.spikes
     return _bounds(needed, (more & spikes) | (less & ~spikes), (more & ~spikes) | (less & spikes))
 
@@ -236,7 +236,7 @@ def other_draws(evidences: Sequence[Evidence]) -> str:
     for evidence in evidences:
         if evidence.odd_calls(evidence.predict(_AS_SENT)).any():
             return ""
-        deviates |= (evidence.spikes != evidence.plain.spikes)[evidence.kept_rows].any(axis=0)
+        deviates |= (evidence.spikes != evidence.plain["spikes"])[evidence.kept_rows].any(axis=0)
     if not deviates.any() or (width[deviates] == 0).any():
         return ""
     sums = np.sum([_scores(evidence, deviates) for evidence in evidences], axis=0)
@@ -254,9 +254,9 @@ def _scores(evidence: Evidence, deviates: Mask) -> Array:
     known = np.repeat((evidence.lengths == 1) & evidence.kept, evidence.lengths)[:, None]
     free = known & (evidence.dead_before[evidence.call] == 0) & deviates
     width = evidence.noise_width
-    above = ((plain.moved - plain.threshold) / np.where(width > 0, width, 1.0))[free]
+    above = ((plain["met_moved"] - plain["met_threshold"]) / np.where(width > 0, width, 1.0))[free]
     p = 1 / (1 + np.exp(-np.clip(above, -30, 30)))
-    spiked, described = evidence.spikes[free], (plain.level > plain.threshold)[free]
+    spiked, described = evidence.spikes[free], (plain["met_level"] > plain["met_threshold"])[free]
     over, variance = spiked - p, p * (1 - p)
     bounded = np.clip(above, -4, 4)
     likely, steeper, dependent = over, over * bounded, over * (described - p)

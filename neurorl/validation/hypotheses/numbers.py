@@ -18,7 +18,7 @@ from neurorl.validation.rewriting import changed, decay_of, setting, with_consta
 from neurorl.validation.variants import Variant
 
 _WHOLE = 4096  # of the chip's decays
-_VARIABLES = {
+VARIABLES = {
     "u": ("current", "the current", "tau_syn"),
     "v": ("voltage", "the membrane", "tau_mem"),
 }
@@ -28,12 +28,12 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
     """Propose other time constants of currents, membranes or both."""
     node, steps = evidence.node, Steps(evidence)
     apart = {"u": steps.now["current"] - steps.plain["current"]}
-    apart["v"] = steps.now["voltage"] - steps.plain["moved"] - apart["u"]
+    apart["v"] = steps.now["voltage"] - steps.plain["met_moved"] - apart["u"]
     fits: dict[str, tuple[Array, Array | None]] = {}
-    of = {x: d for x in _VARIABLES if (d := decay_of(node, x)) is not None}
+    of = {x: d for x in VARIABLES if (d := decay_of(node, x)) is not None}
     unit = _WHOLE if evidence.history.arithmetic.is_chip else 1
     for x, decay in of.items():
-        variable, before = _VARIABLES[x][0], steps.before[_VARIABLES[x][0]]
+        variable, before = VARIABLES[x][0], steps.before[VARIABLES[x][0]]
         left = Expression(decay.kept(x)).evaluate({**node.constants, x: before}) + apart[x]
         chosen = steps.odd[variable] & (steps.free if x == "v" else True)
         described = evidence.constant(decay.constant) / unit
@@ -96,7 +96,7 @@ def _whole_decay(fit: Array, described: Array, chosen: Mask, before: Array, left
 
 def _time_constants(evidence: Evidence, x: str, described: Array, now: Array) -> str:
     """Describe the changed time constants, with their ratio if the neurons have it in common."""
-    _, subject, name = _VARIABLES[x]
+    _, subject, name = VARIABLES[x]
     subject = f"{subject} decays otherwise"
     differs = np.flatnonzero(np.abs(now - described) > 1e-12)
     if not len(differs):
@@ -122,7 +122,7 @@ def biases(evidence: Evidence) -> Iterator[Variant]:
     chosen = steps.odd["voltage"] & steps.free
     if not chosen.any():
         return
-    apart = np.where(chosen, steps.now["voltage"] - steps.plain["moved"], 0)
+    apart = np.where(chosen, steps.now["voltage"] - steps.plain["met_moved"], 0)
     offset = of_each(apart, chosen)
     described = evidence.own_bias.astype(np.float64)
 
@@ -192,7 +192,7 @@ def gains(evidence: Evidence) -> Iterator[Variant]:
     steps = Steps(evidence)
     chosen = steps.odd["voltage"] & steps.free & ~steps.odd["current"]
     u = np.where(chosen, steps.now["current"], 0.0)
-    more = _ratio(u, np.where(chosen, steps.now["voltage"] - steps.plain["moved"], 0.0))
+    more = _ratio(u, np.where(chosen, steps.now["voltage"] - steps.plain["met_moved"], 0.0))
     if more is not None:
         change = changed("membrane reads u: share*u", share=more + 1)
         yield Variant("weights", f"the membrane takes {more + 1:.6g} of the current", change, 1)
@@ -222,7 +222,7 @@ def reset_values(evidence: Evidence) -> Iterator[Variant]:
     chosen = steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
     if not chosen.any():
         return
-    to, moved = steps.now["voltage"][chosen], steps.plain["moved"][chosen].astype(np.float64)
+    to, moved = steps.now["voltage"][chosen], steps.plain["met_moved"][chosen].astype(np.float64)
     value, less, share = np.median(to), np.median(moved - to), _ratio(moved, to) or 0.0
     each = _first_of_each(steps.now["voltage"], chosen, np.zeros(chosen.shape[1]))
     for told, line, number in (
@@ -240,8 +240,8 @@ _SIDES = ("floor", "below", "max", 1), ("ceiling", "above", "min", -1)
 def bounds(evidence: Evidence) -> Iterator[Variant]:
     """Propose a floor or a ceiling of currents or membranes."""
     steps = Steps(evidence)
-    for x, plain, free in (("v", "moved", steps.free), ("u", "current", np.True_)):
-        variable, subject, _ = _VARIABLES[x]
+    for x, plain, free in (("v", "met_moved", steps.free), ("u", "current", np.True_)):
+        variable, subject, _ = VARIABLES[x]
         now = steps.now[variable]
         chosen = steps.odd[variable] & free
         for side, way, clamp, sign in _SIDES:

@@ -22,7 +22,7 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.weights import scaled
 from neurorl.validation.observed import Mask, Observed
-from neurorl.validation.rewriting import arriving_at, with_constants
+from neurorl.validation.rewriting import ARRIVED, chained, changed, setting, with_constants
 from neurorl.validation.variants import Variant
 
 _CELLS, _ROUNDS = 2, 40
@@ -141,8 +141,11 @@ def weights(evidence: Evidence) -> Iterator[Variant]:
             yield from scaled(evidence, dict.fromkeys(names, fit))
     for one in inputs:
         for other in (x for x in inputs if x != one):
+            nothing = "" if one in evidence.node.initial else f"{one} = 0; "
+            left = setting(inputs=tuple(x for x in inputs if x != one))
+            moved = changed(f"before: {nothing}{other} = {other} + {ARRIVED}{one}")
             detail = f"what is sent to {one} arrives at {other}"
-            yield Variant("weights", detail, arriving_at(one, other))
+            yield Variant("weights", detail, chained(moved, left))
 
 
 def _fitted(
@@ -175,7 +178,7 @@ def _telling(evidence: Evidence, where: Array | None) -> Iterator[tuple[int, int
     deviating = evidence.odd_states(evidence.plain)
     for name in evidence.node.initial:
         mask: Mask = deviating[name] & ~deviating["spikes"] & single
-        apart = np.abs(evidence.after[name] - evidence.plain.after[name][evidence.lasts])
+        apart = np.abs(evidence.after[name] - evidence.plain[name][evidence.lasts])
         apart = np.where(mask & np.isfinite(apart), apart, 0.0)
         for k in np.argsort(apart, axis=None)[::-1][:_CELLS]:
             call, neuron = np.unravel_index(int(k), apart.shape)
@@ -205,7 +208,7 @@ def _factor_at_threshold(evidence: Evidence, variant: Callable[[float], Variant]
     for one in evidence.siblings:
         calls = np.flatnonzero((one.lengths == 1) & one.kept)
         steps = (one.in_one_step(variant(x), calls) for x in (1.0, 1.001))
-        described, other = (now["level"] - now["threshold"] for now in steps)
+        described, other = (now["met_level"] - now["met_threshold"] for now in steps)
         with np.errstate(all="ignore"):
             roots = 1 - described * 1e-3 / (other - described)
         free = (one.dead_before[calls] == 0) & np.isfinite(roots)

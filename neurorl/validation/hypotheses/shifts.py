@@ -15,8 +15,9 @@ from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node, otherwise
 from neurorl.validation.hypotheses.lines import SPIKES, most_spikes, number_names, taken_off
+from neurorl.validation.hypotheses.numbers import VARIABLES
 from neurorl.validation.observed import Observed, Pathway
-from neurorl.validation.rewriting import Change, chained, instead, table, with_constants
+from neurorl.validation.rewriting import Change, chained, changed, table, with_constants
 from neurorl.validation.variants import Variant
 
 _DECAYS = table("""
@@ -35,7 +36,6 @@ are missing: nothing is lost -> 0
 lose everything -> {x}
 """)
 _OF = {"uv": "decays", "u": "decays of the current", "v": "decays of the membrane"}
-_VARIABLES = {"u": "current", "v": "voltage"}
 
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
@@ -52,7 +52,7 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
             of_u, of_v = (taken_off(text, y) for y in "uv")
             lines = {"u": f"u = u - {of_u}", "v": f"back = 0 - {of_v}"}
             for kept in factors if "kept" in text else factors[:1]:
-                change = instead(" | ".join(lines[y] for y in names), **kept)
+                change = changed(" | ".join(lines[y] for y in names), **kept)
                 yield Variant("decay", f"{subject} {detail}", change)
         for more in (1, -1, 2, -2, 3, -3):
             shifted = {f"lost_{y}": np.minimum(lost[y] * 2.0**-more, 1.0) for y in names}
@@ -78,7 +78,7 @@ def _fitted_shifts(
 
     given: constants that are others, too. None if a neuron that deviates in the variable has none.
     """
-    steps, variable, values = Steps(evidence), _VARIABLES[y], described.copy()
+    steps, variable, values = Steps(evidence), VARIABLES[y][0], described.copy()
     odd = steps.odd[variable]
     wrong = odd.any(axis=0)
     for shift in range(DECAY_MAX + 1):
@@ -107,30 +107,27 @@ def saturations(evidence: Evidence) -> Iterator[Variant]:
     ends = {f"at {n} bits, not 16": (-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in _WIDTHS}
     ends[f"at {-STATE_MAX}, not below"] = -STATE_MAX, STATE_MAX
     ends["above only"], ends["below only"] = (-(2**40), STATE_MAX), (-STATE_MAX - 1, 2**40)
+    ways = {"don't saturate": "{x}", "wrap around": "{x} - 65536*floor({x}/65536 + 0.5)"}
     for n in (len(_PLACES), 1, 2, 3):
         for places in itertools.combinations(_PLACES, n):
             subject = "sums" if n == len(_PLACES) else " and ".join(_PLACES[x] for x in places)
-            ways = {"don't saturate": _saturating(places, "{x}")}
-            ways["wrap around"] = _saturating(places, "{x} - 65536*floor({x}/65536 + 0.5)")
-            if n in (1, len(_PLACES)):
-                for told, (low, high) in ends.items():
-                    ways[f"saturate {told}"] = _saturating(places, "", low, high)
-            for way, change in ways.items():
-                yield Variant("saturation", f"{subject}: {way}", change)
+            for way, text in ways.items():
+                yield Variant("saturation", f"{subject}: {way}", _saturating(places, text))
+            for told, limits in ends.items() if n in (1, len(_PLACES)) else ():
+                change = _saturating(places, "clip({x}, {}, {})", *limits)
+                yield Variant("saturation", f"{subject}: saturate {told}", change)
 
 
-def _saturating(places: Collection[str], text: str, low: int = 0, high: int = 0) -> Change:
-    """Return the change in which the clips of some sums are another formula of x, or number."""
-    text = text or f"clip({{x}}, {low}, {high})"
+def _saturating(places: Collection[str], text: str, *limits: int) -> Change:
+    """Return the change in which the clips of some sums are another formula of x, or of limits."""
 
     def become(arguments: tuple[Node, ...]) -> Node:
-        return Expression(text.format(x=f"({render(arguments[0], TEXT)})")).tree
+        return Expression(text.format(*limits, x=f"({render(arguments[0], TEXT)})")).tree
 
-    lines = [x for x in places if x != "u"]
-    changes = [rewriting.calling("clip", become, lines)] if lines else []
+    changes = [rewriting.calling("clip", become, places)]
     if "u" in places:  # a sum that wraps is the same in any order
-        at_end, each = instead(f"+ u = {text.format(x='u')}"), rewriting.setting(limits=(low, high))
-        changes.append(each if high else at_end)
+        at_end = changed(f"once summed: u = {text.format(*limits, x='u')}")
+        changes.append(rewriting.setting(limits=limits) if limits else at_end)
     return chained(*changes)
 
 
@@ -149,18 +146,21 @@ _TAKEN_OFF = {
 
 def spikes(evidence: Evidence) -> Iterator[Variant]:
     """Propose other limits of the spikes of a step, and what several of them transmit."""
-    described = most_spikes(evidence)
-    for limit in _other_limits(evidence, described):
+    steps, described = Steps(evidence), most_spikes(evidence)
+    now = steps.now["release"][steps.odd["release"] | steps.odd["voltage"]]
+    seen = max(float(now.max(initial=0.0)), 1.0)
+    likely = (seen, seen + 1, 2, 15, 16, 30, 31, 32, 63, 64, 127, 128, 255, 1e9)
+    for limit in (x for x in dict.fromkeys(likely) if x >= seen and x != described):
         for number, (more, left) in enumerate(_TAKEN_OFF.items()):
             text = f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}"
-            change = instead(text, **number_names(evidence))
+            change = changed(text, **number_names(evidence))
             detail = f"neurons spike up to {limit:.0f} times in a step, not {described:.0f}{more}"
             yield Variant(_SEVERAL, detail, change, freedom=int(number > 2))  # two faults
     for size in (8, 16, 32, 64):
         for sent, left in (("", "count"), (" that are sent", "full")):
             text = f"full = max({SPIKES}, 0); count = full - {size}*floor(full/{size})"
             detail = f"the number of spikes{sent} wraps around at {size}"
-            yield Variant(_SEVERAL, detail, instead(f"{text} | v = level - {left}*threshold"))
+            yield Variant(_SEVERAL, detail, changed(f"{text} | v = level - {left}*threshold"))
     for chosen, subject in by_node(evidence, evidence.into, "spikes"):
         for limit in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 30):
 
@@ -170,12 +170,3 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
             times = "once" if limit == 1 else f"up to {limit} times"
             detail = f"{subject} count {times} in a step, however many they are"
             yield Variant(_SEVERAL, detail, arrivals=otherwise(chosen, at_most))
-
-
-def _other_limits(evidence: Evidence, described: float) -> list[float]:
-    """Return the limits that the largest number of spikes allows, in steps that deviate."""
-    steps = Steps(evidence)
-    now = steps.now["release"][steps.odd["release"] | steps.odd["voltage"]]
-    seen = max(float(now.max(initial=0.0)), 1.0)
-    likely = (seen, seen + 1, 2, 15, 16, 30, 31, 32, 63, 64, 127, 128, 255, 1e9)
-    return [x for x in dict.fromkeys(likely) if x >= seen and x != described]

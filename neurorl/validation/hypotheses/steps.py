@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from neurorl.expressions.nodes import Binary, FunctionCall, Number
-from neurorl.numerics.arrays import Array
 from neurorl.program import NodeProgram
 from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence
@@ -156,15 +155,13 @@ def roundings(evidence: Evidence) -> Iterator[Variant]:
     said = {"v": "the membrane decays", "u": "the current decays"}
     said["vu"] = "current and membrane decay"
     for names, subject in said.items():
-        decays = {d.constant for x in names if (d := decay_of(node, x)) is not None}
+        found = (decay_of(node, x) for x in names)
+        decays = {d.constant: node.constants[d.constant] for d in found if d is not None}
         detail = f"{subject} by Euler's 1 - dt/tau, not by exp(-dt/tau)"
-        kept = {x: _euler(node.constants[x]) for x in decays}
+        with np.errstate(divide="ignore"):
+            logs = {x: np.where(y > 0, np.log(y), -1.0) for x, y in decays.items()}
+        kept = {x: np.maximum(1.0 + log, 0.0) for x, log in logs.items()}
         yield Variant("decay", detail, with_constants(**kept))
-
-
-def _euler(decay: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        return np.maximum(1.0 + np.where(decay > 0, np.log(decay), -1.0), 0.0)
 
 
 _NEAREST = 1.5 * 2.0**52

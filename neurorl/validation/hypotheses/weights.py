@@ -94,7 +94,8 @@ def rounded(evidence: Evidence) -> Iterator[Variant]:
     names = [p.name for p in evidence.into]
     for detail, change in roundings.items():
         for chosen, subject in groups(names, "of {}, ", ""):
-            told, sent = (subject if len(names) > 1 else "") + detail, weights_of(chosen, change)
+            told = (subject if len(names) > 1 else "") + detail
+            sent = weights_of(dict.fromkeys(chosen, change))
             left = [change(_last(evidence, p)).any() for p in evidence.into if p.name in chosen]
             # What leaves nothing fits wherever nothing is transmitted, whatever the cause.
             free = int(not any(left))

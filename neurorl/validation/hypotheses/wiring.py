@@ -38,7 +38,7 @@ def neurons(evidence: Evidence) -> Iterator[Variant]:
 
 def recorded(evidence: Evidence) -> Iterator[Variant]:
     """Propose that the record, not the neurons, has other spikes than described."""
-    name, plain = evidence.population.name, evidence.plain.spikes
+    name, plain = evidence.population.name, evidence.plain["spikes"]
     detail = "spikes reset their neuron, but are not recorded"
     yield Variant(DEAD, detail, recorded=lambda e, x: False & x)
     rows = evidence.kept_rows
@@ -131,7 +131,7 @@ def arranged(evidence: Evidence) -> Iterator[Variant]:
     for cause, detail, change in orders:
         for chosen, subject in groups(names, "{}", "all projections"):
             parts = {p.name for p in evidence.into if p.projection.name in chosen}
-            put = weights_of(parts, partial(_put, change))
+            put = weights_of(dict.fromkeys(parts, partial(_put, change)))
             yield Variant(cause, detail.format(subject), transmit=put)
 
 

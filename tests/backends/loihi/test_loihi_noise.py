@@ -11,7 +11,7 @@ import pytest
 from simulators import loihi_of
 
 from neurorl import SpikingActorCritic
-from neurorl.arithmetic.chip_noise import COINS, NOISES, CoinRows, UniformRows
+from neurorl.arithmetic.chip_noise import COINS, NOISES, UniformRows, tossed
 from neurorl.backends.loihi.hardware import HardwareEngine
 from neurorl.backends.loihi.placement import CoreLimits
 from neurorl.backends.loihi.vendor import EmulatorInterface
@@ -19,6 +19,7 @@ from neurorl.backends.registry import load
 from neurorl.errors import UnknownNameError, UnsupportedError
 from neurorl.models import GLM, LIF, CubaLIF
 from neurorl.network.description import Network, Population, Projection, Source, Uniform
+from neurorl.numerics.random import DrawRows, Stream
 from neurorl.testing import FEATURES, rasters, same_state
 
 OWN = ("chip", "chip+coins")
@@ -292,7 +293,8 @@ def test_draws_are_even() -> None:
     counts = np.bincount(x + 127, minlength=255)
     assert len(counts) == 255
     assert np.abs(counts - 1000).max() < 5 * np.sqrt(1000)
-    coins = np.stack([CoinRows(3, 1, 500)(k) for k in range(100)]).reshape(-1, 3)
+    rows = DrawRows(3, Stream.COINS + 1, 500, tossed)
+    coins = np.stack([rows(k) for k in range(100)]).reshape(-1, 3)
     assert np.abs(coins.mean(axis=0) - 0.5).max() < 5 * 0.5 / np.sqrt(len(coins))
     codes = np.bincount(coins @ [1, 2, 4], minlength=8)
     assert np.abs(codes - len(coins) / 8).max() < 5 * np.sqrt(len(coins) / 8)

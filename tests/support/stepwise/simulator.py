@@ -12,7 +12,7 @@ from neurorl.arithmetic.rounding import ChipArithmetic
 from neurorl.backends.capabilities import Capabilities
 from neurorl.backends.checks import Inputs
 from neurorl.backends.reference import ReferenceSimulator
-from neurorl.backends.reference.node import ReplicaNoise
+from neurorl.backends.reference.node import side_by_side
 from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import VARIABLES, Simulator, State
 from neurorl.backends.window import Raster
@@ -83,7 +83,7 @@ class SteppedSimulator(Simulator):
         # Coins stand where spikes of the step before would.
         rows = [simulated.coin_rows(k) for k in range(simulated.n_replicas)]
         self._tossed = {
-            name: ReplicaNoise([row[name] for row in rows]) for name in simulated.coins.values()
+            name: side_by_side([row[name] for row in rows]) for name in simulated.coins.values()
         }
         for name, weights in simulated.coin_weights.items():
             self.transmitted[name][:] = simulated.whole_arithmetic.transmitted(name, weights)
@@ -92,7 +92,7 @@ class SteppedSimulator(Simulator):
     def make_neurons(self, population: Population) -> FloatNeurons | ChipNeurons:
         """Return the state and noise of a population of all replicas."""
         arithmetic = self.simulated.whole_arithmetic
-        noise = ReplicaNoise(self.simulated.draws(population.name))
+        noise = side_by_side(self.simulated.draws(population.name))
         if isinstance(arithmetic, ChipArithmetic):
             return ChipNeurons(arithmetic.chip.populations[population.name], noise)
         dynamics = population.integrator(self.simulated.network.dt)
@@ -101,7 +101,7 @@ class SteppedSimulator(Simulator):
     def _make_equations(self, name: str, plan: StepPlan) -> EquationNeurons:
         """Return the same of neurons by equations."""
         simulated = self.simulated
-        noise = ReplicaNoise(simulated.draws(name))
+        noise = side_by_side(simulated.draws(name))
         biased = simulated.network.biased(name)
         return EquationNeurons(plan, name, noise, biased, simulated.n_replicas)
 

@@ -26,8 +26,8 @@ Ints = npt.NDArray[np.int64]
 class Layer:
     """Hold the neurons of one population, and step them."""
 
-    def __init__(self, backend: ShiftChip, chip: XyloPopulation) -> None:
-        self.backend, self.name, n = backend, chip.name, len(chip.threshold)
+    def __init__(self, backend: ShiftChip, name: str, chip: XyloPopulation) -> None:
+        self.backend, self.name, n = backend, name, len(chip.threshold)
         self.is_output, self.size = chip.is_output, n
         self.shift_syn, self.shift_mem = chip.shift_syn.copy(), chip.shift_mem.copy()
         self.threshold, self.most = chip.threshold.copy(), chip.most
@@ -84,7 +84,7 @@ class ShiftChip(Simulator):
         self.simulated, self.arithmetic = simulated, simulated.arithmetic
         self.network = simulated.network.spiking
         chips = self.arithmetic.chip.populations
-        self.layers = {p.name: self.neurons(self, chips[p.name]) for p in self.network.populations}
+        self.layers = {name: self.neurons(self, name, chip) for name, chip in chips.items()}
         self.sent: dict[str, list[Ints]] = {}
         self.silence()
         self.t = 0

@@ -85,8 +85,8 @@ def of_chip(**methods: Callable[..., Any]) -> type[ShiftChip]:
 def with_numbers(where: str, change: Callable[[Layer], None]) -> type[ShiftChip]:
     """Return a chip of which a layer has other numbers; *change*: puts them there."""
 
-    def begin(self: Layer, backend: ShiftChip, chip: Any) -> None:
-        Layer.__init__(self, backend, chip)
+    def begin(self: Layer, *arguments: Any) -> None:
+        Layer.__init__(self, *arguments)
         if where in ("", self.name):
             change(self)
 
