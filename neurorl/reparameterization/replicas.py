@@ -209,14 +209,15 @@ class GradientReplicas(AgentGroup):
 
     def _try_to_play(self, active: Sequence[int]) -> list[str]:
         """Play a rollout, see `_play`; if it is cut short, all go back to where they were."""
-        marks, carried = self._stage.mark(active), self._actors.state
+        marks, carried = [self._stage.mark(k) for k in active], self._actors.state
         ended = [list(episodes) for episodes in self._ended]
         monitors = {k: self._monitors[k].state() for k in active}
         draws = {k: self._learners[k].generator.get_state() for k in active}
         try:
             return self._play(active)
         except BaseException:
-            self._stage.back(marks)
+            for back in marks:
+                back()
             self._actors.state = carried
             for k in active:
                 self._ended[k][:] = ended[k]

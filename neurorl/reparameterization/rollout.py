@@ -11,6 +11,7 @@ from torch import Tensor
 
 from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.inputs import Batch, draw_words
+from neurorl.learning.memory import kind_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.encoders import constant_currents
 from neurorl.network.description import Network
@@ -18,7 +19,6 @@ from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.reparameterization.choices import Choices
 
-_KINDS = {"b": "bool", "i": "whole"}
 Arrays = dict[str, Array]
 
 
@@ -41,7 +41,7 @@ def with_replica(state: ModuleState, k: int, arrays: Mapping[str, Array]) -> Mod
     """Return *state* with these `replica_arrays` in replica *k*'s place. Raises RunError."""
     whole = state.map(torch.clone)
     for name, tensor in _named(replica_of(whole, k)).items():
-        kind = _KINDS.get(tensor.cpu().numpy().dtype.kind, "float")
+        kind = kind_of(tensor.cpu().numpy())
         tensor.copy_(torch.from_numpy(take(arrays, name, tuple(tensor.shape), kind)))
     return whole
 
