@@ -32,6 +32,12 @@ template <class Act> static int64_t each(const Agent &agent, const Act &act, boo
     return -1;
 }
 
+// Do as `each` for what has no faults.
+template <class Act> static void all(const Agent &agent, const Act &act)
+{
+    each(agent, [&](int64_t k) { return act(k), (int64_t)-1; });
+}
+
 static int64_t first_without_numbers(const Agent &agent)
 {
     return each(agent, [&](int64_t k) { return sees_numbers(agent, k) ? -1 : k; });
@@ -278,10 +284,7 @@ extern "C" int64_t neurorl_encode(const Agent *agent)
 
 extern "C" void neurorl_choose(const Agent *agent)
 {
-    each(*agent, [&](int64_t k) {
-        choose(*agent, k);
-        return (int64_t)-1;
-    });
+    all(*agent, [&](int64_t k) { choose(*agent, k); });
 }
 
 extern "C" int64_t neurorl_decide(const Agent *agent)
@@ -338,12 +341,9 @@ extern "C" int64_t neurorl_deep_prepare(const Deep *deep)
     return each(*deep->agent, [&](int64_t k) { return prepare(*deep, k) ? -1 : k; });
 }
 
-extern "C" int64_t neurorl_deep_conclude(const Deep *deep)
+extern "C" void neurorl_deep_conclude(const Deep *deep)
 {
-    return each(*deep->agent, [&](int64_t k) {
-        conclude(*deep, k);
-        return (int64_t)-1;
-    });
+    all(*deep->agent, [&](int64_t k) { conclude(*deep, k); });
 }
 
 extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
