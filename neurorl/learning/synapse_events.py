@@ -12,7 +12,7 @@ from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import UnsupportedError
 from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import clip
-from neurorl.learning.synapse_printer import INVERSE, UNIT, SynapsePrinter, run_reward, run_window
+from neurorl.learning.synapse_printer import INVERSE, UNIT, SynapsePrinter
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
@@ -42,7 +42,7 @@ class Wiring:
     def of(cls, network: Network, p: Projection, n_replicas: int) -> Wiring:
         """Return the ends of a projection's synapses, in the order of its weights."""
         sizes = network.node(p.pre).size, network.node(p.post).size
-        pre, post = _ends(network, p, sizes)
+        pre, post = (end.astype(np.int64) for end in network.ends(p.name))
         delays = network.synapse_delays(p.name)
         longest = network.delay_steps(p.name)
         steps = np.full(len(pre), longest) if delays is None else delays
@@ -55,16 +55,6 @@ class Wiring:
             sizes[0] * n_replicas,
             sizes[1] * n_replicas,
         )
-
-
-def _ends(network: Network, p: Projection, sizes: tuple[int, int]) -> tuple[Ints, Ints]:
-    synapses = network.synapses(p.name)
-    if synapses is not None:
-        return synapses.pre.astype(np.int64), synapses.post.astype(np.int64)
-    blocks = p.blocks
-    n_pre, n_post = sizes[0] // blocks, sizes[1] // blocks
-    block, pre, post = np.indices((blocks, n_pre, n_post)).reshape(3, -1)
-    return block * n_pre + pre, block * n_post + post
 
 
 class SynapseEvents:
@@ -168,15 +158,15 @@ class SynapseEvents:
         rows = np.ascontiguousarray(np.stack([*arrived.values()]), dtype=np.bool_)
         told = {f"told_{x}": np.ascontiguousarray(s) for x, s in signals.items()}
         told |= {f"step_{x}": np.array([int(len(s) > 1)]) for x, s in signals.items()}
-        arrays: dict[str, Array | None] = {
-            **told,
-            "arrived": rows,
-            "in_force": self.in_force,
-        }
-        arrays["spikes"] = np.ascontiguousarray(spikes)
-        sizes = self._sizes
-        shape = (len(spikes), sizes["pre"], sizes["post"], sizes["synapse"], len(rows))
-        run_window(self._printer, shape, self._places, arrays)
+        rasters = {"arrived": rows, "spikes": np.ascontiguousarray(spikes)}
+        shape = (len(spikes), *self._sizes.values(), len(rows))
+        self._call("neurorl_synapses", shape, told | rasters)
+
+    def _call(self, function: str, shape: Sequence[int], arrays: Mapping[str, Array]) -> None:
+        """Call compiled code with these arrays and those that stay where they are."""
+        own = arrays if self.in_force is None else {**arrays, "in_force": self.in_force}
+        places = {x: array.ctypes.data for x, array in own.items()}
+        self._printer.run(function, shape, self._places | places)
 
     def step(
         self,
@@ -204,9 +194,8 @@ class SynapseEvents:
         """Run the lines of a reinforcement; modulators: of each replica, by name."""
         if self._compiles:
             n = len(next(iter(modulators.values()), np.zeros(1)))
-            arrays: dict[str, Array | None] = {"in_force": self.in_force}
-            arrays |= {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
-            run_reward(self._printer, (n, len(self.weights) // n), self._places, arrays)
+            told = {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
+            self._call("neurorl_reward", (n, len(self.weights) // n), told)
             return
         self.run_reward(modulators)
 

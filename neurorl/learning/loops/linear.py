@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError
-from neurorl.learning.loops.native_layers import Map, is_compiled
+from neurorl.learning.loops.native_layers import in_c, is_compiled
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.learning.memory import Memory
 from neurorl.models.agent.config import AgentConfig
@@ -154,10 +154,10 @@ def _filler(features: Features, flat: FloatArray, out: FloatArray) -> _Fill:
     identity = type(features).values is Features.values
     if identity or not is_compiled(features) or lacking() is not None:
         return fill
-    call, structure = library().neurorl_features, Map(features)
-    arguments = ctypes.byref(structure.structure), *map(ctypes.c_void_p, map(pointer, (flat, out)))
+    call, structure = library().neurorl_features, in_c(features)
+    arguments = ctypes.byref(structure), *map(ctypes.c_void_p, map(pointer, (flat, out)))
 
-    def fill_at_once(kept: Map = structure) -> None:  # which must live as long as its address
+    def fill_at_once() -> None:
         if call(*arguments) != _FILLED:
             fill()  # and hear what is wrong
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from neurorl.errors import ArgumentError
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.loops.base import Loop
-from neurorl.learning.loops.native_layers import Map, NativeLayers, NativeWeights, seen_by_c
+from neurorl.learning.loops.native_layers import NativeLayers, NativeWeights, in_c, seen_by_c
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
@@ -31,7 +30,7 @@ _OF_MEMORY = ("x", "value", "value_trace", "mean_reward", "expected")
 class LoopInC(Loop):
     """Share what loops in C do with the structure of their agents."""
 
-    _agent: ctypes.Structure
+    _agent: c.Struct
 
     def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
         super().allow(k, allowed)
@@ -57,10 +56,10 @@ class LoopInC(Loop):
     def _explain(self, k: int) -> None:
         """Raise an error that says which numbers of agent k aren't finite."""
 
-    def _shared_fields(self, keep: Callable[[Array], int | None]) -> dict[str, Any]:
-        """Return fields of the agent's structure. keep: return where an array is, and keep it."""
+    def _shared_fields(self) -> dict[str, Any]:
+        """Return fields of the agent's structure."""
         inputs, native = self.window.inputs["input"], self.window.steps
-        places = {name: keep(getattr(self, name)) for name in _OF_LOOP}
+        places = {name: getattr(self, name) for name in _OF_LOOP}
         chosen, flows = places.pop("actions"), inputs.dtype == np.float64
         return {
             **places,
@@ -70,12 +69,12 @@ class LoopInC(Loop):
             "n_actions": self.n_actions,
             "n_groups": len(self.groups),
             "gamma": self.config.gamma,
-            "cells_input": keep(self._cells_flat),
-            "decisions": keep(self.memory.decisions),
-            "seeds": keep(np.array(self.backend.seeds, dtype=np.int64)),
-            "groups": keep(np.array(self.groups, dtype=np.int64)),
+            "cells_input": self._cells_flat,
+            "decisions": self.memory.decisions,
+            "seeds": np.array(self.backend.seeds, dtype=np.int64),
+            "groups": np.array(self.groups, dtype=np.int64),
             "numbers" if self.policy.is_continuous else "actions": chosen,
-            "current" if flows else "input": keep(inputs),
+            "current" if flows else "input": inputs,
             "run": native.function if native else None,
             "run_inputs": native.inputs if native else None,
             "run_rasters": native.rasters if native else None,
@@ -154,33 +153,28 @@ class NativeLoop(LoopInC):
     def _explain(self, k: int) -> None:
         Learner(self.plan, self._parts[k], replica=k).check(*self._seen(k))
 
-    def _make_agent(self) -> ctypes.Structure:
-        self._cells, self._features = Map(self.cells), Map(self.features)
+    def _make_agent(self) -> c.Struct:
         nodes, layers = self._layers.nodes(), self._layers.layers()
         parts = self.config.parts | {"policy": self.policy}
-        self._c_parts = {kind: c.filled(of_c, parts[kind]) for kind, of_c in c.PARTS.items()}
         return c.Agent(
-            **self._shared_fields(self._keep),
+            **self._shared_fields(),
             **self._own_fields(),
-            **{kind: ctypes.addressof(part) for kind, part in self._c_parts.items()},
-            cells=self._cells.structure,
-            features=self._features.structure,
+            **{kind: c.filled(of_c, parts[kind]) for kind, of_c in c.PARTS.items()},
+            cells=in_c(self.cells),
+            features=in_c(self.features),
             n_nodes=len(nodes),
             n_layers=len(layers),
-            nodes=ctypes.addressof(nodes),
-            layers=ctypes.addressof(layers),
+            nodes=nodes,
+            layers=layers,
         )
-
-    def _keep(self, array: Array) -> int | None:
-        return self._layers.keep(array, array.dtype.type)
 
     def _own_fields(self) -> dict[str, Any]:
         """Return fields that agents with modules alone have."""
-        keep, critic_input = self._keep, self.window.inputs.get("critic_input")
-        fields: dict[str, Any] = {x: keep(getattr(self.memory, x)) for x in _OF_MEMORY}
+        critic_input = self.window.inputs.get("critic_input")
+        fields: dict[str, Any] = {x: getattr(self.memory, x) for x in _OF_MEMORY}
         if critic_input is not None:
             flows = critic_input.dtype == np.float64
-            fields["critic_current" if flows else "critic_input"] = keep(critic_input)
+            fields["critic_current" if flows else "critic_input"] = critic_input
         return fields | {
             "n_output": self.backend.network.node("output").size,
             "first_vote": self.first_vote,
@@ -189,6 +183,6 @@ class NativeLoop(LoopInC):
             "has_spiking_critic": self.critic is not None,
             "critic_unit": self.critic.unit if self.critic else 0.0,
             "norm_rate": NORM_RATE,
-            "features_input": keep(self._features_flat),
-            "output": keep(self.window.rasters["output"]),
+            "features_input": self._features_flat,
+            "output": self.window.rasters["output"],
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,7 +20,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features.of_others import BlockMeans
 from neurorl.native import structures as c
 from neurorl.native.build import equations_of, text_addresses
-from neurorl.native.structures import AGENT, Features, Part, choices, pointer
 from neurorl.numerics.arrays import Array, zeros_on_lines
 
 
@@ -44,35 +42,27 @@ def is_compiled(features: maps.Features) -> bool:
     return all(type(f) in _KINDS or type(f).values is maps.Features.values for f in leaves)
 
 
-class Map:
-    """Hold the structure of a feature map, and the arrays that it points to."""
+def in_c(features: maps.Features | Given) -> c.Struct:
+    """Return the structure of a feature map."""
+    parts = [_part(*leaf) for leaf in _leaves(features)]
+    sizes = {"n_inputs": features.n_inputs, "size": features.size}
+    return c.Features(n_parts=len(parts), parts=parts, **sizes)
 
-    def __init__(self, features: maps.Features | Given) -> None:
-        flat = _leaves(features)
-        self._kept: list[Any] = []
-        self._parts = (Part * len(flat))(*(self._part(*leaf) for leaf in flat))
-        self.structure = Features(
-            n_parts=len(flat),
-            n_inputs=features.n_inputs,
-            size=features.size,
-            parts=ctypes.addressof(self._parts),
-        )
 
-    def _part(self, features: Any, usual: Any) -> ctypes.Structure:
-        """Return the structure of one part; *usual*, if not None, is taken off its values."""
-        kind, values = _KINDS.get(type(features), "given"), dict[str, Any]()
-        if kind != "given":
-            names = {str(name) for name, *_ in Part._fields_} - {"kind", "size", "usual"}
-            values = {name: getattr(features, name) for name in names if hasattr(features, name)}
-        if usual is not None:
-            values["usual"] = usual
-        for name, value in values.items():
-            if isinstance(value, np.ndarray):
-                kept = np.ascontiguousarray(value, np.int64 if value.dtype.kind == "i" else None)
-                self._kept.append(kept)
-                values[name] = pointer(kept)
-        values["kind"] = choices(AGENT, "Kind")[kind]
-        return Part(d=features.n_inputs, size=features.size, **values)
+def _part(features: Any, usual: Any) -> c.Struct:
+    """Return the structure of one part; *usual*, if not None, is taken off its values."""
+    kind, values = _KINDS.get(type(features), "given"), dict[str, Any]()
+    if kind != "given":
+        names = {str(name) for name, *_ in c.Part._fields_} - {"kind", "size", "usual"}
+        values = {name: getattr(features, name) for name in names if hasattr(features, name)}
+    if usual is not None:
+        values["usual"] = usual
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            whole = np.int64 if value.dtype.kind == "i" else None
+            values[name] = np.ascontiguousarray(value, whole)
+    number = c.choices(c.AGENT, "Kind")[kind]
+    return c.Part(kind=number, d=features.n_inputs, size=features.size, **values)
 
 
 def _leaves(features: Any) -> list[tuple[Any, Any]]:
@@ -231,19 +221,19 @@ class NativeLayers(LayersInC):
         """Return a structure for each node of the network, in its order."""
         rasters = {**self._window.inputs, **self._window.rasters}
         nodes = self._plan.network.nodes
-        return self.array([self.node(n.name, n.size, rasters[n.name]) for n in nodes])
+        return c.row([self.node(n.name, n.size, rasters[n.name]) for n in nodes])
 
     def layers(self) -> Any:
         """Return a structure for each layer that learns, in the plan's order."""
-        return self.array([self._layer(layer) for layer in self._plan.layers])
+        return c.row([self._layer(layer) for layer in self._plan.layers])
 
-    def _layer(self, layer: Layer) -> ctypes.Structure:
+    def _layer(self, layer: Layer) -> c.Struct:
         learning = [part for p in layer.into for part in self._projections(p, layer)]
         fixed = [
             c.Projection(
                 **self.ends(p, layer),
                 target=_target(p, layer),
-                in_force=self.keep(self._memory.in_force[p.name]),
+                in_force=self._memory.in_force[p.name],
             )
             for p in layer.fixed
         ]
@@ -253,7 +243,7 @@ class NativeLayers(LayersInC):
             signs = np.tile(self._plan.critic.signs, (n_replicas, 1))
         return self.layer(
             layer,
-            self.array([*learning, *fixed]),
+            c.row([*learning, *fixed]),
             steps,
             role=c.choices(c.AGENT, "Role")[_role(layer)],
             first=layer.first,
@@ -263,21 +253,19 @@ class NativeLayers(LayersInC):
             end=steps - layer.lag if rule.drops_late else steps,
             text=text_addresses(rule)[layer.name != "output"],
             alpha=layer.alpha,
-            slow_trace=self.keep(self._memory.slow_trace.get(layer.key)),
-            norm=self.keep(self._memory.norm[layer.key]),
-            signs=self.keep(signs),
+            slow_trace=self._memory.slow_trace.get(layer.key),
+            norm=self._memory.norm[layer.key],
+            signs=signs,
             equations=self._equations(layer),
         )
 
-    def _equations(self, layer: Layer) -> int | None:
-        """Return the address of what spike probabilities depend on, if the rule needs them."""
+    def _equations(self, layer: Layer) -> c.Struct | None:
+        """Return what spike probabilities depend on, if the rule needs them."""
         if layer.plan is None:
             return None
-        made, arrays = equations_of(layer.plan, f"population {layer.name!r}")
-        self._kept += [made, *arrays]
-        return ctypes.addressof(made)
+        return equations_of(layer.plan, f"population {layer.name!r}")
 
-    def _projections(self, p: Plastic, layer: Layer) -> list[ctypes.Structure]:
+    def _projections(self, p: Plastic, layer: Layer) -> list[c.Struct]:
         memory, network, arithmetic = self._memory, self._plan.network, self._arithmetic
         rounding, lent = arithmetic.rounding(p.name), self._weights.lent[p.name]
         is_fine, integers = arithmetic.is_fine, lent is not None and lent.dtype == np.int32
@@ -303,11 +291,10 @@ class NativeLayers(LayersInC):
             least=least,
             largest=largest,
             sums_fit=sums_fit(p, layer, self._config.window, self._config.carries),
-            weights=None if is_fine else self.keep(memory.weights[p.name]),
-            levels=self.keep(self._weights.levels.get(p.name), np.int32),
-            in_force=self.keep(memory.in_force[p.name]) if needs_in_force else None,
-            transmitted=None if integers else self.keep(lent),
-            transmitted_integers=self.keep(lent, np.int32) if integers else None,
-            accumulator=self.keep(memory.accumulator.get(p.name)),
-            mask=self.keep(None if mask is None else np.ascontiguousarray(mask), np.bool_),
+            weights=None if is_fine else memory.weights[p.name],
+            levels=self._weights.levels.get(p.name),
+            in_force=memory.in_force[p.name] if needs_in_force else None,
+            **{"transmitted_integers" if integers else "transmitted": lent},
+            accumulator=memory.accumulator.get(p.name),
+            mask=None if mask is None else np.ascontiguousarray(mask),
         )

@@ -28,7 +28,7 @@ struct Observations {
 struct DeepSynapses {
     int64_t n_pre, n_post, longest;
     double inverse, limit, transmitted_unit, bound;
-    float *weights, *trace, *mean_square;
+    float *weights, *trace, *h;
     float *feedback;  // of the layer below, or null; it learns if feedback_learns
     int64_t feedback_learns;
     int64_t *last, *age;

@@ -152,7 +152,7 @@ inline int64_t living_rows(
             if (!live[j]) {
                 if (KERNEL == ROOT_MEAN_SQUARE) {
                     const float left = (float)exp((double)(decisions - s.last[row]) * log_keep);
-                    float *h = s.mean_square + at;
+                    float *h = s.h + at;
                     for (int64_t i = 0; i < n; i++) h[i] = h[i] * left;
                 }
                 live[j] = 1;
@@ -192,7 +192,7 @@ inline void learn_rows(
     if (!patches && (n > NARROW || n_pre == 1)) {
         for (int64_t m = 0; m < count; m++) {
             const int64_t j = rows[m], at = (first + j) * n;
-            float *e = s.trace + at, *h = s.mean_square + at, *w = s.weights + at;
+            float *e = s.trace + at, *h = s.h + at, *w = s.weights + at;
             if (s.feedback_learns)
                 learn_row_by<KERNEL, true>(pass, n, x[j], f, extra, e, h, w, s.feedback + at);
             else
@@ -214,7 +214,7 @@ inline void learn_rows(
             added[at] = !extra ? 0.0f : patches ? summed[all + at] : extra[i];
         }
     const int64_t at = first * n;
-    float *e = s.trace + at, *h = s.mean_square + at, *w = s.weights + at, *b = s.feedback + at;
+    float *e = s.trace + at, *h = s.h + at, *w = s.weights + at, *b = s.feedback + at;
     if (extra && s.feedback_learns)
         learn_narrow<KERNEL, true, true>(pass, all, live, said, each, added, e, h, w, b);
     else if (extra)
