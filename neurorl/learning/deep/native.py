@@ -49,7 +49,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         lends = all(bias is not None for bias in biases.values())
         self._biases = biases if lends or not config.encoder.flows else {}
         self._writes_flows = lends and config.encoder.flows
-        self._agent, self._buffers = self._make_agent(), self._make_buffers()
+        self._agent = self._make_agent()
         self._deep = self._make_deep()
         compiled = library()
         self._address = ctypes.c_void_p(ctypes.addressof(self._deep))
@@ -123,17 +123,6 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             **{kind: c.filled(c.PARTS[kind], parts[kind]) for kind in _READ},
         )
 
-    def _make_buffers(self) -> dict[str, Array]:
-        sizes = {"new_x": sum(layer.into[0].n_pre for layer in self.layers.layers), "value": 1}
-        sizes["input"] = self.trunk.observations.channels(self.cells.size)
-        n_hidden = sum(layer.size for layer in self.layers.hidden)
-        of_hidden = ("shift", "scale", "arrived", "new_u", "new_slope", "new_inverse")
-        kinds = {True: np.float32, False: np.float64}
-        return {
-            name: zeros_on_lines((self.n, size), kinds[name.startswith("new_")])
-            for name, size in (sizes | dict.fromkeys(of_hidden, n_hidden)).items()
-        }
-
     def _held(self, kind: type[c.Struct], of: str = "") -> dict[str, Array]:
         """Return the arrays of memory that a structure points to by their own names there."""
         held = self.memory.lasting | self.memory.passing_arrays
@@ -142,6 +131,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
     def _make_deep(self) -> c.Struct:
         trunk, lasting = self.trunk, self.memory.lasting
         halves = [self._half(half) for half in self.layers.halves]
+        n_channels = trunk.observations.channels(self.cells.size)
         return c.Deep(
             agent=self._agent,
             halves=halves,
@@ -151,7 +141,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             knows_arrived=self._knows_windows,
             writes_flows=self._writes_flows,
             n_seen=self.cells.size,
-            n_channels=trunk.observations.channels(self.cells.size),
+            n_channels=n_channels,
             **{x: c.filled(kind, trunk.inner[x]) for x, kind in c.TRUNK_PARTS.items()},
             centring=trunk.centring,
             entropy=trunk.entropy,
@@ -160,9 +150,9 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             discounted=self.memory.passing_arrays["return"],
             **self._held(c.Deep),
             reward=self.reward,
-            n_hidden=self._buffers["shift"].shape[1],
-            n_x=self._buffers["new_x"].shape[1],
-            **self._buffers,
+            n_hidden=sum(layer.size for layer in self.layers.hidden),
+            value=np.zeros((self.n, 1)),
+            input=zeros_on_lines((self.n, n_channels), np.float64),
         )
 
     def _half(self, half: Half) -> c.Struct:
@@ -189,7 +179,8 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         )
 
     def _layer(self, half: Half, layer: DeepLayer) -> c.Struct:
-        name, arithmetic = layer.name, self.backend.arithmetic
+        name, arithmetic, n_x = layer.name, self.backend.arithmetic, layer.into[0].n_pre
+        shape = self.n, layer.size
         is_late = self._lent[layer.into[0].name] is not None and self._is_known_before(half, layer)
         below, bias = (self._synapses_of(p, is_late and p is layer.into[0]) for p in layer.into)
         own: dict[str, Any] = {"simulator_bias": self._biases.get(name)}
@@ -197,6 +188,8 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             own["alpha_mean"] = self.memory.lasting[f"{name}.alpha"]
             own["raster"] = self.window.rasters[name]
             own["offset"] = self._offsets[name]
+            own |= {x: zeros_on_lines(shape, np.float64) for x in ("shift", "scale", "arrived")}
+            own |= {f"new_{x}": zeros_on_lines(shape, np.float32) for x in _NEW}
         return c.DeepLayer(
             size=layer.size,
             row=layer.row,
@@ -209,7 +202,8 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             own_bias=float(np.atleast_1d(arithmetic.bias(name, {}))[0]),
             below=below,
             bias=bias,
-            n_x=layer.into[0].n_pre,
+            n_x=n_x,
+            new_x=zeros_on_lines((self.n, n_x), np.float32),
             patches=self._patches(layer),
             **self._held(c.DeepLayer, f"{name}."),
             **own,
@@ -252,4 +246,5 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         )
 
 
+_NEW = ("u", "slope", "inverse")
 _READ = ("encoder", "policy", "modulator")

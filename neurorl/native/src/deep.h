@@ -60,6 +60,9 @@ struct DeepLayer {
     double *offset, *simulator_bias;  // (replica, neuron); the latter null if the host is asked
     double *mean, *variance;
     float *x, *u, *slope, *inverse, *a, *c, *alpha_mean, *kappa;
+    // Of this decision, until it is learned from in the next. arrived: if the window can't change it.
+    float *new_x, *new_u, *new_slope, *new_inverse;
+    double *shift, *scale, *arrived;
     int64_t n_x;  // of the layer below
     const DeepPatches *patches;
 };
@@ -84,12 +87,7 @@ struct Deep {
     int64_t *seen_count, *learned;
     float *scores, *pull;
     double *input;  // (replica, channel): what has entered
-    // Of this decision, until it is learned from in the next: (replica, all neurons of hidden layers).
-    int64_t n_hidden;
-    double *shift, *scale, *arrived;  // the last: what arrives, if the window can't change it
-    float *new_x;  // (replica, all that come into layers)
-    int64_t n_x;
-    float *new_u, *new_slope, *new_inverse;
+    int64_t n_hidden;  // neurons of all hidden layers
     double *value;  // (replica)
 };
 
