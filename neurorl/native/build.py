@@ -195,7 +195,7 @@ def printed(rules: Iterable[Rule]) -> str:
     """Return the C++ of the texts of *rules*, one for each that differs from the others."""
     texts = {text_name(text): _arguments(text) for rule in rules for text in rule.texts}
     lines = (f"NEURORL_TEXT({name}, {arguments})" for name, arguments in texts.items())
-    return "\n".join(['#include "expressions.h"', '#include "names.h"', *lines, ""])
+    return "\n".join(['#include "expressions.h"', '#include "agent.h"', *lines, ""])
 
 
 def text_name(text: PostFactor) -> str:

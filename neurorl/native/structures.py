@@ -21,8 +21,8 @@ AGENT = SOURCES / "agent.h"
 """Name the header that declares what the learning loop works on."""
 
 _SIMPLE = {"int64_t": ctypes.c_int64, "double": ctypes.c_double, "float": ctypes.c_float}
-_AT_POINTERS = {"int64_t": ("i8",), "int32_t": ("i4",), "uint8_t": ("?", "u1")}
-_AT_POINTERS |= {"double": ("f8",), "float": ("f4",)}
+_POINTED = {np.bool_: "uint8_t", np.uint8: "uint8_t", np.int32: "int32_t"}
+_POINTED |= {np.int64: "int64_t", np.float64: "double", np.float32: "float"}
 
 
 def fields(header: Path, name: str, *known: type[ctypes.Structure]) -> Fields:
@@ -31,31 +31,21 @@ def fields(header: Path, name: str, *known: type[ctypes.Structure]) -> Fields:
     known: the structures that it holds.
     """
     kinds: dict[str, Any] = _SIMPLE | {structure.__name__: structure for structure in known}
-    found = []
-    for place, size, kind in _declared(header, name):
-        of = ctypes.c_void_p if size is None else kinds[kind]
-        found.append((place, of * size if size else of))
-    return found
+    declared = _declared(header, name)
+    return [(x, ctypes.c_void_p if points else kinds[kind]) for x, kind, points in declared]
 
 
-def _pointers(header: Path, name: str) -> dict[str, str]:
-    """Return what the pointers of a structure point to."""
-    return {place: kind for place, size, kind in _declared(header, name) if size is None}
-
-
-def _declared(header: Path, name: str) -> Iterator[tuple[str, int | None, str]]:
-    """Yield the name of each field, its length or 0 for one number, None of a pointer, and kind."""
+def _declared(header: Path, name: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield the name of each field, what it is or points to, and whether it is a pointer."""
     for line in _body(header, "struct", name).split(";"):
         kind, _, names = line.strip().removeprefix("const ").partition(" ")
         if called := re.search(r"\(\*(\w+)\)", line):  # a pointer to a function
-            yield called[1], None, kind
+            yield called[1], kind, True
         elif "(" in line:
             break
         else:
             for place in filter(str.strip, names.split(",")):
-                field, _, size = place.strip(" ]").partition("[")
-                is_pointer = "*" in field
-                yield field.rpartition("*")[2].strip(), None if is_pointer else int(size or 0), kind
+                yield place.rpartition("*")[2].strip(), kind, "*" in place
 
 
 @functools.cache
@@ -92,8 +82,7 @@ class Struct(ctypes.Structure):
     def _placed(self, name: str, value: object) -> object:
         """Return a field's value, or the address of what it points to."""
         if isinstance(value, np.ndarray):
-            kind = self.pointers[name]
-            assert value.dtype in map(np.dtype, _AT_POINTERS[kind]), f"{name}: {kind} in C++"
+            assert _POINTED[value.dtype.type] == self.pointers[name], f"{name}: another in C++"
             return pointer(value)
         is_held = isinstance(value, (ctypes.Structure, ctypes.Array)) and name in self.pointers
         return ctypes.addressof(value) if is_held else value  # type: ignore[arg-type]
@@ -113,8 +102,9 @@ ALL: list[type[Struct]] = []
 def structure(header: str, name: str, *known: type[Struct]) -> type[Struct]:
     """Return what a header of ``src/`` declares."""
     path = SOURCES / header
-    kinds = {"_fields_": fields(path, name, *known), "pointers": _pointers(path, name)}
-    made: type[Struct] = type(name, (Struct,), kinds)
+    pointers = {x: kind for x, kind, points in _declared(path, name) if points}
+    own = {"_fields_": fields(path, name, *known), "pointers": pointers}
+    made: type[Struct] = type(name, (Struct,), own)
     ALL.append(made)
     return made
 

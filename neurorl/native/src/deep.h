@@ -1,7 +1,7 @@
 // The data of agents with hidden layers that serve all actions: neurorl/learning/deep in C++. Arrays
 // have the replica as their first index.
-#ifndef NEURORL_DEEP_H
-#define NEURORL_DEEP_H
+#pragma once
+
 #include "agent.h"
 
 namespace neurorl {
@@ -92,5 +92,3 @@ struct Deep {
 };
 
 }  // namespace neurorl
-
-#endif

@@ -1,9 +1,8 @@
 // Learn hidden layers that serve all actions: neurorl/learning/deep/rule.py in C++, the same
 // operations in the same order; float is rounded at each of them.
-#ifndef NEURORL_DEEP_LEARNING_H
-#define NEURORL_DEEP_LEARNING_H
+#pragma once
+
 #include "deep_window.h"
-#include "transpose.h"
 
 namespace neurorl {
 
@@ -232,13 +231,10 @@ inline void learn_synapses(
 {
     const StepSize &size = *deep.step_size;
     const int64_t decisions = deep.learned[k];
-    Pass pass = {delta, keep, (float)(layer.alpha * deep.agent->rate[k])};
+    Pass pass = {
+        delta, keep, (float)(layer.alpha * deep.agent->rate[k]), (float)size.keep,
+        (float)(1.0 - size.keep), 0.0f, (float)size.floor, (float)size.limit, (float)s.bound};
     if (pass.eta == 0.0f) return;
-    pass.share = (float)size.keep;
-    pass.rest = (float)(1.0 - size.keep);
-    pass.floor = (float)size.floor;
-    pass.limit = (float)size.limit;
-    pass.bound = (float)s.bound;
     if (size.kernel == ROOT_MEAN_SQUARE) {
         pass.correction = (float)(1.0 / (1.0 - exp(((double)decisions + 1.0) * size.log_keep)));
         learn_rows<ROOT_MEAN_SQUARE>(pass, s, layer.patches, k, x, f, extra, decisions, size.log_keep);
@@ -374,5 +370,3 @@ inline bool hear_reward(const Deep &deep, int64_t k)
 }
 
 }  // namespace neurorl
-
-#endif

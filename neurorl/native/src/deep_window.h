@@ -1,7 +1,7 @@
 // Decide by hidden layers that serve all actions: what goes before and after a window, the same
 // operations in the same order as in neurorl/learning/deep/loop.py.
-#ifndef NEURORL_DEEP_WINDOW_H
-#define NEURORL_DEEP_WINDOW_H
+#pragma once
+
 #include "buffers.h"
 #include "decision.h"
 #include "deep.h"
@@ -122,36 +122,28 @@ inline void copy_row(const double *from, int64_t n, Number *to)
     for (int64_t i = 0; i < n; i++) to[i] = (Number)from[i];
 }
 
-// Let the simulator's copies of shared weights be those that learned: of the synapses of inputs that
-// speak, or of all where x is null.
+// Let the simulator's copies of shared weights, if there are any, be those that learned: of the synapses
+// of inputs that speak, or of all where x is null.
 template <class Number>
 inline void refresh(
-    const DeepPatches &patches, const double *weights, const double *bias, const double *x,
-    Number *copies, Number *bias_copies)
+    const DeepLayer &layer, int64_t k, const double *x, Number *copies, Number *bias_copies)
 {
+    const DeepPatches &patches = *layer.patches;
     const int64_t n = patches.filters;
+    const double *weights = layer.below.sent + k * layer.below.n_pre * n;
     for (int64_t j = 0; copies && j < patches.n_inputs; j++) {
         if (x && x[j] == 0.0) continue;
         for (int64_t b = patches.start[j]; b < patches.start[j + 1]; b++)
-            copy_row(weights + patches.rows[b] * n, n, copies + b * n);
+            copy_row(weights + patches.rows[b] * n, n, copies + k * patches.n_synapses + b * n);
     }
     for (int64_t p = 0; bias_copies && p < patches.positions; p++)
-        copy_row(bias, n, bias_copies + p * n);
+        copy_row(layer.bias.sent + k * n, n, bias_copies + k * layer.size + p * n);
 }
 
 inline void refresh_copies(const DeepLayer &layer, int64_t k, const double *x)
 {
-    const DeepPatches &patches = *layer.patches;
-    const DeepSynapses &below = layer.below, &bias = layer.bias;
-    const int64_t first = k * patches.n_synapses, first_bias = k * layer.size;
-    const double *weights = below.sent + k * below.n_pre * below.n_post;
-    const double *own = bias.sent + k * bias.n_post;
-    refresh(
-        patches, weights, own, x, below.copies ? below.copies + first : nullptr,
-        bias.copies ? bias.copies + first_bias : nullptr);
-    refresh(
-        patches, weights, own, x, below.copied_integers ? below.copied_integers + first : nullptr,
-        bias.copied_integers ? bias.copied_integers + first_bias : nullptr);
+    refresh(layer, k, x, layer.below.copies, layer.bias.copies);
+    refresh(layer, k, x, layer.below.copied_integers, layer.bias.copied_integers);
 }
 
 // Add what arrives at a layer's neurons, as it is transmitted: exact, so that the order is free.
@@ -419,5 +411,3 @@ inline void note(const Deep &deep, int64_t k)
 }
 
 }  // namespace neurorl
-
-#endif
