@@ -223,11 +223,6 @@ class SynapseLearning(LearnsOnBackend):
         shape = self.backend.network.weight_shape(name)
         return self._of(name).weights.reshape(self._n, *shape)
 
-    def _bounded(self, name: str, weights: FloatArray) -> FloatArray:
-        p = self._plastic[name].plasticity
-        assert p is not None
-        return np.clip(weights, p.low, p.high)
-
     def _forget(self) -> None:
         for events in self._events.values():
             events.reset()

@@ -17,6 +17,7 @@ from neurorl.network.restoring import take, take_count
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.synapse_rule import owner_of
+from neurorl.storage.plain import PlainData
 
 IntArray = npt.NDArray[np.int64]
 
@@ -189,7 +190,7 @@ def memory_for(
     kind of their numbers.
     """
     network, config = plan.network, plan.config
-    n, n_features = len(next(iter(weights.values()))), config.critic.n_values(config.features)
+    n = len(next(iter(weights.values())))
     plastic = {p.name: p for p in network.projections if p.plasticity is not None}
     of = {p.name: layer for layer in plan.layers for p in layer.into}
     # As files have them.
@@ -219,13 +220,7 @@ def memory_for(
         },
         norm={layer.key: np.full((n, 1), np.nan) for layer in layers},
         signs=signs,
-        x=np.zeros((n, n_features)),
-        value=np.zeros((n, n_features)),
-        value_trace=np.zeros((n, n_features)),
-        mean_reward=np.zeros((n, 1)),
         means={name: np.zeros((n, 1)) for name in config.modulators or {}},
-        expected=np.full((n, 1), np.nan),
-        decisions=np.zeros((n, 1), dtype=np.int64),
         accumulator={
             name: zeros_on_lines(w.shape, np.float64)
             for name, w in learning.items()
@@ -233,7 +228,16 @@ def memory_for(
         },
         variables={key: begun + value for key, (begun, value) in variables.items()},
         beginnings={key: np.full((n, 1), value) for key, (_, value) in variables.items()},
+        **unlearned(n, config.critic.n_values(config.features)),
     )
+
+
+def unlearned(n: int, n_features: int = 0) -> PlainData:
+    """Return what a `Memory` of *n* agents has of decisions and a linear critic at first."""
+    linear = {x: np.zeros((n, n_features)) for x in ("x", "value", "value_trace")}
+    expected, decisions = np.full((n, 1), np.nan), np.zeros((n, 1), dtype=np.int64)
+    mean_reward = np.zeros((n, 1))
+    return {**linear, "mean_reward": mean_reward, "expected": expected, "decisions": decisions}
 
 
 def _feedback_signs(

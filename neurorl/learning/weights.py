@@ -80,10 +80,6 @@ class SynapticWeights(LearnsOnBackend):
     def _weights_of(self, name: str) -> FloatArray:
         return self._of(name, self._synapses.weights)
 
-    def _bounded(self, name: str, weights: FloatArray) -> FloatArray:
-        p, levels = self._plastic[name], self._levels.get(name)
-        return np.clip(weights, p.low, p.high) if levels is None else levels.nearest(weights)
-
     def _settle(self) -> None:
         self._take_levels()
 

@@ -16,7 +16,7 @@ import numpy as np
 from neurorl.backends.base import Backend
 from neurorl.errors import UnsupportedError
 from neurorl.learning.deep.memory import DeepMemory, deep_memory
-from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half
+from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half, first_copies
 from neurorl.learning.deep.rule import (
     TracedSynapses,
     centred,
@@ -30,7 +30,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Raw
 from neurorl.network.description import CURRENT_GRID
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.numerics.random import DrawRows, Stream
 
 
 class DeepLoop(NumpyLoop):
@@ -69,15 +68,16 @@ class DeepLoop(NumpyLoop):
             for part in self._parts
         ]
         self._ties = {p.name: la.tie(p.name) for la in self.layers.layers for p in la.into}
+        self._first = {x: first_copies(tie) for x, tie in self._ties.items() if tie is not None}
         for name in self.memory.weights:
             self._write(name) if learns else self._take(name)
         self._hold_window()
         self._offsets = {layer.name: np.zeros(self.n * layer.size) for layer in self.layers.hidden}
         self._present: list[dict[str, Array]] = [{} for _ in range(self.n)]
-        n = config.trunk.observations.channels(config.cells.size)  # type: ignore[attr-defined]
-        self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
-        draws = len(self.groups) * self.policy.draws
-        self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in backend.seeds]
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._hold_draws(self.trunk.observations.channels(self.config.cells.size))
 
     def _hold_seen(self) -> None:
         """Make the arrays of what agents see; they have no features beside their cells."""
@@ -125,17 +125,15 @@ class DeepLoop(NumpyLoop):
 
     def write(self, k: int) -> None:
         """Put agents' weights in force, after they were changed in `memory`."""
-        for name, tie in self._ties.items():
-            if tie is not None:
-                first = self.memory.weights[name].reshape(self.n, -1)[:, tie.first]
-                learning = self.memory.learning(name)
-                learning[...] = first.reshape(learning.shape)
+        for name, places in self._first.items():
+            first = self.memory.weights[name].reshape(self.n, -1)[:, places]
+            learning = self.memory.learning(name)
+            learning[...] = first.reshape(learning.shape)
         self._write_all()
 
     def _write_all(self) -> None:
         if self._learns_late:
-            for name in self.memory.weights:
-                self._write(name)
+            super()._write_all()
 
     def _write(self, name: str) -> None:
         self._copy(name)
@@ -147,7 +145,7 @@ class DeepLoop(NumpyLoop):
         """Let all copies of weights that patches share be those that learn."""
         tie = self._ties[name]
         if tie is not None:
-            copied = self.memory.lasting[f"{name}.tied"].reshape(self.n, -1)[agents, tie.of]
+            copied = self.memory.lasting[f"{name}.tied"].reshape(self.n, -1)[agents, tie]
             weights = self.memory.weights[name][agents]
             weights[...] = copied.reshape(weights.shape)
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from neurorl.backends.base import Backend
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.plan import DeepLayer, Half
 from neurorl.learning.loops.native import FINE, LoopInC
 from neurorl.learning.loops.native_layers import in_c
 from neurorl.learning.plan import Plastic
-from neurorl.models.agent.config import AgentConfig
 from neurorl.native import structures as c
 from neurorl.native.build import library
 from neurorl.numerics.arrays import Array, zeros_on_lines
@@ -28,27 +25,21 @@ class DeepNativeLoop(LoopInC, DeepLoop):
     told after each decision.
     """
 
-    def __init__(
-        self,
-        config: AgentConfig,
-        backend: Backend,
-        n_actions: int | Sequence[int],
-        greedy: bool = False,
-        learns: bool = True,
-    ) -> None:
-        super().__init__(config, backend, n_actions, greedy, learns)
-        names = self.memory.weights
+    def _prepare(self) -> None:
+        super()._prepare()
+        backend, flows, names = self.backend, self.config.encoder.flows, self.memory.weights
+        learns = self._learns_late
         self._lent = {name: backend.transmitted(name) if learns else None for name in names}
         for name, lent in self._lent.items():
             is_tied = self._ties[name] is not None
             if lent is not None and lent.dtype == np.float64 and not is_tied:
                 self.memory.in_force[name] = lent.reshape(self.memory.in_force[name].shape)
-        self._told = [n for n, lent in self._lent.items() if lent is None and self._learns_late]
-        of_window = self.layers.layers if config.encoder.flows else self.layers.hidden
+        self._told = [n for n, lent in self._lent.items() if lent is None and learns]
+        of_window = self.layers.layers if flows else self.layers.hidden
         biases = {layer.name: backend.biases(layer.name) for layer in of_window}
         lends = all(bias is not None for bias in biases.values())
-        self._biases = biases if lends or not config.encoder.flows else {}
-        self._writes_flows = lends and config.encoder.flows
+        self._biases = biases if lends or not flows else {}
+        self._writes_flows = lends and flows
         self._agent = self._make_agent()
         self._deep = self._make_deep()
         compiled = library()

@@ -81,7 +81,7 @@ class LoopInC(Loop):
         }
 
 
-class NativeLoop(LoopInC):
+class NativeLoop(LoopInC, NativeLayers):
     """Make one call for the input spikes, one for the actions, one for learning, for all replicas.
 
     Weights go straight into the simulator's memory where a backend lends it
@@ -90,11 +90,7 @@ class NativeLoop(LoopInC):
     """
 
     def _prepare(self) -> None:
-        config, backend = self.config, self.backend
-        self._weights = NativeWeights(backend, self.memory, self._levels)
-        self._layers = NativeLayers(
-            config, backend, self.plan, self.window, self.memory, self._weights
-        )
+        self._weights = NativeWeights(self.backend, self.memory, self._levels)
         self._agent = self._make_agent()
         compiled = library()
         self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
@@ -154,7 +150,6 @@ class NativeLoop(LoopInC):
         Learner(self.plan, self._parts[k], replica=k).check(*self._seen(k))
 
     def _make_agent(self) -> c.Struct:
-        nodes, layers = self._layers.nodes(), self._layers.layers()
         parts = self.config.parts | {"policy": self.policy}
         return c.Agent(
             **self._shared_fields(),
@@ -162,10 +157,7 @@ class NativeLoop(LoopInC):
             **{kind: c.filled(of_c, parts[kind]) for kind, of_c in c.PARTS.items()},
             cells=in_c(self.cells),
             features=in_c(self.features),
-            n_nodes=len(nodes),
-            n_layers=len(layers),
-            nodes=nodes,
-            layers=layers,
+            **self._nodes_and_layers(),
         )
 
     def _own_fields(self) -> dict[str, Any]:

@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.backends.base import Backend
-from neurorl.backends.window import Window
 from neurorl.learning.in_c import LayersInC, sums_fit
 from neurorl.learning.levels import Levels
+from neurorl.learning.loops.base import Loop
 from neurorl.learning.memory import Memory
-from neurorl.learning.plan import InputProjection, Layer, LearningPlan, Plastic
+from neurorl.learning.plan import InputProjection, Layer, Plastic
 from neurorl.learning.writes import levels, stream
 from neurorl.models import features as maps
-from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features.of_others import BlockMeans
 from neurorl.native import structures as c
 from neurorl.native.build import equations_of, text_addresses
@@ -197,51 +196,33 @@ def _target(p: InputProjection, layer: Layer) -> int:
     return 0 if layer.plan is None else layer.plan.inputs.index(p.target)
 
 
-class NativeLayers(LayersInC):
-    """Make the structures of an agent's nodes and layers.
+class NativeLayers(Loop):
+    """Make the structures of an agent's nodes and layers."""
 
-    All arguments are those of the loop.
-    """
+    _weights: NativeWeights
 
-    def __init__(
-        self,
-        config: AgentConfig,
-        backend: Backend,
-        plan: LearningPlan,
-        window: Window,
-        memory: Memory,
-        weights: NativeWeights,
-    ) -> None:
-        network = plan.network
-        super().__init__(memory, {n.name: k for k, n in enumerate(network.nodes)})
-        self._config, self._plan, self._memory, self._weights = config, plan, memory, weights
-        self._arithmetic, self._window = backend.arithmetic, window
+    def _nodes_and_layers(self) -> dict[str, Any]:
+        """Return structures of the network's nodes, and of layers in the plan's order."""
+        network, rasters = self.plan.network, {**self.window.inputs, **self.window.rasters}
+        of = LayersInC(self.memory, {n.name: k for k, n in enumerate(network.nodes)})
+        nodes = [of.node(n.name, n.size, rasters[n.name]) for n in network.nodes]
+        layers = [self._layer(of, layer) for layer in self.plan.layers]
+        lengths = {"n_nodes": len(nodes), "n_layers": len(layers)}
+        return {"nodes": nodes, "layers": layers, **lengths}
 
-    def nodes(self) -> Any:
-        """Return a structure for each node of the network, in its order."""
-        rasters = {**self._window.inputs, **self._window.rasters}
-        nodes = self._plan.network.nodes
-        return c.row([self.node(n.name, n.size, rasters[n.name]) for n in nodes])
-
-    def layers(self) -> Any:
-        """Return a structure for each layer that learns, in the plan's order."""
-        return c.row([self._layer(layer) for layer in self._plan.layers])
-
-    def _layer(self, layer: Layer) -> c.Struct:
-        learning = [part for p in layer.into for part in self._projections(p, layer)]
+    def _layer(self, of: LayersInC, layer: Layer) -> c.Struct:
+        memory, rule, steps = self.memory, layer.rule, self.config.window
+        learning = [part for p in layer.into for part in self._projections(of, p, layer)]
         fixed = [
             c.Projection(
-                **self.ends(p, layer),
-                target=_target(p, layer),
-                in_force=self._memory.in_force[p.name],
+                **of.ends(p, layer), target=_target(p, layer), in_force=memory.in_force[p.name]
             )
             for p in layer.fixed
         ]
-        rule, steps, signs = layer.rule, self._config.window, self._memory.signs.get(layer.name)
-        if layer.is_critic and self._plan.critic is not None:
-            n_replicas = len(self._memory.norm[layer.key])
-            signs = np.tile(self._plan.critic.signs, (n_replicas, 1))
-        return self.layer(
+        signs, plan = memory.signs.get(layer.name), layer.plan
+        if layer.is_critic and self.critic is not None:
+            signs = np.tile(self.critic.signs, (self.n, 1))
+        return of.layer(
             layer,
             c.row([*learning, *fixed]),
             steps,
@@ -253,20 +234,14 @@ class NativeLayers(LayersInC):
             end=steps - layer.lag if rule.drops_late else steps,
             text=text_addresses(rule)[layer.name != "output"],
             alpha=layer.alpha,
-            slow_trace=self._memory.slow_trace.get(layer.key),
-            norm=self._memory.norm[layer.key],
+            slow_trace=memory.slow_trace.get(layer.key),
+            norm=memory.norm[layer.key],
             signs=signs,
-            equations=self._equations(layer),
+            equations=plan and equations_of(plan, f"population {layer.name!r}"),
         )
 
-    def _equations(self, layer: Layer) -> c.Struct | None:
-        """Return what spike probabilities depend on, if the rule needs them."""
-        if layer.plan is None:
-            return None
-        return equations_of(layer.plan, f"population {layer.name!r}")
-
-    def _projections(self, p: Plastic, layer: Layer) -> list[c.Struct]:
-        memory, network, arithmetic = self._memory, self._plan.network, self._arithmetic
+    def _projections(self, of: LayersInC, p: Plastic, layer: Layer) -> list[c.Struct]:
+        memory, network, arithmetic = self.memory, self.plan.network, self.backend.arithmetic
         rounding, lent = arithmetic.rounding(p.name), self._weights.lent[p.name]
         is_fine, integers = arithmetic.is_fine, lent is not None and lent.dtype == np.int32
         least, largest = levels(rounding, p.low, p.high)
@@ -276,8 +251,8 @@ class NativeLayers(LayersInC):
             least, largest = kept.least, kept.largest
         mask = network.projection(p.name).mask
         reads_v = layer.rule.needs_probability or layer.rule.needs_membrane
-        needs_in_force = reads_v or any(one.rule.needs_paths for one in self._plan.layers)
-        return self.projections(
+        needs_in_force = reads_v or any(one.rule.needs_paths for one in self.plan.layers)
+        return of.projections(
             p,
             layer,
             target=_target(p, layer),
@@ -290,7 +265,7 @@ class NativeLayers(LayersInC):
             stream=stream(network, p.name),
             least=least,
             largest=largest,
-            sums_fit=sums_fit(p, layer, self._config.window, self._config.carries),
+            sums_fit=sums_fit(p, layer, self.config.window, self.config.carries),
             weights=None if is_fine else memory.weights[p.name],
             levels=self._weights.levels.get(p.name),
             in_force=memory.in_force[p.name] if needs_in_force else None,
