@@ -190,14 +190,10 @@ class SynapseLearning(LearnsOnBackend):
         return told
 
     def _begun(self, p: Projection) -> SynapseEvents:
-        assert p.plasticity is not None
-        network = self.backend.network
-        weights = self.backend.weights(p.name).ravel().copy()
-        bounds, rounding = (
-            (p.plasticity.low, p.plasticity.high),
-            self.backend.arithmetic.rounding(p.name),
-        )
-        wiring = Wiring.of(network, p, self._n)
+        network, learns = self.backend.network, p.plasticity
+        assert learns is not None
+        weights, bounds = self.backend.weights(p.name).ravel().copy(), (learns.low, learns.high)
+        wiring, rounding = Wiring.of(network, p, self._n), self.backend.arithmetic.rounding(p.name)
         return SynapseEvents(self.rules[p.name], wiring, weights, bounds, rounding, network.dt)
 
     def _bring(self, names: Iterable[str]) -> None:

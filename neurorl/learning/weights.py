@@ -37,7 +37,7 @@ class SynapticWeights(LearnsOnBackend):
         self._plastic: dict[str, Plastic] = {p.name: p for p in plastic}
         self._synapses = self._begun(plastic)
         self._levels = levels_of(self.backend.arithmetic, plastic)
-        self._take_levels()
+        self._settle()
         with self.backend.owner_acts():
             self._lent = self._borrow(plastic)
 
@@ -80,9 +80,6 @@ class SynapticWeights(LearnsOnBackend):
     def _weights_of(self, name: str) -> FloatArray:
         return self._of(name, self._synapses.weights)
 
-    def _settle(self) -> None:
-        self._take_levels()
-
     def _carry(self, old: SynapseMemory, was: Plastic, rewiring: Rewiring) -> None:
         """Remember what was, of *was* for the synapses that are still there."""
         for kind, arrays in vars(old).items():
@@ -117,7 +114,7 @@ class SynapticWeights(LearnsOnBackend):
         kind = eligibility_type(self.backend.arithmetic)
         return SynapseMemory(**empty(self._layers, weights, kind, last))
 
-    def _take_levels(self) -> None:
+    def _settle(self) -> None:
         """Bring weights that aren't on their levels there, as others' may be, and into force."""
         for name, levels in self._levels.items():
             weights = self._synapses.weights[name]

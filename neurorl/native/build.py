@@ -63,10 +63,6 @@ def library() -> ctypes.CDLL:
     """Return the library of ``src/``, with the texts of all rules of ours, see `compiled`."""
     loaded = compiled(kernels(), *_LOOP)
     loaded.neurorl_set_cos_terms((ctypes.c_double * 13)(*elementary.COS_TERMS))
-    for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
-        getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
-    for name in ("prepare", "decide", "learn", "learn_late"):
-        getattr(loaded, f"neurorl_deep_{name}").restype = ctypes.c_int64
     return loaded
 
 

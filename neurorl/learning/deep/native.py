@@ -10,7 +10,6 @@ import numpy as np
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.plan import DeepLayer, Half
 from neurorl.learning.loops.native import FINE, LoopInC
-from neurorl.learning.loops.native_layers import in_c
 from neurorl.learning.plan import Plastic
 from neurorl.native import structures as c
 from neurorl.native.build import library
@@ -40,18 +39,10 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         lends = all(bias is not None for bias in biases.values())
         self._biases = biases if lends or not flows else {}
         self._writes_flows = lends and flows
-        self._agent = self._make_agent()
+        self._agent = self._make_agent(_READ, features_input=self._cells_flat)
         self._deep = self._make_deep()
-        compiled = library()
-        self._address = ctypes.c_void_p(ctypes.addressof(self._deep))
-        self._c_decide = compiled.neurorl_deep_decide if self.window.steps and lends else None
-        self._c_prepare = compiled.neurorl_deep_prepare
-        self._c_conclude = compiled.neurorl_deep_conclude
-        self._c_refresh, self._is_stale = compiled.neurorl_deep_refresh, False
-        self._c_learn, self._c_learn_late = (
-            compiled.neurorl_deep_learn,
-            compiled.neurorl_deep_learn_late,
-        )
+        self._link(self._deep, decides=bool(self.window.steps) and lends, prefix="deep_")
+        self._c_refresh = library().neurorl_deep_refresh
 
     def decide(self) -> Array:
         if self._c_decide is None or "_learn_late" in vars(self):  # `shared` has replaced it
@@ -62,23 +53,11 @@ class DeepNativeLoop(LoopInC, DeepLoop):
         self._tell()
         return self.actions
 
-    def learn(self) -> None:
-        if (fault := self._c_learn(self._address)) != FINE:
-            self._check(fault)
-        self._tell()
-
     def _encode(self) -> None:
-        if (fault := self._c_prepare(self._address)) != FINE:
+        if (fault := self._c_encode(self._address)) != FINE:
             self._check(fault)
         for name, offset in self._offsets.items():
             self.backend.set_offset(name, offset)
-
-    def _choose(self) -> None:
-        self._c_conclude(self._address)
-
-    def _learn_late(self) -> None:
-        self._check(self._c_learn_late(self._address))
-        self._tell()
 
     def settle(self, k: int | None = None) -> None:
         """Bring all weights in force, and copies of shared ones up to date."""
@@ -98,21 +77,6 @@ class DeepNativeLoop(LoopInC, DeepLoop):
     def heed(self) -> None:
         self.settle()
         super().heed()
-
-    def _tell(self) -> None:
-        """Tell the simulator of weights that it doesn't read from memory."""
-        self._is_stale = True
-        for name in self._told:
-            self._write(name)
-
-    def _make_agent(self) -> c.Struct:
-        parts = self.config.parts | {"policy": self.policy}
-        return c.Agent(
-            **self._shared_fields(),
-            cells=in_c(self.cells),
-            features_input=self._cells_flat,
-            **{kind: c.filled(c.PARTS[kind], parts[kind]) for kind in _READ},
-        )
 
     def _held(self, kind: type[c.Struct], of: str = "") -> dict[str, Array]:
         """Return the arrays of memory that a structure points to by their own names there."""

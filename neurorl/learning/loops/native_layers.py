@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.backends.base import Backend
 from neurorl.learning.in_c import LayersInC, sums_fit
 from neurorl.learning.levels import Levels
 from neurorl.learning.loops.base import Loop
-from neurorl.learning.memory import Memory
 from neurorl.learning.plan import InputProjection, Layer, Plastic
 from neurorl.learning.writes import levels, stream
 from neurorl.models import features as maps
@@ -93,96 +90,73 @@ _KINDS: dict[type, str] = {
 }
 
 
-class NativeWeights:
+class NativeWeights(Loop):
     """Hold weights where C reads and writes them.
 
-    memory: of the loop. kinds: by projection, the levels of weights that learn in float arithmetic.
+    Those of projections that learn in float arithmetic are the numbers of their levels, which take
+    the place of ``memory.weights``, ``(N, *shape)``. Others C writes to the simulator's memory of
+    transmitted weights, if it lends any. A simulator that reads weights neither way is told.
 
-    levels: by projection in *kinds*, the numbers of the levels, which take the place of
-    ``memory.weights``, ``(N, *shape)``. lent: by projection, the simulator's memory of transmitted
-    weights, None where it has none or reads levels. told: names of weights that it reads neither
-    way, so that they have to be told. is_stale: whether levels may have changed since memory had
-    them.
+    _is_stale: whether levels may have changed since memory had them.
     """
 
-    def __init__(self, backend: Backend, memory: Memory, kinds: Mapping[str, Levels]) -> None:
-        self._backend, self._memory, self._kinds = backend, memory, kinds
-        projections = {p.name: p for p in backend.network.projections}
-        self._masked = {name for name in memory.weights if projections[name].mask is not None}
-        read = {name: self._borrow(name) for name in kinds}
-        self.levels = {name: self._hold(name, levels) for name, levels in read.items()}
-        self.lent = {
-            name: None
-            if name in self._masked or read.get(name) is not None
-            else backend.transmitted(name)
-            for name in memory.weights
-        }
-        self.is_stale = False
-        self.told = [n for n, lent in self.lent.items() if lent is None and read.get(n) is None]
+    def _hold_weights(self) -> None:
+        names, network = self.memory.weights, self.backend.network
+        self._masked = {x for x in names if network.projection(x).mask is not None}
+        read = {x: borrowed for x in self._levels if (borrowed := self._borrow(x)) is not None}
+        own = {x: zeros_on_lines(names[x].shape, np.int32) for x in self._levels if x not in read}
+        self._numbers = own | {x: borrowed.reshape(names[x].shape) for x, borrowed in read.items()}
+        for x in own:
+            self._take(x)
+        rest = [x for x in names if x not in read]
+        lent = ((x, self.backend.transmitted(x)) for x in rest if x not in self._masked)
+        self._lent = {x: weights for x, weights in lent if weights is not None}
+        self._told = [x for x in rest if x not in self._lent]
+        self._is_stale = False
 
     def settle(self, k: int | None = None) -> None:
-        """Bring the weights of memory up to date, unless they were: they may be changed since.
-
-        k: of one agent, whose weights may be read; others can be changed only after all are. None
-        is all.
-        """
-        for name in self.levels if self.is_stale else ():
+        # One agent's weights may be read; others can be changed only after all are up to date.
+        for name in self._numbers if self._is_stale else ():
             self._settle(name, slice(None) if k is None else k)
-        self.is_stale &= k is not None
+        self._is_stale &= k is not None
 
-    def differ(self) -> bool:
-        """Return whether somebody has changed the weights of memory since `settle`."""
-        if self.is_stale:
-            return False
-        units = ((name, levels, self._kinds[name].unit) for name, levels in self.levels.items())
-        return any(
-            not np.array_equal(n * unit, self._memory.weights[name]) for name, n, unit in units
-        )
+    def heed(self) -> None:
+        units = ((name, n, self._levels[name].unit) for name, n in self._numbers.items())
+        if not self._is_stale and any(
+            not np.array_equal(n * unit, self.memory.weights[name]) for name, n, unit in units
+        ):
+            self.write(0)
 
-    def lend(self) -> dict[str, Array]:
-        """Return the arrays in which weights learn, for the caller to change."""
-        self.is_stale = bool(self.levels)
-        return {**self._memory.weights, **self.levels}
+    def learned(self) -> dict[str, Array]:
+        self._is_stale = bool(self._numbers)
+        return {**self.memory.weights, **self._numbers}
 
-    def take(self) -> None:
-        """Take the weights of memory, which are in force."""
-        for name in self.levels:
+    def write(self, k: int) -> None:
+        super().write(k)
+        for name in self._numbers:
             self._take(name)
-        self.is_stale = False
+        self._is_stale = False
 
-    def tell(self, write: Callable[[str], None]) -> None:
-        """Put in force what has been learned and the simulator doesn't read here, by *write*."""
-        self.is_stale = True
-        for name in self.told:
-            if name in self.levels:
+    def _tell(self) -> None:
+        self._is_stale = True
+        for name in self._told:
+            if name in self._numbers:
                 self._settle(name)
-            write(name)
-            if name in self.levels and name in self._masked:
+            self._write(name)
+            if name in self._numbers and name in self._masked:
                 self._take(name)
 
     def _settle(self, name: str, agents: slice | int = slice(None)) -> None:
-        weights, unit = self._memory.weights[name], self._kinds[name].unit
-        np.multiply(self.levels[name][agents], unit, out=weights[agents])
+        weights, unit = self.memory.weights[name], self._levels[name].unit
+        np.multiply(self._numbers[name][agents], unit, out=weights[agents])
 
     def _take(self, name: str) -> None:
         if self._borrow(name) is None:  # else the simulator has taken them
-            self._fill(self.levels[name], name)
-
-    def _fill(self, levels: npt.NDArray[np.int32], name: str) -> None:
-        levels[...] = self._memory.weights[name] * (1.0 / self._kinds[name].unit)
+            weights, unit = self.memory.weights[name], self._levels[name].unit
+            self._numbers[name][...] = weights * (1.0 / unit)
 
     def _borrow(self, name: str) -> npt.NDArray[np.int32] | None:
-        if name in self._masked:
-            return None
-        return self._backend.levels(name, self._kinds[name].unit)
-
-    def _hold(self, name: str, lent: npt.NDArray[np.int32] | None) -> Array:
-        shape = self._memory.weights[name].shape
-        if lent is not None:
-            return lent.reshape(shape)
-        own = zeros_on_lines(shape, np.int32)
-        self._fill(own, name)
-        return own
+        return None if name in self._masked else self.backend.levels(name, self._levels[name].unit)
 
 
 def _role(layer: Layer) -> str:
@@ -196,10 +170,8 @@ def _target(p: InputProjection, layer: Layer) -> int:
     return 0 if layer.plan is None else layer.plan.inputs.index(p.target)
 
 
-class NativeLayers(Loop):
+class NativeLayers(NativeWeights):
     """Make the structures of an agent's nodes and layers."""
-
-    _weights: NativeWeights
 
     def _nodes_and_layers(self) -> dict[str, Any]:
         """Return structures of the network's nodes, and of layers in the plan's order."""
@@ -242,7 +214,7 @@ class NativeLayers(Loop):
 
     def _projections(self, of: LayersInC, p: Plastic, layer: Layer) -> list[c.Struct]:
         memory, network, arithmetic = self.memory, self.plan.network, self.backend.arithmetic
-        rounding, lent = arithmetic.rounding(p.name), self._weights.lent[p.name]
+        rounding, lent = arithmetic.rounding(p.name), self._lent.get(p.name)
         is_fine, integers = arithmetic.is_fine, lent is not None and lent.dtype == np.int32
         least, largest = levels(rounding, p.low, p.high)
         if is_fine:  # a weight changes by whole levels; a coarse one is rounded
@@ -267,7 +239,7 @@ class NativeLayers(Loop):
             largest=largest,
             sums_fit=sums_fit(p, layer, self.config.window, self.config.carries),
             weights=None if is_fine else memory.weights[p.name],
-            levels=self._weights.levels.get(p.name),
+            levels=self._numbers.get(p.name),
             in_force=memory.in_force[p.name] if needs_in_force else None,
             **{"transmitted_integers" if integers else "transmitted": lent},
             accumulator=memory.accumulator.get(p.name),
