@@ -109,7 +109,7 @@ class GradientReplicas(AgentGroup):
         self._actors = Actors(network, config, choices, n_actions, seeds, size, arithmetic, place)
         self._stage = Stage(envs, config, choices, self.seeds, size)
         lead = gradient.steps, len(seeds), size
-        self._rollout = Rollout.empty(network, config, lead, choices)
+        self._rollout = Rollout(network, config, lead, choices)
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
         self._ended: list[list[Episode]] = [[] for _ in seeds]
         told = envs.first_action, gradient.learning_rate, choices.groups

@@ -248,7 +248,7 @@ class _Crew:
             self._started(sum(done), sum(total))
 
     def episodes(self, worker: _Worker, played: Sequence[Episode]) -> None:
-        """Tell of episodes."""
+        """Call back for each episode."""
         for episode in played if self._callback is not None else ():
             self._callback(episode)  # type: ignore[misc]
 

@@ -72,7 +72,7 @@ class Loop(abc.ABC):
     ) -> None:
         self.backend = backend
         self.config = config
-        self.plan = LearningPlan.of(backend.network, config)
+        self.plan = LearningPlan(backend.network, config)
         self.critic, self.first_vote = self.plan.critic, self.plan.first_vote
         self._learns_late = learns and self.critic is not None
         self.n = backend.n_replicas
