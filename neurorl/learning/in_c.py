@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.learning.levels import Levels
 from neurorl.learning.plan import InputProjection, Layer, Plastic
@@ -17,7 +16,7 @@ from neurorl.learning.synapses import SynapseMemory
 from neurorl.learning.tags import PostFactors
 from neurorl.native import structures as c
 from neurorl.native.build import lacking, library
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 
 _LARGEST_SUM = 2.0**11  # of int32 in units of 2**-20
 
@@ -119,7 +118,7 @@ def is_in_c(p: Plastic) -> bool:
     return math.prod(p.shape) >= WORTH and fits and lacking() is None
 
 
-def reinforce(weights: npt.NDArray[np.float64], e: Array, of: Levels, step: float) -> None:
+def reinforce(weights: FloatArray, e: Array, of: Levels, step: float) -> None:
     """Change weights on levels by eta M = *step* where they are, as `Levels.changed` does.
 
     weights, e: of one shape, float64 and float32, in C order.

@@ -7,19 +7,16 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.learning.plan import LearningPlan
 from neurorl.learning.synapses import PASSING, SynapseMemory, empty
 from neurorl.network.description import Network
 from neurorl.network.modules import chain_weights, hidden_layers, module_projections, path_weights
 from neurorl.network.restoring import take, take_count
-from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
+from neurorl.numerics.arrays import Array, FloatArray, IntArray, zeros_on_lines
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.synapse_rule import owner_of
 from neurorl.storage.plain import PlainData
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(kw_only=True)
@@ -77,7 +74,7 @@ class Memory(SynapseMemory):
         for key, values in self.variables.items():
             values[...] = self.beginnings[key]
 
-    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+    def state(self) -> dict[str, FloatArray]:
         """Copy what one agent keeps from episode to episode."""
         weights = {f"weights.{name}": w.copy() for name, w in self.weights.items()}
         sums = {f"accumulator.{name}": a.copy() for name, a in self.accumulator.items()}
@@ -99,7 +96,7 @@ class Memory(SynapseMemory):
     def _has_levels(self) -> bool:
         return any(e.dtype == np.float32 for e in self.eligibility.values())
 
-    def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
+    def restore(self, state: dict[str, FloatArray]) -> None:
         """Go on from one agent's `state`. Raises RunError if it doesn't fit."""
         for name, w in self.weights.items():
             w[...] = take(state, f"learner.weights.{name}", w.shape)
@@ -142,7 +139,7 @@ class Memory(SynapseMemory):
 
     def adopt(
         self,
-        state: dict[str, npt.NDArray[np.float64]],
+        state: dict[str, FloatArray],
         network: Network,
         drawn: Collection[str] = (),
     ) -> None:

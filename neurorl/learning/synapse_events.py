@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import UnsupportedError
@@ -15,11 +14,8 @@ from neurorl.expressions.functions import clip
 from neurorl.learning.synapse_printer import INVERSE, UNIT, SynapsePrinter
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection
-from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray, zeros_on_lines
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +27,10 @@ class Wiring:
     first; of no synapse, the projection's. n_pre, n_post: of all replicas.
     """
 
-    pre: Ints
-    post: Ints
-    delay: Ints
-    delays: Ints
+    pre: IntArray
+    post: IntArray
+    delay: IntArray
+    delays: IntArray
     n_pre: int
     n_post: int
 
@@ -124,7 +120,7 @@ class SynapseEvents:
         }
 
     @property
-    def delays(self) -> Ints:
+    def delays(self) -> IntArray:
         """Return the different delays of spikes, in steps."""
         return self._wiring.delays
 
@@ -135,8 +131,8 @@ class SynapseEvents:
 
     def window(
         self,
-        arrived: Mapping[int, Bools],
-        spikes: Bools,
+        arrived: Mapping[int, BoolArray],
+        spikes: BoolArray,
         signals: Mapping[str, FloatArray],
     ) -> None:
         """Make the steps of a window.
@@ -153,7 +149,7 @@ class SynapseEvents:
             self.step({d: rows[t] for d, rows in arrived.items()}, spikes[t], now)
 
     def _compiled(
-        self, arrived: Mapping[int, Bools], spikes: Bools, signals: Mapping[str, FloatArray]
+        self, arrived: Mapping[int, BoolArray], spikes: BoolArray, signals: Mapping[str, FloatArray]
     ) -> None:
         rows = np.ascontiguousarray(np.stack([*arrived.values()]), dtype=np.bool_)
         told = {f"told_{x}": np.ascontiguousarray(s) for x, s in signals.items()}
@@ -170,8 +166,8 @@ class SynapseEvents:
 
     def step(
         self,
-        arrived: Mapping[int, Bools],
-        spikes: Bools,
+        arrived: Mapping[int, BoolArray],
+        spikes: BoolArray,
         signals: Mapping[str, FloatArray],
     ) -> None:
         """Make a step in NumPy.
@@ -221,8 +217,8 @@ class SynapseEvents:
     def _run(
         self,
         lines: Sequence[Statement],
-        synapses: Ints,
-        neurons: Ints,
+        synapses: IntArray,
+        neurons: IntArray,
         signals: Mapping[str, FloatArray],
     ) -> None:
         """Run the lines of an event for the neurons that spiked, and for their synapses."""
@@ -232,7 +228,7 @@ class SynapseEvents:
             self._set(line, at, line.value.evaluate(self._names(line, owner, at, signals)))
 
     def _names(
-        self, line: Statement, owner: str, at: Ints, signals: Mapping[str, FloatArray]
+        self, line: Statement, owner: str, at: IntArray, signals: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
         """Return the values that a line reads, of some entries of its owner."""
         ends, names = {owner: at}, {**self._numbers}
@@ -245,12 +241,12 @@ class SynapseEvents:
                 names[x] = signals[x][ends["post"]]
         return names
 
-    def _set(self, line: Statement, at: Ints, value: FloatArray) -> None:
+    def _set(self, line: Statement, at: IntArray, value: FloatArray) -> None:
         if line.variable == WEIGHT:
             value = clip(value, *map(np.asarray, self._bounds))
         self._held[line.variable][at] = value
 
-    def _synapses(self, side: str, neurons: Ints) -> Ints:
+    def _synapses(self, side: str, neurons: IntArray) -> IntArray:
         """Return the numbers of the synapses of some neurons of one side."""
         start = self._start[side]
         first, counts = start[neurons], start[neurons + 1] - start[neurons]

@@ -16,7 +16,7 @@ from neurorl.learning.on_backend import LearnsOnBackend
 from neurorl.learning.plan import Layer, Plastic
 from neurorl.learning.synapses import SynapseMemory, empty
 from neurorl.network.rewiring import Rewiring
-from neurorl.numerics.arrays import FloatArray, carry_newest
+from neurorl.numerics.arrays import BoolArray, FloatArray, carry_newest
 from neurorl.rules.three_factor import apply_modulator
 
 
@@ -121,12 +121,12 @@ class SynapticWeights(LearnsOnBackend):
             levels.warn_of_lost(name, weights, self.backend.arithmetic)
             self._write(name, self.backend.arithmetic.masked(name, levels.nearest(weights)))
 
-    def _borrow(self, plastic: Sequence[Plastic]) -> dict[str, npt.NDArray[np.bool_] | None]:
+    def _borrow(self, plastic: Sequence[Plastic]) -> dict[str, BoolArray | None]:
         """Let large projections learn where the backend has their weights.
 
         Returns by name where they have no synapse, None if they have all.
         """
-        lent = dict[str, npt.NDArray[np.bool_] | None]()
+        lent = dict[str, BoolArray | None]()
         for p in plastic if self._levels else ():
             memory = self.backend.transmitted(p.name) if is_in_c(p) else None
             if memory is None or memory.dtype != np.float64:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
 from neurorl.learning.deep.plan import DeepPlan, first_copies
@@ -49,10 +48,10 @@ class DeepMemory(Memory):
         for name, array in self.passing_arrays.items():
             array[...] = np.nan if name == "before" else 0
 
-    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+    def state(self) -> dict[str, FloatArray]:
         return super().state() | {f"deep.{n}": a.copy() for n, a in self.lasting.items()}
 
-    def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
+    def restore(self, state: dict[str, FloatArray]) -> None:
         super().restore(state)
         self.restore_lasting({name.removeprefix("deep."): a for name, a in state.items()})
 

@@ -35,7 +35,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import ObservationHistory, remembering
 from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.rules.decision import Broadcast
 from neurorl.tasks.kinds import Shown
 
@@ -220,7 +220,7 @@ class Loop(abc.ABC):
         """Forget all of agent k that doesn't outlive an episode."""
         self._parts[k].forget()
 
-    def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+    def allow(self, k: int, allowed: BoolArray | None) -> None:
         """Let agent k choose among these actions only, until this is called again; None: all."""
         self.masked[k] = allowed is not None
         self.allowed[k] = True if allowed is None else allowed

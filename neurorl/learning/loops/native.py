@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
 from neurorl.learning.finite import NotFiniteError
@@ -17,7 +16,7 @@ from neurorl.learning.loops.native_layers import NativeLayers, in_c, seen_by_c
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray
 
 # Arrays of a loop, and of its memory, that C reads and writes.
 _OF_LOOP = (
@@ -64,7 +63,7 @@ class LoopInC(Loop):
         for name in self._told:
             self._write(name)
 
-    def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+    def allow(self, k: int, allowed: BoolArray | None) -> None:
         super().allow(k, allowed)
         self._agent.has_masks = self.has_masks
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.learning.in_c import LayersInC, sums_fit
 from neurorl.learning.levels import Levels
@@ -16,7 +15,7 @@ from neurorl.models import features as maps
 from neurorl.models.features.of_others import BlockMeans
 from neurorl.native import structures as c
 from neurorl.native.build import equations_of, text_addresses
-from neurorl.numerics.arrays import Array, zeros_on_lines
+from neurorl.numerics.arrays import Array, Int32Array, zeros_on_lines
 
 
 class Given:
@@ -155,7 +154,7 @@ class NativeWeights(Loop):
             weights, unit = self.memory.weights[name], self._levels[name].unit
             self._numbers[name][...] = weights * (1.0 / unit)
 
-    def _borrow(self, name: str) -> npt.NDArray[np.int32] | None:
+    def _borrow(self, name: str) -> Int32Array | None:
         return None if name in self._masked else self.backend.levels(name, self._levels[name].unit)
 
 
