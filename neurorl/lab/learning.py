@@ -42,7 +42,7 @@ class LearningReport(TypedDict):
 def learning_report(network: Network, config: AgentConfig) -> LearningReport:
     """Return how the agent *config* learns in *network*."""
     rows: list[LearningRow] = []
-    plan = LearningPlan.of(network, config)
+    plan = LearningPlan(network, config)
     for layer in plan.layers:
         for projection in layer.into:
             row: LearningRow = {

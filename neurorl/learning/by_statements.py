@@ -190,14 +190,10 @@ class SynapseLearning(LearnsOnBackend):
         return told
 
     def _begun(self, p: Projection) -> SynapseEvents:
-        assert p.plasticity is not None
-        network = self.backend.network
-        weights = self.backend.weights(p.name).ravel().copy()
-        bounds, rounding = (
-            (p.plasticity.low, p.plasticity.high),
-            self.backend.arithmetic.rounding(p.name),
-        )
-        wiring = Wiring.of(network, p, self._n)
+        network, learns = self.backend.network, p.plasticity
+        assert learns is not None
+        weights, bounds = self.backend.weights(p.name).ravel().copy(), (learns.low, learns.high)
+        wiring, rounding = Wiring.of(network, p, self._n), self.backend.arithmetic.rounding(p.name)
         return SynapseEvents(self.rules[p.name], wiring, weights, bounds, rounding, network.dt)
 
     def _bring(self, names: Iterable[str]) -> None:
@@ -222,11 +218,6 @@ class SynapseLearning(LearnsOnBackend):
     def _weights_of(self, name: str) -> FloatArray:
         shape = self.backend.network.weight_shape(name)
         return self._of(name).weights.reshape(self._n, *shape)
-
-    def _bounded(self, name: str, weights: FloatArray) -> FloatArray:
-        p = self._plastic[name].plasticity
-        assert p is not None
-        return np.clip(weights, p.low, p.high)
 
     def _forget(self) -> None:
         for events in self._events.values():

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import (
     ArgumentError,
@@ -16,7 +15,7 @@ from neurorl.errors import (
     format_message,
     quoted,
 )
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.rules.decision import Decision, Factors
 
 LARGEST_FACTOR = 2.0**40
@@ -64,18 +63,18 @@ def bad_sum(where: str, total: float) -> EnvError:
     return EnvError(where, what, got=total, limit=_FINITE, remedy="scale the rewards down")
 
 
-def first_not_finite(numbers: npt.NDArray[np.float64]) -> float | None:
+def first_not_finite(numbers: FloatArray) -> float | None:
     """Return the first of *numbers* that is infinite or NaN."""
     odd = numbers[~np.isfinite(numbers)]
     return float(odd[0]) if odd.size else None
 
 
-def are_no_factors(f: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def are_no_factors(f: FloatArray) -> BoolArray:
     """Return which numbers can't be post factors: those not finite or beyond `LARGEST_FACTOR`."""
     return np.asarray(~(np.abs(f) <= LARGEST_FACTOR))
 
 
-def check_factors(rule: str, factors: Mapping[str, npt.NDArray[np.float64]], replica: int) -> None:
+def check_factors(rule: str, factors: Mapping[str, FloatArray], replica: int) -> None:
     """Raise NotFiniteError if a post factor isn't finite, or beyond `LARGEST_FACTOR`.
 
     factors: ``(W, n)`` by population.

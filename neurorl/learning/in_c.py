@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.learning.levels import Levels
 from neurorl.learning.plan import InputProjection, Layer, Plastic
@@ -17,49 +16,26 @@ from neurorl.learning.synapses import SynapseMemory
 from neurorl.learning.tags import PostFactors
 from neurorl.native import structures as c
 from neurorl.native.build import lacking, library
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, FloatArray
 
 _LARGEST_SUM = 2.0**11  # of int32 in units of 2**-20
 
 
 class LayersInC:
-    """Make the structures of nodes and of what layers remember, and keep what C has pointers to.
-
-    numbers: of the nodes, by name. An object must live as long as C uses what it made.
-    """
+    """Make the structures of nodes and of what layers remember. numbers: of the nodes, by name."""
 
     def __init__(self, synapses: SynapseMemory, numbers: Mapping[str, int]) -> None:
         self._synapses, self._numbers = synapses, numbers
-        self._kept: list[Any] = []
 
-    def keep(self, array: Array | None, dtype: type = np.float64) -> int | None:
-        """Return the address of an array that is kept as long as this object, None of none."""
-        if array is None:
-            return None
-        assert array.dtype == np.dtype(dtype)
-        self._kept.append(array)
-        return c.pointer(array)
-
-    def array(self, made: Sequence[ctypes.Structure]) -> Any:
-        """Return structures of one kind side by side, kept as long as this object."""
-        kept = (type(made[0]) * len(made))(*made)
-        self._kept.append(kept)
-        return kept
-
-    def node(self, name: str, size: int, raster: Array | None) -> ctypes.Structure:
+    def node(self, name: str, size: int, raster: Array | None) -> c.Struct:
         """Return the structure of a node. raster: bool, or float64 of currents."""
         last = self._synapses.last.get(name)
         flows = raster is not None and raster.dtype == np.float64
-        return c.Node(
-            size=size,
-            depth=0 if last is None else last.shape[1],
-            raster=None if flows else self.keep(raster, np.bool_),
-            current=self.keep(raster) if flows else None,
-            last=self.keep(last, np.bool_),
-        )
+        depth, shown = 0 if last is None else last.shape[1], "current" if flows else "raster"
+        return c.Node(size=size, depth=depth, last=last, **{shown: raster})
 
-    def layer(self, layer: Layer, into: Any, steps: int, **more: Any) -> ctypes.Structure:
-        """Return the structure of a layer. into: `array` of its projections. more: other fields."""
+    def layer(self, layer: Layer, into: Any, steps: int, **more: object) -> c.Struct:
+        """Return the structure of a layer. into: `row` of its projections. more: other fields."""
         constants = layer.constants
         fields = {
             "node": self._numbers[layer.name],
@@ -68,10 +44,10 @@ class LayersInC:
             "end": steps,
             "pairs_spikes": layer.rule.pairs_spikes,
             "gates_depression": layer.rule.gates_depression,
-            "projections": ctypes.addressof(into),
-            "post_trace": self.keep(self._synapses.post_trace[layer.key]),
+            "projections": into,
+            "post_trace": self._synapses.post_trace[layer.key],
             "keep": constants.left(steps),
-            "powers": self.keep(constants.powers(steps)),
+            "powers": constants.powers(steps),
             "post_decay": constants.post_decay,
             "slow_decay": constants.slow_decay,
             "depression": constants.depression,
@@ -91,7 +67,7 @@ class LayersInC:
             "n_synapses": math.prod(p.shape),
         }
 
-    def projections(self, p: Plastic, layer: Layer, **more: Any) -> list[ctypes.Structure]:
+    def projections(self, p: Plastic, layer: Layer, **more: object) -> list[c.Struct]:
         """Return the structures of a projection that learns: of a list one for each delay."""
         e, trace = self._synapses.eligibility[p.name], self._synapses.trace[p.name]
         is_fine = e.dtype == np.float32
@@ -99,20 +75,19 @@ class LayersInC:
             "decay": p.trace_decay,
             "trace_size": math.prod(p.trace_shape),
             "is_fine": is_fine,
-            "eligibility_32" if is_fine else "eligibility": self.keep(e, e.dtype.type),
+            "eligibility_32" if is_fine else "eligibility": e,
         }
         fields = self.ends(p, layer) | remembered | more
-        place = self.keep(trace)
         if not p.groups:
-            return [c.Projection(**fields, trace=place)]
-        made = []
+            return [c.Projection(**fields, trace=trace)]
+        place, made = c.pointer(trace), []
         for number, group in enumerate(p.groups):
             is_whole = isinstance(group.numbers, slice)
             fields |= {
                 "delay": group.delay,
-                "start": self.keep(group.start, np.int64),
-                "numbers": None if is_whole else self.keep(np.asarray(group.numbers), np.int64),
-                "post": self.keep(group.post, np.int32),
+                "start": group.start,
+                "numbers": None if is_whole else np.asarray(group.numbers),
+                "post": group.post,
                 "trace": None if place is None else place + number * p.n_pre * trace.itemsize,
             }
             made.append(c.Projection(**fields))
@@ -143,7 +118,7 @@ def is_in_c(p: Plastic) -> bool:
     return math.prod(p.shape) >= WORTH and fits and lacking() is None
 
 
-def reinforce(weights: npt.NDArray[np.float64], e: Array, of: Levels, step: float) -> None:
+def reinforce(weights: FloatArray, e: Array, of: Levels, step: float) -> None:
     """Change weights on levels by eta M = *step* where they are, as `Levels.changed` does.
 
     weights, e: of one shape, float64 and float32, in C order.
@@ -171,14 +146,14 @@ class WindowsInC(LayersInC):
         self._layers = layers
         # Projections that C doesn't take see a layer's traces as they were before the window, too.
         self._after = {of.key: np.zeros_like(synapses.post_trace[of.key]) for of in layers}
-        self._nodes = self.array([self.node(name, size, None) for name, size in sizes.items()])
+        self._nodes = c.row([self.node(name, size, None) for name, size in sizes.items()])
         self._into = [
             [(p, part) for p in of.into for part in self.projections(p, of)] for of in layers
         ]
-        self._parts = [self.array([part for _, part in into]) for into in self._into]
-        self._c_layers = self.array(
+        self._parts = [c.row([part for _, part in into]) for into in self._into]
+        self._c_layers = c.row(
             [
-                self.layer(of, parts, 1, post_trace=self.keep(self._after[of.key]))
+                self.layer(of, parts, 1, post_trace=self._after[of.key])
                 for of, parts in zip(layers, self._parts, strict=True)
             ]
         )
@@ -189,11 +164,11 @@ class WindowsInC(LayersInC):
             carries=True,
             n_nodes=len(self._nodes),
             n_layers=len(layers),
-            nodes=ctypes.addressof(self._nodes),
-            layers=ctypes.addressof(self._c_layers),
-            decisions=self.keep(np.zeros(n, np.int64), np.int64),
-            rate=self.keep(np.zeros(n)),
-            modulator=ctypes.addressof(self.array([c.PARTS["modulator"]()])),
+            nodes=self._nodes,
+            layers=self._c_layers,
+            decisions=np.zeros(n, np.int64),
+            rate=np.zeros(n),
+            modulator=c.PARTS["modulator"](),
         )
 
     def remember(self, spikes: Mapping[str, Array], posts: Mapping[str, PostFactors]) -> None:

@@ -7,18 +7,16 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.learning.plan import LearningPlan
 from neurorl.learning.synapses import PASSING, SynapseMemory, empty
 from neurorl.network.description import Network
 from neurorl.network.modules import chain_weights, hidden_layers, module_projections, path_weights
 from neurorl.network.restoring import take, take_count
-from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
+from neurorl.numerics.arrays import Array, FloatArray, IntArray, zeros_on_lines
 from neurorl.numerics.random import DrawRows, Stream
 from neurorl.rules.synapse_rule import owner_of
-
-IntArray = npt.NDArray[np.int64]
+from neurorl.storage.plain import PlainData
 
 
 @dataclass(kw_only=True)
@@ -76,7 +74,7 @@ class Memory(SynapseMemory):
         for key, values in self.variables.items():
             values[...] = self.beginnings[key]
 
-    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+    def state(self) -> dict[str, FloatArray]:
         """Copy what one agent keeps from episode to episode."""
         weights = {f"weights.{name}": w.copy() for name, w in self.weights.items()}
         sums = {f"accumulator.{name}": a.copy() for name, a in self.accumulator.items()}
@@ -98,7 +96,7 @@ class Memory(SynapseMemory):
     def _has_levels(self) -> bool:
         return any(e.dtype == np.float32 for e in self.eligibility.values())
 
-    def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
+    def restore(self, state: dict[str, FloatArray]) -> None:
         """Go on from one agent's `state`. Raises RunError if it doesn't fit."""
         for name, w in self.weights.items():
             w[...] = take(state, f"learner.weights.{name}", w.shape)
@@ -141,7 +139,7 @@ class Memory(SynapseMemory):
 
     def adopt(
         self,
-        state: dict[str, npt.NDArray[np.float64]],
+        state: dict[str, FloatArray],
         network: Network,
         drawn: Collection[str] = (),
     ) -> None:
@@ -189,7 +187,7 @@ def memory_for(
     kind of their numbers.
     """
     network, config = plan.network, plan.config
-    n, n_features = len(next(iter(weights.values()))), config.critic.n_values(config.features)
+    n = len(next(iter(weights.values())))
     plastic = {p.name: p for p in network.projections if p.plasticity is not None}
     of = {p.name: layer for layer in plan.layers for p in layer.into}
     # As files have them.
@@ -219,13 +217,7 @@ def memory_for(
         },
         norm={layer.key: np.full((n, 1), np.nan) for layer in layers},
         signs=signs,
-        x=np.zeros((n, n_features)),
-        value=np.zeros((n, n_features)),
-        value_trace=np.zeros((n, n_features)),
-        mean_reward=np.zeros((n, 1)),
         means={name: np.zeros((n, 1)) for name in config.modulators or {}},
-        expected=np.full((n, 1), np.nan),
-        decisions=np.zeros((n, 1), dtype=np.int64),
         accumulator={
             name: zeros_on_lines(w.shape, np.float64)
             for name, w in learning.items()
@@ -233,7 +225,16 @@ def memory_for(
         },
         variables={key: begun + value for key, (begun, value) in variables.items()},
         beginnings={key: np.full((n, 1), value) for key, (_, value) in variables.items()},
+        **unlearned(n, config.critic.n_values(config.features)),
     )
+
+
+def unlearned(n: int, n_features: int = 0) -> PlainData:
+    """Return what a `Memory` of *n* agents has of decisions and a linear critic at first."""
+    linear = {x: np.zeros((n, n_features)) for x in ("x", "value", "value_trace")}
+    expected, decisions = np.full((n, 1), np.nan), np.zeros((n, 1), dtype=np.int64)
+    mean_reward = np.zeros((n, 1))
+    return {**linear, "mean_reward": mean_reward, "expected": expected, "decisions": decisions}
 
 
 def _feedback_signs(

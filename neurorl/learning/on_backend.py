@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from neurorl.backends.base import Backend, State
 from neurorl.backends.checks import check_replica
 from neurorl.errors import ArgumentError, NeurorlError, quoted
+from neurorl.learning.levels import Levels
 from neurorl.network.connectors import Connector, Synapses
 from neurorl.network.plasticity import Normal, Uniform
 from neurorl.network.restoring import take
@@ -33,6 +35,7 @@ class LearnsOnBackend(abc.ABC):
     """
 
     _plastic: Mapping[str, object]  # the projections that learn
+    _levels: Mapping[str, Levels] = MappingProxyType({})
 
     def __init__(self, backend: Backend) -> None:
         self.backend, self._n = backend, backend.n_replicas
@@ -200,9 +203,13 @@ class LearnsOnBackend(abc.ABC):
     def _weights_of(self, name: str) -> FloatArray:
         """Return the weights that learn, ``(n_replicas, *shape)``, to be written to."""
 
-    @abc.abstractmethod
     def _bounded(self, name: str, weights: FloatArray) -> FloatArray:
-        """Return weights within the bounds of a projection."""
+        """Return weights within the bounds of a projection, and on its levels."""
+        if name in self._levels:
+            return self._levels[name].nearest(weights)
+        bounds = self.backend.network.projection(name).plasticity
+        assert bounds is not None
+        return np.clip(weights, bounds.low, bounds.high)
 
     @abc.abstractmethod
     def _held(self, k: int) -> Iterator[tuple[str, Array]]:

@@ -14,7 +14,6 @@ import numpy as np
 
 from neurorl.learning.tags import SynapseGroup, groups_by_delay
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.critics import SpikingCritic
 from neurorl.network.description import Network, Population, Projection
 from neurorl.network.modules import hidden_layers, lag, module_projections
 from neurorl.network.neuron import StepPlan
@@ -27,45 +26,32 @@ from neurorl.rules.registry import VALUE
 from neurorl.storage.plain import PlainData
 
 
-@dataclass(frozen=True)
 class RuleConstants:
     """Hold how a rule's eligibilities and its neurons' own traces decay, and A.
+
+    eligibility_tau: in seconds; None for an eligibility that stays, or that each window multiplies
+    by *kept_window*. A rule's own constants take the place of these.
 
     kept: what is left of an eligibility after a step; kept_window: after a window, None for what
     its steps leave. post_decay, slow_decay: what a step leaves of traces.
     """
 
-    kept: float
-    kept_window: float | None
-    post_decay: float
-    slow_decay: float
-    depression: float
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         rule: Rule,
         dt: float,
         eligibility_tau: float | None,
         post_tau: float,
         depression: float,
         kept_window: float | None = None,
-    ) -> RuleConstants:
-        """Return the rule's own constants, or these where it has none.
-
-        eligibility_tau: in seconds; None for an eligibility that stays, or that each window
-        multiplies by *kept_window*.
-        """
+    ) -> None:
         tau = eligibility_tau if rule.eligibility_tau is None else rule.eligibility_tau
         own = rule.eligibility_keep
-        steps = tau is not None and own is None
-        return cls(
-            kept=decay(dt, tau) if steps and tau is not None else 1.0,
-            kept_window=kept_window if tau is None and own is None else own,
-            post_decay=decay(dt, post_tau if rule.post_tau is None else rule.post_tau),
-            slow_decay=decay(dt, rule.slow_tau or 0.0),
-            depression=depression if rule.depression is None else rule.depression,
-        )
+        self.kept = decay(dt, tau) if tau is not None and own is None else 1.0
+        self.kept_window = kept_window if tau is None and own is None else own
+        self.post_decay = decay(dt, post_tau if rule.post_tau is None else rule.post_tau)
+        self.slow_decay = decay(dt, rule.slow_tau or 0.0)
+        self.depression = depression if rule.depression is None else rule.depression
 
     def powers(self, n_steps: int) -> FloatArray:
         """Return what is left at a window's end of what each step added, ``(n_steps,)``."""
@@ -193,7 +179,6 @@ class ByStatements:
         return {"pre": self.into.n_pre, "post": self.size, "synapse": math.prod(self.into.shape)}
 
 
-@dataclass(frozen=True)
 class LearningPlan:
     """Hold what learning needs to know of a network and an agent, looked up once for every loop.
 
@@ -205,46 +190,29 @@ class LearningPlan:
     first_vote: the step from which spikes of the output are votes.
     """
 
-    network: Network
-    config: AgentConfig
-    critic: SpikingCritic | None
-    layers: tuple[Layer, ...]
-    statements: tuple[ByStatements, ...]
-    chain: tuple[str, ...]
-    in_modules: tuple[str, ...]
-    first_vote: int
-
-    @property
-    def with_random_feedback(self) -> list[str]:
-        """Return the populations with rules whose b is drawn."""
-        return [layer.name for layer in self.layers if layer.rule.random_feedback]
-
-    @classmethod
-    def of(cls, network: Network, config: AgentConfig) -> LearningPlan:
-        """Look up all that the agent *config* learns by in *network*."""
-        hidden, chain = hidden_layers(network), module_projections(network)
+    def __init__(self, network: Network, config: AgentConfig) -> None:
+        self.network, self.config = network, config
+        hidden, self.chain = hidden_layers(network), module_projections(network)
         order = ("output", *hidden)
         rules = config.rules_of(network)
         if config.critic.population is not None:
             of_critic = replace(VALUE, eligibility_keep=config.gamma * config.critic.lambda_)
             into = (p for p in network.projections if p.post == config.critic.population)
             rules |= {p.name: of_critic for p in into if p.name in rules}
-        return cls(
-            network=network,
-            config=config,
-            critic=config.critic.reader(network, config.window, config.carries),
-            layers=tuple(
-                _in_agent(network, config, layer)
-                for layer in sorted(
-                    Layer.all_of(network, rules, partial(_constants, network, config)),
-                    key=lambda of: order.index(of.name) if of.name in order else len(order),
-                )
-            ),
-            statements=tuple(_by_statements(network, config)),
-            chain=chain,
-            in_modules=order[: 1 + len(chain)],
-            first_vote=0 if config.carries else network.depth("output"),
+        self.critic = config.critic.reader(network, config.window, config.carries)
+        layers = sorted(
+            Layer.all_of(network, rules, partial(_constants, network, config)),
+            key=lambda of: order.index(of.name) if of.name in order else len(order),
         )
+        self.layers = tuple(_in_agent(network, config, layer) for layer in layers)
+        self.statements = tuple(_by_statements(network, config))
+        self.in_modules = order[: 1 + len(self.chain)]
+        self.first_vote = 0 if config.carries else network.depth("output")
+
+    @property
+    def with_random_feedback(self) -> list[str]:
+        """Return the populations with rules whose b is drawn."""
+        return [layer.name for layer in self.layers if layer.rule.random_feedback]
 
 
 def _in_agent(network: Network, config: AgentConfig, layer: Layer) -> Layer:
@@ -267,7 +235,7 @@ def _in_agent(network: Network, config: AgentConfig, layer: Layer) -> Layer:
 
 def _constants(network: Network, config: AgentConfig, rule: Rule) -> RuleConstants:
     """Return the decays of a rule: its own, or else the agent's."""
-    return RuleConstants.of(
+    return RuleConstants(
         rule,
         network.dt,
         config.eligibility_tau if rule.pairs_spikes else None,

@@ -101,7 +101,7 @@ class Learning(SynapticWeights):
         check_constants(
             used.values(), dict(zip(_CONSTANTS, zip(taus, _USUAL, strict=True), strict=True))
         )
-        constants = {name: RuleConstants.of(r, dt, *taus) for name, r in used.items()}
+        constants = {name: RuleConstants(r, dt, *taus) for name, r in used.items()}
         self._constants = constants
         layers = self._layers_of(backend.network)
         ends = {name for layer in layers for name in (layer.name, *(p.pre for p in layer.into))}

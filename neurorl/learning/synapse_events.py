@@ -6,20 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import UnsupportedError
 from neurorl.expressions.expression import Statement
 from neurorl.expressions.functions import clip
-from neurorl.learning.synapse_printer import INVERSE, UNIT, SynapsePrinter, run_reward, run_window
+from neurorl.learning.synapse_printer import INVERSE, UNIT, SynapsePrinter
 from neurorl.native import toolchain
 from neurorl.network.description import Network, Projection
-from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray, zeros_on_lines
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +27,10 @@ class Wiring:
     first; of no synapse, the projection's. n_pre, n_post: of all replicas.
     """
 
-    pre: Ints
-    post: Ints
-    delay: Ints
-    delays: Ints
+    pre: IntArray
+    post: IntArray
+    delay: IntArray
+    delays: IntArray
     n_pre: int
     n_post: int
 
@@ -42,7 +38,7 @@ class Wiring:
     def of(cls, network: Network, p: Projection, n_replicas: int) -> Wiring:
         """Return the ends of a projection's synapses, in the order of its weights."""
         sizes = network.node(p.pre).size, network.node(p.post).size
-        pre, post = _ends(network, p, sizes)
+        pre, post = (end.astype(np.int64) for end in network.ends(p.name))
         delays = network.synapse_delays(p.name)
         longest = network.delay_steps(p.name)
         steps = np.full(len(pre), longest) if delays is None else delays
@@ -55,16 +51,6 @@ class Wiring:
             sizes[0] * n_replicas,
             sizes[1] * n_replicas,
         )
-
-
-def _ends(network: Network, p: Projection, sizes: tuple[int, int]) -> tuple[Ints, Ints]:
-    synapses = network.synapses(p.name)
-    if synapses is not None:
-        return synapses.pre.astype(np.int64), synapses.post.astype(np.int64)
-    blocks = p.blocks
-    n_pre, n_post = sizes[0] // blocks, sizes[1] // blocks
-    block, pre, post = np.indices((blocks, n_pre, n_post)).reshape(3, -1)
-    return block * n_pre + pre, block * n_post + post
 
 
 class SynapseEvents:
@@ -134,7 +120,7 @@ class SynapseEvents:
         }
 
     @property
-    def delays(self) -> Ints:
+    def delays(self) -> IntArray:
         """Return the different delays of spikes, in steps."""
         return self._wiring.delays
 
@@ -145,8 +131,8 @@ class SynapseEvents:
 
     def window(
         self,
-        arrived: Mapping[int, Bools],
-        spikes: Bools,
+        arrived: Mapping[int, BoolArray],
+        spikes: BoolArray,
         signals: Mapping[str, FloatArray],
     ) -> None:
         """Make the steps of a window.
@@ -163,25 +149,25 @@ class SynapseEvents:
             self.step({d: rows[t] for d, rows in arrived.items()}, spikes[t], now)
 
     def _compiled(
-        self, arrived: Mapping[int, Bools], spikes: Bools, signals: Mapping[str, FloatArray]
+        self, arrived: Mapping[int, BoolArray], spikes: BoolArray, signals: Mapping[str, FloatArray]
     ) -> None:
         rows = np.ascontiguousarray(np.stack([*arrived.values()]), dtype=np.bool_)
         told = {f"told_{x}": np.ascontiguousarray(s) for x, s in signals.items()}
         told |= {f"step_{x}": np.array([int(len(s) > 1)]) for x, s in signals.items()}
-        arrays: dict[str, Array | None] = {
-            **told,
-            "arrived": rows,
-            "in_force": self.in_force,
-        }
-        arrays["spikes"] = np.ascontiguousarray(spikes)
-        sizes = self._sizes
-        shape = (len(spikes), sizes["pre"], sizes["post"], sizes["synapse"], len(rows))
-        run_window(self._printer, shape, self._places, arrays)
+        rasters = {"arrived": rows, "spikes": np.ascontiguousarray(spikes)}
+        shape = (len(spikes), *self._sizes.values(), len(rows))
+        self._call("neurorl_synapses", shape, told | rasters)
+
+    def _call(self, function: str, shape: Sequence[int], arrays: Mapping[str, Array]) -> None:
+        """Call compiled code with these arrays and those that stay where they are."""
+        own = arrays if self.in_force is None else {**arrays, "in_force": self.in_force}
+        places = {x: array.ctypes.data for x, array in own.items()}
+        self._printer.run(function, shape, self._places | places)
 
     def step(
         self,
-        arrived: Mapping[int, Bools],
-        spikes: Bools,
+        arrived: Mapping[int, BoolArray],
+        spikes: BoolArray,
         signals: Mapping[str, FloatArray],
     ) -> None:
         """Make a step in NumPy.
@@ -204,9 +190,8 @@ class SynapseEvents:
         """Run the lines of a reinforcement; modulators: of each replica, by name."""
         if self._compiles:
             n = len(next(iter(modulators.values()), np.zeros(1)))
-            arrays: dict[str, Array | None] = {"in_force": self.in_force}
-            arrays |= {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
-            run_reward(self._printer, (n, len(self.weights) // n), self._places, arrays)
+            told = {f"told_{x}": np.asarray(m, np.float64) for x, m in modulators.items()}
+            self._call("neurorl_reward", (n, len(self.weights) // n), told)
             return
         self.run_reward(modulators)
 
@@ -232,8 +217,8 @@ class SynapseEvents:
     def _run(
         self,
         lines: Sequence[Statement],
-        synapses: Ints,
-        neurons: Ints,
+        synapses: IntArray,
+        neurons: IntArray,
         signals: Mapping[str, FloatArray],
     ) -> None:
         """Run the lines of an event for the neurons that spiked, and for their synapses."""
@@ -243,7 +228,7 @@ class SynapseEvents:
             self._set(line, at, line.value.evaluate(self._names(line, owner, at, signals)))
 
     def _names(
-        self, line: Statement, owner: str, at: Ints, signals: Mapping[str, FloatArray]
+        self, line: Statement, owner: str, at: IntArray, signals: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
         """Return the values that a line reads, of some entries of its owner."""
         ends, names = {owner: at}, {**self._numbers}
@@ -256,12 +241,12 @@ class SynapseEvents:
                 names[x] = signals[x][ends["post"]]
         return names
 
-    def _set(self, line: Statement, at: Ints, value: FloatArray) -> None:
+    def _set(self, line: Statement, at: IntArray, value: FloatArray) -> None:
         if line.variable == WEIGHT:
             value = clip(value, *map(np.asarray, self._bounds))
         self._held[line.variable][at] = value
 
-    def _synapses(self, side: str, neurons: Ints) -> Ints:
+    def _synapses(self, side: str, neurons: IntArray) -> IntArray:
         """Return the numbers of the synapses of some neurons of one side."""
         start = self._start[side]
         first, counts = start[neurons], start[neurons + 1] - start[neurons]

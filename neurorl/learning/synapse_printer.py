@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from neurorl.expressions.expression import Statement
 from neurorl.expressions.methods import Updates
-from neurorl.native.build import CppSource, compiled
-from neurorl.numerics.arrays import Array
+from neurorl.native.build import CppSource, call, declared, lasting
 from neurorl.rules.synapse_rule import WEIGHT, SynapseRule, owner_of
 
 _WINDOW = """extern "C" void neurorl_synapses(const int64_t *const shape, void *const *const at)
@@ -28,8 +24,6 @@ _AHEAD = 24
 _IN_A_LINE = 8
 INVERSE, UNIT = "1/unit of the grid", "unit of the grid"
 _BYTES = ("arrived", "spikes")
-Places = Mapping[str, int]
-"""Map arrays by name to where they are."""
 
 
 class SynapsePrinter:
@@ -64,13 +58,18 @@ class SynapsePrinter:
         kinds = {**dict.fromkeys(doubles, "double"), **dict.fromkeys(integers, "int64_t")}
         kinds |= {**dict.fromkeys(_ENDS, "int32_t"), **dict.fromkeys(_BYTES, "uint8_t")}
         self.names = tuple(kinds)
-        declared = [
-            f"{kind} *const {name} = ({kind} *)at[{k}];"
-            for k, (name, kind) in enumerate(kinds.items())
-        ]
-        window = [_WINDOW, *declared, *self._body(), "}"]
-        reward = [_REWARD, *declared, *self._reward(), "}", ""]
-        self.source = "\n".join(['#include "expressions.h"', *window, *reward])
+        window = [_WINDOW, *declared(kinds), *self._body(), "}"]
+        reward = [_REWARD, *declared(kinds), *self._reward(), "}", ""]
+        self._source = "\n".join(['#include "expressions.h"', *window, *reward])
+
+    def run(self, function: str, shape: Sequence[int], places: Mapping[str, int]) -> None:
+        """Call ``neurorl_synapses`` or ``neurorl_reward``. Raises BackendError without a compiler.
+
+        shape: steps, neurons of both sides, synapses, delays; or replicas, and synapses of each.
+        places: where arrays are, by name.
+        """
+        library = lasting(CppSource(self._source), "rule of synapses", "mend the compiler")
+        call(getattr(library, function), shape, map(places.get, self.names))
 
     def _reward(self) -> Iterator[str]:
         """Yield what a reinforcement does in all synapses, line by line in each."""
@@ -190,41 +189,3 @@ def _width(n: int) -> int:
     if n > _IN_A_LINE:
         return -(-n // _IN_A_LINE) * _IN_A_LINE
     return 1 << (n - 1).bit_length()
-
-
-def run_window(
-    printer: SynapsePrinter, shape: Sequence[int], fixed: Places, arrays: Mapping[str, Array | None]
-) -> None:
-    """Run a window. shape: steps, neurons of both sides, synapses, delays.
-
-    fixed, arrays: by name, those that stay where they are and others.
-    """
-    _call(_library(printer.source).neurorl_synapses, printer, shape, fixed, arrays)
-
-
-def run_reward(
-    printer: SynapsePrinter, shape: Sequence[int], fixed: Places, arrays: Mapping[str, Array | None]
-) -> None:
-    """Run a reinforcement. shape: replicas, and synapses of each; others are as of `run_window`."""
-    _call(_library(printer.source).neurorl_reward, printer, shape, fixed, arrays)
-
-
-def _call(
-    function: Callable[..., Any],
-    printer: SynapsePrinter,
-    shape: Sequence[int],
-    fixed: Places,
-    arrays: Mapping[str, Array | None],
-) -> None:
-    places = {**fixed, **{x: a.ctypes.data for x, a in arrays.items() if a is not None}}
-    at = (ctypes.c_void_p * len(printer.names))(*map(places.get, printer.names))
-    function((ctypes.c_int64 * len(shape))(*shape), at)
-
-
-@functools.cache
-def _library(source: str) -> ctypes.CDLL:
-    """Return the library of printed code. Raises BackendError if it doesn't compile."""
-    library = compiled(CppSource(source), "rule of synapses", "mend the compiler")
-    for name in ("neurorl_synapses", "neurorl_reward"):
-        getattr(library, name).restype = None
-    return library

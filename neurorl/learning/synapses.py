@@ -22,6 +22,7 @@ from neurorl.learning.tags import Post, PostFactors, depressing, tags, traces
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import arrivals, window_traces
+from neurorl.storage.plain import PlainData
 
 PASSING = ("eligibility", "trace", "post_trace", "last", "slow_trace")
 """Name the arrays that don't outlive an episode."""
@@ -129,7 +130,7 @@ def empty(
     weights: dict[str, FloatArray],
     kind: type[np.floating[Any]],
     last: Mapping[str, tuple[int, int]],
-) -> dict[str, dict[str, Array]]:
+) -> PlainData:
     """Return the arrays of `SynapseMemory` that remember nothing, by field.
 
     weights: of the projections that learn, ``(N, *shape)``, those of no layer too. kind: of

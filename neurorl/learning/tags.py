@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Raster
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray, Int32Array, IntArray
 from neurorl.numerics.elementary import on_grid
 from neurorl.rules.three_factor import outer_sum, window_traces
 
@@ -39,12 +39,12 @@ class SynapseGroup:
 
     delay: int
     numbers: slice | npt.NDArray[np.intp]
-    pre: npt.NDArray[np.int32]
-    post: npt.NDArray[np.int32]
+    pre: Int32Array
+    post: Int32Array
     n_pre: int
 
     @cached_property
-    def start(self) -> npt.NDArray[np.int64]:
+    def start(self) -> IntArray:
         """Return the number of each presynaptic neuron's first synapse, ``(n_pre + 1,)``."""
         return np.searchsorted(self.pre, np.arange(self.n_pre + 1))
 
@@ -128,7 +128,7 @@ class Post:
 
 
 def depressing(
-    spikes: npt.NDArray[np.bool_],
+    spikes: BoolArray,
     before: FloatArray,
     decay: float,
     factors: FloatArray,

@@ -16,7 +16,7 @@ from neurorl.learning.on_backend import LearnsOnBackend
 from neurorl.learning.plan import Layer, Plastic
 from neurorl.learning.synapses import SynapseMemory, empty
 from neurorl.network.rewiring import Rewiring
-from neurorl.numerics.arrays import FloatArray, carry_newest
+from neurorl.numerics.arrays import BoolArray, FloatArray, carry_newest
 from neurorl.rules.three_factor import apply_modulator
 
 
@@ -37,7 +37,7 @@ class SynapticWeights(LearnsOnBackend):
         self._plastic: dict[str, Plastic] = {p.name: p for p in plastic}
         self._synapses = self._begun(plastic)
         self._levels = levels_of(self.backend.arithmetic, plastic)
-        self._take_levels()
+        self._settle()
         with self.backend.owner_acts():
             self._lent = self._borrow(plastic)
 
@@ -80,13 +80,6 @@ class SynapticWeights(LearnsOnBackend):
     def _weights_of(self, name: str) -> FloatArray:
         return self._of(name, self._synapses.weights)
 
-    def _bounded(self, name: str, weights: FloatArray) -> FloatArray:
-        p, levels = self._plastic[name], self._levels.get(name)
-        return np.clip(weights, p.low, p.high) if levels is None else levels.nearest(weights)
-
-    def _settle(self) -> None:
-        self._take_levels()
-
     def _carry(self, old: SynapseMemory, was: Plastic, rewiring: Rewiring) -> None:
         """Remember what was, of *was* for the synapses that are still there."""
         for kind, arrays in vars(old).items():
@@ -121,19 +114,19 @@ class SynapticWeights(LearnsOnBackend):
         kind = eligibility_type(self.backend.arithmetic)
         return SynapseMemory(**empty(self._layers, weights, kind, last))
 
-    def _take_levels(self) -> None:
+    def _settle(self) -> None:
         """Bring weights that aren't on their levels there, as others' may be, and into force."""
         for name, levels in self._levels.items():
             weights = self._synapses.weights[name]
             levels.warn_of_lost(name, weights, self.backend.arithmetic)
             self._write(name, self.backend.arithmetic.masked(name, levels.nearest(weights)))
 
-    def _borrow(self, plastic: Sequence[Plastic]) -> dict[str, npt.NDArray[np.bool_] | None]:
+    def _borrow(self, plastic: Sequence[Plastic]) -> dict[str, BoolArray | None]:
         """Let large projections learn where the backend has their weights.
 
         Returns by name where they have no synapse, None if they have all.
         """
-        lent = dict[str, npt.NDArray[np.bool_] | None]()
+        lent = dict[str, BoolArray | None]()
         for p in plastic if self._levels else ():
             memory = self.backend.transmitted(p.name) if is_in_c(p) else None
             if memory is None or memory.dtype != np.float64:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.arithmetic.rounding import Arithmetic, Rounding
 from neurorl.errors import UnsupportedError
@@ -11,7 +10,7 @@ from neurorl.learning.memory import Memory
 from neurorl.learning.plan import LearningPlan, Plastic
 from neurorl.models.agent.writes import Writes
 from neurorl.network.description import Network
-from neurorl.numerics.arrays import FloatArray
+from neurorl.numerics.arrays import FloatArray, IntArray
 from neurorl.numerics.random import Stream, uniforms, uniforms_at
 
 END = Stream.WRITES_AT_ENDS - Stream.WRITES
@@ -96,7 +95,7 @@ class Writer:
         w[...] = n * rounding.unit
 
 
-def _places(plan: LearningPlan, p: Plastic) -> npt.NDArray[np.int64] | None:
+def _places(plan: LearningPlan, p: Plastic) -> IntArray | None:
     """Return where the synapses of a list stand in a matrix, whose draws are theirs."""
     synapses = plan.network.synapses(p.name)
     return None if synapses is None else np.concatenate([at for _, at in synapses.chunks()])

@@ -9,7 +9,7 @@ import ctypes
 import functools
 import hashlib
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,9 @@ from platformdirs import user_cache_path
 from neurorl.errors import BackendError, one_line
 from neurorl.native import SOURCES, shipped, structures, toolchain
 from neurorl.native.cache import CompileCache, load_copy
-from neurorl.native.structures import Equations, asserted, pointer
+from neurorl.native.structures import asserted
 from neurorl.network.neuron import IS_SILENT, StepPlan
 from neurorl.numerics import elementary
-from neurorl.numerics.arrays import Array
 from neurorl.rules import Rule
 from neurorl.rules.post_factor import NAMES, PostFactor
 from neurorl.rules.registry import SHIPPED, VALUE
@@ -64,12 +63,6 @@ def library() -> ctypes.CDLL:
     """Return the library of ``src/``, with the texts of all rules of ours, see `compiled`."""
     loaded = compiled(kernels(), *_LOOP)
     loaded.neurorl_set_cos_terms((ctypes.c_double * 13)(*elementary.COS_TERMS))
-    for name in ("features", "begin", "encode", "decide", "learn", "learn_late"):
-        getattr(loaded, f"neurorl_{name}").restype = ctypes.c_int64
-    for name in ("prepare", "conclude", "decide", "learn", "learn_late"):
-        getattr(loaded, f"neurorl_deep_{name}").restype = ctypes.c_int64
-    for name in ("choose", "remember", "reinforce", "deep_refresh"):
-        getattr(loaded, f"neurorl_{name}").restype = None
     return loaded
 
 
@@ -81,14 +74,27 @@ def text_addresses(rule: Rule) -> tuple[int, ...]:
     """
     names, found = [text_name(text) for text in rule.texts], library()
     if not all(hasattr(found, name) for name in names):
-        found = _kept(CppSource(printed([rule])), f"rule {rule.name!r}")
+        found = lasting(CppSource(printed([rule])), f"rule {rule.name!r}")
     return tuple(ctypes.addressof(ctypes.c_char.in_dll(found, name)) for name in names)
 
 
 @functools.cache
-def _kept(source: CppSource, where: str) -> ctypes.CDLL:
+def lasting(source: CppSource, where: str, remedy: str = _LOOP[1]) -> ctypes.CDLL:
     """Return the library, which stays loaded as long as the process: loops have pointers to it."""
-    return compiled(source, where, "take loop='numpy'")
+    return compiled(source, where, remedy)
+
+
+def declared(arrays: Mapping[str, str]) -> list[str]:
+    """Return the C++ that names the arrays at *at*, given the types of their numbers in order."""
+    each = enumerate(arrays.items())
+    return [f"{kind} *__restrict const {x} = ({kind} *)at[{k}];" for k, (x, kind) in each]
+
+
+def call(function: Callable[..., object], shape: Sequence[int], at: Iterable[int | None]) -> None:
+    """Call printed code. shape: its numbers. at: where the arrays of `declared` are."""
+    places = [*at]
+    numbers, pointers = ctypes.c_int64 * len(shape), ctypes.c_void_p * len(places)
+    function(numbers(*shape), pointers(*places))
 
 
 def compiled(source: CppSource, where: str, remedy: str) -> ctypes.CDLL:
@@ -185,7 +191,7 @@ def printed(rules: Iterable[Rule]) -> str:
     """Return the C++ of the texts of *rules*, one for each that differs from the others."""
     texts = {text_name(text): _arguments(text) for rule in rules for text in rule.texts}
     lines = (f"NEURORL_TEXT({name}, {arguments})" for name, arguments in texts.items())
-    return "\n".join(['#include "expressions.h"', '#include "names.h"', *lines, ""])
+    return "\n".join(['#include "expressions.h"', '#include "agent.h"', *lines, ""])
 
 
 def text_name(text: PostFactor) -> str:
@@ -212,8 +218,8 @@ extern "C" void neurorl_step(
 for (int64_t j = 0; j < n; j++) {"""
 
 
-def equations_of(plan: StepPlan, where: str) -> tuple[ctypes.Structure, tuple[Array, ...]]:
-    """Return the structure for the loop in C++, and the arrays that must live as long.
+def equations_of(plan: StepPlan, where: str) -> structures.Struct:
+    """Return the structure for the loop in C++.
 
     plan: what neurons do in a step. where: names them in errors.
     Raises BackendError if they don't compile.
@@ -223,19 +229,17 @@ def equations_of(plan: StepPlan, where: str) -> tuple[ctypes.Structure, tuple[Ar
         np.array([np.broadcast_to(x, (plan.size,)) for x in values.values()], dtype=np.float64)
         for values in (plan.initial, plan.constants)
     )
-    made = Equations(
+    return structures.Equations(
         n_variables=len(plan.initial),
         n_inputs=len(plan.inputs),
         v=list(plan.initial).index("v") if "v" in plan.initial else -1,
-        initial=pointer(initial),
-        constants=pointer(constants),
-        bias=pointer(plan.bias),
-        threshold=pointer(threshold),
-        refractory_steps=pointer(plan.refractory_steps),
-        step=ctypes.cast(_kept(step_source(plan), where).neurorl_step, ctypes.c_void_p).value,
+        initial=initial,
+        constants=constants,
+        bias=plan.bias,
+        threshold=threshold,
+        refractory_steps=plan.refractory_steps,
+        step=ctypes.cast(lasting(step_source(plan), where).neurorl_step, ctypes.c_void_p).value,
     )
-    kept = (initial, constants, plan.bias, threshold, plan.refractory_steps)
-    return made, tuple(array for array in kept if array is not None)
 
 
 def step_source(plan: StepPlan) -> CppSource:

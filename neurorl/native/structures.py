@@ -6,18 +6,23 @@ import ctypes
 import functools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
 
 from neurorl.native import SOURCES
 from neurorl.numerics.arrays import Array
 
+_T = TypeVar("_T", bound=ctypes.Structure)
 Fields = list[tuple[str, Any]]
 AGENT = SOURCES / "agent.h"
 """Name the header that declares what the learning loop works on."""
 
 _SIMPLE = {"int64_t": ctypes.c_int64, "double": ctypes.c_double, "float": ctypes.c_float}
+_POINTED = {np.bool_: "uint8_t", np.uint8: "uint8_t", np.int32: "int32_t"}
+_POINTED |= {np.int64: "int64_t", np.float64: "double", np.float32: "float"}
 
 
 def fields(header: Path, name: str, *known: type[ctypes.Structure]) -> Fields:
@@ -26,24 +31,21 @@ def fields(header: Path, name: str, *known: type[ctypes.Structure]) -> Fields:
     known: the structures that it holds.
     """
     kinds: dict[str, Any] = _SIMPLE | {structure.__name__: structure for structure in known}
-    found = []
+    declared = _declared(header, name)
+    return [(x, ctypes.c_void_p if points else kinds[kind]) for x, kind, points in declared]
+
+
+def _declared(header: Path, name: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield the name of each field, what it is or points to, and whether it is a pointer."""
     for line in _body(header, "struct", name).split(";"):
         kind, _, names = line.strip().removeprefix("const ").partition(" ")
         if called := re.search(r"\(\*(\w+)\)", line):  # a pointer to a function
-            found.append((called[1], ctypes.c_void_p))
+            yield called[1], kind, True
         elif "(" in line:
             break
         else:
-            found += [_field(kinds.get(kind), place) for place in names.split(",") if place.strip()]
-    return found
-
-
-def _field(kind: Any, place: str) -> tuple[str, Any]:
-    """Return a field of a kind, of which a *place* like ``x``, ``*x`` or ``x[3]`` is declared."""
-    name, _, size = place.strip(" ]").partition("[")
-    if "*" in name:
-        return name.rpartition("*")[2].strip(), ctypes.c_void_p
-    return name, kind * int(size) if size else kind
+            for place in filter(str.strip, names.split(",")):
+                yield place.rpartition("*")[2].strip(), kind, "*" in place
 
 
 @functools.cache
@@ -65,27 +67,65 @@ def _code(header: Path) -> str:
     return re.sub(r"//.*", "", header.read_text("utf-8"))
 
 
-def structure(header: str, name: str, *known: type[ctypes.Structure]) -> type[ctypes.Structure]:
-    """Return what a header of ``src/`` declares; with numbers of kernels, for `filled`."""
-    path, made = SOURCES / header, (ctypes.Structure,)
-    kernels = choices(path, f"{name}Kernel") if name in _PARTS else {}
-    return type(name, made, {"_fields_": fields(path, name, *known), "kernels": kernels})
+class Struct(ctypes.Structure):
+    """Hold numbers for C++, and keep what its pointers point to, whose addresses they are.
+
+    An array has numbers of the kind that the header says; a list of structures lies in a row.
+    """
+
+    pointers: ClassVar[dict[str, str]]
+
+    def __init__(self, **values: object) -> None:
+        self.kept = {name: row(x) if isinstance(x, list) else x for name, x in values.items()}
+        super().__init__(**{name: self._placed(name, x) for name, x in self.kept.items()})
+
+    def _placed(self, name: str, value: object) -> object:
+        """Return a field's value, or the address of what it points to."""
+        if isinstance(value, np.ndarray):
+            assert _POINTED[value.dtype.type] == self.pointers[name], f"{name}: another in C++"
+            return pointer(value)
+        is_held = isinstance(value, (ctypes.Structure, ctypes.Array)) and name in self.pointers
+        return ctypes.addressof(value) if is_held else value  # type: ignore[arg-type]
+
+
+def row(made: Sequence[Struct]) -> Any:
+    """Return structures of one kind side by side, and keep what they point to."""
+    array: Any = (type(made[0]) * len(made))(*made)
+    array.kept = made
+    return array
+
+
+ALL: list[type[Struct]] = []
+"""List every structure; compiling compares what was read of them with C++."""
+
+
+def structure(header: str, name: str, *known: type[Struct]) -> type[Struct]:
+    """Return what a header of ``src/`` declares."""
+    path = SOURCES / header
+    pointers = {x: kind for x, kind, points in _declared(path, name) if points}
+    own = {"_fields_": fields(path, name, *known), "pointers": pointers}
+    made: type[Struct] = type(name, (Struct,), own)
+    ALL.append(made)
+    return made
+
+
+def _part(header: str, name: str) -> type[Struct]:
+    """Return what a header declares of a part, with numbers of kernels, for `filled`."""
+    made: Any = structure(header, name)
+    made.kernels = choices(SOURCES / header, f"{name}Kernel")
+    return made  # type: ignore[no-any-return]
 
 
 _PARTS = {
     **dict.fromkeys(("Encoder", "Policy"), "decision.h"),
     **dict.fromkeys(("Critic", "Modulator"), "critic.h"),
     "Writes": "writes.h",
-    **dict.fromkeys(("Normalisation", "StepSize", "Observations"), "deep.h"),
 }
-_ALL_PARTS = {name: structure(header, name) for name, header in _PARTS.items()}
-_OF_TRUNK = ("Normalisation", "StepSize", "Observations")
-PARTS = {name.lower(): kind for name, kind in _ALL_PARTS.items() if name not in _OF_TRUNK}
+PARTS = {name.lower(): _part(header, name) for name, header in _PARTS.items()}
 """Map each kind of an agent's parts that C++ knows, such as ``policy``, to its structure."""
-TRUNK_PARTS = {
-    name: _ALL_PARTS[kind]
-    for name, kind in zip(("normalisation", "step_size", "observations"), _OF_TRUNK, strict=True)
-}
+_OF_TRUNK = {"normalisation": "Normalisation", "step_size": "StepSize"}
+_OF_TRUNK["observations"] = "Observations"
+TRUNK_PARTS = {kind: _part("deep.h", name) for kind, name in _OF_TRUNK.items()}
 """Map each part of a shared trunk that C++ knows to its structure."""
 
 Part = structure("agent.h", "Part")
@@ -94,8 +134,6 @@ Node = structure("agent.h", "Node")
 Projection = structure("agent.h", "Projection")
 Layer = structure("agent.h", "Layer")
 Agent = structure("agent.h", "Agent", Features)
-
-
 Equations = structure("agent.h", "Equations")
 DeepSynapses = structure("deep.h", "DeepSynapses")
 DeepPatches = structure("deep.h", "DeepPatches")
@@ -103,15 +141,8 @@ DeepLayer = structure("deep.h", "DeepLayer", DeepSynapses)
 Half = structure("deep.h", "Half")
 Deep = structure("deep.h", "Deep")
 
-ALL: tuple[type[ctypes.Structure], ...] = tuple(
-    made
-    for made in (*globals().values(), *_ALL_PARTS.values())
-    if isinstance(made, type) and issubclass(made, ctypes.Structure)
-)
-"""List every structure; compiling compares what was read of them with C++."""
 
-
-def filled(kind: type[ctypes.Structure], part: object) -> ctypes.Structure:
+def filled(kind: type[_T], part: object) -> _T:
     """Return the structure of an agent's part, by the fields of its class; see ``src/agent.h``.
 
     Raises KeyError for a kernel that C++ doesn't have.

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -343,10 +343,7 @@ class Network(Described):
 
     def returns(self, name: str) -> bool:
         """Return whether a path of projections leads from this node back to it."""
-        reached = {p.post for p in self.projections if p.pre == name}
-        for _ in self.nodes:
-            reached |= {p.post for p in self.projections if p.pre in reached}
-        return name in reached
+        return name in reached_by(name, [(p.pre, p.post) for p in self.projections])
 
     def _hops(self, source: str) -> dict[str, int]:
         """Return the fewest steps from a node to each node that it reaches."""
@@ -417,3 +414,11 @@ class Network(Described):
             what = "signed projections and currents of a population have one target"
             got = f"{target}, and {self.biased(p.post)} of another"
             raise DescriptionError(f"Projection {p.name!r}.target", what, got=got)
+
+
+def reached_by(name: str, ends: Sequence[tuple[str, str]]) -> set[str]:
+    """Return the nodes to which a path over such *ends*, from node to node, leads from one."""
+    reached = {post for pre, post in ends if pre == name}
+    for _ in ends:
+        reached |= {post for pre, post in ends if pre in reached}
+    return reached

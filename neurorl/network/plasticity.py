@@ -94,25 +94,16 @@ class TsodyksMarkram(Described):
 
     def released(self, spikes: BoolArray, dt: float) -> FloatArray:
         """Return how much each spike of a raster ``(W, n)`` releases, from rest."""
-        decays, u, used = self.decays(dt), np.zeros(spikes.shape[1]), np.zeros(spikes.shape[1])
-        rows = np.empty(spikes.shape)
+        decays, rows = self.decays(dt), np.empty(spikes.shape)
+        u = used = np.zeros(spikes.shape[1])  # used: 1 - x
         for row, now in zip(rows, spikes, strict=True):
-            u, used, row[:] = self.step(decays, u, used, now)
+            u, used = decays[0] * u, decays[1] * used
+            raised = u + self.U * (1.0 - u)
+            released = raised * (1.0 - used)
+            rounded = np.floor(released / RELEASE_GRID + 0.5) * RELEASE_GRID
+            u, used = np.where(now, raised, u), np.where(now, used + released, used)
+            row[:] = np.where(now, rounded, 0.0)
         return rows
-
-    def step(
-        self, decays: tuple[float, float], u: FloatArray, used: FloatArray, spikes: BoolArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return u and 1 - x after a step that ends with *spikes*, and how much these release.
-
-        decays: result of `decays`. u, used: u and 1 - x before the step, one for each neuron.
-        """
-        u, used = decays[0] * u, decays[1] * used
-        raised = u + self.U * (1.0 - u)
-        released = raised * (1.0 - used)
-        rounded = np.floor(released / RELEASE_GRID + 0.5) * RELEASE_GRID
-        after = np.where(spikes, raised, u), np.where(spikes, used + released, used)
-        return *after, np.where(spikes, rounded, 0.0)
 
 
 def choices(seed: int, rows: IntArray, n: int, of: int, *, repeats: bool) -> Iterator[IntArray]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -39,31 +39,17 @@ class Taken(NamedTuple):
 class Choices(abc.ABC):
     """Turn votes into log policies or means, which a gradient passes through, and into actions.
 
-    config: of the agent. A choice takes even random numbers in [0, 1), in an array of shape
-    `draws`; `hold` steps of a rollout in a row get the same ones.
+    config: of the agent. groups: the number of votes in each group; one choice is made in each.
+    template: an action of zeros, of shape ``()`` or ``(groups,)`` and its dtype. draws: the shape
+    of the even random numbers in [0, 1) that one choice takes. hold: how many steps of a rollout in
+    a row get the same ones, and so explore the same way.
     """
 
     config: AgentConfig
-
-    @property
-    @abc.abstractmethod
-    def groups(self) -> tuple[int, ...]:
-        """Return the number of votes in each group; one choice is made in each."""
-
-    @property
-    @abc.abstractmethod
-    def template(self) -> Array:
-        """Return an action of zeros: its shape, ``()`` or ``(groups,)``, and its dtype."""
-
-    @property
-    @abc.abstractmethod
-    def draws(self) -> tuple[int, ...]:
-        """Return the shape of the random numbers that one choice takes."""
-
-    @property
-    def hold(self) -> int:
-        """Return how many steps in a row explore the same way."""
-        return 1
+    groups: tuple[int, ...]
+    template: Array
+    draws: tuple[int, ...]
+    hold: int = 1
 
     @property
     def repeats(self) -> int:
@@ -102,7 +88,6 @@ class Choices(abc.ABC):
         """Return the loss of actions, a scalar. described: what `describe` returned, ``(N, n)``."""
 
 
-@dataclass(frozen=True)
 class GroupChoices(Choices):
     """Draw one alternative of each of several groups by the softmax of its votes.
 
@@ -110,26 +95,12 @@ class GroupChoices(Choices):
     policy's entropy. Where there is one group only, choices have no axis of groups.
     """
 
-    sizes: tuple[int, ...]
-
-    @property
-    def groups(self) -> tuple[int, ...]:
-        return self.sizes
-
-    @property
-    def template(self) -> Array:
-        return np.zeros(self.draws, dtype=np.int64)
-
-    @property
-    def draws(self) -> tuple[int, ...]:
-        return () if len(self.sizes) == 1 else (len(self.sizes),)
-
     def _split(self, x: Tensor) -> tuple[Tensor, ...]:
-        parts: tuple[Tensor, ...] = torch.split(x, list(self.sizes), dim=-1)
+        parts: tuple[Tensor, ...] = torch.split(x, list(self.groups), dim=-1)
         return parts
 
     def _masks(self, allowed: Mask) -> Sequence[Mask]:
-        return [None] * len(self.sizes) if allowed is None else self._split(allowed)
+        return [None] * len(self.groups) if allowed is None else self._split(allowed)
 
     def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
         parts = zip(self._split(votes), self._masks(allowed), strict=True)
@@ -141,7 +112,7 @@ class GroupChoices(Choices):
         return shares
 
     def choose(self, votes: Tensor, u: Tensor, widths: FloatArray, allowed: Mask = None) -> Array:
-        u = u.reshape(*votes.shape[:-1], len(self.sizes))
+        u = u.reshape(*votes.shape[:-1], len(self.groups))
         policies = self._split(self.describe(votes, allowed).exp().double())
         parts = enumerate(zip(policies, self._masks(allowed), strict=True))
         chosen = [_drawn(policy, u[..., g, None], mask) for g, (policy, mask) in parts]
@@ -150,7 +121,7 @@ class GroupChoices(Choices):
     def loss(self, described: Tensor, taken: Taken, entropy: float) -> Tensor:
         actions = torch.from_numpy(taken.actions).to(described.device)
         parts = enumerate(self._split(described))
-        each = actions.reshape(len(described), len(self.sizes))
+        each = actions.reshape(len(described), len(self.groups))
         losses = [policy_loss(log_pi, each[:, g], taken.advantage, entropy) for g, log_pi in parts]
         return torch.stack(losses).sum()
 
@@ -175,27 +146,10 @@ class NumberChoices(Choices):
     the votes, so no loss has it.
     """
 
-    policy: Gaussian
-    n: int
-
-    @property
-    def groups(self) -> tuple[int, ...]:
-        return (self.policy.population,) * self.n
-
-    @property
-    def template(self) -> Array:
-        return np.zeros(self.n)
-
-    @property
-    def draws(self) -> tuple[int, ...]:
-        return (self.n, 2)
-
-    @property
-    def hold(self) -> int:
-        return self.policy.hold
+    policy: Gaussian = field(kw_only=True)
 
     def _populations(self, votes: Tensor) -> Tensor:
-        return votes.view(*votes.shape[:-1], self.n, self.policy.population)
+        return votes.view(*votes.shape[:-1], len(self.groups), self.policy.population)
 
     def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
         if allowed is not None:
@@ -234,6 +188,9 @@ class NumberChoices(Choices):
 
 def choices_for(config: AgentConfig, groups: Sequence[int]) -> Choices:
     """Return how an agent chooses that `check_agent` has let pass. groups: sizes, in modules."""
-    if isinstance(config.policy, Gaussian):
-        return NumberChoices(config, config.policy, len(groups))
-    return GroupChoices(config, tuple(groups))
+    n, policy = len(groups), config.policy
+    if isinstance(policy, Gaussian):
+        coded = (policy.population,) * n
+        return NumberChoices(config, coded, np.zeros(n), (n, 2), policy.hold, policy=policy)
+    draws = () if n == 1 else (n,)
+    return GroupChoices(config, tuple(groups), np.zeros(draws, dtype=np.int64), draws)

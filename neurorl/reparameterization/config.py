@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -18,11 +19,20 @@ from neurorl.models.defaults.images import MOST_ACTIVE
 from neurorl.models.features import Features, Select
 from neurorl.models.features.image_cells import ImageCells
 from neurorl.network.limits import MAX_ROLLOUT, check_limit
-from neurorl.network.serialization import Described, number, positive
+from neurorl.network.serialization import (
+    Count,
+    Described,
+    NotNegative,
+    Range,
+    Share,
+    number,
+    positive,
+)
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.known import GRID_ID, POSITION_ONLY_ID
 
 ESTIMATORS = ("concrete", "slope")
+_Rolled = Annotated[int, Range(1, MAX_ROLLOUT)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,30 +65,25 @@ class GradientConfig(Described):
     the rate too. Their entropy is the trunk's if none is named.
     """
 
-    environments: int = 4
-    steps: int = 16
-    learning_rate: float = 3e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
+    _place = "gradient"
+    environments: _Rolled = 4
+    steps: _Rolled = 16
+    learning_rate: NotNegative = 3e-3
+    beta1: Share = 0.9
+    beta2: Share = 0.999
     estimator: str = "concrete"
-    temperature: float = 1.0
+    temperature: NotNegative = 1.0
     detach_reset: bool = True
     horizon: int | None = None
-    lambda_advantage: float = 0.9
-    entropy: float = 0.0
+    lambda_advantage: Share = 0.9
+    entropy: NotNegative = 0.0
     alpha_critic: float = 0.1
-    rate_end: float = 1.0
-    rate_episodes: int = 1
+    rate_end: Share = 1.0
+    rate_episodes: Count = 1
 
     def __post_init__(self) -> None:
-        positive("gradient.rate_episodes", self.rate_episodes)
-        for name in ("environments", "steps"):
-            positive(f"gradient.{name}", getattr(self, name), most=MAX_ROLLOUT)
+        super().__post_init__()
         check_limit("gradient", "steps of a rollout", self.steps * self.environments, MAX_ROLLOUT)
-        for name in ("lambda_advantage", "rate_end", "beta1", "beta2"):
-            number(f"gradient.{name}", getattr(self, name), 0.0, 1.0)
-        for name in ("learning_rate", "entropy", "temperature"):
-            number(f"gradient.{name}", getattr(self, name), 0.0)
         number("gradient.alpha_critic", self.alpha_critic, 0.0, 1.0 / self.environments)
         if self.horizon is not None and self.steps % positive("gradient.horizon", self.horizon):
             what = "must divide the steps of a rollout"

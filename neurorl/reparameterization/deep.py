@@ -64,36 +64,22 @@ def _check(plan: GroupPlan, gradient: GradientConfig) -> None:
     """Raise UnsupportedError for what can't be with shared hidden layers and gradients."""
     trunk, policy = plan.config.trunk, plan.config.policy
     assert isinstance(trunk, Shared)
-    device = plan.spec.options.get("device", "cpu")
+    device, n, by = (
+        plan.spec.options.get("device", "cpu"),
+        gradient.environments,
+        gradient.estimator,
+    )
     is_known = type(trunk.feedback) in (Own, Random, Signs, Symmetric)
+    is_graded = type(policy) in (Softmax, AnnealedSoftmax, GaussianReadout)
+    policies, step = "policy='softmax', or for numbers 'gaussian-readout'", trunk.step_size
     for is_right, what, got, remedy in (
         (plan.spec.arithmetic in (None, "float"), "learns floats", plan.spec.arithmetic, "'float'"),
         (device == "cpu", "decides one by one, on the CPU", device, "device='cpu'"),
-        (
-            gradient.environments == 1,
-            "learns in one environment",
-            gradient.environments,
-            "gradient={'environments': 1}",
-        ),
-        (
-            gradient.estimator == "slope",
-            "has neurons without noise",
-            gradient.estimator,
-            "gradient={'estimator': 'slope'}",
-        ),
-        (
-            type(policy) in (Softmax, AnnealedSoftmax, GaussianReadout),
-            "needs a policy with a derivative",
-            policy.name,
-            "policy='softmax', or for numbers 'gaussian-readout'",
-        ),
+        (n == 1, "learns in one environment", n, "gradient={'environments': 1}"),
+        (by == "slope", "has neurons without noise", by, "gradient={'estimator': 'slope'}"),
+        (is_graded, "needs a policy with a derivative", policy.name, policies),
         (is_known, "sends gradients back, and no feedback", trunk.feedback.name, "leave it out"),
-        (
-            trunk.step_size.kernel is not None,
-            "takes steps of Adam",
-            trunk.step_size.name,
-            "leave it out",
-        ),
+        (step.kernel is not None, "takes steps of Adam", step.name, "leave it out"),
     ):
         if not is_right:
             where = "approach 'reparameterization', trunk 'shared'"

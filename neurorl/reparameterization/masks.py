@@ -30,15 +30,6 @@ class Masks:
         """Return what is allowed, None if no replica is masked."""
         return self._allowed.copy() if any(self.heeded) else None
 
-    def of(self, k: int) -> BoolArray:
-        """Return a copy of what replica *k* is allowed, ``(E, n_actions)``."""
-        allowed: BoolArray = self._allowed[k].copy()
-        return allowed
-
-    def put(self, k: int, allowed: BoolArray) -> None:
-        """Overwrite what `of` returned."""
-        self._allowed[k] = allowed
-
     def see(
         self, k: int, e: int, info: Mapping[str, object], where: str, is_new: bool = False
     ) -> None:
@@ -59,7 +50,9 @@ class Masks:
 
     def state(self, k: int) -> dict[str, Array]:
         """Return what is allowed as arrays, none for a replica without masks."""
-        return {"masked": np.array(True), "allowed": self.of(k)} if self.heeded[k] else {}
+        if not self.heeded[k]:
+            return {}
+        return {"masked": np.array(True), "allowed": self._allowed[k].copy()}
 
     def restore(self, k: int, state: Mapping[str, Array]) -> None:
         """Go on from `state`. Raises RunError."""

@@ -109,7 +109,7 @@ class GradientReplicas(AgentGroup):
         self._actors = Actors(network, config, choices, n_actions, seeds, size, arithmetic, place)
         self._stage = Stage(envs, config, choices, self.seeds, size)
         lead = gradient.steps, len(seeds), size
-        self._rollout = Rollout.empty(network, config, lead, choices)
+        self._rollout = Rollout(network, config, lead, choices)
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
         self._ended: list[list[Episode]] = [[] for _ in seeds]
         told = envs.first_action, gradient.learning_rate, choices.groups
@@ -209,14 +209,15 @@ class GradientReplicas(AgentGroup):
 
     def _try_to_play(self, active: Sequence[int]) -> list[str]:
         """Play a rollout, see `_play`; if it is cut short, all go back to where they were."""
-        marks, carried = self._stage.mark(active), self._actors.state
+        marks, carried = [self._stage.mark(k) for k in active], self._actors.state
         ended = [list(episodes) for episodes in self._ended]
         monitors = {k: self._monitors[k].state() for k in active}
         draws = {k: self._learners[k].generator.get_state() for k in active}
         try:
             return self._play(active)
         except BaseException:
-            self._stage.back(marks)
+            for back in marks:
+                back()
             self._actors.state = carried
             for k in active:
                 self._ended[k][:] = ended[k]

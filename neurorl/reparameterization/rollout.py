@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from neurorl.backends.torch import ModuleState
 from neurorl.backends.torch.inputs import Batch, draw_words
+from neurorl.learning.memory import kind_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.encoders import constant_currents
 from neurorl.network.description import Network
@@ -18,7 +18,6 @@ from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.reparameterization.choices import Choices
 
-_KINDS = {"b": "bool", "i": "whole"}
 Arrays = dict[str, Array]
 
 
@@ -41,7 +40,7 @@ def with_replica(state: ModuleState, k: int, arrays: Mapping[str, Array]) -> Mod
     """Return *state* with these `replica_arrays` in replica *k*'s place. Raises RunError."""
     whole = state.map(torch.clone)
     for name, tensor in _named(replica_of(whole, k)).items():
-        kind = _KINDS.get(tensor.cpu().numpy().dtype.kind, "float")
+        kind = kind_of(tensor.cpu().numpy())
         tensor.copy_(torch.from_numpy(take(arrays, name, tuple(tensor.shape), kind)))
     return whole
 
@@ -167,10 +166,10 @@ class Inputs:
         return Batch(self._steps, rows, spikes, currents)
 
 
-@dataclass
 class Rollout:
-    """Hold T steps of E environments in each of R replicas.
+    """Hold T steps of E environments in each of R replicas; *lead*: ``(T, R, E)``.
 
+    choices: of actions; None for one of several alternatives.
     inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
     actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
@@ -180,49 +179,26 @@ class Rollout:
     every decision from silence.
     """
 
-    inputs: Tensor
-    x: FloatArray
-    next_x: FloatArray
-    actions: Array
-    widths: FloatArray
-    rewards: FloatArray
-    terminated: BoolArray
-    over: BoolArray
-    chosen: BoolArray
-    draws: Draws
-    allowed: BoolArray | None = None
-    states: list[ModuleState] = field(default_factory=list)
-
-    @classmethod
-    def empty(
-        cls,
+    def __init__(
+        self,
         network: Network,
         config: AgentConfig,
         lead: tuple[int, int, int],
         choices: Choices | None = None,
-    ) -> Rollout:
-        """Return one with nothing in it yet, of one of several alternatives if no *choices*.
-
-        lead: ``(T, R, E)``.
-        """
+    ) -> None:
         template = np.array(0) if choices is None else choices.template
         steps, replicas, environments = lead
         size = (steps, environments, config.cells.size)
         flows = config.encoder.flows
-        inputs = torch.zeros(replicas, *(size if flows else (config.window, *size)))
-        features = (*lead, config.features.size)
-        return cls(
-            inputs=inputs,
-            x=np.zeros(features),
-            next_x=np.zeros(features),
-            actions=np.zeros((*lead, *template.shape), dtype=template.dtype),
-            widths=np.zeros(lead[:2]),
-            rewards=np.zeros(lead),
-            terminated=np.zeros(lead, dtype=np.bool_),
-            over=np.zeros(lead, dtype=np.bool_),
-            chosen=np.ones(lead, dtype=np.bool_),
-            draws=Draws(network, config, lead, choices.draws if choices else ()),
-        )
+        self.inputs = torch.zeros(replicas, *(size if flows else (config.window, *size)))
+        self.x, self.next_x = np.zeros((2, *lead, config.features.size))
+        self.actions: Array = np.zeros((*lead, *template.shape), dtype=template.dtype)
+        self.widths, self.rewards = np.zeros(lead[:2]), np.zeros(lead)
+        self.terminated, self.over = np.zeros((2, *lead), dtype=np.bool_)
+        self.chosen = np.ones(lead, dtype=np.bool_)
+        self.draws = Draws(network, config, lead, choices.draws if choices else ())
+        self.allowed: BoolArray | None = None
+        self.states: list[ModuleState] = []
 
     def allow(self, t: int, allowed: BoolArray | None) -> None:
         """Note what is allowed in step *t* and, until the next call, after: ``(R, E, n_actions)``.

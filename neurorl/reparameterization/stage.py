@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from math import isfinite
 from typing import Any
 
@@ -22,7 +22,7 @@ from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import ObservationHistory, remembering
 from neurorl.network.restoring import take, take_count, take_counts, take_shown
-from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.masks import Masks
@@ -71,19 +71,6 @@ def running_from(
 
 
 _RESET = 1  # purpose of derived seeds
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """Note where a replica is: running has each episode with its length and scores."""
-
-    replica: int
-    steps: int
-    begun: int
-    running: list[tuple[OpenEpisode, int, list[float]]]
-    cells: FloatArray
-    features: FloatArray
-    allowed: BoolArray
 
 
 class Stage:
@@ -154,29 +141,23 @@ class Stage:
                 raise not_repeatable(f"environment {e} of seed {self._seeds[k]}")
             self._history.see_again(i, observation)
 
-    def mark(self, active: Sequence[int]) -> list[_Mark]:
-        """Note where these replicas are, for `back`."""
-        marks = []
-        for k in active:
-            rows, of = self.rows([k]), self._running[k]
-            running = [(r, len(r.actions), [getattr(r, name) for name in SCORES]) for r in of]
-            flat = self.cells_flat[rows], self._history.flat[rows]
-            marks.append(_Mark(k, self.steps[k], self._begun[k], running, *flat, self.masks.of(k)))
-        return marks
+    def mark(self, k: int) -> Callable[[], None]:
+        """Return what brings replica *k* back to where it is; its environments follow in `open`."""
+        rows, steps, begun = self.rows([k]), self.steps[k], self._begun[k]
+        running = [(copy(episode), len(episode.actions)) for episode in self._running[k]]
+        cells, features = self.cells_flat[rows], self._history.flat[rows]
+        allowed = self.masks.state(k)
 
-    def back(self, marks: Sequence[_Mark]) -> None:
-        """Go back to where replicas were; their environments follow when `open` is called."""
-        for mark in marks:
-            k, rows = mark.replica, self.rows([mark.replica])
-            self.steps[k], self._begun[k] = mark.steps, mark.begun
-            for running, length, scores in mark.running:
-                del running.actions[length:]
-                for name, score in zip(SCORES, scores, strict=True):
-                    setattr(running, name, score)
-            self._running[k] = [running for running, _, _ in mark.running]
-            self.cells_flat[rows], self._history.flat[rows] = mark.cells, mark.features
-            self.masks.put(k, mark.allowed)
+        def back() -> None:
+            for episode, length in running:
+                del episode.actions[length:]
+            self._running[k] = [episode for episode, _ in running]
+            self.steps[k], self._begun[k] = steps, begun
+            self.cells_flat[rows], self._history.flat[rows] = cells, features
+            self.masks.restore(k, allowed)
             self._to_take_up.add(k)
+
+        return back
 
     def longest(self, k: int) -> int:
         """Return the steps of the longest episode that replica *k* is in."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import enum
 import importlib
 import itertools
 import multiprocessing
@@ -44,20 +43,9 @@ GO, STOP = "go", "stop"
 _TOLD_SECONDS = 0.1
 
 
-class Kind(enum.Enum):
-    """Name the messages of a process."""
-
-    AT_GATE = enum.auto()  # it waits; with progress once runs are open
-    PROGRESS = enum.auto()
-    EPISODES = enum.auto()
-    WARNED = enum.auto()
-    DONE = enum.auto()
-    STOPPED = enum.auto()
-    FAILED = enum.auto()
-
-
-_ENDS = (Kind.DONE, Kind.STOPPED, Kind.FAILED)
-Message = tuple[Kind, Any]
+Message = tuple[str, Any]
+"""Represent what a process says: the name of what `_Crew` does with it, and a value."""
+_ENDS = ("done", "stopped", "failed")
 
 
 class _Line:
@@ -74,13 +62,13 @@ class _Line:
         self._told = time.monotonic()
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def say(self, kind: Kind, value: object = None) -> None:
+    def say(self, kind: str, value: object = None) -> None:
         """Send the episodes that weren't sent yet, then this message."""
         self._told = time.monotonic()
         self._has_ended = kind in _ENDS
         with contextlib.suppress(OSError):
             if self._episodes:
-                self._connection.send((Kind.EPISODES, self._episodes))
+                self._connection.send(("episodes", self._episodes))
                 self._episodes = []
             self._connection.send((kind, value))
 
@@ -89,11 +77,11 @@ class _Line:
         self._episodes.append(episode)
         if time.monotonic() - self._told >= _TOLD_SECONDS:
             played, self._episodes = self._episodes, []
-            self.say(Kind.EPISODES, played)
+            self.say("episodes", played)
 
     def wait_at_gate(self, progress: tuple[int, int] | None = None) -> None:
         """Wait until all processes are here. Raises KeyboardInterrupt if one of them has failed."""
-        self.say(Kind.AT_GATE, progress)
+        self.say("at_gate", progress)
         self._may_go.acquire()
         if self._is_over:
             raise KeyboardInterrupt
@@ -131,12 +119,12 @@ def _work(line: _Line, work: Work, modules: Sequence[str]) -> None:
     try:
         for module in modules:
             importlib.import_module(module)
-        with own_warnings(lambda *told: line.say(Kind.WARNED, told)):
-            line.say(Kind.DONE, _train(work, line))
+        with own_warnings(lambda *told: line.say("warned", told)):
+            line.say("done", _train(work, line))
     except KeyboardInterrupt:
-        line.say(Kind.STOPPED)
+        line.say("stopped")
     except BaseException as exc:
-        line.say(Kind.FAILED, _portable(exc))
+        line.say("failed", _portable(exc))
 
 
 def _train(work: Work, line: _Line) -> list[Summary]:
@@ -149,7 +137,7 @@ def _train(work: Work, line: _Line) -> list[Summary]:
         line.wait_at_gate()
         session.open()
         line.wait_at_gate(session.progress())
-        session.learn(line.note, lambda *progress: line.say(Kind.PROGRESS, progress))
+        session.learn(line.note, lambda *progress: line.say("progress", progress))
         return session.summaries()
 
 
@@ -237,27 +225,10 @@ class _Crew:
             self._lose(worker)
             return
         kind, value = message
-        match kind:
-            case Kind.AT_GATE:
-                self._open_gate(worker, value)
-            case Kind.PROGRESS:
-                self._show(worker, value)
-            case Kind.EPISODES:
-                if self._callback is not None:
-                    for episode in value:
-                        self._callback(episode)
-            case Kind.WARNED:
-                self._warn(*value)
-            case Kind.DONE:
-                worker.summaries, worker.is_open = value, False
-            case Kind.STOPPED:
-                worker.is_open = False
-            case Kind.FAILED:
-                worker.is_open = False
-                self.error = self.error or value
+        getattr(self, kind)(worker, value)
 
-    def _open_gate(self, worker: _Worker, progress: tuple[int, int] | None) -> None:
-        """Let all go on when the last one is at the gate."""
+    def at_gate(self, worker: _Worker, progress: tuple[int, int] | None) -> None:
+        """Let all go on when the last one is at the gate; with progress once runs are open."""
         if progress is not None:
             worker.progress = progress
         self._at_gate += 1
@@ -265,23 +236,40 @@ class _Crew:
             return
         self._at_gate, self._is_learning = 0, progress is not None
         if progress is not None:
-            self._show(worker, progress)
+            self.progress(worker, progress)
         for each in self.workers:
             each.tell(GO)
 
-    def _show(self, worker: _Worker, progress: tuple[int, int]) -> None:
+    def progress(self, worker: _Worker, progress: tuple[int, int]) -> None:
+        """Tell how far all are."""
         worker.progress = progress
         if self._started is not None:
             done, total = zip(*(each.progress for each in self.workers), strict=True)
             self._started(sum(done), sum(total))
 
-    def _warn(self, category: type[Warning], text: str) -> None:
+    def episodes(self, worker: _Worker, played: Sequence[Episode]) -> None:
+        """Call back for each episode."""
+        for episode in played if self._callback is not None else ():
+            self._callback(episode)  # type: ignore[misc]
+
+    def warned(self, worker: _Worker, told: tuple[type[Warning], str]) -> None:
         """Warn once of a matter of all agents, though every process reports it."""
+        category, text = told
         if category is not PopulationWarning:
             if text in self._warned:
                 return
             self._warned.add(text)
         warn_outside(text, category)
+
+    def done(self, worker: _Worker, summaries: list[Summary]) -> None:
+        """Take the results of a process that has ended."""
+        worker.summaries, worker.is_open = summaries, False
+
+    def stopped(self, worker: _Worker, error: BaseException | None) -> None:
+        """Note that a process has ended, by an error if there is one."""
+        worker.is_open, self.error = False, self.error or error
+
+    failed = stopped
 
     def _lose(self, worker: _Worker) -> None:
         """Note that a process ended without a report, for example because it was killed."""

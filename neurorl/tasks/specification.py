@@ -177,17 +177,12 @@ def _spec_of(env: Environment) -> EnvSpec:
             wrappers.append(_wrapper_spec(layer))
     if begin and wrappers:  # if there are more, gymnasium.make compares the entry point's wrappers
         wrappers = [*_wrappers_within(layers[begin - 1]), *wrappers]
-    return EnvSpec(
-        base.id,
-        entry_point=base.entry_point,
-        reward_threshold=base.reward_threshold,
-        nondeterministic=base.nondeterministic,
+    return dataclasses.replace(
+        base,
         max_episode_steps=limit,
         order_enforce=order,
         disable_env_checker=not checker,
-        kwargs=base.kwargs,
         additional_wrappers=tuple(wrappers),
-        vector_entry_point=base.vector_entry_point,
     )
 
 

@@ -11,6 +11,7 @@ from deep_agents import SEEN, Small, deep_agent, loop_of
 
 from neurorl import LinearActorCritic, ReparameterizedActorCritic, SpikingActorCritic
 from neurorl.errors import DescriptionError
+from neurorl.learning.deep.plan import first_copies
 from neurorl.models.deep.normalisation import Pool
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
@@ -53,7 +54,7 @@ def test_copies_of_a_weight_stay_equal_here_and_in_the_simulator(
                 assert np.allclose(held, weights[p.name], atol=1e-9)
                 if tie is not None:
                     shared = np.ravel(weights[p.name])
-                    assert np.array_equal(shared, shared[tie.first][tie.of])
+                    assert np.array_equal(shared, shared[first_copies(tie)][tie])
                     assert len(np.unique(shared)) > 1 or p.n_pre == 1
 
 

@@ -21,7 +21,7 @@ def one_move(**options: Any) -> Any:
     """Return an agent, the rasters of one decision, and a learner that hasn't seen it yet."""
     agent = SpikingActorCritic("CartPole-v1", actors=2, hidden=3, seed=1, **options)
     move = agent.player(1, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
-    return agent, move, Learner(LearningPlan.of(agent.network, agent.config), agent.memory)
+    return agent, move, Learner(LearningPlan(agent.network, agent.config), agent.memory)
 
 
 def test_a_window_gives_the_rules_eligibility_step_by_step() -> None:
@@ -79,7 +79,7 @@ def test_probabilities_are_those_the_simulator_spikes_with(arithmetic: str) -> N
         "CartPole-v1", model="glm", actors=2, hidden=3, window=400, seed=3, arithmetic=arithmetic
     )
     move = agent.player(3, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
-    plan = LearningPlan.of(agent.network, agent.config)
+    plan = LearningPlan(agent.network, agent.config)
     observer = Observer(plan, agent.memory, agent.memory.alone(), replica=0)
     spikes = {**move.inputs, **move.rasters}
     into = {layer.name: layer for layer in plan.layers}

@@ -180,7 +180,7 @@ def test_one_module_of_a_list_has_paths() -> None:
     """Let the only output be the module of all hidden neurons, which a list leads to it."""
     signs = []
     for network in both(2, outputs=1):
-        plan = LearningPlan.of(network, config(network))
+        plan = LearningPlan(network, config(network))
         with load("reference", network, seed=3) as backend:
             weights = {p.name: backend.weights(p.name)[None] for p in network.projections}
         assert plan.chain == ("p1",)

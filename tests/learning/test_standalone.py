@@ -145,7 +145,7 @@ def test_a_window_gives_the_eligibility_that_an_agent_has(name: str) -> None:
     options: dict[str, Any] = {"normalises": False, "actors": 4, "hidden": 0, "depression": 0.8}
     agent = SpikingActorCritic("CartPole-v1", rule=name, seed=1, **options)
     move = agent.player(1, explore=True).move(np.array([0.1, -0.2, 0.05, 0.3]))
-    Learner(LearningPlan.of(agent.network, agent.config), agent.memory).remember(
+    Learner(LearningPlan(agent.network, agent.config), agent.memory).remember(
         move.inputs, move.rasters, move.action, move.policy
     )
     config = agent.config

@@ -199,7 +199,7 @@ def test_a_rule_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(build, "cache_folder", lambda: tmp_path / "cache")
     counts = []
     for output in ("spike*phi*0.75", "spike*phi*0.75", "spike*phi*0.875"):
-        build._kept.cache_clear()  # as a new process
+        build.lasting.cache_clear()  # as a new process
         learned(Rule("mine", output=output), "native", episodes=1, hidden=0)
         counts.append(len(list((tmp_path / "cache").glob("*.so"))))
     assert counts == [1, 1, 2]

@@ -43,7 +43,7 @@ class Bench:
         )
         arithmetic = make_arithmetic("loihi", network)
         weights = {"a": np.zeros((1, n, 2))}
-        plan = LearningPlan.of(network, config)
+        plan = LearningPlan(network, config)
         self.memory: Memory = memory_for(plan, weights).of(0)
         self.p: Plastic = plan.layers[0].into[0]
         self.rounding: Rounding = arithmetic.rounding("a")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.learning.loops.native_layers import Map, is_compiled
+from neurorl.learning.loops.native_layers import in_c, is_compiled
 from neurorl.models.features import (
     RBF,
     BinnedCombinations,
@@ -72,10 +72,10 @@ def test_compiled_ones_are_the_same(features: Features) -> None:
     if toolchain.problem() is not None:
         pytest.skip("there is no C++ compiler")
     assert is_compiled(features)
-    compiled, out = Map(features), np.zeros(features.size)
+    compiled, out = in_c(features), np.zeros(features.size)
     for flat in np.random.default_rng(2).normal(0.0, 1.5, (20, features.n_inputs)):
         call = library().neurorl_features
-        known = call(ctypes.byref(compiled.structure), _place(flat), _place(out))
+        known = call(ctypes.byref(compiled), _place(flat), _place(out))
         assert known == -1
         assert np.array_equal(out, features.values(flat))
 

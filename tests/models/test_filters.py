@@ -340,7 +340,7 @@ def mean_change(network: Network, w: dict[str, Array], every: Spikes, chosen: Ar
     cells = OneHot(3)
     options: dict[str, Any] = {"description": network, "policy": Softmax(BETA), "normalises": False}
     config = AgentConfig("own", GLM(), "coagent", cells, cells, W, **options)
-    plan = LearningPlan.of(network, config)
+    plan = LearningPlan(network, config)
     memory = memory_for(plan, {k: v[None] for k, v in w.items()}).of(0)
     learner = Learner(plan, memory)
     p = probability(network, w, every)

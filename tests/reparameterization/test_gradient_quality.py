@@ -66,7 +66,7 @@ def agent(kind: str, rule: str = "coagent", window: int = 3, **options: Any) -> 
 
 
 def remembering(of: Frozen) -> Memory:
-    plan = LearningPlan.of(of.network, of.config)
+    plan = LearningPlan(of.network, of.config)
     return memory_for(plan, {k: w[None] for k, w in of.weights.items()}).of(0)
 
 
@@ -194,7 +194,7 @@ def test_rules_side_by_side_are_those_of_the_learner(kind: str, name: str) -> No
     the = agent(kind, name, window=6, actors=2)
     _, d = drawn(the, 6)
     memory = remembering(the)
-    learner = Learner(LearningPlan.of(the.network, the.config), memory)
+    learner = Learner(LearningPlan(the.network, the.config), memory)
     ones = dict.fromkeys(("hidden", "output"), torch.ones(6, 1))
     seen = 0.0
     for action in range(2):
@@ -216,7 +216,7 @@ def test_rates_are_those_of_the_preset() -> None:
     the = dataclasses.replace(the, config=dataclasses.replace(the.config, normalises=True))
     _, d = drawn(the, 2)
     memory = remembering(the)
-    learner = Learner(LearningPlan.of(the.network, the.config), memory)
+    learner = Learner(LearningPlan(the.network, the.config), memory)
     alphas = {"hidden": the.config.alpha_hidden, "output": the.config.alpha_output}
     norms: dict[str, list[float]] = {"hidden": [], "output": []}
     for k in range(2):

@@ -85,7 +85,7 @@ def tags(name: str, stage: str) -> tuple[Array, dict[str, Array]]:
     """Return P and a rule's eligibilities of each outcome, ``(8192, synapses)`` by layer."""
     w = weights(stage)
     network = config(name).network(2)
-    plan = LearningPlan.of(network, config(name))
+    plan = LearningPlan(network, config(name))
     memory = memory_for(plan, {k: v[None] for k, v in w.items()}).of(0)
     learner = Learner(plan, memory)
     inputs = {"input": np.zeros((3, 3), dtype=bool), "bias": np.ones((3, 1), dtype=bool)}

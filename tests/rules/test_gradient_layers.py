@@ -95,7 +95,7 @@ def gradient(w: Weights, name: str, step: float = 1e-5) -> Array:
 def tags(name: str, stage: str) -> dict[str, Array]:
     """Return a rule's eligibilities in each outcome, ``(2048, synapses)`` by projection."""
     network = config(name).network(2)
-    plan = LearningPlan.of(network, config(name))
+    plan = LearningPlan(network, config(name))
     memory = memory_for(plan, {k: v[None] for k, v in weights(stage).items()}).of(0)
     learner = Learner(plan, memory)
     inputs = {"input": np.zeros((4, 3), dtype=bool), "bias": np.ones((4, 1), dtype=bool)}

@@ -63,7 +63,7 @@ def learner_of(
         eligibility_tau=1e-3 * tau_c,
     )
     weights = {"learned": np.full((1, n_pre, n_post), weight)}
-    plan = LearningPlan.of(network, config)
+    plan = LearningPlan(network, config)
     memory = memory_for(plan, weights).of(0)
     return Learner(plan, memory), memory
 

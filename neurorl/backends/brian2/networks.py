@@ -56,7 +56,7 @@ def read(
         what = "clocks of several dt" if steps else "no objects"
         raise refusal(None, "", what, steps, "one dt" if steps else "take brian2.collect()")
     lines = [SynapseLines(part, namespace, steps[0]) for part in kinds["Synapses"]]
-    drawn = [PoissonInput.of(part) for part in kinds["PoissonInput"]]
+    drawn = [PoissonInput(part) for part in kinds["PoissonInput"]]
     no_group = ("Synapses", "PoissonInput")
     groups = {str(part.name): part for part in parts if type(part).__name__ not in no_group}
     for one in lines:

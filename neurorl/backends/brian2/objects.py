@@ -17,7 +17,6 @@ from textwrap import indent
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.brian2.equations import (
     GroupText,
@@ -30,7 +29,7 @@ from neurorl.backends.brian2.equations import (
 from neurorl.backends.brian2.vendor import BrianObject, brian2
 from neurorl.errors import BackendError
 from neurorl.native import SOURCES
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray, IntArray
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE, U32, DrawRows, logistic
 from neurorl.program import Program, ProjectionProgram
 from neurorl.storage.plain import PlainData
@@ -49,8 +48,8 @@ class Stepper:
     def __init__(self, network: Any, clock: Any) -> None:
         self.network = network
         self._clock = clock
-        self._timestep: npt.NDArray[np.int64] = array(clock, "timestep")
-        self._time: npt.NDArray[np.float64] = array(clock, "t")
+        self._timestep: IntArray = array(clock, "timestep")
+        self._time: FloatArray = array(clock, "t")
         self._dt = float(clock.dt_)
         self._objects: set[Any] = set()
         self._calls: list[Callable[[], object]] = []
@@ -127,7 +126,7 @@ def array(owner: Any, variable: str) -> Array:
     return value
 
 
-def refill_queue(synapses: Any, rows: Iterable[npt.NDArray[np.bool_]], delay_steps: int) -> None:
+def refill_queue(synapses: Any, rows: Iterable[BoolArray], delay_steps: int) -> None:
     """Put the spikes of past steps in flight.
 
     rows: spikes of the presynaptic group in all steps but the last, oldest first, at least as many
@@ -247,7 +246,7 @@ class Objects:
         self._groups: list[Any] = []
         self.memory: list[dict[str, Array]] = []
         self.synapses: list[Any] = []
-        self.weights: list[npt.NDArray[np.float64]] = []
+        self.weights: list[FloatArray] = []
         for k in range(len(program.nodes)):
             self._add_group(group_text(program, k), constants_of(program, k))
         for k, projection in enumerate(program.projections):

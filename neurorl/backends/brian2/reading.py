@@ -211,28 +211,22 @@ def spike_steps(group: Part, dt: float) -> tuple[Array, Array, int]:
     return np.array(group._neuron_index), steps, round(period / dt) if np.isfinite(period) else 0
 
 
-class PoissonInput(NamedTuple):
-    """Hold inputs of a group's neurons: *n* each, of a rate in Hz, that add to a variable."""
+class PoissonInput:
+    """Hold inputs of a group's neurons: *n* each, of a rate in Hz, that add to a variable.
 
-    name: str
-    post: str
-    neurons: Array
-    target: str
-    n: int
-    rate: float
-    weight: float
+    part: a PoissonInput. Raises UnsupportedError.
+    """
 
-    @classmethod
-    def of(cls, part: Part) -> PoissonInput:
-        """Read a PoissonInput. Raises UnsupportedError."""
+    def __init__(self, part: Part) -> None:
         group, weight = part._group, part.weight
         if isinstance(weight, str) or part.when != "synapses":
             what, got = "another weight than a number, or another slot", (weight, part.when)
             raise refusal(part, "weight", what, got, "a quantity, when='synapses'")
         first = int(getattr(group, "start", 0))  # of a subgroup
-        neurons = np.arange(first, first + int(group.N))
-        numbers = int(part.N), float(part.rate), float(np.asarray(weight))
-        return cls(str(part.name), whole_name(group), neurons, part.target_var, *numbers)
+        self.neurons = np.arange(first, first + int(group.N))
+        self.name, self.post = str(part.name), whole_name(group)
+        self.target, self.n = part.target_var, int(part.N)
+        self.rate, self.weight = float(part.rate), float(np.asarray(weight))
 
 
 def whole_name(group: Part) -> str:

@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from neurorl.backends.torch.expressions import with_slope
 from neurorl.errors import ArgumentError, check_name
 from neurorl.network.serialization import number
 
@@ -53,8 +54,7 @@ class Estimator(abc.ABC):
             with torch.no_grad():
                 slope = self._slope(v, margin, threshold, width)
             if slope is not None:
-                spikes: Tensor = _StraightThrough.apply(v, margin, slope)  # type: ignore[no-untyped-call]
-                return spikes
+                return with_slope(v, lambda _: (margin > 0).to(v.dtype), lambda _: slope)
         return (margin > 0).to(margin.dtype)
 
     @abc.abstractmethod
@@ -148,19 +148,3 @@ def estimator(name: str, **options: Any) -> Estimator:
     """
     check_name("estimator", name, ESTIMATORS)
     return ESTIMATORS[name](**options)
-
-
-class _StraightThrough(torch.autograd.Function):
-    """Pass ``1[margin > 0]`` forward, and the gradient times *slope* back to *v*."""
-
-    @staticmethod
-    def forward(ctx: Any, v: Tensor, margin: Tensor, slope: Tensor) -> Tensor:
-        """Return the spikes, and keep the slope."""
-        ctx.save_for_backward(slope)
-        return (margin > 0).to(v.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor, None, None]:
-        """Return the gradient by *v*; the other arguments get none."""
-        (slope,) = ctx.saved_tensors
-        return gradient[0] * slope, None, None

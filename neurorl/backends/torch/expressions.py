@@ -78,7 +78,7 @@ def tensor_style(
     )
 
 
-class _Exact(torch.autograd.Function):
+class _WithSlope(torch.autograd.Function):
     """Compute a function whose derivative is another one."""
 
     @staticmethod
@@ -95,7 +95,12 @@ class _Exact(torch.autograd.Function):
         return gradient[0] * ctx.slope(x), None, None
 
 
-def _with_slope(name: str, elsewhere: Function, slope: Function) -> Function:
+def with_slope(x: Tensor, function: Function, slope: Function) -> Tensor:
+    """Return a function of *x*, through which gradients pass times *slope*."""
+    return _WithSlope.apply(x, function, slope)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _exact(name: str, elsewhere: Function, slope: Function) -> Function:
     """Return a function that has NumPy's bits on the CPU. elsewhere: the same on a GPU."""
 
     def value(x: Tensor) -> Tensor:
@@ -104,20 +109,20 @@ def _with_slope(name: str, elsewhere: Function, slope: Function) -> Function:
         with np.errstate(all="ignore"):
             return torch.from_numpy(np.asarray(FUNCTIONS[name].numpy(x.detach().numpy())))
 
-    return lambda x: _Exact.apply(x, value, slope)  # type: ignore[no-untyped-call, no-any-return]
+    return lambda x: with_slope(x, value, slope)
 
 
 _MOST = elementary.EXP_LIMIT
-_exp: Function = _with_slope(
+_exp: Function = _exact(
     "exp",
     lambda x: torch.exp(torch.clamp(x, -_MOST, _MOST)),
     lambda x: torch.where(x.abs() > _MOST, 0.0, _exp(x)),
 )
-_log: Function = _with_slope("log", torch.log, lambda x: 1.0 / x)
-_sqrt: Function = _with_slope("sqrt", torch.sqrt, lambda x: 1.0 / (2.0 * _sqrt(x)))
-_sin: Function = _with_slope("sin", torch.sin, lambda x: _cos(x))
-_cos: Function = _with_slope("cos", torch.cos, lambda x: -_sin(x))
-_tanh: Function = _with_slope("tanh", torch.tanh, lambda x: (1.0 - _tanh(x)) * (1.0 + _tanh(x)))
+_log: Function = _exact("log", torch.log, lambda x: 1.0 / x)
+_sqrt: Function = _exact("sqrt", torch.sqrt, lambda x: 1.0 / (2.0 * _sqrt(x)))
+_sin: Function = _exact("sin", torch.sin, lambda x: _cos(x))
+_cos: Function = _exact("cos", torch.cos, lambda x: -_sin(x))
+_tanh: Function = _exact("tanh", torch.tanh, lambda x: (1.0 - _tanh(x)) * (1.0 + _tanh(x)))
 
 
 def _minimum(a: Tensor, b: Tensor) -> Tensor:

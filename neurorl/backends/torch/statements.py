@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -27,8 +26,7 @@ from neurorl.expressions.nodes import (
     render,
     with_parts,
 )
-from neurorl.native import SOURCES
-from neurorl.native.build import CppSource, compiled
+from neurorl.native.build import CppSource, call, declared, lasting
 from neurorl.numerics.arrays import FloatArray
 from neurorl.program import Draw, NodeProgram
 
@@ -249,10 +247,9 @@ class WindowKernel:
         self._arrays: list[str] = []
         body = [*self._body()]  # which names the arrays
         real = f"typedef {'double' if dtype == torch.float64 else 'float'} real;"
-        types = {"dead": "int32_t", "refractory": "int32_t"}
-        arrays = [(k, x, types.get(x, "real")) for k, x in enumerate(self._arrays)]
-        declared = [f"{c} *__restrict const {x} = ({c} *)at[{k}];" for k, x, c in arrays]
-        self.source = "\n".join([real, _BEGIN, *declared, _LOOPS, *body, "}}}\n"])
+        kinds = dict.fromkeys(self._arrays, "real")
+        kinds |= {x: "int32_t" for x in ("dead", "refractory") if x in kinds}
+        self.source = "\n".join([real, _BEGIN, *declared(kinds), _LOOPS, *body, "}}}\n"])
 
     def run(
         self,
@@ -282,8 +279,8 @@ class WindowKernel:
         if refractory is not None:
             arrays["dead"] = carried.blocked.sum(dim=1).to(torch.int32)
             arrays["refractory"] = torch.from_numpy(refractory).to(torch.int32)
-        at = (ctypes.c_void_p * len(self._arrays))(*(arrays[x].data_ptr() for x in self._arrays))
-        _function(self.source)((ctypes.c_int64 * len(shape))(*shape), at)
+        library = lasting(CppSource(self.source), "backend torch", "take engine='eager'")
+        call(library.neurorl_window, shape, (arrays[x].data_ptr() for x in self._arrays))
         if refractory is not None:
             steps = torch.arange(carried.blocked.shape[1])[:, None, None]
             blocked = (arrays["dead"].unsqueeze(1) > steps).to(self._dtype)
@@ -336,12 +333,3 @@ class WindowKernel:
 
 def _cpp(expression: Expression, names: Mapping[str, str]) -> str:
     return render(expression.tree, _STYLE, names)
-
-
-@functools.cache
-def _function(source: str) -> Callable[..., Any]:
-    """Return the function of printed code. Raises BackendError if it doesn't compile."""
-    library = compiled(CppSource(source, (SOURCES,)), "backend torch", "take engine='eager'")
-    library.neurorl_window.restype = None
-    function: Callable[..., Any] = library.neurorl_window
-    return function

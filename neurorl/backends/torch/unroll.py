@@ -11,7 +11,7 @@ from neurorl.backends.torch.estimators import Estimator, Score
 from neurorl.backends.torch.inputs import Batch, ModuleState
 from neurorl.backends.torch.node import Emitted, TensorNode
 from neurorl.backends.torch.synapses import Listed, Path, Sent, transmit
-from neurorl.network.description import Network
+from neurorl.network.description import Network, reached_by
 
 
 def groups(network: Network) -> list[tuple[str, ...]]:
@@ -32,13 +32,9 @@ def groups(network: Network) -> list[tuple[str, ...]]:
 
 
 def _reached(network: Network, name: str) -> set[str]:
-    """Return the populations that spikes of *name* can reach, over any number of projections."""
+    """Return what spikes of a population can reach; gap junctions step together."""
     ends = [(p.pre, p.post) for p in network.projections]
-    ends += [(p.post, p.pre) for p in network.projections if p.gap]  # they step together
-    reached = {post for pre, post in ends if pre == name}
-    for _ in network.nodes:
-        reached |= {post for pre, post in ends if pre in reached}
-    return reached
+    return reached_by(name, ends + [(p.post, p.pre) for p in network.projections if p.gap])
 
 
 class Unroll:

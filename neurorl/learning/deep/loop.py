@@ -16,11 +16,10 @@ import numpy as np
 from neurorl.backends.base import Backend
 from neurorl.errors import UnsupportedError
 from neurorl.learning.deep.memory import DeepMemory, deep_memory
-from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half
+from neurorl.learning.deep.plan import DeepLayer, DeepPlan, Half, first_copies
 from neurorl.learning.deep.rule import (
-    Centring,
     TracedSynapses,
-    feedback_of,
+    centred,
     longest_silence,
     surrogate,
     told,
@@ -31,7 +30,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Raw
 from neurorl.network.description import CURRENT_GRID
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.numerics.random import DrawRows, Stream
 
 
 class DeepLoop(NumpyLoop):
@@ -57,36 +55,29 @@ class DeepLoop(NumpyLoop):
         self._hold_decisions(config.policy.at_best() if greedy else config.policy, n_actions)
         self._hold_seen()
         backend.check_can("reset", *(["set_weights"] if learns else []))
-        network = backend.network
-        self.layers = self.plan = DeepPlan.of(network, config)  # type: ignore[assignment]
+        self.layers = self.plan = DeepPlan.of(backend.network, config)  # type: ignore[assignment]
         self.trunk = self.layers.trunk
         rounding = backend.arithmetic.rounding
         by_layer = {layer.name: rounding(layer.into[0].name) for layer in self.layers.layers}
         self._units = {name: r.unit / r.transmitted_unit for name, r in by_layer.items()}
-        self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
-        weights = {name: backend.weights(name) for name in self._shapes}
-        self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
-        weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
-        self.memory = deep_memory(
-            self.layers, weights, backend.seeds, self.cells.size, self.n_actions
-        )
+        sizes = self.cells.size, self.n_actions
+        self.memory = deep_memory(self.layers, self._in_force(), backend.seeds, *sizes)
         self._parts = [self.memory.of(k) for k in range(self.n)]  # type: ignore[misc]
         self._synapses = [
             {p.name: self._traced(part, half, p.name, p.high) for half, p in self._plastic()}
             for part in self._parts
         ]
         self._ties = {p.name: la.tie(p.name) for la in self.layers.layers for p in la.into}
+        self._first = {x: first_copies(tie) for x, tie in self._ties.items() if tie is not None}
         for name in self.memory.weights:
             self._write(name) if learns else self._take(name)
-        self.window = backend.window(config.window)
-        for name, raster in self.window.inputs.items():
-            raster[:] = name == "bias"
+        self._hold_window()
         self._offsets = {layer.name: np.zeros(self.n * layer.size) for layer in self.layers.hidden}
         self._present: list[dict[str, Array]] = [{} for _ in range(self.n)]
-        n = config.trunk.observations.channels(config.cells.size)  # type: ignore[attr-defined]
-        self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in backend.seeds]
-        draws = len(self.groups) * self.policy.draws
-        self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in backend.seeds]
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._hold_draws(self.trunk.observations.channels(self.config.cells.size))
 
     def _hold_seen(self) -> None:
         """Make the arrays of what agents see; they have no features beside their cells."""
@@ -134,17 +125,15 @@ class DeepLoop(NumpyLoop):
 
     def write(self, k: int) -> None:
         """Put agents' weights in force, after they were changed in `memory`."""
-        for name, tie in self._ties.items():
-            if tie is not None:
-                first = self.memory.weights[name].reshape(self.n, -1)[:, tie.first]
-                learning = self.memory.learning(name)
-                learning[...] = first.reshape(learning.shape)
+        for name, places in self._first.items():
+            first = self.memory.weights[name].reshape(self.n, -1)[:, places]
+            learning = self.memory.learning(name)
+            learning[...] = first.reshape(learning.shape)
         self._write_all()
 
     def _write_all(self) -> None:
         if self._learns_late:
-            for name in self.memory.weights:
-                self._write(name)
+            super()._write_all()
 
     def _write(self, name: str) -> None:
         self._copy(name)
@@ -156,7 +145,7 @@ class DeepLoop(NumpyLoop):
         """Let all copies of weights that patches share be those that learn."""
         tie = self._ties[name]
         if tie is not None:
-            copied = self.memory.lasting[f"{name}.tied"].reshape(self.n, -1)[agents, tie.of]
+            copied = self.memory.lasting[f"{name}.tied"].reshape(self.n, -1)[agents, tie]
             weights = self.memory.weights[name][agents]
             weights[...] = copied.reshape(weights.shape)
 
@@ -334,18 +323,17 @@ class DeepLoop(NumpyLoop):
         """Return a hidden layer's post factors, and what centring adds to g."""
         held, trunk, name = part.passing_arrays, self.trunk, layer.name
         assert layer.above is not None
-        kind, weights = trunk.feedback, part.weights[layer.above]
-        feedback = feedback_of(kind, weights, part.lasting[f"{layer.above}.feedback"])
+        feedback: Array = part.lasting[f"{layer.above}.feedback"]
+        if trunk.feedback.is_forward:
+            feedback = part.weights[layer.above]
         u, inverse = held[f"{name}.u"], held[f"{name}.inverse"]
         factor = trunk.normalisation.project(told(feedback, above) * held[f"{name}.slope"], u)
         if trunk.centring == 0.0:
             return factor * inverse, None
-        centring = Centring(
-            *(held[f"{name}.{x}"] for x in ("a", "c")),
-            *(part.lasting[f"{name}.{x}"] for x in ("alpha", "kappa")),
-        )
-        extra = centring.take(factor, u, inverse, keep, delta, np.float32(trunk.centring))
-        return factor * inverse, extra
+        remembered = [held[f"{name}.{x}"] for x in ("a", "c")]
+        remembered += [part.lasting[f"{name}.{x}"] for x in ("alpha", "kappa")]
+        extra = centred(remembered, factor, u, keep, delta, trunk.centring)
+        return factor * inverse, extra * inverse
 
 
 _SEEN = ("mean", "square", "count")

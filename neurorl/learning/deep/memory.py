@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import UnsupportedError
-from neurorl.learning.deep.plan import DeepPlan
-from neurorl.learning.memory import Memory, kind_of
+from neurorl.learning.deep.plan import DeepPlan, first_copies
+from neurorl.learning.memory import Memory, kind_of, unlearned
 from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 from neurorl.numerics.random import Stream, uniforms
@@ -49,10 +48,10 @@ class DeepMemory(Memory):
         for name, array in self.passing_arrays.items():
             array[...] = np.nan if name == "before" else 0
 
-    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+    def state(self) -> dict[str, FloatArray]:
         return super().state() | {f"deep.{n}": a.copy() for n, a in self.lasting.items()}
 
-    def restore(self, state: dict[str, npt.NDArray[np.float64]]) -> None:
+    def restore(self, state: dict[str, FloatArray]) -> None:
         super().restore(state)
         self.restore_lasting({name.removeprefix("deep."): a for name, a in state.items()})
 
@@ -112,7 +111,8 @@ def deep_memory(
             rows, columns = shapes[p.name] = layer.shape(p)
             if tie is not None:
                 tied = lasting[f"{p.name}.tied"] = zeros(rows, columns)
-                tied[...] = weights[p.name].reshape(n, -1)[:, tie.first].reshape(tied.shape)
+                first = weights[p.name].reshape(n, -1)[:, first_copies(tie)]
+                tied[...] = first.reshape(tied.shape)
             lasting[f"{p.name}.h"] = zeros(rows, columns)
             lasting[f"{p.name}.last"] = zeros(rows, of=np.int64)
             passing[f"{p.name}.age"] = zeros(rows, of=np.int64)
@@ -130,7 +130,7 @@ def deep_memory(
         draws = [uniforms(seed, Stream.FEEDBACK, int(np.prod(shape)), number) for seed in seeds]
         drawn = [plan.trunk.feedback.first(row.reshape(shape)) for row in draws]
         lasting[f"{layer.above}.feedback"] = np.array(drawn, dtype=np.float32)
-    plastic, nothing = [p.name for layer in plan.layers for p in layer.into], np.zeros((n, 0))
+    plastic = [p.name for layer in plan.layers for p in layer.into]
     learned = {name: zeros(*weights[name].shape[1:]) for name in plastic}
     for name, array in learned.items():
         array[...] = weights[name]
@@ -138,12 +138,7 @@ def deep_memory(
         weights=learned,
         eligibility={name: zeros(*shapes[name]) for name in plastic},
         in_force={name: np.zeros((n, *shapes[name])) for name in plastic},
-        x=nothing,
-        value=nothing,
-        value_trace=nothing,
-        mean_reward=np.zeros((n, 1)),
-        expected=np.full((n, 1), np.nan),
-        decisions=np.zeros((n, 1), dtype=np.int64),
         lasting=lasting,
         passing_arrays=passing,
+        **unlearned(n),
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.learning.plan import Plastic, plastic_into
 from neurorl.models.agent.config import AgentConfig
@@ -16,18 +14,12 @@ from neurorl.models.deep.network import layers_of, sizes_of
 from neurorl.models.deep.patches import Patches
 from neurorl.models.deep.trunk import Shared
 from neurorl.network.description import Network
+from neurorl.numerics.arrays import IntArray
 
 
-@dataclass(frozen=True)
-class Tie:
-    """Hold which learned weight each synapse copies, and the first copy of each learned weight."""
-
-    of: npt.NDArray[np.int64]
-
-    @functools.cached_property
-    def first(self) -> npt.NDArray[np.int64]:
-        """Return the number of the first synapse of each learned weight."""
-        return np.unique(self.of, return_index=True)[1]
+def first_copies(tie: IntArray) -> IntArray:
+    """Return the first synapse of each learned weight, of `DeepLayer.tie`."""
+    return np.unique(tie, return_index=True)[1]
 
 
 @dataclass(frozen=True)
@@ -54,13 +46,13 @@ class DeepLayer:
         rows = 1 if p.n_pre == 1 else self.patches.index.shape[1]
         return (rows, self.patches.filters)
 
-    def tie(self, name: str) -> Tie | None:
-        """Return which weights the synapses of a projection share; None if each has its own."""
+    def tie(self, name: str) -> IntArray | None:
+        """Return the learned weight that each synapse copies; None if each has its own."""
         if self.patches is None:
             return None
         if name == self.into[0].name:
-            return Tie(self.patches.tie)
-        return Tie(np.tile(np.arange(self.patches.filters), len(self.patches.index)))
+            return self.patches.tie
+        return np.tile(np.arange(self.patches.filters), len(self.patches.index))
 
     @property
     def is_hidden(self) -> bool:

@@ -29,11 +29,11 @@ post factors from feedback, Lillicrap et al. 2016.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from neurorl.models.deep.feedback import Feedback
 from neurorl.models.deep.step_size import StepSize
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.elementary import sigmoid
@@ -63,30 +63,19 @@ def longest_silence(keep: float, faded: float) -> int:
     return 1000 if keep >= 1.0 else min(1000, int(math.log(faded) / math.log(keep)) + 1)
 
 
-@dataclass
-class Centring:
-    """Hold two traces and two running means of a layer's neurons, float32 ``(n,)`` each."""
+def centred(
+    held: Sequence[Array], factor: Array, u: Array, keep: np.float32, delta: np.float32, rate: float
+) -> Array:
+    """Remember post factors, and return what is added to g for each unit of input, times scale.
 
-    a: Array
-    c: Array
-    alpha: Array
-    kappa: Array
-
-    def take(
-        self,
-        factor: Array,
-        u: Array,
-        inverse: Array,
-        keep: np.float32,
-        delta: np.float32,
-        rate: np.float32,
-    ) -> Array:
-        """Remember post factors, and return what is added to g for each unit of input."""
-        self.a[...] = keep * self.a + factor
-        self.c[...] = keep * self.c + factor * u
-        self.alpha += rate * (delta * self.a - self.alpha)
-        self.kappa += rate * (delta * self.c - self.kappa)
-        return np.asarray(-((self.alpha + self.kappa * u) * inverse))
+    held: two traces and two running means of a layer's neurons, float32 ``(n,)`` each.
+    """
+    a, c, alpha, kappa = held
+    a[...] = keep * a + factor
+    c[...] = keep * c + factor * u
+    alpha += np.float32(rate) * (delta * a - alpha)
+    kappa += np.float32(rate) * (delta * c - kappa)
+    return np.asarray(-(alpha + kappa * u))
 
 
 @dataclass
@@ -167,8 +156,3 @@ def _outer(x: Array, factor: Array, rows: Array) -> Array:
     for seen, signal in zip(x[:, rows], factor, strict=True):
         total += seen[:, None] * signal
     return total
-
-
-def feedback_of(kind: Feedback, weights: Array, feedback: Array) -> Array:
-    """Return the synapses by which a layer hears of the one above."""
-    return weights if kind.is_forward else feedback

@@ -35,7 +35,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import ObservationHistory, remembering
 from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, BoolArray, FloatArray
 from neurorl.rules.decision import Broadcast
 from neurorl.tasks.kinds import Shown
 
@@ -72,16 +72,12 @@ class Loop(abc.ABC):
     ) -> None:
         self.backend = backend
         self.config = config
-        self.plan = LearningPlan.of(backend.network, config)
+        self.plan = LearningPlan(backend.network, config)
         self.critic, self.first_vote = self.plan.critic, self.plan.first_vote
         self._learns_late = learns and self.critic is not None
         self.n = backend.n_replicas
         self._hold_decisions(config.policy.at_best() if greedy else config.policy, n_actions)
-        network = backend.network
-        self._shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
-        weights = {name: backend.weights(name) for name in self._shapes}
-        self._is_single = any(weights[name].shape == s for name, s in self._shapes.items())
-        weights = {name: w.reshape(self.n, *self._shapes[name]) for name, w in weights.items()}
+        weights = self._in_force()
         if learns:
             check_learning(config, backend)
         writes = learns and not config.learning.on_chip
@@ -101,11 +97,23 @@ class Loop(abc.ABC):
         self.memory = memory_for(self.plan, weights, backend.seeds, kind)
         self._parts = [self.memory.of(k) for k in range(self.n)]
         self._take_levels()
-        self.window = backend.window(config.window)
-        for name, raster in self.window.inputs.items():
-            raster[:] = name == "bias"
+        self._hold_window()
         self._hold_seen()
         self._prepare()
+
+    def _in_force(self) -> dict[str, FloatArray]:
+        """Return the weights of all projections, ``(N, *shape)``."""
+        network, backend = self.backend.network, self.backend
+        shapes = {p.name: network.weight_shape(p.name) for p in network.projections}
+        weights = {name: backend.weights(name) for name in shapes}
+        self._is_single = any(weights[name].shape == shape for name, shape in shapes.items())
+        return {name: w.reshape(self.n, *shapes[name]) for name, w in weights.items()}
+
+    def _hold_window(self) -> None:
+        """Make the arrays of a window's inputs and spikes; the source ``bias`` always spikes."""
+        self.window = self.backend.window(self.config.window)
+        for name, raster in self.window.inputs.items():
+            raster[:] = name == "bias"
 
     def _hold_decisions(self, policy: Policy, n_actions: int | Sequence[int]) -> None:
         """Make the arrays of what agents decide and are told, by a policy of these actions."""
@@ -212,7 +220,7 @@ class Loop(abc.ABC):
         """Forget all of agent k that doesn't outlive an episode."""
         self._parts[k].forget()
 
-    def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+    def allow(self, k: int, allowed: BoolArray | None) -> None:
         """Let agent k choose among these actions only, until this is called again; None: all."""
         self.masked[k] = allowed is not None
         self.allowed[k] = True if allowed is None else allowed

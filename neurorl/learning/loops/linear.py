@@ -12,16 +12,15 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError
-from neurorl.learning.loops.native_layers import Map, is_compiled
+from neurorl.learning.loops.native_layers import in_c, is_compiled
 from neurorl.learning.loops.numpy import NumpyLoop
-from neurorl.learning.memory import Memory
+from neurorl.learning.memory import Memory, unlearned
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.linear import LinearRates, linear_policy
 from neurorl.models.features import Features
 from neurorl.native.build import lacking, library
 from neurorl.native.structures import pointer
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.numerics.random import DrawRows, Stream
 
 _FILLED = -1  # what C++ returns
 _Fill = Callable[[], None]
@@ -66,8 +65,7 @@ class LinearLoop(NumpyLoop):
         self.window = backend.window(config.window)
         self.memory = _memory(config, self.n, self.n_actions)
         self._parts = [self.memory.of(k) for k in range(self.n)]
-        draws = len(self.groups) * self.policy.draws
-        self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in backend.seeds]
+        self._hold_draws(config.cells.size)
         self._x = np.zeros((self.n, config.cells.size))
         self._take_cells = self._fillers(config.cells, self._cells_flat, self._x)
         self._take_features = self._fillers(config.features, self._features_flat, self.memory.x)
@@ -154,10 +152,10 @@ def _filler(features: Features, flat: FloatArray, out: FloatArray) -> _Fill:
     identity = type(features).values is Features.values
     if identity or not is_compiled(features) or lacking() is not None:
         return fill
-    call, structure = library().neurorl_features, Map(features)
-    arguments = ctypes.byref(structure.structure), *map(ctypes.c_void_p, map(pointer, (flat, out)))
+    call, structure = library().neurorl_features, in_c(features)
+    arguments = ctypes.byref(structure), *map(ctypes.c_void_p, map(pointer, (flat, out)))
 
-    def fill_at_once(kept: Map = structure) -> None:  # which must live as long as its address
+    def fill_at_once() -> None:
         if call(*arguments) != _FILLED:
             fill()  # and hear what is wrong
 
@@ -167,15 +165,9 @@ def _filler(features: Features, flat: FloatArray, out: FloatArray) -> _Fill:
 def _memory(config: AgentConfig, n: int, n_actions: int) -> Memory:
     """Make the memory of *n* agents that have learned nothing."""
     weights, traces = np.zeros((2, n, config.cells.size, n_actions))
-    x, value, value_trace = np.zeros((3, n, config.features.size))
     return Memory(
         weights={ACTOR: weights},
         in_force={ACTOR: weights},
         eligibility={ACTOR: traces},
-        x=x,
-        value=value,
-        value_trace=value_trace,
-        mean_reward=np.zeros((n, 1)),
-        expected=np.full((n, 1), np.nan),
-        decisions=np.zeros((n, 1), dtype=np.int64),
+        **unlearned(n, config.features.size),
     )

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.errors import ArgumentError
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.loops.base import Loop
-from neurorl.learning.loops.native_layers import Map, NativeLayers, NativeWeights, seen_by_c
+from neurorl.learning.loops.native_layers import NativeLayers, in_c, seen_by_c
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
-from neurorl.numerics.arrays import Array
+from neurorl.numerics.arrays import Array, BoolArray
 
 # Arrays of a loop, and of its memory, that C reads and writes.
 _OF_LOOP = (
     *("actions", "decided", "probabilities", "phi", "t"),
     *("allowed", "reward", "discount", "rate", "active"),
 )
+_FUNCTIONS = ("encode", "choose", "decide", "learn", "learn_late")
 FINE = -1  # what C returns unless something is wrong
 _OF_MEMORY = ("x", "value", "value_trace", "mean_reward", "expected")
 
@@ -31,9 +31,39 @@ _OF_MEMORY = ("x", "value", "value_trace", "mean_reward", "expected")
 class LoopInC(Loop):
     """Share what loops in C do with the structure of their agents."""
 
-    _agent: ctypes.Structure
+    _agent: c.Struct
+    _told: list[str]  # of what `_tell` puts in force
 
-    def allow(self, k: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+    def _link(self, of: c.Struct, decides: bool, prefix: str = "") -> None:
+        """Take the functions of C that work on a structure. decides: whether one runs windows."""
+        compiled = library()
+        self._address = ctypes.c_void_p(ctypes.addressof(of))
+        self._c_encode, self._c_choose, decide, self._c_learn, self._c_learn_late = (
+            getattr(compiled, f"neurorl_{prefix}{x}") for x in _FUNCTIONS
+        )
+        self._c_decide, self._is_stale = decide if decides else None, False
+
+    def learn(self) -> None:
+        if (fault := self._c_learn(self._address)) != FINE:
+            self._check(fault)
+        self._is_stale = True
+        if self._told:
+            self._tell()
+
+    def _learn_late(self) -> None:
+        self._check(self._c_learn_late(self._address))
+        self._tell()
+
+    def _choose(self) -> None:
+        self._c_choose(self._address)
+
+    def _tell(self) -> None:
+        """Put in force what has been learned and the simulator doesn't read from memory."""
+        self._is_stale = True
+        for name in self._told:
+            self._write(name)
+
+    def allow(self, k: int, allowed: BoolArray | None) -> None:
         super().allow(k, allowed)
         self._agent.has_masks = self.has_masks
 
@@ -57,32 +87,36 @@ class LoopInC(Loop):
     def _explain(self, k: int) -> None:
         """Raise an error that says which numbers of agent k aren't finite."""
 
-    def _shared_fields(self, keep: Callable[[Array], int | None]) -> dict[str, Any]:
-        """Return fields of the agent's structure. keep: return where an array is, and keep it."""
+    def _make_agent(self, kinds: Iterable[str], **own: Any) -> c.Struct:
+        """Return the structure of agents with parts of these kinds. own: more of its fields."""
         inputs, native = self.window.inputs["input"], self.window.steps
-        places = {name: keep(getattr(self, name)) for name in _OF_LOOP}
+        places = {name: getattr(self, name) for name in _OF_LOOP}
         chosen, flows = places.pop("actions"), inputs.dtype == np.float64
-        return {
+        parts = self.config.parts | {"policy": self.policy}
+        return c.Agent(
             **places,
-            "n_replicas": self.n,
-            "threads": self.backend.simulator.threads,
-            "window": self.config.window,
-            "n_actions": self.n_actions,
-            "n_groups": len(self.groups),
-            "gamma": self.config.gamma,
-            "cells_input": keep(self._cells_flat),
-            "decisions": keep(self.memory.decisions),
-            "seeds": keep(np.array(self.backend.seeds, dtype=np.int64)),
-            "groups": keep(np.array(self.groups, dtype=np.int64)),
-            "numbers" if self.policy.is_continuous else "actions": chosen,
-            "current" if flows else "input": keep(inputs),
-            "run": native.function if native else None,
-            "run_inputs": native.inputs if native else None,
-            "run_rasters": native.rasters if native else None,
-        }
+            n_replicas=self.n,
+            threads=self.backend.simulator.threads,
+            window=self.config.window,
+            n_actions=self.n_actions,
+            n_groups=len(self.groups),
+            gamma=self.config.gamma,
+            cells=in_c(self.cells),
+            cells_input=self._cells_flat,
+            decisions=self.memory.decisions,
+            seeds=np.array(self.backend.seeds, dtype=np.int64),
+            groups=np.array(self.groups, dtype=np.int64),
+            run=native.function if native else None,
+            run_inputs=native.inputs if native else None,
+            run_rasters=native.rasters if native else None,
+            **{"numbers" if self.policy.is_continuous else "actions": chosen},
+            **{"current" if flows else "input": inputs},
+            **{kind: c.filled(c.PARTS[kind], parts[kind]) for kind in kinds},
+            **own,
+        )
 
 
-class NativeLoop(LoopInC):
+class NativeLoop(NativeLayers, LoopInC):
     """Make one call for the input spikes, one for the actions, one for learning, for all replicas.
 
     Weights go straight into the simulator's memory where a backend lends it
@@ -91,18 +125,10 @@ class NativeLoop(LoopInC):
     """
 
     def _prepare(self) -> None:
-        config, backend = self.config, self.backend
-        self._weights = NativeWeights(backend, self.memory, self._levels)
-        self._layers = NativeLayers(
-            config, backend, self.plan, self.window, self.memory, self._weights
-        )
-        self._agent = self._make_agent()
-        compiled = library()
-        self._address = ctypes.c_void_p(ctypes.addressof(self._agent))
-        self._c_begin, self._c_encode = compiled.neurorl_begin, compiled.neurorl_encode
-        self._c_choose, self._c_learn = compiled.neurorl_choose, compiled.neurorl_learn
-        self._c_learn_late = compiled.neurorl_learn_late
-        self._c_decide = compiled.neurorl_decide if self.window.native else None
+        self._hold_weights()
+        self._agent = self._make_agent(c.PARTS, **self._own_fields())
+        self._link(self._agent, decides=bool(self.window.native))
+        self._c_begin = library().neurorl_begin
 
     def decide(self) -> Array:
         if self._c_decide is None:
@@ -114,27 +140,6 @@ class NativeLoop(LoopInC):
             self._learn_late()
         return self.actions
 
-    def learn(self) -> None:
-        if (fault := self._c_learn(self._address)) != FINE:
-            self._check(fault)
-        self._weights.is_stale = True
-        if self._weights.told:
-            self._weights.tell(self._write)
-
-    def settle(self, k: int | None = None) -> None:
-        self._weights.settle(k)
-
-    def write(self, k: int) -> None:
-        super().write(k)
-        self._weights.take()
-
-    def learned(self) -> dict[str, Array]:
-        return self._weights.lend()
-
-    def heed(self) -> None:
-        if self._weights.differ():
-            self.write(0)
-
     def _forget(self, k: int) -> None:
         pass  # C does in `_begin`
 
@@ -144,44 +149,18 @@ class NativeLoop(LoopInC):
     def _encode(self) -> None:
         self._check(self._c_encode(self._address))
 
-    def _choose(self) -> None:
-        self._c_choose(self._address)
-
-    def _learn_late(self) -> None:
-        self._check(self._c_learn_late(self._address))
-        self._weights.tell(self._write)
-
     def _explain(self, k: int) -> None:
         Learner(self.plan, self._parts[k], replica=k).check(*self._seen(k))
 
-    def _make_agent(self) -> ctypes.Structure:
-        self._cells, self._features = Map(self.cells), Map(self.features)
-        nodes, layers = self._layers.nodes(), self._layers.layers()
-        parts = self.config.parts | {"policy": self.policy}
-        self._c_parts = {kind: c.filled(of_c, parts[kind]) for kind, of_c in c.PARTS.items()}
-        return c.Agent(
-            **self._shared_fields(self._keep),
-            **self._own_fields(),
-            **{kind: ctypes.addressof(part) for kind, part in self._c_parts.items()},
-            cells=self._cells.structure,
-            features=self._features.structure,
-            n_nodes=len(nodes),
-            n_layers=len(layers),
-            nodes=ctypes.addressof(nodes),
-            layers=ctypes.addressof(layers),
-        )
-
-    def _keep(self, array: Array) -> int | None:
-        return self._layers.keep(array, array.dtype.type)
-
     def _own_fields(self) -> dict[str, Any]:
         """Return fields that agents with modules alone have."""
-        keep, critic_input = self._keep, self.window.inputs.get("critic_input")
-        fields: dict[str, Any] = {x: keep(getattr(self.memory, x)) for x in _OF_MEMORY}
+        critic_input = self.window.inputs.get("critic_input")
+        fields: dict[str, Any] = {x: getattr(self.memory, x) for x in _OF_MEMORY}
         if critic_input is not None:
             flows = critic_input.dtype == np.float64
-            fields["critic_current" if flows else "critic_input"] = keep(critic_input)
+            fields["critic_current" if flows else "critic_input"] = critic_input
         return fields | {
+            **self._nodes_and_layers(),
             "n_output": self.backend.network.node("output").size,
             "first_vote": self.first_vote,
             "carries": self.config.carries,
@@ -189,6 +168,7 @@ class NativeLoop(LoopInC):
             "has_spiking_critic": self.critic is not None,
             "critic_unit": self.critic.unit if self.critic else 0.0,
             "norm_rate": NORM_RATE,
-            "features_input": keep(self._features_flat),
-            "output": keep(self.window.rasters["output"]),
+            "features": in_c(self.features),
+            "features_input": self._features_flat,
+            "output": self.window.rasters["output"],
         }

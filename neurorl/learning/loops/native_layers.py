@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from neurorl.backends.base import Backend
-from neurorl.backends.window import Window
 from neurorl.learning.in_c import LayersInC, sums_fit
 from neurorl.learning.levels import Levels
-from neurorl.learning.memory import Memory
-from neurorl.learning.plan import InputProjection, Layer, LearningPlan, Plastic
+from neurorl.learning.loops.base import Loop
+from neurorl.learning.plan import InputProjection, Layer, Plastic
 from neurorl.learning.writes import levels, stream
 from neurorl.models import features as maps
-from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features.of_others import BlockMeans
 from neurorl.native import structures as c
 from neurorl.native.build import equations_of, text_addresses
-from neurorl.native.structures import AGENT, Features, Part, choices, pointer
-from neurorl.numerics.arrays import Array, zeros_on_lines
+from neurorl.numerics.arrays import Array, Int32Array, zeros_on_lines
 
 
 class Given:
@@ -44,35 +37,27 @@ def is_compiled(features: maps.Features) -> bool:
     return all(type(f) in _KINDS or type(f).values is maps.Features.values for f in leaves)
 
 
-class Map:
-    """Hold the structure of a feature map, and the arrays that it points to."""
+def in_c(features: maps.Features | Given) -> c.Struct:
+    """Return the structure of a feature map."""
+    parts = [_part(*leaf) for leaf in _leaves(features)]
+    sizes = {"n_inputs": features.n_inputs, "size": features.size}
+    return c.Features(n_parts=len(parts), parts=parts, **sizes)
 
-    def __init__(self, features: maps.Features | Given) -> None:
-        flat = _leaves(features)
-        self._kept: list[Any] = []
-        self._parts = (Part * len(flat))(*(self._part(*leaf) for leaf in flat))
-        self.structure = Features(
-            n_parts=len(flat),
-            n_inputs=features.n_inputs,
-            size=features.size,
-            parts=ctypes.addressof(self._parts),
-        )
 
-    def _part(self, features: Any, usual: Any) -> ctypes.Structure:
-        """Return the structure of one part; *usual*, if not None, is taken off its values."""
-        kind, values = _KINDS.get(type(features), "given"), dict[str, Any]()
-        if kind != "given":
-            names = {str(name) for name, *_ in Part._fields_} - {"kind", "size", "usual"}
-            values = {name: getattr(features, name) for name in names if hasattr(features, name)}
-        if usual is not None:
-            values["usual"] = usual
-        for name, value in values.items():
-            if isinstance(value, np.ndarray):
-                kept = np.ascontiguousarray(value, np.int64 if value.dtype.kind == "i" else None)
-                self._kept.append(kept)
-                values[name] = pointer(kept)
-        values["kind"] = choices(AGENT, "Kind")[kind]
-        return Part(d=features.n_inputs, size=features.size, **values)
+def _part(features: Any, usual: Any) -> c.Struct:
+    """Return the structure of one part; *usual*, if not None, is taken off its values."""
+    kind, values = _KINDS.get(type(features), "given"), dict[str, Any]()
+    if kind != "given":
+        names = {str(name) for name, *_ in c.Part._fields_} - {"kind", "size", "usual"}
+        values = {name: getattr(features, name) for name in names if hasattr(features, name)}
+    if usual is not None:
+        values["usual"] = usual
+    for name, value in values.items():
+        if isinstance(value, np.ndarray):
+            whole = np.int64 if value.dtype.kind == "i" else None
+            values[name] = np.ascontiguousarray(value, whole)
+    number = c.choices(c.AGENT, "Kind")[kind]
+    return c.Part(kind=number, d=features.n_inputs, size=features.size, **values)
 
 
 def _leaves(features: Any) -> list[tuple[Any, Any]]:
@@ -104,96 +89,73 @@ _KINDS: dict[type, str] = {
 }
 
 
-class NativeWeights:
+class NativeWeights(Loop):
     """Hold weights where C reads and writes them.
 
-    memory: of the loop. kinds: by projection, the levels of weights that learn in float arithmetic.
+    Those of projections that learn in float arithmetic are the numbers of their levels, which take
+    the place of ``memory.weights``, ``(N, *shape)``. Others C writes to the simulator's memory of
+    transmitted weights, if it lends any. A simulator that reads weights neither way is told.
 
-    levels: by projection in *kinds*, the numbers of the levels, which take the place of
-    ``memory.weights``, ``(N, *shape)``. lent: by projection, the simulator's memory of transmitted
-    weights, None where it has none or reads levels. told: names of weights that it reads neither
-    way, so that they have to be told. is_stale: whether levels may have changed since memory had
-    them.
+    _is_stale: whether levels may have changed since memory had them.
     """
 
-    def __init__(self, backend: Backend, memory: Memory, kinds: Mapping[str, Levels]) -> None:
-        self._backend, self._memory, self._kinds = backend, memory, kinds
-        projections = {p.name: p for p in backend.network.projections}
-        self._masked = {name for name in memory.weights if projections[name].mask is not None}
-        read = {name: self._borrow(name) for name in kinds}
-        self.levels = {name: self._hold(name, levels) for name, levels in read.items()}
-        self.lent = {
-            name: None
-            if name in self._masked or read.get(name) is not None
-            else backend.transmitted(name)
-            for name in memory.weights
-        }
-        self.is_stale = False
-        self.told = [n for n, lent in self.lent.items() if lent is None and read.get(n) is None]
+    def _hold_weights(self) -> None:
+        names, network = self.memory.weights, self.backend.network
+        self._masked = {x for x in names if network.projection(x).mask is not None}
+        read = {x: borrowed for x in self._levels if (borrowed := self._borrow(x)) is not None}
+        own = {x: zeros_on_lines(names[x].shape, np.int32) for x in self._levels if x not in read}
+        self._numbers = own | {x: borrowed.reshape(names[x].shape) for x, borrowed in read.items()}
+        for x in own:
+            self._take(x)
+        rest = [x for x in names if x not in read]
+        lent = ((x, self.backend.transmitted(x)) for x in rest if x not in self._masked)
+        self._lent = {x: weights for x, weights in lent if weights is not None}
+        self._told = [x for x in rest if x not in self._lent]
+        self._is_stale = False
 
     def settle(self, k: int | None = None) -> None:
-        """Bring the weights of memory up to date, unless they were: they may be changed since.
-
-        k: of one agent, whose weights may be read; others can be changed only after all are. None
-        is all.
-        """
-        for name in self.levels if self.is_stale else ():
+        # One agent's weights may be read; others can be changed only after all are up to date.
+        for name in self._numbers if self._is_stale else ():
             self._settle(name, slice(None) if k is None else k)
-        self.is_stale &= k is not None
+        self._is_stale &= k is not None
 
-    def differ(self) -> bool:
-        """Return whether somebody has changed the weights of memory since `settle`."""
-        if self.is_stale:
-            return False
-        units = ((name, levels, self._kinds[name].unit) for name, levels in self.levels.items())
-        return any(
-            not np.array_equal(n * unit, self._memory.weights[name]) for name, n, unit in units
-        )
+    def heed(self) -> None:
+        units = ((name, n, self._levels[name].unit) for name, n in self._numbers.items())
+        if not self._is_stale and any(
+            not np.array_equal(n * unit, self.memory.weights[name]) for name, n, unit in units
+        ):
+            self.write(0)
 
-    def lend(self) -> dict[str, Array]:
-        """Return the arrays in which weights learn, for the caller to change."""
-        self.is_stale = bool(self.levels)
-        return {**self._memory.weights, **self.levels}
+    def learned(self) -> dict[str, Array]:
+        self._is_stale = bool(self._numbers)
+        return {**self.memory.weights, **self._numbers}
 
-    def take(self) -> None:
-        """Take the weights of memory, which are in force."""
-        for name in self.levels:
+    def write(self, k: int) -> None:
+        super().write(k)
+        for name in self._numbers:
             self._take(name)
-        self.is_stale = False
+        self._is_stale = False
 
-    def tell(self, write: Callable[[str], None]) -> None:
-        """Put in force what has been learned and the simulator doesn't read here, by *write*."""
-        self.is_stale = True
-        for name in self.told:
-            if name in self.levels:
+    def _tell(self) -> None:
+        self._is_stale = True
+        for name in self._told:
+            if name in self._numbers:
                 self._settle(name)
-            write(name)
-            if name in self.levels and name in self._masked:
+            self._write(name)
+            if name in self._numbers and name in self._masked:
                 self._take(name)
 
     def _settle(self, name: str, agents: slice | int = slice(None)) -> None:
-        weights, unit = self._memory.weights[name], self._kinds[name].unit
-        np.multiply(self.levels[name][agents], unit, out=weights[agents])
+        weights, unit = self.memory.weights[name], self._levels[name].unit
+        np.multiply(self._numbers[name][agents], unit, out=weights[agents])
 
     def _take(self, name: str) -> None:
         if self._borrow(name) is None:  # else the simulator has taken them
-            self._fill(self.levels[name], name)
+            weights, unit = self.memory.weights[name], self._levels[name].unit
+            self._numbers[name][...] = weights * (1.0 / unit)
 
-    def _fill(self, levels: npt.NDArray[np.int32], name: str) -> None:
-        levels[...] = self._memory.weights[name] * (1.0 / self._kinds[name].unit)
-
-    def _borrow(self, name: str) -> npt.NDArray[np.int32] | None:
-        if name in self._masked:
-            return None
-        return self._backend.levels(name, self._kinds[name].unit)
-
-    def _hold(self, name: str, lent: npt.NDArray[np.int32] | None) -> Array:
-        shape = self._memory.weights[name].shape
-        if lent is not None:
-            return lent.reshape(shape)
-        own = zeros_on_lines(shape, np.int32)
-        self._fill(own, name)
-        return own
+    def _borrow(self, name: str) -> Int32Array | None:
+        return None if name in self._masked else self.backend.levels(name, self._levels[name].unit)
 
 
 def _role(layer: Layer) -> str:
@@ -207,53 +169,33 @@ def _target(p: InputProjection, layer: Layer) -> int:
     return 0 if layer.plan is None else layer.plan.inputs.index(p.target)
 
 
-class NativeLayers(LayersInC):
-    """Make the structures of an agent's nodes and layers.
+class NativeLayers(NativeWeights):
+    """Make the structures of an agent's nodes and layers."""
 
-    All arguments are those of the loop.
-    """
+    def _nodes_and_layers(self) -> dict[str, Any]:
+        """Return structures of the network's nodes, and of layers in the plan's order."""
+        network, rasters = self.plan.network, {**self.window.inputs, **self.window.rasters}
+        of = LayersInC(self.memory, {n.name: k for k, n in enumerate(network.nodes)})
+        nodes = [of.node(n.name, n.size, rasters[n.name]) for n in network.nodes]
+        layers = [self._layer(of, layer) for layer in self.plan.layers]
+        lengths = {"n_nodes": len(nodes), "n_layers": len(layers)}
+        return {"nodes": nodes, "layers": layers, **lengths}
 
-    def __init__(
-        self,
-        config: AgentConfig,
-        backend: Backend,
-        plan: LearningPlan,
-        window: Window,
-        memory: Memory,
-        weights: NativeWeights,
-    ) -> None:
-        network = plan.network
-        super().__init__(memory, {n.name: k for k, n in enumerate(network.nodes)})
-        self._config, self._plan, self._memory, self._weights = config, plan, memory, weights
-        self._arithmetic, self._window = backend.arithmetic, window
-
-    def nodes(self) -> Any:
-        """Return a structure for each node of the network, in its order."""
-        rasters = {**self._window.inputs, **self._window.rasters}
-        nodes = self._plan.network.nodes
-        return self.array([self.node(n.name, n.size, rasters[n.name]) for n in nodes])
-
-    def layers(self) -> Any:
-        """Return a structure for each layer that learns, in the plan's order."""
-        return self.array([self._layer(layer) for layer in self._plan.layers])
-
-    def _layer(self, layer: Layer) -> ctypes.Structure:
-        learning = [part for p in layer.into for part in self._projections(p, layer)]
+    def _layer(self, of: LayersInC, layer: Layer) -> c.Struct:
+        memory, rule, steps = self.memory, layer.rule, self.config.window
+        learning = [part for p in layer.into for part in self._projections(of, p, layer)]
         fixed = [
             c.Projection(
-                **self.ends(p, layer),
-                target=_target(p, layer),
-                in_force=self.keep(self._memory.in_force[p.name]),
+                **of.ends(p, layer), target=_target(p, layer), in_force=memory.in_force[p.name]
             )
             for p in layer.fixed
         ]
-        rule, steps, signs = layer.rule, self._config.window, self._memory.signs.get(layer.name)
-        if layer.is_critic and self._plan.critic is not None:
-            n_replicas = len(self._memory.norm[layer.key])
-            signs = np.tile(self._plan.critic.signs, (n_replicas, 1))
-        return self.layer(
+        signs, plan = memory.signs.get(layer.name), layer.plan
+        if layer.is_critic and self.critic is not None:
+            signs = np.tile(self.critic.signs, (self.n, 1))
+        return of.layer(
             layer,
-            self.array([*learning, *fixed]),
+            c.row([*learning, *fixed]),
             steps,
             role=c.choices(c.AGENT, "Role")[_role(layer)],
             first=layer.first,
@@ -263,23 +205,15 @@ class NativeLayers(LayersInC):
             end=steps - layer.lag if rule.drops_late else steps,
             text=text_addresses(rule)[layer.name != "output"],
             alpha=layer.alpha,
-            slow_trace=self.keep(self._memory.slow_trace.get(layer.key)),
-            norm=self.keep(self._memory.norm[layer.key]),
-            signs=self.keep(signs),
-            equations=self._equations(layer),
+            slow_trace=memory.slow_trace.get(layer.key),
+            norm=memory.norm[layer.key],
+            signs=signs,
+            equations=plan and equations_of(plan, f"population {layer.name!r}"),
         )
 
-    def _equations(self, layer: Layer) -> int | None:
-        """Return the address of what spike probabilities depend on, if the rule needs them."""
-        if layer.plan is None:
-            return None
-        made, arrays = equations_of(layer.plan, f"population {layer.name!r}")
-        self._kept += [made, *arrays]
-        return ctypes.addressof(made)
-
-    def _projections(self, p: Plastic, layer: Layer) -> list[ctypes.Structure]:
-        memory, network, arithmetic = self._memory, self._plan.network, self._arithmetic
-        rounding, lent = arithmetic.rounding(p.name), self._weights.lent[p.name]
+    def _projections(self, of: LayersInC, p: Plastic, layer: Layer) -> list[c.Struct]:
+        memory, network, arithmetic = self.memory, self.plan.network, self.backend.arithmetic
+        rounding, lent = arithmetic.rounding(p.name), self._lent.get(p.name)
         is_fine, integers = arithmetic.is_fine, lent is not None and lent.dtype == np.int32
         least, largest = levels(rounding, p.low, p.high)
         if is_fine:  # a weight changes by whole levels; a coarse one is rounded
@@ -288,8 +222,8 @@ class NativeLayers(LayersInC):
             least, largest = kept.least, kept.largest
         mask = network.projection(p.name).mask
         reads_v = layer.rule.needs_probability or layer.rule.needs_membrane
-        needs_in_force = reads_v or any(one.rule.needs_paths for one in self._plan.layers)
-        return self.projections(
+        needs_in_force = reads_v or any(one.rule.needs_paths for one in self.plan.layers)
+        return of.projections(
             p,
             layer,
             target=_target(p, layer),
@@ -302,12 +236,11 @@ class NativeLayers(LayersInC):
             stream=stream(network, p.name),
             least=least,
             largest=largest,
-            sums_fit=sums_fit(p, layer, self._config.window, self._config.carries),
-            weights=None if is_fine else self.keep(memory.weights[p.name]),
-            levels=self.keep(self._weights.levels.get(p.name), np.int32),
-            in_force=self.keep(memory.in_force[p.name]) if needs_in_force else None,
-            transmitted=None if integers else self.keep(lent),
-            transmitted_integers=self.keep(lent, np.int32) if integers else None,
-            accumulator=self.keep(memory.accumulator.get(p.name)),
-            mask=self.keep(None if mask is None else np.ascontiguousarray(mask), np.bool_),
+            sums_fit=sums_fit(p, layer, self.config.window, self.config.carries),
+            weights=None if is_fine else memory.weights[p.name],
+            levels=self._numbers.get(p.name),
+            in_force=memory.in_force[p.name] if needs_in_force else None,
+            **{"transmitted_integers" if integers else "transmitted": lent},
+            accumulator=memory.accumulator.get(p.name),
+            mask=None if mask is None else np.ascontiguousarray(mask),
         )

@@ -18,9 +18,7 @@ class NumpyLoop(Loop):
     """Compose the pure functions of this package, agent by agent."""
 
     def _prepare(self) -> None:
-        config, seeds = self.config, self.backend.seeds
-        parts = self._parts
-        n = config.cells.size + (self.critic is not None) * config.features.size
+        config, parts = self.config, self._parts
         self._learners = [
             Learner(self.plan, part, self._writer(k), k, self._levels)
             for k, part in enumerate(parts)
@@ -29,8 +27,12 @@ class NumpyLoop(Loop):
             config.critic.values(part.value, part.value_trace, part.x, config.gamma)
             for part in parts
         ]
+        self._hold_draws(config.cells.size + (self.critic is not None) * config.features.size)
+
+    def _hold_draws(self, n: int) -> None:
+        """Hold the draws of *n* cells, and of actions."""
+        seeds, draws = self.backend.seeds, len(self.groups) * self.policy.draws
         self._draws_of_cells = [DrawRows(seed, Stream.ENCODER, n) for seed in seeds]
-        draws = len(self.groups) * self.policy.draws
         self._draws = [DrawRows(seed, Stream.ACTION, draws) for seed in seeds]
 
     def learn(self) -> None:
@@ -43,6 +45,10 @@ class NumpyLoop(Loop):
             self._learners[k].remember(*self._seen(k), modulator=modulator, others=others)
             self._check_step(k, modulator, others)
             self._learners[k].learn(modulator, float(self.rate[k]), others=others)
+        self._write_all()
+
+    def _write_all(self) -> None:
+        """Put the weights of all agents in force."""
         for name in self.memory.weights:
             self._write(name)
 
@@ -56,8 +62,7 @@ class NumpyLoop(Loop):
             self._check_step(k, delta)
             self._learners[k].learn(delta, float(self.rate[k]), ends=True)
             expected[k] = np.nan
-        for name in self.memory.weights:
-            self._write(name)
+        self._write_all()
 
     def _learn_late(self) -> None:
         assert self.critic is not None
@@ -69,8 +74,7 @@ class NumpyLoop(Loop):
             self._check_step(k, delta)
             self._learners[k].learn_late(delta, float(self.rate[k]), *self._seen(k))
             expected[k] = value
-        for name in self.memory.weights:
-            self._write(name)
+        self._write_all()
 
     def _check_step(self, k: int, delta: float, others: Modulators | None = None) -> None:
         """Raise NotFiniteError unless the steps of agent k's weights are finite."""

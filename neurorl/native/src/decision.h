@@ -142,20 +142,25 @@ inline bool encode(const Agent &agent, int64_t k)
         agent.critic_current);
 }
 
-// The modules of one choice of a replica: *size* votes, which become probabilities.
+// The modules of one choice of a replica: *size* votes at p, which become probabilities.
 struct Group {
     const Agent &agent;
-    int64_t k, number, first, size;
+    const int64_t k, number, size, first;
+    double *const p, *const phi, *const t;
 
-    double *of(double *array) const { return array + k * agent.n_actions + first; }
-    bool allows(int64_t m) const
-    {
-        return !agent.has_masks || agent.allowed[k * agent.n_actions + first + m];
-    }
+    Group(const Agent &agent, int64_t k, int64_t number, int64_t module, int64_t size)
+        : agent(agent), k(k), number(number), size(size), first(k * agent.n_actions + module),
+          p(agent.probabilities + first), phi(agent.phi + first), t(agent.t + first) {}
+    bool allows(int64_t m) const { return !agent.has_masks || agent.allowed[first + m]; }
     double draw(int64_t n) const
     {
         const int64_t decision = agent.decisions[k], step = decision - decision % agent.policy->hold;
         return to_unit(neurorl_word(n, step, STREAM_ACTION, agent.seeds[k]));
+    }
+    double normal() const
+    {
+        const double u = draw(2 * number), v = draw(2 * number + 1);
+        return __builtin_sqrt(-2.0 * neurorl_log(u)) * cospi(2.0 * v);
     }
 };
 
@@ -169,9 +174,10 @@ inline double inverse_temperature(const Agent &agent, int64_t k)
 }
 
 // Compute the policy's probabilities of the votes for allowed alternatives, 0 for others.
-inline void weigh(const Group &group, double *p)
+inline void weigh(const Group &group)
 {
     const Agent &agent = group.agent;
+    double *p = group.p;
     const double beta = inverse_temperature(agent, group.k);
     double most = -__builtin_inf(), total = 0.0;
     int64_t n = 0;
@@ -193,9 +199,8 @@ inline void weigh(const Group &group, double *p)
 // Draw an alternative, and write what is broadcast to the modules of all.
 inline int64_t choose_one(const Group &group)
 {
-    double *p = group.of(group.agent.probabilities), below = 0.0;
-    double *phi = group.of(group.agent.phi), *t = group.of(group.agent.t);
-    weigh(group, p);
+    double *p = group.p, *phi = group.phi, *t = group.t, below = 0.0;
+    weigh(group);
     const double u = group.draw(group.number);
     int64_t action = -1;
     bool is_over = false;
@@ -228,12 +233,16 @@ inline double feedback(const Agent &agent, int64_t k)
     return policy.natural && policy.sigma > 0.0 ? width(agent, k) / policy.sigma : 1.0;
 }
 
+inline double within_bounds(double number)
+{
+    return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
+}
+
 // Choose a number: models/agent/gaussian_policy.py in C.
 inline double choose_number(const Group &group)
 {
     const int64_t size = group.size;
-    double *p = group.of(group.agent.probabilities), total = 0.0, weighted = 0.0;
-    double *phi = group.of(group.agent.phi), *t = group.of(group.agent.t);
+    double *p = group.p, *phi = group.phi, *t = group.t, total = 0.0, weighted = 0.0;
     const double last = (double)(size - 1);
     for (int64_t m = 0; m < size; m++) {
         const double centre = (2.0 * (double)m - last) / last;
@@ -241,28 +250,22 @@ inline double choose_number(const Group &group)
         weighted += p[m] * centre;
     }
     const double mean = total > 0.0 ? weighted / total : 0.0;
-    const double u = group.draw(2 * group.number), v = group.draw(2 * group.number + 1);
-    const double z = __builtin_sqrt(-2.0 * neurorl_log(u)) * cospi(2.0 * v);
-    const double share = feedback(group.agent, group.k);
+    const double z = group.normal(), share = feedback(group.agent, group.k);
     for (int64_t m = 0; m < size; m++) {
         const double centre = (2.0 * (double)m - last) / last;
         p[m] = total > 0.0 ? p[m] / total : 1.0 / (double)size;
         phi[m] = z * (centre - mean) * share;
         t[m] = neurorl_sign(phi[m]);
     }
-    const double number = mean + width(group.agent, group.k) * z;
-    return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
+    return within_bounds(mean + width(group.agent, group.k) * z);
 }
 
 // Choose a number by two readouts: models/agent/gaussian_policy.py in C.
 inline double choose_by_readouts(const Group &group)
 {
-    double *p = group.of(group.agent.probabilities);
-    double *phi = group.of(group.agent.phi), *t = group.of(group.agent.t);
+    double *p = group.p, *phi = group.phi, *t = group.t;
     const double mean = p[0], width = p[1] > -3.0 ? (p[1] < 2.0 ? p[1] : 2.0) : -3.0;
-    const double u = group.draw(2 * group.number), v = group.draw(2 * group.number + 1);
-    const double drawn = __builtin_sqrt(-2.0 * neurorl_log(u)) * cospi(2.0 * v);
-    const double z = group.agent.policy->explores ? drawn : 0.0;
+    const double z = group.agent.policy->explores ? group.normal() : 0.0;
     const double number = mean + group.agent.policy->first * exp(width) * z;
     phi[0] = z;
     phi[1] = z * z - 1.0;
@@ -270,7 +273,7 @@ inline double choose_by_readouts(const Group &group)
         p[m] = 1.0;
         t[m] = neurorl_sign(phi[m]);
     }
-    return number < -1.0 ? -1.0 : number > 1.0 ? 1.0 : number;
+    return within_bounds(number);
 }
 
 // Return how often in a row replica k takes an action now: less often, the more it has decided.
@@ -295,20 +298,13 @@ inline bool repeats(const Agent &agent, int64_t k)
     return true;
 }
 
-// Broadcast nothing of a choice that isn't made.
-inline void keep_silent(const Group &group)
-{
-    double *phi = group.of(group.agent.phi), *t = group.of(group.agent.t);
-    for (int64_t m = 0; m < group.size; m++) phi[m] = t[m] = 0.0;
-}
-
 // Make every choice of replica k by the votes that are in the place of its probabilities.
 inline void choose_by_votes(const Agent &agent, int64_t k)
 {
     const bool are_old = repeats(agent, k);
     int64_t first = 0;
     for (int64_t g = 0; g < agent.n_groups; g++) {
-        const Group group = {agent, k, g, first, agent.groups[g]};
+        const Group group(agent, k, g, first, agent.groups[g]);
         const int64_t at = k * agent.n_groups + g;
         if (agent.policy->kernel == READOUT) {
             agent.numbers[at] = choose_by_readouts(group);
@@ -316,10 +312,8 @@ inline void choose_by_votes(const Agent &agent, int64_t k)
             agent.numbers[at] = choose_number(group);
         } else {
             const int64_t action = choose_one(group);
-            if (are_old)
-                keep_silent(group);
-            else
-                agent.actions[at] = action;
+            if (!are_old) agent.actions[at] = action;
+            for (int64_t m = 0; are_old && m < group.size; m++) group.phi[m] = group.t[m] = 0.0;
         }
         first += group.size;
     }

@@ -1,7 +1,7 @@
 // The data of agents with hidden layers that serve all actions: neurorl/learning/deep in C++. Arrays
 // have the replica as their first index.
-#ifndef NEURORL_DEEP_H
-#define NEURORL_DEEP_H
+#pragma once
+
 #include "agent.h"
 
 namespace neurorl {
@@ -28,7 +28,7 @@ struct Observations {
 struct DeepSynapses {
     int64_t n_pre, n_post, longest;
     double inverse, limit, transmitted_unit, bound;
-    float *weights, *trace, *mean_square;
+    float *weights, *trace, *h;
     float *feedback;  // of the layer below, or null; it learns if feedback_learns
     int64_t feedback_learns;
     int64_t *last, *age;
@@ -60,6 +60,9 @@ struct DeepLayer {
     double *offset, *simulator_bias;  // (replica, neuron); the latter null if the host is asked
     double *mean, *variance;
     float *x, *u, *slope, *inverse, *a, *c, *alpha_mean, *kappa;
+    // Of this decision, until it is learned from in the next. arrived: if the window can't change it.
+    float *new_x, *new_u, *new_slope, *new_inverse;
+    double *shift, *scale, *arrived;
     int64_t n_x;  // of the layer below
     const DeepPatches *patches;
 };
@@ -84,15 +87,8 @@ struct Deep {
     int64_t *seen_count, *learned;
     float *scores, *pull;
     double *input;  // (replica, channel): what has entered
-    // Of this decision, until it is learned from in the next: (replica, all neurons of hidden layers).
-    int64_t n_hidden;
-    double *shift, *scale, *arrived;  // the last: what arrives, if the window can't change it
-    float *new_x;  // (replica, all that come into layers)
-    int64_t n_x;
-    float *new_u, *new_slope, *new_inverse;
+    int64_t n_hidden;  // neurons of all hidden layers
     double *value;  // (replica)
 };
 
 }  // namespace neurorl
-
-#endif

@@ -1,9 +1,8 @@
 // Learn hidden layers that serve all actions: neurorl/learning/deep/rule.py in C++, the same
 // operations in the same order; float is rounded at each of them.
-#ifndef NEURORL_DEEP_LEARNING_H
-#define NEURORL_DEEP_LEARNING_H
+#pragma once
+
 #include "deep_window.h"
-#include "transpose.h"
 
 namespace neurorl {
 
@@ -152,7 +151,7 @@ inline int64_t living_rows(
             if (!live[j]) {
                 if (KERNEL == ROOT_MEAN_SQUARE) {
                     const float left = (float)exp((double)(decisions - s.last[row]) * log_keep);
-                    float *h = s.mean_square + at;
+                    float *h = s.h + at;
                     for (int64_t i = 0; i < n; i++) h[i] = h[i] * left;
                 }
                 live[j] = 1;
@@ -192,7 +191,7 @@ inline void learn_rows(
     if (!patches && (n > NARROW || n_pre == 1)) {
         for (int64_t m = 0; m < count; m++) {
             const int64_t j = rows[m], at = (first + j) * n;
-            float *e = s.trace + at, *h = s.mean_square + at, *w = s.weights + at;
+            float *e = s.trace + at, *h = s.h + at, *w = s.weights + at;
             if (s.feedback_learns)
                 learn_row_by<KERNEL, true>(pass, n, x[j], f, extra, e, h, w, s.feedback + at);
             else
@@ -214,7 +213,7 @@ inline void learn_rows(
             added[at] = !extra ? 0.0f : patches ? summed[all + at] : extra[i];
         }
     const int64_t at = first * n;
-    float *e = s.trace + at, *h = s.mean_square + at, *w = s.weights + at, *b = s.feedback + at;
+    float *e = s.trace + at, *h = s.h + at, *w = s.weights + at, *b = s.feedback + at;
     if (extra && s.feedback_learns)
         learn_narrow<KERNEL, true, true>(pass, all, live, said, each, added, e, h, w, b);
     else if (extra)
@@ -232,13 +231,10 @@ inline void learn_synapses(
 {
     const StepSize &size = *deep.step_size;
     const int64_t decisions = deep.learned[k];
-    Pass pass = {delta, keep, (float)(layer.alpha * deep.agent->rate[k])};
+    Pass pass = {
+        delta, keep, (float)(layer.alpha * deep.agent->rate[k]), (float)size.keep,
+        (float)(1.0 - size.keep), 0.0f, (float)size.floor, (float)size.limit, (float)s.bound};
     if (pass.eta == 0.0f) return;
-    pass.share = (float)size.keep;
-    pass.rest = (float)(1.0 - size.keep);
-    pass.floor = (float)size.floor;
-    pass.limit = (float)size.limit;
-    pass.bound = (float)s.bound;
     if (size.kernel == ROOT_MEAN_SQUARE) {
         pass.correction = (float)(1.0 / (1.0 - exp(((double)decisions + 1.0) * size.log_keep)));
         learn_rows<ROOT_MEAN_SQUARE>(pass, s, layer.patches, k, x, f, extra, decisions, size.log_keep);
@@ -374,5 +370,3 @@ inline bool hear_reward(const Deep &deep, int64_t k)
 }
 
 }  // namespace neurorl
-
-#endif

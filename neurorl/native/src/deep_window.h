@@ -1,7 +1,7 @@
 // Decide by hidden layers that serve all actions: what goes before and after a window, the same
 // operations in the same order as in neurorl/learning/deep/loop.py.
-#ifndef NEURORL_DEEP_WINDOW_H
-#define NEURORL_DEEP_WINDOW_H
+#pragma once
+
 #include "buffers.h"
 #include "decision.h"
 #include "deep.h"
@@ -122,36 +122,28 @@ inline void copy_row(const double *from, int64_t n, Number *to)
     for (int64_t i = 0; i < n; i++) to[i] = (Number)from[i];
 }
 
-// Let the simulator's copies of shared weights be those that learned: of the synapses of inputs that
-// speak, or of all where x is null.
+// Let the simulator's copies of shared weights, if there are any, be those that learned: of the synapses
+// of inputs that speak, or of all where x is null.
 template <class Number>
 inline void refresh(
-    const DeepPatches &patches, const double *weights, const double *bias, const double *x,
-    Number *copies, Number *bias_copies)
+    const DeepLayer &layer, int64_t k, const double *x, Number *copies, Number *bias_copies)
 {
+    const DeepPatches &patches = *layer.patches;
     const int64_t n = patches.filters;
+    const double *weights = layer.below.sent + k * layer.below.n_pre * n;
     for (int64_t j = 0; copies && j < patches.n_inputs; j++) {
         if (x && x[j] == 0.0) continue;
         for (int64_t b = patches.start[j]; b < patches.start[j + 1]; b++)
-            copy_row(weights + patches.rows[b] * n, n, copies + b * n);
+            copy_row(weights + patches.rows[b] * n, n, copies + k * patches.n_synapses + b * n);
     }
     for (int64_t p = 0; bias_copies && p < patches.positions; p++)
-        copy_row(bias, n, bias_copies + p * n);
+        copy_row(layer.bias.sent + k * n, n, bias_copies + k * layer.size + p * n);
 }
 
 inline void refresh_copies(const DeepLayer &layer, int64_t k, const double *x)
 {
-    const DeepPatches &patches = *layer.patches;
-    const DeepSynapses &below = layer.below, &bias = layer.bias;
-    const int64_t first = k * patches.n_synapses, first_bias = k * layer.size;
-    const double *weights = below.sent + k * below.n_pre * below.n_post;
-    const double *own = bias.sent + k * bias.n_post;
-    refresh(
-        patches, weights, own, x, below.copies ? below.copies + first : nullptr,
-        bias.copies ? bias.copies + first_bias : nullptr);
-    refresh(
-        patches, weights, own, x, below.copied_integers ? below.copied_integers + first : nullptr,
-        bias.copied_integers ? bias.copied_integers + first_bias : nullptr);
+    refresh(layer, k, x, layer.below.copies, layer.bias.copies);
+    refresh(layer, k, x, layer.below.copied_integers, layer.bias.copied_integers);
 }
 
 // Add what arrives at a layer's neurons, as it is transmitted: exact, so that the order is free.
@@ -215,11 +207,11 @@ inline void biases_of(
 
 // Compute shift and scale of a layer, and the biases that its neurons get.
 inline void normal(
-    const Deep &deep, const DeepLayer &layer, int64_t k, const double *arrived, double *shift,
-    double *scale, double *bias)
+    const Deep &deep, const DeepLayer &layer, int64_t k, const double *arrived, double *bias)
 {
     static thread_local Numbers buffer;
     const int64_t n = layer.size;
+    double *shift = layer.shift + k * n, *scale = layer.scale + k * n;
     const double floor = deep.normalisation->floor;
     if (deep.normalisation->kernel == HOMEOSTASIS) {
         const double *mean = layer.mean + k * n, *variance = layer.variance + k * n;
@@ -261,8 +253,6 @@ inline bool prepare(const Deep &deep, int64_t k)
     static thread_local Numbers buffer;
     if (!sees_numbers(*deep.agent, k) || !enter(deep, k)) return false;
     const bool reads_drive = deep.normalisation->kernel == POOL, flows = deep.writes_flows;
-    double *shift = deep.shift + k * deep.n_hidden, *scale = deep.scale + k * deep.n_hidden;
-    int64_t at = k * deep.n_hidden;
     for (int64_t h = 0; h < deep.n_halves; h++) {
         const double *x = deep.input + k * deep.n_channels;
         for (int64_t l = 0; l + 1 < deep.halves[h].n_layers; l++) {
@@ -273,17 +263,14 @@ inline bool prepare(const Deep &deep, int64_t k)
             if (layer.patches) refresh_copies(layer, k, x);
             transmit_rows(layer.below, k, x);
             if (reads_drive || (flows && l == 0)) arrive(layer, k, x, arrived);
-            normal(deep, layer, k, arrived, shift, scale, bias);
+            normal(deep, layer, k, arrived, bias);
             if (flows) let_flow(layer, k, l == 0 ? arrived : nullptr);
-            if (deep.knows_arrived) memcpy(deep.arrived + at, arrived, n * sizeof *arrived);
+            if (deep.knows_arrived) memcpy(layer.arrived + k * n, arrived, n * sizeof *arrived);
             if (reads_drive) {
                 for (int64_t i = 0; i < n; i++)
                     arrived[i] = arrived[i] + bias[i] > layer.threshold ? 1.0 : 0.0;
                 x = arrived;
             }
-            shift += n;
-            scale += n;
-            at += n;
         }
         const DeepLayer &readout = deep.halves[h].layers[deep.halves[h].n_layers - 1];
         transmit_rows(readout.below, k, x);
@@ -309,12 +296,12 @@ inline void hear_means(const DeepLayer &layer, const double *drive, double rate,
 }
 
 // Take a hidden layer's drives into its statistics, and note u, psi and 1 / scale.
-inline void hear_drive(
-    const Deep &deep, const DeepLayer &layer, int64_t k, const double *drive, const double *shift,
-    const double *scale, float *u, float *slope, float *inverse)
+inline void hear_drive(const Deep &deep, const DeepLayer &layer, int64_t k, const double *drive)
 {
     const int64_t n = layer.size;
-    const double steepness = deep.slope;
+    const double steepness = deep.slope, *shift = layer.shift + k * n, *scale = layer.scale + k * n;
+    float *u = layer.new_u + k * n, *slope = layer.new_slope + k * n;
+    float *inverse = layer.new_inverse + k * n;
     for (int64_t i = 0; i < n; i++) {
         const double normal = (drive[i] - shift[i]) / scale[i];
         const double p = sigmoid(steepness * (normal - 1.0));
@@ -363,8 +350,6 @@ inline void conclude(const Deep &deep, int64_t k)
 {
     static thread_local Numbers buffer;
     const Agent &agent = *deep.agent;
-    int64_t at = k * deep.n_hidden;
-    float *new_x = deep.new_x + k * deep.n_x;
     for (int64_t h = 0; h < deep.n_halves; h++) {
         const Half &half = deep.halves[h];
         buffer.resize(2 * deep.n_hidden + 2 * agent.n_actions + 2 + deep.n_channels);
@@ -373,20 +358,16 @@ inline void conclude(const Deep &deep, int64_t k)
         for (int64_t l = 0; l < half.n_layers; l++) {
             const DeepLayer &layer = half.layers[l];
             const int64_t n = layer.size, n_pre = layer.n_x;
-            for (int64_t j = 0; j < n_pre; j++) new_x[j] = (float)x[j];
-            new_x += n_pre;
+            for (int64_t j = 0; j < n_pre; j++) layer.new_x[k * n_pre + j] = (float)x[j];
             if (deep.knows_arrived && layer.is_hidden)
-                memcpy(drive, deep.arrived + at, n * sizeof *drive);
+                memcpy(drive, layer.arrived + k * n, n * sizeof *drive);
             else
                 arrive(layer, k, x, drive);
             for (int64_t i = 0; i < n; i++) drive[i] = drive[i] * layer.unit;
             if (!layer.is_hidden) continue;
-            hear_drive(
-                deep, layer, k, drive, deep.shift + at, deep.scale + at, deep.new_u + at,
-                deep.new_slope + at, deep.new_inverse + at);
+            hear_drive(deep, layer, k, drive);
             const uint8_t *spikes = layer.raster + (layer.row * agent.n_replicas + k) * n;
             for (int64_t i = 0; i < n; i++) x[i] = spikes[i];
-            at += n;
         }
         if (half.is_actor)
             memcpy(agent.probabilities + k * agent.n_actions, drive, agent.n_actions * sizeof *drive);
@@ -396,24 +377,26 @@ inline void conclude(const Deep &deep, int64_t k)
     choose_by_votes(agent, k);
 }
 
+// Copy row k of an array of n columns.
+inline void copy_numbers(const float *from, int64_t k, int64_t n, float *to)
+{
+    memcpy(to + k * n, from + k * n, n * sizeof *to);
+}
+
 // Note what the next decision will learn from.
 inline void note(const Deep &deep, int64_t k)
 {
     const Agent &agent = *deep.agent;
     const int64_t n = agent.n_actions;
-    int64_t at = k * deep.n_hidden, first = 0;
-    const float *new_x = deep.new_x + k * deep.n_x;
+    int64_t first = 0;
     for (int64_t h = 0; h < deep.n_halves; h++)
         for (int64_t l = 0; l < deep.halves[h].n_layers; l++) {
             const DeepLayer &layer = deep.halves[h].layers[l];
-            const int64_t n_pre = layer.n_x, size = layer.size;
-            memcpy(layer.x + k * n_pre, new_x, n_pre * sizeof *new_x);
-            new_x += n_pre;
+            copy_numbers(layer.new_x, k, layer.n_x, layer.x);
             if (!layer.is_hidden) continue;
-            memcpy(layer.u + k * size, deep.new_u + at, size * sizeof(float));
-            memcpy(layer.slope + k * size, deep.new_slope + at, size * sizeof(float));
-            memcpy(layer.inverse + k * size, deep.new_inverse + at, size * sizeof(float));
-            at += size;
+            copy_numbers(layer.new_u, k, layer.size, layer.u);
+            copy_numbers(layer.new_slope, k, layer.size, layer.slope);
+            copy_numbers(layer.new_inverse, k, layer.size, layer.inverse);
         }
     for (int64_t m = 0; m < n; m++) deep.scores[k * n + m] = (float)agent.phi[k * n + m];
     for (int64_t g = 0; g < agent.n_groups; g++) {
@@ -428,5 +411,3 @@ inline void note(const Deep &deep, int64_t k)
 }
 
 }  // namespace neurorl
-
-#endif

@@ -58,22 +58,21 @@ static inline double neurorl_power(double x, int n)
     return value;
 }
 
+// The polynomial of n coefficients from the highest on.
+static inline double neurorl_polynomial(const double *coefficients, int n, double x)
+{
+    double value = coefficients[0];
+    for (int k = 1; k < n; k++) value = value * x + coefficients[k];
+    return value;
+}
+
 // (e**r - 1) / r
 static inline double neurorl_exp_rest(double r)
 {
-    double value = 1.0 / 6227020800.0;
-    value = value * r + 1.0 / 479001600.0;
-    value = value * r + 1.0 / 39916800.0;
-    value = value * r + 1.0 / 3628800.0;
-    value = value * r + 1.0 / 362880.0;
-    value = value * r + 1.0 / 40320.0;
-    value = value * r + 1.0 / 5040.0;
-    value = value * r + 1.0 / 720.0;
-    value = value * r + 1.0 / 120.0;
-    value = value * r + 1.0 / 24.0;
-    value = value * r + 1.0 / 6.0;
-    value = value * r + 0.5;
-    return value * r + 1.0;
+    static const double c[13] = {
+        1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
+        1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0};
+    return neurorl_polynomial(c, 13, r);
 }
 
 static inline double neurorl_exp(double x)
@@ -96,16 +95,10 @@ static inline double neurorl_log(double x)
     const double f = neurorl_from_bits((bits & (((int64_t)1 << 52) - 1)) + root_half) - 1.0;
     const double half_square = 0.5 * f * f;
     const double s = f / (2.0 + f), z = s * s;
-    double value = 2.0 / 21.0;
-    value = value * z + 2.0 / 19.0;
-    value = value * z + 2.0 / 17.0;
-    value = value * z + 2.0 / 15.0;
-    value = value * z + 2.0 / 13.0;
-    value = value * z + 2.0 / 11.0;
-    value = value * z + 2.0 / 9.0;
-    value = value * z + 2.0 / 7.0;
-    value = value * z + 2.0 / 5.0;
-    value = value * z + 2.0 / 3.0;
+    static const double c[10] = {
+        2.0 / 21.0, 2.0 / 19.0, 2.0 / 17.0, 2.0 / 15.0, 2.0 / 13.0,
+        2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0};
+    double value = neurorl_polynomial(c, 10, z);
     const double rest = s * (half_square + z * value) + k * NEURORL_LN2_LOW;
     value = rest - half_square + f + k * NEURORL_LN2_HIGH;
     const double outside = x == 0.0 ? -__builtin_inf() : x > 0.0 ? x : __builtin_nan("");
@@ -137,29 +130,19 @@ static inline double neurorl_turned(double x, double k)
 
 static inline double neurorl_sin_within(double r)
 {
-    const double z = r * r;
-    double value = 1.0 / 355687428096000.0;
-    value = value * z + -1.0 / 1307674368000.0;
-    value = value * z + 1.0 / 6227020800.0;
-    value = value * z + -1.0 / 39916800.0;
-    value = value * z + 1.0 / 362880.0;
-    value = value * z + -1.0 / 5040.0;
-    value = value * z + 1.0 / 120.0;
-    value = value * z + -1.0 / 6.0;
+    static const double c[8] = {
+        1.0 / 355687428096000.0, -1.0 / 1307674368000.0, 1.0 / 6227020800.0, -1.0 / 39916800.0,
+        1.0 / 362880.0, -1.0 / 5040.0, 1.0 / 120.0, -1.0 / 6.0};
+    const double z = r * r, value = neurorl_polynomial(c, 8, z);
     return r + r * (z * value);
 }
 
 static inline double neurorl_cos_within(double r)
 {
-    const double z = r * r;
-    double value = -1.0 / 6402373705728000.0;
-    value = value * z + 1.0 / 20922789888000.0;
-    value = value * z + -1.0 / 87178291200.0;
-    value = value * z + 1.0 / 479001600.0;
-    value = value * z + -1.0 / 3628800.0;
-    value = value * z + 1.0 / 40320.0;
-    value = value * z + -1.0 / 720.0;
-    value = value * z + 1.0 / 24.0;
+    static const double c[8] = {
+        -1.0 / 6402373705728000.0, 1.0 / 20922789888000.0, -1.0 / 87178291200.0, 1.0 / 479001600.0,
+        -1.0 / 3628800.0, 1.0 / 40320.0, -1.0 / 720.0, 1.0 / 24.0};
+    const double z = r * r, value = neurorl_polynomial(c, 8, z);
     return (1.0 - 0.5 * z) + z * z * value;
 }
 

@@ -32,6 +32,12 @@ template <class Act> static int64_t each(const Agent &agent, const Act &act, boo
     return -1;
 }
 
+// Do as `each` for what has no faults.
+template <class Act> static void all(const Agent &agent, const Act &act)
+{
+    each(agent, [&](int64_t k) { return act(k), (int64_t)-1; });
+}
+
 static int64_t first_without_numbers(const Agent &agent)
 {
     return each(agent, [&](int64_t k) { return sees_numbers(agent, k) ? -1 : k; });
@@ -256,12 +262,12 @@ extern "C" void neurorl_set_cos_terms(const double *terms)
     memcpy(cos_terms, terms, sizeof cos_terms);
 }
 
-extern "C" int64_t neurorl_features(const Features *map, const double *in, double *out)
+extern "C" int neurorl_features(const Features *map, const double *in, double *out)
 {
     return features(*map, in, out) ? -1 : 0;
 }
 
-extern "C" int64_t neurorl_begin(const Agent *agent, int64_t k)
+extern "C" int neurorl_begin(const Agent *agent, int64_t k)
 {
     const Features &map = agent->features;
     forget(*agent, k);
@@ -271,20 +277,17 @@ extern "C" int64_t neurorl_begin(const Agent *agent, int64_t k)
     return known ? -1 : k;
 }
 
-extern "C" int64_t neurorl_encode(const Agent *agent)
+extern "C" int neurorl_encode(const Agent *agent)
 {
     return each(*agent, [&](int64_t k) { return encode(*agent, k) ? -1 : k; });
 }
 
 extern "C" void neurorl_choose(const Agent *agent)
 {
-    each(*agent, [&](int64_t k) {
-        choose(*agent, k);
-        return (int64_t)-1;
-    });
+    all(*agent, [&](int64_t k) { choose(*agent, k); });
 }
 
-extern "C" int64_t neurorl_decide(const Agent *agent)
+extern "C" int neurorl_decide(const Agent *agent)
 {
     const int64_t unknown = neurorl_encode(agent);
     if (unknown >= 0) return unknown;
@@ -293,7 +296,7 @@ extern "C" int64_t neurorl_decide(const Agent *agent)
     return -1;
 }
 
-extern "C" int64_t neurorl_learn(const Agent *agent)
+extern "C" int neurorl_learn(const Agent *agent)
 {
     // Alternate the direction, so that the next replicas are those still in the cache.
     static thread_local bool back = false;
@@ -327,26 +330,23 @@ extern "C" void neurorl_reinforce(
     }
 }
 
-extern "C" int64_t neurorl_learn_late(const Agent *agent)
+extern "C" int neurorl_learn_late(const Agent *agent)
 {
     return each(*agent, [&](int64_t k) { return learn_late(*agent, k); });
 }
 
 // Encode what active replicas see, and set the biases of their hidden layers: see src/deep.h.
-extern "C" int64_t neurorl_deep_prepare(const Deep *deep)
+extern "C" int neurorl_deep_encode(const Deep *deep)
 {
     return each(*deep->agent, [&](int64_t k) { return prepare(*deep, k) ? -1 : k; });
 }
 
-extern "C" int64_t neurorl_deep_conclude(const Deep *deep)
+extern "C" void neurorl_deep_choose(const Deep *deep)
 {
-    return each(*deep->agent, [&](int64_t k) {
-        conclude(*deep, k);
-        return (int64_t)-1;
-    });
+    all(*deep->agent, [&](int64_t k) { conclude(*deep, k); });
 }
 
-extern "C" int64_t neurorl_deep_learn_late(const Deep *deep)
+extern "C" int neurorl_deep_learn_late(const Deep *deep)
 {
     const Agent &agent = *deep->agent;
     return each(agent, [&](int64_t k) {
@@ -371,17 +371,17 @@ extern "C" void neurorl_deep_refresh(const Deep *deep, int64_t first, int64_t la
 }
 
 // Decide, and learn from the decision before, in agents that learn.
-extern "C" int64_t neurorl_deep_decide(const Deep *deep)
+extern "C" int neurorl_deep_decide(const Deep *deep)
 {
     const Agent &agent = *deep->agent;
-    const int64_t unknown = neurorl_deep_prepare(deep);
+    const int64_t unknown = neurorl_deep_encode(deep);
     if (unknown >= 0) return unknown;
     agent.run(1, agent.window, agent.run_inputs, agent.run_rasters);
-    neurorl_deep_conclude(deep);
+    neurorl_deep_choose(deep);
     return deep->learns ? neurorl_deep_learn_late(deep) : -1;
 }
 
-extern "C" int64_t neurorl_deep_learn(const Deep *deep)
+extern "C" int neurorl_deep_learn(const Deep *deep)
 {
     const Agent &agent = *deep->agent;
     const int64_t odd = first_without_numbers(agent);

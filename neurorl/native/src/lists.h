@@ -3,8 +3,8 @@
 
 #include "factors.h"
 #include "spikes.h"
-#include "synapses.h"
 #include "traces.h"
+#include "writes.h"
 
 namespace neurorl {
 

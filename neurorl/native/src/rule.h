@@ -9,7 +9,6 @@
 #include "lists.h"
 #include "spikes.h"
 #include "sums.h"
-#include "synapses.h"
 #include "writes.h"
 
 namespace neurorl {
@@ -92,11 +91,16 @@ inline void few_sums(
     buffers.is_made.assign(n, 0);
     if (n_post > 1) buffers.turned.resize(n_pre * n);
     double *turned = n_post > 1 ? buffers.turned.data() : sum;
-    RunningTrace running(window, p, !x, buffers.running);
+    double *carried = carried_trace(window, p), *row = carried;
+    if (!x && !window.agent.carries) {
+        buffers.running.resize(n_pre * p.blocks);
+        row = buffers.running.data();
+    }
     const Spikes &spikes = post.spikes;
     int64_t s = 0;
     for (int64_t t = 0; t < window.agent.window; t++) {
-        const double *now = x ? x + t * n_pre * p.blocks : running.next(t);
+        if (!x) next_trace(window, p, t, t ? row : carried, row);
+        const double *now = x ? x + t * n_pre * p.blocks : row;
         if (post.dense) {
             const double *f = post.dense_factors + t * n;
             for (int64_t j = 0; j < n; j++)

@@ -9,7 +9,6 @@
 #include "buffers.h"
 #include "elementary.h"
 #include "spikes.h"
-#include "transpose.h"
 
 namespace neurorl {
 

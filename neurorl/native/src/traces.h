@@ -125,33 +125,6 @@ inline void pre_trace(const Window &window, const Projection &p, double *x)
     if (agent.carries) memcpy(carried, x + (agent.window - 1) * n, n * sizeof *x);
 }
 
-// The traces of one step after the other, in one row.
-class RunningTrace {
-public:
-    // row: room for them. runs: false for one that isn't asked.
-    RunningTrace(const Window &window, const Projection &p, bool runs, Numbers &row)
-        : window_(window), p_(p), before_(carried_trace(window, p)), row_(carried_trace(window, p))
-    {
-        if (!runs || window.agent.carries) return;
-        row.resize(p.n_pre * p.blocks);
-        row_ = row.data();
-    }
-
-    // Return those of step t; steps come in order.
-    const double *next(int64_t t)
-    {
-        next_trace(window_, p_, t, before_, row_);
-        before_ = row_;
-        return row_;
-    }
-
-private:
-    const Window &window_;
-    const Projection &p_;
-    const double *before_;
-    double *row_;
-};
-
 // Return |sum_t x(t)|**2 / (blocks steps): how strongly a projection drives its neurons.
 inline double power(
     const Window &window, const Projection &p, int64_t first, const double *x, double *total)

@@ -6,7 +6,6 @@ thread, and compared as ratios within a turn.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +124,7 @@ def _env_steps(agents: AgentGroup) -> int:
 def _local_bytes(config: AgentConfig, n_actions: int) -> dict[str, int]:
     network = config.network(n_actions)
     weights = {p.name: np.zeros((1, *network.weight_shape(p.name))) for p in network.projections}
-    memory = memory_for(LearningPlan.of(network, config), weights, eligibilities=np.float32)
+    memory = memory_for(LearningPlan(network, config), weights, eligibilities=np.float32)
     parts = {
         "eligibilities": memory.eligibility,
         "traces": {**memory.trace, **memory.post_trace, "critic": memory.value_trace},
@@ -144,7 +143,7 @@ def _gradient_bytes(
     from neurorl.reparameterization.rollout import Rollout
 
     network = config.network(n_actions)
-    rollout = Rollout.empty(network, config, (gradient.steps, 1, gradient.environments))
+    rollout = Rollout(network, config, (gradient.steps, 1, gradient.environments))
     choices = choices_for(config, (n_actions,))
     learner = GradientLearner(network, config, gradient, "float", choices, n_actions, 0)
     kept: dict[int, int] = {}
@@ -159,9 +158,8 @@ def _gradient_bytes(
     held = learner.module.parameters()
     weights = sum(w.numel() * w.element_size() for w in held if w.requires_grad)
     draws = [rollout.draws.cells, rollout.draws.actions, *rollout.draws.noise.values()]
-    stored = [getattr(rollout, f.name) for f in dataclasses.fields(rollout)]
     return {
-        "rollout": sum(_nbytes(x) for x in (*stored, *draws)),
+        "rollout": sum(_nbytes(x) for x in (*vars(rollout).values(), *draws)),
         "for the way back": sum(kept.values()),
         "gradient and moments": 3 * weights,
     }

@@ -70,7 +70,7 @@ class Rules:
     def __init__(self, agent: Frozen, d: Decisions) -> None:
         self._agent, self._d = agent, d
         self._spikes = {k: x.numpy() > 0 for k, x in {**d.inputs, **d.rasters}.items()}
-        self._layers = LearningPlan.of(agent.network, agent.config).layers
+        self._layers = LearningPlan(agent.network, agent.config).layers
         self._traces = {p.name: self._trace(p) for layer in self._layers for p in layer.into}
         self._actors = d.rasters["output"].shape[-1] // agent.n_actions
 

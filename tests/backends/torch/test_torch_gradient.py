@@ -388,7 +388,7 @@ def test_the_score_is_the_eligibility_of_the_rule_coagent() -> None:
     x["bias"][:] = True
     x["input"][0] = True
     plastic = {p.name: module.weights(p.name)[None] for p in network.projections}
-    plan = LearningPlan.of(network, config)
+    plan = LearningPlan(network, config)
     memory = memory_for(plan, plastic).of(0)
     learner = Learner(plan, memory)
     counted = {"hidden_2": slice(1, 2), "hidden": slice(2, 3), "output": slice(3, 4)}

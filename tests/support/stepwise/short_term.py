@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neurorl.network.plasticity import TsodyksMarkram
+from neurorl.network.plasticity import RELEASE_GRID, TsodyksMarkram
 from neurorl.numerics.arrays import FloatArray
 
 
@@ -24,9 +24,13 @@ class ShortTerm:
     def update(self, spikes: npt.NDArray[np.bool_]) -> None:
         """Advance a step at whose end these neurons spike."""
         self.release[:-1] = self.release[1:]
-        self.u[:], self.used[:], self.release[-1] = self._described.step(
-            self._decays, self.u, self.used, spikes
-        )
+        u, used = self._decays[0] * self.u, self._decays[1] * self.used
+        raised = u + self._described.U * (1.0 - u)
+        released = raised * (1.0 - used)
+        rounded = np.floor(released / RELEASE_GRID + 0.5) * RELEASE_GRID
+        self.u[:] = np.where(spikes, raised, u)
+        self.used[:] = np.where(spikes, used + released, used)
+        self.release[-1] = np.where(spikes, rounded, 0.0)
 
     def variables(self) -> dict[str, FloatArray]:
         """Return the state by name, with neurons as the last axis."""
