@@ -98,20 +98,17 @@ def quantise(network: Network) -> XyloNetwork:
     weights against those of inputs is the mean of what populations need for both to have 8 bits.
     """
     shifts, units = dict.fromkeys(MEMORIES, 0), dict[str, float]()
-    wants = {p.name: _wanted(network, p) for p in network.populations}
+    wants = {p.name: _Wanted(network, p) for p in network.populations}
     for memories in (MEMORIES[:2], MEMORIES[2:]):
         own = {x: w for x, w in wants.items() if w.is_output == (memories == MEMORIES[2:])}
-        known = {name: want.fixed for name, want in own.items() if want.fixed}
-        shifts |= _shifts(memories, own)
-        free = {name: want.unit(shifts) for name, want in own.items() if name not in known}
-        if free and not known:
-            spare = [
-                np.log2(_LEVEL / (unit * wants[x].level or _LEVEL)) for x, unit in free.items()
-            ]
+        shifts |= _shifts(memories, [*own.values()])
+        found = {name: want.unit(shifts) for name, want in own.items()}
+        if own and not any(want.fixed for want in own.values()):
+            spare = [np.log2(_LEVEL / (unit * own[x].level or _LEVEL)) for x, unit in found.items()]
             more = int(max(min(SHIFT_MAX - max(shifts[x] for x in memories), *np.floor(spare)), 0))
-            free = {name: 2**more * unit for name, unit in free.items()}
+            found = {name: 2**more * unit for name, unit in found.items()}
             shifts |= {memory: shifts[memory] + more for memory in memories}
-        units |= known | free
+        units |= found
     populations = {p.name: _population(network, p, units[p.name]) for p in network.populations}
     return XyloNetwork(populations, shifts)
 
@@ -128,48 +125,40 @@ def kept_current(integrator: Integrator) -> FloatArray:
     return np.asarray(1 - 2.0 ** -decay_shift(integrator.current_decay, 1))
 
 
-class _Wanted(NamedTuple):
+class _Wanted:
     """Hold what decides on the unit of a population.
 
     fixed: its unit, if the description has it, else 0. level: its largest threshold or bias, in a
     unit of 1. ranges: the largest weight into it by memory, without those that have none.
     """
 
-    is_output: bool
-    fixed: float
-    level: float
-    ranges: dict[str, float]
+    def __init__(self, network: Network, population: Population) -> None:
+        d, self.ranges = population.integrator(network.dt), dict[str, float]()
+        for p in network.projections:
+            if p.post == population.name and (reach := weight_range(network, p)):
+                memory = memory_of(network, p)
+                self.ranges[memory] = max(reach, self.ranges.get(memory, 0.0))
+        self.level = float((np.maximum(d.threshold, np.abs(d.bias)) * kept_current(d)).max())
+        self.fixed = population.neuron.chip_unit or 0.0
+        self.is_output = is_output(network, population.name)
 
     def unit(self, shifts: dict[str, int]) -> float:
-        """Return the largest unit in which its weights and thresholds fit."""
+        """Return the unit: as fixed, or the largest in which its weights and thresholds fit."""
         limits = [(MANTISSA_MAX << shifts[memory]) / most for memory, most in self.ranges.items()]
-        return min([*limits, _LEVEL / self.level] if self.level else limits or [1.0])
+        limits += [_LEVEL / self.level] if self.level else []
+        return self.fixed or min(limits, default=1.0)
 
 
-def _wanted(network: Network, population: Population) -> _Wanted:
-    d, ranges = population.integrator(network.dt), dict[str, float]()
-    for p in network.projections:
-        if p.post == population.name and (reach := weight_range(network, p)):
-            memory = memory_of(network, p)
-            ranges[memory] = max(reach, ranges.get(memory, 0.0))
-    level = float((np.maximum(d.threshold, np.abs(d.bias)) * kept_current(d)).max())
-    fixed = population.neuron.chip_unit or 0.0
-    return _Wanted(is_output(network, population.name), fixed, level, ranges)
-
-
-def _shifts(memories: Sequence[str], wants: dict[str, _Wanted]) -> dict[str, int]:
+def _shifts(memories: Sequence[str], wants: Sequence[_Wanted]) -> dict[str, int]:
     """Return the least shifts of a side: as fixed units need them, or for equal resolution."""
     shifts = dict.fromkeys(memories, 0)
-    for want in wants.values():
+    for want in wants:
         for memory, reach in want.ranges.items():
             over = np.log2(max(reach * want.fixed / MANTISSA_MAX, 1.0))
             shifts[memory] = max(shifts[memory], min(int(np.ceil(over)), SHIFT_MAX))
-    ratios = [
-        np.log2(want.ranges["recurrent"] / want.ranges["input"])
-        for want in wants.values()
-        if {"input", "recurrent"} <= {*want.ranges}
-    ]
-    if ratios and not any(want.fixed for want in wants.values()):
+    both = [want.ranges for want in wants if {"input", "recurrent"} <= {*want.ranges}]
+    if both and not any(want.fixed for want in wants):
+        ratios = [np.log2(ranges["recurrent"] / ranges["input"]) for ranges in both]
         ahead = int(np.clip(np.rint(np.mean(ratios)), -SHIFT_MAX, SHIFT_MAX))
         shifts |= {"input": max(-ahead, 0), "recurrent": max(ahead, 0)}
     return shifts
