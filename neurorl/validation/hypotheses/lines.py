@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.expressions.expression import Expression
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
@@ -98,10 +97,9 @@ _MACROS = {"lost_u": _LOST_U, "lost_moved": taken_off(_LOST, "v", "moved"), "spi
 
 def fixed(evidence: Evidence) -> Iterator[Variant]:
     """Propose other lines of a step, without numbers."""
-    names = number_names(evidence)
     for cause, details in _FIXED.items():
         for detail, text in details.items():
-            yield Variant(cause, detail, changed(text.format(**_MACROS), **names))
+            yield Variant(cause, detail, changed(text.format(**_MACROS)))
     cause, left = "step order", Expression(f"u - {_LOST_U}")
     constants = {"lost_u": evidence.node.constants["lost_u"]}
 
@@ -118,14 +116,3 @@ def fixed(evidence: Evidence) -> Iterator[Variant]:
     for when, name in (("before it decays", "arrived_u"), ("of the step before", "was_u")):
         detail = f"the membrane takes the current {when}"
         yield Variant(cause, detail, changed(f"membrane reads u: {name}"))
-
-
-def number_names(evidence: Evidence) -> dict[str, float]:
-    """Return the limits of sums and spikes, by names for them."""
-    return {"low": -STATE_MAX - 1, "high": STATE_MAX, "most": most_spikes(evidence)}
-
-
-def most_spikes(evidence: Evidence) -> float:
-    """Return the most spikes of a neuron in a step."""
-    (count,) = (x.value for x in evidence.node.update if x.variable == "count")
-    return float(count.text.rstrip(")").rsplit(", ", 2)[1].rstrip(")"))

@@ -14,7 +14,7 @@ from neurorl.numerics.arrays import Array
 from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node, otherwise
-from neurorl.validation.hypotheses.lines import SPIKES, most_spikes, number_names, taken_off
+from neurorl.validation.hypotheses.lines import SPIKES, taken_off
 from neurorl.validation.hypotheses.numbers import VARIABLES
 from neurorl.validation.observed import Observed, Pathway
 from neurorl.validation.rewriting import Change, chained, changed, table, with_constants
@@ -146,16 +146,15 @@ _TAKEN_OFF = {
 
 def spikes(evidence: Evidence) -> Iterator[Variant]:
     """Propose other limits of the spikes of a step, and what several of them transmit."""
-    steps, described = Steps(evidence), most_spikes(evidence)
+    steps, described = Steps(evidence), float(evidence.node.constants["most"])
     now = steps.now["release"][steps.odd["release"] | steps.odd["voltage"]]
     seen = max(float(now.max(initial=0.0)), 1.0)
     likely = (seen, seen + 1, 2, 15, 16, 30, 31, 32, 63, 64, 127, 128, 255, 1e9)
     for limit in (x for x in dict.fromkeys(likely) if x >= seen and x != described):
         for number, (more, left) in enumerate(_TAKEN_OFF.items()):
             text = f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}"
-            change = changed(text, **number_names(evidence))
             detail = f"neurons spike up to {limit:.0f} times in a step, not {described:.0f}{more}"
-            yield Variant(_SEVERAL, detail, change, freedom=int(number > 2))  # two faults
+            yield Variant(_SEVERAL, detail, changed(text), int(number > 2))  # two faults
     for size in (8, 16, 32, 64):
         for sent, left in (("", "count"), (" that are sent", "full")):
             text = f"full = max({SPIKES}, 0); count = full - {size}*floor(full/{size})"
