@@ -97,20 +97,12 @@ def quantise(network: Network) -> XyloNetwork:
     decay by shifts is the finer, the larger the numbers are. Within it, the shift of recurrent
     weights against those of inputs is the mean of what populations need for both to have 8 bits.
     """
-    shifts, units = dict.fromkeys(MEMORIES, 0), dict[str, float]()
-    wants = {p.name: _Wanted(network, p) for p in network.populations}
+    wants, shifts = [_Wanted(network, p) for p in network.populations], dict[str, int]()
     for memories in (MEMORIES[:2], MEMORIES[2:]):
-        own = {x: w for x, w in wants.items() if w.is_output == (memories == MEMORIES[2:])}
-        shifts |= _shifts(memories, [*own.values()])
-        found = {name: want.unit(shifts) for name, want in own.items()}
-        if own and not any(want.fixed for want in own.values()):
-            spare = [np.log2(_LEVEL / (unit * own[x].level or _LEVEL)) for x, unit in found.items()]
-            more = int(max(min(SHIFT_MAX - max(shifts[x] for x in memories), *np.floor(spare)), 0))
-            found = {name: 2**more * unit for name, unit in found.items()}
-            shifts |= {memory: shifts[memory] + more for memory in memories}
-        units |= found
-    populations = {p.name: _population(network, p, units[p.name]) for p in network.populations}
-    return XyloNetwork(populations, shifts)
+        own = [want for want in wants if want.is_output == (memories == MEMORIES[2:])]
+        shifts |= _shifts(memories, own)
+    pairs = zip(network.populations, wants, strict=True)
+    return XyloNetwork({p.name: _population(network, p, w.unit(shifts)) for p, w in pairs}, shifts)
 
 
 def decay_shift(kept: FloatArray, least: int) -> IntArray:
@@ -150,18 +142,21 @@ class _Wanted:
 
 
 def _shifts(memories: Sequence[str], wants: Sequence[_Wanted]) -> dict[str, int]:
-    """Return the least shifts of a side: as fixed units need them, or for equal resolution."""
+    """Return the shifts of a side: the least for fixed units, or the largest that leave room."""
     shifts = dict.fromkeys(memories, 0)
-    for want in wants:
-        for memory, reach in want.ranges.items():
-            over = np.log2(max(reach * want.fixed / MANTISSA_MAX, 1.0))
+    if not wants or any(want.fixed for want in wants):
+        for memory, need in ((x, w.ranges[x] * w.fixed) for w in wants for x in w.ranges):
+            over = np.log2(max(need / MANTISSA_MAX, 1.0))
             shifts[memory] = max(shifts[memory], min(int(np.ceil(over)), SHIFT_MAX))
+        return shifts
     both = [want.ranges for want in wants if {"input", "recurrent"} <= {*want.ranges}]
-    if both and not any(want.fixed for want in wants):
+    if both:
         ratios = [np.log2(ranges["recurrent"] / ranges["input"]) for ranges in both]
         ahead = int(np.clip(np.rint(np.mean(ratios)), -SHIFT_MAX, SHIFT_MAX))
         shifts |= {"input": max(-ahead, 0), "recurrent": max(ahead, 0)}
-    return shifts
+    spare = [np.log2(_LEVEL / (want.unit(shifts) * want.level or _LEVEL)) for want in wants]
+    more = int(max(min(SHIFT_MAX - max(shifts.values()), *np.floor(spare)), 0))
+    return {memory: shift + more for memory, shift in shifts.items()}
 
 
 def _population(network: Network, population: Population, unit: float) -> XyloPopulation:
