@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.agents.player import Player
 from neurorl.arithmetic.chip_noise import threshold_reduction, with_coin_sources
 from neurorl.arithmetic.fitting import largest_sums
 from neurorl.arithmetic.quantiser import kept
@@ -231,27 +230,6 @@ def _percent(where: BoolArray) -> float:
 _PLAY, _RESET = 5, 6  # purposes of derived seeds
 
 
-class Rates:
-    """Average the spikes of each neuron over the steps in which input can have reached it."""
-
-    def __init__(self, player: Player) -> None:
-        network = player.backend.network
-        self._from = {p.name: network.depth(p.name) - 1 for p in network.populations}
-        self._spikes = {p.name: np.zeros(p.size) for p in network.populations}
-        self._steps = dict.fromkeys(self._spikes, 0)
-
-    def add(self, rasters: Named) -> None:
-        """Add one decision, ``(window, size)`` of each population."""
-        for name, spikes in self._spikes.items():
-            raster = rasters[name][self._from[name] :]
-            spikes += raster.sum(axis=0)
-            self._steps[name] += len(raster)
-
-    def of(self, population: str) -> FloatArray:
-        """Return spikes per step, ``(size,)``, 0 to 1."""
-        return np.asarray(self._spikes[population] / max(1, self._steps[population]))
-
-
 class Comparison(TypedDict):
     """Say how alike two settings decide, see `compare`."""
 
@@ -284,8 +262,11 @@ def compare(
     seed = read_seed(seed, "compare.seed")
     other = seed if other_seed is None else read_seed(other_seed, "compare.other_seed")
     settings = (seed, first), (other, second)
+    populations = agent.network.populations
     players = [agent.player(derive(k, _PLAY, agent.seed), **dict(x)) for k, x in settings]
-    rates = [Rates(player) for player in players]
+    # Steps in which input can have reached a population.
+    reached = {p.name: slice(agent.network.depth(p.name) - 1, None) for p in populations}
+    spikes = [{p.name: np.zeros(p.size) for p in populations} for _ in players]
     same = done = episode = 0
     with players[0].backend, players[1].backend:
         while done < decisions:
@@ -296,9 +277,10 @@ def compare(
                 player.begin()
             while not over and done < decisions:
                 actions = []
-                for player, rate in zip(players, rates, strict=True):
+                for player, sums in zip(players, spikes, strict=True):
                     move = player.move(observation)
-                    rate.add(move.rasters)
+                    for name, steps in reached.items():
+                        sums[name] += move.rasters[name][steps].sum(axis=0)
                     actions.append(move.action)
                 same += actions[0] == actions[1]
                 done += 1
@@ -306,8 +288,9 @@ def compare(
                 observation, _, terminated, truncated, _ = agent.env.step(taken)
                 over = terminated or truncated
     rows = []
-    for name in (p.name for p in agent.network.populations):
-        a, b = (x.of(name) for x in rates)
+    for name, steps in reached.items():
+        n_steps = done * len(range(agent.config.window)[steps])
+        a, b = (sums[name] / max(1, n_steps) for sums in spikes)
         mean, changed = float(a.mean()), float(b.mean())
         row: PlainData = {"population": name, "rate": mean, "other_rate": changed}
         row["error_percent"] = 100 * (changed - mean) / mean if mean else None
