@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.arithmetic.chip_noise import threshold_reduction, with_coin_sources
-from neurorl.arithmetic.fitting import largest_sums
+from neurorl.arithmetic.fitting import Weights, largest_sums
 from neurorl.arithmetic.quantiser import kept
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic, make_arithmetic
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import STATE_MAX
+from neurorl.backends.base import Backend
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, check_name
 from neurorl.network.description import Network, Population, Projection
@@ -71,8 +72,10 @@ def quantisation_report(
     scale; without those clipped); clipped_percent of weights beyond the largest, and zeroed_percent
     of those that aren't 0 and become 0.
 
-    With *inputs* for *n_steps* steps, as `Backend.step` takes them, populations also have the rows
-    of `rate_errors`. Raises UnsupportedError for what has no integers at all.
+    With *inputs* for *n_steps* steps, as `Backend.step` takes them, populations also have rate and
+    chip_rate (spikes a step, on the reference with the same draws), and rate_error_percent, None
+    for one that is silent in float arithmetic.
+    Raises UnsupportedError for what has no integers at all.
     """
     seed = read_seed(seed)
     given = weights or {}
@@ -88,45 +91,29 @@ def quantisation_report(
         "projections": [_projection(chip, p, held[p.name]) for p in network.projections],
     }
     if inputs is not None:
-        options = {"arithmetic": arithmetic, "noise": noise}
-        measured = rate_errors(network, held, inputs, n_steps, **options, seed=seed)
+        rates = [
+            _rates(load("reference", network, seed=seed, **options), held, inputs, n_steps)
+            for options in ({"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise})
+        ]
         for row in report["populations"]:
-            row |= measured[row["population"]]
+            rate, chip_rate = (of_each[row["population"]] for of_each in rates)
+            row |= {"rate": rate, "chip_rate": chip_rate}
+            row["rate_error_percent"] = 100 * (chip_rate - rate) / rate if rate else None
     return report
 
 
-def rate_errors(
-    network: Network,
-    weights: Mapping[str, FloatArray],
-    inputs: Mapping[str, npt.ArrayLike],
-    n_steps: int,
-    *,
-    arithmetic: str = "loihi",
-    noise: str = "exact",
-    seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
-    """Return each population's rate and chip_rate (spikes a step), and rate_error_percent.
-
-    The last is None for a population that is silent in float arithmetic.
-    Measured on the reference, in float arithmetic and in the chip's, with the same draws.
-    """
-    rates = []
-    for options in ({"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise}):
-        with load("reference", network, seed=seed, **options) as backend:
-            for name, values in weights.items():
-                backend.set_weights(name, values)
-            rasters = backend.step(inputs, n_steps)
-        rates.append({name: float(raster.mean()) for name, raster in rasters.items()})
-    found: dict[str, dict[str, float | None]] = {}
-    for name, rate in rates[0].items():
-        error = 100 * (rates[1][name] - rate) / rate if rate else None
-        found[name] = {"rate": rate, "chip_rate": rates[1][name], "rate_error_percent": error}
-    return found
+def _rates(
+    backend: Backend, weights: Weights, inputs: Mapping[str, npt.ArrayLike], n_steps: int
+) -> dict[str, float]:
+    """Return the spikes a step of each population."""
+    with backend:
+        for name, values in weights.items():
+            backend.set_weights(name, values)
+        rasters = backend.step(inputs, n_steps)
+    return {name: float(raster.mean()) for name, raster in rasters.items()}
 
 
-def _on_xylo(
-    arithmetic: XyloArithmetic, population: Population, weights: Mapping[str, FloatArray]
-) -> PlainData:
+def _on_xylo(arithmetic: XyloArithmetic, population: Population, weights: Weights) -> PlainData:
     name, network = population.name, arithmetic.network
     chip, unit = arithmetic.chip.populations[name], arithmetic.membrane_unit(name)
     d = population.integrator(network.dt)
@@ -152,9 +139,7 @@ def _on_xylo(
     }
 
 
-def _on_loihi(
-    arithmetic: ChipArithmetic, population: Population, weights: Mapping[str, FloatArray]
-) -> PlainData:
+def _on_loihi(arithmetic: ChipArithmetic, population: Population, weights: Weights) -> PlainData:
     chip = arithmetic.chip.populations[population.name]
     d = population.integrator(arithmetic.network.dt)
     scale = _scale(d)
