@@ -18,7 +18,7 @@ from neurorl.backends.xylo.limits import DEFAULT, find_device, problems
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
-from neurorl.numerics.arrays import FloatArray, IntArray
+from neurorl.numerics.arrays import Array, FloatArray, IntArray
 from neurorl.program import lower
 from neurorl.storage.files import write_json
 
@@ -34,9 +34,9 @@ class Wire(NamedTuple):
     """
 
     memory: str
-    pre: IntArray
-    post: IntArray
-    places: IntArray
+    pre: Array
+    post: Array
+    places: Array
 
 
 class XyloLayout(NamedTuple):
@@ -68,10 +68,9 @@ def lay_out(network: Network, arithmetic: XyloArithmetic) -> XyloLayout:
     for p in program.projections:
         memory = memory_of(arithmetic.network, arithmetic.network.projection(p.name))
         pre, post = (places[program.nodes[k].name][1].start for k in (p.pre, p.post))
-        ends, described = p.synapses(), p.places()
+        (i, j, _), described = p.synapses(), p.places()
         every = np.arange(p.n_weights) if described is None else described
-        numbers = (x.astype(np.int64) for x in (ends[0] + pre, ends[1] + post, every))
-        wires[p.name] = Wire(memory, *numbers)
+        wires[p.name] = Wire(memory, i + pre, j + post, every)
     none, cells = np.zeros(0, dtype=np.int64), dict[str, dict[str, IntArray]]()
     for kind in KINDS[1:]:
         own = [chips[name] for name, (its, _) in places.items() if its == kind]

@@ -82,17 +82,11 @@ biases wrap around at 8 bits -> reads bias: (bias - 256*floor(bias/256 + 0.5))
 the bias is subtracted -> reads bias: (0 - bias)
 """),
 }
-_LOST = "max(min({x}, 1), floor({x}*lost_{y}))"
+_LOST = "(max(min({x}, 1), floor({x}*lost_{y})))"
 """State what a step takes off x; y is the current u or the membrane v, whose shift it is."""
 
-
-def taken_off(text: str, y: str, x: str = "") -> str:
-    """Return what a step takes off the variable y, or off *x* by y's shift, as text."""
-    return f"({text.format(x=x or y, y=y)})"
-
-
-_LOST_U = taken_off(_LOST, "u")
-_MACROS = {"lost_u": _LOST_U, "lost_moved": taken_off(_LOST, "v", "moved"), "spikes": SPIKES}
+_LOST_U = _LOST.format(x="u", y="u")
+_MACROS = {"lost_u": _LOST_U, "lost_moved": _LOST.format(x="moved", y="v"), "spikes": SPIKES}
 
 
 def fixed(evidence: Evidence) -> Iterator[Variant]:

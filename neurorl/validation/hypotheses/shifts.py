@@ -14,7 +14,7 @@ from neurorl.numerics.arrays import Array
 from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node, otherwise
-from neurorl.validation.hypotheses.lines import SPIKES, taken_off
+from neurorl.validation.hypotheses.lines import SPIKES
 from neurorl.validation.hypotheses.numbers import VARIABLES
 from neurorl.validation.observed import Observed, Pathway
 from neurorl.validation.rewriting import Change, chained, changed, table, with_constants
@@ -49,7 +49,7 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
     )
     for names, subject in _OF.items():
         for detail, text in _DECAYS.items():
-            of_u, of_v = (taken_off(text, y) for y in "uv")
+            of_u, of_v = (f"({text.format(x=y, y=y)})" for y in "uv")
             lines = {"u": f"u = u - {of_u}", "v": f"back = 0 - {of_v}"}
             for kept in factors if "kept" in text else factors[:1]:
                 change = changed(" | ".join(lines[y] for y in names), **kept)
