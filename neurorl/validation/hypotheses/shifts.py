@@ -134,7 +134,7 @@ def _saturating(places: Collection[str], text: str, *limits: int) -> Change:
 UNLIMITED = _saturating(_PLACES, "{x}")
 """Let all sums hold any number."""
 
-_SEVERAL = "several spikes"
+SEVERAL = "several spikes"
 _TAKEN_OFF = {
     "": "level - count*threshold",
     ", and take off all that the membrane is worth": f"level - threshold*max({SPIKES}, 0)",
@@ -154,12 +154,12 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
         for number, (more, left) in enumerate(_TAKEN_OFF.items()):
             text = f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}"
             detail = f"neurons spike up to {limit:.0f} times in a step, not {described:.0f}{more}"
-            yield Variant(_SEVERAL, detail, changed(text), int(number > 2))  # two faults
+            yield Variant(SEVERAL, detail, changed(text), int(number > 2))  # two faults
     for size in (8, 16, 32, 64):
         for sent, left in (("", "count"), (" that are sent", "full")):
             text = f"full = max({SPIKES}, 0); count = full - {size}*floor(full/{size})"
             detail = f"the number of spikes{sent} wraps around at {size}"
-            yield Variant(_SEVERAL, detail, changed(f"{text} | v = level - {left}*threshold"))
+            yield Variant(SEVERAL, detail, changed(f"{text} | v = level - {left}*threshold"))
     for chosen, subject in by_node(evidence, evidence.into, "spikes"):
         for limit in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 30):
 
@@ -168,4 +168,4 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
 
             times = "once" if limit == 1 else f"up to {limit} times"
             detail = f"{subject} count {times} in a step, however many they are"
-            yield Variant(_SEVERAL, detail, arrivals=otherwise(chosen, at_most))
+            yield Variant(SEVERAL, detail, arrivals=otherwise(chosen, at_most))
