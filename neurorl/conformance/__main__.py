@@ -165,8 +165,7 @@ def _result(vector: Vector, spec: BackendSpec, chip: str, expected: Rows) -> Pla
         why = without_paths(f"{type(exc).__name__}: {exc}")
         return {"result": "refused", "first": {"refused": why}}
     first = first_difference(expected, found)
-    result = "differs" if first else "equal"
-    return {"result": result, "first": first, "compared": [*found], **ran}
+    return {"result": "differs" if first else "equal", "first": first, "compared": [*found], **ran}
 
 
 def lines_of(made: PlainData) -> list[str]:
