@@ -97,23 +97,12 @@ def quantise(network: Network) -> XyloNetwork:
     decay by shifts is the finer, the larger the numbers are. Within it, the shift of recurrent
     weights against those of inputs is the mean of what populations need for both to have 8 bits.
     """
-    shifts, units = dict.fromkeys(MEMORIES, 0), dict[str, float]()
-    wants = {p.name: _wanted(network, p) for p in network.populations}
+    wants, shifts = [_Wanted(network, p) for p in network.populations], dict[str, int]()
     for memories in (MEMORIES[:2], MEMORIES[2:]):
-        own = {x: w for x, w in wants.items() if w.is_output == (memories == MEMORIES[2:])}
-        known = {name: want.fixed for name, want in own.items() if want.fixed}
+        own = [want for want in wants if want.is_output == (memories == MEMORIES[2:])]
         shifts |= _shifts(memories, own)
-        free = {name: want.unit(shifts) for name, want in own.items() if name not in known}
-        if free and not known:
-            spare = [
-                np.log2(_LEVEL / (unit * wants[x].level or _LEVEL)) for x, unit in free.items()
-            ]
-            more = int(max(min(SHIFT_MAX - max(shifts[x] for x in memories), *np.floor(spare)), 0))
-            free = {name: 2**more * unit for name, unit in free.items()}
-            shifts |= {memory: shifts[memory] + more for memory in memories}
-        units |= known | free
-    populations = {p.name: _population(network, p, units[p.name]) for p in network.populations}
-    return XyloNetwork(populations, shifts)
+    pairs = zip(network.populations, wants, strict=True)
+    return XyloNetwork({p.name: _population(network, p, w.unit(shifts)) for p, w in pairs}, shifts)
 
 
 def decay_shift(kept: FloatArray, least: int) -> IntArray:
@@ -128,51 +117,46 @@ def kept_current(integrator: Integrator) -> FloatArray:
     return np.asarray(1 - 2.0 ** -decay_shift(integrator.current_decay, 1))
 
 
-class _Wanted(NamedTuple):
+class _Wanted:
     """Hold what decides on the unit of a population.
 
     fixed: its unit, if the description has it, else 0. level: its largest threshold or bias, in a
     unit of 1. ranges: the largest weight into it by memory, without those that have none.
     """
 
-    is_output: bool
-    fixed: float
-    level: float
-    ranges: dict[str, float]
+    def __init__(self, network: Network, population: Population) -> None:
+        d, self.ranges = population.integrator(network.dt), dict[str, float]()
+        for p in network.projections:
+            if p.post == population.name and (reach := weight_range(network, p)):
+                memory = memory_of(network, p)
+                self.ranges[memory] = max(reach, self.ranges.get(memory, 0.0))
+        self.level = float((np.maximum(d.threshold, np.abs(d.bias)) * kept_current(d)).max())
+        self.fixed = population.neuron.chip_unit or 0.0
+        self.is_output = is_output(network, population.name)
 
     def unit(self, shifts: dict[str, int]) -> float:
-        """Return the largest unit in which its weights and thresholds fit."""
+        """Return the unit: as fixed, or the largest in which its weights and thresholds fit."""
         limits = [(MANTISSA_MAX << shifts[memory]) / most for memory, most in self.ranges.items()]
-        return min([*limits, _LEVEL / self.level] if self.level else limits or [1.0])
+        limits += [_LEVEL / self.level] if self.level else []
+        return self.fixed or min(limits, default=1.0)
 
 
-def _wanted(network: Network, population: Population) -> _Wanted:
-    d, ranges = population.integrator(network.dt), dict[str, float]()
-    for p in network.projections:
-        if p.post == population.name and (reach := weight_range(network, p)):
-            memory = memory_of(network, p)
-            ranges[memory] = max(reach, ranges.get(memory, 0.0))
-    level = float((np.maximum(d.threshold, np.abs(d.bias)) * kept_current(d)).max())
-    fixed = population.neuron.chip_unit or 0.0
-    return _Wanted(is_output(network, population.name), fixed, level, ranges)
-
-
-def _shifts(memories: Sequence[str], wants: dict[str, _Wanted]) -> dict[str, int]:
-    """Return the least shifts of a side: as fixed units need them, or for equal resolution."""
+def _shifts(memories: Sequence[str], wants: Sequence[_Wanted]) -> dict[str, int]:
+    """Return the shifts of a side: the least for fixed units, or the largest that leave room."""
     shifts = dict.fromkeys(memories, 0)
-    for want in wants.values():
-        for memory, reach in want.ranges.items():
-            over = np.log2(max(reach * want.fixed / MANTISSA_MAX, 1.0))
+    if not wants or any(want.fixed for want in wants):
+        for memory, need in ((x, w.ranges[x] * w.fixed) for w in wants for x in w.ranges):
+            over = np.log2(max(need / MANTISSA_MAX, 1.0))
             shifts[memory] = max(shifts[memory], min(int(np.ceil(over)), SHIFT_MAX))
-    ratios = [
-        np.log2(want.ranges["recurrent"] / want.ranges["input"])
-        for want in wants.values()
-        if {"input", "recurrent"} <= {*want.ranges}
-    ]
-    if ratios and not any(want.fixed for want in wants.values()):
+        return shifts
+    both = [want.ranges for want in wants if {"input", "recurrent"} <= {*want.ranges}]
+    if both:
+        ratios = [np.log2(ranges["recurrent"] / ranges["input"]) for ranges in both]
         ahead = int(np.clip(np.rint(np.mean(ratios)), -SHIFT_MAX, SHIFT_MAX))
         shifts |= {"input": max(-ahead, 0), "recurrent": max(ahead, 0)}
-    return shifts
+    spare = [np.log2(_LEVEL / (want.unit(shifts) * want.level or _LEVEL)) for want in wants]
+    more = int(max(min(SHIFT_MAX - max(shifts.values()), *np.floor(spare)), 0))
+    return {memory: shift + more for memory, shift in shifts.items()}
 
 
 def _population(network: Network, population: Population, unit: float) -> XyloPopulation:

@@ -19,7 +19,6 @@ import statistics
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +135,7 @@ def report(
 
     Raises BackendUnavailableError with what to install, DescriptionError for less than a vector.
     """
-    spec, total = BackendSpec.parse(backend or _BACKENDS[chip]), hashlib.sha256()
+    spec, digest = BackendSpec.parse(backend or _BACKENDS[chip]), hashlib.sha256()
     cls = spec.backend_class  # raises where its simulator is missing
     name = cls.__name__ if spec.cls else without_paths(spec)
     made: PlainData = {"format": 1, "chip": chip, "backend": name, "seed": read_seed(seed)}
@@ -145,30 +144,28 @@ def report(
     made["host"] = {"system": platform.system(), "machine": platform.machine()}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        numbers = range(positive("vectors", n_vectors))
-        made["vectors"] = [_row(chip, spec, number, seed, total.update) for number in numbers]
+        made["vectors"] = []
+        for number in range(positive("vectors", n_vectors)):
+            vector = make_vector(chip, number, seed)
+            expected = play(vector, BackendSpec("reference"), chip)[1]
+            for key, values in [*vector.inputs.items(), *sorted(expected.items())]:
+                digest.update(key.encode() + np.ascontiguousarray(values, "<i8").tobytes())
+            row = {"vector": number, "learns": number % 2 == 1}
+            made["vectors"].append(row | _result(vector, spec, chip, expected))
     made["notes"] = sorted({without_paths(one.message) for one in caught})
-    made["sha256_of_vectors"] = total.hexdigest()
+    made["sha256_of_vectors"] = digest.hexdigest()
     return {"read": lines_of(made), **made}
 
 
-def _row(
-    chip: str, spec: BackendSpec, number: int, seed: int, digest: Callable[[bytes], None]
-) -> PlainData:
-    """Return what became of one vector, and give *digest* its input and what is expected of it."""
-    vector = make_vector(chip, number, seed)
-    expected = play(vector, BackendSpec("reference"), chip)[1]
-    for key, values in [*vector.inputs.items(), *sorted(expected.items())]:
-        digest(key.encode() + np.ascontiguousarray(values, "<i8").tobytes())
-    row: PlainData = {"vector": number, "learns": number % 2 == 1}
+def _result(vector: Vector, spec: BackendSpec, chip: str, expected: Rows) -> PlainData:
+    """Return what became of one vector."""
     try:
         ran, found = play(vector, spec, chip)
     except Exception as exc:  # the report of a board that fails is worth having, too
         why = without_paths(f"{type(exc).__name__}: {exc}")
-        return row | {"result": "refused", "first": {"refused": why}}
+        return {"result": "refused", "first": {"refused": why}}
     first = first_difference(expected, found)
-    row |= {"result": "differs" if first else "equal", "first": first}
-    return row | {"compared": [*found], **ran}
+    return {"result": "differs" if first else "equal", "first": first, "compared": [*found], **ran}
 
 
 def lines_of(made: PlainData) -> list[str]:
@@ -185,10 +182,9 @@ def lines_of(made: PlainData) -> list[str]:
     if times:
         median = statistics.median(times)
         lines.append(f"a step: median {median:.1f} us, {times[0]:.1f} to {times[-1]:.1f}")
-    for row in rows:
-        if row["first"]:
-            told = ", ".join(f"{key} {value}" for key, value in row["first"].items())
-            lines.append(f"vector {row['vector']}: {told}")
+    for row in (row for row in rows if row["first"]):
+        told = ", ".join(f"{key} {value}" for key, value in row["first"].items())
+        lines.append(f"vector {row['vector']}: {told}")
     return [*lines, *(f"note: {note}" for note in made["notes"])]
 
 

@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from neurorl.agents.local import SpikingActorCritic
-from neurorl.agents.player import Player
 from neurorl.arithmetic.chip_noise import threshold_reduction, with_coin_sources
-from neurorl.arithmetic.fitting import largest_sums
+from neurorl.arithmetic.fitting import Weights, largest_sums
 from neurorl.arithmetic.quantiser import kept
 from neurorl.arithmetic.rounding import Arithmetic, ChipArithmetic, make_arithmetic
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import STATE_MAX
+from neurorl.backends.base import Backend
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, check_name
 from neurorl.network.description import Network, Population, Projection
@@ -72,8 +72,10 @@ def quantisation_report(
     scale; without those clipped); clipped_percent of weights beyond the largest, and zeroed_percent
     of those that aren't 0 and become 0.
 
-    With *inputs* for *n_steps* steps, as `Backend.step` takes them, populations also have the rows
-    of `rate_errors`. Raises UnsupportedError for what has no integers at all.
+    With *inputs* for *n_steps* steps, as `Backend.step` takes them, populations also have rate and
+    chip_rate (spikes a step, on the reference with the same draws), and rate_error_percent, None
+    for one that is silent in float arithmetic.
+    Raises UnsupportedError for what has no integers at all.
     """
     seed = read_seed(seed)
     given = weights or {}
@@ -89,45 +91,29 @@ def quantisation_report(
         "projections": [_projection(chip, p, held[p.name]) for p in network.projections],
     }
     if inputs is not None:
-        options = {"arithmetic": arithmetic, "noise": noise}
-        measured = rate_errors(network, held, inputs, n_steps, **options, seed=seed)
+        rates = [
+            _rates(load("reference", network, seed=seed, **options), held, inputs, n_steps)
+            for options in ({"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise})
+        ]
         for row in report["populations"]:
-            row |= measured[row["population"]]
+            rate, chip_rate = (of_each[row["population"]] for of_each in rates)
+            row |= {"rate": rate, "chip_rate": chip_rate}
+            row["rate_error_percent"] = 100 * (chip_rate - rate) / rate if rate else None
     return report
 
 
-def rate_errors(
-    network: Network,
-    weights: Mapping[str, FloatArray],
-    inputs: Mapping[str, npt.ArrayLike],
-    n_steps: int,
-    *,
-    arithmetic: str = "loihi",
-    noise: str = "exact",
-    seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
-    """Return each population's rate and chip_rate (spikes a step), and rate_error_percent.
-
-    The last is None for a population that is silent in float arithmetic.
-    Measured on the reference, in float arithmetic and in the chip's, with the same draws.
-    """
-    rates = []
-    for options in ({"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise}):
-        with load("reference", network, seed=seed, **options) as backend:
-            for name, values in weights.items():
-                backend.set_weights(name, values)
-            rasters = backend.step(inputs, n_steps)
-        rates.append({name: float(raster.mean()) for name, raster in rasters.items()})
-    found: dict[str, dict[str, float | None]] = {}
-    for name, rate in rates[0].items():
-        error = 100 * (rates[1][name] - rate) / rate if rate else None
-        found[name] = {"rate": rate, "chip_rate": rates[1][name], "rate_error_percent": error}
-    return found
+def _rates(
+    backend: Backend, weights: Weights, inputs: Mapping[str, npt.ArrayLike], n_steps: int
+) -> dict[str, float]:
+    """Return the spikes a step of each population."""
+    with backend:
+        for name, values in weights.items():
+            backend.set_weights(name, values)
+        rasters = backend.step(inputs, n_steps)
+    return {name: float(raster.mean()) for name, raster in rasters.items()}
 
 
-def _on_xylo(
-    arithmetic: XyloArithmetic, population: Population, weights: Mapping[str, FloatArray]
-) -> PlainData:
+def _on_xylo(arithmetic: XyloArithmetic, population: Population, weights: Weights) -> PlainData:
     name, network = population.name, arithmetic.network
     chip, unit = arithmetic.chip.populations[name], arithmetic.membrane_unit(name)
     d = population.integrator(network.dt)
@@ -153,9 +139,7 @@ def _on_xylo(
     }
 
 
-def _on_loihi(
-    arithmetic: ChipArithmetic, population: Population, weights: Mapping[str, FloatArray]
-) -> PlainData:
+def _on_loihi(arithmetic: ChipArithmetic, population: Population, weights: Weights) -> PlainData:
     chip = arithmetic.chip.populations[population.name]
     d = population.integrator(arithmetic.network.dt)
     scale = _scale(d)
@@ -231,27 +215,6 @@ def _percent(where: BoolArray) -> float:
 _PLAY, _RESET = 5, 6  # purposes of derived seeds
 
 
-class Rates:
-    """Average the spikes of each neuron over the steps in which input can have reached it."""
-
-    def __init__(self, player: Player) -> None:
-        network = player.backend.network
-        self._from = {p.name: network.depth(p.name) - 1 for p in network.populations}
-        self._spikes = {p.name: np.zeros(p.size) for p in network.populations}
-        self._steps = dict.fromkeys(self._spikes, 0)
-
-    def add(self, rasters: Named) -> None:
-        """Add one decision, ``(window, size)`` of each population."""
-        for name, spikes in self._spikes.items():
-            raster = rasters[name][self._from[name] :]
-            spikes += raster.sum(axis=0)
-            self._steps[name] += len(raster)
-
-    def of(self, population: str) -> FloatArray:
-        """Return spikes per step, ``(size,)``, 0 to 1."""
-        return np.asarray(self._spikes[population] / max(1, self._steps[population]))
-
-
 class Comparison(TypedDict):
     """Say how alike two settings decide, see `compare`."""
 
@@ -284,8 +247,11 @@ def compare(
     seed = read_seed(seed, "compare.seed")
     other = seed if other_seed is None else read_seed(other_seed, "compare.other_seed")
     settings = (seed, first), (other, second)
+    populations = agent.network.populations
     players = [agent.player(derive(k, _PLAY, agent.seed), **dict(x)) for k, x in settings]
-    rates = [Rates(player) for player in players]
+    # Steps in which input can have reached a population.
+    reached = {p.name: slice(agent.network.depth(p.name) - 1, None) for p in populations}
+    spikes = [{p.name: np.zeros(p.size) for p in populations} for _ in players]
     same = done = episode = 0
     with players[0].backend, players[1].backend:
         while done < decisions:
@@ -296,9 +262,10 @@ def compare(
                 player.begin()
             while not over and done < decisions:
                 actions = []
-                for player, rate in zip(players, rates, strict=True):
+                for player, sums in zip(players, spikes, strict=True):
                     move = player.move(observation)
-                    rate.add(move.rasters)
+                    for name, steps in reached.items():
+                        sums[name] += move.rasters[name][steps].sum(axis=0)
                     actions.append(move.action)
                 same += actions[0] == actions[1]
                 done += 1
@@ -306,8 +273,9 @@ def compare(
                 observation, _, terminated, truncated, _ = agent.env.step(taken)
                 over = terminated or truncated
     rows = []
-    for name in (p.name for p in agent.network.populations):
-        a, b = (x.of(name) for x in rates)
+    for name, steps in reached.items():
+        n_steps = done * len(range(agent.config.window)[steps])
+        a, b = (sums[name] / max(1, n_steps) for sums in spikes)
         mean, changed = float(a.mean()), float(b.mean())
         row: PlainData = {"population": name, "rate": mean, "other_rate": changed}
         row["error_percent"] = 100 * (changed - mean) / mean if mean else None

@@ -18,7 +18,7 @@ from neurorl.network.description import Network, Population
 from neurorl.validation.diagnosis import diagnose
 from neurorl.validation.evidence import Evidence
 from neurorl.validation.history import History, Scenario, begins_as
-from neurorl.validation.hypotheses.shifts import UNLIMITED
+from neurorl.validation.hypotheses.shifts import SEVERAL, UNLIMITED
 from neurorl.validation.rewriting import changed, with_constants, without_overflow
 from neurorl.validation.tolerance import membrane_scale
 from neurorl.validation.variants import Variant
@@ -48,18 +48,15 @@ def quantised(pair: Sequence[Evidence], trace: History, step: int, neuron: int) 
     if clipped and "weights" in alone:
         detail = f"{label}: {clipped} weights into this neuron are beyond what the chip can hold"
         return "clipping of weights", detail
-    if alone == [_SEVERAL]:
+    if alone == [SEVERAL]:
         told = "several spikes in a step, and the threshold off the membrane for each"
-        return _SEVERAL, f"{label}: {told}, give its spike, if alone put into float"
+        return SEVERAL, f"{label}: {told}, give its spike, if alone put into float"
     which = "no rounding of weights, decays or thresholds alone gives the chip's spike"
     told = f"{which}: it is their sum, with that of the state in every step"
     if alone:
         which = "the rounding of " + " alone, or that of ".join(alone)
         told = f"{which} alone, put into float, gives the chip's spike"
     return "quantisation", f"both follow the equations, each in its own arithmetic; {told}"
-
-
-_SEVERAL = "several spikes"
 
 
 def _overflows(chip: Evidence, rows: slice, neuron: int) -> bool:
@@ -92,7 +89,7 @@ def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
     of_both = {"threshold": constants["threshold"] / scale, "more_bias": more}
     levels, versions = changed("reads bias: bias + more_bias", **of_both), chip.history.versions
     several = changed("on spike: v = v - met_threshold*max(floor(v/met_threshold), 1)")
-    sent = {_SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p, p.delay))}
+    sent = {SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p, p.delay))}
     return (sent if chip.kind == "shifts" else {}) | {
         "weights": Variant("", "", values=lambda _, name, version: versions[name][version]),
         "decays": Variant("", "", with_constants(**decays)),

@@ -67,9 +67,13 @@ def _seen(node: NodeProgram) -> dict[str, Node]:
 def counting(node: NodeProgram) -> NodeProgram:
     """Return the same step with how often neurons spike, and what is left, among its lines.
 
-    ``level`` is the membrane v that meets the threshold.
+    ``level`` is the membrane v that meets the threshold; ``low`` and ``high`` are limits of sums,
+    and ``most`` is how often a neuron of any membrane spikes.
     """
     *lines, moved = node.update
+    assert node.limits is not None
+    (low, high), most = node.limits, node.reset[0].value.evaluate({"v": 1e9, "inverse": 1.0})
+    node = with_constants(low=low, high=high, most=most)(node)
     count, left = (_put(x.value.tree, {"v": Name("level")}) for x in node.reset)
     told = FunctionCall("max", (count, Number(0.0)))
     update = (*lines, _set("level", moved.value.tree), _set("count", told), _set("v", left))

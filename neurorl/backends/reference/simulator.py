@@ -100,7 +100,8 @@ class ReferenceSimulator(ProgramSimulator):
             released = None if p.release is None else self.nodes[p.pre].released[p.release]
             limits = self.program.nodes[p.post].limits
             if limits is not None:
-                arrivals.add_clipped(total, past[-1], released, limits)
+                counts = past[-1] if released is None else past[-1] * released[-1]
+                arrivals.add_clipped(total, counts, limits)
                 continue
             if blocks is None:
                 arrivals.add(total, past, released)
@@ -206,25 +207,17 @@ class Arrivals:
         w = self.weights if places is None else self.weights[places]
         return np.asarray(np.bincount(j, w * (pre[i] - post[j]), self._n_post), np.float64)
 
-    def add_clipped(
-        self,
-        total: FloatArray,
-        spikes: BoolArray,
-        released: FloatArray | None,
-        limits: tuple[float, float],
-    ) -> None:
-        """Add the weights of the last step's spikes to *total* one by one, and clip each time."""
-        counts = spikes if released is None else spikes * released[-1]
+    def add_clipped(self, total: FloatArray, counts: Array, limits: tuple[float, float]) -> None:
+        """Add weights to *total* one by one, times *counts* ``(n_pre,)``, and clip each time."""
         if self.blocks is not None:
             add_clipped(total[None], counts[None], self.blocks, limits)
             return
         rows = self._projection.rows
         assert rows is not None
         for pre in np.flatnonzero(counts):
-            times = counts[pre]
             for s in range(rows.start[0, pre], rows.start[0, pre + 1]):
                 weight = self.weights[s if rows.places is None else rows.places[s]]
-                total[rows.to[s]] = np.clip(total[rows.to[s]] + weight * times, *limits)
+                total[rows.to[s]] = np.clip(total[rows.to[s]] + weight * counts[pre], *limits)
 
 
 def add_clipped(

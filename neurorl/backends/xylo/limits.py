@@ -74,14 +74,11 @@ def _numbers(network: Network, device: XyloDevice) -> Iterator[tuple[str, int, i
             np.bincount(ends[there] + starts[name], minlength=len(into))
             for ends, name in zip(spiking.ends(p.name), (p.pre, p.post), strict=True)
         )
-        if p.post in outputs:
-            read += pre
-            continue
-        into += post
-        if p.pre in sources:
-            reached += post
-        else:
-            out += pre
+        is_read, is_entered = p.post in outputs, p.pre in sources
+        read += pre * is_read
+        into += post * (not is_read)
+        reached += post * is_entered  # only hidden neurons project to outputs
+        out += pre * (not is_read and not is_entered)
     fewer = "a mask or a list of fewer synapses"
     of = np.repeat([*sizes], [*sizes.values()]).tolist()
     kinds = {"inputs": sources, "output neurons": outputs}

@@ -14,7 +14,7 @@ from neurorl.backends.simulated import SimulatedNetwork
 from neurorl.backends.simulator import Simulator, State
 from neurorl.backends.window import Raster
 from neurorl.backends.xylo.limits import DEFAULT, DEVICES, find_device, problems
-from neurorl.backends.xylo.specification import KINDS, lay_out
+from neurorl.backends.xylo.specification import lay_out
 from neurorl.backends.xylo.vendor import VendorLayer
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network
@@ -58,11 +58,9 @@ class XyloSimulator(Simulator):
         assert isinstance(simulated.arithmetic, XyloArithmetic)
         self.simulated, self.arithmetic = simulated, simulated.arithmetic
         self.layout, n = lay_out(simulated.network, self.arithmetic), simulated.n_replicas
-        self.layers = [self.layer(self.layout) for _ in range(n)]
-        self.steps = [0] * n
-        # Input of a step arrives in the next one; here it would arrive at once.
-        self.coming = np.zeros((n, self.layout.sizes["input"]), dtype=bool)
-        self.counts = {kind: np.zeros((n, self.layout.sizes[kind]), np.int64) for kind in KINDS[1:]}
+        self.layers, self.steps = [self.layer(self.layout) for _ in range(n)], [0] * n
+        sizes = self.layout.sizes.items()  # how often neurons, and inputs, spiked in the last step
+        self.counts = {kind: np.zeros((n, size), dtype=np.int64) for kind, size in sizes}
         self.put_in_force(simulated)
 
     def write_weights(self, projection: str) -> None:
@@ -80,14 +78,14 @@ class XyloSimulator(Simulator):
     def step(self, inputs: Inputs, n_steps: int) -> dict[str, Raster]:
         parts: dict[str, list[Raster]] = {name: [] for name in self.simulated.record}
         for k, layer in enumerate(self.layers):
+            # Input of a step arrives in the next one; here it would arrive at once.
             given = np.zeros((n_steps + 1, self.layout.sizes["input"]), dtype=bool)
-            given[0] = self.coming[k]
+            given[0] = self.counts["input"][k]
             for source in self.simulated.network.spiking.sources:
                 columns = self.simulated.columns(source.name, k)
-                numbers = self.layout.places[source.name].numbers
+                _, numbers = self.layout.places[source.name]
                 given[1:, numbers] = inputs[source.name][:, columns]
-            counts = layer.advance(given[:-1])
-            self.coming[k] = given[-1]
+            counts = {"input": given[1:], **layer.advance(given[:-1])}
             for kind, rows in counts.items():
                 self.counts[kind][k] = rows[-1]
             self.steps[k] += n_steps
@@ -99,7 +97,6 @@ class XyloSimulator(Simulator):
     def reset(self, replicas: Sequence[int]) -> None:
         for k in replicas:
             self.layers[k].rest()
-            self.coming[k] = False
             for counts in self.counts.values():
                 counts[k] = 0
 
@@ -109,11 +106,10 @@ class XyloSimulator(Simulator):
     def state(self, replica: int) -> State:
         state: State = {}
         for name, (kind, numbers) in self.layout.places.items():
-            if kind == "input":
-                state[f"{name}.spikes"] = self.coming[replica][None, numbers].copy()
-                continue
             own = self.counts[kind][replica][numbers]
             state[f"{name}.spikes"] = own[None] > 0
+            if kind == "input":
+                continue
             state[f"{name}.release"] = own[None].astype(np.float64)
             for variable, values in self.layers[replica].last(kind).items():
                 state[f"{name}.{variable}"] = values[numbers] if len(values) else 0 * own

@@ -271,16 +271,13 @@ def shift_lif(
     every step adds to the membrane, 16 bits. Whole numbers, or arrays ``(size,)`` of such. dt: the
     network's, s.
     """
-    named = {"shift_syn": shift_syn, "shift_mem": shift_mem, "threshold": threshold}
-    values = {name: np.asarray(value, dtype=np.float64) for name, value in named.items()}
-    for name, (low, high) in _RANGES.items():
-        value = values[name]
+    given = [np.asarray(x, dtype=np.float64) for x in (shift_syn, shift_mem, threshold)]
+    for (name, (low, high)), value in zip(_RANGES.items(), given, strict=True):
         if ((value < low) | (value > high) | (value % 1 != 0)).any():
             limit = f"whole numbers of {low} to {high}"
             raise DescriptionError(f"shift_lif, {name}", "out of range", got=value, limit=limit)
     with np.errstate(divide="ignore"):
-        syn, mem = (-dt / np.log1p(-(2.0 ** -values[x])) for x in ("shift_syn", "shift_mem"))
-    kept = 1 - 2.0 ** -values["shift_syn"]
+        syn, mem = (-dt / np.log1p(-(2.0**-x)) for x in given[:2])
+    kept = 1 - 2.0 ** -given[0]
     # From the threshold on, whole numbers are over it less a half.
-    neuron = CubaLIF(syn, mem, (values["threshold"] - 0.5) / kept, np.asarray(bias) / kept)
-    return InChipUnits(neuron, 1.0)
+    return InChipUnits(CubaLIF(syn, mem, (given[2] - 0.5) / kept, np.asarray(bias) / kept), 1.0)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.expressions.expression import Expression
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence
@@ -83,25 +82,18 @@ biases wrap around at 8 bits -> reads bias: (bias - 256*floor(bias/256 + 0.5))
 the bias is subtracted -> reads bias: (0 - bias)
 """),
 }
-_LOST = "max(min({x}, 1), floor({x}*lost_{y}))"
+_LOST = "(max(min({x}, 1), floor({x}*lost_{y})))"
 """State what a step takes off x; y is the current u or the membrane v, whose shift it is."""
 
-
-def taken_off(text: str, y: str, x: str = "") -> str:
-    """Return what a step takes off the variable y, or off *x* by y's shift, as text."""
-    return f"({text.format(x=x or y, y=y)})"
-
-
-_LOST_U = taken_off(_LOST, "u")
-_MACROS = {"lost_u": _LOST_U, "lost_moved": taken_off(_LOST, "v", "moved"), "spikes": SPIKES}
+_LOST_U = _LOST.format(x="u", y="u")
+_MACROS = {"lost_u": _LOST_U, "lost_moved": _LOST.format(x="moved", y="v"), "spikes": SPIKES}
 
 
 def fixed(evidence: Evidence) -> Iterator[Variant]:
     """Propose other lines of a step, without numbers."""
-    names = number_names(evidence)
     for cause, details in _FIXED.items():
         for detail, text in details.items():
-            yield Variant(cause, detail, changed(text.format(**_MACROS), **names))
+            yield Variant(cause, detail, changed(text.format(**_MACROS)))
     cause, left = "step order", Expression(f"u - {_LOST_U}")
     constants = {"lost_u": evidence.node.constants["lost_u"]}
 
@@ -118,14 +110,3 @@ def fixed(evidence: Evidence) -> Iterator[Variant]:
     for when, name in (("before it decays", "arrived_u"), ("of the step before", "was_u")):
         detail = f"the membrane takes the current {when}"
         yield Variant(cause, detail, changed(f"membrane reads u: {name}"))
-
-
-def number_names(evidence: Evidence) -> dict[str, float]:
-    """Return the limits of sums and spikes, by names for them."""
-    return {"low": -STATE_MAX - 1, "high": STATE_MAX, "most": most_spikes(evidence)}
-
-
-def most_spikes(evidence: Evidence) -> float:
-    """Return the most spikes of a neuron in a step."""
-    (count,) = (x.value for x in evidence.node.update if x.variable == "count")
-    return float(count.text.rstrip(")").rsplit(", ", 2)[1].rstrip(")"))

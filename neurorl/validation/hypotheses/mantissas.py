@@ -11,7 +11,6 @@ from neurorl.arithmetic.xylo_integers import STATE_MAX
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node
-from neurorl.validation.hypotheses.lines import most_spikes
 from neurorl.validation.hypotheses.noise import simplest
 from neurorl.validation.hypotheses.numbers import of_each
 from neurorl.validation.hypotheses.weights import to_grid
@@ -52,7 +51,7 @@ def thresholds(evidence: Evidence) -> Iterator[Variant]:
 
 def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
     """Yield bounds of thresholds, ``low < threshold <= high``, and the neurons that deviate."""
-    every, most = [Steps(e) for e in evidence.siblings], most_spikes(evidence)
+    every, most = [Steps(e) for e in evidence.siblings], evidence.constant("most")
     odd = np.concatenate([(x.odd["voltage"] | x.odd["release"]) & ~x.odd["current"] for x in every])
     neurons: Mask = np.asarray(odd.any(axis=0))
     count = np.concatenate([x.now["release"] for x in every]).astype(np.float64)

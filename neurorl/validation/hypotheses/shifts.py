@@ -14,7 +14,7 @@ from neurorl.numerics.arrays import Array
 from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import by_node, otherwise
-from neurorl.validation.hypotheses.lines import SPIKES, most_spikes, number_names, taken_off
+from neurorl.validation.hypotheses.lines import SPIKES
 from neurorl.validation.hypotheses.numbers import VARIABLES
 from neurorl.validation.observed import Observed, Pathway
 from neurorl.validation.rewriting import Change, chained, changed, table, with_constants
@@ -49,7 +49,7 @@ def decays(evidence: Evidence) -> Iterator[Variant]:
     )
     for names, subject in _OF.items():
         for detail, text in _DECAYS.items():
-            of_u, of_v = (taken_off(text, y) for y in "uv")
+            of_u, of_v = (f"({text.format(x=y, y=y)})" for y in "uv")
             lines = {"u": f"u = u - {of_u}", "v": f"back = 0 - {of_v}"}
             for kept in factors if "kept" in text else factors[:1]:
                 change = changed(" | ".join(lines[y] for y in names), **kept)
@@ -134,7 +134,7 @@ def _saturating(places: Collection[str], text: str, *limits: int) -> Change:
 UNLIMITED = _saturating(_PLACES, "{x}")
 """Let all sums hold any number."""
 
-_SEVERAL = "several spikes"
+SEVERAL = "several spikes"
 _TAKEN_OFF = {
     "": "level - count*threshold",
     ", and take off all that the membrane is worth": f"level - threshold*max({SPIKES}, 0)",
@@ -146,21 +146,20 @@ _TAKEN_OFF = {
 
 def spikes(evidence: Evidence) -> Iterator[Variant]:
     """Propose other limits of the spikes of a step, and what several of them transmit."""
-    steps, described = Steps(evidence), most_spikes(evidence)
+    steps, described = Steps(evidence), float(evidence.node.constants["most"])
     now = steps.now["release"][steps.odd["release"] | steps.odd["voltage"]]
     seen = max(float(now.max(initial=0.0)), 1.0)
     likely = (seen, seen + 1, 2, 15, 16, 30, 31, 32, 63, 64, 127, 128, 255, 1e9)
     for limit in (x for x in dict.fromkeys(likely) if x >= seen and x != described):
         for number, (more, left) in enumerate(_TAKEN_OFF.items()):
             text = f"count = clip({SPIKES}, 0, {limit:.0f}) | v = {left}"
-            change = changed(text, **number_names(evidence))
             detail = f"neurons spike up to {limit:.0f} times in a step, not {described:.0f}{more}"
-            yield Variant(_SEVERAL, detail, change, freedom=int(number > 2))  # two faults
+            yield Variant(SEVERAL, detail, changed(text), int(number > 2))  # two faults
     for size in (8, 16, 32, 64):
         for sent, left in (("", "count"), (" that are sent", "full")):
             text = f"full = max({SPIKES}, 0); count = full - {size}*floor(full/{size})"
             detail = f"the number of spikes{sent} wraps around at {size}"
-            yield Variant(_SEVERAL, detail, changed(f"{text} | v = level - {left}*threshold"))
+            yield Variant(SEVERAL, detail, changed(f"{text} | v = level - {left}*threshold"))
     for chosen, subject in by_node(evidence, evidence.into, "spikes"):
         for limit in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 30):
 
@@ -169,4 +168,4 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
 
             times = "once" if limit == 1 else f"up to {limit} times"
             detail = f"{subject} count {times} in a step, however many they are"
-            yield Variant(_SEVERAL, detail, arrivals=otherwise(chosen, at_most))
+            yield Variant(SEVERAL, detail, arrivals=otherwise(chosen, at_most))
