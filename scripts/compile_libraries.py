@@ -40,11 +40,17 @@ TASKS = ("neurorl/GridWorld-v0", "CartPole-v1", "MountainCar-v0", "FrozenLake-v1
 HIDDEN = (None, 0, 16, (16, 16))
 """List hidden layers: those of the default, none, one and two."""
 DEEP = (None, 16, (16, 16), (16, 16, 16))
+ON_TILES = "Acrobot-v1"
+"""Name a task without a preset whose default has hidden layers that see spikes."""
 
 
 def agents(only: str = "") -> Iterator[SpikingActorCritic]:
     """Yield agents of each kind: those whose task, model and layers have the text *only*."""
-    chosen = [*product(TASKS, ALONE, HIDDEN), *product(("CartPole-v1",), ("deep",), DEEP)]
+    chosen = [
+        *product(TASKS, ALONE, HIDDEN),
+        *product(("CartPole-v1",), ("deep",), DEEP),
+        *product((ON_TILES,), ("lif",), DEEP),
+    ]
     for task, model, size in chosen:
         if only in f"{task} {model} {size}":
             own = {} if size is None else {"hidden": size}

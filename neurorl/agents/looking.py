@@ -25,7 +25,9 @@ from neurorl.tasks.first_play import FirstPlay, first_play, is_large, say
 from neurorl.tasks.groups import SeparateEnvs, Step
 from neurorl.tasks.kinds import Environment, Shown
 
-_ACTOR = "learner.weights.input_output"
+_FROM_CELLS = "learner.weights.input_"
+_NORMS, _OF_CELLS = "learner.norm", ("learner.acc", "deep.input_", "deep.seen.")
+"""Begin these arrays of a state, which have a place for each cell, anew when cells change."""
 
 
 class WatchedEnvs(SeparateEnvs):
@@ -197,13 +199,17 @@ def carried(
     state = {name: a * ratio if name.startswith(scaled) else a for name, a in state.items()}
     if new.cells == old.cells:
         return state
-    kept = {n: a for n, a in state.items() if not n.startswith(("learner.norm", "learner.acc"))}
-    fit = functools.partial(fitted, old, new, seen)
-    weights = fit(state[_ACTOR], begun[_ACTOR])
-    value = fit(state["critic"][:, None], begun["critic"][:, None])[:, 0]
-    sums = {n: a for n, a in begun.items() if n.startswith("learner.acc")}
-    bound = new.weight_bound
-    return {**kept, **sums, _ACTOR: np.clip(weights, -bound, bound), "critic": value}
+    kept = {n: a for n, a in state.items() if not n.startswith((_NORMS, *_OF_CELLS))}
+    anew = {n: a for n, a in begun.items() if n.startswith(_OF_CELLS)}
+    bound, fit = new.weight_bound, functools.partial(fitted, old, new, seen)
+    weights = {
+        name: np.clip(fit(state[name], begun[name]), -bound, bound)
+        for name in state
+        if name.startswith(_FROM_CELLS)
+    }
+    if state["critic"].size:  # of a linear one
+        kept["critic"] = fit(state["critic"][:, None], begun["critic"][:, None])[:, 0]
+    return {**kept, **anew, **weights}
 
 
 def _arrays(seen: FirstPlay) -> State:

@@ -213,11 +213,18 @@ class Monitor:
         return messages
 
     def has_moved(self) -> bool:
-        """Return whether the mean size of learned weights has changed since the start, if any."""
-        weights = self._weights()
-        now = [site.mean_abs(weights) for site in self._sites]
-        pairs = [(a, b) for a, b in zip(now, self._start, strict=True) if a is not None]
-        return not pairs or any(a != b for a, b in pairs)
+        """Return whether the mean size of learned weights has changed since the start, if any.
+
+        Shared hidden layers decide nothing as long as the weights of their readout are 0.
+        """
+        weights, only = self._weights(), ("output",) if self._config.trunk.is_shared else None
+        pairs = [
+            (now, start)
+            for site, start in zip(self._sites, self._start, strict=True)
+            if only is None or site.name in only
+            if (now := site.mean_abs(weights)) is not None
+        ]
+        return not pairs or any(now != start for now, start in pairs)
 
     @property
     def rate(self) -> str:

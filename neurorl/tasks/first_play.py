@@ -127,6 +127,15 @@ class FirstPlay:
         return not any(map(any, self.rewards))
 
     @property
+    def costs_alike(self) -> bool:
+        """Return whether rewards were the same, and not above 0, but where an episode ended.
+
+        What is worth reaching is an end, and each step until then costs as much.
+        """
+        rewards = {reward for episode in self.rewards for reward in episode[:-1]}
+        return len(rewards) == 1 and max(rewards) <= 0.0
+
+    @property
     def holding_costs(self) -> bool:
         """Return whether episodes in which actions were held surely earned less in each step."""
         means = [np.array([np.mean(r) for r in self.rewards[k::2] if r]) for k in (0, 1)]

@@ -191,7 +191,7 @@ def short(results: Sequence[Result]) -> list[str]:
     for task in (task for task in TASKS if task.name in IN_README):
         reached: dict[str, list[float]] = {name: [] for name in _COLUMNS}
         of_task = [r for r in results if (r.task, r.steps) == (task.name, task.steps)]
-        for r in of_task:
+        for r in (row for row in of_task if row.learner in reached):
             reached[r.learner].append(r.mean_return)
         own, control = reached.pop(DEFAULT), reached.pop(LINEAR)
         others = {name: float(np.mean(returns)) for name, returns in reached.items() if returns}

@@ -12,8 +12,8 @@ are made by their own commands. `first-plays` is that of `any_task`.
 
 Learners: `linear` is `neurorl.LinearActorCritic`, on the cells of the agent that it stands beside;
 `frozen` that agent with ``alpha_hidden=0``; `hidden=0` the same without hidden units; `hidden=0,
-faster` with 10/3 times the rate of its output, which has to do what two layers did. The defaults of
-the other suites have no hidden units, so `default` is their `hidden=0`.
+faster` with 10/3 times the rate of its output, which has to do what two layers did; `modules` the
+default without shared hidden layers: outputs that spike, on the same cells.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from experiments.any_task import (
     with_first_plays,
     write,
 )
+from experiments.any_task import FILE as DEFAULTS
 from experiments.development_tasks import TASKS, Task
 from experiments.held_out_tasks import HELD_OUT, minatar
 from experiments.markup import put_between, table_head, table_row
@@ -59,6 +60,7 @@ __all__ = [
     "SUITES",
     "lines_of_minatar",
     "lines_of_presets",
+    "lines_of_tiles",
     "main",
     "measure",
     "returns",
@@ -66,6 +68,9 @@ __all__ = [
 
 _FASTER = 10 / 3
 _NOT_RUN = ("PerceptualDecisionMaking-v0",)  # needs NeuroGym, which needs to be installed by hand
+
+_ON_TILES = ("CartPole", "MountainCar", "Acrobot-v1", "puddle world", "swing-up")
+"""Name tasks whose defaults have hidden layers on tiles."""
 
 Env = gym.Env[Any, Any]
 
@@ -84,6 +89,7 @@ LEARNERS: Mapping[str, Callable[[Env, int], LearningAgent]] = {
     "frozen": _spiking(alpha_hidden=0.0),
     "hidden=0": _spiking(hidden=0),
     "hidden=0, faster": _faster,
+    "modules": _spiking(trunk="modules"),
     LINEAR: LinearActorCritic,
 }
 
@@ -122,6 +128,11 @@ SUITES: Mapping[str, Suite] = {
             Task("MinAtar Seaquest", minatar("Seaquest"), 200_000, "", "minatar", episodes=50),
         ),
         (LINEAR, DEFAULT),
+        3,
+    ),
+    "tiles": Suite(
+        tuple(task for task in (*TASKS, *HELD_OUT) if task.name in _ON_TILES),
+        (DEFAULT, "frozen", "modules", LINEAR),
         3,
     ),
     "any-task": Suite(
@@ -165,6 +176,12 @@ def lines_of_minatar(results: Sequence[Result], held_out: Sequence[Result]) -> l
     return _lines(SUITES["minatar"], [*results, *held_out], {}, "steps")
 
 
+def lines_of_tiles(results: Sequence[Result]) -> list[str]:
+    """Return the table of hidden layers on tiles, of the first seeds. results: of all files."""
+    suite = SUITES["tiles"]
+    return _lines(suite, [row for row in results if row.seed < suite.seeds], {}, "steps")
+
+
 def _lines(
     suite: Suite,
     results: Sequence[Result],
@@ -197,8 +214,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args(arguments)
     if options.what == "table":
-        table = lines_of_minatar(read(options.file), read(HELD_OUT_FILE))
-        put_between(options.page, "controls", table)
+        rows, held_out = read(options.file), read(HELD_OUT_FILE)
+        put_between(options.page, "controls", lines_of_minatar(rows, held_out))
+        put_between(options.page, "tiles", lines_of_tiles([*read(DEFAULTS), *rows, *held_out]))
         return 0
     warnings.simplefilter("ignore")
     if options.what == "first-plays":
@@ -221,7 +239,7 @@ def _add(suite: Suite, task: Task, learner: str, seeds: int, file: Path) -> None
     """Run the seeds that aren't in the file, and write each as it is done."""
     for seed in range(seeds):
         key = task.name, learner, task.steps, seed
-        known = [*read(file), *read(HELD_OUT_FILE)]
+        known = [*read(DEFAULTS), *read(file), *read(HELD_OUT_FILE)]
         if key not in {(r.task, r.learner, r.steps, r.seed) for r in known}:
             new = measure(suite, task, learner, seed)
             write([*read(file), new], file)  # others may have added to it meanwhile

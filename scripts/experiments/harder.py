@@ -55,7 +55,8 @@ class Approach:
 
 
 def _local(env: gym.Env[Any, Any], arithmetic: str, backend: str, seed: int) -> Any:
-    return SpikingActorCritic(env, "lif", backend, arithmetic, seed)
+    # The network that gradients train, too: tiles without hidden layers.
+    return SpikingActorCritic(env, "lif", backend, arithmetic, seed, trunk="modules")
 
 
 def _by_gradients(env: gym.Env[Any, Any], arithmetic: str, backend: str, seed: int) -> Any:

@@ -26,6 +26,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::neurorl.errors.EnvironmentWarni
 
 Env = gym.Env[Any, Any]
 STEPS = 900
+TRUNKS = pytest.mark.parametrize(
+    "options", [{}, {"trunk": "modules"}], ids=["hidden layers", "modules"]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -52,12 +55,15 @@ def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
         np.testing.assert_equal(value, other[name], name)
 
 
-def test_a_look_changes_what_must_change_and_says_so() -> None:
-    agent = agent_of()
+@TRUNKS
+def test_a_look_changes_what_must_change_and_says_so(options: Any) -> None:
+    agent = agent_of(**options)
     before = agent.config
     agent.learn(total_steps=STEPS)
     first, second = agent.looks
-    assert (first.tested, second.changed) == (("reward_scale", "memories", "cells"), ())
+    all_tested = ("reward_scale", "memories", "cells")
+    assert first.tested == (all_tested if options else all_tested[-1:])
+    assert second.changed == ()
     assert first.steps == 300
     assert any(text.startswith("cells") for text in first.changed)
     assert agent.config.cells != before.cells
@@ -84,8 +90,9 @@ def test_where_nothing_must_change_no_bit_does(make: Callable[[], Env]) -> None:
 
 
 @pytest.mark.parametrize("stop", [40, 130, 299, 300, 301, 420, 690, 720, 730])
-def test_a_saved_agent_comes_to_the_same_looks(stop: int, tmp_path: Path) -> None:
-    agent, other = agent_of(), agent_of()
+@TRUNKS
+def test_a_saved_agent_comes_to_the_same_looks(options: Any, stop: int, tmp_path: Path) -> None:
+    agent, other = agent_of(**options), agent_of(**options)
     agent.learn(total_steps=STEPS)
     other.learn(total_steps=stop)
     other.save(tmp_path / "agent.npz")
@@ -96,8 +103,9 @@ def test_a_saved_agent_comes_to_the_same_looks(stop: int, tmp_path: Path) -> Non
         assert one.looks == agent.looks
 
 
-def test_seeds_side_by_side_play_as_each_alone() -> None:
-    config = make_config(Door())
+@TRUNKS
+def test_seeds_side_by_side_play_as_each_alone(options: Any) -> None:
+    config = make_config(Door(), overrides=options)
     seeds = (1, 2, 4, 6, 12)  # which change early, late, never and twice
     envs = SeparateEnvs([Door() for _ in seeds])
     together = side_by_side(envs, config, 2, seeds, backend="native")
@@ -105,7 +113,7 @@ def test_seeds_side_by_side_play_as_each_alone() -> None:
     together.learn(total_steps=330)
     together.learn(total_steps=STEPS)
     for k, seed in enumerate(seeds):
-        alone = agent_of(seed=seed)
+        alone = agent_of(seed=seed, **options)
         alone.learn(total_steps=STEPS)
         assert together.config_of(k) == alone.config
         assert together.looks(k) == alone.looks

@@ -182,6 +182,10 @@ def cart() -> gym.Env[Any, Any]:
     return gym.make("CartPole-v1")
 
 
+TILES_ALONE = {"trunk": "modules"}
+"""Have no hidden layers, which scale rewards by themselves."""
+
+
 def short_car() -> gym.Env[Any, Any]:
     return gym.make("MountainCar-v0", max_episode_steps=20)
 
@@ -210,8 +214,10 @@ FAULTS: list[tuple[Callable[[], gym.Env[Any, Any]], dict[str, Any], int, str, st
     (Said, {}, 60, "unseen", "observation['word']"),
     (Random, {"cells": BLIND}, 60, "unseen", "observation[0]"),
     (Random, {"alpha_output": 0.0}, 60, "unmoved", "alpha_output (now 0)"),
-    (Random, {"alpha_output": 1e-4}, 60, "short", "--episodes"),
-    (Random, {"reward_scale": 1e-4}, 120, "faint", "reward_scale (now 0.0001)"),
+    (Random, {"alpha_output": 0.0, **TILES_ALONE}, 60, "unmoved", "alpha_output (now 0)"),
+    (Random, {"alpha_output": 1e-6}, 60, "short", "--episodes"),
+    (Random, {"alpha_output": 1e-4, **TILES_ALONE}, 60, "short", "--episodes"),
+    (Random, {"reward_scale": 1e-4, **TILES_ALONE}, 120, "faint", "reward_scale (now 0.0001)"),
     (cart, SILENT, 40, "silent", "threshold (now 50)"),
     (cart, SATURATED, 40, "saturated", "bias (now 5)"),
     (cart, HOT, 80, "stuck", "alpha_output (now 3.6)"),

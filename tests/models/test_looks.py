@@ -42,6 +42,11 @@ def looked(env: Env, seen: FirstPlay, **options: Any) -> tuple[AgentConfig, Plai
     return config, look(env, config, seen, lambda: first_play(env))
 
 
+def of_trunk(trunk: str) -> dict[str, str]:
+    """Return the options of an agent with this trunk; a shared one is the default's."""
+    return {"trunk": trunk} if trunk == "modules" else {}
+
+
 def of_side(shown: Any, _: bool) -> int:
     return int(shown[int(shown[1] != 0)] > 0)
 
@@ -58,13 +63,16 @@ def recalling() -> Acts:
     return act
 
 
-def test_a_number_that_begins_to_vary_gets_cells() -> None:
+@pytest.mark.parametrize("trunk", ["shared", "modules"])
+def test_a_number_that_begins_to_vary_gets_cells(trunk: str) -> None:
     env = Door()
-    config, changes = looked(env, played(env, of_side, 0.02))
+    config, changes = looked(env, played(env, of_side, 0.02), **of_trunk(trunk))
+    assert config.trunk.name == trunk
     assert set(config.cells.places) == {0}  # type: ignore[attr-defined]
     assert set(changes["cells"].places) == {0, 1}
-    assert changes["features"] is changes["cells"]
-    assert changes["memories"] == ()
+    if trunk == "modules":
+        assert changes["features"] is changes["cells"]
+        assert changes["memories"] == ()
     assert "reward_scale" not in changes
 
 
@@ -118,7 +126,7 @@ def test_what_a_user_names_stays() -> None:
 
 @pytest.mark.parametrize("options", [{"hidden": 4}, {"stimulus_lags": 2}, {"input_recalls": (1,)}])
 def test_cells_stay_where_weights_cannot_be_fitted(options: Any) -> None:
-    config = make_config(Door()).changed(**options)
+    config = make_config(Door(), overrides={"trunk": "modules"}).changed(**options)
     seen = played(Door(), of_side, 0.02)
     assert look(Door(), config, seen, lambda: first_play(Door())) == {}
 
@@ -155,7 +163,7 @@ def test_weights_of_other_cells_do_what_the_old_ones_did() -> None:
 
 
 def test_changes_are_told_in_one_line() -> None:
-    config = make_config(Door())
+    config = make_config(Door(), overrides={"trunk": "modules"})
     assert isinstance(config.cells, Select)
     other = config.changed(reward_scale=5.0, cells=make_config(gym.make("Acrobot-v1")).cells)
     told = in_words(config, other)

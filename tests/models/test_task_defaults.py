@@ -16,7 +16,7 @@ from neurorl import SpikingActorCritic
 from neurorl.agents.checkpoint import read_agent
 from neurorl.errors import DescriptionError, EnvironmentWarning, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.critics import Linear
+from neurorl.models.agent.critics import Layers, Linear
 from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.policies import Softmax
 from neurorl.models.agent.schedules import HarmonicDecay, LinearFall
@@ -342,7 +342,8 @@ def test_eligibilities_are_longer_where_states_have_no_number() -> None:
 
 def test_steps_of_tiles_become_small_after_many_decisions() -> None:
     env = gym.make("Acrobot-v1")
-    assert make_config(env).schedule == HarmonicDecay(300_000)
+    assert make_config(env).schedule == HarmonicDecay(150_000)
+    assert make_config(env, "lif", {"trunk": "modules"}).schedule == HarmonicDecay(300_000)
     assert make_config(env, "lif", {"schedule.decisions": 9}).schedule == HarmonicDecay(9)
     assert make_config(env, "lif", {"schedule.end": 0.5}).schedule == LinearFall(0.5)
     assert make_config(env, "lif", {"schedule": LinearFall(0.2)}).schedule == LinearFall(0.2)
@@ -351,7 +352,8 @@ def test_steps_of_tiles_become_small_after_many_decisions() -> None:
 
 
 def test_rates_fall_with_the_number_of_tiles() -> None:
-    few, many = make_config(Shown()), make_config(gym.make("Acrobot-v1"))
+    envs = Shown(), gym.make("Acrobot-v1")
+    few, many = (make_config(env, overrides={"trunk": "modules"}) for env in envs)
     assert few.alpha_output == 0.6  # 6 sets of tilings
     assert many.alpha_output == 0.534  # 27
 
@@ -472,31 +474,53 @@ class Draws(gym.Env[Any, Any]):
 
 
 @pytest.mark.parametrize(
-    ("space", "is_shared"),
+    ("space", "is_shared", "has_tiles"),
     [
-        (Box(-1.0, 1.0, (12,)), True),
-        (Box(-1.0, 1.0, (11,)), False),
-        (Dict(a=Box(-1.0, 1.0, (6,)), b=Box(-9.0, 1.0, (6,))), True),
-        (Dict(a=Box(-1.0, 1.0, (4,)), b=MultiBinary(20)), False),
-        (Dict(a=Box(-1.0, 1.0, (11,)), b=MultiBinary(300)), True),  # more cells than a core has
-        (MultiBinary(12), True),
-        (MultiDiscrete([3] * 9), True),
-        (Dict(lamps=MultiBinary(9), floor=Discrete(6)), True),
-        (MultiDiscrete([9] * 6), False),
-        (MultiDiscrete([70] * 12), True),
-        (Discrete(90), False),
+        (Box(-1.0, 1.0, (12,)), True, False),
+        (Box(-1.0, 1.0, (11,)), True, True),
+        (Dict(a=Box(-1.0, 1.0, (6,)), b=Box(-9.0, 1.0, (6,))), True, False),
+        (Dict(a=Box(-1.0, 1.0, (4,)), b=MultiBinary(20)), True, True),
+        (Dict(a=Box(-1.0, 1.0, (11,)), b=MultiBinary(300)), True, False),  # more than a core has
+        (MultiBinary(12), True, True),
+        (MultiDiscrete([3] * 9), True, True),
+        (Dict(lamps=MultiBinary(9), floor=Discrete(6)), True, True),
+        (MultiDiscrete([9] * 6), True, True),
+        (MultiDiscrete([70] * 12), True, False),
+        (Discrete(90), False, False),
     ],
 )
-def test_hidden_layers_see_what_cells_would_see_apart(
-    space: gym.Space[Any], is_shared: bool
+def test_hidden_layers_see_tiles_or_what_these_would_see_apart(
+    space: gym.Space[Any], is_shared: bool, has_tiles: bool
 ) -> None:
     env = Draws(space)
-    assert make_config(env).trunk.is_shared == is_shared
+    config = make_config(env)
+    assert config.trunk.is_shared == is_shared
+    assert isinstance(config.cells, Select) == has_tiles
+    assert config.cells.size <= 4096
     for named in MODULES_ONLY:
         assert not make_config(env, "lif", named).trunk.is_shared
     for named in ({"gamma": 0.9}, {"critic.alpha": 1e-3}, {"policy.beta": 2.0}):
         assert make_config(env, "lif", named).trunk.is_shared == is_shared
     assert not make_config(env, can_share=False).trunk.is_shared
+
+
+def test_answers_of_one_step_and_actions_that_are_numbers_have_tiles_alone() -> None:
+    """A truncated last decision teaches hidden layers nothing, so one of one would never learn."""
+    space = Box(-1.0, 1.0, (6,))
+    assert make_config(gym.wrappers.TimeLimit(Draws(space), 9)).trunk.is_shared
+    assert not make_config(gym.wrappers.TimeLimit(Draws(space), 1)).trunk.is_shared
+    assert not make_config(gym.make("Pendulum-v1")).trunk.is_shared
+
+
+def test_hidden_layers_on_tiles_have_what_a_task_says() -> None:
+    config = make_config(gym.make("Acrobot-v1"))
+    assert config.solved_at == -100.0
+    assert config.policy == Softmax(1.0, repeats=4, repeats_decisions=100_000)  # -1 in each step
+    assert config.reward_scale == 1.0  # rewards are divided by the deviation of returns
+    assert config.critic == Layers(hidden=64, alpha=3e-4, lambda_=config.lambda_actor)
+    long = make_config(gym.wrappers.TimeLimit(Hanging(), 1000))
+    assert long.policy == Softmax(1.0, repeats=8, repeats_decisions=300_000)
+    assert (long.gamma, long.lambda_actor) == (0.998, 0.97)
 
 
 @pytest.mark.parametrize("is_flat", [False, True])
@@ -507,7 +531,7 @@ def test_stacked_observations_are_numbers(is_flat: bool) -> None:
     config, newest = make_config(env), make_config(gym.make("Acrobot-v1")).cells
     assert isinstance(config.cells, Select)
     assert isinstance(newest, Select)
-    assert (config.hidden, config.features, config.cells.n) == (0, config.cells, 18)
+    assert (config.hidden, config.features, config.cells.n) == (64, config.cells, 18)
     assert config.cells.of == newest.of  # the older two tell nothing more
     assert config.cells.places == tuple(12 + place for place in newest.places)
 
@@ -655,7 +679,7 @@ class Hanging(gym.Env[Any, Any]):
 
 def test_a_box_that_was_not_seen_to_pay_may_pay_in_every_step() -> None:
     task = gym.wrappers.TimeLimit(Hanging(), 200)
-    assert make_config(task).reward_scale == 0.2
+    assert make_config(task, overrides={"trunk": "modules"}).reward_scale == 0.2
     shown = FirstPlay(0, [[0.0] * 50])
     assert reward_scale(shown, 0.99, 0.2) == 0.2
     assert reward_scale(FirstPlay(0, [[1.0] * 50]), 0.99, 0.2) == 0.02

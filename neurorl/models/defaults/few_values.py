@@ -13,7 +13,6 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.tasks.kinds import Space
 
 _MOST_CELLS = 4096
-_MOST_OF_BOARDS = 3
 _HALF = 0.25
 """Begin tiles so far below a whole number, so that rounding can't move it to another tile."""
 
@@ -43,16 +42,6 @@ def pair_cells(space: Space, shown: Callable[[], FloatArray | None]) -> Select |
     if parts:
         return SelectParts(tiles, chosen, len(first), tuple(parts))
     return Select(tiles, chosen, len(first))
-
-
-def is_board(space: Space) -> bool:
-    """Return whether a space is whole numbers, most of which take 2 or 3 values.
-
-    Chosen on an elevator, tic-tac-toe and three in a row of 4 x 4, where hidden layers learn more
-    than pairs tell, and on a grid with coins, where positions are better seen by pairs.
-    """
-    known = _ends(space)
-    return known is not None and bool(np.median(known[1]) <= _MOST_OF_BOARDS)
 
 
 def _ends(space: Space) -> tuple[FloatArray, FloatArray] | None:

@@ -89,9 +89,9 @@ def look(
     together with these, so that they cover both.
     """
     changes: PlainData = {}
-    if config.trunk.is_shared or config.critic.population is not None:
+    if config.critic.population is not None:
         return changes  # values that no factor scales
-    if "reward_scale" in config.looks_at:
+    if "reward_scale" in config.looks_at and not config.trunk.is_shared:
         scale, usual = reward_scale(seen, config.gamma, config.reward_scale), config.reward_scale
         if scale >= _FACTOR * usual and first().pays_nothing:
             changes["reward_scale"] = scale
@@ -110,23 +110,27 @@ def look(
     cells = table_cells(space, lambda: whole, keeps, is_fine)
     if cells is None or not is_table(cells) or cells == config.cells:
         return changes
-    return {**changes, **_of_cells(config, cells), "memories": keeps}
+    return {**changes, **_of_cells(config, cells, keeps)}
 
 
 def _is_plain(config: AgentConfig) -> bool:
-    """Return whether outputs and values are sums of the weights of active cells."""
+    """Return whether what cells drive are sums of the weights of active cells."""
     of_now = config.stimulus_lags == 1 and not config.input_recalls and not config.critic.changes
     is_flat = config.description is None and not hidden_sizes(config.hidden)
-    return of_now and is_flat and is_table(config.cells) and config.features == config.cells
+    is_plain = config.trunk.is_shared or (is_flat and config.features == config.cells)
+    return of_now and is_plain and is_table(config.cells)
 
 
-def _of_cells(config: AgentConfig, cells: Features) -> PlainData:
+def _of_cells(config: AgentConfig, cells: Features, keeps: tuple[float, ...]) -> PlainData:
     """Return the fields of an agent that other *cells* change, of those that looks may change."""
+    if config.trunk.is_shared:
+        return {"cells": cells}
     old, new = (fields_of(of, config.model) for of in (config.cells, cells))
     now, factor = config.alpha_output, new["alpha_output"] / old["alpha_output"]
     old["alpha_output"], new["alpha_output"] = now, round(now * factor, 3)
     free = {*config.looks_at, "features"}
-    return {name: v for name, v in new.items() if name in free and v != old.get(name)}
+    changed = {name: v for name, v in new.items() if name in free and v != old.get(name)}
+    return {**changed, "memories": keeps}
 
 
 def as_seen(config: AgentConfig, seen: FirstPlay) -> FloatArray:

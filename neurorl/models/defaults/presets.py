@@ -250,7 +250,12 @@ def make_config(
     elif "reward_scale" not in overrides and pays_otherwise(env):
         usual = preset.get("reward_scale", AgentConfig.reward_scale)
         preset["reward_scale"], preset["first_play_steps"] = scale_of_wrapped(env, name, usual)
-    if _class_of("trunk", preset, overrides).is_shared:
+    if "solved_at" not in preset and env.spec is not None:
+        preset["solved_at"] = env.spec.reward_threshold
+    is_shared = _class_of("trunk", preset, overrides).is_shared
+    if not ({"cells"} if is_shared else {"cells", "features"}) <= overrides.keys():
+        _warn_of_unseen(space)
+    if is_shared:
         return _made(preset, overrides)
     if "cells" not in preset:
         preset["cells"] = default_cells(space)
@@ -259,11 +264,7 @@ def make_config(
             preset["window"] = 8
     if "features" not in preset:
         preset["features"] = default_joint_cells(space) if joint else default_features(space)
-    if not {"cells", "features"} <= overrides.keys():
-        _warn_of_unseen(space)
     _warn_of_means(space, {k: v for k, v in preset.items() if k not in overrides})
-    if "solved_at" not in preset and env.spec is not None:
-        preset["solved_at"] = env.spec.reward_threshold
     config = _made(preset, overrides)
     if config.memories and space.shape is not None:
         check_remembered(config, math.prod(space.shape))

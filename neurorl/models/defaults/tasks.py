@@ -16,8 +16,8 @@ from neurorl.models.agent.gaussian_policy import Gaussian
 from neurorl.models.agent.memories import extended
 from neurorl.models.agent.schedules import HarmonicDecay
 from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of, sees_apart
-from neurorl.models.defaults.deep import DEEP, deep_defaults, has_patches
-from neurorl.models.defaults.few_values import is_board, pair_cells
+from neurorl.models.defaults.deep import DEEP, deep_defaults, deep_on, has_patches
+from neurorl.models.defaults.few_values import pair_cells
 from neurorl.models.defaults.hidden_state import (
     changed,
     delays,
@@ -59,10 +59,13 @@ _FALLING = 300_000
 """Let these repeats fall to 1 over so many decisions: once an agent has found the actions that pay
 only if they go on for long, it does better by deciding in every step. Chosen on LunarLander-v3,
 seeds 100 to 109."""
+_FALLING_SOON = 100_000
+"""Let repeats by which hidden layers search fall sooner. Chosen on Acrobot-v1, seeds 104 to 112."""
 _SEARCHING = 4
 """Take each action at least so often if the first play saw no reward and cells are tiles: single
 steps cancel out before a pole that hangs is up. Chosen on a swing-up and on MountainCar with a
-reward at its goal alone, seeds 100 to 102."""
+reward at its goal alone, seeds 100 to 102; with hidden layers on Acrobot-v1 and MountainCar-v0,
+seeds 104 to 112, where each step costs 1."""
 _HORIZONS, _LARGEST_GAMMA = 2, 0.999
 """Make the longest episode two horizons long; horizons are 100 to 1,000 steps."""
 _OF_TABLES: Named = {"hidden": 0, "bias": False, "description": None}
@@ -78,6 +81,7 @@ _OF_SHARED = frozenset(
     (
         *("gamma", "lambda_actor", "alpha_hidden", "alpha_output", "hidden", "weight_bound"),
         *("reward_scale", "schedule", "policy", "trunk", "critic", "modulator", "solved_at"),
+        "looks_at",
     )
 )
 _OF_REPEATS = frozenset({"policy", "policy.repeats"})
@@ -97,8 +101,8 @@ def task_defaults(
     """Return the fields that follow from the task, except those that are *named*.
 
     spiking_critic: whether spiking neurons compute the value; its features must be few cells.
-    can_share: whether hidden layers may serve all actions, as they do where images are seen, or
-        more numbers than cells tell together.
+    can_share: whether hidden layers may serve all actions, as they do where images, more numbers
+        than cells tell together, or tiles are seen.
     There is a first play only if a field depends on it.
     """
     play = functools.cache(lambda: first_play(env))
@@ -110,18 +114,22 @@ def task_defaults(
         is_seen_by_layers = shares and _misses_what_is_joint(env.observation_space, chosen, play)
     if is_seen_by_layers:
         chosen = {**DEEP, **deep_defaults(env), "first_play_steps": play().steps}
-        return {name: value for name, value in chosen.items() if name not in named}
+        return _left_by(named, chosen)
     gamma = _gamma(env, named)
     if isinstance(chosen.get("cells"), (Select, ImageCells)):
-        chosen |= _lambda(chosen, gamma) | _schedule(env, named)
-        chosen |= _repeats(env, named, isinstance(chosen["cells"], Select), play)
+        has_layers = shares and _suits_layers(env, chosen, play)
+        repeats = _repeats(env, named, isinstance(chosen["cells"], Select), has_layers, play)
+        chosen |= _lambda(chosen, gamma) | _schedule(env, named) | repeats
+        if has_layers:
+            of_policy = {name.partition(".")[2]: value for name, value in repeats.items()}
+            chosen = deep_on(chosen["cells"], chosen["lambda_actor"], of_policy)
     if gamma != LEAST_GAMMA:
         chosen["gamma"] = gamma
     if isinstance(env.action_space, gym.spaces.Box):
         chosen |= _for_numbers(chosen, play, gamma, "policy" in named)
     if not (spiking_critic or "features" in chosen or "features" in named):
         chosen |= _of_flags(env.observation_space, play)
-    if "reward_scale" not in named:
+    if "reward_scale" not in {*named, *chosen}:
         unseen = UNSEEN_OF_TILES if isinstance(chosen.get("cells"), Select) else UNSEEN
         is_choice = not isinstance(env.action_space, gym.spaces.Box)
         chosen["reward_scale"] = reward_scale(play(), gamma, unseen, is_choice)
@@ -130,7 +138,13 @@ def task_defaults(
     if play.cache_info().currsize:
         chosen["first_play_steps"] = play().steps
         chosen["looks_at"] = _looks_at(chosen, named, spiking_critic)
-    return {name: value for name, value in chosen.items() if name not in named}
+    return _left_by(named, chosen)
+
+
+def _left_by(named: Named, chosen: Named) -> PlainData:
+    """Return what is *chosen* but not *named*; no schedule if a field of a linear fall is."""
+    taken = {*named, "schedule"} if _OF_FALLING.intersection(named) else named
+    return {name: value for name, value in chosen.items() if name not in taken}
 
 
 def _looks_at(chosen: Named, named: Named, spiking_critic: bool) -> tuple[str, ...]:
@@ -138,6 +152,8 @@ def _looks_at(chosen: Named, named: Named, spiking_critic: bool) -> tuple[str, .
     is_own = is_table(chosen.get("cells")) and not (_NEEDED_BY_LOOKS | _OTHER_CELLS).intersection(
         named
     )
+    if chosen.get("trunk") is not None:
+        return ("cells",) if is_own else ()
     free = LOOKED_AT if is_own else ("reward_scale",)
     return tuple(name for name in free if name not in named and not spiking_critic)
 
@@ -176,19 +192,29 @@ def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
 
 
 def _misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPlay]) -> bool:
-    """Return whether a table is about single numbers, or pairs of a board's squares, only.
+    """Return whether many numbers have no cells, or cells of single numbers only.
 
     Hidden layers learn which of them matter together. False for a task that needs a memory.
     """
     cells = table.get("cells")
     if table.get("memories") or not (cells is None or isinstance(cells, Select)):
         return False
-    if cells is not None and is_board(space):
-        return True
     rows = play().all_numbers()
     if rows is None or np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT:
         return False
     return cells is None or sees_apart(cells)
+
+
+def _suits_layers(env: Environment, table: Named, play: Callable[[], FirstPlay]) -> bool:
+    """Return whether hidden layers can see the tiles of a table, and learn from most decisions.
+
+    Actions that are numbers keep tiles alone, which explore in one direction for several steps:
+    without it MountainCarContinuous-v0 isn't learned. So do episodes of one decision: a truncated
+    episode's last one teaches these layers nothing.
+    """
+    if isinstance(env.action_space, gym.spaces.Box) or table.get("memories"):
+        return False
+    return isinstance(table["cells"], Select) and max(map(len, play().rewards), default=0) > 1
 
 
 def _is_other(named: Named) -> bool:
@@ -224,21 +250,27 @@ def _schedule(env: Environment, named: Named) -> PlainData:
 
 
 def _repeats(
-    env: Environment, named: Named, is_tiled: bool, play: Callable[[], FirstPlay]
+    env: Environment,
+    named: Named,
+    is_tiled: bool,
+    has_layers: bool,
+    play: Callable[[], FirstPlay],
 ) -> PlainData:
     """Return how often each action is repeated, if episodes are long or tiles have to search.
 
     Long episodes have no repeats if actions that were held surely cost more in the first play;
-    tiles search if it saw no reward. Repeats fall as the agent learns.
+    tiles search if it saw no reward, and hidden layers on them if it saw one cost in every step.
+    Repeats fall as the agent learns.
     """
     if isinstance(env.action_space, gym.spaces.Box) or not named.keys().isdisjoint(_OF_REPEATS):
         return {}
     steps = most_steps(env) or 0
     is_long = steps > _LONG and not play().holding_costs
-    repeats = min(steps // _DRAWN, _MOST_REPEATS) if is_long else 1
-    if is_tiled and play().pays_nothing:
+    repeats, falling = min(steps // _DRAWN, _MOST_REPEATS) if is_long else 1, _FALLING
+    if is_tiled and (play().costs_alike if has_layers else play().pays_nothing):
+        falling = _FALLING_SOON if has_layers and not is_long else _FALLING
         repeats = max(repeats, _SEARCHING)
-    return {"policy.repeats": repeats, "policy.repeats_decisions": _FALLING} if repeats > 1 else {}
+    return {"policy.repeats": repeats, "policy.repeats_decisions": falling} if repeats > 1 else {}
 
 
 def _for_numbers(chosen: Named, play: Any, gamma: float, is_named: bool) -> PlainData:
