@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurorl.errors import ArgumentError, DescriptionError
-from neurorl.learning.loops.native_layers import in_c, is_compiled
+from neurorl.learning.loops.native_features import in_c, is_compiled
 from neurorl.models.features import (
     RBF,
     BinnedCombinations,

@@ -53,7 +53,7 @@ def learning_options(config: AgentConfig, backend: str | type[Simulator]) -> dic
 
 def not_compiled(config: AgentConfig, network: Network) -> str | None:
     """Name the part of an agent that has no compiled form, such as a rule's function, or None."""
-    from neurorl.learning.loops.native_layers import is_compiled
+    from neurorl.learning.loops.native_features import is_compiled
 
     if isinstance(config.trunk, Shared):
         told = {kind: config.parts[kind] for kind in ("encoder", "policy", "modulator")}

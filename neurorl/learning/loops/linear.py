@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neurorl.backends.base import Backend
 from neurorl.learning.finite import NotFiniteError
-from neurorl.learning.loops.native_layers import in_c, is_compiled
+from neurorl.learning.loops.native_features import in_c, is_compiled
 from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.learning.memory import Memory, unlearned
 from neurorl.models.agent.config import AgentConfig

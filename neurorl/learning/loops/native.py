@@ -12,7 +12,8 @@ from neurorl.errors import ArgumentError
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.learner import NORM_RATE, Learner
 from neurorl.learning.loops.base import Loop
-from neurorl.learning.loops.native_layers import NativeLayers, in_c, seen_by_c
+from neurorl.learning.loops.native_features import in_c, seen_by_c
+from neurorl.learning.loops.native_layers import NativeLayers
 from neurorl.models.features import Features
 from neurorl.native import structures as c
 from neurorl.native.build import library
