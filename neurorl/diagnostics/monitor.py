@@ -219,12 +219,12 @@ class Monitor:
         """
         weights, only = self._weights(), ("output",) if self._config.trunk.is_shared else None
         pairs = [
-            (now, start)
+            (present, start)
             for site, start in zip(self._sites, self._start, strict=True)
             if only is None or site.name in only
-            if (now := site.mean_abs(weights)) is not None
+            if (present := site.mean_abs(weights)) is not None
         ]
-        return not pairs or any(now != start for now, start in pairs)
+        return not pairs or any(present != start for present, start in pairs)
 
     @property
     def rate(self) -> str:

@@ -128,12 +128,13 @@ class FirstPlay:
 
     @property
     def costs_alike(self) -> bool:
-        """Return whether rewards were the same, and not above 0, but where an episode ended.
+        """Return whether every step cost the same, but where an episode ended.
 
-        What is worth reaching is an end, and each step until then costs as much.
+        What is worth reaching is an end, and each step until then costs as much. A game that pays
+        at its end alone costs nothing.
         """
         rewards = {reward for episode in self.rewards for reward in episode[:-1]}
-        return len(rewards) == 1 and max(rewards) <= 0.0
+        return len(rewards) == 1 and max(rewards) < 0.0
 
     @property
     def holding_costs(self) -> bool:

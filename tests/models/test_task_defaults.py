@@ -512,6 +512,18 @@ def test_answers_of_one_step_and_actions_that_are_numbers_have_tiles_alone() -> 
     assert not make_config(gym.make("Pendulum-v1")).trunk.is_shared
 
 
+def test_steps_that_cost_alike_are_told_from_games_that_pay_at_their_end() -> None:
+    def alike(*rewards: list[float]) -> bool:
+        return FirstPlay(0, [*rewards]).costs_alike
+
+    assert alike([-1.0] * 5, [-1.0] * 3 + [0.0])  # a goal was reached once
+    assert not alike([0.0] * 5 + [1.0])
+    assert not alike([0.0] * 5)
+    assert not alike([1.0] * 5)
+    assert not alike([-1.0, -2.0, -1.0])
+    assert not alike([-1.0])
+
+
 def test_hidden_layers_on_tiles_have_what_a_task_says() -> None:
     config = make_config(gym.make("Acrobot-v1"))
     assert config.solved_at == -100.0

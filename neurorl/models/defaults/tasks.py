@@ -267,7 +267,7 @@ def _repeats(
     steps = most_steps(env) or 0
     is_long = steps > _LONG and not play().holding_costs
     repeats, falling = min(steps // _DRAWN, _MOST_REPEATS) if is_long else 1, _FALLING
-    if is_tiled and (play().costs_alike if has_layers else play().pays_nothing):
+    if is_tiled and (play().pays_nothing or (has_layers and play().costs_alike)):
         falling = _FALLING_SOON if has_layers and not is_long else _FALLING
         repeats = max(repeats, _SEARCHING)
     return {"policy.repeats": repeats, "policy.repeats_decisions": falling} if repeats > 1 else {}
