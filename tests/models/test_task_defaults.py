@@ -698,7 +698,10 @@ def test_a_box_that_was_not_seen_to_pay_may_pay_in_every_step() -> None:
 
 
 def test_actions_are_repeated_to_search_for_a_reward() -> None:
-    """Four times while none was seen, more in long episodes; not where one was, or if named."""
+    """Four times while none was seen, more in long episodes; not where one was, or if named.
+
+    Hidden layers search so too where each step costs the same.
+    """
 
     def repeats(task: gym.Env[Any, Any], **named: Any) -> int:
         policy = make_config(task, "lif", named).policy
@@ -708,8 +711,11 @@ def test_actions_are_repeated_to_search_for_a_reward() -> None:
 
     tasks = [gym.wrappers.TimeLimit(Hanging(), n) for n in (200, 1000)]
     assert [repeats(task) for task in (Hanging(), *tasks)] == [4, 4, 8]
-    paid = gym.wrappers.TransformReward(tasks[0], lambda reward: float(reward) - 1.0)
+    paid = gym.wrappers.TransformReward(tasks[0], lambda reward: float(reward) + 1.0)
     assert repeats(paid) == 1
+    costs = gym.wrappers.TransformReward(tasks[0], lambda reward: float(reward) - 1.0)
+    assert repeats(costs) == 4
+    assert repeats(costs, trunk="modules") == 1
     assert repeats(tasks[0], **{"policy.repeats": 2}) == 2
     assert repeats(tasks[1], **{"policy.repeats_decisions": 5}) == 8
     assert repeats(tasks[0], policy="greedy") == 1
