@@ -174,7 +174,7 @@ class Replicas(AgentGroup):
         running = self._unfinished.running
         playing, waiting, left = self._open(playing, budget)
         while playing or waiting:
-            ended = False
+            ended, cut = False, []
             try:
                 chosen, loop = decide().tolist(), self.loop
                 for k, observation, raw, terminated, truncated, info in step(chosen, playing):
@@ -196,9 +196,13 @@ class Replicas(AgentGroup):
                     episode.digest = digest
                     if terminated or truncated:
                         episode.is_over = ended = True
+                        if not terminated:
+                            cut.append(k)
                     elif loop.has_masks and loop.masked[k]:
                         self._unfinished.allow(k, info)
                 learn()
+                if cut:
+                    loop.value_cut(cut)
             except BaseException as exc:  # Ctrl-C too: a half learned step can't be resumed
                 self._unfinished.break_off(playing, exc)
                 raise

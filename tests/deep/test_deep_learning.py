@@ -17,12 +17,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def share_right(**options: Any) -> float:
-    """Return the share of right answers in the last episodes of three agents."""
+def share_right(cut: bool = False, **options: Any) -> float:
+    """Return the share of right answers in the last episodes of three agents.
+
+    cut: whether a time limit ends these.
+    """
     small: dict[str, Any] = {"hidden": 12, "critic.hidden": 8, "alpha_output": 2e-3}
     found = []
     for seed in range(100, 103):
-        agent = SpikingActorCritic(Parity(), "deep", "native", seed=seed, **{**small, **options})
+        agent = SpikingActorCritic(Parity(cut), "deep", "native", seed=seed, **{**small, **options})
         found.append(np.mean([episode.ret for episode in agent.learn(total_episodes=3000)[-500:]]))
         agent.close()
     return float(np.mean(found))
@@ -34,9 +37,14 @@ def test_hidden_layers_learn_what_fixed_ones_dont_know() -> None:
     assert fixed < 0.83
 
 
+def test_answers_that_a_time_limit_ends_are_learned() -> None:
+    assert share_right(cut=True, alpha_hidden=2e-3) > 0.9
+
+
 @pytest.mark.parametrize("feedback", ["own", "random", "signs", "symmetric"])
 def test_each_feedback_teaches_hidden_layers(feedback: str) -> None:
-    assert share_right(alpha_hidden=2e-3, **{"trunk.feedback": feedback}) > 0.9
+    options: dict[str, Any] = {"trunk.feedback": feedback}
+    assert share_right(alpha_hidden=2e-3, **options) > 0.9
 
 
 def test_two_hidden_layers_learn() -> None:

@@ -92,10 +92,16 @@ class Broken(Small):
 
 
 class Parity(gym.Env[Any, Any]):
-    """Ask in one step whether two of four bits differ; no bit alone says anything."""
+    """Ask in one step whether two of four bits differ; no bit alone says anything.
+
+    cut: whether an answer truncates its episode rather than ends it.
+    """
 
     observation_space = gym.spaces.Box(0, 1, (4,), np.bool_)
     action_space = gym.spaces.Discrete(2)
+
+    def __init__(self, cut: bool = False) -> None:
+        self.cut = cut
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
@@ -104,7 +110,7 @@ class Parity(gym.Env[Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         right = int(action) == int(self.bits[0] ^ self.bits[1])
-        return self.bits, float(right), True, False, {}
+        return self.bits, float(right), not self.cut, self.cut, {}
 
 
 def deep_agent(env: Any = None, **options: Any) -> SpikingActorCritic:

@@ -2,7 +2,7 @@
 
 A state's value and preferences come of one window, as those of a spiking critic do: what a decision
 is learned from is the window of the next one. A terminal state is worth 0 and is learned from at
-once; of a truncated episode's last decision nothing is learned.
+once; the last state of a truncated episode has a window of its own, whose decision isn't taken.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from neurorl.learning.loops.numpy import NumpyLoop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.features import Raw
 from neurorl.network.description import CURRENT_GRID
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray, zeros_on_lines
 
 
 class DeepLoop(NumpyLoop):
@@ -74,10 +74,12 @@ class DeepLoop(NumpyLoop):
         self._hold_window()
         self._offsets = {layer.name: np.zeros(self.n * layer.size) for layer in self.layers.hidden}
         self._present: list[dict[str, Array]] = [{} for _ in range(self.n)]
+        n_channels = self.trunk.observations.channels(self.config.cells.size)
+        self._entering = zeros_on_lines((self.n, n_channels), np.float64)
         self._prepare()
 
     def _prepare(self) -> None:
-        self._hold_draws(self.trunk.observations.channels(self.config.cells.size))
+        self._hold_draws(self._entering.shape[1])
 
     def _hold_seen(self) -> None:
         """Make the arrays of what agents see; they have no features beside their cells."""
@@ -119,6 +121,36 @@ class DeepLoop(NumpyLoop):
                 self._learn_from(k, 0.0)
                 self._parts[k].passing_arrays["before"][...] = np.nan
         self._write_all()
+
+    def value_cut(self, cut: Sequence[int]) -> None:
+        """Let agents *cut* decide once more, and keep nothing of it but what they learned.
+
+        No simulator runs, as it would for other agents, too: the host computes which neurons would
+        spike, on a chip but for what their membranes round.
+        """
+        kept = [self.active, self.actions, self.decided, self.memory.decisions]
+        kept += [self.probabilities, self.phi, self.t, *self.window.rasters.values()]
+        copies = [array.copy() for array in kept]
+        self.active[:] = False
+        self.active[cut] = True
+        self._encode()
+        for k in cut:
+            self._foresee(k)
+        self._choose()
+        self._learn_late()
+        for array, copy in zip(kept, copies, strict=True):
+            array[...] = copy
+        self.memory.passing_arrays["before"][cut] = np.nan
+
+    def _foresee(self, k: int) -> None:
+        """Write the spikes that agent k's hidden layers would have now into its rasters."""
+        part = self.memory.of(k)  # what is in force may stand in a simulator's memory
+        for half in self.layers.halves:
+            x = self._entering[k]
+            for layer in half.layers[:-1]:
+                arrived = self._arrived(part, layer, x)
+                x = self._spikes(layer, arrived, self._of(k, self._offsets[layer.name]))
+                self._of(k, self.window.rasters[layer.name])[layer.row] = x
 
     def heed(self) -> None:
         self.write(0)
@@ -177,15 +209,16 @@ class DeepLoop(NumpyLoop):
             entered = self._entered(k, active)
             self._of(k, self.window.inputs["input"])[:] = entered
             x = entered if encoder.flows else entered[0]
-            self._normalise(k, np.rint(x * (1.0 / CURRENT_GRID)) * CURRENT_GRID)
+            self._entering[k] = np.rint(x * (1.0 / CURRENT_GRID)) * CURRENT_GRID
+            self._normalise(k)
         for name, offset in self._offsets.items():
             self.backend.set_offset(name, offset)
 
-    def _normalise(self, k: int, x: FloatArray) -> None:
-        """Set the biases of agent k's hidden layers for an input *x*."""
+    def _normalise(self, k: int) -> None:
+        """Set the biases of agent k's hidden layers for what enters."""
         part, present = self._parts[k], self._present[k]
-        present["input"] = x
         for half in self.layers.halves:
+            x = self._entering[k]
             for layer in half.layers[:-1]:
                 mean, variance = (part.lasting[f"{layer.name}.{s}"] for s in ("mean", "variance"))
                 reads = self.trunk.normalisation.reads_drive
@@ -197,7 +230,6 @@ class DeepLoop(NumpyLoop):
                 offset[:] = np.rint((1.0 - shift - scale) * _PER_OFFSET) * (1.0 / _PER_OFFSET)
                 if reads:
                     x = self._spikes(layer, arrived, offset)
-            x = present["input"]
 
     def _arrived(self, part: DeepMemory, layer: DeepLayer, x: FloatArray) -> FloatArray:
         """Return what arrives at a layer's neurons, as it is transmitted: exact in any order."""
@@ -219,7 +251,7 @@ class DeepLoop(NumpyLoop):
         for k in self._active():
             part, present, outputs = self._parts[k], self._present[k], []
             for half in self.layers.halves:
-                x = present["input"]
+                x = self._entering[k]
                 for layer in half.layers:
                     present[f"{layer.name}.x"] = x.astype(np.float32)
                     drive = self._arrived(part, layer, x) * self._units[layer.name]

@@ -86,7 +86,6 @@ class DeepNativeLoop(LoopInC, DeepLoop):
     def _make_deep(self) -> c.Struct:
         trunk, lasting = self.trunk, self.memory.lasting
         halves = [self._half(half) for half in self.layers.halves]
-        n_channels = trunk.observations.channels(self.cells.size)
         return c.Deep(
             agent=self._agent,
             halves=halves,
@@ -96,7 +95,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             knows_arrived=self._knows_windows,
             writes_flows=self._writes_flows,
             n_seen=self.cells.size,
-            n_channels=n_channels,
+            n_channels=self._entering.shape[1],
             **{x: c.filled(kind, trunk.inner[x]) for x, kind in c.TRUNK_PARTS.items()},
             centring=trunk.centring,
             entropy=trunk.entropy,
@@ -107,7 +106,7 @@ class DeepNativeLoop(LoopInC, DeepLoop):
             reward=self.reward,
             n_hidden=sum(layer.size for layer in self.layers.hidden),
             value=np.zeros((self.n, 1)),
-            input=zeros_on_lines((self.n, n_channels), np.float64),
+            input=self._entering,
         )
 
     def _half(self, half: Half) -> c.Struct:

@@ -4,8 +4,9 @@ A decision: `Loop.see` the observation, `Loop.decide` (input spikes -> window ->
 and when the environment has answered, `Loop.see` again and `Loop.learn` (modulator -> eligibilities
 -> weights). A spiking critic says what a state is worth in the window of that state, which is also
 the next decision's: learning from a decision then waits for the next one, and only a terminal
-state, which is worth 0, is learned from at once. What a truncated episode's last decision was worth
-is never heard, so nothing is learned from it.
+state, which is worth 0, is learned from at once. A spiking critic never says what the last state
+of a truncated episode was worth, so nothing is learned from the decision before it; shared hidden
+layers, which have no noise, are asked in a window of its own (`Loop.value_cut`).
 
 `neurorl.learning.loops.numpy.NumpyLoop` is the definition; `neurorl.learning.loops.native` does the
 same in C, bit for bit. Where weights learn on a chip, `neurorl.learning.loops.numpy` tells it the
@@ -242,6 +243,9 @@ class Loop(abc.ABC):
         Raises NotFiniteError if anything that one of them sees or would learn isn't finite, as
         `begin` and `decide` do. None has learned from an observation that isn't.
         """
+
+    def value_cut(self, cut: Sequence[int]) -> None:  # noqa: B027  (most know it in `learn`)
+        """Learn from the last decisions of episodes that were truncated, of the agents *cut*."""
 
     def settle(self, k: int | None = None) -> None:  # noqa: B027  (only a chip has to be asked)
         """Bring the weights of `memory` up to date, at least those of agent k; None is all."""
