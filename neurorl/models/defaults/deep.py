@@ -52,14 +52,7 @@ _NUMBERS: PlainData = {
     "lambda_actor": 0.95,
     "critic": Layers(alpha=3e-4, lambda_=0.95),
 }
-_OF_CELLS: PlainData = {
-    "encoder": Once(),
-    "hidden": 64,
-    "schedule": HarmonicDecay(150_000),
-    "alpha_hidden": 3e-4,
-    "alpha_output": 3e-4,
-    "window": 3,
-}
+_ON_CELLS, _STEP_ON_CELLS = 64, 3e-4
 """Let 64 neurons see tiles. Chosen on a satellite, a reactor, tanks, parking, a swing-up and
 CartPole-v1, seeds 100 to 107: with 32 or 128 neurons, or steps of 4e-4, some learn less."""
 _OF_IMAGES: PlainData = {
@@ -98,13 +91,18 @@ def deep_on(cells: Features, lambda_: float, repeats: PlainData) -> PlainData:
     """
     return {
         **DEEP,
-        **_OF_CELLS,
         "cells": cells,
         "features": cells,
+        "encoder": Once(),
+        "window": 3,
+        "hidden": _ON_CELLS,
+        "alpha_hidden": _STEP_ON_CELLS,
+        "alpha_output": _STEP_ON_CELLS,
+        "schedule": HarmonicDecay(150_000),
         "trunk": dataclasses.replace(_POOLED, slope=_SLOPE, entropy=1e-3),
         "policy": Softmax(1.0, **repeats),
         "lambda_actor": lambda_,
-        "critic": Layers(hidden=64, alpha=3e-4, lambda_=lambda_),
+        "critic": Layers(hidden=_ON_CELLS, alpha=_STEP_ON_CELLS, lambda_=lambda_),
     }
 
 

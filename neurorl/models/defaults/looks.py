@@ -17,7 +17,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import extended
 from neurorl.models.defaults.hidden_state import delays
 from neurorl.models.defaults.rates import fields_of, reward_scale
-from neurorl.models.defaults.tasks import is_table, memories_of, table_cells
+from neurorl.models.defaults.tables import is_table, memories_of, table_cells
 from neurorl.models.features import Concat, Features, HashedStates, JointStates, Select
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import PlainData

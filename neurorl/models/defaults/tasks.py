@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -13,22 +13,11 @@ from neurorl.errors import EnvironmentWarning, warn_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.fields import LOOKED_AT
 from neurorl.models.agent.gaussian_policy import Gaussian
-from neurorl.models.agent.memories import extended
 from neurorl.models.agent.schedules import HarmonicDecay
-from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of, sees_apart
+from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, sees_apart
 from neurorl.models.defaults.deep import DEEP, deep_defaults, deep_on, has_patches
-from neurorl.models.defaults.few_values import pair_cells
-from neurorl.models.defaults.hidden_state import (
-    changed,
-    delays,
-    left_out,
-    memories_for,
-    seeing_changes,
-    tell_more,
-)
-from neurorl.models.defaults.images import image_cells, is_image
-from neurorl.models.defaults.memory_search import OF_REWARDS, missing_memories
-from neurorl.models.defaults.observations import default_cells, default_features, seen_parts
+from neurorl.models.defaults.images import is_image
+from neurorl.models.defaults.observations import default_cells, default_features
 from neurorl.models.defaults.rates import (
     LEAST_GAMMA,
     UNSEEN,
@@ -38,9 +27,9 @@ from neurorl.models.defaults.rates import (
     rates_of_numbers,
     reward_scale,
 )
+from neurorl.models.defaults.tables import hashed_cells, is_table, memories_for_table, table_cells
 from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
 from neurorl.models.features.image_cells import ImageCells
-from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named, PlainData
 from neurorl.tasks.first_play import FirstPlay, first_play
 from neurorl.tasks.groups import most_steps
@@ -74,9 +63,6 @@ _OTHER_NETWORK = ("neuron", "encoder", "rule")
 _OTHER_CELLS = frozenset({"critic.changes", "input_recalls", "hidden_recalls", "carries"})
 
 _NEEDED_BY_LOOKS = frozenset({"cells", "features"})
-_OF_LOOKS = 0.25
-"""Let a memory that a look finds tell this share of rewards. Of an agent's own play, falls off a
-slippery cliff seemed to be told 8 % by what was seen four steps before; a cue tells 60 %."""
 _OF_SHARED = frozenset(
     (
         *("gamma", "lambda_actor", "alpha_hidden", "alpha_output", "hidden", "weight_bound"),
@@ -86,10 +72,6 @@ _OF_SHARED = frozenset(
 )
 _OF_REPEATS = frozenset({"policy", "policy.repeats"})
 _OF_FALLING = frozenset({"schedule", "schedule.end", "schedule.episodes"})
-
-_MOST_SHOWN, _MOST_IMAGES = 500, 250
-"""Give each observation a cell if the first play showed at most so many different ones; fewer for
-images, since random play sees little more than how a game begins."""
 
 _LOOKS, _VARIES, _LEAST_VARYING = 200, 0.1, 0.2
 """Warn if fewer than 0.2 of the cells change by 0.1 over 200 observations."""
@@ -158,22 +140,6 @@ def _looks_at(chosen: Named, named: Named, spiking_critic: bool) -> tuple[str, .
     return tuple(name for name in free if name not in named and not spiking_critic)
 
 
-def is_table(cells: object) -> bool:
-    """Return whether each observation makes some cells 1 and all others 0."""
-    return isinstance(cells, (OneHot, JointStates, HashedStates, Select))
-
-
-def memories_of(space: Space, play: FirstPlay) -> tuple[float, ...]:
-    """Return the memory that the rewards of *play* ask for; none if they do without.
-
-    What is shown next isn't asked about. Observations have to come back: then the mean reward of
-    each observation and action is known, whatever actions follow from, and only what is hidden is
-    left. Of other numbers least squares miss some, and a memory tells where an agent is.
-    """
-    rows = play.all_numbers()
-    return () if rows is None else _of_rewards(space, lambda: play, rows, (), True, _OF_LOOKS)
-
-
 def _of_modules(named: Named) -> bool:
     """Return whether the user names a field that shared hidden layers don't read."""
     return any(name.partition(".")[0] not in _OF_SHARED for name in named)
@@ -185,7 +151,7 @@ def _shows_images(env: Environment, play: Callable[[], FirstPlay]) -> bool:
     if not isinstance(space, gym.spaces.Box) or not has_patches(space):
         return False
     rows = play().all_numbers()
-    if rows is None or _hashed(space, rows) is not None:
+    if rows is None or hashed_cells(space, rows) is not None:
         return False
     places = BoxRanges.of(space, rows, play().is_better(len(rows))).places
     return len(places) > MOST_JOINT and is_image(space, rows, play().lengths)
@@ -289,7 +255,7 @@ def _table(
     memories: PlainData = {}
     if cells is None and not _OTHER_CELLS.intersection(named):
         if "memories" not in named and not spiking_critic:
-            memories = _memories(space, play, "features" in named)
+            memories = memories_for_table(space, play, "features" in named)
         keeps = {"memories": (), **named, **memories}["memories"]
         is_fine = not (spiking_critic or isinstance(env.action_space, gym.spaces.Box))
         cells = table_cells(space, play, keeps, is_fine)
@@ -310,104 +276,6 @@ def _of_flags(space: Space, play: Any) -> PlainData:
     usual = default_features(space)
     features = critic_features(usual, play().all_numbers())
     return {} if features is usual else {"features": features}
-
-
-def _memories(space: Space, play: Any, has_features: bool) -> PlainData:
-    """Return the memories of an agent of a task that hides something, as a field, if any.
-
-    has_features: whether the user names features, which can't read what rewards ask for.
-    """
-    is_box = isinstance(space, gym.spaces.Box)
-    rows = play().all_numbers() if is_box or not has_features else None
-    if rows is None:
-        return {}
-    keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
-    if not has_features:
-        keeps = _of_rewards(space, play, rows, keeps, is_box)
-    return {"memories": keeps} if keeps else {}
-
-
-def _of_rewards(
-    space: Space,
-    play: Callable[[], FirstPlay],
-    rows: FloatArray,
-    keeps: tuple[float, ...],
-    is_box: bool,
-    least: float = OF_REWARDS,
-) -> tuple[float, ...]:
-    """Return *keeps*, and a memory that rewards ask for, or (if not *is_box*) what is shown next.
-
-    One without cells that hold it isn't taken. least: the share of rewards that it has to tell.
-    """
-    in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
-    can_hold = in_pairs or _hashed(space, rows) is not None
-    for keep in missing_memories(play(), rows, keeps, is_box, least) if can_hold else ():
-        cells = table_cells(space, play, (*keeps, keep))
-        if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
-            return *keeps, keep
-    return keeps
-
-
-def table_cells(
-    space: Space, play: Any, memories: Sequence[float] = (), is_fine: bool = True
-) -> Features | None:
-    """Return cells from which the output can learn a table; None if there are none.
-
-    play: returns the first play, which numbered states don't need. memories: the keeps of an
-    agent's memories, which add numbers to an observation. is_fine: see `box_cells`.
-    """
-    cells = default_cells(space)
-    if not memories and isinstance(cells, (OneHot, JointStates)):
-        return cells
-    if not (memories or isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict))):
-        return pair_cells(space, lambda: play().all_numbers())
-    rows = play().all_numbers()
-    if rows is None:
-        return None
-    better = play().is_better(len(rows))
-    lengths = play().lengths
-    if memories:
-        rows = extended(rows, lengths, memories)
-        hashed = _hashed(space, rows) if not any(0.0 < keep < 1.0 for keep in memories) else None
-        if hashed is not None or (whole := box_of(space)) is None:
-            return hashed
-        return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))
-    hashed = _hashed(space, rows)
-    if hashed is not None:
-        return hashed
-    if not isinstance(space, gym.spaces.Box):
-        pairs, whole = pair_cells(space, lambda: rows), box_of(space)
-        if pairs is not None or whole is None or whole.shape != rows.shape[1:]:
-            return pairs
-        return box_cells(BoxRanges.of(whole, rows, better), is_fine, tuple(seen_parts(space)))
-    ranges = BoxRanges.of(space, rows, better)
-    if len(ranges.places) > MOST_JOINT and is_image(space, rows, lengths):
-        return image_cells(space, rows)
-    delayed = delays(rows, lengths)
-    if not delayed:
-        return box_cells(ranges, is_fine)
-    if not tell_more(play(), rows, delayed):
-        return box_cells(BoxRanges.of(space, left_out(rows, delayed), better), is_fine)
-    tiles = box_cells(BoxRanges.of(*changed(space, rows, delayed), better), is_fine)
-    return seeing_changes(tiles, delayed) if isinstance(tiles, Select) else None
-
-
-def _hashed(space: Space, rows: Any) -> HashedStates | None:
-    """Return a table of observations, if the first play showed only a few different ones.
-
-    None also if too few were kept to tell, as for large observations.
-    """
-    is_image = isinstance(space, gym.spaces.Box) and len(space.shape) > 1
-    most = _MOST_IMAGES if is_image else _MOST_SHOWN
-    if len(rows) < 2 * _MOST_SHOWN:
-        return None
-    places = np.flatnonzero((rows != rows[0]).any(axis=0)).tolist()
-    if not places or len(np.unique(rows[:, places], axis=0)) > most:
-        return None
-    parts = seen_parts(space)
-    if any(seen_parts(part) for part in parts.values()):
-        return None  # nested parts
-    return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
 
 
 def _warn_of_still_cells(space: Space, cells: Features | None, play: FirstPlay) -> None:

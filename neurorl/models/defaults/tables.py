@@ -1,0 +1,154 @@
+"""Choose cells of which each observation sets a few, and memories that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from neurorl.models.agent.memories import extended
+from neurorl.models.defaults.boxes import MOST_JOINT, BoxRanges, box_cells, box_of
+from neurorl.models.defaults.few_values import pair_cells
+from neurorl.models.defaults.hidden_state import (
+    changed,
+    delays,
+    left_out,
+    memories_for,
+    seeing_changes,
+    tell_more,
+)
+from neurorl.models.defaults.images import image_cells, is_image
+from neurorl.models.defaults.memory_search import OF_REWARDS, missing_memories
+from neurorl.models.defaults.observations import default_cells, seen_parts
+from neurorl.models.features import Features, HashedStates, JointStates, OneHot, Select
+from neurorl.numerics.arrays import FloatArray
+from neurorl.storage.plain import PlainData
+from neurorl.tasks.first_play import FirstPlay
+from neurorl.tasks.kinds import Space
+
+_MOST_SHOWN, _MOST_IMAGES = 500, 250
+"""Give each observation a cell if the first play showed at most so many different ones; fewer for
+images, since random play sees little more than how a game begins."""
+_OF_LOOKS = 0.25
+"""Let a memory that a look finds tell this share of rewards. Of an agent's own play, falls off a
+slippery cliff seemed to be told 8 % by what was seen four steps before; a cue tells 60 %."""
+
+
+def is_table(cells: object) -> bool:
+    """Return whether each observation makes some cells 1 and all others 0."""
+    return isinstance(cells, (OneHot, JointStates, HashedStates, Select))
+
+
+def table_cells(
+    space: Space, play: Any, memories: Sequence[float] = (), is_fine: bool = True
+) -> Features | None:
+    """Return cells from which the output can learn a table; None if there are none.
+
+    play: returns the first play, which numbered states don't need. memories: the keeps of an
+    agent's memories, which add numbers to an observation. is_fine: see `box_cells`.
+    """
+    cells = default_cells(space)
+    if not memories and isinstance(cells, (OneHot, JointStates)):
+        return cells
+    if not (memories or isinstance(space, (gym.spaces.Box, gym.spaces.Tuple, gym.spaces.Dict))):
+        return pair_cells(space, lambda: play().all_numbers())
+    rows = play().all_numbers()
+    if rows is None:
+        return None
+    if memories:
+        rows = extended(rows, play().lengths, memories)
+    is_whole = not any(0.0 < keep < 1.0 for keep in memories)
+    if is_whole and (hashed := hashed_cells(space, rows)) is not None:
+        return hashed
+    if isinstance(space, gym.spaces.Box) and not memories:
+        return _cells_of_box(space, play(), rows, is_fine)
+    pairs, whole = None if memories else pair_cells(space, lambda: rows), box_of(space)
+    has_others = whole is not None and not memories and whole.shape != rows.shape[1:]
+    if pairs is not None or whole is None or has_others:
+        return pairs
+    ranges = BoxRanges.of(whole, rows, play().is_better(len(rows)))
+    return box_cells(ranges, is_fine, tuple(seen_parts(space)))
+
+
+def _cells_of_box(
+    space: gym.spaces.Box, play: FirstPlay, rows: FloatArray, is_fine: bool
+) -> Features | None:
+    """Return pixels or tiles of a box; tiles of changes, too, where these tell what is hidden."""
+    better = play.is_better(len(rows))
+    ranges = BoxRanges.of(space, rows, better)
+    if len(ranges.places) > MOST_JOINT and is_image(space, rows, play.lengths):
+        return image_cells(space, rows)
+    delayed = delays(rows, play.lengths)
+    if not delayed:
+        return box_cells(ranges, is_fine)
+    if not tell_more(play, rows, delayed):
+        return box_cells(BoxRanges.of(space, left_out(rows, delayed), better), is_fine)
+    tiles = box_cells(BoxRanges.of(*changed(space, rows, delayed), better), is_fine)
+    return seeing_changes(tiles, delayed) if isinstance(tiles, Select) else None
+
+
+def hashed_cells(space: Space, rows: Any) -> HashedStates | None:
+    """Return a table of observations, if the first play showed only a few different ones.
+
+    None also if too few were kept to tell, as for large observations.
+    """
+    is_image = isinstance(space, gym.spaces.Box) and len(space.shape) > 1
+    most = _MOST_IMAGES if is_image else _MOST_SHOWN
+    if len(rows) < 2 * _MOST_SHOWN:
+        return None
+    places = np.flatnonzero((rows != rows[0]).any(axis=0)).tolist()
+    if not places or len(np.unique(rows[:, places], axis=0)) > most:
+        return None
+    parts = seen_parts(space)
+    if any(seen_parts(part) for part in parts.values()):
+        return None  # nested parts
+    return HashedStates(rows.shape[1], tuple(places), keys=tuple(parts))
+
+
+def memories_of(space: Space, play: FirstPlay) -> tuple[float, ...]:
+    """Return the memory that the rewards of *play* ask for; none if they do without.
+
+    What is shown next isn't asked about. Observations have to come back: then the mean reward of
+    each observation and action is known, whatever actions follow from, and only what is hidden is
+    left. Of other numbers least squares miss some, and a memory tells where an agent is.
+    """
+    rows = play.all_numbers()
+    return () if rows is None else _of_rewards(space, lambda: play, rows, (), True, _OF_LOOKS)
+
+
+def memories_for_table(space: Space, play: Any, has_features: bool) -> PlainData:
+    """Return the memories of an agent of a task that hides something, as a field, if any.
+
+    has_features: whether the user names features, which can't read what rewards ask for.
+    """
+    is_box = isinstance(space, gym.spaces.Box)
+    rows = play().all_numbers() if is_box or not has_features else None
+    if rows is None:
+        return {}
+    keeps = memories_for(play(), rows, MOST_JOINT) if is_box else ()
+    if not has_features:
+        keeps = _of_rewards(space, play, rows, keeps, is_box)
+    return {"memories": keeps} if keeps else {}
+
+
+def _of_rewards(
+    space: Space,
+    play: Callable[[], FirstPlay],
+    rows: FloatArray,
+    keeps: tuple[float, ...],
+    is_box: bool,
+    least: float = OF_REWARDS,
+) -> tuple[float, ...]:
+    """Return *keeps*, and a memory that rewards ask for, or (if not *is_box*) what is shown next.
+
+    One without cells that hold it isn't taken. least: the share of rewards that it has to tell.
+    """
+    in_pairs = (2 + len(keeps)) * np.ptp(rows, axis=0).astype(bool).sum() <= MOST_JOINT
+    can_hold = in_pairs or hashed_cells(space, rows) is not None
+    for keep in missing_memories(play(), rows, keeps, is_box, least) if can_hold else ():
+        cells = table_cells(space, play, (*keeps, keep))
+        if isinstance(cells, HashedStates) or (cells is not None and in_pairs):
+            return *keeps, keep
+    return keeps
