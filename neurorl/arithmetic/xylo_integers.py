@@ -47,25 +47,18 @@ class XyloPopulation(NamedTuple):
     """Hold the integers of one population; arrays of shape ``(size,)``.
 
     unit: chip integers in a weight of 1. is_output: whether its neurons are the chip's output
-    neurons. shift_syn, shift_mem: shifts of the decays of current and membrane.
+    neurons. most: spikes of a neuron in one step. kept: part of the current that is left after a
+    step. shift_syn, shift_mem: shifts of the decays of current and membrane.
     """
 
     unit: float
     is_output: bool
+    most: int
+    kept: FloatArray
     shift_syn: IntArray
     shift_mem: IntArray
     threshold: IntArray
     bias: IntArray
-
-    @property
-    def most(self) -> int:
-        """Return the most spikes of a neuron in one step."""
-        return MOST_OUTPUT if self.is_output else MOST_HIDDEN
-
-    @property
-    def kept(self) -> FloatArray:
-        """Return the part of the current that is left after a step."""
-        return np.asarray(1 - 2.0**-self.shift_syn, dtype=np.float64)
 
 
 class XyloNetwork(NamedTuple):
@@ -149,6 +142,8 @@ class _Wanted:
         return XyloPopulation(
             unit=unit,
             is_output=self.is_output,
+            most=MOST_OUTPUT if self.is_output else MOST_HIDDEN,
+            kept=self.kept,
             shift_syn=decay_shift(d.current_decay, 1),
             shift_mem=decay_shift(d.membrane_decay, 0),
             threshold=np.clip(threshold, 1, STATE_MAX).astype(np.int64),
