@@ -120,12 +120,11 @@ def _wrapped(size: int, w: Array) -> Array:
 
 def weights(evidence: Evidence) -> Iterator[Variant]:
     """Propose weights of fewer bits, clipped, or transposed; of one projection or more."""
-    units = {x: 2.0**exponent for x, exponent in _exponents(evidence).items()}
     for chosen, _ in by_node(evidence, evidence.into, ""):
         names = ", ".join(sorted(chosen))
         for detail, (cause, whole) in _mantissas().items():
-            change = weights_of({x: partial(_of_mantissas, units[x], whole) for x in chosen})
-            yield Variant(cause, f"weights of {names} {detail}", transmit=change)
+            changes = {x: partial(_of_mantissas, evidence.units[x], whole) for x in chosen}
+            yield Variant(cause, f"weights of {names} {detail}", transmit=weights_of(changes))
     for p in evidence.into:
         if p.blocks == 1 and p.pre == evidence.population.name:
             turned = weights_of({p.name: lambda w: w.swapaxes(1, 2)})
@@ -135,14 +134,9 @@ def weights(evidence: Evidence) -> Iterator[Variant]:
             yield Variant("weights", detail, transmit=others)
 
 
-def _exponents(evidence: Evidence) -> dict[str, int]:
-    arithmetic = evidence.history.arithmetic
-    return {p.name: arithmetic.exponent(p.projection.name) for p in evidence.into}
-
-
 def weight_shifts(evidence: Evidence) -> Iterator[Variant]:
     """Propose other shifts of weights, and shifted weights in 8 bits; of one projection or more."""
-    exponents = _exponents(evidence)
+    exponents = {name: int(np.log2(unit)) for name, unit in evidence.units.items()}
     for chosen, _ in by_node(evidence, evidence.into, ""):
         names = ", ".join(sorted(chosen))
         ways: dict[str, Mapping[str, Whole]] = {}
