@@ -87,7 +87,7 @@ def quantisation_report(
     every = {p.name: held.get(p.name, p.weights) for p in with_coins.projections}
     report: QuantisationReport = {
         "noise": noise,
-        "populations": [made(chip, p, every) for p in network.populations],
+        "populations": [{"population": p.name} | made(chip, p, every) for p in network.populations],
         "projections": [_projection(chip, p, held[p.name]) for p in network.projections],
     }
     if inputs is not None:
@@ -124,7 +124,6 @@ def _on_xylo(arithmetic: XyloArithmetic, population: Population, weights: Weight
             signs = (network.sums_into(p.name, np.maximum(sign * sent, 0)) for sign in (1, -1))
             arriving += np.maximum(*signs)
     return {
-        "population": name,
         "scale": scale,
         "unit": chip.unit,
         # A threshold of whole numbers stands for all between it and the one below.
@@ -155,7 +154,6 @@ def _on_loihi(arithmetic: ChipArithmetic, population: Population, weights: Weigh
         error = None if has_memory else arithmetic.noise.largest_error
     sums = largest_sums(arithmetic.network, arithmetic.chip, population.name, weights)
     return {
-        "population": population.name,
         "scale": scale,
         "unit": chip.unit,
         "threshold_error": _worst(threshold / chip.unit - wanted) / scale,
