@@ -66,7 +66,7 @@ def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
 
 
 def _within(given: Array, low: Array, high: Array, odd: Mask) -> Iterator[tuple[str, Array, int]]:
-    """Yield words, thresholds of each neuron and their freedom: a difference, a factor or any."""
+    """Yield words, thresholds of each neuron and their freedom: by one number, or any."""
     some = odd & (low < high)
     if not some.any():
         return
@@ -76,6 +76,9 @@ def _within(given: Array, low: Array, high: Array, odd: Mask) -> Iterator[tuple[
         nearest = first if first > 0 else last
         way = "more" if nearest > 0 else "less"
         yield f"{abs(nearest):g} {way} than given", np.maximum(given + nearest, 1), 1
+    one = np.floor(least.max()) + 1
+    if one <= most.min():
+        yield f"{one:g} in every neuron", np.full_like(given, one), 1
     ratios = float((least / d).max()), float((most / d).min())
     if ratios[0] < ratios[1]:
         factor = simplest(*ratios)
