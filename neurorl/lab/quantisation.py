@@ -78,9 +78,8 @@ def quantisation_report(
     Raises UnsupportedError for what has no integers at all.
     """
     seed = read_seed(seed)
-    given = weights or {}
     drawn = {p.name: initial_weights(network, p.name, seed) for p in network.projections}
-    held = {name: np.asarray(given.get(name, initial)) for name, initial in drawn.items()}
+    held = {name: np.asarray((weights or {}).get(name, w)) for name, w in drawn.items()}
     with_coins = with_coin_sources(network, noise)[0]
     check_name("arithmetic of a chip", arithmetic, _POPULATION)
     made, chip = _POPULATION[arithmetic], make_arithmetic(arithmetic, with_coins, noise)
@@ -91,10 +90,9 @@ def quantisation_report(
         "projections": [_projection(chip, p, held[p.name]) for p in network.projections],
     }
     if inputs is not None:
-        rates = [
-            _rates(load("reference", network, seed=seed, **options), held, inputs, n_steps)
-            for options in ({"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise})
-        ]
+        settings = {"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise}
+        backends = (load("reference", network, seed=seed, **setting) for setting in settings)
+        rates = [_rates(backend, held, inputs, n_steps) for backend in backends]
         for row in report["populations"]:
             rate, chip_rate = (of_each[row["population"]] for of_each in rates)
             row |= {"rate": rate, "chip_rate": chip_rate}

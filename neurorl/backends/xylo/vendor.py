@@ -61,10 +61,8 @@ class VendorLayer:
         """
         output = self._layer.evolve(spikes.astype(np.uint8).tolist())
         counts = {"hidden": self._layer.rec_recurrent_spikes, "output": output}
-        return {
-            kind: np.array(rows, dtype=np.int64).reshape(len(spikes), -1)
-            for kind, rows in counts.items()
-        }
+        shape = len(spikes), -1
+        return {x: np.array(rows, dtype=np.int64).reshape(shape) for x, rows in counts.items()}
 
     def last(self, kind: str) -> Mapping[str, IntArray]:
         """Return currents and membranes after the last step, empty before the first one."""
