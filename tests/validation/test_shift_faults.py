@@ -63,7 +63,7 @@ def test_one_threshold_for_all_is_no_reset(seed: int) -> None:
     verdict, told = judge(of_one_number("threshold", "threshold", "output", seed))
     assert verdict == "unknown"
     assert "reset" in told
-    assert re.search(r"threshold: the threshold is \d+ in every neuron", told)
+    assert re.search(r"threshold: the threshold is the same number, \d+", told)
 
 
 @pytest.mark.slow

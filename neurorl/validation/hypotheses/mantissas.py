@@ -78,7 +78,7 @@ def _within(given: Array, low: Array, high: Array, odd: Mask) -> Iterator[tuple[
         yield f"{abs(nearest):g} {way} than given", np.maximum(given + nearest, 1), 1
     one = np.floor(least.max()) + 1
     if one <= most.min():
-        yield f"{one:g} in every neuron", np.full_like(given, one), 1
+        yield f"the same number, {one:g}", np.full_like(given, one), 1
     ratios = float((least / d).max()), float((most / d).min())
     if ratios[0] < ratios[1]:
         factor = simplest(*ratios)
