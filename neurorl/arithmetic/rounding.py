@@ -146,7 +146,7 @@ class Arithmetic(abc.ABC):
 
     def exponent(self, name: str) -> int:
         """Return the exponent of 2 by which a chip multiplies the mantissas of a projection."""
-        return 0
+        return int(np.log2(self.rounding(name).transmitted_unit))
 
     def membrane_unit(self, population: str) -> float | FloatArray:
         """Return how much of a membrane is one unit of it in the description, ``(size,)`` or one.

@@ -60,26 +60,21 @@ class XyloArithmetic(IntegerArithmetic):
                 if (sixteen_bits(fixed) != np.rint(fixed)).any():
                     got = f"{fixed[np.argmax(np.abs(fixed))]:g}"
                     yield f"{who} a {name} of {got} chip units (limit {STATE_MAX}; scale it down)"
-        pairs, again = set[tuple[str, str]](), list[str]()
         for p in network.projections:
             which = f"projection {p.name!r}"
             if p.signed:
                 yield f"signed {which}"
             if network.delay_steps(p.name) > 1:
                 yield f"{which} with a delay of more than one step (leave it out)"
-            if (p.pre, p.post) in pairs and p.pre not in network.currents:
-                again.append(p.name)
-            pairs.add((p.pre, p.post))
-        if again:
+        spiking = [p for p in network.projections if p.pre not in network.currents]
+        first = {(p.pre, p.post): p.name for p in reversed(spiking)}.values()
+        if again := [p.name for p in spiking if p.name not in first]:
             yield f"several projections between the same nodes, {', '.join(again)} (make them one)"
 
     @classmethod
     def fitted(cls, network: Network, weights: Weights) -> Network:
         reach = {name: float(np.abs(w).max(initial=0.0)) for name, w in weights.items()}
         return bounded(network, {name: most for name, most in reach.items() if most})
-
-    def exponent(self, name: str) -> int:
-        return int(np.log2(self.rounding(name).transmitted_unit))
 
     def membrane_unit(self, population: str) -> float | FloatArray:
         chip = self.chip.populations[population]

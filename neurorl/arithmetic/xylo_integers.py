@@ -47,25 +47,18 @@ class XyloPopulation(NamedTuple):
     """Hold the integers of one population; arrays of shape ``(size,)``.
 
     unit: chip integers in a weight of 1. is_output: whether its neurons are the chip's output
-    neurons. shift_syn, shift_mem: shifts of the decays of current and membrane.
+    neurons. most: spikes of a neuron in one step. kept: part of the current that is left after a
+    step. shift_syn, shift_mem: shifts of the decays of current and membrane.
     """
 
     unit: float
     is_output: bool
+    most: int
+    kept: FloatArray
     shift_syn: IntArray
     shift_mem: IntArray
     threshold: IntArray
     bias: IntArray
-
-    @property
-    def most(self) -> int:
-        """Return the most spikes of a neuron in one step."""
-        return MOST_OUTPUT if self.is_output else MOST_HIDDEN
-
-    @property
-    def kept(self) -> FloatArray:
-        """Return the part of the current that is left after a step."""
-        return np.asarray(1 - 2.0**-self.shift_syn, dtype=np.float64)
 
 
 class XyloNetwork(NamedTuple):
@@ -97,12 +90,11 @@ def quantise(network: Network) -> XyloNetwork:
     decay by shifts is the finer, the larger the numbers are. Within it, the shift of recurrent
     weights against those of inputs is the mean of what populations need for both to have 8 bits.
     """
-    wants, shifts = [_Wanted(network, p) for p in network.populations], dict[str, int]()
-    for memories in (MEMORIES[:2], MEMORIES[2:]):
-        own = [want for want in wants if want.is_output == (memories == MEMORIES[2:])]
-        shifts |= _shifts(memories, own)
-    pairs = zip(network.populations, wants, strict=True)
-    return XyloNetwork({p.name: _population(network, p, w.unit(shifts)) for p, w in pairs}, shifts)
+    wants = {p.name: _Wanted(network, p) for p in network.populations}
+    shifts = dict[str, int]()
+    for side, memories in enumerate((MEMORIES[:2], MEMORIES[2:])):
+        shifts |= _shifts(memories, [want for want in wants.values() if want.is_output == side])
+    return XyloNetwork({name: want.integers(shifts) for name, want in wants.items()}, shifts)
 
 
 def decay_shift(kept: FloatArray, least: int) -> IntArray:
@@ -118,19 +110,21 @@ def kept_current(integrator: Integrator) -> FloatArray:
 
 
 class _Wanted:
-    """Hold what decides on the unit of a population.
+    """Hold a population as described, and what decides on its unit.
 
-    fixed: its unit, if the description has it, else 0. level: its largest threshold or bias, in a
-    unit of 1. ranges: the largest weight into it by memory, without those that have none.
+    kept: what is left of its current. fixed: its unit, if the description has it, else 0. level:
+    its largest threshold or bias, in a unit of 1. ranges: the largest weight into it by memory,
+    without those that have none.
     """
 
     def __init__(self, network: Network, population: Population) -> None:
-        d, self.ranges = population.integrator(network.dt), dict[str, float]()
+        self.described = d = population.integrator(network.dt)
+        self.kept, self.ranges = kept_current(d), dict[str, float]()
         for p in network.projections:
             if p.post == population.name and (reach := weight_range(network, p)):
                 memory = memory_of(network, p)
                 self.ranges[memory] = max(reach, self.ranges.get(memory, 0.0))
-        self.level = float((np.maximum(d.threshold, np.abs(d.bias)) * kept_current(d)).max())
+        self.level = float((np.maximum(d.threshold, np.abs(d.bias)) * self.kept).max())
         self.fixed = population.neuron.chip_unit or 0.0
         self.is_output = is_output(network, population.name)
 
@@ -139,6 +133,22 @@ class _Wanted:
         limits = [(MANTISSA_MAX << shifts[memory]) / most for memory, most in self.ranges.items()]
         limits += [_LEVEL / self.level] if self.level else []
         return self.fixed or min(limits, default=1.0)
+
+    def integers(self, shifts: dict[str, int]) -> XyloPopulation:
+        """Return the integers of the population."""
+        unit, d = self.unit(shifts), self.described
+        # Whole numbers are over a threshold x if they are at least floor(x) + 1.
+        threshold = np.floor(d.threshold * unit * self.kept) + 1
+        return XyloPopulation(
+            unit=unit,
+            is_output=self.is_output,
+            most=MOST_OUTPUT if self.is_output else MOST_HIDDEN,
+            kept=self.kept,
+            shift_syn=decay_shift(d.current_decay, 1),
+            shift_mem=decay_shift(d.membrane_decay, 0),
+            threshold=np.clip(threshold, 1, STATE_MAX).astype(np.int64),
+            bias=sixteen_bits(d.bias * unit * self.kept),
+        )
 
 
 def _shifts(memories: Sequence[str], wants: Sequence[_Wanted]) -> dict[str, int]:
@@ -157,21 +167,6 @@ def _shifts(memories: Sequence[str], wants: Sequence[_Wanted]) -> dict[str, int]
     spare = [np.log2(_LEVEL / (want.unit(shifts) * want.level or _LEVEL)) for want in wants]
     more = int(max(min(SHIFT_MAX - max(shifts.values()), *np.floor(spare)), 0))
     return {memory: shift + more for memory, shift in shifts.items()}
-
-
-def _population(network: Network, population: Population, unit: float) -> XyloPopulation:
-    d = population.integrator(network.dt)
-    kept = kept_current(d)
-    # Whole numbers are over a threshold x if they are at least floor(x) + 1.
-    threshold = np.floor(d.threshold * unit * kept) + 1
-    return XyloPopulation(
-        unit=unit,
-        is_output=is_output(network, population.name),
-        shift_syn=decay_shift(d.current_decay, 1),
-        shift_mem=decay_shift(d.membrane_decay, 0),
-        threshold=np.clip(threshold, 1, STATE_MAX).astype(np.int64),
-        bias=sixteen_bits(d.bias * unit * kept),
-    )
 
 
 def sixteen_bits(values: FloatArray) -> IntArray:

@@ -78,23 +78,21 @@ def quantisation_report(
     Raises UnsupportedError for what has no integers at all.
     """
     seed = read_seed(seed)
-    given = weights or {}
     drawn = {p.name: initial_weights(network, p.name, seed) for p in network.projections}
-    held = {name: np.asarray(given.get(name, initial)) for name, initial in drawn.items()}
+    held = {name: np.asarray((weights or {}).get(name, w)) for name, w in drawn.items()}
     with_coins = with_coin_sources(network, noise)[0]
     check_name("arithmetic of a chip", arithmetic, _POPULATION)
     made, chip = _POPULATION[arithmetic], make_arithmetic(arithmetic, with_coins, noise)
     every = {p.name: held.get(p.name, p.weights) for p in with_coins.projections}
     report: QuantisationReport = {
         "noise": noise,
-        "populations": [made(chip, p, every) for p in network.populations],
+        "populations": [{"population": p.name} | made(chip, p, every) for p in network.populations],
         "projections": [_projection(chip, p, held[p.name]) for p in network.projections],
     }
     if inputs is not None:
-        rates = [
-            _rates(load("reference", network, seed=seed, **options), held, inputs, n_steps)
-            for options in ({"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise})
-        ]
+        settings = {"arithmetic": "float"}, {"arithmetic": arithmetic, "noise": noise}
+        backends = (load("reference", network, seed=seed, **setting) for setting in settings)
+        rates = [_rates(backend, held, inputs, n_steps) for backend in backends]
         for row in report["populations"]:
             rate, chip_rate = (of_each[row["population"]] for of_each in rates)
             row |= {"rate": rate, "chip_rate": chip_rate}
@@ -124,7 +122,6 @@ def _on_xylo(arithmetic: XyloArithmetic, population: Population, weights: Weight
             signs = (network.sums_into(p.name, np.maximum(sign * sent, 0)) for sign in (1, -1))
             arriving += np.maximum(*signs)
     return {
-        "population": name,
         "scale": scale,
         "unit": chip.unit,
         # A threshold of whole numbers stands for all between it and the one below.
@@ -155,7 +152,6 @@ def _on_loihi(arithmetic: ChipArithmetic, population: Population, weights: Weigh
         error = None if has_memory else arithmetic.noise.largest_error
     sums = largest_sums(arithmetic.network, arithmetic.chip, population.name, weights)
     return {
-        "population": population.name,
         "scale": scale,
         "unit": chip.unit,
         "threshold_error": _worst(threshold / chip.unit - wanted) / scale,

@@ -117,17 +117,14 @@ class NengoEnv(Environment):
         super().reset(seed=seed)
         self._actions.value[:] = 0
         self._taken = 0
-        self._begin()
-        return self._advance()[0], {}
-
-    def _begin(self) -> None:
         if self._simulator is not None:
             try:
                 self._simulator.reset()
-                return
             except NotImplementedError:  # nengo-loihi's simulator can't reset
-                self._simulator.close()
-        self._simulator = self._make(self._network, progress_bar=False)
+                self.close()
+        if self._simulator is None:
+            self._simulator = self._make(self._network, progress_bar=False)
+        return self._advance()[0], {}
 
     def step(self, action: Shown) -> tuple[FloatArray, float, bool, bool, PlainData]:
         """Act for a window of steps."""

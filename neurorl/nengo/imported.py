@@ -38,8 +38,7 @@ def _load(name: str) -> NengoObject:
         with warnings.catch_warnings(action="ignore"):
             return importlib.import_module(name)
     except ImportError as exc:
-        distribution = name.replace("_", "-")
-        what, remedy = f"{name} can't be imported", f"pip install {distribution}"
+        what, remedy = f"{name} can't be imported", f"pip install {name.replace('_', '-')}"
         raise BackendUnavailableError("nengo", what, remedy=remedy) from exc
 
 

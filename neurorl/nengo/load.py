@@ -13,7 +13,7 @@ from neurorl.errors import ArgumentError, UnsupportedError, check_name
 from neurorl.models import CubaLIF, Equations
 from neurorl.nengo.chip import import_integers
 from neurorl.nengo.imported import Imported, NengoObject, Rasters, load_nengo, probed
-from neurorl.network.description import Network, Node, Population, Projection, Source
+from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.network.limits import check_identifier
 from neurorl.network.neuron import Neuron
 from neurorl.network.serialization import number
@@ -170,18 +170,15 @@ class _Reader:
             wires = [w for c in self.network.all_connections if (w := self._wire(c, simulator))]
             ensembles = [e for e in self.network.all_ensembles if e not in self.relays]
             cells = {e: self._cells(e, wires, simulator) for e in ensembles}
-        populations: list[Node] = []
-        projections: list[Projection] = []
-        gains: dict[NengoObject, float] = {}
-        for ensemble, own in cells.items():
-            form = (equation_form(own), 1.0) if self.by_equations else step_form(own)
-            neuron, gains[ensemble] = form
-            populations.append(Population(own.name, ensemble.n_neurons, neuron))
+        form = (lambda own: (equation_form(own), 1.0)) if self.by_equations else step_form
+        forms = {e: form(own) for e, own in cells.items()}
+        populations = [Population(self.names[e], e.n_neurons, n) for e, (n, _) in forms.items()]
+        projections = []
         for k, wire in enumerate(wires):
             pre, post = self.names[wire.pre], self.names[wire.post]
             number = cells[wire.post].taus.index(wire.tau)
             target = f"q{number}" if self.by_equations else None
-            weights = gains[wire.post] * wire.weights
+            weights = forms[wire.post][1] * wire.weights
             projections.append(Projection(f"{pre}_{post}_{k}", pre, post, weights, target=target))
         nodes = list(dict.fromkeys(w.pre for w in wires if isinstance(w.pre, self.nengo.Node)))
         sources = [Source(self.names[node], node.size_out) for node in nodes]
@@ -192,7 +189,7 @@ class _Reader:
             sources={self.names[node]: node for node in nodes},
             notes=tuple(dict.fromkeys(self.notes)),
             probes=probed(self.network, own_populations),
-            play=lambda n_steps: _play(self.network, self.names, nodes, self.dt, n_steps),
+            play=lambda n_steps: self._play(nodes, n_steps),
         )
 
     def _relays(self) -> dict[NengoObject, NengoObject]:
@@ -264,14 +261,11 @@ class _Reader:
             remedy = "take nengo.Lowpass(tau), or nengo.Lowpass(0) for the next step"
             raise UnsupportedError(where, what, got=synapse, remedy=remedy)
         weights = self._matrix(connection, simulator, where)
-        relayed = self.relays.get(getattr(pre, "ensemble", None))
-        if relayed is not None:
-            weights, pre = weights / self.dt, relayed
-        elif isinstance(pre, neurons):
-            weights = weights * (pre.ensemble.neuron_type.amplitude / self.dt)
-            pre = pre.ensemble
+        ensemble = getattr(pre, "ensemble", None)
+        if ensemble is None or ensemble in self.relays:
+            weights, pre = weights / self.dt, self.relays.get(ensemble, pre)
         else:
-            weights = weights / self.dt
+            weights, pre = weights * (ensemble.neuron_type.amplitude / self.dt), ensemble
         return _Wire(pre, post.ensemble, weights, float(synapse.tau))
 
     def _matrix(self, connection: NengoObject, simulator: NengoObject, where: str) -> FloatArray:
@@ -299,6 +293,30 @@ class _Reader:
         gain = simulator.data[connection.post_obj.ensemble].gain  # neurons' inputs are scaled, too
         return np.ascontiguousarray((gain[:, None] * whole).T)
 
+    def _play(self, nodes: list[NengoObject], n_steps: int) -> Rasters:
+        """Return the spikes of *nodes* in a run by nengo; raise UnsupportedError for others."""
+        values = {node: np.zeros((n_steps, node.size_out)) for node in nodes}
+        with (
+            warnings.catch_warnings(action="ignore"),
+            self.nengo.Simulator(self.network, dt=self.dt, progress_bar=False) as simulator,
+        ):
+            for k in range(n_steps):
+                simulator.step()
+                for node in nodes:
+                    values[node][k] = simulator.signals[simulator.model.sig[node]["out"]]
+        rasters = {}
+        for node, value in values.items():
+            counts = value * self.dt
+            odd = np.abs(counts - np.rint(counts)).max() > _TOLERANCE
+            if odd or not 0 <= counts.min() <= counts.max() <= 1 + _TOLERANCE:
+                where, limit = f"from_nengo, {self.names[node]}", f"0 and {1 / self.dt:g}"
+                remedy = "take a Node of spikes, or discretisation='nengo'"
+                raise UnsupportedError(
+                    where, "values that are no spikes", limit=limit, remedy=remedy
+                )
+            rasters[self.names[node]] = counts > 0.5
+        return rasters
+
 
 def _are_numbers(values: NengoObject, number: float) -> bool:
     """Return whether nengo's gains or biases are given and all equal *number*."""
@@ -317,35 +335,3 @@ def _names(network: NengoObject) -> dict[NengoObject, str]:
                 label = ""
             names[thing] = label if label and label not in {*names.values()} else f"{kind}{k}"
     return names
-
-
-def _play(
-    network: NengoObject,
-    names: dict[NengoObject, str],
-    nodes: list[NengoObject],
-    dt: float,
-    n_steps: int,
-) -> Rasters:
-    """Return the spikes of *nodes* in a run by nengo. Raises UnsupportedError for other values."""
-    nengo = load_nengo()
-    values: dict[NengoObject, FloatArray] = {
-        node: np.zeros((n_steps, node.size_out)) for node in nodes
-    }
-    with (
-        warnings.catch_warnings(action="ignore"),
-        nengo.Simulator(network, dt=dt, progress_bar=False) as simulator,
-    ):
-        for k in range(n_steps):
-            simulator.step()
-            for node in nodes:
-                values[node][k] = simulator.signals[simulator.model.sig[node]["out"]]
-    rasters = {}
-    for node, value in values.items():
-        counts = value * dt
-        odd = np.abs(counts - np.rint(counts)).max() > _TOLERANCE
-        if odd or not 0 <= counts.min() <= counts.max() <= 1 + _TOLERANCE:
-            where, limit = f"from_nengo, {names[node]}", f"0 and {1 / dt:g}"
-            remedy = "take a Node of spikes, or discretisation='nengo'"
-            raise UnsupportedError(where, "values that are no spikes", limit=limit, remedy=remedy)
-        rasters[names[node]] = counts > 0.5
-    return rasters

@@ -106,11 +106,10 @@ class _Builder:
         """Return the network with neurons that step as neurorl's."""
         cells: NengoObject = importlib.import_module("neurorl.nengo.cells")
         simulator = self.simulator
-        numbers = {p.name: simulator.numbers[p.name] for p in self.description.populations}
-        own = {
-            name: (simulator.nodes[k], simulator.node_variables(k)) for name, k in numbers.items()
-        }
-        types = {name: cells.ReferenceCells(*parts) for name, parts in own.items()}
+        types = {}
+        for name in (p.name for p in self.description.populations):
+            k = simulator.numbers[name]
+            types[name] = cells.ReferenceCells(simulator.nodes[k], simulator.node_variables(k))
         with self.nengo.Network(seed=0) as network:
             nodes, ensembles = self._nodes(), self._ensembles(types)
             for p in self.description.projections:
@@ -186,10 +185,10 @@ class _Builder:
         for problem, is_there in problems.items():
             if is_there:
                 raise UnsupportedError(where, problem, limit="LIF, CubaLIF", remedy=remedy)
-        taus = [dt / -np.log(x[0]) if x[0] else 0.0 for x in (d.current_decay, d.membrane_decay)]
+        decays = d.current_decay, d.membrane_decay
+        tau_syn, tau_mem = (dt / -np.log(x[0]) if x[0] else 0.0 for x in decays)
         bias = np.asarray(self.simulator.nodes[self.simulator.numbers[name]].bias, dtype=np.float64)
         rest = float(d.refractory_steps[0]) * dt
-        tau_syn, tau_mem = taus
         return CubaLIF(tau_syn, tau_mem, threshold=d.threshold, bias=bias, refractory=rest)
 
     def _nodes(self) -> PlainData:

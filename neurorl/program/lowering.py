@@ -28,18 +28,12 @@ def lower(
     """
     spiking = network.spiking
     numbers = {node.name: k for k, node in enumerate(spiking.nodes)}
-    releases = {p.name: release_of(network, p) for p in spiking.projections if p.short_term}
     nodes = [lower_node(network, arithmetic, node, depths[node.name]) for node in spiking.nodes]
     for p in spiking.projections:
         if p.short_term:
             k = numbers[p.pre]
-            nodes[k] = with_release(nodes[k], releases[p.name])
-    projections = [
-        projection_program(
-            network, arithmetic, p, nodes, releases.get(p.name) or nodes[numbers[p.pre]].sent
-        )
-        for p in spiking.projections
-    ]
+            nodes[k] = with_release(nodes[k], release_of(network, p))
+    projections = [projection_program(network, arithmetic, p, nodes) for p in spiking.projections]
     if any(node.limits for node in nodes):  # sums depend on their order: inputs, then neurons
         projections.sort(key=lambda p: (not nodes[p.pre].is_source, p.pre))
     return Program(tuple(seeds), tuple(nodes), tuple(p for p in projections if p.n_weights))

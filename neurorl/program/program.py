@@ -110,10 +110,10 @@ class NodeProgram:
     releases: Mapping[str, Release] = field(default_factory=dict)
     limits: tuple[float, float] | None = None
 
-    @property
-    def sent(self) -> Release | None:
-        """Return what its spikes release to all projections; None for the whole weight."""
-        return next((r for r in self.releases.values() if r.projection == self.name), None)
+    def release_to(self, projection: str) -> Release | None:
+        """Return what its spikes release to a projection, by name; None for the whole weight."""
+        of = (projection, self.name)
+        return next((r for r in self.releases.values() if r.projection in of), None)
 
     def drive(self, x: str) -> str:
         """Return the name of what is added to an input that is driven, among a window's inputs."""

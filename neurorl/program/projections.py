@@ -23,18 +23,12 @@ _SPARSE = 0.25
 
 
 def projection_program(
-    network: Network,
-    arithmetic: Arithmetic,
-    projection: Projection,
-    nodes: Sequence[NodeProgram],
-    release: Release | None = None,
+    network: Network, arithmetic: Arithmetic, projection: Projection, nodes: Sequence[NodeProgram]
 ) -> ProjectionProgram:
-    """Return the program of a projection.
-
-    nodes: all of the program. release: what its spikes release; None for all.
-    """
+    """Return the program of a projection; *nodes*: all of the program, and what they release."""
     numbers = {node.name: k for k, node in enumerate(nodes)}
     name, post = projection.name, network.node(projection.post)
+    release = nodes[numbers[projection.pre]].release_to(name)
     into = nodes[numbers[projection.post]]
     assert isinstance(post, Population)
     shape = network.weight_shape(name)

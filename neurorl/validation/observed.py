@@ -158,9 +158,10 @@ class Observed:
     t: number by which noise is drawn. step: steps since the start. call, within: the call of each
     row, and the step within it. since: steps since the last reset. starts, lasts: the first and
     last row of each call. fresh: calls just after a reset. spikes: those that the backend sent.
-    before, after: its variables around each call, ``(calls, size)``. kept: calls that are
-    predicted, the last ones with up to *most* steps; the others are taken as recorded. Of neurons
-    that spike several times a step, these are calls of one step that end *reach* such, or more.
+    before, after: its variables around each call, ``(calls, size)``. units: what a spike transmits
+    for a mantissa of 1, by pathway. kept: calls that are predicted, the last ones with up to *most*
+    steps; the others are taken as recorded. Of neurons that spike several times a step, these are
+    calls of one step that end *reach* such, or more.
     """
 
     network: Network
@@ -183,6 +184,8 @@ class Observed:
             clipped = (replace(part, target=self.node.inputs[0]) for part in self.into)
             names = [*(s.name for s in network.sources), *(p.name for p in network.populations)]
             self.into = sorted(clipped, key=lambda part: names.index(part.pre))
+        roundings = {p.name: history.arithmetic.rounding(p.projection.name) for p in self.into}
+        self.units = {name: x.transmitted_unit for name, x in roundings.items()}
         lengths = np.array([call.n_steps for call in history.calls])
         self.starts = np.cumsum(lengths) - lengths
         self.lasts = self.starts + lengths - 1
@@ -245,13 +248,6 @@ class Observed:
         if self.node.releases:
             return "shifts"
         return "currents" if self.node.names_bias else "equations"
-
-    @property
-    def states(self) -> list[str]:
-        """Return the variables that steps read."""
-        is_dead = self.node.refractory is not None
-        read = {*self.node.initial, *(("refractory",) if is_dead else ())}
-        return [v for v, x in self.names.items() if x in read]
 
     @property
     def moving(self) -> list[Projection]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import xylo_windows as windows
 from faults.case import Fault, judge
-from faults.chip_of_shifts import ShiftChip
+from faults.chip_of_shifts import Layer, ShiftChip
 from faults.shift_faults import tuned_shifts
 from faults.shift_held_out import held_out_shifts
-from faults.shift_tools import network
+from faults.shift_tools import network, with_numbers
 from faults.shift_unseen import unseen_shifts
 from test_evidence import probed
 from xylo_vendor import needs_xylosim
@@ -41,6 +43,40 @@ def assert_not_wrong(fault: Fault) -> str:
 @pytest.mark.parametrize("fault", [f for f in EVERY if f.name in QUICK], ids=lambda f: f.name)
 def test_a_fault_of_shifts_is_named(fault: Fault) -> None:
     assert assert_not_wrong(fault) == "rightly"
+
+
+def of_one_number(number: str, cause: str, population: str, seed: int) -> Fault:
+    """Return a random network on a chip that takes a neuron's number for its whole population."""
+
+    def change(layer: Layer) -> None:
+        values = getattr(layer, number)
+        setattr(layer, number, np.full_like(values, values[0]))
+
+    made = partial(windows.random_xylo_network, seed, seed)
+    cls = with_numbers(population, change)
+    return Fault(f"one {number}", cls, made, (cause,), seed=seed, arithmetic="xylo")
+
+
+@pytest.mark.parametrize("seed", [9001, 9005, 9012])
+def test_one_threshold_for_all_is_no_reset(seed: int) -> None:
+    """Where membranes are far beyond either threshold, what a spike takes off may be both."""
+    verdict, told = judge(of_one_number("threshold", "threshold", "output", seed))
+    assert verdict == "unknown"
+    assert "reset" in told
+    assert re.search(r"threshold: the threshold is the same number, \d+", told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(9100, 9106))
+@pytest.mark.parametrize("population", ["hidden0", "output"])
+@pytest.mark.parametrize(
+    ("number", "cause"),
+    [("threshold", "threshold"), ("shift_syn", "decay"), ("shift_mem", "decay")],
+)
+def test_one_number_for_all_is_not_named_wrongly(
+    number: str, cause: str, population: str, seed: int
+) -> None:
+    assert_not_wrong(of_one_number(number, cause, population, seed))
 
 
 @pytest.mark.slow

@@ -245,22 +245,20 @@ class NodePrinter:
         k, node = self._k, self._node
         if not node.reset and node.refractory is None:
             return
-        names = self._in_memory()
-        if node.limits is not None:
+        names, of_all = self._in_memory(), node.limits is not None
+        if of_all:
             names |= {x: f"to_{x}[i]" for x in node.releases}
             yield f"if (row[end - begin]) {{\n{self._vectors}"
             yield "for (int i = begin; i < end; i++) {"
-            for line in node.reset:  # chosen, so that it needs no branch
-                to, value = names[line.variable], render(line.value.tree, self._style, names)
-                yield f"{to} = over{k}[i] ? {value} : {to};"
-            yield "}}"
-            return
-        yield "for (int j = 0; j < row[end - begin]; j++) { const int i = row[j];"
+        else:
+            yield "for (int j = 0; j < row[end - begin]; j++) { const int i = row[j];"
         for line in node.reset:
-            yield f"{names[line.variable]} = {render(line.value.tree, self._style, names)};"
+            to, value = names[line.variable], render(line.value.tree, self._style, names)
+            # Of all neurons it is chosen, so that it needs no branch.
+            yield f"{to} = over{k}[i] ? {value} : {to};" if of_all else f"{to} = {value};"
         if node.refractory is not None:
             yield f"dead{k}[i] = refractory{k}[i];"
-        yield "}"
+        yield "}}" if of_all else "}"
 
 
 _SIGNATURE = """#include "engine.h"

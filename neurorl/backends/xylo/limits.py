@@ -70,10 +70,8 @@ def _numbers(network: Network, device: XyloDevice) -> Iterator[tuple[str, int, i
     into, reached, out, read = np.zeros((4, sum(sizes.values())), dtype=np.int64)
     for p in spiking.projections:
         there = slice(None) if p.mask is None else p.mask.ravel()
-        pre, post = (
-            np.bincount(ends[there] + starts[name], minlength=len(into))
-            for ends, name in zip(spiking.ends(p.name), (p.pre, p.post), strict=True)
-        )
+        ends = zip(spiking.ends(p.name), (starts[p.pre], starts[p.post]), strict=True)
+        pre, post = (np.bincount(x[there] + first, minlength=len(into)) for x, first in ends)
         is_read, is_entered = p.post in outputs, p.pre in sources
         read += pre * is_read
         into += post * (not is_read)

@@ -29,12 +29,7 @@ class XyloSimulator(Simulator):
 
     name: ClassVar[str] = "xylo"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        arithmetics=("xylo",),
-        exact_arithmetics=("xylo",),
-        delays=False,
-        signed=False,
-        engines=("xylosim",),
-        sparse=True,
+        ("xylo",), ("xylo",), delays=False, signed=False, engines=("xylosim",), sparse=True
     )
     shown: ClassVar[tuple[str, ...]] = ("device",)
     layer = VendorLayer  # what holds a chip; a subclass may have another, such as a board's

@@ -6,7 +6,6 @@ Written for xylosim 0.1.3. tests/backends/xylo/test_xylo_vendor.py fails where i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 import xylosim.v2 as xylosim
@@ -20,19 +19,15 @@ _NAMES = {"input": ("in", "inp"), "recurrent": ("rec", "rec"), "output": ("out",
 _CELLS = "threshold{}", "bias{}", "dash_mem{}", "dash_syns{}"
 
 
-class _Synapse(Protocol):
-    weight: int
-
-
 class VendorLayer:
     """Hold one chip as xylosim has it, with weights of 0."""
 
     def __init__(self, layout: XyloLayout) -> None:
         n_hidden = layout.sizes["hidden"]
         # xylosim keeps no reference to Python's synapses: they live as long as this object.
-        self._synapses: dict[str, list[_Synapse]] = {}
+        self._synapses: dict[str, list[xylosim.XyloSynapse]] = {}
         numbers = {"aliases": [[] for _ in range(n_hidden)], "has_bias": True, "name": "neurorl"}
-        by_pre: dict[str, list[list[_Synapse]]] = {}
+        by_pre: dict[str, list[list[xylosim.XyloSynapse]]] = {}
         for memory, (name, short) in _NAMES.items():
             n = layout.sizes["input"] if memory == "input" else n_hidden
             numbers[f"synapses_{name}"] = by_pre[memory] = [[] for _ in range(n)]
@@ -66,10 +61,8 @@ class VendorLayer:
         """
         output = self._layer.evolve(spikes.astype(np.uint8).tolist())
         counts = {"hidden": self._layer.rec_recurrent_spikes, "output": output}
-        return {
-            kind: np.array(rows, dtype=np.int64).reshape(len(spikes), -1)
-            for kind, rows in counts.items()
-        }
+        shape = len(spikes), -1
+        return {x: np.array(rows, dtype=np.int64).reshape(shape) for x, rows in counts.items()}
 
     def last(self, kind: str) -> Mapping[str, IntArray]:
         """Return currents and membranes after the last step, empty before the first one."""

@@ -22,11 +22,12 @@ State = Callable[[Observed, str, Array], Array]
 
 def states(evidence: Evidence) -> Iterator[Variant]:
     """Propose variables that a reset keeps, or that a call of `step` or a write clears."""
-    every = frozenset(evidence.states)
-    said = {v: _NAMES.get(v, v) for v in evidence.states}
+    node, names = evidence.node, [p.name for p in evidence.into]
+    read = node.initial if node.refractory is None else {**node.initial, "refractory": 0}
+    said = {v: _NAMES.get(v, v) for v, x in evidence.names.items() if x in read}
+    every = frozenset(said)
     some = [(frozenset([v]), name) for v, name in said.items()]
     some += [(every - {v}, f"the state but for {n}") for v, n in said.items()]
-    names = [p.name for p in evidence.into]
     between, writes, reset = "between calls", "writes", "reset between decisions"
     all_and_some = [(every, "the state"), *some]
     if evidence.fresh.any():

@@ -5,7 +5,7 @@ A hypothesis is other text of lines of the program in `neurorl.program.membranes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,69 +19,62 @@ from neurorl.validation.variants import Variant, silence_after_reset
 SPIKES = "floor((level + 0.5)*inverse)"
 """State how many thresholds a membrane is worth."""
 
-_FIXED: Mapping[str, Mapping[str, str]] = {
-    "saturation": table("""
-the current saturates once in a step, not at each weight -> once summed: u = clip(u, low, high)
-what arrives in a step saturates first by itself, then the current
+_FIXED = table("""
+saturation: the current saturates once in a step, not at each weight
+    -> once summed: u = clip(u, low, high)
+saturation: what arrives in a step saturates first by itself, then the current
     -> once summed: u = clip(was_u + clip(arrived_u, low, high), low, high)
-decay, current and bias are added to the membrane, and saturate, one by one
+saturation: decay, current and bias are added to the membrane, and saturate, one by one
     -> driven = clip(v + back, low, high) | change = clip(driven + u, low, high)
     | level = clip(change + bias, low, high)
-the bias is added before the current, in sums that saturate
+saturation: the bias is added before the current, in sums that saturate
     -> driven = clip(back + bias, low, high) | change = clip(driven + u, low, high)
-"""),
-    "floor": table("""
-the membrane has a floor: it never goes below 0 -> level = max(clip(v + change, low, high), 0)
-the current has a floor: it never goes below 0 -> u = max(u - {lost_u}, 0)
-"""),
-    "reset": table("""
-a spike resets the membrane to 0 and doesn't subtract -> v = where(count > 0, 0, level)
-a spike doesn't reset the membrane -> v = level
-the threshold is subtracted once, however often a neuron spikes
+floor: the membrane has a floor: it never goes below 0
+    -> level = max(clip(v + change, low, high), 0)
+floor: the current has a floor: it never goes below 0 -> u = max(u - {lost_u}, 0)
+reset: a spike resets the membrane to 0 and doesn't subtract -> v = where(count > 0, 0, level)
+reset: a spike doesn't reset the membrane -> v = level
+reset: the threshold is subtracted once, however often a neuron spikes
     -> v = level - min(count, 1)*threshold
-all that the membrane is worth is subtracted, not what was sent
+reset: all that the membrane is worth is subtracted, not what was sent
     -> v = level - threshold*max({spikes}, 0)
-a spike subtracts a step late, before the membrane moves
+reset: a spike subtracts a step late, before the membrane moves
     -> v = level | before: v = v - was_count*threshold
-a spike subtracts a step late, after the membrane has moved -> v = level - was_count*threshold
-a spike subtracts a step late, before the threshold
+reset: a spike subtracts a step late, after the membrane has moved
+    -> v = level - was_count*threshold
+reset: a spike subtracts a step late, before the threshold
     -> level = clip(v + change, low, high) - was_count*threshold | v = level
-a spike clears the current too -> u = where(count > 0, 0, u); v = level - count*threshold
-a spike sets the membrane to minus the threshold -> v = where(count > 0, 0 - threshold, level)
-"""),
-    "step order": table("""
-the membrane meets the threshold before it moves
+reset: a spike clears the current too -> u = where(count > 0, 0, u); v = level - count*threshold
+reset: a spike sets the membrane to minus the threshold
+    -> v = where(count > 0, 0 - threshold, level)
+step order: the membrane meets the threshold before it moves
     -> count = clip(floor((v + 0.5)*inverse), 0, most)
-the membrane decays after current and bias are added
+step order: the membrane decays after current and bias are added
     -> back = 0 | moved = clip(v + change, low, high); level = moved - {lost_moved}
-the membrane decays after the current is added
+step order: the membrane decays after the current is added
     -> back = 0 | change = driven
     | moved = clip(v + change, low, high); level = clip(moved - {lost_moved} + bias, low, high)
-the membrane decays after its reset
+step order: the membrane decays after its reset
     -> back = 0 | moved = level - count*threshold; v = moved - {lost_moved}
-the bias is added after the threshold
+step order: the bias is added after the threshold
     -> change = driven | v = clip(level - count*threshold + bias, low, high)
-the bias goes into the current before it decays
+step order: the bias goes into the current before it decays
     -> change = driven | u = clip(u + bias, low, high); u = u - {lost_u}
-the bias goes into the current after it has decayed
+step order: the bias goes into the current after it has decayed
     -> change = driven | u = u - {lost_u}; u = clip(u + bias, low, high)
-"""),
-    "refractory": table("""
-a neuron that spiked doesn't spike in the next step
+step order: the membrane takes the current before it decays -> membrane reads u: arrived_u
+step order: the membrane takes the current of the step before -> membrane reads u: was_u
+refractory: a neuron that spiked doesn't spike in the next step
     -> count = where(was_count > 0, 0, clip({spikes}, 0, most))
-"""),
-    "threshold": table("""
-a membrane must exceed the threshold to spike
+threshold: a membrane must exceed the threshold to spike
     -> count = clip(floor((level - 0.5)*inverse), 0, most)
-a membrane must exceed the threshold to spike, once or several times
+threshold: a membrane must exceed the threshold to spike, once or several times
     -> count = where(level > threshold, clip({spikes}, 0, most), 0)
-"""),
-    "bias": table("""
-biases saturate at 8 bits -> reads bias: clip(bias, -128, 127)
-biases wrap around at 8 bits -> reads bias: (bias - 256*floor(bias/256 + 0.5))
-the bias is subtracted -> reads bias: (0 - bias)
-"""),
-}
+bias: biases saturate at 8 bits -> reads bias: clip(bias, -128, 127)
+bias: biases wrap around at 8 bits -> reads bias: (bias - 256*floor(bias/256 + 0.5))
+bias: the bias is subtracted -> reads bias: (0 - bias)
+""")
+"""Map a cause and what is said to other lines."""
 _LOST = "(max(min({x}, 1), floor({x}*lost_{y})))"
 """State what a step takes off x; y is the current u or the membrane v, whose shift it is."""
 
@@ -91,9 +84,9 @@ _MACROS = {"lost_u": _LOST_U, "lost_moved": _LOST.format(x="moved", y="v"), "spi
 
 def fixed(evidence: Evidence) -> Iterator[Variant]:
     """Propose other lines of a step, without numbers."""
-    for cause, details in _FIXED.items():
-        for detail, text in details.items():
-            yield Variant(cause, detail, changed(text.format(**_MACROS)))
+    for told, text in _FIXED.items():
+        cause, _, detail = told.partition(": ")
+        yield Variant(cause, detail, changed(text.format(**_MACROS)))
     cause, left = "step order", Expression(f"u - {_LOST_U}")
     constants = {"lost_u": evidence.node.constants["lost_u"]}
 
@@ -107,6 +100,3 @@ def fixed(evidence: Evidence) -> Iterator[Variant]:
     yield Variant(cause, at_once, changed("u = u + 0"), start=decayed)
     told = "weights are added in another order: those between populations first"
     yield Variant(cause, told, order=lambda into: into[::-1])
-    for when, name in (("before it decays", "arrived_u"), ("of the step before", "was_u")):
-        detail = f"the membrane takes the current {when}"
-        yield Variant(cause, detail, changed(f"membrane reads u: {name}"))

@@ -66,7 +66,7 @@ def _bounds(evidence: Evidence) -> Iterator[tuple[Array, Array, Mask]]:
 
 
 def _within(given: Array, low: Array, high: Array, odd: Mask) -> Iterator[tuple[str, Array, int]]:
-    """Yield words, thresholds of each neuron and their freedom: a difference, a factor or any."""
+    """Yield words, thresholds of each neuron and their freedom: by one number, or any."""
     some = odd & (low < high)
     if not some.any():
         return
@@ -76,6 +76,9 @@ def _within(given: Array, low: Array, high: Array, odd: Mask) -> Iterator[tuple[
         nearest = first if first > 0 else last
         way = "more" if nearest > 0 else "less"
         yield f"{abs(nearest):g} {way} than given", np.maximum(given + nearest, 1), 1
+    one = np.floor(least.max()) + 1
+    if one <= most.min():
+        yield f"the same number, {one:g}", np.full_like(given, one), 1
     ratios = float((least / d).max()), float((most / d).min())
     if ratios[0] < ratios[1]:
         factor = simplest(*ratios)
@@ -120,12 +123,11 @@ def _wrapped(size: int, w: Array) -> Array:
 
 def weights(evidence: Evidence) -> Iterator[Variant]:
     """Propose weights of fewer bits, clipped, or transposed; of one projection or more."""
-    units = {x: 2.0**exponent for x, exponent in _exponents(evidence).items()}
     for chosen, _ in by_node(evidence, evidence.into, ""):
         names = ", ".join(sorted(chosen))
         for detail, (cause, whole) in _mantissas().items():
-            change = weights_of({x: partial(_of_mantissas, units[x], whole) for x in chosen})
-            yield Variant(cause, f"weights of {names} {detail}", transmit=change)
+            changes = {x: partial(_of_mantissas, evidence.units[x], whole) for x in chosen}
+            yield Variant(cause, f"weights of {names} {detail}", transmit=weights_of(changes))
     for p in evidence.into:
         if p.blocks == 1 and p.pre == evidence.population.name:
             turned = weights_of({p.name: lambda w: w.swapaxes(1, 2)})
@@ -135,14 +137,9 @@ def weights(evidence: Evidence) -> Iterator[Variant]:
             yield Variant("weights", detail, transmit=others)
 
 
-def _exponents(evidence: Evidence) -> dict[str, int]:
-    arithmetic = evidence.history.arithmetic
-    return {p.name: arithmetic.exponent(p.projection.name) for p in evidence.into}
-
-
 def weight_shifts(evidence: Evidence) -> Iterator[Variant]:
     """Propose other shifts of weights, and shifted weights in 8 bits; of one projection or more."""
-    exponents = _exponents(evidence)
+    exponents = {name: int(np.log2(unit)) for name, unit in evidence.units.items()}
     for chosen, _ in by_node(evidence, evidence.into, ""):
         names = ", ".join(sorted(chosen))
         ways: dict[str, Mapping[str, Whole]] = {}

@@ -238,7 +238,7 @@ def _solved(
         for x, (block, column), part in zip(added, places, parts, strict=True):
             x[block][:, column] = part
     if evidence.kind == "shifts":
-        units = [2.0 ** evidence.history.arithmetic.exponent(p.projection.name) for p in into]
+        units = (evidence.units[p.name] for p in into)
         added = [np.rint(x / unit) * unit for x, unit in zip(added, units, strict=True)]
     near = max(1e-6 * max(float(np.abs(x).max(initial=0.0)) for x in added), evidence.limit)
     kept = {p.name: np.where(np.abs(x) > near, x, 0.0) for p, x in zip(into, added, strict=True)}
