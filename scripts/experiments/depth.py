@@ -13,8 +13,9 @@ once. `table` writes the tables of docs/depth.md, `figure` its curves.
 Learners: `deep` is the preset; `frozen` has its hidden layers as they were drawn; `none` has no
 hidden layers, so that it is a linear actor-critic on raw observations. `local` has one dense hidden
 layer that learns by local numbers alone; names that begin with it change one thing. `by gradients`
-is the preset, learned by PyTorch; `chip integers` the preset in Loihi's; `means of drives` the
-preset with a pool that measures drives from running means of their own.
+is the preset, learned by PyTorch; `chip integers` the preset in Loihi's; `without means` and
+`quick means` the preset with a pool that measures drives from no running means of their own, or
+from such that follow quicker.
 """
 
 from __future__ import annotations
@@ -63,6 +64,15 @@ OTHERS: Mapping[str, str] = {
 }
 """Map tasks to what others reach: of MinAtar read off the curves of its README (one-sample
 actor-critic with backpropagation, and DQN with replay), of others the library's cells of tiles."""
+PUBLISHED = "others after 5M"
+OF_LONG: Mapping[str, str] = {
+    "Breakout": "AC(.8) 17.5, DQN 10",
+    "SpaceInvaders": "AC(.8) 180, DQN 43",
+    "Freeway": "AC(.8) 47, DQN 50",
+    "Asterix": "AC(.8) 18, DQN 17",
+    "Seaquest": "AC(.8) 15, DQN 20",
+}
+"""Map games to what others reach after five million steps, of the same source."""
 _POINTS, _EPISODES = 20, 100
 PRESET, CHIP = "deep", "chip integers"
 """Name the learner with every part of the preset, and the same in the chip's integers."""
@@ -138,8 +148,8 @@ LEARNERS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "local": (_LOCAL, _OF_DENSE),
     "local but for a pool": (_POOL, _OF_DENSE),
     "chip integers": ({}, {"arithmetic": "loihi"}),
-    "means of drives": ({"normalisation": Pool(rate=1e-3)}, {}),
-    "slow means of drives": ({"normalisation": Pool(rate=1e-4)}, {}),
+    "without means": ({"normalisation": Pool()}, {}),
+    "quick means": ({"normalisation": Pool(rate=1e-3)}, {}),
     "by gradients": ({}, {}),
     **{
         name: ({**_LOCAL, **of_trunk}, {**_OF_DENSE, **options})
@@ -238,6 +248,19 @@ def lines_of_games(rows: Sequence[Row]) -> list[str]:
     return table
 
 
+def lines_of_long(rows: Sequence[Row]) -> list[str]:
+    """Return the table of the preset's longer runs: what a run had reached by then."""
+    longer = [r for r in rows if r.learner == PRESET and r.steps > TASKS[r.task].steps]
+    millions = range(1, max((row.steps for row in longer), default=0) // 1_000_000 + 1)
+    table = table_head(("task", "seed", *(f"{n}M" for n in millions), "greedy", "CPU", PUBLISHED))
+    for row in sorted(longer, key=lambda row: (row.seed, [*TASKS].index(row.task))):
+        at = [_POINTS * n * 1_000_000 // row.steps - 1 for n in millions]
+        reached = (f"{row.curve[m]:.1f}" if m < _POINTS else "" for m in at)
+        ends = f"{row.greedy:.1f}", f"{row.cpu_s:.0f} s", OF_LONG.get(row.task, "")
+        table.append(table_row(row.task, f"{row.seed}", *reached, *ends))
+    return table
+
+
 def lines_of_ablations(rows: Sequence[Row], task: str, steps: int) -> list[str]:
     """Return the table of what one change of `local` costs in a task."""
     table = table_head(("one change", "training and greedy play", "share of `local`"))
@@ -333,6 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = read(options.file)
     if options.what == "table":
         put_between(PAGE, "depth", lines_of_games(rows))
+        put_between(PAGE, "long", lines_of_long(rows))
         put_between(PAGE, "ablations", lines_of_ablations(rows, *ABLATED))
         put_between(PAGE, "chip", lines_of_chip(rows))
         return 0
