@@ -46,6 +46,7 @@ from neurorl.runs.training import read_seeds
 
 FILE, PAGE = Path("results/tables/depth.csv"), Path("docs/depth.md")
 SHOWN = ("deep", "frozen", "none", "local", "by gradients")
+MEANS = ("without means", "deep", "quick means")
 ABLATED, WHOLE = ("Breakout", 200_000), "local"
 OTHERS: Mapping[str, str] = {
     "Breakout": "AC(.8) 9.5, DQN 9",
@@ -261,6 +262,16 @@ def lines_of_long(rows: Sequence[Row]) -> list[str]:
     return table
 
 
+def lines_of_means(rows: Sequence[Row]) -> list[str]:
+    """Return the table of games by how quickly the means follow from which drives are measured."""
+    table = table_head(("task", *(f"`{learner}`" for learner in MEANS)))
+    for name in OF_LONG:
+        own = [row for row in rows if (row.task, row.steps) == (name, TASKS[name].steps)]
+        cells = (reached([r for r in own if r.learner == learner]) for learner in MEANS)
+        table.append(table_row(name, *cells))
+    return table
+
+
 def lines_of_ablations(rows: Sequence[Row], task: str, steps: int) -> list[str]:
     """Return the table of what one change of `local` costs in a task."""
     table = table_head(("one change", "training and greedy play", "share of `local`"))
@@ -277,7 +288,7 @@ def lines_of_ablations(rows: Sequence[Row], task: str, steps: int) -> list[str]:
 def lines_of_chip(rows: Sequence[Row]) -> list[str]:
     """Return the table of chip integers beside floats: means of the same seeds after as many steps.
 
-    Floats of longer runs are read off their curves.
+    Floats are read off the curves of whole runs.
     """
     table = table_head(("task", "steps", "chip integers", "float, training", "share"))
     chip = [row for row in rows if row.learner == CHIP]
@@ -287,7 +298,8 @@ def lines_of_chip(rows: Sequence[Row]) -> list[str]:
             row.curve[_POINTS * steps // row.steps - 1]
             for seed in sorted(row.seed for row in own)
             for row in rows
-            if (row.task, row.learner, row.seed) == (name, PRESET, seed) and row.steps >= steps
+            if (row.task, row.learner, row.seed) == (name, PRESET, seed)
+            and row.steps == TASKS[name].steps
         ]
         if len(floats) == len(own):
             mean = float(np.mean(floats))
@@ -357,6 +369,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.what == "table":
         put_between(PAGE, "depth", lines_of_games(rows))
         put_between(PAGE, "long", lines_of_long(rows))
+        put_between(PAGE, "means", lines_of_means(rows))
         put_between(PAGE, "ablations", lines_of_ablations(rows, *ABLATED))
         put_between(PAGE, "chip", lines_of_chip(rows))
         return 0
