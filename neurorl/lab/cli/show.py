@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurorl.cli.options import ChosenBackend, add_backend, add_trust, chosen_backend, look_here
+from neurorl.cli.options import BACKEND, TRUST, ChosenBackend, added, chosen_backend, look_here
 from neurorl.cli.output import cell, print_table, report
 from neurorl.storage.plain import PlainData
 
@@ -64,15 +64,15 @@ COMPARED = 200
 """Compare chip arithmetic with float over this many decisions of a run."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file")
-    add_backend(parser)
-    add("--learning", action="store_true", help="also which rule changes which weights, and how")
-    add("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
-    add_trust(parser)
-    add("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
-    add("--json", action="store_true", help="print one JSON object")
+add_arguments = added(f"""
+what RUN_OR_MODEL      a run, zoo:NAME, lif, glm or a .nir file
+{BACKEND}
+--learning             also which rule changes which weights, and how
+--env ENV_ID =CartPole-v1  task of a MODEL
+{TRUST}
+--dt S float           step of a .nir file, seconds
+--json                 print one JSON object
+""")
 
 
 _Shown = PlainData
