@@ -19,7 +19,7 @@ from neurorl.cli.options import (
     imported,
     look_here,
 )
-from neurorl.cli.output import cell, print_table, progress, report
+from neurorl.cli.output import print_rows, progress, report
 
 if TYPE_CHECKING:
     from neurorl.runs.config import Options
@@ -100,11 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.seeds is None:
         report(rows[0], as_json=False)
     else:
-        columns = (
-            *("seed", "env_steps", "mean_return_last_100", "solved_at_episode"),
-            *("warnings", "run"),
-        )
-        print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+        columns = "seed, env_steps, mean_return_last_100, solved_at_episode, warnings, run"
+        print_rows(columns, rows)
     for row in summaries:
         print(row["verdict"]["words"])
     return 0

@@ -76,7 +76,8 @@ class Actors:
         batch = inputs if config.encoder.flows else inputs.transpose(0, 1)
         rollout.inputs[..., t, :, :] = batch
         before = self._silence if self.state is None else self.state
-        noise = {name: drawn.to(self._device) for name, drawn in rollout.draws.noise_at(t).items()}
+        drawn = rollout.draws.noise.items()
+        noise = {name: of_all[:, :, t].to(self._device) for name, of_all in drawn}
         spiked, after = self._module.advance(self._inputs.batch(batch), before, noise)
         rasters = {name: raster.cpu() for name, raster in spiked.items()}
         if self.state is not None:

@@ -121,10 +121,6 @@ class Draws:
             numbers = uniform[:, k]
             numbers.copy_(torch.rand(numbers.shape, generator=generator, dtype=numbers.dtype))
 
-    def noise_at(self, t: int) -> dict[str, Tensor]:
-        """Return the noise of step *t*, ``(R, W, E, size)``."""
-        return {name: noise[:, :, t] for name, noise in self.noise.items()}
-
 
 class Inputs:
     """Prepare what the sources of a network get, as a module has it.
