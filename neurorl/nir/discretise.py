@@ -12,7 +12,7 @@ from neurorl.errors import UnsupportedError
 from neurorl.models import LIF
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.models.neurons.equations import Equations
-from neurorl.network.description import Network, Node, Population
+from neurorl.network.description import Network, Node, Population, reached_by
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 
@@ -80,7 +80,8 @@ Edge = tuple[str, str]
 
 def cycles(names: Sequence[str], edges: Iterable[Edge]) -> list[frozenset[str]]:
     """Return the largest sets of nodes that all reach each other, loops of one node included."""
-    reach = _reach(names, list(edges))
+    every = list(edges)
+    reach = {name: reached_by(name, every) for name in names}
     looping = [a for a in names if a in reach[a]]
     groups = {frozenset(b for b in looping if b in reach[a] and a in reach[b]) for a in looping}
     return sorted(groups, key=lambda nodes: min(names.index(n) for n in nodes))
@@ -101,21 +102,6 @@ def levels(names: Sequence[str], edges: Iterable[Edge], sources: Iterable[str]) 
                 for name in group[post]:
                     level[name] = max(level[name], level[pre] + 1)
     return level
-
-
-def _reach(names: Sequence[str], edges: list[Edge]) -> dict[str, set[str]]:
-    """Return the nodes that each node leads to."""
-    after: dict[str, set[str]] = {name: set() for name in names}
-    for pre, post in edges:
-        after[pre].add(post)
-    reach = {}
-    for name in names:
-        reached = new = after[name]
-        while new:
-            new = {far for node in new for far in after[node]} - reached
-            reached = reached | new
-        reach[name] = reached
-    return reach
 
 
 def stepped(integrator: Integrator, bias: FloatArray, subtracts: bool) -> Equations:
