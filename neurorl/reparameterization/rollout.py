@@ -99,19 +99,13 @@ class Draws:
     choice, see `neurorl.reparameterization.choices`.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        config: AgentConfig,
-        lead: tuple[int, int, int],
-        draws: tuple[int, ...] = (),
-    ) -> None:
-        steps, replicas, environments = lead
+    def __init__(self, network: Network, choices: Choices, lead: tuple[int, int, int]) -> None:
+        config, (steps, replicas, environments) = choices.config, lead
         lead_of_noise = replicas, config.window, steps, environments
         noisy = [p for p in network.populations if p.is_noisy(network.dt)]
         self.noise = {p.name: torch.zeros(*lead_of_noise, p.size, dtype=torch.int16) for p in noisy}
         self.cells = torch.zeros(steps, replicas, environments, *draws_shape(config))
-        self.actions = torch.zeros(*lead, *draws, dtype=torch.float64)
+        self.actions = torch.zeros(*lead, *choices.draws, dtype=torch.float64)
 
     def draw(self, k: int, generator: torch.Generator) -> None:
         """Draw those of replica *k* anew."""
@@ -165,7 +159,7 @@ class Inputs:
 class Rollout:
     """Hold T steps of E environments in each of R replicas; *lead*: ``(T, R, E)``.
 
-    choices: of actions; None for one of several alternatives.
+    choices: of actions.
     inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
     actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
@@ -175,14 +169,8 @@ class Rollout:
     every decision from silence.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        config: AgentConfig,
-        lead: tuple[int, int, int],
-        choices: Choices | None = None,
-    ) -> None:
-        template = np.array(0) if choices is None else choices.template
+    def __init__(self, network: Network, choices: Choices, lead: tuple[int, int, int]) -> None:
+        config, template = choices.config, choices.template
         steps, replicas, environments = lead
         size = (steps, environments, config.cells.size)
         flows = config.encoder.flows
@@ -192,7 +180,7 @@ class Rollout:
         self.widths, self.rewards = np.zeros(lead[:2]), np.zeros(lead)
         self.terminated, self.over = np.zeros((2, *lead), dtype=np.bool_)
         self.chosen = np.ones(lead, dtype=np.bool_)
-        self.draws = Draws(network, config, lead, choices.draws if choices else ())
+        self.draws = Draws(network, choices, lead)
         self.allowed: BoolArray | None = None
         self.states: list[ModuleState] = []
 
