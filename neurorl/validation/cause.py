@@ -89,7 +89,7 @@ def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
     of_both = {"threshold": constants["threshold"] / scale, "more_bias": more}
     levels, versions = changed("reads bias: bias + more_bias", **of_both), chip.history.versions
     several = changed("on spike: v = v - met_threshold*max(floor(v/met_threshold), 1)")
-    sent = {SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p, p.delay))}
+    sent = {SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p))}
     return (sent if chip.kind == "shifts" else {}) | {
         "weights": Variant("", "", values=lambda _, name, version: versions[name][version]),
         "decays": Variant("", "", with_constants(**decays)),

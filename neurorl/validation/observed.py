@@ -290,14 +290,16 @@ class Observed:
     def arriving(
         self,
         part: Pathway,
-        delay: int,
+        later: int = 0,
         oldest: Array | None = None,
         releases: Releases | None = None,
     ) -> Array:
-        """Return the same of a projection: with short-term plasticity, what was released.
+        """Return what arrives by a projection: spikes, or by short-term plasticity their releases.
 
-        releases: what the presynaptic spikes release, in place of what is described.
+        later: steps after the described delay. oldest: as in `arrived`. releases: what the
+        presynaptic spikes release, in place of what is described.
         """
+        delay = part.delay + later
         if part.projection.short_term is None:
             return self.arrived(part.pre, delay, oldest)
         make = releases or described_releases
