@@ -38,7 +38,7 @@ class Actors:
         engine = None if device.type == "cpu" else "eager"
         module = SpikingModule(network, seed=tuple(seeds), arithmetic=arithmetic, engine=engine)
         self._module = module.requires_grad_(False).to(device)
-        self._inputs = Inputs(network, config, self._lead, self._module.dtype, device)
+        self._inputs = Inputs(self._module, config, size)
         self._first_vote = 0 if config.carries else network.depth("output")
         self._silence = self._module.rest(size)
         self.state: ModuleState | None = self._silence if config.carries else None

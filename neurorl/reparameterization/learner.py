@@ -64,7 +64,7 @@ class GradientLearner:
         # Decisions through which gradients go back; all stretches of so many are one batch.
         self._horizon = (gradient.horizon or gradient.steps) if config.carries else 1
         rows = gradient.steps // self._horizon * gradient.environments
-        self._inputs = Inputs(network, config, (1, rows), self.module.dtype, device)
+        self._inputs = Inputs(self.module, config, rows)
         self._silence = self.module.rest(rows)
 
     @np.errstate(over="ignore", invalid="ignore")  # an error will say more

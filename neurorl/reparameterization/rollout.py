@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.backends.torch import ModuleState
+from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.backends.torch.inputs import Batch, draw_words
 from neurorl.learning.memory import kind_of
 from neurorl.models.agent.config import AgentConfig
@@ -119,39 +119,30 @@ class Draws:
 class Inputs:
     """Prepare what the sources of a network get, as a module has it.
 
-    lead: replicas and rows of a batch. dtype, device: of the module. The source ``bias`` spikes in
-    every step, or is a current of 1; any other but ``input`` is silent.
+    rows: of a batch. The source ``bias`` spikes in every step, or is a current of 1; any other but
+    ``input`` is silent.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        config: AgentConfig,
-        lead: tuple[int, int],
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> None:
-        replicas, rows = lead
-        self._dtype, self._device = dtype, device
-        self._lead, self._steps = lead, config.window
-        self._flows = config.encoder.flows
-        shape = (replicas, rows) if self._flows else (replicas, config.window, rows)
-        like, others = torch.empty(0, dtype=dtype, device=device), network.sources
+    def __init__(self, module: SpikingModule, config: AgentConfig, rows: int) -> None:
+        self._steps, self._flows = config.window, config.encoder.flows
+        self._like = next(iter(module.rest(1).spikes.values()))
+        lead = (module.n_replicas, rows)
+        shape = lead if self._flows else (module.n_replicas, config.window, rows)
         self._rest = {
-            s.name: like.new_full((*shape, s.size), float(s.name == "bias"))
-            for s in others
+            s.name: self._like.new_full((*shape, s.size), float(s.name == "bias"))
+            for s in module.network.sources
             if s.name != "input"
         }
 
     def batch(self, inputs: Tensor) -> Batch:
         """Return a batch.
 
-        inputs: of ``input``, ``(R, W, rows, size)``, or ``(R, rows, size)`` for currents; as many
-        rows as *lead* has, or fewer.
+        inputs: of ``input``, ``(R, W, rows, size)``, or ``(R, rows, size)`` for currents; with so
+        many rows, or fewer.
         """
         rows = inputs.shape[-2]
         others = {name: x[..., :rows, :] for name, x in self._rest.items()}
-        whole = {"input": inputs.to(self._device, self._dtype), **others}
+        whole = {"input": inputs.to(self._like), **others}
         spikes, currents = ({}, whole) if self._flows else (whole, {})
         return Batch(self._steps, rows, spikes, currents)
 
