@@ -97,17 +97,6 @@ def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
     }
 
 
-CAUSES = (
-    *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
-    *("rounding of weights", "weights", "noise source", "threshold", "float error", "reset"),
-    *("decay", "bias", "floor", "ceiling", "reset between decisions", "between calls", "writes"),
-    *("parameter", "method", "initial value", "saturation", "several spikes"),
-    *("not repeatable", "unknown"),
-)
-"""List the words for causes. A deviation that another population's brought about has
-``follows``."""
-
-
 @dataclass(frozen=True)
 class Event:
     """Locate the first difference of two replays; variable: its name, or ``'spikes'``."""
