@@ -260,7 +260,7 @@ class Network(Described):
         """Return the largest number of synapses into one neuron, masked ones included."""
         projection, synapses = self.projection(name), self.synapses(name)
         if synapses is not None:
-            return synapses.most_into_one()
+            return int(np.bincount(synapses.post, minlength=1).max())
         return self.node(projection.pre).size // projection.blocks
 
     def sums_into(self, name: str, values: Array) -> Array:
