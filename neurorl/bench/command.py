@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ _TIME_LIMIT = 900.0  # seconds of one child
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
 _FIGURES = ("env_steps_per_s", "us_per_step", "start_s", "peak_mb")
 
+_CASE = ("size", "replicas", "backend", "engine", "arithmetic")
+
 Sample = PlainData
+_key, _where = itemgetter(*_CASE), itemgetter("round", "size", "replicas")
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def rows(samples: Sequence[Sample]) -> list[PlainData]:
 def _row(
     same: list[Sample], floor: Mapping[tuple[object, ...], float], cold: float | None
 ) -> PlainData:
-    row = {k: same[0][k] for k in ("size", "replicas", "backend", "engine", "arithmetic")}
+    row = {k: same[0][k] for k in _CASE}
     ratios = [s["env_steps_per_s"] / floor[_where(s)] for s in same if _where(s) in floor]
     full = [{**s, "us_per_step": 1e6 / s["env_steps_per_s"]} for s in same]
     median = {name: statistics.median(s[name] for s in full) for name in _FIGURES}
@@ -150,14 +154,6 @@ def _row(
     row |= {"ratio_min": min(ratios, default=None), "ratio_max": max(ratios, default=None)}
     row |= {"start_s": median["start_s"], "start_cold_s": cold, "peak_mb": median["peak_mb"]}
     return {**row, "rounds": len(same)}
-
-
-def _key(sample: Sample) -> tuple[Any, ...]:
-    return tuple(sample[k] for k in ("size", "replicas", "backend", "engine", "arithmetic"))
-
-
-def _where(sample: Sample) -> tuple[Any, ...]:
-    return sample["round"], sample["size"], sample["replicas"]
 
 
 def _sample(case: tuple[str, int, Candidate], seconds: float, cold: bool) -> Sample:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from neurorl.cli.output import cell, print_table
+from neurorl.cli.output import print_rows
 
 HELP = "list the backends and what they need"
 
@@ -22,8 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"rows": rows, "default": default}))
         return 0
-    columns = ("name", "available", "version", "target", "engines", "arithmetics", "remedy")
-    print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+    print_rows("name, available, version, target, engines, arithmetics, remedy", rows)
     print(f"{default} runs what names no backend")
     for row in rows:
         if row["unverified"]:

@@ -5,47 +5,35 @@ from __future__ import annotations
 import argparse
 
 from neurorl.cli.options import (
-    add_backend,
-    add_trust,
-    add_wrap,
+    BACKEND,
+    TRUST,
+    WRAP,
+    added,
     chosen_backend,
     chosen_wrappers,
     look_here,
 )
-from neurorl.cli.options import run as run_path
 from neurorl.cli.output import progress, report
 from neurorl.tasks.kinds import Environment
 
 HELP = "play a trained agent without learning"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=run_path, metavar="RUN", help="or zoo:NAME, see neurorl zoo")
-    add_backend(parser)
-    parser.add_argument(
-        "--env", metavar="ENV_ID", help="play this one instead of the environment of the run"
-    )
-    parser.add_argument(
-        "--env-arg", action="append", default=[], metavar="K=V", help="an argument of --env"
-    )
-    add_wrap(parser)
-    add_trust(parser)
-    parser.add_argument("--episodes", type=int, default=100, metavar="N")
-    parser.add_argument(
-        "--replicas",
-        type=int,
-        metavar="N",
-        help="play N episodes side by side; the same figures for any N, draws by the episode",
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of noise and tasks")
-    parser.add_argument(
-        "--sample",
-        "--stochastic",
-        action="store_true",
-        help="draw actions from the policy instead of most votes",
-    )
-    parser.add_argument("--energy", action="store_true", help="measure it on Loihi, by SANA-FE")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+add_arguments = added(f"""
+run RUN run            or zoo:NAME, see neurorl zoo
+{BACKEND}
+--env ENV_ID           play this one instead of the environment of the run
+--env-arg K=V ...      an argument of --env
+{WRAP}
+{TRUST}
+--episodes N int =100
+--replicas N int       play N episodes side by side; the same figures for any N, draws by the
+    episode
+--seed N int =0        of noise and tasks
+--sample --stochastic  draw actions from the policy instead of most votes
+--energy               measure it on Loihi, by SANA-FE
+--json                 print one JSON object
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:

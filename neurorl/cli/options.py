@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from neurorl.storage.plain import PlainData
 
 _LONGEST_NAME = 255  # bytes; what common file systems take
 _LONGEST_PATH = 4095
@@ -45,35 +48,71 @@ def beside(run: Path, name: str) -> Path:
     return Path(f"{run.name}-{name}") if is_within(run) else run / name
 
 
-def add_backend(parser: argparse.ArgumentParser) -> None:
-    """Add ``--backend``, ``--arithmetic``, ``--noise``, ``--target`` and ``--device``."""
-    parser.add_argument(
-        "--backend",
-        metavar="B",
-        help="reference, native, loihi, ..., or such as brian2:cython:loihi (default: the quickest"
-        " here; neurorl backends names it)",
-    )
-    parser.add_argument("--arithmetic", metavar="A", help="float or loihi (default: the backend's)")
-    parser.add_argument(
-        "--noise",
-        metavar="N",
-        help="exact (default), or in arithmetic loihi the chip's own: chip or chip+coins",
-    )
-    parser.add_argument(
-        "--target",
-        metavar="T",
-        help="of backend loihi: auto (default; a chip if NxSDK is installed), emulator or loihi",
-    )
-    parser.add_argument(
-        "--device",
-        metavar="D",
-        help="of backend torch, and of training by gradients: cpu (default), cuda, cuda:0, ...",
-    )
+_KINDS = {"int": int, "float": float, "path": path, "run": run}
+_HOW: dict[str, PlainData] = {
+    "required": {"required": True},
+    "...": {"action": "append", "default": []},
+}
+
+
+def added(table: str) -> Callable[[argparse.ArgumentParser], None]:
+    """Return what adds the arguments of a table to a parser; a line that is indented goes on.
+
+    A line has names, what stands for a value (without, it is a flag) and, in any order, a kind of
+    `_KINDS` (else text), a default after ``=``, ``?`` or ``+`` for none or several words, ``...``
+    if it may be repeated, ``required``; then two spaces or more, and the help.
+    """
+    rows = re.sub(r"\n +", " ", table.strip()).splitlines()
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        for head, _, told in (row.partition("  ") for row in rows):
+            names, options = _read(head.split())
+            parser.add_argument(*names, **options, help=told.strip() or None)
+
+    return add_arguments
+
+
+def _read(words: list[str]) -> tuple[list[str], PlainData]:
+    """Return the names of an argument, and how it is read."""
+    names = [word for word in words if word.startswith("--")] or words[:1]
+    value, *how = words[len(names) :] or [""]
+    options: PlainData = {"metavar": value} if value else {"action": "store_true"}
+    for word in how:
+        if word in _KINDS:
+            options["type"] = _KINDS[word]
+        elif word.startswith("="):
+            options["default"] = word[1:]
+        else:
+            options |= _HOW.get(word, {"nargs": word})
+    return names, options
+
+
+BACKEND = """
+--backend B            reference, native, loihi, ..., or such as brian2:cython:loihi (default: the
+    quickest here; neurorl backends names it)
+--arithmetic A         float or loihi (default: the backend's)
+--noise N              exact (default), or in arithmetic loihi the chip's own: chip or chip+coins
+--target T             of backend loihi: auto (default; a chip if NxSDK is installed), emulator or
+    loihi
+--device D             of backend torch, and of training by gradients: cpu (default), cuda, cuda:0,
+    ...
+""".strip()
+"""List the options that `chosen_backend` reads."""
+
+TRUST = """
+--trust-env            import what the run says that its environment is from; only for files you
+    know
+""".strip()
+WRAP = """
+--wrap MODULE:WRAPPER ...  around the environment, with arguments as in MODULE:WRAPPER,K=V; may be
+    repeated
+""".strip()
+"""Name the wrappers that `chosen_wrappers` reads."""
 
 
 @dataclass(frozen=True)
 class ChosenBackend:
-    """Hold what the flags of `add_backend` say; None for what they don't."""
+    """Hold what the flags of `BACKEND` say; None for what they don't."""
 
     backend: str | None
     arithmetic: str | None
@@ -82,7 +121,7 @@ class ChosenBackend:
 
 
 def chosen_backend(arguments: argparse.Namespace) -> ChosenBackend:
-    """Return what the flags of `add_backend` say.
+    """Return what the flags of `BACKEND` say.
 
     Raises NeurorlError for an unknown name or a contradiction.
     """
@@ -96,28 +135,8 @@ def chosen_backend(arguments: argparse.Namespace) -> ChosenBackend:
     return ChosenBackend(**BackendSpec.of(arguments.backend, arithmetic, noise, options).keywords)
 
 
-def add_trust(parser: argparse.ArgumentParser) -> None:
-    """Add ``--trust-env``."""
-    parser.add_argument(
-        "--trust-env",
-        action="store_true",
-        help="import what the run says that its environment is from; only for files you know",
-    )
-
-
-def add_wrap(parser: argparse.ArgumentParser) -> None:
-    """Add ``--wrap``."""
-    parser.add_argument(
-        "--wrap",
-        action="append",
-        default=[],
-        metavar="MODULE:WRAPPER",
-        help="around the environment, with arguments as in MODULE:WRAPPER,K=V; may be repeated",
-    )
-
-
 def chosen_wrappers(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Return the wrappers that the flags of `add_wrap` name, their modules imported."""
+    """Return the wrappers that the flags of `WRAP` name, their modules imported."""
     return imported(arguments.wrap, "wrapper")
 
 

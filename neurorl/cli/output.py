@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,15 @@ def cell(value: object) -> str:
 def show(line: str) -> None:
     """Print a result at once: long work is followed through pipes and files too."""
     print(line, flush=True)
+
+
+def print_rows(
+    columns: str, rows: Sequence[Mapping[str, object]], shown: Callable[[object], str] = cell
+) -> None:
+    """Print rows as a table. columns: keys of a row, ``KEY: TITLE`` where it has another title."""
+    named = [column.partition(": ") for column in columns.split(", ")]
+    titles = tuple(title or key for key, _, title in named)
+    print_table(titles, [[shown(row[key]) for key, *_ in named] for row in rows])
 
 
 def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from neurorl.cli.options import (
-    add_backend,
-    add_wrap,
+    BACKEND,
+    WRAP,
+    added,
     chosen_backend,
     chosen_wrappers,
     import_named,
     imported,
     look_here,
-    path,
 )
-from neurorl.cli.output import cell, print_table, progress, report
+from neurorl.cli.output import print_rows, progress, report
 
 if TYPE_CHECKING:
     from neurorl.runs.config import Options
@@ -27,101 +27,37 @@ if TYPE_CHECKING:
 HELP = "train an agent on a Gymnasium environment"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "env", metavar="ENV_ID", help="of Gymnasium, or MODULE:ID, which imports MODULE first"
-    )
-    parser.add_argument(
-        "--env-arg",
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="an argument of the environment, such as is_slippery=false; may be repeated",
-    )
-    add_wrap(parser)
-    parser.add_argument(
-        "--environments", type=int, metavar="N", help="how many feed one agent (default 1)"
-    )
-    add_backend(parser)
-    _add_agent(parser)
-    _add_callbacks(parser)
-    parser.add_argument("--seed", type=int, metavar="N", help="decides everything (default 0)")
-    parser.add_argument(
-        "--seeds", metavar="N..M", help="several at once, such as 0..19 or 1,4,7; runs in DIR/seedN"
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes that share the seeds (default 1)",
-    )
-    parser.add_argument("--episodes", type=int, metavar="N", help="in all (default 400)")
-    parser.add_argument(
-        "--steps",
-        type=int,
-        metavar="N",
-        help="in place of --episodes: environment steps in all, for tasks whose episodes don't end",
-    )
-    parser.add_argument(
-        "--out", type=path, metavar="DIR", help="the run directory (default: in runs/)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _add_agent(parser: argparse.ArgumentParser) -> None:
-    """Add what says how the agent is made, and how it learns."""
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="a field of the agent, such as hidden=[8,4], policy.beta=0.2, neuron.tau_mem=5e-3,"
-        " rules.PROJECTION=NAME, gradient.learning_rate=1e-3; may be repeated",
-    )
-    parser.add_argument("--rule", metavar="NAME", help="the same as --set rule=NAME")
-    parser.add_argument(
-        "--config",
-        type=path,
-        metavar="FILE",
-        help="the config.json of another run, or JSON or TOML of such fields; --set comes after it",
-    )
-    parser.add_argument(
-        "--model", metavar="M", help="lif (default), glm, lif-spiking-critic or deep"
-    )
-    parser.add_argument(
-        "--learning", metavar="L", help="host (default), or pes: by the chip's own engine (loihi)"
-    )
-    parser.add_argument(
-        "--approach",
-        metavar="A",
-        help="local (default): a three-factor rule; reparameterization: gradients, by PyTorch",
-    )
-    parser.add_argument(
-        "--from",
-        dest="start",
-        type=path,
-        metavar="RUN",
-        help="begin with the weights and critic of another run",
-    )
-
-
-def _add_callbacks(parser: argparse.ArgumentParser) -> None:
-    """Add what follows training."""
-    every = "play greedily every N environment steps: evaluations.csv, and best.npz"
-    figures = "write figures to DIR/RUN for TensorBoard"
-    parser.add_argument("--eval-every", type=int, metavar="N", help=every)
-    parser.add_argument("--eval-episodes", type=int, metavar="M", help="at a time (default 20)")
-    parser.add_argument("--tensorboard", type=path, metavar="DIR", help=figures)
-    parser.add_argument(
-        "--callback",
-        action="append",
-        default=[],
-        metavar="MODULE:NAME",
-        help="a neurorl.callbacks.Callback or a function of an episode, with arguments as in"
-        " MODULE:NAME,K=V; may be repeated",
-    )
+add_arguments = added(f"""
+env ENV_ID             of Gymnasium, or MODULE:ID, which imports MODULE first
+--env-arg K=V ...      an argument of the environment, such as is_slippery=false; may be repeated
+{WRAP}
+--environments N int   how many feed one agent (default 1)
+{BACKEND}
+--set FIELD=VALUE ...  a field of the agent, such as hidden=[8,4], policy.beta=0.2,
+    neuron.tau_mem=5e-3, rules.PROJECTION=NAME, gradient.learning_rate=1e-3; may be repeated
+--rule NAME            the same as --set rule=NAME
+--config FILE path     the config.json of another run, or JSON or TOML of such fields; --set comes
+    after it
+--model M              lif (default), glm, lif-spiking-critic or deep
+--learning L           host (default), or pes: by the chip's own engine (loihi)
+--approach A           local (default): a three-factor rule; reparameterization: gradients, by
+    PyTorch
+--from RUN path        begin with the weights and critic of another run
+--eval-every N int     play greedily every N environment steps: evaluations.csv, and best.npz
+--eval-episodes M int  at a time (default 20)
+--tensorboard DIR path  write figures to DIR/RUN for TensorBoard
+--callback MODULE:NAME ...  a neurorl.callbacks.Callback or a function of an episode, with
+    arguments as in MODULE:NAME,K=V; may be repeated
+--seed N int           decides everything (default 0)
+--seeds N..M           several at once, such as 0..19 or 1,4,7; runs in DIR/seedN
+--jobs N int =1        processes that share the seeds (default 1)
+--episodes N int       in all (default 400)
+--steps N int          in place of --episodes: environment steps in all, for tasks whose episodes
+    don't end
+--out DIR path         the run directory (default: in runs/)
+--resume               go on with the run in --out
+--json                 print one JSON object
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -164,11 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.seeds is None:
         report(rows[0], as_json=False)
     else:
-        columns = (
-            *("seed", "env_steps", "mean_return_last_100", "solved_at_episode"),
-            *("warnings", "run"),
-        )
-        print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+        columns = "seed, env_steps, mean_return_last_100, solved_at_episode, warnings, run"
+        print_rows(columns, rows)
     for row in summaries:
         print(row["verdict"]["words"])
     return 0
@@ -195,11 +128,12 @@ def _options(arguments: argparse.Namespace, settings: Mapping[str, object]) -> O
     from neurorl.runs.settings import apart, merged, read_config
     from neurorl.tasks.arguments import read_env_args
 
-    names = ("model", "learning", "episodes", "steps", "approach", "start")
+    names = ("model", "learning", "episodes", "steps", "approach")
     more = ("environments", "eval_every", "eval_episodes", "tensorboard")
     said = {
         **vars(chosen_backend(arguments)),
         **{name: getattr(arguments, name) for name in (*names, *more)},
+        "start": getattr(arguments, "from"),
         "env_args": read_env_args(arguments.env_arg) or None,
         "wrappers": chosen_wrappers(arguments) or None,
         "callbacks": imported(arguments.callback, "callback") or None,

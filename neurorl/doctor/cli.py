@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from neurorl.cli.output import cell, print_table
+from neurorl.cli.output import print_rows
 
 HELP = "check versions, compiler and every backend"
 
@@ -30,8 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"verdict": result, "rows": rows}))
         return int(result != "ok")
-    columns = ("check", "name", "found", "status")
-    print_table(columns, [[cell(row[name]) for name in columns] for row in rows])
+    print_rows("check, name, found, status", rows)
     for row in rows:
         if row["status"] != "ok":
             remedy = f"; {row['remedy']}" if row["remedy"] else ""

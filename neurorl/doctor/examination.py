@@ -236,13 +236,8 @@ def examine(watch: Callable[[str], None] = lambda name: None) -> list[Row]:
     for listed in available_backends():
         watch(f"backend {listed['name']}")
         rows += backend(listed)
-    return [*rows, *default_backend()]
-
-
-def default_backend() -> list[Row]:
-    """Name the backend of who names none."""
     with warnings.catch_warnings(action="ignore"):  # the rows above say why it isn't another
-        return [row("default backend", quickest(), "the quickest here")]
+        return [*rows, row("default backend", quickest(), "the quickest here")]
 
 
 def verdict(rows: list[Row]) -> str:

@@ -20,7 +20,7 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -205,10 +205,7 @@ class Losses:
 def _asked(kind: type, file: Path) -> tuple[int, dict[str, Any]]:
     """Return how many jobs a file wants, and the options of dask-jobqueue's cluster."""
     place = FilePlace(f"cluster file {file}")
-    _, data = read_toml_or_yaml(file, place)
-    if not isinstance(data, Mapping):
-        raise place.wrong("is of something else", limit="fields by name")
-    options = dict(data)
+    options = dict(read_toml_or_yaml(file, place)[1])
     known = _options(kind) | _options(kind.job_cls)  # type: ignore[attr-defined]
     for name in options:
         check_name(place.where, name, {"jobs", *known})

@@ -121,14 +121,6 @@ def running_mean(returns: npt.ArrayLike, window: int = WINDOW) -> FloatArray:
     return np.asarray((total[end] - total[first]) / (end - first))
 
 
-def episodes_to_threshold(
-    returns: npt.ArrayLike, threshold: float, window: int = WINDOW
-) -> int | None:
-    """Return when the mean of *window* in a row first reached *threshold*; or None."""
-    reached = np.flatnonzero(running_mean(returns, window)[window - 1 :] >= threshold - 1e-9)
-    return int(reached[0]) + window if len(reached) else None
-
-
 Scores = Mapping[str, Sequence[float]]
 """Map each task to the score of each of its runs."""
 _LAST = 100

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +42,8 @@ _COSTS = {
 }
 
 
-@dataclass(frozen=True)
-class Notes:
-    """Hold what a card says beyond the run's own files.
-
-    use: the command that plays the agent. made_by: the command that trains it again. verdicts:
-    verdicts of `neurorl.validate` by arithmetic. others: sentences on the other seeds.
-    """
-
-    use: str
-    made_by: str = ""
-    verdicts: Mapping[str, str] | None = None
-    others: Sequence[str] = ()
-
-
-def card(name: str, run: RunDirectory, evaluations: Sequence[Evaluation], notes: Notes) -> str:
-    """Return the card of a run. Raises RunError if it is damaged."""
+def card(name: str, run: RunDirectory, evaluations: Sequence[Evaluation], use: str) -> str:
+    """Return the card of a run. use: the command that plays it. Raises RunError if damaged."""
     config = run.read_config()
     agent = AgentConfig.from_dict(config.agent or {})
     columns = run.read_episodes()
@@ -71,12 +56,13 @@ def card(name: str, run: RunDirectory, evaluations: Sequence[Evaluation], notes:
         f"{rule_of(config)}, in {config.arithmetic} arithmetic: seed {config.seed}, {learned}. "
         f"Made with neurorl {__version__}."
     )
-    lines = [*_front(name, config, evaluations), f"# {name}", "", said, *_code(notes.use)]
-    lines += _played(evaluations) + _learned(returns, kind.replace("_", " ")) + _noted(notes)
+    lines = [*_front(name, config, evaluations), f"# {name}", "", said, *code(use)]
+    lines += _played(evaluations) + _learned(returns, kind.replace("_", " "))
     return "\n".join(lines) + "\n"
 
 
-def _code(command: str) -> list[str]:
+def code(command: str) -> list[str]:
+    """Return the lines of a card that show a command."""
     return ["", "```sh", command, "```"]
 
 
@@ -139,21 +125,6 @@ def _learned(returns: Sequence[float], kind: str) -> list[str]:
     for part in np.array_split(np.array(returns), min(_PARTS, len(returns))):
         lines.append(f"| {first} to {first + len(part) - 1} | {part.mean():.4g} |")
         first += len(part)
-    return lines
-
-
-def _noted(notes: Notes) -> list[str]:
-    lines = []
-    for arithmetic, verdict in (notes.verdicts or {}).items():
-        lines.append(f"- in {arithmetic} arithmetic: {verdict}")
-    if lines:
-        lines = ["", "## Agreement of backends, by `neurorl validate`", "", *lines]
-    if notes.others or notes.made_by:
-        lines += ["", "## Where it is from", ""]
-    if notes.others:
-        lines += [*notes.others, ""]
-    if notes.made_by:
-        lines += _code(notes.made_by)[1:]
     return lines
 
 
@@ -260,7 +231,7 @@ def _card(run: RunDirectory, name: str) -> bytes:
     file = run.path / "evaluation.json"
     evaluations = [read_evaluation(file)] if file.exists() else []
     use = "neurorl import FOLDER --out RUN    # this folder\nneurorl evaluate RUN"
-    return card(name, run, evaluations, Notes(use)).encode()
+    return card(name, run, evaluations, use).encode()
 
 
 def _check_free(path: Path) -> None:

@@ -200,8 +200,6 @@ def read_sweep(path: Path) -> Sweep | Search:
     """Read a sweep or a search from TOML or YAML. Raises ArgumentError that names the line."""
     place = FilePlace(f"sweep {path}")
     text, data = read_toml_or_yaml(path, place)
-    if not isinstance(data, Mapping):
-        raise place.wrong("is of something else", limit="fields by name")
     try:
         return Search.read(data) if "search" in data else Sweep.grid(data)
     except NeurorlError as exc:
@@ -210,10 +208,13 @@ def read_sweep(path: Path) -> Sweep | Search:
         raise ArgumentError(format_message(where, str(exc).removeprefix("sweep, "))) from exc
 
 
-def read_toml_or_yaml(path: Path, place: FilePlace) -> tuple[str, object]:
-    """Return a file's text and its data. Errors of both parsers name line and column."""
+def read_toml_or_yaml(path: Path, place: FilePlace) -> tuple[str, Named]:
+    """Return a file's text and its fields. Errors of both parsers name line and column."""
     text = read_bytes(path, JSON_BYTES, place).decode(errors="replace")
-    return text, _parse(path, text, place)
+    data = _parse(path, text, place)
+    if not isinstance(data, Mapping):
+        raise place.wrong("is of something else", limit="fields by name")
+    return text, data
 
 
 def _parse(path: Path, text: str, place: FilePlace) -> object:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -260,7 +260,7 @@ class Network(Described):
         """Return the largest number of synapses into one neuron, masked ones included."""
         projection, synapses = self.projection(name), self.synapses(name)
         if synapses is not None:
-            return synapses.most_into_one()
+            return int(np.bincount(synapses.post, minlength=1).max())
         return self.node(projection.pre).size // projection.blocks
 
     def sums_into(self, name: str, values: Array) -> Array:
@@ -416,9 +416,13 @@ class Network(Described):
             raise DescriptionError(f"Projection {p.name!r}.target", what, got=got)
 
 
-def reached_by(name: str, ends: Sequence[tuple[str, str]]) -> set[str]:
+def reached_by(name: str, ends: Iterable[tuple[str, str]]) -> set[str]:
     """Return the nodes to which a path over such *ends*, from node to node, leads from one."""
-    reached = {post for pre, post in ends if pre == name}
-    for _ in ends:
-        reached |= {post for pre, post in ends if pre in reached}
+    after: dict[str, set[str]] = {}
+    for pre, post in ends:
+        after.setdefault(pre, set()).add(post)
+    reached = new = after.get(name, set())
+    while new:
+        new = {far for node in new for far in after.get(node, ())} - reached
+        reached = reached | new
     return reached

@@ -62,10 +62,6 @@ class SynapseList:
         """
         return np.bincount(self.post, values, self.n_post).astype(np.float64, copy=False)
 
-    def most_into_one(self) -> int:
-        """Return the largest number of synapses into one neuron."""
-        return int(np.bincount(self.post, minlength=1).max()) if len(self) else 0
-
     def has_multapses(self) -> bool:
         """Return whether two neurons have several synapses."""
         same = self.post[1:] == self.post[:-1]

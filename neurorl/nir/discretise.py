@@ -12,7 +12,7 @@ from neurorl.errors import UnsupportedError
 from neurorl.models import LIF
 from neurorl.models.neurons.chip_form import chip_form
 from neurorl.models.neurons.equations import Equations
-from neurorl.network.description import Network, Node, Population
+from neurorl.network.description import Network, Node, Population, reached_by
 from neurorl.network.neuron import Integrator
 from neurorl.numerics.arrays import FloatArray
 
@@ -80,8 +80,8 @@ Edge = tuple[str, str]
 
 def cycles(names: Sequence[str], edges: Iterable[Edge]) -> list[frozenset[str]]:
     """Return the largest sets of nodes that all reach each other, loops of one node included."""
-    reach = _reach(names, list(edges))
-    reach = _reach(names, list(edges))
+    every = list(edges)
+    reach = {name: reached_by(name, every) for name in names}
     looping = [a for a in names if a in reach[a]]
     groups = {frozenset(b for b in looping if b in reach[a] and a in reach[b]) for a in looping}
     return sorted(groups, key=lambda nodes: min(names.index(n) for n in nodes))
@@ -104,38 +104,14 @@ def levels(names: Sequence[str], edges: Iterable[Edge], sources: Iterable[str]) 
     return level
 
 
-def _reach(names: Sequence[str], edges: list[Edge]) -> dict[str, set[str]]:
-    """Return the nodes that each node leads to."""
-    after: dict[str, set[str]] = {name: set() for name in names}
-    for pre, post in edges:
-        after[pre].add(post)
-    reach = {}
-    for name in names:
-        reached = new = after[name]
-        while new:
-            new = {far for node in new for far in after[node]} - reached
-            reached = reached | new
-        reach[name] = reached
-    return reach
+def stepped(integrator: Integrator, bias: FloatArray, subtracts: bool) -> Equations:
+    """Return neurons of these parameters by equations, whose spikes subtract the threshold from v.
 
-
-def subtracting(integrator: Integrator, bias: FloatArray) -> Equations:
-    """Return neurons of these parameters whose spikes subtract the threshold from v."""
-    return _stepped(integrator, bias, "v > top", "v = v - top", {"top": integrator.threshold})
-
-
-def readout(integrator: Integrator, bias: FloatArray) -> Equations:
-    """Return neurons of these parameters that never spike; their ``v`` is read."""
-    return _stepped(integrator, bias, f"v > {NEVER:.0f}", "v = 0", {})
-
-
-def _stepped(
-    integrator: Integrator,
-    bias: FloatArray,
-    threshold: str,
-    reset: str,
-    more: dict[str, FloatArray],
-) -> Equations:
+    subtracts: False for neurons that never spike; their ``v`` is read.
+    """
+    threshold, reset, more = f"v > {NEVER:.0f}", "v = 0", dict[str, FloatArray]()
+    if subtracts:
+        threshold, reset, more = "v > top", "v = v - top", {"top": integrator.threshold}
     decays = {"a": integrator.current_decay, "b": integrator.membrane_decay, "push": bias}
     used = {name: values for name, values in decays.items() if name == "b" or values.any()}
     push = " + push" if "push" in used else ""

@@ -86,7 +86,7 @@ class _Reader:
 
     def __init__(self, graph: SpikingGraph, dt: float, discretisation: str, reset: str) -> None:
         self._graph = graph
-        self._make = discretise.subtracting if reset == "subtract" else None
+        self._subtracts = reset == "subtract"
         self._dt = dt
         self._discretisation = discretisation
         self._names: dict[str, str] = {}
@@ -128,7 +128,7 @@ class _Reader:
             threshold = self._spread(name, node.threshold)
             return np.ones(n), LIF(0.0, _plain(threshold)), np.zeros(n)
         reset = self._spread(name, 0.0 if getattr(node, "v_reset", None) is None else node.v_reset)
-        if reset.any() and self._make is not None:
+        if reset.any() and self._subtracts:
             what, remedy = "a v_reset other than 0", "reset='value'"
             raise UnsupportedError(f"NIR node {name!r}, reset='subtract'", what, remedy=remedy)
         threshold = np.full(n, NEVER)
@@ -172,9 +172,9 @@ class _Reader:
 
     def _population(self, name: str, neuron: Neuron, bias: FloatArray) -> Population:
         is_readout = type(self._graph.nodes[name]).__name__ in READOUTS
-        make = discretise.readout if is_readout else self._make
-        if make is not None:
-            neuron = make(neuron.integrator(len(bias), self._dt), bias)
+        if is_readout or self._subtracts:
+            integrator = neuron.integrator(len(bias), self._dt)
+            neuron = discretise.stepped(integrator, bias, subtracts=not is_readout)
             return Population(self._names[name], len(bias), neuron)
         parameters = {**vars(neuron), "bias": _plain(bias)}
         return Population(self._names[name], self._graph.width(name), type(neuron)(**parameters))

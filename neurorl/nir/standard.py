@@ -110,7 +110,8 @@ class StandardWriter:
             raise UnsupportedError(f"NIR, population {name!r}", what)
         if cuba and (d.current_decay == 1.0).any():
             raise UnsupportedError(f"NIR, population {name!r}", "a current that never decays")
-        silent = self._is_readout(name, d)
+        drives = any(p.pre == name for p in self._network.projections)
+        silent = bool((d.threshold >= NEVER).all()) and not drives  # then its value is read
         fixed = {} if silent else {"v_threshold": d.threshold, "v_reset": np.zeros(len(bias))}
         if not forgets.all():
             kind, values = nir.I if silent else nir.IF, {"r": np.full(len(bias), 1 / dt)}
@@ -124,11 +125,6 @@ class StandardWriter:
                 values = {"tau_syn": tau_syn, "tau_mem": tau, "r": r, "w_in": w_in}
         shape = self._shapes.get(name, (len(bias),))
         return kind(**{key: np.reshape(value, shape) for key, value in (values | fixed).items()})
-
-    def _is_readout(self, name: str, d: Integrator) -> bool:
-        """Return whether neurons never spike and drive nothing, so that their value is read."""
-        drives = any(p.pre == name for p in self._network.projections)
-        return bool((d.threshold >= NEVER).all()) and not drives
 
     def _constants(self, keep: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the time constant and resistance that make ``x <- keep x + i`` in Euler's step."""

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from neurorl.agents.episodes import State
 from neurorl.backends.torch import ModuleState, SpikingModule
-from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.choices import Choices
@@ -28,26 +27,23 @@ class Actors:
     def __init__(
         self,
         network: Network,
-        config: AgentConfig,
         choices: Choices,
-        n_actions: int,
         seeds: Sequence[int],
         size: int,
         arithmetic: str,
         device: torch.device,
     ) -> None:
-        self._config, self._n_actions, self._device = config, n_actions, device
-        self._choices = choices
-        self._lead = (len(seeds), size)
+        self._choices, self._config, self._device = choices, choices.config, device
+        config, self._lead = choices.config, (len(seeds), size)
         engine = None if device.type == "cpu" else "eager"
         module = SpikingModule(network, seed=tuple(seeds), arithmetic=arithmetic, engine=engine)
         self._module = module.requires_grad_(False).to(device)
-        self._inputs = Inputs(network, config, self._lead, self._module.dtype, device)
+        self._inputs = Inputs(self._module, config, size)
         self._first_vote = 0 if config.carries else network.depth("output")
         self._silence = self._module.rest(size)
         self.state: ModuleState | None = self._silence if config.carries else None
         self.rasters: dict[str, Tensor] = {}
-        self.policies: FloatArray = np.zeros((*self._lead, n_actions))
+        self.policies: FloatArray = np.zeros((*self._lead, choices.n_actions))
 
     def put(self, k: int, parameters: Mapping[str, Tensor]) -> None:
         """Let replica *k* play with these, of a module of one replica."""
@@ -76,13 +72,14 @@ class Actors:
         batch = inputs if config.encoder.flows else inputs.transpose(0, 1)
         rollout.inputs[..., t, :, :] = batch
         before = self._silence if self.state is None else self.state
-        noise = {name: drawn.to(self._device) for name, drawn in rollout.draws.noise_at(t).items()}
+        drawn = rollout.draws.noise.items()
+        noise = {name: of_all[:, :, t].to(self._device) for name, of_all in drawn}
         spiked, after = self._module.advance(self._inputs.batch(batch), before, noise)
         rasters = {name: raster.cpu() for name, raster in spiked.items()}
         if self.state is not None:
             self.state = after
-        n = votes(rasters["output"].transpose(0, 1), self._n_actions, self._first_vote)
         choices = self._choices
+        n = votes(rasters["output"].transpose(0, 1), choices.n_actions, self._first_vote)
         rollout.widths[t] = [choices.width(step) for step in steps]
         u = rollout.draws.actions[t - t % choices.hold]
         allowed = rollout.allowed_at(t)

@@ -52,6 +52,11 @@ class Choices(abc.ABC):
     hold: int = 1
 
     @property
+    def n_actions(self) -> int:
+        """Return the number of votes."""
+        return sum(self.groups)
+
+    @property
     def repeats(self) -> int:
         """Return how many steps of an episode in a row take the same action."""
         return self.config.policy.repeats

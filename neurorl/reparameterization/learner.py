@@ -10,7 +10,6 @@ from torch import Tensor
 
 from neurorl.agents.episodes import strip_prefix
 from neurorl.backends.torch import ModuleState, SpikingModule, estimator
-from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.network.serialization import LARGEST
@@ -37,17 +36,14 @@ class GradientLearner:
     def __init__(
         self,
         network: Network,
-        config: AgentConfig,
         gradient: GradientConfig,
         arithmetic: str,
         choices: Choices,
-        n_actions: int,
         seed: int,
         device: torch.device = _CPU,
     ) -> None:
-        self._device = device
-        self._config, self._gradient, self._n_actions = config, gradient, n_actions
-        self._choices = choices
+        self._device, self._gradient, self._choices = device, gradient, choices
+        self._config = config = choices.config
         options = {"temperature": gradient.temperature} if gradient.estimator == "concrete" else {}
         self.module = SpikingModule(
             network,
@@ -68,7 +64,7 @@ class GradientLearner:
         # Decisions through which gradients go back; all stretches of so many are one batch.
         self._horizon = (gradient.horizon or gradient.steps) if config.carries else 1
         rows = gradient.steps // self._horizon * gradient.environments
-        self._inputs = Inputs(network, config, (1, rows), self.module.dtype, device)
+        self._inputs = Inputs(self.module, config, rows)
         self._silence = self.module.rest(rows)
 
     @np.errstate(over="ignore", invalid="ignore")  # an error will say more
@@ -200,5 +196,5 @@ class GradientLearner:
         noise = {name: words.to(self._device) for name, words in drawn.items()}
         rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
         mask = None if allowed is None else allowed.to(self._device)
-        counts = votes(rasters["output"][0], self._n_actions, self._first_vote)
+        counts = votes(rasters["output"][0], self._choices.n_actions, self._first_vote)
         return self._choices.describe(counts, mask), state

@@ -102,14 +102,13 @@ class GradientReplicas(AgentGroup):
         )
         self.gradient = gradient
         self._learners = [
-            GradientLearner(network, config, gradient, arithmetic, choices, n_actions, seed, place)
-            for seed in seeds
+            GradientLearner(network, gradient, arithmetic, choices, seed, place) for seed in seeds
         ]
         size = gradient.environments
-        self._actors = Actors(network, config, choices, n_actions, seeds, size, arithmetic, place)
-        self._stage = Stage(envs, config, choices, self.seeds, size)
+        self._actors = Actors(network, choices, seeds, size, arithmetic, place)
+        self._stage = Stage(envs, choices, self.seeds, size)
         lead = gradient.steps, len(seeds), size
-        self._rollout = Rollout(network, config, lead, choices)
+        self._rollout = Rollout(network, choices, lead)
         # Episodes that ended in a rollout, after which nobody asked for so many yet.
         self._ended: list[list[Episode]] = [[] for _ in seeds]
         told = envs.first_action, gradient.learning_rate, choices.groups
@@ -181,7 +180,7 @@ class GradientReplicas(AgentGroup):
                 {**strip_prefix(state, "learner."), "critic": state["critic"]}
             )
             self._ended[k] = episodes_from(strip_prefix(state, "ended."), episodes)
-            self._stage.restore(k, state, self.n_actions)
+            self._stage.restore(k, state)
             self._actors.restore(k, strip_prefix(state, "network."))
         except RuntimeError as exc:  # of PyTorch
             raise ValueError(str(exc)) from exc

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.backends.torch import ModuleState
+from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.backends.torch.inputs import Batch, draw_words
 from neurorl.learning.memory import kind_of
 from neurorl.models.agent.config import AgentConfig
@@ -99,19 +99,13 @@ class Draws:
     choice, see `neurorl.reparameterization.choices`.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        config: AgentConfig,
-        lead: tuple[int, int, int],
-        draws: tuple[int, ...] = (),
-    ) -> None:
-        steps, replicas, environments = lead
+    def __init__(self, network: Network, choices: Choices, lead: tuple[int, int, int]) -> None:
+        config, (steps, replicas, environments) = choices.config, lead
         lead_of_noise = replicas, config.window, steps, environments
         noisy = [p for p in network.populations if p.is_noisy(network.dt)]
         self.noise = {p.name: torch.zeros(*lead_of_noise, p.size, dtype=torch.int16) for p in noisy}
         self.cells = torch.zeros(steps, replicas, environments, *draws_shape(config))
-        self.actions = torch.zeros(*lead, *draws, dtype=torch.float64)
+        self.actions = torch.zeros(*lead, *choices.draws, dtype=torch.float64)
 
     def draw(self, k: int, generator: torch.Generator) -> None:
         """Draw those of replica *k* anew."""
@@ -121,47 +115,34 @@ class Draws:
             numbers = uniform[:, k]
             numbers.copy_(torch.rand(numbers.shape, generator=generator, dtype=numbers.dtype))
 
-    def noise_at(self, t: int) -> dict[str, Tensor]:
-        """Return the noise of step *t*, ``(R, W, E, size)``."""
-        return {name: noise[:, :, t] for name, noise in self.noise.items()}
-
 
 class Inputs:
     """Prepare what the sources of a network get, as a module has it.
 
-    lead: replicas and rows of a batch. dtype, device: of the module. The source ``bias`` spikes in
-    every step, or is a current of 1; any other but ``input`` is silent.
+    rows: of a batch. The source ``bias`` spikes in every step, or is a current of 1; any other but
+    ``input`` is silent.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        config: AgentConfig,
-        lead: tuple[int, int],
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> None:
-        replicas, rows = lead
-        self._dtype, self._device = dtype, device
-        self._lead, self._steps = lead, config.window
-        self._flows = config.encoder.flows
-        shape = (replicas, rows) if self._flows else (replicas, config.window, rows)
-        like, others = torch.empty(0, dtype=dtype, device=device), network.sources
+    def __init__(self, module: SpikingModule, config: AgentConfig, rows: int) -> None:
+        self._steps, self._flows = config.window, config.encoder.flows
+        self._like = next(iter(module.rest(1).spikes.values()))
+        lead = (module.n_replicas, rows)
+        shape = lead if self._flows else (module.n_replicas, config.window, rows)
         self._rest = {
-            s.name: like.new_full((*shape, s.size), float(s.name == "bias"))
-            for s in others
+            s.name: self._like.new_full((*shape, s.size), float(s.name == "bias"))
+            for s in module.network.sources
             if s.name != "input"
         }
 
     def batch(self, inputs: Tensor) -> Batch:
         """Return a batch.
 
-        inputs: of ``input``, ``(R, W, rows, size)``, or ``(R, rows, size)`` for currents; as many
-        rows as *lead* has, or fewer.
+        inputs: of ``input``, ``(R, W, rows, size)``, or ``(R, rows, size)`` for currents; with so
+        many rows, or fewer.
         """
         rows = inputs.shape[-2]
         others = {name: x[..., :rows, :] for name, x in self._rest.items()}
-        whole = {"input": inputs.to(self._device, self._dtype), **others}
+        whole = {"input": inputs.to(self._like), **others}
         spikes, currents = ({}, whole) if self._flows else (whole, {})
         return Batch(self._steps, rows, spikes, currents)
 
@@ -169,7 +150,7 @@ class Inputs:
 class Rollout:
     """Hold T steps of E environments in each of R replicas; *lead*: ``(T, R, E)``.
 
-    choices: of actions; None for one of several alternatives.
+    choices: of actions.
     inputs: of source ``input``, ``(R, W, T, E, size)``, or ``(R, T, E, size)`` of currents. x,
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
     actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
@@ -179,14 +160,8 @@ class Rollout:
     every decision from silence.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        config: AgentConfig,
-        lead: tuple[int, int, int],
-        choices: Choices | None = None,
-    ) -> None:
-        template = np.array(0) if choices is None else choices.template
+    def __init__(self, network: Network, choices: Choices, lead: tuple[int, int, int]) -> None:
+        config, template = choices.config, choices.template
         steps, replicas, environments = lead
         size = (steps, environments, config.cells.size)
         flows = config.encoder.flows
@@ -196,7 +171,7 @@ class Rollout:
         self.widths, self.rewards = np.zeros(lead[:2]), np.zeros(lead)
         self.terminated, self.over = np.zeros((2, *lead), dtype=np.bool_)
         self.chosen = np.ones(lead, dtype=np.bool_)
-        self.draws = Draws(network, config, lead, choices.draws if choices else ())
+        self.draws = Draws(network, choices, lead)
         self.allowed: BoolArray | None = None
         self.states: list[ModuleState] = []
 

@@ -19,7 +19,6 @@ from neurorl.agents.episodes import (
 )
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
 from neurorl.models.agent.checks import check_remembered
-from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.memories import ObservationHistory, remembering
 from neurorl.network.restoring import take, take_count, take_counts, take_shown
 from neurorl.numerics.arrays import Array, FloatArray
@@ -45,21 +44,19 @@ def running_state(running: Sequence[OpenEpisode], template: Array) -> State:
     }
 
 
-def running_from(
-    state: State, n: int, n_actions: int, begun: int, template: Array
-) -> list[OpenEpisode]:
+def running_from(state: State, n: int, choices: Choices, begun: int) -> list[OpenEpisode]:
     """Return what `running_state` described, of *n* environments. Raises RunError.
 
-    n_actions: how many there are. begun: number of episodes begun so far, the running ones last.
-    template: as of `running_state`.
+    begun: number of episodes begun so far, the running ones last.
     """
+    template = choices.template
     lengths = take_counts(state, "length", n)
     numbers = take(state, "number", (n,), "whole", 0, begun - 1)
     shape = (int(lengths.sum()), *template.shape)
     if template.dtype.kind == "f":
         actions = take(state, "actions", shape, low=-1.0, high=1.0)
     else:
-        actions = take(state, "actions", shape, "whole", 0, n_actions - 1)
+        actions = take(state, "actions", shape, "whole", 0, choices.n_actions - 1)
     scores = {name: take(state, name, (n,)) for name in SCORES}
     episodes = []
     for e, taken in enumerate(np.split(actions, np.cumsum(lengths)[:-1])):
@@ -80,11 +77,9 @@ class Stage:
     environments. masks: of their actions.
     """
 
-    def __init__(
-        self, envs: EnvGroup, config: AgentConfig, choices: Choices, seeds: Sequence[int], size: int
-    ) -> None:
-        self.envs, self._choices = envs, choices
-        self._config, self._seeds, self._size = config, seeds, size
+    def __init__(self, envs: EnvGroup, choices: Choices, seeds: Sequence[int], size: int) -> None:
+        self.envs, self._choices, self._seeds, self._size = envs, choices, seeds, size
+        self._config = config = choices.config
         self.steps = [0 for _ in seeds]
         self._begun = [0 for _ in seeds]
         self._running: list[list[OpenEpisode]] = [[] for _ in seeds]
@@ -248,11 +243,11 @@ class Stage:
             **self.masks.state(k),
         }
 
-    def restore(self, k: int, state: State, n_actions: int) -> None:
+    def restore(self, k: int, state: State) -> None:
         """Go on from `state` when `open` is called. Raises RunError."""
         steps, begun = take_count(state, "steps"), take_count(state, "begun")
         running = strip_prefix(state, "running.")
-        about = self._size, n_actions, begun, self._choices.template
+        about = self._size, self._choices, begun
         episodes = running_from(running, *about) if running else []
         rows = self.rows([k])
         cells = take_shown(state, "observations", self.cells_flat[rows].shape)

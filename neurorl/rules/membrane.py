@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neurorl.network.description import Population
-from neurorl.network.neuron import IS_SILENT, StepPlan, after_reset, before_reset
+from neurorl.network.neuron import IS_SILENT, StepPlan
 from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
 from neurorl.numerics.elementary import exp
 
@@ -74,14 +74,23 @@ def _steps(
     """Make the steps of a window again, with the spikes that there were."""
     state = plan.initial if start.state is None else start.state
     dead = np.zeros(plan.size, dtype=np.int64) if start.dead is None else start.dead
-    no_noise = np.zeros(plan.size)
     for t, fired in enumerate(spikes):
-        now = {name: total[t] for name, total in arrived.items()}
-        names, _ = before_reset(plan, state, dead, now, no_noise, start.bias)
+        names = {**plan.constants, **state}
+        for x in plan.inputs:
+            came = arrived[x][t] if x in arrived else 0.0
+            names[x] = state.get(x, np.zeros(plan.size)) + came
+        if plan.bias is not None:
+            names["bias"] = plan.bias if start.bias is None else start.bias
+        for line in plan.update:
+            names[line.variable] = line.value.evaluate(names)
+        names |= {x: np.where(dead > 0, state[x], names[x]) for x in plan.held}
         met = dict(names)  # the reset changes the others
-        state, left = after_reset(plan, names, dead, fired)
+        for line in plan.reset:
+            x = line.variable
+            names[x] = np.where(fired, line.value.evaluate(names), names[x])
+        state = {x: np.array(np.broadcast_to(names[x], plan.size)) for x in plan.initial}
         yield _Step(met, dead, state)
-        dead = left
+        dead = np.where(fired, plan.refractory_steps, dead - (dead > 0))
 
 
 def noise_problem(population: Population, dt: float, needs: str) -> str | None:

@@ -89,23 +89,12 @@ def _roundings(fine: Evidence, chip: Evidence) -> dict[str, Variant]:
     of_both = {"threshold": constants["threshold"] / scale, "more_bias": more}
     levels, versions = changed("reads bias: bias + more_bias", **of_both), chip.history.versions
     several = changed("on spike: v = v - met_threshold*max(floor(v/met_threshold), 1)")
-    sent = {SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p, p.delay))}
+    sent = {SEVERAL: Variant("", "", several, arrivals=lambda _, p: chip.arriving(p))}
     return (sent if chip.kind == "shifts" else {}) | {
         "weights": Variant("", "", values=lambda _, name, version: versions[name][version]),
         "decays": Variant("", "", with_constants(**decays)),
         "thresholds and biases": Variant("", "", levels),
     }
-
-
-CAUSES = (
-    *("delay", "step order", "quantisation", "overflow", "clipping of weights", "refractory"),
-    *("rounding of weights", "weights", "noise source", "threshold", "float error", "reset"),
-    *("decay", "bias", "floor", "ceiling", "reset between decisions", "between calls", "writes"),
-    *("parameter", "method", "initial value", "saturation", "several spikes"),
-    *("not repeatable", "unknown"),
-)
-"""List the words for causes. A deviation that another population's brought about has
-``follows``."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from neurorl.cli.options import add_trust, look_here, path
+from neurorl.cli.options import TRUST, added, look_here
 from neurorl.cli.output import cell, print_table, steps_progress
 from neurorl.errors import ArgumentError
 
@@ -18,43 +18,26 @@ if TYPE_CHECKING:
 HELP = "run a network on several backends and say how far they agree"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "what",
-        metavar="RUN_OR_MODEL",
-        help="a run, zoo:NAME, lif, glm, lif-spiking-critic, a feature such as 'currents', a"
-        " .nir file, or with --learn a rule of statements: pairs, reward, oja, bcm, dopamine",
-    )
-    add(
-        "--backends",
-        metavar="A,B",
-        help="the others are held against the first; such as reference,brian2:cython or"
-        " reference:float,loihi (default: all that are installed and can run it); with a rule also"
-        " learners of other packages, such as nestml and nest-dopamine of neurorl-nest",
-    )
-    add("--arithmetic", metavar="A", help="float or loihi, of those that have it (default: own)")
-    add(
-        "--target",
-        metavar="T",
-        help="of backend loihi: auto (default; a chip if NxSDK is installed), emulator or loihi;"
-        " or a simulator that is no backend, held against the reference: pynn.nest or pynn.brian2",
-    )
-    add(
-        "--without-noise",
-        action="store_true",
-        help="leave escape noise out, on both sides; with a --target of PyNN",
-    )
-    add("--steps", type=int, default=1000, metavar="N", help="default 1000")
-    add("--seed", type=int, default=0, metavar="N", help="decides everything")
-    add("--learn", action="store_true", help="also train, and compare that")
-    add("--updates", type=int, default=100, metavar="N", help="of the weights, with --learn")
-    add("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
-    add_trust(parser)
-    add("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
-    add("--report", type=path, metavar="FILE.html", help="one page to read")
-    add("--json", action="store_true", help="print one JSON object")
-
+add_arguments = added(f"""
+what RUN_OR_MODEL      a run, zoo:NAME, lif, glm, lif-spiking-critic, a feature such as 'currents',
+    a .nir file, or with --learn a rule of statements: pairs, reward, oja, bcm, dopamine
+--backends A,B         the others are held against the first; such as reference,brian2:cython or
+    reference:float,loihi (default: all that are installed and can run it); with a rule also
+    learners of other packages, such as nestml and nest-dopamine of neurorl-nest
+--arithmetic A         float or loihi, of those that have it (default: own)
+--target T             of backend loihi: auto (default; a chip if NxSDK is installed), emulator or
+    loihi; or a simulator that is no backend, held against the reference: pynn.nest or pynn.brian2
+--without-noise        leave escape noise out, on both sides; with a --target of PyNN
+--steps N int =1000    default 1000
+--seed N int =0        decides everything
+--learn                also train, and compare that
+--updates N int =100   of the weights, with --learn
+--env ENV_ID =CartPole-v1  task of a MODEL
+{TRUST}
+--dt S float           step of a .nir file, seconds
+--report FILE.html path  one page to read
+--json                 print one JSON object
+""")
 
 _OF_ALL = ("steps", "seed", "env", "dt", "trust_env")
 """Name the options of everything that is compared by its spikes."""

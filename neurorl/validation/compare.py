@@ -15,7 +15,7 @@ from neurorl.network.description import Population
 from neurorl.storage.plain import PlainData
 from neurorl.validation.history import History, Scenario
 from neurorl.validation.tolerance import Bounded, Tolerance, membrane_scale
-from neurorl.validation.trains import distances
+from neurorl.validation.trains import TAU_STEPS, spike_distance, van_rossum
 
 Row = PlainData
 Two = tuple[History, History]
@@ -113,8 +113,8 @@ class _Rows:
         row |= {"rate_a_hz": rates[0], "rate_b_hz": rates[1]}
         row["differing_spikes"] = int(differs.sum())
         row["neurons_that_differ"] = int(differs.any(axis=0).sum())
-        away = distances(one, other)
-        return row | {"van_rossum": away.van_rossum, "spike_distance": away.spike}
+        row["van_rossum"] = van_rossum(one, other, TAU_STEPS)
+        return row | {"spike_distance": spike_distance(one, other)}
 
     def membranes(self, population: Population) -> Row:
         """Compare currents and voltages in every step of the replays, then as each window ends.

@@ -39,7 +39,7 @@ _REFERENCE = BackendSpec("reference", "float")
 
 
 class Change(NamedTuple):
-    """Hold a change of a description. cause: a word of `neurorl.validation.cause.CAUSES`."""
+    """Hold a change of a description. cause: a word for it."""
 
     cause: str
     detail: str

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from neurorl.backends.base import Raster
 from neurorl.backends.reference.node import NumpyNode
 from neurorl.expressions.nodes import Binary, Name, nodes_of
+from neurorl.learning.tags import SynapseGroup, groups_by_delay
 from neurorl.network.description import Network, Population, Projection
-from neurorl.network.synapse_list import SynapseList
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import NoiseRows
 from neurorl.program import NodeProgram, Release
@@ -39,8 +39,7 @@ class Pathway:
     """Hold a projection, or those synapses of its list that have one delay.
 
     name: of the projection, with a number if it has several delays. delay: in steps. blocks: equal
-    blocks of the matrix. n_post: neurons that it leads to. synapses, numbers: of a list; numbers
-    are those of the part's synapses.
+    blocks of the matrix. n_post: neurons that it leads to. group: the synapses, of a list.
     """
 
     name: str
@@ -49,8 +48,7 @@ class Pathway:
     target: str
     blocks: int
     n_post: int
-    synapses: SynapseList | None = None
-    numbers: npt.NDArray[np.intp] | None = None
+    group: SynapseGroup | None = None
 
     @property
     def pre(self) -> str:
@@ -59,48 +57,39 @@ class Pathway:
 
     def matrices(self, weights: npt.NDArray[np.generic]) -> FloatArray:
         """Return the weights of the projection as ``(blocks, presynaptic, postsynaptic)``."""
-        if self.synapses is None:
+        if self.group is None:
             return weights.reshape(-1, *weights.shape[-2:]).astype(np.float64)
-        matrix = np.zeros((1, self.synapses.n_pre, self.synapses.n_post))
-        at = self.synapses.pre[self.numbers], self.synapses.post[self.numbers]
-        np.add.at(matrix[0], at, weights[self.numbers])
-        return matrix
+        matrix, at = np.zeros((self.group.n_pre, self.n_post)), (self.group.pre, self.group.post)
+        np.add.at(matrix, at, weights[self.group.numbers])
+        return matrix[None]
 
     def times(self, weights: FloatArray, factor: FloatArray) -> FloatArray:
         """Return the projection's weights with these times a number, or one of each neuron."""
-        if self.synapses is None:
+        if self.group is None:
             return times(weights, factor)
         weights = weights.copy()
-        weights[self.numbers] *= factor[self.synapses.post[self.numbers]] if factor.ndim else factor
+        weights[self.group.numbers] *= factor[self.group.post] if factor.ndim else factor
         return weights
 
     def into(self, weights: FloatArray, neuron: int) -> FloatArray:
         """Return the projection's weights of the synapses into a neuron."""
-        if self.synapses is not None:
-            return np.asarray(weights[self.numbers][self.synapses.post[self.numbers] == neuron])
+        if self.group is not None:
+            return np.asarray(weights[self.group.numbers][self.group.post == neuron])
         block, column = divmod(neuron, weights.shape[-1])
         return np.asarray(self.matrices(weights)[block, :, column])
 
 
 def _parts(network: Network, p: Projection) -> Iterator[Pathway]:
     """Yield the pathways of a projection, also of currents: one for each delay of a list."""
-    synapses, target = network.synapses(p.name), network.target(p)
-    size, delay = network.node(p.post).size, network.delay_steps(p.name)
-    if synapses is None:
-        yield Pathway(p.name, p, delay, target, p.blocks, size)
+    target, size = network.target(p), network.node(p.post).size
+    if network.synapses(p.name) is None:
+        yield Pathway(p.name, p, network.delay_steps(p.name), target, p.blocks, size)
         return
     taken = {q.name for q in network.projections if q is not p}
     numbered = (f"{p.name}_{number}" for number in itertools.count(2))
     names = (x for x in itertools.chain([p.name], numbered) if x not in taken)
-    for name, (steps, at) in zip(names, _delays(network, p, len(synapses)).items(), strict=False):
-        yield Pathway(name, p, steps, target, 1, size, synapses, at)
-
-
-def _delays(network: Network, p: Projection, n: int) -> dict[int, npt.NDArray[np.intp]]:
-    """Return the numbers of a list's synapses, by delay in steps."""
-    delays = network.synapse_delays(p.name)
-    steps = np.full(n, network.delay_steps(p.name)) if delays is None else delays
-    return {int(d): np.flatnonzero(steps == d) for d in np.unique(steps)}
+    for name, group in zip(names, groups_by_delay(network, p.name), strict=False):
+        yield Pathway(name, p, group.delay, target, 1, size, group)
 
 
 def unpredicted(network: Network, population: str) -> str:
@@ -112,7 +101,7 @@ def unpredicted(network: Network, population: str) -> str:
     if any(p.gap or network.analog.get(p.pre) == "values" for p in into):
         return "that values or gap junctions enter"
     lists = ((p, s) for p in into if (s := network.synapses(p.name)) is not None)
-    places = (s.n_pre * s.n_post * len(_delays(network, p, len(s))) for p, s in lists)
+    places = (s.n_pre * s.n_post * len(groups_by_delay(network, p.name)) for p, s in lists)
     many = f"that lists of synapses of more than {MOST_PLACES} places in matrices lead to"
     return many if sum(places) > MOST_PLACES else ""
 
@@ -297,14 +286,16 @@ class Observed:
     def arriving(
         self,
         part: Pathway,
-        delay: int,
+        later: int = 0,
         oldest: Array | None = None,
         releases: Releases | None = None,
     ) -> Array:
-        """Return the same of a projection: with short-term plasticity, what was released.
+        """Return what arrives by a projection: spikes, or by short-term plasticity their releases.
 
-        releases: what the presynaptic spikes release, in place of what is described.
+        later: steps after the described delay. oldest: as in `arrived`. releases: what the
+        presynaptic spikes release, in place of what is described.
         """
+        delay = part.delay + later
         if part.projection.short_term is None:
             return self.arrived(part.pre, delay, oldest)
         make = releases or described_releases

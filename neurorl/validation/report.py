@@ -41,15 +41,6 @@ _CAUSES = {
 }
 
 
-def explain_training(
-    scenario: Scenario, contrast: Contrast, tolerance: Tolerance
-) -> tuple[list[Row], list[Explanation]]:
-    """Return rows with their causes, and explanations of the spikes that differed first."""
-    rows = training_rows(scenario.network, contrast, tolerance)
-    cause, detail, explanations = _why(scenario, contrast)
-    return [caused(row, cause, detail) for row in rows], explanations
-
-
 def _why(scenario: Scenario, contrast: Contrast) -> tuple[str, str, list[Explanation]]:
     """Return cause, detail and explanations of what is learned otherwise."""
     moment = contrast.moment
@@ -240,8 +231,9 @@ def validate(
     if learn:
         trainings, contrasts = train(subject, specs, seed, updates, stepped)
         for contrast in contrasts:
-            learned, explained = explain_training(scenario, contrast, limits)
-            rows += learned
+            cause, detail, explained = _why(scenario, contrast)
+            learned = training_rows(subject.network, contrast, limits)
+            rows += [caused(row, cause, detail) for row in learned]
             explanations += explained
     command = None
     if tolerance is None and not overrides:

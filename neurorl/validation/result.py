@@ -18,7 +18,7 @@ from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import missing
 
-_PACKAGES = "brian2", "elephant", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch"
+_PACKAGES = "brian2", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch"
 
 
 @dataclass(frozen=True)

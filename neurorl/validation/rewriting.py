@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from neurorl.expressions import nodes
 from neurorl.expressions.expression import Expression, Statement, read_statements
+from neurorl.expressions.linear import substituted
 from neurorl.expressions.nodes import Binary, FunctionCall, Name, Node, Number, with_parts
 from neurorl.program import NodeProgram
 
@@ -33,13 +34,6 @@ def _lines(text: str) -> tuple[Statement, ...]:
     return read_statements(text, "a hypothesis")
 
 
-def _put(tree: Node, parts: Mapping[str, Node]) -> Node:
-    """Return a formula with formulas in place of names."""
-    if isinstance(tree, Name):
-        return parts.get(tree.name, tree)
-    return with_parts(tree, lambda part: _put(part, parts))
-
-
 def _set(name: str, tree: Node) -> Statement:
     return Statement(name, Expression.of(tree))
 
@@ -48,7 +42,7 @@ def in_line(line: Statement, parts: Mapping[str, Node]) -> Statement:
     """Return a line with formulas in place of names."""
     if parts.keys().isdisjoint(line.value.names):
         return line
-    return replace(line, value=Expression.of(_put(line.value.tree, parts)))
+    return replace(line, value=Expression.of(substituted(line.value.tree, parts)))
 
 
 def _seen(node: NodeProgram) -> dict[str, Node]:
@@ -60,7 +54,7 @@ def _seen(node: NodeProgram) -> dict[str, Node]:
         known = spikes, Number(0.5)
     if node.releases:  # as many as the membrane is worth
         known = Name("level"), Name("threshold")
-    quiet = _put(known[0], {"logistic": Number(0.0)})
+    quiet = substituted(known[0], {"logistic": Number(0.0)})
     return dict(zip(SEEN, (known[0], quiet, known[1]), strict=True))
 
 
@@ -74,7 +68,7 @@ def counting(node: NodeProgram) -> NodeProgram:
     assert node.limits is not None
     (low, high), most = node.limits, node.reset[0].value.evaluate({"v": 1e9, "inverse": 1.0})
     node = with_constants(low=low, high=high, most=most)(node)
-    count, left = (_put(x.value.tree, {"v": Name("level")}) for x in node.reset)
+    count, left = (substituted(x.value.tree, {"v": Name("level")}) for x in node.reset)
     told = FunctionCall("max", (count, Number(0.0)))
     update = (*lines, _set("level", moved.value.tree), _set("count", told), _set("v", left))
     return replace(node, update=update, threshold=Expression("count > 0"), reset=())
@@ -214,7 +208,7 @@ def with_threshold(text: str, **parts: str) -> Change:
     trees = {name: Expression(part).tree for name, part in parts.items()}
 
     def seen(n: NodeProgram) -> Expression:
-        return Expression.of(_put(_put(Expression(text).tree, _seen(n)), trees))
+        return Expression.of(substituted(substituted(Expression(text).tree, _seen(n)), trees))
 
     return lambda n: replace(n, threshold=seen(n))
 
@@ -248,7 +242,8 @@ class Decay:
 
     def kept(self, text: str) -> str:
         """Return the text of what a step leaves of something."""
-        return f"({nodes.render(_put(self.left, {self.name: Expression(text).tree}), nodes.TEXT)})"
+        left = substituted(self.left, {self.name: Expression(text).tree})
+        return f"({nodes.render(left, nodes.TEXT)})"
 
     def line(self, text: str) -> Change:
         """Set the variable to another formula."""

@@ -17,14 +17,6 @@ from neurorl.validation.history import History
 from neurorl.validation.observed import Observed, Pathway
 
 
-def arrivals(evidence: Observed, part: Pathway) -> Array:
-    """Return the spikes of a projection that arrive in each step, as described.
-
-    With short-term plasticity it is what these released.
-    """
-    return evidence.arriving(part, part.delay)
-
-
 def latest(history: History, name: str, call: int) -> int:
     """Return the version of a projection's weights that the last write before a call brought."""
     return history.version(name, history.calls[call].writes)
@@ -62,7 +54,7 @@ class Variant:
     detail: str
     change: Callable[[NodeProgram], NodeProgram] = lambda node: node
     freedom: int = 0
-    arrivals: Callable[[Observed, Pathway], Array] = arrivals
+    arrivals: Callable[[Observed, Pathway], Array] = Observed.arriving
     order: Callable[[list[Pathway]], list[Pathway]] = lambda into: into
     version: Callable[[History, str, int], int] = latest
     bias_version: Callable[[History, str, int], int] = latest

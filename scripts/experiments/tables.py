@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from experiments.catalogue import Experiment
 from experiments.run import Plan, run_path
 from neurorl.errors import RunError
-from neurorl.lab.compare import (
-    WINDOW,
-    bootstrap_interval,
-    episodes_to_threshold,
-    interquartile_mean,
-    running_mean,
-)
+from neurorl.lab.compare import WINDOW, bootstrap_interval, interquartile_mean, running_mean
 from neurorl.runs.directory import RunDirectory
 from neurorl.storage.files import make_folder, write_bytes
 
@@ -30,6 +25,14 @@ if TYPE_CHECKING:
 
 EVERY = 10
 """Plot a point of a curve every so many episodes."""
+
+
+def episodes_to_threshold(
+    returns: npt.ArrayLike, threshold: float, window: int = WINDOW
+) -> int | None:
+    """Return when the mean of *window* in a row first reached *threshold*; or None."""
+    reached = np.flatnonzero(running_mean(returns, window)[window - 1 :] >= threshold - 1e-9)
+    return int(reached[0]) + window if len(reached) else None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -22,7 +22,7 @@ from experiments.markup import table_head, table_row
 from experiments.run import Plan, evaluation_seed, run, run_path
 from neurorl import validate
 from neurorl.errors import NeurorlError, unknown_name_error
-from neurorl.lab.exchange import Notes, card, read_evaluation, rule_of
+from neurorl.lab.exchange import card, code, read_evaluation, rule_of
 from neurorl.runs.directory import COLUMNS, RunDirectory
 from neurorl.runs.evaluation import Evaluation, evaluate, load_to_play
 from neurorl.runs.training import train_seeds
@@ -116,11 +116,22 @@ def make(recipe: Recipe, results: Path, out: Path, agents: Path) -> ZooAgent:
     write_json(target.path / "evaluation.json", evaluations[0])
     verdicts = {} if isinstance(recipe, OfDefaults) else _verdicts(path, evaluations)
     use = f"neurorl evaluate zoo:{recipe.name} --backend loihi"
-    command = f"python scripts/zoo.py --only {recipe.name}"
-    notes = Notes(use, command, verdicts, others)
-    text = card(recipe.name, target, evaluations, notes)
+    text = card(recipe.name, target, evaluations, use)
+    text += "\n".join([*_noted(recipe.name, verdicts, others), ""])
     write_bytes(target.path / "README.md", text.encode())
     return _listed(recipe, target, evaluations, verdicts)
+
+
+def _noted(name: str, verdicts: Mapping[str, str], others: Sequence[str]) -> list[str]:
+    """Return the lines of a card on backends and where it is from.
+
+    verdicts: verdicts of `neurorl.validate` by arithmetic. others: sentences on the other seeds.
+    """
+    lines = [f"- in {arithmetic} arithmetic: {told}" for arithmetic, told in verdicts.items()]
+    if lines:
+        lines = ["", "## Agreement of backends, by `neurorl validate`", "", *lines]
+    lines += ["", "## Where it is from", "", *others, *([""] if others else [])]
+    return [*lines, *code(f"python scripts/zoo.py --only {name}")[1:]]
 
 
 def _train(recipe: Recipe, plan: Plan, seed: int) -> Path:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from random_expressions import NAMES, random_tree, same_bits, values
 from random_neurons import random_neuron
-from stepwise import EquationNeurons
+from stepwise.equations import EquationNeurons, after_reset, before_reset
 
 from neurorl.expressions import Expression
 from neurorl.expressions.linear import Constants
 from neurorl.expressions.nodes import Name, Number, Unary, kind_of, names_in, nodes_of
 from neurorl.models import ADAPTIVE_LIF, ADEX, COBA_LIF, IZHIKEVICH, Equations
-from neurorl.network.neuron import StepPlan, after_reset, before_reset
+from neurorl.network.neuron import StepPlan
 
 SIZE, STEPS = 11, 60
 PUBLISHED = [IZHIKEVICH, ADEX, COBA_LIF, ADAPTIVE_LIF]

@@ -15,14 +15,16 @@ from experiments.checks import CheckRow, merge, read_checks, write_checks
 from experiments.options import experiment_parser, plan_of
 from experiments.page import markdown
 from experiments.run import Plan, evaluation_seed, run
-from experiments.tables import Row, read_curve, read_rows, summary, write_table
-from neurorl.errors import RunError, UnknownNameError
-from neurorl.lab.compare import (
-    bootstrap_interval,
+from experiments.tables import (
+    Row,
     episodes_to_threshold,
-    interquartile_mean,
-    running_mean,
+    read_curve,
+    read_rows,
+    summary,
+    write_table,
 )
+from neurorl.errors import RunError, UnknownNameError
+from neurorl.lab.compare import bootstrap_interval, interquartile_mean, running_mean
 
 BY_NAME = {e.name: e for e in EXPERIMENTS}
 GRID, GRID_CHIP = BY_NAME["gridworld-lif"], BY_NAME["gridworld-lif-chip"]

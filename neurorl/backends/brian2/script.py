@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from neurorl.backends.brian2.equations import constants_of, group_text, synapses_text
 from neurorl.backends.brian2.lessons import lesson_arrays, lesson_code
@@ -22,10 +22,14 @@ from neurorl.backends.simulator import ScriptedRule
 from neurorl.expressions.functions import FUNCTIONS
 from neurorl.native import SOURCES
 from neurorl.native.toolchain import EXACT_FLAGS
+from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import LOGISTIC_BITS, LOGISTIC_TABLE
 from neurorl.program import Program
 from neurorl.storage.archive import packed
 from neurorl.storage.files import make_folder, write_bytes
+
+if TYPE_CHECKING:
+    from neurorl.backends.brian2.objects import Objects
 
 HEAD = Template('''"""Run a network in plain Brian2, from rest, on the input spikes in arrays.npz.
 
@@ -141,8 +145,6 @@ np.savez(HERE / "spikes.npz", **spikes)
 """)
 
 
-Numbers = npt.NDArray[np.generic]
-
 _KINDS = {"number": "float", "boolean": "boolean", "whole": "integer"}
 _DTYPES = {"1": "np.float64", "integer": "np.int64", "boolean": "np.bool_"}
 _COUNTER = ("integer",) * 4
@@ -151,23 +153,21 @@ _COUNTER = ("integer",) * 4
 def write_script(
     folder: Path,
     program: Program,
+    objects: Objects,
     dt: float,
-    weights: Mapping[str, Numbers],
-    biases: Mapping[str, Numbers],
     inputs: Inputs,
     n_steps: int,
     lessons: Mapping[str, ScriptedRule],
 ) -> None:
     """Write a folder whose ``network.py`` plain Brian2 runs; see the module.
 
-    weights: transmitted, by projection, in the order of the program's synapses. biases: by
-    population. inputs: a raster ``(n_steps, size)`` for each source. lessons: by projection.
-    Raises RunError if the folder can't be written to.
+    objects: of the program, with its weights and biases. inputs: a raster ``(n_steps, size)`` for
+    each source. lessons: by projection. Raises RunError if the folder can't be written to.
     """
     head = HEAD.substitute(n_steps=n_steps, flags=EXACT_FLAGS, dt=dt, functions=_functions())
     tail = TAIL.substitute(_names(program, lessons))
     parts = [head, *_groups(program), *_synapses(program, lessons, dt), tail]
-    arrays = dict(_arrays(program, weights, biases, inputs))
+    arrays = dict(_arrays(program, objects, inputs))
     for k, projection in enumerate(program.projections):
         if projection.name in lessons:
             lesson, places = lessons[projection.name], projection.places()
@@ -234,9 +234,7 @@ def _synapses(program: Program, lessons: Mapping[str, ScriptedRule], dt: float) 
         yield f"{text.written(more)}\nconnect({text.name}, {text.name!r})\n"
 
 
-def _arrays(
-    program: Program, weights: Mapping[str, Numbers], biases: Mapping[str, Numbers], inputs: Inputs
-) -> Iterator[tuple[str, Numbers]]:
+def _arrays(program: Program, objects: Objects, inputs: Inputs) -> Iterator[tuple[str, Array]]:
     """Yield the arrays of the script by their names there."""
     for k, node in enumerate(program.nodes):
         declared = {line.split(" : ")[0] for line in group_text(program, k).model.splitlines()}
@@ -244,7 +242,7 @@ def _arrays(
             if variable in declared:
                 yield f"node_{k}/{variable}", value
         if node.has_bias:
-            yield f"node_{k}/bias", np.asarray(biases[node.name], dtype=np.float64)
+            yield f"node_{k}/bias", objects.memory[k]["bias"]
         if node.is_source:
             steps, channels = np.nonzero(inputs[node.name])
             yield f"input/node_{k}/steps", steps
@@ -252,8 +250,7 @@ def _arrays(
             yield f"input/node_{k}/size", np.array(node.size)
     for k, projection in enumerate(program.projections):
         pre, post, delays = projection.synapses()
-        found = {"pre": pre, "post": post, "steps": delays}
-        found["weights"] = np.asarray(weights[projection.name], dtype=np.float64)
+        found = {"pre": pre, "post": post, "steps": delays, "weights": objects.weights[k]}
         yield from ((f"synapses/projection_{k}/{name}", x) for name, x in found.items())
 
 

@@ -130,13 +130,8 @@ class Brian2Simulator(ProgramSimulator):
         """Write a script that plain Brian2 runs, see `neurorl.backends.brian2.script`."""
         from neurorl.backends.brian2.script import write_script
 
-        simulated, memory = self.simulated, self._objects.memory
-        projections = enumerate(self.program.projections)
-        weights = {p.name: self._objects.weights[k] for k, p in projections}
-        nodes = enumerate(self.program.nodes)
-        biases = {node.name: memory[k]["bias"] for k, node in nodes if node.has_bias}
-        dt = simulated.network.dt
-        write_script(folder, self.program, dt, weights, biases, inputs, n_steps, lessons)
+        dt = self.simulated.network.dt
+        write_script(folder, self.program, self._objects, dt, inputs, n_steps, lessons)
 
     def close(self) -> None:
         """Drop the Brian2 objects."""

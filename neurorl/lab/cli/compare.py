@@ -6,29 +6,19 @@ import argparse
 import dataclasses
 import json
 
-from neurorl.cli.options import run as run_path
+from neurorl.cli.options import added
 from neurorl.cli.output import cell, print_table
 
 HELP = "compare runs over seeds: interquartile means, intervals, probability of improvement"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "groups",
-        nargs="+",
-        type=run_path,
-        metavar="GROUP",
-        help="a folder of runs, or table.csv of a sweep; the others are held against the first",
-    )
-    parser.add_argument(
-        "--by", metavar="COLUMN", help="of a table: each of its values is a group, such as rule"
-    )
-    parser.add_argument(
-        "--score",
-        metavar="COLUMN",
-        help="of a table (default: greedy_return, else mean_return_last_100)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+add_arguments = added("""
+groups GROUP run +     a folder of runs, or table.csv of a sweep; the others are held against the
+    first
+--by COLUMN            of a table: each of its values is a group, such as rule
+--score COLUMN         of a table (default: greedy_return, else mean_return_last_100)
+--json                 print one JSON object
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.options import path
-from neurorl.cli.options import run as run_path
+from neurorl.cli.options import added
 
 HELP = "write a run to a folder in Hugging Face's layout: safetensors and a card"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=run_path, metavar="RUN", help="or zoo:NAME")
-    parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="a new one")
+add_arguments = added("""
+run RUN run            or zoo:NAME
+--out FOLDER path required  a new one
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.options import path
+from neurorl.cli.options import added
 
 HELP = "make a run of a folder that neurorl export wrote"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=path, metavar="FOLDER")
-    parser.add_argument("--out", type=path, required=True, metavar="RUN", help="a new one")
+add_arguments = added("""
+folder FOLDER path
+--out RUN path required  a new one
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.options import beside, path
-from neurorl.cli.options import run as run_path
+from neurorl.cli.options import added, beside
 
 HELP = "draw the learning curves of runs, with bands over seeds"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "runs",
-        nargs="+",
-        type=run_path,
-        metavar="RUN",
-        help="or zoo:NAME, or a folder of runs, such as --seeds makes: their median, and a band"
-        " of quartiles",
-    )
-    parser.add_argument(
-        "--out", type=path, metavar="FILE", help="default: learning_curve.png in RUN"
-    )
+add_arguments = added("""
+runs RUN run +         or zoo:NAME, or a folder of runs, such as --seeds makes: their median, and a
+    band of quartiles
+--out FILE path        default: learning_curve.png in RUN
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurorl.cli.options import ChosenBackend, add_backend, add_trust, chosen_backend, look_here
-from neurorl.cli.output import cell, print_table, report
+from neurorl.cli.options import BACKEND, TRUST, ChosenBackend, added, chosen_backend, look_here
+from neurorl.cli.output import cell, print_rows, report
 from neurorl.storage.plain import PlainData
 
 if TYPE_CHECKING:
@@ -23,56 +23,35 @@ if TYPE_CHECKING:
 
 HELP = "print a network as a backend runs it"
 
-# What is printed of a `neurorl.lab.quantisation`: title, rows, and keys with their column.
-_TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
-    (
-        "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:",
-        "population",
-        {
-            "threshold_error": "threshold",
-            "threshold_lowered": "lowered",
-            "bias_error": "bias",
-            "current_decay_error": "current decay",
-            "membrane_decay_error": "membrane decay",
-            "noise_error": "noise",
-        },
+_TABLES = {
+    "Errors of chip arithmetic, of the threshold (or noise); of decays, of what is left:": (
+        "population, threshold_error: threshold, threshold_lowered: lowered, bias_error: bias,"
+        " current_decay_error: current decay, membrane_decay_error: membrane decay,"
+        " noise_error: noise"
     ),
-    (
-        "Of the registers, if all inputs spike at once (above 100 % they overflow):",
-        "population",
-        {
-            "arriving_percent": "arriving %",
-            "current_percent": "current %",
-            "bias_percent": "bias %",
-        },
+    "Of the registers, if all inputs spike at once (above 100 % they overflow):": (
+        "population, arriving_percent: arriving %, current_percent: current %, bias_percent: bias %"
     ),
-    (
-        "Weights; errors of the threshold (or noise) they lead to:",
-        "projection",
-        {
-            "resolution": "resolution",
-            "largest": "largest",
-            "worst_error": "worst error",
-            "rms_error": "rms",
-            "clipped_percent": "clipped %",
-            "zeroed_percent": "to 0 %",
-        },
+    "Weights; errors of the threshold (or noise) they lead to:": (
+        "projection, resolution, largest, worst_error: worst error, rms_error: rms,"
+        " clipped_percent: clipped %, zeroed_percent: to 0 %"
     ),
-)
+}
+"""Map titles to what is printed of a `neurorl.lab.quantisation`: its rows of the first column."""
 
 COMPARED = 200
 """Compare chip arithmetic with float over this many decisions of a run."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("what", metavar="RUN_OR_MODEL", help="a run, zoo:NAME, lif, glm or a .nir file")
-    add_backend(parser)
-    add("--learning", action="store_true", help="also which rule changes which weights, and how")
-    add("--env", default="CartPole-v1", metavar="ENV_ID", help="task of a MODEL")
-    add_trust(parser)
-    add("--dt", type=float, metavar="S", help="step of a .nir file, seconds")
-    add("--json", action="store_true", help="print one JSON object")
+add_arguments = added(f"""
+what RUN_OR_MODEL      a run, zoo:NAME, lif, glm or a .nir file
+{BACKEND}
+--learning             also which rule changes which weights, and how
+--env ENV_ID =CartPole-v1  task of a MODEL
+{TRUST}
+--dt S float           step of a .nir file, seconds
+--json                 print one JSON object
+""")
 
 
 _Shown = PlainData
@@ -191,9 +170,8 @@ def _print_learning(learning: LearningReport) -> None:
     """Print a line for each projection that learns, its rule's factors, and the agent's parts."""
     print("\nLearning: an eligibility adds trace * factor in each step, a weight rate * modulator")
     print("* eligibility after each decision (docs/theory.md):")
-    columns = ("projection", "rule", "rate", "eligibility_kept", "trace_kept", "low", "high")
-    titles = ("projection", "rule", "rate", "kept a decision", "trace kept a step", "low", "high")
-    _print_rows(titles, columns, learning["projections"])
+    kept = "eligibility_kept: kept a decision, trace_kept: trace kept a step"
+    print_rows(f"projection, rule, rate, {kept}, low, high", learning["projections"])
     factors = {row["population"]: row["factor"] for row in learning["projections"]}
     for population, factor in factors.items():
         print(f"factor of {population}: {factor or 'a function'}")
@@ -201,18 +179,15 @@ def _print_learning(learning: LearningReport) -> None:
 
 
 def _print_quantisation(quantisation: _Shown) -> None:
-    for title, kind, keys in _TABLES:
+    for title, columns in _TABLES.items():
         print(f"\n{title}")
-        rows = quantisation[f"{kind}s"]
-        cells = [[row[kind], *(_short(row[key]) for key in keys)] for row in rows]
-        print_table((kind, *keys.values()), cells)
+        print_rows(columns, quantisation[f"{columns.partition(',')[0]}s"], _short)
     if "compared" in quantisation:
         compared = quantisation["compared"]
         percent = f"{100 * compared['agreement']:.1f} %"
         print(f"\nOf {compared['decisions']} decisions, {percent} are those of float arithmetic:")
-        columns = ("population", "rate", "other_rate", "error_percent", "rms")
-        titles = ("population", "rate in float", "rate", "error %", "rms of neurons")
-        _print_rows(titles, columns, compared["populations"])
+        rates = "rate: rate in float, other_rate: rate, error_percent: error %"
+        print_rows(f"population, {rates}, rms: rms of neurons", compared["populations"])
 
 
 def _short(value: object) -> str:
@@ -237,14 +212,7 @@ def _as_run(
 
 def _print_diagnostics(diagnostics: Diagnostics) -> None:
     print(f"\nAfter {diagnostics['episodes']} episodes:")
-    columns = ("population", "rate", "mean_abs_weight", "share_at_bounds", "verdict")
-    titles = ("population", "rate", "mean |w|", "share at bounds", "verdict")
-    _print_rows(titles, columns, diagnostics["populations"])
+    weights = "mean_abs_weight: mean |w|, share_at_bounds: share at bounds"
+    print_rows(f"population, rate, {weights}, verdict", diagnostics["populations"])
     for warning in diagnostics["warnings"]:
         print(warning["message"])
-
-
-def _print_rows(
-    titles: tuple[str, ...], columns: tuple[str, ...], rows: Sequence[Mapping[str, object]]
-) -> None:
-    print_table(titles, [[cell(row[name]) for name in columns] for row in rows])

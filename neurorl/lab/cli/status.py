@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurorl.cli.options import path
+from neurorl.cli.options import added
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,12 +20,12 @@ HELP = "say how far a sweep has come: done, running, failed, and how long the re
 _STATES = ("done", "running", "stopped", "failed", "waiting")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("sweep", type=path, metavar="SWEEP", help="the folder of neurorl sweep")
-    add("--page", type=path, metavar="FILE", help="write it as a page of HTML that loads anew")
-    add("--every", type=float, metavar="S", help="again every S seconds, until all is over")
-    add("--json", action="store_true", help="print one JSON object")
+add_arguments = added("""
+sweep SWEEP path       the folder of neurorl sweep
+--page FILE path       write it as a page of HTML that loads anew
+--every S float        again every S seconds, until all is over
+--json                 print one JSON object
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurorl.cli.options import look_here, path
+from neurorl.cli.options import added, look_here
 from neurorl.cli.output import cell, print_table, steps_progress
 
 if TYPE_CHECKING:
@@ -19,22 +19,14 @@ if TYPE_CHECKING:
 HELP = "train tasks x agents x parameters x seeds, and make one table"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("file", type=path, metavar="FILE", help="TOML or YAML; see docs/sweeps.md")
-    add("--out", type=path, metavar="DIR", help="its folder (default: runs/NAME of the file)")
-    add("--jobs", type=int, default=1, metavar="N", help="processes that share the settings")
-    add(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="of a Dask cluster, such as tcp://host:8786, in place of --jobs",
-    )
-    add(
-        "--cluster",
-        metavar="SYSTEM:FILE",
-        help="jobs of a batch system, such as slurm:jobs.yaml, in place of --jobs",
-    )
-    add("--json", action="store_true", help="print one JSON object")
+add_arguments = added("""
+file FILE path         TOML or YAML; see docs/sweeps.md
+--out DIR path         its folder (default: runs/NAME of the file)
+--jobs N int =1        processes that share the settings
+--scheduler ADDRESS    of a Dask cluster, such as tcp://host:8786, in place of --jobs
+--cluster SYSTEM:FILE  jobs of a batch system, such as slurm:jobs.yaml, in place of --jobs
+--json                 print one JSON object
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:

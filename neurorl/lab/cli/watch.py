@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from neurorl.cli.options import add_backend, add_trust, beside, chosen_backend, look_here, path
-from neurorl.cli.options import run as run_path
+from neurorl.cli.options import BACKEND, TRUST, added, beside, chosen_backend, look_here
 
 HELP = "make a film of an agent at its task, beside its spikes"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=run_path, metavar="RUN", help="or zoo:NAME, see neurorl zoo")
-    parser.add_argument(
-        "--out", type=path, metavar="FILE", help="gif or mp4 (default: watch.gif in RUN)"
-    )
-    add_backend(parser)
-    add_trust(parser)
-    parser.add_argument("--steps", type=int, default=200, metavar="N", help="decisions at most")
-    parser.add_argument("--fps", type=int, default=10, metavar="N", help="frames a second")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of noise and task")
+add_arguments = added(f"""
+run RUN run            or zoo:NAME, see neurorl zoo
+--out FILE path        gif or mp4 (default: watch.gif in RUN)
+{BACKEND}
+{TRUST}
+--steps N int =200     decisions at most
+--fps N int =10        frames a second
+--seed N int =0        of noise and task
+""")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ Group = tuple[frozenset[str], str]
 
 def otherwise(chosen: Collection[str], arrive: Arrivals) -> Arrivals:
     """Return the arrivals of some projections as *arrive* has them, of others as described."""
-    return lambda e, p: arrive(e, p) if p.name in chosen else e.arriving(p, p.delay)
+    return lambda e, p: arrive(e, p) if p.name in chosen else e.arriving(p)
 
 
 def groups(names: Collection[str], one: str, everything: str) -> Iterator[Group]:
@@ -62,20 +62,21 @@ def _long(evidence: Evidence) -> list[Pathway]:
 
 def delays(evidence: Evidence) -> Iterator[Variant]:
     """Propose one projection, or all, some steps later or earlier."""
-
-    def shifted(later: int, e: Observed, p: Pathway) -> Array:
-        return e.arriving(p, p.delay + later)
-
     for later in (1, -1, 2, -2, 3, -3):
         way = "later" if later > 0 else "earlier"
         size = "a step" if abs(later) == 1 else f"{abs(later)} steps"
+        arrive = partial(Observed.arriving, later=later)
         for chosen, subject in by_node(evidence, evidence.into, "all spikes"):
             detail = f"{subject} arrive {size} {way} than described"
-            yield Variant("delay", detail, arrivals=otherwise(chosen, partial(shifted, later)))
+            yield Variant("delay", detail, arrivals=otherwise(chosen, arrive))
+
+    def at_once(e: Observed, p: Pathway) -> Array:
+        return e.arriving(p, 1 - p.delay)
+
     names = [p.name for p in _long(evidence)]
     for chosen, subject in groups(names, "spikes of {}", "all spikes of longer delays"):
         detail = f"{subject} arrive after one step, whatever delay is described"
-        yield Variant("delay", detail, arrivals=otherwise(chosen, lambda e, p: e.arriving(p, 1)))
+        yield Variant("delay", detail, arrivals=otherwise(chosen, at_once))
 
 
 def lost(evidence: Evidence) -> Iterator[Variant]:
@@ -103,7 +104,7 @@ def lose(chosen: Collection[str], event: str, which: str) -> Arrivals:
         if which == "newest":  # of the events since, one came just after the spike
             next_step = np.clip(sent + 1, 0, evidence.n_steps - 1)
             gone &= starts[next_step] == next_step
-        return np.asarray(evidence.arriving(p, p.delay) * ~gone[:, None])
+        return np.asarray(evidence.arriving(p) * ~gone[:, None])
 
     return otherwise(chosen, arrive)
 
@@ -114,7 +115,7 @@ def surviving(evidence: Evidence) -> Iterator[Variant]:
         return
 
     def survive(e: Observed, p: Pathway) -> Array:
-        return e.arriving(p, p.delay, np.zeros_like(e.step))
+        return e.arriving(p, oldest=np.zeros_like(e.step))
 
     def but_newest(e: Observed, p: Pathway) -> Array:
         is_older = e.step - p.delay != e.silent_since - 1
@@ -147,7 +148,7 @@ def releases(evidence: Evidence) -> Iterator[Variant]:
 
 def _released(chosen: Collection[str], make: Releases) -> Arrivals:
     """Return the arrivals, with the releases of some projections replaced."""
-    return otherwise(chosen, lambda e, p: e.arriving(p, p.delay, releases=make))
+    return otherwise(chosen, partial(Observed.arriving, releases=make))
 
 
 def _late_rise(node: NodeProgram, release: Release) -> NodeProgram:

@@ -164,7 +164,7 @@ def spikes(evidence: Evidence) -> Iterator[Variant]:
         for limit in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 30):
 
             def at_most(e: Observed, p: Pathway, limit: int = limit) -> Array:
-                return np.minimum(e.arriving(p, p.delay), limit)
+                return np.minimum(e.arriving(p), limit)
 
             times = "once" if limit == 1 else f"up to {limit} times"
             detail = f"{subject} count {times} in a step, however many they are"

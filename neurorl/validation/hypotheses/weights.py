@@ -13,7 +13,7 @@ from neurorl.storage.plain import PlainData
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.hypotheses.arrivals import groups
 from neurorl.validation.observed import Mask, Pathway, times
-from neurorl.validation.variants import PLAIN, Variant, weights_of
+from neurorl.validation.variants import Variant, weights_of
 
 SIDES: dict[str, Callable[[Array], Array]] = {
     "rounded": np.rint,
@@ -206,7 +206,7 @@ def _explaining(evidence: Evidence) -> Iterator[dict[str, Array]]:
     deviates = steps.odd["current"]
     if not deviates.any():
         return
-    arriving = [PLAIN.arrivals(evidence, p)[steps.rows].astype(np.float64) for p in evidence.into]
+    arriving = [evidence.arriving(p)[steps.rows].astype(np.float64) for p in evidence.into]
     late = np.arange(len(deviates)) >= int(deviates.any(axis=1).argmax())
     for rows in (np.ones(len(deviates), bool), late):
         if sum(x.shape[1] for x in arriving) >= rows.sum():

@@ -17,7 +17,7 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses.arrivals import ending, groups, otherwise
 from neurorl.validation.observed import Mask, Observed, Pathway
 from neurorl.validation.rewriting import changed
-from neurorl.validation.variants import PLAIN, Variant, weights_of
+from neurorl.validation.variants import Variant, weights_of
 
 DEAD, SWAPPED, LOST = "dead neuron", "neurons swapped", "lost spikes"
 _MOST = 12  # pairs that are tried
@@ -59,7 +59,7 @@ def senders(evidence: Evidence) -> Iterator[Variant]:
     odd = np.flatnonzero(evidence.odd.any(axis=1) & (evidence.lengths == 1) & evidence.kept)
     rows = evidence.starts[odd]
     for pre, chosen, where in _sent(evidence):
-        came = [PLAIN.arrivals(evidence, p)[rows] > 0 for p in chosen]
+        came = [evidence.arriving(p)[rows] > 0 for p in chosen]
         size, names = came[0].shape[1], frozenset(p.name for p in chosen)
         silent = np.logical_or.reduce(came).all(axis=0) if len(rows) else np.zeros(size, bool)
         for i in np.flatnonzero(silent):
@@ -93,7 +93,7 @@ def exchanged(size: int, i: int, j: int) -> npt.NDArray[np.intp]:
 
 
 def _from_neurons(living: Mask, order: Array, e: Observed, p: Pathway) -> Array:
-    return np.asarray((e.arriving(p, p.delay) * living)[:, order])
+    return np.asarray((e.arriving(p) * living)[:, order])
 
 
 _ARRANGED: dict[str, Callable[[Array], Array]] = {
@@ -155,7 +155,7 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
             if found is None:
                 continue
             rows = ((evidence.lengths == 1) & evidence.kept)[evidence.call]
-            sent = [(evidence.arriving(p, p.delay) > 0, found[p.name]) for p in parts]
+            sent = [(evidence.arriving(p) > 0, found[p.name]) for p in parts]
             names = ", ".join(dict.fromkeys(p.projection.name for p in parts))
             detail = f"{_lost(evidence, sent, rows)} of {names} {told}"
             solve = partial(_with_lost, parts, times)
@@ -165,7 +165,7 @@ def lost(evidence: Evidence) -> Iterator[Variant]:
 def _with_lost(parts: Sequence[Pathway], times: int, e: Observed, p: Pathway) -> Array:
     """Return arrivals without the spikes that a history itself shows to be lost."""
     assert isinstance(e, Evidence)
-    plain = e.arriving(p, p.delay)
+    plain = e.arriving(p)
     found = _explaining(e, parts, times)
     changed = None if found is None else found.get(p.name)
     return plain if changed is None else np.asarray(plain * np.where(changed, times, 1))
@@ -185,7 +185,7 @@ def _tried(evidence: Evidence, parts: Sequence[Pathway], times: int) -> dict[str
     """Try each arriving spike, then two at once, in all odd steps side by side."""
     single = (evidence.lengths == 1) & evidence.kept
     odd = np.flatnonzero(evidence.odd.any(axis=1) & single)
-    came = np.hstack([evidence.arriving(p, p.delay) > 0 for p in parts])
+    came = np.hstack([evidence.arriving(p) > 0 for p in parts])
     arriving = came[evidence.starts[odd]].sum(axis=1)
     most = int(arriving.max(initial=0))
     few = odd[np.argsort(arriving, kind="stable")[:_FEW]]
@@ -205,7 +205,7 @@ def _left(
 
     Also how many calls are left.
     """
-    plain = {p.name: evidence.arriving(p, p.delay) for p in parts}
+    plain = {p.name: evidence.arriving(p) for p in parts}
     ends = np.cumsum([x.shape[1] for x in plain.values()])[:-1]
     came = np.hstack([x > 0 for x in plain.values()])
     lost, rank = np.zeros_like(came), np.cumsum(came, axis=1) - 1

@@ -143,9 +143,9 @@ def _gradient_bytes(
     from neurorl.reparameterization.rollout import Rollout
 
     network = config.network(n_actions)
-    rollout = Rollout(network, config, (gradient.steps, 1, gradient.environments))
     choices = choices_for(config, (n_actions,))
-    learner = GradientLearner(network, config, gradient, "float", choices, n_actions, 0)
+    rollout = Rollout(network, choices, (gradient.steps, 1, gradient.environments))
+    learner = GradientLearner(network, gradient, "float", choices, 0)
     kept: dict[int, int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,8 @@ from experiments.catalogue import Experiment, Task
 from experiments.comparison.sources import Agent, Source
 from experiments.gradients import done, played
 from experiments.run import Plan
-from neurorl.lab.compare import WINDOW, episodes_to_threshold, running_mean
+from experiments.tables import episodes_to_threshold
+from neurorl.lab.compare import WINDOW, running_mean
 from neurorl.numerics.arrays import FloatArray
 from neurorl.runs.directory import RunDirectory
 from neurorl.runs.training import train_seeds

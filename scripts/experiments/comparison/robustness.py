@@ -19,9 +19,9 @@ from experiments.comparison.perturbations import Perturbation, perturbed
 from experiments.comparison.sources import APPROACHES
 from experiments.gradients import done, played
 from experiments.run import Plan, run_path
+from experiments.tables import episodes_to_threshold
 from neurorl.agents.episodes import Episode
 from neurorl.arithmetic.rounding import find_arithmetic
-from neurorl.lab.compare import episodes_to_threshold
 from neurorl.runs.training import train_seeds
 
 FIRST = 10

@@ -10,8 +10,60 @@ import numpy.typing as npt
 
 from neurorl.backends.checks import check_finite
 from neurorl.backends.reference.node import DrawAll
-from neurorl.network.neuron import StepPlan, after_reset, before_reset
-from neurorl.numerics.arrays import FloatArray
+from neurorl.expressions.expression import Statement
+from neurorl.network.neuron import StepPlan
+from neurorl.numerics.arrays import BoolArray, FloatArray, IntArray
+
+Names = dict[str, FloatArray]
+
+
+def before_reset(
+    plan: StepPlan,
+    state: Mapping[str, FloatArray],
+    dead: IntArray,
+    arrived: Mapping[str, FloatArray],
+    logistic: FloatArray | None = None,
+    bias: FloatArray | None = None,
+    given: Mapping[str, FloatArray] | None = None,
+) -> tuple[Names, BoolArray]:
+    """Return all values at the threshold test by name, and the spikes.
+
+    state, dead: before the step, ``(..., size)``. arrived: what synapses add, by input. logistic:
+    draws of the noise. bias: the value ``bias`` in statements; None is the plan's own. given:
+    numbers from outside, by name.
+    """
+    names: Names = {**plan.constants, **state, **(given or {})}
+    for name in plan.inputs:
+        names[name] = state.get(name, np.zeros(dead.shape)) + arrived.get(name, 0.0)
+    if logistic is not None:
+        names["logistic"] = logistic
+    if plan.bias is not None:
+        names["bias"] = plan.bias if bias is None else bias
+    _run(plan.update, names)
+    is_dead = dead > 0
+    for name in plan.held:
+        names[name] = np.where(is_dead, state[name], names[name])
+    return names, np.broadcast_to(plan.threshold.evaluate(names), dead.shape) & ~is_dead
+
+
+def after_reset(
+    plan: StepPlan, names: Names, dead: IntArray, spikes: BoolArray
+) -> tuple[dict[str, FloatArray], IntArray]:
+    """Return the state and dead steps after a step; *dead*: dead steps before it."""
+    _run(plan.reset, names, spikes)
+    state = {name: np.array(np.broadcast_to(names[name], dead.shape)) for name in plan.initial}
+    return state, np.where(spikes, plan.refractory_steps, dead - (dead > 0))
+
+
+def _run(
+    statements: Sequence[Statement], names: dict[str, FloatArray], where: BoolArray | None = None
+) -> None:
+    """Run statements in order; *where*: only for these neurons."""
+    for line in statements:
+        value = line.value.evaluate(names)
+        if where is not None:
+            value = np.where(where, value, names[line.variable])
+        names[line.variable] = value
 
 
 class EquationNeurons:
