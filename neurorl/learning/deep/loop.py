@@ -145,6 +145,7 @@ class DeepLoop(NumpyLoop):
     def _foresee(self, k: int) -> None:
         """Write the spikes that agent k's hidden layers would have now into its rasters."""
         part = self.memory.of(k)  # what is in force may stand in a simulator's memory
+        assert isinstance(part, DeepMemory)
         for half in self.layers.halves:
             x = self._entering[k]
             for layer in half.layers[:-1]:
