@@ -504,10 +504,10 @@ def test_hidden_layers_see_tiles_or_what_these_would_see_apart(
     assert not make_config(env, can_share=False).trunk.is_shared
 
 
-def test_actions_that_are_numbers_have_tiles_alone() -> None:
-    for steps in (9, 1):
-        env = gym.wrappers.TimeLimit(Draws(Box(-1.0, 1.0, (6,))), steps)
-        assert make_config(env).trunk.is_shared
+def test_answers_of_one_step_and_actions_that_are_numbers_have_tiles_alone() -> None:
+    space = Box(-1.0, 1.0, (6,))
+    assert make_config(gym.wrappers.TimeLimit(Draws(space), 9)).trunk.is_shared
+    assert not make_config(gym.wrappers.TimeLimit(Draws(space), 1)).trunk.is_shared
     assert not make_config(gym.make("Pendulum-v1")).trunk.is_shared
 
 

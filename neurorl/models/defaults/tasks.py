@@ -99,7 +99,7 @@ def task_defaults(
         return _left_by(named, chosen)
     gamma = _gamma(env, named)
     if isinstance(chosen.get("cells"), (Select, ImageCells)):
-        has_layers = shares and _suits_layers(env, chosen)
+        has_layers = shares and _suits_layers(env, chosen, play)
         repeats = _repeats(env, named, isinstance(chosen["cells"], Select), has_layers, play)
         chosen |= _lambda(chosen, gamma) | _schedule(env, named) | repeats
         if has_layers:
@@ -171,14 +171,16 @@ def _misses_what_is_joint(space: Space, table: Named, play: Callable[[], FirstPl
     return cells is None or sees_apart(cells)
 
 
-def _suits_layers(env: Environment, table: Named) -> bool:
-    """Return whether hidden layers can see the tiles of a table.
+def _suits_layers(env: Environment, table: Named, play: Callable[[], FirstPlay]) -> bool:
+    """Return whether hidden layers can see the tiles of a table, and are worth their time.
 
     Actions that are numbers keep tiles alone, which explore in one direction for several steps:
-    without it MountainCarContinuous-v0 isn't learned.
+    without it MountainCarContinuous-v0 isn't learned. So do episodes of one decision: two levers
+    are told apart by 300 of them, and by layers aren't.
     """
-    has_choices = not isinstance(env.action_space, gym.spaces.Box)
-    return has_choices and isinstance(table["cells"], Select) and not table.get("memories")
+    if isinstance(env.action_space, gym.spaces.Box) or table.get("memories"):
+        return False
+    return isinstance(table["cells"], Select) and max(map(len, play().rewards), default=0) > 1
 
 
 def _is_other(named: Named) -> bool:
