@@ -13,9 +13,9 @@ once. `table` writes the tables of docs/depth.md, `figure` its curves.
 Learners: `deep` is the preset; `frozen` has its hidden layers as they were drawn; `none` has no
 hidden layers, so that it is a linear actor-critic on raw observations. `local` has one dense hidden
 layer that learns by local numbers alone; names that begin with it change one thing. `by gradients`
-is the preset, learned by PyTorch; `chip integers` the preset in Loihi's; `without means` and
-`quick means` the preset with a pool that measures drives from no running means of their own, or
-from such that follow quicker.
+is the preset, learned by PyTorch; `chip integers` the preset in Loihi's. `without means` is the
+preset with a pool that measures drives from no running means of their own, `quick means` from means
+that follow ten times as quickly.
 """
 
 from __future__ import annotations
@@ -256,9 +256,9 @@ def lines_of_long(rows: Sequence[Row]) -> list[str]:
     table = table_head(("task", "seed", *(f"{n}M" for n in millions), "greedy", "CPU", PUBLISHED))
     for row in sorted(longer, key=lambda row: (row.seed, [*TASKS].index(row.task))):
         at = [_POINTS * n * 1_000_000 // row.steps - 1 for n in millions]
-        reached = (f"{row.curve[m]:.1f}" if m < _POINTS else "" for m in at)
+        returns = (f"{row.curve[m]:.1f}" if m < _POINTS else "" for m in at)
         ends = f"{row.greedy:.1f}", f"{row.cpu_s:.0f} s", OF_LONG.get(row.task, "")
-        table.append(table_row(row.task, f"{row.seed}", *reached, *ends))
+        table.append(table_row(row.task, f"{row.seed}", *returns, *ends))
     return table
 
 

@@ -39,7 +39,7 @@ def test_each_decision_is_learned_from(
     seen: str, backend: str, arithmetic: str, terminates: bool
 ) -> None:
     if backend == "native" and toolchain.problem() is not None:
-        pytest.skip("no C++ compiler")
+        pytest.skip("native code needs a C++ compiler, and none was found")
     env = Ends(Small(seen), terminates)
     agent = deep_agent(env, backend=backend, arithmetic=arithmetic)
     agent.learn(total_episodes=6)
@@ -50,9 +50,9 @@ def test_each_decision_is_learned_from(
 
 @pytest.mark.parametrize("loop", ["numpy", "native"])
 def test_without_a_future_both_ends_teach_the_same(loop: str) -> None:
-    """What came of a decision counts nothing by a discount of 0, so its value can't either."""
+    """Compare both ends by a discount of 0, which lets nothing count that comes later."""
     if loop == "native" and toolchain.problem() is not None:
-        pytest.skip("no C++ compiler")
+        pytest.skip("native code needs a C++ compiler, and none was found")
     found = []
     for terminates in (False, True):
         options: dict[str, Any] = {"trunk.normalisation": "pool", "loop": loop}
@@ -65,7 +65,7 @@ def test_without_a_future_both_ends_teach_the_same(loop: str) -> None:
 
 
 def test_the_last_state_has_a_value() -> None:
-    """If each step pays, an episode that would go on is worth more than one that is over."""
+    """Compare values where each step pays: to go on is worth more than to be over."""
     values = []
     for terminates in (False, True):
         paid = gym.wrappers.TransformReward(Ends(Small(), terminates), lambda _: 1.0)
