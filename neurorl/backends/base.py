@@ -301,8 +301,8 @@ class Backend(Ownable):
     def transmitted(self, name: str) -> Array | None:
         """Return the memory in which the simulator keeps what a spike transmits, or None.
 
-        None if it has no such memory. It is flat, of ``(n_replicas, *shape)`` in C order, float64
-        or int32. It may be written with whole multiples of
+        None if it has no such memory. It is flat, of ``(n_replicas, *shape)`` in C order, float64,
+        int32 or int16. It may be written with whole multiples of
         ``arithmetic.rounding(name).transmitted_unit`` (0 where a mask leaves no synapse); nothing
         is checked, and `weights` and `state` follow. Valid until the backend is closed.
         """

@@ -21,8 +21,8 @@ AGENT = SOURCES / "agent.h"
 """Name the header that declares what the learning loop works on."""
 
 _SIMPLE = {"int64_t": ctypes.c_int64, "double": ctypes.c_double, "float": ctypes.c_float}
-_POINTED = {np.bool_: "uint8_t", np.uint8: "uint8_t", np.int32: "int32_t"}
-_POINTED |= {np.int64: "int64_t", np.float64: "double", np.float32: "float"}
+_POINTED = {np.bool_: "uint8_t", np.uint8: "uint8_t", np.int16: "int16_t"}
+_POINTED |= {np.int32: "int32_t", np.int64: "int64_t", np.float64: "double", np.float32: "float"}
 
 
 def fields(header: Path, name: str, *known: type[ctypes.Structure]) -> Fields:

@@ -82,7 +82,7 @@ class NodeProgram:
     inputs: what projections add to; those that are no state variables begin at 0 in each step.
     limits: what inputs, state variables then, are clipped to after each weight that is added, one
     after another by projection and presynaptic neuron; None for plain sums. All of the node's
-    numbers, those of statements too, are then exact in float32, and weights in int32.
+    numbers, those of statements too, are then exact in float32, and weights in int16.
     biased: the input to which the bias is added; None if statements name ``bias``, or none does.
     names_bias: whether statements name ``bias``.
     refractory: dead steps after a spike, ``(size,)``; None if there are none.

@@ -22,7 +22,7 @@ from neurorl.numerics.random import LOGISTIC_BITS
 from neurorl.program import Program, ProjectionProgram
 
 _CPP = {"f8": "double", "f4": "float", "i8": "int64_t", "i4": "int32_t", "u4": "uint32_t"}
-_CPP["u1"] = "uint8_t"
+_CPP |= {"i2": "int16_t", "u1": "uint8_t"}
 _SHORT = replace(CPP, number=lambda value: f"{value.hex()}f")
 """Print formulas of a node with limits, in 32 bits: twice as many of its numbers fit a vector."""
 
@@ -305,8 +305,12 @@ const int64_t *const shares = (const int64_t *)in[{threads}];
 neurorl_share(shares[0], shares[1], part, &call);"""
 
 
-_WHOLE = '#pragma GCC optimize("finite-math-only", "no-signed-zeros")'
-"""Say that all numbers are finite, so that least and largest ones are one instruction each."""
+_WHOLE = """#pragma GCC optimize("finite-math-only", "no-signed-zeros")
+#ifdef __AVX512F__
+#pragma GCC target("prefer-vector-width=512")
+#endif"""
+"""Say that all numbers are finite, so that least and largest ones are one instruction each, and
+that the widest vectors are worth it."""
 
 
 class CppProgram(NamedTuple):
@@ -394,7 +398,7 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
     q = f"{'q' if limits is None else 'state'}{p.post}_{p.target}"
     if p.rows is None:
         table.sizes |= {f"block{k}": p.block[0], f"own{k}": p.block[1]}
-    w = table.add(f"w{k}", "f8" if limits is None else "i4", p.n_weights)
+    w = table.add(f"w{k}", "f8" if limits is None else "i2", p.n_weights)
     if p.gap and p.rows is not None:
         n_post = program.nodes[p.post].size
         start = table.add(f"start{k}", "i8", pre.size + 1)
@@ -418,7 +422,7 @@ def _arrival(program: Program, k: int, p: ProjectionProgram, table: Table) -> It
             release = "release"
         sizes, weights = f"{q}, block{k}, own{k}", f"Released{{{w}, {release}}}"
         if limits is not None:
-            weights = f"Clipped{{{w}, {release}, Clip{{{limits[0]:.0f}, {limits[1]:.0f}}}}}"
+            weights = f"Saturated{{{w}, {release}, {table.add(f'fits{k}', 'i4', 1)}}}"
         elif p.rows is None and p.release is None:
             weights = f"Weights{{{w}}}"
         if p.rows is not None:

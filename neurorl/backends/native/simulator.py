@@ -84,6 +84,9 @@ class NativeSimulator(ProgramSimulator):
             if projection.rows is not None:
                 self._arrays[f"start{k}"][:] = projection.rows.start.ravel()
                 self._arrays[f"to{k}"][:] = projection.rows.to
+            if f"fits{k}" in self._arrays:
+                by = simulated.whole_arithmetic.rounding(projection.name)
+                self._arrays[f"fits{k}"][0] = (2**15 - 1) // (by.limit * by.transmitted_unit)
         self.put_in_force(simulated)
 
     def window(self, inputs: Inputs, rasters: dict[str, Raster], n_steps: int) -> WindowCall:

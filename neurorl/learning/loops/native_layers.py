@@ -15,6 +15,10 @@ from neurorl.native import structures as c
 from neurorl.native.build import equations_of, text_addresses
 from neurorl.numerics.arrays import Array, Int32Array, zeros_on_lines
 
+_TRANSMITTED = {np.float64: "transmitted", np.int32: "transmitted_integers"}
+_TRANSMITTED |= {np.int16: "transmitted_shorts"}
+"""Name C's pointers to a simulator's memory, by the type of its numbers."""
+
 
 class NativeWeights(Loop):
     """Hold weights where C reads and writes them.
@@ -141,7 +145,7 @@ class NativeLayers(NativeWeights):
     def _projections(self, of: LayersInC, p: Plastic, layer: Layer) -> list[c.Struct]:
         memory, network, arithmetic = self.memory, self.plan.network, self.backend.arithmetic
         rounding, lent = arithmetic.rounding(p.name), self._lent.get(p.name)
-        is_fine, integers = arithmetic.is_fine, lent is not None and lent.dtype == np.int32
+        is_fine, kind = arithmetic.is_fine, np.float64 if lent is None else lent.dtype.type
         least, largest = levels(rounding, p.low, p.high)
         if is_fine:  # a weight changes by whole levels; a coarse one is rounded
             kept = Levels.of(rounding.unit, p.low, p.high)
@@ -167,7 +171,7 @@ class NativeLayers(NativeWeights):
             weights=None if is_fine else memory.weights[p.name],
             levels=self._numbers.get(p.name),
             in_force=memory.in_force[p.name] if needs_in_force else None,
-            **{"transmitted_integers" if integers else "transmitted": lent},
+            **{_TRANSMITTED[kind]: lent},
             accumulator=memory.accumulator.get(p.name),
             mask=None if mask is None else np.ascontiguousarray(mask),
         )

@@ -62,6 +62,7 @@ struct Projection {
     float *eligibility_32;
     double *trace, *in_force, *transmitted;
     int32_t *transmitted_integers;
+    int16_t *transmitted_shorts;
     double *accumulator;
     const uint8_t *mask;  // null: all synapses exist
 };

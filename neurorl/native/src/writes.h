@@ -30,6 +30,7 @@ struct Synapses {
     int32_t *levels;
     double *in_force, *transmits;
     int32_t *integers;
+    int16_t *shorts;
     double *accumulator;
     const uint8_t *mask;
     const Agent *agent;
@@ -39,7 +40,7 @@ struct Synapses {
     {
         const Synapses all = {
             p.eligibility, p.weights, p.eligibility_32, p.levels, p.in_force, p.transmitted,
-            p.transmitted_integers, p.accumulator, nullptr, &agent, k, 0};
+            p.transmitted_integers, p.transmitted_shorts, p.accumulator, nullptr, &agent, k, 0};
         Synapses mine = all.from(k * p.n_synapses);
         mine.mask = p.mask;
         mine.first = 0;
@@ -50,10 +51,18 @@ struct Synapses {
     {
         return {
             at(e, offset), at(w, offset), at(e_32, offset), at(levels, offset), at(in_force, offset),
-            at(transmits, offset), at(integers, offset), at(accumulator, offset), at(mask, offset),
-            agent, k, first + offset};
+            at(transmits, offset), at(integers, offset), at(shorts, offset), at(accumulator, offset),
+            at(mask, offset), agent, k, first + offset};
     }
 };
+
+// Calls body with the one memory that the simulator reads, or null.
+template <class Body> inline void with_transmitted(const Synapses &synapses, const Body &body)
+{
+    if (synapses.integers) body(synapses.integers);
+    else if (synapses.shorts) body(synapses.shorts);
+    else body(synapses.transmits);
+}
 
 const int64_t CHUNK = 64;  // synapses that draw together
 const double STEPS_OF_REGISTER = 64.0;
@@ -106,12 +115,13 @@ inline bool quanta(
 }
 
 // Update n <- clip(n + quanta), and the weight for it.
+template <class Sent>
 inline void step(
-    const Projection &p, const double *quanta, const Synapses &synapses, int64_t n)
+    const Projection &p, const double *quanta, const Synapses &synapses, int64_t n,
+    Sent *__restrict transmits)
 {
     double *__restrict w = synapses.w;
-    double *__restrict in_force = synapses.in_force, *__restrict transmits = synapses.transmits;
-    int32_t *__restrict integers = synapses.integers;
+    double *__restrict in_force = synapses.in_force;
     const double inverse = p.inverse, least = p.least, largest = p.largest;
     const double unit = p.unit, sent = p.transmitted_unit;
 #pragma GCC ivdep
@@ -121,8 +131,7 @@ inline void step(
         level = level > largest ? largest : level;
         w[j] = level * unit;
         if (in_force) in_force[j] = level * unit;
-        if (transmits) transmits[j] = level * sent;
-        if (integers) integers[j] = (int32_t)(level * sent);
+        if (transmits) transmits[j] = (Sent)(level * sent);
     }
 }
 
@@ -147,7 +156,8 @@ inline void write_row(
             dw[j] = change.factor * (change.is_late ? before : remembered);
             if (here.mask && !here.mask[j]) dw[j] = 0.0;
         }
-        if (quanta(change, p, here, dw, width)) step(p, dw, here, width);
+        if (quanta(change, p, here, dw, width))
+            with_transmitted(here, [&](auto *sent) { step(p, dw, here, width, sent); });
     }
 }
 
@@ -231,18 +241,16 @@ inline void change_levels(
 
 // Update n synapses in a row: e <- keep e + S, w <- clip(w + factor e), and the weight in force, which
 // is a rounded copy. LATE: use the e of before.
-template <bool LATE, class Sum>
+template <bool LATE, class Sum, class Sent>
 inline void change_shadow(
     const Change &change, const Projection &p, const Sum *__restrict sum, const Synapses &synapses,
-    int64_t n)
+    int64_t n, Sent *__restrict transmits)
 {
     const double keep = change.keep, factor = change.factor;
     const double low = p.low, high = p.high, inverse = p.inverse;
     const double limit = p.limit, unit = p.unit, sent = p.transmitted_unit;
     double *__restrict e = synapses.e, *__restrict w = synapses.w;
     double *__restrict in_force = synapses.in_force;
-    double *__restrict transmits = synapses.transmits;
-    int32_t *__restrict integers = synapses.integers;
 #pragma GCC ivdep
     for (int64_t j = 0; j < n; j++) {
         const double now = remembered(e[j], keep, sum[j]);
@@ -255,8 +263,7 @@ inline void change_shadow(
         level = level < -limit ? -limit : level;
         level = level > limit ? limit : level;
         if (in_force) in_force[j] = level * unit;
-        if (transmits) transmits[j] = level * sent;
-        if (integers) integers[j] = (int32_t)(level * sent);
+        if (transmits) transmits[j] = (Sent)(level * sent);
     }
 }
 
@@ -277,10 +284,11 @@ inline void apply(
         change_levels<true>(change, p, sum, synapses, n);
     else if (p.is_fine)
         change_levels<false>(change, p, sum, synapses, n);
-    else if (change.is_late)
-        change_shadow<true>(change, p, sum, synapses, n);
     else
-        change_shadow<false>(change, p, sum, synapses, n);
+        with_transmitted(synapses, [&](auto *sent) {
+            if (change.is_late) change_shadow<true>(change, p, sum, synapses, n, sent);
+            else change_shadow<false>(change, p, sum, synapses, n, sent);
+        });
 }
 
 }  // namespace neurorl

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "expressions.h"
+#include "saturated.h"
 
 // Set once after loading, to functions of engine.cpp, which needn't be compiled with each network.
 extern "C" {
@@ -20,17 +21,6 @@ namespace neurorl {
 // "A row of spikes" of N neurons below: indices in ascending order in the first N places, and their
 // number in the last. Where threads share replicas, each has a row of its own.
 
-// Functions of nodes with limits, whose numbers are exact in 24 bits.
-inline float neurorl_floor(float x) { return __builtin_floorf(x); }
-inline float neurorl_min(float a, float b) { return b < a ? b : a; }
-inline float neurorl_max(float a, float b) { return b > a ? b : a; }
-inline float neurorl_clip(float x, float low, float high)
-{
-    return neurorl_min(neurorl_max(x, low), high);
-}
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-
 // Returns the row of a ring that holds the spikes of a step; the ring has the last *depth* steps.
 inline int64_t ring_row(int64_t step, int64_t depth) { return (step % depth + depth) % depth; }
 
@@ -45,21 +35,6 @@ inline const uint32_t *draws(
     }
     return words + (step & 3) * N;
 }
-
-// What becomes of a number after each weight that is added to it.
-struct Free {
-    double operator()(double sum) const { return sum; }
-};
-
-struct Clip {
-    float low, high;
-    template <class Number>
-    Number operator()(Number sum) const
-    {
-        sum = sum > (Number)low ? sum : (Number)low;
-        return sum < (Number)high ? sum : (Number)high;
-    }
-};
 
 // Weights as numbers, and what sums of some of them are.
 struct Weights {
@@ -95,34 +70,39 @@ ALWAYS_INLINE void add_rows(
 }
 
 // Weights times what each spike released, or 1 without *release*, which are added one by one.
-template <class Weight, class Number, class After>
-struct OneByOne {
-    const Weight *w;
-    const Number *release;
-    After held;
-    typedef Number Total;
+struct Released {
+    const double *w, *release;
+    typedef double Total;
+    double plus(double sum, int64_t s, double times) const { return sum + w[s] * times; }
 };
 
-typedef OneByOne<double, double, Free> Released;
-typedef OneByOne<int32_t, float, Clip> Clipped;
-
-template <int ROWS, class Weight, class Number, class After>
+template <int ROWS>
 ALWAYS_INLINE void add_rows(
-    const int32_t *spike, const OneByOne<Weight, Number, After> &weights, Number *__restrict q,
-    const int POST)
+    const int32_t *spike, const Released &weights, double *__restrict q, const int POST)
 {
-    const Weight *row[ROWS];
-    Weight times[ROWS];
+    const double *row[ROWS];
+    double times[ROWS];
     for (int s = 0; s < ROWS; s++) {
         row[s] = weights.w + (size_t)spike[s] * POST;
         times[s] = weights.release ? weights.release[spike[s]] : 1;
     }
-    const After held = weights.held;
     #pragma GCC ivdep
     for (int k = 0; k < POST; k++) {
-        Weight sum = q[k];
-        for (int s = 0; s < ROWS; s++) sum = held(sum + row[s][k] * times[s]);
+        double sum = q[k];
+        for (int s = 0; s < ROWS; s++) sum += row[s][k] * times[s];
         q[k] = sum;
+    }
+}
+
+template <class W, class Total>
+ALWAYS_INLINE void add_all(
+    const int32_t *spike, const int32_t *end, const W &weights, Total *sums, const int POST)
+{
+    for (; spike + 4 <= end; spike += 4) add_rows<4>(spike, weights, sums, POST);
+    switch (end - spike) {
+    case 3: add_rows<3>(spike, weights, sums, POST); break;
+    case 2: add_rows<2>(spike, weights, sums, POST); break;
+    case 1: add_rows<1>(spike, weights, sums, POST); break;
     }
 }
 
@@ -131,17 +111,21 @@ template <class W>
 ALWAYS_INLINE void add_block(
     const int32_t *spike, const int32_t *end, const W &weights, typename W::Total *q, const int POST)
 {
-    typename W::Total few[32], *sums = POST <= 32 ? few : q;
-    if (POST <= 32)
-        for (int k = 0; k < POST; k++) few[k] = q[k];
-    for (; spike + 4 <= end; spike += 4) add_rows<4>(spike, weights, sums, POST);
-    switch (end - spike) {
-    case 3: add_rows<3>(spike, weights, sums, POST); break;
-    case 2: add_rows<2>(spike, weights, sums, POST); break;
-    case 1: add_rows<1>(spike, weights, sums, POST); break;
-    }
-    if (POST <= 32)
-        for (int k = 0; k < POST; k++) q[k] = few[k];
+    typename W::Total few[32];
+    if (POST > 32) return add_all(spike, end, weights, q, POST);
+    for (int k = 0; k < POST; k++) few[k] = q[k];
+    add_all(spike, end, weights, few, POST);
+    for (int k = 0; k < POST; k++) q[k] = few[k];
+}
+
+// Sums of 16 bits, as long as a block's spikes are added.
+ALWAYS_INLINE void add_block(
+    const int32_t *spike, const int32_t *end, const Saturated &weights, float *q, const int POST)
+{
+    int16_t sums[POST];
+    for (int k = 0; k < POST; k++) sums[k] = q[k];
+    add_all(spike, end, weights, sums, POST);
+    for (int k = 0; k < POST; k++) q[k] = sums[k];
 }
 
 // Adds all-to-all weights w[PRE * blocks, POST]: each block of PRE neurons projects to its own
@@ -155,6 +139,7 @@ ALWAYS_INLINE void add_dense(
     while (first < end) {
         const int block = *first / PRE;
         const int32_t *last = first + 1;
+        if (end[-1] < (block + 1) * PRE) last = end;
         while (last < end && *last < (block + 1) * PRE) last++;
         add_block(first, last, weights, q + (size_t)block * POST, POST);
         first = last;
@@ -188,7 +173,7 @@ ALWAYS_INLINE void add_listed(
         const int64_t last = start[spikes[k] + 1];
         const Total times = weights.release ? weights.release[spikes[k]] : 1;
         for (int64_t s = start[spikes[k]]; s < last; s++)
-            q[target[s]] = weights.held(q[target[s]] + (Total)weights.w[s] * times);
+            q[target[s]] = weights.plus(q[target[s]], s, times);
     }
 }
 

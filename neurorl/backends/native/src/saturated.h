@@ -1,0 +1,109 @@
+// Nodes with limits: their functions, and weights after each of which a sum is clipped.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#if defined __SSE2__
+#include <immintrin.h>
+#elif defined __ARM_NEON
+#include <arm_neon.h>
+#endif
+
+namespace neurorl {
+
+// Functions of nodes with limits, whose numbers are exact in 24 bits.
+inline float neurorl_floor(float x) { return __builtin_floorf(x); }
+inline float neurorl_min(float a, float b) { return b < a ? b : a; }
+inline float neurorl_max(float a, float b) { return b > a ? b : a; }
+inline float neurorl_clip(float x, float low, float high)
+{
+    return neurorl_min(neurorl_max(x, low), high);
+}
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+// Weights of 16 bits, after each of which the sum is clipped to 16 bits. *fits*: how often the
+// largest may be added at once, so that the product has 16 bits.
+struct Saturated {
+    const int16_t *w;
+    const float *release;
+    const int32_t *fits;
+    typedef float Total;
+    float plus(float sum, int64_t s, float times) const
+    {
+        return neurorl_clip(sum + w[s] * times, INT16_MIN, INT16_MAX);
+    }
+};
+
+// Several of these, and their sums, which are clipped by one instruction: GCC finds it from version
+// 15 on only.
+typedef int16_t Eight __attribute__((vector_size(16)));
+typedef int16_t Sixteen __attribute__((vector_size(32)));
+#if defined __SSE2__
+inline Eight clipped(Eight a, Eight b) { return (Eight)_mm_adds_epi16((__m128i)a, (__m128i)b); }
+#elif defined __ARM_NEON
+inline Eight clipped(Eight a, Eight b) { return (Eight)vqaddq_s16((int16x8_t)a, (int16x8_t)b); }
+#endif
+#if defined __AVX2__
+inline Sixteen clipped(Sixteen a, Sixteen b)
+{
+    return (Sixteen)_mm256_adds_epi16((__m256i)a, (__m256i)b);
+}
+#endif
+inline int16_t clipped(int16_t a, int b) { return neurorl_clip(a + b, INT16_MIN, INT16_MAX); }
+
+// Adds to the sums from k on, as many at a time as a vector has; returns the first one that is left.
+template <class Vector, int ROWS>
+ALWAYS_INLINE int add_vectors(
+    const int16_t *const *row, const int16_t *times, int16_t *sums, int k, const int POST)
+{
+    const int n = sizeof(Vector) / sizeof *sums;
+    for (; k + n <= POST; k += n) {
+        Vector sum, w;
+        memcpy(&sum, sums + k, sizeof sum);
+        for (int s = 0; s < ROWS; s++) {
+            memcpy(&w, row[s] + k, sizeof w);
+            sum = clipped(sum, w * times[s]);
+        }
+        memcpy(sums + k, &sum, sizeof sum);
+    }
+    return k;
+}
+
+template <int ROWS>
+ALWAYS_INLINE void add_times(
+    const int16_t *const *row, const int16_t *times, int16_t *sums, const int POST)
+{
+    int k = 0;
+#if defined __AVX2__
+    k = add_vectors<Sixteen, ROWS>(row, times, sums, k, POST);
+#endif
+#if defined __SSE2__ || defined __ARM_NEON
+    k = add_vectors<Eight, ROWS>(row, times, sums, k, POST);
+#endif
+    add_vectors<int16_t, ROWS>(row, times, sums, k, POST);
+}
+
+// To add a weight twice, clipped each time, is to add twice the weight.
+template <int ROWS>
+ALWAYS_INLINE void add_rows(
+    const int32_t *spike, const Saturated &weights, int16_t *sums, const int POST)
+{
+    const int fits = *weights.fits;
+    const int16_t *row[ROWS];
+    int16_t times[ROWS], most = 0;
+    for (int s = 0; s < ROWS; s++) {
+        row[s] = weights.w + (size_t)spike[s] * POST;
+        times[s] = weights.release ? weights.release[spike[s]] : 1;
+        most = times[s] > most ? times[s] : most;
+    }
+    if (most <= fits) return add_times<ROWS>(row, times, sums, POST);
+    for (int s = 0; s < ROWS; s++)
+        for (int left = times[s]; left > 0; left -= fits) {
+            const int16_t part = left < fits ? left : fits;
+            add_times<1>(row + s, &part, sums, POST);
+        }
+}
+
+}  // namespace neurorl
