@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from xylo_vendor import needs_xylosim
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.backends.registry import load
 from neurorl.models import shift_lif
+from neurorl.native import toolchain
 from neurorl.network.description import Network, Population, Projection, Source
 from neurorl.testing import rasters, same_state
 
@@ -27,6 +29,18 @@ def test_windows_of_random_networks_are_equal(backend: str) -> None:
     # What the comparison is for did happen.
     assert min(tally.several, tally.most) > 1000
     assert min(tally.saturated_currents, tally.saturated_membranes) > 1000
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="flags of x86-64's GCC")
+@pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
+@pytest.mark.parametrize("flags", ["-mno-avx2", "-U__SSE2__ -U__AVX2__"], ids=["narrow", "none"])
+def test_windows_are_equal_without_wide_vectors(
+    flags: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", f"{' '.join(toolchain.compiler())} {flags}")
+    tally = windows.compare_windows(20, ["native"])
+    assert tally.different == {"native": 0}, tally.first
+    assert tally.most > 100
 
 
 def by_hand(network: Network, spikes: Any, weights: dict[str, Any]) -> tuple[Any, Any, Any]:
