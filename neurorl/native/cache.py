@@ -24,6 +24,8 @@ from neurorl.storage.files import unwritable
 _ANOTHER = "set XDG_CACHE_HOME to a folder of your own"
 _LOADING_S = 60.0
 """Delete private copies of a library older than this: the process that made one was killed."""
+_MOST, _KEPT = 2000, 1500
+"""Bound the libraries of a folder: of more, those that were used last are kept."""
 
 
 class CompileCache:
@@ -46,7 +48,8 @@ class CompileCache:
             with self.building(name) as scratch:
                 code = self._whole(name) or self._build(name, scratch, build)
         else:
-            self.tidy()
+            with contextlib.suppress(OSError):
+                os.utime(self.folder / f"{name}.so")  # its last use
         return code
 
     def has(self, name: str) -> bool:
@@ -91,7 +94,8 @@ class CompileCache:
         """Yield an empty folder to build *name* in, for one process at a time.
 
         Look again whether *name* is there: another process may have built it meanwhile. What
-        processes that were killed have left in the cache is removed.
+        processes that were killed have left is removed, and libraries that nobody used lately, if
+        there are very many.
         Raises BackendError if the cache can't be used.
         """
         from filelock import FileLock  # 15 ms, and most starts build nothing
@@ -99,7 +103,7 @@ class CompileCache:
         self.make()
         try:
             with FileLock(self._lock(name)):
-                self.tidy(name)
+                self._tidy(name)
                 scratch = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=self.folder))
                 try:
                     yield scratch
@@ -109,17 +113,25 @@ class CompileCache:
             what = unwritable(f"cache {self.folder}", exc)
             raise BackendError(f"{what}; or {_ANOTHER}") from exc
 
-    def tidy(self, locked: str | None = None) -> None:
-        """Remove folders left behind by processes that were killed while they built.
+    def _tidy(self, locked: str) -> None:
+        """Remove what killed processes left, and libraries above `_MOST`.
 
         locked: the name whose lock is held; folders of others go if nobody holds theirs.
         """
-        _remove_old_copies(self.folder)
-        with contextlib.suppress(OSError):
-            for entry in sorted(os.scandir(self.folder), key=lambda entry: entry.name):
-                owner, dot, _ = entry.name.partition(".")
-                if dot and entry.is_dir(follow_symlinks=False):
+        libraries = []
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
+            for entry in list(entries):
+                owner, _, kind = entry.name.partition(".")
+                if owner.startswith(("loading", "tmp")):
+                    _remove_old_copy(entry)
+                elif kind == "so":
+                    libraries.append((entry.stat().st_mtime, owner))
+                elif kind not in ("", "sha256", "lock") and entry.is_dir(follow_symlinks=False):
                     self._remove_leftover(Path(entry.path), owner, owner == locked)
+        for _, owner in sorted(libraries)[:-_KEPT] if len(libraries) > _MOST else ():
+            with contextlib.suppress(OSError):
+                for end in ("so", "sha256", "lock"):
+                    (self.folder / f"{owner}.{end}").unlink(missing_ok=True)
 
     def _remove_leftover(self, path: Path, owner: str, is_locked: bool) -> None:
         from filelock import FileLock, Timeout
@@ -165,17 +177,13 @@ def load_copy(code: bytes, folder: Path) -> ctypes.CDLL:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(path)
-        _remove_old_copies(folder)
 
 
-def _remove_old_copies(folder: Path) -> None:
-    """Remove copies that were never loaded, and files of compilers, of this version and earlier."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(("loading.", "tmp")) and entry.name.endswith(".so"):
-                with contextlib.suppress(OSError):
-                    if time.time() - entry.stat().st_mtime > _LOADING_S:
-                        os.unlink(entry)
+def _remove_old_copy(entry: os.DirEntry[str]) -> None:
+    """Remove a copy that was never loaded, or a file of a compiler, unless it is in use now."""
+    with contextlib.suppress(OSError):
+        if entry.name.endswith(".so") and time.time() - entry.stat().st_mtime > _LOADING_S:
+            os.unlink(entry)
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:

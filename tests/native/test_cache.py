@@ -160,6 +160,36 @@ def test_what_kills_left_is_removed(folder: Path) -> None:
     assert set(files(folder)) == expected  # another process may be loading the last one now
 
 
+def test_of_very_many_libraries_those_used_last_are_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurorl.native.cache._MOST", 3)
+    monkeypatch.setattr("neurorl.native.cache._KEPT", 2)
+    cache = CompileCache(folder)
+
+    def build(path: Path) -> None:
+        path.write_bytes(b"code")
+
+    for age, name in enumerate("abc"):
+        cache.library(name * 32, build)
+        os.utime(folder / f"{name * 32}.so", (1000 + age, 1000 + age))
+    cache.library("a" * 32, build)  # is there, and so was used last
+    cache.library("d" * 32, build)
+    assert len(list(folder.glob("*.so"))) == 4  # is looked at before a library is built
+    cache.library("e" * 32, build)
+    assert sorted(path.stem[0] for path in folder.glob("*.so")) == ["a", "d", "e"]
+    assert sorted(path.stem[0] for path in folder.glob("*.sha256")) == ["a", "d", "e"]
+
+
+def test_what_is_there_is_loaded_without_a_look_at_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answer(folder) == 42
+    with monkeypatch.context() as patched:
+        patched.delattr("os.scandir")
+        assert answer(folder) == 42
+
+
 HOLD = """
 import sys, time
 from pathlib import Path

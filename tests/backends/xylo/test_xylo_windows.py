@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.backends.registry import load
 from neurorl.models import shift_lif
 from neurorl.native import toolchain
-from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import rasters, same_state
 
 others = pytest.mark.parametrize(
@@ -41,6 +42,24 @@ def test_windows_are_equal_without_wide_vectors(
     tally = windows.compare_windows(20, ["native"])
     assert tally.different == {"native": 0}, tally.first
     assert tally.most > 100
+
+
+def test_more_neurons_than_a_stack_holds() -> None:
+    cells = Population("cells", 200_000, shift_lif(threshold=9))
+    drive = Projection("drive", "cue", "cells", Uniform(5.0, 5.0))
+    backend = load("native", Network((Source("cue", 1), cells), (drive,)), arithmetic="xylo")
+    rasters = list[Any]()
+    before = threading.stack_size(2**18)
+    try:
+        cue = {"cue": np.ones((4, 1), dtype=bool)}
+        thread = threading.Thread(target=lambda: rasters.append(backend.step(cue, 4)["cells"]))
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(before)
+        backend.close()
+    assert (rasters[0] == rasters[0][:, :1]).all()
+    assert rasters[0].any()
 
 
 def by_hand(network: Network, spikes: Any, weights: dict[str, Any]) -> tuple[Any, Any, Any]:

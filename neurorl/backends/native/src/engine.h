@@ -118,14 +118,15 @@ ALWAYS_INLINE void add_block(
     for (int k = 0; k < POST; k++) q[k] = few[k];
 }
 
-// Sums of 16 bits, as long as a block's spikes are added.
+// Holds the sums in 16 bits meanwhile: those of most blocks on the stack.
 ALWAYS_INLINE void add_block(
     const int32_t *spike, const int32_t *end, const Saturated &weights, float *q, const int POST)
 {
-    int16_t sums[POST];
+    int16_t few[4096], *const sums = POST <= 4096 ? few : new int16_t[POST];
     for (int k = 0; k < POST; k++) sums[k] = q[k];
     add_all(spike, end, weights, sums, POST);
     for (int k = 0; k < POST; k++) q[k] = sums[k];
+    if (POST > 4096) delete[] sums;
 }
 
 // Adds all-to-all weights w[PRE * blocks, POST]: each block of PRE neurons projects to its own
