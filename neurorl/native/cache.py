@@ -49,7 +49,8 @@ class CompileCache:
                 code = self._whole(name) or self._build(name, scratch, build)
         else:
             with contextlib.suppress(OSError):
-                os.utime(self.folder / f"{name}.so")  # its last use
+                built = (self.folder / f"{name}.so").stat().st_mtime_ns
+                os.utime(self.folder / f"{name}.so", ns=(time.time_ns(), built))
         return code
 
     def has(self, name: str) -> bool:
@@ -125,7 +126,7 @@ class CompileCache:
                 if owner.startswith(("loading", "tmp")):
                     _remove_old_copy(entry)
                 elif kind == "so":
-                    libraries.append((entry.stat().st_mtime, owner))
+                    libraries.append((entry.stat().st_atime_ns, owner))
                 elif kind not in ("", "sha256", "lock") and entry.is_dir(follow_symlinks=False):
                     self._remove_leftover(Path(entry.path), owner, owner == locked)
         for _, owner in sorted(libraries)[:-_KEPT] if len(libraries) > _MOST else ():

@@ -39,6 +39,26 @@ def libraries(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.so"))
 
 
+@pytest.mark.parametrize("arithmetic", ["float", "loihi", "xylo"])
+def test_a_network_needs_no_long_headers(arithmetic: str) -> None:
+    """Let a header of vectors' instructions not double the time of each compilation."""
+    with load("native", FEATURES["CUBA-LIF"](), arithmetic=arithmetic) as backend:
+        source = backend.simulator.source()
+    folders = [f"-iquote{folder}" for folder in printer._FOLDERS]
+    command = [
+        *toolchain.compiler(),
+        *toolchain.LIBRARY_FLAGS,
+        *folders,
+        "-E",
+        "-P",
+        "-x",
+        "c++",
+        "-",
+    ]
+    done = subprocess.run(command, input=source, capture_output=True, text=True, check=True)
+    assert 200 < done.stdout.count("\n") < 2500
+
+
 def test_a_broken_entry_is_built_again(folder: Path) -> None:
     network = FEATURES["escape noise"]()
     inputs = rasters(network, 9, 0)

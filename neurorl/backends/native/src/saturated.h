@@ -4,11 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined __SSE2__
-#include <immintrin.h>
-#elif defined __ARM_NEON
-#include <arm_neon.h>
-#endif
 
 namespace neurorl {
 
@@ -36,20 +31,17 @@ struct Saturated {
     }
 };
 
-// Several of these, and their sums, which are clipped by one instruction: GCC finds it from version
-// 15 on only.
+// Several of these. GCC has the instruction that clips their sums, without the headers that name it,
+// which take longer to compile than all of a network; other compilers find it themselves.
 typedef int16_t Eight __attribute__((vector_size(16)));
 typedef int16_t Sixteen __attribute__((vector_size(32)));
-#if defined __SSE2__
-inline Eight clipped(Eight a, Eight b) { return (Eight)_mm_adds_epi16((__m128i)a, (__m128i)b); }
-#elif defined __ARM_NEON
-inline Eight clipped(Eight a, Eight b) { return (Eight)vqaddq_s16((int16x8_t)a, (int16x8_t)b); }
+#if defined __SSE2__ && !defined __clang__
+#define HAS_EIGHT 1
+inline Eight clipped(Eight a, Eight b) { return __builtin_ia32_paddsw128(a, b); }
 #endif
-#if defined __AVX2__
-inline Sixteen clipped(Sixteen a, Sixteen b)
-{
-    return (Sixteen)_mm256_adds_epi16((__m256i)a, (__m256i)b);
-}
+#if defined __AVX2__ && !defined __clang__
+#define HAS_SIXTEEN 1
+inline Sixteen clipped(Sixteen a, Sixteen b) { return __builtin_ia32_paddsw256(a, b); }
 #endif
 inline int16_t clipped(int16_t a, int b) { return neurorl_clip(a + b, INT16_MIN, INT16_MAX); }
 
@@ -76,10 +68,10 @@ ALWAYS_INLINE void add_times(
     const int16_t *const *row, const int16_t *times, int16_t *sums, const int POST)
 {
     int k = 0;
-#if defined __AVX2__
+#ifdef HAS_SIXTEEN
     k = add_vectors<Sixteen, ROWS>(row, times, sums, k, POST);
 #endif
-#if defined __SSE2__ || defined __ARM_NEON
+#ifdef HAS_EIGHT
     k = add_vectors<Eight, ROWS>(row, times, sums, k, POST);
 #endif
     add_vectors<int16_t, ROWS>(row, times, sums, k, POST);
