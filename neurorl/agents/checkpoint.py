@@ -10,6 +10,7 @@ memory than the file is long.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -21,7 +22,7 @@ from neurorl.agents.arguments import check_kind, own_env, path_of
 from neurorl.agents.episodes import State
 from neurorl.arithmetic.rounding import find_arithmetic
 from neurorl.backends.lookup import current_name
-from neurorl.backends.registry import backend_class
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import RunError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take
@@ -225,12 +226,12 @@ def played_on(
     on the quickest one here by default.
     """
     trained_on = described.algorithm.plays_on(described.backend)
-    name = backend or current_name(trained_on)
-    same = backend in (None, trained_on)
-    own = described.arithmetic if same else backend_class(name).capabilities.arithmetics[0]
-    arithmetic = arithmetic or own
+    spec = BackendSpec.of(backend or current_name(trained_on), arithmetic, noise)
+    same = backend is None or spec.backend == trained_on
+    arithmetic = spec.arithmetic or (described.arithmetic if same else spec.chosen_arithmetic)
     trained = described.noise if described.noise in find_arithmetic(arithmetic).noises else "exact"
-    return {"backend": name, "arithmetic": arithmetic, "noise": noise or trained}
+    name = str(dataclasses.replace(spec, arithmetic=None, noise=None))
+    return {"backend": name, "arithmetic": arithmetic, "noise": spec.noise or trained}
 
 
 def read_saved(

@@ -318,7 +318,7 @@ class SpikingActorCritic(LearningAgent):
         )
         agent.env_id = env_id
         if described.algorithm is cls.algorithm:
-            stays = backend in (None, described.backend)
+            stays = backend is None or chosen["backend"] == described.backend
             trained = (described.arithmetic, config.learning)
             agent.restore(arrays, not stays or trained != (chosen["arithmetic"], learner.learning))
         elif config.trunk.is_shared:

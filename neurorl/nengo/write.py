@@ -68,6 +68,9 @@ def to_nengo(
     check_name("neurons", neurons, ("exact", _CHIP))
     _check(network)
     with load("reference", network, seed=seed, arithmetic=arithmetic, weights=weights) as backend:
+        if backend.arithmetic.counts_spikes:
+            what, limit = "has no neurons that spike several times a step", "float, loihi"
+            raise UnsupportedError("to_nengo, arithmetic", what, got=repr(arithmetic), limit=limit)
         builder = _Builder(backend, dict(inputs or {}))
         return builder.plain() if neurons == _CHIP else builder.exact()
 

@@ -176,9 +176,12 @@ def test_no_noise_but_the_described_one() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("shift_syn", 0), ("shift_mem", 16), ("threshold", 0), ("threshold", 1.5)],
+    [
+        *(("shift_syn", 0), ("shift_mem", 16), ("threshold", 0), ("threshold", 1.5)),
+        *(("bias", 0.5), ("bias", 2**15), ("dt", 0), ("shift_syn", "a"), ("shift_mem", np.nan)),
+    ],
 )
-def test_a_shift_neuron_refuses_what_the_chip_cannot_hold(field: str, value: float) -> None:
+def test_a_shift_neuron_refuses_what_the_chip_cannot_hold(field: str, value: Any) -> None:
     with pytest.raises(DescriptionError, match=rf"shift_lif, {field}"):
         shift_lif(**{field: value})
 

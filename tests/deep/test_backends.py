@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "patches": ({"seen": "picture"}, {}),
     "patches of shades": ({"seen": "shades"}, {"trunk.normalisation": "homeostasis"}),
     "currents, pool": ({"seen": "numbers", "taken": "numbers"}, {"hidden": (7, 5)}),
+    "currents, no hidden layers": ({"seen": "numbers"}, {"hidden": 0}),
 }
 
 
@@ -38,6 +39,7 @@ def learned(backend: str, arithmetic: str, kind: str, options: dict[str, Any]) -
     )
     agent.learn(total_steps=60)
     found = known(agent)
+    found |= {name: x for name, x in agent.state().items() if name.endswith(".voltage")}
     agent.close()
     return found
 

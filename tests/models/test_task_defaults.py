@@ -557,6 +557,37 @@ def test_observations_that_come_back_are_states() -> None:
     assert HashedStates.from_dict(cells.to_dict()) == cells
 
 
+class Growing(gym.Env[Any, Any]):
+    """Show three digits that a walk changes, which come back only if it is *bound* to few."""
+
+    action_space = gym.spaces.Discrete(3)
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self.observation_space = gym.spaces.Dict(
+            {"a": gym.spaces.MultiBinary(9), "b": gym.spaces.Discrete(13)}
+        )
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.place = 0
+        return self.shown(), {}
+
+    def shown(self) -> Any:
+        flags = np.array([self.place >> k & 1 for k in range(9)], dtype=np.int8)
+        return {"a": flags, "b": int(self.place % 13)}
+
+    def step(self, action: Any) -> Any:
+        further = int(self.np_random.geometric(0.35)) if self.np_random.random() < 0.2 else 0
+        self.place = (self.place + further) % self.bound
+        return self.shown(), float(action), self.np_random.random() < 0.004, False, {}
+
+
+def test_few_numbers_that_go_on_being_new_are_no_table() -> None:
+    assert isinstance(make_config(Growing(40)).cells, HashedStates)
+    assert make_config(Growing(512)).trunk.is_shared
+
+
 def test_cells_that_never_vary_are_told_of() -> None:
     wide = GaussianCells([-1e3] * 4, [1e3] * 4)
     with pytest.warns(EnvironmentWarning, match=r"cells: hardly any.*got 0.*GaussianCells"):

@@ -14,16 +14,23 @@ from load_script import load_script
 import neurorl
 from neurorl.arithmetic.quantiser import quantise
 from neurorl.errors import ArgumentError, UnsupportedError
-from neurorl.models import LIF, CubaLIF, InChipUnits
+from neurorl.models import LIF, CubaLIF, InChipUnits, shift_lif
 from neurorl.nengo import ActionOutput, NengoEnv, agent_node, from_nengo, lower_floors, to_nengo
 from neurorl.nengo.imported import load_nengo, load_nengo_loihi
-from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import FEATURES, rasters
 
 nengo = load_nengo()
 nengo_loihi = load_nengo_loihi()
 agreement = load_script("nengo_agreement")
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::UserWarning")
+
+
+def test_neurons_that_spike_several_times_a_step_are_refused() -> None:
+    cells = Population("cells", 5, shift_lif(2, 3, 100))
+    drive = Projection("drive", "cue", "cells", Uniform(40.0, 40.0))
+    with pytest.raises(UnsupportedError, match=r"to_nengo, arithmetic.*several times.*got 'xylo'"):
+        to_nengo(Network((Source("cue", 7), cells), (drive,)), arithmetic="xylo")
 
 
 def run(network: Any, steps: int, dt: float = 1e-3) -> Any:

@@ -20,8 +20,8 @@ BOUNDS = {
     # environments in their form, 275 for flags of train; 1,010 for a verdict of each run, 240 for
     # memories that rewards ask for, and 190 for compiled code in wheels; 1,300 less, of what was
     # said or done twice, and 640 for looks in training, 170 for defaults of boards and costs
-    "installed lines": 73_582,
-    "core lines": 40_795,
+    "installed lines": 73_606,
+    "core lines": 40_813,
     "program and executors": 2_042,
     "core rooms": 18,
     "core floors": 12,
@@ -30,14 +30,14 @@ BOUNDS = {
     "Any": 369,
 }
 LARGEST = {
-    "models": 8_506,
+    "models": 8_520,
     "validation": 7_400,
     "learning": 6_434,
-    "native": 4_766,
+    "native": 4_769,
     "backends": 4_782,
     "backends.loihi": 2_856,
     "network": 3_128,
-    "agents": 4_076,
+    "agents": 4_077,
 }
 """Bound the lines of the largest rooms; no other may have more than `OTHERS`."""
 OTHERS = 2_794

@@ -15,7 +15,7 @@ from neurorl.arithmetic.rounding import ARITHMETICS
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.arithmetic.xylo_integers import MANTISSA_MAX, MEMORIES, memory_of
 from neurorl.backends.xylo.limits import DEFAULT, find_device, problems
-from neurorl.errors import UnsupportedError
+from neurorl.errors import UnsupportedError, check_name
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.numerics.arrays import Array, FloatArray, IntArray
@@ -87,7 +87,8 @@ def write_specification(
     presynaptic neuron; neurons are numbered in the order of the description.
 
     weights: of all projections, in the description's units. device: as of the backend.
-    Raises UnsupportedError for what has no integers, or no room on the chip.
+    Raises UnsupportedError for what has no integers, or no room on the chip, UnknownNameError for
+    a projection without weights, ArgumentError for other weights than the network's.
     """
     network, chip = on_chip(network), find_device(device)
     wrong = [*ARITHMETICS["xylo"].problems(network), *problems(network, chip)]
@@ -99,7 +100,9 @@ def write_specification(
     shapes = (n_in, n_hidden), (n_hidden, n_hidden), (n_hidden, n_out)
     matrices = {x: np.zeros(shape, int) for x, shape in zip(MEMORIES, shapes, strict=True)}
     for name, wire in layout.wires.items():
-        held = arithmetic.mantissa(name, arithmetic.masked(name, weights[name])).ravel()
+        check_name("weights of projection", name, weights)
+        given = arithmetic.masked(name, arithmetic.check(name, weights[name]))
+        held = arithmetic.mantissa(name, given).ravel()
         np.add.at(matrices[wire.memory], (wire.pre, wire.post), held[wire.places])
     if max(np.abs(matrix).max(initial=0) for matrix in matrices.values()) > MANTISSA_MAX:
         what = "synapses between the same neurons are more than 8 bits together"

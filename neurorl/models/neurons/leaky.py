@@ -15,6 +15,7 @@ from neurorl.network.limits import MAX_REFRACTORY
 from neurorl.network.neuron import IS_SILENT, Integrator, Neuron, PerNeuron, StepPlan, integrator_of
 from neurorl.network.serialization import LARGEST, Range, frozen_array, number
 from neurorl.numerics.arrays import FloatArray, IntArray
+from neurorl.storage.plain import real_array
 
 _NEVER = 12.0  # times the width: more than any draw of escape noise, whose largest is 10.4
 
@@ -252,6 +253,7 @@ def _decay(tau: FloatArray, dt: float) -> FloatArray:
 
 
 _RANGES = {"shift_syn": (1, 15), "shift_mem": (0, 15), "threshold": (1, 2**15 - 1)}
+_RANGES["bias"] = -(2**15), 2**15 - 1
 
 
 def shift_lif(
@@ -271,13 +273,17 @@ def shift_lif(
     every step adds to the membrane, 16 bits. Whole numbers, or arrays ``(size,)`` of such. dt: the
     network's, s.
     """
-    given = [np.asarray(x, dtype=np.float64) for x in (shift_syn, shift_mem, threshold)]
-    for (name, (low, high)), value in zip(_RANGES.items(), given, strict=True):
-        if ((value < low) | (value > high) | (value % 1 != 0)).any():
-            limit = f"whole numbers of {low} to {high}"
-            raise DescriptionError(f"shift_lif, {name}", "out of range", got=value, limit=limit)
+    given = []
+    numbers = zip(_RANGES.items(), (shift_syn, shift_mem, threshold, bias), strict=True)
+    for (name, (low, high)), value in numbers:
+        where, limit = f"shift_lif, {name}", f"whole numbers of {low} to {high}"
+        array = real_array(where, value, DescriptionError)
+        if not ((array >= low) & (array <= high) & (array % 1 == 0)).all():
+            raise DescriptionError(where, "out of range", got=value, limit=limit)
+        given.append(array)
+    dt = number("shift_lif, dt", dt, 1e-12, 1e6)
     with np.errstate(divide="ignore"):
         syn, mem = (-dt / np.log1p(-(2.0**-x)) for x in given[:2])
     kept = 1 - 2.0 ** -given[0]
     # From the threshold on, whole numbers are over it less a half.
-    return InChipUnits(CubaLIF(syn, mem, (given[2] - 0.5) / kept, np.asarray(bias) / kept), 1.0)
+    return InChipUnits(CubaLIF(syn, mem, (given[2] - 0.5) / kept, given[3] / kept), 1.0)

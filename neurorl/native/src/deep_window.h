@@ -274,7 +274,10 @@ inline bool prepare(const Deep &deep, int64_t k)
         }
         const DeepLayer &readout = deep.halves[h].layers[deep.halves[h].n_layers - 1];
         transmit_rows(readout.below, k, x);
-        if (flows) let_flow(readout, k, nullptr);
+        const bool is_first = deep.halves[h].n_layers == 1;
+        buffer.resize(3 * (deep.n_hidden + readout.size));
+        if (flows && is_first) arrive(readout, k, x, buffer.data());
+        if (flows) let_flow(readout, k, is_first ? buffer.data() : nullptr);
     }
     return true;
 }

@@ -13,9 +13,9 @@ import xylo_windows as windows
 from neurorl.arithmetic.xylo import XyloArithmetic
 from neurorl.backends.registry import load
 from neurorl.backends.xylo.specification import write_specification
-from neurorl.errors import UnsupportedError
+from neurorl.errors import ArgumentError, UnknownNameError, UnsupportedError
 from neurorl.models import LIF, shift_lif
-from neurorl.network.description import Network, Population, Projection, Source
+from neurorl.network.description import Network, Population, Projection, Source, Uniform
 from neurorl.testing import rasters
 
 
@@ -75,3 +75,26 @@ def test_what_has_no_room_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"XyloAudio 3: 20 inputs .*limit 16"):
         write_specification(tmp_path / "chip.json", network, {})
     assert not (tmp_path / "chip.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "words"),
+    [
+        ({}, UnknownNameError, "weights of projection: unknown name .got 'drive'"),
+        ({"drive": np.full((2, 3), np.nan)}, ArgumentError, "'drive': not finite"),
+        ({"drive": np.ones((3, 2))}, ArgumentError, "'drive': wrong shape"),
+        ({"drive": np.ones((20, 3))}, ArgumentError, "'drive': wrong shape"),
+        ({"drive": 1.0}, ArgumentError, "'drive': wrong shape"),
+        ({"drive": [["a"] * 3] * 2}, ArgumentError, "'drive': not an array of numbers"),
+    ],
+)
+def test_weights_of_another_network_are_refused(
+    weights: Any, error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    cells = Population("cells", 3, shift_lif())
+    drive = Projection("drive", "cue", "cells", Uniform(1.0, 9.0))
+    with pytest.raises(error, match=words):
+        write_specification(
+            tmp_path / "chip.json", Network((Source("cue", 2), cells), (drive,)), weights
+        )
+    assert not list(tmp_path.iterdir())
