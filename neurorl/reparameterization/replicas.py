@@ -26,7 +26,6 @@ from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.torch.device import check_device
-from neurorl.backends.window import Raster
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import (
     ArgumentError,
@@ -125,7 +124,7 @@ class GradientReplicas(AgentGroup):
         return self._stage.steps[k]
 
     def is_masked(self, k: int) -> bool:
-        return self._stage.masks.heeded[k] or not self.steps_taken(k)
+        return self._stage.heeds_masks(k) or not self.steps_taken(k)
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, one update of every agent at a time; yield how many made it."""
@@ -208,20 +207,27 @@ class GradientReplicas(AgentGroup):
 
     def _try_to_play(self, active: Sequence[int]) -> list[str]:
         """Play a rollout, see `_play`; if it is cut short, all go back to where they were."""
-        marks, carried = [self._stage.mark(k) for k in active], self._actors.state
-        ended = [list(episodes) for episodes in self._ended]
-        monitors = {k: self._monitors[k].state() for k in active}
-        draws = {k: self._learners[k].generator.get_state() for k in active}
+        carried, before = (
+            self._actors.state,
+            {
+                k: (
+                    self._stage.state(k),
+                    list(self._ended[k]),
+                    self._monitors[k].state(),
+                    self._learners[k].generator.get_state(),
+                )
+                for k in active
+            },
+        )
         try:
             return self._play(active)
         except BaseException:
-            for back in marks:
-                back()
             self._actors.state = carried
-            for k in active:
-                self._ended[k][:] = ended[k]
-                self._monitors[k].restore(monitors[k])
-                self._learners[k].generator.set_state(draws[k])
+            for k, (stage, ended, monitor, draws) in before.items():
+                self._stage.restore(k, stage)
+                self._ended[k][:] = ended
+                self._monitors[k].restore(monitor)
+                self._learners[k].generator.set_state(draws)
             raise
 
     def _update(self, active: Sequence[int]) -> None:
@@ -263,19 +269,21 @@ class GradientReplicas(AgentGroup):
                 due = set(active)
             if due:
                 actors.decide(rollout, t, stage.cells_flat, rows, stage.steps, due)
-            for k, e in stage.step(rollout, t, rows):
-                spikes = {name: raster[k, :, e] for name, raster in actors.rasters.items()}
-                fired = {name: raster.numpy() > 0 for name, raster in spikes.items()}
-                messages += self._end(k, e, fired, actors.policies[k, e])
+            for i in stage.step(rollout, t, rows):
+                messages += self._end(i)
             actors.silence(rollout.over[t])
         actors.rest(before, active)
         return messages
 
-    def _end(self, k: int, e: int, spikes: dict[str, Raster], policy: FloatArray) -> list[str]:
-        """End the episode in environment *e* of agent k; return what is wrong with its spikes."""
-        number = len(self.episodes[k]) + len(self._ended[k])
-        self._ended[k].append(self._stage.end(k, e).episode(number, self._stage.steps[k]))
-        return self._monitors[k].look(spikes, policy, [*self.episodes[k], *self._ended[k]])
+    def _end(self, i: int) -> list[str]:
+        """End the episode of row *i*; return what is wrong with its agent's spikes."""
+        k, e = divmod(i, self.gradient.environments)
+        number, monitor = len(self.episodes[k]) + len(self._ended[k]), self._monitors[k]
+        self._ended[k].append(self._stage.end(i).episode(number, self._stage.steps[k]))
+        rasters = self._actors.rasters.items()
+        spikes = {name: raster[k, :, e].numpy() > 0 for name, raster in rasters}
+        played = [*self.episodes[k], *self._ended[k]]
+        return monitor.look(spikes, self._actors.policies[k, e], played)
 
     def _where(self, k: int) -> str:
         return f"seed {self.seeds[k]}, environment step {self._stage.steps[k]}"
