@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.backends.torch.inputs import Batch, draw_words
 from neurorl.learning.memory import kind_of
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.encoders import constant_currents
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
@@ -63,32 +62,16 @@ def encode(config: AgentConfig, flat: FloatArray, u: Tensor) -> Tensor:
     cells)``, or the currents ``(n, cells)``; float32.
     """
     x, encoder = config.encoder.peak * config.cells.of_all(flat), config.encoder
-    if encoder.kernel in _IN_TORCH:
-        return _IN_TORCH[encoder.kernel](x, u, config.window)
+    if encoder.kernel in _OF_ALL:  # in float32, as these draws are
+        of_all = encoder.encode(x.astype(np.float32), u.transpose(0, 1).numpy(), config.window)
+        return torch.from_numpy(of_all.astype(np.float32))
     rows = zip(x, u.double().numpy(), strict=True)
     made = np.array([encoder.encode(*row, config.window) for row in rows], dtype=np.float32)
     return torch.from_numpy(made if encoder.flows else made.swapaxes(0, 1))
 
 
-def _current(x: FloatArray, u: Tensor, window: int) -> Tensor:
-    return torch.from_numpy(constant_currents(x)).float()
-
-
-def _quiet(x: FloatArray, u: Tensor, window: int) -> Tensor:
-    steps = torch.arange(window + 1, dtype=torch.float32)[:, None, None]
-    level = torch.floor(u[:, 0] + steps * torch.from_numpy(x).float())
-    return (level[1:] > level[:-1]).float()
-
-
-def _bernoulli(x: FloatArray, u: Tensor, window: int) -> Tensor:
-    return (u.transpose(0, 1) < torch.from_numpy(x).float()).float()
-
-
-_IN_TORCH: dict[str | None, Callable[[FloatArray, Tensor, int], Tensor]] = {
-    "current": _current,
-    "quiet": _quiet,
-    "bernoulli": _bernoulli,
-}
+_OF_ALL = ("quiet", "bernoulli")
+"""Name encoders of the library that take a batch of observations at once."""
 
 
 class Draws:
