@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from math import isfinite
 
 import numpy as np
 
 from neurorl.agents.episodes import (
     SCORES,
+    UNSEEN,
     OpenEpisode,
     State,
     empty_actions,
-    not_repeatable,
     prefixed,
     read_running,
     strip_prefix,
-    take_up,
 )
+from neurorl.agents.midway import play_again
 from neurorl.errors import RunError
 from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
 from neurorl.learning.loops.sight import Sight
@@ -79,28 +79,11 @@ class Stage(Sight):
             self._begun[k] = 0
         for i in new:
             self._begin(i)
-        self._take_up(self._elsewhere.intersection(rows).difference(new))
+        cut_off = sorted(self._elsewhere.intersection(rows).difference(new))
+        episodes = {i: (self._reset_seed(i), self._running[i]) for i in cut_off}
+        play_again(self.envs, self, episodes, self._named)
         self._elsewhere.difference_update(rows)
         self._x[rows] = self._features(rows)
-
-    def _take_up(self, rows: Collection[int]) -> None:
-        """Play the episodes of these rows up to where they were."""
-        before, again = self._cells_flat.copy(), {i: OpenEpisode(0) for i in rows}
-        episodes = {i: (self._reset_seed(i), self._running[i].actions) for i in sorted(rows)}
-        try:
-            for i, observation, reward in take_up(self.envs, episodes):
-                if reward is None:
-                    self.see_first(i, observation)
-                else:
-                    self.see(i, observation)
-                    again[i].add(0, reward, self.config.gamma)
-            for i in episodes:
-                same = again[i].is_like(self._running[i])
-                if not same or not np.array_equal(before[i], self._cells_flat[i]):
-                    k, e = divmod(i, self._size)
-                    raise not_repeatable(f"environment {e} of seed {self._seeds[k]}")
-        finally:
-            self._cells_flat[...] = before
 
     def longest(self, k: int) -> int:
         """Return the steps of the longest episode that replica *k* is in."""
@@ -212,7 +195,6 @@ class Stage(Sight):
         actions = take(state, "actions", shape, kind_of(template))
         parts: dict[str, Sequence[Array]] = {name: [*take(state, name, (n,))] for name in SCORES}
         parts["actions"] = np.split(actions, np.cumsum(lengths)[:-1])
-        parts["digest"] = [np.array(0)] * n  # which no file has
         return [
             read_running(
                 int(numbers[e]),
@@ -226,7 +208,7 @@ class Stage(Sight):
     def _begin(self, i: int) -> None:
         """Begin an episode in row *i*."""
         k, actions = i // self._size, empty_actions(self.n_actions, self._choices.template)
-        self._running[i] = OpenEpisode(self._begun[k], actions=actions)
+        self._running[i] = OpenEpisode(self._begun[k], actions=actions, digest=UNSEEN)
         self._begun[k] += 1
         self.decided[i] = 0
         self.see_first(i, self.envs.reset(i, self._reset_seed(i)))
@@ -256,6 +238,9 @@ class Stage(Sight):
     def _reset_seed(self, i: int) -> int:
         seed, number = self._seeds[i // self._size], self._running[i].number
         return derive(seed, _RESET, number) & 0x7FFFFFFF
+
+    def _named(self, i: int) -> str:
+        return f"environment {i % self._size} of seed {self._seeds[i // self._size]}"
 
     def _where(self, i: int) -> str:
         """Say which agent and when, for an error; step 0 is the reset."""
