@@ -56,24 +56,21 @@ class Actors:
         rollout: Rollout,
         t: int,
         flat: FloatArray,
-        rows: list[int],
         steps: Sequence[int],
         due: Collection[int],
     ) -> None:
         """Choose the actions of step *t*.
 
-        flat: what the cells see, of all rows. rows: of those that play; others see nothing. steps:
-        that each replica has taken. due: the replicas that choose; others may be passed over.
+        flat: what the cells see, of all rows. steps: that each replica has taken. due: the replicas
+        that choose; others may be passed over.
         """
         config = self._config
-        spikes = encode(config, flat[rows], rollout.draws.cells[t].flatten(0, 1)[rows])
-        inputs = _of_all(spikes, rows, len(flat))
+        inputs = encode(config, flat, rollout.u_cells[t].flatten(0, 1))
         inputs = inputs.view(*inputs.shape[:-2], *self._lead, -1)
         batch = inputs if config.encoder.flows else inputs.transpose(0, 1)
         rollout.inputs[..., t, :, :] = batch
         before = self._silence if self.state is None else self.state
-        drawn = rollout.draws.noise.items()
-        noise = {name: of_all[:, :, t].to(self._device) for name, of_all in drawn}
+        noise = {name: drawn[:, :, t].to(self._device) for name, drawn in rollout.noise.items()}
         spiked, after = self._module.advance(self._inputs.batch(batch), before, noise)
         rasters = {name: raster.cpu() for name, raster in spiked.items()}
         if self.state is not None:
@@ -81,7 +78,7 @@ class Actors:
         choices = self._choices
         n = votes(rasters["output"].transpose(0, 1), choices.n_actions, self._first_vote)
         rollout.widths[t] = [choices.width(step) for step in steps]
-        u = rollout.draws.actions[t - t % choices.hold]
+        u = rollout.u_actions[t - t % choices.hold]
         allowed = rollout.allowed_at(t)
         rollout.actions[t] = choices.choose(n, u, rollout.widths[t], allowed)
         self._show(rasters, choices.shares(n, allowed), due)
@@ -115,12 +112,3 @@ class Actors:
         """Go on from `part`. Raises KeyError or RuntimeError."""
         if self.state is not None:
             self.state = with_replica(self.state, k, part)
-
-
-def _of_all(spikes: Tensor, rows: list[int], n: int) -> Tensor:
-    """Return the spikes of *n* rows, ``(..., n, cells)``: those of *rows*, and none elsewhere."""
-    if len(rows) == n:
-        return spikes
-    inputs = spikes.new_zeros(*spikes.shape[:-2], n, spikes.shape[-1])
-    inputs[..., rows, :] = spikes
-    return inputs

@@ -56,11 +56,6 @@ class Choices(abc.ABC):
         """Return the number of votes."""
         return sum(self.groups)
 
-    @property
-    def repeats(self) -> int:
-        """Return how many steps of an episode in a row take the same action."""
-        return self.config.policy.repeats
-
     @abc.abstractmethod
     def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
         """Return log policies or means, ``(..., n)``.

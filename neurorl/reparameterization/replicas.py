@@ -257,7 +257,7 @@ class GradientReplicas(AgentGroup):
         messages: list[str] = []
         rollout, stage, actors = self._rollout, self._stage, self._actors
         for k in active:
-            rollout.draws.draw(k, self._learners[k].generator)
+            rollout.draw(k, self._learners[k].generator)
         before = actors.state
         rollout.states.clear()
         rows = stage.rows(active)
@@ -268,7 +268,7 @@ class GradientReplicas(AgentGroup):
             if t == 0 or self.config.carries:  # where it begins, a saved run has no rasters yet
                 due = set(active)
             if due:
-                actors.decide(rollout, t, stage.cells_flat, rows, stage.steps, due)
+                actors.decide(rollout, t, stage.cells_flat, stage.steps, due)
             for i in stage.step(rollout, t, rows):
                 messages += self._end(i)
             actors.silence(rollout.over[t])

@@ -14,7 +14,7 @@ from neurorl.learning.memory import kind_of
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
-from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.choices import Choices
 
 Arrays = dict[str, Array]
@@ -74,31 +74,6 @@ _OF_ALL = ("quiet", "bernoulli")
 """Name encoders of the library that take a batch of observations at once."""
 
 
-class Draws:
-    """Hold the random draws of a rollout. Each replica uses its own generator.
-
-    noise: by population, ``(R, W, T, E, size)``, see `neurorl.backends.torch.inputs.draw_words`.
-    cells: ``(T, R, E, *draws_shape)``. actions: ``(T, R, E, *draws)``, float64; *draws*: of a
-    choice, see `neurorl.reparameterization.choices`.
-    """
-
-    def __init__(self, network: Network, choices: Choices, lead: tuple[int, int, int]) -> None:
-        config, (steps, replicas, environments) = choices.config, lead
-        lead_of_noise = replicas, config.window, steps, environments
-        noisy = [p for p in network.populations if p.is_noisy(network.dt)]
-        self.noise = {p.name: torch.zeros(*lead_of_noise, p.size, dtype=torch.int16) for p in noisy}
-        self.cells = torch.zeros(steps, replicas, environments, *draws_shape(config))
-        self.actions = torch.zeros(*lead, *choices.draws, dtype=torch.float64)
-
-    def draw(self, k: int, generator: torch.Generator) -> None:
-        """Draw those of replica *k* anew."""
-        for noise in self.noise.values():
-            noise[k] = draw_words(noise[k].shape, generator, noise.device)
-        for uniform in (self.cells, self.actions):
-            numbers = uniform[:, k]
-            numbers.copy_(torch.rand(numbers.shape, generator=generator, dtype=numbers.dtype))
-
-
 class Inputs:
     """Prepare what the sources of a network get, as a module has it.
 
@@ -138,9 +113,12 @@ class Rollout:
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
     actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
     ``(T, R, E)``. chosen: False where the previous action was repeated, ``(T, R, E)``.
-    widths: of exploration, ``(T, R)``. allowed: masks of votes, ``(T, R, E, n_actions)``; None
-    while no replica is masked. states: of the networks before each step; none for one that begins
-    every decision from silence.
+    widths: of exploration, ``(T, R)``. allowed: masks of votes, ``(T, R, E, n_actions)``, if any
+    replica *has_masks*. states: of the networks before each step; none for one that begins every
+    decision from silence.
+    Draws, of which each replica makes its own: noise: by population, ``(R, W, T, E, size)``, see
+    `neurorl.backends.torch.inputs.draw_words`. u_cells: ``(T, R, E, *draws_shape)``. u_actions:
+    ``(T, R, E, *draws)``, float64; *draws*: of `neurorl.reparameterization.choices.Choices`.
     """
 
     def __init__(self, network: Network, choices: Choices, lead: tuple[int, int, int]) -> None:
@@ -154,29 +132,33 @@ class Rollout:
         self.widths, self.rewards = np.zeros(lead[:2]), np.zeros(lead)
         self.terminated, self.over = np.zeros((2, *lead), dtype=np.bool_)
         self.chosen = np.ones(lead, dtype=np.bool_)
-        self.draws = Draws(network, choices, lead)
-        self.allowed: BoolArray | None = None
+        self.allowed, self.has_masks = np.ones((*lead, choices.n_actions), dtype=np.bool_), False
         self.states: list[ModuleState] = []
+        self.noise = {
+            p.name: torch.zeros(
+                replicas, config.window, steps, environments, p.size, dtype=torch.int16
+            )
+            for p in network.populations
+            if p.is_noisy(network.dt)
+        }
+        self.u_cells = torch.zeros(*lead, *draws_shape(config))
+        self.u_actions = torch.zeros(*lead, *choices.draws, dtype=torch.float64)
 
-    def allow(self, t: int, allowed: BoolArray | None) -> None:
-        """Note what is allowed in step *t* and, until the next call, after: ``(R, E, n_actions)``.
-
-        None allows all, as in all steps before the first mask.
-        """
-        if allowed is None and t == 0:
-            self.allowed = None
-        elif allowed is not None:
-            if self.allowed is None:
-                self.allowed = np.ones((len(self.rewards), *allowed.shape), dtype=np.bool_)
-            self.allowed[t:] = allowed
+    def draw(self, k: int, generator: torch.Generator) -> None:
+        """Make the draws of replica *k* anew."""
+        for noise in self.noise.values():
+            noise[k] = draw_words(noise[k].shape, generator, noise.device)
+        for uniform in (self.u_cells, self.u_actions):
+            numbers = uniform[:, k]
+            numbers.copy_(torch.rand(numbers.shape, generator=generator, dtype=numbers.dtype))
 
     def allowed_at(self, t: int) -> Tensor | None:
         """Return what is allowed in step *t*, ``(R, E, n_actions)``; None if all is."""
-        return None if self.allowed is None else torch.from_numpy(self.allowed[t])
+        return torch.from_numpy(self.allowed[t]) if self.has_masks else None
 
     def allowed_of(self, k: int, steps: slice, of: Tensor | None = None) -> Tensor | None:
         """Return what replica *k* is allowed in these steps, in the batch of `rows`."""
-        if self.allowed is None or self.allowed[:, k].all():
+        if not self.has_masks or self.allowed[:, k].all():
             return None
         allowed = torch.from_numpy(self.allowed[steps, k]).flatten(0, 1)
         return allowed if of is None else allowed[of]
@@ -189,7 +171,7 @@ class Rollout:
         of: numbers of the rows to take, step by step and in each by environment; None takes all.
         """
         inputs = self.inputs[k : k + 1, ..., steps, :, :].flatten(-3, -2)
-        noise = {n: x[k : k + 1, :, steps].flatten(2, 3) for n, x in self.draws.noise.items()}
+        noise = {n: x[k : k + 1, :, steps].flatten(2, 3) for n, x in self.noise.items()}
         if of is None:
             return inputs, noise
         return inputs[..., of, :], {n: x[..., of, :] for n, x in noise.items()}

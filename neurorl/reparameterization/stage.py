@@ -127,8 +127,8 @@ class Stage(Sight):
 
         Returns the replicas that choose one in any of their environments.
         """
-        lead = rollout.chosen[t].shape
-        rollout.allow(t, self.allowed.reshape(*lead, -1) if self.has_masks else None)
+        rollout.has_masks = self.has_masks
+        rollout.allowed[t] = self.allowed.reshape(rollout.allowed[t].shape)
         for i in rows:
             rollout.chosen[t].flat[i] = not self._repeats(i, self.policy.repeats)
         return {i // self._size for i in rows if rollout.chosen[t].flat[i]}
