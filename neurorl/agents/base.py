@@ -19,7 +19,6 @@ from neurorl.agents.budget import (
 from neurorl.agents.callbacks import CallbackLike, Listeners, listening
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.episodes import Episode
-from neurorl.agents.lending import Lending
 from neurorl.agents.parameters import Parameterized
 from neurorl.agents.prediction import Predicting
 from neurorl.agents.progress import Progress
@@ -32,7 +31,7 @@ from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import describe_env, warn_unsaved
 
 
-class LearningAgent(Predicting, Parameterized, Lending):
+class LearningAgent(Predicting, Parameterized):
     """Let one agent of one environment learn, predict, play, save and load."""
 
     def __reduce_ex__(self, protocol: object) -> Any:
