@@ -12,8 +12,7 @@ from neurorl.agents.episodes import State
 from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
-from neurorl.reparameterization.choices import Choices
-from neurorl.reparameterization.loss import votes
+from neurorl.reparameterization.choices import Choices, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout, encode, replica_arrays, with_replica
 
 

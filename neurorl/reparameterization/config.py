@@ -40,7 +40,7 @@ class GradientConfig(Described):
     """Configure an actor-critic that learns by gradients through stochastic spikes.
 
     A rollout is *steps* environment steps of each of *environments*. After it, with advantages A of
-    `neurorl.reparameterization.loss`, the weights take a step of Adam down the gradient of::
+    `neurorl.reparameterization.learner`, the weights take a step of Adam down the gradient of::
 
         - mean(A log pi(a | votes)) - entropy mean(H(pi))
 

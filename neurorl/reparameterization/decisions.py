@@ -31,7 +31,7 @@ from neurorl.learning.loops.base import Loop
 from neurorl.models.deep.normalisation import Normalisation
 from neurorl.numerics.arrays import Array, zeros_on_lines
 from neurorl.reparameterization.config import GradientConfig
-from neurorl.reparameterization.loss import advantages
+from neurorl.reparameterization.learner import advantages
 
 _FLOOR = 1e-8  # Adam's
 
