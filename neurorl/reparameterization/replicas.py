@@ -207,23 +207,15 @@ class GradientReplicas(AgentGroup):
 
     def _try_to_play(self, active: Sequence[int]) -> list[str]:
         """Play a rollout, see `_play`; if it is cut short, all go back to where they were."""
-        carried, before = (
-            self._actors.state,
-            {
-                k: (
-                    self._stage.state(k),
-                    list(self._ended[k]),
-                    self._monitors[k].state(),
-                    self._learners[k].generator.get_state(),
-                )
-                for k in active
-            },
-        )
+        carried, before = self._actors.state, {}
+        for k in active:
+            ended, draws = [*self._ended[k]], self._learners[k].generator.get_state()
+            before[k] = self._stage.state(k), self._monitors[k].state(), ended, draws
         try:
             return self._play(active)
         except BaseException:
             self._actors.state = carried
-            for k, (stage, ended, monitor, draws) in before.items():
+            for k, (stage, monitor, ended, draws) in before.items():
                 self._stage.restore(k, stage)
                 self._ended[k][:] = ended
                 self._monitors[k].restore(monitor)
