@@ -42,7 +42,7 @@ from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.choices import choices_for
 from neurorl.reparameterization.config import GradientConfig, check_agent, make_gradient
-from neurorl.reparameterization.deep import DeepGradientReplicas
+from neurorl.reparameterization.decisions import DeepGradientReplicas
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
