@@ -16,10 +16,9 @@ import numpy as np
 
 from neurorl.agents.arguments import check_callable, check_count, check_kind, path_of
 from neurorl.agents.base import LearningAgent
-from neurorl.agents.callbacks import AgentInTraining, Callback
+from neurorl.agents.callbacks import AgentInTraining, Callback, Progress
 from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.episodes import Episode
-from neurorl.agents.progress import Progress
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes

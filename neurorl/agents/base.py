@@ -19,11 +19,10 @@ from neurorl.agents.budget import (
     warn_of_bare,
     warn_of_budget,
 )
-from neurorl.agents.callbacks import CallbackLike, Listeners, listening
+from neurorl.agents.callbacks import CallbackLike, Listeners, Progress, listening
 from neurorl.agents.checkpoint import write_checkpoint
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.prediction import Predicting
-from neurorl.agents.progress import Progress
 from neurorl.agents.recorder import Recorder
 from neurorl.diagnostics.outcome import RunVerdict
 from neurorl.errors import (
