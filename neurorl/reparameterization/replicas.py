@@ -28,7 +28,6 @@ from neurorl.backends.torch import one_thread
 from neurorl.backends.torch.device import check_device
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import (
-    ArgumentError,
     EnvironmentWarning,
     PopulationWarning,
     RunError,
@@ -36,7 +35,6 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.learning.finite import check_learned
-from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take
 from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.actors import Actors
@@ -46,7 +44,7 @@ from neurorl.reparameterization.decisions import DeepGradientReplicas
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.tasks.groups import EnvGroup, SeparateEnvs
+from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.known import task_of
 from neurorl.tasks.specification import copy_env
@@ -55,9 +53,9 @@ from neurorl.tasks.specification import copy_env
 class GradientReplicas(AgentGroup):
     """Let agents learn by gradients, each in environments of its own.
 
-    envs: ``gradient.environments`` for each of *seeds*, an agent's together. arithmetic: in which
-    the weights act while they learn, ``'float'`` or ``'loihi'``. device: on which networks run and
-    learn, as in `neurorl.backends.torch.device`; environments and draws are the CPU's.
+    plan: its backend's arithmetic is that in which the weights act while they learn, ``'float'`` or
+    ``'loihi'``, and its option ``device`` says on which networks run and learn, as in
+    `neurorl.backends.torch.device`; environments and draws are the CPU's.
 
     An agent learns from whole rollouts: it stops after the update with the last of its steps, by
     Ctrl-C after the one that is being made; the callback hears of an episode after the update by
@@ -68,28 +66,13 @@ class GradientReplicas(AgentGroup):
     algorithm = REPARAMETERIZATION
     gradient: GradientConfig
 
-    def __init__(
-        self,
-        envs: EnvGroup,
-        config: AgentConfig,
-        gradient: GradientConfig,
-        n_actions: int,
-        seeds: Sequence[int],
-        *,
-        arithmetic: str | None = None,
-        device: str = "cpu",
-    ) -> None:
+    def __init__(self, plan: GroupPlan, gradient: GradientConfig) -> None:
+        config, n_actions, size = plan.config, plan.n_actions, gradient.environments
         check_agent(config)
-        place = check_device(device)
-        seeds = check_seeds(seeds)
-        if envs.n != len(seeds) * gradient.environments:
-            limit = f"{gradient.environments} for each of {len(seeds)} seeds"
-            raise ArgumentError("replicas", "wrong number of environments", got=envs.n, limit=limit)
-        if envs.resets_itself:
-            what, remedy = "resets by itself, and gradients say when", "a list of environments"
-            raise ArgumentError("replicas, vector environment", what, remedy=remedy)
+        place = check_device(plan.spec.options.get("device", "cpu"))
+        seeds, arithmetic = check_seeds(plan.seeds), plan.spec.arithmetic or "float"
+        envs, network = plan.envs(len(seeds) * size), config.network(n_actions)
         choices = choices_for(config, modules(config, envs.actions, "replicas"))
-        network, arithmetic = config.network(n_actions), arithmetic or "float"
         super().__init__(
             config,
             network,
@@ -103,7 +86,6 @@ class GradientReplicas(AgentGroup):
         self._learners = [
             GradientLearner(network, gradient, arithmetic, choices, seed, place) for seed in seeds
         ]
-        size = gradient.environments
         self._actors = Actors(network, choices, seeds, size, arithmetic, place)
         self._stage = Stage(envs, choices, self.seeds, size)
         lead = gradient.steps, len(seeds), size
@@ -288,9 +270,5 @@ class GradientReplicas(AgentGroup):
 def make_gradient_group(plan: GroupPlan) -> GradientReplicas | DeepGradientReplicas:
     """Make agents that learn by gradients."""
     gradient = make_gradient(plan.config, task_of(plan.env), plan.gradient)
-    if plan.config.trunk.is_shared:
-        return DeepGradientReplicas(plan, gradient)
-    envs = plan.envs(len(plan.seeds) * gradient.environments)
-    device = plan.spec.options.get("device", "cpu")
-    own = envs, plan.config, gradient, plan.n_actions, plan.seeds
-    return GradientReplicas(*own, arithmetic=plan.spec.arithmetic, device=device)
+    kind = DeepGradientReplicas if plan.config.trunk.is_shared else GradientReplicas
+    return kind(plan, gradient)
