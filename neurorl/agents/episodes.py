@@ -90,7 +90,6 @@ def episodes_from(columns: State, first: int = 0) -> list[Episode]:
     ]
 
 
-Arrays = dict[str, Array]
 SCORES = ("total", "discounted", "factor")
 """List the fields of `OpenEpisode` that hold its rewards."""
 UNSEEN = -1
@@ -137,7 +136,7 @@ class OpenEpisode:
         wall = time.perf_counter() - self.started
         return Episode(number, self.total, len(self.actions), env_steps, self.discounted, wall)
 
-    def arrays(self, one: Array) -> Arrays:
+    def arrays(self, one: Array) -> State:
         """Return the arrays for `read_running`; *one*: as in `empty_actions`."""
         return {
             "actions": _array(self.actions, one),

@@ -147,11 +147,10 @@ class AgentGroup(abc.ABC):
         """Go on in *env*, and in copies of it, from the next episodes on."""
         raise UnsupportedError("agents side by side", "stay in their environments")
 
-    @abc.abstractmethod
-    def leave(self, k: int) -> None:
+    def leave(self, k: int) -> None:  # noqa: B027  (some learn in copies of it)
         """Let other code use agent k's environment; it returns to its episode afterwards."""
 
-    def take_up(self, k: int) -> None:  # noqa: B027  (most have environments of their own)
+    def take_up(self, k: int) -> None:  # noqa: B027
         """Bring agent k's environment back to its episode at once, if `leave` was called."""
 
     def heed(self) -> None:  # noqa: B027

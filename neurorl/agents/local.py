@@ -133,9 +133,6 @@ class JointReplicas(AgentGroup):
     def go_to(self, env: Environment) -> None:
         self._group.go_to(copy_env(env))
 
-    def leave(self, k: int) -> None:
-        pass  # others use an environment that it doesn't learn from
-
     def heed(self) -> None:
         self._group.heed()
 

@@ -25,7 +25,7 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take, take_count, take_shown
 from neurorl.numerics.random import derive_several
 from neurorl.storage.plain import Named
-from neurorl.tasks.actions import MASK, allowed_actions
+from neurorl.tasks.actions import MASK
 from neurorl.tasks.groups import EnvGroup
 
 _RESET = 1  # purpose of derived seeds
@@ -83,9 +83,7 @@ class OpenEpisodes:
 
     def allow(self, k: int, info: Named) -> None:
         """Restrict agent k, whose actions are masked, to the actions allowed now."""
-        loop = self.loop
-        numbers = loop.policy.is_continuous
-        loop.allow(k, allowed_actions(info, loop.groups, self.where(k), numbers))
+        self.loop.restrict(k, info, self.where(k))
 
     def _allow_first(self, k: int) -> None:
         """Mask agent k's actions if its environment gives a mask.

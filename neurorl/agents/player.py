@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
 from neurorl.errors import ArgumentError, quoted
 from neurorl.learning.loops.base import Loop
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.tasks.actions import MASK, allowed_actions
+from neurorl.tasks.actions import MASK
 from neurorl.tasks.answers import UnfitError, observation_reader
 from neurorl.tasks.kinds import Shown, Space
 
@@ -125,8 +122,10 @@ class Player:
                 remedy = "predict takes one, or a batch of such"
                 raise ArgumentError(exc.say("observation", remedy)) from exc
         loop.see(k, observation)
-        if action_mask is not None or loop.masked[k]:
-            loop.allow(k, self._allowed(action_mask))
+        if action_mask is not None:
+            loop.restrict(k, {MASK: action_mask}, "action_mask")
+        elif loop.masked[k]:
+            loop.allow(k, None)
 
     def decide(self) -> list[Shown]:
         """Return the action of each replica; of resting replicas the last one."""
@@ -137,9 +136,3 @@ class Player:
         """Choose the first replica's action for an observation; arguments as in `see`."""
         self.see(0, observation, action_mask)
         return Move(self.decide()[0], self._loop.probabilities[0], self.inputs, self.rasters)
-
-    def _allowed(self, action_mask: object) -> npt.NDArray[np.bool_] | None:
-        if action_mask is None:
-            return None
-        groups, numbers = self._loop.groups, self._loop.policy.is_continuous
-        return allowed_actions({MASK: action_mask}, groups, "action_mask", numbers)

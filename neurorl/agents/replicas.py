@@ -308,10 +308,6 @@ class Replicas(AgentGroup):
             self.loop.active[k] = True
         return self._go_on(chosen, budget, 0)
 
-    def _steps_left(self, playing: Sequence[int], budget: Budget) -> int:
-        """Return after how many steps to check budgets again."""
-        return min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
-
     def _go_on(
         self, chosen: Sequence[int], budget: Budget, left: int
     ) -> tuple[list[int], list[int], int]:
@@ -336,7 +332,8 @@ class Replicas(AgentGroup):
                 self.loop.active[k] = False
                 waiting.append(k)
         if looks:
-            left = self._steps_left(playing + waiting, budget)
+            each = (budget.steps_left(self.env_steps(k)) for k in playing + waiting)
+            left = min(each, default=0)
             for k in filter(self._unfinished.too_long, playing):
                 where = self._unfinished.where(k)
                 warn_of(EnvironmentWarning, where, "hasn't ended yet", remedy=TIME_LIMIT)

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.agents.episodes import strip_prefix
+from neurorl.agents.episodes import State, strip_prefix
 from neurorl.backends.torch import ModuleState, SpikingModule, estimator
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.network.serialization import LARGEST
-from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices, Taken, votes
 from neurorl.reparameterization.config import GradientConfig
@@ -21,7 +21,6 @@ from neurorl.reparameterization.rollout import Inputs, Rollout
 
 _NOISE = 5  # purpose of derived seeds
 _CPU = torch.device("cpu")
-State = dict[str, Array]
 
 
 class GradientLearner:
@@ -108,9 +107,8 @@ class GradientLearner:
         }
 
     def learned(self) -> State:
-        """Return what it has learned, as views (on a GPU copies) by name: weights and critic."""
-        weights = {name: w.detach().cpu().numpy() for name, w in self._latent.items()}
-        return {**weights, "critic": self.values.weights}
+        """Return what it has learned by name: weights and critic."""
+        return {**self.weights(), "critic": self.values.weights}
 
     def set_weights(self, weights: dict[str, FloatArray]) -> None:
         """Overwrite weights. Raises RunError for one that is missing or misshapen."""

@@ -151,9 +151,6 @@ class GradientReplicas(AgentGroup):
         self._stage.go_to(SeparateEnvs([copy_env(env) for _ in range(self._stage.envs.n)]))
         self._actors.silence(np.ones((len(self.seeds), self.gradient.environments), dtype=bool))
 
-    def leave(self, k: int) -> None:
-        """Do nothing: the environment of the agent itself is none of these."""
-
     def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
         self._torn.discard(k)
         try:

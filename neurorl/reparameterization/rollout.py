@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurorl.agents.episodes import State
 from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.backends.torch.inputs import Batch, draw_words
 from neurorl.learning.memory import kind_of
@@ -16,8 +17,6 @@ from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.choices import Choices
-
-Arrays = dict[str, Array]
 
 
 def replica_of(state: ModuleState, k: int) -> ModuleState:
@@ -30,7 +29,7 @@ def joined(states: Sequence[ModuleState]) -> ModuleState:
     return states[0].map(lambda *x: torch.cat(x, dim=-2), *states[1:]) if states[1:] else states[0]
 
 
-def replica_arrays(state: ModuleState, k: int) -> Arrays:
+def replica_arrays(state: ModuleState, k: int) -> State:
     """Return replica *k*'s own state as arrays."""
     return {name: x.cpu().numpy().copy() for name, x in _named(replica_of(state, k)).items()}
 

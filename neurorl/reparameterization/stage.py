@@ -27,8 +27,7 @@ from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices
 from neurorl.reparameterization.rollout import Rollout
-from neurorl.storage.plain import Named
-from neurorl.tasks.actions import MASK, allowed_actions
+from neurorl.tasks.actions import MASK
 from neurorl.tasks.groups import EnvGroup
 
 _RESET = 1  # purpose of derived seeds
@@ -115,7 +114,7 @@ class Stage(Sight):
             if terminated or truncated:
                 ended.append(i)
             elif self.masked[i]:
-                self._heed(i, info)
+                self.restrict(i, info, self._where(i))
         for k in {i // self._size for i in rows}:
             self.steps[k] += self._size
         self._x[rows] = self._features(rows)
@@ -217,16 +216,7 @@ class Stage(Sight):
         if MASK in info and not self.steps[k]:
             self.masked[self.rows([k])] = True
         if self.masked[i]:
-            self._heed(i, info)
-
-    def _heed(self, i: int, info: Named) -> None:
-        """Note what row *i* allows, which has masks.
-
-        Raises EnvError for a mask that is missing or allows nothing, UnsupportedError for one of
-        numbers.
-        """
-        is_of_numbers = self.policy.is_continuous
-        self.allow(i, allowed_actions(info, self.groups, self._where(i), is_of_numbers))
+            self.restrict(i, info, self._where(i))
 
     def _check(self, i: int) -> None:
         """Raise EnvError unless all that is seen in row *i* is finite."""

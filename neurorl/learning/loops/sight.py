@@ -14,6 +14,8 @@ from neurorl.models.agent.memories import ObservationHistory, remembering
 from neurorl.models.agent.policies import Policy
 from neurorl.models.features import Features, FromNumbers
 from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.storage.plain import Named
+from neurorl.tasks.actions import allowed_actions
 from neurorl.tasks.kinds import Shown
 
 
@@ -124,6 +126,14 @@ class Sight:
         self.masked[k] = allowed is not None
         self.allowed[k] = True if allowed is None else allowed
         self.has_masks = bool(self.masked.any())
+
+    def restrict(self, k: int, info: Named, where: str) -> None:
+        """Let agent k choose only what its environment's *info* allows. where: named in errors.
+
+        Raises EnvError for a mask that is missing or allows nothing, UnsupportedError for one of
+        numbers.
+        """
+        self.allow(k, allowed_actions(info, self.groups, where, self.policy.is_continuous))
 
     def _repeats(self, k: np.intp | int, times: int) -> bool:
         """Return whether agent k takes its last actions again, as it takes each so many *times*."""
