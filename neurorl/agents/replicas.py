@@ -135,16 +135,8 @@ class Replicas(AgentGroup):
         loop: Loop,
     ) -> None:
         """Take the parts of these agents, beside their environments and backend."""
-        AgentGroup.__init__(
-            self,
-            config,
-            self.backend.network,
-            seeds,
-            n_actions=sum(groups),
-            backend_name=backend_name,
-            arithmetic_name=self.backend.arithmetic_name,
-            noise=self.backend.noise,
-        )
+        played_in = backend_name, self.backend.arithmetic_name, self.backend.noise
+        AgentGroup.__init__(self, config, self.backend.network, seeds, sum(groups), *played_in)
         self.loop, first = loop, self.envs.first_action
         self._monitors = [
             Monitor(network, config, seed, k, partial(self._watched, k), first, groups=groups)

@@ -73,15 +73,7 @@ class GradientReplicas(AgentGroup):
         seeds, arithmetic = check_seeds(plan.seeds), plan.spec.arithmetic or "float"
         envs, network = plan.envs(len(seeds) * size), config.network(n_actions)
         choices = choices_for(config, modules(config, envs.actions, "replicas"))
-        super().__init__(
-            config,
-            network,
-            seeds,
-            n_actions=n_actions,
-            backend_name="torch",
-            arithmetic_name=arithmetic,
-            noise="exact",
-        )
+        super().__init__(config, network, seeds, n_actions, "torch", arithmetic, "exact")
         self.gradient = gradient
         self._learners = [
             GradientLearner(network, gradient, arithmetic, choices, seed, place) for seed in seeds
