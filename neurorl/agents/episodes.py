@@ -138,8 +138,9 @@ class OpenEpisode:
 
     def arrays(self, one: Array) -> State:
         """Return the arrays for `read_running`; *one*: as in `empty_actions`."""
+        dtype = self.actions.typecode if isinstance(self.actions, array) else one.dtype
         return {
-            "actions": _array(self.actions, one),
+            "actions": np.array(self.actions, dtype=dtype).reshape(-1, *one.shape),
             "digest": np.array(self.digest, dtype=np.uint32),
             **{name: np.array(getattr(self, name)) for name in SCORES},
         }
@@ -209,9 +210,3 @@ def not_repeatable(where: str = "environment") -> RunError:
         "a run of it can't be resumed within an episode; --from begins another with its weights"
     )
     return RunError(where, what, remedy=remedy)
-
-
-def _array(actions: Sequence[object], one: Array) -> Array:
-    """Return actions as an array, a row for each; *one*: as in `empty_actions`."""
-    dtype = actions.typecode if isinstance(actions, array) else one.dtype
-    return np.array(actions, dtype=dtype).reshape(-1, *one.shape)

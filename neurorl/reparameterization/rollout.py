@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -22,11 +22,6 @@ from neurorl.reparameterization.choices import Choices
 def replica_of(state: ModuleState, k: int) -> ModuleState:
     """Return replica *k*'s own state, without its past."""
     return state.map(lambda x: x[k : k + 1]).detach()
-
-
-def joined(states: Sequence[ModuleState]) -> ModuleState:
-    """Join states into that of one batch, one after the other."""
-    return states[0].map(lambda *x: torch.cat(x, dim=-2), *states[1:]) if states[1:] else states[0]
 
 
 def replica_arrays(state: ModuleState, k: int) -> State:
@@ -177,4 +172,5 @@ class Rollout:
 
     def states_of(self, k: int, steps: slice) -> ModuleState:
         """Return what the networks of replica *k* carried into these steps, in the same batch."""
-        return joined([replica_of(state, k) for state in self.states[steps]])
+        first, *others = (replica_of(state, k) for state in self.states[steps])
+        return first.map(lambda *x: torch.cat(x, dim=-2), *others)
