@@ -199,6 +199,14 @@ class AgentGroup(abc.ABC):
         agent = self.seeds[k], self.config_of(k), self.gradient
         return AgentDescription(env_id, env_spec, *learned, *agent)
 
+    def _is_done(self, k: int, budget: Budget) -> bool:
+        """Return whether agent k has played enough."""
+        return budget.is_spent(len(self.episodes[k]), self.steps_taken(k))
+
+    def _active(self, budget: Budget) -> list[int]:
+        """Return which agents play on."""
+        return [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
+
     @abc.abstractmethod
     def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
         """Restore all but episodes and diagnostics; *episodes*: how many have ended."""

@@ -160,11 +160,10 @@ class Replicas(AgentGroup):
         Raises EnvError for a reward that isn't finite.
         """
         self._count(callback)  # episodes of an interrupted call
-        playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
         gamma, scale, step = self.config.gamma, self.config.reward_scale, self.envs.step
         decide, see, learn, reward_of, discount_of, shown = self._calls()
         running = self._unfinished.running
-        playing, waiting, left = self._open(playing, budget)
+        playing, waiting, left = self._open(self._active(budget), budget)
         while playing or waiting:
             ended, cut = False, []
             try:
@@ -285,9 +284,6 @@ class Replicas(AgentGroup):
         drawn = self.loop.plan.with_random_feedback
         self.loop.memory.of(k).adopt(state, self.network, drawn)
         self.loop.write(k)
-
-    def _is_done(self, k: int, budget: Budget) -> bool:
-        return budget.is_spent(len(self.episodes[k]), self.env_steps(k))
 
     def _open(self, chosen: Sequence[int], budget: Budget) -> tuple[list[int], list[int], int]:
         """Begin or resume an episode of each; return as `_go_on`."""

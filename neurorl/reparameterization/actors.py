@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -44,9 +44,9 @@ class Actors:
         self.rasters: dict[str, Tensor] = {}
         self.policies: FloatArray = np.zeros((*self._lead, choices.n_actions))
 
-    def put(self, k: int, parameters: Mapping[str, Tensor]) -> None:
-        """Let replica *k* play with these, of a module of one replica."""
-        for name, weights in parameters.items():
+    def put(self, k: int, module: SpikingModule) -> None:
+        """Let replica *k* play with the weights of a module of one replica."""
+        for name, weights in module.named_parameters():
             self._module.get_parameter(name)[k] = weights.detach()[0]
 
     @torch.no_grad()

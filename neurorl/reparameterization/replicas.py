@@ -164,10 +164,6 @@ class GradientReplicas(AgentGroup):
             learner.values.weights[:] = take(state, "critic", shape)
         self._put(k)
 
-    def _active(self, budget: Budget) -> list[int]:
-        spent = [budget.is_spent(len(e), self.steps_taken(k)) for k, e in enumerate(self.episodes)]
-        return [k for k, is_spent in enumerate(spent) if not is_spent]
-
     def _release(self, budget: Budget, callback: Callback | None) -> None:
         """Count episodes that have ended, as many as were asked for."""
         for k, ended in enumerate(self._ended):
@@ -253,7 +249,7 @@ class GradientReplicas(AgentGroup):
 
     def _put(self, k: int) -> None:
         """Let agent k play with what it has learned."""
-        self._actors.put(k, dict(self._learners[k].module.named_parameters()))
+        self._actors.put(k, self._learners[k].module)
 
 
 def make_gradient_group(plan: GroupPlan) -> GradientReplicas | DeepGradientReplicas:
