@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +15,7 @@ from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices, Taken, votes
 from neurorl.reparameterization.config import GradientConfig
-from neurorl.reparameterization.rollout import Inputs, Rollout
+from neurorl.reparameterization.rollout import Inputs, Rollout, Rows
 
 _NOISE = 5  # purpose of derived seeds
 _CPU = torch.device("cpu")
@@ -164,8 +162,7 @@ class GradientLearner:
             described = self._described_in_all(rollout, k)
             return described if numbers is None else described[numbers.to(self._device)]
         batch = rollout.rows(k, slice(None), numbers)
-        allowed = rollout.allowed_of(k, slice(None), numbers)
-        return self._described_in(batch, self.module.rest(len(numbers)), allowed)[0]
+        return self._described_in(batch, self.module.rest(len(numbers)))[0]
 
     def _described_in_all(self, rollout: Rollout, k: int) -> Tensor:
         """Return log policies or means of all steps and environments, ``(T * E, n)``."""
@@ -174,22 +171,16 @@ class GradientLearner:
         described = []
         for t in range(horizon):
             steps = slice(t, None, horizon)
-            allowed = rollout.allowed_of(k, steps)
-            of_step, state = self._described_in(rollout.rows(k, steps), state, allowed)
+            of_step, state = self._described_in(rollout.rows(k, steps), state)
             described.append(of_step.view(-1, self._gradient.environments, of_step.shape[-1]))
             if t + 1 < horizon:
                 over = torch.from_numpy(rollout.over[steps, k].reshape(1, -1))
                 state = state.silenced(over.to(self._device))
         return torch.stack(described, dim=1).flatten(0, 2)
 
-    def _described_in(
-        self, batch: tuple[Tensor, Mapping[str, Tensor]], state: ModuleState, allowed: Tensor | None
-    ) -> tuple[Tensor, ModuleState]:
-        """Return log policies or means of a batch, ``(rows, n)``, and the state after it.
-
-        batch: as `Rollout.rows` returns it. state: before it. allowed: as `Rollout.allowed_of`.
-        """
-        inputs, drawn = batch
+    def _described_in(self, batch: Rows, state: ModuleState) -> tuple[Tensor, ModuleState]:
+        """Return log policies or means of a batch, ``(rows, n)``, and the state after it."""
+        inputs, drawn, allowed = batch
         noise = {name: words.to(self._device) for name, words in drawn.items()}
         rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
         mask = None if allowed is None else allowed.to(self._device)

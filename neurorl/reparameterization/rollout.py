@@ -99,6 +99,10 @@ class Inputs:
         return Batch(self._steps, rows, spikes, currents)
 
 
+Rows = tuple[Tensor, Mapping[str, Tensor], Tensor | None]
+"""Represent a batch: the source's inputs, the noise, and which votes are allowed; None is all."""
+
+
 class Rollout:
     """Hold T steps of E environments in each of R replicas; *lead*: ``(T, R, E)``.
 
@@ -150,25 +154,20 @@ class Rollout:
         """Return what is allowed in step *t*, ``(R, E, n_actions)``; None if all is."""
         return torch.from_numpy(self.allowed[t]) if self.has_masks else None
 
-    def allowed_of(self, k: int, steps: slice, of: Tensor | None = None) -> Tensor | None:
-        """Return what replica *k* is allowed in these steps, in the batch of `rows`."""
-        if not self.has_masks or self.allowed[:, k].all():
-            return None
-        allowed = torch.from_numpy(self.allowed[steps, k]).flatten(0, 1)
-        return allowed if of is None else allowed[of]
-
-    def rows(
-        self, k: int, steps: slice, of: Tensor | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return inputs and noise of replica *k* in these steps, as one batch.
+    def rows(self, k: int, steps: slice, of: Tensor | None = None) -> Rows:
+        """Return what replica *k* had in these steps, as one batch.
 
         of: numbers of the rows to take, step by step and in each by environment; None takes all.
         """
         inputs = self.inputs[k : k + 1, ..., steps, :, :].flatten(-3, -2)
         noise = {n: x[k : k + 1, :, steps].flatten(2, 3) for n, x in self.noise.items()}
+        allowed = None
+        if self.has_masks and not self.allowed[:, k].all():
+            allowed = torch.from_numpy(self.allowed[steps, k]).flatten(0, 1)
         if of is None:
-            return inputs, noise
-        return inputs[..., of, :], {n: x[..., of, :] for n, x in noise.items()}
+            return inputs, noise, allowed
+        noise = {n: x[..., of, :] for n, x in noise.items()}
+        return inputs[..., of, :], noise, None if allowed is None else allowed[of]
 
     def states_of(self, k: int, steps: slice) -> ModuleState:
         """Return what the networks of replica *k* carried into these steps, in the same batch."""
