@@ -34,8 +34,7 @@ class Actors:
     ) -> None:
         self._choices, self._config, self._device = choices, choices.config, device
         config, self._lead = choices.config, (len(seeds), size)
-        engine = None if device.type == "cpu" else "eager"
-        module = SpikingModule(network, seed=tuple(seeds), arithmetic=arithmetic, engine=engine)
+        module = SpikingModule(network, seed=tuple(seeds), arithmetic=arithmetic)
         self._module = module.requires_grad_(False).to(device)
         self._inputs = Inputs(self._module, config, size)
         self._first_vote = 0 if config.carries else network.depth("output")

@@ -47,7 +47,6 @@ class GradientLearner:
             arithmetic=arithmetic,
             estimator=estimator(gradient.estimator, **options),
             detach_reset=gradient.detach_reset,
-            engine=None if device.type == "cpu" else "eager",
         ).to(device)
         learn = (p.name for p in network.projections if p.plasticity is not None)
         self._latent = {name: self.module.weight(name) for name in learn}
