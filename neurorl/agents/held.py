@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import MappingProxyType
 from typing import ClassVar, Self
 
@@ -134,10 +134,8 @@ class HeldAgent(abc.ABC):
             with self.lent():
                 yield self.env
             return
-        try:
+        with closing(other):
             yield other
-        finally:
-            other.close()
 
     @contextmanager
     def lent(self) -> Iterator[None]:

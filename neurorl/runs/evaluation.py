@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Never, TypedDict
@@ -254,13 +254,9 @@ def warn_of_greedy(
 @contextmanager
 def _copies(env: Environment, n: int) -> Iterator[list[Environment]]:
     """Yield *env* and copies of it, *n* in all; copies are closed afterwards."""
-    envs = [env]
-    try:
-        envs += [copy_env(env, is_quiet=True) for _ in range(n - 1)]
-        yield envs
-    finally:
-        for copy in envs[1:]:
-            copy.close()
+    with ExitStack() as ends:
+        copies = (closing(copy_env(env, is_quiet=True)) for _ in range(n - 1))
+        yield [env, *map(ends.enter_context, copies)]
 
 
 @contextmanager
