@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -16,10 +16,9 @@ import numpy as np
 
 from neurorl.agents.arguments import check_callable, check_count, check_kind, path_of
 from neurorl.agents.base import LearningAgent
-from neurorl.agents.callbacks import AgentInTraining, Callback
+from neurorl.agents.callbacks import AgentInTraining, Callback, Progress
 from neurorl.agents.checkpoint import read_agent
 from neurorl.agents.episodes import Episode
-from neurorl.agents.progress import Progress
 from neurorl.errors import ArgumentError, RunError, UnsupportedError, quoted
 from neurorl.runs.evaluation import Evaluation, evaluate
 from neurorl.storage.files import as_csv, as_json, make_folder, unwritable, write_bytes
@@ -125,17 +124,11 @@ class EvaluateEvery(_Every):
             is_same = all(one == other for one, other in both)
             return self._evaluated(kept, env)["mean_return"] if is_same else -np.inf
 
-    @contextmanager
-    def _played(self) -> Iterator[str | Environment | Maker]:
-        """Yield the environment to play; a copy of the agent's is closed afterwards."""
+    def _played(self) -> AbstractContextManager[str | Environment | Maker]:
+        """Give the environment to play; a copy of the agent's is closed afterwards."""
         if self.env is not None:
-            yield self.env
-            return
-        own = copy_env(self.agent.env, is_quiet=True)
-        try:
-            yield own
-        finally:
-            own.close()
+            return nullcontext(self.env)
+        return closing(copy_env(self.agent.env, is_quiet=True))
 
     def _evaluated(self, agent: LearningAgent, env: str | Environment | Maker) -> Evaluation:
         return evaluate(agent, self.episodes, seed=self.seed, env=env)

@@ -32,6 +32,7 @@ from neurorl.backends.checks import Inputs
 from neurorl.backends.reference.simulator import ReferenceSimulator
 from neurorl.backends.simulator import Simulator
 from neurorl.backends.window import Raster, WindowCall
+from neurorl.learning.loops.choose import make_loop
 from neurorl.numerics.random import derive
 from neurorl.pynn import Windows
 from neurorl.tasks.specification import copy_env
@@ -88,7 +89,8 @@ def player(agent: SpikingActorCritic, simulator: type[Simulator], replicas: int,
     seed = derive(SEED, 3, agent.seed)
     weights = {name: np.stack([w] * replicas) for name, w in agent.weights.items()}
     backend: Backend = load(simulator, agent.network, seed=(seed,) * replicas, weights=weights, **o)
-    return Player(agent.config, backend, int(agent.env.action_space.n))  # type: ignore[attr-defined]
+    n_actions = int(agent.env.action_space.n)  # type: ignore[attr-defined]
+    return Player(make_loop(agent.config, backend, n_actions, greedy=True, learns=False))
 
 
 def play(

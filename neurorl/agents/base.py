@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Never, Self
 
-from neurorl.agents.arguments import check_count, check_kind, path_of
+import numpy as np
+import numpy.typing as npt
+
+from neurorl.agents.arguments import check_count, check_kind, check_options, path_of
 from neurorl.agents.budget import (
     Budget,
     check_budget,
@@ -16,23 +19,28 @@ from neurorl.agents.budget import (
     warn_of_bare,
     warn_of_budget,
 )
-from neurorl.agents.callbacks import CallbackLike, Listeners, listening
+from neurorl.agents.callbacks import CallbackLike, Listeners, Progress, listening
 from neurorl.agents.checkpoint import write_checkpoint
-from neurorl.agents.episodes import Episode
-from neurorl.agents.lending import Lending
-from neurorl.agents.parameters import Parameterized
+from neurorl.agents.episodes import Episode, State
 from neurorl.agents.prediction import Predicting
-from neurorl.agents.progress import Progress
 from neurorl.agents.recorder import Recorder
 from neurorl.diagnostics.outcome import RunVerdict
-from neurorl.errors import ArgumentError, ChangeWarning, UnsupportedError, warn_outside
+from neurorl.errors import (
+    ArgumentError,
+    ChangeWarning,
+    UnsupportedError,
+    quoted,
+    unknown_name_error,
+    warn_outside,
+)
 from neurorl.models.agent.hints import refuse_words
+from neurorl.numerics.arrays import Array
 from neurorl.storage.plain import PlainData
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import describe_env, warn_unsaved
 
 
-class LearningAgent(Predicting, Parameterized, Lending):
+class LearningAgent(Predicting):
     """Let one agent of one environment learn, predict, play, save and load."""
 
     def __reduce_ex__(self, protocol: object) -> Any:
@@ -158,6 +166,22 @@ class LearningAgent(Predicting, Parameterized, Lending):
                 if self.env_steps != steps_before:
                     self._predictors.clear()
 
+    def get_parameters(self) -> dict[str, Array]:
+        """Return copies of learned arrays by name: `parameters_in`."""
+        return parameters_in(self.state())
+
+    def set_parameters(
+        self, parameters: Mapping[str, npt.ArrayLike], exact_match: bool = True
+    ) -> None:
+        """Take over arrays of `get_parameters`, of an agent with the same network.
+
+        Episodes, counters and the place in an episode stay. exact_match: whether none may be
+        missing. Raises ArgumentError for an array that doesn't fit or is missing, UnknownNameError
+        for an unknown one; then nothing is changed.
+        """
+        check_kind("set_parameters, exact_match", exact_match, bool, optional=False)
+        self.restore(with_parameters(self.state(), parameters, exact_match))
+
     def save(self, path: str | Path) -> None:
         """Write the agent to one file (npz, no pickle), atomically.
 
@@ -176,3 +200,44 @@ class LearningAgent(Predicting, Parameterized, Lending):
         """Free the backend and the environments."""
         self._refuse_in_training("close")
         self._replicas.close()
+
+
+_WHERE = "set_parameters"
+_BEGINNINGS = (
+    *("learner.weights.", "learner.signs", "learner.accumulator.", "learner.mean."),
+    *("critic", "mean_reward", "deep."),
+)
+
+
+def parameters_in(state: State) -> dict[str, Array]:
+    """Return copies of the learned arrays of an agent's state, by name.
+
+    These are weights, critic and running means, and all that the layers of deep agents keep; not
+    counters, episodes, places in them, nor the moments of an optimiser.
+    """
+    return {name: np.array(a) for name, a in state.items() if name.startswith(_BEGINNINGS)}
+
+
+def with_parameters(state: State, given: Mapping[str, npt.ArrayLike], exact_match: bool) -> State:
+    """Return *state* with arrays in place of its own; *exact_match*: whether none may be missing.
+
+    Raises ArgumentError for an array that doesn't fit or is missing, UnknownNameError for a name
+    that the agent doesn't have.
+    """
+    check_options(_WHERE, given)
+    own, taken = parameters_in(state), dict[str, Array]()
+    if exact_match and (missing := sorted(own.keys() - given.keys())):
+        remedy = "exact_match=False keeps the agent's own"
+        raise ArgumentError(_WHERE, "lacks arrays", got=", ".join(missing), remedy=remedy)
+    for name, value in given.items():
+        if name not in own:
+            raise unknown_name_error(f"{_WHERE}, array", name, own)
+        where, like = f"{_WHERE}, {name}", own[name]
+        try:
+            taken[name] = array = np.array(value, dtype=like.dtype)
+        except (TypeError, ValueError) as exc:
+            raise ArgumentError(where, "isn't numbers", got=quoted(value)) from exc
+        if array.shape != like.shape or not np.isfinite(array).all():
+            what, got = "has another shape, or isn't finite", array.shape
+            raise ArgumentError(where, what, got=got, limit=like.shape)
+    return {**state, **taken}

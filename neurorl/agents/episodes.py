@@ -18,7 +18,7 @@ import numpy as np
 
 from neurorl.errors import RunError
 from neurorl.models.agent.schedules import Schedule
-from neurorl.network.restoring import take, take_count, take_counts
+from neurorl.network.restoring import take, take_counts
 from neurorl.numerics.arrays import Array
 from neurorl.tasks.groups import EnvGroup
 from neurorl.tasks.kinds import Shown
@@ -90,16 +90,17 @@ def episodes_from(columns: State, first: int = 0) -> list[Episode]:
     ]
 
 
-Arrays = dict[str, Array]
 SCORES = ("total", "discounted", "factor")
 """List the fields of `OpenEpisode` that hold its rewards."""
+UNSEEN = -1
 
 
 @dataclass(slots=True)
 class OpenEpisode:
     """Hold an episode so far: its number, which its seed is derived from, and its actions.
 
-    digest: checksum of observations. is_over: whether it has ended but isn't counted yet.
+    digest: checksum of observations; `UNSEEN` if none is made. is_over: whether it has ended but
+    isn't counted yet.
     """
 
     number: int
@@ -124,21 +125,22 @@ class OpenEpisode:
             self.digest = crc32(row, self.digest)
 
     def is_like(self, other: OpenEpisode) -> bool:
-        """Return whether the environment behaved the same in both."""
-        return self._answers() == other._answers()
+        """Return whether the environment behaved here as in another, as far as that was seen."""
+        return other.digest in (UNSEEN, self.digest) and self._answers() == other._answers()
 
     def _answers(self) -> tuple[float, ...]:
-        return self.digest, len(self.actions), *(getattr(self, name) for name in SCORES)
+        return len(self.actions), *(getattr(self, name) for name in SCORES)
 
     def episode(self, number: int, env_steps: int) -> Episode:
         """Return it as a finished episode, the *number*-th to end."""
         wall = time.perf_counter() - self.started
         return Episode(number, self.total, len(self.actions), env_steps, self.discounted, wall)
 
-    def arrays(self, one: Array) -> Arrays:
+    def arrays(self, one: Array) -> State:
         """Return the arrays for `read_running`; *one*: as in `empty_actions`."""
+        dtype = self.actions.typecode if isinstance(self.actions, array) else one.dtype
         return {
-            "actions": _array(self.actions, one),
+            "actions": np.array(self.actions, dtype=dtype).reshape(-1, *one.shape),
             "digest": np.array(self.digest, dtype=np.uint32),
             **{name: np.array(getattr(self, name)) for name in SCORES},
         }
@@ -157,9 +159,9 @@ def empty_actions(n_actions: int, one: Array) -> MutableSequence[Shown]:
 def read_running(
     number: int, arrays: Mapping[str, Array], n_actions: int, one: Array
 ) -> OpenEpisode:
-    """Return the episode of `Running.arrays`. Raises RunError if the arrays are wrong.
+    """Return the episode of `OpenEpisode.arrays`, but for its digest.
 
-    n_actions, one: as in `empty_actions`.
+    n_actions, one: as in `empty_actions`. Raises RunError if the arrays are wrong.
     """
     actions = empty_actions(n_actions, one)
     shape = (None, *one.shape)
@@ -168,7 +170,7 @@ def read_running(
     else:
         taken = take(arrays, "actions", shape, "whole", 0, n_actions - 1)
     actions.extend(taken.tolist())
-    running = OpenEpisode(number, actions=actions, digest=take_count(arrays, "digest", 2**32 - 1))
+    running = OpenEpisode(number, actions=actions, digest=UNSEEN)
     for name in SCORES:
         setattr(running, name, float(take(arrays, name, ())))
     return running
@@ -208,9 +210,3 @@ def not_repeatable(where: str = "environment") -> RunError:
         "a run of it can't be resumed within an episode; --from begins another with its weights"
     )
     return RunError(where, what, remedy=remedy)
-
-
-def _array(actions: Sequence[object], one: Array) -> Array:
-    """Return actions as an array, a row for each; *one*: as in `empty_actions`."""
-    dtype = actions.typecode if isinstance(actions, array) else one.dtype
-    return np.array(actions, dtype=dtype).reshape(-1, *one.shape)

@@ -56,7 +56,6 @@ class AgentGroup(abc.ABC):
         config: AgentConfig,
         network: Network,
         seeds: tuple[int, ...],
-        *,
         n_actions: int,
         backend_name: str,
         arithmetic_name: str,
@@ -68,9 +67,8 @@ class AgentGroup(abc.ABC):
 
     def _like(self, other: AgentGroup, seeds: tuple[int, ...]) -> None:
         """Begin as a group of agents of these *seeds*, of the kind of another's."""
-        names = ("n_actions", "backend_name", "arithmetic_name", "noise")
-        same = {name: getattr(other, name) for name in names}
-        AgentGroup.__init__(self, other.config, other.network, seeds, **same)
+        same = other.n_actions, other.backend_name, other.arithmetic_name, other.noise
+        AgentGroup.__init__(self, other.config, other.network, seeds, *same)
 
     def env_steps(self, k: int) -> int:
         """Return how many environment steps agent k has taken until its last episode ended."""
@@ -147,11 +145,10 @@ class AgentGroup(abc.ABC):
         """Go on in *env*, and in copies of it, from the next episodes on."""
         raise UnsupportedError("agents side by side", "stay in their environments")
 
-    @abc.abstractmethod
-    def leave(self, k: int) -> None:
+    def leave(self, k: int) -> None:  # noqa: B027  (some learn in copies of it)
         """Let other code use agent k's environment; it returns to its episode afterwards."""
 
-    def take_up(self, k: int) -> None:  # noqa: B027  (most have environments of their own)
+    def take_up(self, k: int) -> None:  # noqa: B027
         """Bring agent k's environment back to its episode at once, if `leave` was called."""
 
     def heed(self) -> None:  # noqa: B027
@@ -198,17 +195,17 @@ class AgentGroup(abc.ABC):
 
         env_spec: result of `neurorl.tasks.specification.describe_env`.
         """
-        return AgentDescription(
-            env_id,
-            env_spec,
-            self.algorithm.name,
-            self.backend_name,
-            self.arithmetic_name,
-            self.noise,
-            self.seeds[k],
-            self.config_of(k),
-            self.gradient,
-        )
+        learned = self.algorithm.name, self.backend_name, self.arithmetic_name, self.noise
+        agent = self.seeds[k], self.config_of(k), self.gradient
+        return AgentDescription(env_id, env_spec, *learned, *agent)
+
+    def _is_done(self, k: int, budget: Budget) -> bool:
+        """Return whether agent k has played enough."""
+        return budget.is_spent(len(self.episodes[k]), self.steps_taken(k))
+
+    def _active(self, budget: Budget) -> list[int]:
+        """Return which agents play on."""
+        return [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
 
     @abc.abstractmethod
     def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:

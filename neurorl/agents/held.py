@@ -1,25 +1,28 @@
-"""Hold one agent of one environment: what it is made of, and what it has learned."""
+"""Hold one agent of one environment: what it is made of and has learned, and where it plays."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from types import MappingProxyType
 from typing import ClassVar, Self
 
 from neurorl.agents.algorithms import Algorithm
+from neurorl.agents.arguments import own_env
 from neurorl.agents.episodes import Episode, State
 from neurorl.agents.group import AgentGroup
 from neurorl.agents.player import Player
 from neurorl.diagnostics.monitor import Diagnostics
-from neurorl.errors import UnsupportedError
+from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.looks import Look
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
 from neurorl.storage.plain import Named
 from neurorl.tasks.actions import OneOf, read_actions
-from neurorl.tasks.kinds import Environment
+from neurorl.tasks.kinds import Environment, Maker
+from neurorl.tasks.specification import copy_env
 
 
 class HeldAgent(abc.ABC):
@@ -107,6 +110,64 @@ class HeldAgent(abc.ABC):
     def diagnostics(self) -> Diagnostics:
         """Return its populations as plain data; see `neurorl.diagnostics.monitor.Monitor.table`."""
         return self._replicas.diagnostics(0)
+
+    def lend_env(self) -> Environment:
+        """Return the environment for other code to play in.
+
+        An unfinished episode of training is played again up to the same step when training goes on.
+        """
+        self._replicas.leave(0)
+        return self.env
+
+    @contextmanager
+    def env_to_play(self) -> Iterator[Environment]:
+        """Yield an environment like its own, for other code to play in.
+
+        In a callback it is a copy, as training goes on in its own; an environment that can't be
+        made again is lent as by `lent`.
+        """
+        try:
+            other = copy_env(self.env, is_quiet=True) if self._is_training else None
+        except Exception:  # a user's code may raise anything
+            other = None
+        if other is None:
+            with self.lent():
+                yield self.env
+            return
+        with closing(other):
+            yield other
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let other code play in its environment, also in a callback.
+
+        The unfinished episode of training is played again afterwards, up to the same step. Raises
+        RunError for an environment that doesn't repeat itself.
+        """
+        self._replicas.leave(0)
+        yield
+        if self._is_training:
+            self._replicas.take_up(0)
+
+    def get_env(self) -> Environment:
+        """Return its environment; of several, one like each."""
+        return self.env
+
+    def set_env(self, env: str | Environment | Maker) -> None:
+        """Go on in another environment of the same spaces, in copies of it if it had several.
+
+        An unfinished episode is given up, and its steps don't count; the environment before isn't
+        closed. Raises ArgumentError for other spaces.
+        """
+        self._refuse_in_training("set_env")
+        made, name = own_env(env)
+        for kind in ("observation_space", "action_space"):
+            got, limit = getattr(made, kind), getattr(self.env, kind)
+            if got != limit:
+                raise ArgumentError("set_env", f"has another {kind}", got=got, limit=limit)
+        self._replicas.go_to(made)
+        self.env, self.env_id = made, name
+        self._predictors.clear()
 
     def _refuse_in_training(self, method: str) -> None:
         """Raise UnsupportedError in a callback, where *method* would change training."""

@@ -28,7 +28,6 @@ from neurorl.numerics.random import read_seed
 from neurorl.storage.plain import Named, PlainData
 from neurorl.storage.reading import FilePlace, check_fields, parse_json
 from neurorl.tasks.actions import read_actions
-from neurorl.tasks.answers import observation_reader
 from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.loading import saved_env
@@ -67,19 +66,6 @@ class _Replicas(Replicas):
 
     def _adopt(self, k: int, state: State) -> None:
         raise UnsupportedError("agent without neurons", "begins with no other agent's weights")
-
-
-class _Player(Player):
-    """Play a linear actor-critic without learning."""
-
-    def __init__(self, agent: LinearActorCritic, backend: Backend, explore: bool) -> None:
-        self._read = observation_reader(agent.env.observation_space)
-        self.backend = backend
-        groups = agent.actions.groups(1)
-        self._loop = loop = LinearLoop(
-            agent.config, agent.rates, backend, groups, greedy=not explore, learns=False
-        )
-        loop.memory.weights[ACTOR][...] = agent.weights[ACTOR]
 
 
 class LinearActorCritic(LearningAgent):
@@ -146,7 +132,10 @@ class LinearActorCritic(LearningAgent):
                 raise UnsupportedError("LinearActorCritic", what, got=value, remedy=remedy)
         check_kind("explore", explore, bool, optional=False)
         n = 1 if replicas is None else check_count("replicas", replicas, most=MAX_REPLICAS)
-        return _Player(self, _no_neurons([read_seed(seed)] * n), explore)
+        own = self.config, self.rates, _no_neurons([read_seed(seed)] * n), self.actions.groups(1)
+        loop = LinearLoop(*own, greedy=not explore, learns=False)
+        loop.memory.weights[ACTOR][...] = self.weights[ACTOR]
+        return Player(loop, self.env.observation_space)
 
     @classmethod
     def load(

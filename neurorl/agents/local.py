@@ -92,7 +92,7 @@ class JointReplicas(AgentGroup):
         self._count(callback)  # episodes of an interrupted call
         # The budget is for all environments together, so each of them plays without one.
         steps = self._group.play(_FOREVER, lambda e, episode: self._ended.append((e, episode)))
-        while not budget.is_spent(len(self.episodes[0]), self.env_steps(0)):
+        while not self._is_done(0, budget):
             stepped = next(steps)
             self._count(callback)
             yield stepped
@@ -132,9 +132,6 @@ class JointReplicas(AgentGroup):
 
     def go_to(self, env: Environment) -> None:
         self._group.go_to(copy_env(env))
-
-    def leave(self, k: int) -> None:
-        pass  # others use an environment that it doesn't learn from
 
     def heed(self) -> None:
         self._group.heed()

@@ -39,16 +39,15 @@ class WatchedEnvs(SeparateEnvs):
 
     def __init__(self, envs: Sequence[Environment], finished: Callable[[int], int]) -> None:
         super().__init__(envs)
-        self._finished, space = finished, envs[0].observation_space
-        self._looks = () if is_large(space, WINDOW) else LOOKS
-        self._places = tuple(FirstPlay.in_space(space).seen)
+        self._finished, self._space = finished, envs[0].observation_space
+        self._looks = () if is_large(self._space, WINDOW) else LOOKS
         self.kept = [self.nothing() for _ in envs]
         self._now = [self.nothing() for _ in envs]
         self._taken, self._first = [0] * self.n, [math.inf] * self.n
 
     def nothing(self) -> FirstPlay:
         """Return a play without steps."""
-        return FirstPlay(seen={place: [] for place in self._places})
+        return FirstPlay.in_space(self._space)
 
     def settle(self, k: int) -> FirstPlay:
         """Return what was seen in finished episodes of agent k, the last one included."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
 from neurorl.agents.budget import LONG_EPISODE
 from neurorl.agents.episodes import (
+    UNSEEN,
     Episode,
     OpenEpisode,
     State,
@@ -19,11 +20,12 @@ from neurorl.agents.episodes import (
 )
 from neurorl.learning.finite import NotFiniteError, explained
 from neurorl.learning.loops.base import Loop
+from neurorl.learning.loops.sight import Sight
 from neurorl.models.agent.config import AgentConfig
-from neurorl.network.restoring import take, take_shown
+from neurorl.network.restoring import take, take_count, take_shown
 from neurorl.numerics.random import derive_several
 from neurorl.storage.plain import Named
-from neurorl.tasks.actions import MASK, allowed_actions
+from neurorl.tasks.actions import MASK
 from neurorl.tasks.groups import EnvGroup
 
 _RESET = 1  # purpose of derived seeds
@@ -81,9 +83,7 @@ class OpenEpisodes:
 
     def allow(self, k: int, info: Named) -> None:
         """Restrict agent k, whose actions are masked, to the actions allowed now."""
-        loop = self.loop
-        numbers = loop.policy.is_continuous
-        loop.allow(k, allowed_actions(info, loop.groups, self.where(k), numbers))
+        self.loop.restrict(k, info, self.where(k))
 
     def _allow_first(self, k: int) -> None:
         """Mask agent k's actions if its environment gives a mask.
@@ -142,6 +142,7 @@ class OpenEpisodes:
         """
         loop = self.loop
         running = read_running(number, arrays, loop.n_actions, loop.actions[k])
+        running.digest = take_count(arrays, "digest", 2**32 - 1)
         if "allowed" in arrays:
             loop.allow(k, take(arrays, "allowed", (loop.n_actions,), "bool"))
         loop.memory.of(k).restore_passing(arrays)
@@ -163,7 +164,8 @@ class OpenEpisodes:
         if self._envs.together and elsewhere:
             elsewhere = playing_on  # they are only stepped together
         if elsewhere:
-            self._play_again({k: self._reset_seed(k) for k in sorted(elsewhere)})
+            episodes = {k: (self._reset_seed(k), self.running[k]) for k in sorted(elsewhere)}
+            play_again(self._envs, self.loop, episodes, "the environment of agent {}".format)
         self._elsewhere -= elsewhere
 
     def _reset_seed(self, k: int) -> int:
@@ -176,25 +178,37 @@ class OpenEpisodes:
         # Some environments take seeds of 31 bits only.
         return derived[number - first] & 0x7FFFFFFF
 
-    def _play_again(self, seeds: Mapping[int, int]) -> None:
-        """Play episodes again up to the present step, without decisions or learning."""
-        loop = self.loop
-        before = {k: [numbers.copy() for numbers in loop.seen(k)] for k in seeds}
-        again = {k: OpenEpisode(0) for k in seeds}
-        actions = {k: (seed, self.running[k].actions) for k, seed in seeds.items()}
-        try:
-            for k, observation, reward in take_up(self._envs, actions):
-                if reward is None:
-                    loop.see_first(k, observation)
-                else:
-                    loop.see(k, observation)
-                    again[k].add(0, reward, self._config.gamma)
-                again[k].see(*loop.seen(k))
-            for k, shown in before.items():
-                alike = [np.array_equal(a, b) for a, b in zip(loop.seen(k), shown, strict=True)]
-                if not again[k].is_like(self.running[k]) or not all(alike):
-                    raise not_repeatable(f"the environment of agent {k}")
-        finally:
-            for k, shown in before.items():
-                for numbers, kept in zip(loop.seen(k), shown, strict=True):
-                    numbers[...] = kept
+
+def play_again(
+    envs: EnvGroup,
+    sight: Sight,
+    episodes: Mapping[int, tuple[int, OpenEpisode]],
+    named: Callable[[int], str],
+) -> None:
+    """Play episodes again up to where they are, without decisions or learning.
+
+    episodes: seed and episode by agent. named: names an agent's environment, for errors.
+    Raises RunError if an environment behaves differently than before. What is known to have been
+    seen is what agents see afterwards: the cells, and of an episode with a digest all.
+    """
+    before, again = {}, {k: OpenEpisode(0) for k in episodes}
+    for k, (_, episode) in episodes.items():
+        known = sight.seen(k)[: 1 if episode.digest == UNSEEN else None]
+        before[k] = [numbers.copy() for numbers in known]
+    actions = {k: (seed, episode.actions) for k, (seed, episode) in episodes.items()}
+    try:
+        for k, observation, reward in take_up(envs, actions):
+            if reward is None:
+                sight.see_first(k, observation)
+            else:
+                sight.see(k, observation)
+                again[k].add(0, reward, sight.config.gamma)
+            again[k].see(*sight.seen(k))
+        for k, (_, episode) in episodes.items():
+            alike = map(np.array_equal, sight.seen(k), before[k])
+            if not again[k].is_like(episode) or not all(alike):
+                raise not_repeatable(named(k))
+    finally:
+        for k, shown in before.items():
+            for numbers, kept in zip(sight.seen(k), shown, strict=False):
+                numbers[...] = kept

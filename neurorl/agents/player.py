@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from neurorl.backends.base import Backend, Raster
+from neurorl.backends.base import Raster
 from neurorl.backends.checks import Inputs
 from neurorl.errors import ArgumentError, quoted
-from neurorl.learning.loops.choose import make_loop
-from neurorl.models.agent.config import AgentConfig
+from neurorl.learning.loops.base import Loop
 from neurorl.numerics.arrays import Array, FloatArray
-from neurorl.tasks.actions import MASK, allowed_actions
+from neurorl.tasks.actions import MASK
 from neurorl.tasks.answers import UnfitError, observation_reader
 from neurorl.tasks.kinds import Shown, Space
 
@@ -40,31 +36,16 @@ _EPISODE = 32
 
 
 class Player:
-    """Play one agent on a backend; draws depend on the backend's seed and `decisions` only.
+    """Play agents of a *loop* that doesn't learn, side by side, each in an episode of its own.
 
-    The backend's replicas play side by side, each in an episode of its own.
+    Draws depend on the backend's seed and `decisions` only.
 
-    explore: whether actions are drawn by the configuration's policy, not taken by most votes.
-    n_actions: number of actions, or for several choices the size of each group.
     space: space of observations; None takes what the cells take.
-    learned: what the agent has learned beside weights, by name (`neurorl.learning.memory.Memory`).
     """
 
-    def __init__(
-        self,
-        config: AgentConfig,
-        backend: Backend,
-        n_actions: int | Sequence[int],
-        explore: bool = False,
-        space: Space | None = None,
-        learned: Mapping[str, Array] | None = None,
-    ) -> None:
+    def __init__(self, loop: Loop, space: Space | None = None) -> None:
         self._read = None if space is None else observation_reader(space)
-        self.backend = backend
-        self._loop = make_loop(config, backend, n_actions, greedy=not explore, learns=False)
-        if learned:
-            for k in range(backend.n_replicas):
-                self._loop.memory.of(k).restore_lasting(learned)
+        self.backend, self._loop = loop.backend, loop
 
     @property
     def decisions(self) -> int:
@@ -141,8 +122,10 @@ class Player:
                 remedy = "predict takes one, or a batch of such"
                 raise ArgumentError(exc.say("observation", remedy)) from exc
         loop.see(k, observation)
-        if action_mask is not None or loop.masked[k]:
-            loop.allow(k, self._allowed(action_mask))
+        if action_mask is not None:
+            loop.restrict(k, {MASK: action_mask}, "action_mask")
+        elif loop.masked[k]:
+            loop.allow(k, None)
 
     def decide(self) -> list[Shown]:
         """Return the action of each replica; of resting replicas the last one."""
@@ -153,9 +136,3 @@ class Player:
         """Choose the first replica's action for an observation; arguments as in `see`."""
         self.see(0, observation, action_mask)
         return Move(self.decide()[0], self._loop.probabilities[0], self.inputs, self.rasters)
-
-    def _allowed(self, action_mask: object) -> npt.NDArray[np.bool_] | None:
-        if action_mask is None:
-            return None
-        groups, numbers = self._loop.groups, self._loop.policy.is_continuous
-        return allowed_actions({MASK: action_mask}, groups, "action_mask", numbers)

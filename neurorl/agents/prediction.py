@@ -17,6 +17,7 @@ from neurorl.backends.meter import METERED
 from neurorl.backends.registry import backend_class
 from neurorl.backends.registry import load as load_backend
 from neurorl.errors import ArgumentError, quoted
+from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.hints import refuse_words
 from neurorl.numerics.arrays import Array
 from neurorl.numerics.random import derive, read_seed
@@ -168,9 +169,10 @@ class Predicting(HeldAgent):
         )
         try:
             groups = modules(self.config, self.actions, "player")
-            beside = self._replicas.learned_beside(0)
-            space = self.env.observation_space
-            return Player(self.config, compiled, groups, explore, space, beside)
+            loop = make_loop(self.config, compiled, groups, greedy=not explore, learns=False)
+            for k in range(compiled.n_replicas):
+                loop.memory.of(k).restore_lasting(self._replicas.learned_beside(0))
+            return Player(loop, self.env.observation_space)
         except BaseException:
             compiled.close()
             raise

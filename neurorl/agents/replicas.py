@@ -135,16 +135,8 @@ class Replicas(AgentGroup):
         loop: Loop,
     ) -> None:
         """Take the parts of these agents, beside their environments and backend."""
-        AgentGroup.__init__(
-            self,
-            config,
-            self.backend.network,
-            seeds,
-            n_actions=sum(groups),
-            backend_name=backend_name,
-            arithmetic_name=self.backend.arithmetic_name,
-            noise=self.backend.noise,
-        )
+        played_in = backend_name, self.backend.arithmetic_name, self.backend.noise
+        AgentGroup.__init__(self, config, self.backend.network, seeds, sum(groups), *played_in)
         self.loop, first = loop, self.envs.first_action
         self._monitors = [
             Monitor(network, config, seed, k, partial(self._watched, k), first, groups=groups)
@@ -168,11 +160,10 @@ class Replicas(AgentGroup):
         Raises EnvError for a reward that isn't finite.
         """
         self._count(callback)  # episodes of an interrupted call
-        playing = [k for k in range(len(self.seeds)) if not self._is_done(k, budget)]
         gamma, scale, step = self.config.gamma, self.config.reward_scale, self.envs.step
         decide, see, learn, reward_of, discount_of, shown = self._calls()
         running = self._unfinished.running
-        playing, waiting, left = self._open(playing, budget)
+        playing, waiting, left = self._open(self._active(budget), budget)
         while playing or waiting:
             ended, cut = False, []
             try:
@@ -294,9 +285,6 @@ class Replicas(AgentGroup):
         self.loop.memory.of(k).adopt(state, self.network, drawn)
         self.loop.write(k)
 
-    def _is_done(self, k: int, budget: Budget) -> bool:
-        return budget.is_spent(len(self.episodes[k]), self.env_steps(k))
-
     def _open(self, chosen: Sequence[int], budget: Budget) -> tuple[list[int], list[int], int]:
         """Begin or resume an episode of each; return as `_go_on`."""
         self.loop.active[:] = False
@@ -307,10 +295,6 @@ class Replicas(AgentGroup):
             self.loop.rate[k] = rate_after(self.episodes[k], self.config.schedule)
             self.loop.active[k] = True
         return self._go_on(chosen, budget, 0)
-
-    def _steps_left(self, playing: Sequence[int], budget: Budget) -> int:
-        """Return after how many steps to check budgets again."""
-        return min((budget.steps_left(self.env_steps(k)) for k in playing), default=0)
 
     def _go_on(
         self, chosen: Sequence[int], budget: Budget, left: int
@@ -336,7 +320,8 @@ class Replicas(AgentGroup):
                 self.loop.active[k] = False
                 waiting.append(k)
         if looks:
-            left = self._steps_left(playing + waiting, budget)
+            each = (budget.steps_left(self.env_steps(k)) for k in playing + waiting)
+            left = min(each, default=0)
             for k in filter(self._unfinished.too_long, playing):
                 where = self._unfinished.where(k)
                 warn_of(EnvironmentWarning, where, "hasn't ended yet", remedy=TIME_LIMIT)

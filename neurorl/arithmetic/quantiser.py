@@ -43,7 +43,8 @@ VOLTAGE_MAX = 2**23 - 1
 THRESHOLD_UNIT = 64
 NOISE_BITS = 7
 THRESHOLD_MAX = 131071 * THRESHOLD_UNIT
-BIAS_MAX = 4095 * 2**7
+BIAS_MANTISSA = 4095
+BIAS_MAX = BIAS_MANTISSA * 2**7
 REFRACTORY_MAX = 63
 _ROUNDING = 1e-9
 _LOGISTIC_REACH = 10.4  # the largest entry of neurorl.numerics.random.LOGISTIC_TABLE
@@ -123,12 +124,16 @@ def weight_integers(projection: ChipProjection, weights: FloatArray) -> Int32Arr
 def bias_integers(bias: npt.ArrayLike) -> IntArray:
     """Return the nearest biases ``m * 2**e``, |m| <= 4095, e in 0..7; beyond, the largest."""
     value = np.asarray(bias, dtype=np.float64)
-    magnitude = np.abs(value)
-    exponent = np.zeros(value.shape, dtype=np.int64)
+    step, most = bias_steps(value), BIAS_MANTISSA
+    return np.asarray(np.clip(np.rint(value / step), -most, most) * step, dtype=np.int64)
+
+
+def bias_steps(bias: FloatArray) -> FloatArray:
+    """Return the step ``2**e`` of the grid on which each bias is rounded."""
+    exponent = np.zeros(bias.shape, dtype=np.int64)
     for e in range(7):
-        exponent += np.rint(magnitude / 2**e) > 4095
-    step = 2.0**exponent
-    return np.asarray(np.clip(np.rint(value / step), -4095, 4095) * step, dtype=np.int64)
+        exponent += np.rint(np.abs(bias) / 2**e) > BIAS_MANTISSA
+    return np.asarray(2.0**exponent)
 
 
 def signed_offset(projection: ChipProjection, total: Array) -> IntArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -12,8 +12,7 @@ from neurorl.agents.episodes import State
 from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
-from neurorl.reparameterization.choices import Choices
-from neurorl.reparameterization.loss import votes
+from neurorl.reparameterization.choices import Choices, votes
 from neurorl.reparameterization.rollout import Inputs, Rollout, encode, replica_arrays, with_replica
 
 
@@ -35,8 +34,7 @@ class Actors:
     ) -> None:
         self._choices, self._config, self._device = choices, choices.config, device
         config, self._lead = choices.config, (len(seeds), size)
-        engine = None if device.type == "cpu" else "eager"
-        module = SpikingModule(network, seed=tuple(seeds), arithmetic=arithmetic, engine=engine)
+        module = SpikingModule(network, seed=tuple(seeds), arithmetic=arithmetic)
         self._module = module.requires_grad_(False).to(device)
         self._inputs = Inputs(self._module, config, size)
         self._first_vote = 0 if config.carries else network.depth("output")
@@ -45,9 +43,9 @@ class Actors:
         self.rasters: dict[str, Tensor] = {}
         self.policies: FloatArray = np.zeros((*self._lead, choices.n_actions))
 
-    def put(self, k: int, parameters: Mapping[str, Tensor]) -> None:
-        """Let replica *k* play with these, of a module of one replica."""
-        for name, weights in parameters.items():
+    def put(self, k: int, module: SpikingModule) -> None:
+        """Let replica *k* play with the weights of a module of one replica."""
+        for name, weights in module.named_parameters():
             self._module.get_parameter(name)[k] = weights.detach()[0]
 
     @torch.no_grad()
@@ -56,24 +54,21 @@ class Actors:
         rollout: Rollout,
         t: int,
         flat: FloatArray,
-        rows: list[int],
         steps: Sequence[int],
         due: Collection[int],
     ) -> None:
         """Choose the actions of step *t*.
 
-        flat: what the cells see, of all rows. rows: of those that play; others see nothing. steps:
-        that each replica has taken. due: the replicas that choose; others may be passed over.
+        flat: what the cells see, of all rows. steps: that each replica has taken. due: the replicas
+        that choose; others may be passed over.
         """
         config = self._config
-        spikes = encode(config, flat[rows], rollout.draws.cells[t].flatten(0, 1)[rows])
-        inputs = _of_all(spikes, rows, len(flat))
+        inputs = encode(config, flat, rollout.u_cells[t].flatten(0, 1))
         inputs = inputs.view(*inputs.shape[:-2], *self._lead, -1)
         batch = inputs if config.encoder.flows else inputs.transpose(0, 1)
         rollout.inputs[..., t, :, :] = batch
         before = self._silence if self.state is None else self.state
-        drawn = rollout.draws.noise.items()
-        noise = {name: of_all[:, :, t].to(self._device) for name, of_all in drawn}
+        noise = {name: drawn[:, :, t].to(self._device) for name, drawn in rollout.noise.items()}
         spiked, after = self._module.advance(self._inputs.batch(batch), before, noise)
         rasters = {name: raster.cpu() for name, raster in spiked.items()}
         if self.state is not None:
@@ -81,7 +76,7 @@ class Actors:
         choices = self._choices
         n = votes(rasters["output"].transpose(0, 1), choices.n_actions, self._first_vote)
         rollout.widths[t] = [choices.width(step) for step in steps]
-        u = rollout.draws.actions[t - t % choices.hold]
+        u = rollout.u_actions[t - t % choices.hold]
         allowed = rollout.allowed_at(t)
         rollout.actions[t] = choices.choose(n, u, rollout.widths[t], allowed)
         self._show(rasters, choices.shares(n, allowed), due)
@@ -115,12 +110,3 @@ class Actors:
         """Go on from `part`. Raises KeyError or RuntimeError."""
         if self.state is not None:
             self.state = with_replica(self.state, k, part)
-
-
-def _of_all(spikes: Tensor, rows: list[int], n: int) -> Tensor:
-    """Return the spikes of *n* rows, ``(..., n, cells)``: those of *rows*, and none elsewhere."""
-    if len(rows) == n:
-        return spikes
-    inputs = spikes.new_zeros(*spikes.shape[:-2], n, spikes.shape[-1])
-    inputs[..., rows, :] = spikes
-    return inputs

@@ -20,7 +20,6 @@ from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.gaussian_policy import Gaussian, no_mask
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.config import softmax_of
-from neurorl.reparameterization.loss import log_policy, policy_loss
 from neurorl.tasks.kinds import Shown
 
 Mask = Tensor | None
@@ -55,11 +54,6 @@ class Choices(abc.ABC):
     def n_actions(self) -> int:
         """Return the number of votes."""
         return sum(self.groups)
-
-    @property
-    def repeats(self) -> int:
-        """Return how many steps of an episode in a row take the same action."""
-        return self.config.policy.repeats
 
     @abc.abstractmethod
     def describe(self, votes: Tensor, allowed: Mask = None) -> Tensor:
@@ -199,3 +193,44 @@ def choices_for(config: AgentConfig, groups: Sequence[int]) -> Choices:
         return NumberChoices(config, coded, np.zeros(n), (n, 2), policy.hold, policy=policy)
     draws = () if n == 1 else (n,)
     return GroupChoices(config, tuple(groups), np.zeros(draws, dtype=np.int64), draws)
+
+
+def votes(output: Tensor, n_actions: int, first_step: int) -> Tensor:
+    """Count votes as `neurorl.models.agent.policies.votes` does.
+
+    output: ``(steps, ..., actors * n_actions)``. Returns ``(..., n_actions)``.
+    """
+    counts = output[first_step:].sum(dim=0)
+    return counts.view(*counts.shape[:-1], -1, n_actions).sum(dim=-2)
+
+
+def log_policy(
+    n: Tensor, beta: float, exploration: float = 0.0, allowed: Tensor | None = None
+) -> Tensor:
+    """Return ``log pi``, ``(..., n_actions)``; see `neurorl.models.agent.policies.softmax`.
+
+    allowed: a mask of *n*, with one action or more in each row; log pi of the others is -inf, and
+    exploration is among these. None allows all.
+    """
+    forbidden = None if allowed is None else ~allowed
+    logits = beta * n if forbidden is None else (beta * n).masked_fill(forbidden, -math.inf)
+    log_pi = torch.log_softmax(logits, dim=-1)
+    if not exploration:
+        return log_pi
+    if allowed is None or forbidden is None:
+        return torch.log((1.0 - exploration) * log_pi.exp() + exploration / n.shape[-1])
+    mixed = (1.0 - exploration) * log_pi.exp() + exploration / allowed.sum(dim=-1, keepdim=True)
+    return torch.log(mixed).masked_fill(forbidden, -math.inf)
+
+
+def policy_loss(log_pi: Tensor, actions: Tensor, advantage: Tensor, entropy: float) -> Tensor:
+    """Return ``- mean(A log pi(a)) - entropy mean(H(pi))``, a scalar.
+
+    log_pi: ``(n, n_actions)``, -inf for actions of probability 0. actions, advantage: ``(n,)``.
+    """
+    taken = log_pi.gather(-1, actions[:, None])[:, 0]
+    loss = -(advantage * taken).mean()
+    if entropy:
+        finite = log_pi.clamp(min=torch.finfo(log_pi.dtype).min)  # as 0 times -inf is not 0
+        loss = loss + entropy * (log_pi.exp() * finite).sum(dim=-1).mean()
+    return loss

@@ -8,12 +8,14 @@ from typing import Annotated
 
 import numpy as np
 
+from neurorl.backends.spec import BackendSpec
 from neurorl.errors import DescriptionError, UnsupportedError, check_name
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.agent.critics import Linear
-from neurorl.models.agent.gaussian_policy import Gaussian
+from neurorl.models.agent.gaussian_policy import Gaussian, GaussianReadout
 from neurorl.models.agent.modulators import TDError
 from neurorl.models.agent.policies import AnnealedSoftmax, Softmax
+from neurorl.models.deep.feedback import Own, Random, Signs, Symmetric
 from neurorl.models.deep.trunk import Shared
 from neurorl.models.defaults.images import MOST_ACTIVE
 from neurorl.models.features import Features, Select
@@ -40,7 +42,7 @@ class GradientConfig(Described):
     """Configure an actor-critic that learns by gradients through stochastic spikes.
 
     A rollout is *steps* environment steps of each of *environments*. After it, with advantages A of
-    `neurorl.reparameterization.loss`, the weights take a step of Adam down the gradient of::
+    `neurorl.reparameterization.learner`, the weights take a step of Adam down the gradient of::
 
         - mean(A log pi(a | votes)) - entropy mean(H(pi))
 
@@ -117,6 +119,29 @@ def _check_widths(policy: Gaussian, where: str) -> None:
     if not min(policy.sigma, policy.sigma_end) > 0.0:
         what, limit = "explores no more, so there is nothing to learn from", "sigma, sigma_end > 0"
         raise UnsupportedError(where, what, got=policy.sigma_end, limit=limit)
+
+
+def check_shared(config: AgentConfig, gradient: GradientConfig, spec: BackendSpec) -> None:
+    """Raise UnsupportedError for what can't be with shared hidden layers and gradients."""
+    trunk, policy = config.trunk, config.policy
+    assert isinstance(trunk, Shared)
+    device, arithmetic = spec.options.get("device", "cpu"), spec.arithmetic
+    n, by = gradient.environments, gradient.estimator
+    is_known = type(trunk.feedback) in (Own, Random, Signs, Symmetric)
+    is_graded = type(policy) in (Softmax, AnnealedSoftmax, GaussianReadout)
+    policies, step = "policy='softmax', or for numbers 'gaussian-readout'", trunk.step_size
+    for is_right, what, got, remedy in (
+        (arithmetic in (None, "float"), "learns floats", arithmetic, "'float'"),
+        (device == "cpu", "decides one by one, on the CPU", device, "device='cpu'"),
+        (n == 1, "learns in one environment", n, "gradient={'environments': 1}"),
+        (by == "slope", "has neurons without noise", by, "gradient={'estimator': 'slope'}"),
+        (is_graded, "needs a policy with a derivative", policy.name, policies),
+        (is_known, "sends gradients back, and no feedback", trunk.feedback.name, "leave it out"),
+        (step.kernel is not None, "takes steps of Adam", step.name, "leave it out"),
+    ):
+        if not is_right:
+            where = "approach 'reparameterization', trunk 'shared'"
+            raise UnsupportedError(where, what, got=got, remedy=remedy)
 
 
 def softmax_of(config: AgentConfig) -> tuple[float, float]:

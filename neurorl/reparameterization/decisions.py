@@ -15,6 +15,7 @@ rule's change with symmetric feedback and no traces.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -22,18 +23,66 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurorl.agents.algorithms import REPARAMETERIZATION
+from neurorl.agents.group import GroupPlan
+from neurorl.agents.replicas import Replicas
 from neurorl.backends.torch import one_thread
 from neurorl.learning.deep.loop import DeepLoop
 from neurorl.learning.deep.memory import DeepMemory
 from neurorl.learning.deep.plan import DeepLayer, DeepPlan
 from neurorl.learning.finite import NotFiniteError
 from neurorl.learning.loops.base import Loop
+from neurorl.models.agent.config import AgentConfig
 from neurorl.models.deep.normalisation import Normalisation
+from neurorl.models.deep.trunk import Shared
 from neurorl.numerics.arrays import Array, zeros_on_lines
-from neurorl.reparameterization.config import GradientConfig
-from neurorl.reparameterization.loss import advantages
+from neurorl.reparameterization.config import GradientConfig, check_shared
+from neurorl.reparameterization.learner import advantages
 
 _FLOOR = 1e-8  # Adam's
+
+
+class DeepGradientReplicas(Replicas):
+    """Let agents act as `Replicas` does, and learn by `learn_by_gradients`.
+
+    backend: on which they act, with the same bits on each; None is the quickest. Files name
+    PyTorch, where they learned. loop: as in `SpikingActorCritic`.
+    """
+
+    algorithm = REPARAMETERIZATION
+    is_recordable = False
+    gradient: GradientConfig
+
+    def __init__(
+        self,
+        plan: GroupPlan,
+        gradient: GradientConfig,
+        backend: str | None = None,
+        loop: str | None = None,
+    ) -> None:
+        check_shared(plan.config, gradient, plan.spec)
+        envs, config = plan.envs(len(plan.seeds)), _without_rule(plan.config, gradient.entropy)
+        super().__init__(
+            envs, config, plan.n_actions, plan.seeds, backend=backend, arithmetic="float", loop=loop
+        )
+        self.config, self.gradient, self.backend_name = plan.config, gradient, "torch"
+        learn_by_gradients(self.loop, gradient, self._rate)
+
+    def _rate(self, k: int) -> float:
+        """Return the factor of agent k's learning rate now, of its schedule too."""
+        return self.gradient.rate(len(self.episodes[k])) * float(self.loop.rate[k])
+
+
+def _without_rule(config: AgentConfig, entropy: float) -> AgentConfig:
+    """Return an agent that acts alike, and learns nothing by the local rule."""
+    assert isinstance(config.trunk, Shared)
+    return dataclasses.replace(
+        config,
+        alpha_hidden=0.0,
+        alpha_output=0.0,
+        critic=dataclasses.replace(config.critic, alpha=0.0),
+        trunk=dataclasses.replace(config.trunk, centring=0.0, entropy=entropy),
+    )
 
 
 def learn_by_gradients(loop: Loop, gradient: GradientConfig, rate: Callable[[int], float]) -> None:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from neurorl.agents.episodes import strip_prefix
+from neurorl.agents.episodes import State, strip_prefix
 from neurorl.backends.torch import ModuleState, SpikingModule, estimator
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
 from neurorl.network.serialization import LARGEST
-from neurorl.numerics.arrays import Array, FloatArray
+from neurorl.numerics.arrays import BoolArray, FloatArray
 from neurorl.numerics.random import derive
-from neurorl.reparameterization.choices import Choices, Taken
+from neurorl.reparameterization.choices import Choices, Taken, votes
 from neurorl.reparameterization.config import GradientConfig
-from neurorl.reparameterization.loss import LinearValues, advantages, votes
-from neurorl.reparameterization.rollout import Inputs, Rollout
+from neurorl.reparameterization.rollout import Inputs, Rollout, Rows
 
 _NOISE = 5  # purpose of derived seeds
 _CPU = torch.device("cpu")
-State = dict[str, Array]
 
 
 class GradientLearner:
@@ -51,7 +47,6 @@ class GradientLearner:
             arithmetic=arithmetic,
             estimator=estimator(gradient.estimator, **options),
             detach_reset=gradient.detach_reset,
-            engine=None if device.type == "cpu" else "eager",
         ).to(device)
         learn = (p.name for p in network.projections if p.plasticity is not None)
         self._latent = {name: self.module.weight(name) for name in learn}
@@ -109,9 +104,8 @@ class GradientLearner:
         }
 
     def learned(self) -> State:
-        """Return what it has learned, as views (on a GPU copies) by name: weights and critic."""
-        weights = {name: w.detach().cpu().numpy() for name, w in self._latent.items()}
-        return {**weights, "critic": self.values.weights}
+        """Return what it has learned by name: weights and critic."""
+        return {**self.weights(), "critic": self.values.weights}
 
     def set_weights(self, weights: dict[str, FloatArray]) -> None:
         """Overwrite weights. Raises RunError for one that is missing or misshapen."""
@@ -167,8 +161,7 @@ class GradientLearner:
             described = self._described_in_all(rollout, k)
             return described if numbers is None else described[numbers.to(self._device)]
         batch = rollout.rows(k, slice(None), numbers)
-        allowed = rollout.allowed_of(k, slice(None), numbers)
-        return self._described_in(batch, self.module.rest(len(numbers)), allowed)[0]
+        return self._described_in(batch, self.module.rest(len(numbers)))[0]
 
     def _described_in_all(self, rollout: Rollout, k: int) -> Tensor:
         """Return log policies or means of all steps and environments, ``(T * E, n)``."""
@@ -177,24 +170,69 @@ class GradientLearner:
         described = []
         for t in range(horizon):
             steps = slice(t, None, horizon)
-            allowed = rollout.allowed_of(k, steps)
-            of_step, state = self._described_in(rollout.rows(k, steps), state, allowed)
+            of_step, state = self._described_in(rollout.rows(k, steps), state)
             described.append(of_step.view(-1, self._gradient.environments, of_step.shape[-1]))
             if t + 1 < horizon:
                 over = torch.from_numpy(rollout.over[steps, k].reshape(1, -1))
                 state = state.silenced(over.to(self._device))
         return torch.stack(described, dim=1).flatten(0, 2)
 
-    def _described_in(
-        self, batch: tuple[Tensor, Mapping[str, Tensor]], state: ModuleState, allowed: Tensor | None
-    ) -> tuple[Tensor, ModuleState]:
-        """Return log policies or means of a batch, ``(rows, n)``, and the state after it.
-
-        batch: as `Rollout.rows` returns it. state: before it. allowed: as `Rollout.allowed_of`.
-        """
-        inputs, drawn = batch
+    def _described_in(self, batch: Rows, state: ModuleState) -> tuple[Tensor, ModuleState]:
+        """Return log policies or means of a batch, ``(rows, n)``, and the state after it."""
+        inputs, drawn, allowed = batch
         noise = {name: words.to(self._device) for name, words in drawn.items()}
         rasters, state = self.module.advance(self._inputs.batch(inputs), state, noise)
         mask = None if allowed is None else allowed.to(self._device)
         counts = votes(rasters["output"][0], self._choices.n_actions, self._first_vote)
         return self._choices.describe(counts, mask), state
+
+
+def advantages(
+    rewards: FloatArray,
+    values: FloatArray,
+    next_values: FloatArray,
+    terminated: BoolArray,
+    over: BoolArray,
+    gamma: float,
+    lambda_: float,
+) -> FloatArray:
+    """Return ``A_t = delta_t + gamma lambda (1 - over_t) A_{t+1}``, shaped as *rewards*.
+
+    ``delta_t = r_t + gamma (1 - terminated_t) V(s'_t) - V(s_t)``. All are ``(T, environments)``;
+    next_values: of the state that the action led to, also where an episode was cut off and another
+    began. ``A + V`` is the lambda-return.
+    Source: generalised advantage estimation, Schulman et al. 2016 (arXiv:1506.02438).
+    """
+    delta = rewards + gamma * np.where(terminated, 0.0, next_values) - values
+    advantage = np.empty_like(delta)
+    after = np.zeros(delta.shape[1:])
+    for t in range(len(delta) - 1, -1, -1):
+        after = delta[t] + gamma * lambda_ * np.where(over[t], 0.0, after)
+        advantage[t] = after
+    return advantage
+
+
+class LinearValues:
+    """Estimate ``V = v . x``: the critic of the local rules, for rollouts.
+
+    weights: v, ``(n_features,)``. alpha: step size, a fraction of the error removed at once.
+    """
+
+    def __init__(self, n_features: int, alpha: float) -> None:
+        self.weights = np.zeros(n_features)
+        self._alpha = alpha
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Return V of features ``(..., n_features)``."""
+        return np.asarray(x @ self.weights)
+
+    def learn(self, x: FloatArray, targets: FloatArray) -> None:
+        """Learn ``v <- v + alpha sum_e (G_e - V(x_e)) x_e / max(|x_e|**2, 1)``, step by step.
+
+        A step is one of all environments; so a state that is seen again and again can't overshoot.
+
+        x: ``(T, environments, n_features)``. targets: G, ``(T, environments)``.
+        """
+        steps = self._alpha / np.maximum(np.einsum("tef,tef->te", x, x), 1.0)
+        for x_t, g, step in zip(x, targets, steps, strict=True):
+            self.weights += (step * (g - x_t @ self.weights)) @ x_t

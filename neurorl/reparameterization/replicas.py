@@ -26,10 +26,8 @@ from neurorl.agents.group import AgentGroup, Callback, GroupPlan
 from neurorl.backends.checks import check_seeds
 from neurorl.backends.torch import one_thread
 from neurorl.backends.torch.device import check_device
-from neurorl.backends.window import Raster
 from neurorl.diagnostics.monitor import Monitor
 from neurorl.errors import (
-    ArgumentError,
     EnvironmentWarning,
     PopulationWarning,
     RunError,
@@ -37,17 +35,16 @@ from neurorl.errors import (
     warn_outside,
 )
 from neurorl.learning.finite import check_learned
-from neurorl.models.agent.config import AgentConfig
 from neurorl.network.restoring import take
 from neurorl.numerics.arrays import FloatArray
 from neurorl.reparameterization.actors import Actors
 from neurorl.reparameterization.choices import choices_for
 from neurorl.reparameterization.config import GradientConfig, check_agent, make_gradient
-from neurorl.reparameterization.deep import DeepGradientReplicas
+from neurorl.reparameterization.decisions import DeepGradientReplicas
 from neurorl.reparameterization.learner import GradientLearner
 from neurorl.reparameterization.rollout import Rollout
 from neurorl.reparameterization.stage import Stage
-from neurorl.tasks.groups import EnvGroup, SeparateEnvs
+from neurorl.tasks.groups import SeparateEnvs
 from neurorl.tasks.kinds import Environment
 from neurorl.tasks.known import task_of
 from neurorl.tasks.specification import copy_env
@@ -56,9 +53,9 @@ from neurorl.tasks.specification import copy_env
 class GradientReplicas(AgentGroup):
     """Let agents learn by gradients, each in environments of its own.
 
-    envs: ``gradient.environments`` for each of *seeds*, an agent's together. arithmetic: in which
-    the weights act while they learn, ``'float'`` or ``'loihi'``. device: on which networks run and
-    learn, as in `neurorl.backends.torch.device`; environments and draws are the CPU's.
+    plan: its backend's arithmetic is that in which the weights act while they learn, ``'float'`` or
+    ``'loihi'``, and its option ``device`` says on which networks run and learn, as in
+    `neurorl.backends.torch.device`; environments and draws are the CPU's.
 
     An agent learns from whole rollouts: it stops after the update with the last of its steps, by
     Ctrl-C after the one that is being made; the callback hears of an episode after the update by
@@ -69,42 +66,18 @@ class GradientReplicas(AgentGroup):
     algorithm = REPARAMETERIZATION
     gradient: GradientConfig
 
-    def __init__(
-        self,
-        envs: EnvGroup,
-        config: AgentConfig,
-        gradient: GradientConfig,
-        n_actions: int,
-        seeds: Sequence[int],
-        *,
-        arithmetic: str | None = None,
-        device: str = "cpu",
-    ) -> None:
+    def __init__(self, plan: GroupPlan, gradient: GradientConfig) -> None:
+        config, n_actions, size = plan.config, plan.n_actions, gradient.environments
         check_agent(config)
-        place = check_device(device)
-        seeds = check_seeds(seeds)
-        if envs.n != len(seeds) * gradient.environments:
-            limit = f"{gradient.environments} for each of {len(seeds)} seeds"
-            raise ArgumentError("replicas", "wrong number of environments", got=envs.n, limit=limit)
-        if envs.resets_itself:
-            what, remedy = "resets by itself, and gradients say when", "a list of environments"
-            raise ArgumentError("replicas, vector environment", what, remedy=remedy)
+        place = check_device(plan.spec.options.get("device", "cpu"))
+        seeds, arithmetic = check_seeds(plan.seeds), plan.spec.arithmetic or "float"
+        envs, network = plan.envs(len(seeds) * size), config.network(n_actions)
         choices = choices_for(config, modules(config, envs.actions, "replicas"))
-        network, arithmetic = config.network(n_actions), arithmetic or "float"
-        super().__init__(
-            config,
-            network,
-            seeds,
-            n_actions=n_actions,
-            backend_name="torch",
-            arithmetic_name=arithmetic,
-            noise="exact",
-        )
+        super().__init__(config, network, seeds, n_actions, "torch", arithmetic, "exact")
         self.gradient = gradient
         self._learners = [
             GradientLearner(network, gradient, arithmetic, choices, seed, place) for seed in seeds
         ]
-        size = gradient.environments
         self._actors = Actors(network, choices, seeds, size, arithmetic, place)
         self._stage = Stage(envs, choices, self.seeds, size)
         lead = gradient.steps, len(seeds), size
@@ -125,7 +98,7 @@ class GradientReplicas(AgentGroup):
         return self._stage.steps[k]
 
     def is_masked(self, k: int) -> bool:
-        return self._stage.masks.heeded[k] or not self.steps_taken(k)
+        return self._stage.heeds_masks(k) or not self.steps_taken(k)
 
     def play(self, budget: Budget, callback: Callback | None = None) -> Iterator[int]:
         """Do as `learn`, one update of every agent at a time; yield how many made it."""
@@ -170,9 +143,6 @@ class GradientReplicas(AgentGroup):
         self._stage.go_to(SeparateEnvs([copy_env(env) for _ in range(self._stage.envs.n)]))
         self._actors.silence(np.ones((len(self.seeds), self.gradient.environments), dtype=bool))
 
-    def leave(self, k: int) -> None:
-        """Do nothing: the environment of the agent itself is none of these."""
-
     def _restore(self, k: int, state: State, moved: bool, episodes: int) -> None:
         self._torn.discard(k)
         try:
@@ -194,10 +164,6 @@ class GradientReplicas(AgentGroup):
             learner.values.weights[:] = take(state, "critic", shape)
         self._put(k)
 
-    def _active(self, budget: Budget) -> list[int]:
-        spent = [budget.is_spent(len(e), self.steps_taken(k)) for k, e in enumerate(self.episodes)]
-        return [k for k, is_spent in enumerate(spent) if not is_spent]
-
     def _release(self, budget: Budget, callback: Callback | None) -> None:
         """Count episodes that have ended, as many as were asked for."""
         for k, ended in enumerate(self._ended):
@@ -208,20 +174,19 @@ class GradientReplicas(AgentGroup):
 
     def _try_to_play(self, active: Sequence[int]) -> list[str]:
         """Play a rollout, see `_play`; if it is cut short, all go back to where they were."""
-        marks, carried = [self._stage.mark(k) for k in active], self._actors.state
-        ended = [list(episodes) for episodes in self._ended]
-        monitors = {k: self._monitors[k].state() for k in active}
-        draws = {k: self._learners[k].generator.get_state() for k in active}
+        carried, before = self._actors.state, {}
+        for k in active:
+            ended, draws = [*self._ended[k]], self._learners[k].generator.get_state()
+            before[k] = self._stage.state(k), self._monitors[k].state(), ended, draws
         try:
             return self._play(active)
         except BaseException:
-            for back in marks:
-                back()
             self._actors.state = carried
-            for k in active:
-                self._ended[k][:] = ended[k]
-                self._monitors[k].restore(monitors[k])
-                self._learners[k].generator.set_state(draws[k])
+            for k, (stage, monitor, ended, draws) in before.items():
+                self._stage.restore(k, stage)
+                self._ended[k][:] = ended
+                self._monitors[k].restore(monitor)
+                self._learners[k].generator.set_state(draws)
             raise
 
     def _update(self, active: Sequence[int]) -> None:
@@ -251,7 +216,7 @@ class GradientReplicas(AgentGroup):
         messages: list[str] = []
         rollout, stage, actors = self._rollout, self._stage, self._actors
         for k in active:
-            rollout.draws.draw(k, self._learners[k].generator)
+            rollout.draw(k, self._learners[k].generator)
         before = actors.state
         rollout.states.clear()
         rows = stage.rows(active)
@@ -262,35 +227,33 @@ class GradientReplicas(AgentGroup):
             if t == 0 or self.config.carries:  # where it begins, a saved run has no rasters yet
                 due = set(active)
             if due:
-                actors.decide(rollout, t, stage.cells_flat, rows, stage.steps, due)
-            for k, e in stage.step(rollout, t, rows):
-                spikes = {name: raster[k, :, e] for name, raster in actors.rasters.items()}
-                fired = {name: raster.numpy() > 0 for name, raster in spikes.items()}
-                messages += self._end(k, e, fired, actors.policies[k, e])
+                actors.decide(rollout, t, stage.cells_flat, stage.steps, due)
+            for i in stage.step(rollout, t, rows):
+                messages += self._end(i)
             actors.silence(rollout.over[t])
         actors.rest(before, active)
         return messages
 
-    def _end(self, k: int, e: int, spikes: dict[str, Raster], policy: FloatArray) -> list[str]:
-        """End the episode in environment *e* of agent k; return what is wrong with its spikes."""
-        number = len(self.episodes[k]) + len(self._ended[k])
-        self._ended[k].append(self._stage.end(k, e).episode(number, self._stage.steps[k]))
-        return self._monitors[k].look(spikes, policy, [*self.episodes[k], *self._ended[k]])
+    def _end(self, i: int) -> list[str]:
+        """End the episode of row *i*; return what is wrong with its agent's spikes."""
+        k, e = divmod(i, self.gradient.environments)
+        number, monitor = len(self.episodes[k]) + len(self._ended[k]), self._monitors[k]
+        self._ended[k].append(self._stage.end(i).episode(number, self._stage.steps[k]))
+        rasters = self._actors.rasters.items()
+        spikes = {name: raster[k, :, e].numpy() > 0 for name, raster in rasters}
+        played = [*self.episodes[k], *self._ended[k]]
+        return monitor.look(spikes, self._actors.policies[k, e], played)
 
     def _where(self, k: int) -> str:
         return f"seed {self.seeds[k]}, environment step {self._stage.steps[k]}"
 
     def _put(self, k: int) -> None:
         """Let agent k play with what it has learned."""
-        self._actors.put(k, dict(self._learners[k].module.named_parameters()))
+        self._actors.put(k, self._learners[k].module)
 
 
 def make_gradient_group(plan: GroupPlan) -> GradientReplicas | DeepGradientReplicas:
     """Make agents that learn by gradients."""
     gradient = make_gradient(plan.config, task_of(plan.env), plan.gradient)
-    if plan.config.trunk.is_shared:
-        return DeepGradientReplicas(plan, gradient)
-    envs = plan.envs(len(plan.seeds) * gradient.environments)
-    device = plan.spec.options.get("device", "cpu")
-    own = envs, plan.config, gradient, plan.n_actions, plan.seeds
-    return GradientReplicas(*own, arithmetic=plan.spec.arithmetic, device=device)
+    kind = DeepGradientReplicas if plan.config.trunk.is_shared else GradientReplicas
+    return kind(plan, gradient)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from neurorl.agents.episodes import State
 from neurorl.backends.torch import ModuleState, SpikingModule
 from neurorl.backends.torch.inputs import Batch, draw_words
 from neurorl.learning.memory import kind_of
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.encoders import constant_currents
 from neurorl.network.description import Network
 from neurorl.network.restoring import take
-from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.reparameterization.choices import Choices
-
-Arrays = dict[str, Array]
 
 
 def replica_of(state: ModuleState, k: int) -> ModuleState:
@@ -26,12 +24,7 @@ def replica_of(state: ModuleState, k: int) -> ModuleState:
     return state.map(lambda x: x[k : k + 1]).detach()
 
 
-def joined(states: Sequence[ModuleState]) -> ModuleState:
-    """Join states into that of one batch, one after the other."""
-    return states[0].map(lambda *x: torch.cat(x, dim=-2), *states[1:]) if states[1:] else states[0]
-
-
-def replica_arrays(state: ModuleState, k: int) -> Arrays:
+def replica_arrays(state: ModuleState, k: int) -> State:
     """Return replica *k*'s own state as arrays."""
     return {name: x.cpu().numpy().copy() for name, x in _named(replica_of(state, k)).items()}
 
@@ -63,57 +56,16 @@ def encode(config: AgentConfig, flat: FloatArray, u: Tensor) -> Tensor:
     cells)``, or the currents ``(n, cells)``; float32.
     """
     x, encoder = config.encoder.peak * config.cells.of_all(flat), config.encoder
-    if encoder.kernel in _IN_TORCH:
-        return _IN_TORCH[encoder.kernel](x, u, config.window)
+    if encoder.kernel in _OF_ALL:  # in float32, as these draws are
+        of_all = encoder.encode(x.astype(np.float32), u.transpose(0, 1).numpy(), config.window)
+        return torch.from_numpy(of_all.astype(np.float32))
     rows = zip(x, u.double().numpy(), strict=True)
     made = np.array([encoder.encode(*row, config.window) for row in rows], dtype=np.float32)
     return torch.from_numpy(made if encoder.flows else made.swapaxes(0, 1))
 
 
-def _current(x: FloatArray, u: Tensor, window: int) -> Tensor:
-    return torch.from_numpy(constant_currents(x)).float()
-
-
-def _quiet(x: FloatArray, u: Tensor, window: int) -> Tensor:
-    steps = torch.arange(window + 1, dtype=torch.float32)[:, None, None]
-    level = torch.floor(u[:, 0] + steps * torch.from_numpy(x).float())
-    return (level[1:] > level[:-1]).float()
-
-
-def _bernoulli(x: FloatArray, u: Tensor, window: int) -> Tensor:
-    return (u.transpose(0, 1) < torch.from_numpy(x).float()).float()
-
-
-_IN_TORCH: dict[str | None, Callable[[FloatArray, Tensor, int], Tensor]] = {
-    "current": _current,
-    "quiet": _quiet,
-    "bernoulli": _bernoulli,
-}
-
-
-class Draws:
-    """Hold the random draws of a rollout. Each replica uses its own generator.
-
-    noise: by population, ``(R, W, T, E, size)``, see `neurorl.backends.torch.inputs.draw_words`.
-    cells: ``(T, R, E, *draws_shape)``. actions: ``(T, R, E, *draws)``, float64; *draws*: of a
-    choice, see `neurorl.reparameterization.choices`.
-    """
-
-    def __init__(self, network: Network, choices: Choices, lead: tuple[int, int, int]) -> None:
-        config, (steps, replicas, environments) = choices.config, lead
-        lead_of_noise = replicas, config.window, steps, environments
-        noisy = [p for p in network.populations if p.is_noisy(network.dt)]
-        self.noise = {p.name: torch.zeros(*lead_of_noise, p.size, dtype=torch.int16) for p in noisy}
-        self.cells = torch.zeros(steps, replicas, environments, *draws_shape(config))
-        self.actions = torch.zeros(*lead, *choices.draws, dtype=torch.float64)
-
-    def draw(self, k: int, generator: torch.Generator) -> None:
-        """Draw those of replica *k* anew."""
-        for noise in self.noise.values():
-            noise[k] = draw_words(noise[k].shape, generator, noise.device)
-        for uniform in (self.cells, self.actions):
-            numbers = uniform[:, k]
-            numbers.copy_(torch.rand(numbers.shape, generator=generator, dtype=numbers.dtype))
+_OF_ALL = ("quiet", "bernoulli")
+"""Name encoders of the library that take a batch of observations at once."""
 
 
 class Inputs:
@@ -147,6 +99,10 @@ class Inputs:
         return Batch(self._steps, rows, spikes, currents)
 
 
+Rows = tuple[Tensor, Mapping[str, Tensor], Tensor | None]
+"""Represent a batch: the source's inputs, the noise, and which votes are allowed; None is all."""
+
+
 class Rollout:
     """Hold T steps of E environments in each of R replicas; *lead*: ``(T, R, E)``.
 
@@ -155,9 +111,12 @@ class Rollout:
     next_x: the critic's features of the state and of that which followed, ``(T, R, E, size)``.
     actions: ``(T, R, E)``, of numbers ``(T, R, E, numbers)``. rewards (scaled), terminated, over:
     ``(T, R, E)``. chosen: False where the previous action was repeated, ``(T, R, E)``.
-    widths: of exploration, ``(T, R)``. allowed: masks of votes, ``(T, R, E, n_actions)``; None
-    while no replica is masked. states: of the networks before each step; none for one that begins
-    every decision from silence.
+    widths: of exploration, ``(T, R)``. allowed: masks of votes, ``(T, R, E, n_actions)``, if any
+    replica *has_masks*. states: of the networks before each step; none for one that begins every
+    decision from silence.
+    Draws, of which each replica makes its own: noise: by population, ``(R, W, T, E, size)``, see
+    `neurorl.backends.torch.inputs.draw_words`. u_cells: ``(T, R, E, *draws_shape)``. u_actions:
+    ``(T, R, E, *draws)``, float64; *draws*: of `neurorl.reparameterization.choices.Choices`.
     """
 
     def __init__(self, network: Network, choices: Choices, lead: tuple[int, int, int]) -> None:
@@ -171,46 +130,46 @@ class Rollout:
         self.widths, self.rewards = np.zeros(lead[:2]), np.zeros(lead)
         self.terminated, self.over = np.zeros((2, *lead), dtype=np.bool_)
         self.chosen = np.ones(lead, dtype=np.bool_)
-        self.draws = Draws(network, choices, lead)
-        self.allowed: BoolArray | None = None
+        self.allowed, self.has_masks = np.ones((*lead, choices.n_actions), dtype=np.bool_), False
         self.states: list[ModuleState] = []
+        self.noise = {
+            p.name: torch.zeros(
+                replicas, config.window, steps, environments, p.size, dtype=torch.int16
+            )
+            for p in network.populations
+            if p.is_noisy(network.dt)
+        }
+        self.u_cells = torch.zeros(*lead, *draws_shape(config))
+        self.u_actions = torch.zeros(*lead, *choices.draws, dtype=torch.float64)
 
-    def allow(self, t: int, allowed: BoolArray | None) -> None:
-        """Note what is allowed in step *t* and, until the next call, after: ``(R, E, n_actions)``.
-
-        None allows all, as in all steps before the first mask.
-        """
-        if allowed is None and t == 0:
-            self.allowed = None
-        elif allowed is not None:
-            if self.allowed is None:
-                self.allowed = np.ones((len(self.rewards), *allowed.shape), dtype=np.bool_)
-            self.allowed[t:] = allowed
+    def draw(self, k: int, generator: torch.Generator) -> None:
+        """Make the draws of replica *k* anew."""
+        for noise in self.noise.values():
+            noise[k] = draw_words(noise[k].shape, generator, noise.device)
+        for uniform in (self.u_cells, self.u_actions):
+            numbers = uniform[:, k]
+            numbers.copy_(torch.rand(numbers.shape, generator=generator, dtype=numbers.dtype))
 
     def allowed_at(self, t: int) -> Tensor | None:
         """Return what is allowed in step *t*, ``(R, E, n_actions)``; None if all is."""
-        return None if self.allowed is None else torch.from_numpy(self.allowed[t])
+        return torch.from_numpy(self.allowed[t]) if self.has_masks else None
 
-    def allowed_of(self, k: int, steps: slice, of: Tensor | None = None) -> Tensor | None:
-        """Return what replica *k* is allowed in these steps, in the batch of `rows`."""
-        if self.allowed is None or self.allowed[:, k].all():
-            return None
-        allowed = torch.from_numpy(self.allowed[steps, k]).flatten(0, 1)
-        return allowed if of is None else allowed[of]
-
-    def rows(
-        self, k: int, steps: slice, of: Tensor | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return inputs and noise of replica *k* in these steps, as one batch.
+    def rows(self, k: int, steps: slice, of: Tensor | None = None) -> Rows:
+        """Return what replica *k* had in these steps, as one batch.
 
         of: numbers of the rows to take, step by step and in each by environment; None takes all.
         """
         inputs = self.inputs[k : k + 1, ..., steps, :, :].flatten(-3, -2)
-        noise = {n: x[k : k + 1, :, steps].flatten(2, 3) for n, x in self.draws.noise.items()}
+        noise = {n: x[k : k + 1, :, steps].flatten(2, 3) for n, x in self.noise.items()}
+        allowed = None
+        if self.has_masks and not self.allowed[:, k].all():
+            allowed = torch.from_numpy(self.allowed[steps, k]).flatten(0, 1)
         if of is None:
-            return inputs, noise
-        return inputs[..., of, :], {n: x[..., of, :] for n, x in noise.items()}
+            return inputs, noise, allowed
+        noise = {n: x[..., of, :] for n, x in noise.items()}
+        return inputs[..., of, :], noise, None if allowed is None else allowed[of]
 
     def states_of(self, k: int, steps: slice) -> ModuleState:
         """Return what the networks of replica *k* carried into these steps, in the same batch."""
-        return joined([replica_of(state, k) for state in self.states[steps]])
+        first, *others = (replica_of(state, k) for state in self.states[steps])
+        return first.map(lambda *x: torch.cat(x, dim=-2), *others)

@@ -2,188 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from copy import copy
+from collections.abc import Sequence
 from math import isfinite
-from typing import Any
 
 import numpy as np
 
 from neurorl.agents.episodes import (
     SCORES,
+    UNSEEN,
     OpenEpisode,
     State,
-    not_repeatable,
+    empty_actions,
+    prefixed,
+    read_running,
     strip_prefix,
-    take_up,
 )
-from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained, first_not_finite
-from neurorl.models.agent.checks import check_remembered
-from neurorl.models.agent.memories import ObservationHistory, remembering
+from neurorl.agents.midway import play_again
+from neurorl.errors import RunError
+from neurorl.learning.finite import NotFiniteError, bad_reward, bad_sum, explained
+from neurorl.learning.loops.sight import Sight
+from neurorl.learning.memory import kind_of
 from neurorl.network.restoring import take, take_count, take_counts, take_shown
 from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.numerics.random import derive
 from neurorl.reparameterization.choices import Choices
-from neurorl.reparameterization.masks import Masks
 from neurorl.reparameterization.rollout import Rollout
+from neurorl.tasks.actions import MASK
 from neurorl.tasks.groups import EnvGroup
-from neurorl.tasks.kinds import Shown
-
-
-def running_state(running: Sequence[OpenEpisode], template: Array) -> State:
-    """Return the episodes of one replica as arrays.
-
-    template: an action of zeros, with the shape and dtype of those that were taken.
-    """
-    actions = np.array([a for r in running for a in r.actions], dtype=template.dtype)
-    return {
-        "number": np.array([r.number for r in running], dtype=np.int64),
-        "length": np.array([len(r.actions) for r in running], dtype=np.int64),
-        "actions": actions.reshape(-1, *template.shape),
-        **{name: np.array([getattr(r, name) for r in running]) for name in SCORES},
-    }
-
-
-def running_from(state: State, n: int, choices: Choices, begun: int) -> list[OpenEpisode]:
-    """Return what `running_state` described, of *n* environments. Raises RunError.
-
-    begun: number of episodes begun so far, the running ones last.
-    """
-    template = choices.template
-    lengths = take_counts(state, "length", n)
-    numbers = take(state, "number", (n,), "whole", 0, begun - 1)
-    shape = (int(lengths.sum()), *template.shape)
-    if template.dtype.kind == "f":
-        actions = take(state, "actions", shape, low=-1.0, high=1.0)
-    else:
-        actions = take(state, "actions", shape, "whole", 0, choices.n_actions - 1)
-    scores = {name: take(state, name, (n,)) for name in SCORES}
-    episodes = []
-    for e, taken in enumerate(np.split(actions, np.cumsum(lengths)[:-1])):
-        running = OpenEpisode(int(numbers[e]), actions=taken.tolist())
-        for name, score in scores.items():
-            setattr(running, name, float(score[e]))
-        episodes.append(running)
-    return episodes
-
 
 _RESET = 1  # purpose of derived seeds
 
 
-class Stage:
+class Stage(Sight):
     """Hold *size* environments for each of *seeds*, one replica's together; row i is the i-th.
 
     cells_flat: what the cells see in each, ``(n, n_inputs)``. steps: of each replica, in all of its
-    environments. masks: of their actions.
+    environments. A replica heeds masks if there was one when it began; an agent that began without,
+    as all did before there were any, goes on so.
     """
 
     def __init__(self, envs: EnvGroup, choices: Choices, seeds: Sequence[int], size: int) -> None:
         self.envs, self._choices, self._seeds, self._size = envs, choices, seeds, size
-        self._config = config = choices.config
+        self.config, self.n = choices.config, envs.n
+        self._hold_choices(self.config.policy, choices.groups)
+        self._hold_seen()
+        self.cells_flat = self._cells_flat
         self.steps = [0 for _ in seeds]
         self._begun = [0 for _ in seeds]
-        self._running: list[list[OpenEpisode]] = [[] for _ in seeds]
-        self._to_take_up: set[int] = set()
-        self.cells_flat = np.zeros((envs.n, config.cells.n_inputs))
-        self._history = ObservationHistory(config.features, config.critic.changes, envs.n)
-        self._memories = remembering(config.memories, config.cells, envs.n)
-        self._x = np.zeros((envs.n, config.features.size))
-        self.masks = Masks(choices.groups, config.policy.is_continuous, len(seeds), size)
+        self._running: dict[int, OpenEpisode] = {}  # by row
+        self._elsewhere: set[int] = set()  # rows whose environments aren't in their episodes
+        self._x = np.zeros((envs.n, self.config.features.size))
 
     def go_to(self, envs: EnvGroup) -> None:
         """Go on in other environments, as many, with first episodes."""
         self.envs = envs
-        self._running = [[] for _ in self._seeds]
-        self._to_take_up.clear()
+        self._running.clear()
+        self._elsewhere.clear()
 
     def rows(self, active: Sequence[int]) -> list[int]:
         """Return the rows of these replicas' environments."""
         return [k * self._size + e for k in active for e in range(self._size)]
+
+    def heeds_masks(self, k: int) -> bool:
+        """Return whether the actions of replica *k* are masked."""
+        return bool(self.masked[k * self._size])
 
     def open(self, active: Sequence[int]) -> None:
         """Begin first episodes, or play those that were running up to where they were.
 
         Raises RunError if an environment doesn't repeat itself.
         """
-        cut_off = {}
-        for k in active:
-            if not self._running[k]:
-                self._begun[k] = 0
-                self._running[k] = [self._begin(k, e) for e in range(self._size)]
-            elif k in self._to_take_up:
-                for e, running in enumerate(self._running[k]):
-                    seed = self._reset_seed(k, running.number)
-                    cut_off[k * self._size + e] = (seed, running.actions)
-        self._take_up(cut_off)
-        self._to_take_up -= set(active)
         rows = self.rows(active)
+        new = [i for i in rows if i not in self._running]
+        for k in {i // self._size for i in new}:
+            self._begun[k] = 0
+        for i in new:
+            self._begin(i)
+        cut_off = sorted(self._elsewhere.intersection(rows).difference(new))
+        episodes = {i: (self._reset_seed(i), self._running[i]) for i in cut_off}
+        play_again(self.envs, self, episodes, self._named)
+        self._elsewhere.difference_update(rows)
         self._x[rows] = self._features(rows)
-
-    def _take_up(self, episodes: Mapping[int, tuple[int, Sequence[object]]]) -> None:
-        """Play these environments' episodes up to where they were."""
-        again = {i: OpenEpisode(0) for i in episodes}
-        last: dict[int, Any] = {}
-        for i, observation, reward in take_up(self.envs, episodes):
-            last[i] = self._remembered(i, observation, is_first=reward is None)
-            if reward is not None:
-                again[i].add(0, reward, self._config.gamma)
-        for i, observation in last.items():
-            k, e = divmod(i, self._size)
-            before = self._running[k][e]
-            same = all(getattr(again[i], name) == getattr(before, name) for name in SCORES)
-            flat = self._config.cells.flat(observation)
-            if not same or not np.array_equal(flat, self.cells_flat[i]):
-                raise not_repeatable(f"environment {e} of seed {self._seeds[k]}")
-            self._history.see_again(i, observation)
-
-    def mark(self, k: int) -> Callable[[], None]:
-        """Return what brings replica *k* back to where it is; its environments follow in `open`."""
-        rows, steps, begun = self.rows([k]), self.steps[k], self._begun[k]
-        running = [(copy(episode), len(episode.actions)) for episode in self._running[k]]
-        cells, features = self.cells_flat[rows], self._history.flat[rows]
-        allowed = self.masks.state(k)
-
-        def back() -> None:
-            for episode, length in running:
-                del episode.actions[length:]
-            self._running[k] = [episode for episode, _ in running]
-            self.steps[k], self._begun[k] = steps, begun
-            self.cells_flat[rows], self._history.flat[rows] = cells, features
-            self.masks.restore(k, allowed)
-            self._to_take_up.add(k)
-
-        return back
 
     def longest(self, k: int) -> int:
         """Return the steps of the longest episode that replica *k* is in."""
-        return max((len(running.actions) for running in self._running[k]), default=0)
+        return int(self.decided[self.rows([k])].max())
 
-    def step(self, rollout: Rollout, t: int, rows: list[int]) -> list[tuple[int, int]]:
+    def step(self, rollout: Rollout, t: int, rows: list[int]) -> list[int]:
         """Take the actions of step *t*, after `due`, and note what comes of them.
 
-        Returns the replica and the number of each environment whose episode is over; see `end`.
-        Raises EnvError for a reward that isn't finite.
+        Returns the rows whose episodes are over; see `end`. Raises EnvError for a reward or an
+        observation that isn't finite.
         """
-        config = self._config
+        scale, ended = self.config.reward_scale, []
         rollout.x[t] = self._x.reshape(rollout.x[t].shape)
-        self._repeat(rollout, t, rows)
-        ended = []
-        actions = self._choices.taken(rollout.actions[t].reshape(-1, *self._choices.template.shape))
+        chosen = rollout.actions[t].reshape(-1, *self._choices.template.shape)
+        repeated = [i for i in rows if not rollout.chosen[t].flat[i]]
+        chosen[repeated] = self.actions[repeated]
+        actions = self._choices.taken(chosen)
         for i, observation, raw, terminated, truncated, info in self.envs.step(actions, rows):
-            k, e = divmod(i, self._size)
-            reward = float(raw)
-            running = self._running[k][e]
-            running.add(actions[i], reward, config.gamma)
-            rollout.rewards[t, k, e] = scaled = config.reward_scale * reward
+            at, reward, running = (t, *divmod(i, self._size)), float(raw), self._running[i]
+            running.add(actions[i], reward, self.config.gamma)
+            self.go_on(i, running.actions)
+            rollout.rewards[at] = scaled = scale * reward
             if not isfinite(scaled):
-                raise bad_reward(self._where(k, running), reward, config.reward_scale)
-            self._see(i, observation, running)
-            rollout.terminated[t, k, e] = terminated
-            rollout.over[t, k, e] = terminated or truncated
+                raise bad_reward(self._where(i), reward, scale)
+            self.see(i, observation)
+            self._check(i)
+            rollout.terminated[at] = terminated
+            rollout.over[at] = terminated or truncated
             if terminated or truncated:
-                ended.append((k, e))
-            elif self.masks.heeded[k]:
-                self.masks.see(k, e, info, self._where(k, running))
+                ended.append(i)
+            elif self.masked[i]:
+                self.restrict(i, info, self._where(i))
         for k in {i // self._size for i in rows}:
             self.steps[k] += self._size
         self._x[rows] = self._features(rows)
@@ -195,109 +126,130 @@ class Stage:
 
         Returns the replicas that choose one in any of their environments.
         """
-        rollout.allow(t, self.masks.now())
-        if self._choices.repeats == 1:
-            return {i // self._size for i in rows}
+        rollout.has_masks = self.has_masks
+        rollout.allowed[t] = self.allowed.reshape(rollout.allowed[t].shape)
         for i in rows:
-            k, e = divmod(i, self._size)
-            rollout.chosen[t, k, e] = self._is_chosen(k, e)
+            rollout.chosen[t].flat[i] = not self._repeats(i, self.policy.repeats)
         return {i // self._size for i in rows if rollout.chosen[t].flat[i]}
 
-    def _is_chosen(self, k: int, e: int) -> bool:
-        before = self._running[k][e].actions
-        if len(before) % self._choices.repeats == 0:
-            return True
-        return self.masks.heeded[k] and not self.masks.allow(k, e, before[-1])
-
-    def _repeat(self, rollout: Rollout, t: int, rows: list[int]) -> None:
-        """Replace actions of step *t* by those before where none was chosen."""
-        for i in rows if self._choices.repeats > 1 else ():
-            k, e = divmod(i, self._size)
-            if not rollout.chosen[t, k, e]:
-                rollout.actions[t, k, e] = self._running[k][e].actions[-1]
-
-    def end(self, k: int, e: int) -> OpenEpisode:
-        """Return the episode that is over, and begin the next one.
+    def end(self, i: int) -> OpenEpisode:
+        """Return the episode of row *i*, which is over, and begin the next one.
 
         Raises EnvError if its return isn't finite.
         """
-        over = self._running[k][e]
+        over = self._running[i]
         if not isfinite(over.total) or not isfinite(over.discounted):
-            raise bad_sum(self._where(k, over), over.total)
-        self._running[k][e] = self._begin(k, e)
-        row = [k * self._size + e]
-        self._x[row] = self._features(row)
+            raise bad_sum(self._where(i), over.total)
+        self._begin(i)
+        self._x[[i]] = self._features([i])
         return over
 
     def state(self, k: int) -> State:
         """Return what replica *k* is doing, as arrays."""
         rows = self.rows([k])
-        open_, template = self._running[k], self._choices.template
-        running = running_state(open_, template) if open_ else {}
+        open_ = [self._running[i] for i in rows if i in self._running]
+        masks = {"masked": np.array(True), "allowed": self.allowed[rows]}
         return {
-            **{f"running.{key}": value for key, value in running.items()},
+            **prefixed(running=_arrays(open_, self._choices.template) if open_ else {}),
             "steps": np.array(self.steps[k]),
             "begun": np.array(self._begun[k]),
-            "observations": self.cells_flat[rows],
+            "observations": self._cells_flat[rows],
             "changes": self._history.changes[rows],
-            **self.masks.state(k),
+            **(masks if self.heeds_masks(k) else {}),
         }
 
     def restore(self, k: int, state: State) -> None:
         """Go on from `state` when `open` is called. Raises RunError."""
         steps, begun = take_count(state, "steps"), take_count(state, "begun")
-        running = strip_prefix(state, "running.")
-        about = self._size, self._choices, begun
-        episodes = running_from(running, *about) if running else []
-        rows = self.rows([k])
-        cells = take_shown(state, "observations", self.cells_flat[rows].shape)
+        rows, running = self.rows([k]), strip_prefix(state, "running.")
+        episodes = self._read(running, begun) if running else []
+        cells = take_shown(state, "observations", self._cells_flat[rows].shape)
         changes = np.zeros_like(self._history.changes[rows])
         if "changes" in state:  # older runs had none
             changes = take_shown(state, "changes", changes.shape)
-        self.masks.restore(k, state)
-        self.steps[k], self._begun[k], self._running[k] = steps, begun, episodes
-        self.cells_flat[rows], self._history.changes[rows] = cells, changes
-        self._to_take_up.add(k)
+        heeds, allowed = "masked" in state, self.allowed[rows]
+        if heeds:
+            allowed = take(state, "allowed", allowed.shape, "bool")
+            if not np.logical_or.reduceat(allowed, self._first_of, axis=-1).all():
+                raise RunError("allowed", "leaves nothing to choose")
+        self.steps[k], self._begun[k] = steps, begun
+        self._cells_flat[rows], self._history.changes[rows] = cells, changes
+        for i, mask in zip(rows, allowed, strict=True):
+            self.allow(i, mask if heeds else None)
+            self._running.pop(i, None)
+        for i, episode in zip(rows, episodes, strict=False):
+            self._running[i] = episode
+            self.go_on(i, episode.actions)
+        self._elsewhere.update(rows)
 
-    def _begin(self, k: int, e: int) -> OpenEpisode:
-        """Begin an episode in environment *e* of replica *k*."""
-        running = OpenEpisode(self._begun[k])
+    def _read(self, state: State, begun: int) -> list[OpenEpisode]:
+        """Return the episodes of `_arrays`, of one replica. Raises RunError.
+
+        begun: number of episodes begun so far, the running ones last.
+        """
+        n, template = self._size, self._choices.template
+        lengths = take_counts(state, "length", n)
+        numbers = take(state, "number", (n,), "whole", 0, begun - 1)
+        shape = (int(lengths.sum()), *template.shape)
+        actions = take(state, "actions", shape, kind_of(template))
+        parts: dict[str, Sequence[Array]] = {name: [*take(state, name, (n,))] for name in SCORES}
+        parts["actions"] = np.split(actions, np.cumsum(lengths)[:-1])
+        return [
+            read_running(
+                int(numbers[e]),
+                {name: part[e] for name, part in parts.items()},
+                self.n_actions,
+                template,
+            )
+            for e in range(n)
+        ]
+
+    def _begin(self, i: int) -> None:
+        """Begin an episode in row *i*."""
+        k, actions = i // self._size, empty_actions(self.n_actions, self._choices.template)
+        self._running[i] = OpenEpisode(self._begun[k], actions=actions, digest=UNSEEN)
         self._begun[k] += 1
-        i = k * self._size + e
-        first = self.envs.reset(i, self._reset_seed(k, running.number))
-        self._see(i, first, running, is_first=True)
-        info, is_new = self.envs.info(i), not self.steps[k]
-        self.masks.see(k, e, info, self._where(k, running), is_new)
-        self._history.begin(i)
-        return running
+        self.decided[i] = 0
+        self.see_first(i, self.envs.reset(i, self._reset_seed(i)))
+        self._check(i)
+        info = self.envs.info(i)
+        if MASK in info and not self.steps[k]:
+            self.masked[self.rows([k])] = True
+        if self.masked[i]:
+            self.restrict(i, info, self._where(i))
 
-    def _reset_seed(self, k: int, number: int) -> int:
-        return derive(self._seeds[k], _RESET, number) & 0x7FFFFFFF
+    def _check(self, i: int) -> None:
+        """Raise EnvError unless all that is seen in row *i* is finite."""
+        try:
+            self._check_seen(i)
+        except NotFiniteError as exc:
+            raise explained(self._where(i), exc) from exc
 
-    def _remembered(self, i: int, observation: Shown, is_first: bool) -> Shown:
-        """Return an observation, with how it came about if the agent has memories."""
-        if self._memories is None:
-            return observation
-        if is_first:
-            check_remembered(self._config, self._memories.numbers(observation).size)
-            self._memories.begin(i)
-        return self._memories.see(i, observation)
+    def _reset_seed(self, i: int) -> int:
+        seed, number = self._seeds[i // self._size], self._running[i].number
+        return derive(seed, _RESET, number) & 0x7FFFFFFF
 
-    def _see(
-        self, i: int, observation: Shown, running: OpenEpisode, is_first: bool = False
-    ) -> None:
-        observation = self._remembered(i, observation, is_first)
-        self.cells_flat[i] = self._config.cells.flat(observation)
-        self._history.see(i, observation)
-        for flat in (self.cells_flat[i], self._history.flat[i]):
-            odd = first_not_finite(flat)
-            if odd is not None:
-                where = self._where(i // self._size, running)
-                raise explained(where, NotFiniteError(i, odd))
+    def _named(self, i: int) -> str:
+        return f"environment {i % self._size} of seed {self._seeds[i // self._size]}"
 
-    def _where(self, k: int, running: OpenEpisode) -> str:
+    def _where(self, i: int) -> str:
         """Say which agent and when, for an error; step 0 is the reset."""
-        return f"seed {self._seeds[k]}, episode {running.number}, step {len(running.actions)}"
+        running, seed = self._running[i], self._seeds[i // self._size]
+        return f"seed {seed}, episode {running.number}, step {len(running.actions)}"
 
     def _features(self, rows: list[int]) -> FloatArray:
-        return self._config.features.of_all(self._history.flat[rows])
+        return self.config.features.of_all(self._features_flat[rows])
+
+
+def _arrays(running: Sequence[OpenEpisode], template: Array) -> State:
+    """Return the episodes of one replica as arrays.
+
+    template: an action of zeros, with the shape and dtype of those that were taken.
+    """
+    actions = [np.asarray(r.actions, template.dtype).reshape(-1, *template.shape) for r in running]
+    return {
+        "number": np.array([r.number for r in running], dtype=np.int64),
+        "length": np.array([len(r.actions) for r in running], dtype=np.int64),
+        "actions": np.concatenate(actions),
+        **{name: np.array([getattr(r, name) for r in running]) for name in SCORES},
+    }

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Never, TypedDict
@@ -17,6 +17,7 @@ from neurorl.agents.arguments import check_callable, check_count, check_kind, ow
 from neurorl.agents.base import LearningAgent
 from neurorl.agents.budget import LONG_EPISODE
 from neurorl.agents.checkpoint import Setting, played_on, read_agent
+from neurorl.agents.episodes import OpenEpisode
 from neurorl.agents.local import SpikingActorCritic
 from neurorl.agents.player import MAX_REPLICAS, Player
 from neurorl.agents.verdict import play_at_random, play_by
@@ -37,30 +38,6 @@ from neurorl.tasks.kinds import Environment, Maker
 from neurorl.tasks.specification import copy_env
 
 
-@dataclass(slots=True)
-class _Episode:
-    """Hold an episode so far; has_masks: whether its environment gives action masks."""
-
-    number: int
-    has_masks: bool
-    step: int = 0
-    total: float = 0.0
-    discounted: float = 0.0
-    factor: float = 1.0
-
-    def __str__(self) -> str:
-        """Return episode and step for an error; step 0 is the reset."""
-        return f"evaluation, episode {self.number}, step {self.step}"
-
-    def add(self, reward: float, gamma: float) -> None:
-        """Add a step. Raises EnvError for a reward that isn't finite."""
-        if not math.isfinite(reward):
-            raise bad_reward(str(self), reward)
-        self.total += reward
-        self.discounted += self.factor * reward
-        self.factor *= gamma
-
-
 @dataclass
 class Play:
     """Play an agent's episodes, each on the first free replica.
@@ -76,7 +53,8 @@ class Play:
     tally: Tally
     seeds: Sequence[int]
     is_by_number: bool
-    _running: dict[int, _Episode] = field(default_factory=dict)  # by replica
+    _running: dict[int, OpenEpisode] = field(default_factory=dict)  # by replica
+    _masked: set[int] = field(default_factory=set)  # replicas in episodes with action masks
     _begun: int = 0
 
     def scores(self, callback: Callable[[int, float], None] | None) -> list[tuple[float, float]]:
@@ -92,7 +70,7 @@ class Play:
         while running:
             for k, last in self._step():
                 if not math.isfinite(last.total):
-                    raise bad_sum(str(last), last.total)
+                    raise bad_sum(_where(last), last.total)
                 over[last.number] = last.total, last.discounted
                 while told in over:
                     if callback is not None:
@@ -115,35 +93,43 @@ class Play:
         else:
             player.begin(k)
         self.tally.begin(k)
-        mask = self.envs.info(k).get(MASK)
-        episode = self._running[k] = _Episode(number, mask is not None and self.agent.is_masked)
-        player.see(k, observation, mask if episode.has_masks else None)
+        self._running[k], self._masked = OpenEpisode(number), self._masked - {k}
+        mask = self.envs.info(k).get(MASK) if self.agent.is_masked else None
+        if mask is not None:
+            self._masked.add(k)
+        player.see(k, observation, mask)
 
-    def _step(self) -> list[tuple[int, _Episode]]:
+    def _step(self) -> list[tuple[int, OpenEpisode]]:
         """Step all replicas that play; return the replicas and episodes that ended."""
         player, running, config = self.player, self._running, self.agent.config
         try:
             chosen = player.decide()
         except NotFiniteError as exc:
-            raise explained(str(running[exc.replica]), exc) from exc
+            raise explained(_where(running[exc.replica]), exc) from exc
         playing, ended = list(running), []
         answers = self.envs.step(chosen, playing)
         for k, observation, reward, terminated, truncated, info in answers:
-            episode = running[k]
-            episode.step += 1
-            if episode.step == LONG_EPISODE:
+            episode, earned = running[k], float(reward)
+            episode.add(chosen[k], earned, config.gamma)
+            if len(episode.actions) == LONG_EPISODE:
                 where, what = f"{self.envs.where}, an episode", f"has lasted {LONG_EPISODE} steps"
                 remedy = "wrap it in gymnasium.wrappers.TimeLimit"
                 warn_of(EnvironmentWarning, where, what, remedy=remedy)
-            episode.add(float(reward), config.gamma)
+            if not math.isfinite(earned):
+                raise bad_reward(_where(episode), earned)
             if terminated or truncated:
                 ended.append((k, episode))
                 continue
-            mask = info.get(MASK) if episode.has_masks and isinstance(info, Mapping) else None
+            mask = info.get(MASK) if k in self._masked and isinstance(info, Mapping) else None
             player.see(k, observation, mask)
         replicas = playing if self.is_by_number else None
         self.tally.add({**player.inputs, **player.rasters}, config.window, replicas)
         return ended
+
+
+def _where(episode: OpenEpisode) -> str:
+    """Return episode and step for an error; step 0 is the reset."""
+    return f"evaluation, episode {episode.number}, step {len(episode.actions)}"
 
 
 _LARGEST = 2**20
@@ -268,13 +254,9 @@ def warn_of_greedy(
 @contextmanager
 def _copies(env: Environment, n: int) -> Iterator[list[Environment]]:
     """Yield *env* and copies of it, *n* in all; copies are closed afterwards."""
-    envs = [env]
-    try:
-        envs += [copy_env(env, is_quiet=True) for _ in range(n - 1)]
-        yield envs
-    finally:
-        for copy in envs[1:]:
-            copy.close()
+    with ExitStack() as ends:
+        copies = (closing(copy_env(env, is_quiet=True)) for _ in range(n - 1))
+        yield [env, *map(ends.enter_context, copies)]
 
 
 @contextmanager

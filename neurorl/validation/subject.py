@@ -14,6 +14,7 @@ from neurorl.agents.player import Player
 from neurorl.backends.checks import Inputs
 from neurorl.backends.registry import load
 from neurorl.errors import ArgumentError, unknown_name_error
+from neurorl.learning.loops.choose import make_loop
 from neurorl.models.agent.config import AgentConfig
 from neurorl.models.defaults.presets import MODELS, make_config
 from neurorl.network.description import Network
@@ -69,7 +70,7 @@ def _played(subject: Subject, n_steps: int, seed: int, arithmetic: str) -> list[
     with load("reference", subject.network, seed=seed, arithmetic=arithmetic) as backend:
         for name, weights in subject.weights.items():
             backend.set_weights(name, weights)
-        player = Player(config, backend, subject.n_actions, explore=True)
+        player = Player(make_loop(config, backend, subject.n_actions, learns=False))
         done, episode, observation = True, 0, None
         while config.window * len(windows) < n_steps:
             begins = done

@@ -10,7 +10,7 @@ import pytest
 
 from neurorl import LinearActorCritic, SpikingActorCritic
 from neurorl.agents import budget
-from neurorl.agents.progress import Progress
+from neurorl.agents.callbacks import Progress
 from neurorl.errors import ArgumentError, ChangeWarning, UnknownNameError
 
 SMALL: dict[str, Any] = {"actors": 1, "hidden": 2}

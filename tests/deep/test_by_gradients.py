@@ -21,8 +21,11 @@ from neurorl.models.deep.trunk import Shared
 from neurorl.native import toolchain
 from neurorl.numerics.arrays import Array
 from neurorl.reparameterization.config import GradientConfig
-from neurorl.reparameterization.decisions import gradients, learn_by_gradients
-from neurorl.reparameterization.deep import DeepGradientReplicas
+from neurorl.reparameterization.decisions import (
+    DeepGradientReplicas,
+    gradients,
+    learn_by_gradients,
+)
 
 compiled = pytest.mark.skipif(toolchain.problem() is not None, reason="no C++ compiler")
 KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

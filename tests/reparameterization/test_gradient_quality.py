@@ -36,7 +36,7 @@ from experiments.run import Plan  # noqa: E402
 from experiments.tables import write_table  # noqa: E402
 from neurorl.backends.torch import Concrete, SpikingModule  # noqa: E402
 from neurorl.errors import UnsupportedError  # noqa: E402
-from neurorl.reparameterization.loss import log_policy, policy_loss, votes  # noqa: E402
+from neurorl.reparameterization.choices import log_policy, policy_loss, votes  # noqa: E402
 
 torch.set_num_threads(1)  # others test beside us
 

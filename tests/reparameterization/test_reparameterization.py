@@ -340,11 +340,6 @@ def test_bad_arguments() -> None:
     agent = ReparameterizedActorCritic(CARTPOLE, gradient=FEW, **SMALL)
     with pytest.raises(ArgumentError, match="whole number"):
         agent.learn(total_episodes=1.5)  # type: ignore[arg-type]
-    env = make_env(CARTPOLE)
-    with pytest.raises(ArgumentError, match="number of environments"):
-        GradientReplicas(
-            agent._replicas._stage.envs, make_config(env, "lif", SMALL), agent.gradient, 2, (1, 2)
-        )
 
 
 def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from neurorl.models.features import OneHot
 from neurorl.network.serialization import Described
 from neurorl.reparameterization import GradientConfig, make_gradient
 from neurorl.reparameterization.config import check_agent, softmax_of
-from neurorl.reparameterization.loss import LinearValues, advantages
+from neurorl.reparameterization.learner import LinearValues, advantages
 from neurorl.tasks.environments import make_env
 
 NO = np.zeros((3, 1), dtype=bool)
@@ -230,7 +230,7 @@ def test_by_gradients_a_beta_that_would_grow_stays() -> None:
 
 def test_votes_and_policy_are_those_of_the_local_agents() -> None:
     from neurorl.models.agent import policies as policy
-    from neurorl.reparameterization.loss import log_policy, votes
+    from neurorl.reparameterization.choices import log_policy, votes
 
     raster = np.random.default_rng(0).random((7, 2, 12)) < 0.4
     n = votes(torch.from_numpy(raster).double(), 3, 2)
@@ -244,7 +244,7 @@ def test_votes_and_policy_are_those_of_the_local_agents() -> None:
 
 def test_the_loss_has_the_policy_gradient() -> None:
     """The gradient by the votes is ``- beta A (1[a] - pi)``; the entropy's is by differences."""
-    from neurorl.reparameterization.loss import log_policy, policy_loss
+    from neurorl.reparameterization.choices import log_policy, policy_loss
 
     n = torch.tensor([[3.0, 1.0, 0.0], [2.0, 2.0, 5.0]], dtype=torch.float64, requires_grad=True)
     a, adv = torch.tensor([0, 1]), torch.tensor([2.0, -1.0], dtype=torch.float64)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from neurorl.errors import NotShippedError
 from neurorl.expressions.nodes import CPP, FunctionCall, nodes_of, render
 from neurorl.native import SOURCES, toolchain
-from neurorl.native.build import CppSource, compiled, has_library, is_shipped
+from neurorl.native.build import CppSource, compiled, declared, has_library, is_shipped
 from neurorl.numerics.arrays import Array, zeros_on_lines
 from neurorl.numerics.random import LOGISTIC_BITS
 from neurorl.program import Program, ProjectionProgram
@@ -39,11 +39,9 @@ class Table:
         self._arrays.setdefault(name, (dtype, size))
         return name
 
-    def declarations(self) -> Iterator[str]:
-        """Yield the C++ that gives each array its name."""
-        for k, (name, (dtype, _)) in enumerate(self._arrays.items()):
-            cpp = _CPP[dtype]
-            yield f"{cpp} *__restrict const {name} = ({cpp} *)at[{k}];"
+    def declarations(self) -> list[str]:
+        """Return the C++ that gives each array its name."""
+        return declared({name: _CPP[dtype] for name, (dtype, _) in self._arrays.items()})
 
     def allocated(self, own: Mapping[str, Array]) -> dict[str, Array]:
         """Return the arrays by name, all 0 but those of the caller's own."""

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurorl.arithmetic.quantiser import BIAS_MANTISSA, bias_steps
 from neurorl.arithmetic.rounding import Rounding
 from neurorl.errors import ArgumentError
 from neurorl.expressions.expression import Expression
@@ -156,9 +157,6 @@ _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
 }
 
 
-_BIAS_MANTISSA, _BIAS_EXPONENTS = 4095, 7
-
-
 def in_quanta(weight: Tensor, rounding: Rounding) -> Tensor:
     """Return *weight* in whole numbers of ``rounding.unit``, as `Rounding.round` rounds it."""
     return torch.clamp(
@@ -168,13 +166,8 @@ def in_quanta(weight: Tensor, rounding: Rounding) -> Tensor:
 
 def bias_integers(bias: Tensor) -> Tensor:
     """Round as `neurorl.arithmetic.quantiser.bias_integers`."""
-    with torch.no_grad():
-        size = bias.abs()
-        exponent = torch.zeros_like(bias)
-        for e in range(_BIAS_EXPONENTS):
-            exponent += torch.round(size / 2**e) > _BIAS_MANTISSA
-        step = 2.0**exponent
-    return torch.clamp(through(bias / step, torch.round), -_BIAS_MANTISSA, _BIAS_MANTISSA) * step
+    step = torch.from_numpy(bias_steps(bias.detach().cpu().numpy())).to(bias)
+    return torch.clamp(through(bias / step, torch.round), -BIAS_MANTISSA, BIAS_MANTISSA) * step
 
 
 def truncated(x: Tensor) -> Tensor:

@@ -16,32 +16,27 @@ modulator.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from neurorl.arithmetic.fitting import warn_of_lost_steps
 from neurorl.backends.base import Backend
-from neurorl.learning.finite import NotFiniteError, first_not_finite
 from neurorl.learning.levels import LEVELS, Levels, eligibility_type, levels_of
 from neurorl.learning.loops.checks import check_learning, check_probability
+from neurorl.learning.loops.sight import Sight
 from neurorl.learning.memory import memory_for
 from neurorl.learning.observer import Seen
 from neurorl.learning.plan import LearningPlan
 from neurorl.learning.writes import check_writes
-from neurorl.models.agent.checks import check_remembered
 from neurorl.models.agent.config import AgentConfig
-from neurorl.models.agent.memories import ObservationHistory, remembering
 from neurorl.models.agent.policies import Policy
-from neurorl.models.features import Features, FromNumbers
-from neurorl.numerics.arrays import Array, BoolArray, FloatArray
+from neurorl.numerics.arrays import Array, FloatArray
 from neurorl.rules.decision import Broadcast
-from neurorl.tasks.kinds import Shown
 
 
-class Loop(abc.ABC):
+class Loop(Sight, abc.ABC):
     """Let replicas of one agent decide and learn side by side on one backend.
 
     config: of every agent.
@@ -54,13 +49,8 @@ class Loop(abc.ABC):
     rate (factor of all step sizes) and active (others are left as they are).
 
     memory: see `neurorl.learning.memory`.
-    groups, n_actions: sizes of the groups of actions, and their sum.
-    actions: chosen by `decide`, ``(N,)``; for several choices or numbers ``(N, groups)``.
-    decided: how many of them each agent has taken in its episode, ``(N,)``.
     probabilities: of the actions, ``(N, n_actions)``.
     phi, t: broadcast to modules, ``(N, n_actions)`` each, see `neurorl.rules.decision.Broadcast`.
-    masked: which agents may choose only actions in *allowed*, ``(N, n_actions)``.
-    has_masks: whether any agent is masked.
     """
 
     def __init__(
@@ -118,89 +108,11 @@ class Loop(abc.ABC):
 
     def _hold_decisions(self, policy: Policy, n_actions: int | Sequence[int]) -> None:
         """Make the arrays of what agents decide and are told, by a policy of these actions."""
-        self.policy = policy
-        self.groups = (n_actions,) if isinstance(n_actions, int) else tuple(n_actions)
-        self.n_actions = sum(self.groups)
-        self._first_of = np.cumsum([0, *self.groups[:-1]])
-        continuous = self.policy.is_continuous
-        shape = (self.n, len(self.groups)) if continuous or len(self.groups) > 1 else (self.n,)
-        self.actions: Array = np.zeros(shape, float if continuous else np.int64)
-        self.decided = np.zeros(self.n, dtype=np.int64)
-        self.probabilities, self.phi, self.t, allowed = np.zeros((4, self.n, self.n_actions))
-        self.allowed, self.masked = allowed == 0.0, np.zeros(self.n, dtype=np.bool_)
-        self.has_masks = False
+        self._hold_choices(policy, n_actions)
+        self.probabilities, self.phi, self.t = np.zeros((3, self.n, self.n_actions))
         self.reward, self.discount = np.zeros(self.n), np.zeros(self.n)
         self.rate = np.ones(self.n)
         self.active = np.ones(self.n, dtype=np.bool_)
-
-    def _hold_seen(self) -> None:
-        """Make the arrays of what agents see, by the cells and features of `config`."""
-        config = self.config
-        self.cells, self.features = map(self._as_seen, (config.cells, config.features))
-        self._cells_flat = np.zeros((self.n, self.cells.n_inputs))
-        self._memories = remembering(config.memories, config.cells, self.n)
-        self._history = ObservationHistory(self.features, config.critic.changes, self.n)
-        self._features_flat = self._history.flat
-        maps = (self.cells, self.features)
-        plain = all(getattr(type(of), "flat", None) is FromNumbers.flat for of in maps)
-        # Whether cells and features see an observation as the same numbers.
-        self._alike = plain and self.cells.n_inputs == self.features.n_inputs
-        if self._alike:
-            self._features_flat = self._cells_flat
-
-    def see(self, k: int, observation: Shown) -> None:
-        """Take what agent k's environment shows."""
-        if self._memories is not None:
-            observation = self._memories.see(k, observation)
-        if self._alike and getattr(observation, "ndim", 0) < 2:
-            self._cells_flat[k] = observation
-            return
-        self._cells_flat[k] = self.cells.flat(observation)
-        if not self._alike:
-            self._history.see(k, observation)
-
-    def seer(self, shape: tuple[int, ...] | None) -> Callable[[int, Any], None]:
-        """Return what does as `see` for observations of *shape*, None if they aren't arrays.
-
-        Plain numbers are only copied, which takes no call of Python.
-        """
-        plain = self._memories is None and self._alike and shape == self._cells_flat.shape[1:]
-        return self._cells_flat.__setitem__ if plain else self.see
-
-    def see_first(self, k: int, observation: Shown) -> None:
-        """Take what agent k's environment shows at the beginning of an episode."""
-        self.forget_seen(k)
-        if self._memories is not None:
-            check_remembered(self.config, self._memories.numbers(observation).size)
-        self.see(k, observation)
-        self._history.begin(k)
-
-    def forget_seen(self, k: int) -> None:
-        """Forget what agent k saw in earlier steps, as another episode begins."""
-        if self._memories is not None:
-            self._memories.begin(k)
-
-    def remembered(self, k: int) -> dict[str, Array | None]:
-        """Return what agent k keeps from one decision of an episode to the next, by name."""
-        kept: dict[str, Array | None] = {}
-        if self._memories is not None:
-            kept["means"] = self._memories.means[k]
-        if self.policy.repeats > 1:
-            kept |= {"decided": np.array(self.decided[k]), "action": np.array(self.actions[k])}
-        return kept
-
-    def remember(self, k: int, kept: Mapping[str, Array | None]) -> None:
-        """Let agent k go on from `remembered`."""
-        if self._memories is not None:
-            self._memories.means[k] = kept["means"]
-        if self.policy.repeats > 1:
-            self.decided[k] = np.asarray(kept["decided"])
-            self.actions[k] = np.asarray(kept["action"])
-
-    def seen(self, k: int) -> tuple[FloatArray, ...]:
-        """Return all that agent k sees, as views of numbers."""
-        cells, features = self._cells_flat[k], self._features_flat[k]
-        return (cells,) if self._alike else (cells, features)
 
     def begin(self, k: int) -> None:
         """Begin an episode of agent k with what it sees now."""
@@ -211,21 +123,9 @@ class Loop(abc.ABC):
             self.backend.reset([k])
         self._begin(k)
 
-    def go_on(self, k: int, actions: Sequence[Any]) -> None:
-        """Bring agent k to where it had taken these actions in its episode."""
-        self.decided[k] = len(actions)
-        if len(actions):
-            self.actions[k] = actions[-1]
-
     def _forget(self, k: int) -> None:
         """Forget all of agent k that doesn't outlive an episode."""
         self._parts[k].forget()
-
-    def allow(self, k: int, allowed: BoolArray | None) -> None:
-        """Let agent k choose among these actions only, until this is called again; None: all."""
-        self.masked[k] = allowed is not None
-        self.allowed[k] = True if allowed is None else allowed
-        self.has_masks = bool(self.masked.any())
 
     def decide(self) -> Array:
         """Return every agent's action, ``(N,)`` or ``(N, groups)``; of active ones a new one."""
@@ -244,13 +144,13 @@ class Loop(abc.ABC):
         `begin` and `decide` do. None has learned from an observation that isn't.
         """
 
-    def value_cut(self, cut: Sequence[int]) -> None:  # noqa: B027  (most know it in `learn`)
+    def value_cut(self, cut: Sequence[int]) -> None:  # most know it in `learn`
         """Learn from the last decisions of episodes that were truncated, of the agents *cut*."""
 
-    def settle(self, k: int | None = None) -> None:  # noqa: B027  (only a chip has to be asked)
+    def settle(self, k: int | None = None) -> None:  # only a chip has to be asked
         """Bring the weights of `memory` up to date, at least those of agent k; None is all."""
 
-    def catch_up(self, k: int) -> None:  # noqa: B027  (most write what they learn at once)
+    def catch_up(self, k: int) -> None:  # most write what they learn at once
         """Put in force what agent k has learned that has waited to be needed."""
 
     @abc.abstractmethod
@@ -283,10 +183,6 @@ class Loop(abc.ABC):
         nearest = self._levels[name].nearest(self.memory.weights[name])
         return self.backend.arithmetic.masked(name, nearest)
 
-    def _as_seen(self, features: Features) -> Any:
-        """Return the map of observations to numbers from which this loop computes *features*."""
-        return features
-
     @abc.abstractmethod
     def _prepare(self) -> None:
         """Make what this kind of loop needs beside."""
@@ -303,13 +199,6 @@ class Loop(abc.ABC):
     @abc.abstractmethod
     def _learn_late(self) -> None:
         """Learn from the decision before, as the spiking critic has now valued what came of it."""
-
-    def _check_seen(self, k: int) -> None:
-        """Raise NotFiniteError unless all that agent k sees is finite."""
-        for numbers in self.seen(k):
-            odd = first_not_finite(numbers)
-            if odd is not None:
-                raise NotFiniteError(k, odd)
 
     def _seen(self, k: int) -> Seen:
         """Return agent k's window, what it tells modules, and the policy that came of it."""

@@ -150,20 +150,13 @@ class NumpyLoop(Loop):
         allowed = self.allowed[k] if self.masked[k] else None
         choice = self.policy.decide(n, self.groups, allowed, u, decision)
         self.probabilities[k] = choice.policy
-        if self._repeats(k):
+        if self._repeats(k, self.policy.repeats_at(decision)):
             self.phi[k], self.t[k] = 0.0, 0.0
         else:
             self.phi[k], self.t[k] = choice.phi, choice.t
             self.actions[k] = choice.actions if self.actions.ndim > 1 else choice.actions[0]
         self.decided[k] += 1
         self.memory.decisions[k, 0] += 1
-
-    def _repeats(self, k: np.intp | int) -> bool:
-        """Return whether agent k takes its last actions again."""
-        decision = int(self.memory.decisions[k, 0])
-        if self.decided[k] % self.policy.repeats_at(decision) == 0:
-            return False
-        return not self.masked[k] or bool(self.allowed[k, self.actions[k] + self._first_of].all())
 
 
 def steps_to_learn(window: int, period: int, phase: int) -> int:

@@ -153,11 +153,12 @@ def constant_currents(activation: FloatArray) -> FloatArray:
 def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> BoolArray:
     """Accumulate and fire: ``phase += x`` in every step, a spike and -1 whenever it reaches 1.
 
-    activation: ``(n,)`` in [0, 1]; a cell of 1 spikes in every step, one of 0 never.
-    phase: ``(n,)`` in (0, 1), where the accumulators start. Returns a raster ``(n_steps, n)``.
+    activation: ``(..., n)`` in [0, 1]; a cell of 1 spikes in every step, one of 0 never.
+    phase: the same in (0, 1), where the accumulators start. Returns rasters ``(n_steps, ..., n)``.
     A cell spikes ``n_steps x`` times to within one: no sampling noise enters with the input.
     """
-    steps = np.arange(n_steps + 1)[:, None]
+    kind = np.result_type(activation, phase)
+    steps = np.arange(n_steps + 1, dtype=kind).reshape(-1, *[1] * activation.ndim)
     # Products, not a running sum, whose rounding errors would add up.
     level = np.floor(phase + steps * activation)
     return np.asarray(level[1:] > level[:-1])
@@ -166,6 +167,7 @@ def quiet_spikes(activation: FloatArray, phase: FloatArray, n_steps: int) -> Boo
 def bernoulli_spikes(activation: FloatArray, u: FloatArray) -> BoolArray:
     """Spike with probability x in every step: ``u < x``.
 
-    activation: ``(n,)`` in [0, 1]. u: draws in (0, 1), ``(n_steps, n)``, the shape of the raster.
+    activation: ``(..., n)`` in [0, 1]. u: draws in (0, 1), of the rasters' shape, with the steps
+    first.
     """
     return np.asarray(u < activation)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neurorl.models import LIF, CubaLIF, actor_network
 from neurorl.network.description import Network, Plasticity, Projection, Uniform
-from neurorl.reparameterization.loss import log_policy, policy_loss, votes
+from neurorl.reparameterization.choices import log_policy, policy_loss, votes
 
 _TAU_SYN, _TAU_MEM, _THRESHOLD = 1.44e-3, 4.48e-3, 0.5
 _BETA = 0.15

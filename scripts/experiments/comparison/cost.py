@@ -157,9 +157,9 @@ def _gradient_bytes(
         learner.learn(rollout, 0, 1.0)
     held = learner.module.parameters()
     weights = sum(w.numel() * w.element_size() for w in held if w.requires_grad)
-    draws = [rollout.draws.cells, rollout.draws.actions, *rollout.draws.noise.values()]
+    noise = rollout.noise.values()
     return {
-        "rollout": sum(_nbytes(x) for x in (*vars(rollout).values(), *draws)),
+        "rollout": sum(_nbytes(x) for x in (*vars(rollout).values(), *noise)),
         "for the way back": sum(kept.values()),
         "gradient and moments": 3 * weights,
     }

@@ -12,8 +12,8 @@ from neurorl.backends.torch import Estimator, SpikingModule
 from neurorl.models.agent.config import AgentConfig
 from neurorl.network.description import Network
 from neurorl.numerics.arrays import FloatArray
+from neurorl.reparameterization.choices import log_policy, votes
 from neurorl.reparameterization.config import softmax_of
-from neurorl.reparameterization.loss import log_policy, votes
 from neurorl.reparameterization.rollout import draws_shape, encode
 
 Rasters = dict[str, Tensor]

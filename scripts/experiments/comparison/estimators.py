@@ -16,8 +16,8 @@ from neurorl.learning.plan import Layer, LearningPlan, Plastic
 from neurorl.network.modules import hidden_layers, module_projections, path_weights
 from neurorl.numerics.arrays import FloatArray
 from neurorl.numerics.elementary import on_grid
+from neurorl.reparameterization.choices import log_policy, votes
 from neurorl.reparameterization.config import softmax_of
-from neurorl.reparameterization.loss import log_policy, votes
 from neurorl.rules import Decision, HiddenLayer, find_rule
 from neurorl.rules.three_factor import arrivals, window_traces
 

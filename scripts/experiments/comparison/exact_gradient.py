@@ -30,7 +30,7 @@ from neurorl.backends.torch import SpikingModule
 from neurorl.errors import UnsupportedError
 from neurorl.network.description import Network, Source
 from neurorl.network.modules import hidden_layers
-from neurorl.reparameterization.loss import votes
+from neurorl.reparameterization.choices import votes
 
 
 @dataclass(frozen=True)
