@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurorl.expressions.expression import Expression
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.observed import Mask
-from neurorl.validation.rewriting import changed, decay_of, setting, with_constants
+from neurorl.validation.rewriting import changed, setting, with_constants
 from neurorl.validation.variants import Variant
 
 _WHOLE = 4096  # of the chip's decays
@@ -26,28 +25,23 @@ VARIABLES = {
 
 def decays(evidence: Evidence) -> Iterator[Variant]:
     """Propose other time constants of currents, membranes or both."""
-    node, steps = evidence.node, Steps(evidence)
-    apart = {"u": steps.now["current"] - steps.plain["current"]}
+    steps, chip = Steps(evidence), evidence.history.arithmetic.is_chip
+    unit, apart = _WHOLE if chip else 1, {"u": steps.now["current"] - steps.plain["current"]}
     apart["v"] = steps.now["voltage"] - steps.plain["met_moved"] - apart["u"]
     fits: dict[str, tuple[Array, Array | None]] = {}
-    of = {x: d for x in VARIABLES if (d := decay_of(node, x)) is not None}
-    unit = _WHOLE if evidence.history.arithmetic.is_chip else 1
-    for x, decay in of.items():
-        variable, before = VARIABLES[x][0], steps.before[VARIABLES[x][0]]
-        left = Expression(decay.kept(x)).evaluate({**node.constants, x: before}) + apart[x]
+    for x, (variable, _, _) in VARIABLES.items():
+        kept, before = evidence.constant(f"kept_{x}"), steps.before[variable]
+        left = (np.trunc(before * kept / unit) if chip else kept * before) + apart[x]
         chosen = steps.odd[variable] & (steps.free if x == "v" else True)
-        described = evidence.constant(decay.constant) / unit
-        fits[x] = described, _fitted_decay(evidence, described, chosen, before, left)
+        fits[x] = kept / unit, _fitted_decay(evidence, kept / unit, chosen, before, left)
     for freedom in (1, 2):
         now = {x: _common_tau(d, fit) if freedom == 1 else fit for x, (d, fit) in fits.items()}
         for names in ("u", "v", "uv"):
-            chosen_now = {x: k for x in names if (k := now.get(x)) is not None}
-            if len(chosen_now) == len(names):
-                told, kept = [], {}
-                for x, k in chosen_now.items():
-                    told.append(_time_constants(evidence, x, fits[x][0], k))
-                    kept[of[x].constant] = np.rint(k * unit) if unit > 1 else k
-                yield Variant("decay", "; ".join(told), with_constants(**kept), freedom)
+            others = {x: k for x in names if (k := now[x]) is not None}
+            if len(others) == len(names):
+                told = "; ".join(_time_constants(evidence, x, fits[x][0], others[x]) for x in names)
+                whole = {f"kept_{x}": np.rint(k * unit) if chip else k for x, k in others.items()}
+                yield Variant("decay", told, with_constants(**whole), freedom)
 
 
 def _common_tau(described: Array, decay: Array | None) -> Array | None:
