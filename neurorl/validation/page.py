@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History
-from neurorl.validation.result import Result
 from neurorl.validation.tolerance import worst
 from neurorl.validation.trains import REMEDY
+
+if TYPE_CHECKING:
+    from neurorl.validation.result import Validation
 
 STYLE = """
 :root{color-scheme:light;--line:#d8dde3;--soft:#f5f7f9}
@@ -96,7 +98,7 @@ _NUMBERS = {
 }
 
 
-def page(result: Result) -> str:
+def page(result: Validation) -> str:
     """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
     lacks, (one, *others) = ", ".join(report["missing"]), report["backends"]
@@ -141,7 +143,7 @@ def page(result: Result) -> str:
     )
 
 
-def _verdicts(result: Result) -> str:
+def _verdicts(result: Validation) -> str:
     """Return a table for each pair of backends."""
     parts = []
     for other in result.recordings[1:]:
@@ -199,7 +201,7 @@ def _explained(e: Explanation) -> str:
     return f"{told}<p>{escape(text)}</p>{shown}"
 
 
-def _spikes(result: Result, other: History) -> str:
+def _spikes(result: Validation, other: History) -> str:
     base = result.recordings[0]
     parts = []
     for row in result.rows:
@@ -225,7 +227,7 @@ def _spikes(result: Result, other: History) -> str:
     return "".join(parts)
 
 
-def _membranes(result: Result) -> list[str]:
+def _membranes(result: Validation) -> list[str]:
     """Draw the membrane of the neuron that diverges first, or of neuron 0, on all backends."""
     parts, traces = ["<h2>Membranes</h2>"], result.traces
     steps = range(min(_STEPS, traces[0].n_steps))
@@ -245,7 +247,7 @@ def _membranes(result: Result) -> list[str]:
     return parts
 
 
-def _legend(result: Result) -> str:
+def _legend(result: Validation) -> str:
     names = (r.spec.label for r in result.recordings)
     return _keys("", zip(names, svg.COLOURS, strict=False))
 
@@ -255,7 +257,7 @@ def _keys(title: str, pairs: Iterable[tuple[str, str]]) -> str:
     return f'<p class="key">{title}{"".join(keys)}</p>'
 
 
-def _rates_and_weights(result: Result, other: History) -> str:
+def _rates_and_weights(result: Validation, other: History) -> str:
     base, dt = result.recordings[0], result.subject.network.dt
     parts = []
     pair = base.spec, other.spec
@@ -274,7 +276,7 @@ def _scatter(a: Array, b: Array, of: str, pair: tuple[BackendSpec, BackendSpec])
     return f"<h3>{escape(label)}</h3>{svg.scatter(a, b, label)}"
 
 
-def _training(result: Result) -> list[str]:
+def _training(result: Validation) -> list[str]:
     if not result.trainings:
         return []
     parts, base = ["<h2>Learning</h2>"], result.trainings[0]

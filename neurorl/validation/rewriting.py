@@ -172,15 +172,14 @@ def table(text: str) -> dict[str, str]:
     return {detail: change for detail, _, change in (row.partition(" -> ") for row in rows)}
 
 
-def calling(
-    function: str, become: Callable[[tuple[Node, ...]], Node], names: Collection[str] = ()
-) -> Change:
-    """Compute something else of a function's arguments in the lines of some variables, or all."""
+def calling(function: str, formula: str, names: Collection[str] = ()) -> Change:
+    """Read a formula of x for a function of x, in the lines of some variables, or all."""
+    other = Expression(formula).tree
 
     def put(tree: Node) -> Node:
         tree = with_parts(tree, put)
         is_it = isinstance(tree, FunctionCall) and tree.function == function
-        return become(tree.arguments) if is_it else tree  # type: ignore[union-attr]
+        return substituted(other, {"x": tree.arguments[0]}) if is_it else tree  # type: ignore[union-attr]
 
     def changed(x: Statement) -> Statement:
         return x if names and x.variable not in names else _set(x.variable, put(x.value.tree))

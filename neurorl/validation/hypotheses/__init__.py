@@ -13,7 +13,6 @@ from neurorl.validation.evidence import Evidence
 from neurorl.validation.hypotheses import (
     arrivals,
     calls,
-    lines,
     mantissas,
     noise,
     numbers,
@@ -69,7 +68,7 @@ FAMILIES = (
     Family("shifts and roundings of decays", shifts.decays, SHIFTS),
     Family("saturation", shifts.saturations, SHIFTS),
     Family("several spikes in a step", shifts.spikes, SHIFTS),
-    Family("lines of a step in whole numbers", lines.fixed, SHIFTS),
+    Family("lines of a step in whole numbers", shifts.fixed, SHIFTS),
     Family("value of a reset by subtraction", mantissas.reset_values, SHIFTS),
     Family("thresholds in whole numbers", mantissas.thresholds, SHIFTS),
     Family("mantissas of weights", mantissas.weights, SHIFTS),

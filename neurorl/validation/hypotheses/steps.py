@@ -8,11 +8,16 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from neurorl.arithmetic.quantiser import VOLTAGE_MAX
-from neurorl.expressions.nodes import Binary, FunctionCall, Number
 from neurorl.program import NodeProgram
-from neurorl.validation import rewriting
 from neurorl.validation.evidence import Evidence
-from neurorl.validation.rewriting import changed, setting, table, with_constants
+from neurorl.validation.rewriting import (
+    calling,
+    changed,
+    setting,
+    table,
+    with_constants,
+    without_overflow,
+)
 from neurorl.validation.variants import Variant
 
 _ORDERS = table("""
@@ -167,13 +172,12 @@ _NEAREST = 1.5 * 2.0**52
 
 def _of_chip(node: NodeProgram) -> Iterator[Variant]:
     detail = "registers don't overflow, as the chip's do"
-    yield Variant("overflow", detail, rewriting.without_overflow(holds=False))
+    yield Variant("overflow", detail, without_overflow(holds=False))
     detail = "registers stay at their largest value, where the chip's overflow"
-    yield Variant("overflow", detail, rewriting.without_overflow(holds=True))
-    down = rewriting.calling("trunc", lambda x: FunctionCall("floor", x))
+    yield Variant("overflow", detail, without_overflow(holds=True))
+    down, nearest = (calling("trunc", x) for x in ("floor(x)", f"x + {_NEAREST} - {_NEAREST}"))
     yield Variant("decay", "decays are rounded down, not towards zero", down)
-    nearest = lambda x: Binary("-", Binary("+", x[0], Number(_NEAREST)), Number(_NEAREST))  # noqa: E731
-    yield Variant("decay", "decays are rounded to the nearest", rewriting.calling("trunc", nearest))
+    yield Variant("decay", "decays are rounded to the nearest", nearest)
     detail = "the current decays by 1/4096 less in each step: the chip adds 1 to its decay"
     more = with_constants(kept_u=node.constants["kept_u"] + 1)
     yield Variant("decay", detail, more)
