@@ -43,8 +43,8 @@ class Variant:
     depend on it. version: index of the weights in
     force among the history's; bias_version: of those in the bias of signed projections; late_by:
     steps by which both come later.
-    values: the weights of a version. weights: changes them, for transmission and bias; transmit:
-    changes what a spike transmits. draws: noise of each step, ``(steps, size)``. start, finish:
+    values: the weights of a version, for transmission and bias. transmit: changes what a spike
+    transmits. draws: noise of each step, ``(steps, size)``. start, finish:
     changes each variable before and after each call, ``(calls, size)``. recorded: changes the
     spikes that are recorded, not those that neurons had. of_steps: whether it says nothing of calls
     of several steps. of_all: whether it can't hold in some neurons and not in others.
@@ -59,7 +59,6 @@ class Variant:
     version: Callable[[History, str, int], int] = latest
     bias_version: Callable[[History, str, int], int] = latest
     values: Callable[[History, str, int], Array] = lambda h, name, k: h.versions[name][k]
-    weights: Callable[[str, Array], Array] = lambda name, weights: weights
     transmit: Callable[[str, Array], Array] = lambda name, weights: weights
     draws: Callable[[Observed], Array] = lambda evidence: evidence.draws(evidence.t)
     start: Callable[[Observed, str, Array], Array] = silence_after_reset

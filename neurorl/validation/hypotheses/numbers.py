@@ -13,7 +13,7 @@ import numpy as np
 from neurorl.numerics.arrays import Array
 from neurorl.validation.evidence import Evidence, Steps
 from neurorl.validation.observed import Mask
-from neurorl.validation.rewriting import changed, setting, with_constants
+from neurorl.validation.rewriting import changed, setting, table, with_constants
 from neurorl.validation.variants import Variant
 
 _WHOLE = 4096  # of the chip's decays
@@ -210,22 +210,38 @@ def periods(evidence: Evidence) -> Iterator[Variant]:
     yield Variant("refractory", f"the refractory period is {told}", setting(refractory=dead), 2)
 
 
+_RESETS = {
+    "currents": """
+resets the membrane to {}, not to 0 -> on spike: v = fitted
+subtracts {} and doesn't reset to 0 -> on spike: v = v - fitted
+leaves {} of the membrane and doesn't reset to 0 -> on spike: v = fitted*v
+""",
+    "shifts": """
+resets the membrane to {} -> v = where(count > 0, fitted, level)
+subtracts {} -> v = level - count*fitted
+subtracts {} more -> v = level - count*threshold - where(count > 0, fitted, 0)
+""",
+}
+
+
 def reset_values(evidence: Evidence) -> Iterator[Variant]:
-    """Propose another value that a spike resets to or subtracts, or a share that it leaves."""
+    """Propose another number that a spike sets the membrane to, takes off it, or leaves of it."""
     steps = Steps(evidence)
-    chosen = steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
+    now, chosen = steps.now["voltage"], steps.odd["voltage"] & steps.spikes & steps.plain["spikes"]
+    chosen = chosen & ~steps.odd.get("release", np.False_)
     if not chosen.any():
         return
-    to, moved = steps.now["voltage"][chosen], steps.plain["met_moved"][chosen].astype(np.float64)
-    value, less, share = np.median(to), np.median(moved - to), _ratio(moved, to) or 0.0
-    each = _first_of_each(steps.now["voltage"], chosen, np.zeros(chosen.shape[1]))
-    for told, line, number in (
-        (f"resets the membrane to {value:.6g}, not to 0", "v = fitted", value),
-        (f"subtracts {less:.6g} and doesn't reset to 0", "v = v - fitted", less),
-        (f"leaves {share:.6g} of the membrane and doesn't reset to 0", "v = fitted*v", share),
-        ("resets the membrane to another value in each neuron", "v = fitted", each),
-    ):
-        yield Variant("reset", f"a spike {told}", changed(f"on spike: {line}", fitted=number), 1)
+    for told, text in table(_RESETS[evidence.kind]).items():
+        ends = (Variant("", "", changed(text, fitted=x)) for x in (0.0, 1.0))
+        none, one = (evidence.in_one_step(x, steps.calls)["voltage"].astype(float) for x in ends)
+        fits = chosen & (one != none)
+        number = float(np.median((now - none)[fits] / (one - none)[fits])) if fits.any() else 0.0
+        detail = f"a spike {told.format(f'{number:.6g}')}"
+        yield Variant("reset", detail, changed(text, fitted=number), 1)
+    if evidence.kind == "currents":
+        each = _first_of_each(now, chosen, np.zeros(chosen.shape[1]))
+        detail = "a spike resets the membrane to another value in each neuron"
+        yield Variant("reset", detail, changed("on spike: v = fitted", fitted=each), 1)
 
 
 _SIDES = ("floor", "below", "max", 1), ("ceiling", "above", "min", -1)
