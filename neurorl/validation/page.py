@@ -15,8 +15,7 @@ from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History
-from neurorl.validation.tolerance import worst
-from neurorl.validation.trains import REMEDY
+from neurorl.validation.tolerance import REMEDY, worst
 
 if TYPE_CHECKING:
     from neurorl.validation.result import Validation

@@ -19,8 +19,7 @@ from neurorl.validation.history import History
 from neurorl.validation.learning import TrainingOutcome
 from neurorl.validation.page import page
 from neurorl.validation.subject import InputWindow, Subject
-from neurorl.validation.tolerance import worst
-from neurorl.validation.trains import missing
+from neurorl.validation.tolerance import missing, worst
 
 _PACKAGES = "brian2", "gymnasium", "nengo", "nengo-loihi", "numpy", "pyspike", "torch"
 
