@@ -78,11 +78,9 @@ def delays(evidence: Evidence) -> Iterator[Variant]:
     def at_once(e: Observed, p: Pathway) -> Array:
         return e.arriving(p, 1 - p.delay)
 
+    names, every_long = [p.name for p in _long(evidence)], "all spikes of longer delays"
     detail = "{} arrive after one step, whatever delay is described"
-    longer = groups(
-        [p.name for p in _long(evidence)], "spikes of {}", "all spikes of longer delays"
-    )
-    yield from arriving("delay", detail, longer, at_once)
+    yield from arriving("delay", detail, groups(names, "spikes of {}", every_long), at_once)
 
 
 def lost(evidence: Evidence) -> Iterator[Variant]:
@@ -143,16 +141,14 @@ def releases(evidence: Evidence) -> Iterator[Variant]:
     short = {p.name: kind for p in evidence.into if (kind := p.projection.short_term) is not None}
     for chosen in groups(short, "spikes of {}", "all spikes"):
         for cause, detail, make in _GENERAL:
-            yield from arriving(cause, detail, [chosen], _released(make))
+            released = partial(Observed.arriving, releases=make)
+            yield from arriving(cause, detail, [chosen], released)
     for name, kind in short.items():
         for detail, other in _others(kind):
             make = partial(described_releases, change=partial(_of_kind, other, evidence.network.dt))
+            released = partial(Observed.arriving, releases=make)
             told = f"short-term plasticity of {name}: {detail}"
-            yield from arriving("parameter", told, [(frozenset([name]), "")], _released(make))
-
-
-def _released(make: Releases) -> Arrivals:
-    return partial(Observed.arriving, releases=make)
+            yield from arriving("parameter", told, [(frozenset([name]), "")], released)
 
 
 def _late_rise(node: NodeProgram, release: Release) -> NodeProgram:

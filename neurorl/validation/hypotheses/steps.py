@@ -26,32 +26,31 @@ the membrane meets the threshold before it moves -> threshold reads v: was_v
 the noise stays in the membrane -> after: v = met_level | spikes if: met_moved > met_threshold
 """)
 _MOVED = table("""
-input decays with the current: u <- d (u + q), not d u + q -> u = u[u + q]
-the current takes 1 - d of its input: u <- d u + (1 - d) q -> u = u[u] + q - u[q]
-input decays with the membrane: v <- d (v + u + bias), not d v + u + bias -> v = v[v + u + bias]
+input decays with the current: u <- d (u + q), not d u + q -> u = U[u + q]
+the current takes 1 - d of its input: u <- d u + (1 - d) q -> u = U[u] + q - U[q]
+input decays with the membrane: v <- d (v + u + bias), not d v + u + bias -> v = V[v + u + bias]
 the current decays with the membrane: v <- d (v + u) + bias, not d v + u + bias
-    -> v = v[v + u] + bias
+    -> v = V[v + u] + bias
 the bias decays with the membrane: v <- d (v + bias) + u, not d v + u + bias
-    -> v = v[v + bias] + u
-the bias goes into the current, not into the membrane -> u = u[u] + q + bias | v = v[v] + u
+    -> v = V[v + bias] + u
+the bias goes into the current, not into the membrane -> u = U[u] + q + bias | v = V[v] + u
 the membrane takes 1 - d of the current: v <- d v + (1 - d) u + bias
-    -> v = v[v] + (u - v[u]) + bias
+    -> v = V[v] + (u - V[u]) + bias
 the membrane takes 1 - d of its input: v <- d v + (1 - d) (u + bias)
-    -> v = v[v] + (u + bias) - v[u + bias]
+    -> v = V[v] + (u + bias) - V[u + bias]
 """)
-"""Map what is said to other lines; ``u[x]`` is what a step leaves of x as a current, ``v[x]`` as a
-membrane."""
+"""Map what is said to other lines; ``U[x]``, ``V[x]`` is what a step leaves of x."""
 
 
 def orders(evidence: Evidence) -> Iterator[Variant]:
     """Propose another order of what happens in a step of neurons with a current and a membrane."""
     yield from _as_said("step order", _ORDERS)
-    kept, sum_of_v = r"(kept_\1*(\2))", r"v = \1"
+    kept, total = "(kept_{}*({}))", r"v = \1"
     if evidence.history.arithmetic.is_chip:
-        kept = r"(trunc((\2)*kept_\1/4096))"
-        sum_of_v = rf"v = clip(\1, {-VOLTAGE_MAX}, {VOLTAGE_MAX})"
+        kept, total = "(trunc(kept_{}*({})/4096))", rf"v = clip(\1, {-VOLTAGE_MAX}, {VOLTAGE_MAX})"
     for detail, text in _MOVED.items():
-        lines = re.sub("v = (.*)", sum_of_v, re.sub(r"([uv])\[(.*?)\]", kept, text))
+        lines = re.sub(r"([UV])\[(.*?)\]", lambda x: kept.format(x[1].lower(), x[2]), text)
+        lines = re.sub("v = (.*)", total, lines)
         # What decays to nothing may as well be missing, which is said in fewer words.
         is_alone = "|" not in text and not evidence.constant(f"kept_{text[0]}").any()
         yield Variant("step order", detail, changed(lines), freedom=int(is_alone))
