@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,8 @@ from neurorl.storage.plain import PlainData
 from neurorl.validation import svg
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History
+from neurorl.validation.result import Result
 from neurorl.validation.tolerance import REMEDY, worst
-
-if TYPE_CHECKING:
-    from neurorl.validation.result import Validation
 
 STYLE = """
 :root{color-scheme:light;--line:#d8dde3;--soft:#f5f7f9}
@@ -97,7 +95,7 @@ _NUMBERS = {
 }
 
 
-def page(result: Validation) -> str:
+def page(result: Result) -> str:
     """Return a validation as HTML; the same text for the same inputs."""
     report = result.to_dict()
     lacks, (one, *others) = ", ".join(report["missing"]), report["backends"]
@@ -142,7 +140,7 @@ def page(result: Validation) -> str:
     )
 
 
-def _verdicts(result: Validation) -> str:
+def _verdicts(result: Result) -> str:
     """Return a table for each pair of backends."""
     parts = []
     for other in result.recordings[1:]:
@@ -200,7 +198,7 @@ def _explained(e: Explanation) -> str:
     return f"{told}<p>{escape(text)}</p>{shown}"
 
 
-def _spikes(result: Validation, other: History) -> str:
+def _spikes(result: Result, other: History) -> str:
     base = result.recordings[0]
     parts = []
     for row in result.rows:
@@ -226,7 +224,7 @@ def _spikes(result: Validation, other: History) -> str:
     return "".join(parts)
 
 
-def _membranes(result: Validation) -> list[str]:
+def _membranes(result: Result) -> list[str]:
     """Draw the membrane of the neuron that diverges first, or of neuron 0, on all backends."""
     parts, traces = ["<h2>Membranes</h2>"], result.traces
     steps = range(min(_STEPS, traces[0].n_steps))
@@ -246,7 +244,7 @@ def _membranes(result: Validation) -> list[str]:
     return parts
 
 
-def _legend(result: Validation) -> str:
+def _legend(result: Result) -> str:
     names = (r.spec.label for r in result.recordings)
     return _keys("", zip(names, svg.COLOURS, strict=False))
 
@@ -256,7 +254,7 @@ def _keys(title: str, pairs: Iterable[tuple[str, str]]) -> str:
     return f'<p class="key">{title}{"".join(keys)}</p>'
 
 
-def _rates_and_weights(result: Validation, other: History) -> str:
+def _rates_and_weights(result: Result, other: History) -> str:
     base, dt = result.recordings[0], result.subject.network.dt
     parts = []
     pair = base.spec, other.spec
@@ -275,7 +273,7 @@ def _scatter(a: Array, b: Array, of: str, pair: tuple[BackendSpec, BackendSpec])
     return f"<h3>{escape(label)}</h3>{svg.scatter(a, b, label)}"
 
 
-def _training(result: Validation) -> list[str]:
+def _training(result: Result) -> list[str]:
     if not result.trainings:
         return []
     parts, base = ["<h2>Learning</h2>"], result.trainings[0]

@@ -21,12 +21,14 @@ from neurorl.errors import ArgumentError, UnsupportedError
 from neurorl.network.description import Network
 from neurorl.network.replicate import on_chip
 from neurorl.numerics.random import read_seed
+from neurorl.storage.files import write_bytes
 from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Pair, Row, caused, compare, warn_of_silence
 from neurorl.validation.explain import Explanation, explain
 from neurorl.validation.history import History, Scenario
 from neurorl.validation.learning import Contrast, Moment, TrainingOutcome, train, training_rows
-from neurorl.validation.result import Validation
+from neurorl.validation.page import page
+from neurorl.validation.result import Result
 from neurorl.validation.subject import TASK, InputWindow, Subject, make_stimulus, make_subject
 from neurorl.validation.ties import ties
 from neurorl.validation.tolerance import Tolerance
@@ -147,6 +149,16 @@ def _on_target(specs: list[BackendSpec], target: str) -> list[BackendSpec]:
         told = {"got": target, "limit": limit, "remedy": remedy if "." in target else None}
         raise ArgumentError("validate, target", "no backend has one", **told)
     return chosen
+
+
+class Validation(Result):
+    """Hold the results of `validate`, and write them as a page."""
+
+    def write(self, path: str | Path) -> Path:
+        """Write one self-contained HTML page, return *path*; raises ArgumentError if it can't."""
+        path = Path(path)
+        write_bytes(path, page(self).encode(), "report", ArgumentError)
+        return path
 
 
 _UPDATES = 100

@@ -5,19 +5,15 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from neurorl._version import __version__
 from neurorl.backends.plugins import installed_version
-from neurorl.errors import ArgumentError
 from neurorl.rules.synapse_rule import SynapseRule
-from neurorl.storage.files import write_bytes
 from neurorl.storage.plain import PlainData
 from neurorl.validation.compare import Row
 from neurorl.validation.explain import Explanation
 from neurorl.validation.history import History
 from neurorl.validation.learning import TrainingOutcome
-from neurorl.validation.page import page
 from neurorl.validation.subject import InputWindow, Subject
 from neurorl.validation.tolerance import missing, worst
 
@@ -59,8 +55,8 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Validation(Agreement):
-    """Hold the results of `neurorl.validate`, and write them as a page.
+class Result(Agreement):
+    """Hold the results of `neurorl.validate`.
 
     recordings, traces, trainings: one per backend, in order; traces are replays of the first
     windows, step by step. command: the command line that repeats it; None if only Python can.
@@ -72,12 +68,6 @@ class Validation(Agreement):
     traces: list[History] = field(default_factory=list)
     trainings: list[TrainingOutcome] = field(default_factory=list)
     command: str | None = None
-
-    def write(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page, return *path*; raises ArgumentError if it can't."""
-        path = Path(path)
-        write_bytes(path, page(self).encode(), "report", ArgumentError)
-        return path
 
     def _more(self) -> PlainData:
         updates = self.trainings[0].updates if self.trainings else 0

@@ -13,7 +13,7 @@ from neurorl.backends.spec import BackendSpec
 from neurorl.errors import PopulationWarning
 from neurorl.models.defaults.presets import ALONE
 from neurorl.tasks.known import GRID_ID
-from neurorl.validation import Validation, read_specs, validate
+from neurorl.validation.report import Validation, read_specs, validate
 from neurorl.validation.tolerance import worst
 
 TASKS = (GRID_ID, "CartPole-v1", "MountainCar-v0")
